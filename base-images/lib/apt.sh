@@ -1,0 +1,31 @@
+#!/bin/sh
+# Runs apt-get with fresh lists from the wanted mirror, behind the private CA if
+# there is one, and leaves neither lists nor archives in the layer.
+#
+#   eg: apt.sh install gcc libc6-dev      apt.sh download libc6
+#
+# APT_MIRROR (may be empty) replaces the root image's own mirror; its security
+# suite is expected at "$APT_MIRROR-security", as on Debian's own archive.
+set -eu
+
+rewrite() { # rewrite SUITE-FOLDER URL: both source formats of Debian are understood
+	for file in /etc/apt/sources.list /etc/apt/sources.list.d/*; do
+		[ ! -f "$file" ] || sed -i -E "s|https?://[^ ]*/$1/?( \|\$)|$2\1|" "$file"
+	done
+}
+
+if [ -n "${APT_MIRROR:-}" ]; then
+	rewrite debian "${APT_MIRROR%/}"
+	rewrite debian-security "${APT_MIRROR%/}-security"
+fi
+if [ -e /run/secrets/ca ]; then
+	echo 'Acquire::https::CaInfo "/run/secrets/ca";' >/etc/apt/apt.conf.d/99sutra-ca
+fi
+
+verb=$1
+shift
+export DEBIAN_FRONTEND=noninteractive
+apt-get -q update
+apt-get -q -y --no-install-recommends -o Dpkg::Use-Pty=0 "$verb" "$@"
+rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /etc/apt/apt.conf.d/99sutra-ca
+[ "$verb" = download ] || apt-get clean

@@ -1,0 +1,59 @@
+#!/bin/sh
+# Unpacks Debian packages into an empty root: files only, no maintainer script is
+# run, so no shell and no package manager have to be there. Each package's record
+# is kept in /var/lib/dpkg/status.d, where scanners look for it (the layout is
+# distroless'), and its copyright file stays.
+#
+#   eg: slice.sh /rootfs base-files libc6 zlib1g
+#
+# Packages are exactly those named: dependencies are chosen by the caller, and
+# what is missing shows when the image's own proof loads every library.
+set -eu
+root=$1
+shift
+here=$(dirname "$0")
+debs=$(mktemp -d)
+status="$root/var/lib/dpkg/status.d"
+mkdir -p "$status"
+chown _apt "$debs" # apt drops its rights to download
+
+unpack() { # unpack DEB: files, record, and the hashes of its files where it has any
+  name=$(dpkg-deb -f "$1" Package)
+  dpkg-deb -x "$1" "$root"
+  dpkg-deb -f "$1" >"$status/$name"
+  dpkg-deb -I "$1" md5sums >"$status/$name.md5sums" 2>/dev/null || rm "$status/$name.md5sums"
+}
+
+# What no server reads: documentation (licences stay), conversions to legacy
+# charsets (8 MB), vector maths and wide-character XML that nothing links, and
+# folders of a login system.
+trim() {
+  find "$root/usr/share/doc" ! -type d ! -name copyright -delete
+  rm -f "$root"/usr/lib/*/libmvec.so.1 "$root"/usr/lib/*/libexpatw.so.*
+  rm -rf "$root/usr/share/man" "$root/usr/share/info" "$root/usr/share/locale" \
+    "$root/usr/share/lintian" "$root/usr/share/bug" "$root/usr/share/base-files" \
+    "$root"/usr/lib/*/gconv "$root"/usr/lib/*/engines-3 "$root"/usr/lib/*/ossl-modules \
+    "$root"/etc/update-motd.d "$root"/etc/skel "$root"/etc/issue* "$root"/boot "$root"/media "$root"/mnt "$root"/srv
+  find "$root/usr" -type d -empty -delete
+}
+
+# What ca-certificates' own script does: one bundle, at the place where every
+# library looks. Only certificates of the signed package: never the builder's own.
+bundle_certificates() {
+  [ -d "$root/usr/share/ca-certificates" ] || return 0
+  mkdir -p "$root/etc/ssl/certs" "$root/usr/lib/ssl"
+  find "$root/usr/share/ca-certificates" -name '*.crt' | sort | xargs cat >"$root/etc/ssl/certs/ca-certificates.crt"
+  ln -s ../../../etc/ssl/certs/ca-certificates.crt "$root/usr/lib/ssl/cert.pem"
+  ln -s ../../../etc/ssl/certs "$root/usr/lib/ssl/certs"
+  rm -r "$root/usr/share/ca-certificates" # the same bytes a second time
+}
+
+cd "$debs"
+"$here/apt.sh" download "$@"
+for deb in *.deb; do unpack "$deb"; done
+cd /
+rm -r "$debs"
+trim
+bundle_certificates
+ldconfig -r "$root"
+rm -rf "$root/var/cache/ldconfig"

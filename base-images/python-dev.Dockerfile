@@ -1,0 +1,70 @@
+# sutra-base-python:latest: the full Python toolchain, for builders and development.
+#
+#   eg: cd base-images && docker build -f python-dev.Dockerfile -t sutra-base-python:latest .
+
+# which root the image stands on: debian or alpine
+ARG BASE=debian
+# tag of the Debian root image
+ARG DEBIAN_VERSION=trixie-slim
+# tag of the Alpine root image
+ARG ALPINE_VERSION=3.23
+
+FROM debian:${DEBIAN_VERSION} AS python-dev-debian
+ARG DEBIAN_VERSION
+ARG APT_MIRROR
+RUN --mount=type=bind,source=lib,target=/lib/sutra \
+    --mount=type=secret,id=ca \
+    /lib/sutra/apt.sh install \
+      binutils \
+      ca-certificates \
+      g++ \
+      gcc \
+      libc6-dev \
+      libffi-dev \
+      libssl-dev \
+      make \
+      patchelf \
+      pkg-config \
+      python3-dev \
+      python3-pip \
+      python3-venv
+LABEL org.opencontainers.image.base.name="debian:${DEBIAN_VERSION}"
+
+FROM alpine:${ALPINE_VERSION} AS python-dev-alpine
+ARG ALPINE_VERSION
+ARG ALPINE_MIRROR
+RUN --mount=type=bind,source=lib,target=/lib/sutra \
+    --mount=type=secret,id=ca \
+    /lib/sutra/apk.sh add \
+      binutils \
+      ca-certificates \
+      g++ \
+      gcc \
+      libffi-dev \
+      linux-headers \
+      make \
+      musl-dev \
+      openssl-dev \
+      patchelf \
+      pkgconf \
+      py3-pip \
+      python3-dev
+LABEL org.opencontainers.image.base.name="alpine:${ALPINE_VERSION}"
+
+# hadolint ignore=DL3006 # a stage of this file, chosen by BASE
+FROM python-dev-${BASE}
+ENV LANG=C.UTF-8 \
+    PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    PIP_ROOT_USER_ACTION=ignore \
+    PYTHONUNBUFFERED=1
+COPY --chmod=755 lib/with-ca.sh /usr/local/bin/with-ca
+COPY --chmod=755 lib/runtime-libs.sh /usr/local/bin/runtime-libs
+ARG VERSION=0.0.0
+ARG REVISION=unknown
+ARG CREATED=1970-01-01T00:00:00Z
+LABEL org.opencontainers.image.title="sutra-base-python" \
+      org.opencontainers.image.description="CPython with compilers and headers, for builders and development" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.created="${CREATED}"
+CMD ["python3"]

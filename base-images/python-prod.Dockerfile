@@ -1,0 +1,87 @@
+# sutra-base-python:prod: CPython and what it loads, nothing else.
+#
+#   eg: cd base-images && docker build -f python-prod.Dockerfile -t sutra-base-python:prod .
+
+# which root the image stands on: debian or alpine
+ARG BASE=debian
+# tag of the Debian root image
+ARG DEBIAN_VERSION=trixie-slim
+# tag of the Alpine root image
+ARG ALPINE_VERSION=3.23
+
+# ---- Debian: chosen packages unpacked into an empty root -------------------
+
+FROM debian:${DEBIAN_VERSION} AS slice
+ARG APT_MIRROR
+# left out, with the modules that need them: libdb (dbm), libncursesw (curses), libreadline
+RUN --mount=type=bind,source=lib,target=/lib/sutra \
+    --mount=type=secret,id=ca \
+    /lib/sutra/slice.sh /rootfs \
+      base-files \
+      ca-certificates \
+      libbz2-1.0 \
+      libc6 \
+      libexpat1 \
+      libffi8 \
+      libgcc-s1 \
+      liblzma5 \
+      libpython3.13-minimal \
+      libpython3.13-stdlib \
+      libsqlite3-0 \
+      libssl3t64 \
+      libuuid1 \
+      libzstd1 \
+      media-types \
+      netbase \
+      python3.13-minimal \
+      zlib1g
+RUN --mount=type=bind,source=lib,target=/lib/sutra \
+    /lib/sutra/trim-stdlib.sh /rootfs /usr/lib/python3.13 \
+ && ln -s python3.13 /rootfs/usr/bin/python3 \
+ && ln -s python3.13 /rootfs/usr/bin/python
+RUN --mount=type=bind,source=lib,target=/rootfs/tmp \
+    chroot /rootfs python3 -B /tmp/prove-stdlib.py
+COPY etc /rootfs/etc
+
+FROM scratch AS python-debian
+ARG DEBIAN_VERSION
+COPY --from=slice /rootfs /
+LABEL org.opencontainers.image.base.name="debian:${DEBIAN_VERSION}"
+
+# ---- Alpine: its own packages ----------------------------------------------
+
+FROM alpine:${ALPINE_VERSION} AS python-alpine
+ARG ALPINE_VERSION
+ARG ALPINE_MIRROR
+RUN --mount=type=bind,source=lib,target=/lib/sutra \
+    --mount=type=secret,id=ca \
+    /lib/sutra/apk.sh add \
+      ca-certificates \
+      curl \
+      libffi \
+      libgcc \
+      python3 \
+ && adduser -D -H -u 10001 -h /app -s /sbin/nologin sutra
+LABEL org.opencontainers.image.base.name="alpine:${ALPINE_VERSION}"
+
+# ---- what both have in common ----------------------------------------------
+
+# hadolint ignore=DL3006 # a stage of this file, chosen by BASE
+FROM python-${BASE}
+# sources are bytecode already, and nobody may write beside them
+ENV LANG=C.UTF-8 \
+    PATH=/opt/sutra/bin:/usr/local/bin:/usr/bin:/bin \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    PYTHONUTF8=1
+WORKDIR /app
+ARG VERSION=0.0.0
+ARG REVISION=unknown
+ARG CREATED=1970-01-01T00:00:00Z
+LABEL org.opencontainers.image.title="sutra-base-python" \
+      org.opencontainers.image.description="CPython runtime without a shell or a package manager" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.created="${CREATED}"
+USER 10001:10001
+CMD ["python3"]

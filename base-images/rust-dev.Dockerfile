@@ -1,0 +1,56 @@
+# sutra-base-rust:latest: the full Rust toolchain, for builders and development.
+#
+#   eg: cd base-images && docker build -f rust-dev.Dockerfile -t sutra-base-rust:latest .
+
+# which root the image stands on: debian or alpine
+ARG BASE=debian
+# tag of the Debian root image
+ARG DEBIAN_VERSION=trixie-slim
+# tag of the Alpine root image
+ARG ALPINE_VERSION=3.23
+
+FROM debian:${DEBIAN_VERSION} AS rust-dev-debian
+ARG DEBIAN_VERSION
+ARG APT_MIRROR
+RUN --mount=type=bind,source=lib,target=/lib/sutra \
+    --mount=type=secret,id=ca \
+    /lib/sutra/apt.sh install \
+      binutils \
+      ca-certificates \
+      cargo \
+      gcc \
+      libc6-dev \
+      rust-clippy \
+      rustc \
+      rustfmt
+LABEL org.opencontainers.image.base.name="debian:${DEBIAN_VERSION}"
+
+FROM alpine:${ALPINE_VERSION} AS rust-dev-alpine
+ARG ALPINE_VERSION
+ARG ALPINE_MIRROR
+RUN --mount=type=bind,source=lib,target=/lib/sutra \
+    --mount=type=secret,id=ca \
+    /lib/sutra/apk.sh add \
+      binutils \
+      ca-certificates \
+      cargo \
+      gcc \
+      musl-dev \
+      rust \
+      rust-clippy \
+      rustfmt
+LABEL org.opencontainers.image.base.name="alpine:${ALPINE_VERSION}"
+
+# hadolint ignore=DL3006 # a stage of this file, chosen by BASE
+FROM rust-dev-${BASE}
+ENV LANG=C.UTF-8
+COPY --chmod=755 lib/with-ca.sh /usr/local/bin/with-ca
+ARG VERSION=0.0.0
+ARG REVISION=unknown
+ARG CREATED=1970-01-01T00:00:00Z
+LABEL org.opencontainers.image.title="sutra-base-rust" \
+      org.opencontainers.image.description="rustc and cargo with a linker, for builders and development" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.created="${CREATED}"
+CMD ["cargo", "--version"]

@@ -1,0 +1,58 @@
+# sutra-base-rust-runtime:prod: what a dynamically linked Rust server needs, and
+# the accounts and certificates that a static one copies.
+#
+#   eg: cd base-images && docker build -f rust-runtime-prod.Dockerfile -t sutra-base-rust-runtime:prod .
+
+# which root the image stands on: debian or alpine
+ARG BASE=debian
+# tag of the Debian root image
+ARG DEBIAN_VERSION=trixie-slim
+# tag of the Alpine root image
+ARG ALPINE_VERSION=3.23
+
+# ---- Debian: chosen packages unpacked into an empty root -------------------
+
+FROM debian:${DEBIAN_VERSION} AS slice
+ARG APT_MIRROR
+RUN --mount=type=bind,source=lib,target=/lib/sutra \
+    --mount=type=secret,id=ca \
+    /lib/sutra/slice.sh /rootfs \
+      base-files \
+      ca-certificates \
+      libc6 \
+      libgcc-s1
+COPY etc /rootfs/etc
+
+FROM scratch AS rust-debian
+ARG DEBIAN_VERSION
+COPY --from=slice /rootfs /
+LABEL org.opencontainers.image.base.name="debian:${DEBIAN_VERSION}"
+
+# ---- Alpine: its own packages ----------------------------------------------
+
+FROM alpine:${ALPINE_VERSION} AS rust-alpine
+ARG ALPINE_VERSION
+ARG ALPINE_MIRROR
+RUN --mount=type=bind,source=lib,target=/lib/sutra \
+    --mount=type=secret,id=ca \
+    /lib/sutra/apk.sh add \
+      ca-certificates \
+      libgcc \
+ && adduser -D -H -u 10001 -h /app -s /sbin/nologin sutra
+LABEL org.opencontainers.image.base.name="alpine:${ALPINE_VERSION}"
+
+# ---- what both have in common ----------------------------------------------
+
+# hadolint ignore=DL3006 # a stage of this file, chosen by BASE
+FROM rust-${BASE}
+ENV PATH=/usr/local/bin:/usr/bin:/bin
+WORKDIR /app
+ARG VERSION=0.0.0
+ARG REVISION=unknown
+ARG CREATED=1970-01-01T00:00:00Z
+LABEL org.opencontainers.image.title="sutra-base-rust-runtime" \
+      org.opencontainers.image.description="C library, libgcc and CA certificates for Rust servers" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.created="${CREATED}"
+USER 10001:10001

@@ -1,0 +1,221 @@
+"""The engine: the only module that imports the docker SDK or runs `docker`.
+
+The SDK inspects, saves, runs, tags and removes; it cannot speak to BuildKit
+(docker-py #2230), so builds go through `docker buildx` as a subprocess.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import shutil
+import subprocess
+import sys
+import termios
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import docker
+from docker.errors import APIError, DockerException, ImageNotFound
+
+from scripts.errors import SutraError
+
+MINIMUM_MAJOR = 23
+TIP = "run `make engine`"
+# enough of a build's progress to hold its failing step and its error
+TAIL_BYTES = 1 << 16
+# beside PATH: where distributions and Docker's packages put a client with plugins
+CLIENTS = ("docker", "/usr/bin/docker", "/usr/local/bin/docker")
+
+
+def connect(timeout: float = 60) -> docker.DockerClient:
+    """Return a client for the engine that the `docker` command would use.
+
+    `timeout` is in seconds, for one answer. Raises SutraError when no engine
+    answers or when it is older than MINIMUM_MAJOR.
+    """
+    try:
+        client = docker.DockerClient(base_url=_endpoint(), timeout=timeout, version="auto")
+        version = str(client.version()["Version"])
+    except (DockerException, OSError) as error:
+        raise SutraError(f"engine: no answer ({_reason(error)})", TIP) from error
+    refuse_old(version)
+    return client
+
+
+def refuse_old(version: str) -> None:
+    """Raise SutraError when `version` ("20.10.5") is older than MINIMUM_MAJOR."""
+    major = version.split(".")[0]
+    if major.isdigit() and int(major) < MINIMUM_MAJOR:
+        raise SutraError(
+            f'engine: server.version: too old "{version}", {MINIMUM_MAJOR} or newer is needed',
+            "upgrade the engine, or point DOCKER_HOST at a newer one",
+        )
+
+
+def _endpoint() -> str:
+    """Return DOCKER_HOST, else the current context's address, else the default socket."""
+    default = "unix:///var/run/docker.sock"
+    if host := os.environ.get("DOCKER_HOST"):
+        return host
+    if not shutil.which("docker"):
+        return default
+    asked = subprocess.run(
+        ["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return asked.stdout.strip() or default
+
+
+def _reason(error: BaseException) -> str:
+    """Return the innermost cause as one short line."""
+    while error.__cause__ or error.__context__:
+        error = error.__cause__ or error.__context__  # type: ignore[assignment]
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
+def find_client() -> str:
+    """Return the first docker client whose buildx works.
+
+    A newer client without plugins may come earlier on PATH. Raises SutraError.
+    """
+    for client in (os.environ.get("DOCKER") or "docker", *CLIENTS[1:]):
+        path = shutil.which(client)
+        if path and subprocess.run([path, "buildx", "version"], capture_output=True).returncode == 0:
+            return path
+    raise SutraError("engine: no docker client with a working buildx plugin", TIP)
+
+
+def inspect(client: docker.DockerClient, reference: str) -> dict[str, Any] | None:
+    """Return what the engine knows of an image, or None when it does not have it."""
+    try:
+        return dict(client.api.inspect_image(reference))
+    except ImageNotFound:
+        return None
+    except APIError as error:
+        raise SutraError(f'engine: cannot inspect "{reference}": {error.explanation}', TIP) from error
+
+
+@contextmanager
+def saved(client: docker.DockerClient, reference: str) -> Iterator[Any]:
+    """Open `docker save` of one image: a file of one tar stream, read once, forwards."""
+    try:
+        response = client.api.get_image(reference)
+    except ImageNotFound as error:
+        raise SutraError(f'engine: image vanished "{reference}"', "run `make build`") from error
+    except APIError as error:
+        raise SutraError(f'engine: cannot save "{reference}": {error.explanation}', TIP) from error
+    stream = _Stream(response)
+    try:
+        yield stream
+    finally:
+        response.close()
+
+
+class _Stream:
+    """The little of a file that `tarfile` wants, over chunks of bytes."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = iter(chunks)
+        self._rest = memoryview(b"")
+
+    def read(self, size: int) -> bytes:
+        parts: list[memoryview] = []
+        while size > 0:
+            if not self._rest:
+                self._rest = memoryview(next(self._chunks, b""))
+                if not self._rest:
+                    break
+            part, self._rest = self._rest[:size], self._rest[size:]
+            parts.append(part)
+            size -= len(part)
+        return b"".join(parts)
+
+
+def bake_plan(bake_file: Path, targets: Sequence[str], environment: Mapping[str, str]) -> dict[str, Any]:
+    """Return `docker buildx bake --print` of `targets`: `{"group": …, "target": {name: …}}`.
+
+    Raises SutraError for a bake file or a target that buildx refuses.
+    """
+    command = [find_client(), "buildx", "bake", "-f", str(bake_file), "--print", *targets]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **environment})
+    if done.returncode:
+        reason = next((line for line in done.stderr.splitlines() if line.startswith("ERROR")), done.stderr.strip())
+        raise SutraError(f"{bake_file}: {reason.removeprefix('ERROR: ')}", "mend it, then run `make build` again")
+    return dict(json.loads(done.stdout))
+
+
+def bake(
+    bake_file: Path, targets: Sequence[str], overrides: Sequence[str], environment: Mapping[str, str]
+) -> tuple[int, list[str]]:
+    """Build `targets` with BuildKit's own progress on stderr.
+
+    `overrides` are values of `--set`. Return the exit code and the last lines of
+    the progress, from which a failure can be explained.
+    """
+    command = [find_client(), "buildx", "bake", "-f", str(bake_file)]
+    command += [word for value in overrides for word in ("--set", value)]
+    # attestations carry the time of the build, so that no two builds are the same image
+    quiet = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
+    return tee([*command, *targets], {**os.environ, **quiet, **environment})
+
+
+def tee(command: Sequence[str], environment: Mapping[str, str]) -> tuple[int, list[str]]:
+    """Run `command`, pass its stderr on as it comes, and return exit code and last lines.
+
+    On a terminal the command gets one as well, so that it draws live progress.
+    An interrupt ends the command before it is raised here.
+    """
+    ours = sys.stderr.fileno()
+    if os.isatty(ours):
+        reader, writer = pty.openpty()
+        termios.tcsetwinsize(writer, termios.tcgetwinsize(ours))
+    else:
+        reader, writer = os.pipe()
+    process = subprocess.Popen(command, stderr=writer, stdin=subprocess.DEVNULL, env=dict(environment))
+    os.close(writer)
+    tail = b""
+    try:
+        for chunk in iter(partial(_read, reader), b""):
+            os.write(ours, chunk)
+            tail = (tail + chunk)[-TAIL_BYTES:]
+        return process.wait(), tail.decode(errors="replace").splitlines()
+    except BaseException:
+        process.terminate()
+        process.wait()
+        raise
+    finally:
+        os.close(reader)
+
+
+def _read(descriptor: int) -> bytes:
+    """Return the next bytes; a terminal whose other end was closed says so by EIO."""
+    try:
+        return os.read(descriptor, 1 << 16)
+    except OSError:
+        return b""
+
+
+def tag(client: docker.DockerClient, source: str, target: str) -> None:
+    """Move the tag `target` ("sutra-api:prod") to the image `source` (reference or id)."""
+    repository, _, name = target.rpartition(":")
+    try:
+        client.api.tag(source, repository, name)
+    except APIError as error:
+        raise SutraError(f'engine: cannot tag "{target}": {error.explanation}', TIP) from error
+
+
+def untag(client: docker.DockerClient, reference: str) -> None:
+    """Remove the tag `reference`, if it is there; the image stays while it has another."""
+    try:
+        client.api.remove_image(reference, noprune=True)
+    except ImageNotFound:
+        return
+    except APIError as error:
+        raise SutraError(f'engine: cannot remove the tag "{reference}": {error.explanation}', TIP) from error

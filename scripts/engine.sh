@@ -1,0 +1,208 @@
+#!/usr/bin/env bash
+# Makes sure that a Docker engine >= 23 with buildx answers: finds one, or
+# installs and starts one. It never restarts, reconfigures or upgrades an
+# engine that is running.
+#
+#   scripts/engine.sh          find, else install and start   (make engine)
+#   scripts/engine.sh check    only look: exit 0 ready, 2 not
+#   scripts/engine.sh stop     end the engine that this script started, no other
+#
+#   eg: scripts/engine.sh && docker version
+#
+# Exit 0: ready. Exit 2: not ready; the last line says what to do.
+set -Eeuo pipefail
+trap 'echo "engine: FAILED at line ${LINENO}" >&2' ERR
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+readonly MINIMUM=23
+readonly STATE=.cache/engine
+readonly WAIT_SECONDS=60
+# where distributions and Docker's own packages put a client with plugins
+readonly CLIENTS=("${DOCKER:-docker}" /usr/bin/docker /usr/local/bin/docker)
+
+say() { echo "engine: $*"; }
+
+die() { # die PROBLEM TIP
+  echo "engine: $1" >&2
+  echo "tip: $2" >&2
+  exit 2
+}
+
+# The first client whose buildx works; a bare newer client may come earlier on PATH.
+find_client() {
+  local client
+  for client in "${CLIENTS[@]}"; do
+    if "$client" buildx version >/dev/null 2>&1; then
+      echo "$client"
+      return 0
+    fi
+  done
+  return 1
+}
+
+server_version() { # of the engine that any client reaches; empty without one
+  local client version
+  for client in "${CLIENTS[@]}"; do
+    version=$(timeout 10 "$client" version --format '{{.Server.Version}}' 2>/dev/null) || continue
+    [[ -n $version ]] && echo "$version" && return 0
+  done
+  return 0
+}
+
+refuse_old() { # refuse_old VERSION
+  local major=${1%%.*}
+  [[ $major =~ ^[0-9]+$ ]] || return 0 # a development build names no number
+  ((major >= MINIMUM)) || die "server.version: too old \"$1\", ${MINIMUM} or newer is needed" \
+    "upgrade the running engine, or point DOCKER_HOST at a newer one; it was left as it is"
+}
+
+ready() { # says so and returns 0, or returns 1; exits when the engine is too old
+  local version client
+  version=$(server_version)
+  [[ -n $version ]] || return 1
+  refuse_old "$version"
+  client=$(find_client) || return 1
+  say "ready: engine ${version}, client ${client}"
+}
+
+# --- installing -------------------------------------------------------------
+
+os_field() { (
+  # shellcheck source=/dev/null
+  . /etc/os-release && eval "echo \"\${$1:-}\""
+); }
+
+as_root() {
+  if [[ $EUID -eq 0 ]]; then "$@"; else sudo -n "$@"; fi
+}
+
+require_installable() {
+  local want="install Docker Engine ${MINIMUM} or newer with the buildx plugin, start it, then run \`make engine\` again"
+  [[ "$(os_field ID) $(os_field ID_LIKE)" =~ debian|ubuntu ]] || die "no engine, and this system is not Debian or Ubuntu" "$want"
+  [[ $EUID -eq 0 ]] || sudo -n true 2>/dev/null || die "no engine, and no root rights to install one" "$want; or run \`make engine\` as root"
+  ! dpkg-query -W docker-ce >/dev/null 2>&1 || die "docker-ce is installed, but it is not running or lacks buildx" \
+    "start it and add docker-buildx-plugin, then run \`make engine\` again; its packages are not ours to replace"
+}
+
+# Debian 12's own engine is 20.10. Debian 13's runs on it, taken through an apt
+# configuration of its own, so that the machine's own stays as it is.
+trixie_apt_config() { # prints the path of the configuration
+  local dir=$1 mirror security
+  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Codename: bookworm' | head -n 1)
+  [[ -n $mirror ]] || die "apt names no mirror for bookworm" "add a Debian source to /etc/apt, or install Docker Engine ${MINIMUM} or newer yourself"
+  security=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Codename: bookworm-security' | head -n 1)
+  mkdir -p "$dir"/{parts,preferences,lists/partial}
+  {
+    echo "deb $mirror bookworm main"
+    echo "deb $mirror trixie main"
+    [[ -z $security ]] || printf 'deb %s bookworm-security main\ndeb %s trixie-security main\n' "$security" "$security"
+  } >"$dir/sources.list"
+  printf 'Package: *\nPin: release n=trixie*\nPin-Priority: 100\n' >"$dir/preferences/trixie"
+  cat >"$dir/apt.conf" <<CONF
+Dir::Etc::sourcelist "$PWD/$dir/sources.list";
+Dir::Etc::sourceparts "$PWD/$dir/parts";
+Dir::Etc::preferencesparts "$PWD/$dir/preferences";
+Dir::State::lists "$PWD/$dir/lists";
+APT::Sandbox::User "root";
+CONF
+  echo "$PWD/$dir/apt.conf"
+}
+
+install_engine() {
+  local codename running=$1
+  codename=$(os_field VERSION_CODENAME)
+  if [[ $codename == bookworm ]]; then
+    say "Debian 12: taking Debian 13's engine"
+    APT_CONFIG=$(trixie_apt_config "$STATE/apt")
+    export APT_CONFIG
+    # runc of trixie wants a newer libc than bookworm has
+    if [[ -n $running ]]; then scripts/install.sh docker-buildx/trixie; else
+      scripts/install.sh docker.io/trixie docker-cli/trixie docker-buildx/trixie docker-compose/trixie \
+        containerd/trixie runc/bookworm iptables/bookworm
+    fi
+    unset APT_CONFIG
+  elif [[ -n $running ]]; then
+    scripts/install.sh docker-buildx
+  elif [[ $(os_field ID) == ubuntu ]]; then
+    scripts/install.sh docker.io docker-buildx docker-compose-v2 iptables
+  else
+    scripts/install.sh docker.io docker-cli docker-buildx docker-compose iptables
+  fi
+}
+
+# --- starting ---------------------------------------------------------------
+
+installed_version() { dockerd --version 2>/dev/null | sed -n 's/.*version \([^,]*\),.*/\1/p'; }
+
+start_engine() {
+  if [[ -d /run/systemd/system ]]; then
+    say "starting it with systemd"
+    as_root systemctl start docker
+  else
+    start_without_systemd
+  fi
+  wait_until_ready
+}
+
+start_without_systemd() {
+  local config=(--config-file "$PWD/$STATE/daemon.json")
+  mkdir -p "$STATE"
+  # an administrator's configuration wins over ours
+  if [[ -e /etc/docker/daemon.json ]]; then config=(); else
+    echo '{"features": {"containerd-snapshotter": true}}' >"$STATE/daemon.json"
+  fi
+  say "starting dockerd (log: $STATE/dockerd.log)"
+  # descriptors of the caller (a lock, a pipe of make) must not live on in the engine
+  as_root setsid bash -c 'echo $$ >"$1"; shift; exec dockerd "$@"' _ "$STATE/dockerd.pid" "${config[@]}" \
+    >"$STATE/dockerd.log" 2>&1 </dev/null 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &
+  disown
+}
+
+wait_until_ready() {
+  local started=$SECONDS
+  until ready; do
+    if ((SECONDS - started > WAIT_SECONDS)); then
+      tail -n 5 "$STATE/dockerd.log" >&2 || say "no log of dockerd's own; see your init system's"
+      die "the engine did not answer within ${WAIT_SECONDS} s" "read $STATE/dockerd.log, mend it, then run \`make engine\` again"
+    fi
+    sleep 0.5
+  done
+}
+
+stop_engine() { # ends the process whose id was written at the start, if it still is that dockerd
+  local pid
+  [[ -s $STATE/dockerd.pid ]] || { say "none was started from here" && return 0; }
+  pid=$(<"$STATE/dockerd.pid")
+  if [[ $(cat "/proc/$pid/comm" 2>/dev/null) == dockerd ]]; then
+    say "stopping the engine that was started here (process $pid)"
+    as_root kill "$pid"
+    while [[ -d /proc/$pid ]]; do sleep 0.2; done
+  fi
+  as_root rm -f "$STATE/dockerd.pid"
+}
+
+explain_unready() {
+  local version=$1
+  if [[ -n $version ]]; then die "no client with a working buildx plugin (engine ${version} is running)" "run \`make engine\`"; fi
+  die "no engine answers" "run \`make engine\`"
+}
+
+main() {
+  case ${1:-} in
+    stop) stop_engine && return ;;
+    check) ready || explain_unready "$(server_version)" && return ;;
+    "") ;;
+    *) die "argument: unknown \"$1\"" "usage: scripts/engine.sh [check|stop]" ;;
+  esac
+  ready && return
+  local running installed
+  running=$(server_version)
+  installed=$(installed_version || true)
+  if [[ -n $running || -z $installed || ${installed%%.*} -lt $MINIMUM ]] || ! find_client >/dev/null; then
+    require_installable
+    install_engine "$running"
+  fi
+  if [[ -n $running ]]; then ready || explain_unready "$running"; else start_engine; fi
+}
+
+main "$@"

@@ -1,0 +1,48 @@
+"""The errors that a person sees, and the exit codes that a pipeline sees."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+OK = 0
+CHECK_FAILED = 1
+WRONG_CALL = 2
+
+
+class SutraError(Exception):
+    """One clear line, and a tip that names the next command.
+
+    `message` reads `file: key.path: problem "value"`, lower case, without a
+    full stop. `tip` may be empty. The call or a file is wrong, or there is no
+    engine: exit code 2.
+    """
+
+    exit_code = WRONG_CALL
+
+    def __init__(self, message: str, tip: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.tip = tip
+
+
+class CheckFailed(SutraError):
+    """An image broke a promise: exit code 1."""
+
+    exit_code = CHECK_FAILED
+
+
+def run(main: Callable[[], int]) -> NoReturn:
+    """Call `main` and exit with its code; print a SutraError as message and tip."""
+    try:
+        code = main()
+    except SutraError as error:
+        print(error.message, file=sys.stderr)
+        if error.tip:
+            print(f"tip: {error.tip}", file=sys.stderr)
+        code = error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted: no :latest tag was moved", file=sys.stderr)
+        code = 130
+    sys.exit(code)
