@@ -18,7 +18,7 @@ from typing import Any
 
 import docker
 
-from scripts import engine, roots
+from scripts import catalog, engine, roots
 from scripts.errors import OK, SutraError, run
 
 BAKE_FILE = Path("docker-bake.hcl")
@@ -32,6 +32,7 @@ SYSTEM_BUNDLES = (
 # A cold build of everything leaves about 4 GB of cache: measured by `docker system df`.
 FREE_BYTES = 5_000_000_000
 STAGING = "building"
+GROUP = "prod"
 
 
 def build(client: docker.DockerClient, groups: Sequence[str], environment: Mapping[str, str] = os.environ) -> None:
@@ -43,6 +44,8 @@ def build(client: docker.DockerClient, groups: Sequence[str], environment: Mappi
     if image:
         knobs["ROOT_CONTEXT"] = roots.context(client, image)
     tags = requested_tags(plan)
+    if GROUP in groups:
+        catalog.check_against(catalog.load(), tags, BAKE_FILE)
     staged = [f"{name}.tags={name}:{STAGING}" for name in tags]
     with untagged_afterwards(client, [f"{name}:{STAGING}" for name in tags]):
         code, lines = engine.bake(BAKE_FILE, groups, staged, knobs)
@@ -154,7 +157,7 @@ def failure(lines: Sequence[str]) -> SutraError:
 def main() -> int:
     """Build the groups or targets given on the command line; `prod` without any."""
     parser = argparse.ArgumentParser(prog="python -m scripts.build", description=__doc__)
-    parser.add_argument("groups", nargs="*", default=["prod"], help="groups or targets of the bake file")
+    parser.add_argument("groups", nargs="*", default=[GROUP], help="groups or targets of the bake file")
     build(engine.connect(), parser.parse_args().groups)
     return OK
 

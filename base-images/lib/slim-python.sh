@@ -21,6 +21,6 @@ find . -type f \( -name '*.pyi' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.px
   -o -path '*.dist-info/direct_url.json' -o -path '*.dist-info/INSTALLER' -o -path '*.dist-info/REQUESTED' \) -delete
 find . -type f \( -name '*.so' -o -name '*.so.*' \) -exec strip --strip-unneeded {} +
 
-python3 -m compileall -q -b --invalidation-mode unchecked-hash -s "$tree" -p "$tree" lib
+python3 -m compileall -q -b --invalidation-mode unchecked-hash "$tree/lib"
 find lib -name '*.py' -delete
 find . -type d -empty -delete

@@ -11,6 +11,8 @@ lib=$2
 
 cd "$root$lib"
 rm -rf test idlelib ensurepip turtledemo tkinter pydoc_data curses turtle.py config-*
+# what stands in where the C modules decimal and datetime lack; here they are
+rm -f _pydecimal.py _pydatetime.py
 # extension modules of what is gone, and of libraries that the image does not have
 find lib-dynload \( -name '_test*' -o -name '_xx*' -o -name 'xx*' -o -name '_ctypes_test*' \
   -o -name '_curses*' -o -name '_dbm*' -o -name '_gdbm*' -o -name '_tkinter*' -o -name 'readline*' \) -delete

@@ -1,0 +1,55 @@
+"""The strings that callers send: concept ids, kinds and texts, with the storage's own limits."""
+
+import unicodedata
+from typing import Annotated
+from urllib.parse import quote
+
+from pydantic import AfterValidator
+
+MAX_ID_BYTES = 512
+MAX_KIND_BYTES = 64
+MAX_TEXT_BYTES = 65_536
+
+
+def check_id(value: str) -> str:
+    """Return a concept id, or raise ValueError saying what is wrong with it."""
+    return _short(value, MAX_ID_BYTES)
+
+
+def check_kind(value: str) -> str:
+    """Return the kind of an association, or raise ValueError saying what is wrong with it."""
+    return _short(value, MAX_KIND_BYTES)
+
+
+def check_text(value: str) -> str:
+    """Return a text, or raise ValueError when it is too long."""
+    size = len(value.encode())
+    if size > MAX_TEXT_BYTES:
+        raise ValueError(f"must be at most {MAX_TEXT_BYTES} bytes, is {size}")
+    return value
+
+
+def path_segment(concept_id: str) -> str:
+    """Percent-encode an id as exactly one path segment.
+
+    `quote` leaves dots alone, but URL clients resolve the segments `.` and `..` away
+    (RFC 3986, 5.2.4), so these two are encoded by hand.
+    """
+    if concept_id in {".", ".."}:
+        return concept_id.replace(".", "%2E")
+    return quote(concept_id, safe="")
+
+
+def _short(value: str, most: int) -> str:
+    size = len(value.encode())
+    if not 1 <= size <= most:
+        raise ValueError(f"must be 1 to {most} bytes, is {size}")
+    if any(unicodedata.category(character) == "Cc" for character in value):
+        raise ValueError("must not hold control characters")
+    return value
+
+
+# pydantic refuses half a surrogate pair before these run, so that `encode` cannot fail.
+ConceptId = Annotated[str, AfterValidator(check_id)]
+Kind = Annotated[str, AfterValidator(check_kind)]
+Text = Annotated[str, AfterValidator(check_text)]

@@ -1,0 +1,86 @@
+"""Errors as problem+json (RFC 9457): one shape for everything that both services refuse."""
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from sutra_client.storage import StorageRefused, StorageUnavailable
+
+logger = logging.getLogger(__name__)
+
+MAX_ERRORS = 10
+
+
+class ProblemResponse(JSONResponse):
+    """A JSON body with type, title, status and detail."""
+
+    media_type = "application/problem+json"
+
+
+def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> ProblemResponse:
+    """Return the problem with this status; its title is the name of the status."""
+    body = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+    }
+    return ProblemResponse(body, status, headers)
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Make every error of `app` a problem."""
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(StorageRefused, _refused)
+    app.add_exception_handler(StorageUnavailable, _unavailable)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+async def _invalid(_: Request, error: Exception) -> ProblemResponse:
+    assert isinstance(error, RequestValidationError)
+    found = error.errors()
+    lines = [_describe(item) for item in found[:MAX_ERRORS]]
+    if len(found) > MAX_ERRORS:
+        lines.append(f"{len(found) - MAX_ERRORS} more")
+    return problem(400, "; ".join(lines))
+
+
+def _describe(item: Mapping[str, Any]) -> str:
+    """Return `where: what`, without the value: it may be huge or secret."""
+    if item["type"] == "json_invalid":
+        return f"body: not JSON at character {item['loc'][-1]}"
+    where = ".".join(str(part) for part in item["loc"])
+    message = item["msg"].removeprefix("Value error, ")
+    return f"{where}: {message[:1].lower()}{message[1:]}"
+
+
+async def _http(_: Request, error: Exception) -> ProblemResponse:
+    assert isinstance(error, HTTPException)
+    return problem(error.status_code, error.detail, error.headers)
+
+
+async def _refused(_: Request, error: Exception) -> ProblemResponse:
+    """Pass on what the caller can mend (4xx); the rest is the storage's fault."""
+    assert isinstance(error, StorageRefused)
+    if error.problem["status"] < 500:
+        return ProblemResponse(error.problem, error.problem["status"])
+    logger.warning("storage failed: %s", error)
+    return problem(502, "storage failed")
+
+
+async def _unavailable(_: Request, error: Exception) -> ProblemResponse:
+    logger.warning("storage unavailable: %s", error)
+    return problem(503, "storage does not answer")
+
+
+async def _unexpected(_: Request, __: Exception) -> ProblemResponse:
+    """Say nothing of the cause: the server logs the traceback."""
+    return problem(500, "unexpected error")

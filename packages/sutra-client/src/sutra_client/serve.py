@@ -1,0 +1,105 @@
+"""Run a service under uvicorn: settings from the environment, JSON log lines, clean stop.
+
+Heavy imports happen inside `main`, after the signal handlers are in place: a process that is
+PID 1 of a container gets no default handlers from the kernel and would ignore an early SIGTERM.
+"""
+
+import json
+import logging
+import os
+import signal
+import sys
+from datetime import UTC, datetime
+from importlib import import_module
+from types import FrameType
+from typing import Any
+
+from sutra_client.settings import SettingsError, port
+
+# Seconds that running requests get after SIGTERM; docker kills after ten.
+GRACE_SECONDS = 5
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return time (UTC), level, logger, message and, if any, the traceback."""
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+def main(factory: str, default_port: int) -> int:
+    """Serve the app that `factory` ("module:function") makes; return the exit status.
+
+    0 after SIGTERM or SIGINT, 1 when the server could not start, 2 on a wrong setting.
+    SUTRA_HOST (default 0.0.0.0: a container's own network) and SUTRA_PORT say where.
+    """
+    _on_stop(_leave)
+    _log_as_json()
+    try:
+        return _serve(
+            factory, os.environ.get("SUTRA_HOST", "0.0.0.0"), port(os.environ, default_port)
+        )
+    except SettingsError as error:
+        print(f"{error}\ntip: {error.tip}", file=sys.stderr)
+        return 2
+
+
+def _serve(factory: str, host: str, port_number: int) -> int:
+    module, _, function = factory.partition(":")
+    app: Any = getattr(import_module(module), function)()
+    from uvicorn import Config, Server
+
+    config = Config(
+        app,
+        host=host,
+        port=port_number,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    server = Server(config)
+
+    def stop(_: int, __: FrameType | None) -> None:
+        server.should_exit = True
+
+    # uvicorn (0.29 and later) handles signals while it serves; afterwards it restores the
+    # handlers it found and raises the signal again, which would end us by signal 15 instead
+    # of status 0. The handler it finds is this one, and by then it changes nothing.
+    # https://github.com/encode/uvicorn/pull/1600
+    _on_stop(stop)
+    try:
+        server.run()
+    except SystemExit:  # port in use or failed start: uvicorn has logged it, and exits with 3
+        return 1
+    return 0
+
+
+def _on_stop(handler: Any) -> None:  # noqa: ANN401 - the type of signal handlers is private
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handler)
+
+
+def _leave(_: int, __: FrameType | None) -> None:
+    raise SystemExit(0)
+
+
+def _log_as_json() -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter())
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs every request at INFO

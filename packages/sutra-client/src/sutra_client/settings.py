@@ -1,0 +1,62 @@
+"""Settings from environment variables, refused with one line and a tip."""
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+DEFAULT_STORAGE_URL = "http://sutra-storage:50051"
+
+
+class SettingsError(Exception):
+    """An environment variable is wrong; `tip` says what to do."""
+
+    def __init__(self, name: str, problem: str, value: str, tip: str) -> None:
+        """Make the message `NAME: problem "value"`."""
+        shown = value if value.isprintable() else repr(value)[1:-1]  # one line, whatever it holds
+        super().__init__(f'{name}: {problem} "{shown}"')
+        self.tip = tip
+
+
+def storage_url(env: Mapping[str, str]) -> str:
+    """Return SUTRA_STORAGE_URL without a trailing slash, or its default."""
+    name = "SUTRA_STORAGE_URL"
+    value = env.get(name, DEFAULT_STORAGE_URL)
+    if not _is_http_address(value):
+        tip = f"set it to the form http://host:port, or unset it for {DEFAULT_STORAGE_URL}"
+        raise SettingsError(name, "not an http address", value, tip)
+    return value.rstrip("/")
+
+
+def _is_http_address(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        _ = parts.port  # raises ValueError when it is not a number from 0 to 65535
+    except ValueError:
+        return False
+    plain = not (parts.query or parts.fragment or parts.username or parts.password)
+    printable = value.isprintable() and " " not in value
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and plain and printable
+
+
+def number(env: Mapping[str, str], name: str, default: float, low: float, high: float) -> float:
+    """Return the variable `name` as a number from `low` to `high`."""
+    value = env.get(name)
+    if value is None:
+        return default
+    try:
+        result = float(value)
+    except ValueError:
+        result = float("nan")
+    if not low <= result <= high:
+        tip = f"set it to such a number, or unset it for {default:g}"
+        raise SettingsError(name, f"not a number from {low:g} to {high:g}", value, tip)
+    return result
+
+
+def port(env: Mapping[str, str], default: int) -> int:
+    """Return SUTRA_PORT, a whole number from 1 to 65535."""
+    name = "SUTRA_PORT"
+    value = env.get(name, str(default))
+    if not (value.isascii() and value.isdigit() and 1 <= int(value) <= 65535):
+        tip = f"set it to such a number, or unset it for {default}"
+        raise SettingsError(name, "not a port from 1 to 65535", value, tip)
+    return int(value)

@@ -1,0 +1,74 @@
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from processes import environment, free_port
+from sutra_client.healthcheck import main
+
+
+class Handler(BaseHTTPRequestHandler):
+    status = 200
+
+    def do_GET(self) -> None:
+        self.send_response(self.status if self.path == "/health" else 404)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[HTTPServer]:
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def test_healthy(server: HTTPServer, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(server.server_port)]) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_ill(
+    server: HTTPServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Handler, "status", 503)
+    assert main([str(server.server_port)]) == 1
+    assert capsys.readouterr() == ("", f"127.0.0.1:{server.server_port}/health: answered 503\n")
+
+
+def test_nobody_there(capsys: pytest.CaptureFixture[str]) -> None:
+    port = free_port()
+    assert main([str(port)]) == 1
+    message = f"127.0.0.1:{port}/health: does not answer (connection refused)\n"
+    assert capsys.readouterr() == ("", message)
+
+
+@pytest.mark.parametrize("arguments", [[], ["x"], ["0"], ["65536"], ["1", "2"]])
+def test_wrong_call(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    assert capsys.readouterr() == ("", "usage: python -m sutra_client.healthcheck PORT\n")
+
+
+def test_as_a_process_it_is_fast_and_light(server: HTTPServer) -> None:
+    """The best of five: what it costs, not what else the machine does."""
+    command = [sys.executable, "-m", "sutra_client.healthcheck", str(server.server_port)]
+    times = []
+    for _ in range(5):
+        start = time.monotonic()
+        assert subprocess.run(command, env=environment(), check=False).returncode == 0
+        times.append(time.monotonic() - start)
+    code = "import sys, sutra_client.healthcheck; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], env=environment(), check=True, capture_output=True, text=True
+    ).stdout.split()
+    assert not {"httpx", "fastapi", "pydantic", "uvicorn", "asyncio"} & set(loaded)
+    assert min(times) < 0.25  # 0.1 s is the aim; the rest is for a loaded machine

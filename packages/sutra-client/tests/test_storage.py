@@ -1,0 +1,163 @@
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import httpx
+import pytest
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from fake_storage import FakeStorage, problem_answer
+from sutra_client.storage import (
+    Association,
+    Concept,
+    Health,
+    NotFound,
+    Page,
+    Stats,
+    StorageClient,
+    StorageRefused,
+    StorageUnavailable,
+)
+
+pytestmark = pytest.mark.anyio
+
+Call = Callable[[StorageClient], Awaitable[object]]
+GETS: list[Call] = [
+    lambda client: client.get_concept("a"),
+    lambda client: client.list_concepts(),
+    lambda client: client.list_associations("a"),
+    lambda client: client.stats(),
+    lambda client: client.health(),
+]
+WRITES: list[Call] = [
+    lambda client: client.put_concept(Concept("a", "x")),
+    lambda client: client.put_association(Association("a", "a", "is", 1)),
+    lambda client: client.delete_concept("a"),
+]
+
+
+def client_of(fake: httpx.AsyncBaseTransport) -> StorageClient:
+    return StorageClient("http://storage", fake)
+
+
+async def test_every_route(fake: FakeStorage) -> None:
+    cat, dog = Concept("cat/1", "a cat", {"legs": 4}), Concept("dog", "a dog")
+    link = Association("cat/1", "dog", "chased by", 0.5)
+    async with client_of(fake) as client:
+        assert await client.put_concept(cat) == (cat, True)
+        assert await client.put_concept(cat) == (cat, False)
+        assert await client.put_concept(dog) == (dog, True)
+        assert await client.get_concept("cat/1") == cat
+        assert await client.list_concepts() == Page([cat, dog], None)
+        assert await client.list_concepts(limit=1) == Page([cat], "cat/1")
+        assert await client.list_concepts("cat/1", 1) == Page([dog], None)
+        assert [page async for page in client.pages(1)] == [Page([cat], "cat/1"), Page([dog], None)]
+        assert await client.put_association(link) is True
+        assert await client.put_association(link) is False
+        assert await client.list_associations("cat/1") == [link]
+        assert await client.stats() == Stats(2, 1)
+        assert await client.health() == Health("ok", "0.1.0")
+        await client.delete_concept("dog")
+        assert await client.stats() == Stats(1, 1)
+    assert fake.calls[0] == "PUT /concepts/cat%2F1"
+    assert "GET /concepts/cat%2F1/associations" in fake.calls
+    assert "GET /concepts?limit=1&after=cat%2F1" in fake.calls
+
+
+async def test_not_found(fake: FakeStorage) -> None:
+    async with client_of(fake) as client:
+        with pytest.raises(NotFound, match=r'^404 no concept "x"$') as caught:
+            await client.get_concept("x")
+        with pytest.raises(NotFound):
+            await client.delete_concept("x")
+    assert caught.value.problem == {
+        "type": "about:blank",
+        "title": "Not Found",
+        "status": 404,
+        "detail": 'no concept "x"',
+    }
+
+
+@pytest.mark.parametrize(
+    ("answer", "title", "detail"),
+    [
+        (lambda: problem_answer(507, "Full", "no room"), "Full", "no room"),
+        (lambda: PlainTextResponse("oops", 507), "Insufficient Storage", "storage answered 507"),
+        (lambda: JSONResponse([], 507), "Insufficient Storage", "storage answered 507"),
+    ],
+)
+async def test_refused(
+    fake: FakeStorage, answer: Callable[[], Response], title: str, detail: str
+) -> None:
+    fake.answer = answer
+    async with client_of(fake) as client:
+        with pytest.raises(StorageRefused) as caught:
+            await client.stats()
+    assert caught.value.problem == {
+        "type": "about:blank",
+        "title": title,
+        "status": 507,
+        "detail": detail,
+    }
+
+
+@pytest.mark.parametrize("body", ["no json", "[]", "{}", "3"])
+async def test_an_answer_outside_the_contract(fake: FakeStorage, body: str) -> None:
+    fake.answer = lambda: PlainTextResponse(body)
+    async with client_of(fake) as client:
+        for ask in GETS:
+            with pytest.raises(StorageUnavailable, match=r"^unreadable answer to GET /"):
+                await ask(client)
+
+
+@pytest.mark.parametrize("ask", GETS)
+@pytest.mark.parametrize(
+    "failure", [httpx.ConnectError("no"), httpx.ReadError("no"), httpx.RemoteProtocolError("no")]
+)
+async def test_a_get_is_sent_again_once(fake: FakeStorage, ask: Call, failure: Exception) -> None:
+    fake.add("a", "x")
+    async with client_of(fake) as client:
+        fake.failures = [failure]
+        await ask(client)
+        fake.failures = [failure, failure]
+        with pytest.raises(StorageUnavailable, match=r"^no$"):
+            await ask(client)
+    assert len(fake.calls) == 4
+    assert len(set(fake.calls)) == 1
+
+
+@pytest.mark.parametrize("ask", WRITES)
+async def test_a_write_is_sent_once(fake: FakeStorage, ask: Call) -> None:
+    fake.failures = [httpx.ReadError("no")]
+    async with client_of(fake) as client:
+        with pytest.raises(StorageUnavailable):
+            await ask(client)
+    assert len(fake.calls) == 1
+
+
+async def test_a_timeout_is_not_retried(fake: FakeStorage) -> None:
+    fake.failures = [httpx.ConnectTimeout("")]
+    async with client_of(fake) as client:
+        with pytest.raises(StorageUnavailable, match=r"^ConnectTimeout$"):
+            await client.stats()
+    assert fake.calls == ["GET /stats"]
+
+
+class Silent(httpx.AsyncBaseTransport):
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(60)
+        raise AssertionError("not cancelled")
+
+
+async def test_health_has_a_deadline() -> None:
+    start = time.monotonic()
+    async with client_of(Silent()) as client:
+        with pytest.raises(StorageUnavailable, match=r"^no answer within 0\.1 s$"):
+            await client.health(deadline=0.1)
+    assert time.monotonic() - start < 1
+
+
+async def test_a_closed_port(unused_port: int) -> None:
+    async with StorageClient(f"http://127.0.0.1:{unused_port}") as client:
+        with pytest.raises(StorageUnavailable, match="connection"):
+            await client.stats()

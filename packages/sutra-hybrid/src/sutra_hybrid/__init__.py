@@ -1,0 +1,1 @@
+"""Finds similar concepts: TF-IDF, a truncated SVD and nearest neighbours."""

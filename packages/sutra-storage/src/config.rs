@@ -1,0 +1,248 @@
+//! What the command line and the environment ask for.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use tracing::level_filters::LevelFilter;
+
+const ADDR: &str = "SUTRA_STORAGE_ADDR";
+const DATA: &str = "SUTRA_STORAGE_DATA";
+const LOG: &str = "SUTRA_LOG";
+
+/// What `--help` prints.
+pub const HELP: &str = "\
+storage_server_simple: a small durable knowledge store over HTTP and JSON
+
+usage: storage_server_simple [COMMAND]
+
+  (none)         serve until SIGTERM or SIGINT
+  healthcheck    ask the running server for /health; exit 0 if it is well, else 1
+  --version      print the version
+  --help         print this text
+
+environment:
+  SUTRA_STORAGE_ADDR   IP address and port to listen on  [0.0.0.0:50051]
+  SUTRA_STORAGE_DATA   data folder, created if missing   [/var/lib/sutra]
+  SUTRA_LOG            off, error, warn, info, debug or trace  [info]
+
+eg: SUTRA_STORAGE_ADDR=127.0.0.1:50051 SUTRA_STORAGE_DATA=./data storage_server_simple
+";
+
+/// What the command line asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Command {
+    Serve,
+    Healthcheck,
+    Version,
+    Help,
+}
+
+/// The server's settings, read once at start.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Where to listen; port 0 takes a free one.
+    pub addr: SocketAddr,
+    /// The folder that holds `store.redb`.
+    pub data: PathBuf,
+    pub log: LevelFilter,
+}
+
+/// Why the server cannot start: one line, then a tip for the person who started it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct StartError {
+    pub problem: String,
+    pub tip: String,
+}
+
+impl StartError {
+    pub fn new(problem: impl Into<String>, tip: impl Into<String>) -> Self {
+        Self {
+            problem: problem.into(),
+            tip: tip.into(),
+        }
+    }
+
+    pub fn cannot_listen(addr: SocketAddr, error: &io::Error) -> Self {
+        Self::new(
+            format!("{ADDR}: cannot listen on \"{addr}\": {error}"),
+            "choose a free port and an address of this machine, eg 0.0.0.0:50051",
+        )
+    }
+
+    /// A data folder that cannot be used; `problem` says why.
+    pub fn data(problem: impl fmt::Display, tip: &str) -> Self {
+        Self::new(format!("{DATA}: {problem}"), tip)
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\ntip: {}", self.problem, self.tip)
+    }
+}
+
+impl Config {
+    /// Reads the settings through `var`, which is `std::env::var_os` outside tests.
+    ///
+    /// # Errors
+    /// Names the first variable whose value makes no sense.
+    pub fn from_env(var: impl Fn(&str) -> Option<OsString>) -> Result<Self, StartError> {
+        Ok(Self {
+            addr: addr(&var)?,
+            data: data(&var)?,
+            log: log(&var)?,
+        })
+    }
+}
+
+/// Reads the command line, the program's name left out.
+///
+/// # Errors
+/// More than one argument, or one that is not in [`HELP`].
+pub fn command(args: impl IntoIterator<Item = OsString>) -> Result<Command, StartError> {
+    let mut args = args.into_iter();
+    let command = match args.next() {
+        None => return Ok(Command::Serve),
+        Some(arg) => named_command(&arg)?,
+    };
+    match args.next() {
+        None => Ok(command),
+        Some(extra) => Err(unknown_argument(&extra)),
+    }
+}
+
+fn named_command(arg: &OsStr) -> Result<Command, StartError> {
+    match arg.to_str() {
+        Some("healthcheck") => Ok(Command::Healthcheck),
+        Some("--version" | "-V") => Ok(Command::Version),
+        Some("--help" | "-h") => Ok(Command::Help),
+        _ => Err(unknown_argument(arg)),
+    }
+}
+
+fn unknown_argument(arg: &OsStr) -> StartError {
+    StartError::new(
+        format!("storage_server_simple: unknown argument {arg:?}"),
+        "storage_server_simple --help lists what it takes",
+    )
+}
+
+/// Where to listen. Only an address is taken, never a name: a static binary has no resolver.
+///
+/// # Errors
+/// A value that is not an IP address with a port.
+pub fn addr(var: impl Fn(&str) -> Option<OsString>) -> Result<SocketAddr, StartError> {
+    let value = var(ADDR).unwrap_or_else(|| "0.0.0.0:50051".into());
+    value
+        .to_str()
+        .and_then(|text| text.parse().ok())
+        .ok_or_else(|| {
+            StartError::new(
+                format!("{ADDR}: not a socket address {value:?}"),
+                "write an IP address and a port, eg 0.0.0.0:50051 or [::1]:50051",
+            )
+        })
+}
+
+fn data(var: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf, StartError> {
+    let value = var(DATA).unwrap_or_else(|| "/var/lib/sutra".into());
+    if value.is_empty() {
+        return Err(StartError::data(
+            "not a folder \"\"",
+            "name a folder, or unset it for /var/lib/sutra",
+        ));
+    }
+    Ok(value.into())
+}
+
+fn log(var: impl Fn(&str) -> Option<OsString>) -> Result<LevelFilter, StartError> {
+    let value = var(LOG).unwrap_or_else(|| "info".into());
+    value
+        .to_str()
+        .and_then(|text| text.parse().ok())
+        .ok_or_else(|| {
+            StartError::new(
+                format!("{LOG}: not a log level {value:?}"),
+                "choose off, error, warn, info, debug or trace",
+            )
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(name: &'static str, value: &'static str) -> Result<Config, StartError> {
+        Config::from_env(|asked| (asked == name).then(|| value.into()))
+    }
+
+    fn command_of(args: &[&str]) -> Result<Command, StartError> {
+        command(args.iter().map(OsString::from))
+    }
+
+    #[test]
+    fn defaults_suit_a_container() {
+        let expected = Config {
+            addr: SocketAddr::from(([0, 0, 0, 0], 50051)),
+            data: "/var/lib/sutra".into(),
+            log: LevelFilter::INFO,
+        };
+        assert_eq!(config("", ""), Ok(expected));
+    }
+
+    #[test]
+    fn every_variable_is_read() {
+        assert_eq!(config(ADDR, "[::1]:7").unwrap().addr.to_string(), "[::1]:7");
+        assert_eq!(config(DATA, "here").unwrap().data, PathBuf::from("here"));
+        assert_eq!(config(LOG, "debug").unwrap().log, LevelFilter::DEBUG);
+    }
+
+    #[test]
+    fn a_host_name_is_not_an_address() {
+        assert_eq!(
+            config(ADDR, "localhost:50051").unwrap_err().to_string(),
+            "SUTRA_STORAGE_ADDR: not a socket address \"localhost:50051\"\n\
+             tip: write an IP address and a port, eg 0.0.0.0:50051 or [::1]:50051"
+        );
+    }
+
+    #[test]
+    fn an_empty_data_folder_is_refused() {
+        assert_eq!(
+            config(DATA, "").unwrap_err().to_string(),
+            "SUTRA_STORAGE_DATA: not a folder \"\"\n\
+             tip: name a folder, or unset it for /var/lib/sutra"
+        );
+    }
+
+    #[test]
+    fn an_unknown_log_level_is_refused() {
+        assert_eq!(
+            config(LOG, "loud").unwrap_err().to_string(),
+            "SUTRA_LOG: not a log level \"loud\"\n\
+             tip: choose off, error, warn, info, debug or trace"
+        );
+    }
+
+    #[test]
+    fn commands_have_names() {
+        assert_eq!(command_of(&[]), Ok(Command::Serve));
+        assert_eq!(command_of(&["healthcheck"]), Ok(Command::Healthcheck));
+        assert_eq!(command_of(&["--version"]), Ok(Command::Version));
+        assert_eq!(command_of(&["-h"]), Ok(Command::Help));
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        for args in [&["serve"][..], &["--help", "serve"]] {
+            assert_eq!(
+                command_of(args).unwrap_err().to_string(),
+                "storage_server_simple: unknown argument \"serve\"\n\
+                 tip: storage_server_simple --help lists what it takes"
+            );
+        }
+    }
+}

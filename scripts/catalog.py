@@ -1,0 +1,167 @@
+"""images.yaml, the promises about every image, as frozen dataclasses.
+
+Errors carry the key path: `images.yaml: images.sutra-api.budget.installed: …`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scripts.errors import SutraError
+from scripts.units import parse_size
+
+CATALOG = Path("images.yaml")
+TAG = "prod"
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The most bytes that an image may be: unpacked, and compressed for a pull."""
+
+    installed: int
+    download: int
+
+
+@dataclass(frozen=True)
+class Image:
+    """One image: its name is its key, its bake target and its repository."""
+
+    name: str
+    budget: Budget
+    not_promoted_because: str = ""
+
+    @property
+    def reference(self) -> str:
+        """The tag that a build sets: "sutra-api:prod"."""
+        return f"{self.name}:{TAG}"
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """All images in the file's order, and the budget of the release as a whole."""
+
+    path: Path
+    images: tuple[Image, ...]
+    release: Budget
+
+    def find(self, name: str) -> Image:
+        """Return the image called `name`, or raise SutraError with the nearest name."""
+        for image in self.images:
+            if image.name == name:
+                return image
+        names = [image.name for image in self.images]
+        raise SutraError(f'{self.path}: images: no such image "{name}"{_hint(name, names)}', f"names: {', '.join(names)}")
+
+
+class _Node:
+    """A mapping of the file with the path that leads to it."""
+
+    def __init__(self, file: Path, path: str, value: Any, keys: Collection[str] | None = None) -> None:
+        self.file, self.path = file, path
+        if not isinstance(value, dict):
+            raise self.error("", "not a mapping", value)
+        self.value: Mapping[str, Any] = value
+        for key in value:
+            if not isinstance(key, str):
+                raise self.error("", "key is not text", key)
+            if keys is not None and key not in keys:
+                raise self.error("", "unknown key", key, _hint(key, keys))
+
+    def error(self, key: str, problem: str, value: Any = None, hint: str = "") -> SutraError:
+        place = ".".join(part for part in (self.path, key) if part)
+        shown = "" if value is None else f' "{value}"'
+        return SutraError(
+            f"{self.file}: {place + ': ' if place else ''}{problem}{shown}{hint}",
+            f"mend {self.file}, then run the same command again",
+        )
+
+    def child(self, key: str, keys: Collection[str] | None = None) -> _Node:
+        path = f"{self.path}.{key}" if self.path else key
+        return _Node(self.file, path, self.required(key), keys)
+
+    def required(self, key: str) -> Any:
+        if self.value.get(key) is None:
+            raise self.error(key, "missing")
+        return self.value[key]
+
+    def text(self, key: str) -> str:
+        value = self.value.get(key, "")
+        if not isinstance(value, str) or (key in self.value and not value.strip()):
+            raise self.error(key, "not a text", value)
+        return value
+
+    def size(self, key: str) -> int:
+        value = self.required(key)
+        try:
+            return parse_size(str(value))
+        except ValueError as reason:
+            raise self.error(key, str(reason) + ":", value) from reason
+
+
+def load(path: Path = CATALOG) -> Catalog:
+    """Read the catalogue. Raises SutraError for anything that is not as documented."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise SutraError(f"{path}: no such file", "run it in the folder of the project") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise SutraError(f"{path}: cannot be read: {error}") from error
+    except yaml.YAMLError as error:
+        raise SutraError(f"{path}: not YAML: {_yaml_problem(error)}", f"`yamllint {path}` says more") from error
+    top = _Node(path, "", content, ("release", "images"))
+    images = top.child("images")
+    if not images.value:
+        raise images.error("", "empty")
+    return Catalog(path, tuple(_image(images, name) for name in images.value), _budget(top.child("release", ("budget",))))
+
+
+def _image(images: _Node, name: str) -> Image:
+    node = images.child(name, ("budget", "not_promoted_because"))
+    return Image(name, _budget(node), node.text("not_promoted_because"))
+
+
+def _budget(node: _Node) -> Budget:
+    budget = node.child("budget", ("installed", "download"))
+    return Budget(budget.size("installed"), budget.size("download"))
+
+
+def _yaml_problem(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+    return f"line {mark.line + 1}: {problem}" if mark else problem
+
+
+def _hint(word: str, known: Collection[str]) -> str:
+    close = get_close_matches(word, known, n=1)
+    return f', did you mean "{close[0]}"?' if close else ""
+
+
+def check_against(catalog: Catalog, tags: Mapping[str, list[str]], bake_file: Path) -> None:
+    """Raise SutraError unless the catalogue and the bake file name the same images.
+
+    `tags` are the tags of each exported target: `{"sutra-api": ["sutra-api:prod"]}`.
+    """
+    for image in catalog.images:
+        if image.name not in tags:
+            raise SutraError(
+                f'{catalog.path}: images.{image.name}: not an image of {bake_file} "{image.name}"{_hint(image.name, tags)}',
+                f"give {bake_file} that target in group prod, or take the key out of {catalog.path}",
+            )
+    for name, references in tags.items():
+        image_names = {reference.rpartition(":")[0] for reference in references}
+        if image_names != {name}:
+            raise SutraError(
+                f'{bake_file}: target.{name}.tags: not the target\'s own name "{", ".join(references)}"',
+                "target, key and image carry the same name; rename one",
+            )
+        if not any(image.name == name for image in catalog.images):
+            raise SutraError(
+                f"{catalog.path}: images.{name}: missing, though {bake_file} builds it",
+                f"give it a budget in {catalog.path}",
+            )

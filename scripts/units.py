@@ -1,0 +1,31 @@
+"""Sizes as people write and read them. MB is 10^6 bytes, MiB 2^20; MB is printed."""
+
+from __future__ import annotations
+
+import re
+
+UNITS = {
+    "B": 1,
+    "KB": 10**3, "MB": 10**6, "GB": 10**9,
+    "KIB": 2**10, "MIB": 2**20, "GIB": 2**30,
+}  # fmt: skip
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)")
+
+
+def parse_size(text: str) -> int:
+    """Return the bytes of "50 MB", "1.5GiB" or "900 B", rounded down.
+
+    Raises ValueError with a short reason for anything else, also a bare number.
+    """
+    found = _SIZE.fullmatch(text.strip())
+    if not found:
+        raise ValueError('not a size such as "50 MB"')
+    factor = UNITS.get(found[2].upper())
+    if factor is None:
+        raise ValueError("unknown unit, use B, kB, MB, GB, KiB, MiB or GiB")
+    return int(float(found[1]) * factor)
+
+
+def format_size(size: float) -> str:
+    """Return `size` in bytes as megabytes with one decimal: 12345678 → "12.3 MB"."""
+    return f"{size / 1e6:.1f} MB"
