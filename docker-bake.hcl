@@ -27,11 +27,14 @@ variable "CREATED" { default = "1970-01-01T00:00:00Z" }
 
 group "default" { targets = ["prod"] }
 group "bases" { targets = ["sutra-base-python", "sutra-base-rust-runtime"] }
-group "prod" { targets = ["bases", "sutra-api", "sutra-hybrid", "sutra-storage-server"] }
+# in every group that uses them: buildx before 0.17 unpacks a target that is only
+# built upon into the engine, whatever its output says (buildx#2580)
+group "builders" { targets = ["python-builder", "rust-builder"] }
+group "prod" { targets = ["builders", "bases", "sutra-api", "sutra-hybrid", "sutra-storage-server"] }
 group "dev-bases" { targets = ["sutra-base-python-dev", "sutra-base-rust-dev"] }
-group "dev" { targets = ["dev-bases", "sutra-api-dev", "sutra-hybrid-dev", "sutra-storage-server-dev"] }
+group "dev" { targets = ["builders", "dev-bases", "sutra-api-dev", "sutra-hybrid-dev", "sutra-storage-server-dev"] }
 # the packages' own tests; nothing is exported
-group "test" { targets = ["sutra-api-test", "sutra-hybrid-test", "sutra-storage-server-test"] }
+group "test" { targets = ["builders", "sutra-api-test", "sutra-hybrid-test", "sutra-storage-server-test"] }
 
 target "_common" {
   args = {
@@ -73,49 +76,53 @@ target "sutra-base-rust-runtime" {
 
 # What production builders start FROM. Nothing is exported: only `dev` asks for
 # these as images, and unpacking a toolchain takes longer than all else.
-target "_python-builder" {
+target "python-builder" {
   inherits   = ["_base"]
   dockerfile = "python-dev.Dockerfile"
   output     = ["type=cacheonly"]
 }
 
-target "_rust-builder" {
+target "rust-builder" {
   inherits   = ["_base"]
   dockerfile = "rust-dev.Dockerfile"
   output     = ["type=cacheonly"]
 }
 
 target "sutra-base-python-dev" {
-  inherits = ["_python-builder"]
+  inherits = ["python-builder"]
   tags     = ["sutra-base-python:latest", "sutra-base-python:dev"]
   output   = ["type=docker"]
 }
 
 target "sutra-base-rust-dev" {
-  inherits = ["_rust-builder"]
+  inherits = ["rust-builder"]
   tags     = ["sutra-base-rust:latest", "sutra-base-rust:dev"]
   output   = ["type=docker"]
 }
 
 # ---- services --------------------------------------------------------------
 
-# BuildKit names the context of an image with tag "latest" without that tag
-target "_python-service" {
+# BuildKit names the context of an image with tag "latest" without that tag.
+target "_python-package" {
   inherits = ["_common"]
-  contexts = {
-    "sutra-base-python"      = "target:_python-builder"
-    "sutra-base-python:prod" = "target:sutra-base-python"
-  }
-  args = { PIP_INDEX_URL = PIP_INDEX_URL }
+  contexts = { "sutra-base-python" = "target:python-builder" }
+  args     = { PIP_INDEX_URL = PIP_INDEX_URL }
+}
+
+target "_python-service" {
+  inherits = ["_python-package"]
+  contexts = { "sutra-base-python:prod" = "target:sutra-base-python" }
+}
+
+target "_rust-package" {
+  inherits = ["_common"]
+  contexts = { "sutra-base-rust" = "target:rust-builder" }
+  args     = { CARGO_REGISTRY = CARGO_REGISTRY }
 }
 
 target "_rust-service" {
-  inherits = ["_common"]
-  contexts = {
-    "sutra-base-rust"              = "target:_rust-builder"
-    "sutra-base-rust-runtime:prod" = "target:sutra-base-rust-runtime"
-  }
-  args = { CARGO_REGISTRY = CARGO_REGISTRY }
+  inherits = ["_rust-package"]
+  contexts = { "sutra-base-rust-runtime:prod" = "target:sutra-base-rust-runtime" }
 }
 
 target "sutra-api" {
@@ -137,29 +144,39 @@ target "sutra-storage-server" {
 }
 
 target "sutra-api-dev" {
-  inherits   = ["_python-service"]
+  inherits   = ["_python-package"]
   dockerfile = "packages/sutra-api/Dockerfile"
   tags       = ["sutra-api:dev"]
 }
 
 target "sutra-hybrid-dev" {
-  inherits   = ["_python-service"]
+  inherits   = ["_python-package"]
   dockerfile = "packages/sutra-hybrid/Dockerfile"
   tags       = ["sutra-hybrid:dev"]
 }
 
 target "sutra-storage-server-dev" {
-  inherits   = ["_rust-service"]
+  inherits   = ["_rust-package"]
   dockerfile = "packages/sutra-storage/Dockerfile"
   tags       = ["sutra-storage-server:dev"]
 }
 
 target "_test" {
   target = "test"
-  tags   = []
   output = ["type=cacheonly"]
 }
 
-target "sutra-api-test" { inherits = ["sutra-api", "_test"] }
-target "sutra-hybrid-test" { inherits = ["sutra-hybrid", "_test"] }
-target "sutra-storage-server-test" { inherits = ["sutra-storage-server", "_test"] }
+target "sutra-api-test" {
+  inherits   = ["_python-package", "_test"]
+  dockerfile = "packages/sutra-api/Dockerfile.prod"
+}
+
+target "sutra-hybrid-test" {
+  inherits   = ["_python-package", "_test"]
+  dockerfile = "packages/sutra-hybrid/Dockerfile.prod"
+}
+
+target "sutra-storage-server-test" {
+  inherits   = ["_rust-package", "_test"]
+  dockerfile = "packages/sutra-storage/Dockerfile.prod"
+}

@@ -1,0 +1,1 @@
+"""Helpers behind the make targets, one verb a module."""

@@ -11,7 +11,7 @@ import argparse
 import os
 import re
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,6 @@ import docker
 from scripts import catalog, engine, roots
 from scripts.errors import OK, SutraError, run
 
-BAKE_FILE = Path("docker-bake.hcl")
-BASES = ("debian", "alpine")
 # where distributions keep the bundle: Debian and Alpine, Fedora, SUSE
 SYSTEM_BUNDLES = (
     "/etc/ssl/certs/ca-certificates.crt",
@@ -35,20 +33,22 @@ STAGING = "building"
 GROUP = "prod"
 
 
-def build(client: docker.DockerClient, groups: Sequence[str], environment: Mapping[str, str] = os.environ) -> None:
+def build(
+    client: docker.DockerClient, groups: Sequence[str], environment: Mapping[str, str] = os.environ
+) -> None:
     """Build every target of `groups` and tag the images, or raise SutraError and tag nothing."""
     require_space(client)
     knobs = {"CA_BUNDLE": ca_bundle(environment), **commit_labels()}
-    plan = engine.bake_plan(BAKE_FILE, groups, knobs)
-    image = root_image(plan)
+    plan = engine.bake_plan(groups, knobs)
+    image = roots.root_image(plan)
     if image:
         knobs["ROOT_CONTEXT"] = roots.context(client, image)
     tags = requested_tags(plan)
     if GROUP in groups:
-        catalog.check_against(catalog.load(), tags, BAKE_FILE)
+        catalog.check_against(catalog.load(), tags, engine.BAKE_FILE)
     staged = [f"{name}.tags={name}:{STAGING}" for name in tags]
     with untagged_afterwards(client, [f"{name}:{STAGING}" for name in tags]):
-        code, lines = engine.bake(BAKE_FILE, groups, staged, knobs)
+        code, lines = engine.bake(groups, staged, knobs)
         if code:
             raise failure(lines)
         for name, wanted in tags.items():
@@ -64,26 +64,15 @@ def requested_tags(plan: Mapping[str, Any]) -> dict[str, list[str]]:
     return {name: target["tags"] for name, target in plan["target"].items() if target.get("tags")}
 
 
-def root_image(plan: Mapping[str, Any]) -> str:
-    """Return the root image that the plan stands on ("debian:trixie-slim"), or "".
-
-    Raises SutraError for a BASE that no Dockerfile has a stage for.
-    """
-    for target in plan["target"].values():
-        if base := target.get("args", {}).get("BASE"):
-            if base not in BASES:
-                raise SutraError(f'BASE: unknown "{base}"', f"choose one of {', '.join(BASES)}")
-            return f"{base}:{target['args'][f'{base.upper()}_VERSION']}"
-    return ""
-
-
 def ca_bundle(environment: Mapping[str, str]) -> str:
     """Return the certificates that builders trust: CA_BUNDLE, else the system's, else ""."""
     wanted = environment.get("CA_BUNDLE", "")
     if not wanted:
         return next((path for path in SYSTEM_BUNDLES if Path(path).is_file()), "")
     if not Path(wanted).is_file():
-        raise SutraError(f'CA_BUNDLE: no such file "{wanted}"', "name a PEM file, or leave CA_BUNDLE out")
+        raise SutraError(
+            f'CA_BUNDLE: no such file "{wanted}"', "name a PEM file, or leave CA_BUNDLE out"
+        )
     return wanted
 
 
@@ -114,10 +103,13 @@ def _git(*words: str) -> str:
 
 
 def require_space(client: docker.DockerClient, need: int = FREE_BYTES) -> None:
-    """Raise SutraError when the engine's disk, where it is this machine's, has under `need` bytes free."""
+    """Raise SutraError when the engine's disk has under `need` bytes free.
+
+    The disk of another machine's engine cannot be seen from here.
+    """
     root = Path(client.info()["DockerRootDir"])
     if not root.exists():
-        return  # another machine's
+        return
     free = os.statvfs(root).f_bavail * os.statvfs(root).f_frsize
     if free < need:
         raise SutraError(
@@ -127,7 +119,7 @@ def require_space(client: docker.DockerClient, need: int = FREE_BYTES) -> None:
 
 
 @contextmanager
-def untagged_afterwards(client: docker.DockerClient, references: Sequence[str]):
+def untagged_afterwards(client: docker.DockerClient, references: Sequence[str]) -> Iterator[None]:
     """Remove the tags `references` on the way out, also when the build failed."""
     try:
         yield
@@ -139,17 +131,24 @@ def untagged_afterwards(client: docker.DockerClient, references: Sequence[str]):
 def failure(lines: Sequence[str]) -> SutraError:
     """Return the one clear line for a build whose progress ended in `lines`."""
     text = "\n".join(lines)
-    step = next((m[1] for m in map(re.compile(r"^ > \[([^\]]+)\]").match, lines) if m), "the first step")
-    reason = next((m[1] for m in map(re.compile(r"^ERROR: (.*)").match, lines) if m), "no reason given")
+    step = next(
+        (m[1] for m in map(re.compile(r"^ > \[([^\]]+)\]").match, lines) if m), "the first step"
+    )
+    reason = next(
+        (m[1] for m in map(re.compile(r"^ERROR: (.*)").match, lines) if m), "no reason given"
+    )
     if "no space left on device" in text:
-        return SutraError(f'build: no space left on the engine\'s disk at step "{step}"', "`docker system df` shows what fills it")
-    if found := re.search(r"ERROR: failed to solve: (\S+): failed to resolve source metadata", text):
+        return SutraError(
+            f'build: no space left on the engine\'s disk at step "{step}"',
+            "`docker system df` shows what fills it",
+        )
+    if found := re.search(r"(\S+): failed to resolve source metadata", text):
         return SutraError(
             f'build: registry unreachable for "{found[1]}"',
-            "check the network, or `docker load` an archive of that image, then run `make build` again",
+            "check the network, or `docker load` an archive of it, then run `make build` again",
         )
     return SutraError(
-        f'build: step failed "{step}": {reason.removeprefix("failed to solve: ")}',
+        f'build: step failed "{step}": {reason.rpartition("failed to solve: ")[2]}',
         "the step's own output is above; mend it, then run `make build` again",
     )
 
@@ -157,7 +156,9 @@ def failure(lines: Sequence[str]) -> SutraError:
 def main() -> int:
     """Build the groups or targets given on the command line; `prod` without any."""
     parser = argparse.ArgumentParser(prog="python -m scripts.build", description=__doc__)
-    parser.add_argument("groups", nargs="*", default=[GROUP], help="groups or targets of the bake file")
+    parser.add_argument(
+        "groups", nargs="*", default=[GROUP], help="groups or targets of the bake file"
+    )
     build(engine.connect(), parser.parse_args().groups)
     return OK
 

@@ -56,13 +56,18 @@ class Catalog:
             if image.name == name:
                 return image
         names = [image.name for image in self.images]
-        raise SutraError(f'{self.path}: images: no such image "{name}"{_hint(name, names)}', f"names: {', '.join(names)}")
+        raise SutraError(
+            f'{self.path}: images: no such image "{name}"{_hint(name, names)}',
+            f"names: {', '.join(names)}",
+        )
 
 
 class _Node:
     """A mapping of the file with the path that leads to it."""
 
-    def __init__(self, file: Path, path: str, value: Any, keys: Collection[str] | None = None) -> None:
+    def __init__(
+        self, file: Path, path: str, value: Any, keys: Collection[str] | None = None
+    ) -> None:
         self.file, self.path = file, path
         if not isinstance(value, dict):
             raise self.error("", "not a mapping", value)
@@ -113,12 +118,18 @@ def load(path: Path = CATALOG) -> Catalog:
     except (OSError, UnicodeDecodeError) as error:
         raise SutraError(f"{path}: cannot be read: {error}") from error
     except yaml.YAMLError as error:
-        raise SutraError(f"{path}: not YAML: {_yaml_problem(error)}", f"`yamllint {path}` says more") from error
+        raise SutraError(
+            f"{path}: not YAML: {_yaml_problem(error)}", f"`yamllint {path}` says more"
+        ) from error
     top = _Node(path, "", content, ("release", "images"))
     images = top.child("images")
     if not images.value:
         raise images.error("", "empty")
-    return Catalog(path, tuple(_image(images, name) for name in images.value), _budget(top.child("release", ("budget",))))
+    return Catalog(
+        path,
+        tuple(_image(images, name) for name in images.value),
+        _budget(top.child("release", ("budget",))),
+    )
 
 
 def _image(images: _Node, name: str) -> Image:
@@ -150,14 +161,16 @@ def check_against(catalog: Catalog, tags: Mapping[str, list[str]], bake_file: Pa
     for image in catalog.images:
         if image.name not in tags:
             raise SutraError(
-                f'{catalog.path}: images.{image.name}: not an image of {bake_file} "{image.name}"{_hint(image.name, tags)}',
-                f"give {bake_file} that target in group prod, or take the key out of {catalog.path}",
+                f"{catalog.path}: images.{image.name}: not an image of {bake_file}"
+                f"{_hint(image.name, tags)}",
+                f"give {bake_file} that target in group prod, or take out the key",
             )
     for name, references in tags.items():
         image_names = {reference.rpartition(":")[0] for reference in references}
         if image_names != {name}:
             raise SutraError(
-                f'{bake_file}: target.{name}.tags: not the target\'s own name "{", ".join(references)}"',
+                f"{bake_file}: target.{name}.tags: "
+                f'not the target\'s own name "{", ".join(references)}"',
                 "target, key and image carry the same name; rename one",
             )
         if not any(image.name == name for image in catalog.images):

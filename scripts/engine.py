@@ -21,18 +21,20 @@ from typing import Any
 
 import docker
 from docker.errors import APIError, DockerException, ImageNotFound
+from packaging.version import InvalidVersion, Version
 
 from scripts.errors import SutraError
 
 MINIMUM_MAJOR = 23
 TIP = "run `make engine`"
+BAKE_FILE = Path("docker-bake.hcl")
 # enough of a build's progress to hold its failing step and its error
 TAIL_BYTES = 1 << 16
 # beside PATH: where distributions and Docker's packages put a client with plugins
 CLIENTS = ("docker", "/usr/bin/docker", "/usr/local/bin/docker")
 
 
-def connect(timeout: float = 60) -> docker.DockerClient:
+def connect(timeout: int = 60) -> docker.DockerClient:
     """Return a client for the engine that the `docker` command would use.
 
     `timeout` is in seconds, for one answer. Raises SutraError when no engine
@@ -49,8 +51,11 @@ def connect(timeout: float = 60) -> docker.DockerClient:
 
 def refuse_old(version: str) -> None:
     """Raise SutraError when `version` ("20.10.5") is older than MINIMUM_MAJOR."""
-    major = version.split(".")[0]
-    if major.isdigit() and int(major) < MINIMUM_MAJOR:
+    try:
+        too_old = Version(version.replace("~", ".")) < Version(str(MINIMUM_MAJOR))
+    except InvalidVersion:
+        return  # a development build names no number
+    if too_old:
         raise SutraError(
             f'engine: server.version: too old "{version}", {MINIMUM_MAJOR} or newer is needed',
             "upgrade the engine, or point DOCKER_HOST at a newer one",
@@ -87,7 +92,10 @@ def find_client() -> str:
     """
     for client in (os.environ.get("DOCKER") or "docker", *CLIENTS[1:]):
         path = shutil.which(client)
-        if path and subprocess.run([path, "buildx", "version"], capture_output=True).returncode == 0:
+        if (
+            path
+            and subprocess.run([path, "buildx", "version"], capture_output=True).returncode == 0
+        ):
             return path
     raise SutraError("engine: no docker client with a working buildx plugin", TIP)
 
@@ -95,11 +103,13 @@ def find_client() -> str:
 def inspect(client: docker.DockerClient, reference: str) -> dict[str, Any] | None:
     """Return what the engine knows of an image, or None when it does not have it."""
     try:
-        return dict(client.api.inspect_image(reference))
+        return dict(client.images.get(reference).attrs)
     except ImageNotFound:
         return None
     except APIError as error:
-        raise SutraError(f'engine: cannot inspect "{reference}": {error.explanation}', TIP) from error
+        raise SutraError(
+            f'engine: cannot inspect "{reference}": {error.explanation}', TIP
+        ) from error
 
 
 @contextmanager
@@ -138,28 +148,35 @@ class _Stream:
         return b"".join(parts)
 
 
-def bake_plan(bake_file: Path, targets: Sequence[str], environment: Mapping[str, str]) -> dict[str, Any]:
+def bake_plan(targets: Sequence[str], environment: Mapping[str, str]) -> dict[str, Any]:
     """Return `docker buildx bake --print` of `targets`: `{"group": …, "target": {name: …}}`.
 
     Raises SutraError for a bake file or a target that buildx refuses.
     """
-    command = [find_client(), "buildx", "bake", "-f", str(bake_file), "--print", *targets]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **environment})
+    command = [find_client(), "buildx", "bake", "-f", str(BAKE_FILE), "--print", *targets]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**os.environ, **environment}
+    )
     if done.returncode:
-        reason = next((line for line in done.stderr.splitlines() if line.startswith("ERROR")), done.stderr.strip())
-        raise SutraError(f"{bake_file}: {reason.removeprefix('ERROR: ')}", "mend it, then run `make build` again")
+        reason = next(
+            (line for line in done.stderr.splitlines() if line.startswith("ERROR")),
+            done.stderr.strip(),
+        )
+        raise SutraError(
+            f"{BAKE_FILE}: {reason.removeprefix('ERROR: ')}", "mend it, then run `make build` again"
+        )
     return dict(json.loads(done.stdout))
 
 
 def bake(
-    bake_file: Path, targets: Sequence[str], overrides: Sequence[str], environment: Mapping[str, str]
+    targets: Sequence[str], overrides: Sequence[str], environment: Mapping[str, str]
 ) -> tuple[int, list[str]]:
     """Build `targets` with BuildKit's own progress on stderr.
 
     `overrides` are values of `--set`. Return the exit code and the last lines of
     the progress, from which a failure can be explained.
     """
-    command = [find_client(), "buildx", "bake", "-f", str(bake_file)]
+    command = [find_client(), "buildx", "bake", "-f", str(BAKE_FILE)]
     command += [word for value in overrides for word in ("--set", value)]
     # attestations carry the time of the build, so that no two builds are the same image
     quiet = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
@@ -178,7 +195,9 @@ def tee(command: Sequence[str], environment: Mapping[str, str]) -> tuple[int, li
         termios.tcsetwinsize(writer, termios.tcgetwinsize(ours))
     else:
         reader, writer = os.pipe()
-    process = subprocess.Popen(command, stderr=writer, stdin=subprocess.DEVNULL, env=dict(environment))
+    process = subprocess.Popen(
+        command, stderr=writer, stdin=subprocess.DEVNULL, env=dict(environment)
+    )
     os.close(writer)
     tail = b""
     try:
@@ -218,4 +237,6 @@ def untag(client: docker.DockerClient, reference: str) -> None:
     except ImageNotFound:
         return
     except APIError as error:
-        raise SutraError(f'engine: cannot remove the tag "{reference}": {error.explanation}', TIP) from error
+        raise SutraError(
+            f'engine: cannot remove the tag "{reference}": {error.explanation}', TIP
+        ) from error

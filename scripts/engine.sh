@@ -84,13 +84,18 @@ require_installable() {
     "start it and add docker-buildx-plugin, then run \`make engine\` again; its packages are not ours to replace"
 }
 
+mirror_of() { # mirror_of CODENAME: where this machine gets it from
+  # shellcheck disable=SC2016 # apt expands it
+  apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $1" | head -n 1
+}
+
 # Debian 12's own engine is 20.10. Debian 13's runs on it, taken through an apt
 # configuration of its own, so that the machine's own stays as it is.
 trixie_apt_config() { # prints the path of the configuration
   local dir=$1 mirror security
-  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Codename: bookworm' | head -n 1)
+  mirror=$(mirror_of bookworm)
   [[ -n $mirror ]] || die "apt names no mirror for bookworm" "add a Debian source to /etc/apt, or install Docker Engine ${MINIMUM} or newer yourself"
-  security=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Codename: bookworm-security' | head -n 1)
+  security=$(mirror_of bookworm-security)
   mkdir -p "$dir"/{parts,preferences,lists/partial}
   {
     echo "deb $mirror bookworm main"
@@ -152,6 +157,7 @@ start_without_systemd() {
     echo '{"features": {"containerd-snapshotter": true}}' >"$STATE/daemon.json"
   fi
   say "starting dockerd (log: $STATE/dockerd.log)"
+  # shellcheck disable=SC2016 # the inner shell expands it
   # descriptors of the caller (a lock, a pipe of make) must not live on in the engine
   as_root setsid bash -c 'echo $$ >"$1"; shift; exec dockerd "$@"' _ "$STATE/dockerd.pid" "${config[@]}" \
     >"$STATE/dockerd.log" 2>&1 </dev/null 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &

@@ -19,18 +19,10 @@ class SutraError(Exception):
     engine: exit code 2.
     """
 
-    exit_code = WRONG_CALL
-
     def __init__(self, message: str, tip: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.tip = tip
-
-
-class CheckFailed(SutraError):
-    """An image broke a promise: exit code 1."""
-
-    exit_code = CHECK_FAILED
 
 
 def run(main: Callable[[], int]) -> NoReturn:
@@ -41,8 +33,9 @@ def run(main: Callable[[], int]) -> NoReturn:
         print(error.message, file=sys.stderr)
         if error.tip:
             print(f"tip: {error.tip}", file=sys.stderr)
-        code = error.exit_code
+        code = WRONG_CALL
     except KeyboardInterrupt:
-        print("interrupted: no :latest tag was moved", file=sys.stderr)
-        code = 130
+        print("interrupted: no tag was moved", file=sys.stderr)
+        print("tip: run the same command again, finished steps are cached", file=sys.stderr)
+        code = WRONG_CALL
     sys.exit(code)

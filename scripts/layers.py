@@ -92,7 +92,9 @@ def measure(client: docker.DockerClient, reference: str, cache: Path = CACHE) ->
             _remember(cache, layer)
     missing = [diff_id for diff_id in wanted if diff_id not in found]
     if missing:
-        raise SutraError(f'engine: layer missing from "{reference}": {missing[0]}', "build the image again")
+        raise SutraError(
+            f'engine: layer missing from "{reference}": {missing[0]}', "build the image again"
+        )
     return Measured(known["Id"], tuple(found[diff_id] for diff_id in wanted))
 
 
@@ -100,17 +102,21 @@ def _read_image(client: docker.DockerClient, identity: str, skip: set[str]) -> l
     """Read all layers of `docker save`, but for the blobs in `skip`."""
     layers = []
     try:
-        with engine.saved(client, identity) as stream, tarfile.open(fileobj=stream, mode="r|", bufsize=BLOCK) as archive:
+        with (
+            engine.saved(client, identity) as stream,
+            tarfile.open(fileobj=stream, mode="r|", bufsize=BLOCK) as archive,
+        ):
             for member in archive:
                 blob = "sha256:" + member.name.rpartition("/")[2]
                 if not member.isreg() or not member.name.startswith("blobs/") or blob in skip:
                     continue
                 file = archive.extractfile(member)
-                assert file is not None  # a regular file has content
-                if layer := read_layer(file, blob):
+                if file and (layer := read_layer(file, blob)):
                     layers.append(layer)
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise SutraError(f'engine: archive of "{identity}" is damaged: {error}', "build the image again") from error
+        raise SutraError(
+            f'engine: archive of "{identity}" is damaged: {error}', "build the image again"
+        ) from error
     return layers
 
 
@@ -122,10 +128,10 @@ def read_layer(file: IO[bytes], blob: str = "") -> Layer | None:
     start = file.read(BLOCK)
     if start.startswith(b"{") or not start:
         return None
-    chunks = _blocks(_Rejoined(start, file))
+    whole: Any = _Rejoined(start, file)
     if start.startswith(b"\x1f\x8b"):
-        chunks = _blocks(gzip.GzipFile(fileobj=_Rejoined(start, file)))
-    tap = _Tap(chunks)
+        whole = gzip.GzipFile(fileobj=whole)
+    tap: Any = _Tap(_blocks(whole))
     with tarfile.open(fileobj=tap, mode="r|", bufsize=BLOCK) as archive:
         # hard links have no bytes of their own; sizes of links and folders are no file's
         installed = sum(member.size for member in archive if member.isreg())
@@ -199,8 +205,7 @@ class _Tap:
 
 def _deflated(block: bytes, before: bytes) -> int:
     """Return the size of `block` as part of a deflate stream in which `before` precedes it."""
-    dictionary = {"zdict": before} if before else {}
-    packer = zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS, **dictionary)
+    packer = zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS, zdict=before)
     return len(packer.compress(block)) + len(packer.flush(zlib.Z_SYNC_FLUSH))
 
 

@@ -68,7 +68,9 @@ def _short(identity: str | None) -> str:
 def main() -> int:
     """Verify the images as they are now, show the table, and promote what passed."""
     parser = argparse.ArgumentParser(prog="python -m scripts.promote", description=__doc__)
-    parser.add_argument("--dry-run", action="store_true", help="show which tags would move, and move none")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="show which tags would move, and move none"
+    )
     return verify_and_promote(engine.connect(), parser.parse_args().dry_run)
 
 

@@ -33,7 +33,7 @@ def show(results: Sequence[CheckResult], form: str = "table") -> None:
 def rows(results: Sequence[CheckResult]) -> list[tuple[str, ...]]:
     """Return a row an image: name, installed, its budget, download, its budget, ok or not."""
     sizes = {(result.image, result.name): result for result in results}
-    found = []
+    found: list[tuple[str, ...]] = []
     for name in dict.fromkeys(result.image for result in results):
         installed, download = sizes[name, "installed"], sizes[name, "download"]
         found.append(

@@ -29,6 +29,7 @@ from scripts import engine
 from scripts.errors import OK, SutraError, run
 
 CACHE = Path(".cache/roots")
+BASES = ("debian", "alpine")
 # A registry that is up answers in well under a second; one that is not must not cost minutes.
 REGISTRY_SECONDS = 5
 # What makes Debian "slim": documentation stays out, licences stay in.
@@ -42,7 +43,22 @@ SLIM = (
 )
 
 
-def context(client: docker.DockerClient, image: str, cache: Path = CACHE, fresh: bool = False) -> str:
+def root_image(plan: Mapping[str, Any]) -> str:
+    """Return the root image that the plan stands on ("debian:trixie-slim"), or "".
+
+    Raises SutraError for a BASE that no Dockerfile has a stage for.
+    """
+    for target in plan["target"].values():
+        if base := target.get("args", {}).get("BASE"):
+            if base not in BASES:
+                raise SutraError(f'BASE: unknown "{base}"', f"choose one of {', '.join(BASES)}")
+            return f"{base}:{target['args'][f'{base.upper()}_VERSION']}"
+    return ""
+
+
+def context(
+    client: docker.DockerClient, image: str, cache: Path = CACHE, fresh: bool = False
+) -> str:
     """Return the bake context for the root `image` ("debian:trixie-slim").
 
     An empty string leaves the image to BuildKit. Otherwise the answer is
@@ -88,7 +104,9 @@ def bootstrap(image: str, layout: Path, environment: Mapping[str, str] = os.envi
             f"`docker load` an archive of {image}, or build with BASE=debian",
         )
     _require_mmdebstrap()
-    _say(f"{image}: bootstrapping it from Debian's signed packages (once; `make roots` refreshes it)")
+    _say(
+        f"{image}: bootstrapping it from Debian's signed packages (once; `make roots` refreshes it)"
+    )
     layout.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=layout.parent, prefix=".partial-") as folder:
         try:
@@ -177,7 +195,10 @@ def _config(diff_id: str) -> dict[str, Any]:
         "created": datetime.now(UTC).isoformat(),
         "architecture": machine,
         "os": "linux",
-        "config": {"Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"], "Cmd": ["bash"]},
+        "config": {
+            "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
+            "Cmd": ["bash"],
+        },
         "rootfs": {"type": "layers", "diff_ids": [diff_id]},
         "history": [{"created_by": "mmdebstrap --variant=minbase"}],
     }
@@ -191,7 +212,11 @@ def _write_blob(blobs: Path, kind: str, content: Mapping[str, Any]) -> dict[str,
 
 
 def _descriptor(kind: str, digest: str, size: int) -> dict[str, Any]:
-    return {"mediaType": f"application/vnd.oci.image.{kind}", "digest": f"sha256:{digest}", "size": size}
+    return {
+        "mediaType": f"application/vnd.oci.image.{kind}",
+        "digest": f"sha256:{digest}",
+        "size": size,
+    }
 
 
 def _say(line: str) -> None:
@@ -199,13 +224,11 @@ def _say(line: str) -> None:
 
 
 def main() -> int:
-    """Find or refresh the root image given on the command line, and say where it comes from."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.roots", description=__doc__)
-    parser.add_argument("image", help='eg: "debian:trixie-slim"')
-    parser.add_argument("--fresh", action="store_true", help="bootstrap again, where no registry answers")
-    given = parser.parse_args()
-    found = context(engine.connect(), given.image, fresh=given.fresh)
-    _say(f"{given.image}: {found or 'left to the engine'}")
+    """Refresh the root image that the bake file stands on, and say where it comes from."""
+    argparse.ArgumentParser(prog="python -m scripts.roots", description=__doc__).parse_args()
+    image = root_image(engine.bake_plan(("bases",), {}))
+    found = context(engine.connect(), image, fresh=True)
+    _say(f"{image}: {found or 'left to the engine'}")
     return OK
 
 

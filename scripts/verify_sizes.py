@@ -16,18 +16,29 @@ from scripts.layers import Measured
 from scripts.units import format_size
 
 
-def measure_all(client: docker.DockerClient, promises: Catalog, cache: Path = layers.CACHE) -> dict[str, Measured]:
+def measure_all(
+    client: docker.DockerClient, promises: Catalog, cache: Path = layers.CACHE
+) -> dict[str, Measured]:
     """Return what was measured by image name. Raises SutraError for one that is not built."""
-    return {image.name: measure_one(client, promises, image, image.reference, cache) for image in promises.images}
+    return {
+        image.name: measure_one(client, promises, image, image.reference, cache)
+        for image in promises.images
+    }
 
 
 def measure_one(
-    client: docker.DockerClient, promises: Catalog, image: Image, reference: str, cache: Path = layers.CACHE
+    client: docker.DockerClient,
+    promises: Catalog,
+    image: Image,
+    reference: str,
+    cache: Path = layers.CACHE,
 ) -> Measured:
     """Return what was measured of `reference`. Raises SutraError when it is not built."""
     measured = layers.measure(client, reference, cache)
     if measured is None:
-        raise SutraError(f'{promises.path}: images.{image.name}: not built "{reference}"', "run `make build`")
+        raise SutraError(
+            f'{promises.path}: images.{image.name}: not built "{reference}"', "run `make build`"
+        )
     return measured
 
 
@@ -36,19 +47,38 @@ def verify(promises: Catalog, measured: Mapping[str, Measured]) -> list[CheckRes
     results = []
     for image in promises.images:
         if found := measured.get(image.name):
-            results += check(image.name, found.installed, found.download, image.budget, f"images.{image.name}", promises)
+            results += check(
+                image.name,
+                found.installed,
+                found.download,
+                image.budget,
+                f"images.{image.name}",
+                promises,
+            )
     if len(measured) == len(promises.images):
         once = layers.shared_once(measured.values())
-        installed, download = sum(layer.installed for layer in once), sum(layer.download for layer in once)
+        installed, download = (
+            sum(layer.installed for layer in once),
+            sum(layer.download for layer in once),
+        )
         results += check(RELEASE, installed, download, promises.release, RELEASE, promises)
     return results
 
 
-def check(name: str, installed: int, download: int, budget: Budget, key: str, promises: Catalog) -> list[CheckResult]:
+def check(
+    name: str, installed: int, download: int, budget: Budget, key: str, promises: Catalog
+) -> list[CheckResult]:
     """Return the checks of one image; a size equal to its budget is within it."""
     pairs = (("installed", installed, budget.installed), ("download", download, budget.download))
     return [
-        CheckResult(name, what, actual <= limit, actual, limit, _detail(promises, f"{key}.budget.{what}", actual, limit))
+        CheckResult(
+            name,
+            what,
+            actual <= limit,
+            actual,
+            limit,
+            _detail(promises, f"{key}.budget.{what}", actual, limit),
+        )
         for what, actual, limit in pairs
     ]
 

@@ -9,17 +9,17 @@
 set -eu
 
 rewrite() { # rewrite SUITE-FOLDER URL: both source formats of Debian are understood
-	for file in /etc/apt/sources.list /etc/apt/sources.list.d/*; do
-		[ ! -f "$file" ] || sed -i -E "s|https?://[^ ]*/$1/?( \|\$)|$2\1|" "$file"
-	done
+  for file in /etc/apt/sources.list /etc/apt/sources.list.d/*; do
+    [ ! -f "$file" ] || sed -i -E "s|https?://[^ ]*/$1/?( \|\$)|$2\1|" "$file"
+  done
 }
 
 if [ -n "${APT_MIRROR:-}" ]; then
-	rewrite debian "${APT_MIRROR%/}"
-	rewrite debian-security "${APT_MIRROR%/}-security"
+  rewrite debian "${APT_MIRROR%/}"
+  rewrite debian-security "${APT_MIRROR%/}-security"
 fi
 if [ -e /run/secrets/ca ]; then
-	echo 'Acquire::https::CaInfo "/run/secrets/ca";' >/etc/apt/apt.conf.d/99sutra-ca
+  echo 'Acquire::https::CaInfo "/run/secrets/ca";' >/etc/apt/apt.conf.d/99sutra-ca
 fi
 
 verb=$1

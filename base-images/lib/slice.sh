@@ -26,15 +26,16 @@ unpack() { # unpack DEB: files, record, and the hashes of its files where it has
 
 # What no server reads: documentation (licences stay), conversions to legacy
 # charsets (8 MB), vector maths and wide-character XML that nothing links, and
-# folders of a login system.
+# what a login system shows.
 trim() {
   find "$root/usr/share/doc" ! -type d ! -name copyright -delete
   rm -f "$root"/usr/lib/*/libmvec.so.1 "$root"/usr/lib/*/libexpatw.so.*
   rm -rf "$root/usr/share/man" "$root/usr/share/info" "$root/usr/share/locale" \
     "$root/usr/share/lintian" "$root/usr/share/bug" "$root/usr/share/base-files" \
     "$root"/usr/lib/*/gconv "$root"/usr/lib/*/engines-3 "$root"/usr/lib/*/ossl-modules \
-    "$root"/etc/update-motd.d "$root"/etc/skel "$root"/etc/issue* "$root"/boot "$root"/media "$root"/mnt "$root"/srv
+    "$root"/etc/update-motd.d "$root"/etc/skel "$root"/etc/issue*
   find "$root/usr" -type d -empty -delete
+  (cd "$root" && rmdir boot home media mnt opt srv 2>/dev/null) || true # those that exist
 }
 
 # What ca-certificates' own script does: one bundle, at the place where every

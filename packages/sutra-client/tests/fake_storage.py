@@ -77,7 +77,7 @@ class FakeStorage(httpx.AsyncBaseTransport):
                 return problem_answer(404, "Not Found", f'no concept "{concept_id}"')
         return problem_answer(404, "Not Found", "no route")
 
-    def _page(self, query: Any) -> Response:  # noqa: ANN401 - a starlette multi-dict
+    def _page(self, query: Any) -> Response:
         after, limit = query.get("after", ""), int(query.get("limit", 100))
         ids = sorted(concept_id for concept_id in self.concepts if concept_id > after)
         shown = ids[:limit]

@@ -31,7 +31,7 @@ def app_raising(error: Exception | None = None) -> FastAPI:
     return app
 
 
-async def ask(app: FastAPI, method: str, path: str, **options: Any) -> httpx.Response:  # noqa: ANN401 - handed to httpx
+async def ask(app: FastAPI, method: str, path: str, **options: Any) -> httpx.Response:
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         return await client.request(method, path, **options)

@@ -89,7 +89,7 @@ def _serve(factory: str, host: str, port_number: int) -> int:
     return 0
 
 
-def _on_stop(handler: Any) -> None:  # noqa: ANN401 - the type of signal handlers is private
+def _on_stop(handler: Any) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, handler)
 

@@ -167,7 +167,7 @@ class StorageClient:
             raise StorageUnavailable(f"no answer within {deadline:g} s") from None
         return _parse(response, lambda body: Health(body["status"], body["version"]))
 
-    async def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:  # noqa: ANN401 - handed to httpx as they are
+    async def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:
             response = await self._send(method, path, **options)
         except httpx.RequestError as error:
@@ -177,7 +177,7 @@ class StorageClient:
         problem = _problem(response)
         raise (NotFound if problem["status"] == httpx.codes.NOT_FOUND else StorageRefused)(problem)
 
-    async def _send(self, method: str, path: str, **options: Any) -> httpx.Response:  # noqa: ANN401 - handed to httpx as they are
+    async def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Send once; a GET whose connection broke is sent again, once.
 
         A kept-alive connection may have been closed by a restarted server. A timeout is not

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Builds the production images, checks them against images.yaml and promotes what
+# passed to :latest. Sets up what is missing: an engine, a virtual environment, a
+# root image.
+#
+#   eg: ./build-prod.sh
+#       BASE=alpine ./build-prod.sh      (knobs: see `make help`)
+#
+# Exit 0: promoted. 1: a check failed, nothing promoted. 2: the call or a file is
+# wrong, or there is no engine.
+set -Eeuo pipefail
+trap 'echo "build-prod: FAILED" >&2' ERR
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+if [[ $# -gt 0 ]]; then
+  sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0"
+  [[ $1 == -h || $1 == --help ]] && exit 0
+  exit 2
+fi
+
+scripts/engine.sh
+scripts/venv.sh
+exec .venv/bin/python -m scripts.prod

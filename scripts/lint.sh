@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Checks the style of every file in git, or rewrites what can be rewritten.
+#
+#   eg: scripts/lint.sh          scripts/lint.sh --fix
+#
+# Exit 0: clean. 1: not; each tool says where.
+set -Eeuo pipefail
+trap 'echo "lint: FAILED" >&2' ERR
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+PATH=$PWD/.venv/bin:$PATH
+
+mapfile -t shell < <(git ls-files --cached --others --exclude-standard '*.sh' .ci/run)
+mapfile -t dockerfiles < <(git ls-files --cached --others --exclude-standard '*Dockerfile*')
+
+if [[ ${1:-} == --fix ]]; then
+  ruff check --fix --quiet .
+  ruff format .
+  shfmt -i 2 -ci -w "${shell[@]}"
+  exit
+fi
+
+ruff check .
+ruff format --check .
+mypy
+shellcheck "${shell[@]}"
+shfmt -i 2 -ci -d "${shell[@]}"
+hadolint --config .hadolint.yaml "${dockerfiles[@]}"
+yamllint --strict .

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Makes .venv hold exactly what a lock file says: the tool's own Python packages.
+#
+#   eg: scripts/venv.sh        what `make prod` needs
+#       scripts/venv.sh dev    and what tests and linters need
+#
+# Exit 0: ready (at once when nothing changed). Exit 2: the last line says what to do.
+set -Eeuo pipefail
+trap 'echo "venv: FAILED at line ${LINENO}" >&2' ERR
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+readonly PYTHON=${PYTHON:-python3}
+
+die() { # die PROBLEM TIP
+  echo "venv: $1" >&2
+  echo "tip: $2" >&2
+  exit 2
+}
+
+case ${1:-} in
+  "") lock=requirements.lock ;;
+  dev) lock=requirements-dev.lock ;;
+  *) die "argument: unknown \"$1\"" "usage: scripts/venv.sh [dev]" ;;
+esac
+
+stamp=.venv/.$lock.$(sha256sum <"$lock" | cut -c1-16)
+[[ ! -e $stamp ]] || exit 0
+
+"$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
+  die "no Python 3.11 or newer: \"$("$PYTHON" --version 2>&1 | tail -n 1)\"" "install one, or name it: PYTHON=python3.13 make prod"
+# Debian splits what makes a virtual environment into a package of its own
+"$PYTHON" -c 'import ensurepip' 2>/dev/null || scripts/install.sh python3-venv
+
+# an older pip knows only its own certificates; the system's may hold a private CA
+for bundle in ${CA_BUNDLE:+"$CA_BUNDLE"} /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt; do
+  if [[ -z ${PIP_CERT:-} && -s $bundle ]]; then export PIP_CERT=$bundle; fi
+done
+
+echo "venv: installing $lock" >&2
+[[ -x .venv/bin/python ]] || "$PYTHON" -m venv .venv
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock" ||
+  die "pip could not install $lock" "read pip's lines above; PIP_INDEX_URL and CA_BUNDLE name a mirror and a private CA"
+touch "$stamp"
