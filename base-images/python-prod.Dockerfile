@@ -14,11 +14,13 @@ ARG ALPINE_VERSION=3.23
 FROM debian:${DEBIAN_VERSION} AS slice
 ARG APT_MIRROR
 # left out, with the modules that need them: libdb (dbm), libncursesw (curses), libreadline
+# gcc-14-base holds the licence of libgcc-s1
 RUN --mount=type=bind,source=lib,target=/lib/sutra \
     --mount=type=secret,id=ca \
     /lib/sutra/slice.sh /rootfs \
       base-files \
       ca-certificates \
+      gcc-14-base \
       libbz2-1.0 \
       libc6 \
       libexpat1 \

@@ -14,11 +14,13 @@ ARG ALPINE_VERSION=3.23
 
 FROM debian:${DEBIAN_VERSION} AS slice
 ARG APT_MIRROR
+# gcc-14-base holds the licence of libgcc-s1
 RUN --mount=type=bind,source=lib,target=/lib/sutra \
     --mount=type=secret,id=ca \
     /lib/sutra/slice.sh /rootfs \
       base-files \
       ca-certificates \
+      gcc-14-base \
       libc6 \
       libgcc-s1
 COPY etc /rootfs/etc

@@ -10,6 +10,7 @@ import json
 import os
 import pty
 import shutil
+import signal
 import subprocess
 import sys
 import termios
@@ -121,14 +122,14 @@ def saved(client: docker.DockerClient, reference: str) -> Iterator[Any]:
         raise SutraError(f'engine: image vanished "{reference}"', "run `make build`") from error
     except APIError as error:
         raise SutraError(f'engine: cannot save "{reference}": {error.explanation}', TIP) from error
-    stream = _Stream(response)
+    stream = Stream(response)
     try:
         yield stream
     finally:
         response.close()
 
 
-class _Stream:
+class Stream:
     """The little of a file that `tarfile` wants, over chunks of bytes."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
@@ -136,6 +137,7 @@ class _Stream:
         self._rest = memoryview(b"")
 
     def read(self, size: int) -> bytes:
+        """Return `size` bytes, fewer only at the end."""
         parts: list[memoryview] = []
         while size > 0:
             if not self._rest:
@@ -187,7 +189,8 @@ def tee(command: Sequence[str], environment: Mapping[str, str]) -> tuple[int, li
     """Run `command`, pass its stderr on as it comes, and return exit code and last lines.
 
     On a terminal the command gets one as well, so that it draws live progress.
-    An interrupt ends the command before it is raised here.
+    An interrupt ends the command before it is raised here. The command has a
+    process group of its own: mmdebstrap ends its whole group when it fails.
     """
     ours = sys.stderr.fileno()
     if os.isatty(ours):
@@ -196,7 +199,7 @@ def tee(command: Sequence[str], environment: Mapping[str, str]) -> tuple[int, li
     else:
         reader, writer = os.pipe()
     process = subprocess.Popen(
-        command, stderr=writer, stdin=subprocess.DEVNULL, env=dict(environment)
+        command, stderr=writer, stdin=subprocess.DEVNULL, env=dict(environment), process_group=0
     )
     os.close(writer)
     tail = b""
@@ -206,7 +209,7 @@ def tee(command: Sequence[str], environment: Mapping[str, str]) -> tuple[int, li
             tail = (tail + chunk)[-TAIL_BYTES:]
         return process.wait(), tail.decode(errors="replace").splitlines()
     except BaseException:
-        process.terminate()
+        os.killpg(process.pid, signal.SIGTERM)
         process.wait()
         raise
     finally:

@@ -69,7 +69,7 @@ ready() { # says so and returns 0, or returns 1; exits when the engine is too ol
 
 os_field() { (
   # shellcheck source=/dev/null
-  . /etc/os-release && eval "echo \"\${$1:-}\""
+  . "${OS_RELEASE:-/etc/os-release}" && eval "echo \"\${$1:-}\""
 ); }
 
 as_root() {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -26,7 +27,11 @@ class SutraError(Exception):
 
 
 def run(main: Callable[[], int]) -> NoReturn:
-    """Call `main` and exit with its code; print a SutraError as message and tip."""
+    """Call `main` and exit with its code; print a SutraError as message and tip.
+
+    SIGTERM counts as an interrupt, so that what was begun is taken back.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         code = main()
     except SutraError as error:

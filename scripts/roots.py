@@ -12,11 +12,13 @@ import gzip
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -81,7 +83,8 @@ def context(
 def registry_refusal(image: str) -> str | None:
     """Ask the engine to ask its registry; return None when it serves `image`, else why not."""
     try:
-        engine.connect(timeout=REGISTRY_SECONDS).images.get_registry_data(image)
+        with closing(engine.connect(timeout=REGISTRY_SECONDS)) as client:
+            client.images.get_registry_data(image)
     except APIError as error:
         return str(error.explanation or error).strip().splitlines()[0]
     except RequestException:
@@ -137,7 +140,7 @@ def _require_mmdebstrap() -> None:
 
 def _mmdebstrap(suite: str, tar: Path, mirror: str) -> None:
     """Write the root of `suite` to `tar`; main, updates and security, signatures checked."""
-    command = ["mmdebstrap", "--quiet", "--variant=minbase", "--format=tar"]
+    command = ["mmdebstrap", "--variant=minbase", "--format=tar"]
     command += [f"--dpkgopt={option}" for option in SLIM]
     command += [suite, str(tar)]
     if mirror:
@@ -147,13 +150,13 @@ def _mmdebstrap(suite: str, tar: Path, mirror: str) -> None:
             f"deb {mirror} {suite}-updates main",
             f"deb {mirror}-security {suite}-security main",
         ]
-    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if line.startswith(("E:", "Err:"))]
-        reason = (lines or done.stderr.splitlines() or ["no output"])[0].strip()
+    code, lines = engine.tee(command, os.environ)
+    if code:
+        causes = [line for line in lines if re.search(r"^(E|Err):|No space left", line)]
+        reason = re.sub(r".*\b(E|Err): ", "", (causes or lines or ["no output"])[0]).strip()
         raise SutraError(
             f'roots: bootstrap of "{suite}" failed: {reason}',
-            "check the network and APT_MIRROR, then run `make roots` again",
+            "check the network, APT_MIRROR and `df -h`, then run `make roots` again",
         )
 
 

@@ -12,9 +12,12 @@ debian() { # debian SONAME
   package=$(dpkg -S "*/$1" | head -n 1 | cut -d: -f1)
   status="$root/var/lib/dpkg/status.d"
   mkdir -p "$status"
-  dpkg-query -L "$package" | grep -E "/lib/.*\.so[.0-9]*$|/doc/[^/]*/copyright$" | while read -r file; do
-    [ -d "$file" ] || cp -a --parents "$file" "$root"
+  # the documentation folder may be a link to that of the source package
+  dpkg-query -L "$package" | grep -E "/lib/.*\.so[.0-9]*$|^/usr/share/doc/[^/]*$" | while read -r file; do
+    [ -d "$file" ] && [ ! -L "$file" ] || cp -a --parents "$file" "$root"
   done
+  licence=$(readlink -f "/usr/share/doc/$package/copyright")
+  cp --parents "$licence" "$root"
   dpkg-query -s "$package" >"$status/$package"
 }
 

@@ -28,7 +28,9 @@ unpack() { # unpack DEB: files, record, and the hashes of its files where it has
 # charsets (8 MB), vector maths and wide-character XML that nothing links, and
 # what a login system shows.
 trim() {
-  find "$root/usr/share/doc" ! -type d ! -name copyright -delete
+  # a link here leads to the licence that packages of one source share
+  find "$root/usr/share/doc" -mindepth 2 ! -type d ! -name copyright -delete
+  rm -rf "$root"/usr/share/doc/*/examples
   rm -f "$root"/usr/lib/*/libmvec.so.1 "$root"/usr/lib/*/libexpatw.so.*
   rm -rf "$root/usr/share/man" "$root/usr/share/info" "$root/usr/share/locale" \
     "$root/usr/share/lintian" "$root/usr/share/bug" "$root/usr/share/base-files" \

@@ -1,0 +1,47 @@
+"""What tests need is started here, once, and stopped again if it was started here."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+
+from scripts import engine
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def running_engine() -> Iterator[None]:
+    """An engine: the one that runs, else one that is started now and ended afterwards."""
+    ready = subprocess.run(["scripts/engine.sh", "check"], cwd=ROOT, capture_output=True)
+    if ready.returncode:
+        subprocess.run(["scripts/engine.sh"], cwd=ROOT, check=True)
+    yield
+    if ready.returncode:
+        subprocess.run(["scripts/engine.sh", "stop"], cwd=ROOT, check=True)
+
+
+@pytest.fixture(scope="session")
+def client(running_engine: None) -> Iterator[docker.DockerClient]:
+    found = engine.connect()
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="session")
+def production(client: docker.DockerClient) -> subprocess.CompletedProcess[str]:
+    """What `make prod` printed; the production images are there."""
+    done = subprocess.run(["make", "prod"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done
+
+
+@pytest.fixture(scope="session")
+def development(client: docker.DockerClient) -> None:
+    """The development images, bases with their toolchains among them, are there."""
+    done = subprocess.run(["./build.sh"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]

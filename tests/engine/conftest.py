@@ -1,0 +1,80 @@
+"""A small project on the real engine, and a second engine with the other image store."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+
+from tests.support import project as projects
+from tests.support.project import Project
+
+
+@pytest.fixture
+def project(client: docker.DockerClient, tmp_path: Path) -> Iterator[Project]:
+    made = projects.make(tmp_path)
+    yield made
+    projects.remove(made, client)
+
+
+@pytest.fixture(scope="session")
+def other_store(
+    client: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[docker.DockerClient]:
+    """A second engine with the store that the first has not, apart in everything.
+
+    Its own network namespace too: an engine without a bridge removes docker0 where it runs.
+    """
+    if not shutil.which("dockerd"):
+        pytest.skip("not run here: no dockerd on this machine to start a second engine with")
+    folder = tmp_path_factory.mktemp("engine")
+    config = folder / "daemon.json"
+    config.write_text(
+        json.dumps(
+            {
+                "hosts": [f"unix://{folder}/docker.sock"],
+                "data-root": f"{folder}/data",
+                "exec-root": f"{folder}/exec",
+                "pidfile": f"{folder}/docker.pid",
+                "bridge": "none",
+                "iptables": False,
+                "ip6tables": False,
+                "features": {"containerd-snapshotter": not has_containerd_store(client)},
+            }
+        )
+    )
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(
+            ["unshare", "--net", "dockerd", "--config-file", str(config)],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            second = wait_for(f"unix://{folder}/docker.sock", folder / "log")
+            yield second
+            second.close()
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def has_containerd_store(client: docker.DockerClient) -> bool:
+    """Tell the two image stores apart by what `docker info` says of the driver."""
+    return ["driver-type", "io.containerd.snapshotter.v1"] in (client.info()["DriverStatus"] or [])
+
+
+def wait_for(address: str, log: Path) -> docker.DockerClient:
+    """Return a client as soon as the engine at `address` answers."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        asked = subprocess.run(["docker", "-H", address, "version"], capture_output=True)
+        if asked.returncode == 0:
+            return docker.DockerClient(base_url=address, version="auto")
+        time.sleep(0.3)
+    raise AssertionError(log.read_text()[-2000:])

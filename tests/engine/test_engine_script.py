@@ -1,0 +1,88 @@
+"""scripts/engine.sh finds what is good enough, and says what to do where it can't."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import docker
+
+from tests.conftest import ROOT
+from tests.support.old_engine import old_engine
+
+SCRIPT = "scripts/engine.sh"
+
+
+def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [SCRIPT, *words],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_a_running_engine_is_left_as_it_is(client: docker.DockerClient) -> None:
+    before = client.info()["ID"], client.version()["Version"]
+    done = run()
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"engine: ready: engine {before[1]}, client ")
+    assert (client.info()["ID"], client.version()["Version"]) == before
+
+
+def test_check_only_looks() -> None:
+    done = run("check", DOCKER_HOST="unix:///nothing.sock")
+    assert done.returncode == 2
+    assert done.stderr == "engine: no engine answers\ntip: run `make engine`\n"
+
+
+def test_an_engine_that_is_too_old_is_refused_and_left(tmp_path: Path) -> None:
+    with old_engine(tmp_path / "old.sock", "20.10.5") as address:
+        done = run(DOCKER_HOST=address)
+    assert done.returncode == 2
+    assert done.stderr == (
+        'engine: server.version: too old "20.10.5", 23 or newer is needed\n'
+        "tip: upgrade the running engine, or point DOCKER_HOST at a newer one; "
+        "it was left as it is\n"
+    )
+
+
+def test_a_client_without_plugins_is_passed_over(
+    client: docker.DockerClient, tmp_path: Path
+) -> None:
+    bare = tmp_path / "docker"
+    bare.write_text('#!/bin/sh\n[ "$1" != buildx ] && exec /usr/bin/docker "$@"\nexit 1\n')
+    bare.chmod(0o755)
+    done = run("check", PATH=f"{tmp_path}:{os.environ['PATH']}")
+    assert done.returncode == 0, done.stderr
+    assert not done.stdout.endswith("client docker\n")
+
+
+def test_an_unknown_system_is_told_what_to_install(tmp_path: Path) -> None:
+    (tmp_path / "os-release").write_text("ID=plan9\n")
+    empty = tmp_path / "bin"
+    empty.mkdir()
+    for tool in ("bash", "dirname", "timeout", "sed", "cut", "env"):
+        (empty / tool).symlink_to(f"/usr/bin/{tool}")
+    done = run(
+        DOCKER_HOST="unix:///nothing.sock",
+        OS_RELEASE=str(tmp_path / "os-release"),
+        PATH=str(empty),
+        DOCKER="no-such-docker",
+    )
+    assert done.returncode == 2
+    assert done.stderr == (
+        "engine: no engine, and this system is not Debian or Ubuntu\n"
+        "tip: install Docker Engine 23 or newer with the buildx plugin, start it, "
+        "then run `make engine` again\n"
+    )
+
+
+def test_an_unknown_argument() -> None:
+    done = run("restart")
+    assert done.returncode == 2
+    assert done.stderr == (
+        'engine: argument: unknown "restart"\ntip: usage: scripts/engine.sh [check|stop]\n'
+    )

@@ -1,0 +1,68 @@
+"""The plain commands of the documentation build the same images, without bake.
+
+Behind a private CA they take `--secret`, and where no registry answers
+`--build-context`, as docs/self-contained-build.md says.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+
+import docker
+import pytest
+
+from scripts import build, engine, layers, roots
+from tests.conftest import ROOT
+
+# folder, Dockerfile, tag in the documentation
+COMMANDS = (
+    ("base-images", "python-prod.Dockerfile", "sutra-base-python"),
+    ("base-images", "rust-runtime-prod.Dockerfile", "sutra-base-rust-runtime"),
+    (".", "packages/sutra-api/Dockerfile.prod", "sutra-api"),
+    (".", "packages/sutra-hybrid/Dockerfile.prod", "sutra-hybrid"),
+    (".", "packages/sutra-storage/Dockerfile.prod", "sutra-storage-server"),
+)
+
+
+@pytest.fixture(scope="module")
+def closed_network(client: docker.DockerClient) -> list[str]:
+    """The options that a place without a registry, or with a private CA, adds."""
+    options = []
+    if bundle := build.ca_bundle({}):
+        options += ["--secret", f"id=ca,src={bundle}"]
+    image = roots.root_image(engine.bake_plan(["bases"], {}))
+    if context := roots.context(client, image):
+        options += ["--build-context", f"{image}={context}"]
+    return options
+
+
+@pytest.fixture
+def tag(client: docker.DockerClient) -> Iterator[str]:
+    """A tag that is no one else's, so that :prod stays what was verified."""
+    name = f"sutra-test-plain-{os.getpid()}:plain"
+    yield name
+    engine.untag(client, name)
+
+
+@pytest.mark.parametrize(("folder", "dockerfile", "image"), COMMANDS)
+def test_a_plain_docker_build_gives_the_same_files(
+    client: docker.DockerClient,
+    production: object,
+    development: object,
+    closed_network: list[str],
+    tag: str,
+    folder: str,
+    dockerfile: str,
+    image: str,
+) -> None:
+    command = [engine.find_client(), "build", "-f", dockerfile, "-t", tag, *closed_network, "."]
+    done = subprocess.run(command, cwd=ROOT / folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    plain, baked = layers.measure(client, tag), layers.measure(client, f"{image}:prod")
+    assert plain
+    assert baked
+    # bytecode and binaries are built again, and differ by no more than their time stamps
+    assert plain.installed == pytest.approx(baked.installed, rel=0.001)
+    assert len(plain.layers) == len(baked.layers)

@@ -1,0 +1,53 @@
+"""Sizes are the same whatever store an engine keeps its images in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import docker
+import pytest
+
+from scripts import layers
+from tests.engine.conftest import has_containerd_store
+from tests.support.archives import blob_sizes
+from tests.support.names import IMAGES
+
+
+@pytest.fixture(scope="module")
+def copies(
+    client: docker.DockerClient, other_store: docker.DockerClient, production: object
+) -> docker.DockerClient:
+    """The second engine with all production images loaded into it."""
+    for image in IMAGES:
+        other_store.api.load_image(client.api.get_image(f"{image}:prod"))
+    return other_store
+
+
+def test_the_two_engines_have_different_stores(
+    client: docker.DockerClient, other_store: docker.DockerClient
+) -> None:
+    assert has_containerd_store(client) != has_containerd_store(other_store)
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_sizes_are_the_same_in_both_stores(
+    client: docker.DockerClient, copies: docker.DockerClient, tmp_path: Path, image: str
+) -> None:
+    one = layers.measure(client, f"{image}:prod", tmp_path / "one")
+    other = layers.measure(copies, f"{image}:prod", tmp_path / "other")
+    assert one
+    assert other
+    assert [(x.diff_id, x.installed, x.download) for x in one.layers] == [
+        (x.diff_id, x.installed, x.download) for x in other.layers
+    ]
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_the_download_size_is_what_a_pull_transfers(
+    client: docker.DockerClient, copies: docker.DockerClient, image: str
+) -> None:
+    """The containerd store holds the blobs that a push sends: ours is within 4 % of them."""
+    compressed = client if has_containerd_store(client) else copies
+    measured = layers.measure(compressed, f"{image}:prod")
+    assert measured
+    assert measured.download == pytest.approx(blob_sizes(compressed, f"{image}:prod"), rel=0.04)

@@ -1,0 +1,74 @@
+"""The Python runtime, in the base image and in the services that stand on it."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Callable
+
+import pytest
+
+from tests.images.conftest import Files
+from tests.support.names import PYTHON_IMAGES
+
+MODULES = "bz2, ctypes, decimal, hashlib, lzma, multiprocessing, sqlite3, ssl, uuid, zlib, zoneinfo"
+
+
+@pytest.mark.parametrize("image", PYTHON_IMAGES)
+def test_the_standard_library_loads(python: Callable[[str, str], str], image: str) -> None:
+    assert python(image, f"import {MODULES}; print('loaded')") == "loaded"
+
+
+@pytest.mark.parametrize("image", PYTHON_IMAGES)
+def test_it_runs_as_the_user_sutra(python: Callable[[str, str], str], image: str) -> None:
+    code = "import os, pwd; print(os.getuid(), pwd.getpwuid(os.getuid()).pw_name)"
+    assert python(image, code) == "10001 sutra"
+
+
+@pytest.mark.parametrize("image", PYTHON_IMAGES)
+def test_public_certificates_are_trusted(python: Callable[[str, str], str], image: str) -> None:
+    code = "import ssl; print(len(ssl.create_default_context().get_ca_certs()) > 100)"
+    assert python(image, code) == "True"
+
+
+@pytest.mark.parametrize("image", PYTHON_IMAGES)
+def test_modules_are_bytecode_that_nothing_makes_stale(
+    python: Callable[[str, str], str], image: str
+) -> None:
+    """Flag 0b01: hash-based and unchecked, so that a changed time stamp means nothing (PEP 552)."""
+    code = "import json; print(json.__file__, open(json.__file__, 'rb').read(8)[4:].hex())"
+    assert python(image, code) == "/usr/lib/python3.13/json/__init__.pyc 01000000"
+
+
+@pytest.mark.parametrize("image", PYTHON_IMAGES)
+def test_scanners_find_every_package(files: Callable[[str], Files], image: str) -> None:
+    listing = files(image)
+    records = {path.rpartition("/")[2] for path in listing if "/dpkg/status.d/" in path}
+    assert {"libc6", "libssl3t64", "python3.13-minimal", "zlib1g"} <= records
+    packages = {name for name in records if name and not name.endswith(".md5sums")}
+    assert [name for name in packages if not _licence(listing, name)] == []
+
+
+def _licence(listing: Files, package: str) -> tarfile.TarInfo | None:
+    """Return the package's copyright file; its folder may be a link to another's."""
+    folder = listing.get(f"usr/share/doc/{package}")
+    if folder and folder.issym():
+        package = folder.linkname
+    return listing.get(f"usr/share/doc/{package}/copyright")
+
+
+@pytest.mark.parametrize("image", PYTHON_IMAGES[1:])
+def test_builder_and_runtime_are_the_same_python(
+    python: Callable[[str, str], str], image: str
+) -> None:
+    code = (
+        "import sys; built = dict(line.split(' = ', 1) for line in open('/opt/sutra/pyvenv.cfg'));"
+        "print(built['version'].strip() == '.'.join(map(str, sys.version_info[:3])),"
+        " built['executable'].strip() == sys._base_executable)"
+    )
+    assert python(image, code) == "True True"
+
+
+@pytest.mark.parametrize("image", PYTHON_IMAGES[1:])
+def test_distributions_are_listed(python: Callable[[str, str], str], image: str) -> None:
+    code = "from importlib.metadata import distributions as d; print(*sorted(x.name for x in d()))"
+    assert {"fastapi", "httpx", "pydantic", "uvicorn"} <= set(python(image, code).split())

@@ -1,0 +1,81 @@
+"""A small project of its own: a bake file, a catalogue and Dockerfiles that build in a second.
+
+Its images carry names that no one else's do, and are removed afterwards.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import docker
+
+from tests.conftest import ROOT
+
+BAKE = """
+group "prod" {{ targets = ["{name}"] }}
+target "{name}" {{
+  dockerfile = "Dockerfile"
+  tags       = ["{name}:prod"]
+}}
+"""
+CATALOG = """
+release: {{budget: {{installed: 1 MB, download: 1 MB}}}}
+images:
+  {name}: {{budget: {{installed: 1 MB, download: 1 MB}}}}
+"""
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with everything that `python -m scripts.prod` reads."""
+
+    folder: Path
+    name: str
+
+    def write(self, file: str, text: str) -> None:
+        """Replace one of the project's files."""
+        (self.folder / file).write_text(text)
+
+    def command(self, module: str, *words: str) -> list[str]:
+        """Return the command line of one of the scripts."""
+        return [sys.executable, "-m", f"scripts.{module}", *words]
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """Return an environment in which the scripts are found from this folder."""
+        return {**os.environ, "PYTHONPATH": str(ROOT), **more}
+
+    def run(self, module: str, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run one of the scripts in the project's folder."""
+        return subprocess.run(
+            self.command(module, *words),
+            cwd=self.folder,
+            env=self.environment(**environment),
+            capture_output=True,
+            text=True,
+        )
+
+    def tags(self, client: docker.DockerClient) -> set[str]:
+        """Return the tags of the project's image that are there."""
+        images = client.images.list(self.name)
+        return {tag.rpartition(":")[2] for image in images for tag in image.tags}
+
+
+def make(folder: Path) -> Project:
+    """Write a project whose one image is a single small file."""
+    project = Project(folder, f"sutra-test-{uuid.uuid4().hex[:8]}")
+    project.write("docker-bake.hcl", BAKE.format(name=project.name))
+    project.write("images.yaml", CATALOG.format(name=project.name))
+    project.write("content", "x" * 1000)
+    project.write("Dockerfile", "FROM scratch\nCOPY content /content\n")
+    return project
+
+
+def remove(project: Project, client: docker.DockerClient) -> None:
+    """Remove the project's images, by tag."""
+    for tag in project.tags(client):
+        client.images.remove(f"{project.name}:{tag}")

@@ -1,0 +1,37 @@
+"""What all unit tests share: no knob of the caller's shell reaches them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from tests.unit.fakes import FakeEngine
+
+# no run depends on an earlier one
+settings.register_profile("sutra", database=None, deadline=None, derandomize=True, max_examples=60)
+settings.load_profile("sutra")
+
+KNOBS = ("APT_MIRROR", "BASE", "CA_BUNDLE", "DOCKER", "DOCKER_CONTEXT", "DOCKER_HOST")
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name in KNOBS or name.startswith("GIT_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    return FakeEngine()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory, in no git repository."""
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
