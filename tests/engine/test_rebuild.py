@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import uuid
 from pathlib import Path
 
 from scripts import build, engine, roots
@@ -46,5 +47,5 @@ def test_one_changed_line_builds_one_service_again(
     context = roots.context(client, roots.root_image(engine.bake_plan(["bases"], {})))
     assert executed(bake(tmp_path, context)) == set()
     with (tmp_path / "packages/sutra-api/src/sutra_api/app.py").open("a") as source:
-        source.write(f"# changed in {tmp_path.name}\n")
+        source.write(f"# changed by {uuid.uuid4()}\n")
     assert executed(bake(tmp_path, context)) == {"sutra-api"}

@@ -39,7 +39,7 @@ TIP = "run `make engine`"
         "19.03.13",
         "9.9",
         "22.99.99",
-        # openSUSE's and, until 18.09, Docker's own: https://docs.docker.com/engine/release-notes
+        # openSUSE's: https://github.com/beeware/briefcase/issues/1773
         "20.10.17-ce",
         "18.06.3-ce",
     ],

@@ -7,6 +7,7 @@ import io
 import json
 import random
 import resource
+import signal
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -258,6 +259,24 @@ def test_changed_bytes_raise_nothing_else(
     except DAMAGED:
         layer = None
     assert layer is None or layer.installed >= 0
+
+
+def test_a_size_beyond_all_bytes_is_refused_at_once() -> None:
+    """tarfile skips such a file in steps of its buffer, without looking for the end."""
+    made = tarfile.TarInfo("a")
+    made.size = 2**60
+
+    def late(number: int, frame: object) -> None:
+        raise AssertionError("still reading after 2 seconds")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, 2)
+    try:
+        with pytest.raises(DAMAGED):
+            read_layer(io.BytesIO(made.tobuf(tarfile.GNU_FORMAT)))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 # ---- measure ---------------------------------------------------------------

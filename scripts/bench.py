@@ -1,0 +1,103 @@
+"""`make bench`: what rebuilding costs, as ratios of two commands timed in the same run.
+
+Absolute times mean little on a shared machine; each pair is run alternately, and
+the ratio of the medians is what counts.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from scripts import build, engine, roots
+from scripts.errors import OK, SutraError, run
+
+RUNS = 5
+CHANGED = "packages/sutra-api/src/sutra_api/app.py"
+
+
+def timed(command: Sequence[str], environment: Mapping[str, str], folder: Path = Path()) -> float:
+    """Run `command` and return its wall time in seconds. Raises SutraError when it fails."""
+    start = time.perf_counter()
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise SutraError(f'bench: failed "{" ".join(command)}"', done.stderr[-500:])
+    return time.perf_counter() - start
+
+
+def pair(first: Callable[[], float], second: Callable[[], float]) -> tuple[float, float]:
+    """Return the medians of both, run alternately RUNS times."""
+    times = [(first(), second()) for _ in range(RUNS)]
+    return statistics.median(a for a, _ in times), statistics.median(b for _, b in times)
+
+
+def checkout(target: Path) -> None:
+    """Copy what git knows of the working tree to `target`, with its time stamps."""
+    listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    files = subprocess.run(listing, capture_output=True, text=True, check=True).stdout.splitlines()
+    present = [file for file in files if Path(file).exists()]
+    subprocess.run(["cp", "--parents", "-p", *present, str(target)], check=True)
+
+
+def main() -> int:
+    """Print how long an unchanged and a one-line rebuild take, against bare bake."""
+    client = engine.connect()
+    image = roots.root_image(engine.bake_plan(["bases"], {}))
+    environment = {
+        **os.environ,
+        "BUILDX_NO_DEFAULT_ATTESTATIONS": "1",
+        "CA_BUNDLE": build.ca_bundle(os.environ),
+        "ROOT_CONTEXT": roots.context(client, image),
+        **build.commit_labels(),
+    }
+    bare = [engine.find_client(), "buildx", "bake", build.GROUP]
+    timed(["make", "prod"], environment)
+    unchanged, bake = pair(
+        lambda: timed(["make", "prod"], environment), lambda: timed(bare, environment)
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder)
+        checkout(copy)
+
+        def one_line() -> float:
+            with (copy / CHANGED).open("a") as source:
+                source.write(f"# {uuid.uuid4()}\n")
+            # into the cache alone: the images of this checkout stay what they are
+            return timed([*bare, "--set", "*.output=type=cacheonly"], environment, copy)
+
+        changed, again = pair(one_line, lambda: timed(bare, environment))
+    verify = [sys.executable, "-m", "scripts.verify_sizes"]
+    warm, start = pair(
+        lambda: timed(verify, environment),
+        lambda: timed([sys.executable, "-c", "import docker, rich, yaml"], environment),
+    )
+    show(
+        [
+            ("make prod, nothing changed", unchanged, "docker buildx bake prod", bake),
+            ("bake prod, one line of sutra-api changed", changed, "docker buildx bake prod", again),
+            ("make verify-sizes, images unchanged", warm, "importing its libraries", start),
+        ]
+    )
+    return OK
+
+
+def show(rows: Sequence[tuple[str, float, str, float]]) -> None:
+    """Print each pair: what, its median in seconds, the peer, its median, their ratio."""
+    table = Table("what", "median s", "against", "median s", "ratio", title=f"medians of {RUNS}")
+    for what, seconds, against, peer in rows:
+        table.add_row(what, f"{seconds:.2f}", against, f"{peer:.2f}", f"{seconds / peer:.2f}×")
+    Console(width=None if sys.stdout.isatty() else 120).print(table)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,60 @@
+"""Write the tables of figures into README.md: measured, never typed.
+
+Between `<!-- sizes -->` and `<!-- /sizes -->` stands what was measured of the
+images in the engine, beside the development images where those are built.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import docker
+
+from scripts import catalog, engine, layers, report, verify_sizes
+from scripts.catalog import Catalog
+from scripts.errors import OK, SutraError, run
+from scripts.layers import Measured
+from scripts.units import format_size
+
+README = Path("README.md")
+BLOCK = re.compile(r"(<!-- sizes -->\n).*?(<!-- /sizes -->)", re.DOTALL)
+# the toolchain image that a runtime base replaces has a name of its own
+BEFORE = {"sutra-base-rust-runtime": "sutra-base-rust:dev"}
+
+
+def savings(
+    client: docker.DockerClient, promises: Catalog, measured: dict[str, Measured]
+) -> str:
+    """Return a Markdown table of development against production images, installed sizes."""
+    lines = ["| image | development | production | saved |", "|---|--:|--:|--:|"]
+    for image in promises.images:
+        before = layers.measure(client, BEFORE.get(image.name, f"{image.name}:dev"))
+        if before is None:
+            raise SutraError(f'readme: not built "{image.name}:dev"', "run `make dev`")
+        after = measured[image.name].installed
+        saved = 1 - after / before.installed
+        lines.append(
+            f"| {image.name} | {format_size(before.installed)} "
+            f"| {format_size(after)} | {saved:.1%} |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Measure all images and rewrite the block."""
+    client, promises = engine.connect(), catalog.load()
+    measured = verify_sizes.measure_all(client, promises)
+    sizes = report.markdown(report.rows(verify_sizes.verify(promises, measured)))
+    block = f"{sizes}\n\n{savings(client, promises, measured)}\n"
+    text = README.read_text()
+    if not BLOCK.search(text):
+        raise SutraError(f"{README}: no <!-- sizes --> block", "put the two markers back")
+    partial = README.with_suffix(".partial")
+    partial.write_text(BLOCK.sub(lambda found: found[1] + block + found[2], text))
+    partial.rename(README)
+    return OK
+
+
+if __name__ == "__main__":
+    run(main)
