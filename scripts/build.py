@@ -18,7 +18,7 @@ from typing import Any
 
 import docker
 
-from scripts import catalog, engine, roots
+from scripts import catalog, engine, roots, tags
 from scripts.errors import OK, SutraError, run
 
 # where distributions keep the bundle: Debian and Alpine, Fedora, SUSE
@@ -43,17 +43,32 @@ def build(
     image = roots.root_image(plan)
     if image:
         knobs["ROOT_CONTEXT"] = roots.context(client, image)
-    tags = requested_tags(plan)
+    wanted = requested_tags(plan)
     if GROUP in groups:
-        catalog.check_against(catalog.load(), tags, engine.BAKE_FILE)
-    staged = [f"{name}.tags={name}:{STAGING}" for name in tags]
-    with untagged_afterwards(client, [f"{name}:{STAGING}" for name in tags]):
-        code, lines = engine.bake(groups, staged, knobs)
+        catalog.check_against(catalog.load(), wanted, engine.BAKE_FILE)
+    image = roots.root_image(plan)
+    if image:
+        knobs["ROOT_CONTEXT"] = roots.context(client, image)
+    staged = {name: f"{name}:{STAGING}" for name in wanted}
+    with untagged_afterwards(client, list(staged.values())):
+        overrides = [f"{name}.tags={reference}" for name, reference in staged.items()]
+        code, lines = engine.bake(groups, overrides, knobs)
         if code:
             raise failure(lines)
-        for name, wanted in tags.items():
-            for tag in wanted:
-                engine.tag(client, f"{name}:{STAGING}", tag)
+        tags.apply(client, tags.plan(client, built(client, wanted, staged)))
+
+
+def built(
+    client: docker.DockerClient, wanted: Mapping[str, Sequence[str]], staged: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the id that each wanted tag goes to: what stands under the staging tag now."""
+    found = {}
+    for name, references in wanted.items():
+        image = engine.inspect(client, staged[name])
+        if image is None:
+            raise SutraError(f'build: image vanished "{staged[name]}"', "run `make build` again")
+        found.update(dict.fromkeys(references, image["Id"]))
+    return found
 
 
 def requested_tags(plan: Mapping[str, Any]) -> dict[str, list[str]]:

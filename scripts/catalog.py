@@ -62,6 +62,21 @@ class Catalog:
         )
 
 
+class _OnceEach(yaml.SafeLoader):
+    """YAML without a key that stands twice: the second would silently win."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Return the mapping, or raise ConstructorError at the second of two equal keys."""
+        seen: set[str] = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f'key stands twice "{key.value}"', key.start_mark
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
 class _Node:
     """A mapping of the file with the path that leads to it."""
 
@@ -112,11 +127,15 @@ class _Node:
 def load(path: Path = CATALOG) -> Catalog:
     """Read the catalogue. Raises SutraError for anything that is not as documented."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), _OnceEach)  # noqa: S506 # a SafeLoader
     except FileNotFoundError as error:
         raise SutraError(f"{path}: no such file", "run it in the folder of the project") from error
     except (OSError, UnicodeDecodeError) as error:
         raise SutraError(f"{path}: cannot be read: {error}") from error
+    except (ValueError, LookupError, AttributeError, RecursionError) as error:
+        # what PyYAML lets through for "2001-99-99", "!!bool x" and the like
+        reason = str(error).splitlines()[0]
+        raise SutraError(f"{path}: not YAML: {reason}", f"`yamllint {path}` says more") from error
     except yaml.YAMLError as error:
         raise SutraError(
             f"{path}: not YAML: {_yaml_problem(error)}", f"`yamllint {path}` says more"

@@ -9,20 +9,22 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import termios
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import docker
 from docker.errors import APIError, DockerException, ImageNotFound
-from packaging.version import InvalidVersion, Version
+from requests.exceptions import RequestException
+from urllib3.exceptions import HTTPError
 
 from scripts.errors import SutraError
 
@@ -44,19 +46,19 @@ def connect(timeout: int = 60) -> docker.DockerClient:
     try:
         client = docker.DockerClient(base_url=_endpoint(), timeout=timeout, version="auto")
         version = str(client.version()["Version"])
-    except (DockerException, OSError) as error:
+    except (DockerException, OSError, ValueError) as error:
         raise SutraError(f"engine: no answer ({_reason(error)})", TIP) from error
     refuse_old(version)
     return client
 
 
 def refuse_old(version: str) -> None:
-    """Raise SutraError when `version` ("20.10.5") is older than MINIMUM_MAJOR."""
-    try:
-        too_old = Version(version.replace("~", ".")) < Version(str(MINIMUM_MAJOR))
-    except InvalidVersion:
-        return  # a development build names no number
-    if too_old:
+    """Raise SutraError when `version` ("20.10.17-ce") is older than MINIMUM_MAJOR.
+
+    A development build that begins with no number is let pass.
+    """
+    number = re.match(r"\d+", version)
+    if number and int(number[0]) < MINIMUM_MAJOR:
         raise SutraError(
             f'engine: server.version: too old "{version}", {MINIMUM_MAJOR} or newer is needed',
             "upgrade the engine, or point DOCKER_HOST at a newer one",
@@ -101,32 +103,44 @@ def find_client() -> str:
     raise SutraError("engine: no docker client with a working buildx plugin", TIP)
 
 
+@contextmanager
+def asked(what: str) -> Iterator[None]:
+    """Turn what can go wrong with one question to the engine into one clear line.
+
+    An image that is not there stays ImageNotFound. The SDK passes the errors of
+    `requests` on when the engine goes away.
+    """
+    try:
+        yield
+    except ImageNotFound:
+        raise
+    except APIError as error:
+        raise SutraError(f"engine: cannot {what}: {error.explanation or error}", TIP) from error
+    except (RequestException, HTTPError, ConnectionError) as error:
+        raise SutraError(f"engine: no answer ({_reason(error)})", TIP) from error
+
+
 def inspect(client: docker.DockerClient, reference: str) -> dict[str, Any] | None:
     """Return what the engine knows of an image, or None when it does not have it."""
     try:
-        return dict(client.images.get(reference).attrs)
+        with asked(f'inspect "{reference}"'):
+            return dict(client.images.get(reference).attrs)
     except ImageNotFound:
         return None
-    except APIError as error:
-        raise SutraError(
-            f'engine: cannot inspect "{reference}": {error.explanation}', TIP
-        ) from error
 
 
 @contextmanager
 def saved(client: docker.DockerClient, reference: str) -> Iterator[Any]:
     """Open `docker save` of one image: a file of one tar stream, read once, forwards."""
     try:
-        response = client.api.get_image(reference)
+        with asked(f'save "{reference}"'):
+            response = client.api.get_image(reference)
+            try:
+                yield Stream(response)
+            finally:
+                response.close()
     except ImageNotFound as error:
         raise SutraError(f'engine: image vanished "{reference}"', "run `make build`") from error
-    except APIError as error:
-        raise SutraError(f'engine: cannot save "{reference}": {error.explanation}', TIP) from error
-    stream = Stream(response)
-    try:
-        yield stream
-    finally:
-        response.close()
 
 
 class Stream:
@@ -198,11 +212,16 @@ def tee(command: Sequence[str], environment: Mapping[str, str]) -> tuple[int, li
         termios.tcsetwinsize(writer, termios.tcgetwinsize(ours))
     else:
         reader, writer = os.pipe()
-    process = subprocess.Popen(
-        command, stderr=writer, stdin=subprocess.DEVNULL, env=dict(environment), process_group=0
-    )
-    os.close(writer)
     tail = b""
+    try:
+        process = subprocess.Popen(
+            command, stderr=writer, stdin=subprocess.DEVNULL, env=dict(environment), process_group=0
+        )
+    except BaseException:
+        os.close(reader)
+        raise
+    finally:
+        os.close(writer)
     try:
         for chunk in iter(partial(_read, reader), b""):
             os.write(ours, chunk)
@@ -228,18 +247,13 @@ def tag(client: docker.DockerClient, source: str, target: str) -> None:
     """Move the tag `target` ("sutra-api:prod") to the image `source` (reference or id)."""
     repository, _, name = target.rpartition(":")
     try:
-        client.api.tag(source, repository, name)
-    except APIError as error:
-        raise SutraError(f'engine: cannot tag "{target}": {error.explanation}', TIP) from error
+        with asked(f'tag "{target}"'):
+            client.api.tag(source, repository, name)
+    except ImageNotFound as error:
+        raise SutraError(f'engine: image vanished "{source}"', "run `make build`") from error
 
 
 def untag(client: docker.DockerClient, reference: str) -> None:
     """Remove the tag `reference`, if it is there; the image stays while it has another."""
-    try:
+    with suppress(ImageNotFound), asked(f'remove the tag "{reference}"'):
         client.api.remove_image(reference, noprune=True)
-    except ImageNotFound:
-        return
-    except APIError as error:
-        raise SutraError(
-            f'engine: cannot remove the tag "{reference}": {error.explanation}', TIP
-        ) from error

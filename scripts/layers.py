@@ -9,46 +9,22 @@ differently. Each layer is read once and its figures are kept by its digest.
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 import json
 import os
-import tarfile
 import zlib
-from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
 
 import docker
 
 from scripts import engine
+from scripts.blobs import DAMAGE, Layer, entries, read_layer
 from scripts.errors import SutraError
 
 CACHE = Path(".cache/layers")
-# gzip's own default level, which every builder uses; blocks are compressed side by
-# side, each with the 32 KiB before it as dictionary (the method of pigz).
-LEVEL = 6
-BLOCK = 1 << 20
-WINDOW = 1 << 15
-GZIP_FRAME = 18
 # a change of how sizes are counted makes earlier figures void; so does another zlib
 METHOD = f"1-zlib-{zlib.ZLIB_RUNTIME_VERSION}"
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One layer: its digest uncompressed, and its sizes in bytes.
-
-    `blob` is the digest under which the engine handed it out.
-    """
-
-    diff_id: str
-    blob: str
-    installed: int
-    download: int
 
 
 @dataclass(frozen=True)
@@ -77,8 +53,8 @@ def shared_once(images: Iterable[Measured]) -> tuple[Layer, ...]:
 def measure(client: docker.DockerClient, reference: str, cache: Path = CACHE) -> Measured | None:
     """Return the sizes of an image, or None when the engine does not have it.
 
-    Raises SutraError when the image changes or vanishes while it is read, and
-    for a layer that is not a tar stream.
+    Raises SutraError when the image changes or vanishes while it is read, for a
+    layer that is not a tar stream, and when a layer's figures cannot be kept.
     """
     known = engine.inspect(client, reference)
     if known is None:
@@ -102,111 +78,21 @@ def _read_image(client: docker.DockerClient, identity: str, skip: set[str]) -> l
     """Read all layers of `docker save`, but for the blobs in `skip`."""
     layers = []
     try:
-        with (
-            engine.saved(client, identity) as stream,
-            tarfile.open(fileobj=stream, mode="r|", bufsize=BLOCK) as archive,
-        ):
-            for member in archive:
+        with engine.saved(client, identity) as stream:
+            for member, archive in entries(stream):
+                # before version 25 engines saved `<id>/layer.tar`
+                is_blob = member.name.startswith("blobs/") or member.name.endswith("/layer.tar")
                 blob = "sha256:" + member.name.rpartition("/")[2]
-                if not member.isreg() or not member.name.startswith("blobs/") or blob in skip:
+                if not member.isreg() or not is_blob or blob in skip:
                     continue
                 file = archive.extractfile(member)
                 if file and (layer := read_layer(file, blob)):
                     layers.append(layer)
-    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except DAMAGE as error:
         raise SutraError(
             f'engine: archive of "{identity}" is damaged: {error}', "build the image again"
         ) from error
     return layers
-
-
-def read_layer(file: IO[bytes], blob: str = "") -> Layer | None:
-    """Measure one blob: plain or gzip tar. Return None for the JSON documents beside layers.
-
-    Raises tarfile.TarError, EOFError or zlib.error for a damaged one.
-    """
-    start = file.read(BLOCK)
-    if start.startswith(b"{") or not start:
-        return None
-    whole: Any = _Rejoined(start, file)
-    if start.startswith(b"\x1f\x8b"):
-        whole = gzip.GzipFile(fileobj=whole)
-    tap: Any = _Tap(_blocks(whole))
-    with tarfile.open(fileobj=tap, mode="r|", bufsize=BLOCK) as archive:
-        # hard links have no bytes of their own; sizes of links and folders are no file's
-        installed = sum(member.size for member in archive if member.isreg())
-    tap.drain()
-    return Layer(f"sha256:{tap.digest.hexdigest()}", blob, installed, tap.compressed())
-
-
-class _Rejoined:
-    """A file whose first bytes were read already."""
-
-    def __init__(self, start: bytes, rest: IO[bytes]) -> None:
-        self._start, self._rest = start, rest
-
-    def read(self, size: int) -> bytes:
-        if not self._start:
-            return self._rest.read(size)
-        part, self._start = self._start[:size], self._start[size:]
-        return part
-
-
-def _blocks(file: Any) -> Iterator[bytes]:
-    """Yield the content in blocks of exactly BLOCK bytes, but for the last."""
-    while True:
-        parts, missing = [], BLOCK
-        while missing and (part := file.read(missing)):
-            parts.append(part)
-            missing -= len(part)
-        if parts:
-            yield b"".join(parts)
-        if missing:
-            return
-
-
-class _Tap:
-    """A file for `tarfile` that hashes and compresses what passes through it."""
-
-    def __init__(self, blocks: Iterator[bytes]) -> None:
-        self.digest = hashlib.sha256()
-        self._blocks, self._rest, self._before = blocks, b"", b""
-        self._workers = ThreadPoolExecutor(os.cpu_count())
-        self._pending: deque[Future[int]] = deque()
-        self._size = GZIP_FRAME
-
-    def read(self, size: int) -> bytes:
-        if not self._rest:
-            self._rest = self._next()
-        part, self._rest = self._rest[:size], self._rest[size:]
-        return part
-
-    def drain(self) -> None:
-        """Read what follows the archive's end marker: it is part of the layer's bytes."""
-        self._rest = b""
-        while self._next():
-            pass
-
-    def compressed(self) -> int:
-        """Return the bytes that a gzip file of all blocks would have."""
-        with self._workers:
-            return self._size + sum(future.result() for future in self._pending)
-
-    def _next(self) -> bytes:
-        block = next(self._blocks, b"")
-        if block:
-            self.digest.update(block)
-            self._pending.append(self._workers.submit(_deflated, block, self._before))
-            self._before = block[-WINDOW:]
-            if len(self._pending) > 8:  # bounds memory
-                self._size += self._pending.popleft().result()
-        return block
-
-
-def _deflated(block: bytes, before: bytes) -> int:
-    """Return the size of `block` as part of a deflate stream in which `before` precedes it."""
-    packer = zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS, zdict=before)
-    return len(packer.compress(block)) + len(packer.flush(zlib.Z_SYNC_FLUSH))
 
 
 def _place(cache: Path, diff_id: str) -> Path:
@@ -216,14 +102,22 @@ def _place(cache: Path, diff_id: str) -> Path:
 def _recall(cache: Path, diff_id: str) -> Layer | None:
     """Return the layer's figures from an earlier reading; a damaged file counts as none."""
     try:
-        return Layer(**json.loads(_place(cache, diff_id).read_text()))
+        layer = Layer(**json.loads(_place(cache, diff_id).read_text()))
     except (OSError, ValueError, TypeError):
         return None
+    whole = isinstance(layer.installed, int) and isinstance(layer.download, int)
+    return layer if whole and layer.diff_id == diff_id else None
 
 
 def _remember(cache: Path, layer: Layer) -> None:
     place = _place(cache, layer.diff_id)
-    place.parent.mkdir(parents=True, exist_ok=True)
     partial = place.with_suffix(f".{os.getpid()}")
-    partial.write_text(json.dumps(asdict(layer)))
-    partial.rename(place)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(json.dumps(asdict(layer)))
+        partial.rename(place)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise SutraError(
+            f'layers: cannot write "{place}": {error.strerror}', "free some space (`df -h .`)"
+        ) from error

@@ -4,60 +4,28 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import docker
 
-from scripts import catalog, engine, report, verify_sizes
+from scripts import catalog, engine, report, tags, verify_sizes
 from scripts.catalog import Catalog
 from scripts.errors import CHECK_FAILED, OK, run
+from scripts.tags import Move
 
 TAG = "latest"
 
 
-@dataclass(frozen=True)
-class Move:
-    """One tag, the image that it is on (None: not there yet), and the one that it goes to."""
-
-    tag: str
-    before: str | None
-    after: str
-
-
 def plan(client: docker.DockerClient, promises: Catalog, verified: Mapping[str, str]) -> list[Move]:
     """Return the moves that would promote `verified` (name → the engine's id of the image)."""
-    moves = []
-    for image in promises.images:
-        if not image.not_promoted_because:
-            tag = f"{image.name}:{TAG}"
-            known = engine.inspect(client, tag)
-            moves.append(Move(tag, known["Id"] if known else None, verified[image.name]))
-    return moves
-
-
-def apply(client: docker.DockerClient, moves: Sequence[Move]) -> None:
-    """Make all moves. When one fails, those before it go back, and SutraError is raised.
-
-    Tags go to ids, never to names: what was checked is what is promoted.
-    """
-    done: list[Move] = []
-    try:
-        for move in moves:
-            done.append(move)
-            if move.before != move.after:
-                engine.tag(client, move.after, move.tag)
-    except BaseException:
-        for move in done:
-            if move.before:
-                engine.tag(client, move.before, move.tag)
-            else:
-                engine.untag(client, move.tag)
-        raise
+    promoted = (image.name for image in promises.images if not image.not_promoted_because)
+    return tags.plan(client, {f"{name}:{TAG}": verified[name] for name in promoted})
 
 
 def describe(move: Move) -> str:
     """Return one line: tag, from digest, to digest."""
+    if move.before == move.after:
+        return f"{move.tag}: {_short(move.after)} (unchanged)"
     return f"{move.tag}: {_short(move.before)} → {_short(move.after)}"
 
 
@@ -82,7 +50,7 @@ def verify_and_promote(client: docker.DockerClient, dry_run: bool = False) -> in
     passed = all(result.ok for result in results)
     moves = plan(client, promises, {name: found.id for name, found in measured.items()})
     if passed and not dry_run:
-        apply(client, moves)
+        tags.apply(client, moves)
     report.show(results)
     verb = "not promoted" if not passed else "would promote" if dry_run else "promoted"
     for move in moves:

@@ -23,9 +23,7 @@ BLOCK = re.compile(r"(<!-- sizes -->\n).*?(<!-- /sizes -->)", re.DOTALL)
 BEFORE = {"sutra-base-rust-runtime": "sutra-base-rust:dev"}
 
 
-def savings(
-    client: docker.DockerClient, promises: Catalog, measured: dict[str, Measured]
-) -> str:
+def savings(client: docker.DockerClient, promises: Catalog, measured: dict[str, Measured]) -> str:
     """Return a Markdown table of development against production images, installed sizes."""
     lines = ["| image | development | production | saved |", "|---|--:|--:|--:|"]
     for image in promises.images:

@@ -86,7 +86,7 @@ def registry_refusal(image: str) -> str | None:
         with closing(engine.connect(timeout=REGISTRY_SECONDS)) as client:
             client.images.get_registry_data(image)
     except APIError as error:
-        return str(error.explanation or error).strip().splitlines()[0]
+        return ((error.explanation or "").strip() or str(error.args[0])).splitlines()[0]
     except RequestException:
         return f"no answer in {REGISTRY_SECONDS} s"
     except DockerException as error:

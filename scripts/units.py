@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 
 UNITS = {
     "B": 1,
@@ -23,7 +24,7 @@ def parse_size(text: str) -> int:
     factor = UNITS.get(found[2].upper())
     if factor is None:
         raise ValueError("unknown unit, use B, kB, MB, GB, KiB, MiB or GiB")
-    return int(float(found[1]) * factor)
+    return int(Fraction(found[1]) * factor)
 
 
 def format_size(size: float) -> str:

@@ -1,0 +1,92 @@
+"""What README and docs name exists, and what the front door has is documented."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from scripts import catalog, readme
+from tests.conftest import ROOT
+
+DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+MAKEFILE = (ROOT / "Makefile").read_text()
+TARGETS = set(re.findall(r"^([a-z-]+):.*## ", MAKEFILE, re.MULTILINE))
+KNOBS = dict(re.findall(r"^([A-Z_]+) \?= ?([^#\n]*?)##", MAKEFILE, re.MULTILINE))
+LINK = re.compile(r"\]\((?!https?://)([^)#]+)\)")
+CODE = re.compile(r"`([^`\n]+)`|^ *(?:docker|make|\./|\.venv)[^\n]*", re.MULTILINE)
+PATH = re.compile(
+    r"(?<![\w/.…$-])((?:scripts|tests|docs|packages|base-images|\.github)/[\w./-]*\w)"
+)
+MAKE = re.compile(r"\bmake ((?:[A-Z_]+=\S+ )*)([a-z][a-z-]*)")
+
+
+def named_paths(text: str) -> set[str]:
+    return set(LINK.findall(text)) | set(PATH.findall(text))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_path_that_is_named_exists(document: Path) -> None:
+    text = document.read_text()
+    paths = {path for path in named_paths(text) if "<" not in path}
+    missing = [
+        path
+        for path in sorted(paths)
+        if not (document.parent / path).exists() and not (ROOT / path).exists()
+    ]
+    assert missing == []
+
+
+def test_a_path_that_is_not_there_is_noticed() -> None:
+    assert named_paths("see `scripts/nothing.py` and [docs](docs/none.md)") == {
+        "scripts/nothing.py",
+        "docs/none.md",
+    }
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_make_target_that_is_named_exists(document: Path) -> None:
+    code = " \n".join(found[0] for found in CODE.finditer(document.read_text()))
+    assert {target for _, target in MAKE.findall(code)} - TARGETS == set()
+
+
+def test_every_make_target_is_in_the_readme() -> None:
+    listed = set(re.findall(r"^\| `make ([a-z-]+)`", DOCUMENTS[0].read_text(), re.MULTILINE))
+    assert listed == TARGETS
+
+
+def test_every_knob_is_in_the_readme_with_its_default() -> None:
+    rows = re.findall(r"^\| `([A-Z_]+)` \| ([^|]*) \|", DOCUMENTS[0].read_text(), re.MULTILINE)
+    assert {knob for knob, _ in rows} == set(KNOBS)
+    for knob, default in rows:
+        if KNOBS[knob]:
+            assert default == f"`{KNOBS[knob]}`"
+
+
+def test_help_lists_every_target_and_knob() -> None:
+    shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    words = re.findall(r"^  ([\w-]+)", shown.stdout, re.MULTILINE)
+    assert set(words) == TARGETS | set(KNOBS)
+
+
+@pytest.mark.parametrize("knob", ["BASE", "DEBIAN_VERSION", "ALPINE_VERSION"])
+def test_a_default_is_the_same_wherever_it_stands(knob: str) -> None:
+    bake = re.search(rf'variable "{knob}" {{ default = "(.*)" }}', _text("docker-bake.hcl"))
+    assert bake
+    assert bake[1] == KNOBS[knob]
+    for dockerfile in sorted((ROOT / "base-images").glob("*.Dockerfile")):
+        assert f"ARG {knob}={KNOBS[knob]}\n" in dockerfile.read_text(), dockerfile.name
+
+
+def test_the_readme_shows_figures_of_every_image() -> None:
+    block = readme.BLOCK.search(DOCUMENTS[0].read_text())
+    assert block
+    rows = re.findall(r"^\| (sutra-\S+) \| [\d.]+ MB \|", block[0], re.MULTILINE)
+    names = [image.name for image in catalog.load(ROOT / "images.yaml").images]
+    assert rows == names * 2
+
+
+def _text(name: str) -> str:
+    return (ROOT / name).read_text()
