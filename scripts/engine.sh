@@ -84,9 +84,10 @@ require_installable() {
     "start it and add docker-buildx-plugin, then run \`make engine\` again; its packages are not ours to replace"
 }
 
-mirror_of() { # mirror_of CODENAME: where this machine gets it from
+mirror_of() { # mirror_of SUITE: where this machine gets it from, also before its first apt-get update
   # shellcheck disable=SC2016 # apt expands it
-  apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $1" | head -n 1
+  apt-get indextargets --format '$(RELEASE) $(CODENAME) $(REPO_URI)' 'Created-By: Packages' |
+    awk -v suite="$1" '!found && ($1 == suite || $2 == suite) { print $NF; found = 1 }'
 }
 
 # Debian 12's own engine is 20.10. Debian 13's runs on it, taken through an apt
