@@ -84,10 +84,14 @@ require_installable() {
     "start it and add docker-buildx-plugin, then run \`make engine\` again; its packages are not ours to replace"
 }
 
-mirror_of() { # mirror_of SUITE: where this machine gets it from, also before its first apt-get update
+# Before the first `apt-get update` apt knows suites only as they are written in the sources.
+mirror_of() { # mirror_of SUITE: where this machine gets it from
   # shellcheck disable=SC2016 # apt expands it
-  apt-get indextargets --format '$(RELEASE) $(CODENAME) $(REPO_URI)' 'Created-By: Packages' |
-    awk -v suite="$1" '!found && ($1 == suite || $2 == suite) { print $NF; found = 1 }'
+  local fields='$(RELEASE) $(CODENAME) $(REPO_URI)'
+  {
+    apt-get indextargets --format "$fields" 'Created-By: Packages'
+    apt-get indextargets --no-release-info --format "$fields" 'Created-By: Packages'
+  } | awk -v suite="$1" '!found && ($1 == suite || $2 == suite) { print $NF; found = 1 }'
 }
 
 # Debian 12's own engine is 20.10. Debian 13's runs on it, taken through an apt
