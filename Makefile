@@ -14,16 +14,18 @@ CARGO_REGISTRY ?=##        cargo registry index, such as sparse+https://…
 CA_BUNDLE ?=##             certificates that builders trust; the system's bundle without it
 FORMAT ?= table##          of verify-sizes: table, markdown or json
 DRY_RUN ?=##               1: promote shows what it would move
+IMAGE ?=##                 of explain and cleanup-report: an image of images.yaml
+FILE ?=##                  of explain: a file, such as numpy/testing/__init__.py
 PYTHON ?= python3##        interpreter that makes .venv, 3.11 or newer
 export BASE DEBIAN_VERSION ALPINE_VERSION APT_MIRROR ALPINE_MIRROR PIP_INDEX_URL CARGO_REGISTRY CA_BUNDLE PYTHON
 
-RUN := .venv/bin/python -m
-.PHONY: help prod build dev verify-sizes promote engine engine-stop roots venv venv-dev \
+# the cleanup lives where builders of base images can reach it
+RUN := PYTHONPATH=base-images/lib .venv/bin/python -m
+.PHONY: help prod build dev verify-sizes promote explain cleanup-report engine engine-stop roots venv venv-dev \
   test test-unit bench lint format lock readme
 
 help: ## list targets and knobs
-	@echo "targets:"; sed -n -E 's/^([a-zA-Z0-9_%\/-]+):.*## (.*)/  \1|\2/p' Makefile | column -t -s '|'
-	@echo "knobs:"; sed -n -E 's/^([A-Z_]+) \?= ?([^#]*)##[[:space:]]*(.*)/  \1=\2|\3/p' Makefile | column -t -s '|'
+	@awk -f scripts/help.awk Makefile
 
 # ---- images ----------------------------------------------------------------
 
@@ -41,6 +43,12 @@ verify-sizes: venv ## check every image's sizes against images.yaml
 
 promote: venv ## verify, then move :latest to what passed (DRY_RUN=1 shows it)
 	@$(RUN) scripts.promote $(if $(DRY_RUN),--dry-run)
+
+explain: venv ## say which cleanup rule keeps or removes a file (IMAGE=… FILE=…)
+	@$(RUN) scripts.explain "$(IMAGE)" "$(FILE)"
+
+cleanup-report: venv ## show what the cleanup took out of an image (IMAGE=…)
+	@$(RUN) scripts.cleanup_report "$(IMAGE)"
 
 # ---- what they need --------------------------------------------------------
 

@@ -4,7 +4,7 @@
 # root image.
 #
 #   eg: ./build-prod.sh
-#       BASE=alpine ./build-prod.sh      (knobs: see `make help`)
+#       APT_MIRROR=… ./build-prod.sh     (knobs: see `make help`)
 #
 # Exit 0: promoted. 1: a check failed, nothing promoted. 2: the call or a file is
 # wrong, or there is no engine.

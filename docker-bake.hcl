@@ -66,12 +66,14 @@ target "sutra-base-python" {
   inherits   = ["_base"]
   dockerfile = "python-prod.Dockerfile"
   tags       = ["sutra-base-python:prod"]
+  output     = ["type=docker"]
 }
 
 target "sutra-base-rust-runtime" {
   inherits   = ["_base"]
   dockerfile = "rust-runtime-prod.Dockerfile"
   tags       = ["sutra-base-rust-runtime:prod"]
+  output     = ["type=docker"]
 }
 
 # What production builders start FROM. Nothing is exported: only `dev` asks for
@@ -129,36 +131,42 @@ target "sutra-api" {
   inherits   = ["_python-service"]
   dockerfile = "packages/sutra-api/Dockerfile.prod"
   tags       = ["sutra-api:prod"]
+  output     = ["type=docker"]
 }
 
 target "sutra-hybrid" {
   inherits   = ["_python-service"]
   dockerfile = "packages/sutra-hybrid/Dockerfile.prod"
   tags       = ["sutra-hybrid:prod"]
+  output     = ["type=docker"]
 }
 
 target "sutra-storage-server" {
   inherits   = ["_rust-service"]
   dockerfile = "packages/sutra-storage/Dockerfile.prod"
   tags       = ["sutra-storage-server:prod"]
+  output     = ["type=docker"]
 }
 
 target "sutra-api-dev" {
   inherits   = ["_python-package"]
   dockerfile = "packages/sutra-api/Dockerfile"
   tags       = ["sutra-api:dev"]
+  output     = ["type=docker"]
 }
 
 target "sutra-hybrid-dev" {
   inherits   = ["_python-package"]
   dockerfile = "packages/sutra-hybrid/Dockerfile"
   tags       = ["sutra-hybrid:dev"]
+  output     = ["type=docker"]
 }
 
 target "sutra-storage-server-dev" {
   inherits   = ["_rust-package"]
   dockerfile = "packages/sutra-storage/Dockerfile"
   tags       = ["sutra-storage-server:dev"]
+  output     = ["type=docker"]
 }
 
 target "_test" {

@@ -27,7 +27,9 @@ RUN --mount=type=bind,source=lib,target=/lib/sutra \
       pkg-config \
       python3-dev \
       python3-pip \
-      python3-venv
+      python3-pyelftools \
+      python3-venv \
+      python3-yaml
 LABEL org.opencontainers.image.base.name="debian:${DEBIAN_VERSION}"
 
 FROM alpine:${ALPINE_VERSION} AS python-dev-alpine
@@ -47,7 +49,9 @@ RUN --mount=type=bind,source=lib,target=/lib/sutra \
       openssl-dev \
       patchelf \
       pkgconf \
+      py3-elftools \
       py3-pip \
+      py3-yaml \
       python3-dev
 LABEL org.opencontainers.image.base.name="alpine:${ALPINE_VERSION}"
 

@@ -37,13 +37,27 @@ RUN --mount=type=bind,source=lib,target=/lib/sutra \
       netbase \
       python3.13-minimal \
       zlib1g
+RUN ln -s python3.13 /rootfs/usr/bin/python3 && ln -s python3.13 /rootfs/usr/bin/python
+# the cleanup runs on the same interpreter, of the same package, with its own libraries
 RUN --mount=type=bind,source=lib,target=/lib/sutra \
-    /lib/sutra/trim-stdlib.sh /rootfs /usr/lib/python3.13 \
- && ln -s python3.13 /rootfs/usr/bin/python3 \
- && ln -s python3.13 /rootfs/usr/bin/python
+    --mount=type=secret,id=ca \
+    /lib/sutra/apt.sh install \
+      binutils \
+      python3 \
+      python3-pyelftools \
+      python3-yaml
+RUN --mount=type=bind,source=lib,target=/mnt/lib \
+    --mount=type=bind,source=cleanup,target=/mnt/cleanup \
+    PYTHONPATH=/mnt/lib python3 -B -m sutra_cleanup \
+      --tree /rootfs/usr/lib/python3.13 \
+      --shown-as /usr/lib/python3.13 \
+      --manifest /mnt/cleanup/stdlib.yaml \
+      --python "chroot /rootfs /usr/bin/python3.13" \
+      --report /rootfs/usr/share/sutra/cleanup-base.json
 RUN --mount=type=bind,source=lib,target=/rootfs/tmp \
     chroot /rootfs python3 -B /tmp/prove-stdlib.py
-COPY etc /rootfs/etc
+RUN --mount=type=bind,source=etc,target=/mnt/etc \
+    install -m 644 /mnt/etc/* /rootfs/etc/
 
 FROM scratch AS python-debian
 ARG DEBIAN_VERSION
@@ -81,7 +95,7 @@ ARG VERSION=0.0.0
 ARG REVISION=unknown
 ARG CREATED=1970-01-01T00:00:00Z
 LABEL org.opencontainers.image.title="sutra-base-python" \
-      org.opencontainers.image.description="CPython runtime without a shell or a package manager" \
+      org.opencontainers.image.description="CPython runtime for services" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.created="${CREATED}"

@@ -23,7 +23,8 @@ RUN --mount=type=bind,source=lib,target=/lib/sutra \
       gcc-14-base \
       libc6 \
       libgcc-s1
-COPY etc /rootfs/etc
+RUN --mount=type=bind,source=etc,target=/mnt/etc \
+    install -m 644 /mnt/etc/* /rootfs/etc/
 
 FROM scratch AS rust-debian
 ARG DEBIAN_VERSION

@@ -55,7 +55,7 @@ def main() -> int:
     image = roots.root_image(engine.bake_plan(["bases"], {}))
     environment = {
         **os.environ,
-        "BUILDX_NO_DEFAULT_ATTESTATIONS": "1",
+        **engine.BAKE_ENVIRONMENT,
         "CA_BUNDLE": build.ca_bundle(os.environ),
         "ROOT_CONTEXT": roots.context(client, image),
         **build.commit_labels(),

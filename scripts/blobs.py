@@ -25,6 +25,7 @@ WINDOW = 1 << 15
 GZIP_FRAME = 18
 # blocks under way at once: bounds memory
 PENDING = 8
+ZSTD = b"\x28\xb5\x2f\xfd"
 # what a damaged blob raises, besides EOFError
 DAMAGE = (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile)
 
@@ -50,6 +51,8 @@ def read_layer(file: IO[bytes], blob: str = "") -> Layer | None:
     start = file.read(BLOCK)
     if not start or (start.startswith(b"{") and not _is_tar(start)):
         return None
+    if start.startswith(ZSTD):
+        raise tarfile.ReadError("zstd layers cannot be read yet")
     whole: Any = _Rejoined(start, file)
     if start.startswith(b"\x1f\x8b"):
         whole = gzip.GzipFile(fileobj=whole)

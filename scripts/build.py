@@ -16,8 +16,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import docker
-
 from scripts import catalog, engine, roots, tags
 from scripts.errors import OK, SutraError, run
 
@@ -27,25 +25,24 @@ SYSTEM_BUNDLES = (
     "/etc/pki/tls/certs/ca-bundle.crt",
     "/etc/ssl/ca-bundle.pem",
 )
-# A cold build of everything leaves about 4 GB of cache: measured by `docker system df`.
-FREE_BYTES = 5_000_000_000
-STAGING = "building"
+# What a first build of everything takes on the engine's disk, and what a later one does.
+COLD_BYTES = 5_000_000_000
+WARM_BYTES = 1_000_000_000
+# of this run alone: another checkout may be building on the same engine
+STAGING = f"building-{os.getpid()}"
 GROUP = "prod"
 
 
 def build(
-    client: docker.DockerClient, groups: Sequence[str], environment: Mapping[str, str] = os.environ
+    client: engine.Client, groups: Sequence[str], environment: Mapping[str, str] = os.environ
 ) -> None:
     """Build every target of `groups` and tag the images, or raise SutraError and tag nothing."""
-    require_space(client)
     knobs = {"CA_BUNDLE": ca_bundle(environment), **commit_labels()}
     plan = engine.bake_plan(groups, knobs)
-    image = roots.root_image(plan)
-    if image:
-        knobs["ROOT_CONTEXT"] = roots.context(client, image)
     wanted = requested_tags(plan)
     if GROUP in groups:
         catalog.check_against(catalog.load(), wanted, engine.BAKE_FILE)
+    require_space(client, [tag for tags_of_one in wanted.values() for tag in tags_of_one])
     image = roots.root_image(plan)
     if image:
         knobs["ROOT_CONTEXT"] = roots.context(client, image)
@@ -59,7 +56,7 @@ def build(
 
 
 def built(
-    client: docker.DockerClient, wanted: Mapping[str, Sequence[str]], staged: Mapping[str, str]
+    client: engine.Client, wanted: Mapping[str, Sequence[str]], staged: Mapping[str, str]
 ) -> dict[str, str]:
     """Return the id that each wanted tag goes to: what stands under the staging tag now."""
     found = {}
@@ -72,11 +69,19 @@ def built(
 
 
 def requested_tags(plan: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Return the tags of each target that the plan exports: `{"sutra-api": ["sutra-api:prod"]}`.
+    """Return the tags of each target that was asked for: `{"sutra-api": ["sutra-api:prod"]}`.
 
-    Targets that are only built upon carry an output of their own and no tags.
+    The plan lists targets that are only built upon, too; those are not exported.
     """
-    return {name: target["tags"] for name, target in plan["target"].items() if target.get("tags")}
+    found: dict[str, list[str]] = {}
+    names, groups = list(plan["group"]["default"]["targets"]), plan["group"]
+    while names:
+        name = names.pop(0)
+        if name in groups and name != "default":
+            names = [*groups[name]["targets"], *names]
+        elif asked := plan["target"].get(name, {}).get("tags"):
+            found[name] = asked
+    return found
 
 
 def ca_bundle(environment: Mapping[str, str]) -> str:
@@ -101,7 +106,7 @@ def commit_labels() -> dict[str, str]:
     revision = _git("rev-parse", "HEAD")
     if not revision:
         return {}
-    dirty = "-dirty" if _git("status", "--porcelain", "--untracked-files=no") else ""
+    dirty = "-dirty" if _git("status", "--porcelain") else ""
     return {
         "VERSION": _git("describe", "--tags", "--always", "--dirty"),
         "REVISION": revision + dirty,
@@ -117,14 +122,17 @@ def _git(*words: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def require_space(client: docker.DockerClient, need: int = FREE_BYTES) -> None:
-    """Raise SutraError when the engine's disk has under `need` bytes free.
+def require_space(client: engine.Client, references: Sequence[str]) -> None:
+    """Raise SutraError when the engine's disk has too little free to build these images.
 
-    The disk of another machine's engine cannot be seen from here.
+    Less is needed where all of them are there from an earlier build. The disk of another
+    machine's engine cannot be seen from here.
     """
-    root = Path(client.info()["DockerRootDir"])
-    if not root.exists():
+    root = engine.local_disk(client)
+    if root is None:
         return
+    warm = bool(references) and all(engine.inspect(client, each) for each in references)
+    need = WARM_BYTES if warm else COLD_BYTES
     free = os.statvfs(root).f_bavail * os.statvfs(root).f_frsize
     if free < need:
         raise SutraError(
@@ -134,7 +142,7 @@ def require_space(client: docker.DockerClient, need: int = FREE_BYTES) -> None:
 
 
 @contextmanager
-def untagged_afterwards(client: docker.DockerClient, references: Sequence[str]) -> Iterator[None]:
+def untagged_afterwards(client: engine.Client, references: Sequence[str]) -> Iterator[None]:
     """Remove the tags `references` on the way out, also when the build failed."""
     try:
         yield
@@ -157,9 +165,9 @@ def failure(lines: Sequence[str]) -> SutraError:
             f'build: no space left on the engine\'s disk at step "{step}"',
             "`docker system df` shows what fills it",
         )
-    if found := re.search(r"(\S+): failed to resolve source metadata", text):
+    if found := re.search(r"(\S+): failed to resolve source metadata.*?([^:\n]+)$", text, re.M):
         return SutraError(
-            f'build: registry unreachable for "{found[1]}"',
+            f'build: no registry gave "{found[1]}": {found[2].strip()}',
             "check the network, or `docker load` an archive of it, then run `make build` again",
         )
     return SutraError(

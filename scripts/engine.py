@@ -16,35 +16,50 @@ import subprocess
 import sys
 import termios
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import docker
-from docker.errors import APIError, DockerException, ImageNotFound
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from requests.exceptions import RequestException
 from urllib3.exceptions import HTTPError
 
 from scripts.errors import SutraError
 
 MINIMUM_MAJOR = 23
+# HTTP: unauthorized, forbidden, not found, too many requests
+REFUSALS = (401, 403, 404, 429)
 TIP = "run `make engine`"
 BAKE_FILE = Path("docker-bake.hcl")
+BAKE_ENVIRONMENT = {
+    # attestations carry the time of the build, so that no two builds are the same image
+    "BUILDX_NO_DEFAULT_ATTESTATIONS": "1",
+    # from 0.20 on buildx asks before it reads a secret from outside the folder: the
+    # certificates are, and this bake file is our own
+    "BUILDX_BAKE_ENTITLEMENTS_FS": "0",
+}
 # enough of a build's progress to hold its failing step and its error
 TAIL_BYTES = 1 << 16
 # beside PATH: where distributions and Docker's packages put a client with plugins
 CLIENTS = ("docker", "/usr/bin/docker", "/usr/local/bin/docker")
 
 
-def connect(timeout: int = 60) -> docker.DockerClient:
+Client = docker.DockerClient
+
+
+def connect(timeout: int = 60) -> Client:
     """Return a client for the engine that the `docker` command would use.
 
     `timeout` is in seconds, for one answer. Raises SutraError when no engine
     answers or when it is older than MINIMUM_MAJOR.
     """
     try:
-        client = docker.DockerClient(base_url=_endpoint(), timeout=timeout, version="auto")
+        if os.environ.get("DOCKER_HOST"):  # with DOCKER_TLS_VERIFY and DOCKER_CERT_PATH
+            client = docker.from_env(timeout=timeout, version="auto")
+        else:
+            client = docker.DockerClient(base_url=_endpoint(), timeout=timeout, version="auto")
         version = str(client.version()["Version"])
     except (DockerException, OSError, ValueError) as error:
         raise SutraError(f"engine: no answer ({_reason(error)})", TIP) from error
@@ -66,10 +81,8 @@ def refuse_old(version: str) -> None:
 
 
 def _endpoint() -> str:
-    """Return DOCKER_HOST, else the current context's address, else the default socket."""
+    """Return the current context's address, else the default socket."""
     default = "unix:///var/run/docker.sock"
-    if host := os.environ.get("DOCKER_HOST"):
-        return host
     if not shutil.which("docker"):
         return default
     asked = subprocess.run(
@@ -82,9 +95,13 @@ def _endpoint() -> str:
 
 
 def _reason(error: BaseException) -> str:
-    """Return the innermost cause as one short line."""
-    while error.__cause__ or error.__context__:
-        error = error.__cause__ or error.__context__  # type: ignore[assignment]
+    """Return the innermost cause as one short line.
+
+    A NameError is how the SDK notices that a package for ssh is missing, which it
+    says better itself.
+    """
+    while (cause := error.__cause__ or error.__context__) and not isinstance(cause, NameError):
+        error = cause
     return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
@@ -194,9 +211,7 @@ def bake(
     """
     command = [find_client(), "buildx", "bake", "-f", str(BAKE_FILE)]
     command += [word for value in overrides for word in ("--set", value)]
-    # attestations carry the time of the build, so that no two builds are the same image
-    quiet = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
-    return tee([*command, *targets], {**os.environ, **quiet, **environment})
+    return tee([*command, *targets], {**os.environ, **BAKE_ENVIRONMENT, **environment})
 
 
 def tee(command: Sequence[str], environment: Mapping[str, str]) -> tuple[int, list[str]]:
@@ -229,6 +244,9 @@ def tee(command: Sequence[str], environment: Mapping[str, str]) -> tuple[int, li
         return process.wait(), tail.decode(errors="replace").splitlines()
     except BaseException:
         os.killpg(process.pid, signal.SIGTERM)
+        for chunk in iter(partial(_read, reader), b""):  # else its last words block it
+            with suppress(OSError):  # nobody reads our own stderr any more
+                os.write(ours, chunk)
         process.wait()
         raise
     finally:
@@ -241,6 +259,57 @@ def _read(descriptor: int) -> bytes:
         return os.read(descriptor, 1 << 16)
     except OSError:
         return b""
+
+
+def read_file(client: Client, reference: str, path: str) -> bytes | None:
+    """Return a tar archive with one file of an image, or None when it is not there.
+
+    A container is created for it, never started, and removed.
+    """
+    with asked(f'read "{path}" of "{reference}"'):
+        try:
+            container = client.containers.create(reference, command=["/nothing"])
+        except ImageNotFound:
+            return None
+        try:
+            return b"".join(container.get_archive(path)[0])
+        except NotFound:
+            return None
+        finally:
+            container.remove(v=True)
+
+
+def local_disk(client: Client) -> Path | None:
+    """Return the folder where the engine keeps its data, if it is on this machine."""
+    address = client.api.base_url
+    if not address.startswith("http+docker://") or address == "http+docker://ssh":
+        return None  # not a socket of this machine
+    with asked("describe itself"):
+        root = Path(client.info()["DockerRootDir"])
+    return root if root.exists() else None
+
+
+def registry_refusal(image: str, seconds: int) -> str:
+    """Ask the engine to ask its registry for `image`; return "" when that serves it.
+
+    Otherwise return why no registry answered within `seconds`. Raises SutraError
+    when one answered, and refused: then nothing but another name or a login helps.
+    """
+    try:
+        with closing(connect(timeout=seconds)) as client:
+            client.images.get_registry_data(image)
+    except APIError as error:
+        reason = ((error.explanation or "").strip() or str(error.args[0])).splitlines()[0]
+        if error.status_code in REFUSALS or "toomanyrequests" in reason:
+            raise SutraError(
+                f'roots: its registry refuses "{image}": {reason}', "check the name and the login"
+            ) from error
+        return reason
+    except RequestException:
+        return f"no answer in {seconds} s"
+    except DockerException as error:
+        return str(error)
+    return ""
 
 
 def tag(client: docker.DockerClient, source: str, target: str) -> None:

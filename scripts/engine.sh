@@ -9,7 +9,7 @@
 #
 #   eg: scripts/engine.sh && docker version
 #
-# Exit 0: ready. Exit 2: not ready; the last line says what to do.
+# Exit 0: ready. Exit 2: not ready; the tip says what to do.
 set -Eeuo pipefail
 trap 'echo "engine: FAILED at line ${LINENO}" >&2' ERR
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -18,7 +18,8 @@ readonly MINIMUM=23
 readonly STATE=.cache/engine
 readonly WAIT_SECONDS=60
 # where distributions and Docker's own packages put a client with plugins
-readonly CLIENTS=("${DOCKER:-docker}" /usr/bin/docker /usr/local/bin/docker)
+if [[ -n ${DOCKER:-} ]]; then CLIENTS=("$DOCKER"); else CLIENTS=(docker /usr/bin/docker /usr/local/bin/docker); fi
+readonly CLIENTS
 
 say() { echo "engine: $*"; }
 
@@ -133,7 +134,7 @@ install_engine() {
     unset APT_CONFIG
   elif [[ -n $running ]]; then
     scripts/install.sh docker-buildx
-  elif [[ $(os_field ID) == ubuntu ]]; then
+  elif [[ "$(os_field ID) $(os_field ID_LIKE)" =~ ubuntu ]]; then
     scripts/install.sh docker.io docker-buildx docker-compose-v2 iptables
   else
     scripts/install.sh docker.io docker-cli docker-buildx docker-compose iptables
@@ -164,30 +165,47 @@ start_without_systemd() {
   say "starting dockerd (log: $STATE/dockerd.log)"
   # shellcheck disable=SC2016 # the inner shell expands it
   # descriptors of the caller (a lock, a pipe of make) must not live on in the engine
-  as_root setsid bash -c 'echo $$ >"$1"; shift; exec dockerd "$@"' _ "$STATE/dockerd.pid" "${config[@]}" \
+  as_root setsid bash -c 'echo $$ >"$1"; shift; exec dockerd "$@"' _ "$STATE/dockerd.pid" \
+    --group "$(id -gn)" "${config[@]}" \
     >"$STATE/dockerd.log" 2>&1 </dev/null 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &
   disown
+}
+
+has_ended() { # whether the engine that we started is gone
+  [[ -s $STATE/dockerd.pid && ! -d /proc/$(<"$STATE/dockerd.pid") ]]
 }
 
 wait_until_ready() {
   local started=$SECONDS
   until ready; do
-    if ((SECONDS - started > WAIT_SECONDS)); then
+    if ((SECONDS - started > WAIT_SECONDS)) || has_ended; then
       tail -n 5 "$STATE/dockerd.log" >&2 || say "no log of dockerd's own; see your init system's"
-      die "the engine did not answer within ${WAIT_SECONDS} s" "read $STATE/dockerd.log, mend it, then run \`make engine\` again"
+      die "the engine ended or did not answer within ${WAIT_SECONDS} s" "read $STATE/dockerd.log, mend it, then run \`make engine\` again"
     fi
     sleep 0.5
   done
 }
 
-stop_engine() { # ends the process whose id was written at the start, if it still is that dockerd
-  local pid
-  [[ -s $STATE/dockerd.pid ]] || { say "none was started from here" && return 0; }
+# A process id may be another's by now: only a dockerd with our own log is ours.
+is_ours() { # is_ours PID
+  [[ $(cat "/proc/$1/comm" 2>/dev/null) == dockerd ]] &&
+    [[ $(as_root readlink "/proc/$1/fd/1") == "$PWD/$STATE/dockerd.log" ]]
+}
+
+stop_engine() {
+  local pid started=$SECONDS
+  if [[ ! -s $STATE/dockerd.pid ]]; then
+    say "none was started from here"
+    return
+  fi
   pid=$(<"$STATE/dockerd.pid")
-  if [[ $(cat "/proc/$pid/comm" 2>/dev/null) == dockerd ]]; then
+  if is_ours "$pid"; then
     say "stopping the engine that was started here (process $pid)"
-    as_root kill "$pid"
-    while [[ -d /proc/$pid ]]; do sleep 0.2; done
+    as_root kill "$pid" || die "cannot end process $pid" "end it as root"
+    while [[ -d /proc/$pid ]]; do
+      ((SECONDS - started < WAIT_SECONDS)) || die "process $pid does not end" "read $STATE/dockerd.log"
+      sleep 0.2
+    done
   fi
   as_root rm -f "$STATE/dockerd.pid"
 }
@@ -198,22 +216,41 @@ explain_unready() {
   die "no engine answers" "run \`make engine\`"
 }
 
+# Somebody else's choice of engine is not replaced by one of ours.
+refuse_chosen() {
+  local socket=/var/run/docker.sock
+  [[ -z ${DOCKER_HOST:-} ]] || die "DOCKER_HOST: no engine answers at \"$DOCKER_HOST\"" "mend or unset DOCKER_HOST"
+  [[ ! -S $socket || -w $socket ]] || die "you may not talk to the engine at $socket" \
+    "join its group (\`sudo usermod -aG docker $(id -un)\`, then log in again), or run as root"
+}
+
 main() {
   case ${1:-} in
-    stop) stop_engine && return ;;
-    check) ready || explain_unready "$(server_version)" && return ;;
+    stop)
+      stop_engine
+      return
+      ;;
+    check)
+      ready || explain_unready "$(server_version)"
+      return
+      ;;
     "") ;;
     *) die "argument: unknown \"$1\"" "usage: scripts/engine.sh [check|stop]" ;;
   esac
-  ready && return
+  if ready; then return; fi
   local running installed
   running=$(server_version)
-  installed=$(installed_version || true)
+  [[ -n $running ]] || refuse_chosen
+  installed=$(installed_version || true) # empty where there is none
   if [[ -n $running || -z $installed || ${installed%%.*} -lt $MINIMUM ]] || ! find_client >/dev/null; then
     require_installable
     install_engine "$running"
   fi
-  if [[ -n $running ]]; then ready || explain_unready "$running"; else start_engine; fi
+  if [[ -z $running ]]; then
+    start_engine
+  elif ! ready; then
+    explain_unready "$running"
+  fi
 }
 
 main "$@"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -39,8 +40,11 @@ def run(main: Callable[[], int]) -> NoReturn:
         if error.tip:
             print(f"tip: {error.tip}", file=sys.stderr)
         code = WRONG_CALL
+    except Exception:  # a bug of ours is no failed check
+        traceback.print_exc()
+        code = WRONG_CALL
     except KeyboardInterrupt:
-        print("interrupted: no tag was moved", file=sys.stderr)
+        print("interrupted", file=sys.stderr)
         print("tip: run the same command again, finished steps are cached", file=sys.stderr)
         code = WRONG_CALL
     sys.exit(code)

@@ -4,7 +4,7 @@
 #
 #   eg: scripts/install.sh mmdebstrap
 #
-# Exit 0: installed. Exit 2: not possible here; the last line says what to do.
+# Exit 0: installed. Exit 2: not possible here; the tip says what to do.
 set -Eeuo pipefail
 trap 'echo "install: FAILED at line ${LINENO}" >&2' ERR
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

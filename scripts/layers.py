@@ -16,8 +16,6 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import docker
-
 from scripts import engine
 from scripts.blobs import DAMAGE, Layer, entries, read_layer
 from scripts.errors import SutraError
@@ -50,7 +48,7 @@ def shared_once(images: Iterable[Measured]) -> tuple[Layer, ...]:
     return tuple({layer.diff_id: layer for image in images for layer in image.layers}.values())
 
 
-def measure(client: docker.DockerClient, reference: str, cache: Path = CACHE) -> Measured | None:
+def measure(client: engine.Client, reference: str, cache: Path = CACHE) -> Measured | None:
     """Return the sizes of an image, or None when the engine does not have it.
 
     Raises SutraError when the image changes or vanishes while it is read, for a
@@ -62,7 +60,7 @@ def measure(client: docker.DockerClient, reference: str, cache: Path = CACHE) ->
     wanted = list(known["RootFS"].get("Layers") or [])
     found = {diff_id: layer for diff_id in wanted if (layer := _recall(cache, diff_id))}
     if len(found) < len(set(wanted)):
-        read = _read_image(client, known["Id"], {layer.blob for layer in found.values()})
+        read = _read_image(client, known["Id"], {layer.blob for layer in found.values()} - {""})
         for layer in read:
             found[layer.diff_id] = layer
             _remember(cache, layer)
@@ -74,7 +72,7 @@ def measure(client: docker.DockerClient, reference: str, cache: Path = CACHE) ->
     return Measured(known["Id"], tuple(found[diff_id] for diff_id in wanted))
 
 
-def _read_image(client: docker.DockerClient, identity: str, skip: set[str]) -> list[Layer]:
+def _read_image(client: engine.Client, identity: str, skip: set[str]) -> list[Layer]:
     """Read all layers of `docker save`, but for the blobs in `skip`."""
     layers = []
     try:
@@ -83,6 +81,7 @@ def _read_image(client: docker.DockerClient, identity: str, skip: set[str]) -> l
                 # before version 25 engines saved `<id>/layer.tar`
                 is_blob = member.name.startswith("blobs/") or member.name.endswith("/layer.tar")
                 blob = "sha256:" + member.name.rpartition("/")[2]
+                blob = blob if member.name.startswith("blobs/") else ""  # no digest in its name
                 if not member.isreg() or not is_blob or blob in skip:
                     continue
                 file = archive.extractfile(member)

@@ -6,8 +6,6 @@ import argparse
 import sys
 from collections.abc import Mapping
 
-import docker
-
 from scripts import catalog, engine, report, tags, verify_sizes
 from scripts.catalog import Catalog
 from scripts.errors import CHECK_FAILED, OK, run
@@ -16,7 +14,7 @@ from scripts.tags import Move
 TAG = "latest"
 
 
-def plan(client: docker.DockerClient, promises: Catalog, verified: Mapping[str, str]) -> list[Move]:
+def plan(client: engine.Client, promises: Catalog, verified: Mapping[str, str]) -> list[Move]:
     """Return the moves that would promote `verified` (name → the engine's id of the image)."""
     promoted = (image.name for image in promises.images if not image.not_promoted_because)
     return tags.plan(client, {f"{name}:{TAG}": verified[name] for name in promoted})
@@ -42,7 +40,7 @@ def main() -> int:
     return verify_and_promote(engine.connect(), parser.parse_args().dry_run)
 
 
-def verify_and_promote(client: docker.DockerClient, dry_run: bool = False) -> int:
+def verify_and_promote(client: engine.Client, dry_run: bool = False) -> int:
     """Verify all images, promote them when every check passed, and end with the table."""
     promises = catalog.load()
     measured = verify_sizes.measure_all(client, promises)

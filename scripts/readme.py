@@ -9,8 +9,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import docker
-
 from scripts import catalog, engine, layers, report, verify_sizes
 from scripts.catalog import Catalog
 from scripts.errors import OK, SutraError, run
@@ -23,7 +21,7 @@ BLOCK = re.compile(r"(<!-- sizes -->\n).*?(<!-- /sizes -->)", re.DOTALL)
 BEFORE = {"sutra-base-rust-runtime": "sutra-base-rust:dev"}
 
 
-def savings(client: docker.DockerClient, promises: Catalog, measured: dict[str, Measured]) -> str:
+def savings(client: engine.Client, promises: Catalog, measured: dict[str, Measured]) -> str:
     """Return a Markdown table of development against production images, installed sizes."""
     lines = ["| image | development | production | saved |", "|---|--:|--:|--:|"]
     for image in promises.images:

@@ -18,14 +18,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-
-import docker
-from docker.errors import APIError, DockerException
-from requests.exceptions import RequestException
 
 from scripts import engine
 from scripts.errors import OK, SutraError, run
@@ -58,9 +53,7 @@ def root_image(plan: Mapping[str, Any]) -> str:
     return ""
 
 
-def context(
-    client: docker.DockerClient, image: str, cache: Path = CACHE, fresh: bool = False
-) -> str:
+def context(client: engine.Client, image: str, cache: Path = CACHE, fresh: bool = False) -> str:
     """Return the bake context for the root `image` ("debian:trixie-slim").
 
     An empty string leaves the image to BuildKit. Otherwise the answer is
@@ -72,26 +65,13 @@ def context(
     if engine.inspect(client, image):
         return ""
     if fresh or not (layout / "index.json").exists():
-        refusal = registry_refusal(image)
-        if refusal is None:
+        refusal = engine.registry_refusal(image, REGISTRY_SECONDS)
+        if not refusal:
+            shutil.rmtree(layout, ignore_errors=True)  # of a time when no registry answered
             return ""
         _say(f"{image}: no registry serves it ({refusal})")
         bootstrap(image, layout)
     return f"oci-layout://{layout.resolve()}:{image.partition(':')[2]}"
-
-
-def registry_refusal(image: str) -> str | None:
-    """Ask the engine to ask its registry; return None when it serves `image`, else why not."""
-    try:
-        with closing(engine.connect(timeout=REGISTRY_SECONDS)) as client:
-            client.images.get_registry_data(image)
-    except APIError as error:
-        return ((error.explanation or "").strip() or str(error.args[0])).splitlines()[0]
-    except RequestException:
-        return f"no answer in {REGISTRY_SECONDS} s"
-    except DockerException as error:
-        return str(error)
-    return None
 
 
 def bootstrap(image: str, layout: Path, environment: Mapping[str, str] = os.environ) -> None:
@@ -114,7 +94,7 @@ def bootstrap(image: str, layout: Path, environment: Mapping[str, str] = os.envi
     with tempfile.TemporaryDirectory(dir=layout.parent, prefix=".partial-") as folder:
         try:
             root = Path(folder) / "root.tar"
-            _mmdebstrap(tag.removesuffix("-slim"), root, environment.get("APT_MIRROR", ""))
+            _mmdebstrap(tag.removesuffix("-slim"), root, environment)
             whole = Path(folder) / "layout"
             write_layout(root, whole, tag)
             shutil.rmtree(layout, ignore_errors=True)
@@ -130,7 +110,8 @@ def bootstrap(image: str, layout: Path, environment: Mapping[str, str] = os.envi
 def _require_mmdebstrap() -> None:
     if shutil.which("mmdebstrap"):
         return
-    command = ["scripts/install.sh", "mmdebstrap", "debian-archive-keyring"]
+    # uidmap: what mmdebstrap needs to work without root
+    command = ["scripts/install.sh", "mmdebstrap", "debian-archive-keyring", "uidmap"]
     if subprocess.run(command, check=False).returncode:
         raise SutraError(
             "roots: no registry answers, and mmdebstrap is not installed",
@@ -138,13 +119,14 @@ def _require_mmdebstrap() -> None:
         )
 
 
-def _mmdebstrap(suite: str, tar: Path, mirror: str) -> None:
+def _mmdebstrap(suite: str, tar: Path, environment: Mapping[str, str]) -> None:
     """Write the root of `suite` to `tar`; main, updates and security, signatures checked."""
     command = ["mmdebstrap", "--variant=minbase", "--format=tar"]
     command += [f"--dpkgopt={option}" for option in SLIM]
+    if bundle := environment.get("CA_BUNDLE"):
+        command.append(f'--aptopt=Acquire::https::CaInfo "{Path(bundle).resolve()}"')
     command += [suite, str(tar)]
-    if mirror:
-        mirror = mirror.rstrip("/")
+    if mirror := environment.get("APT_MIRROR", "").rstrip("/"):
         command += [
             f"deb {mirror} {suite} main",
             f"deb {mirror} {suite}-updates main",

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import docker
-
 from scripts import engine
 
 
@@ -19,7 +17,7 @@ class Move:
     after: str
 
 
-def plan(client: docker.DockerClient, wanted: Mapping[str, str]) -> list[Move]:
+def plan(client: engine.Client, wanted: Mapping[str, str]) -> list[Move]:
     """Return the moves that put each tag of `wanted` on the engine's id beside it."""
     moves = []
     for tag, identity in wanted.items():
@@ -28,7 +26,7 @@ def plan(client: docker.DockerClient, wanted: Mapping[str, str]) -> list[Move]:
     return moves
 
 
-def apply(client: docker.DockerClient, moves: Sequence[Move]) -> None:
+def apply(client: engine.Client, moves: Sequence[Move]) -> None:
     """Make all moves. When one fails, those before it go back, and the error goes on.
 
     Tags go to ids, never to names: what was built or checked is what gets the tag.

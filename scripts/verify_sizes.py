@@ -6,8 +6,6 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
-import docker
-
 from scripts import catalog, engine, layers, report
 from scripts.catalog import Budget, Catalog, Image
 from scripts.checks import RELEASE, CheckResult
@@ -17,7 +15,7 @@ from scripts.units import format_size
 
 
 def measure_all(
-    client: docker.DockerClient, promises: Catalog, cache: Path = layers.CACHE
+    client: engine.Client, promises: Catalog, cache: Path = layers.CACHE
 ) -> dict[str, Measured]:
     """Return what was measured by image name. Raises SutraError for one that is not built."""
     return {
@@ -27,7 +25,7 @@ def measure_all(
 
 
 def measure_one(
-    client: docker.DockerClient,
+    client: engine.Client,
     promises: Catalog,
     image: Image,
     reference: str,

@@ -7,6 +7,7 @@
 # ALPINE_MIRROR (may be empty) replaces the root image's own mirror, as in
 # "$ALPINE_MIRROR/v3.23/main".
 set -eu
+cp /etc/apk/repositories /tmp/repositories
 if [ -n "${ALPINE_MIRROR:-}" ]; then
   sed -i -E "s|https?://[^ ]*/(v[0-9.]+\|edge)/|${ALPINE_MIRROR%/}/\1/|" /etc/apk/repositories
 fi
@@ -16,3 +17,4 @@ fi
 verb=$1
 shift
 apk "$verb" --no-cache "$@"
+mv /tmp/repositories /etc/apk/repositories # the image names no mirror of the builder's

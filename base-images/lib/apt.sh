@@ -18,7 +18,7 @@ if [ -n "${APT_MIRROR:-}" ]; then
   rewrite debian "${APT_MIRROR%/}"
   rewrite debian-security "${APT_MIRROR%/}-security"
 fi
-if [ -e /run/secrets/ca ]; then
+if [ -s /run/secrets/ca ]; then
   echo 'Acquire::https::CaInfo "/run/secrets/ca";' >/etc/apt/apt.conf.d/99sutra-ca
 fi
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 import docker
 import pytest
 
+from scripts import engine
 from tests.support import project as projects
 from tests.support.project import Project
 
@@ -29,39 +31,46 @@ def other_store(
 ) -> Iterator[docker.DockerClient]:
     """A second engine with the store that the first has not, apart in everything.
 
-    Its own network namespace too: an engine without a bridge removes docker0 where it runs.
+    Its own containerd, or it would join the machine's; its own network namespace,
+    since an engine without a bridge removes docker0 where it runs.
     """
-    if not shutil.which("dockerd"):
-        pytest.skip("not run here: no dockerd on this machine to start a second engine with")
+    if os.geteuid() or not shutil.which("dockerd") or not shutil.which("containerd"):
+        pytest.skip("not run here: a second engine takes root, dockerd and containerd")
     folder = tmp_path_factory.mktemp("engine")
-    config = folder / "daemon.json"
-    config.write_text(
-        json.dumps(
-            {
-                "hosts": [f"unix://{folder}/docker.sock"],
-                "data-root": f"{folder}/data",
-                "exec-root": f"{folder}/exec",
-                "pidfile": f"{folder}/docker.pid",
-                "bridge": "none",
-                "iptables": False,
-                "ip6tables": False,
-                "features": {"containerd-snapshotter": not has_containerd_store(client)},
-            }
-        )
+    containerd = f"{folder}/containerd.sock"
+    config = {
+        "hosts": [f"unix://{folder}/docker.sock"],
+        "containerd": containerd,
+        "data-root": f"{folder}/data",
+        "exec-root": f"{folder}/exec",
+        "pidfile": f"{folder}/docker.pid",
+        "bridge": "none",
+        "iptables": False,
+        "ip6tables": False,
+        "features": {"containerd-snapshotter": not has_containerd_store(client)},
+    }
+    (folder / "daemon.json").write_text(json.dumps(config))
+    (folder / "containerd.toml").write_text(
+        f'version = 2\nroot = "{folder}/root"\nstate = "{folder}/state"\n'
+        f'[grpc]\naddress = "{containerd}"\n'
     )
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(
-            ["unshare", "--net", "dockerd", "--config-file", str(config)],
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            second = wait_for(f"unix://{folder}/docker.sock", folder / "log")
-            yield second
-            second.close()
-        finally:
+    commands = (
+        ["containerd", "--config", f"{folder}/containerd.toml"],
+        ["unshare", "--net", "dockerd", "--config-file", f"{folder}/daemon.json"],
+    )
+    started = []
+    try:
+        with (folder / "log").open("w") as log:
+            for command in commands:
+                started.append(subprocess.Popen(command, stdout=log, stderr=log))
+        second = wait_for(f"unix://{folder}/docker.sock", folder / "log")
+        yield second
+        second.close()
+    finally:
+        for process in reversed(started):
             process.terminate()
             process.wait(30)
+        shutil.rmtree(folder, ignore_errors=True)  # all images once more
 
 
 def has_containerd_store(client: docker.DockerClient) -> bool:
@@ -73,7 +82,9 @@ def wait_for(address: str, log: Path) -> docker.DockerClient:
     """Return a client as soon as the engine at `address` answers."""
     end = time.monotonic() + 60
     while time.monotonic() < end:
-        asked = subprocess.run(["docker", "-H", address, "version"], capture_output=True)
+        asked = subprocess.run(
+            [engine.find_client(), "-H", address, "version"], capture_output=True
+        )
         if asked.returncode == 0:
             return docker.DockerClient(base_url=address, version="auto")
         time.sleep(0.3)

@@ -135,7 +135,7 @@ def test_a_registry_that_cannot_be_reached(project: Project, client: docker.Dock
     done = project.run("prod")
     assert done.returncode == 2
     assert said(done) == [
-        'build: registry unreachable for "127.0.0.1:9/nobody/listens:here"',
+        'build: no registry gave "127.0.0.1:9/nobody/listens:here": connection refused',
         "tip: check the network, or `docker load` an archive of it, then run `make build` again",
     ]
     assert project.tags(client) == set()
@@ -178,7 +178,7 @@ def test_an_interrupted_build_moves_no_tag(
     process.stderr.close()
     assert process.wait(20) == 2, "".join(seen) + rest
     assert rest.splitlines()[-2:] == [
-        "interrupted: no tag was moved",
+        "interrupted",
         "tip: run the same command again, finished steps are cached",
     ]
     assert project.tags(client) == set()

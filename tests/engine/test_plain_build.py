@@ -16,10 +16,12 @@ import pytest
 from scripts import build, engine, layers, roots
 from tests.conftest import ROOT
 
-# folder, Dockerfile, tag in the documentation
+# folder, Dockerfile, image in the documentation; :prod where no tag is named
 COMMANDS = (
     ("base-images", "python-prod.Dockerfile", "sutra-base-python"),
     ("base-images", "rust-runtime-prod.Dockerfile", "sutra-base-rust-runtime"),
+    ("base-images", "python-dev.Dockerfile", "sutra-base-python:latest"),
+    ("base-images", "rust-dev.Dockerfile", "sutra-base-rust:latest"),
     (".", "packages/sutra-api/Dockerfile.prod", "sutra-api"),
     (".", "packages/sutra-hybrid/Dockerfile.prod", "sutra-hybrid"),
     (".", "packages/sutra-storage/Dockerfile.prod", "sutra-storage-server"),
@@ -57,10 +59,11 @@ def test_a_plain_docker_build_gives_the_same_files(
     dockerfile: str,
     image: str,
 ) -> None:
+    known = image if ":" in image else f"{image}:prod"
     command = [engine.find_client(), "build", "-f", dockerfile, "-t", tag, *closed_network, "."]
     done = subprocess.run(command, cwd=ROOT / folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
-    plain, baked = layers.measure(client, tag), layers.measure(client, f"{image}:prod")
+    plain, baked = layers.measure(client, tag), layers.measure(client, known)
     assert plain
     assert baked
     # bytecode and binaries are built again, and differ by no more than their time stamps

@@ -8,8 +8,7 @@ import subprocess
 import uuid
 from pathlib import Path
 
-from scripts import build, engine, roots
-from tests.conftest import ROOT
+from scripts import bench, build, engine, roots
 
 EXECUTED = re.compile(r"^#(\d+) \[(\S+) .*\] (?:RUN|COPY|WORKDIR)")
 
@@ -23,7 +22,11 @@ def executed(progress: str) -> set[str]:
 
 def bake(folder: Path, context: str) -> str:
     """Build `prod` in `folder` into the cache alone, and return the plain progress."""
-    environment = os.environ | {"CA_BUNDLE": build.ca_bundle({}), "ROOT_CONTEXT": context}
+    environment = (
+        os.environ
+        | engine.BAKE_ENVIRONMENT
+        | {"CA_BUNDLE": build.ca_bundle({}), "ROOT_CONTEXT": context}
+    )
     command = [engine.find_client(), "buildx", "bake", "prod", "--progress", "plain"]
     done = subprocess.run(
         [*command, "--set", "*.output=type=cacheonly"],
@@ -39,11 +42,7 @@ def bake(folder: Path, context: str) -> str:
 def test_one_changed_line_builds_one_service_again(
     client: object, production: object, tmp_path: Path
 ) -> None:
-    files = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    ).stdout.splitlines()  # fmt: skip
-    subprocess.run(["cp", "--parents", "-p", *files, str(tmp_path)], cwd=ROOT, check=True)
+    bench.checkout(tmp_path)
     context = roots.context(client, roots.root_image(engine.bake_plan(["bases"], {})))
     assert executed(bake(tmp_path, context)) == set()
     with (tmp_path / "packages/sutra-api/src/sutra_api/app.py").open("a") as source:

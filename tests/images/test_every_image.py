@@ -32,7 +32,9 @@ def test_no_file_with_unsafe_rights(files: Listing, image: str) -> None:
 
 
 @pytest.mark.parametrize("image", IMAGES)
-def test_runs_as_the_same_numeric_user(client: docker.DockerClient, image: str) -> None:
+def test_runs_as_the_same_numeric_user(
+    client: docker.DockerClient, production: object, image: str
+) -> None:
     assert client.images.get(f"{image}:prod").attrs["Config"]["User"] == "10001:10001"
 
 
@@ -54,13 +56,10 @@ def test_carries_the_oci_labels_of_the_commit(
 
 
 @pytest.mark.parametrize("image", SERVICES)
-def test_a_service_starts_without_a_shell(client: docker.DockerClient, image: str) -> None:
+def test_a_service_starts_without_a_shell(
+    client: docker.DockerClient, production: object, image: str
+) -> None:
     config = client.images.get(f"{image}:prod").attrs["Config"]
     assert config["Cmd"]
     assert config["Cmd"][0] not in ("/bin/sh", "sh")
     assert config["Healthcheck"]["Test"][0] == "CMD"
-
-
-@pytest.mark.parametrize("image", [name for name in IMAGES if name != "sutra-base-python"])
-def test_latest_is_what_passed(client: docker.DockerClient, production: object, image: str) -> None:
-    assert client.images.get(f"{image}:latest").id == client.images.get(f"{image}:prod").id

@@ -39,8 +39,8 @@ class Stack:
 def stack(client: docker.DockerClient, production: object) -> Iterator[Stack]:
     """Storage with a volume, API and hybrid on loopback; all removed afterwards, by id."""
     name = f"sutra-test-{uuid.uuid4().hex[:8]}"
-    network = client.networks.create(name)
     volume = client.volumes.create(name)
+    network = client.networks.create(name)
     started: list[Container] = []
 
     def start(image: str, **more: Any) -> Container:

@@ -22,7 +22,7 @@ def open_container(client: docker.DockerClient, image: str) -> Iterator[tarfile.
         with tarfile.open(fileobj=Stream(container.export()), mode="r|") as archive:
             yield archive
     finally:
-        container.remove()
+        container.remove(v=True)
 
 
 def layer_bytes(client: docker.DockerClient, image: str) -> Iterator[bytes]:

@@ -12,6 +12,7 @@ TOOLS = {
 }  # fmt: skip
 LEFTOVERS = re.compile(
     r"(^|/)(__pycache__/.*\.pyc\.\d+|direct_url\.json|.*\.(h|hpp|a|la|pyi|pyx|pxd|pyo))$"
+    r"|(^|/)usr/share/doc/(?![^/]+/copyright$)[^/]+/[^/]+"
     r"|(^|/)(usr/include|usr/share/man|usr/share/locale|var/lib/apt|var/cache/apt|root/\.cache)/"
     r"|site-packages/(pip|setuptools|wheel|pkg_resources)(/|$)"
 )

@@ -14,13 +14,13 @@ from tests.unit.fakes import FakeEngine
 settings.register_profile("sutra", database=None, deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("sutra")
 
-KNOBS = ("APT_MIRROR", "BASE", "CA_BUNDLE", "DOCKER", "DOCKER_CONTEXT", "DOCKER_HOST")
+KNOBS = ("APT_MIRROR", "BASE", "CA_BUNDLE", "DOCKER")
 
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
-        if name in KNOBS or name.startswith("GIT_"):
+        if name in KNOBS or name.startswith(("BUILDX_", "DOCKER_", "GIT_")):
             monkeypatch.delenv(name)
 
 

@@ -45,6 +45,21 @@ class FakeImage:
         )
 
 
+def old_archive(layers: Mapping[str, bytes]) -> bytes:
+    """Return what Docker 23 and 24 save: `<id>/layer.tar` by id, and no blobs."""
+    return tar_of(
+        {
+            "f" * 64 + ".json": b"{}",
+            **{
+                f"{identity}/{name}": content
+                for identity, layer in layers.items()
+                for name, content in (("VERSION", b"1.0"), ("json", b"{}"), ("layer.tar", layer))
+            },
+            "manifest.json": b"[]",
+        }
+    )
+
+
 class FakeEngine:
     """Images and tags in memory, behind the few calls that scripts.engine makes.
 
@@ -55,6 +70,7 @@ class FakeEngine:
     def __init__(self, disk: str = "/nonexistent/docker") -> None:
         self.images = self
         self.api = self
+        self.base_url = "http+docker://localunixsocket"
         self.disk = disk
         self.known: dict[str, FakeImage] = {}
         self.tags: dict[str, str] = {}

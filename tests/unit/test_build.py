@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,7 +15,11 @@ from scripts.errors import SutraError
 from tests.unit.fakes import FakeEngine, FakeImage, tar_of
 
 PLAN: dict[str, Any] = {
-    "group": {"prod": {"targets": ["builder", "sutra-base-python", "sutra-api"]}},
+    "group": {
+        "default": {"targets": ["prod"]},
+        "prod": {"targets": ["builders", "sutra-base-python", "sutra-api"]},
+        "builders": {"targets": ["builder"]},
+    },
     "target": {
         "builder": {
             "args": {"BASE": "debian", "DEBIAN_VERSION": "trixie-slim"},
@@ -38,6 +41,11 @@ SPACE_TIP = "`docker system df` shows what fills it"
 # ---- small parts -----------------------------------------------------------
 
 
+def asked_for(*names: str) -> dict[str, Any]:
+    """Return PLAN as it is printed when `names` are asked for."""
+    return {**PLAN, "group": {**PLAN["group"], "default": {"targets": list(names)}}}
+
+
 def test_the_tags_of_exported_targets_are_requested() -> None:
     assert build.requested_tags(PLAN) == {
         "sutra-base-python": ["sutra-base-python:prod", "sutra-base-python:1"],
@@ -45,9 +53,53 @@ def test_the_tags_of_exported_targets_are_requested() -> None:
     }
 
 
+def test_groups_in_groups_are_followed() -> None:
+    groups = {
+        "default": {"targets": ["all", "d"]},
+        "all": {"targets": ["a", "inner"]},
+        "inner": {"targets": ["b", "innermost"]},
+        "innermost": {"targets": ["c"]},
+    }
+    targets = {name: {"tags": [f"{name}:prod"]} for name in "dcbax"}
+    found = build.requested_tags({"group": groups, "target": targets})
+    assert list(found.items()) == [(name, [f"{name}:prod"]) for name in "abcd"]
+
+
+def test_a_single_target_requests_its_own_tags() -> None:
+    alone = {
+        "group": {"default": {"targets": ["sutra-api"]}},
+        "target": {"sutra-api": {"tags": ["sutra-api:prod"]}},
+    }
+    assert build.requested_tags(alone) == {"sutra-api": ["sutra-api:prod"]}
+
+
+def test_a_target_and_its_group_request_its_tags_once() -> None:
+    assert build.requested_tags(asked_for("sutra-api", "prod")) == build.requested_tags(PLAN)
+
+
+def test_a_target_that_is_only_linked_requests_none() -> None:
+    """Newer buildx prints it with its tags, and with an output that exports nothing."""
+    linked = {
+        "group": {"default": {"targets": ["sutra-api"]}},
+        "target": {
+            "sutra-api": {
+                "contexts": {"sutra-base-python": "target:sutra-base-python"},
+                "tags": ["sutra-api:prod"],
+                "output": [{"type": "docker"}],
+            },
+            "sutra-base-python": {
+                "tags": ["sutra-base-python:prod"],
+                "output": [{"type": "cacheonly"}],
+            },
+        },
+    }
+    assert build.requested_tags(linked) == {"sutra-api": ["sutra-api:prod"]}
+
+
 @pytest.mark.parametrize("target", [{}, {"tags": []}, {"tags": None}, {"output": ["type=docker"]}])
 def test_a_target_without_tags_requests_none(target: dict[str, Any]) -> None:
-    assert build.requested_tags({"target": {"a": target}}) == {}
+    made = {"group": {"default": {"targets": ["a"]}}, "target": {"a": target}}
+    assert build.requested_tags(made) == {}
 
 
 def test_a_given_bundle_is_used(tmp_path: Path) -> None:
@@ -128,9 +180,26 @@ def test_changes_that_are_not_committed_show(repository: Path, staged: bool) -> 
     }
 
 
-def test_files_that_git_does_not_know_do_not_show(repository: Path) -> None:
+def test_files_that_git_does_not_know_show_in_the_revision(repository: Path) -> None:
+    """`git describe` does not see them."""
     (repository / "new").touch()
-    assert build.commit_labels()["REVISION"] == git("rev-parse", "HEAD")
+    assert build.commit_labels() == {
+        "VERSION": git("rev-parse", "--short", "HEAD"),
+        "REVISION": git("rev-parse", "HEAD") + "-dirty",
+        "CREATED": "2024-05-06T07:08:09+02:00",
+    }
+
+
+def test_files_that_git_ignores_do_not_show(repository: Path) -> None:
+    (repository / ".gitignore").write_text("new\n")
+    git("add", ".gitignore")
+    git("commit", "-m", "two")
+    (repository / "new").touch()
+    assert build.commit_labels() == {
+        "VERSION": git("rev-parse", "--short", "HEAD"),
+        "REVISION": git("rev-parse", "HEAD"),
+        "CREATED": "2024-05-06T07:08:09+02:00",
+    }
 
 
 def test_outside_of_a_repository_there_are_no_labels(folder: Path) -> None:
@@ -150,40 +219,106 @@ def test_without_git_there_are_no_labels(repository: Path, monkeypatch: pytest.M
 # ---- require_space ---------------------------------------------------------
 
 
-def require(disk: str, need: int) -> None:
-    build.require_space(FakeEngine(disk), need)
+NAMES = ("sutra-base-python", "sutra-api")
+REFERENCES = [f"{name}:prod" for name in NAMES]
+COLD = "build: {free} GB free on the engine's disk, 5.0 GB needed"
+WARM = "build: {free} GB free on the engine's disk, 1.0 GB needed"
 
 
-def refused(disk: str, need: int) -> str:
+class Disk:
+    """What statvfs says of a disk with `free` bytes for those who are not root."""
+
+    f_bfree = 10**18
+
+    def __init__(self, free: int) -> None:
+        self.f_frsize = 1000 if free % 1000 == 0 else 1
+        self.f_bavail = free // self.f_frsize
+
+
+@pytest.fixture
+def local(engine: FakeEngine, tmp_path: Path) -> FakeEngine:
+    """An engine whose disk is on this machine."""
+    engine.disk = str(tmp_path)
+    return engine
+
+
+def build_all(engine: FakeEngine) -> None:
+    for name in NAMES:
+        engine.add(FakeImage([tar_of({name: b"1"})]), f"{name}:prod")
+
+
+def refused(engine: FakeEngine) -> str:
     with pytest.raises(SutraError) as caught:
-        require(disk, need)
+        build.require_space(engine, REFERENCES)
     assert caught.value.tip == SPACE_TIP
     return caught.value.message
 
 
-def test_a_disk_with_too_little_space_is_refused(tmp_path: Path) -> None:
-    message = refused(str(tmp_path), 10**18)
-    assert re.fullmatch(
-        r"build: \d+\.\d GB free on the engine's disk, 1000000000\.0 GB needed", message
-    )
+def leave(monkeypatch: pytest.MonkeyPatch, engine: FakeEngine, free: int) -> None:
+    def statvfs(path: str | Path) -> Disk:
+        assert str(path) == engine.disk
+        return Disk(free)
+
+    monkeypatch.setattr(build.os, "statvfs", statvfs)
 
 
-def test_exactly_enough_is_enough_and_a_byte_less_is_not() -> None:
+def test_the_thresholds_are_those_of_the_documentation() -> None:
+    assert (build.COLD_BYTES, build.WARM_BYTES) == (5_000_000_000, 1_000_000_000)
+
+
+@pytest.mark.parametrize("built", [(), ("sutra-api",), ("sutra-base-python",)])
+def test_a_first_build_needs_exactly_five_gigabytes(
+    local: FakeEngine, monkeypatch: pytest.MonkeyPatch, built: tuple[str, ...]
+) -> None:
+    for name in built:
+        local.add(FakeImage([]), f"{name}:prod")
+    leave(monkeypatch, local, 5_000_000_000)
+    assert build.require_space(local, REFERENCES) is None
+    leave(monkeypatch, local, 4_999_999_999)
+    assert refused(local) == COLD.format(free="5.0")
+    leave(monkeypatch, local, 1_000_000_000)
+    assert refused(local) == COLD.format(free="1.0")
+
+
+def test_a_later_build_needs_exactly_one_gigabyte(
+    local: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build_all(local)
+    leave(monkeypatch, local, 1_000_000_000)
+    assert build.require_space(local, REFERENCES) is None
+    leave(monkeypatch, local, 999_999_999)
+    assert refused(local) == WARM.format(free="1.0")
+    leave(monkeypatch, local, 0)
+    assert refused(local) == WARM.format(free="0.0")
+
+
+def test_images_of_other_tags_make_no_later_build(
+    local: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in NAMES:
+        local.add(FakeImage([]), f"{name}:latest", f"{name}:dev")
+    leave(monkeypatch, local, 4_999_999_999)
+    assert refused(local) == COLD.format(free="5.0")
+
+
+def test_a_real_disk_without_space_is_refused(engine: FakeEngine) -> None:
     """/proc has no bytes free, on any machine."""
     assert os.statvfs("/proc").f_bavail == 0
-    assert refused("/proc", 1) == "build: 0.0 GB free on the engine's disk, 0.0 GB needed"
-    require("/proc", 0)
+    engine.disk = "/proc"
+    assert refused(engine) == COLD.format(free="0.0")
+    build_all(engine)
+    assert refused(engine) == WARM.format(free="0.0")
 
 
-def test_a_build_needs_five_gigabytes() -> None:
-    with pytest.raises(SutraError) as caught:
-        build.require_space(FakeEngine("/proc"))
-    assert caught.value.message == "build: 0.0 GB free on the engine's disk, 5.0 GB needed"
+def test_the_disk_of_another_machine_is_not_judged(engine: FakeEngine) -> None:
+    """Even where a folder of that name is here as well."""
+    engine.base_url, engine.disk = "http://build.example:2375", "/proc"
+    assert build.require_space(engine, REFERENCES) is None
 
 
-def test_the_disk_of_another_machine_is_not_judged() -> None:
-    engine = FakeEngine("/nonexistent/docker")
-    assert build.require_space(engine, 10**18) is None
+def test_a_disk_that_is_not_here_is_not_judged(engine: FakeEngine) -> None:
+    engine.disk = "/nonexistent/docker"
+    assert build.require_space(engine, REFERENCES) is None
 
 
 # ---- failure ---------------------------------------------------------------
@@ -206,6 +341,31 @@ REGISTRY = """\
 ------
 ERROR: failed to solve: debian:trixie-slim: failed to resolve source metadata for \
 docker.io/library/debian:trixie-slim: failed to do request: dial tcp: no such host
+"""
+# as buildx 0.20 and newer write it
+NEWER_STEP = STEP.replace("ERROR: failed to solve", "ERROR: failed to build: failed to solve")
+NEWER_REGISTRY = """\
+#2 [internal] load metadata for docker.io/library/debian:trixie-slim
+#2 ERROR: failed to do request: Head "https://registry.example/v2/library/debian/manifests/\
+trixie-slim": dial tcp 192.0.2.1:443: connect: connection refused
+------
+ > [internal] load metadata for docker.io/library/debian:trixie-slim:
+------
+python-prod.Dockerfile:14
+--------------------
+  14 | >>> FROM debian:${DEBIAN_VERSION} AS root
+--------------------
+ERROR: failed to build: failed to solve: debian:trixie-slim: failed to resolve source metadata for \
+docker.io/library/debian:trixie-slim: failed to do request: Head \
+"https://registry.example/v2/library/debian/manifests/trixie-slim": \
+dial tcp 192.0.2.1:443: connect: connection refused
+
+View build details: docker-desktop://dashboard/build/default/default/1: shown elsewhere
+"""
+DENIED = """\
+ERROR: failed to solve: registry.test:5000/sutra/root:1: failed to resolve source metadata for \
+registry.test:5000/sutra/root:1: pull access denied, repository does not exist or may require \
+authorization: server message: insufficient_scope: authorization failed
 """
 
 
@@ -230,8 +390,29 @@ docker.io/library/debian:trixie-slim: failed to do request: dial tcp: no such ho
         ),
         (
             REGISTRY,
-            'build: registry unreachable for "debian:trixie-slim"',
+            'build: no registry gave "debian:trixie-slim": no such host',
             "check the network, or `docker load` an archive of it, then run `make build` again",
+        ),
+        (
+            NEWER_REGISTRY,
+            'build: no registry gave "debian:trixie-slim": connection refused',
+            "check the network, or `docker load` an archive of it, then run `make build` again",
+        ),
+        (
+            DENIED,
+            'build: no registry gave "registry.test:5000/sutra/root:1": authorization failed',
+            "check the network, or `docker load` an archive of it, then run `make build` again",
+        ),
+        (
+            NEWER_STEP.format(reason="error: no matching distribution"),
+            'build: step failed "sutra-api builder 3/5": process "/bin/sh -c pip install" '
+            "did not complete successfully: exit code: 1",
+            "the step's own output is above; mend it, then run `make build` again",
+        ),
+        (
+            NEWER_STEP.format(reason="OSError: [Errno 28] no space left on device"),
+            'build: no space left on the engine\'s disk at step "sutra-api builder 3/5"',
+            SPACE_TIP,
         ),
         (
             "ERROR: target sutra-x: failed to solve: rpc error: code = Unavailable\n",
@@ -249,8 +430,9 @@ docker.io/library/debian:trixie-slim: failed to do request: dial tcp: no such ho
             "the step's own output is above; mend it, then run `make build` again",
         ),
     ],
-    ids=["step", "no space", "no space at once", "registry", "target", "engine", "nothing"],
-)
+    ids=["step", "no space", "no space at once", "registry", "newer registry", "denied",
+         "newer step", "newer no space", "target", "engine", "nothing"],
+)  # fmt: skip
 def test_a_failed_build_is_one_clear_line(output: str, message: str, tip: str) -> None:
     error = build.failure(output.splitlines())
     assert (error.message, error.tip) == (message, tip)
@@ -298,13 +480,19 @@ def bake(engine: FakeEngine, folder: Path, monkeypatch: pytest.MonkeyPatch) -> B
     return made
 
 
-STAGED = ["sutra-base-python.tags=sutra-base-python:building", "sutra-api.tags=sutra-api:building"]
+STAGED = [
+    f"{name}.tags={name}:building-{os.getpid()}" for name in ("sutra-base-python", "sutra-api")
+]
+
+
+def test_the_staging_tag_is_of_this_run_alone() -> None:
+    assert f"building-{os.getpid()}" == build.STAGING
 
 
 def test_a_build_moves_every_tag_and_leaves_no_other(engine: FakeEngine, bake: Bake) -> None:
     build.build(engine, ["prod"], {})
     new = {
-        name: FakeImage([tar_of({f"{name}:building": b"new"})]).id
+        name: FakeImage([tar_of({f"{name}:{build.STAGING}": b"new"})]).id
         for name in ("sutra-base-python", "sutra-api")
     }
     assert {tag: image for tag, image in engine.tags.items() if tag.startswith("sutra")} == {
@@ -387,8 +575,31 @@ def test_a_full_disk_is_refused_before_anything_is_built(engine: FakeEngine, bak
     engine.disk = "/proc"
     with pytest.raises(SutraError) as caught:
         build.build(engine, ["prod"], {})
-    assert caught.value.message == "build: 0.0 GB free on the engine's disk, 5.0 GB needed"
-    assert (bake.plans, bake.builds) == ([], [])
+    assert caught.value.message == COLD.format(free="0.0")
+    assert caught.value.tip == SPACE_TIP
+    assert (len(bake.plans), bake.builds, engine.moves) == (1, [], [])
+
+
+def test_a_full_disk_is_refused_before_a_later_build(engine: FakeEngine, bake: Bake) -> None:
+    engine.disk = "/proc"
+    tags = [tag for target in PLAN["target"].values() for tag in target.get("tags", ())]
+    engine.add(FakeImage([]), *tags)
+    with pytest.raises(SutraError) as caught:
+        build.build(engine, ["prod"], {})
+    assert caught.value.message == WARM.format(free="0.0")
+    assert (bake.builds, engine.moves) == ([], [])
+
+
+def test_the_catalogue_is_checked_before_the_disk(
+    engine: FakeEngine, bake: Bake, folder: Path
+) -> None:
+    engine.disk = "/proc"
+    (folder / "images.yaml").write_text(CATALOG.replace("sutra-api", "sutra-app"))
+    with pytest.raises(SutraError) as caught:
+        build.build(engine, ["prod"], {})
+    assert caught.value.message == (
+        'images.yaml: images.sutra-app: not an image of docker-bake.hcl, did you mean "sutra-api"?'
+    )
 
 
 def test_a_catalogue_that_names_other_images_is_refused_before_anything_is_built(

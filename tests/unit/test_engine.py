@@ -4,6 +4,7 @@ import gc
 import json
 import os
 import pty
+import signal
 import socketserver
 import subprocess
 import sys
@@ -14,11 +15,14 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
+import docker
 import pytest
-from docker.errors import APIError, ImageNotFound
+import requests
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from hypothesis import given
 from hypothesis import strategies as st
 from requests.exceptions import ConnectionError as RequestsConnectionError
+from requests.exceptions import ReadTimeout
 
 from scripts import engine as module
 from scripts.engine import Stream, bake, bake_plan, connect, find_client, refuse_old, tee
@@ -178,14 +182,81 @@ def test_no_engine_is_one_clear_line(
 
 
 @unclosed
-@pytest.mark.parametrize("host", ["tcp://host:port", "tcp://[::1"])
+@pytest.mark.parametrize(
+    ("host", "reason"),
+    [
+        ("tcp://host:port", "Port could not be cast to integer value as 'port'"),
+        ("tcp://[::1", "Invalid IPv6 URL"),
+    ],
+)
 def test_a_docker_host_that_is_no_address_is_one_clear_line(
-    monkeypatch: pytest.MonkeyPatch, host: str
+    monkeypatch: pytest.MonkeyPatch, host: str, reason: str
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", host)
     with pytest.raises(SutraError) as caught:
         connect()
+    assert caught.value.message == f"engine: no answer ({reason})"
     assert caught.value.tip == TIP
+
+
+@unclosed
+def test_an_engine_over_ssh_names_the_package_that_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr("docker.api.client.SSHHTTPAdapter", raising=False)
+    monkeypatch.setenv("DOCKER_HOST", "ssh://build.example")
+    with pytest.raises(SutraError) as caught:
+        connect()
+    assert caught.value.message == (
+        "engine: no answer (Install paramiko package to enable ssh:// support)"
+    )
+    assert caught.value.tip == TIP
+
+
+@unclosed
+def test_docker_host_comes_with_its_certificates(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """They are looked for where DOCKER_CERT_PATH says: an address alone would be tried bare."""
+    for name in ("cert.pem", "key.pem"):
+        (tmp_path / name).touch()
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
+    monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
+    monkeypatch.setenv("DOCKER_CERT_PATH", str(tmp_path))
+    with pytest.raises(SutraError) as caught:
+        connect()
+    assert caught.value.message == (
+        "engine: no answer (Invalid CA certificate provided for `ca_cert`.. TLS configurations "
+        "should map the Docker CLI client configurations. "
+        "See https://docs.docker.com/engine/articles/https/ for API details.)"
+    )
+    assert caught.value.tip == TIP
+
+
+@unclosed
+def test_docker_host_comes_before_the_context_of_the_client(
+    served: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    program(tmp_path, "docker", "echo unix:///nonexistent.sock\n")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("DOCKER_HOST", served)
+    answer(monkeypatch, "28.2.2")
+    client = connect()
+    assert client.version()["Version"] == "28.2.2"
+    client.close()
+
+
+@unclosed
+def test_an_empty_docker_host_is_none(
+    served: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    program(tmp_path, "docker", f"echo {served}\n")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("DOCKER_HOST", "")
+    answer(monkeypatch, "28.2.2")
+    client = connect(timeout=7)
+    assert (client.version()["Version"], client.api.timeout) == ("28.2.2", 7)
+    client.close()
 
 
 @unclosed
@@ -304,7 +375,9 @@ def test_a_build_passes_overrides_and_knobs(
         "--set", "a.tags=a:x", "--set", "b.tags=b:x", "prod",
     ]  # fmt: skip
     environment = (buildx / "environment").read_text().splitlines()
-    assert {"VERSION=1", "BUILDX_NO_DEFAULT_ATTESTATIONS=1"} <= set(environment)
+    assert {
+        "VERSION=1", "BUILDX_NO_DEFAULT_ATTESTATIONS=1", "BUILDX_BAKE_ENTITLEMENTS_FS=0"
+    } <= set(environment)  # fmt: skip
 
 
 # ---- tee -------------------------------------------------------------------
@@ -380,6 +453,60 @@ def test_an_interrupt_ends_the_command_and_its_children(
     assert [process for process in processes if _running(process)] == []
 
 
+def test_an_interrupt_lets_the_command_say_its_last_words(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """A pipe holds 64 KB: who waits without reading it waits for ever."""
+    script = (
+        "import os, signal, sys, time\n"
+        "def end(number, frame):\n"
+        "    sys.stderr.write('x' * 999_999 + '\\n')\n"
+        "    sys.stderr.flush()\n"
+        "    os._exit(0)\n"
+        "signal.signal(signal.SIGTERM, end)\n"
+        "sys.stderr.write(f'{os.getpid()}\\n')\n"
+        "sys.stderr.flush()\n"
+        "time.sleep(0.2)\n"
+        "os.kill(os.getppid(), signal.SIGINT)\n"
+        "time.sleep(60)\n"
+    )
+
+    def late(number: int, frame: object) -> None:
+        raise AssertionError("still waiting after 20 seconds")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, 20)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            tee([sys.executable, "-c", script], os.environ)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    process, words = capfd.readouterr().err.splitlines()
+    assert words == "x" * 999_999
+    assert not _running(int(process))
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_reader_that_went_away_ends_the_command_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in `make build 2>&1 | head -1`: staging tags are removed once nothing sets them."""
+    script = (
+        f"trap '' PIPE; trap 'echo last >&2; sleep 0.5; touch {tmp_path}/ended; exit' TERM\n"
+        "echo one >&2\n"
+        "while :; do sleep 0.05; done\n"
+    )
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as closed:
+        monkeypatch.setattr(sys, "stderr", closed)
+        with pytest.raises(BrokenPipeError):
+            sh(script)
+        monkeypatch.undo()
+    assert (tmp_path / "ended").exists()
+
+
 def _running(process: int) -> bool:
     """Tell whether a process runs; one that waits to be reaped does not."""
     try:
@@ -426,6 +553,135 @@ def test_nothing_is_read_before_it_is_asked_for() -> None:
     assert (stream.read(1), asked) == (b"a", [0, 1])
 
 
+# ---- local_disk ------------------------------------------------------------
+
+
+def test_the_disk_of_an_engine_behind_a_socket_is_here(tmp_path: Path) -> None:
+    assert module.local_disk(FakeEngine(str(tmp_path))) == tmp_path
+
+
+def test_a_disk_that_is_not_there_is_none(tmp_path: Path) -> None:
+    """As in a virtual machine of its own, whose socket is passed on."""
+    assert module.local_disk(FakeEngine(f"{tmp_path}/absent")) is None
+
+
+@pytest.mark.parametrize("address", ["http://build.example:2375", "https://10.0.0.1:2376"])
+def test_the_disk_of_an_engine_behind_an_address_is_none(tmp_path: Path, address: str) -> None:
+    client = FakeEngine(str(tmp_path))
+    client.base_url = address
+    assert module.local_disk(client) is None
+
+
+@unclosed
+@pytest.mark.parametrize(("host", "local"), [("unix:///run/x.sock", True), ("tcp://a:1", False)])
+def test_clients_of_sockets_have_the_address_that_is_looked_for(host: str, local: bool) -> None:
+    client = docker.DockerClient(base_url=host, version="1.44")
+    assert client.api.base_url.startswith("http+docker://") is local
+    client.close()
+    gc.collect()
+
+
+def test_an_engine_that_does_not_describe_itself_is_one_clear_line() -> None:
+    refusing = Refusing(APIError("500", explanation="shutting down"))
+    with pytest.raises(SutraError) as caught:
+        module.local_disk(refusing)
+    assert caught.value.message == "engine: cannot describe itself: shutting down"
+    assert caught.value.tip == TIP
+
+
+# ---- registry_refusal ------------------------------------------------------
+
+IMAGE = "debian:trixie-slim"
+
+
+class Registry:
+    """A client whose engine asks a registry; `answer` is raised, None is served."""
+
+    def __init__(self) -> None:
+        self.images = self
+        self.answer: Exception | None = None
+        self.asked: list[str] = []
+        self.closed = False
+
+    def get_registry_data(self, image: str) -> object:
+        self.asked.append(image)
+        if self.answer:
+            raise self.answer
+        return object()
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
+    made = Registry()
+
+    def connect(timeout: int = 60) -> Registry:
+        assert timeout == 5
+        return made
+
+    monkeypatch.setattr(module, "connect", connect)
+    return made
+
+
+def answered(status: int, explanation: str | None, kind: type[APIError] = APIError) -> APIError:
+    response = requests.Response()
+    response.status_code = status
+    return kind(f"{status} Error", response=response, explanation=explanation)
+
+
+def test_a_registry_that_serves_refuses_nothing(registry: Registry) -> None:
+    assert module.registry_refusal(IMAGE, 5) == ""
+    assert (registry.asked, registry.closed) == ([IMAGE], True)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (answered(500, "Get: no such host\nmore"), "Get: no such host"),
+        (answered(503, "unavailable"), "unavailable"),
+        (answered(400, "bad"), "bad"),
+        (APIError("500", explanation="Get: no such host\nmore"), "Get: no such host"),
+        (APIError("500 Server Error"), "500 Server Error"),
+        (APIError("500 Server Error", explanation="\n"), "500 Server Error"),
+        (ReadTimeout("Read timed out."), "no answer in 5 s"),
+        (DockerException("bad"), "bad"),
+    ],
+    ids=repr,
+)
+def test_why_no_registry_answered_is_one_line(
+    registry: Registry, answer: Exception, reason: str
+) -> None:
+    registry.answer = answer
+    assert module.registry_refusal(IMAGE, 5) == reason
+    assert (registry.asked, registry.closed) == ([IMAGE], True)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (answered(401, "unauthorized: login\nmore"), "unauthorized: login"),
+        (answered(403, "denied: requested access"), "denied: requested access"),
+        (answered(404, "manifest unknown", ImageNotFound), "manifest unknown"),
+        (answered(404, None, NotFound), "404 Error"),
+        (answered(429, "slow down"), "slow down"),
+        (answered(500, "toomanyrequests: rate limit"), "toomanyrequests: rate limit"),
+        (APIError("x", explanation="toomanyrequests: limit"), "toomanyrequests: limit"),
+    ],
+    ids=repr,
+)
+def test_a_registry_that_refuses_is_one_clear_line(
+    registry: Registry, answer: APIError, reason: str
+) -> None:
+    registry.answer = answer
+    with pytest.raises(SutraError) as caught:
+        module.registry_refusal(IMAGE, 5)
+    assert caught.value.message == f'roots: its registry refuses "{IMAGE}": {reason}'
+    assert caught.value.tip == "check the name and the login"
+    assert (registry.asked, registry.closed) == ([IMAGE], True)
+
+
 # ---- images and tags -------------------------------------------------------
 
 
@@ -439,7 +695,8 @@ class Refusing:
     def _refuse(self, *words: object, **options: object) -> object:
         raise self.error
 
-    get = tag = remove_image = get_image = _refuse
+    base_url = "http+docker://localunixsocket"
+    get = tag = remove_image = get_image = info = _refuse
 
 
 def saved(client: Refusing | FakeEngine, reference: str = "a:prod") -> bytes:

@@ -58,8 +58,7 @@ def test_an_interrupt_is_shown_without_a_trace(capfd: pytest.CaptureFixture[str]
     assert caught.value.code == 2
     assert capfd.readouterr() == (
         "",
-        "interrupted: no tag was moved\n"
-        "tip: run the same command again, finished steps are cached\n",
+        "interrupted\ntip: run the same command again, finished steps are cached\n",
     )
 
 
@@ -73,17 +72,42 @@ def test_a_termination_is_an_interrupt(capfd: pytest.CaptureFixture[str]) -> Non
     assert caught.value.code == 2
     assert capfd.readouterr() == (
         "",
-        "interrupted: no tag was moved\n"
-        "tip: run the same command again, finished steps are cached\n",
+        "interrupted\ntip: run the same command again, finished steps are cached\n",
     )
 
 
-def test_other_exceptions_are_not_hidden() -> None:
+def test_a_bug_is_shown_with_its_trace_and_is_no_failed_check(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     def main() -> int:
         raise ZeroDivisionError("a bug")
 
-    with pytest.raises(ZeroDivisionError, match=r"^a bug$"):
+    with pytest.raises(SystemExit) as caught:
         run(main)
+    assert caught.value.code == WRONG_CALL
+    out, trace = capfd.readouterr()
+    lines = trace.splitlines()
+    line = main.__code__.co_firstlineno + 1
+    assert out == ""
+    assert lines[0] == "Traceback (most recent call last):"
+    assert lines[-3:] == [
+        f'  File "{__file__}", line {line}, in main',
+        '    raise ZeroDivisionError("a bug")',
+        "ZeroDivisionError: a bug",
+    ]
+
+
+@pytest.mark.parametrize("code", [0, 7])
+def test_an_exit_of_mains_own_goes_on(code: int, capfd: pytest.CaptureFixture[str]) -> None:
+    """As argparse ends: 0 after `--help`, 2 after a wrong call."""
+
+    def main() -> int:
+        raise SystemExit(code)
+
+    with pytest.raises(SystemExit) as caught:
+        run(main)
+    assert caught.value.code == code
+    assert capfd.readouterr() == ("", "")
 
 
 def test_the_message_is_what_str_shows() -> None:

@@ -29,6 +29,7 @@ def test_what_is_no_tool_is_not(path: str) -> None:
         "opt/sutra/lib/python3.13/site-packages/pip/__init__.pyc",
         "opt/sutra/lib/python3.13/site-packages/x-1.dist-info/direct_url.json",
         "usr/lib/libm.a",
+        "usr/share/doc/libc6/changelog.gz",
         "var/lib/apt/lists/partial",
     ],
 )

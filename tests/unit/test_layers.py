@@ -12,7 +12,7 @@ import tarfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import IO
 
@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from scripts import layers
 from scripts.errors import SutraError
 from scripts.layers import Layer, Measured, measure, read_layer, shared_once
-from tests.unit.fakes import FakeEngine, FakeImage, digest, tar_of
+from tests.unit.fakes import FakeEngine, FakeImage, digest, old_archive, tar_of
 
 # what read_layer says it raises for a damaged blob; gzip's own error is an OSError
 DAMAGED = (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile)
@@ -485,13 +485,54 @@ def test_a_damaged_layer_is_refused(engine: FakeEngine, cache: Path, name: str) 
 def test_the_archive_of_an_engine_before_25_is_read(engine: FakeEngine, cache: Path) -> None:
     """Docker 23 and 24, which refuse_old lets pass, save `<layer>/layer.tar` and no blobs."""
     image = FakeImage([BASE])
-    image.archive = tar_of(
-        {"f" * 64 + ".json": b"{}", "a" * 64 + "/VERSION": b"1.0", "a" * 64 + "/json": b"{}",
-         "a" * 64 + "/layer.tar": BASE, "manifest.json": b"[]"}
-    )  # fmt: skip
+    image.archive = old_archive({"a" * 64: BASE})
     found = measure(engine, engine.add(image), cache)
-    assert found is not None
-    assert [(layer.diff_id, layer.installed) for layer in found.layers] == [(digest(BASE), 5000)]
+    assert found == Measured(image.id, unnamed(BASE))
+    assert found.installed == 5000
+
+
+def unnamed(*data: bytes) -> tuple[Layer, ...]:
+    """Return the layers as engines before 25 hand them out: under no digest."""
+    return tuple(replace(layer, blob="") for layer in figures(*data))
+
+
+def test_an_old_archive_is_read_whole_where_one_layer_is_known(
+    engine: FakeEngine, cache: Path
+) -> None:
+    """The blob of every layer is "": a known one must not make the others known."""
+    api, hybrid = FakeImage([BASE, API]), FakeImage([BASE, HYBRID])
+    api.archive = old_archive({"a" * 64: BASE, "b" * 64: API})
+    hybrid.archive = old_archive({"a" * 64: BASE, "c" * 64: HYBRID})
+    found = [measure(engine, engine.add(image), cache) for image in (api, hybrid)]
+    assert found == [
+        Measured(api.id, unnamed(BASE, API)),
+        Measured(hybrid.id, unnamed(BASE, HYBRID)),
+    ]
+    assert measure(engine, hybrid.id, cache) == found[1]
+    assert engine.saves == [api.id, hybrid.id]
+
+
+def test_an_engine_that_was_upgraded_reads_what_the_older_did_not(
+    engine: FakeEngine, cache: Path
+) -> None:
+    api, hybrid = FakeImage([BASE, API]), FakeImage([BASE, HYBRID])
+    api.archive = old_archive({"a" * 64: BASE, "b" * 64: API})
+    measure(engine, engine.add(api), cache)
+    assert measure(engine, engine.add(hybrid), cache) == Measured(hybrid.id, figures(BASE, HYBRID))
+
+
+def test_a_zstandard_layer_is_refused_by_its_name(engine: FakeEngine, cache: Path) -> None:
+    blob = b"\x28\xb5\x2f\xfd" + bytes(2000)
+    with pytest.raises(tarfile.ReadError, match=r"^zstd layers cannot be read yet$"):
+        read_layer(io.BytesIO(blob), "sha256:blob")
+    image = FakeImage([BASE], [blob])
+    with pytest.raises(SutraError) as caught:
+        measure(engine, engine.add(image), cache)
+    assert caught.value.message == (
+        f'engine: archive of "{image.id}" is damaged: zstd layers cannot be read yet'
+    )
+    assert caught.value.tip == "build the image again"
+    assert files(cache) == []
 
 
 @contextmanager

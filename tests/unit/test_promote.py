@@ -48,6 +48,10 @@ def test_the_plan_moves_each_image_but_those_with_a_reason(engine: FakeEngine) -
             "a:latest: 111111111111 → 222222222222",
         ),
         (Move("a:latest", None, "sha256:" + "2" * 64), "a:latest: (none) → 222222222222"),
+        (
+            Move("a:latest", "sha256:" + "2" * 64, "sha256:" + "2" * 64),
+            "a:latest: 222222222222 (unchanged)",
+        ),
     ],
 )
 def test_a_move_is_one_line(move: Move, line: str) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from docker.errors import APIError, DockerException
+import requests
+from docker.errors import APIError, ImageNotFound
 from requests.exceptions import ReadTimeout
 
 from scripts import roots
@@ -191,6 +192,36 @@ def test_the_mirror_comes_from_the_environment(
     assert words(debootstrap)[-3] == "deb http://env.test/debian trixie main"
 
 
+@pytest.mark.parametrize("given", ["ca.pem", "{folder}/ca.pem", "{folder}/more/../ca.pem"])
+def test_a_bundle_is_passed_on_by_its_absolute_path(
+    debootstrap: Path, folder: Path, given: str
+) -> None:
+    bundle = given.format(folder=folder)
+    roots.bootstrap(IMAGE, debootstrap / "layout", {"CA_BUNDLE": bundle})
+    assert words(debootstrap) == [
+        *COMMON[:-2], f'--aptopt=Acquire::https::CaInfo "{folder}/ca.pem"', *COMMON[-2:]
+    ]  # fmt: skip
+
+
+def test_a_bundle_and_a_mirror_go_together(debootstrap: Path) -> None:
+    knobs = {"CA_BUNDLE": "/certificates/ca.pem", "APT_MIRROR": "https://mirror.test/debian"}
+    roots.bootstrap(IMAGE, debootstrap / "layout", knobs)
+    assert words(debootstrap) == [
+        *COMMON[:-2],
+        '--aptopt=Acquire::https::CaInfo "/certificates/ca.pem"',
+        *COMMON[-2:],
+        "deb https://mirror.test/debian trixie main",
+        "deb https://mirror.test/debian trixie-updates main",
+        "deb https://mirror.test/debian-security trixie-security main",
+    ]
+
+
+@pytest.mark.parametrize("knob", ["CA_BUNDLE", "APT_MIRROR"])
+def test_an_empty_knob_is_none(debootstrap: Path, knob: str) -> None:
+    roots.bootstrap(IMAGE, debootstrap / "layout", {knob: ""})
+    assert words(debootstrap) == COMMON
+
+
 def test_a_new_bootstrap_replaces_the_old_one(debootstrap: Path) -> None:
     layout = debootstrap / "roots" / "debian-trixie-slim"
     layout.mkdir(parents=True)
@@ -283,7 +314,7 @@ def test_without_mmdebstrap_it_is_installed(
         f"/bin/chmod +x {folder}/bin/mmdebstrap\n",
     )  # fmt: skip
     roots.bootstrap(IMAGE, folder / "layout", {})
-    assert (folder / "asked").read_text() == "mmdebstrap debian-archive-keyring\n"
+    assert (folder / "asked").read_text() == "mmdebstrap debian-archive-keyring uidmap\n"
     assert unfold(folder / "layout")[2] == ROOT_TAR
 
 
@@ -305,7 +336,7 @@ def test_when_mmdebstrap_cannot_be_installed_that_is_said(
 class Registry:
     """A client whose engine asks a registry; `answer` is raised, None is served."""
 
-    def __init__(self, answer: Exception | None) -> None:
+    def __init__(self, answer: Any) -> None:
         self.images = self
         self.answer = answer
         self.asked: list[str] = []
@@ -333,27 +364,6 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
     return made
 
 
-def test_a_registry_that_serves_refuses_nothing(registry: Registry) -> None:
-    assert roots.registry_refusal(IMAGE) is None
-    assert registry.asked == [IMAGE]
-
-
-@pytest.mark.parametrize(
-    ("answer", "reason"),
-    [
-        (APIError("500", explanation="Get: no such host\nmore"), "Get: no such host"),
-        (APIError("500 Server Error"), "500 Server Error"),
-        (APIError("500 Server Error", explanation="\n"), "500 Server Error"),
-        (ReadTimeout("Read timed out."), "no answer in 5 s"),
-        (DockerException("bad"), "bad"),
-    ],
-)  # fmt: skip
-def test_a_refusal_is_one_line(registry: Registry, answer: Exception, reason: str) -> None:
-    registry.answer = answer
-    assert roots.registry_refusal(IMAGE) == reason
-    assert registry.closed
-
-
 @pytest.mark.parametrize("fresh", [False, True])
 def test_a_root_that_the_engine_holds_is_left_to_it(
     engine: FakeEngine, registry: Registry, tmp_path: Path, fresh: bool
@@ -368,6 +378,49 @@ def test_a_root_that_the_registry_serves_is_left_to_the_engine(
 ) -> None:
     assert roots.context(engine, IMAGE, tmp_path) == ""
     assert os.listdir(tmp_path) == []
+
+
+def layout_of_before(folder: Path) -> Path:
+    layout = folder / "roots" / "debian-trixie-slim"
+    (layout / "blobs").mkdir(parents=True)
+    (layout / "index.json").touch()
+    return layout
+
+
+def test_a_fresh_root_that_the_registry_serves_again_replaces_the_layout(
+    engine: FakeEngine, registry: Registry, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    layout = layout_of_before(tmp_path)
+    (layout.parent / "alpine-3.23").mkdir()
+    assert roots.context(engine, IMAGE, layout.parent, fresh=True) == ""
+    assert os.listdir(layout.parent) == ["alpine-3.23"]
+    assert registry.asked == [IMAGE]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_layout_is_used_without_asking_the_registry(
+    engine: FakeEngine, registry: Registry, tmp_path: Path
+) -> None:
+    layout = layout_of_before(tmp_path)
+    assert roots.context(engine, IMAGE, layout.parent) == f"oci-layout://{layout}:trixie-slim"
+    assert registry.asked == []
+
+
+def test_a_root_that_its_registry_refuses_is_not_bootstrapped(
+    engine: FakeEngine, registry: Registry, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    layout = layout_of_before(tmp_path)
+    registry.answer = ImageNotFound("404", explanation="manifest unknown")
+    registry.answer.response = requests.Response()
+    registry.answer.response.status_code = 404
+    with pytest.raises(SutraError) as caught:
+        roots.context(engine, IMAGE, layout.parent, fresh=True)
+    assert caught.value.message == (
+        'roots: its registry refuses "debian:trixie-slim": manifest unknown'
+    )
+    assert caught.value.tip == "check the name and the login"
+    assert (layout / "index.json").exists()
+    assert capfd.readouterr() == ("", "")
 
 
 def test_without_a_registry_the_root_is_bootstrapped_once(

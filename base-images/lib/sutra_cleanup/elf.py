@@ -1,0 +1,106 @@
+"""Stripping that is checked: a library that strip damaged is put back, and named.
+
+binutils before 2.44 writes load segments that are not page-aligned for some
+wheels' libraries (numpy#20101, auditwheel#716), which nothing notices until the
+library is loaded.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from elftools.common.exceptions import ELFError
+from elftools.elf.elffile import ELFFile
+
+from .probe import loads
+from .trash import Trash
+from .tree import Plan
+
+MAGIC = b"\x7fELF"
+
+
+@dataclass(frozen=True)
+class Stripped:
+    """How many libraries got smaller, by how many bytes, and which were put back why."""
+
+    files: int = 0
+    saved: int = 0
+    restored: tuple[tuple[str, str], ...] = ()
+
+
+def is_elf(path: str) -> bool:
+    """Tell whether the file begins as an ELF file does."""
+    with open(path, "rb") as file:
+        return file.read(4) == MAGIC
+
+
+def misaligned(path: str) -> str:
+    """Return why the loader would refuse the file's segments, or "".
+
+    Source: elf(5), p_align: p_vaddr equals p_offset, modulo p_align.
+    """
+    try:
+        with open(path, "rb") as file:
+            for segment in ELFFile(file).iter_segments():
+                align = segment["p_align"]
+                if segment["p_type"] != "PT_LOAD" or align <= 1:
+                    continue
+                if align & (align - 1) or (segment["p_vaddr"] - segment["p_offset"]) % align:
+                    return f"load segment not aligned to {align}"
+    except (ELFError, OSError, ValueError, KeyError) as error:
+        return f"not a readable ELF file: {error}"
+    return ""
+
+
+def strip(
+    plan: Plan, trash: Trash, python: Sequence[str], shown_as: str, tool: str = "strip"
+) -> Stripped:
+    """Strip every ELF library that stays; put back what did not survive it.
+
+    `shown_as` is the tree's path as the interpreter sees it.
+    """
+    tree = os.fspath(plan.tree)
+    libraries = [
+        entry.path for entry in plan.staying
+        if not entry.is_link and ".so" in entry.path and is_elf(f"{tree}/{entry.path}")
+    ]  # fmt: skip
+    seen = [f"{shown_as}/{path}" for path in libraries]
+    before = loads(python, seen)
+    done: dict[str, tuple[int, int]] = {}
+    restored: list[tuple[str, str]] = []
+    for path in libraries:
+        number = len(trash.changes)
+        if saved := _strip_one(tree, path, trash, tool):
+            # before anything is loaded, or it would take others down with it
+            if reason := misaligned(f"{tree}/{path}"):
+                trash.put_back([number])
+                restored.append((path, reason))
+            else:
+                done[path] = (number, saved)
+    after = loads(python, seen)
+    for path, (number, _) in list(done.items()):
+        said = after[f"{shown_as}/{path}"]
+        if said and not before[f"{shown_as}/{path}"]:
+            trash.put_back([number])
+            restored.append((path, said))
+            del done[path]
+    return Stripped(len(done), sum(saved for _, saved in done.values()), tuple(restored))
+
+
+def _strip_one(tree: str, path: str, trash: Trash, tool: str) -> int:
+    """Strip one library and return the bytes saved; 0 leaves it as it was."""
+    full, small = f"{tree}/{path}", f"{tree}/{path}.stripped"
+    run = [tool, "--strip-unneeded", "-o", small, full]
+    done = subprocess.run(run, capture_output=True, check=False)
+    saved = os.path.getsize(full) - os.path.getsize(small) if done.returncode == 0 else 0
+    if saved <= 0:
+        if os.path.exists(small):
+            os.unlink(small)
+        return 0
+    os.chmod(small, os.stat(full).st_mode)
+    trash.move("strip", path, made=(path,))
+    os.rename(small, full)
+    return saved

@@ -1,0 +1,227 @@
+"""A cleanup manifest: YAML that a person reviews → frozen rules.
+
+Errors carry file and key path: `cleanup.yaml: rules.tests.remove: absolute "/x"`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .errors import CleanupError
+from .globs import Glob
+
+STRIP = ("off", "verified")
+BYTECODE = ("source", "cached", "sourceless")
+KEYS = ("extends", "strip", "bytecode", "dedupe", "rules", "prove")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What leaves the tree under one name, what stays all the same, and why.
+
+    `file` is the manifest that it stands in; `source` names where the knowledge
+    comes from, for a fact about one package.
+    """
+
+    name: str
+    why: str
+    remove: tuple[Glob, ...]
+    keep: tuple[Glob, ...]
+    file: Path
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """All rules in order, those of extended manifests first, and the other policies.
+
+    `bytecode` is the mode of every module for which `bytecode_for` has no other,
+    first match wins. `run` is a command that must succeed in the cleaned tree.
+    A policy that a file says nothing of is empty until `load` has read all files.
+    """
+
+    file: Path
+    rules: tuple[Rule, ...] = ()
+    strip: str = ""
+    bytecode: str = ""
+    bytecode_for: tuple[tuple[Glob, str], ...] = ()
+    dedupe: bool | None = None
+    imports: tuple[str, ...] = ()
+    run: tuple[str, ...] = field(default=())
+
+    def own(self) -> tuple[Rule, ...]:
+        """Return the rules that stand in this very file."""
+        return tuple(rule for rule in self.rules if rule.file == self.file)
+
+    def mode(self, path: str) -> str:
+        """Return the bytecode mode of the module at `path`."""
+        return next((mode for glob, mode in self.bytecode_for if glob.matches(path)), self.bytecode)
+
+
+def load(file: Path) -> Manifest:
+    """Read a manifest and all that it extends. Raises CleanupError."""
+    found = _load(file, ())
+    _refuse_contradictions(found)
+    return replace(
+        found,
+        strip=found.strip or STRIP[0],
+        bytecode=found.bytecode or BYTECODE[0],
+        dedupe=bool(found.dedupe),
+    )
+
+
+def _load(file: Path, above: tuple[Path, ...]) -> Manifest:
+    place = file.resolve()
+    if place in above:
+        chain = " → ".join(path.name for path in (*above[above.index(place) :], place))
+        raise CleanupError(f"{file.name}: extends: cycle {chain}", "take one of them out")
+    node = _Node(file, "", _read(file), KEYS)
+    found = Manifest(file)
+    for name in node.texts("extends"):
+        found = _extended(found, _load(file.parent / name, (*above, place)))
+    return _extended(found, _own(node, file))
+
+
+def _read(file: Path) -> Any:
+    try:
+        return yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CleanupError(f"{file}: cannot be read: {error.strerror}", "check the path") from error
+    except (yaml.YAMLError, ValueError) as error:
+        line = str(error).splitlines()[0]
+        raise CleanupError(
+            f"{file.name}: not YAML: {line}", f"`yamllint {file}` says more"
+        ) from error
+
+
+def _own(node: _Node, file: Path) -> Manifest:
+    bytecode = node.child("bytecode", ("default", *BYTECODE))
+    prove = node.child("prove", ("import", "run"))
+    rules = node.child("rules")
+    return Manifest(
+        file,
+        tuple(_rule(rules, name, file) for name in rules.value),
+        node.choice("strip", STRIP),
+        bytecode.choice("default", BYTECODE),
+        tuple((glob, mode) for mode in BYTECODE for glob in bytecode.globs(mode)),
+        node.flag("dedupe"),
+        prove.texts("import"),
+        prove.texts("run"),
+    )
+
+
+def _rule(rules: _Node, name: str, file: Path) -> Rule:
+    node = rules.child(name, ("why", "remove", "keep", "source"), needed=True)
+    remove, keep = node.globs("remove"), node.globs("keep")
+    if not remove and not keep:
+        raise node.error("remove", "missing")
+    return Rule(name, node.text("why", needed=True), remove, keep, file, node.text("source"))
+
+
+def _extended(below: Manifest, above: Manifest) -> Manifest:
+    """Return both as one: rules add up, and what `above` says of the rest holds."""
+    twice = {rule.name for rule in below.rules} & {
+        rule.name for rule in above.rules if rule not in below.rules
+    }
+    if twice:
+        raise CleanupError(
+            f"{above.file.name}: rules.{min(twice)}: stands in an extended manifest too",
+            "give the rule another name",
+        )
+    new = tuple(rule for rule in above.rules if rule not in below.rules)
+    return replace(
+        above,
+        rules=below.rules + new,
+        strip=above.strip or below.strip,
+        bytecode=above.bytecode or below.bytecode,
+        dedupe=below.dedupe if above.dedupe is None else above.dedupe,
+        bytecode_for=above.bytecode_for + below.bytecode_for,
+        imports=below.imports + above.imports,
+        run=above.run or below.run,
+    )
+
+
+def _refuse_contradictions(manifest: Manifest) -> None:
+    kept = {glob.text: rule for rule in manifest.rules for glob in rule.keep}
+    for rule in manifest.rules:
+        for glob in rule.remove:
+            if other := kept.get(glob.text):
+                raise CleanupError(
+                    f'{rule.file.name}: rules.{rule.name}.remove: rule "{other.name}" keeps '
+                    f'the same "{glob.text}"',
+                    "keep always wins: take one of the two out",
+                )
+
+
+class _Node:
+    """A mapping of the file, with the path that leads to it."""
+
+    def __init__(self, file: Path, path: str, value: Any, keys: Collection[str] | None) -> None:
+        self.file, self.path = file, path
+        if not isinstance(value, Mapping):
+            raise self.error("", "not a mapping", value)
+        self.value = value
+        for key in value:
+            if keys is not None and key not in keys:
+                close = get_close_matches(str(key), keys, n=1)
+                hint = f', did you mean "{close[0]}"?' if close else ""
+                raise self.error("", "unknown key", key, hint)
+
+    def error(self, key: str, problem: str, value: Any = None, hint: str = "") -> CleanupError:
+        place = ".".join(part for part in (self.path, key) if part)
+        shown = "" if value is None else f' "{value}"'
+        return CleanupError(
+            f"{self.file.name}: {place + ': ' if place else ''}{problem}{shown}{hint}",
+            f"mend {self.file.name}, then build again",
+        )
+
+    def child(self, key: str, keys: Collection[str] | None = None, needed: bool = False) -> _Node:
+        if needed and self.value.get(key) is None:
+            raise self.error(key, "missing")
+        path = f"{self.path}.{key}" if self.path else str(key)
+        return _Node(self.file, path, self.value.get(key) or {}, keys)
+
+    def text(self, key: str, needed: bool = False) -> str:
+        value = self.value.get(key, "")
+        if needed and not value:
+            raise self.error(key, "missing")
+        if not isinstance(value, str):
+            raise self.error(key, "not a text", value)
+        return value
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        value = self.value.get(key) or []
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise self.error(key, "not a list of texts", value)
+        return tuple(value)
+
+    def globs(self, key: str) -> tuple[Glob, ...]:
+        return tuple(self._glob(key, text) for text in self.texts(key))
+
+    def _glob(self, key: str, text: str) -> Glob:
+        try:
+            return Glob(text)
+        except ValueError as problem:
+            raise self.error(key, str(problem), text) from problem
+
+    def choice(self, key: str, choices: Collection[str]) -> str:
+        if key not in self.value:
+            return ""
+        value = self.value[key]
+        if value is False:  # YAML's own reading of `off`
+            value = "off"
+        if value not in choices:
+            raise self.error(key, "unknown", value, f", choose one of {', '.join(choices)}")
+        return str(value)
+
+    def flag(self, key: str) -> bool | None:
+        value = self.value.get(key)
+        if value is not None and not isinstance(value, bool):
+            raise self.error(key, "not true or false", value)
+        return value

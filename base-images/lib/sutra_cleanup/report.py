@@ -1,0 +1,109 @@
+"""What a cleanup did, for a person and, as JSON of a few kB, for the image."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from .bytecode import Compiled
+from .dedupe import Deduped
+from .elf import Stripped
+from .tree import Plan, show
+
+
+@dataclass(frozen=True)
+class Done:
+    """What each step reported."""
+
+    stripped: Stripped
+    deduped: Deduped
+    compiled: Compiled
+    proven: int
+
+
+def summary(plan: Plan, done: Done, after: Counter[str]) -> dict[str, Any]:
+    """Return the report: bytes by rule and by package, and what each step did."""
+    rules = {rule.name: {"files": 0, "bytes": 0, "why": rule.why} for rule in plan.manifest.rules}
+    before: Counter[str] = Counter()
+    for entry in plan.entries:
+        before[plan.owner(entry.path)] += entry.size
+        if entry.leaves and entry.removed is not None:
+            row: dict[str, Any] = rules[plan.rule(entry.removed).name]
+            row["files"] += 1
+            row["bytes"] += entry.size
+    return {
+        "manifest": plan.manifest.file.name,
+        "before": sum(before.values()),
+        "after": sum(after.values()),
+        "rules": {name: row for name, row in rules.items() if row["files"]},
+        "packages": {
+            show(name): {"before": size, "after": after[name]}
+            for name, size in before.most_common()
+        },
+        **{name: value for name, value in asdict(done).items()},
+    }
+
+
+def weigh(plan: Plan) -> Counter[str]:
+    """Return the bytes of each package in the tree as it is now."""
+    sizes: Counter[str] = Counter()
+    root = os.fspath(plan.tree)
+    for folder, _, names in os.walk(root):
+        for name in names:
+            full = os.path.join(folder, name)
+            if not os.path.islink(full):
+                sizes[plan.owner(os.path.relpath(full, root))] += os.path.getsize(full)
+    return sizes
+
+
+def dry(plan: Plan) -> str:
+    """Return what would leave, as text: bytes by rule, and each file."""
+    rows = []
+    for number, rule in enumerate(plan.manifest.rules):
+        leaving = [entry for entry in plan.leaving if entry.removed == number]
+        if leaving:
+            size = sum(entry.size for entry in leaving)
+            rows.append(f"{rule.name}: {len(leaving)} files, {size} bytes: {rule.why}")
+            rows += [f"  {show(entry.path)}" for entry in leaving]
+    return "\n".join(rows)
+
+
+def text(found: dict[str, Any]) -> str:
+    """Return the report as a table for a builder's log."""
+    rows = [f"{'rule':32} {'files':>7} {'MB':>8}"]
+    rows += [
+        f"{name:32} {row['files']:7} {row['bytes'] / 1e6:8.2f}"
+        for name, row in sorted(found["rules"].items(), key=lambda item: -item[1]["bytes"])
+    ]
+    stripped, compiled = found["stripped"], found["compiled"]
+    rows += [
+        f"{'strip':32} {stripped['files']:7} {stripped['saved'] / 1e6:8.2f}",
+        f"{'dedupe':32} {found['deduped']['files']:7} {found['deduped']['saved'] / 1e6:8.2f}",
+        f"{'package':32} {'before':>7} {'after':>8}",
+    ]
+    rows += [
+        f"{name:32} {row['before'] / 1e6:7.2f} {row['after'] / 1e6:8.2f}"
+        for name, row in list(found["packages"].items())[:15]
+    ]
+    rows += [f"put back after strip: {path}: {why}" for path, why in stripped["restored"]]
+    rows.append(
+        f"bytecode: {compiled['sourceless']} sourceless, {compiled['cached']} cached, "
+        f"{compiled['source']} sources alone, {len(compiled['refused'])} do not compile"
+    )
+    rows.append(
+        f"{found['before'] / 1e6:.2f} MB → {found['after'] / 1e6:.2f} MB, "
+        f"{found['proven']} modules proven"
+    )
+    return "\n".join(rows)
+
+
+def write(found: dict[str, Any], file: Path) -> None:
+    """Write the report as JSON, whole or not at all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_suffix(".partial")
+    partial.write_text(json.dumps(found, separators=(",", ":")))
+    partial.rename(file)

@@ -1,0 +1,108 @@
+"""Changes that can be taken back: nothing is gone before the result is proven.
+
+What leaves the tree is moved aside, in the order in which it left, each with the
+name of the rule or step that moved it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Change:
+    """One file that was moved aside: who did it, and where it stood in the tree.
+
+    `made` are the files that were put into the tree instead of it.
+    """
+
+    cause: str
+    path: str
+    made: tuple[str, ...] = ()
+
+
+class Trash:
+    """A folder beside the tree that holds what left it, as a context: empty afterwards."""
+
+    def __init__(self, tree: Path) -> None:
+        self._tree = os.fspath(tree)
+        self._aside = f"{self._tree.rstrip('/')}.cleanup-{os.getpid()}"
+        self.changes: list[Change] = []
+        self._out: dict[int, str] = {}
+        self._modes: dict[str, int] = {}
+
+    def __enter__(self) -> Trash:
+        os.mkdir(self._aside)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self._aside)
+
+    def move(self, cause: str, path: str, made: tuple[str, ...] = ()) -> None:
+        """Take `path` out of the tree. `made` are files that the caller puts in its place."""
+        number = len(self.changes)
+        self.changes.append(Change(cause, path, made))
+        os.rename(self._at(path), self._kept(number))
+        self._out[number] = path
+        if not made:
+            self._prune(path)
+
+    def put_back(self, numbers: Iterable[int]) -> None:
+        """Undo those changes, the last one first."""
+        for number in sorted(numbers, reverse=True):
+            change = self.changes[number]
+            for other in change.made:
+                if os.path.lexists(self._at(other)):
+                    os.rename(self._at(other), f"{self._kept(number)}.{change.made.index(other)}")
+            self._folders(os.path.dirname(change.path))
+            os.rename(self._kept(number), self._at(change.path))
+            del self._out[number]
+
+    def take_out_again(self, numbers: Iterable[int]) -> None:
+        """Do those changes anew, the first one first."""
+        for number in sorted(numbers):
+            change = self.changes[number]
+            os.rename(self._at(change.path), self._kept(number))
+            for index, other in enumerate(change.made):
+                if os.path.lexists(f"{self._kept(number)}.{index}"):
+                    os.rename(f"{self._kept(number)}.{index}", self._at(other))
+            self._out[number] = change.path
+            if not change.made:
+                self._prune(change.path)
+
+    def put_all_back(self) -> None:
+        """Undo every change that is not undone yet."""
+        self.put_back(list(self._out))
+
+    def original(self, number: int) -> str:
+        """Return where the file of that change is kept."""
+        return self._kept(number)
+
+    def _prune(self, path: str) -> None:
+        """Remove the folders above `path` that are empty now: Python would import those.
+
+        A folder without files is a namespace package, so that what is gone would
+        still seem to be there.
+        """
+        folder = os.path.dirname(path)
+        while folder and not os.listdir(self._at(folder)):
+            self._modes[folder] = os.stat(self._at(folder)).st_mode
+            os.rmdir(self._at(folder))
+            folder = os.path.dirname(folder)
+
+    def _folders(self, folder: str) -> None:
+        """Make a folder and those above it again, with the rights that they had."""
+        if folder and not os.path.isdir(self._at(folder)):
+            self._folders(os.path.dirname(folder))
+            os.mkdir(self._at(folder))
+            os.chmod(self._at(folder), self._modes[folder])
+
+    def _at(self, path: str) -> str:
+        return f"{self._tree}/{path}"
+
+    def _kept(self, number: int) -> str:
+        return f"{self._aside}/{number}"

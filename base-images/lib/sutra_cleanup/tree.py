@@ -1,0 +1,184 @@
+"""What a manifest does to a tree: every file, and the rule that removes or keeps it.
+
+Names are bytes that may not be text: they are read with `surrogateescape`, and
+shown with `show`. Links are entries like files, and never followed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cached_property
+from pathlib import Path
+
+from .errors import CleanupError
+from .globs import Folder, Matcher
+from .manifest import Manifest, Rule
+
+SITE = re.compile(r"(?:.*/)?(?:site|dist)-packages/")
+METADATA = re.compile(r"[^/]*\.(dist|egg)-info")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file or link: its path in the tree, its bytes, and the rules that matched.
+
+    `removed` and `kept` are numbers of rules; keep wins.
+    """
+
+    path: str
+    size: int
+    is_link: bool
+    removed: int | None
+    kept: int | None
+
+    @property
+    def leaves(self) -> bool:
+        """Whether the entry leaves the tree."""
+        return self.removed is not None and self.kept is None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Every entry of a tree under a manifest."""
+
+    tree: Path
+    manifest: Manifest
+    entries: tuple[Entry, ...]
+
+    @property
+    def leaving(self) -> Iterator[Entry]:
+        """The entries that leave."""
+        return (entry for entry in self.entries if entry.leaves)
+
+    @property
+    def staying(self) -> Iterator[Entry]:
+        """The entries that stay."""
+        return (entry for entry in self.entries if not entry.leaves)
+
+    def rule(self, number: int) -> Rule:
+        """Return the rule with that number."""
+        return self.manifest.rules[number]
+
+    @cached_property
+    def owners(self) -> dict[str, str]:
+        """The distribution that owns each top-level name of a packages folder."""
+        return dict(_owners(self.tree, self.entries))
+
+    def owner(self, path: str) -> str:
+        """Return the distribution that `path` belongs to, else its top-level folder."""
+        site = SITE.match(path)
+        rest = path[site.end() :] if site else path
+        top = rest.split("/", 1)[0]
+        return self.owners.get(top, top) if site else top
+
+
+def plan(tree: Path, manifest: Manifest) -> Plan:
+    """Match every entry below `tree` against the rules. Raises CleanupError."""
+    if not tree.is_dir():
+        raise CleanupError(f'tree: no such folder "{tree}"', "check --tree")
+    removing = Matcher((n, glob) for n, rule in enumerate(manifest.rules) for glob in rule.remove)
+    keeping = Matcher((n, glob) for n, rule in enumerate(manifest.rules) for glob in rule.keep)
+    entries = tuple(_walk(os.fspath(tree), "", removing.root(), keeping.root(), removing, keeping))
+    found = Plan(tree, manifest, entries)
+    _refuse_emptied(found)
+    return found
+
+
+def _walk(
+    folder: str, path: str, removed: Folder, kept: Folder, removing: Matcher, keeping: Matcher
+) -> Iterator[Entry]:
+    """Yield the entries below `folder`, sorted, folders of links as links."""
+    with os.scandir(folder) as found:
+        items = sorted(found, key=lambda item: item.name)
+    for item in items:
+        if item.is_dir(follow_symlinks=False):
+            below = f"{path}{item.name}/"
+            yield from _walk(
+                item.path, below, removing.enter(removed, below), keeping.enter(kept, below),
+                removing, keeping,
+            )  # fmt: skip
+        else:
+            link = item.is_symlink()
+            size = 0 if link else item.stat(follow_symlinks=False).st_size
+            yield Entry(
+                path + item.name, size, link,
+                Matcher.match(removed, item.name), Matcher.match(kept, item.name),
+            )  # fmt: skip
+
+
+def _owners(tree: Path, entries: tuple[Entry, ...]) -> Iterator[tuple[str, str]]:
+    """Yield top-level names with their distribution, from each RECORD (PEP 376)."""
+    for entry in entries:
+        folder, _, name = entry.path.rpartition("/")
+        info = folder.rpartition("/")[2]
+        if name == "RECORD" and METADATA.fullmatch(info) and not entry.is_link:
+            distribution = info.split("-")[0].replace("_", "-").lower()
+            yield info, distribution
+            for line in (tree / entry.path).read_text(errors="replace").splitlines():
+                top = line.split("/", 1)[0].split(",", 1)[0]
+                if top and top != ".." and not METADATA.fullmatch(top):
+                    yield top, distribution
+
+
+def _refuse_emptied(found: Plan) -> None:
+    """Raise CleanupError for rules that leave a distribution without a module."""
+    before: Counter[str] = Counter()
+    after: Counter[str] = Counter()
+    by_rule: dict[str, Counter[int]] = {}
+    for entry in found.entries:
+        site = SITE.match(entry.path)
+        if not site or not entry.path.endswith((".py", ".so", ".pyc")):
+            continue
+        owner = found.owners.get(entry.path[site.end() :].split("/", 1)[0])
+        if owner is None:
+            continue
+        before[owner] += 1
+        after[owner] += not entry.leaves
+        if entry.removed is not None and entry.leaves:
+            by_rule.setdefault(owner, Counter())[entry.removed] += 1
+    for owner in before:
+        if not after[owner]:
+            rule = found.rule(by_rule[owner].most_common(1)[0][0])
+            raise CleanupError(
+                f'{rule.file.name}: rules.{rule.name}.remove: would empty the package "{owner}"',
+                "take it out of the lock instead, or keep what is imported of it",
+            )
+
+
+def unmatched(found: Plan) -> list[str]:
+    """Return a line for each glob of the manifest's own rules that matches nothing.
+
+    Shared rules are for many trees, so that theirs may well match nothing here.
+    """
+    lines = []
+    paths = [entry.path for entry in found.entries]
+    for rule in found.manifest.own():
+        for glob in (*rule.remove, *rule.keep):
+            if not any(glob.matches(path) for path in paths):
+                near = _nearest(glob.text, paths)
+                lines.append(
+                    f'{rule.file.name}: rules.{rule.name}: matches nothing "{glob.text}"'
+                    + (f', nearest is "{near}"' if near else "")
+                )
+    return lines
+
+
+def _nearest(text: str, paths: list[str]) -> str:
+    """Return the name in the tree that is most like the glob's last part, or ""."""
+    parts = [part for part in text.strip("./").split("/") if part != "**"]
+    names = {"/".join(path.split("/")[at : at + len(parts)]) for path in paths
+             for at in range(path.count("/") + 2 - len(parts))}  # fmt: skip
+    return next(iter(get_close_matches("/".join(parts), map(show, sorted(names)), 1, 0.7)), "")
+
+
+def show(path: str) -> str:
+    """Return a path as printable text: what is no text or breaks lines is escaped."""
+    text = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )

@@ -1,0 +1,290 @@
+from __future__ import annotations
+
+import ctypes
+import struct
+import sys
+from pathlib import Path
+from textwrap import indent
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sutra_cleanup import manifest, tree
+from sutra_cleanup.elf import MAGIC, Stripped, is_elf, misaligned, strip
+from sutra_cleanup.trash import Trash
+
+from tests.unit.cleanup.trees import Link, library, make, needs_gcc, snapshot
+from tests.unit.fakes import program
+
+PYTHON = [sys.executable]
+PT_LOAD, PT_NOTE = 1, 4
+
+
+def elf_file(*segments: tuple[int, int, int, int]) -> bytes:
+    """Return a 64-bit ELF file of program headers alone: (type, offset, vaddr, align)."""
+    header = struct.pack(
+        "<4sBBBB8xHHIQQQIHHHHHH",
+        MAGIC, 2, 1, 1, 0, 3, 62, 1, 0, 64, 0, 0, 64, 56, len(segments), 0, 0, 0,
+    )  # fmt: skip
+    return header + b"".join(
+        struct.pack("<IIQQQQQQ", kind, 5, offset, vaddr, vaddr, 16, 16, align)
+        for kind, offset, vaddr, align in segments
+    )
+
+
+def stripped(root: Path, tool: str = "strip") -> Stripped:
+    (root.parent / "cleanup.yaml").write_text("strip: verified")
+    plan = tree.plan(root, manifest.load(root.parent / "cleanup.yaml"))
+    with Trash(root) as trash:
+        return strip(plan, trash, PYTHON, str(root), tool)
+
+
+def tool_of(folder: Path, script: str) -> str:
+    """Return a strip tool that runs Python with `small` and `data`, the file's bytes."""
+    code = folder / "tool.py"
+    code.write_text(
+        "import struct, sys\nsmall = sys.argv[3]\n"
+        f"data = bytearray(open(sys.argv[4], 'rb').read())\n{script}\n"
+        "open(small, 'wb').write(data)\n"
+    )
+    return str(program(folder, "fake-strip", f'exec "{sys.executable}" -S "{code}" "$@"\n'))
+
+
+# ---- what is an ELF file, and a sound one ----------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [(MAGIC + b"rest", True), (MAGIC, True), (b"\x7fEL", False), (b"", False), (b"GROUP(", False)],
+)
+def test_an_elf_file_begins_as_one(tmp_path: Path, content: bytes, expected: bool) -> None:
+    made = tmp_path / "x.so"
+    made.write_bytes(content)
+    assert is_elf(str(made)) is expected
+
+
+@pytest.mark.parametrize(
+    ("segments", "said"),
+    [
+        ([], ""),
+        ([(PT_LOAD, 0, 0, 0x1000)], ""),
+        ([(PT_LOAD, 0x1010, 0x402010, 0x1000)], ""),
+        ([(PT_LOAD, 0x2010, 0x1010, 0x1000)], ""),
+        ([(PT_LOAD, 0x1010, 0x402018, 0x1000)], "load segment not aligned to 4096"),
+        ([(PT_LOAD, 0x1000, 0x2000, 0x10000)], "load segment not aligned to 65536"),
+        ([(PT_LOAD, 0x2000, 0x1000, 0x10000)], "load segment not aligned to 65536"),
+        ([(PT_LOAD, 0, 0, 0x1000), (PT_LOAD, 1, 0, 8)], "load segment not aligned to 8"),
+        ([(PT_LOAD, 0, 0, 24)], "load segment not aligned to 24"),
+        ([(PT_LOAD, 0, 5, 0)], ""),
+        ([(PT_LOAD, 0, 5, 1)], ""),
+        ([(PT_NOTE, 0, 5, 8)], ""),
+    ],
+)
+def test_a_load_segment_lies_in_the_file_as_in_memory(
+    tmp_path: Path, segments: list[tuple[int, int, int, int]], said: str
+) -> None:
+    made = tmp_path / "x.so"
+    made.write_bytes(elf_file(*segments))
+    assert misaligned(str(made)) == said
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"garbage", MAGIC, MAGIC + bytes(60), MAGIC + b"\xff" * 500]
+)
+def test_garbage_is_not_sound(tmp_path: Path, content: bytes) -> None:
+    made = tmp_path / "x.so"
+    made.write_bytes(content)
+    assert misaligned(str(made)).startswith("not a readable ELF file: ")
+
+
+def test_a_missing_file_is_not_sound(tmp_path: Path) -> None:
+    assert misaligned(f"{tmp_path}/x.so") == (
+        f"not a readable ELF file: [Errno 2] No such file or directory: '{tmp_path}/x.so'"
+    )
+
+
+SOUND = elf_file((PT_LOAD, 0, 0, 0x1000), (PT_LOAD, 0x1010, 0x402010, 0x1000))
+
+
+@given(st.integers(0, len(SOUND) - 1))
+def test_a_file_cut_anywhere_is_not_sound(
+    tmp_path_factory: pytest.TempPathFactory, at: int
+) -> None:
+    made = tmp_path_factory.mktemp("cut") / "x.so"
+    made.write_bytes(SOUND[:at])
+    assert misaligned(str(made)).startswith("not a readable ELF file: ")
+
+
+@given(st.lists(st.tuples(st.integers(4, len(SOUND) - 1), st.integers(0, 255)), min_size=1))
+def test_a_damaged_file_is_judged_and_never_raises(
+    tmp_path_factory: pytest.TempPathFactory, damages: list[tuple[int, int]]
+) -> None:
+    data = bytearray(SOUND)
+    for at, value in damages:
+        data[at] = value
+    made = tmp_path_factory.mktemp("damaged") / "x.so"
+    made.write_bytes(data)
+    said = misaligned(str(made))
+    assert said == "" or said.startswith(("load segment not aligned to ", "not a readable ELF"))
+
+
+# ---- strip -----------------------------------------------------------------
+
+
+@needs_gcc
+def test_a_stripped_library_is_smaller_and_loads(tmp_path: Path) -> None:
+    root = make(tmp_path / "tree", {})
+    made = library(root / "a/lib.so")
+    made.chmod(0o751)
+    before = made.stat().st_size
+    found = stripped(root)
+    assert found == Stripped(1, before - made.stat().st_size)
+    assert found.saved > 0
+    assert made.stat().st_mode & 0o777 == 0o751
+    assert ctypes.CDLL(str(made)).answer() == 42
+    assert sorted(snapshot(root)) == ["a", "a/lib.so"]
+
+
+@needs_gcc
+def test_a_stripped_library_is_left_alone(tmp_path: Path) -> None:
+    root = make(tmp_path / "tree", {})
+    library(root / "lib.so.1.2")
+    stripped(root)
+    before = snapshot(root)
+    assert stripped(root) == Stripped()
+    assert snapshot(root) == before
+
+
+@needs_gcc
+def test_links_programs_and_texts_are_left_alone(tmp_path: Path) -> None:
+    make(tmp_path, {"outside/": ""})
+    library(tmp_path / "outside/lib.so")
+    root = make(tmp_path / "tree", {"a.so": Link("../outside/lib.so"), "b.so": "GROUP(libc.so.6)"})
+    library(root / "program")
+    before = snapshot(tmp_path)
+    assert stripped(root) == Stripped()
+    (tmp_path / "cleanup.yaml").unlink()
+    assert snapshot(tmp_path) == before
+
+
+@needs_gcc
+def test_a_library_that_leaves_is_not_stripped(tmp_path: Path) -> None:
+    root = make(tmp_path / "tree", {})
+    library(root / "tests/lib.so")
+    (tmp_path / "cleanup.yaml").write_text("rules: {t: {why: a, remove: [tests/]}}")
+    plan = tree.plan(root, manifest.load(tmp_path / "cleanup.yaml"))
+    with Trash(root) as trash:
+        assert strip(plan, trash, PYTHON, str(root)) == Stripped()
+
+
+@needs_gcc
+def test_a_library_that_did_not_load_before_is_stripped_all_the_same(tmp_path: Path) -> None:
+    root = make(tmp_path / "tree", {})
+    library(root / "lib.so", "extern int nowhere(void); int (*call)(void) = nowhere;")
+    found = stripped(root)
+    assert (found.files, found.restored) == (1, ())
+
+
+@needs_gcc
+def test_odd_names_are_stripped(tmp_path: Path) -> None:
+    root = make(tmp_path / "tree", {})
+    for name in ("line\nbreak.so", "raw\udcff.so", "-rf.so", " .so"):
+        library(root / "a" / name)
+    assert stripped(root).files == 4
+
+
+# ---- what strip damages ----------------------------------------------------
+
+TRUNCATE = "data = data[:100]"
+MISALIGN = """
+start, = struct.unpack_from("<Q", data, 32)
+for at in range(start, start + 56 * struct.unpack_from("<H", data, 56)[0], 56):
+    kind, _, offset, vaddr = struct.unpack_from("<IIQQ", data, at)
+    if kind == 1:
+        struct.pack_into("<Q", data, at + 16, vaddr + 8)
+data = data[:-1]
+"""
+REAL = """
+import subprocess
+subprocess.run(["strip", "--strip-unneeded", "-o", small, sys.argv[4]], check=True)
+data = bytearray(open(small, "rb").read())
+"""
+OTHER_MACHINE = REAL + "data[18:20] = b'\\xf3\\0'"
+CRASH = """
+import struct
+start, = struct.unpack_from("<Q", data, 32)
+for at in range(start, start + 56 * struct.unpack_from("<H", data, 56)[0], 56):
+    kind, _, offset, _, _, size = struct.unpack_from("<IIQQQQ", data, at)
+    if kind == 2:
+        data[offset:offset + size] = b"\\x11" * size
+"""
+
+
+@needs_gcc
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        (TRUNCATE, "not a readable ELF file: "),
+        (MISALIGN, "load segment not aligned to 4096"),
+        (OTHER_MACHINE, "OSError: {path}: "),
+        (REAL + CRASH, "interpreter crashed with -"),
+    ],
+    ids=["truncated", "misaligned", "another machine", "crashes"],
+)
+def test_a_damaged_library_is_put_back_and_named(tmp_path: Path, script: str, reason: str) -> None:
+    root = make(tmp_path / "tree", {})
+    library(root / "a/lib.so")
+    before = snapshot(root)
+    found = stripped(root, tool_of(tmp_path, script))
+    assert (found.files, found.saved, len(found.restored)) == (0, 0, 1)
+    path, said = found.restored[0]
+    assert path == "a/lib.so"
+    assert said.startswith(reason.format(path=f"{root}/a/lib.so"))
+    assert snapshot(root) == before
+
+
+@needs_gcc
+def test_one_damaged_library_does_not_keep_others_from_being_stripped(tmp_path: Path) -> None:
+    root = make(tmp_path / "tree", {})
+    library(root / "bad.so", "int bad;")
+    good = library(root / "good.so")
+    before = snapshot(root)
+    script = f'{REAL}if "bad" in small:{indent(CRASH, "    ")}'
+    found = stripped(root, tool_of(tmp_path, script))
+    assert found.files == 1
+    assert [path for path, _ in found.restored] == ["bad.so"]
+    assert found.saved == len(before["good.so"][1]) - good.stat().st_size
+    assert snapshot(root)["bad.so"] == before["bad.so"]
+
+
+@needs_gcc
+@pytest.mark.parametrize(
+    "script",
+    ["sys.exit(1)", "open(small, 'wb').write(b'half'); sys.exit(1)", "data += b'longer'", "pass"],
+    ids=["refuses", "refuses half way", "makes it longer", "saves nothing"],
+)
+def test_a_library_that_strip_makes_no_smaller_is_left_alone(tmp_path: Path, script: str) -> None:
+    root = make(tmp_path / "tree", {})
+    library(root / "lib.so")
+    before = snapshot(root)
+    assert stripped(root, tool_of(tmp_path, script)) == Stripped()
+    assert snapshot(root) == before
+
+
+def test_the_tool_is_asked_for_what_linking_needs_to_stay(tmp_path: Path) -> None:
+    root = make(tmp_path / "tree", {"x.so": SOUND})
+    tool = program(tmp_path, "fake-strip", f'printf "%s " "$@" > "{tmp_path}/asked"; exit 1\n')
+    assert stripped(root, str(tool)) == Stripped()
+    asked = (tmp_path / "asked").read_text()
+    assert asked == f"--strip-unneeded -o {root}/x.so.stripped {root}/x.so "
+
+
+@needs_gcc
+def test_the_library_is_loaded_by_its_path_in_the_final_root(tmp_path: Path) -> None:
+    root = make(tmp_path / "tree", {})
+    library(root / "lib.so")
+    (tmp_path / "shown").symlink_to("tree")
+    (tmp_path / "cleanup.yaml").write_text("{}")
+    plan = tree.plan(root, manifest.load(tmp_path / "cleanup.yaml"))
+    with Trash(root) as trash:
+        assert strip(plan, trash, PYTHON, f"{tmp_path}/shown").files == 1

@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import ctypes.util
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from sutra_cleanup import probe
+
+from tests.unit.cleanup.trees import library, make, needs_gcc, venv
+from tests.unit.fakes import program
+
+
+@pytest.fixture
+def python(tmp_path: Path) -> list[str]:
+    """An interpreter with modules that behave in every way."""
+    modules = {
+        "fine.py": "",
+        "raises.py": "raise ValueError('line one\\nline two')",
+        "silent.py": "raise ValueError",
+        "missing.py": "import nothing_of_that_name",
+        "bad.py": "def",
+        "leaves.py": "import os; os._exit(0)",
+        "exits.py": "import sys; sys.exit(3)",
+        "aborts.py": "import ctypes; ctypes.CDLL(None).abort()",
+        "killed.py": "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)",
+        "interrupted.py": "raise KeyboardInterrupt",
+        "prints.py": """
+import os, sys
+print('{"end": "fine", "said": "no"}')
+sys.stderr.write("noise\\n")
+os.write(1, b"raw \\xff\\n")
+os.system("echo from a child")
+""",
+        "closes.py": "import os, sys; sys.stdout.close(); os.close(1)",
+        "unprintable.py": """
+class Odd(Exception):
+    def __str__(self):
+        raise RuntimeError("no text")
+raise Odd
+""",
+        "threads.py": """
+import threading, time
+threading.Thread(target=time.sleep, args=(60,)).start()
+""",
+        "reads.py": "import sys; assert sys.stdin.read() == ''",
+        "slow.py": "import time; time.sleep(60)",
+        "grüße.py": "raise ValueError('grüße')",
+    }
+    return [venv(tmp_path / "venv", modules)]
+
+
+@pytest.mark.parametrize(
+    ("module", "said"),
+    [
+        ("fine", ""),
+        ("raises", "ValueError: line one"),
+        ("silent", "ValueError: "),
+        ("missing", "ModuleNotFoundError: No module named 'nothing_of_that_name'"),
+        ("no.such", "ModuleNotFoundError: No module named 'no'"),
+        ("bad", "SyntaxError: invalid syntax (bad.py, line 1)"),
+        ("leaves", "interpreter crashed with 0"),
+        ("exits", "SystemExit: 3"),
+        ("aborts", "interpreter crashed with -6"),
+        ("killed", "interpreter crashed with -11"),
+        ("interrupted", "KeyboardInterrupt: "),
+        ("prints", ""),
+        ("closes", ""),
+        ("unprintable", "interpreter crashed with 1"),
+        ("threads", ""),
+        ("reads", ""),
+        ("grüße", "ValueError: grüße"),
+    ],
+)
+def test_each_module_says_how_it_loads(python: list[str], module: str, said: str) -> None:
+    assert probe.imports(python, [module]) == {module: said}
+
+
+def test_a_crash_does_not_keep_the_others_from_being_asked(python: list[str]) -> None:
+    asked = ["prints", "leaves", "fine", "killed", "aborts", "raises", "closes", "reads"]
+    assert probe.imports(python, asked) == {
+        "prints": "",
+        "leaves": "interpreter crashed with 0",
+        "fine": "",
+        "killed": "interpreter crashed with -11",
+        "aborts": "interpreter crashed with -6",
+        "raises": "ValueError: line one",
+        "closes": "",
+        "reads": "",
+    }
+
+
+def test_a_module_asked_twice_is_answered_once(python: list[str]) -> None:
+    assert probe.imports(python, ["fine", "leaves", "fine", "leaves"]) == {
+        "fine": "",
+        "leaves": "interpreter crashed with 0",
+    }
+
+
+def test_nothing_asked_starts_nothing() -> None:
+    assert probe.imports(["/nonexistent"], []) == {}
+
+
+def test_nothing_is_written_beside_the_modules(python: list[str], tmp_path: Path) -> None:
+    probe.imports(python, ["fine"])
+    assert not list((tmp_path / "venv").rglob("__pycache__"))
+
+
+def test_nothing_of_the_builder_leaks_in(
+    python: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path, {"path/leaked.py": ""})
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "path"))
+    found = probe.imports(python, ["leaked"])
+    assert found == {"leaked": "ModuleNotFoundError: No module named 'leaked'"}
+
+
+def test_an_interpreter_that_does_not_start_is_named_for_each(tmp_path: Path) -> None:
+    broken = [str(program(tmp_path, "python", "exit 7\n"))]
+    assert probe.imports(broken, ["a", "b"]) == {
+        "a": "interpreter exited with 7",
+        "b": "interpreter exited with 7",
+    }
+
+
+def test_a_module_that_never_ends_does_not_keep_the_others_from_being_asked(
+    python: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probe, "SECONDS", 1)
+    found = probe.imports(python, ["slow", "fine"])
+    assert (found["slow"] != "", found["fine"]) == (True, "")
+
+
+# ---- libraries -------------------------------------------------------------
+
+
+def test_what_is_no_library_says_why(tmp_path: Path) -> None:
+    make(tmp_path, {"junk.so": "junk"})
+    junk, none = f"{tmp_path}/junk.so", f"{tmp_path}/none.so"
+    assert probe.loads([sys.executable], [junk, none]) == {
+        junk: f"OSError: {junk}: file too short",
+        none: f"OSError: {none}: cannot open shared object file: No such file or directory",
+    }
+
+
+def test_a_library_of_the_system_loads() -> None:
+    name = ctypes.util.find_library("c")
+    assert name is not None
+    assert probe.loads([sys.executable], [name]) == {name: ""}
+
+
+@needs_gcc
+def test_libraries_load_by_any_name(tmp_path: Path) -> None:
+    made = [os.fspath(library(tmp_path / name)) for name in ("a.so", "line\nbreak.so", "\udcff.so")]
+    assert probe.loads([sys.executable], made) == dict.fromkeys(made, "")
+
+
+@needs_gcc
+def test_a_library_that_crashes_does_not_keep_the_others_from_being_asked(tmp_path: Path) -> None:
+    crash = "#include <stdlib.h>\n__attribute__((constructor)) void no(void) { abort(); }"
+    bad, good = f"{library(tmp_path / 'bad.so', crash)}", f"{library(tmp_path / 'good.so')}"
+    assert probe.loads([sys.executable], [bad, good]) == {
+        bad: "interpreter crashed with -6",
+        good: "",
+    }
+
+
+@needs_gcc
+def test_a_missing_symbol_is_named(tmp_path: Path) -> None:
+    source = "extern int nowhere(void); int (*call)(void) = nowhere;"
+    made = f"{library(tmp_path / 'a.so', source)}"
+    assert probe.loads([sys.executable], [made]) == {
+        made: f"OSError: {made}: undefined symbol: nowhere"
+    }
