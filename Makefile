@@ -19,8 +19,7 @@ FILE ?=##                  of explain: a file, such as numpy/testing/__init__.py
 PYTHON ?= python3##        interpreter that makes .venv, 3.11 or newer
 export BASE DEBIAN_VERSION ALPINE_VERSION APT_MIRROR ALPINE_MIRROR PIP_INDEX_URL CARGO_REGISTRY CA_BUNDLE PYTHON
 
-# the cleanup lives where builders of base images can reach it
-RUN := PYTHONPATH=base-images/lib .venv/bin/python -m
+RUN := .venv/bin/python -m
 .PHONY: help prod build dev verify-sizes promote explain cleanup-report engine engine-stop roots venv venv-dev \
   test test-unit bench lint format lock readme
 

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import yaml
+from sutra_cleanup import strict_yaml
 
 from scripts.errors import SutraError
 from scripts.units import parse_size
@@ -60,21 +60,6 @@ class Catalog:
             f'{self.path}: images: no such image "{name}"{_hint(name, names)}',
             f"names: {', '.join(names)}",
         )
-
-
-class _OnceEach(yaml.SafeLoader):
-    """YAML without a key that stands twice: the second would silently win."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Return the mapping, or raise ConstructorError at the second of two equal keys."""
-        seen: set[str] = set()
-        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f'key stands twice "{key.value}"', key.start_mark
-                )
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
 
 
 class _Node:
@@ -127,19 +112,13 @@ class _Node:
 def load(path: Path = CATALOG) -> Catalog:
     """Read the catalogue. Raises SutraError for anything that is not as documented."""
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _OnceEach)  # noqa: S506 # a SafeLoader
+        content = strict_yaml.load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise SutraError(f"{path}: no such file", "run it in the folder of the project") from error
     except (OSError, UnicodeDecodeError) as error:
         raise SutraError(f"{path}: cannot be read: {error}") from error
-    except (ValueError, LookupError, AttributeError, RecursionError) as error:
-        # what PyYAML lets through for "2001-99-99", "!!bool x" and the like
-        reason = str(error).splitlines()[0]
-        raise SutraError(f"{path}: not YAML: {reason}", f"`yamllint {path}` says more") from error
-    except yaml.YAMLError as error:
-        raise SutraError(
-            f"{path}: not YAML: {_yaml_problem(error)}", f"`yamllint {path}` says more"
-        ) from error
+    except ValueError as error:
+        raise SutraError(f"{path}: not YAML: {error}", f"`yamllint {path}` says more") from error
     top = _Node(path, "", content, ("release", "images"))
     images = top.child("images")
     if not images.value:
@@ -159,12 +138,6 @@ def _image(images: _Node, name: str) -> Image:
 def _budget(node: _Node) -> Budget:
     budget = node.child("budget", ("installed", "download"))
     return Budget(budget.size("installed"), budget.size("download"))
-
-
-def _yaml_problem(error: yaml.YAMLError) -> str:
-    mark = getattr(error, "problem_mark", None)
-    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-    return f"line {mark.line + 1}: {problem}" if mark else problem
 
 
 def _hint(word: str, known: Collection[str]) -> str:

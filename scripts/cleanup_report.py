@@ -10,7 +10,9 @@ import tarfile
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+from sutra_cleanup.tree import show
 
 from scripts import catalog, engine
 from scripts.errors import OK, SutraError, run
@@ -35,7 +37,7 @@ def tables(found: dict[str, Any]) -> list[Table]:
     """Return one table of rules and one of packages, the largest first."""
     rules = Table("rule", "files", "bytes", "why")
     for name, row in sorted(found["rules"].items(), key=lambda item: -item[1]["bytes"]):
-        rules.add_row(name, str(row["files"]), format_size(row["bytes"]), row["why"])
+        rules.add_row(name, str(row["files"]), format_size(row["bytes"]), escape(row["why"]))
     stripped, deduped = found["stripped"], found["deduped"]
     rules.add_row("strip", str(stripped["files"]), format_size(stripped["saved"]), "symbols")
     rules.add_row("dedupe", str(deduped["files"]), format_size(deduped["saved"]), "the same twice")
@@ -55,7 +57,7 @@ def main() -> int:
     for table in tables(found):
         console.print(table)
     for path, why in found["stripped"]["restored"]:
-        print(f"put back after strip: {path}: {why}")
+        print(f"put back after strip: {show(path)}: {show(why)}")
     print(
         f"{format_size(found['before'])} → {format_size(found['after'])}, "
         f"{found['proven']} modules proven"

@@ -15,6 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
 from .errors import CleanupError
+from .probe import ENVIRONMENT
 from .trash import Trash
 from .tree import Plan
 
@@ -31,15 +32,27 @@ class Compiled:
 
 @dataclass(frozen=True)
 class _Job:
+    """One module: its paths in the tree, where its bytecode is made, how it is shown."""
+
+    path: str
+    mode: str
     source: str
     target: str
+    ready: str
     shown: str
 
 
 def require_same(python: Sequence[str]) -> None:
     """Raise CleanupError unless `python` reads the bytecode that this interpreter writes."""
     ask = "import importlib.util as u, sys; sys.stdout.write(u.MAGIC_NUMBER.hex())"
-    done = subprocess.run([*python, "-c", ask], capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(
+            [*python, "-c", ask], capture_output=True, text=True, check=False, env=ENVIRONMENT
+        )
+    except OSError as error:
+        raise CleanupError(
+            f'python: cannot run "{" ".join(python)}": {error.strerror}', "check --python"
+        ) from error
     if done.stdout != importlib.util.MAGIC_NUMBER.hex():
         raise CleanupError(
             f'python: bytecode of another version "{" ".join(python)}"',
@@ -48,41 +61,60 @@ def require_same(python: Sequence[str]) -> None:
 
 
 def compile_tree(plan: Plan, trash: Trash, shown_as: str) -> Compiled:
-    """Compile every module that stays. `shown_as` is the tree's path in the final image."""
+    """Compile every module that stays. `shown_as` is the tree's path in the final image.
+
+    Bytecode is made beside the tree and then put into it, so that it can be taken
+    out again.
+    """
     tree = os.fspath(plan.tree)
-    jobs = dict(_jobs(plan, tree, shown_as))
+    jobs = list(_jobs(plan, trash, tree, shown_as))
     with ProcessPoolExecutor() as workers:
-        done = dict(zip(jobs, workers.map(_compile, jobs.values(), chunksize=32), strict=True))
+        done = list(workers.map(_compile, jobs, chunksize=32))
     counts = {"cached": 0, "sourceless": 0}
-    for path, compiled in done.items():
-        if not compiled:
+    refused = []
+    for job, compiled in zip(jobs, done, strict=True):
+        if not compiled or os.path.islink(f"{tree}/{job.target}"):
+            refused.append(job.path)
             continue
-        mode = plan.manifest.mode(path)
-        counts[mode] += 1
-        if mode == "sourceless":
-            trash.move("bytecode", path, made=(path + "c",))
+        counts[job.mode] += 1
+        _install(job, trash, tree)
     modules = sum(entry.path.endswith(".py") for entry in plan.staying)
-    refused = tuple(path for path, compiled in done.items() if not compiled)
-    return Compiled(source=modules - sum(counts.values()), refused=refused, **counts)
+    return Compiled(source=modules - sum(counts.values()), refused=tuple(refused), **counts)
 
 
-def _jobs(plan: Plan, tree: str, shown_as: str) -> Iterator[tuple[str, _Job]]:
-    for entry in plan.staying:
+def _install(job: _Job, trash: Trash, tree: str) -> None:
+    if os.path.lexists(f"{tree}/{job.target}"):
+        trash.move("bytecode", job.target)  # the installer's own
+    if job.mode == "cached":
+        trash.add("bytecode", job.target, job.ready)
+    else:
+        trash.move("bytecode", job.path, made=(job.target,))
+        os.rename(job.ready, f"{tree}/{job.target}")
+
+
+def _jobs(plan: Plan, trash: Trash, tree: str, shown_as: str) -> Iterator[_Job]:
+    for number, entry in enumerate(plan.staying):
         mode = plan.manifest.mode(entry.path) if entry.path.endswith(".py") else "source"
         if mode == "source" or entry.is_link:
             continue
-        source = f"{tree}/{entry.path}"
-        target = source + "c" if mode == "sourceless" else importlib.util.cache_from_source(source)
-        yield entry.path, _Job(source, target, f"{shown_as}/{entry.path}")
+        cached = mode == "cached"
+        yield _Job(
+            entry.path,
+            mode,
+            f"{tree}/{entry.path}",
+            importlib.util.cache_from_source(entry.path) if cached else entry.path + "c",
+            trash.spare(f"{number}.pyc"),
+            f"{shown_as}/{entry.path}",
+        )
 
 
 def _compile(job: _Job) -> bool:
     """Compile one module; a file that is no Python of this version stays as it is."""
     try:
         py_compile.compile(
-            job.source, job.target, job.shown, doraise=True,
+            job.source, job.ready, job.shown, doraise=True,
             invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
         )  # fmt: skip
-    except (py_compile.PyCompileError, ValueError, RecursionError):
+    except (py_compile.PyCompileError, ValueError, RecursionError, OSError):
         return False
     return True

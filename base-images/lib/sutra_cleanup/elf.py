@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 
+from .errors import CleanupError
 from .probe import loads
 from .trash import Trash
 from .tree import Plan
@@ -94,7 +95,10 @@ def _strip_one(tree: str, path: str, trash: Trash, tool: str) -> int:
     """Strip one library and return the bytes saved; 0 leaves it as it was."""
     full, small = f"{tree}/{path}", f"{tree}/{path}.stripped"
     run = [tool, "--strip-unneeded", "-o", small, full]
-    done = subprocess.run(run, capture_output=True, check=False)
+    try:
+        done = subprocess.run(run, capture_output=True, check=False)
+    except FileNotFoundError as error:
+        raise CleanupError(f'strip: no such tool "{tool}"', "install binutils") from error
     saved = os.path.getsize(full) - os.path.getsize(small) if done.returncode == 0 else 0
     if saved <= 0:
         if os.path.exists(small):

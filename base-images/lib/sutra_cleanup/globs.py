@@ -8,6 +8,7 @@ in front ties it to the top of the tree. `**` stands for any number of folders;
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -64,7 +65,8 @@ class Glob:
 
 def _problem(text: str) -> str:
     parts = text.removeprefix("./").rstrip("/").split("/")
-    if not text or text in ("/", "./", "**", "**/", "*", "*/"):
+    stars = all(part in ("", "*", "**") for part in parts) and text not in ("./*", "./*/")
+    if stars and (text == "/" or not text.startswith("/")):
         return "matches everything"
     if text.startswith("/"):
         return "absolute"
@@ -87,19 +89,27 @@ def _component(part: str) -> str:
     out, position = "", 0
     while position < len(part):
         char = part[position]
-        end = part.find("]", position + 2) if char == "[" else -1
+        end = _closing(part, position) if char == "[" else -1
         if char == "*":
             out += "[^/]*"
         elif char == "?":
             out += "[^/]"
         elif end > 0:
-            body = part[position + 1 : end].replace("\\", "\\\\").replace("[", "\\[")
-            out += f"[{'^' + body[1:] if body[0] == '!' else body.replace('^', chr(92) + '^', 1)}]"
+            # "(?s:[a-z])\\Z" without what surrounds it
+            out += "(?!/)" + fnmatch.translate(part[position : end + 1])[4:-3]
             position = end
         else:
             out += re.escape(char)
         position += 1
     return out
+
+
+def _closing(part: str, opening: int) -> int:
+    """Return where the bracket that opens there is closed, or -1."""
+    start = opening + 1
+    start += part.startswith("!", start)
+    start += part.startswith("]", start)
+    return part.find("]", start)
 
 
 @dataclass(frozen=True)
@@ -112,7 +122,10 @@ class Folder:
 
 
 class Matcher:
-    """Many labelled globs at once. A label is a number; the first in order wins."""
+    """Many labelled globs at once: a label is a number.
+
+    Where several match, an outer folder's wins, then the first in order.
+    """
 
     def __init__(self, globs: Iterable[tuple[int, Glob]]) -> None:
         pairs = list(globs)

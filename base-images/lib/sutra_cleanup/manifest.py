@@ -11,8 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from . import strict_yaml
 from .errors import CleanupError
 from .globs import Glob
 
@@ -77,26 +76,28 @@ def load(file: Path) -> Manifest:
 
 
 def _load(file: Path, above: tuple[Path, ...]) -> Manifest:
-    place = file.resolve()
+    try:
+        place = file.resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # a loop of links, a NUL
+        raise CleanupError(f"{file}: cannot be read: {error}", "check the path") from error
     if place in above:
         chain = " → ".join(path.name for path in (*above[above.index(place) :], place))
         raise CleanupError(f"{file.name}: extends: cycle {chain}", "take one of them out")
-    node = _Node(file, "", _read(file), KEYS)
-    found = Manifest(file)
+    node = _Node(place, "", _read(place), KEYS)
+    found = Manifest(place)
     for name in node.texts("extends"):
-        found = _extended(found, _load(file.parent / name, (*above, place)))
-    return _extended(found, _own(node, file))
+        found = _extended(found, _load(place.parent / name, (*above, place)))
+    return _extended(found, _own(node, place))
 
 
 def _read(file: Path) -> Any:
     try:
-        return yaml.safe_load(file.read_text(encoding="utf-8"))
+        return strict_yaml.load(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise CleanupError(f"{file}: cannot be read: {error.strerror}", "check the path") from error
-    except (yaml.YAMLError, ValueError) as error:
-        line = str(error).splitlines()[0]
+    except ValueError as error:
         raise CleanupError(
-            f"{file.name}: not YAML: {line}", f"`yamllint {file}` says more"
+            f"{file.name}: not YAML: {error}", f"`yamllint {file}` says more"
         ) from error
 
 
@@ -168,6 +169,8 @@ class _Node:
             raise self.error("", "not a mapping", value)
         self.value = value
         for key in value:
+            if not isinstance(key, str):
+                raise self.error("", "key is not text", key)
             if keys is not None and key not in keys:
                 close = get_close_matches(str(key), keys, n=1)
                 hint = f', did you mean "{close[0]}"?' if close else ""
@@ -197,7 +200,7 @@ class _Node:
 
     def texts(self, key: str) -> tuple[str, ...]:
         value = self.value.get(key) or []
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        if not isinstance(value, list) or not all(isinstance(i, str) for i in value):
             raise self.error(key, "not a list of texts", value)
         return tuple(value)
 

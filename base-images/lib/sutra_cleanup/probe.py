@@ -59,20 +59,31 @@ def _ask(python: Sequence[str], kind: str, items: Sequence[str]) -> dict[str, st
     answers: dict[str, str] = {}
     left = list(items)
     while left:
-        done = subprocess.run(
-            [*python, "-c", _PROBE], input=json.dumps([kind, left]) + "\n",
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False,
-            timeout=SECONDS, env=ENVIRONMENT,
-        )  # fmt: skip
+        said_of_crash, lines = _talk(python, json.dumps([kind, left]) + "\n")
         begun = ""
-        for line in done.stdout.splitlines():
+        for line in lines:
             said = json.loads(line)
             begun = said.get("start", begun)
             if "end" in said:
                 answers[said["end"]] = said["said"]
         if not begun:  # it never came as far as the first item
-            return {item: f"interpreter exited with {done.returncode}" for item in items}
+            return dict.fromkeys(items, said_of_crash.replace("crashed", "exited"))
         if begun not in answers:
-            answers[begun] = f"interpreter crashed with {done.returncode}"
+            answers[begun] = said_of_crash
         left = [item for item in left if item not in answers]
     return answers
+
+
+def _talk(python: Sequence[str], question: str) -> tuple[str, list[str]]:
+    """Return what is to be said of an item that was begun and not answered, and the answers."""
+    try:
+        done = subprocess.run(
+            [*python, "-c", _PROBE], input=question, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, text=True, check=False, timeout=SECONDS, env=ENVIRONMENT,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        heard = error.stdout or b""
+        text = heard.decode(errors="replace") if isinstance(heard, bytes) else heard
+        whole = text[: text.rfind("\n") + 1]
+        return f"no answer in {SECONDS} s", whole.splitlines()
+    return f"interpreter crashed with {done.returncode}", done.stdout.splitlines()

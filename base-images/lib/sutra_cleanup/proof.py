@@ -104,8 +104,8 @@ def guilty(trash: Trash, still: Callable[[], str]) -> tuple[str, str]:
     The file is "" where no change of that cause breaks it alone.
     """
     groups: dict[str, list[int]] = {}
-    for number, change in enumerate(trash.changes):
-        groups.setdefault(change.cause, []).append(number)
+    for number in trash.standing():
+        groups.setdefault(trash.changes[number].cause, []).append(number)
     trash.put_all_back()
     for cause, numbers in groups.items():
         if _breaks(trash, numbers, still):
@@ -121,7 +121,8 @@ def _one_file(trash: Trash, numbers: list[int], still: Callable[[], str]) -> str
         if part is None:
             return ""
         numbers = part
-    return trash.changes[numbers[0]].path
+    change = trash.changes[numbers[0]]
+    return change.path or change.made[0]
 
 
 def _breaks(trash: Trash, numbers: list[int], still: Callable[[], str]) -> bool:
@@ -151,10 +152,13 @@ def _run(plan: Plan, python: Sequence[str]) -> str:
     words = [*plan.manifest.run]
     if words[0] == "python":
         words[:1] = python
-    done = subprocess.run(
-        words, capture_output=True, text=True, check=False, timeout=probe.SECONDS,
-        env=probe.ENVIRONMENT,
-    )  # fmt: skip
+    try:
+        done = subprocess.run(
+            words, capture_output=True, text=True, check=False, timeout=probe.SECONDS,
+            env=probe.ENVIRONMENT,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
     if done.returncode == 0:
         return ""
     return (done.stderr.strip().splitlines() or [f"exit {done.returncode}"])[-1]

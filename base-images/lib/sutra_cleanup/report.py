@@ -41,8 +41,8 @@ def summary(plan: Plan, done: Done, after: Counter[str]) -> dict[str, Any]:
         "after": sum(after.values()),
         "rules": {name: row for name, row in rules.items() if row["files"]},
         "packages": {
-            show(name): {"before": size, "after": after[name]}
-            for name, size in before.most_common()
+            show(name): {"before": before[name], "after": after[name]}
+            for name in dict.fromkeys([*(name for name, _ in before.most_common()), *after])
         },
         **{name: value for name, value in asdict(done).items()},
     }
@@ -89,7 +89,9 @@ def text(found: dict[str, Any]) -> str:
         f"{name:32} {row['before'] / 1e6:7.2f} {row['after'] / 1e6:8.2f}"
         for name, row in list(found["packages"].items())[:15]
     ]
-    rows += [f"put back after strip: {path}: {why}" for path, why in stripped["restored"]]
+    rows += [
+        f"put back after strip: {show(path)}: {show(why)}" for path, why in stripped["restored"]
+    ]
     rows.append(
         f"bytecode: {compiled['sourceless']} sourceless, {compiled['cached']} cached, "
         f"{compiled['source']} sources alone, {len(compiled['refused'])} do not compile"

@@ -17,7 +17,8 @@ from pathlib import Path
 class Change:
     """One file that was moved aside: who did it, and where it stood in the tree.
 
-    `made` are the files that were put into the tree instead of it.
+    `made` are the files that were put into the tree instead of it; `path` is empty
+    where they took nothing's place.
     """
 
     cause: str
@@ -51,6 +52,22 @@ class Trash:
         if not made:
             self._prune(path)
 
+    def standing(self) -> list[int]:
+        """Return the numbers of the changes that are not undone."""
+        return sorted(self._out)
+
+    def spare(self, name: str) -> str:
+        """Return a path beside the tree for a file that is to be put into it."""
+        return f"{self._aside}/{name}"
+
+    def add(self, cause: str, made: str, ready: str) -> None:
+        """Put the file `ready` into the tree as `made`, where nothing stands."""
+        number = len(self.changes)
+        self.changes.append(Change(cause, "", (made,)))
+        self._folders(os.path.dirname(made))
+        self._out[number] = ""
+        os.rename(ready, self._at(made))
+
     def put_back(self, numbers: Iterable[int]) -> None:
         """Undo those changes, the last one first."""
         for number in sorted(numbers, reverse=True):
@@ -58,17 +75,21 @@ class Trash:
             for other in change.made:
                 if os.path.lexists(self._at(other)):
                     os.rename(self._at(other), f"{self._kept(number)}.{change.made.index(other)}")
-            self._folders(os.path.dirname(change.path))
-            os.rename(self._kept(number), self._at(change.path))
+                    self._prune(other)
+            if change.path:
+                self._folders(os.path.dirname(change.path))
+                os.rename(self._kept(number), self._at(change.path))
             del self._out[number]
 
     def take_out_again(self, numbers: Iterable[int]) -> None:
         """Do those changes anew, the first one first."""
         for number in sorted(numbers):
             change = self.changes[number]
-            os.rename(self._at(change.path), self._kept(number))
+            if change.path:
+                os.rename(self._at(change.path), self._kept(number))
             for index, other in enumerate(change.made):
                 if os.path.lexists(f"{self._kept(number)}.{index}"):
+                    self._folders(os.path.dirname(other))
                     os.rename(f"{self._kept(number)}.{index}", self._at(other))
             self._out[number] = change.path
             if not change.made:
@@ -99,7 +120,7 @@ class Trash:
         if folder and not os.path.isdir(self._at(folder)):
             self._folders(os.path.dirname(folder))
             os.mkdir(self._at(folder))
-            os.chmod(self._at(folder), self._modes[folder])
+            os.chmod(self._at(folder), self._modes.get(folder, 0o755))
 
     def _at(self, path: str) -> str:
         return f"{self._tree}/{path}"

@@ -74,6 +74,7 @@ class Plan:
         site = SITE.match(path)
         rest = path[site.end() :] if site else path
         top = rest.split("/", 1)[0]
+        top = top[:-1] if top.endswith(".pyc") else top
         return self.owners.get(top, top) if site else top
 
 
@@ -95,6 +96,7 @@ def _walk(
     """Yield the entries below `folder`, sorted, folders of links as links."""
     with os.scandir(folder) as found:
         items = sorted(found, key=lambda item: item.name)
+    names = {item.name for item in items}
     for item in items:
         if item.is_dir(follow_symlinks=False):
             below = f"{path}{item.name}/"
@@ -107,8 +109,15 @@ def _walk(
             size = 0 if link else item.stat(follow_symlinks=False).st_size
             yield Entry(
                 path + item.name, size, link,
-                Matcher.match(removed, item.name), Matcher.match(kept, item.name),
+                Matcher.match(removed, _name(path, item.name, names)),
+                Matcher.match(kept, _name(path, item.name, names)),
             )  # fmt: skip
+
+
+def _name(folder: str, name: str, beside: set[str]) -> str:
+    """Return the name under which rules see a file: a sourceless module is its source."""
+    is_module = name.endswith(".pyc") and not folder.endswith("__pycache__/")
+    return name[:-1] if is_module and name[:-1] not in beside else name
 
 
 def _owners(tree: Path, entries: tuple[Entry, ...]) -> Iterator[tuple[str, str]]:
