@@ -49,10 +49,10 @@ def verify_and_promote(client: engine.Client, dry_run: bool = False) -> int:
     moves = plan(client, promises, {name: found.id for name, found in measured.items()})
     if passed and not dry_run:
         tags.apply(client, moves)
-    report.show(results)
     verb = "not promoted" if not passed else "would promote" if dry_run else "promoted"
     for move in moves:
-        print(f"{verb} {describe(move)}", file=sys.stderr)
+        print(f"{verb} {describe(move)}", file=sys.stderr, flush=True)
+    report.show(results)
     return OK if passed else CHECK_FAILED
 
 
