@@ -145,9 +145,9 @@ def test_one_byte_over_promotes_nothing(
     assert promote.verify_and_promote(engine) == 1
     assert capfd.readouterr() == (
         TABLE_OVER,
+        f"not promoted sutra-api:latest: (none) → {short(api)}\n"
         'images.yaml: release.budget.installed: over budget "0.0 MB", '
-        "0.0 MB allowed (+1 bytes)\n"
-        f"not promoted sutra-api:latest: (none) → {short(api)}\n",
+        "0.0 MB allowed (+1 bytes)\n",
     )
     assert engine.moves == []
     assert larger != api
