@@ -23,6 +23,7 @@ from scripts import build, engine, roots
 from scripts.errors import OK, SutraError, run
 
 RUNS = 5
+FILES = 200_000
 CHANGED = "packages/sutra-api/src/sutra_api/app.py"
 
 
@@ -81,14 +82,33 @@ def main() -> int:
         lambda: timed(verify, environment),
         lambda: timed([sys.executable, "-c", "import docker, rich, yaml"], environment),
     )
+    matched, found = cleanup_of_many_files()
     show(
         [
             ("make prod, nothing changed", unchanged, "docker buildx bake prod", bake),
             ("bake prod, one line of sutra-api changed", changed, "docker buildx bake prod", again),
             ("make verify-sizes, images unchanged", warm, "importing its libraries", start),
+            (f"cleanup rules on {FILES} files", matched, "find of the same files", found),
         ]
     )
     return OK
+
+
+def cleanup_of_many_files() -> tuple[float, float]:
+    """Return the seconds that a dry run takes on FILES files, and those of `find`."""
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(FILES // 100):
+            place = Path(folder, f"lib/python3/site-packages/p{number % 200}/s{number}")
+            place.mkdir(parents=True)
+            for index in range(100):
+                (place / f"m{index}.{('py', 'so', 'pyi', 'h', 'txt')[index % 5]}").touch()
+        command = [sys.executable, "-m", "sutra_cleanup", "--tree", folder, "--dry-run"]
+        command += ["--manifest", "base-images/cleanup/python.yaml"]
+        environment = {**os.environ, "PYTHONPATH": "base-images/lib"}
+        return pair(
+            lambda: timed(command, environment),
+            lambda: timed(["find", folder, "-type", "f", "-size", "+1M"], environment),
+        )
 
 
 def show(rows: Sequence[tuple[str, float, str, float]]) -> None:
