@@ -102,8 +102,13 @@ def cleanup_of_many_files() -> tuple[float, float]:
             place.mkdir(parents=True)
             for index in range(100):
                 (place / f"m{index}.{('py', 'so', 'pyi', 'h', 'txt')[index % 5]}").touch()
+        shared = Path("base-images/cleanup/python.yaml").resolve()
+        manifest = Path(folder, "cleanup.yaml")
+        manifest.write_text(
+            f"extends: [{shared}]\nrules: {{own: {{why: bench, remove: [p1/s1/]}}}}\n"
+        )
         command = [sys.executable, "-m", "sutra_cleanup", "--tree", folder, "--dry-run"]
-        command += ["--manifest", "base-images/cleanup/python.yaml"]
+        command += ["--manifest", str(manifest)]
         environment = {**os.environ, "PYTHONPATH": "base-images/lib"}
         return pair(
             lambda: timed(command, environment),

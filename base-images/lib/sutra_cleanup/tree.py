@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 
 from .errors import CleanupError
-from .globs import Folder, Matcher
+from .globs import Folder, Glob, Matcher
 from .manifest import Manifest, Rule
 
 SITE = re.compile(r"(?:.*/)?(?:site|dist)-packages/")
@@ -166,15 +166,33 @@ def unmatched(found: Plan) -> list[str]:
     """
     lines = []
     paths = [entry.path for entry in found.entries]
+    folders_of: dict[str, set[str]] = {}
+    for path in paths:
+        folder, _, name = path.rpartition("/")
+        folders_of.setdefault(name, set()).add(folder + "/" if folder else "")
     for rule in found.manifest.own():
         for glob in (*rule.remove, *rule.keep):
-            if not any(glob.matches(path) for path in paths):
+            if not _matches_any(glob, folders_of):
                 near = _nearest(glob.text, paths)
                 lines.append(
                     f'{rule.file.name}: rules.{rule.name}: matches nothing "{glob.text}"'
                     + (f', nearest is "{near}"' if near else "")
                 )
     return lines
+
+
+def _matches_any(glob: Glob, folders_of: dict[str, set[str]]) -> bool:
+    """Tell whether a file falls under the glob, each name and each folder looked at once."""
+    if not glob.is_folder:
+        name = re.compile(glob.name, re.DOTALL)
+        return any(
+            glob.folder.fullmatch(folder)
+            for each, folders in folders_of.items()
+            if name.fullmatch(each)
+            for folder in folders
+        )
+    folders = set().union(*folders_of.values())
+    return any(glob.matches(folder + "x") for folder in folders)
 
 
 def _nearest(text: str, paths: list[str]) -> str:
