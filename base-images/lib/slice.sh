@@ -37,7 +37,9 @@ trim() {
     "$root"/usr/lib/*/gconv "$root"/usr/lib/*/engines-3 "$root"/usr/lib/*/ossl-modules \
     "$root"/etc/update-motd.d "$root"/etc/skel "$root"/etc/issue*
   find "$root/usr" -type d -empty -delete
-  (cd "$root" && rmdir boot home media mnt opt srv 2>/dev/null) || true # those that exist
+  for folder in boot home media mnt opt srv; do
+    [ ! -d "$root/$folder" ] || rmdir "$root/$folder"
+  done
 }
 
 # What ca-certificates' own script does: one bundle, at the place where every
