@@ -10,7 +10,10 @@ RELEASE = "release"
 
 @dataclass(frozen=True)
 class CheckResult:
-    """`actual` and `limit` are bytes; `detail` is one line for a person."""
+    """`actual` and `limit` are numbers of `unit`; `detail` is one line for a person.
+
+    `unit` is "bytes" for a size, "ms" for a time, "findings" where things are counted.
+    """
 
     image: str
     name: str
@@ -18,6 +21,7 @@ class CheckResult:
     actual: int
     limit: int
     detail: str = ""
+    unit: str = "bytes"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as JSON types."""

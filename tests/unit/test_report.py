@@ -97,6 +97,7 @@ def test_json_holds_every_check(capfd: pytest.CaptureFixture[str]) -> None:
             "actual": 206_000_000,
             "limit": 207_000_000,
             "detail": "",
+            "unit": "bytes",
         },
         {
             "image": "sutra-hybrid",
@@ -105,6 +106,7 @@ def test_json_holds_every_check(capfd: pytest.CaptureFixture[str]) -> None:
             "actual": 75_000_001,
             "limit": 75_000_000,
             "detail": OVER,
+            "unit": "bytes",
         },
     ]
     assert errors == OVER + "\n"
