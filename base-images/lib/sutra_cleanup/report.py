@@ -94,7 +94,8 @@ def text(found: dict[str, Any]) -> str:
     ]
     rows.append(
         f"bytecode: {compiled['sourceless']} sourceless, {compiled['cached']} cached, "
-        f"{compiled['source']} sources alone, {len(compiled['refused'])} do not compile"
+        f"{compiled['source']} sources alone, {len(compiled['refused'])} do not compile, "
+        f"{compiled['without_docstrings']} without docstrings"
     )
     rows.append(
         f"{found['before'] / 1e6:.2f} MB → {found['after'] / 1e6:.2f} MB, "

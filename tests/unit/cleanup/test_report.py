@@ -24,7 +24,7 @@ rules:
 DONE = Done(
     Stripped(2, 1_500_000, (("a/bad.so", "load segment not aligned to 4096"),)),
     Deduped(1, 250_000),
-    Compiled(1, 2, 3, ("old.py",)),
+    Compiled(1, 2, 3, 2, ("old.py",)),
     7,
 )
 FOUND: dict[str, Any] = {
@@ -45,7 +45,13 @@ FOUND: dict[str, Any] = {
         "restored": (("a/bad.so", "load segment not aligned to 4096"),),
     },
     "deduped": {"files": 1, "saved": 250_000},
-    "compiled": {"cached": 1, "sourceless": 2, "source": 3, "refused": ("old.py",)},
+    "compiled": {
+        "cached": 1,
+        "sourceless": 2,
+        "source": 3,
+        "without_docstrings": 2,
+        "refused": ("old.py",),
+    },
     "proven": 7,
 }
 
@@ -131,7 +137,7 @@ package                           before    after
 one                                 3.00     1.20
 bin                                 0.50     0.05
 put back after strip: a/bad.so: load segment not aligned to 4096
-bytecode: 2 sourceless, 1 cached, 3 sources alone, 1 do not compile
+bytecode: 2 sourceless, 1 cached, 3 sources alone, 1 do not compile, 2 without docstrings
 3.50 MB → 1.25 MB, 7 modules proven"""
     )
 
