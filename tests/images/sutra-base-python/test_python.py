@@ -10,7 +10,7 @@ import pytest
 from tests.images.conftest import Files
 from tests.support.names import PYTHON_IMAGES
 
-MODULES = "bz2, ctypes, decimal, hashlib, lzma, multiprocessing, sqlite3, ssl, uuid, zlib, zoneinfo"
+MODULES = "bz2, ctypes, decimal, hashlib, lzma, multiprocessing, ssl, uuid, zlib, zoneinfo"
 
 
 @pytest.mark.parametrize("image", PYTHON_IMAGES)
