@@ -136,6 +136,7 @@ target "sutra-api" {
 
 target "sutra-hybrid" {
   inherits   = ["_python-service"]
+  args       = { APT_MIRROR = APT_MIRROR }
   dockerfile = "packages/sutra-hybrid/Dockerfile.prod"
   tags       = ["sutra-hybrid:prod"]
   output     = ["type=docker"]
@@ -181,6 +182,7 @@ target "sutra-api-test" {
 
 target "sutra-hybrid-test" {
   inherits   = ["_python-package", "_test"]
+  args       = { APT_MIRROR = APT_MIRROR }
   dockerfile = "packages/sutra-hybrid/Dockerfile.prod"
 }
 
