@@ -21,7 +21,6 @@ from .probe import ENVIRONMENT
 from .trash import Trash
 from .tree import Plan
 
-
 # the header's flags: the file is checked by hash, and not at every start (PEP 552)
 UNCHECKED_HASH = (1).to_bytes(4, "little")
 _HAS_DOCSTRING = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module
