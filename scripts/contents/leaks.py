@@ -1,0 +1,77 @@
+"""What must stay with the builders: secrets and private certificates, in any layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from scripts import secrets
+from scripts.contents.rule import Finding, Rule, Subject, quoted
+
+RECORD = "var/lib/dpkg/status.d/ca-certificates.md5sums"
+
+
+def leaked(subject: Subject) -> Iterator[Finding]:
+    """Find secrets in files of every layer, also removed ones, and in the configuration.
+
+    What is found is named, never shown.
+    """
+    for layer in subject.image.layers:
+        for entry in layer.entries:
+            for kind in entry.secrets:
+                if not kind.startswith(secrets.CERTIFICATE):
+                    seen = subject.files.get(entry.path)
+                    gone = "" if seen and seen.digest == entry.digest else ", hidden, still in a layer"
+                    yield Finding(entry.path, f"{kind} {quoted(entry.path)}{gone}")
+    for place, text in _lines(subject):
+        for kind in secrets.find_text(text):
+            yield Finding(place, f"{kind} in {place}")
+
+
+def _lines(subject: Subject) -> Iterator[tuple[str, str]]:
+    """Yield each line of the configuration with its place: ("env:TOKEN", "TOKEN=…")."""
+    for name, value in subject.environment.items():
+        yield f"env:{name}", f"{name}={value}"
+    for name, value in (subject.config.get("Labels") or {}).items():
+        yield f"label:{name}", f"{name}={value}"
+    for key in ("Entrypoint", "Cmd"):
+        yield key.lower(), " ".join(map(str, subject.config.get(key) or ()))
+    yield "healthcheck", " ".join(map(str, (subject.config.get("Healthcheck") or {}).get("Test") or ()))
+    for number, step in enumerate(subject.image.config.get("history") or (), 1):
+        for key in ("created_by", "comment", "author"):
+            yield f"history:{number}", str(step.get(key) or "")
+
+
+def certificates(subject: Subject) -> Iterator[Finding]:
+    """Find certificates that only the builders trust, or that no package ships.
+
+    Debian's record of ca-certificates has the MD5 of each certificate; a Python
+    distribution (certifi) brings its own.
+    """
+    shipped = {line.split()[0] for line in (subject.image.text(RECORD) or "").splitlines() if line}
+    owners = subject.image.owners()
+    for layer in subject.image.layers:
+        for entry in layer.entries:
+            for kind in entry.secrets:
+                found = kind.removeprefix(secrets.CERTIFICATE)
+                if found == kind or found in shipped:
+                    continue
+                owner = owners.get(entry.path)
+                if found in subject.private:
+                    yield Finding(entry.path, f"certificate of the builders in {quoted(entry.path)}")
+                elif shipped and not (owner and owner.kind == "python"):
+                    yield Finding(entry.path, f"certificate of no package in {quoted(entry.path)}")
+
+
+RULES = (
+    Rule(
+        "secrets",
+        "no private key, token, cloud key or credentials in a file of any layer, also not one "
+        "that a later layer removes, nor in ENV, labels, commands or the history",
+        leaked,
+    ),
+    Rule(
+        "certificates",
+        "no certificate that only the builders trust, and none that no package ships",
+        certificates,
+    ),
+)
