@@ -146,6 +146,19 @@ def inspect(client: docker.DockerClient, reference: str) -> dict[str, Any] | Non
         return None
 
 
+def history(client: docker.DockerClient, reference: str) -> list[dict[str, Any]]:
+    """Return how an image was made, first step first, in the words of an OCI config."""
+    try:
+        with asked(f'tell the history of "{reference}"'):
+            steps: list[dict[str, Any]] = client.api.history(reference)  # type: ignore[no-untyped-call]
+    except ImageNotFound as error:
+        raise SutraError(f'engine: image vanished "{reference}"', "run `make build`") from error
+    return [
+        {"created_by": step["CreatedBy"], "comment": step["Comment"], "bytes": step["Size"]}
+        for step in reversed(steps)
+    ]
+
+
 @contextmanager
 def saved(client: docker.DockerClient, reference: str) -> Iterator[Any]:
     """Open `docker save` of one image: a file of one tar stream, read once, forwards."""
