@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, Any
 
-from scripts import elf
+from scripts import elf, secrets
 from scripts.elf import Elf
 from scripts.tars import BLOCK, entries
 
@@ -29,7 +29,7 @@ WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
 # files whose text says whose the others are, and what the image is
 TEXTS = re.compile(
-    r"etc/(os-release|ld\.so\.conf|ld\.so\.conf\.d/[^/]+|passwd|group)"
+    r"etc/(os-release|ld\.so\.(conf|cache|conf\.d/[^/]+)|ld-musl-[^/]+\.path|passwd|group)"
     r"|usr/lib/(os-release|apk/db/installed)"
     r"|lib/apk/db/installed"
     r"|var/lib/dpkg/(status|status\.d/[^/]+|info/[^/]+\.(list|md5sums))"
@@ -158,7 +158,7 @@ def _content(
         raise tarfile.ReadError(f"no content of {_quoted(path)}")
     wanted = TEXTS.fullmatch(path) and member.size <= MAX_TEXT
     head = file.read(MAX_TEXT if wanted else BLOCK)
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {"secrets": secrets.find(path, head[:BLOCK])}
     if head.startswith(elf.MAGIC):
         found["digest"], found["elf"] = _read_elf(head, file, member.size)
     else:

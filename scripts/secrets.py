@@ -13,8 +13,6 @@ import hashlib
 import re
 from collections.abc import Iterator
 
-# in the key of whatever keeps what `find` said: a new pattern makes it void
-VERSION = "1"
 CERTIFICATE = "certificate "
 
 # (kind, what it looks like); each begins with plain text, for which `re` has a quick
