@@ -13,6 +13,8 @@ from typing import Any
 
 from sutra_cleanup import strict_yaml
 
+from scripts.contents import waiver
+from scripts.contents.waiver import Waiver
 from scripts.errors import SutraError
 from scripts.units import parse_size
 
@@ -35,6 +37,7 @@ class Image:
     name: str
     budget: Budget
     not_promoted_because: str = ""
+    contents: tuple[Waiver, ...] = ()
 
     @property
     def reference(self) -> str:
@@ -131,8 +134,9 @@ def load(path: Path = CATALOG) -> Catalog:
 
 
 def _image(images: _Node, name: str) -> Image:
-    node = images.child(name, ("budget", "not_promoted_because"))
-    return Image(name, _budget(node), node.text("not_promoted_because"))
+    node = images.child(name, ("budget", "contents", "not_promoted_because"))
+    reason = node.text("not_promoted_because")
+    return Image(name, _budget(node), reason, waiver.parse(node))
 
 
 def _budget(node: _Node) -> Budget:

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from scripts.contents.rule import Finding, Rule, Subject, quoted
+
+if TYPE_CHECKING:
+    from scripts.inventory import Entry
 
 TOOLCHAIN = {
     "ar", "as", "c++", "cargo", "cc", "cc1", "cc1plus", "clang", "clang++", "cmake", "collect2",
@@ -67,16 +71,25 @@ def program(path: str) -> str:
     return _VERSION.sub("", _TRIPLET.sub("", path.rpartition("/")[2]))
 
 
+def _runs(entry: Entry) -> bool:
+    """Whether it can be executed: by its mode, or as a link where programs are."""
+    if entry.kind == "symlink":
+        return bool(_BIN.fullmatch(entry.path))
+    return bool(entry.mode & 0o111)
+
+
+def _is_one(path: str, names: set[str]) -> bool:
+    return path.rpartition("/")[2] in names or program(path) in names
+
+
 def _programs(names: set[str], pattern: str = "") -> Callable[[Subject], Iterator[Finding]]:
     files = re.compile(pattern or "(?!)", re.DOTALL)
 
     def check(subject: Subject) -> Iterator[Finding]:
         for path, entry in subject.files.items():
-            runs = entry.kind in ("file", "hardlink") and entry.mode & 0o111
-            runs = runs or (entry.kind == "symlink" and _BIN.fullmatch(path))
-            if (runs and (program(path) in names or path.rpartition("/")[2] in names)) or (
-                entry.kind != "folder" and files.fullmatch(path)
-            ):
+            if entry.kind == "folder":
+                continue
+            if (_runs(entry) and _is_one(path, names)) or files.fullmatch(path):
                 yield Finding(path, f"forbidden {quoted(path)}")
 
     return check

@@ -20,8 +20,9 @@ def leaked(subject: Subject) -> Iterator[Finding]:
             for kind in entry.secrets:
                 if not kind.startswith(secrets.CERTIFICATE):
                     seen = subject.files.get(entry.path)
-                    gone = "" if seen and seen.digest == entry.digest else ", hidden, still in a layer"
-                    yield Finding(entry.path, f"{kind} {quoted(entry.path)}{gone}")
+                    hidden = seen is None or seen.digest != entry.digest
+                    where = ", removed, but still in a layer" if hidden else ""
+                    yield Finding(entry.path, f"{kind} {quoted(entry.path)}{where}")
     for place, text in _lines(subject):
         for kind in secrets.find_text(text):
             yield Finding(place, f"{kind} in {place}")
@@ -35,7 +36,8 @@ def _lines(subject: Subject) -> Iterator[tuple[str, str]]:
         yield f"label:{name}", f"{name}={value}"
     for key in ("Entrypoint", "Cmd"):
         yield key.lower(), " ".join(map(str, subject.config.get(key) or ()))
-    yield "healthcheck", " ".join(map(str, (subject.config.get("Healthcheck") or {}).get("Test") or ()))
+    test = (subject.config.get("Healthcheck") or {}).get("Test") or ()
+    yield "healthcheck", " ".join(map(str, test))
     for number, step in enumerate(subject.image.config.get("history") or (), 1):
         for key in ("created_by", "comment", "author"):
             yield f"history:{number}", str(step.get(key) or "")
@@ -56,10 +58,11 @@ def certificates(subject: Subject) -> Iterator[Finding]:
                 if found == kind or found in shipped:
                     continue
                 owner = owners.get(entry.path)
+                where = f"in {quoted(entry.path)}"
                 if found in subject.private:
-                    yield Finding(entry.path, f"certificate of the builders in {quoted(entry.path)}")
+                    yield Finding(entry.path, f"certificate of the builders {where}")
                 elif shipped and not (owner and owner.kind == "python"):
-                    yield Finding(entry.path, f"certificate of no package in {quoted(entry.path)}")
+                    yield Finding(entry.path, f"certificate of no package {where}")
 
 
 RULES = (

@@ -82,9 +82,7 @@ class Loader:
         interpreter whose own libraries it does not rely on.
         """
         loads = {path: self._load(path, elf) for path, elf in objects.items()}
-        inner = {
-            other for path, (others, _) in loads.items() for other in others if other != path
-        }
+        inner = {other for path, (others, _) in loads.items() for other in others if other != path}
         seen: set[str] = set()
         # a ring of objects that load each other has no outermost one
         for path in [*(loads.keys() - inner), *inner]:

@@ -26,11 +26,11 @@ def records(subject: Subject) -> Iterator[Finding]:
     owners = subject.image.owners()
     for entry in subject.contents():
         owner = owners.get(entry.path)
-        if owner is None or owner.kind == "other":
-            if SITE.fullmatch(entry.path) and not entry.path.endswith(".pth"):
-                yield Finding(entry.path, f"of no distribution {quoted(entry.path)}")
-            elif SYSTEM.fullmatch(entry.path):
-                yield Finding(entry.path, f"of no package {quoted(entry.path)}")
+        kind = owner.kind if owner else "other"
+        if SITE.fullmatch(entry.path) and kind not in ("python", "debian", "alpine"):
+            yield Finding(entry.path, f"of no distribution {quoted(entry.path)}")
+        elif SYSTEM.fullmatch(entry.path) and kind == "other":
+            yield Finding(entry.path, f"of no package {quoted(entry.path)}")
 
 
 def licences(subject: Subject) -> Iterator[Finding]:
@@ -75,7 +75,8 @@ def _of_distribution(subject: Subject, folder: str) -> Iterator[Finding]:
     """Find licence files that the distribution came with and that are gone."""
     metadata = (subject.image.text(f"{folder}/METADATA") or "").partition("\n\n")[0]
     site = posixpath.dirname(folder)
-    came = [row[0] for row in csv.reader((subject.image.text(f"{folder}/RECORD") or "").splitlines()) if row]
+    record = (subject.image.text(f"{folder}/RECORD") or "").splitlines()
+    came = [row[0] for row in csv.reader(record) if row]
     files = [path for path in came if ".dist-info/" in path and LICENCE.fullmatch(path)]
     for path in (posixpath.normpath(f"{site}/{path}") for path in files):
         if subject.image.resolve(path) is None:
