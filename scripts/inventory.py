@@ -158,7 +158,7 @@ def _under(path: str, gone: set[str], emptied: set[str]) -> bool:
     return "." in emptied
 
 
-def read(client: engine.Client, reference: str, cache: Path = CACHE) -> Inventory | None:
+def read(client: engine.Client | None, reference: str, cache: Path = CACHE) -> Inventory | None:
     """Return what an image holds, or None when the engine does not have it.
 
     `reference` is anything that scripts.sources finds. Raises SutraError as

@@ -50,7 +50,7 @@ def shared_once(images: Iterable[Measured]) -> tuple[Layer, ...]:
     return tuple({layer.diff_id: layer for image in images for layer in image.layers}.values())
 
 
-def measure(client: engine.Client, reference: str, cache: Path = CACHE) -> Measured | None:
+def measure(client: engine.Client | None, reference: str, cache: Path = CACHE) -> Measured | None:
     """Return the sizes of an image, or None when the engine does not have it.
 
     `reference` is anything that scripts.sources finds. Raises SutraError when the

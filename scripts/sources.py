@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import IO, Any
 
-from scripts import engine
+from scripts import archives, engine, oci, registry
 from scripts.blobs import Layer
 from scripts.tars import entries
 
 Config = Mapping[str, Any]
+Blobs = Callable[[Mapping[str, Layer]], Iterator[tuple[str, IO[bytes]]]]
 
 
 @dataclass(frozen=True)
@@ -19,20 +22,81 @@ class Source:
 
     `config` returns the OCI image config. `blobs` yields what may be layers, each with
     the digest that its place gives it ("" for none), and may leave out the layers
-    given by diff_id. `damaged` and `missing` begin the messages for what is wrong with it.
+    given by diff_id. `announced` are the bytes of all layers as they are stored, where
+    its manifest says so. `damaged` and `missing` begin the messages for what is wrong with it.
     """
 
     id: str
     diff_ids: tuple[str, ...]
     config: Callable[[], Config]
-    blobs: Callable[[Mapping[str, Layer]], Iterator[tuple[str, IO[bytes]]]]
+    blobs: Blobs
     damaged: str
     missing: str
     tip: str = "build the image again"
+    announced: int | None = None
 
 
-def find(client: engine.Client, reference: str) -> Source | None:
-    """Return the image, or None when the engine does not have it."""
+def scheme(reference: str) -> tuple[str, str]:
+    """Return where a reference leads ("oci", "archive", "registry", "engine"), and the rest.
+
+    `oci:` and its like are also names of images ("registry:2"): they count as a scheme
+    only before a path, or before a file or folder that is there.
+    """
+    name, _, rest = reference.partition(":")
+    if name in ("oci", "archive", "registry") and ("/" in rest or Path(rest).exists()):
+        return name, rest
+    return ("archive" if Path(reference).is_file() else "engine"), reference
+
+
+def find(client: engine.Client | None, reference: str) -> Source | None:
+    """Return the image, or None when the engine does not have it.
+
+    Without a client the engine's images are not looked for. Raises SutraError for
+    a file, layout or registry that does not hold what was asked for.
+    """
+    kind, place = scheme(reference)
+    if kind == "oci":
+        return _layout(place)
+    if kind == "archive":
+        return _archive(Path(place))
+    if kind == "registry":
+        return _registry(place)
+    return _engine(client or engine.connect(), reference)
+
+
+def _layout(place: str) -> Source:
+    image, folder = archives.layout(place)
+    return _source(image, str(folder), lambda known: archives.layout_blobs(image, folder, known))
+
+
+def _archive(path: Path) -> Source:
+    image, names = archives.archive(path)
+    source = _source(
+        image, str(path), lambda known: archives.archive_blobs(path, image, names, known)
+    )
+    return replace(source, announced=None)  # engines save layers uncompressed
+
+
+def _registry(place: str) -> Source:
+    image, repository = registry.find(place)
+    blobs = partial(registry.blobs, image, repository)
+    return _source(image, repository.where, blobs)
+
+
+def _source(image: oci.Image, where: str, blobs: Blobs) -> Source:
+    return Source(
+        image.digest,
+        image.diff_ids,
+        lambda: image.config,
+        blobs,
+        f"{where}: layer is damaged",
+        f"{where}: layer missing",
+        oci.SAVE_AGAIN,
+        sum(layer.size for layer in image.layers),
+    )
+
+
+def _engine(client: engine.Client, reference: str) -> Source | None:
     image = engine.inspect(client, reference)
     if image is None:
         return None
