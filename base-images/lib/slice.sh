@@ -51,6 +51,7 @@ bundle_certificates() {
   ln -s ../../../etc/ssl/certs/ca-certificates.crt "$root/usr/lib/ssl/cert.pem"
   ln -s ../../../etc/ssl/certs "$root/usr/lib/ssl/certs"
   rm -r "$root/usr/share/ca-certificates" # the same bytes a second time
+  rm "$root/usr/sbin/update-ca-certificates" # a shell script, without a shell
 }
 
 cd "$debs"
