@@ -25,8 +25,8 @@ _CONTENT: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
          rb"-----BEGIN (?:[A-Z0-9]{1,9} ){0,3}PRIVATE KEY(?: BLOCK)?-----(?:\s|\\[nr])++"
          rb"(?:[A-Za-z-]{1,40}: [^\n]{0,200}+\n)*+\s*+[A-Za-z0-9+/]{40}"),
         # AWS' own documentation uses …EXAMPLE
-        ("cloud key", rb"AKIA(?<![A-Za-z0-9+/=].{4})(?![A-Z2-7]{9}EXAMPLE)[A-Z2-7]{16}\b"),
-        ("cloud key", rb"ASIA(?<![A-Za-z0-9+/=].{4})(?![A-Z2-7]{9}EXAMPLE)[A-Z2-7]{16}\b"),
+        ("cloud key", rb"AKIA(?<![A-Za-z0-9+/].{4})(?![A-Z2-7]{9}EXAMPLE)[A-Z2-7]{16}\b"),
+        ("cloud key", rb"ASIA(?<![A-Za-z0-9+/].{4})(?![A-Z2-7]{9}EXAMPLE)[A-Z2-7]{16}\b"),
         ("cloud key",
          rb"secret_access_key[\"']?\s{0,9}[=:]\s{0,9}[\"']?(?!\S{33}EXAMPLE)[\w/+]{40}(?![\w/+])"),
         ("cloud key",

@@ -89,8 +89,10 @@ def _result(
     name = f"contents.{rule.name}"
     key = f"{promises.path}: images.{image.name}.{name}"
     waiver = own.get(rule.name)
-    if waiver and waiver.off:
-        return CheckResult(image.name, name, True, 0, 0, f"{key}: off: {waiver.because}", rule.unit)
+    if waiver and waiver.skip:
+        return CheckResult(
+            image.name, name, True, 0, 0, f"{key}: skipped: {waiver.because}", rule.unit
+        )
     allowed = waiver.allow if waiver else ()
     above = inherited[rule.name].allow if rule.name in inherited else ()
     findings = list(rule.check(subject))

@@ -11,7 +11,7 @@ from scripts.contents.rule import Finding, Rule, Subject, quoted
 
 DIST_INFO = re.compile(r"(.*/[^/]+\.dist-info)/(.+)", re.DOTALL)
 SITE = re.compile(r"(?:.*/)?(?:site|dist)-packages/.+", re.DOTALL)
-SYSTEM = re.compile(r"(?:usr/)?(?:bin|sbin|lib|lib32|lib64|libexec)/.+", re.DOTALL)
+SYSTEM = re.compile(r"(?:usr/)?(?:bin|sbin|lib|lib32|lib64|libexec)/(?!apk/db/).+", re.DOTALL)
 DPKG = re.compile(r"var/lib/dpkg/status(?:\.d/(?!.*\.md5sums$)[^/]+)?")
 APK = re.compile(r"(?:usr/)?lib/apk/db/installed")
 LICENCE = re.compile(r"(?:.*/)?(?:LICEN[CS]E|COPYING|NOTICE)[^/]*|.*/licenses/.+", re.IGNORECASE)

@@ -16,21 +16,21 @@ from scripts.contents import NAMES, RULES
 if TYPE_CHECKING:
     from scripts.catalog import _Node as Node
 
-KEYS = ("off", "allow", "limit", "distribution", "because")
+KEYS = ("skip", "allow", "limit", "distribution", "because")
 
 
 @dataclass(frozen=True)
 class Waiver:
     """What one rule lets pass in one image, and why.
 
-    `off` switches it off; `allow` are the paths that it may find; `limit` is in
+    `skip` switches it off; `allow` are the paths that it may find; `limit` is in
     bytes, for a rule that counts them. With a `distribution` ("alpine", the ID of
     os-release) it holds for images of that alone.
     """
 
     rule: str
     because: str
-    off: bool = False
+    skip: bool = False
     allow: tuple[Glob, ...] = ()
     limit: int = 0
     distribution: str = ""
@@ -46,18 +46,18 @@ def parse(image: Node) -> tuple[Waiver, ...]:
 
 def _waiver(contents: Node, rule: str) -> Waiver:
     node = contents.child(rule, KEYS)
-    kinds = [key for key in ("off", "allow", "limit") if key in node.value]
+    kinds = [key for key in ("skip", "allow", "limit") if key in node.value]
     if len(kinds) != 1:
-        raise node.error("", "one of off, allow and limit, not", " and ".join(kinds) or "none")
-    if kinds == ["off"] and node.value["off"] is not True:
-        raise node.error("off", "not true", node.value["off"])
+        raise node.error("", "one of skip, allow and limit, not", " and ".join(kinds) or "none")
+    if kinds == ["skip"] and node.value["skip"] is not True:
+        raise node.error("skip", "not true", node.value["skip"])
     if kinds == ["limit"] and not any(one.name == rule and one.unit == "bytes" for one in RULES):
         raise node.error("limit", "only for a rule that counts bytes, which is not", rule)
     node.required("because")
     return Waiver(
         rule,
         node.text("because"),
-        kinds == ["off"],
+        kinds == ["skip"],
         _globs(node) if kinds == ["allow"] else (),
         node.size("limit") if kinds == ["limit"] else 0,
         node.text("distribution"),
