@@ -12,7 +12,7 @@ ALPINE_MIRROR ?=##         Alpine mirror for builders
 PIP_INDEX_URL ?=##         Python package index
 CARGO_REGISTRY ?=##        cargo registry index, such as sparse+https://…
 CA_BUNDLE ?=##             certificates that builders trust; the system's bundle without it
-FORMAT ?= table##          of verify-sizes: table, markdown or json
+FORMAT ?= table##          of verify-sizes and verify-contents: table, markdown or json
 DRY_RUN ?=##               1: promote shows what it would move
 IMAGE ?=##                 of explain and cleanup-report: an image of images.yaml
 FILE ?=##                  of explain: a file, such as numpy/testing/__init__.py
@@ -20,7 +20,7 @@ PYTHON ?= python3##        interpreter that makes .venv, 3.11 or newer
 export BASE DEBIAN_VERSION ALPINE_VERSION APT_MIRROR ALPINE_MIRROR PIP_INDEX_URL CARGO_REGISTRY CA_BUNDLE PYTHON
 
 RUN := .venv/bin/python -m
-.PHONY: help prod build dev verify-sizes promote explain cleanup-report engine engine-stop roots venv venv-dev \
+.PHONY: help prod build dev verify-sizes verify-contents promote explain cleanup-report engine engine-stop roots venv venv-dev \
   test test-unit bench lint format lock readme
 
 help: ## list targets and knobs
@@ -39,6 +39,9 @@ dev: ## build the development images (./build.sh)
 
 verify-sizes: venv ## check every image's sizes against images.yaml
 	@$(RUN) scripts.verify_sizes --format $(FORMAT)
+
+verify-contents: venv ## check what every image holds against docs/verification.md
+	@$(RUN) scripts.verify_contents --format $(FORMAT)
 
 promote: venv ## verify, then move :latest to what passed (DRY_RUN=1 shows it)
 	@$(RUN) scripts.promote $(if $(DRY_RUN),--dry-run)
