@@ -12,7 +12,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -75,21 +75,23 @@ class Loader:
             self._known[path] = self._image.resolve(path)
         return self._known[path]
 
-    def closure(self, objects: Mapping[str, Elf]) -> Iterator[Missing]:
-        """Yield what is missing when each object that no other one loads is loaded.
+    def closure(self, objects: Mapping[str, Elf]) -> Iterable[Missing]:
+        """Return what is missing when each object that no other one loads is loaded.
 
         `objects` are ELF files by path. An extension module is loaded by an
         interpreter whose own libraries it does not rely on.
         """
         loads = {path: self._load(path, elf) for path, elf in objects.items()}
-        inner = {other for path, (others, _) in loads.items() for other in others if other != path}
+        inner = {other for path, (others, _) in loads.items() for other in others - {path}}
         seen: set[str] = set()
-        # a ring of objects that load each other has no outermost one
-        for path in [*(loads.keys() - inner), *inner]:
-            if path not in seen and path in loads:
+        found: dict[Missing, None] = {}
+        # a ring of objects that load each other has no outermost one: the rest comes last
+        for path in sorted(loads, key=inner.__contains__):
+            if path not in seen:
                 others, missing = loads[path]
                 seen |= {path, *others}
-                yield from missing
+                found.update(dict.fromkeys(missing))
+        return found
 
     def _load(self, path: str, elf: Elf) -> tuple[set[str], list[Missing]]:
         """Load one object and all it needs, breadth first, as the loader does.
@@ -118,18 +120,21 @@ class Loader:
     def _search(self, name: str, user: _Object) -> _Object | None:
         if self.musl and MUSL_OWN.fullmatch(name):
             return _Object(f"lib/ld-musl-{self.musl}.so.1", user.elf, user)
-        places = [name] if "/" in name else [f"{at}/{name}" for at in self._folders(user)]
-        if "/" in name:
-            places = [f"{place}" for place in self._expanded(name, user)]
-        elif not self.musl:
-            places += [at for at in self._cached if at.rpartition("/")[2] == name]
-            places += [f"{at}/{name}" for at in self._defaults(user.elf.machine)]
-        for place in places:
+        for place in self._places(name, user):
             entry = self.find(place)
             # of another machine: the loader passes over it
             if entry and entry.elf and entry.elf.machine == user.elf.machine:
                 return _Object(posixpath.normpath(place).lstrip("/"), entry.elf, user)
         return None
+
+    def _places(self, name: str, user: _Object) -> Iterator[str]:
+        if "/" in name:
+            yield from self._expanded(name, user)
+            return
+        yield from (f"{at}/{name}" for at in self._folders(user))
+        if not self.musl:
+            yield from (at for at in self._cached if at.rpartition("/")[2] == name)
+            yield from (f"{at}/{name}" for at in self._defaults(user.elf.machine))
 
     def _folders(self, user: _Object) -> Iterator[str]:
         """Yield the folders that the object, its loaders and the image name, in order."""
