@@ -1,4 +1,4 @@
-"""`make budgets`: the ratchet. Budgets follow what is measured downwards, by themselves never up."""
+"""`make budgets`, the ratchet: budgets follow what is measured down, by themselves never up."""
 
 from __future__ import annotations
 
