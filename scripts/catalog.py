@@ -28,6 +28,7 @@ class Budget:
 
     installed: int
     download: int
+    because: str = ""  # why it was raised
 
 
 @dataclass(frozen=True)
@@ -115,11 +116,17 @@ class _Node:
 def load(path: Path = CATALOG) -> Catalog:
     """Read the catalogue. Raises SutraError for anything that is not as documented."""
     try:
-        content = strict_yaml.load(path.read_text(encoding="utf-8"))
+        return parse(path, path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise SutraError(f"{path}: no such file", "run it in the folder of the project") from error
     except (OSError, UnicodeDecodeError) as error:
         raise SutraError(f"{path}: cannot be read: {error}") from error
+
+
+def parse(path: Path, text: str) -> Catalog:
+    """Return the catalogue in `text`, which stands or stood in `path`. Raises as `load` does."""
+    try:
+        content = strict_yaml.load(text)
     except ValueError as error:
         raise SutraError(f"{path}: not YAML: {error}", f"`yamllint {path}` says more") from error
     top = _Node(path, "", content, ("release", "images"))
@@ -140,8 +147,8 @@ def _image(images: _Node, name: str) -> Image:
 
 
 def _budget(node: _Node) -> Budget:
-    budget = node.child("budget", ("installed", "download"))
-    return Budget(budget.size("installed"), budget.size("download"))
+    budget = node.child("budget", ("installed", "download", "because"))
+    return Budget(budget.size("installed"), budget.size("download"), budget.text("because"))
 
 
 def _hint(word: str, known: Collection[str]) -> str:

@@ -21,7 +21,7 @@ from scripts.errors import SutraError
 
 # a change of what is found in a file makes earlier findings void
 _FINDERS = ("entries.py", "elf.py", "tars.py", "secrets.py")
-_DAMAGE = (OSError, EOFError, zlib.error, ValueError, TypeError, IndexError)
+_DAMAGE = (OSError, EOFError, zlib.error, ValueError, TypeError, LookupError)
 
 
 @cache

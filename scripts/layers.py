@@ -11,10 +11,13 @@ from __future__ import annotations
 
 import json
 import os
+import sys
+import threading
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from scripts import engine, entry_cache, sources
 from scripts.blobs import Layer, read_layer
@@ -22,6 +25,8 @@ from scripts.errors import SutraError
 from scripts.sources import Source
 from scripts.tars import DAMAGE
 
+T = TypeVar("T")
+SLOW = 2.0
 CACHE = Path(".cache/layers")
 # a change of how sizes are counted makes earlier figures void; so does another zlib
 METHOD = f"1-zlib-{zlib.ZLIB_RUNTIME_VERSION}"
@@ -29,10 +34,11 @@ METHOD = f"1-zlib-{zlib.ZLIB_RUNTIME_VERSION}"
 
 @dataclass(frozen=True)
 class Measured:
-    """An image as it was read: the engine's id of it, and its layers in order."""
+    """An image as it was read: its id where it stands, and its layers in order."""
 
     id: str
     layers: tuple[Layer, ...]
+    reference: str = field(default="", compare=False)
 
     @property
     def installed(self) -> int:
@@ -58,7 +64,7 @@ def measure(client: engine.Client | None, reference: str, cache: Path = CACHE) -
     stream, and when a layer's figures cannot be kept.
     """
     source = sources.find(client, reference)
-    return Measured(source.id, known(source, cache)) if source else None
+    return Measured(source.id, known(source, cache), reference) if source else None
 
 
 def known(source: Source, cache: Path, again: Collection[str] = ()) -> tuple[Layer, ...]:
@@ -79,8 +85,9 @@ def known(source: Source, cache: Path, again: Collection[str] = ()) -> tuple[Lay
 
 def _read(source: Source, found: Mapping[str, Layer], cache: Path) -> Iterator[Layer]:
     """Read the layers of an image, but for those in `found`, and keep what they hold."""
+    left = len(set(source.diff_ids) - set(found))
     try:
-        for blob, file in source.blobs(found):
+        for blob, file in told_when_slow(source.blobs(found), f"layers: reading {left} new ones"):
             with entry_cache.writer(cache) as writer:
                 layer = read_layer(file, blob, writer)
                 if layer:
@@ -89,6 +96,17 @@ def _read(source: Source, found: Mapping[str, Layer], cache: Path) -> Iterator[L
                     yield layer
     except DAMAGE as error:
         raise SutraError(f"{source.damaged}: {error}", source.tip) from error
+
+
+def told_when_slow(items: Iterator[T], message: str) -> Iterator[T]:
+    """Yield `items`; print `message` to stderr once, when they take longer than SLOW seconds."""
+    timer = threading.Timer(SLOW, lambda: print(message, file=sys.stderr, flush=True))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield from items
+    finally:
+        timer.cancel()
 
 
 def _place(cache: Path, diff_id: str) -> Path:

@@ -20,7 +20,7 @@ SHARED = f"{RELEASE} (shared layers once)"
 
 
 def show(results: Sequence[CheckResult], form: str = "table") -> None:
-    """Print all results to stdout, and a line for each failed one to stderr."""
+    """Print all results to stdout; to stderr a line for each that failed or has a reason."""
     if form == "json":
         print(json.dumps([result.as_dict() for result in results], indent=2))
         _say_what_failed(results)
@@ -50,7 +50,7 @@ def counted(results: Sequence[CheckResult]) -> list[tuple[str, ...]]:
 
 def _say_what_failed(results: Sequence[CheckResult]) -> None:
     for result in results:
-        if not result.ok:
+        if result.detail:
             print(result.detail, file=sys.stderr)
 
 
@@ -59,15 +59,16 @@ def rows(results: Sequence[CheckResult]) -> list[tuple[str, ...]]:
     sizes = {(result.image, result.name): result for result in results}
     found: list[tuple[str, ...]] = []
     for name in dict.fromkeys(result.image for result in results):
-        installed, download = sizes[name, "installed"], sizes[name, "download"]
+        pair = [sizes.get((name, size)) for size in ("installed", "download")]
         found.append(
             (
                 SHARED if name == RELEASE else name,
-                format_size(installed.actual),
-                format_size(installed.limit),
-                format_size(download.actual),
-                format_size(download.limit),
-                "ok" if installed.ok and download.ok else "OVER",
+                *(
+                    format_size(size) if one else ""
+                    for one in pair
+                    for size in ((one.actual, one.limit) if one else (0, 0))
+                ),
+                "ok" if all(one.ok for one in pair if one) else "OVER",
             )
         )
     return found
