@@ -104,8 +104,10 @@ class Inventory:
     @cached_property
     def _owners(self) -> Mapping[str, Owner]:
         paths = {entry.path: entry for layer in self.layers for entry in layer.entries}
-        labels = (self.config.get("config") or {}).get("Labels") or {}
-        return owners.of({**paths, **self.files}, self.texts, labels)
+        config = self.config.get("config")
+        labels = config.get("Labels") if isinstance(config, dict) else None
+        known = labels if isinstance(labels, dict) else {}
+        return owners.of({**paths, **self.files}, self.texts, known)
 
 
 @dataclass(frozen=True)

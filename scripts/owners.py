@@ -119,7 +119,13 @@ def _python(texts: Mapping[str, str]) -> Iterator[tuple[str, Owner]]:
         fields = HeaderParser().parsestr(text)
         owner = Owner("python", fields.get("Name", ""), fields.get("Version", ""))
         yield folder + "/", owner
-        record = texts.get(folder + "/RECORD", "").splitlines()
-        for row in csv.reader(record):
-            if row:
-                yield posixpath.normpath(posixpath.join(posixpath.dirname(folder), row[0])), owner
+        for name in recorded(texts.get(folder + "/RECORD", "")):
+            yield posixpath.normpath(posixpath.join(posixpath.dirname(folder), name)), owner
+
+
+def recorded(text: str) -> list[str]:
+    """Return the paths of a RECORD, none of one that is no CSV."""
+    try:
+        return [row[0] for row in csv.reader(text.splitlines()) if row]
+    except csv.Error:
+        return []

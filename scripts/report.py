@@ -23,7 +23,7 @@ def show(results: Sequence[CheckResult], form: str = "table") -> None:
     """Print all results to stdout; to stderr a line for each that failed or has a reason."""
     if form == "json":
         print(json.dumps([result.as_dict() for result in results], indent=2))
-        _say_what_failed(results)
+        _say_why(results)
         return
     sizes = [result for result in results if result.name in SIZES]
     others = [result for result in results if result.name not in SIZES]
@@ -33,7 +33,7 @@ def show(results: Sequence[CheckResult], form: str = "table") -> None:
         elif body:
             drawn = table(body, headings)
             Console(width=None if sys.stdout.isatty() else 100).print(drawn)
-    _say_what_failed(results)
+    _say_why(results)
 
 
 def counted(results: Sequence[CheckResult]) -> list[tuple[str, ...]]:
@@ -48,7 +48,7 @@ def counted(results: Sequence[CheckResult]) -> list[tuple[str, ...]]:
     return found
 
 
-def _say_what_failed(results: Sequence[CheckResult]) -> None:
+def _say_why(results: Sequence[CheckResult]) -> None:
     for result in results:
         if result.detail:
             print(result.detail, file=sys.stderr)

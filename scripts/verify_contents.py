@@ -73,8 +73,7 @@ def _waivers(image: Image | None, subject: Subject) -> dict[str, Waiver]:
 
 def _base(promises: Catalog, subject: Subject) -> Image | None:
     """Return the catalogue's entry of the image that this one is built on, by its label."""
-    label = str((subject.config.get("Labels") or {}).get(PREFIX + "base.name", ""))
-    name = label.rpartition(":")[0]
+    name = subject.labels.get(PREFIX + "base.name", "").rpartition(":")[0]
     return next((one for one in promises.images if one.name == name != subject.name), None)
 
 

@@ -69,7 +69,7 @@ def _as_reported(subject: Subject, path: str) -> Iterator[Finding]:
     try:
         report = json.loads(subject.image.text(path) or "")
         tree, compiled = str(report["tree"]).strip("/"), dict(report["compiled"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         yield Finding(path, f"report of a cleanup cannot be read {quoted(path)}")
         return
     for mode, found in _count(subject, tree).items():

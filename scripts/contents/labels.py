@@ -21,9 +21,8 @@ FORMS = {
 
 def labels(subject: Subject) -> Iterator[Finding]:
     """Find OCI labels that are missing or are not what the specification says."""
-    found = subject.config.get("Labels") or {}
     for name, form in FORMS.items():
-        value = str(found.get(PREFIX + name, ""))
+        value = subject.labels.get(PREFIX + name, "")
         key = f"label:{name}"
         if not value:
             yield Finding(key, f"no label {quoted(PREFIX + name)}")

@@ -25,22 +25,19 @@ def leaked(subject: Subject) -> Iterator[Finding]:
                     yield Finding(entry.path, f"{kind} {quoted(entry.path)}{where}")
     for place, text in _lines(subject):
         for kind in secrets.find_text(text):
-            yield Finding(place, f"{kind} in {place}")
+            yield Finding(place, f"{kind} in {quoted(place)}")
 
 
 def _lines(subject: Subject) -> Iterator[tuple[str, str]]:
     """Yield each line of the configuration with its place: ("env:TOKEN", "TOKEN=…")."""
     for name, value in subject.environment.items():
         yield f"env:{name}", f"{name}={value}"
-    for name, value in (subject.config.get("Labels") or {}).items():
+    for name, value in subject.labels.items():
         yield f"label:{name}", f"{name}={value}"
-    for key in ("Entrypoint", "Cmd"):
-        yield key.lower(), " ".join(map(str, subject.config.get(key) or ()))
-    test = (subject.config.get("Healthcheck") or {}).get("Test") or ()
-    yield "healthcheck", " ".join(map(str, test))
-    for number, step in enumerate(subject.image.config.get("history") or (), 1):
-        for key in ("created_by", "comment", "author"):
-            yield f"history:{number}", str(step.get(key) or "")
+    yield "command", " ".join(subject.command)
+    yield "healthcheck", " ".join(subject.healthcheck)
+    for number, step in enumerate(subject.history, 1):
+        yield f"history:{number}", step
 
 
 def certificates(subject: Subject) -> Iterator[Finding]:

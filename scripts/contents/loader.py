@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ MUSL_OWN = re.compile(r"lib(c|pthread|rt|m|dl|util|xnet)\..*")
 _TOKEN = re.compile(r"\$(?:\{(ORIGIN|LIB|PLATFORM)\}|(ORIGIN|LIB|PLATFORM)(?![A-Za-z0-9_]))")
 # objects of one process: more is no real program
 MAX_LOADED = 2000
+# where one library is looked for: what is further on counts as missing
+MAX_PLACES = 1000
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,7 @@ class Loader:
     def _search(self, name: str, user: _Object) -> _Object | None:
         if self.musl and MUSL_OWN.fullmatch(name):
             return _Object(f"lib/ld-musl-{self.musl}.so.1", user.elf, user)
-        for place in self._places(name, user):
+        for place in islice(self._places(name, user), MAX_PLACES):
             entry = self.find(place)
             # of another machine: the loader passes over it
             if entry and entry.elf and entry.elf.machine == user.elf.machine:

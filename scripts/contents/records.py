@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import posixpath
 import re
 from collections.abc import Iterator
 
 from scripts.contents.rule import Finding, Rule, Subject, quoted
+from scripts.owners import recorded
 
 DIST_INFO = re.compile(r"(.*/[^/]+\.dist-info)/(.+)", re.DOTALL)
 SITE = re.compile(r"(?:.*/)?(?:site|dist)-packages/.+", re.DOTALL)
@@ -75,8 +75,7 @@ def _of_distribution(subject: Subject, folder: str) -> Iterator[Finding]:
     """Find licence files that the distribution came with and that are gone."""
     metadata = (subject.image.text(f"{folder}/METADATA") or "").partition("\n\n")[0]
     site = posixpath.dirname(folder)
-    record = (subject.image.text(f"{folder}/RECORD") or "").splitlines()
-    came = [row[0] for row in csv.reader(record) if row]
+    came = recorded(subject.image.text(f"{folder}/RECORD") or "")
     files = [path for path in came if ".dist-info/" in path and LICENCE.fullmatch(path)]
     for path in (posixpath.normpath(f"{site}/{path}") for path in files):
         if subject.image.resolve(path) is None:

@@ -24,11 +24,11 @@ def rights(subject: Subject) -> Iterator[Finding]:
 
 def user(subject: Subject) -> Iterator[Finding]:
     """Find a USER that is root, is no number, or is in no account file of the image."""
-    given = str(subject.config.get("User") or "")
+    given = subject.user
     uid, _, gid = given.partition(":")
     if not given:
         yield Finding("user", "no USER, so root")
-    elif not re.fullmatch(r"[0-9]+(:[0-9]+)?", given):
+    elif not re.fullmatch(r"[0-9]{1,10}(:[0-9]{1,10})?", given):
         yield Finding("user", f"USER is not a number {quoted(given)}")
     elif int(uid) == 0:
         yield Finding("user", f"USER is root {quoted(given)}")
@@ -41,7 +41,8 @@ def user(subject: Subject) -> Iterator[Finding]:
 def _numbers(subject: Subject, file: str) -> set[int]:
     """Return the third fields of an account file: its numbers."""
     fields = (line.split(":") for line in (subject.image.text(file) or "").splitlines())
-    return {int(found[2]) for found in fields if len(found) > 2 and found[2].isdecimal()}
+    numbers = (found[2] for found in fields if len(found) > 2)
+    return {int(number) for number in numbers if re.fullmatch("[0-9]{1,10}", number)}
 
 
 RULES = (

@@ -41,15 +41,50 @@ class Subject:
         return self.image.files
 
     @cached_property
-    def config(self) -> Mapping[str, Any]:
+    def _config(self) -> Mapping[str, Any]:
         """The part of the image's configuration that a container starts with."""
-        return self.image.config.get("config") or {}
+        return _mapping(self.image.config.get("config"))
+
+    @property
+    def user(self) -> str:
+        """USER as it stands in the configuration."""
+        return str(self._config.get("User") or "")
+
+    @property
+    def folder(self) -> str:
+        """The folder in which a container starts."""
+        return str(self._config.get("WorkingDir") or "/")
 
     @cached_property
     def environment(self) -> Mapping[str, str]:
         """The variables that the image sets."""
-        pairs = (str(line).partition("=") for line in self.config.get("Env") or ())
+        pairs = (line.partition("=") for line in _texts(self._config.get("Env")))
         return {name: value for name, _, value in pairs}
+
+    @cached_property
+    def labels(self) -> Mapping[str, str]:
+        """The image's labels."""
+        found = _mapping(self._config.get("Labels"))
+        return {str(name): str(value) for name, value in found.items()}
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """ENTRYPOINT and CMD: the words that a container starts with."""
+        return _texts(self._config.get("Entrypoint")) + _texts(self._config.get("Cmd"))
+
+    @property
+    def healthcheck(self) -> tuple[str, ...]:
+        """HEALTHCHECK as it stands in the configuration: "CMD", then its words."""
+        return _texts(_mapping(self._config.get("Healthcheck")).get("Test"))
+
+    @cached_property
+    def history(self) -> tuple[str, ...]:
+        """What is said of each step that made the image, oldest first."""
+        steps = self.image.config.get("history")
+        return tuple(
+            " ".join(str(_mapping(step).get(key) or "") for key in ("created_by", "comment"))
+            for step in (steps if isinstance(steps, list) else ())
+        )
 
     @cached_property
     def distribution(self) -> str:
@@ -62,6 +97,15 @@ class Subject:
     def contents(self) -> Iterator[Entry]:
         """Yield every file with content of its own or of a hard link: no folder, no symlink."""
         return (entry for entry in self.files.values() if entry.kind in ("file", "hardlink"))
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    """Return `value` if it is a mapping: a configuration is hostile input."""
+    return value if isinstance(value, dict) else {}
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(map(str, value)) if isinstance(value, list | tuple) else ()
 
 
 @dataclass(frozen=True)

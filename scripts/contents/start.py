@@ -18,16 +18,15 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 def command(subject: Subject) -> Iterator[Finding]:
     """Find a command that is missing, in shell form, or that the user cannot execute."""
-    words = [*(subject.config.get("Entrypoint") or ()), *(subject.config.get("Cmd") or ())]
-    if words:
-        yield from _problems(subject, "command", words)
+    if subject.command:
+        yield from _problems(subject, "command", subject.command)
     else:
         yield Finding("command", "no command")
 
 
 def healthcheck(subject: Subject) -> Iterator[Finding]:
     """Find a health check that is missing, in shell form, or not executable."""
-    kind, *words = (subject.config.get("Healthcheck") or {}).get("Test") or ["NONE"]
+    kind, *words = subject.healthcheck or ("NONE",)
     if kind == "NONE" or not words:
         yield Finding("healthcheck", "no HEALTHCHECK")
     elif kind == "CMD-SHELL":
@@ -50,9 +49,9 @@ def _interpreter(subject: Subject, entry: Entry) -> bool:
 
 
 def _problems(subject: Subject, what: str, words: Sequence[str]) -> Iterator[Finding]:
-    first = str(words[0])
-    if len(words) > 1 and program(first) in SHELLS and str(words[1]).startswith("-c"):
-        yield Finding(what, f"{what} is in shell form {quoted(' '.join(map(str, words)))}")
+    first = words[0]
+    if len(words) > 1 and program(first) in SHELLS and words[1].startswith("-c"):
+        yield Finding(what, f"{what} is in shell form {quoted(' '.join(words))}")
         return
     found = [entry for place in _places(subject, first) if (entry := subject.image.resolve(place))]
     if not any(_is_file(entry) for entry in found):
@@ -63,11 +62,10 @@ def _problems(subject: Subject, what: str, words: Sequence[str]) -> Iterator[Fin
 
 def _places(subject: Subject, name: str) -> list[str]:
     """Return where execve looks for `name`, as paths from the root of the image."""
-    folder = str(subject.config.get("WorkingDir") or "/")
     if "/" in name:
-        return [posixpath.join(folder, name)]
+        return [posixpath.join(subject.folder, name)]
     paths = (subject.environment.get("PATH") or PATH).split(":")
-    return [posixpath.join(folder, path, name) for path in paths]
+    return [posixpath.join(subject.folder, path, name) for path in paths]
 
 
 def _is_file(entry: Entry | None) -> bool:
@@ -78,8 +76,8 @@ def _runs(subject: Subject, entry: Entry) -> bool:
     """Whether the image's user may execute a file: by its owner's, group's or others' bit."""
     if not _is_file(entry) or (entry.script and not _interpreter(subject, entry)):
         return False
-    uid, _, gid = str(subject.config.get("User") or "0:0").partition(":")
-    if uid == "0":
+    uid, _, gid = subject.user.partition(":")
+    if uid in ("", "0", "root"):
         return bool(entry.mode & 0o111)
     if uid == str(entry.uid):
         return bool(entry.mode & 0o100)

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scripts import catalog, inventory, secrets, verify_contents
-from scripts.catalog import Catalog
+from scripts.catalog import Budget, Catalog, Image
 from scripts.checks import CheckResult
 from scripts.contents import NAMES, RULES
 from scripts.errors import SutraError
@@ -143,10 +145,10 @@ FAILING = [
     case("secrets", 'credentials in a URL "etc/pip.conf"',
          {"etc/pip.conf": "[global]\nindex-url = https://u:p@example.org/simple\n"}),
     case("secrets", 'cloud key "app/x"', {"app/x": AWS}),
-    case("secrets", 'value of "API_TOKEN" in env:API_TOKEN',
+    case("secrets", 'value of "API_TOKEN" in "env:API_TOKEN"',
          Env=["PATH=/usr/bin", "API_TOKEN=abc"]),
-    case("secrets", "cloud key in label:note", Labels={"note": AWS}),
-    case("secrets", "credentials in a URL in history:2",
+    case("secrets", 'cloud key in "label:note"', Labels={"note": AWS}),
+    case("secrets", 'credentials in a URL in "history:2"',
          history=("", "RUN |1 PIP_INDEX_URL=https://u:p@example.org/simple pip install x")),
     case("certificates", 'certificate of no package in "app/x.pem"',
          {"app/x.pem": PEM,
@@ -419,3 +421,36 @@ def test_a_wrong_exception_is_refused(contents: str, message: str, tmp_path: Pat
         f"{tmp_path}/images.yaml: images.{NAME}.contents{where}{separator}{message}"
     )
     assert caught.value.tip == f"mend {tmp_path}/images.yaml, then run the same command again"
+
+
+# ---- hostile images --------------------------------------------------------
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=8,
+)
+KEYS = ["User", "Env", "Labels", "Entrypoint", "Cmd", "Healthcheck", "WorkingDir"]
+
+
+@given(st.dictionaries(st.sampled_from(KEYS), JSON), JSON)
+def test_no_configuration_makes_a_rule_fail_to_judge(config: dict[str, Any], history: Any) -> None:
+    image = inventory.Inventory("x", "x", "amd64", {"config": config, "history": history}, ())
+    promises = Catalog(Path("images.yaml"), (Image("x", Budget(1, 1)),), Budget(1, 1))
+    found = verify_contents.judge(promises, promises.images[0], image)
+    assert [one.name for one in found] == [f"contents.{rule.name}" for rule in RULES]
+    assert all("\n" not in one.detail for one in found)
+
+
+def test_a_very_long_number_is_no_user(tmp_path: Path) -> None:
+    found = verify(tmp_path, good(User="1" * 5000))
+    assert details(found, tmp_path) == [key("user") + f'USER is not a number "{"1" * 200}"']
+
+
+def test_a_record_that_is_no_csv_records_nothing(tmp_path: Path) -> None:
+    record = f"{SITE}/one-1.0.dist-info/RECORD"
+    found = verify(tmp_path, good({record: '"' + "x" * 200_000}))
+    assert details(found, tmp_path) == [
+        key("records") + f'of no distribution "{SITE}/one/__init__.pyc" (+1 more)',
+        key("licences") + f'no licence of distribution "{SITE}/one-1.0.dist-info"',
+    ]
