@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import certifi
 from sutra_cleanup.globs import Glob
 
 from scripts import build, catalog, engine, inventory, report, secrets
@@ -32,7 +33,7 @@ SHIPPED = Path("/usr/share/ca-certificates")
 
 
 def verify_one(
-    client: engine.Client,
+    client: engine.Client | None,
     promises: Catalog,
     image: Image,
     reference: str,
@@ -124,8 +125,6 @@ def private_certificates() -> frozenset[str]:
 
     Public are those of certifi, and of the distribution's own package.
     """
-    import certifi
-
     bundle = build.ca_bundle(os.environ)
     if not bundle:
         return frozenset()
@@ -147,12 +146,12 @@ def main() -> int:
     given = parser.parse_args()
     if bool(given.reference) != bool(given.name):
         parser.error("a reference and --as NAME go together")
-    client, promises = engine.connect(), catalog.load()
-    wanted = (
-        [(promises.find(given.name), given.reference)]
-        if given.reference
-        else [(image, image.reference) for image in promises.images]
-    )
+    promises = catalog.load()
+    if given.reference:  # may be a file, for which no engine has to be there
+        client, wanted = None, [(promises.find(given.name), given.reference)]
+    else:
+        client = engine.connect()
+        wanted = [(image, image.reference) for image in promises.images]
     private = private_certificates()
     results = []
     for image, reference in wanted:

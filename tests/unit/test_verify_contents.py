@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import json
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import certifi
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,11 +22,19 @@ from scripts.contents import NAMES, RULES
 from scripts.errors import SutraError
 from tests.support.fixture_images import Item, Made, elf, link, program, pyc
 from tests.support.good_image import LIB, NAME, RECORD, REPORT, SITE, good
+from tests.unit.fakes import FakeEngine
 
 RSA = "-----BEGIN RSA PRIVATE KEY-----\n" + "MIIEowIBAAKCAQEA" * 8 + "\n"
 AWS = "AKIA" + "ABCDEFGH23456722"
 DER = b"\x30\x82\x01\x00" + bytes(range(256))
-PEM = b"-----BEGIN CERTIFICATE-----\n%b-----END CERTIFICATE-----\n" % base64.encodebytes(DER)
+
+
+def pem(certificate: bytes) -> bytes:
+    body = base64.encodebytes(certificate)
+    return b"-----BEGIN CERTIFICATE-----\n%b-----END CERTIFICATE-----\n" % body
+
+
+PEM = pem(DER)
 CACHED = "opt/sutra/lib/__pycache__/x.cpython-313.pyc"
 APK = "lib/apk/db/installed"
 
@@ -421,6 +431,75 @@ def test_a_wrong_exception_is_refused(contents: str, message: str, tmp_path: Pat
         f"{tmp_path}/images.yaml: images.{NAME}.contents{where}{separator}{message}"
     )
     assert caught.value.tip == f"mend {tmp_path}/images.yaml, then run the same command again"
+
+
+# ---- the command -----------------------------------------------------------
+
+
+def command(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["verify_contents", *words])
+    monkeypatch.setattr(verify_contents, "private_certificates", frozenset)
+    return verify_contents.main()
+
+
+def test_an_archive_is_judged_as_the_entry_without_an_engine(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    promise(folder)
+    good().save(folder / "image.tar")
+    form = ("--format", "markdown")
+    assert command(monkeypatch, "archive:./image.tar", "--as", NAME, *form) == 0
+    out, err = capsys.readouterr()
+    assert out == (
+        "| image | checks | waived | failed | ok |\n"
+        "|---|--:|--:|--:|---|\n"
+        f"| {NAME} | {len(RULES)} | 0 | 0 | ok |\n"
+    )
+    assert err == "contents: archive:./image.tar\n"
+
+
+def test_a_rule_that_is_broken_ends_with_1(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    promise(folder)
+    good(exe("app/sh")).save(folder / "image.tar")
+    assert command(monkeypatch, "image.tar", "--as", NAME, "--format", "json") == 1
+    out, err = capsys.readouterr()
+    assert [one["name"] for one in json.loads(out) if not one["ok"]] == ["contents.shells"]
+    assert err == f'contents: image.tar\n{key("shells")}forbidden "app/sh"\n'
+
+
+@pytest.mark.parametrize("words", [["x:y"], ["--as", NAME]])
+def test_a_reference_and_a_name_go_together(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        command(monkeypatch, *words)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.endswith("error: a reference and --as NAME go together\n")
+
+
+def test_an_image_that_is_not_there_is_said_to_be_not_built(
+    engine: FakeEngine, tmp_path: Path
+) -> None:
+    promises = promise(tmp_path)
+    with pytest.raises(SutraError) as caught:
+        verify_contents.verify_one(cast(Any, engine), promises, promises.find(NAME), f"{NAME}:prod")
+    assert caught.value.message == f'{promises.path}: images.{NAME}: not built "{NAME}:prod"'
+    assert caught.value.tip == "run `make build`"
+
+
+def test_private_are_certificates_that_the_machine_trusts_and_nobody_ships(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    public, own = DER[:-1] + b"\0", DER
+    bundle, shipped = tmp_path / "bundle.pem", tmp_path / "shipped"
+    bundle.write_bytes(Path(certifi.where()).read_bytes() + PEM + pem(public))
+    (shipped / "mozilla").mkdir(parents=True)
+    (shipped / "mozilla" / "x.crt").write_bytes(pem(public))
+    monkeypatch.setenv("CA_BUNDLE", str(bundle))
+    monkeypatch.setattr(verify_contents, "SHIPPED", shipped)
+    assert verify_contents.private_certificates() == {secrets.fingerprint(own)}
 
 
 # ---- hostile images --------------------------------------------------------
