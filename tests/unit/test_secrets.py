@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 
 import pytest
 from hypothesis import given
@@ -131,8 +132,6 @@ def test_a_fingerprint_is_the_md5_of_the_text_that_debian_ships() -> None:
     text = base64.encodebytes(DER).replace(b"\n", b"")
     lines = [text[at : at + 64] for at in range(0, len(text), 64)]
     pem = b"-----BEGIN CERTIFICATE-----\n%b\n-----END CERTIFICATE-----\n" % b"\n".join(lines)
-    import hashlib
-
     assert secrets.fingerprint(DER) == hashlib.md5(pem, usedforsecurity=False).hexdigest()
 
 
