@@ -13,6 +13,8 @@ from typing import Any
 
 from sutra_cleanup import strict_yaml
 
+from scripts.contents import waiver
+from scripts.contents.waiver import Waiver
 from scripts.errors import SutraError
 from scripts.units import parse_size
 
@@ -26,6 +28,7 @@ class Budget:
 
     installed: int
     download: int
+    because: str = ""  # why it was raised
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Image:
     name: str
     budget: Budget
     not_promoted_because: str = ""
+    contents: tuple[Waiver, ...] = ()
 
     @property
     def reference(self) -> str:
@@ -112,11 +116,17 @@ class _Node:
 def load(path: Path = CATALOG) -> Catalog:
     """Read the catalogue. Raises SutraError for anything that is not as documented."""
     try:
-        content = strict_yaml.load(path.read_text(encoding="utf-8"))
+        return parse(path, path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise SutraError(f"{path}: no such file", "run it in the folder of the project") from error
     except (OSError, UnicodeDecodeError) as error:
         raise SutraError(f"{path}: cannot be read: {error}") from error
+
+
+def parse(path: Path, text: str) -> Catalog:
+    """Return the catalogue in `text`, which stands or stood in `path`. Raises as `load` does."""
+    try:
+        content = strict_yaml.load(text)
     except ValueError as error:
         raise SutraError(f"{path}: not YAML: {error}", f"`yamllint {path}` says more") from error
     top = _Node(path, "", content, ("release", "images"))
@@ -131,13 +141,14 @@ def load(path: Path = CATALOG) -> Catalog:
 
 
 def _image(images: _Node, name: str) -> Image:
-    node = images.child(name, ("budget", "not_promoted_because"))
-    return Image(name, _budget(node), node.text("not_promoted_because"))
+    node = images.child(name, ("budget", "contents", "not_promoted_because"))
+    reason = node.text("not_promoted_because")
+    return Image(name, _budget(node), reason, waiver.parse(node))
 
 
 def _budget(node: _Node) -> Budget:
-    budget = node.child("budget", ("installed", "download"))
-    return Budget(budget.size("installed"), budget.size("download"))
+    budget = node.child("budget", ("installed", "download", "because"))
+    return Budget(budget.size("installed"), budget.size("download"), budget.text("because"))
 
 
 def _hint(word: str, known: Collection[str]) -> str:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import docker
+import docker.auth
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from requests.exceptions import RequestException
 from urllib3.exceptions import HTTPError
@@ -47,6 +48,8 @@ CLIENTS = ("docker", "/usr/bin/docker", "/usr/local/bin/docker")
 
 
 Client = docker.DockerClient
+# the name that stands for an identity token, in Docker's own helpers
+TOKEN_USER = "<token>"  # noqa: S105 - a name, no secret
 
 
 def connect(timeout: int = 60) -> Client:
@@ -62,7 +65,7 @@ def connect(timeout: int = 60) -> Client:
             client = docker.DockerClient(base_url=_endpoint(), timeout=timeout, version="auto")
         version = str(client.version()["Version"])
     except (DockerException, OSError, ValueError) as error:
-        raise SutraError(f"engine: no answer ({_reason(error)})", TIP) from error
+        raise SutraError(f"engine: no answer ({reason(error)})", TIP) from error
     refuse_old(version)
     return client
 
@@ -94,7 +97,7 @@ def _endpoint() -> str:
     return asked.stdout.strip() or default
 
 
-def _reason(error: BaseException) -> str:
+def reason(error: BaseException) -> str:
     """Return the innermost cause as one short line.
 
     A NameError is how the SDK notices that a package for ssh is missing, which it
@@ -134,7 +137,7 @@ def asked(what: str) -> Iterator[None]:
     except APIError as error:
         raise SutraError(f"engine: cannot {what}: {error.explanation or error}", TIP) from error
     except (RequestException, HTTPError, ConnectionError) as error:
-        raise SutraError(f"engine: no answer ({_reason(error)})", TIP) from error
+        raise SutraError(f"engine: no answer ({reason(error)})", TIP) from error
 
 
 def inspect(client: docker.DockerClient, reference: str) -> dict[str, Any] | None:
@@ -144,6 +147,36 @@ def inspect(client: docker.DockerClient, reference: str) -> dict[str, Any] | Non
             return dict(client.images.get(reference).attrs)
     except ImageNotFound:
         return None
+
+
+def credentials(registry: str) -> tuple[str, str] | None:
+    """Return user and password for a registry, as `docker login` or a helper keeps them.
+
+    An identity token comes as the password of TOKEN_USER.
+    """
+    try:
+        found = docker.auth.load_config().resolve_authconfig(registry)
+    except DockerException as error:
+        raise SutraError(f'engine: login of "{registry}": {error}', "run `docker login`") from error
+    if not found:
+        return None
+    held = {key.lower(): value for key, value in found.items()}
+    if held.get("identitytoken"):
+        return TOKEN_USER, held["identitytoken"]
+    return held["username"], held["password"]
+
+
+def history(client: docker.DockerClient, reference: str) -> list[dict[str, Any]]:
+    """Return how an image was made, first step first, in the words of an OCI config."""
+    try:
+        with asked(f'tell the history of "{reference}"'):
+            steps: list[dict[str, Any]] = client.api.history(reference)  # type: ignore[no-untyped-call]
+    except ImageNotFound as error:
+        raise SutraError(f'engine: image vanished "{reference}"', "run `make build`") from error
+    return [
+        {"created_by": step["CreatedBy"], "comment": step["Comment"], "bytes": step["Size"]}
+        for step in reversed(steps)
+    ]
 
 
 @contextmanager

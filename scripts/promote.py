@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Mapping
 
-from scripts import catalog, engine, report, tags, verify_sizes
+from scripts import catalog, engine, growth, ratchet, report, tags, verify_sizes
 from scripts.catalog import Catalog
 from scripts.errors import CHECK_FAILED, OK, run
 from scripts.tags import Move
@@ -43,8 +43,10 @@ def main() -> int:
 def verify_and_promote(client: engine.Client, dry_run: bool = False) -> int:
     """Verify all images, promote them when every check passed, and end with the table."""
     promises = catalog.load()
+    ratchet.refuse_raises(promises)
     measured = verify_sizes.measure_all(client, promises)
-    results = verify_sizes.verify(promises, measured)
+    why = growth.since_promoted(client, promises, measured)
+    results = verify_sizes.verify(promises, measured, why)
     passed = all(result.ok for result in results)
     moves = plan(client, promises, {name: found.id for name, found in measured.items()})
     if passed and not dry_run:

@@ -14,19 +14,43 @@ from scripts.units import format_size
 
 FORMATS = ("table", "markdown", "json")
 HEADINGS = ("image", "installed", "budget", "download", "budget", "ok")
+COUNTED = ("image", "checks", "waived", "failed", "ok")
+SIZES = ("installed", "download")
 SHARED = f"{RELEASE} (shared layers once)"
 
 
 def show(results: Sequence[CheckResult], form: str = "table") -> None:
-    """Print all results to stdout, and a line for each failed one to stderr."""
+    """Print all results to stdout; to stderr a line for each that failed or has a reason."""
     if form == "json":
         print(json.dumps([result.as_dict() for result in results], indent=2))
-    elif form == "markdown":
-        print(markdown(rows(results)))
-    else:
-        Console(width=None if sys.stdout.isatty() else 100).print(table(rows(results)))
+        _say_why(results)
+        return
+    sizes = [result for result in results if result.name in SIZES]
+    others = [result for result in results if result.name not in SIZES]
+    for headings, body in ((HEADINGS, rows(sizes)), (COUNTED, counted(others))):
+        if body and form == "markdown":
+            print(markdown(body, headings))
+        elif body:
+            drawn = table(body, headings)
+            Console(width=None if sys.stdout.isatty() else 100).print(drawn)
+    _say_why(results)
+
+
+def counted(results: Sequence[CheckResult]) -> list[tuple[str, ...]]:
+    """Return a row an image: name, how many checks, how many waived and failed, ok or not."""
+    found: list[tuple[str, ...]] = []
+    for name in dict.fromkeys(result.image for result in results):
+        mine = [result for result in results if result.image == name]
+        failed = sum(not result.ok for result in mine)
+        waived = sum(result.ok and bool(result.detail) for result in mine)
+        verdict = "FAILED" if failed else "ok"
+        found.append((name, str(len(mine)), str(waived), str(failed), verdict))
+    return found
+
+
+def _say_why(results: Sequence[CheckResult]) -> None:
     for result in results:
-        if not result.ok:
+        if result.detail:
             print(result.detail, file=sys.stderr)
 
 
@@ -35,24 +59,25 @@ def rows(results: Sequence[CheckResult]) -> list[tuple[str, ...]]:
     sizes = {(result.image, result.name): result for result in results}
     found: list[tuple[str, ...]] = []
     for name in dict.fromkeys(result.image for result in results):
-        installed, download = sizes[name, "installed"], sizes[name, "download"]
+        pair = [sizes.get((name, size)) for size in ("installed", "download")]
         found.append(
             (
                 SHARED if name == RELEASE else name,
-                format_size(installed.actual),
-                format_size(installed.limit),
-                format_size(download.actual),
-                format_size(download.limit),
-                "ok" if installed.ok and download.ok else "OVER",
+                *(
+                    format_size(size) if one else ""
+                    for one in pair
+                    for size in ((one.actual, one.limit) if one else (0, 0))
+                ),
+                "ok" if all(one.ok for one in pair if one) else "OVER",
             )
         )
     return found
 
 
-def table(body: Sequence[tuple[str, ...]]) -> Table:
+def table(body: Sequence[tuple[str, ...]], headings: Sequence[str] = HEADINGS) -> Table:
     """Return the rows as a table for a terminal; the release stands apart."""
-    drawn = Table(*HEADINGS)
-    for column in drawn.columns[1:5]:
+    drawn = Table(*headings)
+    for column in drawn.columns[1:-1]:
         column.justify = "right"
     for row in body:
         if row[0] == SHARED:
@@ -61,7 +86,7 @@ def table(body: Sequence[tuple[str, ...]]) -> Table:
     return drawn
 
 
-def markdown(body: Sequence[tuple[str, ...]]) -> str:
+def markdown(body: Sequence[tuple[str, ...]], headings: Sequence[str] = HEADINGS) -> str:
     """Return the rows as a Markdown table."""
-    lines = ["| " + " | ".join(HEADINGS) + " |", "|---|--:|--:|--:|--:|---|"]
+    lines = ["| " + " | ".join(headings) + " |", "|---" + "|--:" * (len(headings) - 2) + "|---|"]
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in body])

@@ -30,3 +30,8 @@ def parse_size(text: str) -> int:
 def format_size(size: float) -> str:
     """Return `size` in bytes as megabytes with one decimal: 12345678 → "12.3 MB"."""
     return f"{size / 1e6:.1f} MB"
+
+
+def format_change(size: int) -> str:
+    """Return a difference in bytes with its sign: "+3.2 MB", or exactly where it is small."""
+    return f"{size / 1e6:+.1f} MB" if abs(size) >= 50_000 else f"{size:+} bytes"

@@ -67,7 +67,8 @@ bundle_certificates() {
   find "$root/usr/share/ca-certificates" -name '*.crt' | sort | xargs cat >"$root/etc/ssl/certs/ca-certificates.crt"
   ln -s ../../../etc/ssl/certs/ca-certificates.crt "$root/usr/lib/ssl/cert.pem"
   ln -s ../../../etc/ssl/certs "$root/usr/lib/ssl/certs"
-  rm -r "$root/usr/share/ca-certificates" # the same bytes a second time
+  rm -r "$root/usr/share/ca-certificates"    # the same bytes a second time
+  rm "$root/usr/sbin/update-ca-certificates" # a shell script, without a shell
 }
 
 cd "$debs"

@@ -31,10 +31,22 @@ def tar_of(files: Mapping[str, bytes], format: int = tarfile.GNU_FORMAT) -> byte
 class FakeImage:
     """What `images.get` returns; the archive is what `docker save` would stream."""
 
-    def __init__(self, layers: Sequence[bytes], blobs: Sequence[bytes] | None = None) -> None:
-        config = json.dumps({"rootfs": [digest(layer) for layer in layers]}).encode()
+    def __init__(
+        self,
+        layers: Sequence[bytes],
+        blobs: Sequence[bytes] | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> None:
+        diff_ids = [digest(layer) for layer in layers]
+        config = json.dumps({"rootfs": diff_ids, "labels": labels}).encode()
         self.id = digest(config)
-        self.attrs = {"Id": self.id, "RootFS": {"Layers": [digest(layer) for layer in layers]}}
+        self.attrs = {
+            "Id": self.id,
+            "Architecture": "amd64",
+            "Os": "linux",
+            "Config": {"Labels": dict(labels or {})},
+            "RootFS": {"Layers": [digest(layer) for layer in layers]},
+        }
         packed = layers if blobs is None else blobs
         self.archive = tar_of(
             {
@@ -102,6 +114,13 @@ class FakeEngine:
         data = self._find(reference).archive
         self.saves.append(reference)
         return (data[at : at + self.chunk] for at in range(0, len(data), self.chunk))
+
+    def history(self, reference: str) -> list[dict[str, Any]]:
+        self._find(reference)
+        return [
+            {"CreatedBy": "CMD", "Comment": "", "Size": 0},
+            {"CreatedBy": "COPY", "Comment": "buildkit", "Size": 12},
+        ]
 
     def tag(self, source: str, repository: str, tag: str) -> bool:
         target = f"{repository}:{tag}"

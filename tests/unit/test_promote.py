@@ -147,7 +147,7 @@ def test_one_byte_over_promotes_nothing(
         TABLE_OVER,
         f"not promoted sutra-api:latest: (none) → {short(api)}\n"
         'images.yaml: release.budget.installed: over budget "0.0 MB", '
-        "0.0 MB allowed (+1 bytes)\n",
+        "0.0 MB allowed (+1 bytes): no promoted image to compare with\n",
     )
     assert engine.moves == []
     assert larger != api

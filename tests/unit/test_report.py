@@ -119,3 +119,28 @@ def test_json_of_nothing_is_an_empty_list(capfd: pytest.CaptureFixture[str]) -> 
 
 def test_the_formats_are_those_of_make() -> None:
     assert report.FORMATS == ("table", "markdown", "json")
+
+
+COUNTED = [
+    CheckResult("a", "contents.shells", True, 0, 0, unit="findings"),
+    CheckResult("a", "contents.docs", True, 0, 0, "kept because", "findings"),
+    CheckResult("b", "contents.shells", False, 3, 0, "three shells", "findings"),
+]
+
+
+def test_checks_that_count_are_a_row_an_image() -> None:
+    assert report.counted(COUNTED) == [("a", "2", "1", "0", "ok"), ("b", "1", "0", "1", "FAILED")]
+
+
+def test_checks_that_count_stand_in_a_table_of_their_own(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    report.show(COUNTED, "markdown")
+    out, err = capsys.readouterr()
+    assert out == (
+        "| image | checks | waived | failed | ok |\n"
+        "|---|--:|--:|--:|---|\n"
+        "| a | 2 | 1 | 0 | ok |\n"
+        "| b | 1 | 0 | 1 | FAILED |\n"
+    )
+    assert err == "kept because\nthree shells\n"

@@ -40,7 +40,7 @@ def clean(plan: tree.Plan, python: list[str], shown_as: str) -> dict[str, object
             raise
     _remove_empty_folders(plan.tree)
     done = report.Done(stripped, deduped, compiled, proven)
-    return report.summary(plan, done, report.weigh(plan))
+    return report.summary(plan, done, report.weigh(plan), shown_as)
 
 
 def _remove_empty_folders(root: Path) -> None:

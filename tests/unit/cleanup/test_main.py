@@ -160,7 +160,7 @@ def test_the_reports_sums_are_what_left(root: Path) -> None:
     after = sum(len(content) for mode, content in snapshot(root).values() if mode >> 12 == 0o10)
     found = json.loads(place.read_text())
     assert list(found) == [
-        "manifest", "before", "after", "rules", "packages",
+        "manifest", "tree", "before", "after", "rules", "packages",
         "stripped", "deduped", "compiled", "proven",
     ]  # fmt: skip
     assert (found["before"], found["after"]) == (before, after)

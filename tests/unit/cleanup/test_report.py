@@ -69,11 +69,12 @@ def plan(tmp_path: Path) -> Plan:
 
 
 def test_bytes_by_rule_and_by_package(plan: Plan) -> None:
-    found = report.summary(plan, DONE, report.weigh(plan))
+    found = report.summary(plan, DONE, report.weigh(plan), "/opt/x")
     records = sum(entry.size for entry in plan.entries if "dist-info" in entry.path)
     one = records + 10
     assert found == {
         "manifest": "cleanup.yaml",
+        "tree": "/opt/x",
         "before": one + 6,
         "after": one + 6,
         "rules": {
@@ -99,7 +100,7 @@ def test_a_tree_is_weighed_as_it_is_now(plan: Plan) -> None:
     make(plan.tree, {"bin/new": "12345", "bin/more": Link("new"), "out": Link("/usr")})
     found = report.weigh(plan)
     assert (found["bin"], found["a.md"], found["out"]) == (8, 1, 0)
-    assert found["one"] == report.summary(plan, DONE, found)["packages"]["one"]["before"]
+    assert found["one"] == report.summary(plan, DONE, found, "/opt/x")["packages"]["one"]["before"]
 
 
 def test_a_dry_run_shows_each_file_under_its_rule(plan: Plan) -> None:
