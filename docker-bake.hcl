@@ -176,12 +176,12 @@ target "_test" {
 }
 
 target "sutra-api-test" {
-  inherits   = ["_python-package", "_test"]
+  inherits   = ["_python-service", "_test"]
   dockerfile = "packages/sutra-api/Dockerfile.prod"
 }
 
 target "sutra-hybrid-test" {
-  inherits   = ["_python-package", "_test"]
+  inherits   = ["_python-service", "_test"]
   args       = { APT_MIRROR = APT_MIRROR }
   dockerfile = "packages/sutra-hybrid/Dockerfile.prod"
 }

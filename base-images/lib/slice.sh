@@ -46,7 +46,7 @@ trim() {
   rm -rf "$root/usr/share/man" "$root/usr/share/info" "$root/usr/share/locale" \
     "$root/usr/share/lintian" "$root/usr/share/bug" "$root/usr/share/base-files" \
     "$root"/usr/lib/*/gconv "$root"/usr/lib/*/engines-3 "$root"/usr/lib/*/ossl-modules \
-    "$root/usr/sbin" "$root"/etc/update-motd.d "$root"/etc/skel "$root"/etc/issue*
+    "$root/usr/sbin" "$root/sbin" "$root"/etc/update-motd.d "$root"/etc/skel "$root"/etc/issue*
   # licence texts that no package's copyright file names
   for text in "$root"/usr/share/common-licenses/*; do
     name=$(basename "$text")
@@ -67,8 +67,7 @@ bundle_certificates() {
   find "$root/usr/share/ca-certificates" -name '*.crt' | sort | xargs cat >"$root/etc/ssl/certs/ca-certificates.crt"
   ln -s ../../../etc/ssl/certs/ca-certificates.crt "$root/usr/lib/ssl/cert.pem"
   ln -s ../../../etc/ssl/certs "$root/usr/lib/ssl/certs"
-  rm -r "$root/usr/share/ca-certificates"    # the same bytes a second time
-  rm "$root/usr/sbin/update-ca-certificates" # a shell script, without a shell
+  rm -r "$root/usr/share/ca-certificates" # the same bytes a second time
 }
 
 cd "$debs"
