@@ -13,6 +13,7 @@ class CheckResult:
     """`actual` and `limit` are numbers of `unit`; `detail` is one line for a person.
 
     `unit` is "bytes" for a size, "ms" for a time, "findings" where things are counted.
+    A result that is ok above its limit has no limit: it is only told.
     """
 
     image: str
