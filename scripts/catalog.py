@@ -17,7 +17,7 @@ from scripts import runtime
 from scripts.contents import waiver
 from scripts.contents.waiver import Waiver
 from scripts.errors import SutraError
-from scripts.runtime import Runtime
+from scripts.runtime import AS_IS, Runtime
 from scripts.units import parse_size, parse_time
 
 CATALOG = Path("images.yaml")
@@ -48,7 +48,7 @@ class Image:
     budget: Budget
     not_promoted_because: str = ""
     contents: tuple[Waiver, ...] = ()
-    runtime: Runtime = Runtime()
+    runtime: Runtime = AS_IS
 
     @property
     def reference(self) -> str:

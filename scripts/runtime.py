@@ -31,6 +31,9 @@ class Runtime:
     loads: tuple[str, ...] = ()
 
 
+AS_IS = Runtime()
+
+
 def parse(image: Node) -> Runtime:
     """Read the key `runtime` of an image. Raises SutraError with the key's path."""
     if "runtime" not in image.value:
