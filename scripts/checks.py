@@ -27,3 +27,8 @@ class CheckResult:
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as JSON types."""
         return asdict(self)
+
+
+def printable(text: str) -> str:
+    """Return `text` as one line that no terminal, log or XML reader takes for anything else."""
+    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)

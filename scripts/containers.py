@@ -6,7 +6,6 @@ internal one, on which containers reach one another and nothing else.
 
 from __future__ import annotations
 
-import re
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from scripts import engine
+from scripts.checks import printable
 from scripts.errors import SutraError
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def output(made: Container, lines: int = 1000) -> str:
 def one_line(text: str) -> str:
     """Return the last lines of `text` as one printable line; its end, when it is long."""
     joined = " | ".join(line.strip() for line in text.splitlines()[-LAST_LINES:] if line.strip())
-    shown = re.sub(r"[^\x20-\x7e\xa0-\U0010ffff]", "?", joined)
+    shown = printable(joined)
     return shown if len(shown) <= LAST_CHARACTERS else "…" + shown[-LAST_CHARACTERS:]
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from scripts.checks import CheckResult
+from scripts.checks import CheckResult, printable
 from scripts.formats import github, junit, tables
 
 FORMATS = ("table", "markdown", "json", "junit", "github")
@@ -41,8 +41,3 @@ def as_text(results: Sequence[CheckResult], form: str) -> str:
     if form == "github":
         return github.show(results)
     return "\n\n".join(tables.markdown(headings, rows) for headings, rows in tables.bodies(results))
-
-
-def printable(text: str) -> str:
-    """Return `text` as one line that no terminal, log or XML reader takes for anything else."""
-    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)

@@ -163,7 +163,7 @@ def _ready(key: str, image: Image, found: Health) -> CheckResult:
         detail = f"{key}.budget.ready: not healthy: {found.problem}"
     elif not ok:
         late = f'healthy too late "{format_time(found.ms)}", {format_time(limit)} allowed'
-        detail = f"{key}.budget.ready: {late}"
+        detail = f"{key}.budget.ready: {late} (+{found.ms - limit} ms)"
     return CheckResult(image.name, "ready", ok, found.ms, limit, detail, "ms")
 
 
@@ -171,9 +171,10 @@ def _memory(key: str, image: Image, actual: int) -> CheckResult:
     """Return the memory after start; without a budget it is only told, with limit 0."""
     limit = image.budget.memory
     ok = limit is None or actual <= limit
-    over = f'over budget "{format_size(actual)}", {format_size(limit or 0)} allowed'
-    detail = "" if ok else f"{key}.budget.memory: {over}"
-    return CheckResult(image.name, "memory", ok, actual, limit or 0, detail)
+    allowed = limit or 0
+    over = f'over budget "{format_size(actual)}", {format_size(allowed)} allowed'
+    detail = "" if ok else f"{key}.budget.memory: {over} (+{actual - allowed} bytes)"
+    return CheckResult(image.name, "memory", ok, actual, allowed, detail)
 
 
 def _stop(key: str, image: Image, made: Container) -> CheckResult:

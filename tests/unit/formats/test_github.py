@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts import report
-from scripts.checks import CheckResult
+from scripts.checks import CheckResult, printable
 from scripts.errors import SutraError
 from scripts.formats import github
 
@@ -108,7 +108,7 @@ def test_a_detail_without_a_file_is_annotated_all_the_same(promises: Path) -> No
 
 @given(st.text(), st.text(), st.text(min_size=1))
 def test_whatever_a_result_holds_it_is_one_command(image: str, name: str, detail: str) -> None:
-    result = CheckResult(image, name, False, 1, 0, report.printable(detail))
+    result = CheckResult(image, name, False, 1, 0, printable(detail))
     (command,) = github.commands([result])
     assert "\n" not in command
     assert "\r" not in command

@@ -5,8 +5,7 @@ from xml.etree import ElementTree
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts import report
-from scripts.checks import CheckResult
+from scripts.checks import CheckResult, printable
 from scripts.formats import junit
 
 DETAIL = 'images.yaml: images.sutra-api.budget.ready: not healthy: ended with 1, last words "<&>"'
@@ -48,7 +47,7 @@ def test_nothing_checked_is_an_empty_document() -> None:
 
 @given(st.text())
 def test_whatever_a_detail_holds_it_is_xml_that_reads_back(detail: str) -> None:
-    shown = report.printable(detail)
+    shown = printable(detail)
     text = junit.document([CheckResult("a", "b", False, 1, 0, shown, "findings")])
     failure = ElementTree.fromstring(text).find(".//failure")  # noqa: S314 # our own text
     assert failure is not None
