@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import posixpath
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sutra_cleanup import manifest as manifests
 from sutra_cleanup.errors import CleanupError
 
-from scripts import catalog, containers, engine, explain, report, service
+from scripts import catalog, containers, engine, explain, inventory, report, service
 from scripts.catalog import Catalog, Image
 from scripts.checks import CheckResult
 from scripts.containers import Setup
 from scripts.errors import CHECK_FAILED, OK, SutraError, run
+from scripts.layers import CACHE
 
 PROBE = Path(__file__).resolve().parent.parent / "base-images/lib/prove-imports.py"
 IMPORT_SECONDS = 120
+LOAD_SECONDS = 10
+# glibc's and musl's dynamic loader, on every architecture
+LOADER = re.compile(r"(^|/)ld(-linux[^/]*|64|-musl-[^/]+)\.so\.[12]$")
 
 
 def verify_one(
@@ -26,6 +32,7 @@ def verify_one(
     image: Image,
     reference: str,
     others: Mapping[str, str] | None = None,
+    cache: Path = CACHE,
 ) -> list[CheckResult]:
     """Return the runtime checks of `reference` by the rules of the entry `image`.
 
@@ -40,6 +47,7 @@ def verify_one(
     _say(f"{image.name}: starting it")
     return [
         *_modules(client, promises, image, known["Id"]),
+        *_libraries(client, promises, image, known["Id"], cache),
         *service.verify(client, promises, image, known, others or {}),
     ]
 
@@ -67,6 +75,47 @@ def _modules(
             image.name, "modules", not failures, failures, 0, detail if failures else "", "findings"
         )
     ]
+
+
+def _libraries(
+    client: engine.Client, promises: Catalog, image: Image, identity: str, cache: Path
+) -> list[CheckResult]:
+    """Let the image's own loader load the libraries that it promises, each in a container."""
+    if not image.runtime.loads:
+        return []
+    found = inventory.read(client, identity, cache)
+    files = sorted(found.files) if found else []
+    loader = next((path for path in files if LOADER.search(path)), "")
+    problems = [
+        f"{name}: {problem}"
+        for name in image.runtime.loads
+        if (problem := _load(client, identity, loader, name, files))
+    ]
+    shown = containers.one_line("\n".join(problems))
+    detail = f'{promises.path}: images.{image.name}.runtime.loads: does not load "{shown}"'
+    return [
+        CheckResult(
+            image.name, "libraries", not problems, len(problems), 0,
+            detail if problems else "", "findings",
+        )
+    ]  # fmt: skip
+
+
+def _load(
+    client: engine.Client, identity: str, loader: str, name: str, files: Sequence[str]
+) -> str:
+    """Return why the library `name` does not load with all that it needs, "" where it does."""
+    place = next((path for path in files if posixpath.basename(path) == name), "")
+    if not place or not loader:
+        return f"no such {'library' if loader else 'loader'} in the image"
+    setup = Setup(identity, (f"/{loader}", "--list", f"/{place}"))
+    try:
+        code, said = containers.run(client, setup, LOAD_SECONDS)
+    except engine.CommandError as error:
+        return str(error)
+    # glibc's loader says what is missing and ends with 0 all the same
+    wrong = [line for line in said.splitlines() if code or "not found" in line]
+    return wrong[0].strip() if wrong else f"exit code {code}" if code != 0 else ""
 
 
 def _promised(name: str) -> tuple[str, ...]:

@@ -224,6 +224,53 @@ def test_a_module_that_is_missing(
     )
 
 
+# ---- libraries --------------------------------------------------------------
+
+
+def libraries(
+    client: docker.DockerClient, reference: str, folder: Path, *names: str
+) -> CheckResult:
+    image = Image("api", GENEROUS, "", Runtime(loads=names))
+    promises = Catalog(Path("images.yaml"), (image,), Budget(1, 1))
+    identity = str(client.images.get(reference).id)
+    (found,) = verify_runtime._libraries(client, promises, image, identity, folder)
+    return found
+
+
+def test_libraries_load_with_all_that_they_need(
+    client: docker.DockerClient, base: None, tmp_path: Path
+) -> None:
+    assert libraries(client, services.BASE, tmp_path, "libc.so.6", "libssl.so.3") == CheckResult(
+        "api", "libraries", True, 0, 0, "", "findings"
+    )
+
+
+def test_a_library_that_is_not_there(
+    client: docker.DockerClient, base: None, tmp_path: Path
+) -> None:
+    assert libraries(client, services.BASE, tmp_path, "libc.so.6", "libno.so.1") == CheckResult(
+        "api", "libraries", False, 1, 0,
+        "images.yaml: images.api.runtime.loads: does not load "
+        '"libno.so.1: no such library in the image"',
+        "findings",
+    )  # fmt: skip
+
+
+def test_a_library_that_needs_what_is_not_there(
+    client: docker.DockerClient, base: None, tmp_path: Path
+) -> None:
+    """A copy of libssl that asks for another libcrypto."""
+    with services.patched(
+        client, "usr/lib/x86_64-linux-gnu/libssl.so.3", b"libcrypto.so.3", b"libcrypta.so.3"
+    ) as reference:
+        found = libraries(client, reference, tmp_path, "libssl.so.3")
+    assert found.detail == (
+        "images.yaml: images.api.runtime.loads: does not load "
+        '"libssl.so.3: /usr/lib/x86_64-linux-gnu/libssl.so.3: error while loading shared '
+        'libraries: libcrypta.so.3: cannot open shared object file: No such file or directory"'
+    )
+
+
 # ---- what is needed beside --------------------------------------------------
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import io
 import json
+import posixpath
 import tarfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import docker
+from docker.models.containers import Container
 
 BASE = "sutra-base-python:prod"
 SOURCE = """
@@ -56,13 +58,37 @@ HEALTHCHECK = [
 @contextmanager
 def image(client: docker.DockerClient, mode: str, *changes: str) -> Iterator[str]:
     """Make the image of a service in `mode`, with more Dockerfile lines; yield its tag."""
-    repository = f"sutra-test-runtime-{uuid.uuid4().hex[:8]}"
     command = json.dumps(["python3", "/srv/service.py", mode])
     lines = [f"CMD {command}", f"HEALTHCHECK CMD {json.dumps(HEALTHCHECK)}", *changes]
+    with _committed(client, lambda container: _archive(), lines) as reference:
+        yield reference
+
+
+@contextmanager
+def patched(client: docker.DockerClient, path: str, old: bytes, new: bytes) -> Iterator[str]:
+    """Make the base with every `old` in a file replaced by `new`, of the same length."""
+
+    def content(container: Container) -> bytes:
+        data = b"".join(container.get_archive(path)[0])
+        assert old in data
+        return data.replace(old, new)  # a tar's checksums are those of its headers alone
+
+    with _committed(client, content, [], posixpath.dirname(f"/{path}")) as reference:
+        yield reference
+
+
+@contextmanager
+def _committed(
+    client: docker.DockerClient,
+    content: Callable[[Container], bytes],
+    changes: list[str],
+    place: str = "/",
+) -> Iterator[str]:
+    repository = f"sutra-test-runtime-{uuid.uuid4().hex[:8]}"
     container = client.containers.create(BASE, ["/nothing"])
     try:
-        container.put_archive("/", _archive())
-        container.commit(repository, "test", changes=lines)
+        container.put_archive(place, content(container))
+        container.commit(repository, "test", changes=changes)
     finally:
         container.remove(v=True)
     try:
