@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -19,9 +20,23 @@ from scripts.units import format_size
 
 PAGE = Path(".build/report.html")
 TEMPLATE = "report.html.j2"
+# bytes of a page that may be attached, mailed or kept
+LARGEST = 1_000_000
 
 
 def render(report: Report) -> str:
+    """Return the page; where names are so long that it is too large, without what is in owners."""
+    page = _render(report)
+    if len(page.encode()) <= LARGEST:
+        return page
+    sections = tuple(
+        replace(section, cells=tuple(replace(cell, cells=()) for cell in section.cells))
+        for section in report.sections
+    )
+    return _render(replace(report, sections=sections))
+
+
+def _render(report: Report) -> str:
     """Return the page. Every text is escaped: names of files and details are not ours."""
     environment = Environment(
         autoescape=True,

@@ -14,8 +14,10 @@ from scripts.units import format_size
 WIDTH, HEIGHT = 1000.0, 520.0
 # of a cell, for its name
 HEADER = 18.0
-# what is smaller than this is drawn as one cell with its like: nobody could see or hit it
+# what is smaller than this area is drawn as one cell with its like: nobody could see or hit it
 SMALLEST = 60.0
+# of a cell's whole name
+LONGEST = 80
 # of the font in the picture, for cutting names
 CHARACTER = 7.2
 
@@ -35,13 +37,25 @@ class Cell:
     cells: tuple[Cell, ...] = ()
 
 
-def lay_out(owners: Sequence[Part]) -> tuple[Cell, ...]:
-    """Return a cell for each owner, the small ones together in the last."""
+def lay_out(owners: Sequence[Part], most: int = 400) -> tuple[Cell, ...]:
+    """Return a cell for each owner, the small ones together, in all not many more than `most`."""
+    least = SMALLEST
+    while count(cells := _owners(owners, least)) > most and least < WIDTH * HEIGHT:
+        least *= 1.5
+    return cells
+
+
+def count(cells: Sequence[Cell]) -> int:
+    """Return how many cells there are, those inside of others too."""
+    return sum(1 + count(cell.cells) for cell in cells)
+
+
+def _owners(owners: Sequence[Part], least: float) -> tuple[Cell, ...]:
     total = sum(part.size for part in owners)
     found = []
-    for index, part, box in _boxes(owners, (0.0, 0.0, WIDTH, HEIGHT)):
+    for index, part, box in _boxes(owners, (0.0, 0.0, WIDTH, HEIGHT), least):
         x, y, width, height = box
-        inside = _inside(part, box) if index >= 0 else ()
+        inside = _inside(part, box, least) if index >= 0 else ()
         title = f"{part.name} {part.version}".strip() if part.version else part.name
         title += f": {format_size(part.size)}, {part.size / total:.1%}"
         label = fit(part.name, width) if height >= HEADER else ""
@@ -53,15 +67,15 @@ def lay_out(owners: Sequence[Part]) -> tuple[Cell, ...]:
 Box = tuple[float, float, float, float]
 
 
-def _inside(owner: Part, box: Box) -> tuple[Cell, ...]:
+def _inside(owner: Part, box: Box, least: float) -> tuple[Cell, ...]:
     """Return the cells of an owner's folders, below its name, and in each those of its files."""
     x, y, width, height = box
     below = (x + 2, y + HEADER, width - 4, height - HEADER - 2)
-    if below[2] * below[3] < SMALLEST or min(below[2:]) < 4:
+    if below[2] * below[3] < least or min(below[2:]) < 4:
         return ()
     cells = []
-    for index, folder, place in _boxes(owner.parts, below):
-        files = _boxes(folder.parts, place) if index >= 0 else ()
+    for index, folder, place in _boxes(owner.parts, below, least):
+        files = _boxes(folder.parts, place, least) if index >= 0 else ()
         drawn = tuple(_cell(file, inner, posixpath.basename(file.name)) for _, file, inner in files)
         cells.append(_cell(folder, place, "", drawn))
     return tuple(cells)
@@ -69,19 +83,19 @@ def _inside(owner: Part, box: Box) -> tuple[Cell, ...]:
 
 def _cell(part: Part, box: Box, name: str, cells: tuple[Cell, ...] = ()) -> Cell:
     x, y, width, height = box
-    title = f"{part.name}: {format_size(part.size)}"
+    title = f"{part.name[-LONGEST:]}: {format_size(part.size)}"
     return Cell(
         x, y, width, height, title, fit(name, width) if height >= HEADER else "", cells=cells
     )
 
 
-def _boxes(parts: Sequence[Part], box: Box) -> Iterator[tuple[int, Part, Box]]:
-    """Yield index, part and box; the parts that would be too small as one, with index -1."""
+def _boxes(parts: Sequence[Part], box: Box, smallest: float) -> Iterator[tuple[int, Part, Box]]:
+    """Yield index, part and box; the parts of less area than that as one, with index -1."""
     total = sum(part.size for part in parts)
     if not total:
         return
     x, y, width, height = box
-    least = SMALLEST * total / (width * height)
+    least = smallest * total / (width * height)
     large = [(index, part) for index, part in enumerate(parts) if part.size >= least]
     rest = [part for part in parts if 0 < part.size < least]
     if rest:
