@@ -6,7 +6,16 @@ import argparse
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from scripts import catalog, engine, report, verify_runtime, verify_sizes
+from scripts import (
+    catalog,
+    engine,
+    growth,
+    ratchet,
+    report,
+    verify_contents,
+    verify_runtime,
+    verify_sizes,
+)
 from scripts.catalog import Catalog
 from scripts.checks import CheckResult
 from scripts.errors import CHECK_FAILED, OK, run
@@ -42,9 +51,13 @@ def everything(
         for image in promises.images
     }
     ids = {name: found.id for name, found in measured.items()}
-    results = verify_sizes.verify(promises, measured)
+    why = growth.since_promoted(client, promises, measured)
+    results = verify_sizes.verify(promises, measured, why)
+    private = verify_contents.private_certificates()
     for image in promises.images:
-        results += verify_runtime.verify_one(client, promises, image, ids[image.name], ids)
+        identity = ids[image.name]
+        results += verify_contents.verify_one(client, promises, image, identity, private=private)
+        results += verify_runtime.verify_one(client, promises, image, identity, ids)
     return Verdict(tuple(results), ids)
 
 
@@ -53,7 +66,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m scripts.verify", description=__doc__)
     parser.add_argument("--format", choices=report.FORMATS, default=report.FORMATS[0])
     given = parser.parse_args()
-    verdict = everything(engine.connect(), catalog.load())
+    promises = catalog.load()
+    ratchet.refuse_raises(promises)
+    verdict = everything(engine.connect(), promises)
     report.show(verdict.results, given.format)
     return OK if verdict.ok else CHECK_FAILED
 

@@ -13,9 +13,10 @@ import docker
 import pytest
 
 from scripts import containers, service, verify_runtime
-from scripts.catalog import Budget, Catalog, Image, Runtime
+from scripts.catalog import Budget, Catalog, Image
 from scripts.checks import CheckResult
 from scripts.errors import SutraError
+from scripts.runtime import Runtime
 from tests.conftest import ROOT
 from tests.support import services
 
@@ -159,7 +160,7 @@ def test_a_service_that_tries_to_write_outside_its_places(
 
 
 def test_a_declared_place_may_be_written(client: docker.DockerClient, make: Make) -> None:
-    image = Image("api", GENEROUS, "", Runtime(writes=("/tmp", "/data")))
+    image = Image("api", GENEROUS, runtime=Runtime(writes=("/tmp", "/data")))
     found = verify(client, make("tries"), image)
     assert found["writes"].detail == (
         'images.yaml: images.api.runtime.writes: written outside them "/srv/.lock"'
@@ -177,7 +178,7 @@ def test_a_volume_of_the_image_must_be_declared(client: docker.DockerClient, mak
     assert verify(client, reference)["writes"].detail == (
         'images.yaml: images.api.runtime.writes: written outside them "/data (a volume)"'
     )
-    declared = Image("api", GENEROUS, "", Runtime(writes=("/data",)))
+    declared = Image("api", GENEROUS, runtime=Runtime(writes=("/data",)))
     assert all(result.ok for result in verify(client, reference, declared).values())
 
 
@@ -230,7 +231,7 @@ def test_a_module_that_is_missing(
 def libraries(
     client: docker.DockerClient, reference: str, folder: Path, *names: str
 ) -> CheckResult:
-    image = Image("api", GENEROUS, "", Runtime(loads=names))
+    image = Image("api", GENEROUS, runtime=Runtime(loads=names))
     promises = Catalog(Path("images.yaml"), (image,), Budget(1, 1))
     identity = str(client.images.get(reference).id)
     (found,) = verify_runtime._libraries(client, promises, image, identity, folder)
@@ -277,8 +278,8 @@ def test_a_library_that_needs_what_is_not_there(
 def test_a_service_reaches_what_it_needs_and_nothing_else(
     client: docker.DockerClient, make: Make
 ) -> None:
-    store = Image("store-server", GENEROUS, "", Runtime(alias="store"))
-    api = Image("api", GENEROUS, "", Runtime(needs=("store-server",)))
+    store = Image("store-server", GENEROUS, runtime=Runtime(alias="store"))
+    api = Image("api", GENEROUS, runtime=Runtime(needs=("store-server",)))
     beside = {"store-server": make("good")}
     found = verify(client, make("calls"), api, store, others=beside)
     assert [result.detail for result in found.values()] == [""] * 4
@@ -291,7 +292,7 @@ def test_without_what_it_needs_it_is_not_healthy(client: docker.DockerClient, ma
 
 def test_a_need_that_is_not_healthy_is_named(client: docker.DockerClient, make: Make) -> None:
     store = Image("store", GENEROUS)
-    api = Image("api", GENEROUS, "", Runtime(needs=("store",)))
+    api = Image("api", GENEROUS, runtime=Runtime(needs=("store",)))
     found = verify(client, make("good"), api, store, others={"store": make("exits")})
     assert [result.detail for result in found.values()] == [
         'images.yaml: images.api.budget.ready: not healthy: it needs "store": ended with 3, '
@@ -300,7 +301,7 @@ def test_a_need_that_is_not_healthy_is_named(client: docker.DockerClient, make: 
 
 
 def test_a_need_that_is_not_built_is_refused(client: docker.DockerClient, make: Make) -> None:
-    api = Image("api", GENEROUS, "", Runtime(needs=("sutra-test-none",)))
+    api = Image("api", GENEROUS, runtime=Runtime(needs=("sutra-test-none",)))
     with pytest.raises(SutraError) as caught:
         verify(client, make("good"), api, Image("sutra-test-none", GENEROUS))
     assert caught.value.message == (

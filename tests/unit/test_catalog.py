@@ -9,8 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from scripts import catalog
-from scripts.catalog import Budget, Catalog, Image, Runtime
+from scripts.catalog import Budget, Catalog, Image
 from scripts.errors import SutraError
+from scripts.runtime import Runtime
 
 ROOT = Path(__file__).parents[2]
 GOOD = """\
@@ -405,11 +406,10 @@ def test_how_a_service_is_started_is_read(tmp_path: Path) -> None:
     assert catalog.load(file).images == (
         Image(
             "api",
-            Budget(5_000_000, 1_000_000, 1500, 40_000_000),
-            "",
-            Runtime(("store",), "", ("/tmp", "/var/lib/api"), ("libgcc_s.so.1",)),
+            Budget(5_000_000, 1_000_000, ready=1500, memory=40_000_000),
+            runtime=Runtime(("store",), "", ("/tmp", "/var/lib/api"), ("libgcc_s.so.1",)),
         ),
-        Image("store", Budget(5_000_000, 1_000_000, 2000), "", Runtime(alias="store")),
+        Image("store", Budget(5_000_000, 1_000_000, ready=2000), runtime=Runtime(alias="store")),
     )
 
 

@@ -124,24 +124,46 @@ RUNTIME = [
     CheckResult("sutra-api", "ready", False, 5001, 5000, LATE, "ms"),
     CheckResult("sutra-api", "memory", True, 40_000_000, 0),
 ]
+WAIVED = "images.yaml: images.sutra-api.contents.tests: 1 allowed: scipy imports it"
+FOUND = 'images.yaml: images.sutra-api.contents.shells: forbidden file "bin/sh"'
+CONTENTS = [
+    CheckResult("sutra-api", "contents.tests", True, 0, 0, WAIVED, "findings"),
+    CheckResult("sutra-api", "contents.shells", False, 1, 0, FOUND, "findings"),
+]
 RUNTIME_ROWS = [
-    ("sutra-api", "modules", "0", "0", "ok"),
     ("sutra-api", "ready", "5.00 s", "5.00 s", "FAILED"),
     ("sutra-api", "memory", "40.0 MB", "–", "ok"),
+    ("sutra-api", "1 without findings", "0", "0", "ok"),
 ]
 RUNTIME_TABLE = """\
-┏━━━━━━━━━━━┳━━━━━━━━━┳━━━━━━━━━┳━━━━━━━━┳━━━━━━━━┓
-┃ image     ┃ check   ┃  actual ┃  limit ┃ ok     ┃
-┡━━━━━━━━━━━╇━━━━━━━━━╇━━━━━━━━━╇━━━━━━━━╇━━━━━━━━┩
-│ sutra-api │ modules │       0 │      0 │ ok     │
-│ sutra-api │ ready   │  5.00 s │ 5.00 s │ FAILED │
-│ sutra-api │ memory  │ 40.0 MB │      – │ ok     │
-└───────────┴─────────┴─────────┴────────┴────────┘
+┏━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━┳━━━━━━━━┳━━━━━━━━┓
+┃ image     ┃ check              ┃  actual ┃  limit ┃ ok     ┃
+┡━━━━━━━━━━━╇━━━━━━━━━━━━━━━━━━━━╇━━━━━━━━━╇━━━━━━━━╇━━━━━━━━┩
+│ sutra-api │ ready              │  5.00 s │ 5.00 s │ FAILED │
+│ sutra-api │ memory             │ 40.0 MB │      – │ ok     │
+│ sutra-api │ 1 without findings │       0 │      0 │ ok     │
+└───────────┴────────────────────┴─────────┴────────┴────────┘
 """
 
 
-def test_every_other_check_has_a_row_of_its_own() -> None:
+def test_what_was_measured_has_a_row_of_its_own() -> None:
     assert tables.checks([*RESULTS, *RUNTIME]) == RUNTIME_ROWS
+
+
+def test_what_failed_has_a_row_of_its_own_and_exceptions_are_counted() -> None:
+    assert tables.checks([*CONTENTS, RUNTIME[0]]) == [
+        ("sutra-api", "contents.shells", "1", "0", "FAILED"),
+        ("sutra-api", "2 without findings, 1 with exceptions", "0", "0", "ok"),
+    ]
+
+
+def test_a_reason_is_told_though_its_check_passed(capfd: pytest.CaptureFixture[str]) -> None:
+    report.show(CONTENTS, "json")
+    assert capfd.readouterr().err == f"{WAIVED}\n{FOUND}\n"
+
+
+def test_a_size_that_was_not_asked_for_is_blank() -> None:
+    assert tables.sizes(RESULTS[3:4]) == [("sutra-hybrid", "", "", "75.0 MB", "75.0 MB", "OVER")]
 
 
 def test_sizes_come_before_the_other_checks(capfd: pytest.CaptureFixture[str]) -> None:
@@ -156,7 +178,7 @@ def test_without_sizes_there_is_no_table_of_sizes(capfd: pytest.CaptureFixture[s
     assert capfd.readouterr().out == (
         "| image | check | actual | limit | ok |\n"
         "|---|---|--:|--:|---|\n"
-        "| sutra-api | modules | 0 | 0 | ok |\n"
+        "| sutra-api | 1 without findings | 0 | 0 | ok |\n"
     )
 
 

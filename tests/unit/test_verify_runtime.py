@@ -15,11 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts import containers, engine, health, service, verify_runtime
-from scripts.catalog import Budget, Catalog, Image, Runtime
+from scripts.catalog import Budget, Catalog, Image
 from scripts.checks import CheckResult, printable
 from scripts.containers import Setup
 from scripts.errors import SutraError
 from scripts.health import Health, Probe
+from scripts.runtime import Runtime
 
 ROOT = Path(__file__).parents[2]
 KEY = "images.yaml: images.api"
@@ -178,7 +179,7 @@ def test_sigterm_must_end_it_with_zero(
 def test_what_is_needed_starts_after_what_it_needs_itself() -> None:
     budget = Budget(1, 1, ready=1)
     images = [
-        Image(name, budget, "", Runtime(needs=needs))
+        Image(name, budget, runtime=Runtime(needs=needs))
         for name, needs in (("a", ("b", "c")), ("b", ("c",)), ("c", ("d",)), ("d", ()))
     ]
     promises = Catalog(Path("images.yaml"), tuple(images), Budget(1, 1))

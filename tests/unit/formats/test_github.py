@@ -146,6 +146,13 @@ def test_when_all_passed_nothing_is_annotated(
     assert file.read_text().startswith("## Sutra: All 1 checks passed\n\n| image | check |")
 
 
+def test_the_summary_gives_the_reasons_of_exceptions() -> None:
+    reason = "images.yaml: images.a.budget.installed: because the model grew"
+    assert github.summary([CheckResult("a", "ready", True, 1, 2, reason, "ms")]).endswith(
+        f"\n\nExceptions, each with its reason:\n\n~~~~text\n{reason}\n~~~~\n"
+    )
+
+
 def test_a_summary_that_cannot_be_written_is_told(promises: Path) -> None:
     with pytest.raises(SutraError) as caught:
         github.show(RESULTS, {"GITHUB_STEP_SUMMARY": str(promises.parent)})
