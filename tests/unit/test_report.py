@@ -151,7 +151,8 @@ def test_what_was_measured_has_a_row_of_its_own() -> None:
 
 
 def test_what_failed_has_a_row_of_its_own_and_exceptions_are_counted() -> None:
-    assert tables.checks([*CONTENTS, RUNTIME[0]]) == [
+    nothing_wasted = CheckResult("sutra-api", "contents.wasted", True, 0, 0)
+    assert tables.checks([*CONTENTS, nothing_wasted]) == [
         ("sutra-api", "contents.shells", "1", "0", "FAILED"),
         ("sutra-api", "2 without findings, 1 with exceptions", "0", "0", "ok"),
     ]
