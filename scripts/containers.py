@@ -64,19 +64,21 @@ def container(client: engine.Client, setup: Setup) -> Iterator[Container]:
         aliases = [setup.alias] if setup.alias else None
         joined[setup.network] = client.api.create_endpoint_config(aliases=aliases)
     try:
-        with engine.asked(f'create a container of "{setup.image}"'):
-            made = client.containers.create(
-                setup.image,
-                list(setup.command) or None,
-                name=name,
-                labels={LABEL: RUN},
-                network=setup.network,
-                networking_config=joined or None,
-                read_only=setup.read_only,
-                tmpfs=dict.fromkeys(setup.writes, "mode=1777"),
-                cap_drop=["ALL"],
-                security_opt=["no-new-privileges:true"],
-            )
+        made = engine.create(
+            client,
+            setup.image,
+            name=name,
+            # an image's entry point would swallow a command of ours
+            entrypoint=list(setup.command[:1]) or None,
+            command=list(setup.command[1:]) or None,
+            labels={LABEL: RUN},
+            network=setup.network,
+            networking_config=joined or None,
+            read_only=setup.read_only,
+            tmpfs=dict.fromkeys(setup.writes, "mode=1777"),
+            cap_drop=["ALL"],
+            security_opt=["no-new-privileges:true"],
+        )
         yield made
     finally:
         engine.remove_container(client, name)
@@ -160,11 +162,14 @@ def memory(client: engine.Client, made: Container) -> int:
     """Return the bytes that a running container holds, without cache that can be dropped.
 
     Counted as `docker stats` does (docker/cli, cli/command/container/stats_helpers.go).
-    Raises SutraError where the engine cannot count memory.
+    A container that has ended holds none. Raises SutraError where the engine
+    cannot count memory.
     """
     with engine.asked("count a container's memory"):
         found = client.api.stats(str(made.id), stream=False, one_shot=True)["memory_stats"]
     if "usage" not in found:
+        if exit_code(made) is not None:
+            return 0
         raise SutraError(
             "engine: counts no memory of containers", "give it the memory cgroup, see `docker info`"
         )

@@ -24,6 +24,7 @@ from typing import Any
 import docker
 import docker.auth
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.models.containers import Container
 from requests.exceptions import RequestException
 from urllib3.exceptions import HTTPError
 
@@ -359,6 +360,15 @@ def untag(client: docker.DockerClient, reference: str) -> None:
     """Remove the tag `reference`, if it is there; the image stays while it has another."""
     with suppress(ImageNotFound), asked(f'remove the tag "{reference}"'):
         client.api.remove_image(reference, noprune=True)
+
+
+def create(client: Client, image: str, **options: Any) -> Container:
+    """Create a container. Raises SutraError when its image is gone."""
+    try:
+        with asked(f'create a container of "{image}"'):
+            return client.containers.create(image, **options)
+    except ImageNotFound as error:
+        raise SutraError(f'engine: image vanished "{image}"', "run `make build`") from error
 
 
 class CommandError(Exception):

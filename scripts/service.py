@@ -8,7 +8,7 @@ it tries. A read-only root alone hides writes whose failure a service passes ove
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -141,8 +141,7 @@ def _writable(
     """Return what the service writes outside the declared places, where the root lets it."""
     with containers.container(client, replace(setup, read_only=False)) as made:
         found = health.wait(client, made, probe, image.budget.ready or 0)
-        undeclared = sorted(_volumes(known) - set(image.runtime.writes))
-        places = [f"{place} (a volume)" for place in undeclared] + containers.written(client, made)
+        places = _outside(image, known, containers.written(client, made))
     more = f" (+{len(places) - 1} more)" if places[1:] else ""
     detail = (
         f'{key}.runtime.writes: written outside them "{containers.one_line(places[0])}"{more}'
@@ -154,6 +153,18 @@ def _writable(
         detail += found.problem
     count = max(len(places), bool(found.problem))
     return CheckResult(image.name, "writes", not count, count, 0, detail, "findings")
+
+
+def _outside(image: Image, known: Mapping[str, Any], written: Sequence[str]) -> list[str]:
+    """Return volumes that are no declared place, and what was written outside of those.
+
+    The engine itself makes the folder of a declared place, where the image has none.
+    """
+    declared = image.runtime.writes
+    undeclared = sorted(_volumes(known) - set(declared))
+    return [f"{place} (a volume)" for place in undeclared] + [
+        path for path in written if not any(f"{path}/".startswith(f"{d}/") for d in declared)
+    ]
 
 
 def _ready(key: str, image: Image, found: Health) -> CheckResult:
@@ -183,8 +194,7 @@ def _stop(key: str, image: Image, made: Container) -> CheckResult:
     containers.terminate(made)
     code = containers.ended(made, STOP_MS / 1000)
     actual = round((time.monotonic() - begun) * 1000)
+    ok = code == 0 and actual <= STOP_MS
     ending = "still running" if code is None else f"ended with {code}"
     detail = f"{key}: SIGTERM: {ending} after {format_time(actual)}{health.heard(made)}"
-    return CheckResult(
-        image.name, "stop", code == 0, actual, STOP_MS, "" if code == 0 else detail, "ms"
-    )
+    return CheckResult(image.name, "stop", ok, actual, STOP_MS, "" if ok else detail, "ms")

@@ -168,6 +168,11 @@ def test_a_declared_place_may_be_written(client: docker.DockerClient, make: Make
     assert all(result.ok for result in verify(client, make("stores"), image).values())
 
 
+def test_a_declared_place_need_not_be_in_the_image(client: docker.DockerClient, make: Make) -> None:
+    image = Image("api", GENEROUS, runtime=Runtime(writes=("/run/deep/place",)))
+    assert verify(client, make("good"), image)["writes"].ok
+
+
 def test_a_place_that_is_not_declared_is_read_only(client: docker.DockerClient, make: Make) -> None:
     found = verify(client, make("stores"))
     assert found["ready"].detail.endswith("Read-only file system: '/data/kept'\"")
@@ -206,7 +211,7 @@ def test_memory_over_its_budget(client: docker.DockerClient, make: Make) -> None
 def test_a_module_that_is_missing(
     client: docker.DockerClient, make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reference = make("good")
+    reference = make("good", 'ENTRYPOINT ["/usr/bin/env"]')
     monkeypatch.chdir(tmp_path)
     manifest = tmp_path / "packages/api/cleanup.yaml"
     manifest.parent.mkdir(parents=True)
@@ -333,6 +338,15 @@ def test_an_image_that_is_not_there_is_refused(client: docker.DockerClient) -> N
     with pytest.raises(SutraError) as caught:
         verify(client, "sutra-test-none:1")
     assert caught.value.message == 'images.yaml: images.api: not built "sutra-test-none:1"'
+
+
+def test_an_image_that_vanishes_is_told(client: docker.DockerClient) -> None:
+    with (
+        pytest.raises(SutraError) as caught,
+        containers.container(client, containers.Setup("sutra-test-none:1")),
+    ):
+        pass
+    assert caught.value.message == 'engine: image vanished "sutra-test-none:1"'
 
 
 def test_an_interrupt_leaves_nothing(

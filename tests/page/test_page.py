@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
+from scripts.errors import SutraError
 from scripts.page import picture
 from scripts.page.__main__ import render, write
 from tests.page.conftest import Open
@@ -235,12 +236,31 @@ def test_growth_is_drawn_and_listed(page: Page) -> None:
     assert page.get_by_role("rowheader", name="2026-11-03T06:00:00Z").is_visible()
 
 
-def test_a_picture_is_taken(open_report: Open, chromium: str, tmp_path: Path) -> None:
+def test_a_picture_is_taken(chromium: str, tmp_path: Path) -> None:
     file = tmp_path / "report.html"
-    write(file, render(report(FILES, NAMES)))
+    write(file, render(report(packages(OWNERS, 2), NAMES, failed=False)))
     picture.take(file, tmp_path / "docs/report.png")
     data = (tmp_path / "docs/report.png").read_bytes()
     assert data.startswith(b"\x89PNG\r\n\x1a\n")
     width, height = (int.from_bytes(data[at : at + 4], "big") for at in (16, 20))
-    assert (width, height) == (picture.WIDTH, picture.HEIGHT)
-    assert 10_000 < len(data) < 200_000
+    assert (width, height) == (picture.WIDTH, picture.HEIGHTS[0])
+    assert 10_000 < len(data) <= picture.LARGEST
+
+
+def test_a_picture_that_would_be_large_shows_less(
+    chromium: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, shot = tmp_path / "report.html", tmp_path / "report.png"
+    write(file, render(report(packages(OWNERS, 2), NAMES)))
+    picture.take(file, shot)
+    whole = shot.stat().st_size
+    monkeypatch.setattr(picture, "LARGEST", whole - 1)
+    picture.take(file, shot)
+    height = int.from_bytes(shot.read_bytes()[20:24], "big")
+    assert height in picture.HEIGHTS[1:]
+    assert shot.stat().st_size < whole
+    monkeypatch.setattr(picture, "LARGEST", 100)
+    with pytest.raises(SutraError) as caught:
+        picture.take(file, shot)
+    assert caught.value.message == f'report: no picture "{shot}": larger than 100 bytes'
+    assert shot.stat().st_size < whole

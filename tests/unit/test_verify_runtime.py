@@ -156,6 +156,7 @@ def test_memory_without_a_budget_is_only_told() -> None:
     ("code", "ok", "detail"),
     [
         (0, True, ""),
+        (143, False, f"{KEY}: SIGTERM: ended with 143 after 2.00 s, it said nothing"),
         (137, False, f"{KEY}: SIGTERM: ended with 137 after 2.00 s, it said nothing"),
         (None, False, f"{KEY}: SIGTERM: still running after 2.00 s, it said nothing"),
     ],
@@ -174,6 +175,24 @@ def test_sigterm_must_end_it_with_zero(
     assert service._stop(KEY, API, nothing) == CheckResult(
         "api", "stop", ok, 2000, 10_000, detail, "ms"
     )
+
+
+@pytest.mark.parametrize(
+    ("volumes", "written", "outside"),
+    [
+        ([], [], []),
+        ([], ["/data", "/data/x", "/run/app"], []),
+        ([], ["/database", "/run"], ["/database", "/run"]),
+        (["/data"], [], []),
+        (["/cache", "/data"], ["/x"], ["/cache (a volume)", "/x"]),
+    ],
+)
+def test_what_is_outside_the_declared_places(
+    volumes: list[str], written: list[str], outside: list[str]
+) -> None:
+    image = Image("api", Budget(1, 1), runtime=Runtime(writes=("/data", "/run/app")))
+    known = {"Config": {"Volumes": {place: {} for place in volumes}}}
+    assert service._outside(image, known, written) == outside
 
 
 def test_what_is_needed_starts_after_what_it_needs_itself() -> None:
@@ -209,6 +228,17 @@ def late(monkeypatch: pytest.MonkeyPatch, found: Any) -> list[tuple[str, int]]:
     nothing: Any = None
     results = service._read_only(nothing, API, Setup("x"), Probe(("ask",), 1), KEY)
     return [(result.name, result.actual) for result in results]
+
+
+@pytest.mark.parametrize(("seconds", "ok"), [(10, True), (10.001, False)])
+def test_a_stop_as_long_as_its_limit_is_within_it(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, seconds: float, ok: bool
+) -> None:
+    monkeypatch.setattr(containers, "terminate", lambda made: clock.pass_by(seconds))
+    monkeypatch.setattr(containers, "ended", lambda made, seconds: 0)
+    monkeypatch.setattr(containers, "output", lambda made, lines: "")
+    nothing: Any = None
+    assert service._stop(KEY, API, nothing).ok is ok
 
 
 # ---- what containers say ----------------------------------------------------
@@ -295,13 +325,22 @@ def test_folders_of_what_was_written_are_not_told(
     ],
 )
 def test_memory_is_counted_without_what_can_be_dropped(stats: dict[str, Any], held: int) -> None:
-    assert containers.memory(memory_client(stats), SimpleNamespace(id="1")) == held  # type: ignore[arg-type]
+    assert containers.memory(memory_client(stats), box()) == held
 
 
 def test_an_engine_that_counts_no_memory_says_so() -> None:
     with pytest.raises(SutraError) as caught:
-        containers.memory(memory_client({}), SimpleNamespace(id="1"))  # type: ignore[arg-type]
+        containers.memory(memory_client({}), box())
     assert caught.value.message == "engine: counts no memory of containers"
+
+
+def test_a_container_that_has_ended_holds_nothing() -> None:
+    assert containers.memory(memory_client({}), box(running=False)) == 0
+
+
+def box(running: bool = True) -> Any:
+    state = {"Running": running, "ExitCode": 0 if running else 1}
+    return SimpleNamespace(id="1", reload=lambda: None, attrs={"State": state})
 
 
 def memory_client(stats: dict[str, Any]) -> Any:
