@@ -12,7 +12,8 @@ ALPINE_MIRROR ?=##         Alpine mirror for builders
 PIP_INDEX_URL ?=##         Python package index
 CARGO_REGISTRY ?=##        cargo registry index, such as sparse+https://…
 CA_BUNDLE ?=##             certificates that builders trust; the system's bundle without it
-FORMAT ?= table##          of verify-* and diff: table, json; of verify-* also markdown
+FORMAT ?= table##          of verify-* and diff: table, json; verify-* also markdown, junit, github
+SCREENSHOT ?=##            of report: a PNG of its beginning, taken by a headless Chromium
 DRY_RUN ?=##               1: promote and budgets show what they would change
 IMAGE ?=##                 of explain, cleanup-report and diff: an image of images.yaml
 FROM ?=##                  of diff: any image; IMAGE:latest without it
@@ -22,7 +23,8 @@ PYTHON ?= python3##        interpreter that makes .venv, 3.11 or newer
 export BASE DEBIAN_VERSION ALPINE_VERSION APT_MIRROR ALPINE_MIRROR PIP_INDEX_URL CARGO_REGISTRY CA_BUNDLE PYTHON
 
 RUN := .venv/bin/python -m
-.PHONY: help prod build dev verify-sizes verify-contents diff budgets promote explain cleanup-report engine engine-stop roots venv venv-dev \
+.PHONY: help prod build dev verify verify-sizes verify-contents verify-runtime report diff budgets promote explain \
+  cleanup-report engine engine-stop roots venv venv-dev \
   test test-unit bench lint format lock readme
 
 help: ## list targets and knobs
@@ -50,6 +52,15 @@ diff: venv ## say what came, went and grew between two images (IMAGE=… FROM=re
 
 budgets: venv ## lower each budget to what is measured plus 2 % (DRY_RUN=1 shows it)
 	@$(RUN) scripts.budgets $(if $(DRY_RUN),--dry-run)
+
+verify-runtime: engine venv ## start every image hardened: modules, health, memory, stop, writes
+	@$(RUN) scripts.verify_runtime --format $(FORMAT)
+
+verify: engine venv ## check everything that images.yaml promises: sizes, contents, runtime
+	@$(RUN) scripts.verify --format $(FORMAT)
+
+report: engine venv ## check everything and write .build/report.html (SCREENSHOT=docs/report.png)
+	@$(RUN) scripts.page $(if $(SCREENSHOT),--picture "$(SCREENSHOT)")
 
 promote: venv ## verify, then move :latest to what passed (DRY_RUN=1 shows it)
 	@$(RUN) scripts.promote $(if $(DRY_RUN),--dry-run)

@@ -24,6 +24,7 @@ from typing import Any
 import docker
 import docker.auth
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.models.containers import Container
 from requests.exceptions import RequestException
 from urllib3.exceptions import HTTPError
 
@@ -359,3 +360,45 @@ def untag(client: docker.DockerClient, reference: str) -> None:
     """Remove the tag `reference`, if it is there; the image stays while it has another."""
     with suppress(ImageNotFound), asked(f'remove the tag "{reference}"'):
         client.api.remove_image(reference, noprune=True)
+
+
+def create(client: Client, image: str, **options: Any) -> Container:
+    """Create a container. Raises SutraError when its image is gone."""
+    try:
+        with asked(f'create a container of "{image}"'):
+            return client.containers.create(image, **options)
+    except ImageNotFound as error:
+        raise SutraError(f'engine: image vanished "{image}"', "run `make build`") from error
+
+
+class CommandError(Exception):
+    """The engine could not run a command in a container; the text is its reason."""
+
+
+@contextmanager
+def running() -> Iterator[None]:
+    """Tell a command that cannot be run (CommandError) from an engine that cannot answer.
+
+    A command that is not there is status 400 or, on older engines, 500 with the
+    runtime's words; a container that has ended is 409.
+    """
+    with asked("run a container"):
+        try:
+            yield
+        except APIError as error:
+            reason = str(error.explanation or error)
+            if error.status_code in (400, 409) or "OCI runtime" in reason:
+                raise CommandError(reason.strip().splitlines()[0]) from error
+            raise
+
+
+def remove_container(client: Client, name: str) -> None:
+    """Remove a container and its volumes, running or not, if it is there."""
+    with asked(f'remove the container "{name}"'), suppress(NotFound):
+        client.api.remove_container(name, v=True, force=True)
+
+
+def remove_network(client: Client, name: str) -> None:
+    """Remove a network, if it is there."""
+    with asked(f'remove the network "{name}"'), suppress(NotFound):
+        client.api.remove_network(name)

@@ -451,9 +451,9 @@ def test_an_archive_is_judged_as_the_entry_without_an_engine(
     assert command(monkeypatch, "archive:./image.tar", "--as", NAME, *form) == 0
     out, err = capsys.readouterr()
     assert out == (
-        "| image | checks | waived | failed | ok |\n"
-        "|---|--:|--:|--:|---|\n"
-        f"| {NAME} | {len(RULES)} | 0 | 0 | ok |\n"
+        "| image | check | actual | limit | ok |\n"
+        "|---|---|--:|--:|---|\n"
+        f"| {NAME} | {len(RULES)} without findings | 0 | 0 | ok |\n"
     )
     assert err == "contents: archive:./image.tar\n"
 

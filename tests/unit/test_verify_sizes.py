@@ -141,7 +141,8 @@ def test_all_images_are_measured_by_name(engine: FakeEngine, tmp_path: Path) -> 
         (["--as", "sutra-api"], "a reference and --as NAME go together"),
         (
             ["--format", "xml"],
-            "argument --format: invalid choice: xml (choose from table, markdown, json)",
+            "argument --format: invalid choice: xml "
+            "(choose from table, markdown, json, junit, github)",
         ),
         (["a", "b"], "unrecognized arguments: b"),
     ],
