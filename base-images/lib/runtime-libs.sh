@@ -6,7 +6,11 @@
 # What the runtime base, mounted at /base, has already is left out: a second copy
 # would only hide the first.
 #
+# `python:NAME` is a module of the standard library that the base left out: sources,
+# which Python compiles at each start, and the extension module of that name.
+#
 #   eg: runtime-libs /runtime libstdc++.so.6
+#   eg: runtime-libs /runtime libsqlite3.so.0 python:sqlite3 python:_sqlite3
 set -eu
 root=$1
 shift
@@ -31,7 +35,24 @@ alpine() { # alpine SONAME
   cp -L "$file" "$root$file"
 }
 
+module() { # module NAME
+  stdlib=$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')
+  found=$(find "$stdlib" -maxdepth 1 \( -name "$1" -o -name "$1.py" \) &&
+    find "$stdlib/lib-dynload" -name "$1.*.so")
+  if [ -z "$found" ]; then
+    echo "runtime-libs: no such module of the standard library \"$1\"" >&2
+    exit 1
+  fi
+  for file in $found; do cp -a --parents "$file" "$root"; done
+  find "$root$stdlib" -name __pycache__ -prune -exec rm -r {} +
+}
+
 for soname in "$@"; do
+  case "$soname" in python:*)
+    module "${soname#python:}"
+    continue
+    ;;
+  esac
   if command -v dpkg >/dev/null; then debian "$soname"; else alpine "$soname"; fi
 done
 find "$root" -type f | while read -r file; do
