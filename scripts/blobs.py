@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import os
-import zlib
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import IO, Any
 
+from zlib_ng import zlib_ng
+
 from scripts.entries import Sink, scan
 from scripts.tars import BLOCK, is_tar, unpacked
 
-# gzip's own default level, which every builder uses; blocks are compressed side by
-# side, each with the 32 KiB before it as dictionary (the method of pigz).
+# The level that comes within 0.2 % of what Docker sends; zlib's own level 6 packs 2.4 %
+# better, and takes 2.5 times as long. Of PyPI, so that no system's zlib changes a figure.
+# Blocks are compressed side by side, each with the 32 KiB before it as dictionary (the
+# method of pigz).
 LEVEL = 6
 WINDOW = 1 << 15
 GZIP_FRAME = 18
@@ -108,5 +111,5 @@ class _Tap:
 
 def _deflated(block: bytes, before: bytes) -> int:
     """Return the size of `block` as part of a deflate stream in which `before` precedes it."""
-    packer = zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS, zdict=before)
-    return len(packer.compress(block)) + len(packer.flush(zlib.Z_SYNC_FLUSH))
+    packer = zlib_ng.compressobj(LEVEL, zlib_ng.DEFLATED, -zlib_ng.MAX_WBITS, zdict=before)
+    return len(packer.compress(block)) + len(packer.flush(zlib_ng.Z_SYNC_FLUSH))

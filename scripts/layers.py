@@ -13,11 +13,12 @@ import json
 import os
 import sys
 import threading
-import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TypeVar
+
+from zlib_ng import zlib_ng
 
 from scripts import engine, entry_cache, sources
 from scripts.blobs import Layer, read_layer
@@ -28,8 +29,8 @@ from scripts.tars import DAMAGE
 T = TypeVar("T")
 SLOW = 2.0
 CACHE = Path(".cache/layers")
-# a change of how sizes are counted makes earlier figures void; so does another zlib
-METHOD = f"1-zlib-{zlib.ZLIB_RUNTIME_VERSION}"
+# a change of how sizes are counted makes earlier figures void; so does another zlib-ng
+METHOD = f"2-zlib-ng-{zlib_ng.ZLIBNG_VERSION}"
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from typing import IO
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from zlib_ng import zlib_ng
 
 from scripts import layers
 from scripts.errors import SutraError
@@ -419,14 +420,14 @@ def test_another_method_of_counting_voids_the_cache(
 ) -> None:
     name = engine.add(FakeImage([BASE]))
     measure(engine, name, cache)
-    monkeypatch.setattr(layers, "METHOD", "2-zlib-9")
+    monkeypatch.setattr(layers, "METHOD", "3-zlib-9")
     measure(engine, name, cache)
     assert engine.saves == [name, name]
-    assert (cache / "2-zlib-9" / f"{digest(BASE)[7:]}.json").is_file()
+    assert (cache / "3-zlib-9" / f"{digest(BASE)[7:]}.json").is_file()
 
 
-def test_the_method_names_the_zlib_that_compresses() -> None:
-    assert f"1-zlib-{zlib.ZLIB_RUNTIME_VERSION}" == layers.METHOD
+def test_the_method_names_the_library_that_compresses() -> None:
+    assert f"2-zlib-ng-{zlib_ng.ZLIBNG_VERSION}" == layers.METHOD
 
 
 def test_an_image_that_changes_while_it_is_read_is_refused(engine: FakeEngine, cache: Path) -> None:
