@@ -46,17 +46,19 @@ class Layer:
 def read_layer(file: IO[bytes], blob: str = "", sink: Sink | None = None) -> Layer | None:
     """Measure one blob: plain, gzip or zstd tar. Return None for JSON documents beside layers.
 
-    Each entry goes to `sink` in the same pass. Raises one of scripts.tars.DAMAGE
-    for a blob that is cut short or is not what it says.
+    A packed blob is downloaded as it is; what a plain one would be packed is worked
+    out. Each entry goes to `sink` in the same pass. Raises one of
+    scripts.tars.DAMAGE for a blob that is cut short or is not what it says.
     """
-    start, whole = unpacked(file)
-    if not start or (start.startswith(b"{") and not is_tar(start)):
+    stored, whole = unpacked(file)
+    if not stored.start or (stored.start.startswith(b"{") and not is_tar(stored.start)):
         return None
     with ThreadPoolExecutor(os.cpu_count()) as workers:
-        tap = _Tap(_blocks(whole), workers)
+        tap = _Tap(_blocks(whole), workers, packs=not stored.is_packed)
         installed = scan(tap, sink)
         tap.drain()
-        return Layer(f"sha256:{tap.digest.hexdigest()}", blob, installed, tap.compressed())
+        download = stored.bytes if stored.is_packed else tap.compressed()
+        return Layer(f"sha256:{tap.digest()}", blob, installed, download)
 
 
 def _blocks(file: Any) -> Iterator[bytes]:
@@ -73,12 +75,13 @@ def _blocks(file: Any) -> Iterator[bytes]:
 
 
 class _Tap:
-    """A file that hashes and compresses what passes through it."""
+    """A file that hashes, and packs where it is to, what passes through it: in other threads."""
 
-    def __init__(self, blocks: Iterator[bytes], workers: ThreadPoolExecutor) -> None:
-        self.digest = hashlib.sha256()
+    def __init__(self, blocks: Iterator[bytes], workers: ThreadPoolExecutor, packs: bool) -> None:
+        self._digest = hashlib.sha256()
+        self._hashing: Future[None] | None = None
         self._blocks, self._rest, self._before = blocks, b"", b""
-        self._workers = workers
+        self._workers, self._packs = workers, packs
         self._pending: deque[Future[int]] = deque()
         self._size = GZIP_FRAME
 
@@ -94,6 +97,12 @@ class _Tap:
         while self._next():
             pass
 
+    def digest(self) -> str:
+        """Return the SHA-256 of all that passed, in hex."""
+        if self._hashing:
+            self._hashing.result()
+        return self._digest.hexdigest()
+
     def compressed(self) -> int:
         """Return the bytes that a gzip file of all blocks would have."""
         return self._size + sum(future.result() for future in self._pending)
@@ -101,12 +110,18 @@ class _Tap:
     def _next(self) -> bytes:
         block = next(self._blocks, b"")
         if block:
-            self.digest.update(block)
-            self._pending.append(self._workers.submit(_deflated, block, self._before))
-            self._before = block[-WINDOW:]
-            if len(self._pending) > PENDING:
-                self._size += self._pending.popleft().result()
+            if self._hashing:  # one block after the other
+                self._hashing.result()
+            self._hashing = self._workers.submit(self._digest.update, block)
+            if self._packs:
+                self._pack(block)
         return block
+
+    def _pack(self, block: bytes) -> None:
+        self._pending.append(self._workers.submit(_deflated, block, self._before))
+        self._before = block[-WINDOW:]
+        if len(self._pending) > PENDING:
+            self._size += self._pending.popleft().result()
 
 
 def _deflated(block: bytes, before: bytes) -> int:
