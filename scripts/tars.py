@@ -20,6 +20,8 @@ else:
     from backports import zstd
 
 BLOCK = 1 << 20
+# `tarfile` copies the rest of its buffer for each small file: a large buffer costs more
+BUFFER = 1 << 16
 GZIP = b"\x1f\x8b"
 ZSTD = b"\x28\xb5\x2f\xfd"
 # log2 of the most memory that a zstd frame may ask for: 128 MiB, what `zstd -d` takes
@@ -53,7 +55,9 @@ def entries(file: Any) -> Iterator[tuple[tarfile.TarInfo, tarfile.TarFile]]:
     # what a header's fields may hold that `tarfile` does not expect: no number, a number
     # past any float, a chain of headers past the interpreter's stack
     try:
-        with tarfile.open(fileobj=source, mode="r|", bufsize=BLOCK, tarinfo=_StrictInfo) as archive:
+        with tarfile.open(
+            fileobj=source, mode="r|", bufsize=BUFFER, tarinfo=_StrictInfo
+        ) as archive:
             while (member := archive.next()) is not None:
                 archive.members.clear()  # type: ignore[attr-defined]
                 yield member, archive
