@@ -65,7 +65,7 @@ class Inventory:
         return seen, wasted
 
     def resolve(self, path: str) -> Entry | None:
-        """Return the entry at `path`, symlinks followed inside the image, at most MAX_LINKS."""
+        """Return the entry at `path`, links followed inside the image, at most MAX_LINKS."""
         left, here, followed = path.strip("/").split("/"), "", 0
         while left:
             part = left.pop(0)
@@ -83,7 +83,11 @@ class Inventory:
                 left = entry.link.split("/") + left
             else:
                 here = posixpath.join(here, part)
-        return self.files.get(here or ".")
+        found = self.files.get(here or ".")
+        if found and found.kind == "hardlink":  # two names of one file: the one with its bytes
+            first = self.files.get(found.link)
+            return first if first and first.digest == found.digest else found
+        return found
 
     def text(self, path: str) -> str | None:
         """Return the text of a file of scripts.entries.TEXTS, as a container sees it."""

@@ -2,9 +2,9 @@
 
 Sizes are counted from the layers' own tar streams, never from what the engine
 prints: `docker images` and `.Size` change meaning with the image store. The
-download size is what one fixed compressor makes of a layer, since the classic
-store keeps layers uncompressed and each engine version compresses a little
-differently. Each layer is read once and its figures are kept by its digest.
+download size is that of the packed blob. Where a store keeps layers unpacked, one
+fixed compressor stands in, which comes within 0.2 % of Docker's own. Each layer is
+read once and its figures are kept by its digest.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ import json
 import os
 import sys
 import threading
-import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TypeVar
+
+from zlib_ng import zlib_ng
 
 from scripts import engine, entry_cache, sources
 from scripts.blobs import Layer, read_layer
@@ -28,8 +29,8 @@ from scripts.tars import DAMAGE
 T = TypeVar("T")
 SLOW = 2.0
 CACHE = Path(".cache/layers")
-# a change of how sizes are counted makes earlier figures void; so does another zlib
-METHOD = f"1-zlib-{zlib.ZLIB_RUNTIME_VERSION}"
+# a change of how sizes are counted makes earlier figures void; so does another zlib-ng
+METHOD = f"3-zlib-ng-{zlib_ng.ZLIBNG_VERSION}"
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def _read(source: Source, found: Mapping[str, Layer], cache: Path) -> Iterator[L
                 layer = read_layer(file, blob, writer)
                 if layer:
                     writer.keep(layer.diff_id)
-                    _remember(cache, layer)
+                    remember(cache, layer)
                     yield layer
     except DAMAGE as error:
         raise SutraError(f"{source.damaged}: {error}", source.tip) from error
@@ -123,7 +124,8 @@ def _recall(cache: Path, diff_id: str) -> Layer | None:
     return layer if whole and layer.diff_id == diff_id else None
 
 
-def _remember(cache: Path, layer: Layer) -> None:
+def remember(cache: Path, layer: Layer) -> None:
+    """Keep a layer's figures. Raises SutraError when they cannot be written."""
     place = _place(cache, layer.diff_id)
     partial = place.with_suffix(f".{os.getpid()}")
     try:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import gzip
 import sys
 import tarfile
-import zlib
 from collections.abc import Iterator
 from typing import IO, Any
+
+from zlib_ng import gzip_ng, zlib_ng
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -19,6 +20,8 @@ else:
     from backports import zstd
 
 BLOCK = 1 << 20
+# `tarfile` copies the rest of its buffer for each small file: a large buffer costs more
+BUFFER = 1 << 16
 GZIP = b"\x1f\x8b"
 ZSTD = b"\x28\xb5\x2f\xfd"
 # log2 of the most memory that a zstd frame may ask for: 128 MiB, what `zstd -d` takes
@@ -28,7 +31,8 @@ MAX_HEADER = 1 << 20
 # a sparse file's holes are announced, not stored: this many bytes are believed
 MAX_SPARSE = 1 << 30
 # what a damaged archive raises, besides what `entries` turns into ReadError
-DAMAGE = (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, zstd.ZstdError)
+_INFLATE: Any = zlib_ng.error  # its stub calls the class an instance
+DAMAGE = (tarfile.TarError, EOFError, _INFLATE, gzip.BadGzipFile, zstd.ZstdError)
 _HEADERS = (
     tarfile.GNUTYPE_LONGNAME,
     tarfile.GNUTYPE_LONGLINK,
@@ -51,7 +55,9 @@ def entries(file: Any) -> Iterator[tuple[tarfile.TarInfo, tarfile.TarFile]]:
     # what a header's fields may hold that `tarfile` does not expect: no number, a number
     # past any float, a chain of headers past the interpreter's stack
     try:
-        with tarfile.open(fileobj=source, mode="r|", bufsize=BLOCK, tarinfo=_StrictInfo) as archive:
+        with tarfile.open(
+            fileobj=source, mode="r|", bufsize=BUFFER, tarinfo=_StrictInfo
+        ) as archive:
             while (member := archive.next()) is not None:
                 archive.members.clear()  # type: ignore[attr-defined]
                 yield member, archive
@@ -60,16 +66,16 @@ def entries(file: Any) -> Iterator[tuple[tarfile.TarInfo, tarfile.TarFile]]:
         raise tarfile.ReadError(reason) from error
 
 
-def unpacked(file: IO[bytes]) -> tuple[bytes, Any]:
-    """Return the first bytes of a plain, gzip or zstd file as stored, and its content."""
-    start = file.read(BLOCK)
-    whole: Any = _Rejoined(start, file)
-    if start.startswith(GZIP):
-        whole = gzip.GzipFile(fileobj=whole)
-    elif start.startswith(ZSTD):
+def unpacked(file: IO[bytes]) -> tuple[Stored, Any]:
+    """Return a plain, gzip or zstd file as stored, and a file of its content."""
+    stored = Stored(file)
+    whole: Any = stored
+    if stored.start.startswith(GZIP):
+        whole = gzip_ng.GzipNGFile(fileobj=whole)  # type: ignore[no-untyped-call]
+    elif stored.start.startswith(ZSTD):
         limit = {int(zstd.DecompressionParameter.window_log_max): ZSTD_WINDOW_LOG}
         whole = zstd.ZstdFile(whole, options=limit)
-    return start, whole
+    return stored, whole
 
 
 def is_tar(start: bytes) -> bool:
@@ -132,14 +138,30 @@ class _Ending:
         return data
 
 
-class _Rejoined:
-    """A file whose first bytes were read already."""
+class Stored:
+    """A file whose first bytes are known beforehand, and that counts what is read of it."""
 
-    def __init__(self, start: bytes, rest: IO[bytes]) -> None:
-        self._start, self._rest = start, rest
+    def __init__(self, file: IO[bytes]) -> None:
+        self.start = self._rest = file.read(BLOCK)
+        self._file = file
+        self.bytes = len(self.start)
+
+    @property
+    def is_packed(self) -> bool:
+        """Say whether it is gzip or zstd."""
+        return self.start.startswith((GZIP, ZSTD))
 
     def read(self, size: int = -1) -> bytes:
-        if not self._start:
-            return self._rest.read(size)
-        part, self._start = self._start[:size], self._start[size:]
+        """Return up to `size` bytes."""
+        if not self._rest:
+            data = self._file.read(size)
+            self.bytes += len(data)
+            return data
+        part, self._rest = self._rest[:size], self._rest[size:]
         return part
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Fill `buffer`, less only at the end, and return how many bytes it got."""
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)

@@ -37,17 +37,19 @@ def test_sizes_are_the_same_in_both_stores(
     other = layers.measure(copies, f"{image}:prod", tmp_path / "other")
     assert one
     assert other
-    assert [(x.diff_id, x.installed, x.download) for x in one.layers] == [
-        (x.diff_id, x.installed, x.download) for x in other.layers
+    assert [(x.diff_id, x.installed) for x in one.layers] == [
+        (x.diff_id, x.installed) for x in other.layers
     ]
+    # the classic store keeps layers unpacked: there the packed size is worked out
+    assert one.download == pytest.approx(other.download, rel=0.01)
 
 
 @pytest.mark.parametrize("image", IMAGES)
 def test_the_download_size_is_what_a_pull_transfers(
     client: docker.DockerClient, copies: docker.DockerClient, image: str
 ) -> None:
-    """The containerd store holds the blobs that a push sends: ours is within 4 % of them."""
+    """The containerd store holds the blobs that a push sends."""
     compressed = client if has_containerd_store(client) else copies
     measured = layers.measure(compressed, f"{image}:prod")
     assert measured
-    assert measured.download == pytest.approx(blob_sizes(compressed, f"{image}:prod"), rel=0.04)
+    assert measured.download == blob_sizes(compressed, f"{image}:prod")

@@ -78,7 +78,15 @@ def test_what_a_dynamic_section_says() -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "name"), [(62, "x86_64"), (183, "aarch64"), (3, "i386"), (40, "arm"), (243, "riscv")]
+    ("number", "name"),
+    [
+        (62, "x86_64"),
+        (183, "aarch64"),
+        (3, "i386"),
+        (40, "arm"),
+        (243, "riscv"),
+        (9999, "machine 9999"),
+    ],
 )
 def test_machines(number: int, name: str) -> None:
     assert facts(io.BytesIO(made(machine=number))).machine == name
@@ -151,14 +159,49 @@ def test_a_damaged_file_is_unreadable(data: bytes) -> None:
     assert facts(io.BytesIO(data)) == Elf("", UNREADABLE)
 
 
-def test_a_file_that_has_us_read_for_ever_is_unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tables_and_names_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     data = made(tags=[(1, f"lib{number}.so") for number in range(200)])
     assert len(facts(io.BytesIO(data)).needed) == 200
-    monkeypatch.setattr(elf, "MAX_READS", 300)
+    monkeypatch.setattr(elf, "MAX_TABLE", 300)
     assert facts(io.BytesIO(data)) == Elf("", UNREADABLE)
     monkeypatch.undo()
-    monkeypatch.setattr(elf, "MAX_BYTES", 1000)
-    assert facts(io.BytesIO(data)) == Elf("", UNREADABLE)
+    monkeypatch.setattr(elf, "MAX_NAME", 8)
+    assert facts(io.BytesIO(data)) == Elf("", UNREADABLE)  # lib100.so has nine letters
+
+
+def by_library(data: bytes) -> Elf:
+    """Return the same facts, as pyelftools reads them."""
+    parsed = ELFFile(io.BytesIO(data))
+    found: dict[str, list[str]] = {"needed": [], "soname": [], "rpath": [], "runpath": []}
+    interpreter = ""
+    for segment in parsed.iter_segments():
+        if segment["p_type"] == "PT_INTERP":
+            interpreter = segment.get_interp_name()
+        elif segment["p_type"] == "PT_DYNAMIC":
+            for tag in segment.iter_tags():
+                if (name := str(tag.entry.d_tag)[3:].lower()) in found:
+                    found[name].append(getattr(tag, name))
+    names = [section.name for section in parsed.iter_sections()]
+    return Elf(
+        {"EM_X86_64": "x86_64", "EM_AARCH64": "aarch64", "EM_386": "i386"}[parsed["e_machine"]],
+        parsed["e_type"][3:],
+        interpreter,
+        tuple(found["needed"]),
+        "".join(found["soname"]),
+        tuple(filter(None, ":".join(found["rpath"]).split(":"))),
+        tuple(filter(None, ":".join(found["runpath"]).split(":"))),
+        not any(name == ".symtab" or name.startswith(".debug_") for name in names),
+    )
+
+
+def test_real_files_are_read_as_pyelftools_reads_them() -> None:
+    places = [Path(sys.executable).resolve(), *Path(sys.prefix).rglob("*.so")]
+    places += [file for file in Path("/usr/lib/x86_64-linux-gnu").glob("*.so.*") if file.is_file()]
+    places += [file for file in Path("/usr/bin").glob("*") if file.is_file()]
+    elves = [data for file in places[:400] if (data := file.read_bytes()).startswith(elf.MAGIC)]
+    assert len(elves) > 20
+    for data in elves:
+        assert facts(io.BytesIO(data)) == by_library(data)
 
 
 WHOLE = made(tags=[(1, "libc.so.6"), (29, "/a")], interpreter="/ld.so", sections=(".symtab",))

@@ -161,6 +161,8 @@ TREE = layer(
     entry("usr/up", kind=LINK, link="../../../../usr/lib/so"),
     entry("loop", kind=LINK, link="loop"),
     entry("dangling", kind=LINK, link="nowhere"),
+    entry("second", kind=HARD, link="usr/lib/so"),
+    entry("lost", kind=HARD, link="nowhere"),
     entry("chain0", b"3"),
     *(entry(f"chain{number}", kind=LINK, link=f"chain{number - 1}") for number in range(1, 42)),
 )
@@ -177,6 +179,8 @@ TREE = layer(
         ("usr/bin/../lib/./so", "usr/lib/so"),
         ("loop", None),
         ("dangling", None),
+        ("second", "usr/lib/so"),
+        ("lost", "lost"),
         ("nowhere", None),
         ("chain40", "chain0"),
         ("chain41", None),

@@ -1,0 +1,117 @@
+"""One image, read from the engine, from files and from a registry: the same everywhere."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import tarfile
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+
+from scripts import inventory
+from scripts.inventory import Inventory
+from tests.support.oci import entry, layer
+
+
+@pytest.fixture(scope="module")
+def image(client: docker.DockerClient) -> Iterator[str]:
+    """An image of two layers, built from nothing: by import, and by commit of a container."""
+    name = f"sutra-test-sources-{uuid.uuid4().hex[:8]}:1"
+    made = layer(
+        entry("app", kind=tarfile.DIRTYPE, mode=0o755),
+        entry("app/main.py", b"print()\n" * 1000),
+        entry("app/link", kind=tarfile.SYMTYPE, link="main.py"),
+        entry("etc/passwd", b"root:x:0:0::/:/none\n"),
+    )
+    subprocess.run(
+        ["docker", "import", "--change", "USER 10001:10001", "-", name], input=made, check=True
+    )
+    container = client.containers.create(name, command=["/nothing"])
+    try:
+        container.put_archive("/", layer(entry("app/more.py", b"x" * 500)))
+        container.commit(*name.split(":"))
+    finally:
+        container.remove(v=True)
+    yield name
+    client.images.remove(name)
+
+
+@pytest.fixture(scope="module")
+def expected(client: docker.DockerClient, image: str, tmp_path_factory: pytest.TempPathFactory
+             ) -> Inventory:  # fmt: skip
+    found = inventory.read(client, image, tmp_path_factory.mktemp("cache"))
+    assert found
+    return found
+
+
+def same(found: Inventory | None, expected: Inventory) -> bool:
+    assert found
+    assert found.config["config"]["User"] == "10001:10001"
+    return (found.files, found.architecture, [(one.diff_id, one.installed) for one in found.layers]
+            ) == (expected.files, expected.architecture,
+                  [(one.diff_id, one.installed) for one in expected.layers])  # fmt: skip
+
+
+def test_the_engines_image(expected: Inventory) -> None:
+    assert expected.files["app/main.py"].size == 8000
+    assert expected.files["app/more.py"].size == 500
+    assert expected.text("etc/passwd") == "root:x:0:0::/:/none\n"
+    resolved = expected.resolve("/app/link")
+    assert resolved
+    assert resolved.path == "app/main.py"
+
+
+def test_a_saved_archive_and_its_layout(image: str, expected: Inventory, tmp_path: Path) -> None:
+    file, folder = tmp_path / "saved.tar", tmp_path / "layout"
+    subprocess.run(["docker", "save", image, "-o", str(file)], check=True)
+    assert same(inventory.read(None, str(file), tmp_path / "one"), expected)
+    with tarfile.open(file) as archive:
+        archive.extractall(folder, filter="data")
+    if not (folder / "oci-layout").exists():
+        pytest.skip("not run here: engines before 25 save no layout")
+    assert same(inventory.read(None, f"oci:{folder}", tmp_path / "two"), expected)
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[str]:
+    """A real registry on loopback, Debian's docker-registry."""
+    program = shutil.which("docker-registry")
+    if not program:
+        pytest.skip("not run here: it takes Debian's package docker-registry")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        host = f"127.0.0.1:{free.getsockname()[1]}"
+    config = tmp_path / "registry.yaml"
+    config.write_text(
+        f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {tmp_path}/data}}}}\n"
+        f"http: {{addr: {host}}}\nlog: {{level: error}}\n"
+    )
+    process = subprocess.Popen([program, "serve", str(config)], stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(100):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", int(host.rpartition(":")[2]))) == 0:
+                    break
+            time.sleep(0.1)
+        yield host
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def test_a_registry(
+    client: docker.DockerClient, image: str, hub: str, expected: Inventory, tmp_path: Path
+) -> None:
+    pushed = f"{hub}/team/{image}"
+    assert client.images.get(image).tag(pushed)
+    try:
+        client.images.push(pushed)
+    finally:
+        client.images.remove(pushed)
+    assert same(inventory.read(None, f"registry:{pushed}", tmp_path / "cache"), expected)

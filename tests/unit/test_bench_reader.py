@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scripts import bench_reader, catalog, engine, verify_sizes
+from scripts.errors import SutraError
+
+
+def test_a_catalogue_of_many_images_is_verified_without_reading_one(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = bench_reader.catalogue(folder, 60)
+    promises = catalog.load()
+    with bench_reader.engine_of(known) as address:
+        monkeypatch.setenv("DOCKER_HOST", address)
+        client = engine.connect()
+        results = verify_sizes.verify(promises, verify_sizes.measure_all(client, promises))
+        client.close()
+    assert len(results) == 2 * 61
+    assert all(result.ok for result in results)
+    # 50 shared layers and 60 of their own, a megabyte each
+    assert [result.actual for result in results[-2:]] == [110_000_000, 44_000_000]
+
+
+def test_a_reader_that_fails_is_shown_with_its_last_words() -> None:
+    with pytest.raises(SutraError) as caught:
+        bench_reader.timed(["sh", "-c", "echo out; echo err >&2; exit 3"], {"PATH": "/bin"})
+    assert caught.value.message == 'bench: failed "sh -c echo out; echo err >&2; exit 3"'
+    assert caught.value.tip == "out\nerr\n"
