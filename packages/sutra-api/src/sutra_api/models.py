@@ -1,11 +1,13 @@
-"""What callers send."""
+"""What callers send, and what they get beyond the storage's own records."""
 
 import json
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
 from sutra_client.fields import ConceptId, Kind, Text
+from sutra_client.records import Association, Concept
 
 MAX_METADATA_BYTES = 16_384
 
@@ -40,3 +42,32 @@ class AssociationBody(_Strict):
     target: ConceptId
     kind: Kind
     weight: Annotated[float, Field(ge=0, le=1)]
+
+
+@dataclass(frozen=True)
+class Health:
+    """Answer of GET /health."""
+
+    status: Literal["ok"] = "ok"
+    storage: Literal["ok"] = "ok"
+
+
+@dataclass(frozen=True)
+class Found:
+    """Answer of GET /search: concepts that hold every word, in id order.
+
+    `scanned` is how many concepts were read. `next` is what to pass as `after` to search on, or
+    None when everything has been searched; a search that met its bound may have found nothing yet.
+    """
+
+    concepts: list[Concept]
+    scanned: int
+    next: str | None
+
+
+@dataclass(frozen=True)
+class ConceptPath:
+    """Answer of GET /path: ids from source to target, and the association behind each step."""
+
+    concepts: list[str]
+    associations: list[Association]

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from sutra_client.storage import StorageRefused, StorageUnavailable
+from sutra_client.errors import StorageRefused, StorageUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -24,11 +24,30 @@ class ProblemResponse(JSONResponse):
     media_type = "application/problem+json"
 
 
+# RFC 9110's names of these; Python had older ones until 3.13.
+TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
+
+
+class Refusal(HTTPException):
+    """A problem of a kind of its own; `more` are further members of its body."""
+
+    def __init__(self, status: int, kind: str, title: str, detail: str, **more: Any) -> None:
+        """Name the kind as in `urn:sutra:problem:KIND`."""
+        super().__init__(status, detail)
+        self.body = {
+            "type": f"urn:sutra:problem:{kind}",
+            "title": title,
+            "status": status,
+            "detail": detail,
+            **more,
+        }
+
+
 def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> ProblemResponse:
     """Return the problem with this status; its title is the name of the status."""
     body = {
         "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
+        "title": TITLES.get(status) or HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
     }
@@ -64,21 +83,26 @@ def _describe(item: Mapping[str, Any]) -> str:
 
 async def _http(_: Request, error: Exception) -> ProblemResponse:
     assert isinstance(error, HTTPException)
+    if isinstance(error, Refusal):
+        return ProblemResponse(error.body, error.status_code)
     return problem(error.status_code, error.detail, error.headers)
 
 
 async def _refused(_: Request, error: Exception) -> ProblemResponse:
-    """Pass on what the caller can mend (4xx); the rest is the storage's fault."""
+    """Pass on what the caller can mend (4xx) or wait for (503); the rest is the storage's fault."""
     assert isinstance(error, StorageRefused)
-    if error.problem["status"] < 500:
-        return ProblemResponse(error.problem, error.problem["status"])
-    logger.warning("storage failed: %s", error)
+    status = error.problem["status"]
+    if status >= 500:
+        logger.warning("storage failed: %s", error)
+    if status < 500 or status == 503:
+        headers = {"Retry-After": error.retry_after} if error.retry_after else None
+        return ProblemResponse(error.problem, status, headers)
     return problem(502, "storage failed")
 
 
 async def _unavailable(_: Request, error: Exception) -> ProblemResponse:
     logger.warning("storage unavailable: %s", error)
-    return problem(503, "storage does not answer")
+    return problem(503, "storage does not answer", {"Retry-After": "1"})
 
 
 async def _unexpected(_: Request, __: Exception) -> ProblemResponse:

@@ -14,6 +14,7 @@ from importlib import import_module
 from types import FrameType
 from typing import Any
 
+from sutra_client.context import request_id
 from sutra_client.settings import SettingsError, port
 
 # Seconds that running requests get after SIGTERM; docker kills after ten.
@@ -24,13 +25,16 @@ class JsonFormatter(logging.Formatter):
     """One JSON object a line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return time (UTC), level, logger, message and, if any, the traceback."""
+        """Return time (UTC), level, logger, message; if any, request id, fields and traceback."""
         line = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
         }
+        if current := request_id.get():
+            line["request_id"] = current
+        line |= getattr(record, "fields", {})
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)

@@ -1,0 +1,50 @@
+"""What both services wear: request ids, log lines, metrics, limits, problems, and the token."""
+
+from collections.abc import Mapping
+
+from fastapi import FastAPI, Request
+from fastapi.responses import Response
+
+from sutra_client.bearer import Bearer
+from sutra_client.body_limit import MAX_BODY_BYTES, BodyLimit
+from sutra_client.metrics import CONTENT_TYPE, Metrics
+from sutra_client.observe import MAX_IN_FLIGHT, Observe
+from sutra_client.problem import add_handlers
+
+
+def equip(
+    app: FastAPI,
+    metrics: Metrics,
+    *,
+    key: str | None = None,
+    max_body: int = MAX_BODY_BYTES,
+    max_bodies: Mapping[str, int] | None = None,
+    max_in_flight: int = MAX_IN_FLIGHT,
+) -> None:
+    """Equip `app`, and give it `GET /metrics`.
+
+    `key` is the bearer token that every path but /health then needs; `max_body` the most bytes of
+    a request's body, `max_bodies` exceptions by path. Starlette's first middleware is the last one
+    added: what is added after this sees a request before all of these.
+    """
+    add_handlers(app)
+    app.add_middleware(BodyLimit, most=max_body, routes=max_bodies)
+    if key is not None:
+        app.add_middleware(Bearer, key=key)
+    app.add_middleware(Observe, metrics=metrics, max_in_flight=max_in_flight)
+    app.state.metrics = metrics
+    app.add_api_route(
+        "/metrics",
+        show_metrics,
+        methods=["GET"],
+        summary="What this process counts, in Prometheus' text format",
+        response_class=Response,
+        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+        tags=["service"],
+    )
+
+
+async def show_metrics(request: Request) -> Response:
+    """Return the metrics."""
+    metrics: Metrics = request.app.state.metrics
+    return Response(metrics.render(), headers={"Content-Type": CONTENT_TYPE})
