@@ -31,6 +31,7 @@ _MEANINGS = {
     404: "There is no such thing.",
     408: "The body took too long to arrive.",
     413: "The body is larger than this takes.",
+    415: "The body is not called by its right Content-Type.",
     422: "A bound was met before the answer was known.",
     500: "A bug; the log has more, under the request's id.",
     502: "The storage failed.",
@@ -58,32 +59,29 @@ def complete(app: FastAPI, secured: bool) -> None:
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            schema = describe()
-            parts = schema.setdefault("components", {})
-            parts.setdefault("schemas", {})["Problem"] = PROBLEM
-            for path, operations in schema["paths"].items():
-                for operation in operations.values():
-                    _without_validation_error(operation)
-                    if secured and path == "/health":
-                        operation["security"] = []
+            schema = app.openapi_schema = describe()
+            parts = schema["components"]
+            parts["schemas"]["Problem"] = PROBLEM
             for name in ("HTTPValidationError", "ValidationError"):
                 parts["schemas"].pop(name, None)
+            for path, operations in schema["paths"].items():
+                for operation in operations.values():
+                    _correct(path, operation)
             if secured:
                 parts["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
                 schema["security"] = [{"key": []}]
-        return schema_of(app)
+                schema["paths"]["/health"]["get"]["security"] = []
+        return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
 
 
-def schema_of(app: FastAPI) -> dict[str, Any]:
-    """Return what was described."""
-    assert app.openapi_schema is not None
-    return app.openapi_schema
-
-
-def _without_validation_error(operation: dict[str, Any]) -> None:
-    """Drop FastAPI's 422: what it means is answered 400 here."""
-    answer = operation["responses"].get("422")
-    if answer and "application/json" in answer.get("content", {}):
-        del operation["responses"]["422"]
+def _correct(path: str, operation: dict[str, Any]) -> None:
+    """Drop FastAPI's own 422, which is answered 400 here, and say what /metrics answers."""
+    responses = operation["responses"]
+    if "application/json" in responses.get("422", {}).get("content", {}):
+        del responses["422"]
+    if path == "/metrics":
+        text = {"text/plain": {"schema": {"type": "string"}}}
+        responses["200"]["content"] = text
+        responses |= {str(status): answer for status, answer in errors().items()}

@@ -7,13 +7,13 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from sutra_api import shortest, words
 from sutra_api.described import errors
 from sutra_api.models import ConceptPath, Found
-from sutra_api.routes import After, Storage
+from sutra_api.routes import After, Storage, known_query
 from sutra_api.slots import Slots
 from sutra_client.fields import ConceptId
 
 SEARCHES = 4
 
-router = APIRouter(tags=["explore"])
+router = APIRouter(tags=["explore"], dependencies=[Depends(known_query)])
 
 
 def _slots(request: Request) -> Slots:
@@ -21,6 +21,15 @@ def _slots(request: Request) -> Slots:
     return slots
 
 
+Words = Annotated[
+    str,
+    Query(
+        min_length=1,
+        max_length=256,
+        description="whole words, in any case",
+        json_schema_extra={"pattern": r"[\p{L}\p{N}_]"},
+    ),
+]
 Searches = Annotated[Slots, Depends(_slots)]
 
 
@@ -28,7 +37,7 @@ Searches = Annotated[Slots, Depends(_slots)]
 async def search(
     storage: Storage,
     slots: Searches,
-    q: Annotated[str, Query(min_length=1, max_length=256, description="whole words, any case")],
+    q: Words,
     after: After = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> Found:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 
 from sutra_api.described import created, errors
 from sutra_api.models import AssociationBody, ConceptBody, Health
@@ -22,7 +22,18 @@ from sutra_client.storage import (
 MAX_BATCH_BYTES = 8 * 1024 * 1024
 BATCHES = 4
 
-router = APIRouter()
+
+def known_query(request: Request) -> None:
+    """Raise HTTPException 400 for a query parameter that the route does not have, or twice."""
+    known = [field.alias for field in request.scope["route"].dependant.query_params]
+    given = [name for name, _ in request.query_params.multi_items()]
+    if not set(given) <= set(known):
+        raise HTTPException(400, f"query: unknown parameter, known: {', '.join(known) or 'none'}")
+    if len(set(given)) < len(given):
+        raise HTTPException(400, "query: the same parameter twice")
+
+
+router = APIRouter(dependencies=[Depends(known_query)])
 
 
 def _storage(request: Request) -> StorageClient:
@@ -53,7 +64,7 @@ async def stats(storage: Storage) -> Stats:
 
 @router.put(
     "/concepts/{concept_id}",
-    responses=errors(408, 413) | created("The concept"),
+    responses=errors(408, 413, 415) | created("The concept"),
     tags=["concepts"],
 )
 async def put_concept(
@@ -90,7 +101,7 @@ async def list_concepts(
 
 @router.put(
     "/associations",
-    responses=errors(404, 408, 413) | created("The association"),
+    responses=errors(404, 408, 413, 415) | created("The association"),
     tags=["associations"],
 )
 async def put_association(
@@ -133,7 +144,7 @@ async def list_associations_of(
 @router.post(
     "/batch",
     response_class=Response,
-    responses=errors(408, 413)
+    responses=errors(408, 413, 415)
     | {
         200: {
             "description": "A result for each line: `line`, `status`, and what went wrong.",
@@ -141,13 +152,22 @@ async def list_associations_of(
         }
     },
     openapi_extra={
-        "requestBody": {"required": True, "content": {NDJSON: {"schema": {"type": "string"}}}}
+        "requestBody": {
+            "required": True,
+            "content": {NDJSON: {"schema": {"type": "string", "minLength": 1}}},
+        }
     },
     tags=["concepts", "associations"],
 )
 async def batch(request: Request, storage: Storage) -> Response:
     """Do what the lines of NDJSON say, each all or nothing; never tried twice."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != NDJSON:  # also keeps web pages out: a browser sends this to strangers only if asked
+        raise HTTPException(415, f"body: must have the Content-Type {NDJSON}")
     slots: Slots = request.app.state.batches
     with slots.one("batches"):
-        results = await storage.batch(await request.body())
+        lines = await request.body()
+        if not lines:
+            raise HTTPException(400, "body: must hold lines of NDJSON, is empty")
+        results = await storage.batch(lines)
     return Response(results, media_type=NDJSON)

@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
+from starlette.routing import Match, Route
 
 from sutra_client.errors import StorageRefused, StorageUnavailable
 
@@ -63,13 +64,20 @@ def add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
-async def _invalid(_: Request, error: Exception) -> ProblemResponse:
+async def _invalid(request: Request, error: Exception) -> ProblemResponse:
     assert isinstance(error, RequestValidationError)
     found = error.errors()
+    if any(item["loc"] == ("body",) for item in found) and not _called_json(request):
+        return problem(415, "body: must have the Content-Type application/json")
     lines = [_describe(item) for item in found[:MAX_ERRORS]]
     if len(found) > MAX_ERRORS:
         lines.append(f"{len(found) - MAX_ERRORS} more")
     return problem(400, "; ".join(lines))
+
+
+def _called_json(request: Request) -> bool:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind == "application/json" or kind.endswith("+json")
 
 
 def _describe(item: Mapping[str, Any]) -> str:
@@ -81,11 +89,20 @@ def _describe(item: Mapping[str, Any]) -> str:
     return f"{where}: {message[:1].lower()}{message[1:]}"
 
 
-async def _http(_: Request, error: Exception) -> ProblemResponse:
+async def _http(request: Request, error: Exception) -> ProblemResponse:
     assert isinstance(error, HTTPException)
     if isinstance(error, Refusal):
         return ProblemResponse(error.body, error.status_code)
+    if error.status_code == 405:
+        return problem(405, error.detail, {"Allow": ", ".join(_methods(request))})
     return problem(error.status_code, error.detail, error.headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """Return every method that this path takes: Starlette tells those of one route only."""
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    fitting = (route for route in routes if route.matches(request.scope)[0] != Match.NONE)
+    return sorted({method for route in fitting for method in route.methods or ()})
 
 
 async def _refused(_: Request, error: Exception) -> ProblemResponse:
