@@ -105,7 +105,11 @@ async def test_associations_are_paged(api: httpx.AsyncClient, fake: FakeStorage)
     first = (await api.get("/concepts/a/associations?limit=2")).json()
     query = {"limit": 2, "after": first["next"]}
     rest = (await api.get("/concepts/a/associations", params=query)).json()
-    assert [row["target"] for row in first["associations"] + rest["associations"]] == ["b", "c", "d"]
+    assert [row["target"] for row in first["associations"] + rest["associations"]] == [
+        "b",
+        "c",
+        "d",
+    ]
     assert rest["next"] is None
     assert (await api.get("/associations", params=query)).json() == rest
 
@@ -216,6 +220,7 @@ async def test_a_full_disk_is_told(api: httpx.AsyncClient, fake: FakeStorage) ->
     assert answer.headers["retry-after"] == "30"
     assert len(fake.calls) == 1
 
+
 @pytest.mark.parametrize("segment", ["a%2Fassociations", "%2E%2E", "%252F", "100%25", "%C3%A9"])
 async def test_an_id_is_one_segment(
     api: httpx.AsyncClient, fake: FakeStorage, segment: str
@@ -259,6 +264,7 @@ async def test_bad_ids(
             "body.metadata: must be at most 16384 bytes of JSON, is 16393",
         ),
         ("x", "body: not JSON at character 0"),
+        (f'{{"text":"x","{"y" * 99}":1}}', f"body.{'y' * 64}: extra inputs are not permitted"),
     ],
 )
 async def test_bad_concepts(
@@ -378,14 +384,31 @@ async def test_json_is_called_json(api: httpx.AsyncClient, kind: str) -> None:
     assert answer.json() == problem(415, "Unsupported Media Type", detail)
 
 
-@pytest.mark.parametrize("depth", [500, 5_000, 100_000])
-async def test_metadata_within_metadata(api: httpx.AsyncClient, depth: int) -> None:
-    """Neither the parser nor the stack gives way."""
-    nested = '{"a":' * depth + "1" + "}" * depth
-    json_type = {"content-type": "application/json"}
+@pytest.mark.parametrize(
+    ("depth", "detail"),
+    [
+        (65, "body.metadata: must be at most 64 levels deep"),
+        (5_000, "body.metadata: must be at most 64 levels deep"),
+        (80_000, "There was an error parsing the body"),  # the parser's own end
+    ],
+)
+async def test_metadata_too_deep(api: httpx.AsyncClient, depth: int, detail: str) -> None:
+    answer = await put_nested(api, depth)
+    assert answer.json() == problem(400, "Bad Request", detail)
+
+
+async def test_the_deepest_metadata(api: httpx.AsyncClient) -> None:
+    assert (await put_nested(api, 64)).status_code == 201
+    assert (await api.get("/concepts/a")).status_code == 200
+
+
+async def put_nested(api: httpx.AsyncClient, depth: int) -> httpx.Response:
+    nested = '{"a":' * (depth // 2) + "[" * (depth - depth // 2)
+    nested += "]" * (depth - depth // 2) + "}" * (depth // 2)
     content = f'{{"text":"x","metadata":{nested}}}'
-    answer = await api.put("/concepts/a", content=content, headers=json_type)
-    assert answer.status_code in {201, 400, 413}
+    return await api.put(
+        "/concepts/a", content=content, headers={"content-type": "application/json"}
+    )
 
 
 async def test_a_body_too_large(api: httpx.AsyncClient, fake: FakeStorage) -> None:

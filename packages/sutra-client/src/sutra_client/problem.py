@@ -17,6 +17,9 @@ from sutra_client.errors import StorageRefused, StorageUnavailable
 logger = logging.getLogger(__name__)
 
 MAX_ERRORS = 10
+# Fields' names come from the caller, too: of each, so many characters and levels are told.
+MAX_NAME = 64
+MAX_PARTS = 8
 
 
 class ProblemResponse(JSONResponse):
@@ -84,7 +87,7 @@ def _describe(item: Mapping[str, Any]) -> str:
     """Return `where: what`, without the value: it may be huge or secret."""
     if item["type"] == "json_invalid":
         return f"body: not JSON at character {item['loc'][-1]}"
-    where = ".".join(str(part) for part in item["loc"])
+    where = ".".join(str(part)[:MAX_NAME] for part in item["loc"][:MAX_PARTS])
     message = item["msg"].removeprefix("Value error, ")
     return f"{where}: {message[:1].lower()}{message[1:]}"
 

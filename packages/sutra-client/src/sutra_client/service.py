@@ -6,7 +6,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
 from sutra_client.bearer import Bearer
-from sutra_client.body_limit import MAX_BODY_BYTES, BodyLimit
+from sutra_client.body_limit import ARRIVE_SECONDS, MAX_BODY_BYTES, BodyLimit
 from sutra_client.metrics import CONTENT_TYPE, Metrics
 from sutra_client.observe import MAX_IN_FLIGHT, Observe
 from sutra_client.problem import add_handlers
@@ -20,15 +20,18 @@ def equip(
     max_body: int = MAX_BODY_BYTES,
     max_bodies: Mapping[str, int] | None = None,
     max_in_flight: int = MAX_IN_FLIGHT,
+    body_seconds: float = ARRIVE_SECONDS,
 ) -> None:
     """Equip `app`, and give it `GET /metrics`.
 
     `key` is the bearer token that every path but /health then needs; `max_body` the most bytes of
-    a request's body, `max_bodies` exceptions by path. Starlette's first middleware is the last one
-    added: what is added after this sees a request before all of these.
+    a request's body, `max_bodies` exceptions by path, `body_seconds` how long it may take to
+    arrive. Beyond `max_in_flight` requests at once, the next is answered 503.
+    Starlette's first middleware is the last one added: what is added after this sees a request
+    before all of these.
     """
     add_handlers(app)
-    app.add_middleware(BodyLimit, most=max_body, routes=max_bodies)
+    app.add_middleware(BodyLimit, most=max_body, routes=max_bodies, seconds=body_seconds)
     if key is not None:
         app.add_middleware(Bearer, key=key)
     app.add_middleware(Observe, metrics=metrics, max_in_flight=max_in_flight)
