@@ -33,6 +33,7 @@ class FakeStorage(httpx.AsyncBaseTransport):
 
     def add(self, concept_id: str, text: str) -> None:
         """Store a concept without metadata."""
+        self.revision += 1
         self.concepts[concept_id] = {"id": concept_id, "text": text, "metadata": {}}
 
     def link(self, source: str, target: str, kind: str = "is", weight: float = 0.5) -> None:
@@ -40,6 +41,7 @@ class FakeStorage(httpx.AsyncBaseTransport):
         for end in (source, target):
             if end not in self.concepts:
                 self.add(end, "")
+        self.revision += 1
         row = {"source": source, "target": target, "kind": kind, "weight": weight}
         self.associations[source, target, kind] = row
 

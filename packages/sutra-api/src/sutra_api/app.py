@@ -7,9 +7,10 @@ from contextlib import asynccontextmanager
 import httpx
 from fastapi import FastAPI
 
-from sutra_api import described, explore, routes
+from sutra_api import explore, routes
 from sutra_api.paths import RawPath
 from sutra_api.slots import Slots
+from sutra_client import described
 from sutra_client.metrics import Metrics
 from sutra_client.service import equip
 from sutra_client.settings import api_key, storage_url

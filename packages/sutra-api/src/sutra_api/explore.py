@@ -5,11 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
 
 from sutra_api import shortest, words
-from sutra_api.described import errors
 from sutra_api.models import ConceptPath, Found
-from sutra_api.routes import After, Storage, known_query
+from sutra_api.routes import After, Storage
 from sutra_api.slots import Slots
+from sutra_client.described import errors
 from sutra_client.fields import ConceptId
+from sutra_client.query import known_query
 
 SEARCHES = 4
 

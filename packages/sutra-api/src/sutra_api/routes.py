@@ -4,11 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 
-from sutra_api.described import created, errors
 from sutra_api.models import AssociationBody, ConceptBody, Health
 from sutra_api.paths import PathId
 from sutra_api.slots import Slots
+from sutra_client.described import created, errors
 from sutra_client.fields import ConceptId, Kind
+from sutra_client.query import known_query
 from sutra_client.storage import (
     NDJSON,
     Association,
@@ -21,16 +22,6 @@ from sutra_client.storage import (
 
 MAX_BATCH_BYTES = 8 * 1024 * 1024
 BATCHES = 4
-
-
-def known_query(request: Request) -> None:
-    """Raise HTTPException 400 for a query parameter that the route does not have, or twice."""
-    known = [field.alias for field in request.scope["route"].dependant.query_params]
-    given = [name for name, _ in request.query_params.multi_items()]
-    if not set(given) <= set(known):
-        raise HTTPException(400, f"query: unknown parameter, known: {', '.join(known) or 'none'}")
-    if len(set(given)) < len(given):
-        raise HTTPException(400, "query: the same parameter twice")
 
 
 router = APIRouter(dependencies=[Depends(known_query)])

@@ -99,7 +99,7 @@ class Metrics:
 
     def render(self) -> str:
         """Return everything in the text format."""
-        lines = [*_gauge("sutra_http_requests_in_flight", "Requests begun.", self.in_flight)]
+        lines = [*gauge("sutra_http_requests_in_flight", "Requests begun.", self.in_flight)]
         for metric in (self.requests, self.seconds, self.storage_calls, self.storage_seconds):
             lines += metric.lines()
         return "\n".join([*lines, *_process()]) + "\n"
@@ -112,13 +112,14 @@ def _process() -> Iterator[str]:
     yield f"process_cpu_seconds_total {usage.ru_utime + usage.ru_stime!r}"
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     resident = pages * resource.getpagesize()
-    yield from _gauge("process_resident_memory_bytes", "Resident memory in bytes.", resident)
+    yield from gauge("process_resident_memory_bytes", "Resident memory in bytes.", resident)
     descriptors = len(os.listdir("/proc/self/fd"))
-    yield from _gauge("process_open_fds", "Open file descriptors.", descriptors)
-    yield from _gauge("process_start_time_seconds", "Start, in Unix seconds.", _STARTED)
+    yield from gauge("process_open_fds", "Open file descriptors.", descriptors)
+    yield from gauge("process_start_time_seconds", "Start, in Unix seconds.", _STARTED)
 
 
-def _gauge(name: str, text: str, value: float) -> Iterator[str]:
+def gauge(name: str, text: str, value: float) -> Iterator[str]:
+    """Yield the lines of a number that goes up and down, as it is now."""
     yield from _head(name, text, "gauge")
     yield f"{name} {value!r}"
 
