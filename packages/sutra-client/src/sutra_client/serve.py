@@ -16,6 +16,7 @@ from typing import Any
 
 from sutra_client.context import request_id
 from sutra_client.settings import SettingsError, port
+from sutra_client.startup import quick_imports
 
 # Seconds that running requests get after SIGTERM; docker kills after ten.
 GRACE_SECONDS = 5
@@ -59,8 +60,9 @@ def main(factory: str, default_port: int) -> int:
 
 def _serve(factory: str, host: str, port_number: int) -> int:
     module, _, function = factory.partition(":")
-    app: Any = getattr(import_module(module), function)()
-    from uvicorn import Config, Server
+    with quick_imports():
+        app: Any = getattr(import_module(module), function)()
+        from uvicorn import Config, Server
 
     config = Config(
         app,
