@@ -46,31 +46,31 @@ class Transport:
         report: Report = no_report,
     ) -> None:
         """Connect lazily; a test passes a `transport` instead of a network."""
+        self._url = url
         self._deadline = deadline
         self._report = report
-        self._http = httpx.AsyncClient(
-            base_url=url,
+        # Not httpx.AsyncClient: its redirects, cookies and proxies are of no use here, and are a
+        # third of the CPU time of a call (1.4 against 1.0 ms).
+        self._pool = transport or httpx.AsyncHTTPTransport(
             limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=KEPT_ALIVE),
-            transport=transport,
-            trust_env=False,  # a proxy set for the internet must not see internal traffic
+            trust_env=False,
             verify=url.startswith("https:"),  # loading CA certificates takes tens of ms
         )
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._http.aclose()
+        await self._pool.aclose()
 
     async def ask(
         self, method: str, path: str, deadline: float | None = None, **options: Any
     ) -> httpx.Response:
         """Return a successful answer, whole; raise StorageUnavailable or StorageRefused."""
         seconds = self._deadline if deadline is None else deadline
+        options = {**options, "extensions": _limits(seconds)}
         with self._reported(method):
             try:
                 async with asyncio.timeout(seconds):
-                    response = await self._send(
-                        method, path, timeout=_timeout(seconds), **_with_id(options)
-                    )
+                    response = await self._send(method, path, **_with_id(options))
             except TimeoutError:
                 raise StorageUnavailable(f"no answer within {seconds:g} s") from None
             except httpx.RequestError as error:
@@ -78,13 +78,23 @@ class Transport:
             return _accepted(response)
 
     async def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        request = httpx.Request(method, self._url + path, **options)
         try:
-            return await self._http.request(method, path, **options)
+            return await self._once(request)
         except (httpx.NetworkError, httpx.RemoteProtocolError):
             if method not in IDEMPOTENT:
                 raise
-        response = await self._http.request(method, path, **options)
+        response = await self._once(request)
         response.extensions[AGAIN] = True
+        return response
+
+    async def _once(self, request: httpx.Request) -> httpx.Response:
+        response = await self._pool.handle_async_request(request)
+        response.request = request
+        try:
+            await response.aread()
+        finally:
+            await response.aclose()
         return response
 
     @contextmanager
@@ -110,9 +120,10 @@ def _with_id(options: dict[str, Any]) -> dict[str, Any]:
     return {**options, "headers": {**options.get("headers", {}), "X-Request-ID": current}}
 
 
-def _timeout(seconds: float) -> httpx.Timeout:
+def _limits(seconds: float) -> dict[str, Any]:
+    """Return how long each step of a call may take, in httpx's words."""
     connect = min(CONNECT_SECONDS, seconds)
-    return httpx.Timeout(seconds, connect=connect, pool=connect)
+    return {"timeout": {"connect": connect, "pool": connect, "read": seconds, "write": seconds}}
 
 
 def _accepted(response: httpx.Response) -> httpx.Response:
