@@ -19,7 +19,7 @@ def problem(status: int, title: str, detail: str) -> dict[str, object]:
 
 DOWN = problem(503, "Service Unavailable", "storage does not answer")
 LINK = {"source": "a", "target": "b", "kind": "is", "weight": 0.5}
-NO_LINKS = {"associations": [], "next": None}
+NO_LINKS: dict[str, object] = {"associations": [], "next": None}
 ROUTES = [
     ("GET", "/health", None),
     ("PUT", "/concepts/a", {"text": "x"}),

@@ -166,7 +166,7 @@ class FakeStorage(httpx.AsyncBaseTransport):
                 case {"op": "put_concept", "id": str(concept_id), "text": str(text)}:
                     answer = self._put_concept(concept_id, {"text": text})
                 case {"op": "put_association", **row}:
-                    answer = self._put_association(row)
+                    answer = self._put_association({str(name): row[name] for name in row})
                 case _:
                     raise ValueError("unknown op")
         except (ValueError, KeyError) as error:

@@ -12,7 +12,7 @@ from sutra_api.paths import RawPath
 from sutra_api.slots import Slots
 from sutra_client import described
 from sutra_client.metrics import Metrics
-from sutra_client.service import equip
+from sutra_client.service import NO_TELEMETRY, equip
 from sutra_client.settings import api_key, storage_url
 from sutra_client.storage import StorageClient
 
@@ -36,6 +36,7 @@ def create_app(transport: httpx.AsyncBaseTransport | None = None) -> FastAPI:
         description="Learn concepts, associate them, find them again.",
         lifespan=lifespan,
         redirect_slashes=False,
+        telemetry=NO_TELEMETRY,
         docs_url=None,  # both pages load scripts from a public host
         redoc_url=None,
     )
