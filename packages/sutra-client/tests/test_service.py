@@ -62,7 +62,7 @@ async def test_a_valid_id_is_kept(given: str) -> None:
 
 @pytest.mark.parametrize("given", [None, "", "x" * 129, "a b", 'a"b', "é", "a\tb"])
 async def test_another_id_is_made(given: str | None) -> None:
-    headers = {} if given is None else {"X-Request-ID": given.encode()}
+    headers = [] if given is None else [(b"X-Request-ID", given.encode())]
     async with client_of(app_with()) as client:
         answers = [await client.get("/things/1", headers=headers) for _ in range(2)]
     ids = {answer.headers["x-request-id"] for answer in answers}
@@ -152,7 +152,7 @@ async def test_the_right_token(given: str) -> None:
 )
 async def test_a_wrong_token(given: str) -> None:
     async with client_of(app_with(key=KEY)) as client:
-        headers = {"Authorization": given.encode("latin-1")}
+        headers = [(b"Authorization", given.encode("latin-1"))]
         answer = await client.get("/things/1", headers=headers)
     assert answer.json() == problem(401, "Unauthorized", "the bearer token is wrong")
     assert answer.status_code == 401
