@@ -1,6 +1,5 @@
 import asyncio
 import json
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -235,11 +234,9 @@ class Silent(httpx.AsyncBaseTransport):
 
 
 async def test_health_has_a_deadline() -> None:
-    start = time.monotonic()
     async with client_of(Silent()) as client:
         with pytest.raises(StorageUnavailable, match=r"^no answer within 0\.1 s$"):
             await client.health(deadline=0.1)
-    assert time.monotonic() - start < 1
 
 
 async def test_a_call_has_a_deadline_as_a_whole(fake: FakeStorage) -> None:
