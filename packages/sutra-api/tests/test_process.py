@@ -1,32 +1,118 @@
+"""The service as a real process, beside a storage that is one."""
+
 import json
+import signal
+import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from typing import Any
 
 from processes import environment, free_port, get, running, wait_until_listening
 
 COMMAND = [sys.executable, "-m", "sutra_api"]
+STORAGE = (
+    "import sys, uvicorn; from fake_storage import FakeStorage;"
+    "fake = FakeStorage(); fake.add('a', 'x');"
+    "uvicorn.run(fake, port=int(sys.argv[1]), lifespan='off', log_level='error')"
+)
+
+
+def variables(storage: int, **more: str) -> dict[str, str]:
+    return environment(
+        SUTRA_HOST="127.0.0.1", SUTRA_STORAGE_URL=f"http://127.0.0.1:{storage}", **more
+    )
+
+
+@contextmanager
+def storage_at(port: int) -> Iterator[subprocess.Popen[str]]:
+    with running([sys.executable, "-c", STORAGE, str(port)], environment()) as process:
+        wait_until_listening(process, port)
+        yield process
+
+
+def seconds_of(port: int, path: str) -> float:
+    """Return the best of three: what the answer takes, not what else the machine does."""
+    times = []
+    for _ in range(3):
+        start = time.monotonic()
+        assert get(port, path).status == 503
+        times.append(time.monotonic() - start)
+    return min(times)
+
+
+def lines_of(process: subprocess.Popen[str]) -> list[dict[str, Any]]:
+    process.terminate()
+    out, err = process.communicate(timeout=10)
+    assert (process.returncode, out) == (0, "")
+    return [json.loads(line) for line in err.splitlines()]
 
 
 def test_it_serves_and_stops() -> None:
-    port, nowhere = free_port(), free_port()
-    env = environment(
-        SUTRA_HOST="127.0.0.1",
-        SUTRA_PORT=str(port),
-        SUTRA_STORAGE_URL=f"http://127.0.0.1:{nowhere}",
-    )
-    with running(COMMAND, env) as process:
+    port = free_port()
+    with running(COMMAND, variables(free_port(), SUTRA_PORT=str(port))) as process:
         wait_until_listening(process, port)
-        start = time.monotonic()
         answer = get(port, "/health")
-        took = time.monotonic() - start
         bad_id = get(port, "/concepts/%FF")
-        process.terminate()
-        out, err = process.communicate(timeout=10)
-    assert (answer.status, took < 2) == (503, True)
+        lines = lines_of(process)
+    assert (answer.status, bad_id.status) == (503, 400)
     assert answer.getheader("content-type") == "application/problem+json"
-    assert bad_id.status == 400
-    assert (process.returncode, out) == (0, "")
-    assert any(json.loads(line)["level"] == "warning" for line in err.splitlines())
+    requests = [line for line in lines if line["logger"] == "sutra.request"]
+    assert [line["request_id"] for line in requests] == [
+        answer.getheader("x-request-id"),
+        bad_id.getheader("x-request-id"),
+    ]
+    assert [(line["route"], line["status"]) for line in requests] == [
+        ("/health", 503),
+        ("/concepts/{concept_id}", 400),
+    ]
+    (warning,) = [line for line in lines if line["level"] == "warning"]
+    assert warning["request_id"] == answer.getheader("x-request-id")
+
+
+def test_it_recovers_when_the_storage_is_back() -> None:
+    port, storage = free_port(), free_port()
+    with running(COMMAND, variables(storage, SUTRA_PORT=str(port))) as process:
+        wait_until_listening(process, port)
+        for _ in range(2):
+            with storage_at(storage):
+                assert get(port, "/concepts/a").status == 200
+            assert seconds_of(port, "/concepts/a") < 2  # the promise
+
+
+def test_a_storage_that_hangs_is_503_in_time() -> None:
+    port, storage = free_port(), free_port()
+    with (
+        storage_at(storage) as hanging,
+        running(COMMAND, variables(storage, SUTRA_PORT=str(port))) as process,
+    ):
+        wait_until_listening(process, port)
+        hanging.send_signal(signal.SIGSTOP)
+        seconds = seconds_of(port, "/concepts/a")
+        paths = ("/search?q=x", "/path?source=a&target=a", "/health")
+        statuses = [get(port, path).status for path in paths]
+        hanging.send_signal(signal.SIGCONT)
+        after = get(port, "/concepts/a").status
+    assert (seconds < 2, statuses, after) == (True, [503] * 3, 200)
+
+
+def test_a_body_too_large_is_answered_over_a_socket() -> None:
+    port = free_port()
+    with running(COMMAND, variables(free_port(), SUTRA_PORT=str(port))) as process:
+        wait_until_listening(process, port)
+        connection = HTTPConnection("127.0.0.1", port, timeout=10)
+        headers = {"Content-Type": "application/json"}
+        connection.request("PUT", "/concepts/a", b" " * (4 * 1024 * 1024), headers)
+        answer = connection.getresponse()
+        body = json.loads(answer.read())
+        connection.request("PUT", "/concepts/a", b"{}", headers)  # the same connection goes on
+        after = connection.getresponse()
+        after.read()
+        connection.close()
+    assert (answer.status, body["detail"]) == (413, "body: must be at most 524288 bytes")
+    assert after.status == 400
 
 
 def test_a_wrong_storage_address_ends_with_status_2() -> None:
@@ -36,4 +122,14 @@ def test_a_wrong_storage_address_ends_with_status_2() -> None:
     assert err == (
         'SUTRA_STORAGE_URL: not an http address "xyz"\n'
         "tip: set it to the form http://host:port, or unset it for http://sutra-storage:50051\n"
+    )
+
+
+def test_a_weak_key_ends_with_status_2_and_is_not_shown() -> None:
+    with running(COMMAND, environment(SUTRA_API_KEY="hunter2")) as process:
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, out) == (2, "")
+    assert err == (
+        'SUTRA_API_KEY: not 16 to 512 letters, digits or -._~+/ "7 characters, not shown"\n'
+        "tip: set it to what `openssl rand -hex 32` prints, or unset it to let everybody in\n"
     )

@@ -1,7 +1,6 @@
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -58,17 +57,12 @@ def test_wrong_call(arguments: list[str], capsys: pytest.CaptureFixture[str]) ->
     assert capsys.readouterr() == ("", "usage: python -m sutra_client.healthcheck PORT\n")
 
 
-def test_as_a_process_it_is_fast_and_light(server: HTTPServer) -> None:
-    """The best of five: what it costs, not what else the machine does."""
+def test_as_a_process_it_is_light(server: HTTPServer) -> None:
+    """It starts every few seconds: what it imports is what it costs."""
     command = [sys.executable, "-m", "sutra_client.healthcheck", str(server.server_port)]
-    times = []
-    for _ in range(5):
-        start = time.monotonic()
-        assert subprocess.run(command, env=environment(), check=False).returncode == 0
-        times.append(time.monotonic() - start)
+    assert subprocess.run(command, env=environment(), check=False).returncode == 0
     code = "import sys, sutra_client.healthcheck; print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-c", code], env=environment(), check=True, capture_output=True, text=True
     ).stdout.split()
     assert not {"httpx", "fastapi", "pydantic", "uvicorn", "asyncio"} & set(loaded)
-    assert min(times) < 0.25  # 0.1 s is the aim; the rest is for a loaded machine

@@ -1,6 +1,6 @@
 import pytest
 
-from sutra_client.settings import SettingsError, number, port, storage_url
+from sutra_client.settings import SettingsError, api_key, number, port, storage_url
 
 
 @pytest.mark.parametrize(
@@ -77,3 +77,29 @@ def test_the_message_is_one_line() -> None:
     with pytest.raises(SettingsError) as caught:
         storage_url({"SUTRA_STORAGE_URL": "http://a\n"})
     assert str(caught.value) == 'SUTRA_STORAGE_URL: not an http address "http://a\\n"'
+
+
+@pytest.mark.parametrize("value", ["0123456789abcdef", "a" * 512, "AZaz09._~+/-abcd====", None])
+def test_good_keys(value: str | None) -> None:
+    assert api_key({} if value is None else {"SUTRA_API_KEY": value}) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("", ""),
+        ("0123456789abcde", "15 characters, not shown"),
+        ("a" * 513, "513 characters, not shown"),
+        ("0123456789abcdef\n", "17 characters, not shown"),
+        ("0123456789 abcdef", "17 characters, not shown"),
+        ("=" * 16, "16 characters, not shown"),
+        ("é" * 16, "16 characters, not shown"),
+    ],
+)
+def test_bad_keys(value: str, shown: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        api_key({"SUTRA_API_KEY": value})
+    assert str(caught.value) == f'SUTRA_API_KEY: not 16 to 512 letters, digits or -._~+/ "{shown}"'
+    assert caught.value.tip == (
+        "set it to what `openssl rand -hex 32` prints, or unset it to let everybody in"
+    )

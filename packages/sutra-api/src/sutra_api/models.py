@@ -1,16 +1,23 @@
-"""What callers send."""
+"""What callers send, and what they get beyond the storage's own records."""
 
 import json
-from typing import Annotated, Any
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from sutra_client.fields import ConceptId, Kind, Text
+from sutra_client.records import Association, Concept
 
 MAX_METADATA_BYTES = 16_384
+# The storage's parser ends at 128 levels, of which the rest of a line in a batch takes some.
+MAX_METADATA_DEPTH = 64
 
 
 def _check_metadata(value: dict[str, Any]) -> dict[str, Any]:
+    if not _is_shallow(value):
+        raise ValueError(f"must be at most {MAX_METADATA_DEPTH} levels deep")
     try:
         size = len(json.dumps(value, ensure_ascii=False, allow_nan=False).encode())
     except ValueError:  # NaN, infinity, or half a surrogate pair
@@ -18,6 +25,19 @@ def _check_metadata(value: dict[str, Any]) -> dict[str, Any]:
     if size > MAX_METADATA_BYTES:
         raise ValueError(f"must be at most {MAX_METADATA_BYTES} bytes of JSON, is {size}")
     return value
+
+
+def _is_shallow(value: dict[str, Any]) -> bool:
+    """Look level by level, without recursion: the stack is what depth is refused for."""
+    level: list[Any] = [value]
+    for _ in range(MAX_METADATA_DEPTH):
+        inner = (one for outer in level for one in _inside(outer))
+        level = [one for one in inner if isinstance(one, dict | list)]
+    return not level
+
+
+def _inside(value: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value
 
 
 class _Strict(BaseModel):
@@ -28,7 +48,7 @@ class ConceptBody(_Strict):
     """Body of PUT /concepts/{id}."""
 
     text: Text
-    metadata: Annotated[dict[str, JsonValue], AfterValidator(_check_metadata)] = Field(
+    metadata: Annotated[dict[str, Any], AfterValidator(_check_metadata)] = Field(
         default_factory=dict
     )
 
@@ -40,3 +60,32 @@ class AssociationBody(_Strict):
     target: ConceptId
     kind: Kind
     weight: Annotated[float, Field(ge=0, le=1)]
+
+
+@dataclass(frozen=True)
+class Health:
+    """Answer of GET /health."""
+
+    status: Literal["ok"] = "ok"
+    storage: Literal["ok"] = "ok"
+
+
+@dataclass(frozen=True)
+class Found:
+    """Answer of GET /search: concepts that hold every word, in id order.
+
+    `scanned` is how many concepts were read. `next` is what to pass as `after` to search on, or
+    None when everything has been searched; a search that met its bound may have found nothing yet.
+    """
+
+    concepts: list[Concept]
+    scanned: int
+    next: str | None
+
+
+@dataclass(frozen=True)
+class ConceptPath:
+    """Answer of GET /path: ids from source to target, and the association behind each step."""
+
+    concepts: list[str]
+    associations: list[Association]

@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 from fastapi import Depends, HTTPException, Path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sutra_client.fields import check_id
+from sutra_client.fields import ID_SCHEMA, check_id
 
 
 class RawPath:
@@ -28,7 +28,16 @@ class RawPath:
         await self.app(scope, receive, send)
 
 
-def _decode(concept_id: Annotated[str, Path(description="percent-encoded, one segment")]) -> str:
+_Segment = Annotated[
+    str,
+    Path(
+        description="the concept's id, percent-encoded as one segment",
+        json_schema_extra={name: ID_SCHEMA[name] for name in ("minLength", "maxLength", "pattern")},
+    ),
+]
+
+
+def _decode(concept_id: _Segment) -> str:
     try:
         return check_id(unquote_to_bytes(concept_id.encode("latin-1")).decode())
     except UnicodeDecodeError:

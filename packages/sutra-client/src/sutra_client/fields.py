@@ -1,10 +1,10 @@
 """The strings that callers send: concept ids, kinds and texts, with the storage's own limits."""
 
 import unicodedata
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import quote
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, WithJsonSchema
 
 MAX_ID_BYTES = 512
 MAX_KIND_BYTES = 64
@@ -49,7 +49,26 @@ def _short(value: str, most: int) -> str:
     return value
 
 
+def _schema(most: int, description: str) -> dict[str, Any]:
+    """Return the JSON schema of a short string; it counts characters, so that is not the whole."""
+    return {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": most,
+        "pattern": r"^[^\u0000-\u001f\u007f-\u009f]+$",
+        "description": f"{description}: 1 to {most} bytes of UTF-8 without control characters",
+    }
+
+
+ID_SCHEMA = _schema(MAX_ID_BYTES, "a concept's id")
+KIND_SCHEMA = _schema(MAX_KIND_BYTES, "the kind of an association")
+TEXT_SCHEMA = {
+    "type": "string",
+    "maxLength": MAX_TEXT_BYTES,
+    "description": f"at most {MAX_TEXT_BYTES} bytes of UTF-8",
+}
+
 # pydantic refuses half a surrogate pair before these run, so that `encode` cannot fail.
-ConceptId = Annotated[str, AfterValidator(check_id)]
-Kind = Annotated[str, AfterValidator(check_kind)]
-Text = Annotated[str, AfterValidator(check_text)]
+ConceptId = Annotated[str, AfterValidator(check_id), WithJsonSchema(ID_SCHEMA)]
+Kind = Annotated[str, AfterValidator(check_kind), WithJsonSchema(KIND_SCHEMA)]
+Text = Annotated[str, AfterValidator(check_text), WithJsonSchema(TEXT_SCHEMA)]

@@ -14,7 +14,9 @@ from importlib import import_module
 from types import FrameType
 from typing import Any
 
+from sutra_client.context import request_id
 from sutra_client.settings import SettingsError, port
+from sutra_client.startup import quick_imports
 
 # Seconds that running requests get after SIGTERM; docker kills after ten.
 GRACE_SECONDS = 5
@@ -24,13 +26,16 @@ class JsonFormatter(logging.Formatter):
     """One JSON object a line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return time (UTC), level, logger, message and, if any, the traceback."""
+        """Return time (UTC), level, logger, message; if any, request id, fields and traceback."""
         line = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
         }
+        if current := request_id.get():
+            line["request_id"] = current
+        line |= getattr(record, "fields", {})
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)
@@ -55,8 +60,9 @@ def main(factory: str, default_port: int) -> int:
 
 def _serve(factory: str, host: str, port_number: int) -> int:
     module, _, function = factory.partition(":")
-    app: Any = getattr(import_module(module), function)()
-    from uvicorn import Config, Server
+    with quick_imports():
+        app: Any = getattr(import_module(module), function)()
+        from uvicorn import Config, Server
 
     config = Config(
         app,

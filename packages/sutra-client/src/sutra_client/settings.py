@@ -1,5 +1,6 @@
 """Settings from environment variables, refused with one line and a tip."""
 
+import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -60,3 +61,20 @@ def port(env: Mapping[str, str], default: int) -> int:
         tip = f"set it to such a number, or unset it for {default}"
         raise SettingsError(name, "not a port from 1 to 65535", value, tip)
     return int(value)
+
+
+# RFC 6750's b64token. Whoever can guess 16 of these characters can read memory as well.
+_KEY = re.compile(r"[A-Za-z0-9._~+/-]{16,512}=*", re.ASCII)
+
+
+def api_key(env: Mapping[str, str]) -> str | None:
+    """Return SUTRA_API_KEY, or None when it is not set.
+
+    Set and empty is an error: whoever meant to set it must not run open to all.
+    """
+    value = env.get("SUTRA_API_KEY")
+    if value is not None and not _KEY.fullmatch(value):
+        shown = f"{len(value)} characters, not shown" if value else ""
+        tip = "set it to what `openssl rand -hex 32` prints, or unset it to let everybody in"
+        raise SettingsError("SUTRA_API_KEY", "not 16 to 512 letters, digits or -._~+/", shown, tip)
+    return value

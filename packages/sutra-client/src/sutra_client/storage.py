@@ -1,84 +1,38 @@
-"""Client for the storage server: its HTTP routes as methods, its answers as frozen dataclasses."""
+"""Client for the storage server: its HTTP routes as methods."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import Any, Self, TypeVar
 
 import httpx
 
+from sutra_client import records
+from sutra_client.errors import NotFound, StorageError, StorageRefused, StorageUnavailable
 from sutra_client.fields import path_segment
+from sutra_client.records import Association, AssociationPage, Concept, Health, Page, Stats
+from sutra_client.transport import DEADLINE, Report, Transport, no_report
+
+__all__ = [
+    "Association",
+    "AssociationPage",
+    "Concept",
+    "Health",
+    "NotFound",
+    "Page",
+    "Stats",
+    "StorageClient",
+    "StorageError",
+    "StorageRefused",
+    "StorageUnavailable",
+]
 
 T = TypeVar("T")
 
-TIMEOUT = httpx.Timeout(connect=1.0, read=1.5, write=1.5, pool=1.0)
-LIMITS = httpx.Limits(max_connections=64, max_keepalive_connections=16)
-# Whole time in seconds that a health question may take, name look-up and retry included.
+# Whole time in seconds that a health question may take, name look-up and second try included.
 HEALTH_DEADLINE = 1.5
-
-
-class StorageError(Exception):
-    """The storage did not do what it was asked."""
-
-
-class StorageUnavailable(StorageError):
-    """The storage cannot be reached, is too slow, or answers outside its contract."""
-
-
-class StorageRefused(StorageError):
-    """The storage answered with an error; `problem` is its problem+json body."""
-
-    def __init__(self, problem: dict[str, Any]) -> None:
-        """Take the body with the keys type, title, status and detail."""
-        super().__init__(f"{problem['status']} {problem['detail']}")
-        self.problem = problem
-
-
-class NotFound(StorageRefused):
-    """The storage has nothing under this id."""
-
-
-@dataclass(frozen=True)
-class Concept:
-    """One stored text with its metadata."""
-
-    id: str
-    text: str
-    metadata: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Association:
-    """A directed, weighted (0 to 1) link between two concepts."""
-
-    source: str
-    target: str
-    kind: str
-    weight: float
-
-
-@dataclass(frozen=True)
-class Page:
-    """Some concepts in id order; `next` is what to pass as `after` for more, or None."""
-
-    concepts: list[Concept]
-    next: str | None
-
-
-@dataclass(frozen=True)
-class Stats:
-    """How many concepts and associations are stored."""
-
-    concepts: int
-    associations: int
-
-
-@dataclass(frozen=True)
-class Health:
-    """What the storage says about itself."""
-
-    status: str
-    version: str
+# The same of a batch: the storage takes 10,000 lines at most.
+BATCH_DEADLINE = 30.0
+NDJSON = "application/x-ndjson"
 
 
 class StorageClient:
@@ -87,16 +41,19 @@ class StorageClient:
     Every method raises StorageUnavailable or StorageRefused (NotFound for a 404).
     """
 
-    def __init__(self, url: str, transport: httpx.AsyncBaseTransport | None = None) -> None:
-        """Connect lazily to `url`; a test passes a `transport` instead of a network."""
-        self._http = httpx.AsyncClient(
-            base_url=url,
-            timeout=TIMEOUT,
-            limits=LIMITS,
-            transport=transport,
-            trust_env=False,  # a proxy set for the internet must not see internal traffic
-            verify=url.startswith("https:"),  # loading CA certificates takes tens of ms
-        )
+    def __init__(
+        self,
+        url: str,
+        transport: httpx.AsyncBaseTransport | None = None,
+        *,
+        deadline: float = DEADLINE,
+        report: Report = no_report,
+    ) -> None:
+        """Connect lazily to `url`; a test passes a `transport` instead of a network.
+
+        A call takes `deadline` seconds at most; `report(method, outcome, seconds)` is told of each.
+        """
+        self._transport = Transport(url, transport, deadline, report)
 
     async def __aenter__(self) -> Self:
         """Return the client itself."""
@@ -108,32 +65,37 @@ class StorageClient:
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._http.aclose()
+        await self._transport.close()
 
     async def put_concept(self, concept: Concept) -> tuple[Concept, bool]:
-        """Store a concept; return it as stored, and whether it is new."""
+        """Store a concept; return it as stored, and whether it is new.
+
+        Not new may also mean: new, but the connection broke and it was sent again.
+        """
         body = {"text": concept.text, "metadata": concept.metadata}
-        response = await self._ask("PUT", _concept_path(concept.id), json=body)
-        return _parse(response, _concept), response.status_code == httpx.codes.CREATED
+        response = await self._transport.ask("PUT", _concept_path(concept.id), json=body)
+        return _parse(response, records.concept), response.status_code == httpx.codes.CREATED
 
     async def get_concept(self, concept_id: str) -> Concept:
         """Return one concept."""
-        return _parse(await self._ask("GET", _concept_path(concept_id)), _concept)
+        return _parse(await self._get(_concept_path(concept_id)), records.concept)
 
     async def delete_concept(self, concept_id: str) -> None:
-        """Remove one concept."""
-        await self._ask("DELETE", _concept_path(concept_id))
+        """Remove one concept and its associations."""
+        await self._delete(_concept_path(concept_id))
 
-    async def list_concepts(self, after: str | None = None, limit: int = 100) -> Page:
-        """Return up to `limit` (1 to 1000) concepts whose ids follow `after`."""
-        params: dict[str, str | int] = {"limit": limit}
-        if after is not None:
-            params["after"] = after
-        return _parse(await self._ask("GET", "/concepts", params=params), _page)
+    async def list_concepts(
+        self, after: str | None = None, limit: int = 100, prefix: str | None = None
+    ) -> Page:
+        """Return up to `limit` (1 to 1000) concepts whose ids follow `after`.
 
-    async def pages(self, limit: int) -> AsyncIterator[Page]:
-        """Yield every page of `limit` concepts, first to last."""
-        after: str | None = None
+        With a `prefix`, only those whose ids begin with it.
+        """
+        response = await self._get("/concepts", limit=limit, after=after, prefix=prefix)
+        return _parse(response, records.page)
+
+    async def pages(self, limit: int, after: str | None = None) -> AsyncIterator[Page]:
+        """Yield every page of `limit` concepts, from `after` to the last."""
         while True:
             page = await self.list_concepts(after, limit)
             yield page
@@ -142,65 +104,68 @@ class StorageClient:
             after = page.next
 
     async def put_association(self, association: Association) -> bool:
-        """Store an association; return whether it is new."""
-        response = await self._ask("PUT", "/associations", json=asdict(association))
+        """Store an association; return whether it is new (see `put_concept`)."""
+        response = await self._transport.ask("PUT", "/associations", json=asdict(association))
         return response.status_code == httpx.codes.CREATED
 
+    async def delete_association(self, source: str, target: str, kind: str) -> None:
+        """Remove one association."""
+        await self._delete("/associations", source=source, target=target, kind=kind)
+
     async def list_associations(self, concept_id: str) -> list[Association]:
-        """Return the associations of one concept."""
-        response = await self._ask("GET", f"{_concept_path(concept_id)}/associations")
-        return _parse(response, lambda body: [Association(**row) for row in body["associations"]])
+        """Return all associations of one concept: outgoing, then incoming."""
+        found: list[Association] = []
+        after: str | None = None
+        while True:
+            page = await self.association_page(concept_id, after)
+            found += page.associations
+            if page.next is None:
+                return found
+            after = page.next
+
+    async def association_page(
+        self, concept_id: str | None = None, after: str | None = None, limit: int = 1000
+    ) -> AssociationPage:
+        """Return up to `limit` (1 to 1000) associations of one concept, or of all concepts."""
+        path = "/associations"
+        if concept_id is not None:
+            path = f"{_concept_path(concept_id)}/associations"
+        response = await self._get(path, limit=limit, after=after)
+        return _parse(response, records.association_page)
+
+    async def batch(self, lines: bytes) -> bytes:
+        """Send lines of NDJSON, once and never again; return the results, lines of NDJSON, too."""
+        response = await self._transport.ask(
+            "POST", "/batch", BATCH_DEADLINE, content=lines, headers={"Content-Type": NDJSON}
+        )
+        return response.content
 
     async def stats(self) -> Stats:
-        """Return the counts."""
-        return _parse(
-            await self._ask("GET", "/stats"),
-            lambda body: Stats(concepts=body["concepts"], associations=body["associations"]),
-        )
+        """Return the counts and the revision."""
+        return _parse(await self._get("/stats"), records.stats)
 
     async def health(self, deadline: float = HEALTH_DEADLINE) -> Health:
         """Return the storage's health, or raise StorageUnavailable within `deadline` seconds."""
-        try:
-            async with asyncio.timeout(deadline):
-                response = await self._ask("GET", "/health")
-        except TimeoutError:
-            raise StorageUnavailable(f"no answer within {deadline:g} s") from None
-        return _parse(response, lambda body: Health(body["status"], body["version"]))
+        return _parse(await self._transport.ask("GET", "/health", deadline), records.health)
 
-    async def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
-        try:
-            response = await self._send(method, path, **options)
-        except httpx.RequestError as error:
-            raise StorageUnavailable(str(error) or type(error).__name__) from error
-        if response.is_success:
-            return response
-        problem = _problem(response)
-        raise (NotFound if problem["status"] == httpx.codes.NOT_FOUND else StorageRefused)(problem)
+    async def _get(self, path: str, **query: str | int | None) -> httpx.Response:
+        return await self._transport.ask("GET", path, params=_given(query))
 
-    async def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """Send once; a GET whose connection broke is sent again, once.
-
-        A kept-alive connection may have been closed by a restarted server. A timeout is not
-        retried: that would double the wait, and the server is known to be slow.
-        """
+    async def _delete(self, path: str, **query: str | int | None) -> None:
+        """Remove something; gone at the second try means that the first was heard."""
         try:
-            return await self._http.request(method, path, **options)
-        except (httpx.NetworkError, httpx.RemoteProtocolError):
-            if method != "GET":
+            await self._transport.ask("DELETE", path, params=_given(query))
+        except NotFound as error:
+            if not error.sent_again:
                 raise
-            return await self._http.request(method, path, **options)
+
+
+def _given(query: dict[str, str | int | None]) -> dict[str, str | int]:
+    return {name: value for name, value in query.items() if value is not None}
 
 
 def _concept_path(concept_id: str) -> str:
     return f"/concepts/{path_segment(concept_id)}"
-
-
-def _concept(body: dict[str, Any]) -> Concept:
-    return Concept(id=body["id"], text=body["text"], metadata=body["metadata"])
-
-
-def _page(body: dict[str, Any]) -> Page:
-    return Page(concepts=[_concept(row) for row in body["concepts"]], next=body["next"])
 
 
 def _parse(response: httpx.Response, read: Callable[[Any], T]) -> T:
@@ -210,18 +175,3 @@ def _parse(response: httpx.Response, read: Callable[[Any], T]) -> T:
         request = response.request
         detail = f"unreadable answer to {request.method} {request.url.path}: {error!r}"
         raise StorageUnavailable(detail) from error
-
-
-def _problem(response: httpx.Response) -> dict[str, Any]:
-    """Return the problem of an error answer; the status is always that of the answer."""
-    try:
-        body = response.json()
-    except ValueError:
-        body = None
-    given = body if isinstance(body, dict) else {}
-    return {
-        "type": str(given.get("type", "about:blank")),
-        "title": str(given.get("title", response.reason_phrase)),
-        "status": response.status_code,
-        "detail": str(given.get("detail", f"storage answered {response.status_code}")),
-    }

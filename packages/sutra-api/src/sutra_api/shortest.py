@@ -1,0 +1,138 @@
+"""The shortest path of associations between two concepts: breadth first, from both ends.
+
+From both ends because the number of concepts grows by a factor with each step: two searches of
+half the depth see far fewer than one of the whole. Of several shortest paths the same one is
+returned for the same store, whatever order the answers of the storage arrive in.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from sutra_api.models import ConceptPath
+from sutra_client.problem import Refusal
+from sutra_client.records import Association
+from sutra_client.storage import NotFound, StorageClient
+
+MAX_DEPTH = 16
+# Concepts seen from both ends: bounds the memory of one request to some megabytes.
+MAX_SEEN = 10_000
+# Longer than one call of the storage may take: that one being down is not a bound met.
+SECONDS = 3.0
+# How many concepts one request asks for at the same time.
+AT_ONCE = 8
+
+Seen = dict[str, Association | None]
+
+
+@dataclass
+class Side:
+    """The search from one end: what it has seen, by which association, and where it stands."""
+
+    start: str
+    along: bool  # whether it follows associations from source to target
+    seen: Seen = field(default_factory=dict)
+    front: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Stand at the start."""
+        self.seen[self.start] = None
+        self.front = [self.start]
+
+
+async def shortest(
+    storage: StorageClient, source: str, target: str, depth: int, directed: bool
+) -> ConceptPath:
+    """Return a shortest path of at most `depth` associations.
+
+    Directed: each from source to target; otherwise either way. Raises NotFound when a concept is
+    missing, Refusal 404 when there is no path, and Refusal 422 when a bound was met before that
+    was known.
+    """
+    try:
+        async with asyncio.timeout(SECONDS):
+            await asyncio.gather(storage.get_concept(source), storage.get_concept(target))
+            return await _search(storage, source, target, depth, directed)
+    except TimeoutError:
+        raise _bound("time", f"no path found in {SECONDS:g} s") from None
+
+
+async def _search(
+    storage: StorageClient, source: str, target: str, depth: int, directed: bool
+) -> ConceptPath:
+    ahead, back = Side(source, True), Side(target, False)
+    meeting = [source] if source == target else []
+    steps = 0
+    while not meeting:
+        if not (ahead.front and back.front):
+            raise Refusal(404, "no-path", "No Path", f'no path from "{source}" to "{target}"')
+        if steps == depth:
+            raise _bound("depth", f"no path of at most {depth} associations")
+        side, other = (ahead, back) if len(ahead.front) <= len(back.front) else (back, ahead)
+        await _step(storage, side, MAX_SEEN - len(other.seen), directed)
+        meeting = sorted(other.seen.keys() & side.front)
+        steps += 1
+    return _joined(ahead.seen, back.seen, meeting[0])
+
+
+async def _step(storage: StorageClient, side: Side, room: int, directed: bool) -> None:
+    """Move the front of `side` one association on."""
+    front, side.front = side.front, []
+    for start in range(0, len(front), AT_ONCE):
+        some = front[start : start + AT_ONCE]
+        answers = await asyncio.gather(*(_associations(storage, one) for one in some))
+        for here, associations in zip(some, answers, strict=True):
+            for there, association in _reached(here, associations, side.along, directed):
+                if there not in side.seen:
+                    side.seen[there] = association
+                    side.front.append(there)
+            if len(side.seen) > room:
+                raise _bound("seen", f"no path among the first {MAX_SEEN} concepts")
+    side.front.sort()
+
+
+async def _associations(storage: StorageClient, concept_id: str) -> list[Association]:
+    try:
+        return await storage.list_associations(concept_id)
+    except NotFound:  # removed while we were searching
+        return []
+
+
+def _reached(
+    here: str, associations: Iterable[Association], along: bool, directed: bool
+) -> list[tuple[str, Association]]:
+    """Return where one step leads, the strongest association of each pair first."""
+    found = []
+    for association in associations:
+        near, far = association.source, association.target
+        if not along:
+            near, far = far, near
+        if near == here:
+            found.append((far, association))
+        elif not directed and far == here:
+            found.append((near, association))
+    return sorted(found, key=lambda pair: (-pair[1].weight, pair[0], pair[1].kind))
+
+
+def _joined(ahead: Seen, back: Seen, meeting: str) -> ConceptPath:
+    """Return the path from the one start over `meeting` to the other."""
+    first = _to_start(ahead, meeting)
+    rest = _to_start(back, meeting)
+    concepts = [name for name, _ in reversed(first)] + [meeting] + [name for name, _ in rest]
+    associations = [link for _, link in reversed(first)] + [link for _, link in rest]
+    return ConceptPath(concepts, associations)
+
+
+def _to_start(seen: Seen, here: str) -> list[tuple[str, Association]]:
+    """Return the concepts from `here`, without it, to where its side started."""
+    steps = []
+    while (association := seen[here]) is not None:
+        here = association.source if association.target == here else association.target
+        steps.append((here, association))
+    return steps
+
+
+def _bound(name: str, detail: str) -> Refusal:
+    return Refusal(
+        422, "bound-met", "Bound Met", f"{detail}: there may be a longer one", bound=name
+    )

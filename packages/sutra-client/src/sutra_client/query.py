@@ -1,0 +1,13 @@
+"""Query parameters that a route does not have are refused, as unknown fields of a body are."""
+
+from fastapi import HTTPException, Request
+
+
+def known_query(request: Request) -> None:
+    """Raise HTTPException 400 for a query parameter that the route does not have, or twice."""
+    known = [field.alias for field in request.scope["route"].dependant.query_params]
+    given = [name for name, _ in request.query_params.multi_items()]
+    if not set(given) <= set(known):
+        raise HTTPException(400, f"query: unknown parameter, known: {', '.join(known) or 'none'}")
+    if len(set(given)) < len(given):
+        raise HTTPException(400, "query: the same parameter twice")
