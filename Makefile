@@ -13,14 +13,19 @@ PIP_INDEX_URL ?=##         Python package index
 CARGO_REGISTRY ?=##        cargo registry index, such as sparse+https://…
 CA_BUNDLE ?=##             certificates that builders trust; the system's bundle without it
 FORMAT ?= table##          of verify-sizes: table, markdown or json
-DRY_RUN ?=##               1: promote shows what it would move
+VERSION ?=##               of promote: also set 1.4.2, 1.4 and 1
+REGISTRY ?=##              of promote and rollback: host/path that gets the images as well
+TO ?=##                    of rollback: a version, or a promotion's number
+KEEP ?= 5##                of promote: how many promotions stay for rollback
+ALLOW_DIRTY ?=##           1: promote images that are of no clean commit
+DRY_RUN ?=##               1: promote and rollback show what they would move
 IMAGE ?=##                 of explain and cleanup-report: an image of images.yaml
 FILE ?=##                  of explain: a file, such as numpy/testing/__init__.py
 PYTHON ?= python3##        interpreter that makes .venv, 3.11 or newer
 export BASE DEBIAN_VERSION ALPINE_VERSION APT_MIRROR ALPINE_MIRROR PIP_INDEX_URL CARGO_REGISTRY CA_BUNDLE PYTHON
 
 RUN := .venv/bin/python -m
-.PHONY: help prod build dev verify-sizes promote explain cleanup-report engine engine-stop roots venv venv-dev \
+.PHONY: help prod build dev verify-sizes promote rollback history explain cleanup-report engine engine-stop roots venv venv-dev \
   test test-unit bench lint format lock readme
 
 help: ## list targets and knobs
@@ -40,8 +45,14 @@ dev: ## build the development images (./build.sh)
 verify-sizes: venv ## check every image's sizes against images.yaml
 	@$(RUN) scripts.verify_sizes --format $(FORMAT)
 
-promote: venv ## verify, then move :latest to what passed (DRY_RUN=1 shows it)
-	@$(RUN) scripts.promote $(if $(DRY_RUN),--dry-run)
+promote: venv ## verify, then move :latest to what passed (VERSION=… REGISTRY=… DRY_RUN=1)
+	@$(RUN) scripts.promote
+
+rollback: venv ## verify what was promoted before, and move the tags back (TO=… DRY_RUN=1)
+	@$(RUN) scripts.rollback
+
+history: venv ## show what was promoted, newest first (FORMAT=json for all of it)
+	@$(RUN) scripts.history --format $(FORMAT)
 
 explain: venv ## say which cleanup rule keeps or removes a file (IMAGE=… FILE=…)
 	@$(RUN) scripts.explain "$(IMAGE)" "$(FILE)"

@@ -1,0 +1,132 @@
+"""What a promotion is about to move, on the disk before its first tag: `.build/promotion.json`.
+
+The file is there from before the first tag until after the ledger's line, so a run
+that was killed leaves it, and the next command knows what to settle.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from scripts import ledger
+from scripts.errors import SutraError
+from scripts.ledger import Entry
+from scripts.tags import Move
+
+JOURNAL = Path(".build/promotion.json")
+LOCK = Path(".build/lock")
+LOCK_SECONDS = 900.0
+
+
+@dataclass(frozen=True)
+class Intent:
+    """The entry that will be written, and the moves: of the engine's tags, of the registry's.
+
+    `scratch` are tags of the engine that only the push needs.
+    """
+
+    entry: Entry
+    moves: tuple[Move, ...]
+    remote: tuple[Move, ...] = ()
+    scratch: tuple[str, ...] = ()
+
+
+def write(intent: Intent, path: Path = JOURNAL) -> None:
+    """Have the intent on the disk, whole, or raise SutraError and leave what was there."""
+    partial = path.with_suffix(".partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("w") as file:
+            json.dump(asdict(intent), file)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+        _sync(path.parent)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise ledger.cannot_write(path, error) from error
+
+
+def read(path: Path = JOURNAL) -> Intent | None:
+    """Return the intent of a run that did not end, or None. Raises SutraError for foreign text."""
+    try:
+        value = json.loads(path.read_bytes())
+        number = value["entry"]["number"]
+        entry = ledger.parse(json.dumps(value["entry"]), number)
+        moves, remote = (tuple(Move(**each) for each in value[key]) for key in ("moves", "remote"))
+        return Intent(entry, moves, remote, tuple(value["scratch"]))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise SutraError(f"{path}: cannot be read: {error.strerror}", f"`ls -l {path}`") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise SutraError(
+            f"{path}: not what a promotion writes",
+            f"look at {path} and at the tags, remove it, then run the same command again",
+        ) from error
+
+
+def clear(path: Path = JOURNAL) -> None:
+    """Say that nothing is under way any more."""
+    path.unlink(missing_ok=True)
+    path.with_suffix(".partial").unlink(missing_ok=True)
+    _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    """Have a folder's names on the disk: a rename alone may be lost with the power."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def locked(path: Path = LOCK, seconds: float = LOCK_SECONDS) -> Iterator[None]:
+    """Hold the lock of everything that moves tags; wait for another run, with a word.
+
+    The kernel frees the lock of a run that was killed. Raises SutraError after `seconds`.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a+")
+    except OSError as error:
+        raise ledger.cannot_write(path, error) from error
+    with file:
+        end = time.monotonic() + seconds
+        said = False
+        while not _taken(file.fileno()):
+            file.seek(0)
+            holder = file.read(20).strip() or "unknown"
+            if time.monotonic() > end:
+                raise SutraError(
+                    f"{path}: held by process {holder}, waited {seconds:.0f} s",
+                    "let it end, or end it, then run the same command again",
+                )
+            if not said:
+                said = True
+                print(f"waiting for process {holder}, which moves tags", file=sys.stderr)
+            time.sleep(0.1)
+        with suppress(OSError):  # a full disk: only the waiter's word is poorer
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+        yield
+
+
+def _taken(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
