@@ -98,10 +98,9 @@ def expired(client: engine.Client, entries: Sequence[Entry], keep: int) -> list[
             if identity not in kept.get(name, set()):
                 past.setdefault(name, {})[kept_tag(identity)] = identity
     return [
-        Move(f"{name}:{tag}", identity, "")
+        Move(f"{name}:{tag}", held[tag], "")
         for name, held in past.items()
-        for tag, identity in held.items()
-        if tag in engine.repository_tags(client, name)
+        for tag in sorted(held.keys() & engine.repository_tags(client, name))
     ]
 
 

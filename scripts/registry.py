@@ -9,6 +9,7 @@ registries, the certificates in /etc/docker/certs.d, else the system's.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import warnings

@@ -70,7 +70,9 @@ def choose(entries: Sequence[Entry], to: str) -> tuple[Entry, dict[str, int]]:
     """
     if to:
         goal = find(entries, to)
-        return goal, moves(entries, goal, exactly=True)
+        if found := moves(entries, goal, exactly=True):
+            return goal, found
+        raise SutraError(f"rollback: everything is on {name(goal)} already", HISTORY)
     current = entries[entries[-1].of - 1] if entries else None
     number = current.previous if current else 0
     while current and number and entries[number - 1].ids == current.ids:
@@ -82,7 +84,7 @@ def choose(entries: Sequence[Entry], to: str) -> tuple[Entry, dict[str, int]]:
         return goal, found
     raise SutraError(
         f"rollback: {name(current)} moved no tag that was on something else before",
-        f"`make rollback TO={goal.version or goal.number}` goes back to what came before it all the same",
+        f"`make rollback TO=version` names where to go; {HISTORY}",
     )
 
 

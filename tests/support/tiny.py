@@ -50,13 +50,17 @@ class Group:
 
     def tags(self, *but: str) -> dict[str, str]:
         """Return every tag of the group → its id, but for those that begin with one of `but`."""
-        found = {}
-        for name in self.names:
-            for image in self.client.api.images(name=name):
-                for tag in image["RepoTags"] or ():
-                    if not tag.rpartition(":")[2].startswith(but or ("\0",)):
-                        found[tag] = image["Id"]
-        return found
+        pattern = self.api.removesuffix("api") + "*"
+        found = {
+            tag: image["Id"]
+            for image in self.client.api.images(filters={"reference": pattern})
+            for tag in image["RepoTags"] or ()
+        }
+        return {
+            tag: each
+            for tag, each in found.items()
+            if not tag.rpartition(":")[2].startswith(but or ("\0",))
+        }
 
     def remove(self) -> None:
         """Remove the group's images, also those that lost their tag."""
