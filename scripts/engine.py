@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import termios
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import partial
@@ -377,7 +378,9 @@ def credentials(host: str) -> dict[str, str]:
     "" where there is none. Raises SutraError when a helper fails.
     """
     try:
-        found = docker.auth.resolve_authconfig(docker.auth.load_config(), host) or {}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a missing helper, which raises as well
+            found = docker.auth.resolve_authconfig(docker.auth.load_config(), host) or {}
     except DockerException as error:
         raise SutraError(
             f'docker: no login for "{host}": {reason(error)}', f"`docker login {host}`"
