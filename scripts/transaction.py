@@ -80,7 +80,9 @@ def carry_out(client: engine.Client, plan: Plan, target: Registry | None) -> Ent
             for move in intent.remote:
                 if move.before != move.after:
                     target.move(move.tag, move.after)
-        tags.apply(client, intent.moves)
+        for move in intent.moves:
+            if move.before != move.after:
+                engine.tag(client, move.after, move.tag)
         ledger.append(intent.entry)
     except BaseException as error:
         if not _finished_after(client, error):

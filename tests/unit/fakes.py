@@ -31,14 +31,23 @@ def tar_of(files: Mapping[str, bytes], format: int = tarfile.GNU_FORMAT) -> byte
 class FakeImage:
     """What `images.get` returns; the archive is what `docker save` would stream."""
 
-    def __init__(self, layers: Sequence[bytes], blobs: Sequence[bytes] | None = None) -> None:
-        config = json.dumps({"rootfs": [digest(layer) for layer in layers]}).encode()
-        self.id = digest(config)
-        self.attrs = {"Id": self.id, "RootFS": {"Layers": [digest(layer) for layer in layers]}}
+    def __init__(
+        self,
+        layers: Sequence[bytes],
+        blobs: Sequence[bytes] | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> None:
+        config = json.dumps({"rootfs": [digest(layer) for layer in layers], **(labels or {})})
+        self.id = digest(config.encode())
+        self.attrs = {
+            "Id": self.id,
+            "RootFS": {"Layers": [digest(layer) for layer in layers]},
+            "Config": {"Labels": labels},
+        }
         packed = layers if blobs is None else blobs
         self.archive = tar_of(
             {
-                **{f"blobs/sha256/{digest(blob)[7:]}": blob for blob in [config, *packed]},
+                **{f"blobs/sha256/{digest(blob)[7:]}": blob for blob in [config.encode(), *packed]},
                 "index.json": b"{}",
                 "manifest.json": b"[]",
             }
@@ -94,6 +103,11 @@ class FakeEngine:
 
     def get(self, reference: str) -> FakeImage:
         return self._find(reference)
+
+    def __call__(self, name: str) -> list[dict[str, Any]]:
+        """Answer `client.api.images(name=…)`: `api` and `images` are this object, too."""
+        tags = [tag for tag in self.tags if tag.rpartition(":")[0] == name]
+        return [{"Id": self.tags[tag], "RepoTags": [tag]} for tag in tags]
 
     def info(self) -> dict[str, str]:
         return {"DockerRootDir": self.disk}
