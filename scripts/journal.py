@@ -9,21 +9,25 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from scripts import ledger
 from scripts.errors import SutraError
-from scripts.ledger import Entry
+from scripts.ledger import NAME, TAG, Entry
 from scripts.tags import Move
 
 JOURNAL = Path(".build/promotion.json")
 LOCK = Path(".build/lock")
 LOCK_SECONDS = 900.0
+# of the engine ("sutra-api:1.4"), or of a registry
+REFERENCE = re.compile(rf"(?:[\w.\[:\]-]+/)?(?:{NAME.pattern}/)*{NAME.pattern}:{TAG.pattern}", re.A)
 
 
 @dataclass(frozen=True)
@@ -62,17 +66,26 @@ def read(path: Path = JOURNAL) -> Intent | None:
         value = json.loads(path.read_bytes())
         number = value["entry"]["number"]
         entry = ledger.parse(json.dumps(value["entry"]), number)
-        moves, remote = (tuple(Move(**each) for each in value[key]) for key in ("moves", "remote"))
+        moves, remote = (tuple(_move(each) for each in value[key]) for key in ("moves", "remote"))
         return Intent(entry, moves, remote, tuple(value["scratch"]))
     except FileNotFoundError:
         return None
     except OSError as error:
         raise SutraError(f"{path}: cannot be read: {error.strerror}", f"`ls -l {path}`") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise SutraError(
             f"{path}: not what a promotion writes",
             f"look at {path} and at the tags, remove it, then run the same command again",
         ) from error
+
+
+def _move(value: dict[str, Any]) -> Move:
+    """Return one move. Raises ValueError or TypeError for what is none."""
+    move = Move(**value)
+    words = (move.tag, move.after) if move.before is None else (move.tag, move.before, move.after)
+    if not all(isinstance(word, str) for word in words) or not REFERENCE.fullmatch(move.tag):
+        raise ValueError(f"no move: {value}")
+    return move
 
 
 def clear(path: Path = JOURNAL) -> None:
