@@ -56,15 +56,14 @@ class Trace:
         return self.line
 
 
-def in_child(act: Act, kill_at: int) -> int:
+def in_child(act: Callable[[], object], kill_at: int) -> int:
     """Run `act` in a fork and kill it at that line; return its lines, or -1 when it was killed."""
     reader, writer = os.pipe()
     child = os.fork()
     if not child:
         trace = Trace(kill_at)
-        client = engine.connect()
         sys.settrace(trace)
-        act(client)
+        act()
         sys.settrace(None)
         os.write(writer, str(trace.count).encode())
         os._exit(0)
@@ -154,11 +153,11 @@ class Run:
         kind, act = self.command()
         if kind not in lengths:  # let one go to its end, for the number of its lines
             before = ledger.read()
-            lengths[kind] = in_child(act, 0)
+            lengths[kind] = in_child(lambda: act(engine.connect()), 0)
             assert check(self.group, before)
             return self.kill(lengths, at)
         before = ledger.read()
-        lines = in_child(act, at(lengths[kind]))
+        lines = in_child(lambda: act(engine.connect()), at(lengths[kind]))
         intent = journal.read()
         begun = intent is not None
         complete = not begun and len(ledger.read()) > len(before)

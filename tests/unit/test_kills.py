@@ -1,0 +1,120 @@
+"""Every single line of a promotion and of a rollback is a place to be killed at.
+
+The engine is one in memory whose tags outlive the process; tests/engine/test_kills.py
+does the same at random lines on a real one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts import journal, ledger, promote, rollback, transaction
+from scripts.promote import Options
+from tests.support.kills import in_child
+from tests.unit.fakes import FakeEngine
+from tests.unit.test_promote import CATALOG, image
+
+TAGS = Path("tags.json")
+
+
+class LastingEngine(FakeEngine):
+    """Keeps its tags in a file, as an engine does when its client is killed."""
+
+    def tag(self, source: str, repository: str, tag: str) -> bool:
+        done = super().tag(source, repository, tag)
+        self.save()
+        return done
+
+    def remove_image(self, reference: str, noprune: bool) -> list[Any]:
+        done = super().remove_image(reference, noprune)
+        self.save()
+        return done
+
+    def save(self) -> None:
+        partial = TAGS.with_suffix(".new")
+        partial.write_text(json.dumps(self.tags))
+        partial.replace(TAGS)
+
+    def load(self) -> None:
+        self.tags = json.loads(TAGS.read_text())
+
+
+def promoted(engine: FakeEngine, version: str) -> int:
+    client: Any = engine
+    return promote.verify_and_promote(
+        client, Options.read({"ALLOW_DIRTY": "1", "VERSION": version})
+    )
+
+
+def rolled_back(engine: FakeEngine) -> int:
+    client: Any = engine
+    return rollback.rollback(client, Options())
+
+
+def snapshot(engine: LastingEngine) -> tuple[dict[str, str], bytes]:
+    engine.load()
+    return dict(engine.tags), ledger.LEDGER.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "act",
+    [lambda engine: promoted(engine, "1.4.2"), rolled_back],
+    ids=["promote", "rollback"],
+)
+def test_killed_at_any_line_it_is_all_old_or_all_new(
+    folder: Path,
+    act: Callable[[FakeEngine], int],
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (folder / "images.yaml").write_text(CATALOG)
+    engine = LastingEngine()
+    for content, version in (("0", "1.4.0"), ("1", "1.4.1"), ("2", "")):
+        engine.add(image(content), "sutra-base-python:prod")
+        engine.add(image(content * 2), "sutra-api:prod")
+        if version:
+            promoted(engine, version)
+    engine.save()
+    old = snapshot(engine)
+    plans: list[transaction.Plan] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(transaction, "carry_out", lambda client, plan, target: plans.append(plan))
+        act(engine)
+    [plan] = plans
+
+    def in_a_child(at: int) -> int:
+        """Carry the plan out, from what was before, in a process that is killed."""
+        engine.tags = dict(old[0])
+        engine.save()
+        for path in Path(".build").iterdir():
+            path.unlink()
+        ledger.LEDGER.write_bytes(old[1])
+        client: Any = engine
+        lines = in_child(lambda: transaction.carry_out(client, plan, None), at)
+        engine.load()
+        return lines
+
+    lines = in_a_child(0)
+    new = snapshot(engine)
+    assert new[0] != old[0]
+    figures: Counter[str] = Counter()
+    for at in range(1, lines + 1):
+        assert in_a_child(at) == -1
+        pending = journal.JOURNAL.exists()
+        with transaction.exclusive(engine):  # type: ignore[arg-type]
+            pass
+        assert not journal.JOURNAL.exists()
+        now = snapshot(engine)
+        outcome = "all old" if now == old else "all new" if now == new else "mixed"
+        figures[outcome + (", was pending" if pending else "")] += 1
+    with capfd.disabled():
+        print(f"\nkilled at each of {lines} lines: {dict(figures)}")
+    assert figures["mixed"] == figures["mixed, was pending"] == 0
+    assert figures["all old, was pending"]
+    assert figures["all new, was pending"]
