@@ -112,7 +112,7 @@ def locked(path: Path = LOCK, seconds: float = LOCK_SECONDS) -> Iterator[None]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a+")
+        file = path.open("a+b", buffering=0)
     except OSError as error:
         raise ledger.cannot_write(path, error) from error
     with file:
@@ -120,7 +120,7 @@ def locked(path: Path = LOCK, seconds: float = LOCK_SECONDS) -> Iterator[None]:
         said = False
         while not _taken(file.fileno()):
             file.seek(0)
-            holder = file.read(20).strip() or "unknown"
+            holder = file.read(20).decode(errors="replace").strip() or "unknown"
             if time.monotonic() > end:
                 raise SutraError(
                     f"{path}: held by process {holder}, waited {seconds:.0f} s",
@@ -132,8 +132,7 @@ def locked(path: Path = LOCK, seconds: float = LOCK_SECONDS) -> Iterator[None]:
             time.sleep(0.1)
         with suppress(OSError):  # a full disk: only the waiter's word is poorer
             file.truncate(0)
-            file.write(str(os.getpid()))
-            file.flush()
+            file.write(str(os.getpid()).encode())
         yield
 
 

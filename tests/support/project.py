@@ -60,7 +60,11 @@ class Project:
         )
 
     def tags(self, client: docker.DockerClient) -> set[str]:
-        """Return the tags of the project's image that are there."""
+        """Return the tags of the project's image, but for those that keep it for rollback."""
+        return {tag for tag in self.all_tags(client) if not tag.startswith("kept-")}
+
+    def all_tags(self, client: docker.DockerClient) -> set[str]:
+        """Return all tags of the project's image that are there."""
         images = client.images.list(self.name)
         return {tag.rpartition(":")[2] for image in images for tag in image.tags}
 
@@ -77,5 +81,5 @@ def make(folder: Path) -> Project:
 
 def remove(project: Project, client: docker.DockerClient) -> None:
     """Remove the project's images, by tag."""
-    for tag in project.tags(client):
+    for tag in project.all_tags(client):
         client.images.remove(f"{project.name}:{tag}")
