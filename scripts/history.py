@@ -11,7 +11,7 @@ from dataclasses import asdict
 from rich.console import Console
 from rich.table import Table
 
-from scripts import ledger, transaction
+from scripts import journal, ledger
 from scripts.errors import OK, run
 from scripts.ledger import Entry
 from scripts.plans import short
@@ -59,8 +59,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m scripts.history", description=__doc__)
     parser.add_argument("--format", choices=FORMATS, default=FORMATS[0])
     form = parser.parse_args().format
-    if unfinished := transaction.pending():
-        print(unfinished, file=sys.stderr)
+    journal.say_pending()
     entries = ledger.read()
     if form == "json":
         print(json.dumps([asdict(entry) for entry in entries], indent=2))

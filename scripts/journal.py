@@ -26,6 +26,7 @@ from scripts.tags import Move
 JOURNAL = Path(".build/promotion.json")
 LOCK = Path(".build/lock")
 LOCK_SECONDS = 900.0
+UNFINISHED = "the next `make promote` or `make rollback` settles what is unfinished"
 # of the engine ("sutra-api:1.4"), or of a registry
 REFERENCE = re.compile(rf"(?:[\w.\[:\]-]+/)?(?:{NAME.pattern}/)*{NAME.pattern}:{TAG.pattern}", re.A)
 
@@ -41,6 +42,17 @@ class Intent:
     moves: tuple[Move, ...]
     remote: tuple[Move, ...] = ()
     scratch: tuple[str, ...] = ()
+
+
+def named(entry: Entry) -> str:
+    """Return how a line about a promotion that did not end begins."""
+    return f"{JOURNAL}: {entry.verb} {entry.number} ({entry.at}, {entry.who})"
+
+
+def say_pending() -> None:
+    """Say on stderr that a promotion did not end: for commands that only read."""
+    if intent := read():
+        print(f"{named(intent.entry)} is unfinished; {UNFINISHED}", file=sys.stderr)
 
 
 def write(intent: Intent, path: Path = JOURNAL) -> None:

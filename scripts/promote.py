@@ -15,6 +15,7 @@ from scripts import (
     build,
     catalog,
     engine,
+    journal,
     ledger,
     plans,
     registry,
@@ -141,8 +142,7 @@ def begun(client: engine.Client, dry_run: bool) -> Iterator[None]:
         with transaction.exclusive(client):
             yield
         return
-    if unfinished := transaction.pending():
-        print(unfinished, file=sys.stderr)
+    journal.say_pending()
     yield
 
 

@@ -22,7 +22,6 @@ from scripts.tags import Move
 
 # a registry refuses what it does not have; a tag of the engine's keeps an image from `prune`
 KEPT = "kept-"
-UNFINISHED = "the next `make promote` or `make rollback` settles what is unfinished"
 
 
 @dataclass(frozen=True)
@@ -49,16 +48,6 @@ def exclusive(client: engine.Client) -> Iterator[None]:
         if outcome := settle(client):
             print(outcome, file=sys.stderr)
         yield
-
-
-def pending() -> str:
-    """Return one line about a promotion that did not end, for those who only read; else ""."""
-    intent = journal.read()
-    return f"{_name(intent.entry)} is unfinished; {UNFINISHED}" if intent else ""
-
-
-def _name(entry: Entry) -> str:
-    return f"{journal.JOURNAL}: {entry.verb} {entry.number} ({entry.at}, {entry.who})"
 
 
 def carry_out(client: engine.Client, plan: Plan, target: Registry | None) -> Entry:
@@ -102,7 +91,7 @@ def _finished_after(client: engine.Client, error: BaseException) -> bool:
         print(settle(client), file=sys.stderr)
     except SutraError as second:
         if isinstance(error, SutraError):
-            error.tip = f"{UNFINISHED} ({second.message})"
+            error.tip = f"{journal.UNFINISHED} ({second.message})"
         return False
     return isinstance(error, SutraError) and intent is not None and ledger.holds(intent.entry)
 
@@ -171,14 +160,14 @@ def settle(client: engine.Client) -> str:
     ledger.mend(intent.entry)
     if ledger.holds(intent.entry):
         _end(client, intent)
-        return f"{_name(intent.entry)} was complete"
+        return f"{journal.named(intent.entry)} was complete"
     try:
         _back(client, intent)
     except (CannotDeleteError, engine.ImageVanishedError):
         _forward(client, intent)
-        return f"{_name(intent.entry)} could not be taken back, and is finished now"
+        return f"{journal.named(intent.entry)} could not be taken back, and is finished now"
     _end(client, intent)
-    return f"{_name(intent.entry)} was interrupted, everything is as it was before it"
+    return f"{journal.named(intent.entry)} was interrupted, everything is as it was before it"
 
 
 def _back(client: engine.Client, intent: Intent) -> None:

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
-from scripts import catalog, engine, layers, report
+from scripts import catalog, engine, journal, layers, report
 from scripts.catalog import Budget, Catalog, Image
 from scripts.checks import RELEASE, CheckResult
 from scripts.errors import CHECK_FAILED, OK, SutraError, run
@@ -97,6 +97,7 @@ def main() -> int:
     given = parser.parse_args()
     if bool(given.reference) != bool(given.name):
         parser.error("a reference and --as NAME go together")
+    journal.say_pending()
     client, promises = engine.connect(), catalog.load()
     if given.reference:
         image = promises.find(given.name)

@@ -165,6 +165,21 @@ def test_an_image_that_is_pruned_is_not_one_that_rollback_needs(group: Group) ->
     assert group.client.images.get(f"{group.api}:latest").id == first[group.api]
 
 
+def test_the_same_with_the_other_image_store(
+    other_store: docker.DockerClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = Group(other_store, tmp_path, "other")
+    monkeypatch.chdir(group.folder)
+    first = group.build("one")
+    assert promote.verify_and_promote(other_store, options(VERSION="1.4.1")) == 0
+    second = group.build("two")
+    assert promote.verify_and_promote(other_store, options(VERSION="1.4.2")) == 0
+    assert rollback.rollback(other_store, options()) == 0
+    for name in group.names:
+        for tag, ids in (("1.4.1", first), ("1.4.2", second), ("1.4", first), ("1", first)):
+            assert other_store.images.get(f"{name}:{tag}").id == ids[name]
+
+
 def test_make_promote_and_history_and_rollback(group: Group) -> None:
     """The front door, in a folder of its own that has this project's scripts."""
     for path in ROOT.iterdir():

@@ -22,7 +22,7 @@ from tests.support.registries import cutting, registry
 from tests.support.tiny import Group
 from tests.unit.fakes import program
 
-CUTS = 16
+CUTS = 12
 
 
 @pytest.fixture

@@ -129,3 +129,16 @@ def test_the_lock_is_taken_as_soon_as_it_is_free(
         with journal.locked():
             assert Path(".build/lock").read_text() == str(os.getpid())
     assert capfd.readouterr().err == "waiting for process 123, which moves tags\n"
+
+
+def test_who_only_reads_is_told_what_is_unfinished(capfd: pytest.CaptureFixture[str]) -> None:
+    journal.say_pending()
+    assert capfd.readouterr() == ("", "")
+    journal.write(INTENT)
+    journal.say_pending()
+    assert capfd.readouterr() == (
+        "",
+        ".build/promotion.json: promote 1 (2026-01-02T03:04:05Z, me@here) is unfinished; "
+        "the next `make promote` or `make rollback` settles what is unfinished\n",
+    )
+    assert journal.read() == INTENT
