@@ -36,17 +36,14 @@ Act = Callable[[docker.DockerClient], int]
 
 
 class Trace:
-    """Counts lines from the first of `transaction.carry_out` to its end, and kills at one."""
+    """Counts lines, and kills the process at one."""
 
     def __init__(self, at: int) -> None:
-        self.at, self.count, self.active = at, 0, False
+        self.at, self.count = at, 0
 
     def __call__(self, frame: FrameType, event: str, argument: Any) -> Any:
         name = frame.f_code.co_filename
-        if name.endswith(("/transaction.py", "/promote.py")):
-            self.active |= frame.f_code.co_name == "carry_out"
-            self.active &= frame.f_code.co_name != "let_go"
-        return self.line if self.active and any(word in name for word in TRACED) else None
+        return self.line if any(word in name for word in TRACED) else None
 
     def line(self, frame: FrameType, event: str, argument: Any) -> Any:
         if event == "line":
@@ -57,14 +54,24 @@ class Trace:
 
 
 def in_child(act: Callable[[], object], kill_at: int) -> int:
-    """Run `act` in a fork and kill it at that line; return its lines, or -1 when it was killed."""
+    """Run `act` in a fork and kill it at that line of `transaction.carry_out` and what it calls.
+
+    Return the lines that there were, or -1 when it was killed; 0 as `kill_at` kills nothing.
+    """
     reader, writer = os.pipe()
     child = os.fork()
     if not child:
-        trace = Trace(kill_at)
-        sys.settrace(trace)
+        trace, carry_out = Trace(kill_at), transaction.carry_out
+
+        def traced(*words: Any) -> Any:
+            sys.settrace(trace)
+            try:
+                return carry_out(*words)
+            finally:
+                sys.settrace(None)
+
+        transaction.carry_out = traced
         act()
-        sys.settrace(None)
         os.write(writer, str(trace.count).encode())
         os._exit(0)
     os.close(writer)
@@ -181,6 +188,8 @@ def options(**knobs: str) -> Options:
 
 def main(word: str, folder: str, seed: str, count: str) -> None:
     """Kill `count` commands at random lines; print the figures."""
+    # each child connects: without asking the docker command where to
+    os.environ.setdefault("DOCKER_HOST", engine._endpoint())
     client = engine.connect()
     group = Group(client, Path(folder), word)
     os.chdir(folder)
