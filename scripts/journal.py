@@ -103,8 +103,13 @@ def _move(value: dict[str, Any]) -> Move:
 def clear(path: Path = JOURNAL) -> None:
     """Say that nothing is under way any more."""
     path.unlink(missing_ok=True)
-    path.with_suffix(".partial").unlink(missing_ok=True)
+    tidy(path)
     _sync(path.parent)
+
+
+def tidy(path: Path = JOURNAL) -> None:
+    """Remove what a run left that was killed while it wrote its intent."""
+    path.with_suffix(".partial").unlink(missing_ok=True)
 
 
 def _sync(folder: Path) -> None:

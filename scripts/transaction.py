@@ -156,6 +156,7 @@ def settle(client: engine.Client) -> str:
     """
     intent = journal.read()
     if intent is None:
+        journal.tidy()
         return ""
     ledger.mend(intent.entry)
     if ledger.holds(intent.entry):
