@@ -18,7 +18,7 @@ from scripts import (
     journal,
     ledger,
     plans,
-    registry,
+    registry_tags,
     report,
     transaction,
     verify,
@@ -27,7 +27,7 @@ from scripts import (
 from scripts.catalog import Catalog
 from scripts.errors import CHECK_FAILED, OK, SutraError, run
 from scripts.ledger import Entry
-from scripts.registry import Registry
+from scripts.registry_tags import Registry
 from scripts.tags import Move
 from scripts.verify import Verdict
 
@@ -56,7 +56,7 @@ class Options:
         version, address = environment.get("VERSION", ""), environment.get("REGISTRY", "")
         return cls(
             str(versions.parse(version)) if version else "",
-            registry.check(address) if address else "",
+            registry_tags.check(address) if address else "",
             environment.get("TO", ""),
             int(keep[:9]),
             _flag(environment, "ALLOW_DIRTY"),

@@ -13,7 +13,7 @@ from scripts.catalog import Catalog
 from scripts.errors import SutraError, run
 from scripts.ledger import Entry
 from scripts.promote import Change, Options
-from scripts.registry import Registry
+from scripts.registry_tags import Registry
 
 HISTORY = "`make history` shows what was promoted"
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from scripts.errors import SutraError
-from scripts.registry import CannotDeleteError
+from scripts.registry_tags import CannotDeleteError
 
 
 class MemoryRegistry:

@@ -16,7 +16,7 @@ import pytest
 from scripts import journal, ledger, promote, rollback, transaction
 from scripts.errors import SutraError
 from scripts.promote import Options
-from scripts.registry import Registry
+from scripts.registry_tags import Registry
 from tests.support import registries
 from tests.support.registries import cutting, registry
 from tests.support.tiny import Group

@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts import engine, registry
+from scripts import engine, registry_tags
 from scripts.errors import SutraError
-from scripts.registry import CannotDeleteError, Registry
+from scripts.registry_tags import CannotDeleteError, Registry
 
 KIND = "application/vnd.oci.image.manifest.v1+json"
 MANIFEST = b'{"schemaVersion": 2}'
@@ -138,7 +138,7 @@ def target(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> R
     ],
 )
 def test_an_address_of_a_registry(address: str) -> None:
-    assert registry.check(address) == address
+    assert registry_tags.check(address) == address
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_an_address_of_a_registry(address: str) -> None:
 )
 def test_what_is_no_address_of_a_registry(address: str) -> None:
     with pytest.raises(SutraError) as caught:
-        registry.check(address)
+        registry_tags.check(address)
     assert caught.value.message == f'REGISTRY: not host/path "{address}"'
     assert caught.value.tip == "such as REGISTRY=localhost:5000/me"
 
@@ -168,7 +168,7 @@ def test_what_is_no_address_of_a_registry(address: str) -> None:
 @given(st.text())
 def test_any_text_is_an_address_or_one_line(text: str) -> None:
     try:
-        said = registry.check(text)
+        said = registry_tags.check(text)
     except SutraError as error:
         said = error.message
     assert said.isprintable()
@@ -224,7 +224,7 @@ def test_tags_are_read_page_by_page(server: Server, target: Registry) -> None:
 def test_a_list_of_tags_without_an_end(
     server: Server, target: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry, "PAGES", 3)
+    monkeypatch.setattr(registry_tags, "PAGES", 3)
     more = {"Link": '</v2/team/api/tags/list>; rel="next"'}
     server.answers["/v2/team/api/tags/list"] = (200, more, b'{"tags": ["a"]}')
     with pytest.raises(SutraError) as caught:
@@ -258,7 +258,7 @@ def test_a_manifest_that_is_not_what_its_digest_says(server: Server, target: Reg
 def test_an_answer_without_bounds(
     server: Server, target: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry, "LARGEST", len(MANIFEST))
+    monkeypatch.setattr(registry_tags, "LARGEST", len(MANIFEST))
     reference = target.reference("api", "latest")
     server.manifests["/v2/team/api/manifests/latest"] = MANIFEST
     assert target.digest(reference) == DIGEST
@@ -393,14 +393,14 @@ def test_the_engines_own_default_is_served_elsewhere() -> None:
 def test_certificates_of_the_engine_come_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry, "CERTIFICATES", tmp_path)
-    monkeypatch.setattr(registry.build, "SYSTEM_BUNDLES", ())
-    assert registry._trusted("a.example.org", insecure=False) is True
-    assert registry._trusted("127.0.0.1:5", insecure=True) is False
+    monkeypatch.setattr(registry_tags, "CERTIFICATES", tmp_path)
+    monkeypatch.setattr(registry_tags.build, "SYSTEM_BUNDLES", ())
+    assert registry_tags._trusted("a.example.org", insecure=False) is True
+    assert registry_tags._trusted("127.0.0.1:5", insecure=True) is False
     (tmp_path / "127.0.0.1:5").mkdir()
     (tmp_path / "127.0.0.1:5" / "ca.crt").write_text("")
-    assert registry._trusted("127.0.0.1:5", insecure=True) == str(tmp_path / "127.0.0.1:5/ca.crt")
+    assert registry_tags._trusted("127.0.0.1:5", insecure=True) == str(tmp_path / "127.0.0.1:5/ca.crt")
     bundle = tmp_path / "bundle.pem"
     bundle.write_text("")
     monkeypatch.setenv("CA_BUNDLE", str(bundle))
-    assert registry._trusted("a.example.org", insecure=False) == str(bundle)
+    assert registry_tags._trusted("a.example.org", insecure=False) == str(bundle)
