@@ -12,20 +12,23 @@ ALPINE_MIRROR ?=##         Alpine mirror for builders
 PIP_INDEX_URL ?=##         Python package index
 CARGO_REGISTRY ?=##        cargo registry index, such as sparse+https://…
 CA_BUNDLE ?=##             certificates that builders trust; the system's bundle without it
-FORMAT ?= table##          of verify-sizes: table, markdown or json
+FORMAT ?= table##          of verify-*, history and diff: table, json; verify-* also markdown, junit, github
+SCREENSHOT ?=##            of report: a PNG of its beginning, taken by a headless Chromium
 VERSION ?=##               of promote: also set 1.4.2, 1.4 and 1
 REGISTRY ?=##              of promote and rollback: host/path that gets the images as well
-TO ?=##                    of rollback: a version, or a promotion's number
 KEEP ?= 5##                of promote: how many promotions stay for rollback
 ALLOW_DIRTY ?=##           1: promote images that are of no clean commit
-DRY_RUN ?=##               1: promote and rollback show what they would move
-IMAGE ?=##                 of explain and cleanup-report: an image of images.yaml
+DRY_RUN ?=##               1: promote, rollback and budgets show what they would change
+IMAGE ?=##                 of explain, cleanup-report and diff: an image of images.yaml
+FROM ?=##                  of diff: any image; IMAGE:latest without it
+TO ?=##                    of diff: any image, IMAGE:prod without it; of rollback: a version or number
 FILE ?=##                  of explain: a file, such as numpy/testing/__init__.py
 PYTHON ?= python3##        interpreter that makes .venv, 3.11 or newer
 export BASE DEBIAN_VERSION ALPINE_VERSION APT_MIRROR ALPINE_MIRROR PIP_INDEX_URL CARGO_REGISTRY CA_BUNDLE PYTHON
 
 RUN := .venv/bin/python -m
-.PHONY: help prod build dev verify-sizes promote rollback history explain cleanup-report engine engine-stop roots venv venv-dev \
+.PHONY: help prod build dev verify verify-sizes verify-contents verify-runtime report diff budgets promote rollback history explain \
+  cleanup-report engine engine-stop roots venv venv-dev \
   test test-unit bench lint format lock readme
 
 help: ## list targets and knobs
@@ -44,6 +47,24 @@ dev: ## build the development images (./build.sh)
 
 verify-sizes: venv ## check every image's sizes against images.yaml
 	@$(RUN) scripts.verify_sizes --format $(FORMAT)
+
+verify-contents: venv ## check what every image holds against docs/verification.md
+	@$(RUN) scripts.verify_contents --format $(FORMAT)
+
+diff: venv ## say what came, went and grew between two images (IMAGE=… FROM=ref TO=ref)
+	@$(RUN) scripts.diff "$(IMAGE)" $(if $(FROM),--from "$(FROM)") $(if $(TO),--to "$(TO)") --format $(FORMAT)
+
+budgets: venv ## lower each budget to what is measured plus 2 % (DRY_RUN=1 shows it)
+	@$(RUN) scripts.budgets $(if $(DRY_RUN),--dry-run)
+
+verify-runtime: engine venv ## start every image hardened: modules, health, memory, stop, writes
+	@$(RUN) scripts.verify_runtime --format $(FORMAT)
+
+verify: engine venv ## check everything that images.yaml promises: sizes, contents, runtime
+	@$(RUN) scripts.verify --format $(FORMAT)
+
+report: engine venv ## check everything and write .build/report.html (SCREENSHOT=docs/report.png)
+	@$(RUN) scripts.page $(if $(SCREENSHOT),--picture "$(SCREENSHOT)")
 
 promote: venv ## verify, then move :latest to what passed (VERSION=… REGISTRY=… DRY_RUN=1)
 	@$(RUN) scripts.promote

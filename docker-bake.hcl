@@ -136,6 +136,7 @@ target "sutra-api" {
 
 target "sutra-hybrid" {
   inherits   = ["_python-service"]
+  args       = { APT_MIRROR = APT_MIRROR }
   dockerfile = "packages/sutra-hybrid/Dockerfile.prod"
   tags       = ["sutra-hybrid:prod"]
   output     = ["type=docker"]
@@ -175,12 +176,13 @@ target "_test" {
 }
 
 target "sutra-api-test" {
-  inherits   = ["_python-package", "_test"]
+  inherits   = ["_python-service", "_test"]
   dockerfile = "packages/sutra-api/Dockerfile.prod"
 }
 
 target "sutra-hybrid-test" {
-  inherits   = ["_python-package", "_test"]
+  inherits   = ["_python-service", "_test"]
+  args       = { APT_MIRROR = APT_MIRROR }
   dockerfile = "packages/sutra-hybrid/Dockerfile.prod"
 }
 

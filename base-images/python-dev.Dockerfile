@@ -12,7 +12,7 @@ ARG ALPINE_VERSION=3.23
 FROM debian:${DEBIAN_VERSION} AS python-dev-debian
 ARG DEBIAN_VERSION
 ARG APT_MIRROR
-RUN --mount=type=bind,source=lib,target=/lib/sutra \
+RUN --mount=type=bind,source=lib/apt.sh,target=/lib/sutra/apt.sh \
     --mount=type=secret,id=ca \
     /lib/sutra/apt.sh install \
       binutils \
@@ -35,7 +35,7 @@ LABEL org.opencontainers.image.base.name="debian:${DEBIAN_VERSION}"
 FROM alpine:${ALPINE_VERSION} AS python-dev-alpine
 ARG ALPINE_VERSION
 ARG ALPINE_MIRROR
-RUN --mount=type=bind,source=lib,target=/lib/sutra \
+RUN --mount=type=bind,source=lib/apk.sh,target=/lib/sutra/apk.sh \
     --mount=type=secret,id=ca \
     /lib/sutra/apk.sh add \
       binutils \

@@ -13,9 +13,11 @@ ARG ALPINE_VERSION=3.23
 
 FROM debian:${DEBIAN_VERSION} AS slice
 ARG APT_MIRROR
-# left out, with the modules that need them: libdb (dbm), libncursesw (curses), libreadline
+# left out, with the modules that need them: libdb (dbm), libncursesw (curses), libreadline,
+# libsqlite3 (sqlite3; a service takes it along with runtime-libs)
 # gcc-14-base holds the licence of libgcc-s1
-RUN --mount=type=bind,source=lib,target=/lib/sutra \
+RUN --mount=type=bind,source=lib/apt.sh,target=/lib/sutra/apt.sh \
+    --mount=type=bind,source=lib/slice.sh,target=/lib/sutra/slice.sh \
     --mount=type=secret,id=ca \
     /lib/sutra/slice.sh /rootfs \
       base-files \
@@ -29,7 +31,6 @@ RUN --mount=type=bind,source=lib,target=/lib/sutra \
       liblzma5 \
       libpython3.13-minimal \
       libpython3.13-stdlib \
-      libsqlite3-0 \
       libssl3t64 \
       libuuid1 \
       libzstd1 \
@@ -39,22 +40,25 @@ RUN --mount=type=bind,source=lib,target=/lib/sutra \
       zlib1g
 RUN ln -s python3.13 /rootfs/usr/bin/python3 && ln -s python3.13 /rootfs/usr/bin/python
 # the cleanup runs on the same interpreter, of the same package, with its own libraries
-RUN --mount=type=bind,source=lib,target=/lib/sutra \
+RUN --mount=type=bind,source=lib/apt.sh,target=/lib/sutra/apt.sh \
     --mount=type=secret,id=ca \
     /lib/sutra/apt.sh install \
       binutils \
       python3 \
       python3-pyelftools \
       python3-yaml
-RUN --mount=type=bind,source=lib,target=/mnt/lib \
+# for `make bench`: one bytecode mode for all modules, instead of the manifest's
+ARG BYTECODE
+RUN --mount=type=bind,source=lib/sutra_cleanup,target=/mnt/lib/sutra_cleanup \
     --mount=type=bind,source=cleanup,target=/mnt/cleanup \
     PYTHONPATH=/mnt/lib python3 -B -m sutra_cleanup \
       --tree /rootfs/usr/lib/python3.13 \
       --shown-as /usr/lib/python3.13 \
       --manifest /mnt/cleanup/stdlib.yaml \
       --python "chroot /rootfs /usr/bin/python3.13" \
-      --report /rootfs/usr/share/sutra/cleanup-base.json
-RUN --mount=type=bind,source=lib,target=/rootfs/tmp \
+      --report /rootfs/usr/share/sutra/cleanup-base.json \
+      ${BYTECODE:+--bytecode "${BYTECODE}"}
+RUN --mount=type=bind,source=lib/prove-stdlib.py,target=/rootfs/tmp/prove-stdlib.py \
     chroot /rootfs python3 -B /tmp/prove-stdlib.py
 RUN --mount=type=bind,source=etc,target=/mnt/etc \
     install -m 644 /mnt/etc/* /rootfs/etc/
@@ -69,7 +73,7 @@ LABEL org.opencontainers.image.base.name="debian:${DEBIAN_VERSION}"
 FROM alpine:${ALPINE_VERSION} AS python-alpine
 ARG ALPINE_VERSION
 ARG ALPINE_MIRROR
-RUN --mount=type=bind,source=lib,target=/lib/sutra \
+RUN --mount=type=bind,source=lib/apk.sh,target=/lib/sutra/apk.sh \
     --mount=type=secret,id=ca \
     /lib/sutra/apk.sh add \
       ca-certificates \

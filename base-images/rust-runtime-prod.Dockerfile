@@ -15,7 +15,8 @@ ARG ALPINE_VERSION=3.23
 FROM debian:${DEBIAN_VERSION} AS slice
 ARG APT_MIRROR
 # gcc-14-base holds the licence of libgcc-s1
-RUN --mount=type=bind,source=lib,target=/lib/sutra \
+RUN --mount=type=bind,source=lib/apt.sh,target=/lib/sutra/apt.sh \
+    --mount=type=bind,source=lib/slice.sh,target=/lib/sutra/slice.sh \
     --mount=type=secret,id=ca \
     /lib/sutra/slice.sh /rootfs \
       base-files \
@@ -36,7 +37,7 @@ LABEL org.opencontainers.image.base.name="debian:${DEBIAN_VERSION}"
 FROM alpine:${ALPINE_VERSION} AS rust-alpine
 ARG ALPINE_VERSION
 ARG ALPINE_MIRROR
-RUN --mount=type=bind,source=lib,target=/lib/sutra \
+RUN --mount=type=bind,source=lib/apk.sh,target=/lib/sutra/apk.sh \
     --mount=type=secret,id=ca \
     /lib/sutra/apk.sh add \
       ca-certificates \

@@ -5,7 +5,7 @@ Errors carry the key path: `images.yaml: images.sutra-api.budget.installed: …`
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -13,19 +13,31 @@ from typing import Any
 
 from sutra_cleanup import strict_yaml
 
+from scripts import runtime
+from scripts.contents import waiver
+from scripts.contents.waiver import Waiver
 from scripts.errors import SutraError
-from scripts.units import parse_size
+from scripts.runtime import AS_IS, Runtime
+from scripts.units import parse_size, parse_time
 
 CATALOG = Path("images.yaml")
 TAG = "prod"
+SIZES = ("installed", "download", "because")
 
 
 @dataclass(frozen=True)
 class Budget:
-    """The most bytes that an image may be: unpacked, and compressed for a pull."""
+    """The most bytes that an image may be: unpacked, and compressed for a pull.
+
+    A service has two more: `ready`, the milliseconds from its start to its first
+    healthy answer, and `memory`, the bytes that it holds by then.
+    """
 
     installed: int
     download: int
+    because: str = ""  # why it was raised
+    ready: int | None = None
+    memory: int | None = None
 
 
 @dataclass(frozen=True)
@@ -35,6 +47,8 @@ class Image:
     name: str
     budget: Budget
     not_promoted_because: str = ""
+    contents: tuple[Waiver, ...] = ()
+    runtime: Runtime = AS_IS
 
     @property
     def reference(self) -> str:
@@ -101,43 +115,69 @@ class _Node:
             raise self.error(key, "not a text", value)
         return value
 
+    def texts(self, key: str) -> tuple[str, ...]:
+        value = self.value.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(i, str) and i for i in value):
+            raise self.error(key, "not a list of texts", value)
+        return tuple(value)
+
     def size(self, key: str) -> int:
+        return self._amount(key, parse_size)
+
+    def time(self, key: str) -> int:
+        return self._amount(key, parse_time)
+
+    def _amount(self, key: str, parse: Callable[[str], int]) -> int:
         value = self.required(key)
         try:
-            return parse_size(str(value))
+            return parse(str(value))
         except ValueError as reason:
             raise self.error(key, str(reason) + ":", value) from reason
+
+    def unknown(self, key: str, problem: str, value: str, known: Collection[str]) -> SutraError:
+        return self.error(key, problem, value, _hint(value, known))
 
 
 def load(path: Path = CATALOG) -> Catalog:
     """Read the catalogue. Raises SutraError for anything that is not as documented."""
     try:
-        content = strict_yaml.load(path.read_text(encoding="utf-8"))
+        return parse(path, path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise SutraError(f"{path}: no such file", "run it in the folder of the project") from error
     except (OSError, UnicodeDecodeError) as error:
         raise SutraError(f"{path}: cannot be read: {error}") from error
+
+
+def parse(path: Path, text: str) -> Catalog:
+    """Return the catalogue in `text`, which stands or stood in `path`. Raises as `load` does."""
+    try:
+        content = strict_yaml.load(text)
     except ValueError as error:
         raise SutraError(f"{path}: not YAML: {error}", f"`yamllint {path}` says more") from error
     top = _Node(path, "", content, ("release", "images"))
     images = top.child("images")
     if not images.value:
         raise images.error("", "empty")
-    return Catalog(
-        path,
-        tuple(_image(images, name) for name in images.value),
-        _budget(top.child("release", ("budget",))),
-    )
+    found = tuple(_image(images, name) for name in images.value)
+    runtime.refuse_needs(images, {image.name: image for image in found})
+    return Catalog(path, found, _budget(top.child("release", ("budget",)), SIZES))
 
 
 def _image(images: _Node, name: str) -> Image:
-    node = images.child(name, ("budget", "not_promoted_because"))
-    return Image(name, _budget(node), node.text("not_promoted_because"))
+    node = images.child(name, ("budget", "contents", "not_promoted_because", "runtime"))
+    budget, reason = _budget(node, (*SIZES, "ready", "memory")), node.text("not_promoted_because")
+    return Image(name, budget, reason, waiver.parse(node), runtime.parse(node))
 
 
-def _budget(node: _Node) -> Budget:
-    budget = node.child("budget", ("installed", "download"))
-    return Budget(budget.size("installed"), budget.size("download"))
+def _budget(node: _Node, keys: Collection[str]) -> Budget:
+    budget = node.child("budget", keys)
+    return Budget(
+        budget.size("installed"),
+        budget.size("download"),
+        budget.text("because"),
+        budget.time("ready") if "ready" in budget.value else None,
+        budget.size("memory") if "memory" in budget.value else None,
+    )
 
 
 def _hint(word: str, known: Collection[str]) -> str:

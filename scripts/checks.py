@@ -13,6 +13,7 @@ class CheckResult:
     """`actual` and `limit` are numbers of `unit`; `detail` is one line for a person.
 
     `unit` is "bytes" for a size, "ms" for a time, "findings" where things are counted.
+    A result that is ok above its limit has no limit: it is only told.
     """
 
     image: str
@@ -26,3 +27,8 @@ class CheckResult:
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as JSON types."""
         return asdict(self)
+
+
+def printable(text: str) -> str:
+    """Return `text` as one line that no terminal, log or XML reader takes for anything else."""
+    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)

@@ -28,6 +28,7 @@ from urllib.parse import urlsplit
 import docker
 import docker.auth
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.models.containers import Container
 from requests.exceptions import RequestException
 from urllib3.exceptions import HTTPError
 
@@ -52,6 +53,8 @@ CLIENTS = ("docker", "/usr/bin/docker", "/usr/local/bin/docker")
 
 
 Client = docker.DockerClient
+# the name that stands for an identity token, in Docker's own helpers
+TOKEN_USER = "<token>"  # noqa: S105 - a name, no secret
 
 
 class ImageVanishedError(SutraError):
@@ -153,6 +156,38 @@ def inspect(client: docker.DockerClient, reference: str) -> dict[str, Any] | Non
             return dict(client.images.get(reference).attrs)
     except ImageNotFound:
         return None
+
+
+def credentials(registry: str) -> tuple[str, str] | None:
+    """Return user and password for a registry, as `docker login` or a helper keeps them.
+
+    An identity token comes as the password of TOKEN_USER.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a missing helper, which raises as well
+            found = docker.auth.load_config().resolve_authconfig(registry)
+    except DockerException as error:
+        raise SutraError(f'engine: login of "{registry}": {error}', "run `docker login`") from error
+    if not found:
+        return None
+    held = {key.lower(): value for key, value in found.items()}
+    if held.get("identitytoken"):
+        return TOKEN_USER, held["identitytoken"]
+    return held["username"], held["password"]
+
+
+def history(client: docker.DockerClient, reference: str) -> list[dict[str, Any]]:
+    """Return how an image was made, first step first, in the words of an OCI config."""
+    try:
+        with asked(f'tell the history of "{reference}"'):
+            steps: list[dict[str, Any]] = client.api.history(reference)  # type: ignore[no-untyped-call]
+    except ImageNotFound as error:
+        raise SutraError(f'engine: image vanished "{reference}"', "run `make build`") from error
+    return [
+        {"created_by": step["CreatedBy"], "comment": step["Comment"], "bytes": step["Size"]}
+        for step in reversed(steps)
+    ]
 
 
 @contextmanager
@@ -371,27 +406,6 @@ def push(client: Client, reference: str) -> None:
                 )
 
 
-def credentials(host: str) -> dict[str, str]:
-    """Return what `docker login` keeps for a registry, by its credential helpers.
-
-    The keys are "username", "password" and "identity" (a token in their place), each
-    "" where there is none. Raises SutraError when a helper fails.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a missing helper, which raises as well
-            found = docker.auth.resolve_authconfig(docker.auth.load_config(), host) or {}
-    except DockerException as error:
-        raise SutraError(
-            f'docker: no login for "{host}": {reason(error)}', f"`docker login {host}`"
-        ) from error
-    return {
-        "username": found.get("username") or found.get("Username") or "",
-        "password": found.get("password") or found.get("Password") or "",
-        "identity": found.get("identitytoken") or found.get("IdentityToken") or "",
-    }
-
-
 def is_insecure(client: Client, host: str) -> bool:
     """Whether the engine takes a registry without a certificate: loopback, or by its settings."""
     with asked("describe itself"):
@@ -428,3 +442,45 @@ def digests(client: Client, reference: str) -> set[str]:
     known = inspect(client, reference) or {}
     pairs = (each.partition("@") for each in known.get("RepoDigests") or ())
     return {digest for name, _, digest in pairs if name == repository}
+
+
+def create(client: Client, image: str, **options: Any) -> Container:
+    """Create a container. Raises SutraError when its image is gone."""
+    try:
+        with asked(f'create a container of "{image}"'):
+            return client.containers.create(image, **options)
+    except ImageNotFound as error:
+        raise SutraError(f'engine: image vanished "{image}"', "run `make build`") from error
+
+
+class CommandError(Exception):
+    """The engine could not run a command in a container; the text is its reason."""
+
+
+@contextmanager
+def running() -> Iterator[None]:
+    """Tell a command that cannot be run (CommandError) from an engine that cannot answer.
+
+    A command that is not there is status 400 or, on older engines, 500 with the
+    runtime's words; a container that has ended is 409.
+    """
+    with asked("run a container"):
+        try:
+            yield
+        except APIError as error:
+            reason = str(error.explanation or error)
+            if error.status_code in (400, 409) or "OCI runtime" in reason:
+                raise CommandError(reason.strip().splitlines()[0]) from error
+            raise
+
+
+def remove_container(client: Client, name: str) -> None:
+    """Remove a container and its volumes, running or not, if it is there."""
+    with asked(f'remove the container "{name}"'), suppress(NotFound):
+        client.api.remove_container(name, v=True, force=True)
+
+
+def remove_network(client: Client, name: str) -> None:
+    """Remove a network, if it is there."""
+    with asked(f'remove the network "{name}"'), suppress(NotFound):
+        client.api.remove_network(name)

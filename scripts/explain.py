@@ -18,12 +18,18 @@ SITE = "lib/python3/site-packages/"
 def manifest_of(image: str) -> Path:
     """Return the cleanup manifest of an image. Raises SutraError for one without."""
     catalog.load().find(image)
+    found = find_manifest(image)
+    if found is None:
+        raise SutraError(f'explain: no cleanup manifest for "{image}"', "it is built without one")
+    return found
+
+
+def find_manifest(image: str) -> Path | None:
+    """Return where the cleanup manifest of an image is, or None for one without."""
     found = Path("packages") / image / "cleanup.yaml"
     if image == "sutra-base-python":
         found = Path("base-images/cleanup/stdlib.yaml")
-    if not found.exists():
-        raise SutraError(f'explain: no cleanup manifest for "{image}"', "it is built without one")
-    return found
+    return found if found.exists() else None
 
 
 def place(image: str, file: str) -> str:

@@ -2,7 +2,7 @@
 /^[a-zA-Z0-9_%\/-]+:.*## / {
   target = $0; sub(/:.*/, "", target)
   what = $0; sub(/^.*## /, "", what)
-  targets = targets sprintf("  %-14s %s\n", target, what)
+  targets = targets sprintf("  %-15s %s\n", target, what)
 }
 /^[A-Z_]+ \?=.*##/ {
   knob = $0; sub(/ .*/, "", knob)

@@ -11,15 +11,22 @@ from __future__ import annotations
 
 import json
 import os
+import sys
+import threading
 import zlib
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
-from scripts import engine
-from scripts.blobs import DAMAGE, Layer, entries, read_layer
+from scripts import engine, entry_cache, sources
+from scripts.blobs import Layer, read_layer
 from scripts.errors import SutraError
+from scripts.sources import Source
+from scripts.tars import DAMAGE
 
+T = TypeVar("T")
+SLOW = 2.0
 CACHE = Path(".cache/layers")
 # a change of how sizes are counted makes earlier figures void; so does another zlib
 METHOD = f"1-zlib-{zlib.ZLIB_RUNTIME_VERSION}"
@@ -27,10 +34,11 @@ METHOD = f"1-zlib-{zlib.ZLIB_RUNTIME_VERSION}"
 
 @dataclass(frozen=True)
 class Measured:
-    """An image as it was read: the engine's id of it, and its layers in order."""
+    """An image as it was read: its id where it stands, and its layers in order."""
 
     id: str
     layers: tuple[Layer, ...]
+    reference: str = field(default="", compare=False)
 
     @property
     def installed(self) -> int:
@@ -48,50 +56,57 @@ def shared_once(images: Iterable[Measured]) -> tuple[Layer, ...]:
     return tuple({layer.diff_id: layer for image in images for layer in image.layers}.values())
 
 
-def measure(client: engine.Client, reference: str, cache: Path = CACHE) -> Measured | None:
+def measure(client: engine.Client | None, reference: str, cache: Path = CACHE) -> Measured | None:
     """Return the sizes of an image, or None when the engine does not have it.
 
-    Raises SutraError when the image changes or vanishes while it is read, for a
-    layer that is not a tar stream, and when a layer's figures cannot be kept.
+    `reference` is anything that scripts.sources finds. Raises SutraError when the
+    image changes or vanishes while it is read, for a layer that is not a tar
+    stream, and when a layer's figures cannot be kept.
     """
-    known = engine.inspect(client, reference)
-    if known is None:
-        return None
-    wanted = list(known["RootFS"].get("Layers") or [])
-    found = {diff_id: layer for diff_id in wanted if (layer := _recall(cache, diff_id))}
-    if len(found) < len(set(wanted)):
-        read = _read_image(client, known["Id"], {layer.blob for layer in found.values()} - {""})
-        for layer in read:
+    source = sources.find(client, reference)
+    return Measured(source.id, known(source, cache), reference) if source else None
+
+
+def known(source: Source, cache: Path, again: Collection[str] = ()) -> tuple[Layer, ...]:
+    """Return the layers of an image, in order; what is not in the cache is read into it.
+
+    Layers of `again` are read whether they are in the cache or not.
+    """
+    wanted = set(source.diff_ids)
+    found = {name: layer for name in wanted - set(again) if (layer := _recall(cache, name))}
+    if len(found) < len(wanted):
+        for layer in _read(source, found, cache):
             found[layer.diff_id] = layer
-            _remember(cache, layer)
-    missing = [diff_id for diff_id in wanted if diff_id not in found]
-    if missing:
-        raise SutraError(
-            f'engine: layer missing from "{reference}": {missing[0]}', "build the image again"
-        )
-    return Measured(known["Id"], tuple(found[diff_id] for diff_id in wanted))
+    for diff_id in source.diff_ids:
+        if diff_id not in found:
+            raise SutraError(f"{source.missing}: {diff_id}", source.tip)
+    return tuple(found[diff_id] for diff_id in source.diff_ids)
 
 
-def _read_image(client: engine.Client, identity: str, skip: set[str]) -> list[Layer]:
-    """Read all layers of `docker save`, but for the blobs in `skip`."""
-    layers = []
+def _read(source: Source, found: Mapping[str, Layer], cache: Path) -> Iterator[Layer]:
+    """Read the layers of an image, but for those in `found`, and keep what they hold."""
+    left = len(set(source.diff_ids) - set(found))
     try:
-        with engine.saved(client, identity) as stream:
-            for member, archive in entries(stream):
-                # before version 25 engines saved `<id>/layer.tar`
-                is_blob = member.name.startswith("blobs/") or member.name.endswith("/layer.tar")
-                blob = "sha256:" + member.name.rpartition("/")[2]
-                blob = blob if member.name.startswith("blobs/") else ""  # no digest in its name
-                if not member.isreg() or not is_blob or blob in skip:
-                    continue
-                file = archive.extractfile(member)
-                if file and (layer := read_layer(file, blob)):
-                    layers.append(layer)
+        for blob, file in told_when_slow(source.blobs(found), f"layers: reading {left} new ones"):
+            with entry_cache.writer(cache) as writer:
+                layer = read_layer(file, blob, writer)
+                if layer:
+                    writer.keep(layer.diff_id)
+                    _remember(cache, layer)
+                    yield layer
     except DAMAGE as error:
-        raise SutraError(
-            f'engine: archive of "{identity}" is damaged: {error}', "build the image again"
-        ) from error
-    return layers
+        raise SutraError(f"{source.damaged}: {error}", source.tip) from error
+
+
+def told_when_slow(items: Iterator[T], message: str) -> Iterator[T]:
+    """Yield `items`; print `message` to stderr once, when they take longer than SLOW seconds."""
+    timer = threading.Timer(SLOW, lambda: print(message, file=sys.stderr, flush=True))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield from items
+    finally:
+        timer.cancel()
 
 
 def _place(cache: Path, diff_id: str) -> Path:

@@ -20,3 +20,4 @@ for package in packages/*/requirements.in; do
   lock 3.12 "$(dirname "$package")" requirements
   lock 3.12 "$(dirname "$package")" requirements-test requirements.lock
 done
+lock 3.12 packages/sutra-hybrid requirements-build

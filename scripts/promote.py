@@ -18,6 +18,7 @@ from scripts import (
     journal,
     ledger,
     plans,
+    ratchet,
     registry_tags,
     report,
     transaction,
@@ -106,6 +107,7 @@ class Change:
 def verify_and_promote(client: engine.Client, options: Options) -> int:
     """Verify all images, promote them when every gate let them pass, and end with the table."""
     promises = catalog.load()
+    ratchet.refuse_raises(promises)
     target = Registry(client, options.registry) if options.registry else None
     with begun(client, options.dry_run):
         entries = ledger.read()

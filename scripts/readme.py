@@ -41,7 +41,7 @@ def main() -> int:
     """Measure all images and rewrite the block."""
     client, promises = engine.connect(), catalog.load()
     measured = verify_sizes.measure_all(client, promises)
-    sizes = report.markdown(report.rows(verify_sizes.verify(promises, measured)))
+    sizes = report.as_text(verify_sizes.verify(promises, measured), "markdown")
     block = f"{sizes}\n\n{savings(client, promises, measured)}\n"
     text = README.read_text()
     if not BLOCK.search(text):

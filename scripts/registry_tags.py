@@ -61,13 +61,13 @@ class Registry:
     def __init__(self, client: engine.Client, address: str) -> None:
         self.address = check(address)
         self.host, _, path = address.partition("/")
-        self._credentials = engine.credentials(self.host)
         self._server, self._path = engine.registry_server(client, self.host), path
         insecure = engine.is_insecure(client, self.host)
         self._session = requests.Session()
         # a proxy is the engine's matter; ~/.netrc is not where Docker's logins are
         self._session.trust_env = False
         self._session.verify = _trusted(self.host, insecure)
+        self._insecure = insecure
         self._schemes = ["https", "http"] if insecure else ["https"]
 
     def reference(self, image: str, tag: str) -> str:
@@ -187,19 +187,20 @@ class Registry:
         (Docker's "Token Authentication Specification").
         """
         kind, _, rest = refused.headers.get("WWW-Authenticate", "").partition(" ")
-        login = (self._credentials["username"], self._credentials["password"])
-        if kind.lower() == "basic" and any(login):
+        login = engine.credentials(self.host)
+        if kind.lower() == "basic" and login:
             self._session.auth = login
             return True
         if kind.lower() != "bearer":
             return False
         asked = parse_keqv_list(parse_http_list(rest))
+        if urlsplit(asked["realm"]).scheme != "https" and not self._insecure:
+            return False  # a login is not sent in clear over a network
         form = {"service": asked.get("service", ""), "scope": f"repository:{repository}:pull,push"}
         with requests.Session() as session:
             session.trust_env, session.verify = False, self._session.verify
-            identity = self._credentials["identity"]
-            if identity:
-                form |= {"grant_type": "refresh_token", "refresh_token": identity}
+            if login and login[0] == engine.TOKEN_USER:
+                form |= {"grant_type": "refresh_token", "refresh_token": login[1]}
                 given = session.post(
                     asked["realm"], data={**form, "client_id": "sutra"}, timeout=SECONDS
                 )
@@ -208,7 +209,7 @@ class Registry:
                     asked["realm"],
                     params=form,
                     timeout=SECONDS,
-                    auth=login if any(login) else None,
+                    auth=login,
                 )
         if given.status_code != 200:
             return False

@@ -1,67 +1,43 @@
-"""The one place that shows check results: a table for people, Markdown or JSON for others."""
+"""The one place that shows check results: tables for people, other formats for machines."""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rich.console import Console
-from rich.table import Table
 
-from scripts.checks import RELEASE, CheckResult
-from scripts.units import format_size
+from scripts.checks import CheckResult, printable
+from scripts.formats import github, junit, tables
 
-FORMATS = ("table", "markdown", "json")
-HEADINGS = ("image", "installed", "budget", "download", "budget", "ok")
-SHARED = f"{RELEASE} (shared layers once)"
+FORMATS = ("table", "markdown", "json", "junit", "github")
 
 
 def show(results: Sequence[CheckResult], form: str = "table") -> None:
-    """Print all results to stdout, and a line for each failed one to stderr."""
-    if form == "json":
-        print(json.dumps([result.as_dict() for result in results], indent=2))
-    elif form == "markdown":
-        print(markdown(rows(results)))
-    else:
-        Console(width=None if sys.stdout.isatty() else 100).print(table(rows(results)))
-    for result in results:
-        if not result.ok:
+    """Print all results to stdout; to stderr a line for each that failed or has a reason.
+
+    With "github" what failed becomes annotations, and all else goes to the job's summary.
+    """
+    shown = [replace(result, detail=printable(result.detail)) for result in results]
+    if form == "table":
+        console = Console(width=None if sys.stdout.isatty() else 100)
+        for headings, rows in tables.bodies(shown):
+            console.print(tables.table(headings, rows))
+    elif text := as_text(shown, form):
+        print(text)
+    for result in shown:
+        if result.detail and form != "github":
             print(result.detail, file=sys.stderr)
 
 
-def rows(results: Sequence[CheckResult]) -> list[tuple[str, ...]]:
-    """Return a row an image: name, installed, its budget, download, its budget, ok or not."""
-    sizes = {(result.image, result.name): result for result in results}
-    found: list[tuple[str, ...]] = []
-    for name in dict.fromkeys(result.image for result in results):
-        installed, download = sizes[name, "installed"], sizes[name, "download"]
-        found.append(
-            (
-                SHARED if name == RELEASE else name,
-                format_size(installed.actual),
-                format_size(installed.limit),
-                format_size(download.actual),
-                format_size(download.limit),
-                "ok" if installed.ok and download.ok else "OVER",
-            )
-        )
-    return found
-
-
-def table(body: Sequence[tuple[str, ...]]) -> Table:
-    """Return the rows as a table for a terminal; the release stands apart."""
-    drawn = Table(*HEADINGS)
-    for column in drawn.columns[1:5]:
-        column.justify = "right"
-    for row in body:
-        if row[0] == SHARED:
-            drawn.add_section()
-        drawn.add_row(*row, style="red" if row[-1] != "ok" else None)
-    return drawn
-
-
-def markdown(body: Sequence[tuple[str, ...]]) -> str:
-    """Return the rows as a Markdown table."""
-    lines = ["| " + " | ".join(HEADINGS) + " |", "|---|--:|--:|--:|--:|---|"]
-    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in body])
+def as_text(results: Sequence[CheckResult], form: str) -> str:
+    """Return the results in one of the formats that are text."""
+    if form == "json":
+        return json.dumps([result.as_dict() for result in results], indent=2)
+    if form == "junit":
+        return junit.document(results)
+    if form == "github":
+        return github.show(results)
+    return "\n\n".join(tables.markdown(headings, rows) for headings, rows in tables.bodies(results))

@@ -1,4 +1,4 @@
-"""Sizes as people write and read them. MB is 10^6 bytes, MiB 2^20; MB is printed."""
+"""Sizes and times as people write and read them. MB is 10^6 bytes, MiB 2^20; MB is printed."""
 
 from __future__ import annotations
 
@@ -30,3 +30,27 @@ def parse_size(text: str) -> int:
 def format_size(size: float) -> str:
     """Return `size` in bytes as megabytes with one decimal: 12345678 → "12.3 MB"."""
     return f"{size / 1e6:.1f} MB"
+
+
+def format_change(size: int) -> str:
+    """Return a difference in bytes with its sign: "+3.2 MB", or exactly where it is small."""
+    return f"{size / 1e6:+.1f} MB" if abs(size) >= 50_000 else f"{size:+} bytes"
+
+
+def parse_time(text: str) -> int:
+    """Return the milliseconds of "5 s", "1.5s" or "300 ms", rounded down.
+
+    Raises ValueError with a short reason for anything else, also a bare number.
+    """
+    found = _SIZE.fullmatch(text.strip())
+    if not found:
+        raise ValueError('not a time such as "5 s"')
+    factor = {"ms": 1, "s": 1000}.get(found[2])
+    if factor is None:
+        raise ValueError("unknown unit, use ms or s")
+    return int(Fraction(found[1]) * factor)
+
+
+def format_time(ms: float) -> str:
+    """Return `ms` milliseconds as seconds with two decimals: 1234 → "1.23 s"."""
+    return f"{ms / 1000:.2f} s"

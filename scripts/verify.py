@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from scripts import engine, verify_sizes
+from scripts import (
+    catalog,
+    engine,
+    growth,
+    ratchet,
+    report,
+    verify_contents,
+    verify_runtime,
+    verify_sizes,
+)
 from scripts.catalog import Catalog
 from scripts.checks import CheckResult
+from scripts.errors import CHECK_FAILED, OK, run
 
 
 @dataclass(frozen=True)
@@ -26,10 +37,11 @@ class Verdict:
 def everything(
     client: engine.Client, promises: Catalog, references: Mapping[str, str] | None = None
 ) -> Verdict:
-    """Check all images of the catalogue, each under its `:prod` tag.
+    """Check all images of the catalogue, each under its `:prod` tag: sizes, contents, runtime.
 
-    `references` (name → tag or id) says what to check instead. Raises SutraError for an
-    image that is not there.
+    `references` (name → tag or id) says what to check instead. Every check is made of
+    the ids that were measured first, whatever becomes of the tags meanwhile. Raises
+    SutraError for an image that is not there.
     """
     named = references or {}
     measured = {
@@ -38,5 +50,28 @@ def everything(
         )
         for image in promises.images
     }
-    results = verify_sizes.verify(promises, measured)
-    return Verdict(tuple(results), {name: found.id for name, found in measured.items()})
+    ids = {name: found.id for name, found in measured.items()}
+    why = growth.since_promoted(client, promises, measured)
+    results = verify_sizes.verify(promises, measured, why)
+    private = verify_contents.private_certificates()
+    for image in promises.images:
+        identity = ids[image.name]
+        results += verify_contents.verify_one(client, promises, image, identity, private=private)
+        results += verify_runtime.verify_one(client, promises, image, identity, ids)
+    return Verdict(tuple(results), ids)
+
+
+def main() -> int:
+    """Check everything and print the tables."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.verify", description=__doc__)
+    parser.add_argument("--format", choices=report.FORMATS, default=report.FORMATS[0])
+    given = parser.parse_args()
+    promises = catalog.load()
+    ratchet.refuse_raises(promises)
+    verdict = everything(engine.connect(), promises)
+    report.show(verdict.results, given.format)
+    return OK if verdict.ok else CHECK_FAILED
+
+
+if __name__ == "__main__":
+    run(main)

@@ -6,16 +6,17 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
-from scripts import catalog, engine, journal, layers, report
-from scripts.catalog import Budget, Catalog, Image
+from scripts import catalog, engine, growth, journal, layers, ratchet, report, sources
+from scripts.catalog import Catalog, Image
 from scripts.checks import RELEASE, CheckResult
 from scripts.errors import CHECK_FAILED, OK, SutraError, run
+from scripts.growth import Why
 from scripts.layers import Measured
-from scripts.units import format_size
+from scripts.units import format_change, format_size
 
 
 def measure_all(
-    client: engine.Client, promises: Catalog, cache: Path = layers.CACHE
+    client: engine.Client | None, promises: Catalog, cache: Path = layers.CACHE
 ) -> dict[str, Measured]:
     """Return what was measured by image name. Raises SutraError for one that is not built."""
     return {
@@ -25,7 +26,7 @@ def measure_all(
 
 
 def measure_one(
-    client: engine.Client,
+    client: engine.Client | None,
     promises: Catalog,
     image: Image,
     reference: str,
@@ -40,52 +41,102 @@ def measure_one(
     return measured
 
 
-def verify(promises: Catalog, measured: Mapping[str, Measured]) -> list[CheckResult]:
-    """Return two checks for each measured image, and two for the release when all were measured."""
+def verify(
+    promises: Catalog, measured: Mapping[str, Measured], why: Why = lambda image, what: ""
+) -> list[CheckResult]:
+    """Return two checks for each measured image, and two for the release when all were measured.
+
+    `why` is asked for the reason of each that fails.
+    """
     results = []
     for image in promises.images:
         if found := measured.get(image.name):
-            results += check(
-                image.name,
-                found.installed,
-                found.download,
-                image.budget,
-                f"images.{image.name}",
-                promises,
-            )
+            results += check(image, found.installed, found.download, promises, why)
     if len(measured) == len(promises.images):
         once = layers.shared_once(measured.values())
-        installed, download = (
-            sum(layer.installed for layer in once),
-            sum(layer.download for layer in once),
-        )
-        results += check(RELEASE, installed, download, promises.release, RELEASE, promises)
+        installed = sum(layer.installed for layer in once)
+        download = sum(layer.download for layer in once)
+        results += check(None, installed, download, promises, why)
     return results
 
 
 def check(
-    name: str, installed: int, download: int, budget: Budget, key: str, promises: Catalog
+    image: Image | None, installed: int, download: int, promises: Catalog, why: Why
 ) -> list[CheckResult]:
-    """Return the checks of one image; a size equal to its budget is within it."""
+    """Return the checks of one image, or of the release; a size equal to its budget is within."""
+    budget = image.budget if image else promises.release
     pairs = (("installed", installed, budget.installed), ("download", download, budget.download))
     return [
         CheckResult(
-            name,
+            image.name if image else RELEASE,
             what,
             actual <= limit,
             actual,
             limit,
-            _detail(promises, f"{key}.budget.{what}", actual, limit),
+            _reason(promises, image, what)
+            if actual <= limit
+            else _detail(promises, image, what, actual - limit, why),
         )
         for what, actual, limit in pairs
     ]
 
 
-def _detail(promises: Catalog, key: str, actual: int, limit: int) -> str:
-    if actual <= limit:
-        return ""
-    over = f'over budget "{format_size(actual)}", {format_size(limit)} allowed'
-    return f"{promises.path}: {key}: {over} (+{actual - limit} bytes)"
+def _reason(promises: Catalog, image: Image | None, what: str) -> str:
+    """Return why a budget was raised, for a check that passes by it."""
+    budget = image.budget if image else promises.release
+    key = f"images.{image.name}" if image else RELEASE
+    because = budget.because
+    return f"{promises.path}: {key}.budget.{what}: because {because}" if because else ""
+
+
+def _detail(promises: Catalog, image: Image | None, what: str, over: int, why: Why) -> str:
+    budget = image.budget if image else promises.release
+    limit: int = getattr(budget, what)
+    key = f"images.{image.name}" if image else RELEASE
+    try:
+        reason = why(image, what)
+    except SutraError as error:  # the check failed, whatever keeps us from saying why
+        reason = f"what grew is unknown ({error.message})"
+    line = (
+        f'{promises.path}: {key}.budget.{what}: over budget "{format_size(limit + over)}", '
+        f"{format_size(limit)} allowed ({format_change(over)})"
+    )
+    return f"{line}: {reason}" if reason else line
+
+
+def verify_one(
+    client: engine.Client | None,
+    promises: Catalog,
+    image: Image,
+    reference: str,
+    cache: Path = layers.CACHE,
+    only: str = "",
+) -> list[CheckResult]:
+    """Return the checks of any reference by the rules of `image`, or just the one named `only`.
+
+    A download alone is what the manifest says, where it says so: then no layer is
+    read. Raises SutraError when the reference is not there.
+    """
+    source = sources.find(client, reference) if only == "download" else None
+    if source and source.announced is not None:
+        results = check(image, 0, source.announced, promises, lambda image, what: "")
+    else:
+        measured = {image.name: measure_one(client, promises, image, reference, cache)}
+        why = growth.since_promoted(client, promises, measured, cache)
+        results = [
+            result for result in verify(promises, measured, why) if result.image == image.name
+        ]
+    return [result for result in results if only in ("", result.name)]
+
+
+def _client(reference: str | None) -> engine.Client | None:
+    """Return the engine's client; None where a file or a registry does without."""
+    try:
+        return engine.connect()
+    except SutraError:
+        if reference and sources.scheme(reference)[0] != "engine":
+            return None
+        raise
 
 
 def main() -> int:
@@ -93,18 +144,22 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m scripts.verify_sizes", description=__doc__)
     parser.add_argument("reference", nargs="?", help="any image; all of the catalogue without it")
     parser.add_argument("--as", dest="name", help="the catalogue entry whose budget holds")
+    parser.add_argument("--only", choices=("installed", "download"), help="just one of the sizes")
     parser.add_argument("--format", choices=report.FORMATS, default=report.FORMATS[0])
     given = parser.parse_args()
     if bool(given.reference) != bool(given.name):
         parser.error("a reference and --as NAME go together")
+    if given.only and not given.reference:
+        parser.error("--only goes with a reference")
     journal.say_pending()
-    client, promises = engine.connect(), catalog.load()
+    client, promises = _client(given.reference), catalog.load()
+    ratchet.refuse_raises(promises)
     if given.reference:
         image = promises.find(given.name)
-        measured = {image.name: measure_one(client, promises, image, given.reference)}
+        results = verify_one(client, promises, image, given.reference, only=given.only or "")
     else:
         measured = measure_all(client, promises)
-    results = verify(promises, measured)
+        results = verify(promises, measured, growth.since_promoted(client, promises, measured))
     report.show(results, given.format)
     return OK if all(result.ok for result in results) else CHECK_FAILED
 

@@ -11,12 +11,8 @@ import sys
 # What services lean on must be there, whatever the trimming rules say.
 REQUIRED = {
     "asyncio", "bz2", "ctypes", "decimal", "email", "hashlib", "json", "logging", "lzma",
-    "multiprocessing", "sqlite3", "ssl", "unittest", "urllib", "uuid", "zlib", "zoneinfo",
+    "multiprocessing", "ssl", "unittest", "urllib", "uuid", "zlib", "zoneinfo",
 }  # fmt: skip
-# Opens a browser, prints a poem, or is for another system.
-SKIPPED = {"_ios_support", "antigravity", "this"}
-# stdlib modules that import what trim-stdlib.sh took out, and say so themselves
-EXPECTED = {"rlcompleter": "readline"}
 
 
 def failure(name: str) -> str | None:
@@ -26,10 +22,10 @@ def failure(name: str) -> str | None:
     try:
         importlib.import_module(name)
     except ImportError as error:
-        return None if error.name == EXPECTED.get(name, "") else f"{name}: {error}"
+        return f"{name}: {error}"
     return None
 
 
-failures = [line for name in sorted(sys.stdlib_module_names - SKIPPED) if (line := failure(name))]
+failures = [line for name in sorted(sys.stdlib_module_names) if (line := failure(name))]
 print(*failures, sep="\n", file=sys.stderr)
 sys.exit(bool(failures))

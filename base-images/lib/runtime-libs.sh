@@ -3,6 +3,9 @@
 # into a tree that a runtime stage can COPY over its root. Services name the
 # library, not the distribution's package.
 #
+# What the runtime base, mounted at /base, has already is left out: a second copy
+# would only hide the first.
+#
 #   eg: runtime-libs /runtime libstdc++.so.6
 set -eu
 root=$1
@@ -19,6 +22,7 @@ debian() { # debian SONAME
   licence=$(readlink -f "/usr/share/doc/$package/copyright")
   cp --parents "$licence" "$root"
   dpkg-query -s "$package" >"$status/$package"
+  dpkg-query --control-show "$package" md5sums >"$status/$package.md5sums"
 }
 
 alpine() { # alpine SONAME
@@ -29,4 +33,7 @@ alpine() { # alpine SONAME
 
 for soname in "$@"; do
   if command -v dpkg >/dev/null; then debian "$soname"; else alpine "$soname"; fi
+done
+find "$root" -type f | while read -r file; do
+  if cmp -s "$file" "/base${file#"$root"}"; then rm "$file"; fi
 done

@@ -24,18 +24,35 @@ unpack() { # unpack DEB: files, record, and the hashes of its files where it has
   dpkg-deb -I "$1" md5sums >"$status/$name.md5sums" 2>/dev/null || rm "$status/$name.md5sums"
 }
 
+is_linked() { # is_linked LICENCE: whether a link beside it, such as GPL to GPL-3, leads to it
+  for link in "$root"/usr/share/common-licenses/*; do
+    [ ! -L "$link" ] || [ "$(readlink -f "$link")" != "$(readlink -f "$1")" ] || return 0
+  done
+  return 1
+}
+
 # What no server reads: documentation (licences stay), conversions to legacy
-# charsets (8 MB), vector maths and wide-character XML that nothing links, and
-# what a login system shows.
+# charsets (8 MB), vector maths and wide-character XML that nothing links, NIS, what
+# debuggers of libc preload, and what a login system shows.
 trim() {
   # a link here leads to the licence that packages of one source share
   find "$root/usr/share/doc" -mindepth 2 ! -type d ! -name copyright -delete
   rm -rf "$root"/usr/share/doc/*/examples
-  rm -f "$root"/usr/lib/*/libmvec.so.1 "$root"/usr/lib/*/libexpatw.so.*
+  rm -f "$root"/usr/lib/*/libmvec.so.1 "$root"/usr/lib/*/libexpatw.so.* \
+    "$root"/usr/lib/*/libnsl.so.1 "$root"/usr/lib/*/libnss_compat.so.2 \
+    "$root"/usr/lib/*/libnss_hesiod.so.2 "$root"/usr/lib/*/libBrokenLocale.so.1 \
+    "$root"/usr/lib/*/libc_malloc_debug.so.0 "$root"/usr/lib/*/libmemusage.so \
+    "$root"/usr/lib/*/libpcprofile.so "$root"/usr/lib/*/libthread_db.so.1
   rm -rf "$root/usr/share/man" "$root/usr/share/info" "$root/usr/share/locale" \
     "$root/usr/share/lintian" "$root/usr/share/bug" "$root/usr/share/base-files" \
     "$root"/usr/lib/*/gconv "$root"/usr/lib/*/engines-3 "$root"/usr/lib/*/ossl-modules \
-    "$root"/etc/update-motd.d "$root"/etc/skel "$root"/etc/issue*
+    "$root/usr/sbin" "$root/sbin" "$root"/etc/update-motd.d "$root"/etc/skel "$root"/etc/issue*
+  # licence texts that no package's copyright file names
+  for text in "$root"/usr/share/common-licenses/*; do
+    name=$(basename "$text")
+    [ ! -e "$text" ] || grep -rqE "common-licenses/$name(\\.?[^-.0-9A-Za-z]|\\.?\$)" "$root/usr/share/doc" ||
+      is_linked "$text" || rm "$text"
+  done
   find "$root/usr" -type d -empty -delete
   for folder in boot home media mnt opt srv; do
     [ ! -d "$root/$folder" ] || rmdir "$root/$folder"

@@ -42,7 +42,7 @@ def test_an_image_over_its_budget_is_not_promoted(
     assert project.tags(client) == {"prod"}
     assert (
         f"images.yaml: images.{project.name}.budget.installed: "
-        'over budget "1.0 MB", 1.0 MB allowed (+1 bytes)'
+        'over budget "1.0 MB", 1.0 MB allowed (+1 bytes): no promoted image to compare with'
     ) in done.stderr.splitlines()
 
 

@@ -13,16 +13,21 @@ from pathlib import Path
 import docker
 import pytest
 
-from scripts import journal, ledger, promote, rollback, transaction
+from scripts import journal, ledger, promote, rollback, transaction, verify
 from scripts.errors import SutraError
 from scripts.promote import Options
 from scripts.registry_tags import Registry
-from tests.support import registries
+from tests.support import registries, sizes_only
 from tests.support.registries import cutting, registry
 from tests.support.tiny import Group
 from tests.unit.fakes import program
 
 CUTS = 12
+
+
+@pytest.fixture(autouse=True)
+def _sizes_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verify, "everything", sizes_only.everything)
 
 
 @pytest.fixture
@@ -217,10 +222,10 @@ def test_a_helper_that_is_not_there(
     with connected() as client, pytest.raises(SutraError) as caught:
         promote.verify_and_promote(client, options(REGISTRY=secured))
     assert caught.value.message == (
-        f'docker: no login for "{secured}": '
-        "docker-credential-sutra-none not installed or not available in PATH"
+        f'engine: login of "{secured}": Credentials store error: '
+        "StoreError('docker-credential-sutra-none not installed or not available in PATH')"
     )
-    assert caught.value.tip == f"`docker login {secured}`"
+    assert caught.value.tip == "run `docker login`"
     assert_untouched(group)
 
 

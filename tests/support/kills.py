@@ -25,9 +25,10 @@ from typing import Any
 
 import docker
 
-from scripts import engine, journal, ledger, promote, rollback, transaction
+from scripts import engine, journal, ledger, promote, rollback, transaction, verify
 from scripts.errors import SutraError
 from scripts.promote import Options
+from tests.support import sizes_only
 from tests.support.tiny import Group
 
 TRACED = ("/scripts/", "/docker/", "/http/client.py")
@@ -190,6 +191,7 @@ def main(word: str, folder: str, seed: str, count: str) -> None:
     """Kill `count` commands at random lines; print the figures."""
     # each child connects: without asking the docker command where to
     os.environ.setdefault("DOCKER_HOST", engine._endpoint())
+    verify.everything = sizes_only.everything
     client = engine.connect()
     group = Group(client, Path(folder), word)
     os.chdir(folder)

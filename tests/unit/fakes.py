@@ -37,17 +37,20 @@ class FakeImage:
         blobs: Sequence[bytes] | None = None,
         labels: Mapping[str, str] | None = None,
     ) -> None:
-        config = json.dumps({"rootfs": [digest(layer) for layer in layers], **(labels or {})})
-        self.id = digest(config.encode())
+        diff_ids = [digest(layer) for layer in layers]
+        config = json.dumps({"rootfs": diff_ids, "labels": labels}).encode()
+        self.id = digest(config)
         self.attrs = {
             "Id": self.id,
+            "Architecture": "amd64",
+            "Os": "linux",
+            "Config": {"Labels": dict(labels or {})},
             "RootFS": {"Layers": [digest(layer) for layer in layers]},
-            "Config": {"Labels": labels},
         }
         packed = layers if blobs is None else blobs
         self.archive = tar_of(
             {
-                **{f"blobs/sha256/{digest(blob)[7:]}": blob for blob in [config.encode(), *packed]},
+                **{f"blobs/sha256/{digest(blob)[7:]}": blob for blob in [config, *packed]},
                 "index.json": b"{}",
                 "manifest.json": b"[]",
             }
@@ -116,6 +119,13 @@ class FakeEngine:
         data = self._find(reference).archive
         self.saves.append(reference)
         return (data[at : at + self.chunk] for at in range(0, len(data), self.chunk))
+
+    def history(self, reference: str) -> list[dict[str, Any]]:
+        self._find(reference)
+        return [
+            {"CreatedBy": "CMD", "Comment": "", "Size": 0},
+            {"CreatedBy": "COPY", "Comment": "buildkit", "Size": 12},
+        ]
 
     def tag(self, source: str, repository: str, tag: str) -> bool:
         target = f"{repository}:{tag}"

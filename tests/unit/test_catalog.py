@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scripts import catalog
 from scripts.catalog import Budget, Catalog, Image
 from scripts.errors import SutraError
+from scripts.runtime import Runtime
 
 ROOT = Path(__file__).parents[2]
 GOOD = """\
@@ -381,3 +382,99 @@ def test_values_that_pyyaml_itself_stumbles_over_are_refused(tmp_path: Path, tex
     """PyYAML raises ValueError, KeyError, AttributeError and RecursionError for these."""
     with pytest.raises(SutraError):
         catalog.load(write(tmp_path, text))
+
+
+# ---- how an image is started ------------------------------------------------
+
+BUDGET = "budget: {installed: 5 MB, download: 1 MB}"
+STORE = "{budget: {installed: 5 MB, download: 1 MB, ready: 2 s}, runtime: {alias: store}}"
+
+
+def started(api: str, store: str = STORE) -> str:
+    return f"{RELEASE}images:\n  api: {{{BUDGET}, runtime: {api}}}\n  store: {store}\n"
+
+
+def test_how_a_service_is_started_is_read(tmp_path: Path) -> None:
+    file = write(
+        tmp_path,
+        RELEASE + "images:\n"
+        "  api:\n"
+        "    budget: {installed: 5 MB, download: 1 MB, ready: 1.5 s, memory: 40 MB}\n"
+        "    runtime: {needs: [store], writes: [/tmp, /var/lib/api], loads: [libgcc_s.so.1]}\n"
+        f"  store: {STORE}\n",
+    )
+    assert catalog.load(file).images == (
+        Image(
+            "api",
+            Budget(5_000_000, 1_000_000, ready=1500, memory=40_000_000),
+            runtime=Runtime(("store",), "", ("/tmp", "/var/lib/api"), ("libgcc_s.so.1",)),
+        ),
+        Image("store", Budget(5_000_000, 1_000_000, ready=2000), runtime=Runtime(alias="store")),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (started("5"), 'images.yaml: images.api.runtime: not a mapping "5"'),
+        (
+            started("{need: [store]}"),
+            'images.yaml: images.api.runtime: unknown key "need", did you mean "needs"?',
+        ),
+        (
+            started("{needs: store}"),
+            'images.yaml: images.api.runtime.needs: not a list of texts "store"',
+        ),
+        (
+            started("{needs: [stor]}"),
+            'images.yaml: images.api.runtime.needs: no such image "stor", did you mean "store"?',
+        ),
+        (
+            started("{needs: [store]}", f"{{{BUDGET}}}"),
+            'images.yaml: images.api.runtime.needs: not a service, it has no budget.ready: "store"',
+        ),
+        (
+            started("{}", STORE.replace("alias: store", "needs: [store]")),
+            'images.yaml: images.store.runtime.needs: cycle "store → store"',
+        ),
+        (
+            started("{alias: 7}"),
+            'images.yaml: images.api.runtime.alias: not a text "7"',
+        ),
+        (
+            started("{writes: [tmp]}"),
+            'images.yaml: images.api.runtime.writes: not the absolute path of a folder "tmp"',
+        ),
+        (
+            started("{writes: [/]}"),
+            'images.yaml: images.api.runtime.writes: not the absolute path of a folder "/"',
+        ),
+        (
+            started("{writes: [/a/../b]}"),
+            'images.yaml: images.api.runtime.writes: not the absolute path of a folder "/a/../b"',
+        ),
+        (
+            started("{}", STORE.replace("2 s", "2")),
+            'images.yaml: images.store.budget.ready: not a time such as "5 s": "2"',
+        ),
+        (
+            started("{}", STORE.replace("ready: 2 s", "memory: 2 s")),
+            "images.yaml: images.store.budget.memory: unknown unit, "
+            'use B, kB, MB, GB, KiB, MiB or GiB: "2 s"',
+        ),
+        (
+            small(release="release: {budget: {installed: 1 MB, download: 1 MB, ready: 1 s}}\n"),
+            'images.yaml: release.budget: unknown key "ready"',
+        ),
+    ],
+)
+def test_how_an_image_is_started_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    assert refusal(tmp_path, text) == message
+
+
+def test_a_longer_cycle_of_needs_is_refused(tmp_path: Path) -> None:
+    budget = "budget: {installed: 5 MB, download: 1 MB, ready: 2 s}"
+    lines = [f"  {a}: {{{budget}, runtime: {{needs: [{b}]}}}}" for a, b in ("ab", "bc", "cb")]
+    assert refusal(tmp_path, RELEASE + "images:\n" + "\n".join(lines) + "\n") == (
+        'images.yaml: images.a.runtime.needs: cycle "a → b → c → b"'
+    )

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -79,17 +76,3 @@ def test_a_push_that_the_engine_refuses() -> None:
     with pytest.raises(SutraError) as caught:
         engine.push(client, "localhost:5000/me/api:1")
     assert caught.value.message == 'engine: cannot push "localhost:5000/me/api:1": no such tag'
-
-
-def test_logins_of_dockers_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
-    none = {"username": "", "password": "", "identity": ""}
-    assert engine.credentials("localhost:5000") == none
-    login = base64.b64encode(b"me:secret").decode()
-    auths = {"localhost:5000": {"auth": login}, "forge:1": {"identitytoken": "t"}}
-    (tmp_path / "config.json").write_text(json.dumps({"auths": auths}))
-    assert engine.credentials("localhost:5000") == {
-        "username": "me", "password": "secret", "identity": "",
-    }  # fmt: skip
-    assert engine.credentials("forge:1") == {**none, "identity": "t"}
-    assert engine.credentials("localhost:6000") == none

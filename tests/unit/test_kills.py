@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from scripts import journal, ledger, promote, rollback, transaction
+from scripts import journal, ledger, promote, rollback, transaction, verify
 from scripts.promote import Options
+from tests.support import sizes_only
 from tests.support.kills import in_child
 from tests.support.memory_registry import MemoryRegistry
 from tests.unit.fakes import FakeEngine
@@ -23,6 +24,11 @@ from tests.unit.test_promote import CATALOG, image
 from tests.unit.test_transaction import connect_to
 
 TAGS = Path("tags.json")
+
+
+@pytest.fixture(autouse=True)
+def _sizes_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verify, "everything", sizes_only.everything)
 
 
 class LastingEngine(FakeEngine):

@@ -11,14 +11,20 @@ from typing import Any
 import pytest
 from docker.errors import APIError
 
-from scripts import journal, ledger, plans, promote, tags
+from scripts import journal, ledger, plans, promote, tags, verify
 from scripts.errors import SutraError
 from scripts.plans import describe
 from scripts.promote import Options
 from scripts.tags import Move
+from tests.support import sizes_only
 from tests.unit.fakes import FakeEngine, FakeImage, tar_of
 
 REVISION = plans.REVISION
+
+
+@pytest.fixture(autouse=True)
+def _sizes_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verify, "everything", sizes_only.everything)
 
 
 def image(content: str, revision: str = "") -> FakeImage:

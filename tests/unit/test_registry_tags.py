@@ -321,7 +321,7 @@ def test_a_token_is_asked_for_with_an_identity(
     monkeypatch.setattr(
         engine,
         "credentials",
-        lambda host: {"username": "", "password": "", "identity": "a-token"},
+        lambda host: (engine.TOKEN_USER, "a-token"),
     )
     server.tokens = True
     server.manifests["/v2/api/manifests/latest"] = MANIFEST
@@ -399,7 +399,9 @@ def test_certificates_of_the_engine_come_first(
     assert registry_tags._trusted("127.0.0.1:5", insecure=True) is False
     (tmp_path / "127.0.0.1:5").mkdir()
     (tmp_path / "127.0.0.1:5" / "ca.crt").write_text("")
-    assert registry_tags._trusted("127.0.0.1:5", insecure=True) == str(tmp_path / "127.0.0.1:5/ca.crt")
+    assert registry_tags._trusted("127.0.0.1:5", insecure=True) == str(
+        tmp_path / "127.0.0.1:5/ca.crt"
+    )
     bundle = tmp_path / "bundle.pem"
     bundle.write_text("")
     monkeypatch.setenv("CA_BUNDLE", str(bundle))

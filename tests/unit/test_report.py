@@ -8,6 +8,7 @@ from rich.console import Console
 
 from scripts import report
 from scripts.checks import CheckResult
+from scripts.formats import tables
 
 OVER = 'images.yaml: images.sutra-hybrid.budget.download: over budget "75.0 MB", 75.0 MB allowed'
 RESULTS = [
@@ -42,7 +43,7 @@ TABLE = """\
 
 
 def test_a_row_an_image() -> None:
-    assert report.rows(RESULTS) == ROWS
+    assert tables.sizes(RESULTS) == ROWS
 
 
 @pytest.mark.parametrize(
@@ -54,25 +55,25 @@ def test_a_row_is_ok_when_both_sizes_are(installed: bool, download: bool, shown:
         CheckResult("a", "download", download, 1, 1),
         CheckResult("a", "installed", installed, 1, 1),
     ]
-    assert report.rows(results) == [("a", "0.0 MB", "0.0 MB", "0.0 MB", "0.0 MB", shown)]
+    assert tables.sizes(results) == [("a", "0.0 MB", "0.0 MB", "0.0 MB", "0.0 MB", shown)]
 
 
 def test_no_results_are_no_rows() -> None:
-    assert report.rows([]) == []
+    assert tables.sizes([]) == []
 
 
 def test_markdown_is_a_table() -> None:
-    assert report.markdown(ROWS) == MARKDOWN
+    assert tables.markdown(tables.SIZE_HEADINGS, ROWS) == MARKDOWN
 
 
 def test_the_table_sets_the_release_apart() -> None:
     console = Console(width=100, record=True, file=io.StringIO())
-    console.print(report.table(ROWS))
+    console.print(tables.table(tables.SIZE_HEADINGS, ROWS))
     assert console.export_text() == TABLE
 
 
 def test_what_is_over_is_red() -> None:
-    drawn = report.table(ROWS)
+    drawn = tables.table(tables.SIZE_HEADINGS, ROWS)
     assert [row.style for row in drawn.rows] == [None, "red", None]
 
 
@@ -117,5 +118,87 @@ def test_json_of_nothing_is_an_empty_list(capfd: pytest.CaptureFixture[str]) -> 
     assert capfd.readouterr() == ("[]\n", "")
 
 
+LATE = "images.yaml: images.sutra-api: late"
+RUNTIME = [
+    CheckResult("sutra-api", "modules", True, 0, 0, "", "findings"),
+    CheckResult("sutra-api", "ready", False, 5001, 5000, LATE, "ms"),
+    CheckResult("sutra-api", "memory", True, 40_000_000, 0),
+]
+WAIVED = "images.yaml: images.sutra-api.contents.tests: 1 allowed: scipy imports it"
+FOUND = 'images.yaml: images.sutra-api.contents.shells: forbidden file "bin/sh"'
+CONTENTS = [
+    CheckResult("sutra-api", "contents.tests", True, 0, 0, WAIVED, "findings"),
+    CheckResult("sutra-api", "contents.shells", False, 1, 0, FOUND, "findings"),
+]
+RUNTIME_ROWS = [
+    ("sutra-api", "ready", "5.00 s", "5.00 s", "FAILED"),
+    ("sutra-api", "memory", "40.0 MB", "–", "ok"),
+    ("sutra-api", "1 without findings", "0", "0", "ok"),
+]
+RUNTIME_TABLE = """\
+┏━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━┳━━━━━━━━┳━━━━━━━━┓
+┃ image     ┃ check              ┃  actual ┃  limit ┃ ok     ┃
+┡━━━━━━━━━━━╇━━━━━━━━━━━━━━━━━━━━╇━━━━━━━━━╇━━━━━━━━╇━━━━━━━━┩
+│ sutra-api │ ready              │  5.00 s │ 5.00 s │ FAILED │
+│ sutra-api │ memory             │ 40.0 MB │      – │ ok     │
+│ sutra-api │ 1 without findings │       0 │      0 │ ok     │
+└───────────┴────────────────────┴─────────┴────────┴────────┘
+"""
+
+
+def test_what_was_measured_has_a_row_of_its_own() -> None:
+    assert tables.checks([*RESULTS, *RUNTIME]) == RUNTIME_ROWS
+
+
+def test_what_failed_has_a_row_of_its_own_and_exceptions_are_counted() -> None:
+    nothing_wasted = CheckResult("sutra-api", "contents.wasted", True, 0, 0)
+    assert tables.checks([*CONTENTS, nothing_wasted]) == [
+        ("sutra-api", "contents.shells", "1", "0", "FAILED"),
+        ("sutra-api", "2 without findings, 1 with exceptions", "0", "0", "ok"),
+    ]
+
+
+def test_a_reason_is_told_though_its_check_passed(capfd: pytest.CaptureFixture[str]) -> None:
+    report.show(CONTENTS, "json")
+    assert capfd.readouterr().err == f"{WAIVED}\n{FOUND}\n"
+
+
+def test_a_size_that_was_not_asked_for_is_blank() -> None:
+    assert tables.sizes(RESULTS[3:4]) == [("sutra-hybrid", "", "", "75.0 MB", "75.0 MB", "OVER")]
+
+
+def test_sizes_come_before_the_other_checks(capfd: pytest.CaptureFixture[str]) -> None:
+    report.show([*RUNTIME, *RESULTS])
+    shown, errors = capfd.readouterr()
+    assert shown == TABLE + RUNTIME_TABLE
+    assert errors == f"{LATE}\n{OVER}\n"
+
+
+def test_without_sizes_there_is_no_table_of_sizes(capfd: pytest.CaptureFixture[str]) -> None:
+    report.show(RUNTIME[:1], "markdown")
+    assert capfd.readouterr().out == (
+        "| image | check | actual | limit | ok |\n"
+        "|---|---|--:|--:|---|\n"
+        "| sutra-api | 1 without findings | 0 | 0 | ok |\n"
+    )
+
+
+@pytest.mark.parametrize("form", report.FORMATS)
+def test_no_results_are_no_error(
+    form: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    report.show([], form)
+    assert capfd.readouterr().err == ""
+
+
+def test_a_detail_is_one_line_whatever_it_names(capfd: pytest.CaptureFixture[str]) -> None:
+    hostile = 'images.yaml: images.a: forbidden file "a\n::error::x\x1b[31m\u2028"'
+    report.show([CheckResult("a", "shells", False, 1, 0, hostile, "findings")], "markdown")
+    assert capfd.readouterr().err == (
+        'images.yaml: images.a: forbidden file "a\ufffd::error::x\ufffd[31m\ufffd"\n'
+    )
+
+
 def test_the_formats_are_those_of_make() -> None:
-    assert report.FORMATS == ("table", "markdown", "json")
+    assert report.FORMATS == ("table", "markdown", "json", "junit", "github")

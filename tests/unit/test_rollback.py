@@ -8,15 +8,21 @@ from typing import Any
 
 import pytest
 
-from scripts import history, ledger, promote, rollback
+from scripts import history, ledger, promote, rollback, verify
 from scripts.errors import SutraError
 from scripts.promote import Options
 from scripts.rollback import choose
+from tests.support import sizes_only
 from tests.unit.fakes import FakeEngine
 from tests.unit.test_ledger import entry
 from tests.unit.test_promote import CATALOG, TABLE, image, left_half_way, short
 
 HISTORY = "`make history` shows what was promoted"
+
+
+@pytest.fixture(autouse=True)
+def _sizes_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verify, "everything", sizes_only.everything)
 
 
 @pytest.fixture

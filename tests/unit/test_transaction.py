@@ -8,14 +8,20 @@ from typing import Any
 import pytest
 
 from scripts import engine as engines
-from scripts import journal, ledger, promote, rollback, transaction
+from scripts import journal, ledger, promote, rollback, transaction, verify
 from scripts.errors import SutraError
 from scripts.promote import Options
+from tests.support import sizes_only
 from tests.support.memory_registry import MemoryRegistry
 from tests.unit.fakes import FakeEngine
 from tests.unit.test_promote import CATALOG, image
 
 KEPT = ":kept-"
+
+
+@pytest.fixture(autouse=True)
+def _sizes_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verify, "everything", sizes_only.everything)
 
 
 @pytest.fixture

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from scripts.units import UNITS, format_size, parse_size
+from scripts.units import UNITS, format_size, format_time, parse_size, parse_time
 
 NOT_A_SIZE = 'not a size such as "50 MB"'
 UNKNOWN_UNIT = "unknown unit, use B, kB, MB, GB, KiB, MiB or GiB"
@@ -118,3 +119,33 @@ def test_no_text_raises_anything_but_value_error(text: str) -> None:
         assert parse_size(text) >= 0
     except ValueError as error:
         assert str(error) in (NOT_A_SIZE, UNKNOWN_UNIT)  # noqa: PT017 - or it succeeds
+
+
+@pytest.mark.parametrize(
+    ("text", "ms"),
+    [("5 s", 5000), ("1.5s", 1500), ("300 ms", 300), ("0.0019 s", 1), (" 2 s\n", 2000), ("0 s", 0)],
+)
+def test_a_time_is_read_in_milliseconds(text: str, ms: int) -> None:
+    assert parse_time(text) == ms
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("5", 'not a time such as "5 s"'),
+        ("", 'not a time such as "5 s"'),
+        ("-5 s", 'not a time such as "5 s"'),
+        ("1e3 s", 'not a time such as "5 s"'),
+        ("5 min", "unknown unit, use ms or s"),
+        ("5 S", "unknown unit, use ms or s"),
+        ("5 MB", "unknown unit, use ms or s"),
+    ],
+)
+def test_what_is_no_time_is_refused(text: str, problem: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(problem)}$"):
+        parse_time(text)
+
+
+@pytest.mark.parametrize(("ms", "shown"), [(0, "0.00 s"), (1234, "1.23 s"), (61_000, "61.00 s")])
+def test_a_time_is_shown_in_seconds(ms: int, shown: str) -> None:
+    assert format_time(ms) == shown

@@ -40,7 +40,7 @@ def clean(plan: tree.Plan, python: list[str], shown_as: str) -> dict[str, object
             raise
     _remove_empty_folders(plan.tree)
     done = report.Done(stripped, deduped, compiled, proven)
-    return report.summary(plan, done, report.weigh(plan))
+    return report.summary(plan, done, report.weigh(plan), shown_as)
 
 
 def _remove_empty_folders(root: Path) -> None:
@@ -57,10 +57,18 @@ def main() -> int:
     parser.add_argument("--python", default=sys.executable, help="command of its interpreter")
     parser.add_argument("--shown-as", help="the tree's path in the final image")
     parser.add_argument("--report", type=Path, help="write the JSON report here")
+    parser.add_argument(
+        "--bytecode",
+        choices=manifest.BYTECODE,
+        help="one mode for every module, docstrings kept, whatever the manifest says",
+    )
     parser.add_argument("--dry-run", action="store_true", help="show what would leave")
     given = parser.parse_args()
     try:
-        plan = tree.plan(given.tree, manifest.load(given.manifest))
+        rules = manifest.load(given.manifest)
+        if given.bytecode:
+            rules = manifest.with_bytecode(rules, given.bytecode)
+        plan = tree.plan(given.tree, rules)
         for line in tree.unmatched(plan):
             print(f"warning: {line}", file=sys.stderr)
         if given.dry_run:

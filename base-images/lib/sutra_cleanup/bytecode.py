@@ -1,14 +1,16 @@
 """Bytecode as the manifest says: none, beside the sources, or instead of them.
 
 Files are `unchecked-hash` (PEP 552): a time stamp that an image builder rewrites
-makes them no staler, and start-up reads no source to find out.
+makes them no staler, and start-up reads no source to find out. Docstrings may be
+left out; assertions stay, other than under `python -OO`.
 """
 
 from __future__ import annotations
 
+import ast
 import importlib.util
+import marshal
 import os
-import py_compile
 import subprocess
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -19,14 +21,20 @@ from .probe import ENVIRONMENT
 from .trash import Trash
 from .tree import Plan
 
+# the header's flags: the file is checked by hash, and not at every start (PEP 552)
+UNCHECKED_HASH = (1).to_bytes(4, "little")
+_HAS_DOCSTRING = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module
+
 
 @dataclass(frozen=True)
 class Compiled:
-    """How many modules got bytecode in each mode, and which sources do not compile."""
+    """How many modules got bytecode in each mode, how many of them without docstrings,
+    and which sources do not compile."""
 
     cached: int = 0
     sourceless: int = 0
     source: int = 0
+    without_docstrings: int = 0
     refused: tuple[str, ...] = ()
 
 
@@ -40,6 +48,7 @@ class _Job:
     target: str
     ready: str
     shown: str
+    drops_docstrings: bool
 
 
 def require_same(python: Sequence[str]) -> None:
@@ -71,15 +80,22 @@ def compile_tree(plan: Plan, trash: Trash, shown_as: str) -> Compiled:
     with ProcessPoolExecutor() as workers:
         done = list(workers.map(_compile, jobs, chunksize=32))
     counts = {"cached": 0, "sourceless": 0}
+    without_docstrings = 0
     refused = []
     for job, compiled in zip(jobs, done, strict=True):
         if not compiled or os.path.islink(f"{tree}/{job.target}"):
             refused.append(job.path)
             continue
         counts[job.mode] += 1
+        without_docstrings += job.drops_docstrings
         _install(job, trash, tree)
     modules = sum(entry.path.endswith(".py") for entry in plan.staying)
-    return Compiled(source=modules - sum(counts.values()), refused=tuple(refused), **counts)
+    return Compiled(
+        source=modules - sum(counts.values()),
+        without_docstrings=without_docstrings,
+        refused=tuple(refused),
+        **counts,
+    )
 
 
 def _install(job: _Job, trash: Trash, tree: str) -> None:
@@ -105,16 +121,43 @@ def _jobs(plan: Plan, trash: Trash, tree: str, shown_as: str) -> Iterator[_Job]:
             importlib.util.cache_from_source(entry.path) if cached else entry.path + "c",
             trash.spare(f"{number}.pyc"),
             f"{shown_as}/{entry.path}",
+            plan.manifest.drops_docstrings(entry.path),
         )
 
 
 def _compile(job: _Job) -> bool:
     """Compile one module; a file that is no Python of this version stays as it is."""
+    with open(job.source, "rb") as file:
+        source = file.read()
     try:
-        py_compile.compile(
-            job.source, job.ready, job.shown, doraise=True,
-            invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
-        )  # fmt: skip
-    except (py_compile.PyCompileError, ValueError, RecursionError, OSError):
+        parsed = ast.parse(source, job.shown)
+        if job.drops_docstrings:
+            drop_docstrings(parsed)
+        code = compile(parsed, job.shown, "exec", dont_inherit=True, optimize=0)
+    except (SyntaxError, ValueError, RecursionError):
         return False
+    hashed = importlib.util.source_hash(source)
+    header = importlib.util.MAGIC_NUMBER + UNCHECKED_HASH + hashed
+    with open(job.ready, "wb") as file:
+        file.write(header + marshal.dumps(code))
     return True
+
+
+def drop_docstrings(module: ast.Module) -> None:
+    """Take the docstring out of a module, and of every class and function in it."""
+    for node in ast.walk(module):
+        if not isinstance(node, _HAS_DOCSTRING) or not _is_text(node.body[:1]):
+            continue
+        # a text that follows would become the docstring, and a body is never empty
+        alone = len(node.body) == 1 or _is_text(node.body[1:2])
+        node.body[:1] = [ast.copy_location(ast.Pass(), node.body[0])] if alone else []
+
+
+def _is_text(statements: list[ast.stmt]) -> bool:
+    """Tell whether the first statement is a text and nothing else."""
+    return any(
+        isinstance(first, ast.Expr)
+        and isinstance(first.value, ast.Constant)
+        and isinstance(first.value.value, str)
+        for first in statements
+    )

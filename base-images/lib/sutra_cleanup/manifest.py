@@ -17,7 +17,8 @@ from .globs import Glob
 
 STRIP = ("off", "verified")
 BYTECODE = ("source", "cached", "sourceless")
-KEYS = ("extends", "strip", "bytecode", "dedupe", "rules", "prove")
+DOCSTRINGS = ("keep", "drop")
+KEYS = ("extends", "strip", "bytecode", "docstrings", "dedupe", "rules", "prove")
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ class Manifest:
     """All rules in order, those of extended manifests first, and the other policies.
 
     `bytecode` is the mode of every module for which `bytecode_for` has no other,
-    first match wins. `run` is a command that must succeed in the cleaned tree.
+    first match wins; `docstrings` and `docstrings_for` likewise say whether that
+    bytecode holds docstrings. `run` is a command that must succeed in the cleaned tree.
     A policy that a file says nothing of is empty until `load` has read all files.
     """
 
@@ -50,6 +52,8 @@ class Manifest:
     strip: str = ""
     bytecode: str = ""
     bytecode_for: tuple[tuple[Glob, str], ...] = ()
+    docstrings: str = ""
+    docstrings_for: tuple[tuple[Glob, str], ...] = ()
     dedupe: bool | None = None
     imports: tuple[str, ...] = ()
     run: tuple[str, ...] = field(default=())
@@ -62,6 +66,11 @@ class Manifest:
         """Return the bytecode mode of the module at `path`."""
         return next((mode for glob, mode in self.bytecode_for if glob.matches(path)), self.bytecode)
 
+    def drops_docstrings(self, path: str) -> bool:
+        """Tell whether the bytecode of the module at `path` is made without docstrings."""
+        chosen = (choice for glob, choice in self.docstrings_for if glob.matches(path))
+        return next(chosen, self.docstrings) == "drop"
+
 
 def load(file: Path) -> Manifest:
     """Read a manifest and all that it extends. Raises CleanupError."""
@@ -71,7 +80,15 @@ def load(file: Path) -> Manifest:
         found,
         strip=found.strip or STRIP[0],
         bytecode=found.bytecode or BYTECODE[0],
+        docstrings=found.docstrings or DOCSTRINGS[0],
         dedupe=bool(found.dedupe),
+    )
+
+
+def with_bytecode(manifest: Manifest, mode: str) -> Manifest:
+    """Return the manifest with one mode for every module, docstrings kept: to compare with."""
+    return replace(
+        manifest, bytecode=mode, bytecode_for=(), docstrings=DOCSTRINGS[0], docstrings_for=()
     )
 
 
@@ -103,17 +120,20 @@ def _read(file: Path) -> Any:
 
 def _own(node: _Node, file: Path) -> Manifest:
     bytecode = node.child("bytecode", ("default", *BYTECODE))
+    docstrings = node.child("docstrings", ("default", *DOCSTRINGS))
     prove = node.child("prove", ("import", "run"))
     rules = node.child("rules")
     return Manifest(
         file,
         tuple(_rule(rules, name, file) for name in rules.value),
-        node.choice("strip", STRIP),
-        bytecode.choice("default", BYTECODE),
-        tuple((glob, mode) for mode in BYTECODE for glob in bytecode.globs(mode)),
-        node.flag("dedupe"),
-        prove.texts("import"),
-        prove.texts("run"),
+        strip=node.choice("strip", STRIP),
+        bytecode=bytecode.choice("default", BYTECODE),
+        bytecode_for=bytecode.choices_for(BYTECODE),
+        docstrings=docstrings.choice("default", DOCSTRINGS),
+        docstrings_for=docstrings.choices_for(DOCSTRINGS),
+        dedupe=node.flag("dedupe"),
+        imports=prove.texts("import"),
+        run=prove.texts("run"),
     )
 
 
@@ -143,6 +163,8 @@ def _extended(below: Manifest, above: Manifest) -> Manifest:
         bytecode=above.bytecode or below.bytecode,
         dedupe=below.dedupe if above.dedupe is None else above.dedupe,
         bytecode_for=above.bytecode_for + below.bytecode_for,
+        docstrings=above.docstrings or below.docstrings,
+        docstrings_for=above.docstrings_for + below.docstrings_for,
         imports=below.imports + above.imports,
         run=above.run or below.run,
     )
@@ -222,6 +244,10 @@ class _Node:
         if value not in choices:
             raise self.error(key, "unknown", value, f", choose one of {', '.join(choices)}")
         return str(value)
+
+    def choices_for(self, choices: Collection[str]) -> tuple[tuple[Glob, str], ...]:
+        """Return the globs under each choice, as pairs."""
+        return tuple((glob, choice) for choice in choices for glob in self.globs(choice))
 
     def flag(self, key: str) -> bool | None:
         value = self.value.get(key)

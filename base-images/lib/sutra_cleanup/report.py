@@ -25,8 +25,11 @@ class Done:
     proven: int
 
 
-def summary(plan: Plan, done: Done, after: Counter[str]) -> dict[str, Any]:
-    """Return the report: bytes by rule and by package, and what each step did."""
+def summary(plan: Plan, done: Done, after: Counter[str], shown_as: str) -> dict[str, Any]:
+    """Return the report: bytes by rule and by package, and what each step did.
+
+    `shown_as` is the tree's path in the final image, which is checked against it.
+    """
     rules = {rule.name: {"files": 0, "bytes": 0, "why": rule.why} for rule in plan.manifest.rules}
     before: Counter[str] = Counter()
     for entry in plan.entries:
@@ -37,6 +40,7 @@ def summary(plan: Plan, done: Done, after: Counter[str]) -> dict[str, Any]:
             row["bytes"] += entry.size
     return {
         "manifest": plan.manifest.file.name,
+        "tree": shown_as,
         "before": sum(before.values()),
         "after": sum(after.values()),
         "rules": {name: row for name, row in rules.items() if row["files"]},
@@ -94,7 +98,8 @@ def text(found: dict[str, Any]) -> str:
     ]
     rows.append(
         f"bytecode: {compiled['sourceless']} sourceless, {compiled['cached']} cached, "
-        f"{compiled['source']} sources alone, {len(compiled['refused'])} do not compile"
+        f"{compiled['source']} sources alone, {len(compiled['refused'])} do not compile, "
+        f"{compiled['without_docstrings']} without docstrings"
     )
     rows.append(
         f"{found['before'] / 1e6:.2f} MB → {found['after'] / 1e6:.2f} MB, "

@@ -28,10 +28,15 @@ def interpreters(elf: bytes) -> int:
     )
 
 
-def test_it_holds_nothing_but_the_binary_and_the_accounts(files: Callable[[str], Files]) -> None:
+def test_it_holds_nothing_but_the_binary_accounts_and_licences(
+    files: Callable[[str], Files],
+) -> None:
     made_by_the_engine = {"etc/hosts", "etc/hostname", "etc/resolv.conf", ".dockerenv"}
     regular = {path for path, entry in files(IMAGE).items() if entry.isreg()}
-    assert regular - made_by_the_engine - {"dev/console"} == {BINARY, "etc/passwd", "etc/group"}
+    licences = {path for path in regular if path.startswith(f"usr/share/licenses/{IMAGE}/")}
+    rest = regular - made_by_the_engine - licences - {"dev/console"}
+    assert rest == {BINARY, "etc/passwd", "etc/group"}
+    assert f"usr/share/licenses/{IMAGE}/crates" in licences
 
 
 def test_the_binary_is_static(client: docker.DockerClient, production: object) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import marshal
 import subprocess
 import sys
@@ -180,6 +181,78 @@ def test_each_glob_has_its_own_mode(tmp_path: Path) -> None:
         "other/a.pyc",
         "other/b.py",
     ]
+
+
+# ---- docstrings ------------------------------------------------------------
+
+DOCUMENTED = '''"""Of the module."""
+from __future__ import annotations
+
+def alone():
+    """Of a function with no body."""
+
+async def two():
+    """The first."""
+    """A text that is none."""
+    return 1
+
+class Thing:
+    """Of a class."""
+    text = """kept: a value"""
+
+    def method(self):
+        f"""no docstring: {self}"""
+        assert self is None, "assertions stay"
+
+lone = lambda: """kept: returned"""
+'''
+ASK = """import m, json
+docs = [each.__doc__ for each in (m, m.alone, m.two, m.Thing, m.Thing.method)]
+try:
+    m.Thing().method()
+except AssertionError as error:
+    docs.append(str(error))
+print(json.dumps([*docs, m.Thing.text, m.lone(), m.alone()]))
+"""
+VALUES = ["assertions stay", "kept: a value", "kept: returned", None]
+
+
+@pytest.mark.parametrize(
+    ("said", "docs", "count"),
+    [
+        ("drop", [None] * 5, 1),
+        ("keep", ["Of the module.", "Of a function with no body.", "The first.", "Of a class.",
+                  None], 0),
+    ],
+)  # fmt: skip
+def test_docstrings_and_nothing_else_are_dropped(
+    tmp_path: Path, said: str, docs: list[str | None], count: int
+) -> None:
+    root = make(tmp_path / "tree", {"m.py": DOCUMENTED})
+    text = f"bytecode: {{default: sourceless}}\ndocstrings: {{default: {said}}}"
+    assert compiled(root, text) == Compiled(sourceless=1, without_docstrings=count)
+    done = subprocess.run(
+        [sys.executable, "-S", "-B", "-c", ASK], cwd=root, capture_output=True, text=True
+    )
+    assert (json.loads(done.stdout), done.stderr) == (docs + VALUES, "")
+
+
+def test_dropped_docstrings_are_not_in_the_file(tmp_path: Path) -> None:
+    root = make(tmp_path / "tree", {"m.py": DOCUMENTED})
+    compiled(root, "bytecode: {default: sourceless}\ndocstrings: {default: drop}")
+    content = (root / "m.pyc").read_bytes()
+    assert [b"Of a class" in content, b"kept: a value" in content] == [False, True]
+
+
+def test_lines_of_tracebacks_stay_right_without_docstrings(tmp_path: Path) -> None:
+    root = make(tmp_path / "tree", {"m.py": DOCUMENTED})
+    compiled(root, "bytecode: {default: sourceless}\ndocstrings: {default: drop}")
+    ask = "import m; m.Thing().method()"
+    done = subprocess.run(
+        [sys.executable, "-S", "-B", "-c", ask], cwd=root, capture_output=True, text=True
+    )
+    line = DOCUMENTED.splitlines().index('        assert self is None, "assertions stay"') + 1
+    assert f'File "/opt/x/m.py", line {line}, in method' in done.stderr
 
 
 # ---- taken back ------------------------------------------------------------

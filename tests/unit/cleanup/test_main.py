@@ -147,7 +147,7 @@ def test_a_clean_run_leaves_what_the_rules_leave(root: Path) -> None:
         "dedupe                                 1     0.00",
     ]
     assert ran.out.splitlines()[-2:] == [
-        "bytecode: 3 sourceless, 0 cached, 2 sources alone, 1 do not compile",
+        "bytecode: 3 sourceless, 0 cached, 2 sources alone, 1 do not compile, 0 without docstrings",
         "0.00 MB → 0.00 MB, 3 modules proven",
     ]
     assert outside(root) == ["cleanup.yaml", "tree"]
@@ -160,7 +160,7 @@ def test_the_reports_sums_are_what_left(root: Path) -> None:
     after = sum(len(content) for mode, content in snapshot(root).values() if mode >> 12 == 0o10)
     found = json.loads(place.read_text())
     assert list(found) == [
-        "manifest", "before", "after", "rules", "packages",
+        "manifest", "tree", "before", "after", "rules", "packages",
         "stripped", "deduped", "compiled", "proven",
     ]  # fmt: skip
     assert (found["before"], found["after"]) == (before, after)

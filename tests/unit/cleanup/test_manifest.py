@@ -40,6 +40,7 @@ bytecode:
   default: sourceless
   source: ["a/"]
   cached: ["b/*.py", "c/"]
+docstrings: {default: drop, keep: ["a/"], drop: [a/b.py]}
 rules:
   tests:
     why: they run in another stage
@@ -66,18 +67,40 @@ prove:
             ),
             Rule("licences", "broken else", (), (Glob("LICENSE*"),), place),
         ),
-        "verified",
-        "sourceless",
-        ((Glob("a/"), "source"), (Glob("b/*.py"), "cached"), (Glob("c/"), "cached")),
-        True,
-        ("a", "b.c"),
-        ("python", "-c", "pass"),
+        strip="verified",
+        bytecode="sourceless",
+        bytecode_for=(
+            (Glob("a/"), "source"),
+            (Glob("b/*.py"), "cached"),
+            (Glob("c/"), "cached"),
+        ),
+        docstrings="drop",
+        docstrings_for=((Glob("a/"), "keep"), (Glob("a/b.py"), "drop")),
+        dedupe=True,
+        imports=("a", "b.c"),
+        run=("python", "-c", "pass"),
     )
 
 
 def test_what_a_manifest_says_nothing_of_is_off(tmp_path: Path) -> None:
     place = written(tmp_path, text="{}")
-    assert manifest.load(place) == Manifest(place, strip="off", bytecode="source", dedupe=False)
+    assert manifest.load(place) == Manifest(
+        place, strip="off", bytecode="source", docstrings="keep", dedupe=False
+    )
+
+
+def test_docstrings_are_dropped_where_the_manifest_says_so(tmp_path: Path) -> None:
+    text = "docstrings: {default: drop, keep: [scipy/stats/]}"
+    written(tmp_path, "below.yaml", text)
+    above = written(
+        tmp_path, text="extends: [below.yaml]\ndocstrings: {keep: [a.py], drop: [b.py]}"
+    )
+    found = manifest.load(above)
+    dropped = {
+        path: found.drops_docstrings(path)
+        for path in ("a.py", "b.py", "scipy/stats/c.py", "scipy/d.py")
+    }
+    assert dropped == {"a.py": False, "b.py": True, "scipy/stats/c.py": False, "scipy/d.py": True}
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ rules:
 DONE = Done(
     Stripped(2, 1_500_000, (("a/bad.so", "load segment not aligned to 4096"),)),
     Deduped(1, 250_000),
-    Compiled(1, 2, 3, ("old.py",)),
+    Compiled(1, 2, 3, 2, ("old.py",)),
     7,
 )
 FOUND: dict[str, Any] = {
@@ -45,7 +45,13 @@ FOUND: dict[str, Any] = {
         "restored": (("a/bad.so", "load segment not aligned to 4096"),),
     },
     "deduped": {"files": 1, "saved": 250_000},
-    "compiled": {"cached": 1, "sourceless": 2, "source": 3, "refused": ("old.py",)},
+    "compiled": {
+        "cached": 1,
+        "sourceless": 2,
+        "source": 3,
+        "without_docstrings": 2,
+        "refused": ("old.py",),
+    },
     "proven": 7,
 }
 
@@ -63,11 +69,12 @@ def plan(tmp_path: Path) -> Plan:
 
 
 def test_bytes_by_rule_and_by_package(plan: Plan) -> None:
-    found = report.summary(plan, DONE, report.weigh(plan))
+    found = report.summary(plan, DONE, report.weigh(plan), "/opt/x")
     records = sum(entry.size for entry in plan.entries if "dist-info" in entry.path)
     one = records + 10
     assert found == {
         "manifest": "cleanup.yaml",
+        "tree": "/opt/x",
         "before": one + 6,
         "after": one + 6,
         "rules": {
@@ -93,7 +100,7 @@ def test_a_tree_is_weighed_as_it_is_now(plan: Plan) -> None:
     make(plan.tree, {"bin/new": "12345", "bin/more": Link("new"), "out": Link("/usr")})
     found = report.weigh(plan)
     assert (found["bin"], found["a.md"], found["out"]) == (8, 1, 0)
-    assert found["one"] == report.summary(plan, DONE, found)["packages"]["one"]["before"]
+    assert found["one"] == report.summary(plan, DONE, found, "/opt/x")["packages"]["one"]["before"]
 
 
 def test_a_dry_run_shows_each_file_under_its_rule(plan: Plan) -> None:
@@ -131,7 +138,7 @@ package                           before    after
 one                                 3.00     1.20
 bin                                 0.50     0.05
 put back after strip: a/bad.so: load segment not aligned to 4096
-bytecode: 2 sourceless, 1 cached, 3 sources alone, 1 do not compile
+bytecode: 2 sourceless, 1 cached, 3 sources alone, 1 do not compile, 2 without docstrings
 3.50 MB → 1.25 MB, 7 modules proven"""
     )
 

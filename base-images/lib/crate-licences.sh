@@ -1,0 +1,28 @@
+#!/bin/sh
+# Copies the licences of what a static Rust program is made of into a folder: its
+# crates', and those of the standard library and the C library in it. Where a crate
+# may be had under MIT or Apache, the shorter text is taken.
+#
+#   eg: crate-licences.sh /out/licenses
+set -eu
+out=$1
+mkdir -p "$out"
+list() { cargo tree --locked --offline --edges normal --prefix none --format "$1" | sort -u; }
+
+# a crate of a path is our own
+list '{p} {l}' | grep -v ' (/' >"$out/crates"
+while read -r name version _; do
+  for file in /root/.cargo/registry/src/*/"$name-${version#v}"/*; do
+    case ${file##*/} in
+      *[Aa][Pp][Aa][Cc][Hh][Ee]*) [ ! -e "${file%/*}/LICENSE-MIT" ] || continue ;;
+      LICEN[CS]E* | COPYING* | NOTICE* | UNLICENSE*) ;;
+      *) continue ;;
+    esac
+    mkdir -p "$out/$name"
+    cp "$file" "$out/$name/"
+  done
+done <"$out/crates"
+for package in libc6 libgcc-s1 libstd-rust-dev; do
+  [ ! -e "/usr/share/doc/$package/copyright" ] || cp -L "/usr/share/doc/$package/copyright" "$out/$package"
+done
+chmod -R a+rX "$out"

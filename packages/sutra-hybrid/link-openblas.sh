@@ -1,0 +1,50 @@
+#!/bin/sh
+# Puts in the place of scipy's OpenBLAS one that holds what is asked for: linked from
+# Debian's static archive, with the functions that numpy and scipy import, and kernels for
+# three generations of processors (SSE4.2, AVX2, AVX-512) in place of the wheel's five.
+# numpy itself asks for SSE4.2. A processor in between takes the next lower generation.
+#
+#   eg: link-openblas.sh /opt/sutra/lib/python3.13/site-packages
+set -eu
+site=$1
+work=$(mktemp -d)
+openblas=$(echo "$site"/scipy.libs/libscipy_openblas-*.so)
+archive=$(find /usr/lib -name libopenblas.a -path '*openblas-pthread*')
+cd "$work"
+
+# The wheels' names carry a prefix. threadpoolctl, which scikit-learn limits threads with,
+# looks up the five at the end by name (threadpoolctl.py, OpenBLASController).
+find "$site" -name '*.so' ! -path "*.libs/*" -exec nm -D --undefined-only {} + |
+  sed -n 's/^ *U \(scipy_[a-z0-9_]*\).*/\1/p' >names
+for name in get_config get_corename get_num_threads get_parallel set_num_threads; do
+  echo "scipy_openblas_$name"
+done >>names
+sort -u names -o names
+sed 's/^scipy_\(.*\)$/\1 &/' names >renamed
+objcopy --redefine-syms=renamed "$archive" libopenblas.a
+
+# a table that is another's name is not taken from the archive, nor are its kernels
+instead() { # instead KEPT LEFT_OUT…
+  kept=$1
+  shift
+  for core in "$@"; do echo "-Wl,--defsym=gotoblas_$core=gotoblas_$kept"; done
+}
+case "$(uname -m)" in
+  x86_64)
+    instead NEHALEM ATOM BARCELONA BOBCAT BULLDOZER CORE2 DUNNINGTON EXCAVATOR NANO OPTERON \
+      OPTERON_SSE3 PENRYN PILEDRIVER PRESCOTT SANDYBRIDGE STEAMROLLER
+    instead HASWELL ZEN
+    instead SKYLAKEX COOPERLAKE SAPPHIRERAPIDS
+    ;;
+esac >options
+sed 's/^/-Wl,-u,/' names >>options
+{
+  echo '{ global:'
+  sed 's/$/;/' names
+  echo 'local: *; };'
+} >exported
+gcc -shared -o "$openblas" "-Wl,-soname,$(basename "$openblas")" @options libopenblas.a \
+  -Wl,--version-script=exported -Wl,--gc-sections -Wl,-z,defs -Wl,-z,noexecstack \
+  -l:libgfortran.a -l:libquadmath.a -lm -lpthread
+cd /
+rm -r "$work"

@@ -1,0 +1,185 @@
+"""Containers that a check starts: hardened as in production, and always removed.
+
+No capabilities, no new privileges, a read-only root, and either no network or an
+internal one, on which containers reach one another and nothing else.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from scripts import engine
+from scripts.checks import printable
+from scripts.errors import SutraError
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container
+
+# names what a killed run left behind: `docker ps -a --filter label=sutra.verify-runtime`
+LABEL = "sutra.verify-runtime"
+RUN = uuid.uuid4().hex[:8]
+POLL_SECONDS = 0.02
+LAST_LINES = 3
+LAST_CHARACTERS = 300
+
+
+@dataclass(frozen=True)
+class Setup:
+    """How a container is started: the image's own command where `command` is empty.
+
+    `writes` are folders on a tmpfs that everybody may write to. `network` "none" is no network.
+    """
+
+    image: str
+    command: tuple[str, ...] = ()
+    network: str = "none"
+    alias: str = ""
+    writes: tuple[str, ...] = ()
+    read_only: bool = True
+
+
+@contextmanager
+def network(client: engine.Client) -> Iterator[str]:
+    """Make an internal network and yield its name."""
+    name = _name("net")
+    try:
+        with engine.asked("create a network"):
+            client.networks.create(name, internal=True, labels={LABEL: RUN})
+        yield name
+    finally:
+        engine.remove_network(client, name)
+
+
+@contextmanager
+def container(client: engine.Client, setup: Setup) -> Iterator[Container]:
+    """Create a container, not started yet, and remove it with its volumes afterwards."""
+    name = _name("box")
+    joined = {}
+    if setup.network != "none":
+        aliases = [setup.alias] if setup.alias else None
+        joined[setup.network] = client.api.create_endpoint_config(aliases=aliases)
+    try:
+        made = engine.create(
+            client,
+            setup.image,
+            name=name,
+            # an image's entry point would swallow a command of ours
+            entrypoint=list(setup.command[:1]) or None,
+            command=list(setup.command[1:]) or None,
+            labels={LABEL: RUN},
+            network=setup.network,
+            networking_config=joined or None,
+            read_only=setup.read_only,
+            tmpfs=dict.fromkeys(setup.writes, "mode=1777"),
+            cap_drop=["ALL"],
+            security_opt=["no-new-privileges:true"],
+        )
+        yield made
+    finally:
+        engine.remove_container(client, name)
+
+
+def _name(kind: str) -> str:
+    return f"sutra-verify-{RUN}-{kind}-{uuid.uuid4().hex[:8]}"
+
+
+def start(made: Container) -> None:
+    """Start a container. Raises engine.CommandError when its command cannot be run."""
+    with engine.running():
+        made.start()
+
+
+def terminate(made: Container) -> None:
+    """Send SIGTERM; a container that has ended by itself gets none."""
+    with suppress(engine.CommandError), engine.running():
+        made.kill("SIGTERM")
+
+
+def ended(made: Container, seconds: float) -> int | None:
+    """Wait until the container ends and return its exit code; None when it does not in time."""
+    end = time.monotonic() + seconds
+    while (code := exit_code(made)) is None and time.monotonic() < end:
+        time.sleep(POLL_SECONDS)
+    return code
+
+
+def exit_code(made: Container) -> int | None:
+    """Return the exit code of a container that has ended, None while it runs."""
+    with engine.asked("inspect a container"):
+        made.reload()
+    state = made.attrs["State"]
+    return None if state["Running"] else int(state["ExitCode"])
+
+
+def execute(client: engine.Client, made: Container, command: Sequence[str], seconds: float) -> int:
+    """Run `command` inside the running container and return its exit code.
+
+    One that takes longer than `seconds` is left to itself and counts as failed
+    (124, as `timeout` has it). Raises engine.CommandError when it cannot be run.
+    """
+    with engine.running():
+        identity = client.api.exec_create(str(made.id), list(command))["Id"]
+        client.api.exec_start(identity, detach=True)
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            state = client.api.exec_inspect(identity)
+            if not state["Running"]:
+                return int(state["ExitCode"])
+            time.sleep(POLL_SECONDS)
+    return 124
+
+
+def run(client: engine.Client, setup: Setup, seconds: float) -> tuple[int | None, str]:
+    """Run one command to its end; return its exit code (None: not in time) and its output.
+
+    Raises engine.CommandError when it cannot be run.
+    """
+    with container(client, setup) as made:
+        start(made)
+        code = ended(made, seconds)
+        return code, output(made)
+
+
+def output(made: Container, lines: int = 1000) -> str:
+    """Return the last `lines` that the container has printed so far."""
+    with engine.asked("read a container's log"):
+        return made.logs(tail=lines).decode(errors="replace")
+
+
+def one_line(text: str) -> str:
+    """Return the last lines of `text` as one printable line; its end, when it is long."""
+    joined = " | ".join(line.strip() for line in text.splitlines()[-LAST_LINES:] if line.strip())
+    shown = printable(joined)
+    return shown if len(shown) <= LAST_CHARACTERS else "…" + shown[-LAST_CHARACTERS:]
+
+
+def memory(client: engine.Client, made: Container) -> int:
+    """Return the bytes that a running container holds, without cache that can be dropped.
+
+    Counted as `docker stats` does (docker/cli, cli/command/container/stats_helpers.go).
+    A container that has ended holds none. Raises SutraError where the engine
+    cannot count memory.
+    """
+    with engine.asked("count a container's memory"):
+        found = client.api.stats(str(made.id), stream=False, one_shot=True)["memory_stats"]
+    if "usage" not in found:
+        if exit_code(made) is not None:
+            return 0
+        raise SutraError(
+            "engine: counts no memory of containers", "give it the memory cgroup, see `docker info`"
+        )
+    details = found.get("stats", {})
+    cache = details.get("total_inactive_file", details.get("inactive_file", 0))
+    return int(found["usage"]) - int(cache)
+
+
+def written(client: engine.Client, made: Container) -> list[str]:
+    """Return the paths that differ from the image, without folders that hold such a path."""
+    with engine.asked("list what a container wrote"):
+        paths = {str(entry["Path"]) for entry in client.api.diff(str(made.id)) or []}
+    return sorted(paths - {path.rpartition("/")[0] for path in paths})

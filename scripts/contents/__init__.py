@@ -1,0 +1,20 @@
+"""The rules about what an image holds, a short module a family."""
+
+from __future__ import annotations
+
+from scripts.contents import (
+    bytecode,
+    elf,
+    forbidden,
+    labels,
+    leaks,
+    records,
+    rights,
+    start,
+    wasted,
+)
+from scripts.contents.rule import Rule
+
+_FAMILIES = (forbidden, elf, bytecode, rights, leaks, wasted, start, labels, records)
+RULES: tuple[Rule, ...] = tuple(rule for family in _FAMILIES for rule in family.RULES)
+NAMES: tuple[str, ...] = tuple(rule.name for rule in RULES)

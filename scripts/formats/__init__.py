@@ -1,0 +1,1 @@
+"""How check results are shown: one module for people's tables, one for each machine's format."""

@@ -1,0 +1,141 @@
+"""Secrets in the bytes of one file, or in one line of an image's configuration.
+
+By what a file is called and by formats that their makers document; never by how
+random a text looks, which finds hashes and misses passwords. A general scanner
+such as detect-secrets reads text line by line: an image is mostly binaries.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Iterator
+
+CERTIFICATE = "certificate "
+
+# (kind, what it looks like); each begins with plain text, for which `re` has a quick
+# search, and looks back from behind it
+_CONTENT: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
+    (kind, re.compile(pattern))
+    for kind, pattern in (
+        # RFC 7468, RFC 4880 and OpenSSH; in JSON the line ends are escaped
+        ("private key",
+         rb"-----BEGIN (?:[A-Z0-9]{1,9} ){0,3}PRIVATE KEY(?: BLOCK)?-----(?:\s|\\[nr])++"
+         rb"(?:[A-Za-z-]{1,40}: [^\n]{0,200}+\n)*+\s*+[A-Za-z0-9+/]{40}"),
+        # AWS' own documentation uses …EXAMPLE
+        ("cloud key", rb"AKIA(?<![A-Za-z0-9+/].{4})(?![A-Z2-7]{9}EXAMPLE)[A-Z2-7]{16}\b"),
+        ("cloud key", rb"ASIA(?<![A-Za-z0-9+/].{4})(?![A-Z2-7]{9}EXAMPLE)[A-Z2-7]{16}\b"),
+        ("cloud key",
+         rb"secret_access_key[\"']?\s{0,9}[=:]\s{0,9}[\"']?(?!\S{33}EXAMPLE)[\w/+]{40}(?![\w/+])"),
+        ("cloud key",
+         rb"SECRET_ACCESS_KEY[\"']?\s{0,9}[=:]\s{0,9}[\"']?(?!\S{33}EXAMPLE)[\w/+]{40}(?![\w/+])"),
+        ("cloud key", rb"AIza(?<![\w-].{4})[\w-]{35}(?![\w-])"),
+        ("cloud key", rb"AccountKey=[A-Za-z0-9+/]{86}=="),
+        ("access token", rb"gh[pousr]_(?<!\w.{4})[A-Za-z0-9]{36}"),
+        ("access token", rb"github_pat_\w{22}_\w{59}"),
+        ("access token", rb"glpat-(?<!\w.{6})[\w-]{20}"),
+        ("access token", rb"pypi-AgE[\w-]{50}"),
+        ("access token", rb"npm_(?<!\w.{4})[A-Za-z0-9]{36}\b"),
+        ("access token", rb"dckr_pat_[\w-]{27}"),
+        ("access token", rb"xox[bpa]-\d{9,}-[\w-]{20}"),
+        ("access token", rb"sk_live_(?<!\w.{8})[0-9A-Za-z]{24}"),
+    )
+)  # fmt: skip
+# (kind, how its path ends, what then must be in it)
+_NAMES: tuple[tuple[str, re.Pattern[str], re.Pattern[bytes]], ...] = tuple(
+    (kind, re.compile(rf"(?:.*/)?(?:{name})", re.DOTALL), re.compile(content))
+    for kind, name, content in (
+        ("environment file", r"\.env(?!\.(?:example|sample|template|dist)$)(?:\.[^/]+)?",
+         rb"(?m)^\s*(?:export\s+)?\w+\s*=\s*\S"),
+        ("credentials file",
+         r"[._]netrc|\.pypirc|\.git-credentials|\.pgpass|\.vault-token|\.htpasswd|\.s3cfg|\.boto"
+         r"|\.aws/credentials|\.dockercfg|\.kube/config|\.cargo/credentials(?:\.toml)?"
+         r"|application_default_credentials\.json|etc/apt/auth\.conf(?:\.d/[^/]+)?", rb"\S"),
+        ("credentials file", r"\.docker/config\.json", rb'"(?:auth|identitytoken)"\s*:\s*"\S'),
+        ("credentials file", r"\.?npmrc", rb"_(?:auth|authToken|password)\s*=\s*[^\s$]"),
+        ("credentials in a URL",
+         r"\.?pip\.(?:conf|ini)|pip/pip\.conf|uv\.toml|\.condarc|\.git/config"
+         r"|\.cargo/config(?:\.toml)?|etc/apt/sources\.list(?:\.d/[^/]+)?|etc/apk/repositories",
+         rb"[a-z]://[^/\s:@\"']*:[^/\s:@\"'$]+@"),
+        ("key store", r"[^/]+\.(?:p12|pfx|jks|keystore|kdbx)|secring\.gpg"
+         r"|private-keys-v1\.d/[^/]+\.key", rb"(?s)."),
+        # RFC 5958 in DER: a sequence that begins with a version
+        ("private key", r"[^/]+\.(?:key|der|pk8)",
+         rb"(?s)\A0(?:\x82..|\x81.|[\x00-\x7f])\x02\x01[\x00\x01]"),
+    )
+)  # fmt: skip
+# the body holds no "-": each search ends at the next one, so all of them are linear
+_PEM = re.compile(
+    rb"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----([A-Za-z0-9+/=\s]++)"
+    rb"-----END (?:TRUSTED |X509 )?CERTIFICATE-----"
+)
+_URL = re.compile(r"[a-z]://[^/\s:@\"']*:[^/\s:@\"'${]+@")
+_ASSIGNED = re.compile(
+    r"(?<![\w.-])"
+    r"(?P<name>\w*(?:password|passwd|secret|token|api_?key|access_?key|private_?key|credential)s?)"
+    r"=[\"']?(?P<value>[^\s\"']+)",
+    re.IGNORECASE,
+)
+
+
+def find(path: str, head: bytes) -> tuple[str, ...]:
+    """Return the kinds of secret in a file: ("cloud key", "private key"), sorted.
+
+    `path` has no leading slash, `head` is the file's beginning: what follows it is
+    not seen. Each X.509 certificate, no secret in itself, is named as
+    "certificate <md5>", where the hash is that of its PEM text as Debian's
+    ca-certificates ships it: so dpkg's own md5sums tell a private one from a public
+    one.
+    """
+    kinds = {
+        kind for kind, name, content in _NAMES if name.fullmatch(path) and content.search(head)
+    }
+    kinds.update(_in_content(head))
+    kinds.update(CERTIFICATE + fingerprint(found) for found in certificates(head))
+    return tuple(sorted(kinds))
+
+
+def _in_content(head: bytes) -> Iterator[str]:
+    return (kind for kind, pattern in _CONTENT if pattern.search(head))
+
+
+def certificates(head: bytes) -> Iterator[bytes]:
+    """Yield each X.509 certificate, as DER, of PEM text or of a file that is one."""
+    if head.startswith(b"\x30\x82") and len(head) == 4 + int.from_bytes(head[2:4], "big"):
+        yield head
+    if b"-----BEGIN" not in head:
+        return
+    for found in _PEM.finditer(head):
+        try:
+            decoded = base64.b64decode(b"".join(found[1].split()), validate=True)
+        except binascii.Error:
+            continue
+        if decoded.startswith(b"\x30\x82"):  # no certificate is under 256 bytes
+            yield decoded
+
+
+def fingerprint(certificate: bytes) -> str:
+    """Return the MD5 of a certificate's PEM text; not for security, dpkg writes no other."""
+    lines = base64.b64encode(certificate).decode()
+    body = "\n".join(lines[start : start + 64] for start in range(0, len(lines), 64))
+    text = f"-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n"
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def find_text(text: str) -> tuple[str, ...]:
+    """Return the kinds of secret in one line: `NAME=value`, a label, a step of the history.
+
+    A name that ends in _FILE, and a value that is a path or a variable, only say
+    where a secret is.
+    """
+    kinds = set(_in_content(text.encode(errors="surrogateescape")))
+    if _URL.search(text):
+        kinds.add("credentials in a URL")
+    kinds.update(
+        f'value of "{found["name"]}"'
+        for found in _ASSIGNED.finditer(text)
+        if not found["value"].startswith(("$", "/"))
+    )
+    return tuple(sorted(kinds))

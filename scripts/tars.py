@@ -1,0 +1,145 @@
+"""Tar archives as forward-only streams, read strictly: hostile until shown otherwise.
+
+`tarfile` takes a broken header for the end, keeps every member it has seen, and
+believes any size that a header announces; here a wrong archive raises DAMAGE.
+"""
+
+from __future__ import annotations
+
+import gzip
+import sys
+import tarfile
+import zlib
+from collections.abc import Iterator
+from typing import IO, Any
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+BLOCK = 1 << 20
+GZIP = b"\x1f\x8b"
+ZSTD = b"\x28\xb5\x2f\xfd"
+# log2 of the most memory that a zstd frame may ask for: 128 MiB, what `zstd -d` takes
+ZSTD_WINDOW_LOG = 27
+# the most bytes of a header for long names or PAX records (Go's archive/tar has the same)
+MAX_HEADER = 1 << 20
+# a sparse file's holes are announced, not stored: this many bytes are believed
+MAX_SPARSE = 1 << 30
+# what a damaged archive raises, besides what `entries` turns into ReadError
+DAMAGE = (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, zstd.ZstdError)
+_HEADERS = (
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+)
+# what `tarfile` raises where an archive may end; not part of its documented names
+_END = (tarfile.EmptyHeaderError, tarfile.EOFHeaderError)  # type: ignore[attr-defined]
+
+
+def entries(file: Any) -> Iterator[tuple[tarfile.TarInfo, tarfile.TarFile]]:
+    """Yield each entry of a forward-only tar stream, with the archive to read it from.
+
+    Raises one of DAMAGE for a damaged archive, where `tarfile` alone would take a
+    broken header for the end, or look for one for ever. Memory does not grow with
+    the number of entries.
+    """
+    source: Any = _Ending(file)
+    # what a header's fields may hold that `tarfile` does not expect: no number, a number
+    # past any float, a chain of headers past the interpreter's stack
+    try:
+        with tarfile.open(fileobj=source, mode="r|", bufsize=BLOCK, tarinfo=_StrictInfo) as archive:
+            while (member := archive.next()) is not None:
+                archive.members.clear()  # type: ignore[attr-defined]
+                yield member, archive
+    except (ValueError, ArithmeticError, LookupError, TypeError, RecursionError) as error:
+        reason = "headers too deep" if isinstance(error, RecursionError) else str(error)
+        raise tarfile.ReadError(reason) from error
+
+
+def unpacked(file: IO[bytes]) -> tuple[bytes, Any]:
+    """Return the first bytes of a plain, gzip or zstd file as stored, and its content."""
+    start = file.read(BLOCK)
+    whole: Any = _Rejoined(start, file)
+    if start.startswith(GZIP):
+        whole = gzip.GzipFile(fileobj=whole)
+    elif start.startswith(ZSTD):
+        limit = {int(zstd.DecompressionParameter.window_log_max): ZSTD_WINDOW_LOG}
+        whole = zstd.ZstdFile(whole, options=limit)
+    return start, whole
+
+
+def is_tar(start: bytes) -> bool:
+    """Say whether `start` begins with a whole tar header."""
+    try:
+        tarfile.TarInfo.frombuf(start[: tarfile.BLOCKSIZE], "utf-8", "surrogateescape")
+    except tarfile.HeaderError:
+        return False
+    return True
+
+
+class _StrictInfo(tarfile.TarInfo):
+    """An entry whose header must be right; `tarfile` takes a broken one for the end."""
+
+    @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> _StrictInfo:
+        try:
+            return super().fromtarfile(archive)
+        except _END:
+            raise
+        except tarfile.HeaderError as error:
+            raise tarfile.ReadError(str(error)) from error
+
+    def _proc_member(self, archive: tarfile.TarFile) -> _StrictInfo:
+        """Refuse sizes that are announced to be read whole, or that no bytes stand behind."""
+        if self.type in _HEADERS and self.size > MAX_HEADER:
+            raise tarfile.ReadError(f"header of {self.size} bytes")
+        kept = sum(map(len, archive.pax_headers.values()))  # global ones hold for all that follow
+        if kept > MAX_HEADER:
+            raise tarfile.ReadError(f"global headers of {kept} bytes")
+        made: _StrictInfo = super()._proc_member(archive)  # type: ignore[misc]
+        if made.size < 0:
+            raise tarfile.ReadError(f'negative size of "{made.name}"')
+        if made.issparse() and made.size > MAX_SPARSE:
+            raise tarfile.ReadError(f'sparse file "{made.name}" of {made.size} bytes')
+        return made
+
+    def _proc_gnusparse_10(self, *_: Any) -> None:
+        """Refuse a map that stands in the file's own bytes: it has no length to believe."""
+        raise tarfile.ReadError("sparse files of GNU format 1.0 are not read")
+
+
+class _Ending:
+    """A file that refuses to be read on and on after its end.
+
+    For a header that announces 2^60 bytes, `tarfile` would ask that often.
+    """
+
+    TRIES = 8
+
+    def __init__(self, file: Any) -> None:
+        self._file, self._left = file, self.TRIES
+
+    def read(self, size: int) -> bytes:
+        data: bytes = self._file.read(size)
+        if not data:
+            self._left -= 1
+            if not self._left:
+                raise EOFError("unexpected end of data")
+        return data
+
+
+class _Rejoined:
+    """A file whose first bytes were read already."""
+
+    def __init__(self, start: bytes, rest: IO[bytes]) -> None:
+        self._start, self._rest = start, rest
+
+    def read(self, size: int = -1) -> bytes:
+        if not self._start:
+            return self._rest.read(size)
+        part, self._start = self._start[:size], self._start[size:]
+        return part

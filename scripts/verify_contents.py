@@ -1,0 +1,165 @@
+"""Check what every image holds against the rules of scripts/contents, from its layers.
+
+Each rule holds for every image. images.yaml switches one off, or names the paths
+that it may find, with `because:`; what a base image allows holds for what is built
+on it. A path that is allowed and not there is a finding itself: exceptions go when
+their reason goes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import certifi
+from sutra_cleanup.globs import Glob
+
+from scripts import build, catalog, engine, inventory, report, secrets
+from scripts.catalog import Catalog, Image
+from scripts.checks import CheckResult
+from scripts.contents import RULES
+from scripts.contents.labels import PREFIX
+from scripts.contents.rule import Finding, Rule, Subject, quoted
+from scripts.contents.waiver import Waiver
+from scripts.errors import CHECK_FAILED, OK, SutraError, run
+from scripts.inventory import Inventory
+from scripts.layers import CACHE
+
+# what a distribution's own package of certificates puts on the builder
+SHIPPED = Path("/usr/share/ca-certificates")
+
+
+def verify_one(
+    client: engine.Client | None,
+    promises: Catalog,
+    image: Image,
+    reference: str,
+    cache: Path = CACHE,
+    private: frozenset[str] | None = None,
+) -> list[CheckResult]:
+    """Return a check result a rule for `reference`, judged as the catalogue's `image`.
+
+    `private` are fingerprints of certificates that no image may hold; without it,
+    those that only this machine trusts. Raises SutraError when it is not there.
+    """
+    found = inventory.read(client, reference, cache)
+    if found is None:
+        raise SutraError(
+            f'{promises.path}: images.{image.name}: not built "{reference}"', "run `make build`"
+        )
+    return judge(promises, image, found, private_certificates() if private is None else private)
+
+
+def judge(
+    promises: Catalog, image: Image, found: Inventory, private: frozenset[str] = frozenset()
+) -> list[CheckResult]:
+    """Return a check result a rule, in the order of the rules."""
+    subject = Subject(image.name, found, private)
+    inherited = _waivers(_base(promises, subject), subject)
+    own = _waivers(image, subject)
+    return [_result(promises, image, rule, subject, own, inherited) for rule in RULES]
+
+
+def _waivers(image: Image | None, subject: Subject) -> dict[str, Waiver]:
+    """Return the exceptions of a catalogue entry that hold for this distribution, by rule."""
+    return {
+        waiver.rule: waiver
+        for waiver in (image.contents if image else ())
+        if waiver.distribution in ("", subject.distribution)
+    }
+
+
+def _base(promises: Catalog, subject: Subject) -> Image | None:
+    """Return the catalogue's entry of the image that this one is built on, by its label."""
+    name = subject.labels.get(PREFIX + "base.name", "").rpartition(":")[0]
+    return next((one for one in promises.images if one.name == name != subject.name), None)
+
+
+def _result(
+    promises: Catalog,
+    image: Image,
+    rule: Rule,
+    subject: Subject,
+    own: dict[str, Waiver],
+    inherited: dict[str, Waiver],
+) -> CheckResult:
+    name = f"contents.{rule.name}"
+    key = f"{promises.path}: images.{image.name}.{name}"
+    waiver = own.get(rule.name)
+    if waiver and waiver.skip:
+        return CheckResult(
+            image.name, name, True, 0, 0, f"{key}: skipped: {waiver.because}", rule.unit
+        )
+    allowed = waiver.allow if waiver else ()
+    above = inherited[rule.name].allow if rule.name in inherited else ()
+    findings = list(rule.check(subject))
+    bad = [one for one in findings if not _matches((*allowed, *above), one)]
+    actual, limit = sum(one.weight for one in bad), waiver.limit if waiver else 0
+    idle = [Finding("", f"allows what is not there {quoted(glob.text)}", 0)
+            for glob in allowed if not any(_matches([glob], one) for one in findings)]  # fmt: skip
+    ok = actual <= limit and not idle
+    problems = [*(bad if actual > limit else ()), *idle]
+    detail = "" if ok else f"{key}: {_summary(problems, rule, actual, limit)}"
+    if ok and waiver:
+        detail = f"{key}: {len(findings) - len(bad) or rule.unit} allowed: {waiver.because}"
+    return CheckResult(image.name, name, ok, actual + len(idle), limit, detail, rule.unit)
+
+
+def _matches(globs: Sequence[Glob], finding: Finding) -> bool:
+    return any(glob.matches(finding.path) for glob in globs)
+
+
+def _summary(problems: Sequence[Finding], rule: Rule, actual: int, limit: int) -> str:
+    """Return the first problem, and how many more there are."""
+    text = problems[0].text
+    if rule.unit == "bytes" and actual > limit:
+        text += f", {actual} bytes in all, {limit} allowed"
+    return text + (f" (+{len(problems) - 1} more)" if len(problems) > 1 else "")
+
+
+def private_certificates() -> frozenset[str]:
+    """Return the fingerprints of certificates that this machine trusts and nobody ships.
+
+    Public are those of certifi, and of the distribution's own package.
+    """
+    bundle = build.ca_bundle(os.environ)
+    if not bundle:
+        return frozenset()
+    public = [Path(certifi.where()), *SHIPPED.rglob("*.crt")]
+    shipped = {mark for path in public for mark in _fingerprints(path)}
+    return frozenset(set(_fingerprints(Path(bundle))) - shipped)
+
+
+def _fingerprints(path: Path) -> Iterator[str]:
+    return map(secrets.fingerprint, secrets.certificates(path.read_bytes()))
+
+
+def main() -> int:
+    """Verify all images, or one reference by the rules of one entry; print the table."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.verify_contents", description=__doc__)
+    parser.add_argument("reference", nargs="?", help="any image; all of the catalogue without it")
+    parser.add_argument("--as", dest="name", help="the catalogue entry whose rules hold")
+    parser.add_argument("--format", choices=report.FORMATS, default=report.FORMATS[0])
+    given = parser.parse_args()
+    if bool(given.reference) != bool(given.name):
+        parser.error("a reference and --as NAME go together")
+    promises = catalog.load()
+    if given.reference:  # may be a file, for which no engine has to be there
+        client, wanted = None, [(promises.find(given.name), given.reference)]
+    else:
+        client = engine.connect()
+        wanted = [(image, image.reference) for image in promises.images]
+    private = private_certificates()
+    results = []
+    for image, reference in wanted:
+        print(f"contents: {reference}", file=sys.stderr)
+        results += verify_one(client, promises, image, reference, private=private)
+    report.show(results, given.format)
+    return OK if all(result.ok for result in results) else CHECK_FAILED
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,156 @@
+"""Start every image hardened, and check what it does: modules, health, memory, stop, writes."""
+
+from __future__ import annotations
+
+import argparse
+import posixpath
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from sutra_cleanup import manifest as manifests
+from sutra_cleanup.errors import CleanupError
+
+from scripts import catalog, containers, engine, explain, inventory, report, service
+from scripts.catalog import Catalog, Image
+from scripts.checks import CheckResult
+from scripts.containers import Setup
+from scripts.errors import CHECK_FAILED, OK, SutraError, run
+from scripts.layers import CACHE
+
+PROBE = Path(__file__).resolve().parent.parent / "base-images/lib/prove-imports.py"
+IMPORT_SECONDS = 120
+LOAD_SECONDS = 10
+# a line of PROBE: module, error, reason
+FAILURE = re.compile(r"^[\w.]+: \w+: ", re.MULTILINE)
+# glibc's and musl's dynamic loader, on every architecture
+LOADER = re.compile(r"(^|/)ld(-linux[^/]*|64|-musl-[^/]+)\.so\.[12]$")
+
+
+def verify_one(
+    client: engine.Client,
+    promises: Catalog,
+    image: Image,
+    reference: str,
+    others: Mapping[str, str] | None = None,
+    cache: Path = CACHE,
+) -> list[CheckResult]:
+    """Return the runtime checks of `reference` by the rules of the entry `image`.
+
+    `others` are the references of images that it needs beside it, by name; the
+    catalogue's own without it. Raises SutraError when one is not built.
+    """
+    known = engine.inspect(client, reference)
+    if known is None:
+        raise SutraError(
+            f'{promises.path}: images.{image.name}: not built "{reference}"', "run `make build`"
+        )
+    _say(f"{image.name}: starting it")
+    return [
+        *_modules(client, promises, image, known["Id"]),
+        *_libraries(client, promises, image, known["Id"], cache),
+        *service.verify(client, promises, image, known, others or {}),
+    ]
+
+
+def _modules(
+    client: engine.Client, promises: Catalog, image: Image, identity: str
+) -> list[CheckResult]:
+    """Import every module that the cleanup manifest promises, in a container of its own."""
+    modules = _promised(image.name)
+    if not modules:
+        return []
+    setup = Setup(identity, ("python3", "-c", PROBE.read_text(), *modules))
+    try:
+        code, said = containers.run(client, setup, IMPORT_SECONDS)
+    except engine.CommandError as refused:
+        code, said = -1, str(refused)
+    failures = 0 if code == 0 else max(1, len(FAILURE.findall(said)))
+    ending = f"not in {IMPORT_SECONDS} s" if code is None else f"exit code {code}"
+    detail = (
+        f"{promises.path}: images.{image.name}: modules do not load "
+        f'"{containers.one_line(said)}" ({ending})'
+    )
+    return [
+        CheckResult(
+            image.name, "modules", not failures, failures, 0, detail if failures else "", "findings"
+        )
+    ]
+
+
+def _libraries(
+    client: engine.Client, promises: Catalog, image: Image, identity: str, cache: Path
+) -> list[CheckResult]:
+    """Let the image's own loader load the libraries that it promises, each in a container."""
+    if not image.runtime.loads:
+        return []
+    found = inventory.read(client, identity, cache)
+    files = sorted(found.files) if found else []
+    loader = next((path for path in files if LOADER.search(path)), "")
+    problems = [
+        f"{name}: {problem}"
+        for name in image.runtime.loads
+        if (problem := _load(client, identity, loader, name, files))
+    ]
+    shown = containers.one_line("\n".join(problems))
+    detail = f'{promises.path}: images.{image.name}.runtime.loads: does not load "{shown}"'
+    return [
+        CheckResult(
+            image.name, "libraries", not problems, len(problems), 0,
+            detail if problems else "", "findings",
+        )
+    ]  # fmt: skip
+
+
+def _load(
+    client: engine.Client, identity: str, loader: str, name: str, files: Sequence[str]
+) -> str:
+    """Return why the library `name` does not load with all that it needs, "" where it does."""
+    place = next((path for path in files if posixpath.basename(path) == name), "")
+    if not place or not loader:
+        return f"no such {'library' if loader else 'loader'} in the image"
+    setup = Setup(identity, (f"/{loader}", "--list", f"/{place}"))
+    try:
+        code, said = containers.run(client, setup, LOAD_SECONDS)
+    except engine.CommandError as error:
+        return str(error)
+    # glibc's loader says what is missing and ends with 0 all the same
+    wrong = [line for line in said.splitlines() if code or "not found" in line]
+    return wrong[0].strip() if wrong else f"exit code {code}" if code != 0 else ""
+
+
+def _promised(name: str) -> tuple[str, ...]:
+    file = explain.find_manifest(name)
+    try:
+        return manifests.load(file).imports if file else ()
+    except CleanupError as error:
+        raise SutraError(error.message, error.tip) from error
+
+
+def _say(line: str) -> None:
+    print(f"verify-runtime: {line}", file=sys.stderr, flush=True)
+
+
+def main() -> int:
+    """Verify all images, or one reference by the rules of one entry; print the table."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.verify_runtime", description=__doc__)
+    parser.add_argument("reference", nargs="?", help="any image; all of the catalogue without it")
+    parser.add_argument("--as", dest="name", help="the catalogue entry whose promises hold")
+    parser.add_argument("--format", choices=report.FORMATS, default=report.FORMATS[0])
+    given = parser.parse_args()
+    if bool(given.reference) != bool(given.name):
+        parser.error("a reference and --as NAME go together")
+    client, promises = engine.connect(), catalog.load()
+    wanted = [promises.find(given.name)] if given.reference else promises.images
+    results = [
+        result
+        for image in wanted
+        for result in verify_one(client, promises, image, given.reference or image.reference)
+    ]
+    report.show(results, given.format)
+    return OK if all(result.ok for result in results) else CHECK_FAILED
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,360 @@
+"""Every runtime check on the real engine: a service that passes it, and one that fails it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import docker
+import pytest
+
+from scripts import containers, service, verify_runtime
+from scripts.catalog import Budget, Catalog, Image
+from scripts.checks import CheckResult
+from scripts.errors import SutraError
+from scripts.runtime import Runtime
+from tests.conftest import ROOT
+from tests.support import services
+
+GENEROUS = Budget(1, 1, ready=60_000)
+API = Image("api", GENEROUS)
+Make = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def base(client: docker.DockerClient) -> None:
+    """The Python base is there; it is built only where it is not."""
+    if not client.images.list(services.BASE):
+        command = [sys.executable, "-m", "scripts.build", "sutra-base-python"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[-3000:]
+
+
+@pytest.fixture
+def make(client: docker.DockerClient, base: None) -> Iterator[Make]:
+    """Return a function that makes a service's image; all are removed afterwards."""
+    with ExitStack() as stack:
+        yield lambda *words: stack.enter_context(services.image(client, *words))
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left(client: docker.DockerClient) -> Iterator[None]:
+    yield
+    mine = {"label": f"{containers.LABEL}={containers.RUN}"}
+    assert client.containers.list(all=True, filters=mine) == []
+    assert client.networks.list(filters=mine) == []
+
+
+def verify(
+    client: docker.DockerClient,
+    reference: str,
+    image: Image = API,
+    *more: Image,
+    others: dict[str, str] | None = None,
+) -> dict[str, CheckResult]:
+    promises = Catalog(Path("images.yaml"), (image, *more), Budget(1, 1))
+    found = verify_runtime.verify_one(client, promises, image, reference, others)
+    return {result.name: result for result in found}
+
+
+def timeless(detail: str) -> str:
+    return re.sub(r"\d+\.\d\d s", "N s", detail)
+
+
+def test_a_good_service_passes_every_check(client: docker.DockerClient, make: Make) -> None:
+    found = verify(client, make("good"))
+    assert list(found) == ["ready", "memory", "stop", "writes"]
+    assert [result.detail for result in found.values()] == [""] * 4
+    assert all(result.ok for result in found.values())
+    assert 0 < found["ready"].actual <= found["ready"].limit == 60_000
+    assert 1_000_000 < found["memory"].actual < 100_000_000
+    assert found["stop"].unit == "ms"
+
+
+def test_it_is_started_without_privileges_on_a_root_that_is_read_only(
+    client: docker.DockerClient, make: Make
+) -> None:
+    """The second start, with a root that is not, is told by what the service says."""
+    found = verify(client, make("gains"))
+    assert found["ready"].ok
+    assert "root is writable" in found["writes"].detail
+
+
+def test_a_service_that_is_never_healthy(client: docker.DockerClient, make: Make) -> None:
+    found = verify(client, make("never"), Image("api", Budget(1, 1, ready=300)))
+    assert list(found) == ["ready"]
+    assert not found["ready"].ok
+    assert found["ready"].actual >= 900
+    assert timeless(found["ready"].detail) == (
+        "images.yaml: images.api.budget.ready: not healthy: not healthy after N s, "
+        "health check exited with 1, it said nothing"
+    )
+
+
+def test_a_service_that_exits_at_once(client: docker.DockerClient, make: Make) -> None:
+    found = verify(client, make("exits"))
+    assert list(found) == ["ready"]
+    assert found["ready"].detail == (
+        "images.yaml: images.api.budget.ready: not healthy: ended with 3, "
+        'last words "reading settings | no settings\ufffd[31m"'
+    )
+
+
+def test_a_command_that_is_not_there(client: docker.DockerClient, make: Make) -> None:
+    found = verify(client, make("good", 'CMD ["serve"]'))
+    assert list(found) == ["ready"]
+    assert found["ready"].detail.startswith(
+        "images.yaml: images.api.budget.ready: not healthy: cannot be started: "
+    )
+    assert '"serve": executable file not found in $PATH' in found["ready"].detail
+
+
+def test_a_health_check_that_is_not_there(client: docker.DockerClient, make: Make) -> None:
+    image = Image("api", Budget(1, 1, ready=200))
+    found = verify(client, make("good", 'HEALTHCHECK CMD ["ask"]'), image)
+    assert "health check cannot be run: " in found["ready"].detail
+    assert '"ask": executable file not found' in found["ready"].detail
+
+
+def test_a_health_check_that_hangs_is_not_healthy(client: docker.DockerClient, make: Make) -> None:
+    hanging = 'HEALTHCHECK --timeout=1s CMD ["python3", "-c", "import time; time.sleep(60)"]'
+    found = verify(client, make("good", hanging), Image("api", Budget(1, 1, ready=300)))
+    assert "health check exited with 124" in found["ready"].detail
+
+
+def test_a_service_that_ignores_sigterm(
+    client: docker.DockerClient, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "STOP_MS", 1000)
+    found = verify(client, make("deaf"))
+    assert not found["stop"].ok
+    assert found["stop"].actual >= 1000
+    assert timeless(found["stop"].detail) == (
+        "images.yaml: images.api: SIGTERM: still running after N s, it said nothing"
+    )
+    assert [name for name, result in found.items() if not result.ok] == ["stop"]
+
+
+def test_a_service_that_ends_uncleanly(client: docker.DockerClient, make: Make) -> None:
+    found = verify(client, make("unclean"))
+    assert not found["stop"].ok
+    assert timeless(found["stop"].detail) == (
+        "images.yaml: images.api: SIGTERM: ended with 5 after N s, it said nothing"
+    )
+
+
+def test_a_service_that_tries_to_write_outside_its_places(
+    client: docker.DockerClient, make: Make
+) -> None:
+    found = verify(client, make("tries"))
+    assert found["ready"].ok
+    assert found["writes"] == CheckResult(
+        "api", "writes", False, 2, 0,
+        'images.yaml: images.api.runtime.writes: written outside them "/srv/.lock" (+1 more)',
+        "findings",
+    )  # fmt: skip
+
+
+def test_a_declared_place_may_be_written(client: docker.DockerClient, make: Make) -> None:
+    image = Image("api", GENEROUS, runtime=Runtime(writes=("/tmp", "/data")))
+    found = verify(client, make("tries"), image)
+    assert found["writes"].detail == (
+        'images.yaml: images.api.runtime.writes: written outside them "/srv/.lock"'
+    )
+    assert all(result.ok for result in verify(client, make("stores"), image).values())
+
+
+def test_a_declared_place_need_not_be_in_the_image(client: docker.DockerClient, make: Make) -> None:
+    image = Image("api", GENEROUS, runtime=Runtime(writes=("/run/deep/place",)))
+    assert verify(client, make("good"), image)["writes"].ok
+
+
+def test_a_place_that_is_not_declared_is_read_only(client: docker.DockerClient, make: Make) -> None:
+    found = verify(client, make("stores"))
+    assert found["ready"].detail.endswith("Read-only file system: '/data/kept'\"")
+
+
+def test_a_volume_of_the_image_must_be_declared(client: docker.DockerClient, make: Make) -> None:
+    reference = make("stores", "VOLUME /data")
+    assert verify(client, reference)["writes"].detail == (
+        'images.yaml: images.api.runtime.writes: written outside them "/data (a volume)"'
+    )
+    declared = Image("api", GENEROUS, runtime=Runtime(writes=("/data",)))
+    assert all(result.ok for result in verify(client, reference, declared).values())
+
+
+def test_a_service_that_needs_a_capability(client: docker.DockerClient, make: Make) -> None:
+    found = verify(client, make("changes-owner", "USER 0"))
+    assert list(found) == ["ready"]
+    assert "ended with 1, last words " in found["ready"].detail
+    assert found["ready"].detail.endswith("Operation not permitted: '/dev/shm'\"")
+
+
+def test_memory_over_its_budget(client: docker.DockerClient, make: Make) -> None:
+    image = Image("api", Budget(1, 1, ready=60_000, memory=100_000))
+    found = verify(client, make("good"), image)
+    assert not found["memory"].ok
+    assert re.fullmatch(
+        r'images.yaml: images.api.budget.memory: over budget "\d+\.\d MB", '
+        r"0.1 MB allowed \(\+\d+ bytes\)",
+        found["memory"].detail,
+    )
+
+
+# ---- modules ----------------------------------------------------------------
+
+
+def test_a_module_that_is_missing(
+    client: docker.DockerClient, make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reference = make("good", 'ENTRYPOINT ["/usr/bin/env"]')
+    monkeypatch.chdir(tmp_path)
+    manifest = tmp_path / "packages/api/cleanup.yaml"
+    manifest.parent.mkdir(parents=True)
+    manifest.write_text("prove: {import: [json, not_there, nor.there]}\n")
+    found = verify(client, reference)
+    assert found["modules"] == CheckResult(
+        "api", "modules", False, 2, 0,
+        "images.yaml: images.api: modules do not load "
+        "\"not_there: ModuleNotFoundError: No module named 'not_there' | "
+        "nor.there: ModuleNotFoundError: No module named 'nor'\" (exit code 1)",
+        "findings",
+    )  # fmt: skip
+    manifest.write_text("prove: {import: [json, ssl]}\n")
+    assert verify(client, reference)["modules"] == CheckResult(
+        "api", "modules", True, 0, 0, "", "findings"
+    )
+
+
+# ---- libraries --------------------------------------------------------------
+
+
+def libraries(
+    client: docker.DockerClient, reference: str, folder: Path, *names: str
+) -> CheckResult:
+    image = Image("api", GENEROUS, runtime=Runtime(loads=names))
+    promises = Catalog(Path("images.yaml"), (image,), Budget(1, 1))
+    identity = str(client.images.get(reference).id)
+    (found,) = verify_runtime._libraries(client, promises, image, identity, folder)
+    return found
+
+
+def test_libraries_load_with_all_that_they_need(
+    client: docker.DockerClient, base: None, tmp_path: Path
+) -> None:
+    assert libraries(client, services.BASE, tmp_path, "libc.so.6", "libssl.so.3") == CheckResult(
+        "api", "libraries", True, 0, 0, "", "findings"
+    )
+
+
+def test_a_library_that_is_not_there(
+    client: docker.DockerClient, base: None, tmp_path: Path
+) -> None:
+    assert libraries(client, services.BASE, tmp_path, "libc.so.6", "libno.so.1") == CheckResult(
+        "api", "libraries", False, 1, 0,
+        "images.yaml: images.api.runtime.loads: does not load "
+        '"libno.so.1: no such library in the image"',
+        "findings",
+    )  # fmt: skip
+
+
+def test_a_library_that_needs_what_is_not_there(
+    client: docker.DockerClient, base: None, tmp_path: Path
+) -> None:
+    """A copy of libssl that asks for another libcrypto."""
+    with services.patched(
+        client, "usr/lib/x86_64-linux-gnu/libssl.so.3", b"libcrypto.so.3", b"libcrypta.so.3"
+    ) as reference:
+        found = libraries(client, reference, tmp_path, "libssl.so.3")
+    assert found.detail == (
+        "images.yaml: images.api.runtime.loads: does not load "
+        '"libssl.so.3: /usr/lib/x86_64-linux-gnu/libssl.so.3: error while loading shared '
+        'libraries: libcrypta.so.3: cannot open shared object file: No such file or directory"'
+    )
+
+
+# ---- what is needed beside --------------------------------------------------
+
+
+def test_a_service_reaches_what_it_needs_and_nothing_else(
+    client: docker.DockerClient, make: Make
+) -> None:
+    store = Image("store-server", GENEROUS, runtime=Runtime(alias="store"))
+    api = Image("api", GENEROUS, runtime=Runtime(needs=("store-server",)))
+    beside = {"store-server": make("good")}
+    found = verify(client, make("calls"), api, store, others=beside)
+    assert [result.detail for result in found.values()] == [""] * 4
+
+
+def test_without_what_it_needs_it_is_not_healthy(client: docker.DockerClient, make: Make) -> None:
+    found = verify(client, make("calls"))
+    assert "ended with 1" in found["ready"].detail
+
+
+def test_a_need_that_is_not_healthy_is_named(client: docker.DockerClient, make: Make) -> None:
+    store = Image("store", GENEROUS)
+    api = Image("api", GENEROUS, runtime=Runtime(needs=("store",)))
+    found = verify(client, make("good"), api, store, others={"store": make("exits")})
+    assert [result.detail for result in found.values()] == [
+        'images.yaml: images.api.budget.ready: not healthy: it needs "store": ended with 3, '
+        'last words "reading settings | no settings\ufffd[31m"'
+    ]
+
+
+def test_a_need_that_is_not_built_is_refused(client: docker.DockerClient, make: Make) -> None:
+    api = Image("api", GENEROUS, runtime=Runtime(needs=("sutra-test-none",)))
+    with pytest.raises(SutraError) as caught:
+        verify(client, make("good"), api, Image("sutra-test-none", GENEROUS))
+    assert caught.value.message == (
+        'images.yaml: images.sutra-test-none: not built "sutra-test-none:prod"'
+    )
+
+
+# ---- promises that do not fit the image -------------------------------------
+
+
+def test_a_health_check_without_a_budget_is_refused(
+    client: docker.DockerClient, make: Make
+) -> None:
+    with pytest.raises(SutraError) as caught:
+        verify(client, make("good"), Image("api", Budget(1, 1)))
+    assert caught.value.message == (
+        "images.yaml: images.api.budget.ready: missing, though the image has a HEALTHCHECK"
+    )
+
+
+def test_a_budget_without_a_health_check_fails(client: docker.DockerClient, make: Make) -> None:
+    found = verify(client, make("good", "HEALTHCHECK NONE"))
+    assert [result.detail for result in found.values()] == [
+        "images.yaml: images.api.budget.ready: not healthy: the image has no HEALTHCHECK to ask"
+    ]
+
+
+def test_an_image_that_is_not_there_is_refused(client: docker.DockerClient) -> None:
+    with pytest.raises(SutraError) as caught:
+        verify(client, "sutra-test-none:1")
+    assert caught.value.message == 'images.yaml: images.api: not built "sutra-test-none:1"'
+
+
+def test_an_image_that_vanishes_is_told(client: docker.DockerClient) -> None:
+    with (
+        pytest.raises(SutraError) as caught,
+        containers.container(client, containers.Setup("sutra-test-none:1")),
+    ):
+        pass
+    assert caught.value.message == 'engine: image vanished "sutra-test-none:1"'
+
+
+def test_an_interrupt_leaves_nothing(
+    client: docker.DockerClient, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(containers, "memory", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        verify(client, make("good"))

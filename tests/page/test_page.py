@@ -1,0 +1,266 @@
+"""The report in a browser: inert, named, readable in both themes, walked by keyboard."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from scripts.errors import SutraError
+from scripts.page import picture
+from scripts.page.__main__ import render, write
+from tests.page.conftest import Open
+from tests.support.reports import HOSTILE, packages, report
+
+OWNERS = ["numpy", "scipy", "libc6", "<b>bold</b>", "uvloop", "ca-certificates", "tiny"]
+FILES = {**packages(OWNERS, 40), **dict.fromkeys(HOSTILE, 900_000)}
+NAMES = ("sutra-api", "sutra-hybrid")
+
+# of text as WCAG 2.2 counts it (1.4.3), and of what is drawn (1.4.11)
+READABLE, VISIBLE = 4.5, 3.0
+CONTRAST = """() => {
+  const parse = text => text.match(/[\\d.]+/g).map(Number);
+  const part = v => { v /= 255; return v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4; };
+  const light = c => .2126 * part(c[0]) + .7152 * part(c[1]) + .0722 * part(c[2]);
+  const ratio = (a, b) => {
+    const [x, y] = [light(a), light(b)].sort((m, n) => n - m);
+    return (x + .05) / (y + .05);
+  };
+  const behind = element => {
+    for (let e = element; e; e = e.parentElement) {
+      const colour = parse(getComputedStyle(e).backgroundColor);
+      if (colour.length < 4 || colour[3] === 1) return colour;
+    }
+  };
+  const found = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const e = walker.currentNode.parentElement;
+    if (!walker.currentNode.data.trim() || e.closest('title, style')) continue;
+    const style = getComputedStyle(e), svg = e.closest('.map');
+    const back = svg
+      ? parse(getComputedStyle(e.parentElement.querySelector('.owner')).fill) : behind(e);
+    found.push([walker.currentNode.data.trim().slice(0, 40),
+      ratio(parse(svg ? style.fill : style.color), back)]);
+  }
+  const fill = selector => parse(getComputedStyle(document.querySelector(selector)).fill);
+  const bars = ['.fill', '.over'].map(bar => [bar, ratio(fill('.bar ' + bar), fill('.track'))]);
+  return {texts: found, bars};
+}"""
+
+
+@pytest.fixture
+def page(open_report: Open) -> Page:
+    return open_report(report(FILES, NAMES))
+
+
+def names(page: Page, script: str) -> Any:
+    return page.evaluate(script)
+
+
+def test_hostile_names_are_text(page: Page) -> None:
+    assert page.evaluate("window.pwned") is None
+    assert page.locator("script, img, iframe, object, embed, link, form").count() == 0
+    assert page.locator("[onfocus], [onerror], [onload], [srcdoc], [autofocus]").count() == 0
+    assert page.evaluate("[...document.links].every(a => a.getAttribute('href')[0] === '#')")
+    page.locator("summary").first.click()
+    for name in HOSTILE[:5]:
+        assert page.get_by_role("rowheader", name=f"/{name}", exact=True).first.is_visible()
+
+
+def test_control_characters_do_not_reach_the_page(page: Page) -> None:
+    text = page.content()
+    assert not [one for one in ("\x1b", "\u202e", "\x00", "\udcff") if one in text]
+    assert "opt/\ufffd[31m\ufffdgnp.exe\ufffd\ufffd\ufffd" in text
+
+
+def test_nothing_is_asked_of_the_network(browser: Browser, tmp_path: Path) -> None:
+    file = tmp_path / "report.html"
+    write(file, render(report(FILES, NAMES)))
+    asked: list[str] = []
+    said: list[str] = []
+    context = browser.new_context()
+    page = context.new_page()
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: said.append(message.text))
+    page.goto(file.as_uri())
+    page.wait_for_load_state("networkidle")
+    context.close()
+    assert asked == [file.as_uri()]
+    assert said == []
+
+
+def test_every_picture_has_a_name(page: Page) -> None:
+    unnamed = """() => [...document.querySelectorAll('svg')]
+      .filter(svg => !svg.getAttribute('aria-label') && svg.getAttribute('aria-hidden') !== 'true')
+      .map(svg => svg.outerHTML.slice(0, 80))"""
+    assert names(page, unnamed) == []
+    assert page.get_by_role("group", name="What fills sutra-api").count() == 1
+    bar = page.get_by_role("img", name="installed: 49.0 MB of 50.0 MB", exact=True)
+    assert bar.count() == 3
+
+
+def test_landmarks_and_headings(page: Page) -> None:
+    for role in ("banner", "navigation", "main", "contentinfo"):
+        assert page.get_by_role(role).count() == 1, role
+    levels = page.evaluate("[...document.querySelectorAll('h1,h2,h3')].map(h => h.tagName)")
+    assert levels == ["H1", *["H2"] * 6]
+    assert page.evaluate("document.documentElement.lang") == "en"
+    assert page.title() == "Sutra images 0.1.0: 4 of 10 checks failed"
+
+
+def test_links_lead_somewhere_and_ids_are_there_once(page: Page) -> None:
+    wrong = """() => [...document.querySelectorAll('a')].map(a => a.getAttribute('href').slice(1))
+      .filter(id => document.querySelectorAll(`[id="${id}"]`).length !== 1)"""
+    assert names(page, wrong) == []
+    assert page.locator("a").count() > 20
+
+
+def test_tables_are_tables(page: Page) -> None:
+    wrong = """() => [...document.querySelectorAll('table')].filter(table => !table.caption
+      || !table.querySelector('thead th[scope=col]')
+      || [...table.tBodies[0].rows].some(row => row.cells[0].scope !== 'row'))
+      .map(table => table.innerText.slice(0, 40))"""
+    assert names(page, wrong) == []
+
+
+def test_what_a_picture_shows_stands_in_a_table_too(page: Page) -> None:
+    owners = {"other", *OWNERS}
+    for owner in owners:
+        assert page.locator(".map a").filter(has_text=owner).count() >= 2, owner
+    shown = page.locator(".map a").count()
+    found = page.evaluate("""() => [...document.querySelectorAll('.map a')].filter(a => {
+      const row = document.getElementById(a.getAttribute('href').slice(1));
+      return row && a.getAttribute('aria-label').startsWith(row.cells[0].innerText);
+    }).length""")
+    assert found == shown
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_and_bars_stand_out_in_both_themes(open_report: Open, scheme: str) -> None:
+    page = open_report(report(FILES, NAMES), scheme=scheme)
+    for summary in page.locator("summary").all():
+        summary.click()
+    found = page.evaluate(CONTRAST)
+    assert len(found["texts"]) > 300
+    assert [text for text in found["texts"] if text[1] < READABLE] == []
+    assert [bar for bar in found["bars"] if bar[1] < VISIBLE] == []
+
+
+def test_what_does_not_stand_out_is_noticed(page: Page) -> None:
+    page.add_style_tag(content=":root { --ink: #999; --bar: #ccc }")
+    found = page.evaluate(CONTRAST)
+    assert [
+        text
+        for text, ratio in found["texts"]
+        if ratio < READABLE and text in ("Release", "sutra-api")
+    ][:2] == ["Release", "sutra-api"]
+    assert found["bars"][0][1] < VISIBLE
+
+
+def test_the_themes_differ(open_report: Open) -> None:
+    colour = "getComputedStyle(document.body).backgroundColor"
+    light = open_report(report(FILES)).evaluate(colour)
+    dark = open_report(report(FILES), scheme="dark").evaluate(colour)
+    assert (light, dark) == ("rgb(255, 255, 255)", "rgb(20, 24, 29)")
+
+
+@pytest.mark.parametrize("kind", ["python", "debian", "alpine", "rust", "ours", "other", "several"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_names_are_readable_on_every_kind_of_owner(
+    open_report: Open, kind: str, scheme: str
+) -> None:
+    page = open_report(report(FILES), scheme=scheme)
+    page.evaluate(f"""document.querySelectorAll('.map > *').forEach(
+      cell => cell.setAttribute('class', 'k-{kind}'))""")
+    texts = page.evaluate(CONTRAST)["texts"]
+    assert [text for text in texts if text[1] < READABLE] == []
+
+
+def test_the_keyboard_reaches_everything_in_order(page: Page) -> None:
+    reachable = page.locator("a, summary, .scroll").evaluate_all(
+        "all => all.filter(e => e.checkVisibility()).length"
+    )
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.innerText") == "Skip to the report"
+    walked = 1
+    page.evaluate("window.walked = new Set([document.activeElement])")
+    while walked < reachable:
+        page.keyboard.press("Tab")
+        step = page.evaluate("""() => {
+          const e = document.activeElement, before = window.walked.size;
+          window.walked.add(e);
+          const drawn = e.closest('.map') ? e.querySelector('.owner') : e;
+          const style = getComputedStyle(drawn);
+          return {fresh: window.walked.size > before, tag: e.tagName,
+            seen: parseFloat(style.outlineWidth) >= 2 || parseFloat(style.strokeWidth) >= 4};
+        }""")
+        assert step["fresh"], f"trapped after {walked} of {reachable}: {step}"
+        assert step["seen"], f"focus cannot be seen: {step}"
+        walked += 1
+
+
+def test_a_cell_leads_to_its_row(page: Page) -> None:
+    cell = page.locator(".map a").first
+    cell.focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate("location.hash") == cell.get_attribute("href")
+    row = page.locator(":target")
+    assert row.evaluate("row => row.tagName") == "TR"
+    assert row.evaluate("row => getComputedStyle(row).outlineStyle") == "solid"
+
+
+def test_skipping_leads_to_the_report(page: Page) -> None:
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+
+
+def test_a_narrow_screen_scrolls_in_one_direction_only(open_report: Open) -> None:
+    page = open_report(report(FILES, NAMES), width=320)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+def test_a_first_report_says_that_there_is_nothing_to_compare(open_report: Open) -> None:
+    page = open_report(replace(report(FILES, failed=False), points=()))
+    assert page.get_by_text("Nothing was promoted yet").is_visible()
+    assert page.locator("#failed").count() == 0
+    assert page.get_by_text("All 5 checks passed.").is_visible()
+
+
+def test_growth_is_drawn_and_listed(page: Page) -> None:
+    assert page.get_by_role("img", name="sutra-api over 3 promotions").count() == 1
+    assert page.get_by_role("rowheader", name="2026-11-03T06:00:00Z").is_visible()
+
+
+def test_a_picture_is_taken(chromium: str, tmp_path: Path) -> None:
+    file = tmp_path / "report.html"
+    write(file, render(report(packages(OWNERS, 2), NAMES, failed=False)))
+    picture.take(file, tmp_path / "docs/report.png")
+    data = (tmp_path / "docs/report.png").read_bytes()
+    assert data.startswith(b"\x89PNG\r\n\x1a\n")
+    width, height = (int.from_bytes(data[at : at + 4], "big") for at in (16, 20))
+    assert (width, height) == (picture.WIDTH, picture.HEIGHTS[0])
+    assert 10_000 < len(data) <= picture.LARGEST
+
+
+def test_a_picture_that_would_be_large_shows_less(
+    chromium: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, shot = tmp_path / "report.html", tmp_path / "report.png"
+    write(file, render(report(packages(OWNERS, 2), NAMES)))
+    picture.take(file, shot)
+    whole = shot.stat().st_size
+    monkeypatch.setattr(picture, "LARGEST", whole - 1)
+    picture.take(file, shot)
+    height = int.from_bytes(shot.read_bytes()[20:24], "big")
+    assert height in picture.HEIGHTS[1:]
+    assert shot.stat().st_size < whole
+    monkeypatch.setattr(picture, "LARGEST", 100)
+    with pytest.raises(SutraError) as caught:
+        picture.take(file, shot)
+    assert caught.value.message == f'report: no picture "{shot}": larger than 100 bytes'
+    assert shot.stat().st_size < whole

@@ -1,0 +1,110 @@
+"""Tiny services for runtime checks: one Python file on the Python base, a layer of a kB each.
+
+Made by `docker commit`, so that no builder is needed; the mode is the command's
+last word. A service is healthy once /dev/shm/ready is there, a tmpfs of every container.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import posixpath
+import tarfile
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import docker
+from docker.models.containers import Container
+
+BASE = "sutra-base-python:prod"
+SOURCE = """
+import os, signal, socket, sys, time
+mode = sys.argv[1]
+stop = {"deaf": signal.SIG_IGN, "unclean": lambda *_: sys.exit(5)}.get(mode, lambda *_: sys.exit(0))
+signal.signal(signal.SIGTERM, stop)
+if mode == "exits":
+    print("reading settings", "no settings\\x1b[31m", sep="\\n", flush=True)
+    sys.exit(3)
+if mode == "tries":  # passes over what a read-only root refuses
+    for path in ("/tmp/cache", "/srv/.lock"):
+        try:
+            open(path, "w").close()
+        except OSError:
+            pass
+if mode == "stores":
+    open("/data/kept", "w").close()
+if mode == "changes-owner":
+    os.chown("/dev/shm", 7, 7)
+if mode == "gains":
+    words = dict(line.split(":\\t") for line in open("/proc/self/status") if ":\\t" in line)
+    assert words["NoNewPrivs"].strip() == "1", "may gain privileges"
+    assert not int(words["CapBnd"], 16), "has capabilities"
+    assert os.statvfs("/").f_flag & os.ST_RDONLY, "root is writable"
+if mode == "calls":
+    socket.gethostbyname("store")
+    routes = open("/proc/net/route").read().splitlines()[1:]
+    assert not [line for line in routes if line.split()[1] == "00000000"], "a way out"
+if mode != "never":
+    open("/dev/shm/ready", "w").close()
+while True:
+    time.sleep(60)
+"""
+HEALTHCHECK = [
+    "python3", "-c", "import os, sys; sys.exit(not os.path.exists('/dev/shm/ready'))",
+]  # fmt: skip
+
+
+@contextmanager
+def image(client: docker.DockerClient, mode: str, *changes: str) -> Iterator[str]:
+    """Make the image of a service in `mode`, with more Dockerfile lines; yield its tag."""
+    command = json.dumps(["python3", "/srv/service.py", mode])
+    lines = [f"CMD {command}", f"HEALTHCHECK CMD {json.dumps(HEALTHCHECK)}", *changes]
+    with _committed(client, lambda container: _archive(), lines) as reference:
+        yield reference
+
+
+@contextmanager
+def patched(client: docker.DockerClient, path: str, old: bytes, new: bytes) -> Iterator[str]:
+    """Make the base with every `old` in a file replaced by `new`, of the same length."""
+
+    def content(container: Container) -> bytes:
+        data = b"".join(container.get_archive(path)[0])
+        assert old in data
+        return data.replace(old, new)  # a tar's checksums are those of its headers alone
+
+    with _committed(client, content, [], posixpath.dirname(f"/{path}")) as reference:
+        yield reference
+
+
+@contextmanager
+def _committed(
+    client: docker.DockerClient,
+    content: Callable[[Container], bytes],
+    changes: list[str],
+    place: str = "/",
+) -> Iterator[str]:
+    repository = f"sutra-test-runtime-{uuid.uuid4().hex[:8]}"
+    container = client.containers.create(BASE, ["/nothing"])
+    try:
+        container.put_archive(place, content(container))
+        container.commit(repository, "test", changes=changes)
+    finally:
+        container.remove(v=True)
+    try:
+        yield f"{repository}:test"
+    finally:
+        client.images.remove(f"{repository}:test", force=True)
+
+
+def _archive() -> bytes:
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as archive:
+        for name, mode in (("tmp", 0o1777), ("srv", 0o777), ("data", 0o777)):
+            folder = tarfile.TarInfo(name)
+            folder.type, folder.mode = tarfile.DIRTYPE, mode
+            archive.addfile(folder)
+        file = tarfile.TarInfo("srv/service.py")
+        file.size, file.mode = len(SOURCE), 0o644
+        archive.addfile(file, io.BytesIO(SOURCE.encode()))
+    return made.getvalue()

@@ -1,0 +1,220 @@
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from scripts import budgets, catalog, ratchet, verify_sizes
+from scripts.budgets import lowered, rewritten
+from scripts.errors import SutraError
+from scripts.layers import Layer, Measured
+from tests.unit.fakes import FakeEngine, FakeImage, tar_of
+
+TEXT = """\
+# a comment with installed: 9 MB
+release: # shared once
+  budget: {installed: 20 MB, download: 10 MB}
+
+images:
+  sutra-api: # why
+    budget: {installed: 10 MB,   download: "5MB"} # odd, but kept
+  sutra-hybrid:
+    budget:
+      installed: 9.5 MiB
+      download: 4 MB # last
+"""
+
+
+def measured(installed: int, download: int) -> Measured:
+    return Measured("x", (Layer(f"sha256:{installed}", "", installed, download),))
+
+
+def changes(api: Measured, hybrid: Measured) -> list[budgets.Lowered]:
+    found = {"sutra-api": api, "sutra-hybrid": hybrid}
+    return lowered(catalog.parse(Path("images.yaml"), TEXT), found)
+
+
+def test_budgets_go_down_to_what_is_measured_plus_two_percent() -> None:
+    found = changes(measured(5_000_000, 4_902_000), measured(9_900_000, 2_000_000))
+    assert [str(change) for change in found] == [
+        "images.sutra-api.budget.installed: 10.0 MB → 5.1 MB",
+        "images.sutra-hybrid.budget.download: 4.0 MB → 2.1 MB",
+        "release.budget.installed: 20.0 MB → 15.2 MB",
+        "release.budget.download: 10.0 MB → 7.1 MB",
+    ]
+
+
+def test_every_other_byte_of_the_file_stays() -> None:
+    found = changes(measured(5_000_000, 1_000_000), measured(1_000_000, 2_000_000))
+    assert rewritten(TEXT, found) == (
+        TEXT.replace("installed: 20 MB, download: 10 MB", "installed: 6.2 MB, download: 3.1 MB")
+        .replace('installed: 10 MB,   download: "5MB"', "installed: 5.1 MB,   download: 1.1 MB")
+        .replace("9.5 MiB", "1.1 MB")
+        .replace("4 MB # last", "2.1 MB # last")
+    )
+
+
+@pytest.mark.parametrize(
+    ("actual", "budget"),
+    [
+        # 102 % is a tenth of a megabyte exactly, and a byte more
+        (5_000_000, "5.1 MB"), (5_000_001, "5.2 MB"),
+        # the next tenth is the budget itself, or above it
+        (9_705_883, None), (9_800_000, None), (10_000_000, None), (11_000_000, None),
+        (9_705_882, "9.9 MB"), (0, "0.0 MB"),
+    ],
+)  # fmt: skip
+def test_the_exact_boundary(actual: int, budget: str | None) -> None:
+    pair = measured(actual, 5_000_000), measured(9_900_000, 4_000_000)
+    found = [str(one) for one in changes(*pair)]
+    line = f"images.sutra-api.budget.installed: 10.0 MB → {budget}"
+    assert [one for one in found if "sutra-api" in one] == ([line] if budget else [])
+
+
+def test_a_budget_is_never_raised() -> None:
+    assert changes(measured(50_000_000, 50_000_000), measured(60_000_000, 60_000_000)) == []
+
+
+CATALOG = """\
+release: {budget: {installed: 5 MB, download: 5 MB}} # kept
+images:
+  sutra-api: {budget: {installed: 3 MB, download: 0.1 MB}}
+"""
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_main_lowers_or_only_shows(
+    engine: FakeEngine,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    dry_run: bool,
+) -> None:
+    (folder / "images.yaml").write_text(CATALOG)
+    engine.add(FakeImage([tar_of({"a": b"\0" * 1_000_000})]), "sutra-api:prod")
+    monkeypatch.setattr(budgets.engine, "connect", lambda: engine)
+    monkeypatch.setattr("sys.argv", ["budgets", *(["--dry-run"] if dry_run else [])])
+    assert budgets.main() == 0
+    verb = "would lower" if dry_run else "lowered"
+    assert capfd.readouterr() == (
+        "",
+        f"{verb} images.sutra-api.budget.installed: 3.0 MB → 1.1 MB\n"
+        f"{verb} release.budget.installed: 5.0 MB → 1.1 MB\n"
+        f"{verb} release.budget.download: 5.0 MB → 0.1 MB\n",
+    )
+    after = CATALOG.replace(
+        "installed: 5 MB, download: 5 MB", "installed: 1.1 MB, download: 0.1 MB"
+    )
+    after = after.replace("3 MB", "1.1 MB")
+    assert (folder / "images.yaml").read_text() == (CATALOG if dry_run else after)
+    assert [file.name for file in folder.iterdir() if file.suffix == ".partial"] == []
+    if not dry_run:
+        assert budgets.main() == 0
+        assert capfd.readouterr().err == "no budget is more than 2 % above what is measured\n"
+
+
+# ---- raising one takes a reason --------------------------------------------
+
+
+@pytest.fixture
+def repository(folder: Path) -> Path:
+    for words in (("init", "-q"), ("config", "user.email", "a@b"), ("config", "user.name", "n")):
+        subprocess.run(["git", *words], check=True)
+    commit(folder, CATALOG)
+    return folder
+
+
+def commit(folder: Path, text: str) -> None:
+    (folder / "images.yaml").write_text(text)
+    subprocess.run(["git", "add", "-A"], check=True)
+    subprocess.run(["git", "commit", "-q", "-m", "x"], check=True)
+
+
+RAISED = CATALOG.replace("installed: 3 MB", "installed: 3.1 MB")
+WITH_REASON = RAISED.replace("0.1 MB}", "0.1 MB, because: a model came}")
+REFUSAL = (
+    'images.yaml: images.sutra-api.budget.installed: raised "3.1 MB", it was 3.0 MB',
+    "say why in images.sutra-api.budget.because, or lower it again",
+)
+
+
+def refusal() -> tuple[str, str] | None:
+    try:
+        ratchet.refuse_raises(catalog.load())
+    except SutraError as error:
+        return error.message, error.tip
+    return None
+
+
+def test_raising_takes_a_reason(repository: Path) -> None:
+    (repository / "images.yaml").write_text(RAISED)
+    assert refusal() == REFUSAL
+    (repository / "images.yaml").write_text(WITH_REASON)
+    assert refusal() is None
+
+
+def test_a_pipeline_sees_what_was_committed(repository: Path) -> None:
+    commit(repository, RAISED)
+    assert refusal() == REFUSAL
+    (repository / "other").write_text("")
+    commit(repository, RAISED)
+    assert refusal() == REFUSAL
+    commit(repository, WITH_REASON)
+    assert refusal() is None
+
+
+def test_the_release_takes_a_reason_too(repository: Path) -> None:
+    text = CATALOG.replace("download: 5 MB", "download: 5.1 MB")
+    (repository / "images.yaml").write_text(text)
+    assert refusal() == (
+        'images.yaml: release.budget.download: raised "5.1 MB", it was 5.0 MB',
+        "say why in release.budget.because, or lower it again",
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        CATALOG,
+        CATALOG.replace("3 MB", "2 MB"),
+        CATALOG + "  sutra-new: {budget: {installed: 9 MB, download: 9 MB}}\n",
+    ],
+    ids=["unchanged", "lowered", "a new image"],
+)
+def test_what_needs_no_reason(repository: Path, text: str) -> None:
+    (repository / "images.yaml").write_text(text)
+    assert refusal() is None
+
+
+def test_without_an_earlier_version_nothing_was_raised(folder: Path) -> None:
+    (folder / "images.yaml").write_text(CATALOG)
+    assert refusal() is None
+
+
+def test_an_earlier_version_of_another_form_is_passed_over(repository: Path) -> None:
+    commit(repository, "images: of another form\n")
+    (repository / "images.yaml").write_text(RAISED)
+    assert refusal() is None
+
+
+def test_without_git_nothing_was_raised(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (repository / "images.yaml").write_text(RAISED)
+    monkeypatch.setenv("PATH", "/nonexistent")
+    assert refusal() is None
+
+
+def test_a_reason_is_printed_beside_a_check_that_passes() -> None:
+    promises = catalog.parse(Path("images.yaml"), WITH_REASON)
+    found = verify_sizes.verify(promises, {"sutra-api": measured(1, 1)})
+    assert [one.detail for one in found if one.image == "sutra-api"] == [
+        "images.yaml: images.sutra-api.budget.installed: because a model came",
+        "images.yaml: images.sutra-api.budget.download: because a model came",
+    ]
+    assert all(one.ok for one in found)
+
+
+def test_a_reason_that_is_empty_is_refused() -> None:
+    with pytest.raises(SutraError) as caught:
+        catalog.parse(Path("images.yaml"), WITH_REASON.replace("a model came", '" "'))
+    assert caught.value.message == 'images.yaml: images.sutra-api.budget.because: not a text " "'
