@@ -11,20 +11,14 @@ from pathlib import Path
 import docker
 import pytest
 
-from scripts import journal, ledger, promote, rollback, verify
+from scripts import journal, ledger, promote, rollback
 from scripts.errors import SutraError
 from scripts.promote import Options
 from tests.conftest import ROOT
-from tests.support import sizes_only
 from tests.support.tiny import Group
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 TIP = "`df -h .build` and `ls -ld .build` say more"
-
-
-@pytest.fixture(autouse=True)
-def _sizes_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verify, "everything", sizes_only.everything)
 
 
 @pytest.fixture

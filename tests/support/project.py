@@ -26,8 +26,14 @@ target "{name}" {{
 CATALOG = """
 release: {{budget: {{installed: 1 MB, download: 1 MB}}}}
 images:
-  {name}: {{budget: {{installed: 1 MB, download: 1 MB}}}}
-"""
+  {name}: {{budget: {{installed: 1 MB, download: 1 MB}}, contents: {{FILE}}}}
+""".replace(
+    "FILE",
+    ", ".join(
+        f"{rule}: {{{{skip: true, because: it is one file}}}}"
+        for rule in ("user", "command", "healthcheck", "labels")
+    ),
+)
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,10 @@ What the other checks find is tested where they are.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 
-from scripts import engine, promote, rollback, verify, verify_sizes
+from scripts import engine, verify_sizes
 from scripts.catalog import Catalog
-from scripts.errors import run
 from scripts.verify import Verdict
 
 
@@ -27,8 +25,3 @@ def everything(
     }
     ids = {name: found.id for name, found in measured.items()}
     return Verdict(tuple(verify_sizes.verify(promises, measured)), ids)
-
-
-if __name__ == "__main__":
-    verify.everything = everything
-    run({"promote": promote.main, "rollback": rollback.main}[sys.argv.pop(1)])
