@@ -61,6 +61,7 @@ class Registry:
     def __init__(self, client: engine.Client, address: str) -> None:
         self.address = check(address)
         self.host, _, path = address.partition("/")
+        self._login = engine.credentials(self.host)  # one that cannot be read ends it here
         self._server, self._path = engine.registry_server(client, self.host), path
         insecure = engine.is_insecure(client, self.host)
         self._session = requests.Session()
@@ -187,7 +188,7 @@ class Registry:
         (Docker's "Token Authentication Specification").
         """
         kind, _, rest = refused.headers.get("WWW-Authenticate", "").partition(" ")
-        login = engine.credentials(self.host)
+        login = self._login
         if kind.lower() == "basic" and login:
             self._session.auth = login
             return True
