@@ -12,18 +12,22 @@ ALPINE_MIRROR ?=##         Alpine mirror for builders
 PIP_INDEX_URL ?=##         Python package index
 CARGO_REGISTRY ?=##        cargo registry index, such as sparse+https://…
 CA_BUNDLE ?=##             certificates that builders trust; the system's bundle without it
-FORMAT ?= table##          of verify-* and diff: table, json; verify-* also markdown, junit, github
+FORMAT ?= table##          of verify-*, history and diff: table, json; verify-* also markdown, junit, github
 SCREENSHOT ?=##            of report: a PNG of its beginning, taken by a headless Chromium
-DRY_RUN ?=##               1: promote and budgets show what they would change
+VERSION ?=##               of promote: also set 1.4.2, 1.4 and 1
+REGISTRY ?=##              of promote and rollback: host/path that gets the images as well
+KEEP ?= 5##                of promote: how many promotions stay for rollback
+ALLOW_DIRTY ?=##           1: promote images that are of no clean commit
+DRY_RUN ?=##               1: promote, rollback and budgets show what they would change
 IMAGE ?=##                 of explain, cleanup-report and diff: an image of images.yaml
 FROM ?=##                  of diff: any image; IMAGE:latest without it
-TO ?=##                    of diff: any image; IMAGE:prod without it
+TO ?=##                    of diff: any image, IMAGE:prod without it; of rollback: a version or number
 FILE ?=##                  of explain: a file, such as numpy/testing/__init__.py
 PYTHON ?= python3##        interpreter that makes .venv, 3.11 or newer
 export BASE DEBIAN_VERSION ALPINE_VERSION APT_MIRROR ALPINE_MIRROR PIP_INDEX_URL CARGO_REGISTRY CA_BUNDLE PYTHON
 
 RUN := .venv/bin/python -m
-.PHONY: help prod build dev verify verify-sizes verify-contents verify-runtime report diff budgets promote explain \
+.PHONY: help prod build dev verify verify-sizes verify-contents verify-runtime report diff budgets promote rollback history explain \
   cleanup-report engine engine-stop roots venv venv-dev \
   test test-unit bench lint format lock readme
 
@@ -62,8 +66,14 @@ verify: engine venv ## check everything that images.yaml promises: sizes, conten
 report: engine venv ## check everything and write .build/report.html (SCREENSHOT=docs/report.png)
 	@$(RUN) scripts.page $(if $(SCREENSHOT),--picture "$(SCREENSHOT)")
 
-promote: venv ## verify, then move :latest to what passed (DRY_RUN=1 shows it)
-	@$(RUN) scripts.promote $(if $(DRY_RUN),--dry-run)
+promote: venv ## verify, then move :latest to what passed (VERSION=… REGISTRY=… DRY_RUN=1)
+	@$(RUN) scripts.promote
+
+rollback: venv ## verify what was promoted before, and move the tags back (TO=… DRY_RUN=1)
+	@$(RUN) scripts.rollback
+
+history: venv ## show what was promoted, newest first (FORMAT=json for all of it)
+	@$(RUN) scripts.history --format $(FORMAT)
 
 explain: venv ## say which cleanup rule keeps or removes a file (IMAGE=… FILE=…)
 	@$(RUN) scripts.explain "$(IMAGE)" "$(FILE)"

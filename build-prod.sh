@@ -6,8 +6,8 @@
 #   eg: ./build-prod.sh
 #       APT_MIRROR=… ./build-prod.sh     (knobs: see `make help`)
 #
-# Exit 0: promoted. 1: a check failed, nothing promoted. 2: the call or a file is
-# wrong, or there is no engine.
+# Exit 0: promoted. 1: a check failed, or there are uncommitted changes (ALLOW_DIRTY=1
+# promotes them): nothing promoted. 2: the call or a file is wrong, or no engine.
 set -Eeuo pipefail
 trap 'echo "build-prod: FAILED" >&2' ERR
 cd "$(dirname "${BASH_SOURCE[0]}")"

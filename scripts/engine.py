@@ -12,14 +12,18 @@ import pty
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import termios
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import partial
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import docker
 import docker.auth
@@ -51,6 +55,10 @@ CLIENTS = ("docker", "/usr/bin/docker", "/usr/local/bin/docker")
 Client = docker.DockerClient
 # the name that stands for an identity token, in Docker's own helpers
 TOKEN_USER = "<token>"  # noqa: S105 - a name, no secret
+
+
+class ImageVanishedError(SutraError):
+    """An image that was there is gone."""
 
 
 def connect(timeout: int = 60) -> Client:
@@ -156,7 +164,9 @@ def credentials(registry: str) -> tuple[str, str] | None:
     An identity token comes as the password of TOKEN_USER.
     """
     try:
-        found = docker.auth.load_config().resolve_authconfig(registry)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a missing helper, which raises as well
+            found = docker.auth.load_config().resolve_authconfig(registry)
     except DockerException as error:
         raise SutraError(f'engine: login of "{registry}": {error}', "run `docker login`") from error
     if not found:
@@ -353,13 +363,85 @@ def tag(client: docker.DockerClient, source: str, target: str) -> None:
         with asked(f'tag "{target}"'):
             client.api.tag(source, repository, name)
     except ImageNotFound as error:
-        raise SutraError(f'engine: image vanished "{source}"', "run `make build`") from error
+        raise ImageVanishedError(
+            f'engine: image vanished "{source}"', "run `make build`"
+        ) from error
 
 
 def untag(client: docker.DockerClient, reference: str) -> None:
     """Remove the tag `reference`, if it is there; the image stays while it has another."""
     with suppress(ImageNotFound), asked(f'remove the tag "{reference}"'):
         client.api.remove_image(reference, noprune=True)
+
+
+def repository_tags(client: Client, repository: str) -> set[str]:
+    """Return all tags of a repository of the engine: {"prod", "latest", "1.4.2"}."""
+    with asked(f'list the tags of "{repository}"'):
+        images = client.api.images(name=repository)
+    pairs = (tag.rpartition(":") for image in images for tag in image["RepoTags"] or ())
+    return {tag for name, _, tag in pairs if name == repository}
+
+
+def labels(client: Client, reference: str) -> dict[str, str]:
+    """Return an image's labels; none of an image that is not there."""
+    known = inspect(client, reference) or {}
+    return dict((known.get("Config") or {}).get("Labels") or {})
+
+
+def push(client: Client, reference: str) -> None:
+    """Push one tag ("host:port/path/sutra-api:1.4") with the logins that Docker knows.
+
+    Raises SutraError when the registry or the way to it fails; the engine has tried
+    again by itself by then.
+    """
+    repository, _, name = reference.rpartition(":")
+    with asked(f'push "{reference}"'):
+        for line in client.api.push(repository, name, stream=True, decode=True):
+            if "error" in line:
+                problem = str(line["error"]).strip().splitlines()[0]
+                raise SutraError(
+                    f'registry: cannot push "{reference}": {problem}',
+                    f"check the network and `docker login {repository.partition('/')[0]}`, "
+                    "then run the same command again",
+                )
+
+
+def is_insecure(client: Client, host: str) -> bool:
+    """Whether the engine takes a registry without a certificate: loopback, or by its settings."""
+    with asked("describe itself"):
+        settings = client.info().get("RegistryConfig") or {}
+    known = (settings.get("IndexConfigs") or {}).get(host)
+    if known is not None:
+        return not known.get("Secure", True)
+    name = re.sub(r":\d+$", "", host).strip("[]")
+    try:
+        addresses = {ip_address(found[4][0]) for found in socket.getaddrinfo(name, None)}
+    except (OSError, ValueError):
+        return False
+    networks = [ip_network(each) for each in settings.get("InsecureRegistryCIDRs") or ()]
+    return any(address in network for address in addresses for network in networks)
+
+
+def registry_server(client: Client, host: str) -> str:
+    """Return who serves a registry's API: the host itself, but for the engine's own default."""
+    with asked("describe itself"):
+        known = client.info()
+    indexes = (known.get("RegistryConfig") or {}).get("IndexConfigs") or {}
+    if (indexes.get(host) or {}).get("Official"):
+        return urlsplit(str(known["IndexServerAddress"])).netloc
+    return host
+
+
+def digests(client: Client, reference: str) -> set[str]:
+    """Return the digests under which the engine knows an image in a reference's repository.
+
+    With the containerd store that is the image's own, with the classic one the digest
+    that the engine made of it for a push.
+    """
+    repository = reference.rpartition(":")[0]
+    known = inspect(client, reference) or {}
+    pairs = (each.partition("@") for each in known.get("RepoDigests") or ())
+    return {digest for name, _, digest in pairs if name == repository}
 
 
 def create(client: Client, image: str, **options: Any) -> Container:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
+
 from scripts import build, engine, promote
 from scripts.errors import run
 
 
 def main() -> int:
     """Build the production images, check them, and promote them when all passed."""
+    options = promote.Options.read(os.environ)  # a wrong one ends it before the build
     client = engine.connect()
     build.build(client, [build.GROUP])
-    return promote.verify_and_promote(client)
+    return promote.verify_and_promote(client, options)
 
 
 if __name__ == "__main__":

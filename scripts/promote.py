@@ -1,34 +1,75 @@
-"""Move `:latest` to the images that passed every check in this call, all or none."""
+"""Move `:latest`, and a version's tags, to the images that passed every check in this call."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
-from scripts import catalog, engine, growth, ratchet, report, tags, verify_sizes
+from rich.console import Console
+
+from scripts import (
+    build,
+    catalog,
+    engine,
+    journal,
+    ledger,
+    plans,
+    ratchet,
+    registry_tags,
+    report,
+    transaction,
+    verify,
+    versions,
+)
 from scripts.catalog import Catalog
-from scripts.errors import CHECK_FAILED, OK, run
+from scripts.errors import CHECK_FAILED, OK, SutraError, run
+from scripts.ledger import Entry
+from scripts.registry_tags import Registry
 from scripts.tags import Move
+from scripts.verify import Verdict
 
-TAG = "latest"
-
-
-def plan(client: engine.Client, promises: Catalog, verified: Mapping[str, str]) -> list[Move]:
-    """Return the moves that would promote `verified` (name → the engine's id of the image)."""
-    promoted = (image.name for image in promises.images if not image.not_promoted_because)
-    return tags.plan(client, {f"{name}:{TAG}": verified[name] for name in promoted})
+KEEP = 5
+YES = {"1": True, "yes": True, "true": True, "": False, "0": False, "no": False, "false": False}
+CLEAN = "commit, then run `make prod` again; ALLOW_DIRTY=1 promotes it as it is"
 
 
-def describe(move: Move) -> str:
-    """Return one line: tag, from digest, to digest."""
-    if move.before == move.after:
-        return f"{move.tag}: {_short(move.after)} (unchanged)"
-    return f"{move.tag}: {_short(move.before)} → {_short(move.after)}"
+@dataclass(frozen=True)
+class Options:
+    """The knobs of everything that moves tags; `keep` is how many promotions stay."""
+
+    version: str = ""
+    registry: str = ""
+    to: str = ""
+    keep: int = KEEP
+    allow_dirty: bool = False
+    dry_run: bool = False
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> Options:
+        """Return the knobs as the environment has them. Raises SutraError for a wrong one."""
+        keep = environment.get("KEEP") or str(KEEP)
+        if not (keep.isascii() and keep.isdigit() and int(keep[:9]) > 0):
+            raise SutraError(f'KEEP: not a whole number of 1 or more "{keep}"', "such as KEEP=5")
+        version, address = environment.get("VERSION", ""), environment.get("REGISTRY", "")
+        return cls(
+            str(versions.parse(version)) if version else "",
+            registry_tags.check(address) if address else "",
+            environment.get("TO", ""),
+            int(keep[:9]),
+            _flag(environment, "ALLOW_DIRTY"),
+            _flag(environment, "DRY_RUN"),
+        )
 
 
-def _short(identity: str | None) -> str:
-    return identity.rpartition(":")[2][:12] if identity else "(none)"
+def _flag(environment: Mapping[str, str], name: str) -> bool:
+    value = environment.get(name, "")
+    if value.lower() not in YES:
+        raise SutraError(f'{name}: neither yes nor no "{value}"', f"{name}=1, or leave it out")
+    return YES[value.lower()]
 
 
 def main() -> int:
@@ -37,25 +78,172 @@ def main() -> int:
     parser.add_argument(
         "--dry-run", action="store_true", help="show which tags would move, and move none"
     )
-    return verify_and_promote(engine.connect(), parser.parse_args().dry_run)
+    dry_run = parser.parse_args().dry_run
+    options = Options.read(os.environ)
+    return verify_and_promote(
+        engine.connect(), replace(options, dry_run=dry_run or options.dry_run)
+    )
 
 
-def verify_and_promote(client: engine.Client, dry_run: bool = False) -> int:
-    """Verify all images, promote them when every check passed, and end with the table."""
+@dataclass(frozen=True)
+class Change:
+    """What is asked for, and what was found about it.
+
+    `groups` are the engine's ids by name of each promotion that `entry.tags` names;
+    `problems` are reasons besides the verdicts not to move anything, a line each.
+    """
+
+    entry: Entry
+    groups: Mapping[int, Mapping[str, str]]
+    verdicts: Sequence[Verdict]
+    problems: Sequence[str] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether it may move."""
+        return not self.problems and all(verdict.ok for verdict in self.verdicts)
+
+
+def verify_and_promote(client: engine.Client, options: Options) -> int:
+    """Verify all images, promote them when every gate let them pass, and end with the table."""
     promises = catalog.load()
     ratchet.refuse_raises(promises)
-    measured = verify_sizes.measure_all(client, promises)
-    why = growth.since_promoted(client, promises, measured)
-    results = verify_sizes.verify(promises, measured, why)
-    passed = all(result.ok for result in results)
-    moves = plan(client, promises, {name: found.id for name, found in measured.items()})
-    if passed and not dry_run:
-        tags.apply(client, moves)
-    verb = "not promoted" if not passed else "would promote" if dry_run else "promoted"
-    for move in moves:
-        print(f"{verb} {describe(move)}", file=sys.stderr, flush=True)
-    report.show(results)
-    return OK if passed else CHECK_FAILED
+    target = Registry(client, options.registry) if options.registry else None
+    with begun(client, options.dry_run):
+        entries = ledger.read()
+        at = plans.now(entries)
+        tags = tags_to_set(client, promises, target, entries, options.version)
+        verdict = verify.everything(client, promises)
+        commit = build.commit_labels().get("REVISION", "")
+        built_from = plans.revisions(client, verdict.ids)
+        number = len(entries) + 1
+        entry = Entry(
+            number=number,
+            at=at,
+            who=plans.who(),
+            verb="promote",
+            version=options.version,
+            commit=commit,
+            registry=options.registry,
+            verdict=f"{len(verdict.results)} checks passed",
+            of=number,
+            previous=entries[-1].of if entries else 0,
+            tags=dict.fromkeys(tags, number),
+            images=plans.images(verdict, built_from),
+        )
+        refuse_other_images(entries, entry)
+        problems = [] if options.allow_dirty else unclean(built_from, commit)
+        change = Change(entry, {number: verdict.ids}, [verdict], problems)
+        return move(client, promises, entries, change, options, target)
+
+
+@contextmanager
+def begun(client: engine.Client, dry_run: bool) -> Iterator[None]:
+    """Hold the lock, with a killed run settled; a dry run only says that there is one."""
+    if not dry_run:
+        with transaction.exclusive(client):
+            yield
+        return
+    journal.say_pending()
+    yield
+
+
+def tags_to_set(
+    client: engine.Client,
+    promises: Catalog,
+    target: Registry | None,
+    entries: Sequence[Entry],
+    version: str,
+) -> list[str]:
+    """Return "latest", or what `version` sets beside the versions that are known.
+
+    Known are those of the ledger, and those of the engine's and the registry's tags:
+    another machine may have promoted them.
+    """
+    if not version:
+        return [versions.LATEST]
+    others = {entry.version for entry in entries}
+    for image in promises.images:
+        others |= engine.repository_tags(client, image.name)
+        others |= target.tags(image.name) if target else set()
+    return versions.tags_of(versions.parse(version), versions.known(others))
+
+
+def refuse_other_images(entries: Sequence[Entry], entry: Entry) -> None:
+    """Raise SutraError when the entry's version was promoted with other images before."""
+    for earlier in entries:
+        if entry.version and earlier.version == entry.version and earlier.ids != entry.ids:
+            raise SutraError(
+                f'VERSION: "{entry.version}" is other images already '
+                f"({ledger.LEDGER}: line {earlier.number})",
+                "a version never moves: choose the next one",
+            )
+
+
+def unclean(built_from: Mapping[str, str], commit: str) -> list[str]:
+    """Return a line for each reason why the images are not those of a clean commit."""
+    if not commit:
+        return ["git: no commit is checked out, so nobody can say what the images are built from"]
+    if commit.endswith("-dirty"):
+        return ["git: uncommitted changes, the images are verified but not promoted"]
+    return [
+        f'{name}: {plans.REVISION}: not the commit that is checked out "{revision}", '
+        f'expected "{commit}"'
+        for name, revision in built_from.items()
+        if revision != commit
+    ]
+
+
+def move(
+    client: engine.Client,
+    promises: Catalog,
+    entries: Sequence[Entry],
+    change: Change,
+    options: Options,
+    target: Registry | None,
+) -> int:
+    """Move what the change says, if all passed and it is no dry run; end with the tables."""
+    plan = plans.make(client, promises, change.entry, change.groups)
+    transaction.refuse_moved_version(plan.moves, change.entry.version)
+    after = [*entries, change.entry]
+    moving = change.passed and not options.dry_run
+    if moving and (target or any(move.before != move.after for move in plan.moves)):
+        transaction.carry_out(client, plan, target)
+        let_go(client, after, options.keep)
+    shown = plans.visible(plan.moves)
+    if not options.dry_run:
+        verb = {"promote": "promoted", "rollback": "rolled back"}[change.entry.verb]
+        for each in shown:
+            done = verb if change.passed else "not moved"
+            print(f"{done} {plans.describe(each)}", file=sys.stderr, flush=True)
+    for verdict in change.verdicts:
+        report.show(verdict.results)
+    if options.dry_run:
+        shown += _remote(target, plan) + plans.expired(client, after, options.keep)
+        Console(width=None if sys.stdout.isatty() else 120).print(plans.table(shown))
+    for problem in change.problems:
+        print(problem, file=sys.stderr)
+    if change.problems:
+        print(f"tip: {CLEAN}", file=sys.stderr)
+    return OK if change.passed else CHECK_FAILED
+
+
+def _remote(target: Registry | None, plan: transaction.Plan) -> list[Move]:
+    """Return what would move in the registry, by the engine's own digests."""
+    if target is None:
+        return []
+    wanted = ((target.reference(*key), identity) for key, identity in plan.wanted.items())
+    return plans.visible([Move(name, target.digest(name), each) for name, each in wanted])
+
+
+def let_go(client: engine.Client, entries: Sequence[Entry], keep: int) -> None:
+    """Take the holding tags from images that have left the last `keep` promotions."""
+    for move in plans.expired(client, entries, keep):
+        try:
+            engine.untag(client, move.tag)
+            print(f"no longer kept {move.tag}", file=sys.stderr)
+        except SutraError as error:  # a container still runs on it
+            print(f"still kept {move.tag}: {error.message}", file=sys.stderr)
 
 
 if __name__ == "__main__":

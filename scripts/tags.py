@@ -19,11 +19,13 @@ class Move:
 
 def plan(client: engine.Client, wanted: Mapping[str, str]) -> list[Move]:
     """Return the moves that put each tag of `wanted` on the engine's id beside it."""
-    moves = []
-    for tag, identity in wanted.items():
-        known = engine.inspect(client, tag)
-        moves.append(Move(tag, known["Id"] if known else None, identity))
-    return moves
+    return [Move(tag, current(client, tag), identity) for tag, identity in wanted.items()]
+
+
+def current(client: engine.Client, tag: str) -> str | None:
+    """Return the id of the image that the tag is on, None when there is no such tag."""
+    known = engine.inspect(client, tag)
+    return str(known["Id"]) if known else None
 
 
 def apply(client: engine.Client, moves: Sequence[Move]) -> None:
@@ -38,9 +40,16 @@ def apply(client: engine.Client, moves: Sequence[Move]) -> None:
             if move.before != move.after:
                 engine.tag(client, move.after, move.tag)
     except BaseException:
-        for move in done:
-            if move.before:
-                engine.tag(client, move.before, move.tag)
-            else:
-                engine.untag(client, move.tag)
+        revert(client, done)
         raise
+
+
+def revert(client: engine.Client, moves: Sequence[Move]) -> None:
+    """Put back those tags that are where `moves` put them; one that somebody else moved stays."""
+    for move in reversed(moves):
+        if move.before == move.after or current(client, move.tag) != move.after:
+            continue
+        if move.before:
+            engine.tag(client, move.before, move.tag)
+        else:
+            engine.untag(client, move.tag)

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
-from scripts import catalog, engine, growth, layers, ratchet, report, sources
+from scripts import catalog, engine, growth, journal, layers, ratchet, report, sources
 from scripts.catalog import Catalog, Image
 from scripts.checks import RELEASE, CheckResult
 from scripts.errors import CHECK_FAILED, OK, SutraError, run
@@ -151,6 +151,7 @@ def main() -> int:
         parser.error("a reference and --as NAME go together")
     if given.only and not given.reference:
         parser.error("--only goes with a reference")
+    journal.say_pending()
     client, promises = _client(given.reference), catalog.load()
     ratchet.refuse_raises(promises)
     if given.reference:

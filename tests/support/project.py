@@ -26,8 +26,14 @@ target "{name}" {{
 CATALOG = """
 release: {{budget: {{installed: 1 MB, download: 1 MB}}}}
 images:
-  {name}: {{budget: {{installed: 1 MB, download: 1 MB}}}}
-"""
+  {name}: {{budget: {{installed: 1 MB, download: 1 MB}}, contents: {{FILE}}}}
+""".replace(
+    "FILE",
+    ", ".join(
+        f"{rule}: {{{{skip: true, because: it is one file}}}}"
+        for rule in ("user", "command", "healthcheck", "labels")
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ class Project:
 
     def environment(self, **more: str) -> dict[str, str]:
         """Return an environment in which the scripts are found from this folder."""
-        return {**os.environ, "PYTHONPATH": str(ROOT), **more}
+        return {**os.environ, "PYTHONPATH": str(ROOT), "ALLOW_DIRTY": "1", **more}
 
     def run(self, module: str, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run one of the scripts in the project's folder."""
@@ -60,7 +66,11 @@ class Project:
         )
 
     def tags(self, client: docker.DockerClient) -> set[str]:
-        """Return the tags of the project's image that are there."""
+        """Return the tags of the project's image, but for those that keep it for rollback."""
+        return {tag for tag in self.all_tags(client) if not tag.startswith("kept-")}
+
+    def all_tags(self, client: docker.DockerClient) -> set[str]:
+        """Return all tags of the project's image that are there."""
         images = client.images.list(self.name)
         return {tag.rpartition(":")[2] for image in images for tag in image.tags}
 
@@ -77,5 +87,5 @@ def make(folder: Path) -> Project:
 
 def remove(project: Project, client: docker.DockerClient) -> None:
     """Remove the project's images, by tag."""
-    for tag in project.tags(client):
+    for tag in project.all_tags(client):
         client.images.remove(f"{project.name}:{tag}")

@@ -107,6 +107,11 @@ class FakeEngine:
     def get(self, reference: str) -> FakeImage:
         return self._find(reference)
 
+    def __call__(self, name: str) -> list[dict[str, Any]]:
+        """Answer `client.api.images(name=…)`: `api` and `images` are this object, too."""
+        tags = [tag for tag in self.tags if tag.rpartition(":")[0] == name]
+        return [{"Id": self.tags[tag], "RepoTags": [tag]} for tag in tags]
+
     def info(self) -> dict[str, str]:
         return {"DockerRootDir": self.disk}
 

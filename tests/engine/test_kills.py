@@ -1,0 +1,39 @@
+"""Promotions and rollbacks killed on the real engine: afterwards all old, or all new."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import docker
+import pytest
+
+from tests.conftest import ROOT
+
+KILLS = 200
+SEED = 6
+
+
+def test_two_hundred_random_kills(
+    client: docker.DockerClient, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    word = f"k{uuid.uuid4().hex[:8]}"
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.support.kills", word, str(tmp_path), str(SEED), str(KILLS)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT}/base-images/lib"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    figures = json.loads(done.stdout)
+    with capfd.disabled():
+        print(f"\n{KILLS} kills: {figures}")
+    figures.pop("lines")
+    assert sum(figures.values()) == KILLS
+    assert any(outcome.startswith("taken back") for outcome in figures)
+    assert any(outcome.startswith("finished") for outcome in figures)

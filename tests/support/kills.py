@@ -1,0 +1,222 @@
+"""Promotions and rollbacks killed at chosen lines of Python, in processes forked for it.
+
+A line is one of ours, of the docker SDK's or of http.client's, so that a kill also falls
+between a request and its answer. Lines are counted, not timed: a seed gives the same kills.
+
+    python -m tests.support.kills WORD FOLDER SEED COUNT
+
+prints the figures as JSON; it raises AssertionError at the first state that is neither
+all old nor all new.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import docker
+
+from scripts import engine, journal, ledger, promote, rollback, transaction, verify
+from scripts.errors import SutraError
+from scripts.promote import Options
+from tests.support import sizes_only
+from tests.support.tiny import Group
+
+TRACED = ("/scripts/", "/docker/", "/http/client.py")
+KEEP = 3
+Act = Callable[[docker.DockerClient], int]
+
+
+class Trace:
+    """Counts lines, and kills the process at one."""
+
+    def __init__(self, at: int) -> None:
+        self.at, self.count = at, 0
+
+    def __call__(self, frame: FrameType, event: str, argument: Any) -> Any:
+        name = frame.f_code.co_filename
+        return self.line if any(word in name for word in TRACED) else None
+
+    def line(self, frame: FrameType, event: str, argument: Any) -> Any:
+        if event == "line":
+            self.count += 1
+            if self.count == self.at:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return self.line
+
+
+def in_child(act: Callable[[], object], kill_at: int) -> int:
+    """Run `act` in a fork and kill it at that line of `transaction.carry_out` and what it calls.
+
+    Return the lines that there were, or -1 when it was killed; 0 as `kill_at` kills nothing.
+    """
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        trace, carry_out = Trace(kill_at), transaction.carry_out
+
+        def traced(*words: Any) -> Any:
+            sys.settrace(trace)
+            try:
+                return carry_out(*words)
+            finally:
+                sys.settrace(None)
+
+        transaction.carry_out = traced
+        act()
+        os.write(writer, str(trace.count).encode())
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as answer:
+        said = answer.read()
+    _, status = os.waitpid(child, 0)
+    assert said or os.WTERMSIG(status) == signal.SIGKILL, status
+    return int(said) if said else -1
+
+
+def check(group: Group, earlier: list[ledger.Entry]) -> bool:
+    """Assert that the engine is what the ledger says; return whether it says something new."""
+    entries = ledger.read()
+    assert not journal.JOURNAL.exists()
+    assert not journal.JOURNAL.with_suffix(".partial").exists()
+    assert entries[: len(earlier)] == earlier
+    expected = {
+        f"{name}:{tag}": identity
+        for tag, number in ledger.state(entries).items()
+        for name, identity in entries[number - 1].ids.items()
+        if (name, tag) != (group.base, "latest")
+    }
+    found = group.tags("prod", "stash")
+    kept = {tag: each for tag, each in found.items() if ":kept-" in tag}
+    assert {tag: each for tag, each in found.items() if tag not in kept} == expected
+    held = {
+        f"{name}:{transaction.kept_tag(identity)}": identity
+        for name, ids in ledger.kept(entries, KEEP).items()
+        for identity in ids
+    }
+    assert held.items() <= kept.items()
+    return len(entries) > len(earlier)
+
+
+class Run:
+    """One group of images with several contents, and a random sequence of commands on it."""
+
+    def __init__(self, group: Group, seed: int) -> None:
+        self.group, self.client = group, group.client
+        self.random = random.Random(seed)  # noqa: S311 # a test's choice
+        self.stashed = {}
+        for content in "abcd":
+            self.stashed[content] = group.build(content)
+            for name, identity in self.stashed[content].items():
+                self.client.api.tag(identity, name, f"stash-{content}")
+        self.versions = 0
+
+    def offer(self, contents: str) -> None:
+        """Put `:prod` on one of the contents that is not current."""
+        entries = ledger.read() if contents != "d" else []
+        current = entries[entries[-1].of - 1].ids if entries else {}
+        choice = self.random.choice([c for c in contents if self.stashed[c] != current])
+        for name, identity in self.stashed[choice].items():
+            self.client.api.tag(identity, name, "prod")
+
+    def command(self) -> tuple[str, Act]:
+        """Return a kind of command that has something to move, and what it does."""
+        self.offer("abc")
+        kinds = ["promote", "version"]
+        with suppress(SutraError):
+            rollback.choose(ledger.read(), "")
+            kinds += ["rollback"]
+        kind = self.random.choice(kinds)
+        if kind == "rollback":
+            return kind, lambda client: rollback.rollback(client, options())
+        self.versions += 1
+        version = f"1.{self.versions}.0" if kind == "version" else ""
+        return kind, lambda client: promote.verify_and_promote(client, options(VERSION=version))
+
+    def follow(self) -> str:
+        """Run one of the commands that settle; return which."""
+        kind = self.random.choice(["settle", "promote", "rollback"])
+        if kind == "settle":
+            with transaction.exclusive(self.client):
+                pass
+        elif kind == "promote":
+            self.offer("d")
+            assert promote.verify_and_promote(self.client, options()) == 0
+        else:
+            with suppress(SutraError):  # nothing to go back to
+                rollback.rollback(self.client, options())
+        return kind
+
+    def kill(self, lengths: dict[str, int], at: Callable[[int], int]) -> str:
+        """Kill one command, let another follow, check; return what became of the killed one."""
+        kind, act = self.command()
+        if kind not in lengths:  # let one go to its end, for the number of its lines
+            before = ledger.read()
+            lengths[kind] = in_child(lambda: act(engine.connect()), 0)
+            assert check(self.group, before)
+            return self.kill(lengths, at)
+        before = ledger.read()
+        lines = in_child(lambda: act(engine.connect()), at(lengths[kind]))
+        intent = journal.read()
+        begun = intent is not None
+        complete = not begun and len(ledger.read()) > len(before)
+        next_one = self.follow()
+        check(self.group, before)
+        after = ledger.read()[len(before) :]
+        if intent is not None:
+            complete = after[:1] == [intent.entry]
+        if lines != -1:  # it had fewer tags to move than the one that was counted
+            lengths[kind] = lines
+            return self.kill(lengths, at)
+        if not begun:
+            return "killed after the end" if complete else "killed before the intent"
+        return ("finished by " if complete else "taken back by ") + next_one
+
+
+def options(**knobs: str) -> Options:
+    """Return the knobs of a promotion here, where there is no commit."""
+    return Options.read({"ALLOW_DIRTY": "1", "KEEP": str(KEEP), **knobs})
+
+
+def main(word: str, folder: str, seed: str, count: str) -> None:
+    """Kill `count` commands at random lines; print the figures."""
+    # each child connects: without asking the docker command where to
+    os.environ.setdefault("DOCKER_HOST", engine._endpoint())
+    verify.everything = sizes_only.everything
+    client = engine.connect()
+    group = Group(client, Path(folder), word)
+    os.chdir(folder)
+    figures: Counter[str] = Counter()
+    lengths: dict[str, int] = {}
+    try:
+        run = Run(group, int(seed))
+        with silenced():
+            for _ in range(int(count)):
+                figures[run.kill(lengths, lambda length: run.random.randint(1, length))] += 1
+    finally:
+        group.remove()
+    print(json.dumps({"lines": lengths, **dict(sorted(figures.items()))}))
+
+
+@contextmanager
+def silenced() -> Iterator[None]:
+    """Send what the commands print to nowhere."""
+    with (
+        Path(os.devnull).open("w") as nothing,
+        redirect_stdout(nothing),
+        redirect_stderr(nothing),
+    ):
+        yield
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,85 @@
+"""A group of images of a few bytes under names of its own, and the folder that promotes them.
+
+Made by the engine's import, so that a group takes milliseconds; the labels say what a
+build would.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+import tarfile
+from pathlib import Path
+
+import docker
+
+IMAGE = """\
+  {name}:
+    budget: {{installed: 1 MB, download: 1 MB}}
+    contents:
+      user: {{skip: true, because: it is one file}}
+      command: {{skip: true, because: it is one file}}
+      healthcheck: {{skip: true, because: it is one file}}
+      labels: {{skip: true, because: it is one file}}
+"""
+REASON = "    not_promoted_because: builders start from it\n"
+
+
+class Group:
+    """Three images, the first a base whose `:latest` is not promoted."""
+
+    def __init__(self, client: docker.DockerClient, folder: Path, word: str) -> None:
+        self.client, self.folder = client, folder
+        self.base, self.api, self.hybrid = (
+            f"sutra-test-{word}-{name}" for name in ("base", "api", "hybrid")
+        )
+        self.names = (self.base, self.api, self.hybrid)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "images.yaml").write_text(
+            "release: {budget: {installed: 1 MB, download: 1 MB}}\nimages:\n"
+            + "".join(IMAGE.format(name=name) + REASON * (name == self.base) for name in self.names)
+        )
+
+    def build(self, content: str, revision: str = "") -> dict[str, str]:
+        """Give each image this content under `:prod`; return name → the engine's id."""
+        found = {}
+        for name in self.names:
+            change = [f"LABEL org.opencontainers.image.revision={revision}"] if revision else []
+            self.client.api.import_image_from_data(
+                archive(f"{name} {content}"), repository=name, tag="prod", changes=change
+            )
+            found[name] = str(self.client.images.get(f"{name}:prod").id)
+        return found
+
+    def tags(self, *but: str) -> dict[str, str]:
+        """Return every tag of the group → its id, but for those that begin with one of `but`."""
+        pattern = self.api.removesuffix("api") + "*"
+        found = {
+            tag: image["Id"]
+            for image in self.client.api.images(filters={"reference": pattern})
+            for tag in image["RepoTags"] or ()
+        }
+        return {
+            tag: each
+            for tag, each in found.items()
+            if not tag.rpartition(":")[2].startswith(but or ("\0",))
+        }
+
+    def remove(self) -> None:
+        """Remove the group's images, also those that lost their tag."""
+        for tag in self.tags():
+            self.client.api.remove_image(tag, noprune=True)
+
+    def command(self, module: str, *words: str) -> list[str]:
+        """Return the command line of one of the scripts."""
+        return [sys.executable, "-m", f"scripts.{module}", *words]
+
+
+def archive(content: str) -> bytes:
+    """Return a tar with one file."""
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as tar:
+        member = tarfile.TarInfo("content")
+        member.size = len(content)
+        tar.addfile(member, io.BytesIO(content.encode()))
+    return made.getvalue()

@@ -1,0 +1,174 @@
+"""The group moves as one in a registry, too: it fails, goes away, or removes no tags."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts import engine as engines
+from scripts import journal, ledger, promote, rollback, transaction, verify
+from scripts.errors import SutraError
+from scripts.promote import Options
+from tests.support import sizes_only
+from tests.support.memory_registry import MemoryRegistry
+from tests.unit.fakes import FakeEngine
+from tests.unit.test_promote import CATALOG, image
+
+KEPT = ":kept-"
+
+
+@pytest.fixture(autouse=True)
+def _sizes_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verify, "everything", sizes_only.everything)
+
+
+@pytest.fixture
+def target(monkeypatch: pytest.MonkeyPatch, engine: FakeEngine) -> MemoryRegistry:
+    """A registry to which the engine in memory pushes."""
+    made = MemoryRegistry()
+    connect_to(made, engine, monkeypatch)
+    return made
+
+
+def connect_to(made: MemoryRegistry, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (transaction, promote, rollback):
+        monkeypatch.setattr(module, "Registry", lambda client, address: made)
+    monkeypatch.setattr(
+        engines, "push", lambda client, reference: made.push(reference, engine.tags[reference])
+    )
+    monkeypatch.setattr(engines, "digests", lambda client, reference: {engine.tags[reference]})
+
+
+@pytest.fixture
+def built(engine: FakeEngine, folder: Path, target: MemoryRegistry) -> FakeEngine:
+    (folder / "images.yaml").write_text(CATALOG)
+    engine.add(image("1"), "sutra-base-python:prod")
+    return engine
+
+
+def go(engine: FakeEngine, content: str, version: str = "") -> int:
+    engine.add(image(content), "sutra-api:prod")
+    client: Any = engine
+    knobs = {"ALLOW_DIRTY": "1", "VERSION": version, "REGISTRY": "localhost/team"}
+    return promote.verify_and_promote(client, Options.read(knobs))
+
+
+def both(engine: FakeEngine, target: MemoryRegistry) -> tuple[dict[str, str], dict[str, str]]:
+    """Return what people deploy: from the registry and from the engine."""
+    return tuple(  # type: ignore[return-value]
+        {tag: each for tag, each in found.items() if KEPT not in tag and not tag.endswith(":prod")}
+        for found in (target.known, engine.tags)
+    )
+
+
+def test_the_registry_gets_the_same_tags_and_no_tag_of_the_push_stays(
+    built: FakeEngine, target: MemoryRegistry
+) -> None:
+    assert go(built, "a", "1.4.2") == 0
+    remote, local = both(built, target)
+    assert remote == {f"localhost/team/{tag}": each for tag, each in local.items()}
+    assert not any(tag.startswith("localhost") for tag in built.tags)
+    [entry] = ledger.read()
+    assert all(image.digest == image.id for image in entry.images.values())
+
+
+def test_new_tags_move_last(built: FakeEngine, target: MemoryRegistry) -> None:
+    go(built, "a", "1.4.1")
+    target.moves.clear()
+    go(built, "b", "1.4.2")
+    assert target.moves == [
+        *(f"localhost/team/sutra-api:{tag}" for tag in ("1.4", "1", "latest")),
+        "localhost/team/sutra-base-python:1.4.2",
+        "localhost/team/sutra-api:1.4.2",
+    ]
+
+
+@pytest.mark.parametrize("tag", ["1.4", "1", "latest", "1.4.2"])
+def test_a_registry_that_fails_at_any_tag_moves_nothing(
+    built: FakeEngine, target: MemoryRegistry, tag: str
+) -> None:
+    go(built, "a", "1.4.1")
+    before = both(built, target)
+    target.fail_at = f"localhost/team/sutra-api:{tag}"
+    with pytest.raises(SutraError) as caught:
+        go(built, "b", "1.4.2")
+    assert (caught.value.message, caught.value.tip) == ("registry: away", "wait")
+    assert both(built, target) == before
+    assert journal.read() is None
+    assert len(ledger.read()) == 1
+
+
+def test_a_registry_that_stays_away_is_settled_by_the_next_command(
+    built: FakeEngine, target: MemoryRegistry
+) -> None:
+    go(built, "a", "1.4.1")
+    before = both(built, target)
+    target.fail_at, target.away = "localhost/team/sutra-api:latest", 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(target, "_reached", _away(target))
+        with pytest.raises(SutraError) as caught:
+            go(built, "b", "1.4.2")
+    assert caught.value.tip == (
+        "the next `make promote` or `make rollback` settles what is unfinished (registry: away)"
+    )
+    assert both(built, target)[0] != before[0]
+    assert both(built, target)[1] == before[1]  # the engine's tags come after the registry's
+    target.away = 0
+    client: Any = built
+    with transaction.exclusive(client):
+        pass
+    assert both(built, target) == before
+
+
+def _away(target: MemoryRegistry) -> Any:
+    def reached() -> None:
+        if target.fail_at == "":
+            raise SutraError("registry: away", "wait")
+
+    return reached
+
+
+def test_where_no_tag_can_be_removed_a_new_one_is_finished(
+    built: FakeEngine, target: MemoryRegistry, capfd: pytest.CaptureFixture[str]
+) -> None:
+    go(built, "a", "1.4.1")
+    target.deletes = False
+    target.fail_at = "localhost/team/sutra-api:1.4.2"  # the base has its 1.4.2 by then
+    assert go(built, "b", "1.4.2") == 0
+    assert "could not be taken back, and is finished now" in capfd.readouterr().err
+    remote, local = both(built, target)
+    assert remote == {f"localhost/team/{tag}": each for tag, each in local.items()}
+    assert local["sutra-api:latest"] == built.tags["sutra-api:prod"]
+    assert [entry.version for entry in ledger.read()] == ["1.4.1", "1.4.2"]
+    assert journal.read() is None
+
+
+def test_a_digest_that_is_not_the_engines_moves_nothing(
+    built: FakeEngine, target: MemoryRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "digests", lambda client, reference: {"sha256:other"})
+    base = built.tags["sutra-base-python:prod"]
+    before = dict(built.tags)
+    with pytest.raises(SutraError) as caught:
+        go(built, "a")
+    reference = f"localhost/team/sutra-base-python:{transaction.kept_tag(base)}"
+    assert caught.value.message == (
+        f'registry: digest of "{reference}" is {base}, the engine has sha256:other'
+    )
+    assert caught.value.tip == "run the same command again, or ask the registry's keepers"
+    assert both(built, target) == ({}, {})
+    assert {**before, "sutra-api:prod": built.tags["sutra-api:prod"]} == built.tags
+
+
+def test_rollback_goes_to_the_registry_of_the_last_promotion(
+    built: FakeEngine, target: MemoryRegistry
+) -> None:
+    go(built, "a")
+    before = both(built, target)
+    go(built, "b")
+    client: Any = built
+    assert rollback.rollback(client, Options()) == 0
+    assert both(built, target) == before
+    assert ledger.read()[-1].registry == "localhost/team"
