@@ -122,7 +122,7 @@ target "_python-service" {
 target "_rust-package" {
   inherits = ["_common"]
   contexts = { "sutra-base-rust" = "target:rust-builder" }
-  args     = { CARGO_REGISTRY = CARGO_REGISTRY }
+  args     = { CARGO_REGISTRY = CARGO_REGISTRY, SUTRA_PROJECT = SUTRA_PROJECT }
 }
 
 target "_rust-service" {

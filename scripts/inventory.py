@@ -21,6 +21,8 @@ TITLE = "org.opencontainers.image.title"
 # groups of the bake file that together tag every image
 GROUPS = ("prod", "dev")
 STAGED = re.compile(r":building-\d+$")
+# how a Dockerfile writes the project's name
+VARIABLE = "${SUTRA_PROJECT}"
 CACHE_ID = re.compile(r"--mount=\S*type=cache\S*")
 MOUNTED_WITH = re.compile(r'with id "/*(.+)"$', re.DOTALL)
 
@@ -71,20 +73,20 @@ def scope(project: str, groups: Iterable[str] = GROUPS) -> Scope:
     """Read the bake file and its Dockerfiles, and return what the project calls its own."""
     plan = engine.bake_plan(list(groups), {})
     tags = {tag for each in build.requested_tags(plan).values() for tag in each}
-    return Scope(project, frozenset(tags), cache_ids(plan["target"].values()))
+    return Scope(project, frozenset(tags), cache_ids(project, plan["target"].values()))
 
 
-def cache_ids(targets: Iterable[Mapping[str, Any]]) -> frozenset[str]:
-    """Return the ids that the targets' Dockerfiles give to cache mounts.
+def cache_ids(project: str, targets: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    """Return the ids of cache mounts in the targets' Dockerfiles that name the project.
 
-    A mount without an id has its path for one, which is everybody's: it is not ours.
+    A mount without an id has its path for one, and that is everybody's.
     """
     found: set[str] = set()
     for target in targets:
         file = Path(target["context"]) / target["dockerfile"]
         for mount in CACHE_ID.findall(file.read_text(encoding="utf-8")):
-            found.update(re.findall(r"(?<=[=,])id=([^,\s]+)", mount))
-    return frozenset(found)
+            found.update(re.findall(r"[=,]id=([^,\s]+)", mount))
+    return frozenset(each.replace(VARIABLE, project) for each in found if VARIABLE in each)
 
 
 def found(client: engine.Client, scope: Scope, wish: Wish) -> list[Thing]:
@@ -92,15 +94,14 @@ def found(client: engine.Client, scope: Scope, wish: Wish) -> list[Thing]:
     with engine.asked("list what it holds"):
         usage = client.df()
         networks = client.api.networks(filters={"label": _ours(scope)})
-        attached = [client.api.inspect_network(each["Id"]) for each in networks]
         containers = client.api.containers(all=True, size=True)
-        images = client.api.images(all=True, filters={"label": f"{LABEL}={scope.project}"})
+        images = client.api.images(all=True)
         volumes = client.api.volumes(filters={"label": _ours(scope)})["Volumes"] or []
     mine = [each for each in containers if _labelled(each["Labels"], scope)]
     foreign = [each for each in containers if each not in mine]
     return [
         *_containers(mine),
-        *_networks(attached, foreign),
+        *_networks(networks, foreign),
         *_images(client, images, scope, foreign, wish),
         *_caches(usage["BuildCache"] or [], scope),
         *_volumes(volumes, usage["Volumes"] or [], foreign, wish),
@@ -137,15 +138,18 @@ def _networks(
             one["Id"],
             one["Name"],
             0,
-            # stopped containers are attached as well, and only they themselves say so
-            _used_by([each for each in foreign if one["Id"] in _network_ids(each)]),
+            _used_by([each for each in foreign if _attached(each, one)]),
         )
         for one in networks
     ]
 
 
-def _network_ids(container: Mapping[str, Any]) -> set[str]:
-    return {each["NetworkID"] for each in container["NetworkSettings"]["Networks"].values()}
+def _attached(container: Mapping[str, Any], network: Mapping[str, Any]) -> bool:
+    """Return whether a container joins a network, now or, by its name, when it is started."""
+    joined = container["NetworkSettings"]["Networks"]
+    return network["Name"] in joined or network["Id"] in {
+        each["NetworkID"] for each in joined.values()
+    }
 
 
 def _images(
@@ -156,19 +160,23 @@ def _images(
     wish: Wish,
 ) -> list[Thing]:
     images = list(images)
+    ours = [each for each in images if (each["Labels"] or {}).get(LABEL) == scope.project]
+    parents = {each.get("ParentId") for each in images}
     tails = {
-        (tagged["Labels"][TITLE], _tail(client, tagged))
-        for tagged in images
+        (tagged["Labels"].get(TITLE), _tail(client, tagged))
+        for tagged in ours
         if any(map(scope.owns, tagged["RepoTags"] or []))
     }
     made = []
-    for one in images:
+    for one in ours:
         tags = tuple(sorted(filter(scope.owns, one["RepoTags"] or [])))
         others = [tag for tag in one["RepoTags"] or [] if tag not in tags and "<none>" not in tag]
         name = ", ".join(tags) or f"untagged {one['Labels'].get(TITLE, '')}"
         if not tags and others:
             continue  # built on ours by somebody else, or tagged by them
         kept = _used_by([each for each in foreign if each["ImageID"] == one["Id"]])
+        if one["Id"] in parents:  # committed, or built without BuildKit
+            kept = kept or "another image is built on it"
         if not tags and (one["Labels"].get(TITLE), _tail(client, one)) not in tails:
             kept = kept or "may be built on ours by another project"
         if not wish.everything and not all(map(scope.rebuilds, tags)):
@@ -176,7 +184,7 @@ def _images(
         made.append(
             Thing("image", one["Id"], f"{name} {_short(one['Id'])}", one["Size"], kept, tags)
         )
-    return made
+    return sorted(made, key=lambda each: (not each.tags, each.name))
 
 
 def _short(identity: str) -> str:

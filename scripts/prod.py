@@ -8,8 +8,12 @@ from scripts.errors import run
 
 def main() -> int:
     """Build the production images, check them, and promote them when all passed."""
-    client = engine.connect()
-    build.build(client, [build.GROUP])
+    return make(engine.connect())
+
+
+def make(client: engine.Client, no_cache: bool = False) -> int:
+    """Build, verify and promote; return the exit code. `no_cache` runs every step again."""
+    build.build(client, [build.GROUP], no_cache=no_cache)
     return promote.verify_and_promote(client)
 
 
