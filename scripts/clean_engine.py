@@ -99,7 +99,8 @@ def _image(client: engine.Client, each: Thing) -> None:
         now = engine.inspect(client, tag)
         if now and now["Id"] == each.id:  # it may be on a newer image since
             engine.untag(client, tag)
-    if not each.tags:
+    now = None if each.tags else engine.inspect(client, each.id)
+    if now and not now["RepoTags"]:  # somebody may have tagged it since
         client.api.remove_image(each.id, noprune=True)
 
 

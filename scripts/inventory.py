@@ -233,8 +233,10 @@ def _volumes(
 def only(things: Iterable[Thing], shown: Iterable[Thing]) -> list[Thing]:
     """Return what of `things` may go and was shown before, with no tag that was not."""
     before = {(each.kind, each.id): each for each in shown}
-    return [
-        replace(each, tags=tuple(tag for tag in each.tags if tag in known.tags))
-        for each in things
-        if not each.kept and (known := before.get((each.kind, each.id)))
-    ]
+    found = []
+    for each in things:
+        known = before.get((each.kind, each.id))
+        tags = tuple(tag for tag in each.tags if known and tag in known.tags)
+        if known and not each.kept and (tags or not each.tags):
+            found.append(replace(each, tags=tags))
+    return found

@@ -19,6 +19,7 @@ from typing import Any
 import docker
 import pytest
 
+from scripts import engine, inventory
 from scripts.inventory import COMPOSE_LABEL, LABEL, TITLE
 from tests.conftest import ROOT
 from tests.unit.fakes import tar_of
@@ -232,11 +233,12 @@ def test_only_the_projects_own_goes(world: World) -> None:
     assert world.tags() == {
         f"{world.name}-api:latest", f"{world.name}-api:1.4.2",
         f"{world.name}-api:kept-0123456789ab", f"my-{world.name}-api:prod",
-        f"{world.name}-foo:prod", f"{world.name}-base:prod", f"{world.other}-api:prod", f"{world.other}-thing:1",
+        f"{world.name}-foo:prod", f"{world.name}-base:prod", f"{world.other}-api:prod",
+        f"{world.other}-thing:1",
     }  # fmt: skip
     again = world.run("--yes")
     assert again.returncode == 0
-    assert "remove" not in again.stdout
+    assert {line.split()[0] for line in again.stdout.splitlines()} == {"keep"}
 
 
 def test_all_and_data_take_what_rollback_needs_and_the_volume(world: World) -> None:
@@ -321,3 +323,40 @@ def test_data_is_asked_for_by_name(world: World) -> None:
     code, shown = answered(world, ["--data"], "y", f"{world.name}_data")
     assert code == 0, shown
     assert "volume" not in world.there()
+
+
+# ---- what a build leaves ---------------------------------------------------
+
+
+def test_a_cache_mount_of_another_project_stays(world: World, production: object) -> None:
+    """The same Dockerfile under two projects' names: two mounts, and one of them goes."""
+    (world.folder / "Dockerfile").write_text(
+        "FROM sutra-base-python:prod\n"
+        "ARG SUTRA_PROJECT=sutra\n"
+        "USER 0\n"
+        "RUN --mount=type=cache,id=${SUTRA_PROJECT}-mount,target=/mnt/cache "
+        """["python3", "-c", "open('/mnt/cache/file', 'w').write('x' * 10**6)"]\n"""
+    )
+    for project in (world.name, world.other):
+        command = [engine.find_client(), "buildx", "build", "--output", "type=cacheonly", "."]
+        command += ["--build-arg", f"SUTRA_PROJECT={project}"]
+        done = subprocess.run(command, cwd=world.folder, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    assert mounts(world) == {f"{world.name}-mount", f"{world.other}-mount"}
+    done = world.run("--yes")
+    assert done.returncode == 0, done.stderr
+    assert f"remove  cache          1.0 MB  mount {world.name}-mount\n" in done.stdout
+    assert mounts(world) == {f"{world.other}-mount"}
+    project, world.name = world.name, world.other
+    try:
+        assert world.run("--yes").returncode == 0
+    finally:
+        world.name = project
+    assert mounts(world) == set()
+
+
+def mounts(world: World) -> set[str]:
+    """Return the ids of this run's cache mounts."""
+    records = world.client.df()["BuildCache"] or []
+    found = (inventory.MOUNTED_WITH.search(each.get("Description") or "") for each in records)
+    return {each[1] for each in found if each and each[1].startswith(world.name)}
