@@ -24,6 +24,7 @@ if [[ -n ${DOCKER:-} ]]; then CLIENTS=("$DOCKER"); else CLIENTS=(docker /usr/bin
 readonly CLIENTS
 # the project's name is SUTRA_PROJECT: labels and names must not say different things
 unset COMPOSE_PROJECT_NAME
+[[ -t 1 ]] || export COMPOSE_ANSI=never
 
 die() { # die PROBLEM TIP [EXIT CODE]
   echo "sutra-deploy: $1" >&2
