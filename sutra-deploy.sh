@@ -24,7 +24,6 @@ if [[ -n ${DOCKER:-} ]]; then CLIENTS=("$DOCKER"); else CLIENTS=(docker /usr/bin
 readonly CLIENTS
 # the project's name is SUTRA_PROJECT: labels and names must not say different things
 unset COMPOSE_PROJECT_NAME
-[[ -t 1 ]] || export COMPOSE_ANSI=never
 
 die() { # die PROBLEM TIP [EXIT CODE]
   echo "sutra-deploy: $1" >&2
@@ -46,6 +45,10 @@ require_compose() { # sets CLIENT to the first client whose compose works
 
 compose() { "$CLIENT" compose "$@"; }
 
+logs() { # in a pipe without the "erase line" that compose 2.26 writes before each
+  if [[ -t 1 ]]; then compose logs "$@"; else compose logs "$@" | sed -u $'s/^\e\\[2K//'; fi
+}
+
 require_config() { # sets CONFIG to the file as compose understands it, knobs filled in
   CONFIG=$(compose config) || die "docker-compose.yml: refused, see above" "mend it, .env or the variable that it names"
 }
@@ -63,10 +66,12 @@ warn_open() { # whoever reaches an open port may read and write
     echo "sutra-deploy: warning: SUTRA_BIND is not loopback and SUTRA_API_KEY is not set: anyone who reaches the ports may read and write" >&2
 }
 
+services() { compose config --services | sort; }
+
 not_healthy() { # the services that are not, one a line
   local service known
   known=$(compose ps --all --format '{{.Service}} {{.Health}}')
-  for service in $(compose config --services); do
+  for service in $(services); do
     grep -qx "$service healthy" <<<"$known" || echo "$service"
   done
 }
@@ -77,7 +82,7 @@ start() { # start WHAT COMPOSE-OPTIONS...
   if ! compose up --detach --remove-orphans --wait --wait-timeout "$WAIT_SECONDS" "$@"; then
     bad=$(not_healthy | paste -sd ' ')
     # shellcheck disable=SC2086 # a list of services
-    [[ -z $bad ]] || compose logs --no-color --tail "$LOG_LINES" $bad >&2
+    [[ -z $bad ]] || logs --no-color --tail "$LOG_LINES" $bad >&2
     die "$what: not healthy: ${bad:-none, but compose failed}" \
       "mend what the lines above say, then run \`./sutra-deploy.sh up\` again; \`down\` removes what was started" 1
   fi
@@ -149,7 +154,7 @@ main() {
   shift
   require_compose
   case $command in
-    logs) compose logs "$@" || die "logs: refused, see above" "services: $(compose config --services | paste -sd ' ')" ;;
+    logs) logs "$@" || die "logs: refused, see above" "services: $(services | paste -sd ' ')" ;;
     *) "$command" "$@" ;;
   esac
 }

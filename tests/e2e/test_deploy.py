@@ -200,7 +200,7 @@ def test_a_service_that_cannot_start_is_named_with_its_log(nothing: Stack, tmp_p
     assert done.returncode == 1
     assert 'SUTRA_STORAGE_ADDR: not a socket address "nowhere"' in done.stderr
     assert done.stderr.splitlines()[-2] == (
-        "sutra-deploy: up: not healthy: sutra-storage sutra-api sutra-hybrid"
+        "sutra-deploy: up: not healthy: sutra-api sutra-hybrid sutra-storage"
     )
 
 
@@ -286,7 +286,7 @@ HELP = "tip: `./sutra-deploy.sh --help` lists what it takes"
             [
                 "no such service: storage",
                 "sutra-deploy: logs: refused, see above",
-                "tip: services: sutra-storage sutra-api sutra-hybrid",
+                "tip: services: sutra-api sutra-hybrid sutra-storage",
             ],
         ),
     ],

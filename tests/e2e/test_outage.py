@@ -64,7 +64,7 @@ def test_the_engine_notices_an_api_without_storage(stack: Stack) -> None:
         done = stack.deploy("status")
         assert done.returncode == 1
         assert done.stderr.splitlines() == [
-            "sutra-deploy: status: not healthy: sutra-storage sutra-api sutra-hybrid",
+            "sutra-deploy: status: not healthy: sutra-api sutra-hybrid sutra-storage",
             "tip: `./sutra-deploy.sh logs` says why, `up` starts what is missing",
         ]
     finally:
