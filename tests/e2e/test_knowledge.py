@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.stack import API, HYBRID, Stack, wait_for
+from scripts import engine
+from tests.conftest import ROOT
+from tests.support.stack import API, HYBRID, STORAGE, Stack, wait_for
 
 ANIMALS, PLACES, HABITS = (
     line.split()
@@ -84,6 +88,29 @@ def test_removed_and_deployed_again_gives_the_same_answers(learned: Stack) -> No
     before = answers(learned)
     assert learned.deploy("down").returncode == 0
     learned.up()
+    assert answers(learned) == before
+
+
+def test_a_copy_of_the_data_gives_the_same_answers(learned: Stack, tmp_path: Path) -> None:
+    """As docs/deployment.md says: copied out, everything deleted, copied back."""
+    before, copy = answers(learned), tmp_path / "sutra-data.tar"
+    learned.container(STORAGE).stop()
+    compose = [engine.find_client(), "compose", "cp"]
+    with copy.open("wb") as target:
+        subprocess.run(
+            [*compose, f"{STORAGE}:/var/lib/sutra/.", "-"],
+            cwd=ROOT, env=learned.environment(), stdout=target, check=True,
+        )  # fmt: skip
+    learned.remove()
+    learned.up()
+    learned.container(STORAGE).stop()
+    with copy.open("rb") as source:
+        subprocess.run(
+            [*compose, "-", f"{STORAGE}:/var/lib/sutra"],
+            cwd=ROOT, env=learned.environment(), stdin=source, check=True,
+        )  # fmt: skip
+    learned.container(STORAGE).start()
+    learned.wait_ready(API)
     assert answers(learned) == before
 
 
