@@ -13,7 +13,7 @@ PIP_INDEX_URL ?=##         Python package index
 CARGO_REGISTRY ?=##        cargo registry index, such as sparse+https://…
 CA_BUNDLE ?=##             certificates that builders trust; the system's bundle without it
 FORMAT ?= table##          of verify-sizes: table, markdown or json
-DRY_RUN ?=##               1: promote and clean only show what they would do
+DRY_RUN ?=##               1: promote shows what it would move
 IMAGE ?=##                 of explain and cleanup-report: an image of images.yaml
 FILE ?=##                  of explain: a file, such as numpy/testing/__init__.py
 YES ?=##                   1: clean asks nothing
@@ -23,7 +23,7 @@ PYTHON ?= python3##        interpreter that makes .venv, 3.11 or newer
 export BASE DEBIAN_VERSION ALPINE_VERSION APT_MIRROR ALPINE_MIRROR PIP_INDEX_URL CARGO_REGISTRY CA_BUNDLE PYTHON
 
 RUN := .venv/bin/python -m
-.PHONY: help prod build dev clean verify-sizes promote explain cleanup-report engine engine-stop roots venv venv-dev \
+.PHONY: help prod build dev verify-sizes promote explain cleanup-report engine engine-stop roots venv venv-dev \
   test test-unit bench lint format lock readme
 
 help: ## list targets and knobs
@@ -52,7 +52,8 @@ explain: venv ## say which cleanup rule keeps or removes a file (IMAGE=… FILE=
 cleanup-report: venv ## show what the cleanup took out of an image (IMAGE=…)
 	@$(RUN) scripts.cleanup_report "$(IMAGE)"
 
-clean: venv ## remove this project's containers, networks, images and cache, shown and asked
+.PHONY: clean
+clean: engine venv ## remove this project's containers, networks, images and cache, shown and asked
 	@$(RUN) scripts.clean_engine $(if $(YES),--yes) $(if $(DATA),--data) $(if $(ALL),--all) $(if $(DRY_RUN),--dry-run)
 
 # ---- what they need --------------------------------------------------------

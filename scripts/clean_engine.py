@@ -11,9 +11,9 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from scripts import engine, inventory
+from scripts import engine, owned
 from scripts.errors import OK, SutraError, run
-from scripts.inventory import Thing, Wish
+from scripts.owned import Thing, Wish
 from scripts.units import format_size
 
 PROJECT = "sutra"
@@ -128,7 +128,7 @@ def main() -> int:
     chosen = arguments(parser).parse_args()
     client = engine.connect()
     name = project()
-    things = inventory.found(client, inventory.scope(name), Wish(chosen.data, chosen.all))
+    things = owned.found(client, owned.scope(name), Wish(chosen.data, chosen.all))
     show(name, things)
     if chosen.dry_run or not _going(things):
         return OK

@@ -13,9 +13,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts import build, clean_engine, engine, inventory, prod
+from scripts import build, clean_engine, engine, owned, prod
 from scripts.errors import OK, run
-from scripts.inventory import Thing, Wish
+from scripts.owned import Thing, Wish
 
 DEPLOY = Path("sutra-deploy.sh")
 QUESTION = 'rebuild and deploy project "{}", then remove all this?'
@@ -31,8 +31,8 @@ def main() -> int:
     )
     chosen = parser.parse_args()
     client, name = engine.connect(), clean_engine.project()
-    scope, wish = inventory.scope(name), Wish(chosen.data, chosen.all)
-    shown = [each for each in inventory.found(client, scope, wish) if each.kind not in DEPLOYED]
+    scope, wish = owned.scope(name), Wish(chosen.data, chosen.all)
+    shown = [each for each in owned.found(client, scope, wish) if each.kind not in DEPLOYED]
     clean_engine.show(name, shown)
     if chosen.dry_run:
         return OK
@@ -42,7 +42,7 @@ def main() -> int:
     if code:
         print("clean-and-rebuild: the old images were kept", file=sys.stderr)
         return code
-    clean_engine.remove(client, last(inventory.found(client, scope, wish), shown))
+    clean_engine.remove(client, last(owned.found(client, scope, wish), shown))
     return OK
 
 
@@ -82,8 +82,8 @@ def deploy(new_data: bool) -> int:
 
 def last(now: Sequence[Thing], shown: Sequence[Thing]) -> list[Thing]:
     """Return the images that were shown and that nothing new carries a tag of."""
-    old = [each for each in inventory.only(now, shown) if each.kind == "image"]
-    built = inventory.scope(clean_engine.project(), [build.GROUP]).tags
+    old = [each for each in owned.only(now, shown) if each.kind == "image"]
+    built = owned.scope(clean_engine.project(), [build.GROUP]).tags
     return [each for each in old if not built.intersection(each.tags)]
 
 

@@ -25,7 +25,7 @@ def test_every_request_is_refused_in_time_and_served_again(stack: Stack, how: st
             ("GET", "/health", None),
             ("GET", "/concepts/before", None),
             ("PUT", "/concepts/during", {"text": "not written"}),
-            ("DELETE", "/concepts/before", None),
+            ("DELETE", "/concepts/during", None),
         ):
             answer = stack.try_ask(API, method, path, body)
             assert answer.status == 503, (method, path, answer)

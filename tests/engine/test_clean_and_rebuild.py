@@ -9,7 +9,7 @@ import docker
 import pytest
 
 from scripts import engine
-from scripts.inventory import LABEL, TITLE
+from scripts.owned import LABEL, TITLE
 from tests.support.project import Project
 
 BAKE = """

@@ -19,8 +19,8 @@ from typing import Any
 import docker
 import pytest
 
-from scripts import engine, inventory
-from scripts.inventory import COMPOSE_LABEL, LABEL, TITLE
+from scripts import engine, owned
+from scripts.owned import COMPOSE_LABEL, LABEL, TITLE
 from tests.conftest import ROOT
 from tests.unit.fakes import tar_of
 
@@ -358,5 +358,5 @@ def test_a_cache_mount_of_another_project_stays(world: World, production: object
 def mounts(world: World) -> set[str]:
     """Return the ids of this run's cache mounts."""
     records = world.client.df()["BuildCache"] or []
-    found = (inventory.MOUNTED_WITH.search(each.get("Description") or "") for each in records)
+    found = (owned.MOUNTED_WITH.search(each.get("Description") or "") for each in records)
     return {each[1] for each in found if each and each[1].startswith(world.name)}

@@ -8,7 +8,7 @@ import pytest
 from scripts import clean_engine
 from scripts.clean_engine import confirm, project, show
 from scripts.errors import SutraError
-from scripts.inventory import Thing
+from scripts.owned import Thing
 
 THINGS = [
     Thing("container", "c1", "sutra-sutra-api-1", 120_000),

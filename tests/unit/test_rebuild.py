@@ -10,7 +10,7 @@ import pytest
 
 from scripts import rebuild
 from scripts.errors import SutraError
-from scripts.inventory import Scope, Thing
+from scripts.owned import Scope, Thing
 
 CACHE = Thing("cache", "r1", "mount sutra-storage-target", 1)
 PROD = Thing("image", "sha256:old", "sutra-api:prod", 1, "", ("sutra-api:prod",))
@@ -56,9 +56,9 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Start:
         monkeypatch.setattr(sys, "argv", ["clean-and-rebuild.sh", *words])
         monkeypatch.setattr(rebuild.engine, "connect", lambda: client)
         monkeypatch.setattr(
-            rebuild.inventory, "scope", lambda *_: Scope("sutra", frozenset({"sutra-api:prod"}))
+            rebuild.owned, "scope", lambda *_: Scope("sutra", frozenset({"sutra-api:prod"}))
         )
-        monkeypatch.setattr(rebuild.inventory, "found", lambda *_: states.pop(0))
+        monkeypatch.setattr(rebuild.owned, "found", lambda *_: states.pop(0))
         monkeypatch.setattr(rebuild.prod, "make", make)
         monkeypatch.setattr(rebuild.subprocess, "run", called)
         monkeypatch.setattr(

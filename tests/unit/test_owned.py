@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts import inventory
-from scripts.inventory import Scope, Thing, cache_ids, only
+from scripts import owned
+from scripts.owned import Scope, Thing, cache_ids, only
 from tests.conftest import ROOT
 
 SCOPE = Scope("sutra", frozenset({"sutra-api:prod", "sutra-api:dev", "sutra-base-python:latest"}))
@@ -94,9 +94,9 @@ def test_only_what_was_shown_goes_and_only_by_tags_that_were_shown() -> None:
 
 
 def test_one_label_in_all_files() -> None:
-    assert f'labels = {{ "{inventory.LABEL}" = SUTRA_PROJECT }}' in _text("docker-bake.hcl")
-    assert f"{inventory.LABEL}: ${{SUTRA_PROJECT:-sutra}}" in _text("docker-compose.yml")
-    assert f"label={inventory.LABEL}=$project" in _text("sutra-deploy.sh")
+    assert f'labels = {{ "{owned.LABEL}" = SUTRA_PROJECT }}' in _text("docker-bake.hcl")
+    assert f"{owned.LABEL}: ${{SUTRA_PROJECT:-sutra}}" in _text("docker-compose.yml")
+    assert f"label={owned.LABEL}=$project" in _text("sutra-deploy.sh")
 
 
 def _text(name: str) -> str:
