@@ -53,7 +53,7 @@ cleanup-report: venv ## show what the cleanup took out of an image (IMAGE=…)
 	@$(RUN) scripts.cleanup_report "$(IMAGE)"
 
 .PHONY: clean
-clean: engine venv ## remove this project's containers, networks, images and cache, shown and asked
+clean: venv ## remove this project's containers, networks, images and cache, shown and asked
 	@$(RUN) scripts.clean_engine $(if $(YES),--yes) $(if $(DATA),--data) $(if $(ALL),--all) $(if $(DRY_RUN),--dry-run)
 
 # ---- what they need --------------------------------------------------------

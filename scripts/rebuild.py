@@ -40,9 +40,9 @@ def main() -> int:
     clean_engine.remove(client, first(client, shown, chosen.free_space_first))
     code = prod.make(client, no_cache=True) or deploy(any_data(shown))
     if code:
-        print("clean-and-rebuild: the old images were kept", file=sys.stderr)
+        print("clean-and-rebuild: stopped, nothing more was removed", file=sys.stderr)
         return code
-    clean_engine.remove(client, last(owned.found(client, scope, wish), shown))
+    clean_engine.remove(client, last(client, owned.found(client, scope, wish), shown))
     return OK
 
 
@@ -51,8 +51,7 @@ def first(client: engine.Client, shown: Sequence[Thing], images_too: bool) -> li
 
     With `images_too` also the images that nobody would miss if the build failed.
     """
-    with engine.asked("list its containers"):
-        used = {each["ImageID"] for each in client.api.containers(all=True)}
+    used = in_use(client)
     return [
         each
         for each in shown
@@ -64,6 +63,12 @@ def first(client: engine.Client, shown: Sequence[Thing], images_too: bool) -> li
             and not any(tag.endswith(":latest") for tag in each.tags)
         )
     ]
+
+
+def in_use(client: engine.Client) -> set[str]:
+    """Return the ids of the images of all containers, this project's and others'."""
+    with engine.asked("list its containers"):
+        return {each["ImageID"] for each in client.api.containers(all=True)}
 
 
 def any_data(shown: Sequence[Thing]) -> bool:
@@ -80,11 +85,17 @@ def deploy(new_data: bool) -> int:
     return subprocess.run([f"./{DEPLOY}", "up"], check=False).returncode
 
 
-def last(now: Sequence[Thing], shown: Sequence[Thing]) -> list[Thing]:
-    """Return the images that were shown and that nothing new carries a tag of."""
-    old = [each for each in owned.only(now, shown) if each.kind == "image"]
-    built = owned.scope(clean_engine.project(), [build.GROUP]).tags
-    return [each for each in old if not built.intersection(each.tags)]
+def last(client: engine.Client, now: Sequence[Thing], shown: Sequence[Thing]) -> list[Thing]:
+    """Return the images that were shown, that nothing runs, and that are not the new ones.
+
+    SUTRA_TAG may have deployed an older version than the one just promoted.
+    """
+    new, used = owned.scope(clean_engine.project(), [build.GROUP]).tags, in_use(client)
+    return [
+        each
+        for each in owned.only(now, shown)
+        if each.kind == "image" and each.id not in used and not new.intersection(each.tags)
+    ]
 
 
 if __name__ == "__main__":

@@ -93,7 +93,9 @@ def test_an_image_over_its_budget_leaves_latest_and_the_stack(
     once.write("content", "z" * 1_000_001)
     assert run(once, "rebuild", "--yes") == 1
     assert (
-        (once.folder / "said").read_text().endswith("clean-and-rebuild: the old images were kept\n")
+        (once.folder / "said")
+        .read_text()
+        .endswith("clean-and-rebuild: stopped, nothing more was removed\n")
     )
     assert tag(client, once, "latest") == promoted
     assert deployments(once.folder) == ""
