@@ -121,7 +121,7 @@ def test_space_first_leaves_latest_and_what_a_container_uses(start: Start) -> No
     )  # fmt: skip
     assert code == 0
     assert steps[0] == ["r1", "sha256:dev", "sha256:old"]
-    assert steps[-1] == ["sha256:latest"]  # of the older version that a container runs: none
+    assert steps[-1] == ["sha256:latest"]  # a container runs sha256:used
 
 
 def test_what_was_built_again_as_the_same_image_stays(start: Start) -> None:
