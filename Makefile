@@ -23,6 +23,9 @@ IMAGE ?=##                 of explain, cleanup-report and diff: an image of imag
 FROM ?=##                  of diff: any image; IMAGE:latest without it
 TO ?=##                    of diff: any image, IMAGE:prod without it; of rollback: a version or number
 FILE ?=##                  of explain: a file, such as numpy/testing/__init__.py
+YES ?=##                   1: clean asks nothing
+DATA ?=##                  1: clean removes the data volumes as well
+ALL ?=##                   1: clean removes what rollback needs as well
 PYTHON ?= python3##        interpreter that makes .venv, 3.11 or newer
 export BASE DEBIAN_VERSION ALPINE_VERSION APT_MIRROR ALPINE_MIRROR PIP_INDEX_URL CARGO_REGISTRY CA_BUNDLE PYTHON
 
@@ -80,6 +83,10 @@ explain: venv ## say which cleanup rule keeps or removes a file (IMAGE=… FILE=
 
 cleanup-report: venv ## show what the cleanup took out of an image (IMAGE=…)
 	@$(RUN) scripts.cleanup_report "$(IMAGE)"
+
+.PHONY: clean
+clean: venv ## remove this project's containers, networks, images and cache, shown and asked
+	@$(RUN) scripts.clean_engine $(if $(YES),--yes) $(if $(DATA),--data) $(if $(ALL),--all) $(if $(DRY_RUN),--dry-run)
 
 # ---- what they need --------------------------------------------------------
 

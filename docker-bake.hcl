@@ -24,6 +24,8 @@ variable "ROOT_CONTEXT" { default = "" }
 variable "VERSION" { default = "0.0.0" }
 variable "REVISION" { default = "unknown" }
 variable "CREATED" { default = "1970-01-01T00:00:00Z" }
+# whose images these are: what a clean-up may remove
+variable "SUTRA_PROJECT" { default = "sutra" }
 
 group "default" { targets = ["prod"] }
 group "bases" { targets = ["sutra-base-python", "sutra-base-rust-runtime"] }
@@ -42,6 +44,7 @@ target "_common" {
     REVISION = REVISION
     CREATED  = CREATED
   }
+  labels = { "org.sutra.project" = SUTRA_PROJECT }
   secret = CA_BUNDLE == "" ? [] : ["type=file,id=ca,src=${CA_BUNDLE}"]
 }
 
@@ -119,7 +122,7 @@ target "_python-service" {
 target "_rust-package" {
   inherits = ["_common"]
   contexts = { "sutra-base-rust" = "target:rust-builder" }
-  args     = { CARGO_REGISTRY = CARGO_REGISTRY }
+  args     = { CARGO_REGISTRY = CARGO_REGISTRY, SUTRA_PROJECT = SUTRA_PROJECT }
 }
 
 target "_rust-service" {

@@ -34,9 +34,15 @@ GROUP = "prod"
 
 
 def build(
-    client: engine.Client, groups: Sequence[str], environment: Mapping[str, str] = os.environ
+    client: engine.Client,
+    groups: Sequence[str],
+    environment: Mapping[str, str] = os.environ,
+    no_cache: bool = False,
 ) -> None:
-    """Build every target of `groups` and tag the images, or raise SutraError and tag nothing."""
+    """Build every target of `groups` and tag the images, or raise SutraError and tag nothing.
+
+    `no_cache` runs every step again, whatever an earlier build left.
+    """
     knobs = {"CA_BUNDLE": ca_bundle(environment), **commit_labels()}
     plan = engine.bake_plan(groups, knobs)
     wanted = requested_tags(plan)
@@ -49,6 +55,7 @@ def build(
     staged = {name: f"{name}:{STAGING}" for name in wanted}
     with untagged_afterwards(client, list(staged.values())):
         overrides = [f"{name}.tags={reference}" for name, reference in staged.items()]
+        overrides += ["*.no-cache=true"] * no_cache
         code, lines = engine.bake(groups, overrides, knobs)
         if code:
             raise failure(lines)

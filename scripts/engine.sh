@@ -5,6 +5,7 @@
 #
 #   scripts/engine.sh          find, else install and start   (make engine)
 #   scripts/engine.sh check    only look: exit 0 ready, 2 not
+#   scripts/engine.sh compose  find or install the compose plugin as well
 #   scripts/engine.sh stop     end the engine that this script started, no other
 #
 #   eg: scripts/engine.sh && docker version
@@ -29,11 +30,11 @@ die() { # die PROBLEM TIP
   exit 2
 }
 
-# The first client whose buildx works; a bare newer client may come earlier on PATH.
-find_client() {
+# The first client whose plugin works; a bare newer client may come earlier on PATH.
+find_client() { # find_client [PLUGIN]
   local client
   for client in "${CLIENTS[@]}"; do
-    if "$client" buildx version >/dev/null 2>&1; then
+    if "$client" "${1:-buildx}" version >/dev/null 2>&1; then
       echo "$client"
       return 0
     fi
@@ -77,10 +78,10 @@ as_root() {
   if [[ $EUID -eq 0 ]]; then "$@"; else sudo -n "$@"; fi
 }
 
-require_installable() {
-  local want="install Docker Engine ${MINIMUM} or newer with the buildx plugin, start it, then run \`make engine\` again"
-  [[ "$(os_field ID) $(os_field ID_LIKE)" =~ debian|ubuntu ]] || die "no engine, and this system is not Debian or Ubuntu" "$want"
-  [[ $EUID -eq 0 ]] || sudo -n true 2>/dev/null || die "no engine, and no root rights to install one" "$want; or run \`make engine\` as root"
+require_installable() { # require_installable [WHAT WANTED]
+  local what=${1:-engine} want=${2:-"install Docker Engine ${MINIMUM} or newer with the buildx plugin, start it, then run \`make engine\` again"}
+  [[ "$(os_field ID) $(os_field ID_LIKE)" =~ debian|ubuntu ]] || die "no $what, and this system is not Debian or Ubuntu" "$want"
+  [[ $EUID -eq 0 ]] || sudo -n true 2>/dev/null || die "no $what, and no root rights to install one" "$want; or run it as root"
   ! dpkg-query -W docker-ce >/dev/null 2>&1 || die "docker-ce is installed, but it is not running or lacks buildx" \
     "start it and add docker-buildx-plugin, then run \`make engine\` again; its packages are not ours to replace"
 }
@@ -119,13 +120,34 @@ CONF
   echo "$PWD/$dir/apt.conf"
 }
 
+use_trixie() { # Debian 13's packages on Debian 12, for this process alone
+  say "Debian 12: taking Debian 13's packages"
+  APT_CONFIG=$(trixie_apt_config "$STATE/apt")
+  export APT_CONFIG
+}
+
+ensure_compose() { # the plugin that ./sutra-deploy.sh runs on
+  local client
+  if ! client=$(find_client compose); then
+    require_installable "compose plugin" "install Docker's compose plugin (2.20 or newer), then run \`./sutra-deploy.sh up\`"
+    if [[ $(os_field VERSION_CODENAME) == bookworm ]]; then
+      use_trixie
+      scripts/install.sh docker-compose/trixie
+    elif [[ "$(os_field ID) $(os_field ID_LIKE)" =~ ubuntu ]]; then
+      scripts/install.sh docker-compose-v2
+    else
+      scripts/install.sh docker-compose
+    fi
+    client=$(find_client compose) || die "the compose plugin was installed, and no client finds it" "name a client that does: DOCKER=/usr/bin/docker"
+  fi
+  say "compose: $("$client" compose version --short), client ${client}"
+}
+
 install_engine() {
   local codename running=$1
   codename=$(os_field VERSION_CODENAME)
   if [[ $codename == bookworm ]]; then
-    say "Debian 12: taking Debian 13's engine"
-    APT_CONFIG=$(trixie_apt_config "$STATE/apt")
-    export APT_CONFIG
+    use_trixie
     # runc of trixie wants a newer libc than bookworm has
     if [[ -n $running ]]; then scripts/install.sh docker-buildx/trixie; else
       scripts/install.sh docker.io/trixie docker-cli/trixie docker-buildx/trixie docker-compose/trixie \
@@ -234,8 +256,12 @@ main() {
       ready || explain_unready "$(server_version)"
       return
       ;;
+    compose)
+      ensure_compose
+      return
+      ;;
     "") ;;
-    *) die "argument: unknown \"$1\"" "usage: scripts/engine.sh [check|stop]" ;;
+    *) die "argument: unknown \"$1\"" "usage: scripts/engine.sh [check|compose|stop]" ;;
   esac
   if ready; then return; fi
   local running installed

@@ -10,9 +10,13 @@ from scripts.errors import run
 
 def main() -> int:
     """Build the production images, check them, and promote them when all passed."""
+    return make(engine.connect())
+
+
+def make(client: engine.Client, no_cache: bool = False) -> int:
+    """Build, verify and promote; return the exit code. `no_cache` runs every step again."""
     options = promote.Options.read(os.environ)  # a wrong one ends it before the build
-    client = engine.connect()
-    build.build(client, [build.GROUP])
+    build.build(client, [build.GROUP], no_cache=no_cache)
     return promote.verify_and_promote(client, options)
 
 

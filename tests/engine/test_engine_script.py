@@ -89,5 +89,27 @@ def test_an_unknown_argument() -> None:
     done = run("restart")
     assert done.returncode == 2
     assert done.stderr == (
-        'engine: argument: unknown "restart"\ntip: usage: scripts/engine.sh [check|stop]\n'
+        'engine: argument: unknown "restart"\ntip: usage: scripts/engine.sh [check|compose|stop]\n'
+    )
+
+
+def test_a_client_without_compose_is_passed_over(
+    client: docker.DockerClient, tmp_path: Path
+) -> None:
+    bare = tmp_path / "docker"
+    bare.write_text('#!/bin/sh\n[ "$1" != compose ] && exec /usr/bin/docker "$@"\nexit 1\n')
+    bare.chmod(0o755)
+    done = run("compose", PATH=f"{tmp_path}:{os.environ['PATH']}")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("engine: compose: ")
+    assert not done.stdout.endswith("client docker\n")
+
+
+def test_without_compose_an_unknown_system_is_told_what_to_install(tmp_path: Path) -> None:
+    (tmp_path / "os-release").write_text("ID=plan9\n")
+    done = run("compose", OS_RELEASE=str(tmp_path / "os-release"), DOCKER="no-such-docker")
+    assert done.returncode == 2
+    assert done.stderr == (
+        "engine: no compose plugin, and this system is not Debian or Ubuntu\n"
+        "tip: install Docker's compose plugin (2.20 or newer), then run `./sutra-deploy.sh up`\n"
     )

@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Builds everything anew, verifies, promotes, deploys, and then removes what is old:
+# shown first, and asked. Data and what rollback needs stay.
+#
+#   ./clean-and-rebuild.sh [--yes] [--data] [--all] [--free-space-first] [--dry-run]
+#
+#   --yes               ask nothing: for pipelines
+#   --data              the data volumes as well; asks for their names
+#   --all               what rollback needs as well
+#   --free-space-first  remove old images before the build, never :latest nor what runs
+#   --dry-run           show the list, do nothing
+#
+#   eg: ./clean-and-rebuild.sh --dry-run
+#
+# Exit 0: done. 1: a check failed or the stack is not healthy, nothing old was
+# removed. 2: the call or a file is wrong, or there is no engine.
+set -Eeuo pipefail
+trap 'echo "clean-and-rebuild: FAILED" >&2' ERR
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+asks=yes
+for word in "$@"; do
+  case $word in
+    -h | --help)
+      sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0"
+      exit 0
+      ;;
+    --yes | --dry-run) asks="" ;;
+    --data | --all | --free-space-first) ;;
+    *)
+      echo "clean-and-rebuild: unknown argument \"$word\"" >&2
+      echo "tip: \`./clean-and-rebuild.sh --help\` lists what it takes" >&2
+      exit 2
+      ;;
+  esac
+done
+if [[ -n $asks && ! -t 0 ]]; then
+  echo "clean-and-rebuild: asks, and there is no terminal" >&2
+  echo "tip: add --yes; nothing was touched" >&2
+  exit 2
+fi
+
+scripts/engine.sh
+scripts/engine.sh compose
+scripts/venv.sh
+exec .venv/bin/python -m scripts.rebuild "$@"

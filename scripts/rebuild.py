@@ -1,0 +1,102 @@
+"""`./clean-and-rebuild.sh`: build anew, verify, promote, deploy, and only then remove the old.
+
+A build that fails, a check that fails or a stack that does not become healthy removes nothing:
+the old `:latest` stands, and until the deployment the running stack is not touched. With
+--free-space-first the old images go first, but never `:latest` nor what a container uses.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from scripts import build, clean_engine, engine, owned, prod
+from scripts.errors import OK, run
+from scripts.owned import Thing, Wish
+
+DEPLOY = Path("sutra-deploy.sh")
+QUESTION = 'rebuild and deploy project "{}", then remove all this?'
+# compose replaces these when it deploys
+DEPLOYED = ("container", "network")
+
+
+def main() -> int:
+    """Show, ask, build, verify, promote, deploy, remove; stop at the first that fails."""
+    parser = argparse.ArgumentParser(prog="clean-and-rebuild.sh", description=__doc__)
+    clean_engine.arguments(parser).add_argument(
+        "--free-space-first", action="store_true", help="remove old images before the build"
+    )
+    chosen = parser.parse_args()
+    client, name = engine.connect(), clean_engine.project()
+    scope, wish = owned.scope(name), Wish(chosen.data, chosen.all)
+    shown = [each for each in owned.found(client, scope, wish) if each.kind not in DEPLOYED]
+    clean_engine.show(name, shown)
+    if chosen.dry_run:
+        return OK
+    clean_engine.confirm(shown, chosen.yes, QUESTION.format(name))
+    clean_engine.remove(client, first(client, shown, chosen.free_space_first))
+    code = prod.make(client, no_cache=True) or deploy(any_data(shown))
+    if code:
+        print("clean-and-rebuild: stopped, nothing more was removed", file=sys.stderr)
+        return code
+    clean_engine.remove(client, last(client, owned.found(client, scope, wish), shown))
+    return OK
+
+
+def first(client: engine.Client, shown: Sequence[Thing], images_too: bool) -> list[Thing]:
+    """Return what goes before the build: cache mounts, or the build would not be a new one.
+
+    With `images_too` also the images that nobody would miss if the build failed.
+    """
+    used = in_use(client)
+    return [
+        each
+        for each in shown
+        if each.kind == "cache"
+        or (
+            images_too
+            and each.kind == "image"
+            and each.id not in used
+            and not any(tag.endswith(":latest") for tag in each.tags)
+        )
+    ]
+
+
+def in_use(client: engine.Client) -> set[str]:
+    """Return the ids of the images of all containers, this project's and others'."""
+    with engine.asked("list its containers"):
+        return {each["ImageID"] for each in client.api.containers(all=True)}
+
+
+def any_data(shown: Sequence[Thing]) -> bool:
+    """Return whether a data volume is to go."""
+    return any(each.kind == "volume" and not each.kept for each in shown)
+
+
+def deploy(new_data: bool) -> int:
+    """Deploy what was promoted, and return the exit code; `new_data` starts with an empty store."""
+    if new_data:
+        done = subprocess.run([f"./{DEPLOY}", "down", "--data", "--yes"], check=False)
+        if done.returncode:
+            return done.returncode
+    return subprocess.run([f"./{DEPLOY}", "up"], check=False).returncode
+
+
+def last(client: engine.Client, now: Sequence[Thing], shown: Sequence[Thing]) -> list[Thing]:
+    """Return the images that were shown, that nothing runs, and that are not the new ones.
+
+    SUTRA_TAG may have deployed an older version than the one just promoted.
+    """
+    new, used = owned.scope(clean_engine.project(), [build.GROUP]).tags, in_use(client)
+    return [
+        each
+        for each in owned.only(now, shown)
+        if each.kind == "image" and each.id not in used and not new.intersection(each.tags)
+    ]
+
+
+if __name__ == "__main__":
+    run(main)

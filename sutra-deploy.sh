@@ -1,0 +1,162 @@
+#!/usr/bin/env bash
+# Runs the stack of docker-compose.yml: storage, API and hybrid, hardened, on loopback.
+#
+#   ./sutra-deploy.sh up                   start or upgrade, wait until all are healthy
+#   ./sutra-deploy.sh down                 stop and remove it; the data stays
+#   ./sutra-deploy.sh down --data [--yes]  the data as well: asks for the volume's name
+#   ./sutra-deploy.sh status               what runs, and how well
+#   ./sutra-deploy.sh logs [SERVICE...]    what it says; options as of `docker compose logs`
+#   ./sutra-deploy.sh restart              the same containers again, in order of health
+#
+#   eg: ./sutra-deploy.sh up
+#       SUTRA_TAG=1.4.2 ./sutra-deploy.sh up     (knobs: docs/deployment.md)
+#
+# Exit 0: done. 1: not everything is healthy. 2: the call or a file is wrong, or
+# there is no engine.
+set -Eeuo pipefail
+trap 'echo "sutra-deploy: FAILED at line ${LINENO}" >&2' ERR
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+readonly WAIT_SECONDS=120
+readonly LOG_LINES=40
+# where distributions and Docker's own packages put a client with plugins
+if [[ -n ${DOCKER:-} ]]; then CLIENTS=("$DOCKER"); else CLIENTS=(docker /usr/bin/docker /usr/local/bin/docker); fi
+readonly CLIENTS
+# the project's name is SUTRA_PROJECT: labels and names must not say different things
+unset COMPOSE_PROJECT_NAME
+
+die() { # die PROBLEM TIP [EXIT CODE]
+  echo "sutra-deploy: $1" >&2
+  echo "tip: $2" >&2
+  exit "${3:-2}"
+}
+
+usage() { sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0"; }
+
+require_compose() { # sets CLIENT to the first client whose compose works
+  for CLIENT in "${CLIENTS[@]}"; do
+    if "$CLIENT" compose version >/dev/null 2>&1; then
+      "$CLIENT" version >/dev/null 2>&1 || die "no engine answers" "run \`make engine\`"
+      return 0
+    fi
+  done
+  die "no docker client with a working compose plugin" "run \`scripts/engine.sh compose\`"
+}
+
+compose() { "$CLIENT" compose "$@"; }
+
+logs() { # in a pipe without the "erase line" that compose 2.26 writes before each
+  if [[ -t 1 ]]; then compose logs "$@"; else compose logs "$@" | sed -u $'s/^\e\\[2K//'; fi
+}
+
+require_config() { # sets CONFIG to the file as compose understands it, knobs filled in
+  CONFIG=$(compose config) || die "docker-compose.yml: refused, see above" "mend it, .env or the variable that it names"
+}
+
+require_images() { # without one, compose would start the others first
+  local image
+  ! grep -q 'pull_policy: never' <<<"$CONFIG" || for image in $(compose config --images); do
+    "$CLIENT" image inspect "$image" >/dev/null 2>&1 ||
+      die "image is not there \"$image\"" "run \`make prod\`, or set SUTRA_TAG to a version that is"
+  done
+}
+
+warn_open() { # whoever reaches an open port may read and write
+  grep -qE 'host_ip: ("?)(127\.|::1)' <<<"$CONFIG" || ! grep -q 'SUTRA_API_KEY: null' <<<"$CONFIG" ||
+    echo "sutra-deploy: warning: SUTRA_BIND is not loopback and SUTRA_API_KEY is not set: anyone who reaches the ports may read and write" >&2
+}
+
+services() { compose config --services | sort; }
+
+not_healthy() { # the services that are not, one a line
+  local service known
+  known=$(compose ps --all --format '{{.Service}} {{.Health}}')
+  for service in $(services); do
+    grep -qx "$service healthy" <<<"$known" || echo "$service"
+  done
+}
+
+start() { # start WHAT COMPOSE-OPTIONS...
+  local what=$1 bad
+  shift
+  if ! compose up --detach --remove-orphans --wait --wait-timeout "$WAIT_SECONDS" "$@"; then
+    bad=$(not_healthy | paste -sd ' ')
+    # shellcheck disable=SC2086 # a list of services
+    [[ -z $bad ]] || logs --no-color --tail "$LOG_LINES" $bad >&2
+    die "$what: not healthy: ${bad:-none, but compose failed}" \
+      "mend what the lines above say, then run \`./sutra-deploy.sh up\` again; \`down\` removes what was started" 1
+  fi
+  echo "sutra-deploy: $what: API http://$(compose port sutra-api 8000), hybrid http://$(compose port sutra-hybrid 8001)"
+}
+
+up() {
+  require_config
+  require_images
+  warn_open
+  start up
+}
+
+restart() {
+  [[ -n $(compose ps --all --quiet) ]] || die "restart: nothing is deployed" "run \`./sutra-deploy.sh up\`"
+  compose stop || die "restart: compose could not stop it" "see above"
+  start restart --no-recreate
+}
+
+status() {
+  local bad
+  compose ps --all
+  bad=$(not_healthy | paste -sd ' ')
+  [[ -z $bad ]] || die "status: not healthy: $bad" "\`./sutra-deploy.sh logs\` says why, \`up\` starts what is missing" 1
+}
+
+volumes() { # of the project, one a line
+  local project
+  project=$(sed -n 's/^name: //p' <<<"$CONFIG")
+  "$CLIENT" volume ls --quiet --filter "label=com.docker.compose.project=$project" \
+    --filter "label=org.sutra.project=$project"
+}
+
+confirm_data() { # confirm_data VOLUME...
+  local answer
+  echo "sutra-deploy: down --data deletes every concept in: $*" >&2
+  [[ -z ${YES:-} ]] || return 0
+  [[ -t 0 ]] || die "down --data: asks, and there is no terminal" "add --yes"
+  read -rp "type the volume's name to delete it: " answer
+  [[ $answer == "$*" ]] || die "down --data: not the name \"$answer\", nothing was touched" "\`./sutra-deploy.sh down\` keeps the data"
+}
+
+down() {
+  local data="" found=()
+  for word in "$@"; do
+    case $word in
+      --data) data=yes ;;
+      --yes) YES=yes ;;
+      *) die "down: unknown argument \"$word\"" "\`./sutra-deploy.sh --help\` lists what it takes" ;;
+    esac
+  done
+  require_config
+  if [[ -n $data ]]; then
+    mapfile -t found < <(volumes)
+    [[ ${#found[@]} -eq 0 ]] || confirm_data "${found[@]}"
+  fi
+  compose down --remove-orphans ${data:+--volumes} || die "down: compose could not remove all of it" "mend what it says above, then run the same command again"
+}
+
+main() {
+  local command=${1:-}
+  case $command in
+    -h | --help) usage && exit 0 ;;
+    "") usage >&2 && exit 2 ;;
+    up | status | restart) [[ $# -eq 1 ]] || die "$command: unknown argument \"$2\"" "\`./sutra-deploy.sh --help\` lists what it takes" ;;
+    down | logs) ;;
+    *) die "unknown command \"$command\"" "\`./sutra-deploy.sh --help\` lists them" ;;
+  esac
+  shift
+  require_compose
+  case $command in
+    logs) logs "$@" || die "logs: refused, see above" "services: $(services | paste -sd ' ')" ;;
+    *) "$command" "$@" ;;
+  esac
+}
+
+main "$@"

@@ -1,0 +1,124 @@
+"""What is learned is found, and found again after everything was restarted."""
+
+from __future__ import annotations
+
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts import engine
+from tests.conftest import ROOT
+from tests.support.stack import API, HYBRID, STORAGE, Stack, wait_for
+
+ANIMALS, PLACES, HABITS = (
+    line.split()
+    for line in (
+        "otter heron badger lynx newt stork marten vole adder owl",
+        "river marsh forest meadow quarry orchard moor harbour attic mill",
+        "sleeps hunts nests hides digs sings waits feeds drinks hibernates",
+    )
+)
+FACTS = {
+    f"{animal}-{place}-{habit}": f"the {animal} {habit} in the {place}"
+    for animal in ANIMALS
+    for place in PLACES
+    for habit in HABITS
+}
+
+
+@pytest.fixture(scope="module")
+def learned(stack: Stack) -> Stack:
+    """A stack that was told 1,000 facts, by eight at once."""
+
+    def learn(fact: tuple[str, str]) -> None:
+        name, text = fact
+        body = {"text": text, "metadata": {"source": "e2e"}}
+        assert stack.try_ask(API, "PUT", f"/concepts/{name}", body).status == 201
+
+    with ThreadPoolExecutor(8) as writers:
+        list(writers.map(learn, FACTS.items()))
+    return stack
+
+
+def indexed(stack: Stack) -> None:
+    """Wait until the hybrid has seen everything."""
+
+    def seen() -> bool:
+        answer = stack.try_ask(HYBRID, "POST", "/similar", {"text": "the owl", "k": 1})
+        return answer.status == 200 and answer.body["index"]["concepts"] == len(FACTS)
+
+    wait_for(seen, "the index never held every fact")
+
+
+def answers(stack: Stack) -> list[Any]:
+    """Return what the stack knows: counts, every concept, and one match a place."""
+    indexed(stack)
+    pages, after = [], ""
+    while True:
+        page = stack.ask(API, "GET", f"/concepts?limit=300{after}")
+        pages += [(concept["id"], concept["text"]) for concept in page["concepts"]]
+        if page["next"] is None:
+            break
+        after = f"&after={page['next']}"
+    similar = [
+        stack.ask(HYBRID, "POST", "/similar", {"text": f"an otter digs in the {place}", "k": 3})
+        for place in PLACES
+    ]
+    return [pages, [[match["id"] for match in found["matches"]] for found in similar]]
+
+
+def test_a_thousand_facts_are_found(learned: Stack) -> None:
+    pages, similar = answers(learned)
+    assert len(FACTS) == 1000
+    assert dict(pages) == FACTS
+    assert [found[0] for found in similar] == [f"otter-{place}-digs" for place in PLACES]
+
+
+def test_everything_restarted_gives_the_same_answers(learned: Stack) -> None:
+    before = answers(learned)
+    done = learned.deploy("restart")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert answers(learned) == before
+
+
+def test_removed_and_deployed_again_gives_the_same_answers(learned: Stack) -> None:
+    before = answers(learned)
+    assert learned.deploy("down").returncode == 0
+    learned.up()
+    assert answers(learned) == before
+
+
+def test_a_copy_of_the_data_gives_the_same_answers(learned: Stack, tmp_path: Path) -> None:
+    """As docs/deployment.md says: copied out, everything deleted, copied back."""
+    before, copy = answers(learned), tmp_path / "sutra-data.tar"
+    learned.container(STORAGE).stop()
+    compose = [engine.find_client(), "compose", "cp"]
+    with copy.open("wb") as target:
+        subprocess.run(
+            [*compose, f"{STORAGE}:/var/lib/sutra/.", "-"],
+            cwd=ROOT, env=learned.environment(), stdout=target, check=True,
+        )  # fmt: skip
+    learned.remove()
+    learned.up()
+    learned.container(STORAGE).stop()
+    with copy.open("rb") as source:
+        subprocess.run(
+            [*compose, "-", f"{STORAGE}:/var/lib/sutra"],
+            cwd=ROOT, env=learned.environment(), stdin=source, check=True,
+        )  # fmt: skip
+    learned.container(STORAGE).start()
+    learned.wait_ready(API)
+    assert answers(learned) == before
+
+
+def test_a_question_is_answered_with_confidence_and_a_path(learned: Stack) -> None:
+    indexed(learned)
+    question = {"text": "where does the heron drink? the heron drinks in the mill"}
+    found = learned.ask(HYBRID, "POST", "/ask", question)
+    assert found["answer"]
+    assert 0 < found["confidence"] <= 1
+    assert found["path"]
+    assert learned.ask(HYBRID, "POST", "/ask", question) == found

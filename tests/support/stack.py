@@ -1,0 +1,163 @@
+"""The deployed stack under a project name and ports of its own, removed afterwards."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import docker
+from docker.models.containers import Container
+
+from tests.conftest import ROOT
+
+T = TypeVar("T")
+STORAGE, API, HYBRID = "sutra-storage", "sutra-api", "sutra-hybrid"
+PORTS = {API: "8000/tcp", HYBRID: "8001/tcp"}
+# how long a container may take to start on a busy machine, in seconds
+PATIENCE = 120
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One HTTP answer; `seconds` is how long it took."""
+
+    status: int
+    body: Any
+    seconds: float
+
+
+@dataclass
+class Stack:
+    """One compose project; ports are chosen by the engine, and found again after a restart."""
+
+    client: docker.DockerClient
+    project: str
+    knobs: dict[str, str] = field(default_factory=dict)
+    addresses: dict[str, tuple[str, int]] = field(default_factory=dict)
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment of this stack: nothing of the caller's own deployment."""
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("SUTRA_", "COMPOSE"))}
+        ours = {"SUTRA_PROJECT": self.project, "SUTRA_API_PORT": "0", "SUTRA_HYBRID_PORT": "0"}
+        return inherited | ours | self.knobs
+
+    def deploy(self, *words: str, **knobs: str) -> subprocess.CompletedProcess[str]:
+        """Run `./sutra-deploy.sh` with these words, without a terminal."""
+        self.addresses.clear()
+        return subprocess.run(
+            ["./sutra-deploy.sh", *words],
+            cwd=ROOT,
+            env=self.environment() | knobs,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+        )
+
+    def up(self) -> None:
+        """Start the stack; all of it is healthy afterwards."""
+        done = self.deploy("up")
+        assert done.returncode == 0, done.stderr[-3000:]
+
+    def container(self, service: str) -> Container:
+        """Return the one container of a service, running or not."""
+        labels = [
+            f"com.docker.compose.project={self.project}",
+            f"com.docker.compose.service={service}",
+        ]
+        (found,) = self.client.containers.list(all=True, filters={"label": labels})
+        return found
+
+    def ask(self, service: str, method: str, path: str, body: object = None) -> Any:
+        """Return the body of an answer that must be a success."""
+        answer = self.try_ask(service, method, path, body)
+        assert 200 <= answer.status < 300, answer
+        return answer.body
+
+    def try_ask(self, service: str, method: str, path: str, body: object = None) -> Answer:
+        """Return the answer, whatever its status."""
+        return request(self.address(service), method, path, body)
+
+    def address(self, service: str) -> tuple[str, int]:
+        """Return the published address of a service, which a restart changes."""
+        if service in self.addresses:
+            return self.addresses[service]
+
+        def published() -> list[dict[str, str]]:
+            return self.container(service).ports.get(PORTS[service]) or []
+
+        first = wait_for(published, f"{service}: no port")[0]
+        self.addresses[service] = first["HostIp"], int(first["HostPort"])
+        return self.addresses[service]
+
+    def wait_ready(self, service: str = API) -> None:
+        """Wait until a service says that it and its storage are well."""
+
+        def well() -> bool:
+            try:
+                return self.try_ask(service, "GET", "/health").status == 200
+            except (OSError, http.client.HTTPException):
+                return False
+
+        wait_for(well, f"{service}: not well again")
+
+    def remove(self) -> None:
+        """Remove all of the project: containers, networks, data."""
+        done = self.deploy("down", "--data", "--yes")
+        assert done.returncode == 0, done.stderr[-3000:]
+
+
+def request(
+    address: tuple[str, int],
+    method: str,
+    path: str,
+    body: object = None,
+    headers: dict[str, str] | None = None,
+) -> Answer:
+    """Send one request on a connection of its own. Raises OSError or HTTPException."""
+    started = time.monotonic()
+    with closing(http.client.HTTPConnection(*address, timeout=30)) as connection:
+        payload = None if body is None else json.dumps(body).encode()
+        connection.request(
+            method, path, payload, {"Content-Type": "application/json", **(headers or {})}
+        )
+        response = connection.getresponse()
+        content = response.read()
+    return Answer(
+        response.status, json.loads(content) if content else None, time.monotonic() - started
+    )
+
+
+def wait_for(look: Callable[[], T], problem: str) -> T:
+    """Return the first true answer of `look`; fail with `problem` when none comes."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        if found := look():
+            return found
+        time.sleep(0.1)
+    raise AssertionError(problem)
+
+
+@contextmanager
+def deployed(client: docker.DockerClient, **knobs: str) -> Iterator[Stack]:
+    """Start a stack that is no one else's, and remove it with its data."""
+    stack = Stack(client, f"sutra-test-e2e-{uuid.uuid4().hex[:8]}", dict(knobs))
+    try:
+        stack.up()
+        yield stack
+    finally:
+        stack.remove()
+
+
+def override(folder: Path, text: str) -> str:
+    """Write a compose file that changes ours, and return the value of COMPOSE_FILE."""
+    (folder / "override.yml").write_text(text)
+    return f"{ROOT / 'docker-compose.yml'}:{folder / 'override.yml'}"

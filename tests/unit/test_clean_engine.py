@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+
+from scripts import clean_engine
+from scripts.clean_engine import confirm, project, show
+from scripts.errors import SutraError
+from scripts.owned import Thing
+
+THINGS = [
+    Thing("container", "c1", "sutra-sutra-api-1", 120_000),
+    Thing("image", "sha256:1", "sutra-api:prod 0123456789ab", 72_200_000, "", ("sutra-api:prod",)),
+    Thing("image", "sha256:2", "sutra-api:latest 456789abcdef", 1, "promoted: rollback needs it"),
+    Thing("volume", "sutra_data", "sutra_data", 5_000_000),
+]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal())
+
+
+def answers(*lines: str) -> tuple[list[str], object]:
+    """Return the list that questions are written to, and what answers them."""
+    asked: list[str] = []
+    rest = list(lines)
+
+    def read(question: str) -> str:
+        asked.append(question)
+        if not rest:
+            raise EOFError
+        return rest.pop(0)
+
+    return asked, read
+
+
+def test_the_list_says_what_goes_first_and_what_stays_why(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    show("sutra", THINGS)
+    assert capsys.readouterr().out == (
+        "remove  container      0.1 MB  sutra-sutra-api-1\n"
+        "remove  image         72.2 MB  sutra-api:prod 0123456789ab\n"
+        "remove  volume         5.0 MB  sutra_data\n"
+        "keep    image          0.0 MB  sutra-api:latest 456789abcdef"
+        "  (promoted: rollback needs it)\n"
+    )
+
+
+def test_an_empty_list_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    show("sutra", [])
+    assert capsys.readouterr().out == 'clean: nothing of project "sutra" is on this engine\n'
+
+
+@pytest.mark.parametrize("word", ["y", "Y", "yes", " YES "])
+def test_yes_and_the_name_confirm(terminal: None, word: str) -> None:
+    asked, read = answers(word, "sutra_data")
+    confirm(THINGS, False, "go?", read)
+    assert asked == ["go? [y/N] ", "type sutra_data to delete that data: "]
+
+
+def test_a_kept_volume_is_not_asked_for(terminal: None) -> None:
+    asked, read = answers("y")
+    confirm([Thing("volume", "v", "v", 0, "data: --data removes it")], False, "go?", read)
+    assert asked == ["go? [y/N] "]
+
+
+@pytest.mark.parametrize(
+    ("given", "message", "tip"),
+    [
+        (("n",), "clean: not confirmed", "nothing was touched"),
+        (("",), "clean: not confirmed", "nothing was touched"),
+        ((), "clean: not confirmed", "nothing was touched"),
+        (("y",), "clean: not confirmed", "nothing was touched"),
+        (
+            ("y", "sutra-data"),
+            'clean: not confirmed "sutra_data"',
+            "leave out --data to keep it; nothing was touched",
+        ),
+        (
+            ("y", "y"),
+            'clean: not confirmed "sutra_data"',
+            "leave out --data to keep it; nothing was touched",
+        ),
+    ],
+)
+def test_anything_else_stops(
+    terminal: None, given: tuple[str, ...], message: str, tip: str
+) -> None:
+    with pytest.raises(SutraError) as caught:
+        confirm(THINGS, False, "go?", answers(*given)[1])
+    assert (caught.value.message, caught.value.tip) == (message, tip)
+
+
+def test_without_a_terminal_it_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\nsutra_data\n"))
+    with pytest.raises(SutraError) as caught:
+        confirm(THINGS, False, "go?")
+    assert caught.value.message == "clean: asks, and there is no terminal"
+    assert caught.value.tip == "add --yes; nothing was touched"
+
+
+def test_with_yes_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    asked, read = answers()
+    confirm(THINGS, True, "go?", read)
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("environment", "name"),
+    [({}, "sutra"), ({"SUTRA_PROJECT": ""}, "sutra"), ({"SUTRA_PROJECT": "mine"}, "mine")],
+)
+def test_the_projects_name_is_the_one_of_compose(environment: dict[str, str], name: str) -> None:
+    assert project(environment) == name
+
+
+def test_every_kind_has_a_remover() -> None:
+    assert set(clean_engine.REMOVERS) == {"container", "network", "image", "cache", "volume"}

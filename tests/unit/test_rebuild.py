@@ -1,0 +1,146 @@
+"""The order of a rebuild, on steps that only write down that they ran."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from types import SimpleNamespace
+
+import pytest
+
+from scripts import rebuild
+from scripts.errors import SutraError
+from scripts.owned import Scope, Thing
+
+CACHE = Thing("cache", "r1", "mount sutra-storage-target", 1)
+PROD = Thing("image", "sha256:old", "sutra-api:prod", 1, "", ("sutra-api:prod",))
+DEV = Thing("image", "sha256:dev", "sutra-api:dev", 1, "", ("sutra-api:dev",))
+USED = Thing("image", "sha256:used", "sutra-api:dev2", 1, "", ("sutra-api:dev2",))
+LATEST = Thing("image", "sha256:latest", "sutra-api:latest", 1, "", ("sutra-api:latest",))
+DATA = Thing("volume", "sutra_data", "sutra_data", 1)
+STACK = Thing("container", "c1", "sutra-sutra-api-1", 1)
+UNTAGGED = Thing("image", "sha256:old", "untagged sutra-api", 1)
+NEW = Thing("image", "sha256:dev", "sutra-api:prod", 1, "", ("sutra-api:prod",))
+
+Steps = list[object]
+Start = Callable[..., tuple[int, Steps]]
+
+
+@pytest.fixture
+def start(monkeypatch: pytest.MonkeyPatch) -> Start:
+    """Run a rebuild: what is there before and after, how build and deployment end."""
+
+    def run(
+        *words: str,
+        before: Sequence[Thing] = (STACK, CACHE, DEV, PROD),
+        after: Sequence[Thing] = (STACK, DEV, UNTAGGED),
+        built: int | SutraError = 0,
+        deployed: int = 0,
+    ) -> tuple[int, Steps]:
+        steps: Steps = []
+        states = [list(before), list(after)]
+        client = SimpleNamespace(
+            api=SimpleNamespace(containers=lambda all: [{"ImageID": "sha256:used"}])
+        )
+
+        def make(_: object, no_cache: bool) -> int:
+            steps.append(("make", no_cache))
+            if isinstance(built, SutraError):
+                raise built
+            return built
+
+        def called(command: list[str], check: bool) -> SimpleNamespace:
+            steps.append(" ".join(command))
+            return SimpleNamespace(returncode=deployed)
+
+        monkeypatch.setattr(sys, "argv", ["clean-and-rebuild.sh", *words])
+        monkeypatch.setattr(rebuild.engine, "connect", lambda: client)
+        monkeypatch.setattr(
+            rebuild.owned, "scope", lambda *_: Scope("sutra", frozenset({"sutra-api:prod"}))
+        )
+        monkeypatch.setattr(rebuild.owned, "found", lambda *_: states.pop(0))
+        monkeypatch.setattr(rebuild.prod, "make", make)
+        monkeypatch.setattr(rebuild.subprocess, "run", called)
+        monkeypatch.setattr(
+            rebuild.clean_engine, "remove", lambda _, things: steps.append([t.id for t in things])
+        )
+        run.steps = steps  # type: ignore[attr-defined]
+        return rebuild.main(), steps
+
+    return run
+
+
+def test_images_go_after_the_new_ones_were_deployed(start: Start) -> None:
+    code, steps = start("--yes")
+    assert code == 0
+    assert steps == [
+        ["r1"],
+        ("make", True),
+        "./sutra-deploy.sh up",
+        ["sha256:dev", "sha256:old"],
+    ]
+
+
+def test_a_failed_check_removes_and_deploys_nothing(
+    start: Start, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, steps = start("--yes", "--data", "--all", before=(CACHE, PROD, DATA), built=1)
+    assert code == 1
+    assert steps == [["r1"], ("make", True)]
+    assert capsys.readouterr().err == "clean-and-rebuild: stopped, nothing more was removed\n"
+
+
+def test_a_failed_build_removes_and_deploys_nothing(start: Start) -> None:
+    with pytest.raises(SutraError, match=r"^build: step failed$"):
+        start("--yes", "--data", built=SutraError("build: step failed"))
+    assert start.steps == [["r1"], ("make", True)]  # type: ignore[attr-defined]
+
+
+def test_a_stack_that_is_not_healthy_removes_nothing(start: Start) -> None:
+    code, steps = start("--yes", deployed=1)
+    assert code == 1
+    assert steps == [["r1"], ("make", True), "./sutra-deploy.sh up"]
+
+
+def test_data_goes_after_the_build_and_before_the_deployment(start: Start) -> None:
+    code, steps = start("--yes", "--data", before=(DATA,), after=())
+    assert code == 0
+    assert steps == [
+        [],
+        ("make", True),
+        "./sutra-deploy.sh down --data --yes",
+        "./sutra-deploy.sh up",
+        [],
+    ]
+
+
+def test_space_first_leaves_latest_and_what_a_container_uses(start: Start) -> None:
+    code, steps = start(
+        "--yes", "--all", "--free-space-first",
+        before=(CACHE, DEV, PROD, USED, LATEST), after=(USED, LATEST),
+    )  # fmt: skip
+    assert code == 0
+    assert steps[0] == ["r1", "sha256:dev", "sha256:old"]
+    assert steps[-1] == ["sha256:latest"]  # a container runs sha256:used
+
+
+def test_what_was_built_again_as_the_same_image_stays(start: Start) -> None:
+    code, steps = start("--yes", after=(NEW, UNTAGGED))
+    assert code == 0
+    assert steps[-1] == ["sha256:old"]
+
+
+def test_a_dry_run_does_nothing(start: Start, capsys: pytest.CaptureFixture[str]) -> None:
+    code, steps = start("--dry-run", "--data", "--free-space-first")
+    assert (code, steps) == (0, [])
+    assert capsys.readouterr().out == (
+        "remove  cache          0.0 MB  mount sutra-storage-target\n"
+        "remove  image          0.0 MB  sutra-api:dev\n"
+        "remove  image          0.0 MB  sutra-api:prod\n"
+    )
+
+
+def test_nobody_to_ask_does_nothing(start: Start) -> None:
+    with pytest.raises(SutraError, match=r"^clean: asks, and there is no terminal$"):
+        start("--free-space-first")
+    assert start.steps == []  # type: ignore[attr-defined]
