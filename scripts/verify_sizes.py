@@ -129,6 +129,12 @@ def verify_one(
     return [result for result in results if only in ("", result.name)]
 
 
+def verify_all(client: engine.Client | None, promises: Catalog) -> list[CheckResult]:
+    """Return the checks of all images under their own tags, with reasons for growth."""
+    measured = measure_all(client, promises)
+    return verify(promises, measured, growth.since_promoted(client, promises, measured))
+
+
 def _client(reference: str | None) -> engine.Client | None:
     """Return the engine's client; None where a file or a registry does without."""
     try:
@@ -158,8 +164,7 @@ def main() -> int:
         image = promises.find(given.name)
         results = verify_one(client, promises, image, given.reference, only=given.only or "")
     else:
-        measured = measure_all(client, promises)
-        results = verify(promises, measured, growth.since_promoted(client, promises, measured))
+        results = verify_all(client, promises)
     report.show(results, given.format)
     return OK if all(result.ok for result in results) else CHECK_FAILED
 

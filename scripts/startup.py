@@ -1,0 +1,166 @@
+"""How soon a service answers, by bytecode mode: process start to the first healthy answer.
+
+Each service is built once more in each mode of the cleanup manifests, base image
+included, and started beside a storage of its own; starts of all variants alternate,
+so that a busy moment falls on all of them. The clock runs inside the container:
+what the engine takes to start one is not counted.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+from scripts import build, containers, engine, health, layers, roots
+from scripts.containers import Setup
+from scripts.errors import OK, SutraError, run
+from scripts.units import format_size
+
+RUNS = 10
+# what every module compiled and cached, the peer, is called in the manifests
+PEER = "cached"
+MODES = ("source", PEER, "sourceless")
+SHIPPED = "as shipped"
+SERVICES = {"sutra-api": 8000, "sutra-hybrid": 8001}
+BASE, STORAGE, STORAGE_ALIAS = "sutra-base-python", "sutra-storage-server", "sutra-storage"
+TAG = f"bench-{os.getpid()}"
+# runs inside the container: arguments are the module and the port
+DRIVER = """
+import http.client, subprocess, sys, time
+module, port = sys.argv[1], int(sys.argv[2])
+start = time.perf_counter()
+service = subprocess.Popen([sys.executable, "-m", module], stdout=subprocess.DEVNULL)
+while True:
+    try:
+        asked = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+        asked.request("GET", "/health")
+        if asked.getresponse().status == 200:
+            break
+    except OSError:
+        pass
+    if service.poll() is not None or time.perf_counter() - start > 60:
+        sys.exit("not healthy")
+    time.sleep(0.002)
+print(time.perf_counter() - start)
+service.terminate()
+service.wait()
+"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One variant of one service: bytes, and the median of its starts in seconds."""
+
+    service: str
+    mode: str
+    installed: int
+    download: int
+    seconds: float
+
+
+def variants(client: engine.Client, mode: str) -> dict[str, str]:
+    """Build every service with all bytecode in `mode`; return reference by service."""
+    knobs = {"CA_BUNDLE": build.ca_bundle(os.environ), **build.commit_labels()}
+    plan = engine.bake_plan(list(SERVICES), knobs)
+    if image := roots.root_image(plan):
+        knobs["ROOT_CONTEXT"] = roots.context(client, image)
+    references = {name: f"{name}:{TAG}-{mode}" for name in SERVICES}
+    overrides = [f"{name}.args.BYTECODE={mode}" for name in (BASE, *SERVICES)]
+    overrides += [f"{name}.tags={reference}" for name, reference in references.items()]
+    overrides += [f"{BASE}.tags=", f"{BASE}.output=type=cacheonly"]
+    code, lines = engine.bake(["builders", BASE, *SERVICES], overrides, knobs)
+    if code:
+        raise build.failure(lines)
+    return references
+
+
+@contextmanager
+def storage(client: engine.Client) -> Iterator[str]:
+    """Start a storage on a network of its own and yield the network's name."""
+    reference = f"{STORAGE}:prod"
+    known = engine.inspect(client, reference)
+    probe = health.probe_of(known) if known else None
+    if probe is None:
+        raise SutraError(f'bench: not built "{reference}"', "run `make build`")
+    with containers.network(client) as network:
+        setup = Setup(reference, network=network, alias=STORAGE_ALIAS, writes=("/var/lib/sutra",))
+        with containers.container(client, setup) as made:
+            found = health.wait(client, made, probe, 10_000)
+            if found.problem:
+                raise SutraError(f'bench: "{reference}" not healthy: {found.problem}')
+            yield network
+
+
+def started(client: engine.Client, reference: str, service: str, network: str) -> float:
+    """Start the service once and return the seconds until it was healthy."""
+    module, port = service.replace("-", "_"), str(SERVICES[service])
+    setup = Setup(reference, ("python", "-c", DRIVER, module, port), network)
+    code, output = containers.run(client, setup, 120)
+    if code:
+        raise SutraError(f'bench: "{reference}" did not start: {containers.one_line(output)}')
+    return float(output.splitlines()[-1])
+
+
+def measure(client: engine.Client) -> list[Row]:
+    """Return a row for each service in each mode, as shipped first. Raises SutraError."""
+    built = {mode: variants(client, mode) for mode in MODES}
+    built = {SHIPPED: {name: f"{name}:prod" for name in SERVICES}, **built}
+    try:
+        with storage(client) as network:
+            return [
+                row for service in SERVICES for row in _alternate(client, service, built, network)
+            ]
+    finally:
+        for mode in MODES:
+            for reference in built[mode].values():
+                engine.untag(client, reference)
+
+
+def _alternate(
+    client: engine.Client, service: str, built: Mapping[str, Mapping[str, str]], network: str
+) -> Iterator[Row]:
+    times: dict[str, list[float]] = {mode: [] for mode in built}
+    for turn in range(RUNS + 1):
+        for mode in built:
+            taken = started(client, built[mode][service], service, network)
+            if turn:  # the first one reads the files from the disk
+                times[mode].append(taken)
+        print(f"{service}: start {turn} of {RUNS}", file=sys.stderr, flush=True)
+    for mode in built:
+        sizes = layers.measure(client, built[mode][service])
+        if sizes is None:
+            raise SutraError(f'engine: image vanished "{built[mode][service]}"')
+        yield Row(service, mode, sizes.installed, sizes.download, statistics.median(times[mode]))
+
+
+def table(rows: Sequence[Row]) -> Table:
+    """Return the rows with each one's ratio to the same service compiled and cached."""
+    drawn = Table(
+        "service", "bytecode", "installed", "download", "start s", f"÷ {PEER}",
+        title=f"process start to first healthy answer, medians of {RUNS}",
+    )  # fmt: skip
+    peers = {row.service: row.seconds for row in rows if row.mode == PEER}
+    for row in rows:
+        drawn.add_row(
+            row.service, row.mode, format_size(row.installed), format_size(row.download),
+            f"{row.seconds:.3f}", f"{row.seconds / peers[row.service]:.2f}×",
+        )  # fmt: skip
+    return drawn
+
+
+def main() -> int:
+    """Print the table. The images as shipped must have been built."""
+    rows = measure(engine.connect())
+    Console(width=None if sys.stdout.isatty() else 120).print(table(rows))
+    return OK
+
+
+if __name__ == "__main__":
+    run(main)
