@@ -127,6 +127,8 @@ def engine_of(known: Mapping[str, dict[str, Any]]) -> Iterator[str]:
 
     class Answers(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # one packet an answer: a second would wait until the first is acknowledged
+        wbufsize = -1
 
         def do_GET(self) -> None:
             name = self.path.partition("/images/")[2].removesuffix("/json")
