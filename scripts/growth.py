@@ -171,7 +171,8 @@ def since_promoted(
         previous = {one.name: found for one in chosen if (found := _promoted(client, one, cache))}
         if not previous:
             return "no promoted image to compare with"
-        now = [_present(client, measured[name], cache) for name in previous]
+        # a new image, and one whose layers the others share no longer, make a release grow
+        now = [_present(client, measured[name], cache) for name in names]
         since = f"{next(iter(previous))}:{PROMOTED}" if image else "the last promotion"
         grown = explain(what, list(previous.values()), now)
         return f"since {since}: {grown}" if grown else f"nothing grew since {since}"
