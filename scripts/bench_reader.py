@@ -23,27 +23,17 @@ from rich.console import Console
 from rich.table import Table
 
 from scripts import catalog, engine, inventory, layers
+from scripts.bench import timed
 from scripts.blobs import Layer
 from scripts.errors import OK, SutraError, run
 
 COUNTS = (250, 500, 1000)
 BASES = 50
-# what a catalogue of COUNTS[-1] images may take: seconds, and bytes of memory
-MOST_SECONDS, MOST_BYTES = 5.0, 500_000_000
 STRUCTURE = """\
 schemaVersion: 2.0.0
 metadataTest: {user: "10001:10001"}
 fileExistenceTests: [{name: records, path: /etc/passwd, shouldExist: true}]
 """
-
-
-def timed(command: list[str], environment: Mapping[str, str]) -> float:
-    """Run `command` and return its wall time in seconds. Raises SutraError when it fails."""
-    start = time.perf_counter()
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    if done.returncode:
-        raise SutraError(f'bench: failed "{" ".join(command)}"', (done.stdout + done.stderr)[-500:])
-    return time.perf_counter() - start
 
 
 # ---- against other readers -------------------------------------------------
@@ -127,6 +117,8 @@ def engine_of(known: Mapping[str, dict[str, Any]]) -> Iterator[str]:
 
     class Answers(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # one packet an answer: a second would wait until the first is acknowledged
+        wbufsize = -1
 
         def do_GET(self) -> None:
             name = self.path.partition("/images/")[2].removesuffix("/json")

@@ -80,6 +80,7 @@ class _Tap:
     def __init__(self, blocks: Iterator[bytes], workers: ThreadPoolExecutor, packs: bool) -> None:
         self._digest = hashlib.sha256()
         self._hashing: Future[None] | None = None
+        self._ahead: Future[bytes] | None = None
         self._blocks, self._rest, self._before = blocks, memoryview(b""), b""
         self._workers, self._packs = workers, packs
         self._pending: deque[Future[int]] = deque()
@@ -108,8 +109,10 @@ class _Tap:
         return self._size + sum(future.result() for future in self._pending)
 
     def _next(self) -> bytes:
-        block = next(self._blocks, b"")
+        block = self._ahead.result() if self._ahead else next(self._blocks, b"")
         if block:
+            # the next one is received and unpacked while this one is looked at
+            self._ahead = self._workers.submit(next, self._blocks, b"")
             if self._hashing:  # one block after the other
                 self._hashing.result()
             self._hashing = self._workers.submit(self._digest.update, block)

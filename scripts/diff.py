@@ -62,7 +62,7 @@ def table(title: str, changes: Sequence[Change]) -> Table:
         column.justify = "right"
     for change in changes[:MOST]:
         drawn.add_row(
-            _named(change),
+            change.label,
             change.verb,
             *("" if size is None else format_size(size) for size in (change.before, change.after)),
             format_change(change.bytes),
@@ -71,15 +71,6 @@ def table(title: str, changes: Sequence[Change]) -> Table:
         total = format_change(sum(change.bytes for change in rest))
         drawn.add_row(f"{len(rest)} more, in FORMAT=json", "", "", "", total)
     return drawn
-
-
-def _named(change: Change) -> str:
-    old, new = change.versions
-    return (
-        f"{change.name} {old} → {new}"
-        if old and new and old != new
-        else (f"{change.name} {new or old}".rstrip())
-    )
 
 
 def read(reference: str) -> Inventory:

@@ -40,10 +40,15 @@ class Change:
             return "came" if self.before is None else "went"
         return "changed" if not self.bytes else "grew" if self.bytes > 0 else "shrank"
 
-    def __str__(self) -> str:
+    @property
+    def label(self) -> str:
+        """Return the name with its version, or with both where it changed."""
         old, new = self.versions
-        version = f" {old} → {new}" if old and new and old != new else f" {new or old}".rstrip()
-        return f"{self.name}{version} {format_change(self.bytes)}"
+        version = f"{old} → {new}" if old and new and old != new else new or old
+        return f"{self.name} {version}".rstrip()
+
+    def __str__(self) -> str:
+        return f"{self.label} {format_change(self.bytes)}"
 
 
 Layers = Sequence[tuple[Inventory, LayerFiles]]
@@ -166,7 +171,8 @@ def since_promoted(
         previous = {one.name: found for one in chosen if (found := _promoted(client, one, cache))}
         if not previous:
             return "no promoted image to compare with"
-        now = [_present(client, measured[name], cache) for name in previous]
+        # a new image, and one whose layers the others share no longer, make a release grow
+        now = [_present(client, measured[name], cache) for name in names]
         since = f"{next(iter(previous))}:{PROMOTED}" if image else "the last promotion"
         grown = explain(what, list(previous.values()), now)
         return f"since {since}: {grown}" if grown else f"nothing grew since {since}"
