@@ -6,13 +6,31 @@ from contextlib import asynccontextmanager
 from typing import Annotated
 
 import httpx
-from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
+from anyio import CapacityLimiter, to_thread
+from fastapi import APIRouter, Depends, FastAPI, Request
 
-from sutra_client.problem import add_handlers
-from sutra_client.settings import number, storage_url
+from sutra_client.problem import ProblemResponse, problem
+from sutra_client.service import equip
+from sutra_client.settings import api_key, number, storage_url
 from sutra_client.storage import StorageClient
-from sutra_hybrid.models import IndexState, Match, RefreshAnswer, SimilarAnswer, SimilarBody
-from sutra_hybrid.refresh import Refresher
+from sutra_hybrid.corpus import limits
+from sutra_hybrid.counted import HybridMetrics
+from sutra_hybrid.models import (
+    AskAnswer,
+    Health,
+    IndexState,
+    Question,
+    RefreshAnswer,
+    SimilarAnswer,
+    ask_answer,
+    similar_answer,
+)
+from sutra_hybrid.refresh import NotReady, Refresher
+
+# A page of the storage may be large; nobody waits for it.
+READ_SECONDS = 10.0
+# Questions that are searched at the same time: more would only wait for each other's processor.
+SEARCHES = 4
 
 router = APIRouter()
 
@@ -27,8 +45,14 @@ def _refresher(request: Request) -> Refresher:
     return refresher
 
 
+def _searches(request: Request) -> CapacityLimiter:
+    searches: CapacityLimiter = request.app.state.searches
+    return searches
+
+
 Storage = Annotated[StorageClient, Depends(_storage)]
 CurrentRefresher = Annotated[Refresher, Depends(_refresher)]
+Searches = Annotated[CapacityLimiter, Depends(_searches)]
 
 
 def create_app(transport: httpx.AsyncBaseTransport | None = None) -> FastAPI:
@@ -36,53 +60,68 @@ def create_app(transport: httpx.AsyncBaseTransport | None = None) -> FastAPI:
 
     Raises SettingsError.
     """
-    url = storage_url(os.environ)
+    url, key = storage_url(os.environ), api_key(os.environ)
     interval = number(os.environ, "SUTRA_REFRESH_SECONDS", default=5, low=0.1, high=3600)
+    most = limits(os.environ)
+    metrics = HybridMetrics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with StorageClient(url, transport) as app.state.storage:
-            app.state.refresher = Refresher(app.state.storage)
-            async with app.state.refresher.running(interval):
+        client = StorageClient(url, transport, deadline=READ_SECONDS, report=metrics.storage_call)
+        async with client as app.state.storage:
+            refresher = Refresher(client, most)
+            app.state.refresher = metrics.refresher = refresher
+            app.state.searches = CapacityLimiter(SEARCHES)
+            async with refresher.running(interval):
                 yield
 
     app = FastAPI(
         title="sutra-hybrid",
+        description="Similar concepts, and answers with the path that explains them.",
         lifespan=lifespan,
         redirect_slashes=False,
         docs_url=None,  # both pages load scripts from a public host
         redoc_url=None,
     )
-    add_handlers(app)
-    app.include_router(router)
+    equip(app, metrics, key=key)
+    app.add_exception_handler(NotReady, _not_ready)
+    # not `include_router`, whose routes hide from the `Allow` of a 405, and are found more slowly
+    app.router.routes += router.routes
     return app
 
 
+async def _not_ready(_: Request, error: Exception) -> ProblemResponse:
+    return problem(503, f"no index yet: {error}", {"Retry-After": "1"})
+
+
 @router.get("/health")
-async def health(storage: Storage, refresher: CurrentRefresher) -> dict[str, str]:
-    """Say whether this service can do its work: 200, or 503 in under two seconds."""
+async def health(storage: Storage, refresher: CurrentRefresher) -> Health:
+    """Say whether this service and its storage answer: 200, or 503 in under two seconds.
+
+    While the storage is down, questions are answered all the same, from the last index.
+    """
     await storage.health()
-    if not refresher.tried:
-        raise HTTPException(503, "the first refresh of the index has not ended")
-    return {"status": "ok", "storage": "ok"}
+    return Health(index="building" if refresher.snapshot is None else "ready")
 
 
 @router.post("/similar")
-def similar(body: SimilarBody, refresher: CurrentRefresher) -> SimilarAnswer:
-    """Return the concepts most similar to a text, best first.
+async def similar(
+    question: Question, refresher: CurrentRefresher, searches: Searches
+) -> SimilarAnswer:
+    """Return the concepts most similar to a text, best first."""
+    snapshot = await refresher.ready()
+    return await to_thread.run_sync(similar_answer, snapshot, question, limiter=searches)
 
-    Not `async`: FastAPI runs it in a thread, so that a long query holds up no other answer.
-    """
-    snapshot = refresher.snapshot
-    matches = [
-        Match(id=concept_id, text=snapshot.index.texts[concept_id], score=score)
-        for concept_id, score in snapshot.index.query(body.text, body.k)
-    ]
-    return SimilarAnswer(matches=matches, index=IndexState.of(snapshot))
+
+@router.post("/ask")
+async def ask(question: Question, refresher: CurrentRefresher, searches: Searches) -> AskAnswer:
+    """Return the answer to a question, how sure it is, and the path that explains it."""
+    snapshot = await refresher.ready()
+    return await to_thread.run_sync(ask_answer, snapshot, question, limiter=searches)
 
 
 @router.post("/refresh")
 async def refresh(refresher: CurrentRefresher) -> RefreshAnswer:
-    """Rebuild the index now, and answer when it is done."""
+    """Read the storage and rebuild now, and answer when it is done."""
     await refresher.refresh(force=True)
-    return RefreshAnswer(index=IndexState.of(refresher.snapshot))
+    return RefreshAnswer(index=IndexState.of(await refresher.ready()))

@@ -1,66 +1,108 @@
-"""Keeps the index up to date with the storage, without ever blocking an answer."""
+"""Keeps the snapshot up to date with the storage, without ever blocking an answer."""
 
 import asyncio
-import hashlib
-import json
 import logging
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from functools import partial
 
-from sutra_client.storage import Concept, StorageClient, StorageError
-from sutra_hybrid.index import Index, build
+from sutra_client.storage import StorageClient, StorageError
+from sutra_hybrid import background
+from sutra_hybrid.corpus import Corpus, Limits, read
+from sutra_hybrid.snapshot import Snapshot, make
 
 logger = logging.getLogger(__name__)
 
-# Small pages: one is parsed between two answers.
-PAGE_SIZE = 200
+# While the store changes all the time, at most one part in this many goes to building.
+REST = 4
+# How long a question waits for the first snapshot.
+PATIENCE = 10.0
+
+Make = Callable[[Corpus, Snapshot | None], Snapshot]
 
 
-@dataclass(frozen=True)
-class Snapshot:
-    """An index, the digest of the concepts it was built from, and when (None: never)."""
-
-    index: Index
-    digest: str | None = None
-    built_at: datetime | None = None
+class NotReady(Exception):
+    """There is no snapshot to ask yet."""
 
 
 class Refresher:
-    """Holds the current snapshot and replaces it whole when the concepts have changed."""
+    """Holds the current snapshot and replaces it whole when the store has changed.
 
-    def __init__(self, storage: StorageClient) -> None:
-        """Start with an empty index; `tried` says whether a refresh has ended, well or not."""
-        self.snapshot = Snapshot(Index())
-        self.tried = False
+    `failing` says what is wrong with the storage, or is None; `builds` counts snapshots.
+    """
+
+    def __init__(
+        self, storage: StorageClient, limits: Limits | None = None, make: Make = make
+    ) -> None:
+        """Start without a snapshot."""
+        self.snapshot: Snapshot | None = None
+        self.failing: StorageError | None = None
+        self.builds = 0
         self._storage = storage
+        self._limits = limits or Limits()
+        self._make = make
         self._lock = asyncio.Lock()
+        self._tried = asyncio.Event()
+
+    async def ready(self) -> Snapshot:
+        """Return the snapshot; wait for the first one while it is being made.
+
+        Raises NotReady: it takes too long, or could not be made.
+        """
+        if self.snapshot is None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PATIENCE):
+                    await self._tried.wait()
+        if self.snapshot is None:
+            raise NotReady(str(self.failing or "the first index is being built"))
+        return self.snapshot
 
     async def refresh(self, force: bool = False) -> bool:
-        """Read all concepts and build an index if they changed; return whether it was built.
+        """Make a snapshot if the storage's revision is another; return whether one was made.
 
-        The whole content is compared, since a text may change while the counts stay the same.
-        Raises StorageError, keeping the old index.
+        Raises StorageError, keeping the old one.
         """
         async with self._lock:
             try:
-                return await self._refresh(force)
+                made = await self._refresh(force)
+                self.failing = None
+            except StorageError as error:
+                self.failing = error
+                raise
             finally:
-                self.tried = True
+                self._tried.set()
+            return made
 
     async def _refresh(self, force: bool) -> bool:
-        concepts, digest = await _read(self._storage)
-        if digest == self.snapshot.digest and not force:
-            return False
-        index = await asyncio.to_thread(build, concepts)
-        self.snapshot = Snapshot(index, digest, datetime.now(UTC))
-        logger.info("index built from %d concepts", len(index.texts))
+        before = self.snapshot
+        if before is not None and not force:
+            revision = (await self._storage.stats()).revision
+            if revision is not None and revision == before.revision:
+                return False
+        start = time.perf_counter()
+        corpus = await read(self._storage, self._limits)
+        reading = time.perf_counter() - start
+        self.snapshot = after = await background.run(partial(self._make, corpus, before))
+        self.builds += 1
+        fields = {
+            "concepts": len(after.ids),
+            "associations": len(after.graph),
+            "revision": after.revision,
+            "complete": after.complete,
+            "read_seconds": round(reading, 3),
+            "build_seconds": round(after.seconds, 3),
+        }
+        level = logging.INFO if after.complete else logging.WARNING
+        logger.log(level, "index built", extra={"fields": fields})
         return True
 
     @asynccontextmanager
     async def running(self, interval: float) -> AsyncIterator[None]:
-        """Refresh now and `interval` seconds after each refresh, until the block is left."""
+        """Refresh now and again, until the block is left: `interval` seconds after each refresh.
+
+        Later after one that took long (see REST).
+        """
         task = asyncio.create_task(self._run(interval))
         try:
             yield
@@ -72,6 +114,7 @@ class Refresher:
     async def _run(self, interval: float) -> None:
         failing = False
         while True:
+            start = time.monotonic()
             try:
                 await self.refresh()
                 failing = False
@@ -81,14 +124,5 @@ class Refresher:
                 failing = True
             except Exception:
                 logger.exception("index not refreshed")
-            await asyncio.sleep(interval)
-
-
-async def _read(storage: StorageClient) -> tuple[list[Concept], str]:
-    """Return all concepts and a digest of what the index is built from: ids and texts."""
-    concepts: list[Concept] = []
-    digest = hashlib.sha256()
-    async for page in storage.pages(PAGE_SIZE):
-        concepts += page.concepts
-        digest.update(json.dumps([[c.id, c.text] for c in page.concepts]).encode())
-    return concepts, digest.hexdigest()
+            took = time.monotonic() - start
+            await asyncio.sleep(max(interval, (REST - 1) * took))
