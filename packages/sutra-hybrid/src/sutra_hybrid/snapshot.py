@@ -46,14 +46,14 @@ def make(corpus: Corpus, before: Snapshot | None = None) -> Snapshot:
     numpy and scikit-learn are loaded here, in the thread that builds: that takes longer than all
     else that a start does, and the service answers meanwhile.
     """
+    from sutra_hybrid.builder import build
     from sutra_hybrid.graph import Graph
-    from sutra_hybrid.index import Index
 
     start = time.perf_counter()
     ids, texts = list(corpus.texts), list(corpus.texts.values())
     digest = _digest(corpus)
     same = before is not None and before.digest == digest
-    index = before.index if before is not None and same else Index(texts)
+    index = before.index if before is not None and same else build(texts)
     return Snapshot(
         index=index,
         graph=Graph(corpus),
