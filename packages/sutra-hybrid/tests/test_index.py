@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sutra_client.storage import Concept
-from sutra_hybrid.index import MAX_COMPONENTS, Index, build
+from sutra_hybrid import index as index_module
+from sutra_hybrid.index import MAX_COMPONENTS, Index
+from sutra_hybrid.words import Vocabulary
 
 WORDS = [
     f"{adjective}{noun}"
@@ -14,84 +15,106 @@ WORDS = [
 ]
 
 
-def concepts(count: int, seed: int = 1) -> list[Concept]:
+def texts(count: int, seed: int = 1) -> list[str]:
     chance = random.Random(seed)
-    return [Concept(f"c{n:04}", " ".join(chance.choices(WORDS, k=6))) for n in range(count)]
+    return [" ".join(chance.choices(WORDS, k=6)) for _ in range(count)]
 
 
-def test_no_concepts() -> None:
-    assert build([]) == Index()
-    assert build([]).query("cat", 5) == []
+def test_no_texts() -> None:
+    assert Index([]).query("cat", 5) == []
 
 
 def test_texts_without_words() -> None:
-    index = build([Concept("a", ""), Concept("b", "!?")])
-    assert index.model is None
-    assert index.query("cat", 5) == []
+    assert Index(["", "!?"]).query("cat", 5) == []
 
 
-def test_one_concept() -> None:
-    index = build([Concept("a", "A cat")])
-    assert index.query("the cat", 5) == [("a", pytest.approx(0.707107, abs=1e-6))]
-    assert index.query("a cat", 5) == [("a", 1.0)]
+def test_one_text() -> None:
+    index = Index(["A cat"])
+    assert index.query("the cat", 5) == [(0, pytest.approx(0.707107, abs=1e-6))]
+    assert index.query("a cat", 5) == [(0, 1.0)]
     assert index.query("dog", 5) == []
     assert index.query("", 5) == []
 
 
 def test_words_of_one_character_count() -> None:
-    assert build([Concept("x", "x y"), Concept("c", "C 7")]).query("7", 5)[0][0] == "c"
+    assert Index(["x y", "C 7"]).query("7", 5)[0][0] == 1
 
 
 def test_the_best_comes_first_and_k_limits() -> None:
-    index = build([Concept("a", "red cat"), Concept("b", "cat"), Concept("c", "blue dog")])
-    assert [concept_id for concept_id, _ in index.query("cat", 5)] == ["b", "a"]
-    assert [concept_id for concept_id, _ in index.query("cat", 1)] == ["b"]
+    index = Index(["red cat", "cat", "blue dog"])
+    assert [number for number, _ in index.query("cat", 5)] == [1, 0]
+    assert [number for number, _ in index.query("cat", 1)] == [1]
 
 
-def test_equal_scores_are_in_id_order() -> None:
-    index = build([Concept(concept_id, "same text") for concept_id in "dbca"])
-    assert index.query("same", 9) == [(concept_id, 0.707107) for concept_id in "abcd"]
+def test_equal_scores_are_in_the_order_of_the_texts() -> None:
+    same = Index(["same text"] * 4)
+    assert same.query("same", 9) == [(number, 0.707107) for number in range(4)]
+    assert same.query("same", 2) == [(0, 0.707107), (1, 0.707107)]
 
 
-def test_the_svd_is_for_enough_documents_and_terms() -> None:
-    few, many = build(concepts(15)), build(concepts(60))
-    assert few.model
-    assert few.model.svd is None
-    assert many.model
-    assert many.model.svd
-    assert many.model.svd.n_components == len(WORDS) - 1
-    lots = build(Concept(f"{n}", f"w{n} w{n + 1}") for n in range(300))
-    assert lots.model
-    assert lots.model.svd
-    assert lots.model.svd.n_components == MAX_COMPONENTS
+@pytest.mark.parametrize("k", [1, 7, 50])
+def test_the_first_of_many_equally_good_ones_are_found(
+    k: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All but the first have another vector, and the same similarity."""
+    monkeypatch.setattr(index_module, "MIN_FOR_SVD", 1000)
+    index = Index(["other", *(f"cat x{number}" for number in range(10, 110))])
+    found = index.query("cat", k)
+    assert [number for number, _ in found] == list(range(1, k + 1))
+    assert len({score for _, score in found}) == 1
 
 
-def test_many_equal_texts() -> None:
-    text = " ".join(WORDS)
-    index = build([Concept(f"{n:02}", text) for n in range(40)])
-    assert index.query(text, 2)[0][1] == 1.0
+def test_the_svd_is_for_enough_texts_and_words() -> None:
+    assert Index(texts(15)).svd is None
+    many = Index(texts(60))
+    assert many.svd
+    assert many.svd.n_components == len(WORDS) - 1
+    lots = Index([f"w{n} w{n + 1}" for n in range(300)])
+    assert lots.svd
+    assert lots.svd.n_components == MAX_COMPONENTS
 
 
-def test_the_same_concepts_give_the_same_answers() -> None:
-    given_order = concepts(300)
-    shuffled = random.Random(2).sample(given_order, len(given_order))
-    first, second, third = build(given_order), build(given_order), build(shuffled)
-    for text in ("redcat", "bigdog oldowl shyfox", "shycat shycat redowl"):
-        found = first.query(text, 50)
-        assert found
-        assert found == second.query(text, 50) == third.query(text, 50)
+def test_words_that_go_together_elsewhere_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No text has both "kitten" and "cat", but both go with the same words."""
+    monkeypatch.setattr(index_module, "MAX_COMPONENTS", 1)
+    does = ("purrs softly", "purrs often", "meows softly", "meows often", "naps softly")
+    pairs = [f"{one} {what}" for one in ("kitten", "cat") for what in does]
+    found = dict(Index([*pairs, *(f"w{n} w{n + 1}" for n in range(10))]).query("kitten", 30))
+    assert [found[number] for number in range(5, 10)] == [0.5] * 5
+    assert all(found[number] > 0.6 for number in range(5))
+    assert len(found) == 10
+
+
+def test_a_rare_word_counts_in_many_texts() -> None:
+    index = Index([*texts(2000), "zebra redcat bigdog"])
+    assert index.query("zebra redcat", 1)[0][0] == 2000
 
 
 def test_a_text_finds_itself_first() -> None:
-    index = build([*concepts(80), Concept("zebra", "striped zebra savanna")])
-    assert index.query("striped zebra savanna", 3)[0][0] == "zebra"
+    index = Index([*texts(80), "striped zebra savanna"])
+    assert index.query("striped zebra savanna", 3)[0] == (80, 1.0)
+
+
+def test_what_does_not_fit_the_vocabulary_is_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index_module, "Vocabulary", lambda: Vocabulary(2))
+    index = Index(["a b", "b c", "c d"])
+    assert index.query("c d", 5) == []
+    assert [number for number, _ in index.query("b", 5)] == [1, 0]
+
+
+def test_the_same_texts_give_the_same_answers() -> None:
+    first, second = Index(texts(300)), Index(texts(300))
+    for text in ("redcat", "bigdog oldowl shyfox", "shycat shycat redowl"):
+        found = first.query(text, 50)
+        assert found
+        assert found == second.query(text, 50)
 
 
 @settings(deadline=None, max_examples=60, derandomize=True, database=None)
 @given(st.lists(st.text(max_size=40), max_size=30), st.text(max_size=40), st.integers(1, 100))
-def test_any_texts(texts: list[str], question: str, k: int) -> None:
-    found = build(Concept(str(n), text) for n, text in enumerate(texts)).query(question, k)
+def test_any_texts(given_texts: list[str], question: str, k: int) -> None:
+    found = Index(given_texts).query(question, k)
     scores = [score for _, score in found]
-    assert len(found) <= min(k, len(texts))
-    assert scores == sorted(scores, reverse=True)
+    assert len(found) <= min(k, len(given_texts))
+    assert found == sorted(found, key=lambda match: (-match[1], match[0]))
     assert all(0 < score <= 1 for score in scores)

@@ -1,71 +1,103 @@
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
 from fake_storage import FakeStorage
-from sutra_client.storage import Concept, StorageClient, StorageUnavailable
+from sutra_client.storage import StorageClient, StorageUnavailable
 from sutra_hybrid import refresh
-from sutra_hybrid.index import Index
-from sutra_hybrid.refresh import Refresher
+from sutra_hybrid.corpus import Corpus, Limits
+from sutra_hybrid.refresh import NotReady, Refresher
+from sutra_hybrid.snapshot import Snapshot, make
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def refresher(fake: FakeStorage) -> Refresher:
-    return Refresher(StorageClient("http://storage", fake))
+async def client(fake: FakeStorage) -> AsyncIterator[StorageClient]:
+    async with StorageClient("http://storage", fake) as client:
+        yield client
+
+
+@pytest.fixture
+def refresher(client: StorageClient) -> Refresher:
+    return Refresher(client)
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not condition():
             await asyncio.sleep(0.01)
 
 
-async def test_only_a_change_rebuilds(fake: FakeStorage, refresher: Refresher) -> None:
+def built(refresher: Refresher) -> list[str]:
+    return refresher.snapshot.texts if refresher.snapshot else ["nothing"]
+
+
+async def test_only_another_revision_is_read(fake: FakeStorage, refresher: Refresher) -> None:
     assert await refresher.refresh() is True
-    assert await refresher.refresh() is False
     fake.add("a", "cat")
     assert await refresher.refresh() is True
+    fake.calls.clear()
     assert await refresher.refresh() is False
+    assert fake.calls == ["GET /stats"]
     assert await refresher.refresh(force=True) is True
-    assert refresher.snapshot.index.texts == {"a": "cat"}
+    assert built(refresher) == ["cat"]
 
 
-async def test_a_new_text_with_the_same_counts_is_noticed(
+async def test_a_lower_revision_is_another_store(fake: FakeStorage, refresher: Refresher) -> None:
+    fake.add("a", "cat")
+    await refresher.refresh()
+    fake.revision = 0
+    assert await refresher.refresh() is True
+
+
+async def test_a_storage_without_revisions_is_read_each_time(
+    fake: FakeStorage, refresher: Refresher
+) -> None:
+    fake.revision = None  # type: ignore[assignment]
+    assert await refresher.refresh() is True
+    assert await refresher.refresh() is True
+
+
+async def test_without_a_new_text_the_index_is_kept(
     fake: FakeStorage, refresher: Refresher
 ) -> None:
     fake.add("a", "cat")
+    fake.add("b", "dog")
     await refresher.refresh()
-    fake.add("a", "dog")
-    assert await refresher.refresh() is True
-    assert refresher.snapshot.index.texts == {"a": "dog"}
+    first = refresher.snapshot
+    fake.link("a", "b")
+    await refresher.refresh()
+    second = refresher.snapshot
+    fake.add("b", "owl")
+    await refresher.refresh()
+    third = refresher.snapshot
+    assert first
+    assert second
+    assert third
+    assert second.index is first.index
+    assert (len(first.graph), len(second.graph), len(third.graph)) == (0, 1, 1)
+    assert third.index is not second.index
+    assert dict(refresher.builds.values) == {("new",): 2, ("kept",): 1}
 
 
-async def test_the_digest_tells_texts_apart(fake: FakeStorage, refresher: Refresher) -> None:
+async def test_texts_that_are_cut_in_another_way_are_new(
+    fake: FakeStorage, refresher: Refresher
+) -> None:
     fake.add("a", "b")
     fake.add("c", "d")
     await refresher.refresh()
     fake.concepts.clear()
-    fake.add("a", 'b"],["c')
-    fake.add("d", "")
-    assert await refresher.refresh() is True
-
-
-async def test_all_pages_are_read(
-    fake: FakeStorage, refresher: Refresher, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(refresh, "PAGE_SIZE", 2)
-    for concept_id in "abcde":
-        fake.add(concept_id, "x")
+    fake.add("a", "bcd")
+    fake.add("c", "")
     await refresher.refresh()
-    assert list(refresher.snapshot.index.texts) == list("abcde")
-    assert fake.calls == [f"GET /concepts?limit=2{after}" for after in ("", "&after=b", "&after=d")]
+    assert dict(refresher.builds.values) == {("new",): 2}
 
 
-async def test_an_outage_keeps_the_index(fake: FakeStorage, refresher: Refresher) -> None:
+async def test_an_outage_keeps_the_snapshot(fake: FakeStorage, refresher: Refresher) -> None:
     fake.add("a", "cat")
     await refresher.refresh()
     before = refresher.snapshot
@@ -73,44 +105,134 @@ async def test_an_outage_keeps_the_index(fake: FakeStorage, refresher: Refresher
     with pytest.raises(StorageUnavailable):
         await refresher.refresh(force=True)
     assert refresher.snapshot is before
+    assert str(refresher.failing) == "all connection attempts failed"
+    assert await refresher.ready() is before
+    fake.down = False
+    await refresher.refresh()
+    assert refresher.failing is None
+
+
+async def test_questions_wait_for_the_first_snapshot(
+    fake: FakeStorage, client: StorageClient
+) -> None:
+    go_on = threading.Event()
+
+    def slowly(corpus: Corpus, before: Snapshot | None) -> Snapshot:
+        assert go_on.wait(20)
+        return make(corpus, before)
+
+    refresher = Refresher(client, make=slowly)
+    fake.add("a", "cat")
+    async with refresher.running(3600):
+        waiting = asyncio.create_task(refresher.ready())
+        await asyncio.sleep(0.1)
+        assert not waiting.done()
+        go_on.set()
+        assert (await waiting).texts == ["cat"]
+
+
+async def test_nothing_to_wait_for(
+    fake: FakeStorage, refresher: Refresher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refresh, "PATIENCE", 0.01)
+    with pytest.raises(NotReady, match=r"^the first index is being built$"):
+        await refresher.ready()
+    fake.down = True
+    with pytest.raises(StorageUnavailable):
+        await refresher.refresh()
+    monkeypatch.setattr(refresh, "PATIENCE", 3600)
+    with pytest.raises(NotReady, match=r"^all connection attempts failed$"):
+        await refresher.ready()
 
 
 async def test_it_goes_on_by_itself(
     fake: FakeStorage, refresher: Refresher, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, "sutra_hybrid")
     fake.down = True
     async with refresher.running(0.01):
-        await until(lambda: refresher.tried)
-        await asyncio.sleep(0.1)  # several refreshes
-        assert refresher.snapshot.built_at is None
+        await until(lambda: len(fake.calls) > 3)
+        assert refresher.snapshot is None
         fake.down = False
         fake.add("a", "cat")
-        await until(lambda: refresher.snapshot.index.texts == {"a": "cat"})
+        await until(lambda: built(refresher) == ["cat"])
     calls = len(fake.calls)
     await asyncio.sleep(0.05)
     assert len(fake.calls) == calls
-    assert [record.getMessage() for record in caplog.records if "index" in record.message] == [
+    assert [record.getMessage() for record in caplog.records] == [
         "index not refreshed: all connection attempts failed",
-        "index built from 1 concepts",
+        "index built",
     ]
+    fields = caplog.records[-1].fields  # type: ignore[attr-defined]
+    assert fields.pop("read_seconds") >= 0
+    assert fields.pop("build_seconds") >= 0
+    assert fields == {
+        "concepts": 1,
+        "associations": 0,
+        "revision": 1,
+        "complete": True,
+        "kept": False,
+    }
+
+
+async def test_over_a_limit_is_a_warning(
+    fake: FakeStorage, client: StorageClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "sutra_hybrid")
+    fake.add("a", "cat")
+    fake.add("b", "dog")
+    refresher = Refresher(client, Limits(concepts=1))
+    await refresher.refresh()
+    assert built(refresher) == ["cat"]
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
 async def test_a_bug_does_not_end_it(
-    fake: FakeStorage,
-    refresher: Refresher,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+    fake: FakeStorage, client: StorageClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    real, broken = refresh.build, [True]
+    broken = [True]
 
-    def build(concepts: Iterable[Concept]) -> Index:
+    def sometimes(corpus: Corpus, before: Snapshot | None) -> Snapshot:
         if broken.pop() if broken else False:
             raise RuntimeError("a bug")
-        return real(concepts)
+        return make(corpus, before)
 
-    monkeypatch.setattr(refresh, "build", build)
+    refresher = Refresher(client, make=sometimes)
     fake.add("a", "cat")
     async with refresher.running(0.01):
-        await until(lambda: refresher.snapshot.index.texts == {"a": "cat"})
+        await until(lambda: built(refresher) == ["cat"])
     assert [record.getMessage() for record in caplog.records] == ["index not refreshed"]
+
+
+async def test_it_rests_after_a_long_build(
+    fake: FakeStorage, client: StorageClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    now = [0.0]
+
+    class Clock:
+        @staticmethod
+        def monotonic() -> float:
+            return now[0]
+
+        @staticmethod
+        def perf_counter() -> float:
+            return now[0]
+
+    def slowly(corpus: Corpus, before: Snapshot | None) -> Snapshot:
+        now[0] += 10
+        return make(corpus, before)
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 2:
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(refresh, "time", Clock)
+    refresher = Refresher(client, make=slowly)
+    monkeypatch.setattr(refresh.asyncio, "sleep", sleep)
+    async with refresher.running(5):
+        async with asyncio.timeout(20):
+            while len(slept) < 2:
+                await asyncio.get_running_loop().run_in_executor(None, threading.Event().wait, 0.01)
+    assert slept == [30.0, 5]

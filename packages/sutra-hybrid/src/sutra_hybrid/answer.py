@@ -4,12 +4,14 @@ A question enters the store at the concepts that are similar to it. Where it nam
 the concept itself does not hold, the kind of an association of that concept ("what is Paris the
 capital of", `capital_of`), the answer is where such associations lead; otherwise it is the concept.
 
-    confidence = similarity of the concept where the question enters
-                 × the weight of each association that the question named
+    confidence = (1 - (1 - similarity) × (1 - named)) × weights
 
-and the answer is the one with the highest confidence. Each factor is above 0 to 1, so the
-confidence is; and as the weights do not depend on similarities, it never falls when a similarity
-rises.
+with the similarity of the concept where the question enters, the share of the question's words that
+name the kinds that were followed, and the product of the weights of these associations (0 and 1
+when none was). The answer is the one with the highest confidence.
+
+Each factor is from 0 to 1, so the confidence is. Which associations are followed from a concept
+does not depend on similarities, so the confidence never falls when a similarity rises.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,10 +36,10 @@ class Step(NamedTuple):
 
 
 class Path(NamedTuple):
-    """Steps from where it starts; `value` is a similarity times the weights of its associations."""
+    """Steps from where it starts; `weight` is the product of the weights of its associations."""
 
     steps: tuple[Step, ...]
-    value: float
+    weight: float = 1.0
 
     @property
     def end(self) -> int:
@@ -49,7 +51,13 @@ class Path(NamedTuple):
         """Return what paths are sorted by: the strongest, then the shortest, then by id."""
         concepts = tuple(step.concept for step in self.steps)
         kinds = tuple(step.edge.kind for step in self.steps if step.edge)
-        return (-round(self.value, DIGITS), len(concepts), concepts, kinds)
+        return (-round(self.weight, DIGITS), len(concepts), concepts, kinds)
+
+    @property
+    def named(self) -> frozenset[str]:
+        """Return the words of the kinds of its associations."""
+        kinds = (kind_words(step.edge.kind) for step in self.steps if step.edge)
+        return frozenset().union(*kinds)
 
 
 @dataclass(frozen=True)
@@ -78,18 +86,23 @@ class Asked:
 
     def answer(self) -> Answer | None:
         """Return the answer, or None when nothing is similar to the question."""
-        found = [self._named(Path((Step(match),), score)) for match, score in self._matches]
+        found = [(self._named(match), score) for match, score in self._matches]
         if not found:
             return None
-        best = min(found, key=lambda path: path.rank)
-        confidence = max(round(best.value, DIGITS), 10**-DIGITS)
+        # -confidence, then the strongest, shortest path, then by id
+        least, _, best = min((-self._value(path, score), path.rank, path) for path, score in found)
         steps = best.steps if len(best.steps) > 1 else self._support(best.end)
-        return Answer(confidence, steps)
+        return Answer(max(-least, 10**-DIGITS), steps)
 
-    def _named(self, start: Path) -> Path:
+    def _value(self, path: Path, similarity: float) -> float:
+        """Return the confidence in the end of a path."""
+        named = len(path.named) / max(len(self._words), 1)
+        return round((1 - (1 - similarity) * (1 - named)) * path.weight, DIGITS)
+
+    def _named(self, match: int) -> Path:
         """Return the strongest path along named kinds, each once, as far as there is a way."""
-        kinds = self._graph.named(self._missing(start.end))
-        best, front = start, [start]
+        best = Path((Step(match),))
+        kinds, front = self._graph.named(self._missing(match)), [best]
         for _ in range(MAX_STEPS if kinds else 0):
             front = _strongest(path for here in front for path in self._along(here, kinds))
             if not front:
@@ -108,11 +121,11 @@ class Asked:
             for match, score in self._matches
             if match != end and missing & {*words(self._texts[match])}
         }
-        found, front = [], [Path((Step(end),), 1.0)]
+        found, front = [], [Path((Step(end),))]
         for _ in range(MAX_STEPS if starts else 0):
             front = _strongest(path for here in front for path in self._along(here))
             found += [
-                path._replace(value=path.value * starts[path.end])
+                path._replace(weight=path.weight * starts[path.end])
                 for path in front
                 if path.end in starts
             ]
@@ -128,7 +141,7 @@ class Asked:
         for edge in self._graph.edges(path.end, MAX_EDGES, left):
             if edge.other not in visited:
                 step = Step(edge.other, edge)
-                yield Path((*path.steps, step), path.value * edge.weight)
+                yield Path((*path.steps, step), path.weight * edge.weight)
 
     def _missing(self, concept: int) -> frozenset[str]:
         return self._words - {*words(self._texts[concept])}

@@ -9,7 +9,10 @@ import httpx
 from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Depends, FastAPI, Request
 
+from sutra_client import described
+from sutra_client.described import errors
 from sutra_client.problem import ProblemResponse, problem
+from sutra_client.query import known_query
 from sutra_client.service import equip
 from sutra_client.settings import api_key, number, storage_url
 from sutra_client.storage import StorageClient
@@ -32,7 +35,7 @@ READ_SECONDS = 10.0
 # Questions that are searched at the same time: more would only wait for each other's processor.
 SEARCHES = 4
 
-router = APIRouter()
+router = APIRouter(dependencies=[Depends(known_query)])
 
 
 def _storage(request: Request) -> StorageClient:
@@ -87,6 +90,7 @@ def create_app(transport: httpx.AsyncBaseTransport | None = None) -> FastAPI:
     app.add_exception_handler(NotReady, _not_ready)
     # not `include_router`, whose routes hide from the `Allow` of a 405, and are found more slowly
     app.router.routes += router.routes
+    described.complete(app, secured=key is not None)
     return app
 
 
@@ -94,7 +98,7 @@ async def _not_ready(_: Request, error: Exception) -> ProblemResponse:
     return problem(503, f"no index yet: {error}", {"Retry-After": "1"})
 
 
-@router.get("/health")
+@router.get("/health", responses=errors(), tags=["service"])
 async def health(storage: Storage, refresher: CurrentRefresher) -> Health:
     """Say whether this service and its storage answer: 200, or 503 in under two seconds.
 
@@ -104,7 +108,7 @@ async def health(storage: Storage, refresher: CurrentRefresher) -> Health:
     return Health(index="building" if refresher.snapshot is None else "ready")
 
 
-@router.post("/similar")
+@router.post("/similar", responses=errors(408, 413, 415), tags=["questions"])
 async def similar(
     question: Question, refresher: CurrentRefresher, searches: Searches
 ) -> SimilarAnswer:
@@ -113,14 +117,14 @@ async def similar(
     return await to_thread.run_sync(similar_answer, snapshot, question, limiter=searches)
 
 
-@router.post("/ask")
+@router.post("/ask", responses=errors(408, 413, 415), tags=["questions"])
 async def ask(question: Question, refresher: CurrentRefresher, searches: Searches) -> AskAnswer:
     """Return the answer to a question, how sure it is, and the path that explains it."""
     snapshot = await refresher.ready()
     return await to_thread.run_sync(ask_answer, snapshot, question, limiter=searches)
 
 
-@router.post("/refresh")
+@router.post("/refresh", responses=errors(), tags=["service"])
 async def refresh(refresher: CurrentRefresher) -> RefreshAnswer:
     """Read the storage and rebuild now, and answer when it is done."""
     await refresher.refresh(force=True)

@@ -19,6 +19,7 @@ from sutra_hybrid.index import Index
 # Characters up to which a thread builds: the lock is held for some tens of milliseconds then, and
 # starting a process and loading scikit-learn takes longer than the index.
 SMALL = 300_000
+COMMAND = ("-m", "sutra_hybrid.builder")
 
 
 class BuildFailed(Exception):
@@ -29,10 +30,9 @@ def build(texts: Sequence[str]) -> Index:
     """Return the index of `texts`. Raises BuildFailed."""
     if sum(map(len, texts)) <= SMALL:
         return Index(texts)
-    command = [sys.executable, "-m", "sutra_hybrid.builder"]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env
+        [sys.executable, *COMMAND], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None

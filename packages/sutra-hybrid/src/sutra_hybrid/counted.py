@@ -1,6 +1,8 @@
 """What this service counts beyond what all services do."""
 
-from sutra_client.metrics import Metrics
+from collections.abc import Iterator
+
+from sutra_client.metrics import Metrics, gauge
 from sutra_hybrid.refresh import Refresher
 
 
@@ -11,37 +13,21 @@ class HybridMetrics(Metrics):
 
     def render(self) -> str:
         """Return everything in the text format."""
-        return super().render() + "".join(self._index())
-
-    def _index(self) -> list[str]:
-        if self.refresher is None:
-            return []
-        snapshot = self.refresher.snapshot
-        lines = [
-            _lines("builds_total", "counter", "Indexes built.", self.refresher.builds),
-            _lines(
-                "storage_up",
-                "gauge",
-                "1 when the last refresh reached the storage.",
-                int(self.refresher.failing is None),
-            ),
-        ]
-        if snapshot:
-            lines += [
-                _lines("concepts", "gauge", "Concepts in the index.", len(snapshot.ids)),
-                _lines("associations", "gauge", "Associations in it.", len(snapshot.graph)),
-                _lines("complete", "gauge", "0 over a limit.", int(snapshot.complete)),
-                _lines("build_seconds", "gauge", "Time of the last build.", snapshot.seconds),
-                _lines(
-                    "built_timestamp_seconds",
-                    "gauge",
-                    "When, in Unix seconds.",
-                    snapshot.built_at.timestamp(),
-                ),
-            ]
-        return lines
+        lines = _index(self.refresher) if self.refresher else ()
+        return super().render() + "".join(f"{line}\n" for line in lines)
 
 
-def _lines(name: str, kind: str, text: str, value: float) -> str:
-    full = f"sutra_index_{name}"
-    return f"# HELP {full} {text}\n# TYPE {full} {kind}\n{full} {value!r}\n"
+def _index(refresher: Refresher) -> Iterator[str]:
+    yield from refresher.builds.lines()
+    up = int(refresher.failing is None)
+    yield from gauge("sutra_index_storage_up", "1 when the last refresh was well.", up)
+    snapshot = refresher.snapshot
+    if snapshot is None:
+        return
+    yield from gauge("sutra_index_concepts", "Concepts in the index.", len(snapshot.ids))
+    yield from gauge("sutra_index_associations", "Associations in it.", len(snapshot.graph))
+    complete = int(snapshot.complete)
+    yield from gauge("sutra_index_complete", "0 when the store is over a limit.", complete)
+    yield from gauge("sutra_index_build_seconds", "Time of its build.", snapshot.seconds)
+    built = snapshot.built_at.timestamp()
+    yield from gauge("sutra_index_built_timestamp_seconds", "When, in Unix seconds.", built)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 
+from sutra_client.metrics import Counter
 from sutra_client.storage import StorageClient, StorageError
 from sutra_hybrid import background
 from sutra_hybrid.corpus import Corpus, Limits, read
@@ -29,7 +30,8 @@ class NotReady(Exception):
 class Refresher:
     """Holds the current snapshot and replaces it whole when the store has changed.
 
-    `failing` says what is wrong with the storage, or is None; `builds` counts snapshots.
+    `failing` says what is wrong with the storage, or is None; `builds` counts snapshots, by
+    whether their index is "new" or was "kept" because no text had changed.
     """
 
     def __init__(
@@ -38,7 +40,7 @@ class Refresher:
         """Start without a snapshot."""
         self.snapshot: Snapshot | None = None
         self.failing: StorageError | None = None
-        self.builds = 0
+        self.builds = Counter("sutra_index_builds_total", "Snapshots made.", ("index",))
         self._storage = storage
         self._limits = limits or Limits()
         self._make = make
@@ -84,12 +86,14 @@ class Refresher:
         corpus = await read(self._storage, self._limits)
         reading = time.perf_counter() - start
         self.snapshot = after = await background.run(partial(self._make, corpus, before))
-        self.builds += 1
+        kept = before is not None and before.index is after.index
+        self.builds.add("kept" if kept else "new")
         fields = {
             "concepts": len(after.ids),
             "associations": len(after.graph),
             "revision": after.revision,
             "complete": after.complete,
+            "kept": kept,
             "read_seconds": round(reading, 3),
             "build_seconds": round(after.seconds, 3),
         }

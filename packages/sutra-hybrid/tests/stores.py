@@ -1,0 +1,25 @@
+"""Corpora and snapshots for tests, as if read from a storage."""
+
+from collections.abc import Iterable, Mapping
+
+from sutra_client.storage import Association, Concept
+from sutra_hybrid.corpus import Corpus
+from sutra_hybrid.snapshot import Snapshot, make
+
+Link = tuple[str, str, str, float]
+
+
+def corpus(texts: Mapping[str, str], links: Iterable[Link] = (), revision: int = 1) -> Corpus:
+    """Return the corpus of these concepts and associations, added in the order given."""
+    made = Corpus(revision)
+    for concept_id, text in texts.items():
+        made.add(Concept(concept_id, text))
+    made.sort()
+    for link in links:
+        made.link(Association(*link))
+    return made
+
+
+def snapshot(texts: Mapping[str, str], links: Iterable[Link] = ()) -> Snapshot:
+    """Return the snapshot of these concepts and associations."""
+    return make(corpus(texts, links))
