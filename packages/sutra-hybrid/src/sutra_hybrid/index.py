@@ -21,6 +21,8 @@ MAX_COMPONENTS = 100
 SEED = 0
 # Similarities are rounded, so that the last bits of a float do not decide an order.
 DIGITS = 6
+# Less is noise of the SVD.
+LEAST = 0.001
 # A vector that the SVD left shorter than this has no direction to compare.
 SHORTEST = 1e-5
 
@@ -49,7 +51,7 @@ class Index:
     def query(self, text: str, k: int) -> list[tuple[int, float]]:
         """Return up to `k` (number of the text, similarity), best first.
 
-        Similarities are above 0 to 1. Among equal ones the text that comes first is first.
+        Similarities are LEAST to 1. Among equal ones the text that comes first is first.
         """
         if not self._members:
             return []
@@ -58,8 +60,8 @@ class Index:
             return []
         scores = self._scores(vector)
         # with all that are as good as the last: which of them comes first is for their numbers
-        least = np.partition(scores, -k)[-k] if k < len(scores) else 0
-        rows = np.flatnonzero((scores >= least) & (scores > 0)).tolist()
+        least = max(np.partition(scores, -k)[-k] if k < len(scores) else 0, LEAST)
+        rows = np.flatnonzero(scores >= least).tolist()
         found = [
             (number, score)
             for row, score in zip(rows, scores[rows].tolist(), strict=True)

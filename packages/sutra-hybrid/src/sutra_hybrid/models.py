@@ -3,10 +3,15 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from sutra_client.fields import Text
 from sutra_hybrid.snapshot import Snapshot
+
+
+def _whole(value: object) -> object:
+    """Return 5 for 5.0: to JSON they are the same integer."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 class Question(BaseModel):
@@ -15,11 +20,11 @@ class Question(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     text: Text
-    k: Annotated[int, Field(ge=1, le=100)] = 10
+    k: Annotated[int, Field(ge=1, le=100), BeforeValidator(_whole)] = 10
 
 
 class Match(BaseModel):
-    """A similar concept; `score` is the cosine similarity, above 0 to 1."""
+    """A similar concept; `score` is the similarity, 0.001 to 1."""
 
     id: str
     text: str
