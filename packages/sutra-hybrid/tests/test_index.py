@@ -65,13 +65,9 @@ def test_the_first_of_many_equally_good_ones_are_found(
 
 
 def test_the_svd_is_for_enough_texts_and_words() -> None:
-    assert Index(texts(15)).svd is None
-    many = Index(texts(60))
-    assert many.svd
-    assert many.svd.n_components == len(WORDS) - 1
-    lots = Index([f"w{n} w{n + 1}" for n in range(300)])
-    assert lots.svd
-    assert lots.svd.n_components == MAX_COMPONENTS
+    assert Index(texts(15)).components == 0
+    assert Index(texts(60)).components == len(WORDS) - 1
+    assert Index([f"w{n} w{n + 1}" for n in range(300)]).components == MAX_COMPONENTS
 
 
 def test_words_that_go_together_elsewhere_count(monkeypatch: pytest.MonkeyPatch) -> None:

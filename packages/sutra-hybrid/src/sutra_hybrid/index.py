@@ -32,7 +32,7 @@ class Index:
 
     def __init__(self, texts: Sequence[str]) -> None:
         """Index `texts`, each by its number; those without a word are never found."""
-        self.svd: TruncatedSVD | None = None
+        self.components = 0
         # numbers of the texts that have the same vector, ascending, for each different vector
         self._members: list[list[int]] = []
         if not any(map(words, texts)):
@@ -44,9 +44,11 @@ class Index:
         first, self._members = _grouped(vectors)
         self._vectors = vectors[first]
         if min(self._vectors.shape) >= MIN_FOR_SVD:
-            components = min(MAX_COMPONENTS, min(self._vectors.shape) - 1)
-            self.svd = TruncatedSVD(components, algorithm="randomized", random_state=SEED)
-            self._reduced = _unit(self.svd.fit_transform(self._vectors))
+            self.components = min(MAX_COMPONENTS, min(self._vectors.shape) - 1)
+            svd = TruncatedSVD(self.components, algorithm="randomized", random_state=SEED)
+            self._reduced = _unit(svd.fit_transform(self._vectors))
+            # By word: the SVD's own `transform` copies all of it for each question.
+            self._by_word = np.ascontiguousarray(svd.components_.T)
 
     def query(self, text: str, k: int) -> list[tuple[int, float]]:
         """Return up to `k` (number of the text, similarity), best first.
@@ -72,8 +74,8 @@ class Index:
     def _scores(self, vector: Any) -> Any:
         """Return the similarity, 0 to 1, of each different vector."""
         scores = self._vectors @ vector.toarray()[0]
-        if self.svd is not None:
-            reduced = _unit(self.svd.transform(vector))[0]
+        if self.components:
+            reduced = _unit((vector.data @ self._by_word[vector.indices])[None])[0]
             scores = (scores + self._reduced @ reduced) / 2
         return np.clip(scores.astype(np.float64), 0, 1).round(DIGITS)
 

@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 # While the store changes all the time, at most one part in this many goes to building.
 REST = 4
 # How long a question waits for the first snapshot.
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 Make = Callable[[Corpus, Snapshot | None], Snapshot]
 
