@@ -103,9 +103,9 @@ def measure(count: int) -> None:
     other = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000
     print(f"  build             {took:.1f} s, processor {used:.1f} s")
     print(f"  answers held up   {quantiles(gaps)} ms, at most {max(gaps) * 1000:.0f} ms")
-    print(
-        f"  memory            {megabytes():.0f} MB, and {other:.0f} MB in the process that builds"
-    )
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+    print(f"  memory            {megabytes():.0f} MB, at most {peak:.0f} MB")
+    print(f"  building process  at most {other:.0f} MB")
     print(f"  similar p50 / p99 {asked(lambda question: snapshot.similar(question, 10))}")
     named = asked(lambda question: snapshot.answer(f"{question} likes part of", 10))
     print(f"  ask p50 / p99     {named}")
