@@ -9,18 +9,22 @@ python=$1
 lock=$2
 wheels=$3
 
-pkgconfig=$(mktemp -d)
+work=$(mktemp -d)
 "$python" -c 'import scipy_openblas32; print(scipy_openblas32.get_pkg_config())' \
-  >"$pkgconfig/scipy-openblas.pc"
+  >"$work/scipy-openblas.pc"
 
-# instructions newer than X86_V4 (AVX-512) are left out: each further set is one more
-# copy of the same loops, and no other processor asks for the option
-set --
-case "$(uname -m)" in x86_64) set -- "-Csetup-args=-Dcpu-dispatch=X86_V3 X86_V4" ;; esac
-PATH="$(dirname "$python"):$PATH" PKG_CONFIG_PATH="$pkgconfig" \
-  /usr/bin/python3 -m pip --python "$python" wheel --no-deps --no-build-isolation --no-binary=numpy \
-  --require-hashes -r "$lock" -w "$wheels" \
-  -Csetup-args=-Dblas=scipy-openblas \
-  -Csetup-args=-Dlapack=scipy-openblas \
-  -Csetup-args=-Duse-ilp64=false \
-  "$@"
+# pip passes settings on for requirements of a file only where they stand beside them
+set -- -Dblas=scipy-openblas -Dlapack=scipy-openblas -Duse-ilp64=false
+# loops for AVX2 and AVX-512 beside the baseline; each newer set is one more copy
+case "$(uname -m)" in x86_64) set -- "$@" '-Dcpu-dispatch=X86_V3 X86_V4' ;; esac
+{
+  sed '$s/$/ \\/' "$lock"
+  for setting in "$@"; do printf '    --config-settings="setup-args=%s" \\\n' "$setting"; done
+  echo
+} >"$work/numpy.txt"
+
+# a wheel that an earlier build made by these very settings is taken from pip's cache
+cache=/root/.cache/pip/numpy-$(sha256sum <"$0" | cut -c1-16)
+PATH="$(dirname "$python"):$PATH" PKG_CONFIG_PATH="$work" \
+  /usr/bin/python3 -m pip --python "$python" --cache-dir "$cache" wheel --no-deps \
+  --no-build-isolation --no-binary=numpy --require-hashes -r "$work/numpy.txt" -w "$wheels"
