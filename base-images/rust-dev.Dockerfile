@@ -18,6 +18,7 @@ RUN --mount=type=bind,source=lib,target=/lib/sutra \
       binutils \
       ca-certificates \
       cargo \
+      cargo-auditable \
       gcc \
       libc6-dev \
       rust-clippy \
@@ -34,6 +35,7 @@ RUN --mount=type=bind,source=lib,target=/lib/sutra \
       binutils \
       ca-certificates \
       cargo \
+      cargo-auditable \
       gcc \
       musl-dev \
       rust \

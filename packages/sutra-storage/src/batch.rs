@@ -203,7 +203,7 @@ mod tests {
         );
         assert_eq!(
             error(&deep),
-            "line: recursion limit exceeded at line 1 column 176"
+            "line: recursion limit exceeded at line 1 column 181"
         );
     }
 

@@ -1,6 +1,7 @@
 //! The HTTP interface: routes and handlers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
@@ -12,7 +13,6 @@ use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{json, Map, Value};
-use tokio::sync::Semaphore;
 
 use crate::batch::{self, Line, MAX_BATCH};
 use crate::limits::{limit, observe, Limits};
@@ -39,7 +39,6 @@ type Shared = State<Arc<App>>;
 pub struct App {
     pub store: Arc<Store>,
     pub metrics: Arc<Metrics>,
-    batches: Semaphore,
 }
 
 /// The body of `PUT /concepts/{id}`.
@@ -78,12 +77,19 @@ struct KeyQuery {
     kind: Kind,
 }
 
-/// Every route of the server over `store`.
-pub fn router(store: Arc<Store>, metrics: Arc<Metrics>, limits: Arc<Limits>) -> Router {
+/// Every route of the server over `store`; at most `concurrency` requests at once, each for at
+/// most `timeout`.
+pub fn router(
+    store: Arc<Store>,
+    metrics: Arc<Metrics>,
+    concurrency: usize,
+    timeout: Duration,
+) -> Router {
+    let requests = Limits::new("requests", concurrency, timeout, metrics.clone());
+    let batches = Limits::new("batches", BATCHES, timeout, metrics.clone());
     let app = Arc::new(App {
         store,
-        metrics,
-        batches: Semaphore::new(BATCHES),
+        metrics: metrics.clone(),
     });
     let limited = Router::new()
         .route("/concepts", get(list_concepts))
@@ -101,9 +107,11 @@ pub fn router(store: Arc<Store>, metrics: Arc<Metrics>, limits: Arc<Limits>) -> 
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .route(
             "/batch",
-            post(post_batch).layer(DefaultBodyLimit::max(MAX_BATCH)),
+            post(post_batch)
+                .layer(DefaultBodyLimit::max(MAX_BATCH))
+                .layer(middleware::from_fn_with_state(batches, limit)),
         )
-        .layer(middleware::from_fn_with_state(limits.clone(), limit));
+        .layer(middleware::from_fn_with_state(requests, limit));
     // An overloaded server can still be watched.
     Router::new()
         .route("/health", get(health))
@@ -112,7 +120,7 @@ pub fn router(store: Arc<Store>, metrics: Arc<Metrics>, limits: Arc<Limits>) -> 
         .merge(limited)
         .fallback(no_route)
         .method_not_allowed_fallback(wrong_method)
-        .layer(middleware::from_fn_with_state(limits, observe))
+        .layer(middleware::from_fn_with_state(metrics, observe))
         .with_state(app)
 }
 
@@ -292,10 +300,6 @@ async fn post_batch(
         ));
     }
     let body = body.map_err(|rejection| Problem::from_bytes(&rejection, MAX_BATCH))?;
-    let Ok(_permit) = app.batches.try_acquire() else {
-        app.metrics.refused();
-        return Err(Problem::busy("too many batches at once"));
-    };
     let lines = blocking(move || Ok(batch::lines(&body))).await??;
     let mut ops = Vec::new();
     let mut kept = Vec::new();

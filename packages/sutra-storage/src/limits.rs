@@ -16,18 +16,25 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::metrics::Metrics;
 use crate::problem::Problem;
 
-/// The limits of one server.
+/// The limits of a server, or of one route.
 pub struct Limits {
+    what: &'static str,
     requests: Arc<Semaphore>,
     timeout: Duration,
     metrics: Arc<Metrics>,
 }
 
 impl Limits {
-    /// At most `requests` at once, each for at most `timeout`.
-    pub fn new(requests: usize, timeout: Duration, metrics: Arc<Metrics>) -> Arc<Self> {
+    /// At most `most` of `what` at once, each for at most `timeout`.
+    pub fn new(
+        what: &'static str,
+        most: usize,
+        timeout: Duration,
+        metrics: Arc<Metrics>,
+    ) -> Arc<Self> {
         Arc::new(Self {
-            requests: Arc::new(Semaphore::new(requests)),
+            what,
+            requests: Arc::new(Semaphore::new(most)),
             timeout,
             metrics,
         })
@@ -39,7 +46,7 @@ impl Limits {
 pub async fn limit(State(limits): State<Arc<Limits>>, request: Request, next: Next) -> Response {
     let Ok(permit) = limits.requests.clone().try_acquire_owned() else {
         limits.metrics.refused();
-        return Problem::busy("too many requests at once").into_response();
+        return Problem::busy(format!("too many {} at once", limits.what)).into_response();
     };
     let answer = tokio::time::timeout(limits.timeout, next.run(request)).await;
     let response = answer.unwrap_or_else(|_| {
@@ -55,7 +62,11 @@ pub async fn limit(State(limits): State<Arc<Limits>>, request: Request, next: Ne
 }
 
 /// Counts the request; logs it at the debug level only, since a path tells what somebody stores.
-pub async fn observe(State(limits): State<Arc<Limits>>, request: Request, next: Next) -> Response {
+pub async fn observe(
+    State(metrics): State<Arc<Metrics>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let route = request.extensions().get::<MatchedPath>().cloned();
     let start = Instant::now();
@@ -70,9 +81,7 @@ pub async fn observe(State(limits): State<Arc<Limits>>, request: Request, next: 
         "request"
     );
     let route = route.as_ref().map_or("none", MatchedPath::as_str);
-    limits
-        .metrics
-        .request(known(&method), route, status.as_str(), took);
+    metrics.request(known(&method), route, status.as_str(), took);
     response
 }
 

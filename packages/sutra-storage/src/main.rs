@@ -10,7 +10,6 @@ use tokio::net::TcpListener;
 use tracing::level_filters::LevelFilter;
 
 use sutra_storage::config::{self, Command, Config, StartError};
-use sutra_storage::limits::Limits;
 use sutra_storage::metrics::Metrics;
 use sutra_storage::store::Store;
 use sutra_storage::{healthcheck, http, serve};
@@ -58,8 +57,7 @@ fn run() -> Result<(), StartError> {
 async fn listen(config: &Config, store: Arc<Store>, metrics: Arc<Metrics>) -> io::Result<()> {
     let signal = serve::stop_signal()?;
     let listener = TcpListener::bind(config.addr).await?;
-    let limits = Limits::new(config.concurrency, config.timeout, metrics.clone());
-    let router = http::router(store, metrics.clone(), limits);
+    let router = http::router(store, metrics.clone(), config.concurrency, config.timeout);
     tracing::info!(addr = %listener.local_addr()?, "listening");
     serve::serve(listener, router, metrics, signal).await;
     Ok(())

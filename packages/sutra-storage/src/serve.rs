@@ -27,8 +27,8 @@ const GRACE: Duration = Duration::from_secs(4);
 const IDLE: Duration = Duration::from_secs(30);
 /// How long a client may take to read a part of an answer.
 const WRITE: Duration = Duration::from_secs(10);
-/// Most open connections.
-const CONNECTIONS: usize = 1024;
+/// Most open connections, half of the file descriptors that a process usually gets.
+const CONNECTIONS: usize = 512;
 /// Most bytes of a request's head. hyper takes no less than 8 KiB.
 const MAX_HEAD: usize = 16 * 1024;
 

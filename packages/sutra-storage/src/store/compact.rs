@@ -214,3 +214,21 @@ fn other(error: ReadError) -> io::Error {
         }
     }
 }
+
+/// Rewrites the log of a store that nobody has open.
+#[cfg(test)]
+pub fn rewrite_now(folder: &Path) -> io::Result<()> {
+    let (file, end, _) =
+        super::folder::open_log(folder).map_err(|error| io::Error::other(error.problem))?;
+    let old = Appender {
+        file: Arc::new(file),
+        end,
+    };
+    let rewritten = rewrite(
+        &folder.join(NEW_LOG),
+        &old.file,
+        end,
+        &AtomicBool::new(false),
+    )?;
+    rewritten.catch_up(&old)?.rename(folder)?.1
+}
