@@ -15,6 +15,7 @@ use std::process::Command;
 use std::sync::mpsc::{channel, Receiver, Sender};
 use std::thread;
 
+use rustix::process::{prlimit, Pid, Resource, Rlimit};
 use serde_json::{json, Value};
 use support::{command, kill, Answer, Server, BINARY};
 use tempfile::TempDir;
@@ -200,11 +201,12 @@ fn server_with_space(data: &Path, blocks: u32) -> Server {
 }
 
 fn no_limit(server: &Server) {
-    let pid = server.child.id().to_string();
-    let done = Command::new("prlimit")
-        .args(["--fsize=unlimited", "--pid", &pid])
-        .status();
-    assert!(done.unwrap().success());
+    let pid = Pid::from_raw(server.child.id() as i32);
+    let none = Rlimit {
+        current: None,
+        maximum: None,
+    };
+    prlimit(pid, Resource::Fsize, none).unwrap();
 }
 
 #[test]

@@ -11,7 +11,14 @@ use sutra_storage::store::Store;
 
 /// `log` is the store in use. Those that end in `+group` have the same thread before them that
 /// takes all writes that wait into one transaction.
-pub const NAMES: [&str; 6] = ["log", "redb", "redb+group", "fjall+group", "sqlite", "sqlite+group"];
+pub const NAMES: [&str; 6] = [
+    "log",
+    "redb",
+    "redb+group",
+    "fjall+group",
+    "sqlite",
+    "sqlite+group",
+];
 
 type Pair = (String, Vec<u8>);
 
@@ -57,7 +64,9 @@ impl Engine for Log {
     }
 
     fn get(&self, id: &str) -> Option<Vec<u8>> {
-        self.0.concept(&id.to_owned().try_into().expect("an id")).ok()
+        self.0
+            .concept(&id.to_owned().try_into().expect("an id"))
+            .ok()
     }
 }
 
@@ -87,7 +96,12 @@ impl Engine for Redb {
     }
 
     fn get(&self, id: &str) -> Option<Vec<u8>> {
-        let table = self.0.begin_read().expect("redb").open_table(TABLE).expect("redb");
+        let table = self
+            .0
+            .begin_read()
+            .expect("redb")
+            .open_table(TABLE)
+            .expect("redb");
         let value = table.get(id).expect("redb")?;
         Some(value.value().to_vec())
     }
@@ -106,7 +120,10 @@ impl Fjall {
 
 impl Engine for Fjall {
     fn put_all(&self, pairs: Vec<Pair>) {
-        let mut batch = self.0.batch().durability(Some(fjall::PersistMode::SyncData));
+        let mut batch = self
+            .0
+            .batch()
+            .durability(Some(fjall::PersistMode::SyncData));
         for (id, value) in pairs {
             batch.insert(&self.1, id, value);
         }
@@ -132,9 +149,14 @@ impl Sqlite {
     fn open(folder: &Path) -> Self {
         let path = folder.join("store.sqlite");
         let writer = Connection::open(&path).expect("sqlite");
-        writer.pragma_update(None, "journal_mode", "WAL").expect("sqlite");
-        writer.pragma_update(None, "synchronous", "FULL").expect("sqlite");
-        let table = "CREATE TABLE IF NOT EXISTS concepts (id TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID";
+        writer
+            .pragma_update(None, "journal_mode", "WAL")
+            .expect("sqlite");
+        writer
+            .pragma_update(None, "synchronous", "FULL")
+            .expect("sqlite");
+        let table =
+            "CREATE TABLE IF NOT EXISTS concepts (id TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID";
         writer.execute(table, ()).expect("sqlite");
         let writer = Mutex::new(writer);
         Self { path, writer }
@@ -157,10 +179,14 @@ impl Engine for Sqlite {
 
     fn get(&self, id: &str) -> Option<Vec<u8>> {
         READER.with_borrow_mut(|reader| {
-            let reader = reader.get_or_insert_with(|| Connection::open(&self.path).expect("sqlite"));
+            let reader =
+                reader.get_or_insert_with(|| Connection::open(&self.path).expect("sqlite"));
             let select = "SELECT value FROM concepts WHERE id = ?";
             let mut select = reader.prepare_cached(select).expect("sqlite");
-            select.query_row([id], |row| row.get(0)).optional().expect("sqlite")
+            select
+                .query_row([id], |row| row.get(0))
+                .optional()
+                .expect("sqlite")
         })
     }
 }

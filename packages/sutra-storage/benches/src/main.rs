@@ -80,7 +80,10 @@ fn stores() {
 fn print_table(found: &BTreeMap<&str, BTreeMap<String, Vec<f64>>>, base: &str) {
     let value = |name: &str, figure: &String| median(found[name][figure].clone());
     let figures: Vec<&String> = found[base].keys().collect();
-    let titles: Vec<String> = figures.iter().map(|figure| format!(" {figure} |")).collect();
+    let titles: Vec<String> = figures
+        .iter()
+        .map(|figure| format!(" {figure} |"))
+        .collect();
     println!("| store |{}", titles.concat());
     println!("|---|{}", "---:|".repeat(figures.len()));
     for name in NAMES {
@@ -111,7 +114,11 @@ pub fn id(number: u64) -> String {
 /// About 300 bytes.
 pub fn value(number: u64) -> Vec<u8> {
     let text = format!("what number {number} means ").repeat(9);
-    format!("{{\"id\":\"{}\",\"text\":\"{text}\",\"metadata\":{{}}}}", id(number)).into_bytes()
+    format!(
+        "{{\"id\":\"{}\",\"text\":\"{text}\",\"metadata\":{{}}}}",
+        id(number)
+    )
+    .into_bytes()
 }
 
 /// A number that looks random, the same in every run.
@@ -126,11 +133,19 @@ fn store(name: &str, folder: &Path) {
 
     let start = Instant::now();
     for first in (0..CONCEPTS).step_by(BATCH as usize) {
-        engine.put_all((first..first + BATCH).map(|number| (id(number), value(number))).collect());
+        engine.put_all(
+            (first..first + BATCH)
+                .map(|number| (id(number), value(number)))
+                .collect(),
+        );
     }
-    figure("batched writes/s", CONCEPTS as f64 / start.elapsed().as_secs_f64());
+    figure(
+        "batched writes/s",
+        CONCEPTS as f64 / start.elapsed().as_secs_f64(),
+    );
 
-    let put = |engine: &dyn Engine, number| engine.put(id(scattered(number) % CONCEPTS), value(number));
+    let put =
+        |engine: &dyn Engine, number| engine.put(id(scattered(number) % CONCEPTS), value(number));
     let (rate, _) = rate(&engine, 1, put);
     figure("writes/s, 1 writer", rate);
     let (rate, p99) = self::rate(&engine, WRITERS, put);
@@ -142,7 +157,8 @@ fn store(name: &str, folder: &Path) {
     let (rate, p99) = self::rate(&engine, READERS, get);
     figure("reads/s", rate);
     figure("read p99 µs", p99);
-    figure("resident MB", resident_bytes() as f64 / 1e6);
+    let status = fs::read_to_string("/proc/self/status").expect("proc");
+    figure("resident MB", resident_bytes(&status) as f64 / 1e6);
     figure("on disk MB", folder_bytes(folder) as f64 / 1e6);
 }
 
@@ -169,7 +185,9 @@ fn rate(
             })
         })
         .collect();
-    let times = threads.into_iter().flat_map(|thread| thread.join().expect("a thread"));
+    let times = threads
+        .into_iter()
+        .flat_map(|thread| thread.join().expect("a thread"));
     let mut times: Vec<Duration> = times.collect();
     let seconds = start.elapsed().as_secs_f64();
     times.sort();
@@ -177,16 +195,19 @@ fn rate(
     (times.len() as f64 / seconds, p99)
 }
 
-/// Memory of this process that is in RAM and not of a file.
-pub fn resident_bytes() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").expect("proc");
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+/// Memory that is in RAM and not of a file, as `/proc/PID/status` says.
+pub fn resident_bytes(status: &str) -> u64 {
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("RssAnon:"));
     let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
     kib.expect("RssAnon").parse::<u64>().expect("a number") * 1024
 }
 
 fn folder_bytes(folder: &Path) -> u64 {
-    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry"));
+    let entries = fs::read_dir(folder)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry"));
     entries
         .map(|entry| match entry.file_type().expect("a type").is_dir() {
             true => folder_bytes(&entry.path()),
