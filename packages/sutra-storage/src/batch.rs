@@ -113,7 +113,7 @@ pub fn put_concept(concept: &Concept) -> Result<Op, Problem> {
     }
     // Strings, numbers and maps with string keys can always be written as JSON.
     let value = serde_json::to_vec(concept).map_err(|error| Problem::internal(&error))?;
-    Ok(Op::PutConcept(concept.id.clone(), value))
+    Ok(Op::PutConcept(concept.id.clone(), value.into()))
 }
 
 /// The result of line `number`, with a line feed.

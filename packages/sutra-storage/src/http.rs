@@ -196,7 +196,7 @@ async fn put_concept(
     let op = batch::put_concept(&Concept { id, text, metadata })?;
     let json = match &op {
         Op::PutConcept(_, json) => json.clone(),
-        _ => Vec::new(),
+        _ => Bytes::new(),
     };
     let written = app.store.write_one(op).await?;
     Ok(json_answer(written.status(), json))
@@ -332,7 +332,7 @@ impl Written {
     }
 }
 
-fn json_answer(status: StatusCode, json: Vec<u8>) -> Response {
+fn json_answer(status: StatusCode, json: impl IntoResponse) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json")], json).into_response()
 }
 

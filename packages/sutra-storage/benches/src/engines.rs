@@ -56,7 +56,7 @@ impl Log {
 
 impl Engine for Log {
     fn put_all(&self, pairs: Vec<Pair>) {
-        let op = |(id, value): Pair| Op::PutConcept(id.try_into().expect("an id"), value);
+        let op = |(id, value): Pair| Op::PutConcept(id.try_into().expect("an id"), value.into());
         let ops = pairs.into_iter().map(op).collect();
         let runtime = tokio::runtime::Builder::new_current_thread().build();
         let done = runtime.expect("a runtime").block_on(self.0.write(ops));

@@ -146,6 +146,8 @@ fn as_ref(bound: &Bound<String>) -> Bound<&str> {
 pub struct Overlay {
     concepts: HashMap<String, bool>,
     associations: HashMap<String, bool>,
+    /// Those of `associations` that are there, and maybe others, by each of their two concepts.
+    ends: HashMap<String, Vec<String>>,
     /// Concepts whose associations in the index are gone.
     dropped: HashSet<String>,
 }
@@ -172,8 +174,13 @@ impl Overlay {
             }
             Op::DeleteConcept(id) => self.delete_concept(id.as_str()),
             Op::PutAssociation(association) => {
-                self.associations
-                    .insert(Key::from(association).outgoing(), true);
+                let key = Key::from(association);
+                let name = key.outgoing();
+                if self.associations.insert(name.clone(), true) != Some(true) {
+                    for end in [key.source, key.target] {
+                        self.ends.entry(end.into()).or_default().push(name.clone());
+                    }
+                }
             }
             Op::DeleteAssociation(key) => {
                 self.associations.insert(key.outgoing(), false);
@@ -184,10 +191,8 @@ impl Overlay {
     fn delete_concept(&mut self, id: &str) {
         self.concepts.insert(id.into(), false);
         self.dropped.insert(id.into());
-        for (key, there) in &mut self.associations {
-            if key.split(SEPARATOR).take(2).any(|end| end == id) {
-                *there = false;
-            }
+        for key in self.ends.remove(id).unwrap_or_default() {
+            self.associations.insert(key, false);
         }
     }
 }

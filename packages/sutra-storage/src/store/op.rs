@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use axum::body::Bytes;
+
 use crate::model::{Association, Id, Kind, Weight};
 
 /// Between the parts of a [`Key`]. Ids and kinds hold no control character, so it is in none of
@@ -12,7 +14,7 @@ pub const SEPARATOR: char = '\t';
 #[derive(Debug, Clone, PartialEq)]
 pub enum Op {
     /// The second part is the concept as JSON, as answers hold it.
-    PutConcept(Id, Vec<u8>),
+    PutConcept(Id, Bytes),
     DeleteConcept(Id),
     PutAssociation(Association),
     DeleteAssociation(Key),
@@ -105,7 +107,8 @@ impl Op {
                 let (size, rest) = rest.split_first_chunk().ok_or("cut id")?;
                 let size = usize::from(u16::from_le_bytes(*size));
                 let (id, value) = rest.split_at_checked(size).ok_or("cut id")?;
-                let op = Self::PutConcept(text(id)?.to_owned().try_into()?, value.to_vec());
+                let id = text(id)?.to_owned().try_into()?;
+                let op = Self::PutConcept(id, Bytes::copy_from_slice(value));
                 Ok((op, record.len() - value.len()..record.len()))
             }
             DELETE_CONCEPT => {
@@ -188,7 +191,7 @@ mod tests {
             weight: 0.1.try_into().unwrap(),
         };
         [
-            Op::PutConcept(id.clone(), b"{}".to_vec()),
+            Op::PutConcept(id.clone(), Bytes::from_static(b"{}")),
             Op::DeleteConcept(id),
             Op::PutAssociation(association),
             Op::DeleteAssociation(key()),

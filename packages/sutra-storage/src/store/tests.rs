@@ -22,7 +22,7 @@ fn id(text: &str) -> Id {
 }
 
 fn put(name: &str, value: &str) -> Op {
-    Op::PutConcept(id(name), value.as_bytes().to_vec())
+    Op::PutConcept(id(name), value.as_bytes().to_vec().into())
 }
 
 fn key(source: &str, target: &str) -> Key {

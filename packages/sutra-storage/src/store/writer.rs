@@ -9,6 +9,7 @@ use std::sync::{Arc, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
+use axum::body::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use super::compact::{Compaction, Rewritten};
@@ -88,32 +89,39 @@ impl Writer {
     fn run(mut self, mut queue: mpsc::Receiver<Message>) {
         let mut open = true;
         while open {
-            let mut jobs = Vec::new();
-            let mut size = 0;
-            let mut next = queue.blocking_recv();
-            loop {
-                match next {
-                    Some(Message::Write(job)) => {
-                        size += job.ops.iter().map(size_of).sum::<usize>();
-                        jobs.push(job);
-                    }
-                    Some(Message::Rewritten(result)) => self.take_over(result),
-                    Some(Message::Close) | None => open = false,
-                }
-                if !open || size >= GROUP {
-                    break;
-                }
-                next = match queue.try_recv() {
-                    Ok(message) => Some(message),
-                    Err(_) => break,
-                };
-            }
+            let jobs;
+            (jobs, open) = self.take_waiting(&mut queue);
             self.write(jobs);
             self.compact_if_due();
         }
         // Nobody can be waiting to send when the compaction is waited for.
         drop(queue);
         self.stop();
+    }
+
+    /// Waits for a message, and takes those that are there too, up to [`GROUP`] bytes. Also says
+    /// whether there may be more later.
+    fn take_waiting(&mut self, queue: &mut mpsc::Receiver<Message>) -> (Vec<Job>, bool) {
+        let mut jobs = Vec::new();
+        let mut size = 0;
+        let mut next = queue.blocking_recv();
+        loop {
+            match next {
+                Some(Message::Write(job)) => {
+                    size += job.ops.iter().map(size_of).sum::<usize>();
+                    jobs.push(job);
+                }
+                Some(Message::Rewritten(result)) => self.take_over(result),
+                Some(Message::Close) | None => return (jobs, false),
+            }
+            if size >= GROUP {
+                return (jobs, true);
+            }
+            next = match queue.try_recv() {
+                Ok(message) => Some(message),
+                Err(_) => return (jobs, true),
+            };
+        }
     }
 
     fn write(&mut self, jobs: Vec<Job>) {
@@ -306,7 +314,7 @@ fn put(there_was_one: bool) -> Written {
 /// The frame has the value already.
 fn without_value(op: Op) -> Op {
     match op {
-        Op::PutConcept(id, _) => Op::PutConcept(id, Vec::new()),
+        Op::PutConcept(id, _) => Op::PutConcept(id, Bytes::new()),
         other => other,
     }
 }
