@@ -210,7 +210,9 @@ impl<E: Engine + 'static> Grouped<E> {
                     replies.push(reply);
                 }
                 writer.put_all(pairs);
-                replies.iter().for_each(|reply| drop(reply.send(())));
+                for reply in replies {
+                    let _ = reply.send(());
+                }
             }
         });
         Self { engine, jobs }
