@@ -47,6 +47,11 @@ pub fn open(name: &str, folder: &Path) -> Box<dyn Engine> {
 
 struct Log(Store);
 
+thread_local! {
+    static RUNTIME: tokio::runtime::Runtime =
+        tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+}
+
 impl Log {
     fn open(folder: &Path) -> Self {
         let metrics = Arc::new(Metrics::new().expect("metrics"));
@@ -58,8 +63,7 @@ impl Engine for Log {
     fn put_all(&self, pairs: Vec<Pair>) {
         let op = |(id, value): Pair| Op::PutConcept(id.try_into().expect("an id"), value.into());
         let ops = pairs.into_iter().map(op).collect();
-        let runtime = tokio::runtime::Builder::new_current_thread().build();
-        let done = runtime.expect("a runtime").block_on(self.0.write(ops));
+        let done = RUNTIME.with(|runtime| runtime.block_on(self.0.write(ops)));
         assert!(done.expect("written").iter().all(Result::is_ok));
     }
 

@@ -48,6 +48,8 @@ pub struct Writer {
     shared: Arc<Shared>,
     jobs: mpsc::WeakSender<Message>,
     compaction: Compaction,
+    /// Whether the last write found no space.
+    full: bool,
     /// Held open for its lock.
     _lock: File,
 }
@@ -73,6 +75,7 @@ impl Writer {
             shared: shared.clone(),
             jobs: jobs.downgrade(),
             compaction: Compaction::default(),
+            full: false,
             _lock: lock,
         }
     }
@@ -185,9 +188,15 @@ impl Writer {
         let start = Instant::now();
         let result = self.log.append(frame, revision);
         self.shared.metrics.sync(start.elapsed());
+        if result.is_ok() && std::mem::take(&mut self.full) {
+            tracing::info!("there is space again; writes go on");
+        }
         result.map_err(|failure| match failure {
             Failure::NoSpace(error) => {
-                tracing::warn!(%error, "no space left for a write");
+                // Once, not for every write: a full disk is no reason to fill another.
+                if !std::mem::replace(&mut self.full, true) {
+                    tracing::warn!(%error, "no space left; writes are refused, reads go on");
+                }
                 self.shared.metrics.no_space();
                 StoreError::NoSpace
             }
