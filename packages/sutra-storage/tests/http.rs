@@ -722,10 +722,11 @@ fn nearly_a_line() -> impl Strategy<Value = String> {
         "other",
     ]);
     (op, prop::collection::vec(pair, 0..6)).prop_map(|(op, pairs)| {
-        let pairs: String = pairs
+        let pairs = pairs
             .iter()
             .map(|(name, value)| format!(",\"{name}\":{value}"))
-            .collect();
+            .collect::<Vec<_>>()
+            .concat();
         format!("{{\"op\":\"{op}\"{pairs}}}").replace(['\n', '\r'], " ")
     })
 }

@@ -198,11 +198,8 @@ impl Rewritten {
     }
 
     pub fn into_parts(self) -> (Appender, Index) {
-        let log = Appender {
-            file: Arc::new(self.file),
-            end: self.end,
-        };
-        (log, self.index)
+        let size = self.end.offset;
+        (Appender::new(self.file, self.end, size), self.index)
     }
 }
 
@@ -218,12 +215,9 @@ fn other(error: ReadError) -> io::Error {
 /// Rewrites the log of a store that nobody has open.
 #[cfg(test)]
 pub fn rewrite_now(folder: &Path) -> io::Result<()> {
-    let (file, end, _) =
-        super::folder::open_log(folder).map_err(|error| io::Error::other(error.problem))?;
-    let old = Appender {
-        file: Arc::new(file),
-        end,
-    };
+    let opened = super::folder::open_log(folder);
+    let (old, _) = opened.map_err(|error| io::Error::other(error.problem))?;
+    let end = old.end;
     let rewritten = rewrite(
         &folder.join(NEW_LOG),
         &old.file,

@@ -42,7 +42,7 @@ pub fn lock(folder: &Path) -> Result<File, StartError> {
 ///
 /// # Errors
 /// The log cannot be read or written, or is damaged.
-pub fn open_log(folder: &Path) -> Result<(File, End, Index), StartError> {
+pub fn open_log(folder: &Path) -> Result<(Appender, Index), StartError> {
     let no = |error: io::Error| cannot_write(folder, &error);
     let path = folder.join(LOG);
     if !path.exists() {
@@ -57,8 +57,8 @@ pub fn open_log(folder: &Path) -> Result<(File, End, Index), StartError> {
         .map_err(no)?;
     let mut index = Index::default();
     let end = load(&file, &mut index).map_err(|error| cannot_read(folder, error))?;
-    let end = repair(&file, &path, end).map_err(no)?;
-    Ok((file, end, index))
+    let log = repair(file, &path, end).map_err(no)?;
+    Ok((log, index))
 }
 
 fn load(file: &File, index: &mut Index) -> Result<End, ReadError> {
@@ -67,24 +67,22 @@ fn load(file: &File, index: &mut Index) -> Result<End, ReadError> {
     log::read(file, first, len, |op, place| index.apply(&op, place))
 }
 
-/// Cuts off what follows `end`, and marks that all before it is well.
-fn repair(file: &File, path: &Path, mut end: End) -> io::Result<End> {
-    let torn = file.metadata()?.len() - end.offset;
-    if torn > 0 {
-        let offset = end.offset;
-        tracing::warn!(file = ?path, offset, bytes = torn, "cut off a torn write at the log's end");
+/// Cuts off a torn frame that follows `end`, and marks that all before it is well.
+fn repair(file: File, path: &Path, end: End) -> io::Result<Appender> {
+    let mut size = file.metadata()?.len();
+    if !log::only_zeros(&file, end.offset, size)? {
+        let (offset, bytes) = (end.offset, size - end.offset);
+        tracing::warn!(file = ?path, offset, bytes, "cut off a torn write at the log's end");
         file.set_len(end.offset)?;
         file.sync_all()?;
+        size = end.offset;
     }
-    let empty = end.number == 0;
-    if !end.marked && !empty {
-        // On a full disk the store can still be read.
-        if let Err(error) = Appender::mark(file, &mut end) {
-            tracing::warn!(%error, "cannot mark the log's end");
-            file.set_len(end.offset)?;
-        }
+    let mut log = Appender::new(file, end, size);
+    // On a full disk the store can still be read.
+    if let Err(error) = log.mark() {
+        tracing::warn!(%error, "cannot mark the log's end");
     }
-    Ok(end)
+    Ok(log)
 }
 
 fn create_log(folder: &Path) -> io::Result<()> {

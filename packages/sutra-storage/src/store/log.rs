@@ -8,9 +8,10 @@
 //! record = size u32, then a change (`op`)
 //! ```
 //!
-//! Numbers are little-endian, crcs CRC-32 (IEEE). Frames are numbered from 0 without a gap. A frame
-//! is written and synced before the next one is, so a crash can only leave the last one torn:
-//! that is cut off. Anything else that does not fit is damage, and nothing is changed.
+//! Numbers are little-endian, crcs CRC-32 (IEEE). Frames are numbered from 0 without a gap, and zeros
+//! may follow the last one: room for more, as a sync is cheaper when the file's size stays. A frame
+//! is written and synced before the next one is, so a crash can only leave the last one torn: that
+//! is cut off. Anything else that does not fit is damage, and nothing is changed.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
@@ -30,6 +31,9 @@ pub const FRAME_HEADER: usize = 32;
 pub const RECORD_HEADER: usize = 4;
 /// Most bytes of a frame's body.
 pub const MAX_BODY: usize = 16 * 1024 * 1024;
+
+/// How many zeros are written at a time, in bytes.
+pub const ROOM: usize = 1024 * 1024;
 
 /// What a frame's header says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,7 +166,7 @@ impl Header {
 
 /// Reads the first `len` bytes of a log from `start` on, and passes every change and the place of
 /// its JSON to `each`, whole frames only. Returns where the last whole frame ends; what follows up
-/// to `len` is a torn frame.
+/// to `len` is a torn frame, or room.
 ///
 /// Memory: one frame.
 ///
@@ -198,7 +202,7 @@ pub fn read(
         reader.read_exact(&mut body)?;
         if crc32fast::hash(&body) != header.crc {
             // Only the last frame may be torn.
-            return match size == left {
+            return match only_zeros(file, end.offset + size, len)? {
                 true => Ok(end),
                 false => Err(damaged(end.offset, "checksum of a frame does not match")),
             };
@@ -229,6 +233,20 @@ pub fn first(file: &File, len: u64) -> Result<End, ReadError> {
         revision: 0,
         marked: false,
     })
+}
+
+/// Whether a file has nothing but zeros from `start` to `len`.
+pub fn only_zeros(file: &File, mut start: u64, len: u64) -> io::Result<bool> {
+    let mut bytes = vec![0; 64 * 1024];
+    while start < len {
+        let count = (len - start).min(bytes.len() as u64) as usize;
+        file.read_exact_at(&mut bytes[..count], start)?;
+        if bytes[..count].iter().any(|byte| *byte != 0) {
+            return Ok(false);
+        }
+        start += count as u64;
+    }
+    Ok(true)
 }
 
 fn next_header(reader: &mut impl Read, left: u64) -> io::Result<Option<Header>> {
@@ -266,10 +284,13 @@ fn split_record(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(u32::from_le_bytes(*size) as usize)
 }
 
-/// Decides what bytes at `end` are that start like no frame: torn if no frame follows them.
+/// Decides what bytes at `end` are that start like no frame: room, or torn if no frame follows.
 fn torn_header(file: &File, end: End, len: u64) -> Result<End, ReadError> {
+    if only_zeros(file, end.offset, len)? {
+        return Ok(end);
+    }
     let left = len - end.offset;
-    if left > (FRAME_HEADER + MAX_BODY) as u64 {
+    if left > (FRAME_HEADER + MAX_BODY + ROOM) as u64 {
         return Err(damaged(end.offset, "no frame, and more bytes than one has"));
     }
     let mut bytes = vec![0; left as usize];

@@ -30,7 +30,7 @@ use crate::metrics::Metrics;
 use crate::model::{Association, Id};
 use index::{mirrored, Index, Place};
 use op::{Key, Op};
-use writer::{Appender, Job, Message, Writer};
+use writer::{Job, Message, Writer};
 
 /// Most bytes of the concepts of one page, so that a thousand large ones do not fill the memory;
 /// the concept that reaches it is still in.
@@ -140,20 +140,19 @@ impl Store {
     /// which case nothing is changed.
     pub fn open(folder: &Path, metrics: Arc<Metrics>) -> Result<Self, StartError> {
         let lock = folder::lock(folder)?;
-        let (file, end, index) = folder::open_log(folder)?;
-        let file = Arc::new(file);
+        let (log, index) = folder::open_log(folder)?;
         let shared = Arc::new(Shared {
             state: RwLock::new(State {
-                file: file.clone(),
+                file: log.file.clone(),
                 index,
             }),
             failed: AtomicBool::new(false),
-            revision: AtomicU64::new(end.revision),
-            bytes: AtomicU64::new(end.offset),
+            revision: AtomicU64::new(log.end.revision),
+            bytes: AtomicU64::new(log.end.offset),
             metrics,
         });
         let (jobs, queue) = mpsc::channel(QUEUE);
-        let writer = Writer::new(folder, lock, Appender { file, end }, &shared, &jobs);
+        let writer = Writer::new(folder, lock, log, &shared, &jobs);
         let writer = writer
             .start(queue)
             .map_err(|error| folder::cannot_write(folder, &error))?;

@@ -331,10 +331,7 @@ fn failure_on(device: &str) -> writer::Failure {
         revision: 0,
         marked: false,
     };
-    let mut appender = Appender {
-        file: Arc::new(file),
-        end,
-    };
+    let mut appender = writer::Appender::new(file, end, 0);
     let failure = appender.append(log::Frame::new(0), 1).err().unwrap();
     assert_eq!(appender.end, end);
     failure
@@ -368,8 +365,7 @@ fn a_failed_store_refuses_writes_and_still_reads() {
 #[test]
 fn a_concept_that_changed_on_disk_is_not_served() {
     let (store, folder) = store_with(&["a"]);
-    let bytes = fs::read(log_of(&folder)).unwrap();
-    flip(&log_of(&folder), bytes.len() - 1);
+    flip(&log_of(&folder), store.stats().bytes as usize - 1);
     assert_eq!(store.concept(&id("a")), Err(StoreError::Failed));
     assert!(store.concepts("", None, 1).is_err());
 }
@@ -380,14 +376,25 @@ fn flip(path: &Path, offset: usize) {
     fs::write(path, bytes).unwrap();
 }
 
-/// The log of a store that was killed after it wrote [`SAMPLE`], and where its last frame starts.
+/// The log, without the room at its end, of a store that was killed after it wrote [`SAMPLE`], and
+/// where its last frame starts.
 fn killed() -> (Vec<u8>, usize) {
     let (store, folder) = store_with(&SAMPLE[..2]);
     let last = store.stats().bytes as usize;
     write_one(&store, put("c", "c")).unwrap();
-    let bytes = fs::read(log_of(&folder)).unwrap();
-    assert_eq!(bytes.len(), store.stats().bytes as usize);
+    let mut bytes = fs::read(log_of(&folder)).unwrap();
+    let room = bytes.split_off(store.stats().bytes as usize);
+    assert_eq!(room, vec![0; log::ROOM - (bytes.len() - room_start())]);
     (bytes, last)
+}
+
+/// Room was first made at the first frame, for that frame and [`log::ROOM`] more.
+fn room_start() -> usize {
+    FILE_HEADER + first_frame()
+}
+
+fn first_frame() -> usize {
+    FRAME_HEADER + log::RECORD_HEADER + put("a", "a").encode(&mut Vec::new()).end
 }
 
 fn folder_with(log: &[u8]) -> TempDir {
@@ -396,8 +403,19 @@ fn folder_with(log: &[u8]) -> TempDir {
     folder
 }
 
-/// Opens a store with this log, and returns the concepts in it, or the error without the path.
+/// Opens a store with this log, with and without room at its end, and returns the concepts in it,
+/// or the error without the path.
 fn found_in(log: &[u8]) -> Result<Vec<String>, String> {
+    let with_room = [log, &[0; 500]].concat();
+    let found = found_in_file(log);
+    // A header that was cut in its zeros is whole with the zeros of room.
+    if log.len() >= FILE_HEADER {
+        assert_eq!(found_in_file(&with_room), found);
+    }
+    found
+}
+
+fn found_in_file(log: &[u8]) -> Result<Vec<String>, String> {
     let folder = folder_with(log);
     let store = match open(&folder) {
         Ok(store) => store,
@@ -510,7 +528,7 @@ fn damage_is_told_with_its_offset_and_what_to_do() {
         told(&|log| drop(log.drain(second..last))),
         damaged(second, "frame 2 where 1 should be")
     );
-    let many = vec![7; FRAME_HEADER + log::MAX_BODY + 1];
+    let many = vec![7; FRAME_HEADER + log::MAX_BODY + log::ROOM + 1];
     assert_eq!(
         told(&|log| log.extend(&many)),
         damaged(log.len(), "no frame, and more bytes than one has")

@@ -1,5 +1,6 @@
 //! The one thread that writes: it takes all changes that wait, and puts them on disk with one sync.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -15,7 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::compact::{Compaction, Rewritten};
 use super::folder::NEW_LOG;
 use super::index::{Index, Overlay, Place};
-use super::log::{End, Frame};
+use super::log::{End, Frame, ROOM};
 use super::op::{Key, Op};
 use super::{Shared, StoreError, Written};
 
@@ -40,6 +41,8 @@ pub enum Message {
 pub struct Appender {
     pub file: Arc<File>,
     pub end: End,
+    /// Of the file, in bytes; what is after `end` is zeros.
+    size: u64,
 }
 
 pub struct Writer {
@@ -264,12 +267,14 @@ impl Writer {
 
     fn stop(&mut self) {
         self.compaction.stop(&self.folder);
-        let end = &mut self.log.end;
-        if self.shared.failed.load(Ordering::Relaxed) || end.marked || end.number == 0 {
+        if self.shared.failed.load(Ordering::Relaxed) {
             return;
         }
-        if let Err(error) = Appender::mark(&self.log.file, end) {
+        if let Err(error) = self.log.mark() {
             tracing::warn!(%error, "cannot mark the log's end");
+        }
+        if let Err(error) = self.log.cut() {
+            tracing::warn!(%error, "cannot cut off the log's room");
         }
     }
 }
@@ -344,6 +349,12 @@ pub enum Failure {
 }
 
 impl Appender {
+    /// `size` is that of the file, which has only zeros after `end`.
+    pub fn new(file: File, end: End, size: u64) -> Self {
+        let file = Arc::new(file);
+        Self { file, end, size }
+    }
+
     /// Puts a frame on disk.
     ///
     /// # Errors
@@ -351,8 +362,9 @@ impl Appender {
     /// may have dropped what it could not write.
     pub fn append(&mut self, frame: Frame, revision: u64) -> Result<(), Failure> {
         let bytes = frame.finish(self.end.number, revision);
+        self.make_room(bytes.len() as u64);
         if let Err(error) = self.file.write_all_at(&bytes, self.end.offset) {
-            let cut = self.file.set_len(self.end.offset);
+            let cut = self.cut();
             return Err(match (is_no_space(&error), cut) {
                 (true, Ok(())) => Failure::NoSpace(error),
                 _ => Failure::Broken(error),
@@ -360,17 +372,46 @@ impl Appender {
         }
         self.file.sync_data().map_err(Failure::Broken)?;
         self.end = self.end.after(bytes.len(), revision);
+        self.size = self.size.max(self.end.offset);
         Ok(())
     }
 
-    /// Appends a mark, a frame without records, and syncs.
-    pub fn mark(file: &File, end: &mut End) -> io::Result<()> {
-        let bytes = Frame::new(end.offset).finish(end.number, end.revision);
-        file.write_all_at(&bytes, end.offset)?;
-        file.sync_data()?;
-        *end = end.after(bytes.len(), end.revision);
-        end.marked = true;
+    /// Writes zeros after the end if less than `needed` bytes of them are there. Where that fails,
+    /// the write that needs them finds out why.
+    fn make_room(&mut self, needed: u64) {
+        if self.end.offset + needed > self.size {
+            let zeros = vec![0; needed as usize + ROOM];
+            if self.file.write_all_at(&zeros, self.end.offset).is_ok() {
+                self.size = self.end.offset + zeros.len() as u64;
+            }
+        }
+    }
+
+    /// Makes the file end with its last frame.
+    pub fn cut(&mut self) -> io::Result<()> {
+        self.file.set_len(self.end.offset)?;
+        self.size = self.end.offset;
         Ok(())
+    }
+
+    /// Appends a mark, a frame without records, unless there is one or nothing to mark.
+    ///
+    /// # Errors
+    /// As [`Appender::append`].
+    pub fn mark(&mut self) -> Result<(), Failure> {
+        if self.end.marked || self.end.number == 0 {
+            return Ok(());
+        }
+        self.append(Frame::new(self.end.offset), self.end.revision)?;
+        self.end.marked = true;
+        Ok(())
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::NoSpace(error) | Self::Broken(error)) = self;
+        error.fmt(f)
     }
 }
 
