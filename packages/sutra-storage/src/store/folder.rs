@@ -8,7 +8,7 @@ use rustix::fs::{flock, FlockOperation};
 
 use super::index::Index;
 use super::log::{self, End, ReadError};
-use super::writer::Appender;
+use super::writer::{Appender, Failure};
 use crate::config::StartError;
 
 pub const LOG: &str = "store.log";
@@ -49,7 +49,6 @@ pub fn open_log(folder: &Path) -> Result<(Appender, Index), StartError> {
         refuse_old_store(folder)?;
         create_log(folder).map_err(no)?;
     }
-    remove_unfinished(folder).map_err(no)?;
     let file = File::options()
         .read(true)
         .write(true)
@@ -57,6 +56,8 @@ pub fn open_log(folder: &Path) -> Result<(Appender, Index), StartError> {
         .map_err(no)?;
     let mut index = Index::default();
     let end = load(&file, &mut index).map_err(|error| cannot_read(folder, error))?;
+    // Only now: next to a damaged log nothing is touched.
+    remove_unfinished(folder).map_err(no)?;
     let log = repair(file, &path, end).map_err(no)?;
     Ok((log, index))
 }
@@ -78,11 +79,14 @@ fn repair(file: File, path: &Path, end: End) -> io::Result<Appender> {
         size = end.offset;
     }
     let mut log = Appender::new(file, end, size);
-    // On a full disk the store can still be read.
-    if let Err(error) = log.mark() {
-        tracing::warn!(%error, "cannot mark the log's end");
+    match log.mark() {
+        Ok(()) => Ok(log),
+        Err(Failure::NoSpace(error)) => {
+            tracing::warn!(%error, "no space left; the store can be read");
+            Ok(log)
+        }
+        Err(Failure::Broken(error)) => Err(error),
     }
-    Ok(log)
 }
 
 fn create_log(folder: &Path) -> io::Result<()> {

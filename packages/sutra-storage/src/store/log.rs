@@ -8,10 +8,10 @@
 //! record = size u32, then a change (`op`)
 //! ```
 //!
-//! Numbers are little-endian, crcs CRC-32 (IEEE). Frames are numbered from 0 without a gap, and zeros
-//! may follow the last one: room for more, as a sync is cheaper when the file's size stays. A frame
-//! is written and synced before the next one is, so a crash can only leave the last one torn: that
-//! is cut off. Anything else that does not fit is damage, and nothing is changed.
+//! Numbers are little-endian, crcs CRC-32 (IEEE). Frames are numbered from 0 without a gap. Zeros may
+//! follow the last one: room for more, as a sync is cheaper when the file's size stays. A frame is
+//! written and synced before the next one is, so a crash can only leave the last one torn: that is
+//! cut off. Anything else that does not fit is damage, and nothing is changed.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};

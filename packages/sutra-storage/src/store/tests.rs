@@ -617,7 +617,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn any_bytes_after_the_header_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn bytes_that_are_no_frame_are_cut_off(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         // Nothing in them is a frame, so they are torn.
         let log = [log::file_header().as_slice(), &bytes].concat();
         prop_assert_eq!(found_in(&log), Ok(vec![]));
