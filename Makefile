@@ -21,7 +21,7 @@ export BASE DEBIAN_VERSION ALPINE_VERSION APT_MIRROR ALPINE_MIRROR PIP_INDEX_URL
 
 RUN := .venv/bin/python -m
 .PHONY: help prod build dev verify-sizes promote explain cleanup-report engine engine-stop roots venv venv-dev \
-  test test-unit bench bench-storage lint format lock readme
+  test test-unit bench lint format lock readme
 
 help: ## list targets and knobs
 	@awk -f scripts/help.awk Makefile
@@ -76,9 +76,6 @@ test-unit: venv-dev ## run the tests that need no engine
 
 bench: engine venv ## measure rebuild times against bare bake, printed as ratios
 	@$(RUN) scripts.bench
-
-bench-storage: ## measure the storage beside SQLite, redb and fjall, and its allocator (20 minutes)
-	@packages/sutra-storage/benches/run.sh
 
 lint: venv-dev ## check style: ruff, mypy, shellcheck, shfmt, hadolint, yamllint
 	@scripts/lint.sh
