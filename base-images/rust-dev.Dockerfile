@@ -18,6 +18,7 @@ RUN --mount=type=bind,source=lib/apt.sh,target=/lib/sutra/apt.sh \
       binutils \
       ca-certificates \
       cargo \
+      cargo-auditable \
       gcc \
       libc6-dev \
       rust-clippy \
@@ -34,6 +35,7 @@ RUN --mount=type=bind,source=lib/apk.sh,target=/lib/sutra/apk.sh \
       binutils \
       ca-certificates \
       cargo \
+      cargo-auditable \
       gcc \
       musl-dev \
       rust \

@@ -5,11 +5,14 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
 
 const ADDR: &str = "SUTRA_STORAGE_ADDR";
 const DATA: &str = "SUTRA_STORAGE_DATA";
+const CONCURRENCY: &str = "SUTRA_STORAGE_CONCURRENCY";
+const TIMEOUT: &str = "SUTRA_STORAGE_TIMEOUT";
 const LOG: &str = "SUTRA_LOG";
 
 /// What `--help` prints.
@@ -24,9 +27,11 @@ usage: storage_server_simple [COMMAND]
   --help         print this text
 
 environment:
-  SUTRA_STORAGE_ADDR   IP address and port to listen on  [0.0.0.0:50051]
-  SUTRA_STORAGE_DATA   data folder, created if missing   [/var/lib/sutra]
-  SUTRA_LOG            off, error, warn, info, debug or trace  [info]
+  SUTRA_STORAGE_ADDR         IP address and port to listen on  [0.0.0.0:50051]
+  SUTRA_STORAGE_DATA         data folder, created if missing   [/var/lib/sutra]
+  SUTRA_STORAGE_CONCURRENCY  requests at once, 1 to 10000; more are answered 503  [256]
+  SUTRA_STORAGE_TIMEOUT      seconds for a request, 1 to 3600; then it is answered 503  [10]
+  SUTRA_LOG                  off, error, warn, info, debug or trace  [info]
 
 eg: SUTRA_STORAGE_ADDR=127.0.0.1:50051 SUTRA_STORAGE_DATA=./data storage_server_simple
 ";
@@ -45,8 +50,12 @@ pub enum Command {
 pub struct Config {
     /// Where to listen; port 0 takes a free one.
     pub addr: SocketAddr,
-    /// The folder that holds `store.redb`.
+    /// The folder that holds `store.log`.
     pub data: PathBuf,
+    /// Requests at once.
+    pub concurrency: usize,
+    /// How long a request may take.
+    pub timeout: Duration,
     pub log: LevelFilter,
 }
 
@@ -93,6 +102,8 @@ impl Config {
         Ok(Self {
             addr: addr(&var)?,
             data: data(&var)?,
+            concurrency: number(&var, CONCURRENCY, 256, 10_000)? as usize,
+            timeout: Duration::from_secs(number(&var, TIMEOUT, 10, 3600)?),
             log: log(&var)?,
         })
     }
@@ -158,6 +169,26 @@ fn data(var: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf, StartError> {
     Ok(value.into())
 }
 
+fn number(
+    var: impl Fn(&str) -> Option<OsString>,
+    name: &str,
+    default: u64,
+    most: u64,
+) -> Result<u64, StartError> {
+    let Some(value) = var(name) else {
+        return Ok(default);
+    };
+    let number = value.to_str().and_then(|text| text.parse().ok());
+    number
+        .filter(|number| (1..=most).contains(number))
+        .ok_or_else(|| {
+            StartError::new(
+                format!("{name}: not a number from 1 to {most} {value:?}"),
+                format!("write one, or unset it for {default}"),
+            )
+        })
+}
+
 fn log(var: impl Fn(&str) -> Option<OsString>) -> Result<LevelFilter, StartError> {
     let value = var(LOG).unwrap_or_else(|| "info".into());
     value
@@ -188,6 +219,8 @@ mod tests {
         let expected = Config {
             addr: SocketAddr::from(([0, 0, 0, 0], 50051)),
             data: "/var/lib/sutra".into(),
+            concurrency: 256,
+            timeout: Duration::from_secs(10),
             log: LevelFilter::INFO,
         };
         assert_eq!(config("", ""), Ok(expected));
@@ -198,6 +231,28 @@ mod tests {
         assert_eq!(config(ADDR, "[::1]:7").unwrap().addr.to_string(), "[::1]:7");
         assert_eq!(config(DATA, "here").unwrap().data, PathBuf::from("here"));
         assert_eq!(config(LOG, "debug").unwrap().log, LevelFilter::DEBUG);
+        assert_eq!(config(CONCURRENCY, "1").unwrap().concurrency, 1);
+        assert_eq!(config(CONCURRENCY, "10000").unwrap().concurrency, 10_000);
+        let hour = Duration::from_secs(3600);
+        assert_eq!(config(TIMEOUT, "3600").unwrap().timeout, hour);
+    }
+
+    #[test]
+    fn a_number_out_of_range_is_refused() {
+        for value in ["0", "10001", "-1", "many", ""] {
+            assert_eq!(
+                config(CONCURRENCY, value).unwrap_err().to_string(),
+                format!(
+                    "SUTRA_STORAGE_CONCURRENCY: not a number from 1 to 10000 {value:?}\n\
+                     tip: write one, or unset it for 256"
+                )
+            );
+        }
+        assert_eq!(
+            config(TIMEOUT, "3601").unwrap_err().to_string(),
+            "SUTRA_STORAGE_TIMEOUT: not a number from 1 to 3600 \"3601\"\n\
+             tip: write one, or unset it for 10"
+        );
     }
 
     #[test]

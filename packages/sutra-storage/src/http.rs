@@ -1,39 +1,45 @@
-//! The HTTP interface: routes, handlers, and how serving ends.
+//! The HTTP interface: routes and handlers.
 
-use std::future::{Future, IntoFuture};
-use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
-use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
-use axum::http::{Method, StatusCode, Uri};
-use axum::middleware::{self, Next};
-use axum::response::Response;
-use axum::routing::{get, put};
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::http::{header, HeaderMap, Method, StatusCode, Uri};
+use axum::middleware;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{json, Map, Value};
-use tokio::net::TcpListener;
-use tokio::signal::unix::{signal, SignalKind};
-use tokio::sync::oneshot;
 
-use crate::model::{Association, Concept, Id, MAX_TEXT};
+use crate::batch::{self, Line, MAX_BATCH};
+use crate::limits::{limit, observe, Limits};
+use crate::metrics::{self, Metrics};
+use crate::model::{Association, Concept, Id, Kind, MAX_TEXT};
 use crate::problem::Problem;
-use crate::store::{Counts, Page, Store, StoreError, Written};
+use crate::store::op::{Key, Op, SEPARATOR};
+use crate::store::{After, Page, Stats, Store, StoreError, Written};
 
 /// Most bytes of a request's body. JSON may write one byte of text as six (`\u0001`), so this
 /// takes any text that fits [`MAX_TEXT`] and 128 KiB more.
 pub const MAX_BODY: usize = 6 * MAX_TEXT + 128 * 1024;
-/// How long open requests may take to finish after a stop signal. Container engines kill after 10
-/// seconds by default.
-const GRACE: Duration = Duration::from_secs(5);
+/// Batches that are worked on at once; each may take some times [`MAX_BATCH`] of memory.
+const BATCHES: usize = 4;
 const DEFAULT_LIMIT: usize = 100;
 const MAX_LIMIT: usize = 1000;
 
 type JsonBody<T> = Result<Json<T>, JsonRejection>;
 type PathId = Result<Path<Id>, PathRejection>;
-type Shared = State<Arc<Store>>;
+type QueryOf<T> = Result<Query<T>, QueryRejection>;
+type Shared = State<Arc<App>>;
+
+/// What handlers work with.
+pub struct App {
+    pub store: Arc<Store>,
+    pub metrics: Arc<Metrics>,
+}
 
 /// The body of `PUT /concepts/{id}`.
 #[derive(Deserialize)]
@@ -47,79 +53,79 @@ struct ConceptBody {
 /// The query of `GET /concepts`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct PageQuery {
+struct ConceptsQuery {
     after: Option<Id>,
+    limit: Option<usize>,
+    #[serde(default)]
+    prefix: String,
+}
+
+/// The query of lists of associations.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AssociationsQuery {
+    after: Option<String>,
     limit: Option<usize>,
 }
 
-/// Every route of the server over `store`.
-pub fn router(store: Arc<Store>) -> Router {
-    Router::new()
-        .route("/health", get(health))
-        .route("/stats", get(stats))
+/// The query of `DELETE /associations`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyQuery {
+    source: Id,
+    target: Id,
+    kind: Kind,
+}
+
+/// Every route of the server over `store`; at most `concurrency` requests at once, each for at
+/// most `timeout`.
+pub fn router(
+    store: Arc<Store>,
+    metrics: Arc<Metrics>,
+    concurrency: usize,
+    timeout: Duration,
+) -> Router {
+    let requests = Limits::new("requests", concurrency, timeout, metrics.clone());
+    let batches = Limits::new("batches", BATCHES, timeout, metrics.clone());
+    let app = Arc::new(App {
+        store,
+        metrics: metrics.clone(),
+    });
+    let limited = Router::new()
         .route("/concepts", get(list_concepts))
         .route(
             "/concepts/{id}",
             get(get_concept).put(put_concept).delete(delete_concept),
         )
-        .route("/concepts/{id}/associations", get(list_associations))
-        .route("/associations", put(put_association))
+        .route("/concepts/{id}/associations", get(list_associations_of))
+        .route(
+            "/associations",
+            put(put_association)
+                .get(list_associations)
+                .delete(delete_association),
+        )
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .route(
+            "/batch",
+            post(post_batch)
+                .layer(DefaultBodyLimit::max(MAX_BATCH))
+                .layer(middleware::from_fn_with_state(batches, limit)),
+        )
+        .layer(middleware::from_fn_with_state(requests, limit));
+    // An overloaded server can still be watched.
+    Router::new()
+        .route("/health", get(health))
+        .route("/metrics", get(get_metrics))
+        .route("/stats", get(stats))
+        .merge(limited)
         .fallback(no_route)
         .method_not_allowed_fallback(wrong_method)
-        .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(middleware::from_fn(log_request))
-        .with_state(store)
+        .layer(middleware::from_fn_with_state(metrics, observe))
+        .with_state(app)
 }
 
-/// Serves until `signal`, then lets open requests finish, [`GRACE`] at most.
-///
-/// # Errors
-/// The listener failed.
-pub async fn serve(
-    listener: TcpListener,
-    store: Arc<Store>,
-    signal: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
-    let (stopping, stopped) = oneshot::channel();
-    let signal = async move {
-        signal.await;
-        tracing::info!("stopping");
-        // Fails only if nobody waits for it any more.
-        let _ = stopping.send(());
-    };
-    let served = axum::serve(listener, router(store)).with_graceful_shutdown(signal);
-    tokio::select! {
-        result = served.into_future() => result,
-        () = grace_after(stopped) => {
-            tracing::warn!("requests still open after {GRACE:?}, dropped");
-            Ok(())
-        }
-    }
-}
-
-async fn grace_after(stopped: oneshot::Receiver<()>) {
-    // An error means that the server has ended, which the other branch of the select sees.
-    let _ = stopped.await;
-    tokio::time::sleep(GRACE).await;
-}
-
-/// Ends at SIGTERM or SIGINT. Both are caught from the moment this returns.
-///
-/// # Errors
-/// The system refused a handler.
-pub fn stop_signal() -> io::Result<impl Future<Output = ()> + Send + 'static> {
-    let mut term = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        tokio::select! {
-            _ = term.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
-}
-
-async fn health(State(store): Shared) -> Result<Json<Value>, Problem> {
-    if store.has_failed() {
+async fn health(State(app): Shared) -> Result<Json<Value>, Problem> {
+    if app.store.has_failed() {
         return Err(Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "the store failed; restart the server",
@@ -130,70 +136,179 @@ async fn health(State(store): Shared) -> Result<Json<Value>, Problem> {
     ))
 }
 
-async fn stats(State(store): Shared) -> Result<Json<Counts>, Problem> {
-    blocking(move || store.counts()).await.map(Json)
+async fn get_metrics(State(app): Shared) -> Result<Response, Problem> {
+    let text = app
+        .metrics
+        .text(&app.store.stats(), app.store.has_failed())
+        .map_err(|error| Problem::internal(&error))?;
+    Ok(([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response())
+}
+
+async fn stats(State(app): Shared) -> Json<Stats> {
+    Json(app.store.stats())
 }
 
 async fn list_concepts(
-    State(store): Shared,
-    query: Result<Query<PageQuery>, QueryRejection>,
-) -> Result<Json<Page>, Problem> {
-    let Query(PageQuery { after, limit }) = query?;
-    let limit = limit.unwrap_or(DEFAULT_LIMIT);
-    if !(1..=MAX_LIMIT).contains(&limit) {
-        return Err(Problem::bad_request(format!(
-            "query: limit: must be from 1 to {MAX_LIMIT}, is {limit}"
-        )));
-    }
-    let page = blocking(move || store.concepts(after.as_ref(), limit));
-    page.await.map(Json)
+    State(app): Shared,
+    query: QueryOf<ConceptsQuery>,
+) -> Result<Response, Problem> {
+    let Query(ConceptsQuery {
+        after,
+        limit,
+        prefix,
+    }) = query?;
+    let limit = page_limit(limit)?;
+    let page = blocking(move || {
+        let after = after.as_ref().map(Id::as_str);
+        app.store.concepts(&prefix, after, limit)
+    })
+    .await?;
+    Ok(json_answer(StatusCode::OK, concepts_json(&page)))
 }
 
-async fn get_concept(State(store): Shared, id: PathId) -> Result<Json<Concept>, Problem> {
+/// The concepts are JSON already.
+fn concepts_json(page: &Page<Vec<u8>>) -> Vec<u8> {
+    let mut json = b"{\"concepts\":[".to_vec();
+    for (number, concept) in page.items.iter().enumerate() {
+        if number > 0 {
+            json.push(b',');
+        }
+        json.extend(concept);
+    }
+    json.extend(format!("],\"next\":{}}}", Value::from(page.next.clone())).as_bytes());
+    json
+}
+
+async fn get_concept(State(app): Shared, id: PathId) -> Result<Response, Problem> {
     let Path(id) = id?;
-    blocking(move || store.concept(&id)).await.map(Json)
+    // One read, usually from the system's cache: a thread of its own would take longer.
+    let json = app.store.concept(&id)?;
+    Ok(json_answer(StatusCode::OK, json))
 }
 
 async fn put_concept(
-    State(store): Shared,
+    State(app): Shared,
     id: PathId,
     body: JsonBody<ConceptBody>,
-) -> Result<(StatusCode, Json<Concept>), Problem> {
+) -> Result<Response, Problem> {
     let Path(id) = id?;
     let Json(ConceptBody { text, metadata }) = body?;
-    if text.len() > MAX_TEXT {
-        return Err(Problem::too_large("text", MAX_TEXT));
-    }
-    let concept = Concept { id, text, metadata };
-    blocking(move || {
-        let written = store.put_concept(&concept)?;
-        Ok((status_of(&written), Json(concept)))
-    })
-    .await
+    let op = batch::put_concept(&Concept { id, text, metadata })?;
+    let json = match &op {
+        Op::PutConcept(_, json) => json.clone(),
+        _ => Bytes::new(),
+    };
+    let written = app.store.write_one(op).await?;
+    Ok(json_answer(written.status(), json))
 }
 
-async fn delete_concept(State(store): Shared, id: PathId) -> Result<StatusCode, Problem> {
+async fn delete_concept(State(app): Shared, id: PathId) -> Result<StatusCode, Problem> {
     let Path(id) = id?;
-    blocking(move || store.delete_concept(&id)).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let written = app.store.write_one(Op::DeleteConcept(id)).await?;
+    Ok(written.status())
 }
 
 async fn put_association(
-    State(store): Shared,
+    State(app): Shared,
     body: JsonBody<Association>,
 ) -> Result<(StatusCode, Json<Association>), Problem> {
     let Json(association) = body?;
-    blocking(move || {
-        let written = store.put_association(&association)?;
-        Ok((status_of(&written), Json(association)))
-    })
-    .await
+    let op = Op::PutAssociation(association.clone());
+    let written = app.store.write_one(op).await?;
+    Ok((written.status(), Json(association)))
 }
 
-async fn list_associations(State(store): Shared, id: PathId) -> Result<Json<Value>, Problem> {
+async fn delete_association(
+    State(app): Shared,
+    query: QueryOf<KeyQuery>,
+) -> Result<StatusCode, Problem> {
+    let Query(KeyQuery {
+        source,
+        target,
+        kind,
+    }) = query?;
+    let op = Op::DeleteAssociation(Key {
+        source,
+        target,
+        kind,
+    });
+    Ok(app.store.write_one(op).await?.status())
+}
+
+async fn list_associations(
+    State(app): Shared,
+    query: QueryOf<AssociationsQuery>,
+) -> Result<Json<Value>, Problem> {
+    let Query(AssociationsQuery { after, limit }) = query?;
+    let limit = page_limit(limit)?;
+    if let Some(after) = &after {
+        Key::parse(after).map_err(bad_cursor)?;
+    }
+    let page = blocking(move || app.store.associations(after.as_deref(), limit)).await?;
+    Ok(associations_json(page))
+}
+
+async fn list_associations_of(
+    State(app): Shared,
+    id: PathId,
+    query: QueryOf<AssociationsQuery>,
+) -> Result<Json<Value>, Problem> {
     let Path(id) = id?;
-    let associations = blocking(move || store.associations(&id)).await?;
-    Ok(Json(json!({ "associations": associations })))
+    let Query(AssociationsQuery { after, limit }) = query?;
+    let limit = page_limit(limit)?;
+    let after = after.map(|after| after_of(&id, &after)).transpose()?;
+    let page = blocking(move || app.store.associations_of(&id, after.as_ref(), limit)).await?;
+    Ok(associations_json(page))
+}
+
+fn associations_json(page: Page<Association>) -> Json<Value> {
+    Json(json!({ "associations": page.items, "next": page.next }))
+}
+
+/// Reads the `next` of a page of the associations of `id`.
+fn after_of(id: &Id, after: &str) -> Result<After, Problem> {
+    let (side, key) = after
+        .split_once(SEPARATOR)
+        .ok_or_else(|| bad_cursor("must be the next of a page".into()))?;
+    let near = Key::parse(key).map_err(bad_cursor)?.source;
+    match side {
+        "out" if near == *id => Ok(After::Outgoing(key.into())),
+        "in" if near == *id => Ok(After::Incoming(key.into())),
+        _ => Err(bad_cursor("must be the next of a page".into())),
+    }
+}
+
+fn bad_cursor(why: String) -> Problem {
+    Problem::bad_request(format!("query: after: {why}"))
+}
+
+async fn post_batch(
+    State(app): Shared,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Problem> {
+    let media = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let media = media
+        .and_then(|media| media.split(';').next())
+        .map(str::trim);
+    if !media.is_some_and(|media| media.eq_ignore_ascii_case(batch::CONTENT_TYPE)) {
+        return Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            format!("content-type: must be {}", batch::CONTENT_TYPE),
+        ));
+    }
+    let body = body.map_err(|rejection| Problem::from_bytes(&rejection, MAX_BATCH))?;
+    let lines = blocking(move || Ok(batch::lines(&body))).await??;
+    let mut ops = Vec::new();
+    let mut kept = Vec::new();
+    for Line { number, op } in lines {
+        kept.push((number, op.map(|op| ops.push(op)).err()));
+    }
+    let done = app.store.write(ops).await?;
+    let results = batch::results(kept, done);
+    Ok(([(header::CONTENT_TYPE, batch::CONTENT_TYPE)], results).into_response())
 }
 
 async fn no_route(uri: Uri) -> Problem {
@@ -207,25 +322,27 @@ async fn wrong_method(method: Method, uri: Uri) -> Problem {
     )
 }
 
-/// Only at the debug level, since a path tells what somebody stores.
-async fn log_request(request: Request, next: Next) -> Response {
-    let (method, uri) = (request.method().clone(), request.uri().clone());
-    let start = Instant::now();
-    let response = next.run(request).await;
-    tracing::debug!(
-        %method,
-        path = uri.path(),
-        status = response.status().as_u16(),
-        micros = start.elapsed().as_micros() as u64,
-        "request"
-    );
-    response
+impl Written {
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::Created => StatusCode::CREATED,
+            Self::Replaced => StatusCode::OK,
+            Self::Deleted => StatusCode::NO_CONTENT,
+        }
+    }
 }
 
-fn status_of(written: &Written) -> StatusCode {
-    match written {
-        Written::Created => StatusCode::CREATED,
-        Written::Replaced => StatusCode::OK,
+fn json_answer(status: StatusCode, json: impl IntoResponse) -> Response {
+    (status, [(header::CONTENT_TYPE, "application/json")], json).into_response()
+}
+
+fn page_limit(limit: Option<usize>) -> Result<usize, Problem> {
+    let limit = limit.unwrap_or(DEFAULT_LIMIT);
+    match (1..=MAX_LIMIT).contains(&limit) {
+        true => Ok(limit),
+        false => Err(Problem::bad_request(format!(
+            "query: limit: must be from 1 to {MAX_LIMIT}, is {limit}"
+        ))),
     }
 }
 
@@ -233,12 +350,8 @@ fn status_of(written: &Written) -> StatusCode {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, Problem> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result.map_err(Problem::from),
-        // The runtime is stopping and never started the call.
-        Err(_) => Err(Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the server is stopping",
-        )),
-    }
+    let done = tokio::task::spawn_blocking(work).await;
+    // An error means that the runtime is stopping and never started the call.
+    done.unwrap_or(Err(StoreError::Stopping))
+        .map_err(Problem::from)
 }

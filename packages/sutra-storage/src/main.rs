@@ -2,29 +2,23 @@
 //!
 //! Exit codes: 0 all well, 1 the health check failed, 2 the call or its surroundings are wrong.
 
-mod config;
-mod healthcheck;
-mod http;
-mod model;
-mod problem;
-mod store;
-
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tracing::level_filters::LevelFilter;
 
-use config::{Command, Config, StartError};
-use store::Store;
+use sutra_storage::config::{self, Command, Config, StartError};
+use sutra_storage::metrics::Metrics;
+use sutra_storage::store::Store;
+use sutra_storage::{healthcheck, http, serve};
 
 const VERSION: &str = concat!("storage_server_simple ", env!("CARGO_PKG_VERSION"), "\n");
 
 fn main() -> ExitCode {
     let done = match config::command(std::env::args_os().skip(1)) {
-        Ok(Command::Serve) => serve(),
+        Ok(Command::Serve) => run(),
         Ok(Command::Healthcheck) => return healthcheck(),
         Ok(Command::Version) => say(VERSION),
         Ok(Command::Help) => say(config::HELP),
@@ -37,24 +31,35 @@ fn main() -> ExitCode {
 }
 
 /// Serves until SIGTERM or SIGINT.
-fn serve() -> Result<(), StartError> {
+fn run() -> Result<(), StartError> {
     let config = Config::from_env(|name| std::env::var_os(name))?;
     start_log(config.log);
-    let store = Arc::new(Store::open(&config.data)?);
-    tokio::runtime::Builder::new_multi_thread()
+    let metrics =
+        Metrics::new().map_err(|error| StartError::new(error.to_string(), "report it"))?;
+    let metrics = Arc::new(metrics);
+    let store = Arc::new(Store::open(&config.data, metrics.clone())?);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        .build()
-        .and_then(|runtime| runtime.block_on(listen(config.addr, store)))
-        .map_err(|error| StartError::cannot_listen(config.addr, &error))
+        .build();
+    let served = runtime.and_then(|runtime| {
+        let served = runtime.block_on(listen(&config, store.clone(), metrics));
+        // Whatever still reads is not waited for.
+        runtime.shutdown_background();
+        served
+    });
+    store.close();
+    served.map_err(|error| StartError::cannot_listen(config.addr, &error))?;
+    tracing::info!("stopped");
+    Ok(())
 }
 
-/// Binds `addr`, logs the address that it got (the port may have been 0), and serves there.
-async fn listen(addr: SocketAddr, store: Arc<Store>) -> io::Result<()> {
-    let signal = http::stop_signal()?;
-    let listener = TcpListener::bind(addr).await?;
+/// Binds the address, logs the one that it got (the port may have been 0), and serves there.
+async fn listen(config: &Config, store: Arc<Store>, metrics: Arc<Metrics>) -> io::Result<()> {
+    let signal = serve::stop_signal()?;
+    let listener = TcpListener::bind(config.addr).await?;
+    let router = http::router(store, metrics.clone(), config.concurrency, config.timeout);
     tracing::info!(addr = %listener.local_addr()?, "listening");
-    http::serve(listener, store, signal).await?;
-    tracing::info!("stopped");
+    serve::serve(listener, router, metrics, signal).await;
     Ok(())
 }
 

@@ -63,6 +63,12 @@ impl Weight {
     }
 }
 
+impl From<Id> for String {
+    fn from(id: Id) -> Self {
+        id.0
+    }
+}
+
 impl TryFrom<String> for Id {
     type Error = String;
 

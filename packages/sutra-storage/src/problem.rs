@@ -3,10 +3,11 @@
 use std::error::Error;
 
 use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
-use axum::http::{header, StatusCode};
+use axum::http::{header, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde_json::{json, Value};
 
+use crate::http::MAX_BODY;
 use crate::store::StoreError;
 
 /// An error as the client sees it.
@@ -15,6 +16,17 @@ pub struct Problem {
     pub status: StatusCode,
     /// One line for a person.
     pub detail: String,
+    kind: Kind,
+}
+
+/// What a client may want to tell apart beyond the status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Plain,
+    /// It may work in a moment: 503 with `Retry-After`.
+    Busy,
+    /// It works once somebody made space: 503 with a longer `Retry-After`.
+    NoSpace,
 }
 
 impl Problem {
@@ -22,7 +34,25 @@ impl Problem {
         Self {
             status,
             detail: detail.into(),
+            kind: Kind::Plain,
         }
+    }
+
+    /// A limit of the server was reached.
+    pub fn busy(detail: impl Into<String>) -> Self {
+        Self {
+            kind: Kind::Busy,
+            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+        }
+    }
+
+    /// Something that cannot happen; the log says what.
+    pub fn internal(error: &dyn Error) -> Self {
+        tracing::error!(%error, "internal error");
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal error; the server's log says why",
+        )
     }
 
     pub fn bad_request(detail: impl Into<String>) -> Self {
@@ -38,38 +68,58 @@ impl Problem {
     }
 }
 
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        let body = json!({
-            "type": "about:blank",
-            "title": self.status.canonical_reason().unwrap_or("Error"),
+impl Problem {
+    /// The body of the answer.
+    pub fn json(&self) -> Value {
+        let (kind, title) = match self.kind {
+            Kind::NoSpace => ("urn:sutra:no-space-left", "no space left"),
+            _ => (
+                "about:blank",
+                self.status.canonical_reason().unwrap_or("Error"),
+            ),
+        };
+        json!({
+            "type": kind,
+            "title": title,
             "status": self.status.as_u16(),
             "detail": self.detail,
-        });
+        })
+    }
+
+    /// A body that could not be read, or was longer than `most` bytes.
+    pub fn from_bytes(rejection: &BytesRejection, most: usize) -> Self {
+        match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Self::too_large("body", most),
+            status => Self::new(status, format!("body: {}", cause(rejection))),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = self.json().to_string();
         let headers = [(header::CONTENT_TYPE, "application/problem+json")];
-        (self.status, headers, body.to_string()).into_response()
+        let mut response = (self.status, headers, body).into_response();
+        let seconds = match self.kind {
+            Kind::Plain => return response,
+            Kind::Busy => HeaderValue::from_static("1"),
+            Kind::NoSpace => HeaderValue::from_static("30"),
+        };
+        response.headers_mut().insert(header::RETRY_AFTER, seconds);
+        response
     }
 }
 
 impl From<JsonRejection> for Problem {
     fn from(rejection: JsonRejection) -> Self {
         match rejection {
-            JsonRejection::BytesRejection(inner) => inner.into(),
+            JsonRejection::BytesRejection(inner) => Self::from_bytes(&inner, MAX_BODY),
             JsonRejection::MissingJsonContentType(_) => Self::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "content-type: must be application/json",
             ),
             // axum says 422 to well-formed JSON that does not fit; here both are 400.
             other => Self::bad_request(format!("body: {}", cause(&other))),
-        }
-    }
-}
-
-impl From<BytesRejection> for Problem {
-    fn from(rejection: BytesRejection) -> Self {
-        match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => Self::too_large("body", crate::http::MAX_BODY),
-            status => Self::new(status, format!("body: {}", cause(&rejection))),
         }
     }
 }
@@ -89,18 +139,18 @@ impl From<PathRejection> for Problem {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        if let StoreError::NotFound(id) = &error {
-            return Self::new(
-                StatusCode::NOT_FOUND,
-                format!("no concept {:?}", id.as_str()),
-            );
+        let detail = error.to_string();
+        match error {
+            StoreError::NoConcept(_) | StoreError::NoAssociation(_) => {
+                Self::new(StatusCode::NOT_FOUND, detail)
+            }
+            StoreError::NoSpace => Self {
+                kind: Kind::NoSpace,
+                ..Self::busy(detail)
+            },
+            StoreError::Stopping => Self::busy(detail),
+            StoreError::Failed => Self::new(StatusCode::SERVICE_UNAVAILABLE, detail),
         }
-        // What the disk said is for the operator, not for the client.
-        tracing::error!(%error, "the store failed");
-        Self::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "the store failed; the server's log says why",
-        )
     }
 }
 

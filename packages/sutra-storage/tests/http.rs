@@ -3,187 +3,27 @@
 // Helpers fail as tests do; clippy.toml only reaches the test functions themselves.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
-use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
-use std::time::Duration;
+mod support;
 
+use std::fs;
+use std::io::{BufRead, Read, Write};
+use std::path::Path;
+use std::process::Command;
+
+use proptest::prelude::*;
 use serde_json::{json, Value};
+use support::{assert_output, command, kill, server, Server, BINARY};
 use tempfile::TempDir;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_storage_server_simple");
-const TIMEOUT: Duration = Duration::from_secs(20);
-
-/// A running server; killed when dropped.
-struct Server {
-    child: Child,
-    stdout: BufReader<ChildStdout>,
-    addr: SocketAddr,
-}
-
-struct Answer {
-    status: u16,
-    head: String,
-    body: String,
-}
-
-impl Server {
-    fn start(data: &Path) -> Self {
-        let mut child = command("127.0.0.1:0", data)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        stdout.read_line(&mut line).unwrap();
-        let log: Value = serde_json::from_str(&line).unwrap();
-        assert_eq!(log["fields"]["message"], "listening");
-        let addr = log["fields"]["addr"].as_str().unwrap().parse().unwrap();
-        Self {
-            child,
-            stdout,
-            addr,
-        }
-    }
-
-    fn signal(&mut self, name: &str) -> ExitStatus {
-        let pid = self.child.id().to_string();
-        let sent = Command::new("sh")
-            .args(["-c", "kill -s \"$0\" \"$1\"", name, &pid])
-            .status()
-            .unwrap();
-        assert!(sent.success());
-        self.child.wait().unwrap()
-    }
-
-    fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.addr).unwrap();
-        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
-        stream
-    }
-
-    fn send(&self, request: &str) -> Answer {
-        let mut stream = self.connect();
-        // The server may answer and close before it has read a body that is too large.
-        let _ = stream.write_all(request.as_bytes());
-        let mut answer = Vec::new();
-        let _ = stream.read_to_end(&mut answer);
-        let answer = String::from_utf8(answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").expect("no whole answer");
-        Answer {
-            status: head[9..12].parse().unwrap(),
-            head: head.to_lowercase(),
-            body: body.to_owned(),
-        }
-    }
-
-    /// A request without a body.
-    fn ask(&self, method: &str, path: &str) -> Answer {
-        self.send(&format!(
-            "{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
-        ))
-    }
-
-    fn get(&self, path: &str) -> Answer {
-        self.ask("GET", path)
-    }
-
-    fn put_text(&self, path: &str, body: &str) -> Answer {
-        let length = body.len();
-        self.send(&format!(
-            "PUT {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\
-             Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
-        ))
-    }
-
-    fn put(&self, path: &str, body: Value) -> Answer {
-        self.put_text(path, &body.to_string())
-    }
-
-    fn put_concepts(&self, ids: &[&str]) {
-        for id in ids {
-            let answer = self.put(&format!("/concepts/{id}"), json!({ "text": id }));
-            answer.is(201, json!({ "id": id, "text": id, "metadata": {} }));
-        }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Answer {
-    /// Checks the status and the whole body.
-    #[track_caller]
-    fn is(&self, status: u16, body: Value) {
-        assert_eq!(self.status, status, "{}", self.body);
-        assert_eq!(self.json(), body);
-        assert!(
-            self.head.contains("content-type: application/json"),
-            "{}",
-            self.head
-        );
-    }
-
-    /// Checks the whole of an RFC 9457 answer.
-    #[track_caller]
-    fn is_problem(&self, status: u16, title: &str, detail: &str) {
-        assert_eq!(
-            self.json(),
-            json!({ "type": "about:blank", "title": title, "status": status, "detail": detail })
-        );
-        assert_eq!(self.status, status);
-        assert!(
-            self.head.contains("content-type: application/problem+json"),
-            "{}",
-            self.head
-        );
-    }
-
-    #[track_caller]
-    fn is_bad_request(&self, detail: &str) {
-        self.is_problem(400, "Bad Request", detail);
-    }
-
-    #[track_caller]
-    fn is_not_found(&self, detail: &str) {
-        self.is_problem(404, "Not Found", detail);
-    }
-
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {:?}", self.body))
-    }
-}
-
-/// The binary with this environment and no other.
-fn command(addr: &str, data: &Path) -> Command {
-    let mut command = Command::new(BINARY);
-    command
-        .env_clear()
-        .env("SUTRA_STORAGE_ADDR", addr)
-        .env("SUTRA_STORAGE_DATA", data);
-    command
-}
-
-fn server() -> (Server, TempDir) {
-    let folder = TempDir::new().unwrap();
-    (Server::start(&folder.path().join("new/data")), folder)
+/// How many concepts and associations there are.
+fn counts(server: &Server) -> (u64, u64) {
+    let stats = server.get("/stats").json();
+    let count = |name: &str| stats[name].as_u64().unwrap();
+    (count("concepts"), count("associations"))
 }
 
 fn link(source: &str, target: &str, weight: f64) -> Value {
     json!({ "source": source, "target": target, "kind": "is_a", "weight": weight })
-}
-
-#[track_caller]
-fn assert_output(output: &Output, code: i32, stdout: &str, stderr: &str) {
-    assert_eq!(String::from_utf8_lossy(&output.stderr), stderr);
-    assert_eq!(String::from_utf8_lossy(&output.stdout), stdout);
-    assert_eq!(output.status.code(), Some(code));
 }
 
 #[test]
@@ -191,15 +31,11 @@ fn health_and_stats() {
     let (server, _folder) = server();
     server
         .get("/health")
-        .is(200, json!({ "status": "ok", "version": "0.1.0" }));
-    server
-        .get("/stats")
-        .is(200, json!({ "concepts": 0, "associations": 0 }));
+        .is(200, json!({ "status": "ok", "version": "0.2.0" }));
+    assert_eq!(counts(&server), (0, 0));
     server.put_concepts(&["a", "b"]);
     server.put("/associations", link("a", "b", 0.5));
-    server
-        .get("/stats")
-        .is(200, json!({ "concepts": 2, "associations": 1 }));
+    assert_eq!(counts(&server), (2, 1));
 }
 
 #[test]
@@ -286,11 +122,11 @@ fn associations_are_created_replaced_and_listed_from_both_ends() {
         .is(201, link("b", "a", 0.25));
     server.get("/concepts/a/associations").is(
         200,
-        json!({ "associations": [link("a", "b", 1.0), link("b", "a", 0.25)] }),
+        json!({ "associations": [link("a", "b", 1.0), link("b", "a", 0.25)], "next": null }),
     );
     server.get("/concepts/b/associations").is(
         200,
-        json!({ "associations": [link("b", "a", 0.25), link("a", "b", 1.0)] }),
+        json!({ "associations": [link("b", "a", 0.25), link("a", "b", 1.0)], "next": null }),
     );
 }
 
@@ -302,12 +138,226 @@ fn deleting_a_concept_deletes_its_associations() {
         server.put("/associations", link(source, target, 0.5));
     }
     assert_eq!(server.ask("DELETE", "/concepts/a").status, 204);
+    server.get("/concepts/b/associations").is(
+        200,
+        json!({ "associations": [link("b", "c", 0.5)], "next": null }),
+    );
+    assert_eq!(counts(&server), (2, 1));
+}
+
+#[test]
+fn associations_are_listed_in_pages() {
+    let (server, _folder) = server();
+    server.put_concepts(&["a", "b"]);
+    for (source, target) in [("a", "a"), ("a", "b"), ("b", "a")] {
+        server.put("/associations", link(source, target, 0.5));
+    }
+    server.get("/associations?limit=2").is(
+        200,
+        json!({
+            "associations": [link("a", "a", 0.5), link("a", "b", 0.5)],
+            "next": "a\tb\tis_a",
+        }),
+    );
+    server.get("/associations?after=a%09b%09is_a").is(
+        200,
+        json!({ "associations": [link("b", "a", 0.5)], "next": null }),
+    );
+    server.get("/concepts/a/associations?limit=2").is(
+        200,
+        json!({
+            "associations": [link("a", "a", 0.5), link("a", "b", 0.5)],
+            "next": "out\ta\tb\tis_a",
+        }),
+    );
     server
-        .get("/concepts/b/associations")
-        .is(200, json!({ "associations": [link("b", "c", 0.5)] }));
+        .get("/concepts/a/associations?limit=2&after=out%09a%09b%09is_a")
+        .is(
+            200,
+            json!({ "associations": [link("b", "a", 0.5)], "next": null }),
+        );
     server
-        .get("/stats")
-        .is(200, json!({ "concepts": 2, "associations": 1 }));
+        .get("/concepts/b/associations?limit=1&after=in%09b%09a%09is_a")
+        .is(200, json!({ "associations": [], "next": null }));
+}
+
+#[test]
+fn a_bad_cursor_is_refused() {
+    let (server, _folder) = server();
+    server.put_concepts(&["a"]);
+    for (after, why) in [
+        ("a", "must be three parts, is 1"),
+        ("a%09b%09", "must be 1 to 64 bytes, is 0"),
+    ] {
+        server
+            .get(&format!("/associations?after={after}"))
+            .is_bad_request(&format!("query: after: {why}"));
+    }
+    for (after, why) in [
+        ("a", "must be the next of a page"),
+        ("out%09b%09a%09k", "must be the next of a page"),
+        ("up%09a%09a%09k", "must be the next of a page"),
+        ("out%09a", "must be three parts, is 1"),
+    ] {
+        server
+            .get(&format!("/concepts/a/associations?after={after}"))
+            .is_bad_request(&format!("query: after: {why}"));
+    }
+}
+
+#[test]
+fn concepts_are_found_by_prefix() {
+    let (server, _folder) = server();
+    server.put_concepts(&["a", "ab", "ac", "b"]);
+    let page = server.get("/concepts?prefix=a&after=a&limit=1").json();
+    assert_eq!(
+        (&page["concepts"][0]["id"], &page["next"]),
+        (&json!("ab"), &json!("ab"))
+    );
+    server
+        .get("/concepts?prefix=x")
+        .is(200, json!({ "concepts": [], "next": null }));
+}
+
+#[test]
+fn an_association_is_deleted() {
+    let (server, _folder) = server();
+    server.put_concepts(&["a", "b"]);
+    server.put("/associations", link("a", "b", 0.5));
+    let path = "/associations?source=a&target=b&kind=is_a";
+    let deleted = server.ask("DELETE", path);
+    assert_eq!((deleted.status, deleted.body.as_str()), (204, ""));
+    server
+        .ask("DELETE", path)
+        .is_not_found("no association \"is_a\" from \"a\" to \"b\"");
+    server
+        .ask("DELETE", "/associations?source=a&target=b")
+        .is_bad_request("query: missing field `kind`");
+    server
+        .ask("DELETE", "/associations?source=a&target=&kind=k")
+        .is_bad_request("query: target: must be 1 to 512 bytes, is 0");
+}
+
+#[test]
+fn a_batch_answers_line_by_line() {
+    let (server, _folder) = server();
+    let large = json!({ "op": "put_concept", "id": "c", "text": "x".repeat(65537) });
+    let lines = [
+        r#"{"op":"put_concept","id":"a","text":"A"}"#,
+        r#"{"op":"put_concept","id":"b","text":"B","metadata":{"n":1}}"#,
+        r#"{"op":"put_association","source":"a","target":"b","kind":"is_a","weight":0.5}"#,
+        "",
+        r#"{"op":"put_association","source":"a","target":"c","kind":"is_a","weight":0.5}"#,
+        r#"{"op":"put_concept","id":"a","text":"A2"}"#,
+        "nonsense",
+        &large.to_string(),
+        r#"{"op":"delete_association","source":"a","target":"b","kind":"is_a"}"#,
+        r#"{"op":"delete_concept","id":"b"}"#,
+        r#"{"op":"delete_concept","id":"b"}"#,
+        r#"{"op":"put_association","source":"a","target":"a","kind":"is_a","weight":2}"#,
+    ];
+    let problem = |line: u64, status: u64, title: &str, detail: &str| {
+        json!({
+            "line": line, "type": "about:blank", "title": title, "status": status, "detail": detail,
+        })
+    };
+    let expected = [
+        json!({ "line": 1, "status": 201 }),
+        json!({ "line": 2, "status": 201 }),
+        json!({ "line": 3, "status": 201 }),
+        problem(5, 404, "Not Found", "no concept \"c\""),
+        json!({ "line": 6, "status": 200 }),
+        problem(
+            7,
+            400,
+            "Bad Request",
+            "line: expected ident at line 1 column 2",
+        ),
+        problem(
+            8,
+            413,
+            "Payload Too Large",
+            "text: must be at most 65536 bytes",
+        ),
+        json!({ "line": 9, "status": 204 }),
+        json!({ "line": 10, "status": 204 }),
+        problem(11, 404, "Not Found", "no concept \"b\""),
+        problem(12, 400, "Bad Request", "line: must be from 0 to 1, is 2"),
+    ];
+    assert_eq!(server.batch(&lines.join("\n")), expected);
+    let a = json!({ "id": "a", "text": "A2", "metadata": {} });
+    server
+        .get("/concepts")
+        .is(200, json!({ "concepts": [a], "next": null }));
+    assert_eq!(counts(&server), (1, 0));
+}
+
+#[test]
+fn a_batch_has_at_most_8_mib_and_10000_lines() {
+    let (server, _folder) = server();
+    let post = |body: &str| server.with_body("POST", "/batch", "application/x-ndjson", body);
+    let (title, most) = ("Payload Too Large", 8 * 1024 * 1024);
+    let line = " ".repeat(most);
+    assert_eq!(server.batch(&line), [json!(null); 0]);
+    post(&(line + " ")).is_problem(413, title, "body: must be at most 8388608 bytes");
+    let lines = "{\"op\":\"put_concept\",\"id\":\"a\",\"text\":\"\"}\n".repeat(10_000);
+    let done = server.batch(&lines);
+    assert_eq!(done.len(), 10_000);
+    assert_eq!(done[0], json!({ "line": 1, "status": 201 }));
+    assert_eq!(done[9999], json!({ "line": 10_000, "status": 200 }));
+    let revision = server.get("/stats").json()["revision"].clone();
+    assert_eq!(revision, 10_000);
+    post(&(lines + "\n")).is_problem(413, title, "body: must be at most 10000 lines");
+    assert_eq!(server.get("/stats").json()["revision"], revision);
+}
+
+#[test]
+fn a_batch_must_be_called_ndjson() {
+    let (server, _folder) = server();
+    let post = |media| server.with_body("POST", "/batch", media, "");
+    post("application/json").is_problem(
+        415,
+        "Unsupported Media Type",
+        "content-type: must be application/x-ndjson",
+    );
+    assert_eq!(post("Application/X-NDJSON; charset=utf-8").status, 200);
+}
+
+#[test]
+fn metrics_are_in_prometheus_text() {
+    let (server, _folder) = server();
+    server.put_concepts(&["a", "b"]);
+    server.get("/nowhere");
+    server.ask("BREW", "/health");
+    let answer = server.get("/metrics");
+    assert!(
+        answer
+            .head
+            .contains("content-type: text/plain; version=0.0.4"),
+        "{}",
+        answer.head
+    );
+    for line in [
+        "# TYPE sutra_storage_requests_total counter",
+        "sutra_storage_requests_total{method=\"PUT\",route=\"/concepts/{id}\",status=\"201\"} 2",
+        "sutra_storage_requests_total{method=\"GET\",route=\"none\",status=\"404\"} 1",
+        "sutra_storage_requests_total{method=\"other\",route=\"/health\",status=\"405\"} 1",
+        "sutra_storage_request_seconds_count{method=\"PUT\",route=\"/concepts/{id}\"} 2",
+        "sutra_storage_group_changes_sum 2",
+        "sutra_storage_sync_seconds_count 2",
+        "sutra_storage_concepts 2",
+        "sutra_storage_associations 0",
+        "sutra_storage_revision 2",
+        "sutra_storage_failed 0",
+        "sutra_storage_refused_total 0",
+        "sutra_storage_no_space_total 0",
+    ] {
+        assert!(
+            answer.body.lines().any(|found| found == line),
+            "{line}\n{}",
+            answer.body
+        );
+    }
 }
 
 #[test]
@@ -356,9 +406,9 @@ fn a_bad_query_is_refused() {
     server
         .get("/concepts?after=")
         .is_bad_request("query: after: must be 1 to 512 bytes, is 0");
-    server
-        .get("/concepts?page=2")
-        .is_bad_request("query: page: unknown field `page`, expected `after` or `limit`");
+    server.get("/concepts?page=2").is_bad_request(
+        "query: page: unknown field `page`, expected one of `after`, `limit`, `prefix`",
+    );
 }
 
 #[test]
@@ -465,10 +515,10 @@ fn a_wrong_method_is_told_the_right_ones() {
         "{}",
         answer.head
     );
-    server.ask("DELETE", "/associations").is_problem(
+    server.ask("DELETE", "/batch").is_problem(
         405,
         "Method Not Allowed",
-        "\"/associations\" does not take DELETE",
+        "\"/batch\" does not take DELETE",
     );
 }
 
@@ -499,12 +549,11 @@ fn data_survives_a_kill() {
     assert_eq!(server.signal("KILL").code(), None);
 
     let server = Server::start(folder.path());
-    server
-        .get("/concepts/a/associations")
-        .is(200, json!({ "associations": [link("a", "b", 0.3)] }));
-    server
-        .get("/stats")
-        .is(200, json!({ "concepts": 2, "associations": 1 }));
+    server.get("/concepts/a/associations").is(
+        200,
+        json!({ "associations": [link("a", "b", 0.3)], "next": null }),
+    );
+    assert_eq!(counts(&server), (2, 1));
 }
 
 #[test]
@@ -519,9 +568,7 @@ fn an_open_request_is_answered_before_the_server_stops() {
     stream.read_exact(&mut interim).unwrap();
     assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
 
-    let pid = server.child.id().to_string();
-    let kill = ["-c", "kill -s TERM \"$0\"", &pid];
-    assert!(Command::new("sh").args(kill).status().unwrap().success());
+    kill(server.child.id(), "TERM");
     let mut line = String::new();
     server.stdout.read_line(&mut line).unwrap();
     assert!(line.contains("\"stopping\""), "{line}");
@@ -590,7 +637,7 @@ fn a_folder_that_cannot_be_written_is_refused() {
     let output = command("127.0.0.1:0", &file.join("data")).output().unwrap();
     let lines = format!(
         "SUTRA_STORAGE_DATA: cannot write {:?}: Not a directory (os error 20)\n\
-         tip: mount or choose a folder that the server's user may write\n",
+         tip: mount or choose a folder that the server's user may write, with space left\n",
         file.join("data")
     );
     assert_output(&output, 2, "", &lines);
@@ -599,18 +646,19 @@ fn a_folder_that_cannot_be_written_is_refused() {
 #[test]
 fn a_file_that_is_no_store_is_refused_and_kept() {
     let no_store = "not a store\n".repeat(1000).into_bytes();
-    let cut_store = b"redb\x1A\x0A\xA9\x0D\x0A".to_vec();
-    for (bytes, reason) in [
-        (no_store, "invalid data"),
-        (cut_store, "failed to fill whole buffer"),
+    let cut = b"SUTRALOG\x01".to_vec();
+    for (bytes, why) in [
+        (no_store, "not a log of this version"),
+        (cut, "not a log: 9 bytes are too few"),
     ] {
         let folder = TempDir::new().unwrap();
-        let file = folder.path().join("store.redb");
+        let file = folder.path().join("store.log");
         fs::write(&file, &bytes).unwrap();
         let output = command("127.0.0.1:0", folder.path()).output().unwrap();
         let lines = format!(
-            "SUTRA_STORAGE_DATA: cannot use {file:?}: I/O error: {reason}\n\
-             tip: put back a copy of store.redb that is well, or choose another folder\n"
+            "SUTRA_STORAGE_DATA: damaged {file:?}: offset 0: {why}\n\
+             tip: nothing was changed; put back a copy of store.log that is well, or keep a copy \
+             of this one and cut it to its first 0 bytes to go on with what is before\n"
         );
         assert_output(&output, 2, "", &lines);
         assert_eq!(fs::read(&file).unwrap(), bytes);
@@ -640,7 +688,7 @@ fn a_bad_variable_is_named() {
 #[test]
 fn the_command_line_is_explained() {
     let run = |arg| Command::new(BINARY).arg(arg).output().unwrap();
-    assert_output(&run("--version"), 0, "storage_server_simple 0.1.0\n", "");
+    assert_output(&run("--version"), 0, "storage_server_simple 0.2.0\n", "");
     let help = run("--help");
     assert_eq!(help.status.code(), Some(0));
     assert!(String::from_utf8(help.stdout)
@@ -649,4 +697,81 @@ fn the_command_line_is_explained() {
     let lines = "storage_server_simple: unknown argument \"--port\"\n\
                  tip: storage_server_simple --help lists what it takes\n";
     assert_output(&run("--port"), 2, "", lines);
+}
+
+/// Something that is nearly a line of a batch.
+fn nearly_a_line() -> impl Strategy<Value = String> {
+    let value = prop_oneof![
+        Just("\"a\"".to_owned()),
+        Just("0.5".to_owned()),
+        Just("{}".to_owned()),
+        Just("null".to_owned()),
+        Just("1e999".to_owned()),
+        "\"[\\PC]{0,9}\"",
+        "[\\[\\{\",:0-9]{0,9}",
+    ];
+    let names = [
+        "op", "id", "text", "metadata", "source", "target", "kind", "weight",
+    ];
+    let pair = (prop::sample::select(names.to_vec()), value);
+    let op = prop::sample::select(vec![
+        "put_concept",
+        "delete_concept",
+        "put_association",
+        "delete_association",
+        "other",
+    ]);
+    (op, prop::collection::vec(pair, 0..6)).prop_map(|(op, pairs)| {
+        let pairs = pairs
+            .iter()
+            .map(|(name, value)| format!(",\"{name}\":{value}"))
+            .collect::<Vec<_>>()
+            .concat();
+        format!("{{\"op\":\"{op}\"{pairs}}}").replace(['\n', '\r'], " ")
+    })
+}
+
+#[test]
+fn nothing_that_is_sent_is_answered_500_or_ends_the_server() {
+    let (server, _folder) = server();
+    let methods = ["GET", "PUT", "POST", "DELETE", "HEAD", "PATCH"];
+    let paths = [
+        "/concepts",
+        "/concepts/a",
+        "/concepts/a/associations",
+        "/associations",
+        "/batch",
+        "/stats",
+    ];
+    let request = (
+        prop::sample::select(methods.to_vec()),
+        prop::sample::select(paths.to_vec()),
+        "(\\?(after|limit|prefix|source|x)=[a-z0-9%&=+]{0,12})?",
+        prop::sample::select(vec!["application/json", "application/x-ndjson", "x"]),
+        prop_oneof!["[\\PC]{0,60}", nearly_a_line()],
+    );
+    let config = ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(300)
+    };
+    proptest!(config, |((method, path, query, media, body) in request)| {
+        let answer = server.with_body(method, &format!("{path}{query}"), media, &body);
+        prop_assert!(answer.status < 500, "{} {}", answer.head, answer.body);
+        if answer.status >= 400 && method != "HEAD" {
+            prop_assert!(answer.head.contains("content-type: application/problem+json"), "{}", answer.head);
+        }
+    });
+    let config = ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(100)
+    };
+    proptest!(config, |(lines in prop::collection::vec(nearly_a_line(), 0..20))| {
+        let results = server.batch(&lines.join("\n"));
+        let numbers: Vec<_> = results.iter().map(|result| result["line"].as_u64().unwrap()).collect();
+        prop_assert_eq!(numbers, (1..=lines.len() as u64).collect::<Vec<_>>());
+        for result in results {
+            prop_assert!(result["status"].as_u64().unwrap() < 500, "{}", result);
+        }
+    });
+    assert_eq!(server.get("/health").status, 200);
 }

@@ -1,31 +1,43 @@
-"""The storage server is one static binary."""
+"""The storage server is one static binary that names the crates in it."""
 
 from __future__ import annotations
 
-import struct
+import json
 import tarfile
+import tomllib
+import zlib
 from collections.abc import Callable
 from io import BytesIO
+from pathlib import Path
 
 import docker
+import pytest
+from elftools.elf.elffile import ELFFile
 
 from tests.images.conftest import Files
 
 IMAGE = "sutra-storage-server"
+LOCK = Path(__file__).parents[3] / "packages" / "sutra-storage" / "Cargo.lock"
 BINARY = "usr/local/bin/storage_server_simple"
-# segment types (elf.h): what a dynamic loader is asked for
-PT_INTERP = 3
+# where cargo-auditable leaves the list of crates: JSON, compressed by zlib
+AUDIT_SECTION = ".dep-v0"
 
 
 def interpreters(elf: bytes) -> int:
-    """Return how many segments of a 64-bit little-endian ELF file name a dynamic loader."""
-    assert elf[:6] == b"\x7fELF\x02\x01"
-    (start,) = struct.unpack_from("<Q", elf, 32)
-    size, count = struct.unpack_from("<HH", elf, 54)
-    return sum(
-        struct.unpack_from("<I", elf, start + size * number)[0] == PT_INTERP
-        for number in range(count)
-    )
+    """Return how many segments of an ELF file name a dynamic loader."""
+    segments = ELFFile(BytesIO(elf)).iter_segments()
+    return sum(segment["p_type"] == "PT_INTERP" for segment in segments)
+
+
+def crates(elf: bytes) -> dict[str, str]:
+    """Return the crates that a binary says it was built from, as `{name: version}`.
+
+    Raises AssertionError when it says nothing.
+    """
+    section = ELFFile(BytesIO(elf)).get_section_by_name(AUDIT_SECTION)
+    assert section, f"no section {AUDIT_SECTION}"
+    packages = json.loads(zlib.decompress(section.data()))["packages"]
+    return {package["name"]: package["version"] for package in packages}
 
 
 def test_it_holds_nothing_but_the_binary_accounts_and_licences(
@@ -47,6 +59,21 @@ def test_the_check_for_static_fails_for_a_dynamic_one(
     client: docker.DockerClient, production: object
 ) -> None:
     assert interpreters(read(client, "sutra-base-python:prod", "/usr/bin/python3.13")) == 1
+
+
+def test_the_binary_names_its_crates(client: docker.DockerClient, production: object) -> None:
+    found = crates(read(client, f"{IMAGE}:prod", f"/{BINARY}"))
+    locked = tomllib.loads(LOCK.read_text())["package"]
+    assert "axum" in found
+    assert found.items() <= {package["name"]: package["version"] for package in locked}.items()
+
+
+def test_the_check_for_crates_fails_for_a_binary_without(
+    client: docker.DockerClient, production: object
+) -> None:
+    binary = read(client, "sutra-base-python:prod", "/usr/bin/python3.13")
+    with pytest.raises(AssertionError, match=r"^no section \.dep-v0"):
+        crates(binary)
 
 
 def test_the_binary_names_no_folder_of_the_builder(

@@ -1,0 +1,208 @@
+//! The whole server over HTTP, with the allocator that this program was built with.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sutra_storage::metrics::Metrics;
+use sutra_storage::store::Store;
+use sutra_storage::{http, serve};
+use tokio::net::TcpListener;
+
+use crate::{id, median, scattered, this_program, CONCEPTS, RUNS, SECONDS};
+
+const ALLOCATOR: &str = match (cfg!(feature = "mimalloc"), cfg!(feature = "jemalloc")) {
+    (true, _) => "mimalloc",
+    (_, true) => "jemalloc",
+    _ => "glibc",
+};
+const FIGURES: [&str; 7] = [
+    "writes/s, 32 clients",
+    "write p99 µs",
+    "reads/s, 8 clients",
+    "read p99 µs",
+    "pages of 1000/s, 2 clients",
+    "resident MB, loaded",
+    "resident MB, at the end",
+];
+
+/// Prints one row: medians of the runs.
+pub fn measure() {
+    let runs: Vec<[f64; FIGURES.len()]> = (0..RUNS).map(|_| one_run()).collect();
+    println!("| allocator | {} |", FIGURES.join(" | "));
+    println!("|---|{}", "---:|".repeat(FIGURES.len()));
+    let cells =
+        (0..FIGURES.len()).map(|figure| median(runs.iter().map(|run| run[figure]).collect()));
+    let cells: Vec<String> = cells.map(|value| format!("{value:.0}")).collect();
+    println!("| {ALLOCATOR} | {} |", cells.join(" | "));
+}
+
+/// The server; the first line that it prints is its address.
+pub fn serve(folder: &Path) {
+    let metrics = Arc::new(Metrics::new().expect("metrics"));
+    let store = Store::open(folder, metrics.clone()).unwrap_or_else(|error| panic!("{error}"));
+    let router = http::router(
+        Arc::new(store),
+        metrics.clone(),
+        256,
+        Duration::from_secs(10),
+    );
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    runtime.expect("a runtime").block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        println!("{}", listener.local_addr().expect("an address"));
+        serve::serve(listener, router, metrics, std::future::pending()).await;
+    });
+}
+
+fn one_run() -> [f64; FIGURES.len()] {
+    let folder = tempfile::tempdir_in(".").expect("a folder");
+    let mut server = this_program();
+    let server = server
+        .arg("serve")
+        .arg(folder.path())
+        .stdout(Stdio::piped());
+    let mut server = server.spawn().expect("this program");
+    let mut addr = String::new();
+    let mut stdout = BufReader::new(server.stdout.take().expect("stdout"));
+    stdout.read_line(&mut addr).expect("an address");
+    let addr = addr.trim().parse().expect("an address");
+    load(addr);
+    let loaded = resident(&server);
+    let put = |number| {
+        let body = format!("{{\"text\":\"{}\"}}", "some words ".repeat(25));
+        request(
+            "PUT",
+            &format!("/concepts/{}", id(scattered(number) % CONCEPTS)),
+            "json",
+            &body,
+        )
+    };
+    let (writes, write_p99) = rate(addr, 32, put);
+    let get = |number| {
+        request(
+            "GET",
+            &format!("/concepts/{}", id(scattered(number) % CONCEPTS)),
+            "json",
+            "",
+        )
+    };
+    let (reads, read_p99) = rate(addr, 8, get);
+    let page = |number| {
+        let after = id(scattered(number) % (CONCEPTS - 1001));
+        request(
+            "GET",
+            &format!("/concepts?limit=1000&after={after}"),
+            "json",
+            "",
+        )
+    };
+    let (pages, _) = rate(addr, 2, page);
+    let end = resident(&server);
+    server.kill().expect("the server");
+    server.wait().expect("the server");
+    [writes, write_p99, reads, read_p99, pages, loaded, end]
+}
+
+fn load(addr: SocketAddr) {
+    let mut connection = Connection::open(addr);
+    for first in (0..CONCEPTS).step_by(1000) {
+        let text = "some words ".repeat(25);
+        let line = |number| {
+            format!(
+                "{{\"op\":\"put_concept\",\"id\":\"{}\",\"text\":\"{text}\"}}\n",
+                id(number)
+            )
+        };
+        let lines: String = (first..first + 1000).map(line).collect();
+        connection.ask(&request("POST", "/batch", "x-ndjson", &lines));
+    }
+}
+
+fn request(method: &str, path: &str, media: &str, body: &str) -> String {
+    let length = body.len();
+    format!(
+        "{method} {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/{media}\r\n\
+         Content-Length: {length}\r\n\r\n{body}"
+    )
+}
+
+/// A connection that is kept.
+struct Connection(BufReader<TcpStream>);
+
+impl Connection {
+    fn open(addr: SocketAddr) -> Self {
+        let stream = TcpStream::connect(addr).expect("the server");
+        stream.set_nodelay(true).expect("a socket");
+        Self(BufReader::with_capacity(64 * 1024, stream))
+    }
+
+    /// Reads the whole answer, which must be a good one.
+    fn ask(&mut self, request: &str) {
+        self.0
+            .get_mut()
+            .write_all(request.as_bytes())
+            .expect("the server");
+        let mut length = 0;
+        let mut line = String::new();
+        for number in 0.. {
+            line.clear();
+            self.0.read_line(&mut line).expect("an answer");
+            assert!(number > 0 || line.starts_with("HTTP/1.1 20"), "{line}");
+            let line = line.trim().to_ascii_lowercase();
+            if let Some(value) = line.strip_prefix("content-length: ") {
+                length = value.parse().expect("a length");
+            }
+            if line.is_empty() {
+                break;
+            }
+        }
+        let mut body = vec![0; length];
+        self.0.read_exact(&mut body).expect("a body");
+    }
+}
+
+fn rate(
+    addr: SocketAddr,
+    clients: usize,
+    request: impl Fn(u64) -> String + Copy + Send + 'static,
+) -> (f64, f64) {
+    let next = Arc::new(AtomicU64::new(1));
+    let start = Instant::now();
+    let clients: Vec<_> = (0..clients)
+        .map(|_| {
+            let next = next.clone();
+            std::thread::spawn(move || {
+                let mut connection = Connection::open(addr);
+                let mut times = Vec::new();
+                while start.elapsed() < Duration::from_secs(SECONDS) {
+                    let request = request(next.fetch_add(1, Ordering::Relaxed));
+                    let before = Instant::now();
+                    connection.ask(&request);
+                    times.push(before.elapsed());
+                }
+                times
+            })
+        })
+        .collect();
+    let times = clients
+        .into_iter()
+        .flat_map(|client| client.join().expect("a client"));
+    let mut times: Vec<Duration> = times.collect();
+    let seconds = start.elapsed().as_secs_f64();
+    times.sort();
+    let p99 = times[times.len() * 99 / 100].as_secs_f64() * 1e6;
+    (times.len() as f64 / seconds, p99)
+}
+
+/// Memory of the server that is in RAM and not of a file, in MB.
+fn resident(server: &Child) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.id())).expect("proc");
+    crate::resident_bytes(&status) as f64 / 1e6
+}

@@ -1,0 +1,12 @@
+//! The parts of `storage_server_simple`; a library so that tests and benchmarks can reach them.
+
+pub mod batch;
+pub mod config;
+pub mod healthcheck;
+pub mod http;
+pub mod limits;
+pub mod metrics;
+pub mod model;
+pub mod problem;
+pub mod serve;
+pub mod store;

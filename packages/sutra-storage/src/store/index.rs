@@ -1,0 +1,198 @@
+//! What the store holds, in memory: ids, where their JSON is in the log, and associations.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::ops::Bound;
+
+use super::log::RECORD_HEADER;
+use super::op::{association_size, concept_overhead, Key, Op, SEPARATOR};
+
+/// Where a concept's JSON is in the log, and its checksum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    pub offset: u64,
+    pub size: u32,
+    pub crc: u32,
+}
+
+#[derive(Debug, Default, PartialEq)]
+pub struct Index {
+    pub concepts: BTreeMap<Box<str>, Place>,
+    /// `source TAB target TAB kind` to weight.
+    pub outgoing: BTreeMap<Box<str>, f64>,
+    /// `target TAB source TAB kind`
+    pub incoming: BTreeSet<Box<str>>,
+    /// Bytes of the log's records that still count.
+    pub live: u64,
+}
+
+impl Index {
+    /// Applies a change that is in the log; `place` is where a concept's JSON is.
+    pub fn apply(&mut self, op: &Op, place: Place) {
+        match op {
+            Op::PutConcept(id, _) => self.put_concept(id.as_str(), place),
+            Op::DeleteConcept(id) => self.delete_concept(id.as_str()),
+            Op::PutAssociation(association) => {
+                let key = Key::from(association);
+                self.put_association(&key.outgoing(), &key.incoming(), association.weight.get());
+            }
+            Op::DeleteAssociation(key) => {
+                self.delete_association(&key.outgoing(), &key.incoming());
+            }
+        }
+    }
+
+    pub fn put_concept(&mut self, id: &str, place: Place) {
+        self.live += concept_size(id, place);
+        if let Some(old) = self.concepts.insert(id.into(), place) {
+            self.live -= concept_size(id, old);
+        }
+    }
+
+    pub fn put_association(&mut self, outgoing: &str, incoming: &str, weight: f64) {
+        if self.outgoing.insert(outgoing.into(), weight).is_none() {
+            self.incoming.insert(incoming.into());
+            self.live += RECORD_HEADER as u64 + association_size(outgoing);
+        }
+    }
+
+    fn delete_concept(&mut self, id: &str) {
+        if let Some(old) = self.concepts.remove(id) {
+            self.live -= concept_size(id, old);
+        }
+        for key in self
+            .outgoing_of(id, None)
+            .map(|(key, _)| key.to_owned())
+            .collect::<Vec<_>>()
+        {
+            self.delete_association(&key, &mirrored(&key));
+        }
+        for key in self
+            .incoming_of(id, None)
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+        {
+            self.delete_association(&mirrored(&key), &key);
+        }
+    }
+
+    fn delete_association(&mut self, outgoing: &str, incoming: &str) {
+        if self.outgoing.remove(outgoing).is_some() {
+            self.incoming.remove(incoming);
+            self.live -= RECORD_HEADER as u64 + association_size(outgoing);
+        }
+    }
+
+    /// The associations from `id` in order, those after the key `after`.
+    pub fn outgoing_of<'a>(
+        &'a self,
+        id: &str,
+        after: Option<&str>,
+    ) -> impl Iterator<Item = (&'a str, f64)> + use<'a> {
+        let (start, end) = bounds(id, after);
+        let found = self
+            .outgoing
+            .range::<str, _>((as_ref(&start), as_ref(&end)));
+        found.map(|(key, weight)| (key.as_ref(), *weight))
+    }
+
+    /// The associations to `id` in order, those after the key `after`; keys are mirrored.
+    pub fn incoming_of<'a>(
+        &'a self,
+        id: &str,
+        after: Option<&str>,
+    ) -> impl Iterator<Item = &'a str> + use<'a> {
+        let (start, end) = bounds(id, after);
+        let found = self
+            .incoming
+            .range::<str, _>((as_ref(&start), as_ref(&end)));
+        found.map(AsRef::as_ref)
+    }
+}
+
+/// `b TAB a TAB kind` of `a TAB b TAB kind`.
+pub fn mirrored(key: &str) -> String {
+    let mut parts = key.splitn(3, SEPARATOR);
+    let mut part = || parts.next().unwrap_or_default();
+    let (near, far, kind) = (part(), part(), part());
+    format!("{far}{SEPARATOR}{near}{SEPARATOR}{kind}")
+}
+
+fn concept_size(id: &str, place: Place) -> u64 {
+    RECORD_HEADER as u64 + concept_overhead(id) + u64::from(place.size)
+}
+
+/// The range of keys whose first part is `id`.
+fn bounds(id: &str, after: Option<&str>) -> (Bound<String>, Bound<String>) {
+    let start = match after {
+        Some(after) => Bound::Excluded(after.to_owned()),
+        None => Bound::Included(format!("{id}{SEPARATOR}")),
+    };
+    // The character after the separator.
+    (start, Bound::Excluded(format!("{id}\n")))
+}
+
+fn as_ref(bound: &Bound<String>) -> Bound<&str> {
+    match bound {
+        Bound::Included(text) => Bound::Included(text),
+        Bound::Excluded(text) => Bound::Excluded(text),
+        Bound::Unbounded => Bound::Unbounded,
+    }
+}
+
+/// Changes that are decided but not on disk yet, laid over an index that does not know of them.
+///
+/// Later changes of a group must see earlier ones, and readers must not.
+#[derive(Default)]
+pub struct Overlay {
+    concepts: HashMap<String, bool>,
+    associations: HashMap<String, bool>,
+    /// Those of `associations` that are there, and maybe others, by each of their two concepts.
+    ends: HashMap<String, Vec<String>>,
+    /// Concepts whose associations in the index are gone.
+    dropped: HashSet<String>,
+}
+
+impl Overlay {
+    pub fn has_concept(&self, index: &Index, id: &str) -> bool {
+        let here = self.concepts.get(id).copied();
+        here.unwrap_or_else(|| index.concepts.contains_key(id))
+    }
+
+    pub fn has_association(&self, index: &Index, key: &Key) -> bool {
+        let name = key.outgoing();
+        self.associations.get(&name).copied().unwrap_or_else(|| {
+            index.outgoing.contains_key(name.as_str())
+                && !self.dropped.contains(key.source.as_str())
+                && !self.dropped.contains(key.target.as_str())
+        })
+    }
+
+    pub fn apply(&mut self, op: &Op) {
+        match op {
+            Op::PutConcept(id, _) => {
+                self.concepts.insert(id.as_str().into(), true);
+            }
+            Op::DeleteConcept(id) => self.delete_concept(id.as_str()),
+            Op::PutAssociation(association) => {
+                let key = Key::from(association);
+                let name = key.outgoing();
+                if self.associations.insert(name.clone(), true) != Some(true) {
+                    for end in [key.source, key.target] {
+                        self.ends.entry(end.into()).or_default().push(name.clone());
+                    }
+                }
+            }
+            Op::DeleteAssociation(key) => {
+                self.associations.insert(key.outgoing(), false);
+            }
+        }
+    }
+
+    fn delete_concept(&mut self, id: &str) {
+        self.concepts.insert(id.into(), false);
+        self.dropped.insert(id.into());
+        for key in self.ends.remove(id).unwrap_or_default() {
+            self.associations.insert(key, false);
+        }
+    }
+}

@@ -1,0 +1,392 @@
+//! The durable store: a log on disk (`log`), an index of it in memory (`index`), one thread that
+//! writes (`writer`) and one that now and then rewrites the log without what was replaced
+//! (`compact`).
+//!
+//! A write is answered after it is on disk; writes that wait at the same time share one sync.
+//! Reads see only what is on disk. They block for as long as the disk takes.
+
+mod compact;
+mod folder;
+pub mod index;
+pub mod log;
+pub mod op;
+mod writer;
+
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::ops::Bound;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::thread::JoinHandle;
+
+use serde::Serialize;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::config::StartError;
+use crate::metrics::Metrics;
+use crate::model::{Association, Id};
+use index::{mirrored, Index, Place};
+use op::{Key, Op};
+use writer::{Job, Message, Writer};
+
+/// Most bytes of the concepts of one page, so that a thousand large ones do not fill the memory;
+/// the concept that reaches it is still in.
+pub const MAX_PAGE: usize = 1024 * 1024;
+/// Jobs that may wait for the writer before those that send more wait too.
+const QUEUE: usize = 1024;
+
+/// An open store; only one process may hold a folder's.
+pub struct Store {
+    shared: Arc<Shared>,
+    jobs: mpsc::Sender<Message>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What the writer changes and everybody reads.
+struct Shared {
+    state: RwLock<State>,
+    /// Set once the disk failed in a way that only a restart can clear up.
+    failed: AtomicBool,
+    revision: AtomicU64,
+    bytes: AtomicU64,
+    metrics: Arc<Metrics>,
+}
+
+struct State {
+    file: Arc<File>,
+    index: Index,
+}
+
+/// What a write did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    Created,
+    Replaced,
+    Deleted,
+}
+
+/// Why a call of the store failed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StoreError {
+    NoConcept(Id),
+    NoAssociation(Key),
+    /// The disk is full; the write is not there, and a later one may succeed.
+    NoSpace,
+    /// The disk failed; the log says how. Writes are refused until the server is restarted.
+    Failed,
+    /// The store is being closed.
+    Stopping,
+}
+
+/// A concept as JSON: `{"id", "text", "metadata"}`.
+pub type Json = Vec<u8>;
+
+/// Some of a list in order; `next` is what to pass as `after` if more follow.
+#[derive(Debug, PartialEq)]
+pub struct Page<T> {
+    pub items: Vec<T>,
+    pub next: Option<String>,
+}
+
+/// Where a page of a concept's associations starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum After {
+    /// After the association with this key (`Key::outgoing`).
+    Outgoing(String),
+    /// After every outgoing one and the incoming one with this key (`Key::incoming`).
+    Incoming(String),
+}
+
+/// How much there is.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Stats {
+    pub concepts: u64,
+    pub associations: u64,
+    /// Grows by one with every change, and survives restarts.
+    pub revision: u64,
+    /// Of the log file.
+    pub bytes: u64,
+    /// Of the log's records that still count.
+    pub live_bytes: u64,
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoConcept(id) => write!(f, "no concept {:?}", id.as_str()),
+            Self::NoAssociation(Key {
+                source,
+                target,
+                kind,
+            }) => {
+                let (source, target, kind) = (source.as_str(), target.as_str(), kind.as_str());
+                write!(f, "no association {kind:?} from {source:?} to {target:?}")
+            }
+            Self::NoSpace => f.write_str("the data folder is full; free space or enlarge it"),
+            Self::Failed => f.write_str("the store failed; the server's log says why"),
+            Self::Stopping => f.write_str("the server is stopping"),
+        }
+    }
+}
+
+impl Store {
+    /// Opens the log in `folder`, creates either if missing, and cuts off a torn end.
+    ///
+    /// # Errors
+    /// The folder cannot be made or written, another process holds it, or the log is damaged, in
+    /// which case nothing is changed.
+    pub fn open(folder: &Path, metrics: Arc<Metrics>) -> Result<Self, StartError> {
+        let lock = folder::lock(folder)?;
+        let (log, index) = folder::open_log(folder)?;
+        let shared = Arc::new(Shared {
+            state: RwLock::new(State {
+                file: log.file.clone(),
+                index,
+            }),
+            failed: AtomicBool::new(false),
+            revision: AtomicU64::new(log.end.revision),
+            bytes: AtomicU64::new(log.end.offset),
+            metrics,
+        });
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        let writer = Writer::new(folder, lock, log, &shared, &jobs);
+        let writer = writer
+            .start(queue)
+            .map_err(|error| folder::cannot_write(folder, &error))?;
+        Ok(Self {
+            shared,
+            jobs,
+            writer: Mutex::new(Some(writer)),
+        })
+    }
+
+    /// Writes everything that is waiting, and ends the writer. Later writes are refused. Not to be
+    /// called by async code.
+    pub fn close(&self) {
+        // Fails only if the writer has ended.
+        let _ = self.jobs.blocking_send(Message::Close);
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(thread) = writer.take() {
+            let _ = thread.join();
+        }
+    }
+
+    /// Whether the disk failed since the store was opened.
+    pub fn has_failed(&self) -> bool {
+        self.shared.failed.load(Ordering::Relaxed)
+    }
+
+    /// Makes changes in order, each or none of each, and returns once they are on disk.
+    ///
+    /// # Errors
+    /// The outer one means that none was looked at.
+    pub async fn write(
+        &self,
+        ops: Vec<Op>,
+    ) -> Result<Vec<Result<Written, StoreError>>, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let job = Message::Write(Job { ops, reply });
+        self.jobs
+            .send(job)
+            .await
+            .map_err(|_| StoreError::Stopping)?;
+        answer.await.map_err(|_| StoreError::Stopping)
+    }
+
+    /// As [`Store::write`], one change.
+    pub async fn write_one(&self, op: Op) -> Result<Written, StoreError> {
+        let mut done = self.write(vec![op]).await?;
+        done.pop().unwrap_or(Err(StoreError::Stopping))
+    }
+
+    pub fn concept(&self, id: &Id) -> Result<Json, StoreError> {
+        let (file, place) = {
+            let state = self.state();
+            let place = state.index.concepts.get(id.as_str()).copied();
+            (state.file.clone(), place)
+        };
+        let place = place.ok_or_else(|| StoreError::NoConcept(id.clone()))?;
+        self.value(&file, place)
+    }
+
+    /// At most `limit` concepts whose id starts with `prefix`, in the order of their ids' bytes.
+    pub fn concepts(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<Json>, StoreError> {
+        let (file, places, next) = {
+            let state = self.state();
+            let start = match after {
+                Some(after) if after >= prefix => Bound::Excluded(after),
+                _ => Bound::Included(prefix),
+            };
+            let range = state
+                .index
+                .concepts
+                .range::<str, _>((start, Bound::Unbounded));
+            let found = range
+                .take_while(|(id, _)| id.starts_with(prefix))
+                .map(|(id, place)| (place.size as usize, &**id, *place));
+            let (places, next) = page(found, limit);
+            (state.file.clone(), places, next)
+        };
+        let values = places.into_iter().map(|place| self.value(&file, place));
+        Ok(Page {
+            items: values.collect::<Result<_, _>>()?,
+            next,
+        })
+    }
+
+    /// At most `limit` associations in the order of source, target and kind.
+    ///
+    /// # Errors
+    /// None now.
+    pub fn associations(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<Association>, StoreError> {
+        let state = self.state();
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let range = state
+            .index
+            .outgoing
+            .range::<str, _>((start, Bound::Unbounded));
+        let (found, next) = page(
+            range.map(|(key, weight)| (key.len(), &**key, (key, *weight))),
+            limit,
+        );
+        let found = found
+            .into_iter()
+            .filter_map(|(key, weight)| association(key, weight));
+        Ok(Page {
+            items: found.collect(),
+            next,
+        })
+    }
+
+    /// The associations from `id`, then those to it; one from `id` to itself comes once. `next` of
+    /// the page is as [`After`] is written.
+    ///
+    /// # Errors
+    /// [`StoreError::NoConcept`]
+    pub fn associations_of(
+        &self,
+        id: &Id,
+        after: Option<&After>,
+        limit: usize,
+    ) -> Result<Page<Association>, StoreError> {
+        let state = self.state();
+        let index = &state.index;
+        if !index.concepts.contains_key(id.as_str()) {
+            return Err(StoreError::NoConcept(id.clone()));
+        }
+        let (out_after, in_after, skip) = match after {
+            None => (None, None, false),
+            Some(After::Outgoing(key)) => (Some(key.as_str()), None, false),
+            Some(After::Incoming(key)) => (None, Some(key.as_str()), true),
+        };
+        let outgoing = index.outgoing_of(id.as_str(), out_after).filter(|_| !skip);
+        let outgoing =
+            outgoing.map(|(key, weight)| (format!("out\t{key}"), key.to_owned(), weight));
+        let incoming = index.incoming_of(id.as_str(), in_after).filter_map(|key| {
+            let outgoing = mirrored(key);
+            // What goes to itself is among the outgoing ones.
+            if outgoing == key {
+                return None;
+            }
+            let weight = index.outgoing.get(outgoing.as_str()).copied()?;
+            Some((format!("in\t{key}"), outgoing, weight))
+        });
+        let mut all = outgoing.chain(incoming);
+        let mut items = Vec::new();
+        let mut last = None;
+        for (cursor, key, weight) in all.by_ref().take(limit) {
+            items.extend(association(&key, weight));
+            last = Some(cursor);
+        }
+        let next = all.next().and(last);
+        Ok(Page { items, next })
+    }
+
+    /// Takes the same time however much there is.
+    pub fn stats(&self) -> Stats {
+        let state = self.state();
+        Stats {
+            concepts: state.index.concepts.len() as u64,
+            associations: state.index.outgoing.len() as u64,
+            revision: self.shared.revision.load(Ordering::Relaxed),
+            bytes: self.shared.bytes.load(Ordering::Relaxed),
+            live_bytes: state.index.live,
+        }
+    }
+
+    fn state(&self) -> RwLockReadGuard<'_, State> {
+        let state = self.shared.state.read();
+        state.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn value(&self, file: &File, place: Place) -> Result<Json, StoreError> {
+        read_value(file, place).map_err(|error| {
+            tracing::error!(offset = place.offset, %error, "cannot read a concept of store.log");
+            StoreError::Failed
+        })
+    }
+}
+
+/// Reads what is at `place`, and checks it.
+fn read_value(file: &File, place: Place) -> io::Result<Json> {
+    let mut value = vec![0; place.size as usize];
+    file.read_exact_at(&mut value, place.offset)?;
+    if crc32fast::hash(&value) != place.crc {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "checksum does not match",
+        ));
+    }
+    Ok(value)
+}
+
+/// Takes items with their size and name until `limit` or [`MAX_PAGE`] is reached, and the name of
+/// the last one if more follow.
+fn page<'a, T>(
+    all: impl Iterator<Item = (usize, &'a str, T)>,
+    limit: usize,
+) -> (Vec<T>, Option<String>) {
+    let mut items = Vec::new();
+    let mut bytes = 0;
+    let mut last = None;
+    for (size, name, item) in all {
+        if items.len() == limit || bytes >= MAX_PAGE {
+            return (items, last.map(str::to_owned));
+        }
+        bytes += size;
+        last = Some(name);
+        items.push(item);
+    }
+    (items, None)
+}
+
+/// Every key in the index is whole, so this is never `None`.
+fn association(key: &str, weight: f64) -> Option<Association> {
+    let Key {
+        source,
+        target,
+        kind,
+    } = Key::parse(key).ok()?;
+    let weight = weight.try_into().ok()?;
+    Some(Association {
+        source,
+        target,
+        kind,
+        weight,
+    })
+}
+
+#[cfg(test)]
+mod tests;
