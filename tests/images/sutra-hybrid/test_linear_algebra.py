@@ -1,0 +1,37 @@
+"""numpy and scipy share one OpenBLAS, with what they ask for and no more."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from tests.images.conftest import Files
+
+ASK = """
+import json, numpy, scipy.linalg
+from threadpoolctl import threadpool_info
+(numpy.ones((9, 9)) @ numpy.ones((9, 9)), scipy.linalg.svd(numpy.ones((9, 9))))
+libraries = [each for each in threadpool_info() if each["internal_api"] == "openblas"]
+features = numpy.show_config(mode="dicts")["SIMD Extensions"]
+print(json.dumps([
+    [each["filepath"].rpartition("/")[2][:18] for each in libraries],
+    libraries[0]["architecture"],
+    sorted({*features["found"], *features.get("not found", [])}),
+]))
+"""
+# what link-openblas.sh keeps; a processor in between has the next lower generation
+GENERATIONS = {"Nehalem", "Prescott", "Haswell", "Zen", "SkylakeX", "Cooperlake"}
+
+
+def test_one_openblas_serves_both(python: Callable[[str, str], str]) -> None:
+    libraries, generation, dispatched = json.loads(python("sutra-hybrid", ASK))
+    assert libraries == ["libscipy_openblas-"]
+    assert generation in GENERATIONS
+    assert dispatched == ["X86_V3", "X86_V4"]
+
+
+def test_no_fortran_runtime_and_no_second_openblas(files: Callable[[str], Files]) -> None:
+    names = [path.rpartition("/")[2] for path in files("sutra-hybrid")]
+    found = [name for name in names if name.startswith(("libgfortran", "libquadmath"))]
+    assert found == []
+    assert len([name for name in names if "openblas" in name and ".so" in name]) == 1
