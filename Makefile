@@ -113,8 +113,9 @@ test: venv-dev ## run every test; starts an engine if none runs, and stops it ag
 test-unit: venv-dev ## run the tests that need no engine
 	@$(RUN) pytest tests/unit
 
-bench: engine venv-dev ## measure rebuilds against bare bake, and reading images against others, as ratios
+bench: engine venv-dev ## measure rebuilds, bytecode modes and reading images against peers, as ratios
 	@$(RUN) scripts.bench
+	@$(RUN) scripts.startup
 	@$(RUN) scripts.bench_reader
 
 lint: venv-dev ## check style: ruff, mypy, shellcheck, shfmt, hadolint, yamllint

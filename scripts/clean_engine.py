@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from scripts import engine, owned
+from scripts import engine, journal, owned
 from scripts.errors import OK, SutraError, run
 from scripts.owned import Thing, Wish
 from scripts.units import format_size
@@ -133,7 +133,8 @@ def main() -> int:
     if chosen.dry_run or not _going(things):
         return OK
     confirm(things, chosen.yes, f'remove all this of project "{name}"?')
-    remove(client, things)
+    with journal.locked():  # a promotion under way counts on the images that it saw
+        remove(client, things)
     return OK
 
 

@@ -8,12 +8,13 @@ the old `:latest` stands, and until the deployment the running stack is not touc
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts import build, clean_engine, engine, owned, prod
+from scripts import build, clean_engine, engine, owned, prod, promote
 from scripts.errors import OK, run
 from scripts.owned import Thing, Wish
 
@@ -30,6 +31,7 @@ def main() -> int:
         "--free-space-first", action="store_true", help="remove old images before the build"
     )
     chosen = parser.parse_args()
+    promote.Options.read(os.environ)  # a wrong knob ends it before anything is removed
     client, name = engine.connect(), clean_engine.project()
     scope, wish = owned.scope(name), Wish(chosen.data, chosen.all)
     shown = [each for each in owned.found(client, scope, wish) if each.kind not in DEPLOYED]

@@ -14,9 +14,11 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from sutra_cleanup import manifest
 
 from scripts import build, containers, engine, health, layers, roots
 from scripts.containers import Setup
@@ -31,10 +33,10 @@ SHIPPED = "as shipped"
 SERVICES = {"sutra-api": 8000, "sutra-hybrid": 8001}
 BASE, STORAGE, STORAGE_ALIAS = "sutra-base-python", "sutra-storage-server", "sutra-storage"
 TAG = f"bench-{os.getpid()}"
-# runs inside the container: arguments are the module and the port
+# runs inside the container: arguments are the module, the port and what else to import
 DRIVER = """
 import http.client, subprocess, sys, time
-module, port = sys.argv[1], int(sys.argv[2])
+module, port, imports = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 start = time.perf_counter()
 service = subprocess.Popen([sys.executable, "-m", module], stdout=subprocess.DEVNULL)
 while True:
@@ -51,18 +53,26 @@ while True:
 print(time.perf_counter() - start)
 service.terminate()
 service.wait()
+start = time.perf_counter()
+subprocess.run([sys.executable, "-c", "import " + imports], check=True)
+print(time.perf_counter() - start)
 """
 
 
 @dataclass(frozen=True)
 class Row:
-    """One variant of one service: bytes, and the median of its starts in seconds."""
+    """One variant of one service: bytes, and medians in seconds.
+
+    `healthy` is from process start to the first healthy answer, `imported` what a
+    process takes that imports all modules of `prove`.
+    """
 
     service: str
     mode: str
     installed: int
     download: int
-    seconds: float
+    healthy: float
+    imported: float
 
 
 def variants(client: engine.Client, mode: str) -> dict[str, str]:
@@ -98,14 +108,18 @@ def storage(client: engine.Client) -> Iterator[str]:
             yield network
 
 
-def started(client: engine.Client, reference: str, service: str, network: str) -> float:
-    """Start the service once and return the seconds until it was healthy."""
-    module, port = service.replace("-", "_"), str(SERVICES[service])
-    setup = Setup(reference, ("python", "-c", DRIVER, module, port), network)
+def started(
+    client: engine.Client, reference: str, service: str, network: str
+) -> tuple[float, float]:
+    """Start the service once; return the seconds until it was healthy, and of the imports."""
+    proven = manifest.load(Path("packages", service, "cleanup.yaml")).imports
+    command = ("python", "-c", DRIVER, service.replace("-", "_"), str(SERVICES[service]))
+    setup = Setup(reference, (*command, ", ".join(proven)), network)
     code, output = containers.run(client, setup, 120)
     if code:
         raise SutraError(f'bench: "{reference}" did not start: {containers.one_line(output)}')
-    return float(output.splitlines()[-1])
+    healthy, imported = output.splitlines()[-2:]
+    return float(healthy), float(imported)
 
 
 def measure(client: engine.Client) -> list[Row]:
@@ -126,7 +140,7 @@ def measure(client: engine.Client) -> list[Row]:
 def _alternate(
     client: engine.Client, service: str, built: Mapping[str, Mapping[str, str]], network: str
 ) -> Iterator[Row]:
-    times: dict[str, list[float]] = {mode: [] for mode in built}
+    times: dict[str, list[tuple[float, float]]] = {mode: [] for mode in built}
     for turn in range(RUNS + 1):
         for mode in built:
             taken = started(client, built[mode][service], service, network)
@@ -137,20 +151,24 @@ def _alternate(
         sizes = layers.measure(client, built[mode][service])
         if sizes is None:
             raise SutraError(f'engine: image vanished "{built[mode][service]}"')
-        yield Row(service, mode, sizes.installed, sizes.download, statistics.median(times[mode]))
+        healthy, imported = (statistics.median(each) for each in zip(*times[mode], strict=True))
+        yield Row(service, mode, sizes.installed, sizes.download, healthy, imported)
 
 
 def table(rows: Sequence[Row]) -> Table:
-    """Return the rows with each one's ratio to the same service compiled and cached."""
+    """Return the rows with each one's ratios to the same service compiled and cached."""
     drawn = Table(
-        "service", "bytecode", "installed", "download", "start s", f"÷ {PEER}",
-        title=f"process start to first healthy answer, medians of {RUNS}",
+        "service", "bytecode", "installed", "download",
+        "healthy s", f"÷ {PEER}", "imports s", f"÷ {PEER}",
+        title=f"process start to first healthy answer, and imports: medians of {RUNS}",
     )  # fmt: skip
-    peers = {row.service: row.seconds for row in rows if row.mode == PEER}
+    peers = {row.service: row for row in rows if row.mode == PEER}
     for row in rows:
+        peer = peers[row.service]
         drawn.add_row(
             row.service, row.mode, format_size(row.installed), format_size(row.download),
-            f"{row.seconds:.3f}", f"{row.seconds / peers[row.service]:.2f}×",
+            f"{row.healthy:.3f}", f"{row.healthy / peer.healthy:.2f}×",
+            f"{row.imported:.3f}", f"{row.imported / peer.imported:.2f}×",
         )  # fmt: skip
     return drawn
 
