@@ -243,9 +243,6 @@ impl Store {
     }
 
     /// At most `limit` associations in the order of source, target and kind.
-    ///
-    /// # Errors
-    /// None now.
     pub fn associations(
         &self,
         after: Option<&str>,
