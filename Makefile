@@ -32,7 +32,7 @@ export BASE DEBIAN_VERSION ALPINE_VERSION APT_MIRROR ALPINE_MIRROR PIP_INDEX_URL
 RUN := .venv/bin/python -m
 .PHONY: help prod build dev verify verify-sizes verify-contents verify-runtime report diff budgets promote rollback history explain \
   cleanup-report engine engine-stop roots venv venv-dev \
-  test test-unit bench lint format lock readme
+  test test-unit bench bench-storage lint format lock readme
 
 help: ## list targets and knobs
 	@awk -f scripts/help.awk Makefile
@@ -117,6 +117,9 @@ bench: engine venv-dev ## measure rebuilds, bytecode modes and reading images ag
 	@$(RUN) scripts.bench
 	@$(RUN) scripts.startup
 	@$(RUN) scripts.bench_reader
+
+bench-storage: ## measure the storage beside SQLite, redb and fjall, and its allocator (20 minutes)
+	@packages/sutra-storage/benches/run.sh
 
 lint: venv-dev ## check style: ruff, mypy, shellcheck, shfmt, hadolint, yamllint
 	@scripts/lint.sh
