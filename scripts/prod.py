@@ -32,10 +32,11 @@ def make(client: engine.Client, no_cache: bool = False) -> int:
 def promoted_already(client: engine.Client, promises: Catalog) -> int:
     """Return the ledger's line that promoted these very images, if no tag has to move; else 0.
 
-    Then there is nothing to gate: every check passed when they were promoted.
+    Then there is nothing to gate: they passed every promise of this same, clean commit.
     """
     entries = ledger.read()
-    if journal.read() or not entries:
+    commit = build.commit_labels().get("REVISION", "")
+    if journal.read() or not entries or promote.unclean({}, commit):
         return 0
     tags = {
         tag: image.name
@@ -44,7 +45,7 @@ def promoted_already(client: engine.Client, promises: Catalog) -> int:
         if tag
     }
     last = entries[-1]
-    standing = all(
+    standing = last.commit == commit and all(
         (found := engine.inspect(client, tag)) and found["Id"] == last.ids.get(name)
         for tag, name in tags.items()
     )

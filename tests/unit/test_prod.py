@@ -24,8 +24,9 @@ class Front:
     """`make prod` over an engine in memory; counts how often every check was made."""
 
     def __init__(self, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.engine, self.checked = engine, 0
+        self.engine, self.checked, self.commit = engine, 0, "c" * 40
         monkeypatch.setattr(build, "build", self._build)
+        monkeypatch.setattr(build, "commit_labels", lambda: {"REVISION": self.commit})
         monkeypatch.setattr(verify, "everything", self._everything)
 
     def _build(self, client: Any, groups: Sequence[str], no_cache: bool) -> None:
@@ -69,6 +70,14 @@ def test_what_is_promoted_already_is_measured_and_not_checked_again(
 def test_another_image_is_checked(front: Front, name: str) -> None:
     front.make()
     front.add("12345"[: 5 if name == "sutra-api" else 2], name)
+    assert (front.make(), front.checked) == (0, 2)
+
+
+@pytest.mark.parametrize("commit", ["d" * 40, "c" * 40 + "-dirty", ""])
+def test_promises_of_another_or_no_commit_are_checked(front: Front, commit: str) -> None:
+    """The images may be the same, and what images.yaml promises of them another."""
+    front.make()
+    front.commit = commit
     assert (front.make(), front.checked) == (0, 2)
 
 
