@@ -2,7 +2,7 @@
 
 Knobs come from the environment (see `make help`); what the bake file cannot know
 is added here: the root image's context, the private CA, and the labels of the
-commit. Images get their tags only when every target was built.
+project and the commit. Images get their tags only when every target was built.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from scripts import catalog, engine, roots, tags
+from scripts import catalog, engine, knobs, roots, tags
 from scripts.errors import OK, SutraError, run
 
 # where distributions keep the bundle: Debian and Alpine, Fedora, SUSE
@@ -43,23 +43,32 @@ def build(
 
     `no_cache` runs every step again, whatever an earlier build left.
     """
-    knobs = {"CA_BUNDLE": ca_bundle(environment), **commit_labels()}
-    plan = engine.bake_plan(groups, knobs)
+    settings = variables(environment)
+    plan = engine.bake_plan(groups, settings)
     wanted = requested_tags(plan)
     if GROUP in groups:
         catalog.check_against(catalog.load(), wanted, engine.BAKE_FILE)
     require_space(client, [tag for tags_of_one in wanted.values() for tag in tags_of_one])
     image = roots.root_image(plan)
     if image:
-        knobs["ROOT_CONTEXT"] = roots.context(client, image)
+        settings["ROOT_CONTEXT"] = roots.context(client, image)
     staged = {name: f"{name}:{STAGING}" for name in wanted}
     with untagged_afterwards(client, list(staged.values())):
         overrides = [f"{name}.tags={reference}" for name, reference in staged.items()]
         overrides += ["*.no-cache=true"] * no_cache
-        code, lines = engine.bake(groups, overrides, knobs)
+        code, lines = engine.bake(groups, overrides, settings)
         if code:
             raise failure(lines)
         tags.apply(client, tags.plan(client, built(client, wanted, staged)))
+
+
+def variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of the bake file that it cannot know."""
+    return {
+        "CA_BUNDLE": ca_bundle(environment),
+        knobs.KNOB: knobs.project(environment),
+        **commit_labels(),
+    }
 
 
 def built(

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts import build, clean_engine, engine, owned, prod, promote
+from scripts import build, clean_engine, engine, knobs, owned, prod, promote
 from scripts.errors import OK, run
 from scripts.owned import Thing, Wish
 
@@ -32,7 +32,7 @@ def main() -> int:
     )
     chosen = parser.parse_args()
     promote.Options.read(os.environ)  # a wrong knob ends it before anything is removed
-    client, name = engine.connect(), clean_engine.project()
+    client, name = engine.connect(), knobs.project(os.environ)
     scope, wish = owned.scope(name), Wish(chosen.data, chosen.all)
     shown = [each for each in owned.found(client, scope, wish) if each.kind not in DEPLOYED]
     clean_engine.show(name, shown)
@@ -92,7 +92,7 @@ def last(client: engine.Client, now: Sequence[Thing], shown: Sequence[Thing]) ->
 
     SUTRA_TAG may have deployed an older version than the one just promoted.
     """
-    new, used = owned.scope(clean_engine.project(), [build.GROUP]).tags, in_use(client)
+    new, used = owned.scope(knobs.project(os.environ), [build.GROUP]).tags, in_use(client)
     return [
         each
         for each in owned.only(now, shown)

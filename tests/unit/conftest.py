@@ -14,7 +14,7 @@ from tests.unit.fakes import FakeEngine
 settings.register_profile("sutra", database=None, deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("sutra")
 
-KNOBS = ("APT_MIRROR", "BASE", "CA_BUNDLE", "DOCKER")
+KNOBS = ("APT_MIRROR", "BASE", "CA_BUNDLE", "DOCKER", "SUTRA_PROJECT")
 
 
 @pytest.fixture(autouse=True)

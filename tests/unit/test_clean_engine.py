@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from scripts import clean_engine
-from scripts.clean_engine import confirm, project, show
+from scripts.clean_engine import confirm, show
 from scripts.errors import SutraError
-from scripts.owned import Thing
+from scripts.owned import Thing, Wish
+
+Start = Callable[..., list[object]]
 
 THINGS = [
     Thing("container", "c1", "sutra-sutra-api-1", 120_000),
@@ -115,13 +119,41 @@ def test_with_yes_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked == []
 
 
-@pytest.mark.parametrize(
-    ("environment", "name"),
-    [({}, "sutra"), ({"SUTRA_PROJECT": ""}, "sutra"), ({"SUTRA_PROJECT": "mine"}, "mine")],
-)
-def test_the_projects_name_is_the_one_of_compose(environment: dict[str, str], name: str) -> None:
-    assert project(environment) == name
-
-
 def test_every_kind_has_a_remover() -> None:
     assert set(clean_engine.REMOVERS) == {"container", "network", "image", "cache", "volume"}
+
+
+# ---- the whole command, on an engine that only writes down what it is asked ----
+
+
+@pytest.fixture
+def start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
+    """Clean THINGS with knobs and words; returns scopes, wishes and what was removed."""
+    for name in ("YES", "DATA", "ALL", "DRY_RUN"):
+        monkeypatch.delenv(name, raising=False)
+
+    def run(*words: str, **knobs: str) -> list[object]:
+        done: list[object] = []
+        for name, value in knobs.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(sys, "argv", ["clean_engine", *words])
+        monkeypatch.setattr(clean_engine.engine, "connect", lambda: None)
+        monkeypatch.setattr(clean_engine.owned, "scope", lambda name: name)
+        monkeypatch.setattr(
+            clean_engine.owned, "found", lambda _, name, wish: done.append((name, wish)) or THINGS
+        )
+        monkeypatch.setattr(
+            clean_engine, "remove", lambda _, things: done.append([t.id for t in things])
+        )
+        assert clean_engine.main() == 0
+        return done
+
+    return run
+
+
+IDS = [thing.id for thing in THINGS]
+
+
+def test_the_project_is_the_one_that_compose_deploys(start: Start, folder: Path) -> None:
+    (folder / ".env").write_text("SUTRA_PROJECT=b\n")
+    assert start("--yes") == [("b", Wish()), IDS]
