@@ -117,9 +117,16 @@ REMOVERS: Mapping[str, Callable[[engine.Client, Thing], None]] = {
 
 
 def main() -> int:
-    """Show what there is of the project, ask, and remove it."""
+    """Show what there is of the project, ask, and remove it.
+
+    The knobs YES, DATA, ALL and DRY_RUN stand for the options.
+    """
     parser = argparse.ArgumentParser(prog="python -m scripts.clean_engine", description=__doc__)
-    chosen = arguments(parser).parse_args()
+    options = ("yes", "data", "all", "dry_run")
+    arguments(parser).set_defaults(
+        **{name: knobs.flag(os.environ, name.upper()) for name in options}
+    )
+    chosen = parser.parse_args()
     client = engine.connect()
     name = knobs.project(os.environ)
     things = owned.found(client, owned.scope(name), Wish(chosen.data, chosen.all))

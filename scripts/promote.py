@@ -16,6 +16,7 @@ from scripts import (
     catalog,
     engine,
     journal,
+    knobs,
     ledger,
     plans,
     ratchet,
@@ -33,7 +34,6 @@ from scripts.tags import Move
 from scripts.verify import Verdict
 
 KEEP = 5
-YES = {"1": True, "yes": True, "true": True, "": False, "0": False, "no": False, "false": False}
 CLEAN = "commit, then run `make prod` again; ALLOW_DIRTY=1 promotes it as it is"
 
 
@@ -60,16 +60,9 @@ class Options:
             registry_tags.check(address) if address else "",
             environment.get("TO", ""),
             int(keep[:9]),
-            _flag(environment, "ALLOW_DIRTY"),
-            _flag(environment, "DRY_RUN"),
+            knobs.flag(environment, "ALLOW_DIRTY"),
+            knobs.flag(environment, "DRY_RUN"),
         )
-
-
-def _flag(environment: Mapping[str, str], name: str) -> bool:
-    value = environment.get(name, "")
-    if value.lower() not in YES:
-        raise SutraError(f'{name}: neither yes nor no "{value}"', f"{name}=1, or leave it out")
-    return YES[value.lower()]
 
 
 def main() -> int:

@@ -15,6 +15,7 @@ settings.register_profile("sutra", database=None, deadline=None, derandomize=Tru
 settings.load_profile("sutra")
 
 KNOBS = ("APT_MIRROR", "BASE", "CA_BUNDLE", "DOCKER", "SUTRA_PROJECT")
+KNOBS += ("YES", "DATA", "ALL", "DRY_RUN", "ALLOW_DIRTY")
 
 
 @pytest.fixture(autouse=True)

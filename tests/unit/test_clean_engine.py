@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from scripts.clean_engine import confirm, show
 from scripts.errors import SutraError
 from scripts.owned import Thing, Wish
 
+ROOT = Path(__file__).parents[2]
 Start = Callable[..., list[object]]
 
 THINGS = [
@@ -129,8 +131,6 @@ def test_every_kind_has_a_remover() -> None:
 @pytest.fixture
 def start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
     """Clean THINGS with knobs and words; returns scopes, wishes and what was removed."""
-    for name in ("YES", "DATA", "ALL", "DRY_RUN"):
-        monkeypatch.delenv(name, raising=False)
 
     def run(*words: str, **knobs: str) -> list[object]:
         done: list[object] = []
@@ -157,3 +157,44 @@ IDS = [thing.id for thing in THINGS]
 def test_the_project_is_the_one_that_compose_deploys(start: Start, folder: Path) -> None:
     (folder / ".env").write_text("SUTRA_PROJECT=b\n")
     assert start("--yes") == [("b", Wish()), IDS]
+
+
+def test_knobs_that_say_yes_are_options(start: Start) -> None:
+    assert start(YES="1", DATA="yes", ALL="TRUE") == [("sutra", Wish(True, True)), IDS]
+
+
+def test_knobs_that_say_no_are_none(start: Start) -> None:
+    assert start("--yes", DATA="0", ALL="no", DRY_RUN="false") == [("sutra", Wish()), IDS]
+
+
+@pytest.mark.parametrize("knobs", [{"DRY_RUN": "1"}, {"DRY_RUN": "0"}])
+def test_a_dry_run_by_knob_or_word_removes_nothing(start: Start, knobs: dict[str, str]) -> None:
+    words = [] if knobs["DRY_RUN"] == "1" else ["--dry-run"]
+    assert start(*words, YES="1", **knobs) == [("sutra", Wish())]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("YES", "2"), ("DATA", "/srv/data"), ("ALL", "x"), ("DRY_RUN", "y")]
+)
+def test_a_knob_that_says_neither_is_refused(start: Start, name: str, value: str) -> None:
+    with pytest.raises(SutraError) as caught:
+        start("--yes", **{name: value})
+    assert caught.value.message == f'{name}: neither yes nor no "{value}"'
+    assert caught.value.tip == f"{name}=1, or leave it out"
+
+
+def test_without_a_yes_somebody_is_asked(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    with pytest.raises(SutraError, match=r"^clean: asks, and there is no terminal$"):
+        start(YES="0")
+
+
+@pytest.mark.parametrize("target", ["clean", "budgets"])
+def test_make_hands_on_values_not_words(target: str) -> None:
+    """`$(if $(YES),--yes)` takes YES=0 for a yes."""
+    given = ["YES=0", "DATA=/srv/data", "ALL=no", "DRY_RUN=0"]
+    make = ["make", "--silent", "--old-file=venv", "-C", str(ROOT), target, *given]
+    shown = "echo $$YES $$DATA $$ALL $$DRY_RUN"
+    done = subprocess.run([*make, f"RUN={shown}"], capture_output=True, text=True, check=True)
+    module = {"clean": "scripts.clean_engine"}.get(target, f"scripts.{target}")
+    assert done.stdout == f"0 /srv/data no 0 {module}\n"
