@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from scripts import engine, journal, knobs, owned
+from scripts import engine, knobs, owned, promote, transaction
 from scripts.errors import OK, SutraError, run
 from scripts.owned import Thing, Wish
 from scripts.units import format_size
@@ -129,12 +129,13 @@ def main() -> int:
     chosen = parser.parse_args()
     client = engine.connect()
     name = knobs.project(os.environ)
-    things = owned.found(client, owned.scope(name), Wish(chosen.data, chosen.all))
+    with promote.begun(client, chosen.dry_run):  # what a killed promotion left half moved
+        things = owned.found(client, owned.scope(name), Wish(chosen.data, chosen.all))
     show(name, things)
     if chosen.dry_run or not _going(things):
         return OK
     confirm(things, chosen.yes, f'remove all this of project "{name}"?')
-    with journal.locked():  # a promotion under way counts on the images that it saw
+    with transaction.exclusive(client):  # a promotion under way counts on what it saw
         remove(client, things)
     return OK
 

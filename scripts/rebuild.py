@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts import build, clean_engine, engine, knobs, owned, prod, promote
+from scripts import build, clean_engine, engine, knobs, owned, prod, promote, transaction
 from scripts.errors import OK, run
 from scripts.owned import Thing, Wish
 
@@ -34,17 +34,21 @@ def main() -> int:
     promote.Options.read(os.environ)  # a wrong knob ends it before anything is removed
     client, name = engine.connect(), knobs.project(os.environ)
     scope, wish = owned.scope(name), Wish(chosen.data, chosen.all)
-    shown = [each for each in owned.found(client, scope, wish) if each.kind not in DEPLOYED]
+    with promote.begun(client, chosen.dry_run):
+        there = owned.found(client, scope, wish)
+    shown = [each for each in there if each.kind not in DEPLOYED]
     clean_engine.show(name, shown)
     if chosen.dry_run:
         return OK
     clean_engine.confirm(shown, chosen.yes, QUESTION.format(name))
-    clean_engine.remove(client, first(client, shown, chosen.free_space_first))
+    with transaction.exclusive(client):
+        clean_engine.remove(client, first(client, shown, chosen.free_space_first))
     code = prod.make(client, no_cache=True) or deploy(any_data(shown))
     if code:
         print("clean-and-rebuild: stopped, nothing more was removed", file=sys.stderr)
         return code
-    clean_engine.remove(client, last(client, owned.found(client, scope, wish), shown))
+    with transaction.exclusive(client):
+        clean_engine.remove(client, last(client, owned.found(client, scope, wish), shown))
     return OK
 
 

@@ -3,15 +3,19 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from scripts import clean_engine
+from scripts import clean_engine, journal, transaction
 from scripts.clean_engine import confirm, show
 from scripts.errors import SutraError
 from scripts.owned import Thing, Wish
+from scripts.tags import Move
+from tests.unit.fakes import FakeEngine, FakeImage
+from tests.unit.test_ledger import entry
 
 ROOT = Path(__file__).parents[2]
 Start = Callable[..., list[object]]
@@ -132,12 +136,12 @@ def test_every_kind_has_a_remover() -> None:
 def start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
     """Clean THINGS with knobs and words; returns scopes, wishes and what was removed."""
 
-    def run(*words: str, **knobs: str) -> list[object]:
+    def run(*words: str, client: object = None, **knobs: str) -> list[object]:
         done: list[object] = []
         for name, value in knobs.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setattr(sys, "argv", ["clean_engine", *words])
-        monkeypatch.setattr(clean_engine.engine, "connect", lambda: None)
+        monkeypatch.setattr(clean_engine.engine, "connect", lambda: client)
         monkeypatch.setattr(clean_engine.owned, "scope", lambda name: name)
         monkeypatch.setattr(
             clean_engine.owned, "found", lambda _, name, wish: done.append((name, wish)) or THINGS
@@ -198,3 +202,50 @@ def test_make_hands_on_values_not_words(target: str) -> None:
     done = subprocess.run([*make, f"RUN={shown}"], capture_output=True, text=True, check=True)
     module = {"clean": "scripts.clean_engine"}.get(target, f"scripts.{target}")
     assert done.stdout == f"0 /srv/data no 0 {module}\n"
+
+
+@pytest.fixture
+def killed(engine: FakeEngine, folder: Path) -> FakeEngine:
+    """A promotion that was killed after its tag had moved."""
+    old, new = engine.add(FakeImage([b"old"])), engine.add(FakeImage([b"new"]), "sutra-api:latest")
+    journal.write(journal.Intent(entry(1), (Move("sutra-api:latest", old, new),)))
+    engine.tags["old"] = old
+    return engine
+
+
+def test_what_a_killed_promotion_left_is_settled_first(
+    start: Start, killed: FakeEngine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert start("--yes", client=killed) == [("sutra", Wish()), IDS]
+    assert killed.tags["sutra-api:latest"] == killed.tags["old"]
+    assert not journal.JOURNAL.exists()
+    assert capsys.readouterr().err == (
+        f"{journal.named(entry(1))} was interrupted, everything is as it was before it\n"
+    )
+
+
+def test_a_dry_run_only_says_that_a_promotion_was_killed(
+    start: Start, killed: FakeEngine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert start("--dry-run", client=killed) == [("sutra", Wish())]
+    assert killed.tags["sutra-api:latest"] != killed.tags["old"]
+    assert capsys.readouterr().err == (
+        f"{journal.named(entry(1))} is unfinished; {journal.UNFINISHED}\n"
+    )
+
+
+def test_removal_holds_the_lock_and_the_question_does_not(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[bool] = []
+
+    @contextmanager
+    def exclusive(_: object) -> Iterator[None]:
+        held.append(True)
+        yield
+        held.append(False)
+
+    monkeypatch.setattr(transaction, "exclusive", exclusive)
+    monkeypatch.setattr(clean_engine, "confirm", lambda *_: held.append(held[-1]))
+    start()
+    assert held == [True, False, False, True, False]

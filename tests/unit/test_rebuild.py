@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -27,7 +29,7 @@ Start = Callable[..., tuple[int, Steps]]
 
 
 @pytest.fixture
-def start(monkeypatch: pytest.MonkeyPatch) -> Start:
+def start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
     """Run a rebuild: what is there before and after, how build and deployment end."""
 
     def run(
@@ -43,7 +45,22 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Start:
             api=SimpleNamespace(containers=lambda all: [{"ImageID": "sha256:used"}])
         )
 
+        locked = False
+
+        @contextmanager
+        def exclusive(_: object) -> Iterator[None]:
+            nonlocal locked
+            assert not locked  # it would wait for itself
+            locked = True
+            yield
+            locked = False
+
+        def remove(_: object, things: Sequence[Thing]) -> None:
+            assert locked
+            steps.append([each.id for each in things])
+
         def make(_: object, no_cache: bool) -> int:
+            assert not locked  # it takes the lock itself
             steps.append(("make", no_cache))
             if isinstance(built, SutraError):
                 raise built
@@ -61,9 +78,8 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Start:
         monkeypatch.setattr(rebuild.owned, "found", lambda *_: states.pop(0))
         monkeypatch.setattr(rebuild.prod, "make", make)
         monkeypatch.setattr(rebuild.subprocess, "run", called)
-        monkeypatch.setattr(
-            rebuild.clean_engine, "remove", lambda _, things: steps.append([t.id for t in things])
-        )
+        monkeypatch.setattr(rebuild.clean_engine, "remove", remove)
+        monkeypatch.setattr(rebuild.transaction, "exclusive", exclusive)
         run.steps = steps  # type: ignore[attr-defined]
         return rebuild.main(), steps
 
