@@ -116,11 +116,12 @@ def commit_labels() -> dict[str, str]:
     """Return VERSION, REVISION and CREATED of the checked-out commit.
 
     CREATED is the commit's own time, so that an unchanged tree gives an unchanged
-    image. Uncommitted changes show as `-dirty`. Without git all are left at the
-    bake file's defaults.
+    image. Uncommitted changes show as `-dirty`. Without git or a commit all are left
+    at the bake file's defaults. Raises SutraError when git cannot say more of a commit.
     """
-    revision = _git("rev-parse", "HEAD")
-    if not revision:
+    try:
+        revision = _git("rev-parse", "HEAD")
+    except (FileNotFoundError, SutraError):
         return {}
     dirty = "-dirty" if _git("status", "--porcelain") else ""
     return {
@@ -131,11 +132,14 @@ def commit_labels() -> dict[str, str]:
 
 
 def _git(*words: str) -> str:
-    try:
-        done = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    done = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
+    if done.returncode:
+        reason = next(iter(done.stderr.splitlines()), f"exit code {done.returncode}")
+        raise SutraError(
+            f"git {' '.join(words)}: {reason}",
+            "mend the repository, then run the same command again",
+        )
+    return done.stdout.strip()
 
 
 def require_space(client: engine.Client, references: Sequence[str]) -> None:

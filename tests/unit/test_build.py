@@ -216,6 +216,20 @@ def test_without_git_there_are_no_labels(repository: Path, monkeypatch: pytest.M
     assert build.commit_labels() == {}
 
 
+def test_a_repository_whose_changes_cannot_be_told_is_not_clean(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", "C")
+    (repository / "file").write_text("2")
+    (repository / ".git/index").write_bytes(b"torn")
+    with pytest.raises(SutraError) as caught:
+        build.commit_labels()
+    assert caught.value.message == (
+        "git status --porcelain: fatal: .git/index: index file smaller than expected"
+    )
+    assert caught.value.tip == "mend the repository, then run the same command again"
+
+
 # ---- require_space ---------------------------------------------------------
 
 
