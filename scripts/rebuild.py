@@ -31,14 +31,15 @@ def main() -> int:
         "--free-space-first", action="store_true", help="remove old images before the build"
     )
     chosen = parser.parse_args()
-    promote.Options.read(os.environ)  # a wrong knob ends it before anything is removed
+    options = promote.Options.read(os.environ)  # a wrong knob ends it before anything is removed
+    dry_run = chosen.dry_run or options.dry_run
     client, name = engine.connect(), knobs.project(os.environ)
     scope, wish = owned.scope(name), Wish(chosen.data, chosen.all)
-    with promote.begun(client, chosen.dry_run):
+    with promote.begun(client, dry_run):
         there = owned.found(client, scope, wish)
     shown = [each for each in there if each.kind not in DEPLOYED]
     clean_engine.show(name, shown)
-    if chosen.dry_run:
+    if dry_run:
         return OK
     clean_engine.confirm(shown, chosen.yes, QUESTION.format(name))
     with transaction.exclusive(client):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +15,9 @@ import pytest
 from scripts import rebuild
 from scripts.errors import SutraError
 from scripts.owned import Scope, Thing
+from tests.unit.fakes import program
+
+ROOT = Path(__file__).parents[2]
 
 CACHE = Thing("cache", "r1", "mount sutra-storage-target", 1)
 PROD = Thing("image", "sha256:old", "sutra-api:prod", 1, "", ("sutra-api:prod",))
@@ -156,7 +161,49 @@ def test_a_dry_run_does_nothing(start: Start, capsys: pytest.CaptureFixture[str]
     )
 
 
+def test_a_dry_run_by_knob_does_nothing(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DRY_RUN", "1")
+    assert start("--yes", "--all") == (0, [])
+
+
 def test_nobody_to_ask_does_nothing(start: Start) -> None:
     with pytest.raises(SutraError, match=r"^clean: asks, and there is no terminal$"):
         start("--free-space-first")
     assert start.steps == []  # type: ignore[attr-defined]
+
+
+# ---- the script, with all that it calls replaced by what writes down that it ran ----
+
+
+def script(folder: Path, *words: str) -> tuple[int, str, list[str]]:
+    """Return exit code, stderr and the commands that were run."""
+    shutil.copy(ROOT / "clean-and-rebuild.sh", folder)
+    for name in ("scripts/engine.sh", "scripts/venv.sh", ".venv/bin/python"):
+        file = folder / name
+        program(file.parent, file.name, f'echo {name} "$@" >>ran\n')
+    done = subprocess.run(
+        ["./clean-and-rebuild.sh", *words], stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    ran = folder / "ran"
+    return done.returncode, done.stderr, ran.read_text().splitlines() if ran.exists() else []
+
+
+@pytest.mark.parametrize("value", ["", "0", "no", "False"])
+def test_without_a_terminal_the_script_wants_yes(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("DRY_RUN", value)
+    assert script(folder, "--all") == (
+        2,
+        "clean-and-rebuild: asks, and there is no terminal\ntip: add --yes; nothing was touched\n",
+        [],
+    )
+
+
+@pytest.mark.parametrize("value", ["1", "yes", "TRUE"])
+def test_the_knob_of_a_dry_run_asks_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("DRY_RUN", value)
+    code, said, ran = script(folder, "--all")
+    assert (code, said, ran[-1]) == (0, "", ".venv/bin/python -m scripts.rebuild --all")
