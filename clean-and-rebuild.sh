@@ -43,7 +43,9 @@ if [[ -n $asks && -z $dry && ! -t 0 ]]; then
   exit 2
 fi
 
-scripts/engine.sh
-scripts/engine.sh compose
+if [[ -n $dry ]]; then scripts/engine.sh check; else
+  scripts/engine.sh
+  scripts/engine.sh compose
+fi
 scripts/venv.sh
 exec .venv/bin/python -m scripts.rebuild "$@"

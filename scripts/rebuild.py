@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts import build, clean_engine, engine, knobs, owned, prod, promote, transaction
-from scripts.errors import OK, run
+from scripts.errors import OK, SutraError, run
 from scripts.owned import Thing, Wish
 
 DEPLOY = Path("sutra-deploy.sh")
@@ -33,6 +33,8 @@ def main() -> int:
     chosen = parser.parse_args()
     options = promote.Options.read(os.environ)  # a wrong knob ends it before anything is removed
     dry_run = chosen.dry_run or options.dry_run
+    if not options.allow_dirty:
+        refuse_unclean()
     client, name = engine.connect(), knobs.project(os.environ)
     scope, wish = owned.scope(name), Wish(chosen.data, chosen.all)
     with promote.begun(client, dry_run):
@@ -51,6 +53,15 @@ def main() -> int:
     with transaction.exclusive(client):
         clean_engine.remove(client, last(client, owned.found(client, scope, wish), shown))
     return OK
+
+
+def refuse_unclean() -> None:
+    """Raise SutraError where what is built would not be promoted in the end."""
+    if promote.unclean({}, build.commit_labels().get("REVISION", "")):
+        raise SutraError(
+            "clean-and-rebuild: no clean commit is checked out, nothing would be promoted",
+            "commit first, or ALLOW_DIRTY=1 promotes it as it is; nothing was touched",
+        )
 
 
 def first(client: engine.Client, shown: Sequence[Thing], images_too: bool) -> list[Thing]:

@@ -43,6 +43,7 @@ def start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
         after: Sequence[Thing] = (STACK, DEV, UNTAGGED),
         built: int | SutraError = 0,
         deployed: int = 0,
+        revision: str = "c" * 40,
     ) -> tuple[int, Steps]:
         steps: Steps = []
         states = [list(before), list(after)]
@@ -77,6 +78,7 @@ def start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
 
         monkeypatch.setattr(sys, "argv", ["clean-and-rebuild.sh", *words])
         monkeypatch.setattr(rebuild.engine, "connect", lambda: client)
+        monkeypatch.setattr(rebuild.build, "commit_labels", lambda: {"REVISION": revision})
         monkeypatch.setattr(
             rebuild.owned, "scope", lambda *_: Scope("sutra", frozenset({"sutra-api:prod"}))
         )
@@ -166,6 +168,29 @@ def test_a_dry_run_by_knob_does_nothing(start: Start, monkeypatch: pytest.Monkey
     assert start("--yes", "--all") == (0, [])
 
 
+@pytest.mark.parametrize("revision", ["c" * 40 + "-dirty", ""])
+@pytest.mark.parametrize("words", [["--yes", "--free-space-first"], ["--dry-run"]])
+def test_what_would_not_be_promoted_is_not_begun(
+    start: Start, capsys: pytest.CaptureFixture[str], revision: str, words: list[str]
+) -> None:
+    with pytest.raises(SutraError) as caught:
+        start(*words, revision=revision)
+    assert caught.value.message == (
+        "clean-and-rebuild: no clean commit is checked out, nothing would be promoted"
+    )
+    assert caught.value.tip == (
+        "commit first, or ALLOW_DIRTY=1 promotes it as it is; nothing was touched"
+    )
+    assert start.steps == []  # type: ignore[attr-defined]
+    assert capsys.readouterr().out == ""
+
+
+def test_allow_dirty_begins_all_the_same(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALLOW_DIRTY", "1")
+    code, steps = start("--yes", revision="c" * 40 + "-dirty")
+    assert (code, steps[1]) == (0, ("make", True))
+
+
 def test_nobody_to_ask_does_nothing(start: Start) -> None:
     with pytest.raises(SutraError, match=r"^clean: asks, and there is no terminal$"):
         start("--free-space-first")
@@ -207,3 +232,20 @@ def test_the_knob_of_a_dry_run_asks_nothing(
     monkeypatch.setenv("DRY_RUN", value)
     code, said, ran = script(folder, "--all")
     assert (code, said, ran[-1]) == (0, "", ".venv/bin/python -m scripts.rebuild --all")
+
+
+@pytest.mark.parametrize("words", [["--dry-run"], ["--yes", "--dry-run"]])
+def test_a_dry_run_only_looks_for_an_engine(folder: Path, words: list[str]) -> None:
+    code, said, ran = script(folder, *words)
+    assert (code, said) == (0, "")
+    python = ".venv/bin/python -m scripts.rebuild " + " ".join(words)
+    assert ran == ["scripts/engine.sh check", "scripts/venv.sh", python]
+
+
+def test_a_rebuild_has_an_engine_and_compose_installed(folder: Path) -> None:
+    assert script(folder, "--yes")[2] == [
+        "scripts/engine.sh",
+        "scripts/engine.sh compose",
+        "scripts/venv.sh",
+        ".venv/bin/python -m scripts.rebuild --yes",
+    ]
