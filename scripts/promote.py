@@ -200,7 +200,8 @@ def move(
     transaction.refuse_moved_version(plan.moves, change.entry.version)
     after = [*entries, change.entry]
     moving = change.passed and not options.dry_run
-    if moving and (target or any(move.before != move.after for move in plan.moves)):
+    standing = all(move.before == move.after for move in plan.moves)
+    if moving and (target or not standing or not recorded(entries, change)):
         transaction.carry_out(client, plan, target)
         let_go(client, after, options.keep)
     shown = plans.visible(plan.moves)
@@ -219,6 +220,19 @@ def move(
     if change.problems:
         print(f"tip: {CLEAN}", file=sys.stderr)
     return OK if change.passed else CHECK_FAILED
+
+
+def recorded(entries: Sequence[Entry], change: Change) -> bool:
+    """Whether the ledger says already that these images are current, under these tags."""
+    state = ledger.state(entries)
+    return (
+        bool(entries)
+        and entries[-1].ids == change.entry.ids
+        and all(
+            tag in state and entries[state[tag] - 1].ids == change.groups[number]
+            for tag, number in change.entry.tags.items()
+        )
+    )
 
 
 def _remote(target: Registry | None, plan: transaction.Plan) -> list[Move]:
