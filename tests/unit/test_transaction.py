@@ -172,3 +172,30 @@ def test_rollback_goes_to_the_registry_of_the_last_promotion(
     assert rollback.rollback(client, Options()) == 0
     assert both(built, target) == before
     assert ledger.read()[-1].registry == "localhost/team"
+
+
+def test_tags_that_moved_without_their_line_are_not_called_unmoved(
+    built: FakeEngine, target: MemoryRegistry
+) -> None:
+    go(built, "a", "1.4.1")
+    target.deletes = False  # so that 1.4.2 can only be finished
+
+    def refuse(file: int, data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ledger.os, "write", refuse)
+        with pytest.raises(SutraError) as caught:
+            go(built, "b", "1.4.2")
+        client: Any = built
+        with pytest.raises(SutraError) as again, transaction.exclusive(client):
+            pass
+    full = ".build/history.jsonl: cannot be written: No space left on device"
+    missing = f"{full}, the tags have moved, only their line is missing"
+    assert caught.value.message == full
+    assert caught.value.tip == f"{journal.UNFINISHED} ({missing})"
+    assert again.value.message == missing
+    assert again.value.tip == "`df -h .build` and `ls -ld .build` say more"
+    assert built.tags["sutra-api:latest"] == built.tags["sutra-api:prod"]
+    with transaction.exclusive(client):
+        assert [entry.version for entry in ledger.read()] == ["1.4.1", "1.4.2"]
