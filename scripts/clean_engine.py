@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from scripts import engine, knobs, owned, promote, transaction
+from scripts import engine, knobs, owned, transaction
 from scripts.errors import OK, SutraError, run
 from scripts.owned import Thing, Wish
 from scripts.units import format_size
@@ -129,7 +129,7 @@ def main() -> int:
     chosen = parser.parse_args()
     client = engine.connect()
     name = knobs.project(os.environ)
-    with promote.begun(client, chosen.dry_run):  # what a killed promotion left half moved
+    with transaction.begun(client, chosen.dry_run):  # what a killed promotion left half moved
         things = owned.found(client, owned.scope(name), Wish(chosen.data, chosen.all))
     show(name, things)
     if chosen.dry_run or not _going(things):

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rich.console import Console
@@ -15,7 +14,6 @@ from scripts import (
     build,
     catalog,
     engine,
-    journal,
     knobs,
     ledger,
     plans,
@@ -102,7 +100,7 @@ def verify_and_promote(client: engine.Client, options: Options) -> int:
     promises = catalog.load()
     ratchet.refuse_raises(promises)
     target = Registry(client, options.registry) if options.registry else None
-    with begun(client, options.dry_run):
+    with transaction.begun(client, options.dry_run):
         entries = ledger.read()
         at = plans.now(entries)
         tags = tags_to_set(client, promises, target, entries, options.version)
@@ -128,17 +126,6 @@ def verify_and_promote(client: engine.Client, options: Options) -> int:
         problems = [] if options.allow_dirty else unclean(built_from, commit)
         change = Change(entry, {number: verdict.ids}, [verdict], problems)
         return move(client, promises, entries, change, options, target)
-
-
-@contextmanager
-def begun(client: engine.Client, dry_run: bool) -> Iterator[None]:
-    """Hold the lock, with a killed run settled; a dry run only says that there is one."""
-    if not dry_run:
-        with transaction.exclusive(client):
-            yield
-        return
-    journal.say_pending()
-    yield
 
 
 def tags_to_set(
@@ -198,6 +185,7 @@ def move(
     """Move what the change says, if all passed and it is no dry run; end with the tables."""
     plan = plans.make(client, promises, change.entry, change.groups)
     transaction.refuse_moved_version(plan.moves, change.entry.version)
+    remote = _remote(client, target, plan) if target and options.dry_run else []
     after = [*entries, change.entry]
     moving = change.passed and not options.dry_run
     standing = all(move.before == move.after for move in plan.moves)
@@ -213,7 +201,7 @@ def move(
     for verdict in change.verdicts:
         report.show(verdict.results)
     if options.dry_run:
-        shown += _remote(target, plan) + plans.expired(client, after, options.keep)
+        shown += remote + plans.expired(client, after, options.keep)
         Console(width=None if sys.stdout.isatty() else 120).print(plans.table(shown))
     for problem in change.problems:
         print(problem, file=sys.stderr)
@@ -235,12 +223,21 @@ def recorded(entries: Sequence[Entry], change: Change) -> bool:
     )
 
 
-def _remote(target: Registry | None, plan: transaction.Plan) -> list[Move]:
-    """Return what would move in the registry, by the engine's own digests."""
-    if target is None:
-        return []
-    wanted = ((target.reference(*key), identity) for key, identity in plan.wanted.items())
-    return plans.visible([Move(name, target.digest(name), each) for name, each in wanted])
+def _remote(client: engine.Client, target: Registry, plan: transaction.Plan) -> list[Move]:
+    """Return what would move in the registry, by the engine's own digests.
+
+    Raises SutraError when a version is on something else there. An image of which the
+    engine knows no digest yet may be the same one: that only the push can tell.
+    """
+    moves = []
+    for key, identity in plan.wanted.items():
+        reference, known = target.reference(*key), engine.digests_anywhere(client, identity)
+        before = target.digest(reference)
+        move = Move(reference, before, before if before and before in known else identity)
+        if known:
+            transaction.refuse_moved_version([move], plan.entry.version)
+        moves.append(move)
+    return plans.visible(moves)
 
 
 def let_go(client: engine.Client, entries: Sequence[Entry], keep: int) -> None:

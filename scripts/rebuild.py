@@ -37,7 +37,7 @@ def main() -> int:
         refuse_unclean()
     client, name = engine.connect(), knobs.project(os.environ)
     scope, wish = owned.scope(name), Wish(chosen.data, chosen.all)
-    with promote.begun(client, dry_run):
+    with transaction.begun(client, dry_run):
         there = owned.found(client, scope, wish)
     shown = [each for each in there if each.kind not in DEPLOYED]
     clean_engine.show(name, shown)

@@ -51,6 +51,17 @@ def exclusive(client: engine.Client) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def begun(client: engine.Client, dry_run: bool) -> Iterator[None]:
+    """Hold the lock, with a killed run settled; a dry run only says that there is one."""
+    if not dry_run:
+        with exclusive(client):
+            yield
+        return
+    journal.say_pending()
+    yield
+
+
 def carry_out(client: engine.Client, plan: Plan, target: Registry | None) -> Entry:
     """Move everything and return the entry as it was written, or raise and leave all as it was.
 

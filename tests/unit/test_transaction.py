@@ -48,10 +48,11 @@ def built(engine: FakeEngine, folder: Path, target: MemoryRegistry) -> FakeEngin
     return engine
 
 
-def go(engine: FakeEngine, content: str, version: str = "") -> int:
+def go(engine: FakeEngine, content: str, version: str = "", dry_run: str = "") -> int:
     engine.add(image(content), "sutra-api:prod")
     client: Any = engine
     knobs = {"ALLOW_DIRTY": "1", "VERSION": version, "REGISTRY": "localhost/team"}
+    knobs["DRY_RUN"] = dry_run
     return promote.verify_and_promote(client, Options.read(knobs))
 
 
@@ -160,6 +161,28 @@ def test_a_digest_that_is_not_the_engines_moves_nothing(
     assert caught.value.tip == "run the same command again, or ask the registry's keepers"
     assert both(built, target) == ({}, {})
     assert {**before, "sutra-api:prod": built.tags["sutra-api:prod"]} == built.tags
+
+
+def test_a_dry_run_refuses_a_version_that_the_registry_has_on_other_images(
+    built: FakeEngine, target: MemoryRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go(built, "a", "1.4.2")
+    first = built.tags["sutra-api:1.4.2"]
+    ledger.LEDGER.unlink()  # as another machine, which knows of nothing
+    built.tags = {tag: each for tag, each in built.tags.items() if tag.endswith(":prod")}
+    known: dict[str, set[str]] = {}
+    monkeypatch.setattr(engines, "digests_anywhere", lambda _, each: known.get(each, set()))
+    assert go(built, "b", "1.4.2", dry_run="1") == 0  # a digest that only the push will tell
+    other = built.tags["sutra-api:prod"]
+    known[other] = {other}
+    with pytest.raises(SutraError) as caught:
+        go(built, "b", "1.4.2", dry_run="1")
+    assert caught.value.message == (
+        f'VERSION: "localhost/team/sutra-api:1.4.2" is set already, to {first}, not {other}'
+    )
+    assert caught.value.tip == "a version never moves: choose the next one"
+    known[other] = {first}  # what the classic store calls the same image
+    assert go(built, "b", "1.4.2", dry_run="1") == 0
 
 
 def test_rollback_goes_to_the_registry_of_the_last_promotion(
