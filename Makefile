@@ -58,7 +58,7 @@ diff: venv ## say what came, went and grew between two images (IMAGE=… FROM=re
 	@$(RUN) scripts.diff "$(IMAGE)" $(if $(FROM),--from "$(FROM)") $(if $(TO),--to "$(TO)") --format $(FORMAT)
 
 budgets: venv ## lower each budget to what is measured plus 2 % (DRY_RUN=1 shows it)
-	@$(RUN) scripts.budgets $(if $(DRY_RUN),--dry-run)
+	@$(RUN) scripts.budgets
 
 verify-runtime: engine venv ## start every image hardened: modules, health, memory, stop, writes
 	@$(RUN) scripts.verify_runtime --format $(FORMAT)
@@ -86,7 +86,7 @@ cleanup-report: venv ## show what the cleanup took out of an image (IMAGE=…)
 
 .PHONY: clean
 clean: venv ## remove this project's containers, networks, images and cache, shown and asked
-	@$(RUN) scripts.clean_engine $(if $(YES),--yes) $(if $(DATA),--data) $(if $(ALL),--all) $(if $(DRY_RUN),--dry-run)
+	@$(RUN) scripts.clean_engine
 
 # ---- what they need --------------------------------------------------------
 

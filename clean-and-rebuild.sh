@@ -8,7 +8,7 @@
 #   --data              the data volumes as well; asks for their names
 #   --all               what rollback needs as well
 #   --free-space-first  remove old images before the build, never :latest nor what runs
-#   --dry-run           show the list, do nothing
+#   --dry-run           show the list, do nothing; DRY_RUN=1 as well
 #
 #   eg: ./clean-and-rebuild.sh --dry-run
 #
@@ -18,14 +18,17 @@ set -Eeuo pipefail
 trap 'echo "clean-and-rebuild: FAILED" >&2' ERR
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-asks=yes
+asks=yes dry=""
+# what says neither yes nor no is refused below, by the reader of all knobs
+case ${DRY_RUN:-} in "" | 0 | [Nn][Oo] | [Ff][Aa][Ll][Ss][Ee]) ;; *) dry=yes ;; esac
 for word in "$@"; do
   case $word in
     -h | --help)
       sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0"
       exit 0
       ;;
-    --yes | --dry-run) asks="" ;;
+    --yes) asks="" ;;
+    --dry-run) dry=yes ;;
     --data | --all | --free-space-first) ;;
     *)
       echo "clean-and-rebuild: unknown argument \"$word\"" >&2
@@ -34,13 +37,15 @@ for word in "$@"; do
       ;;
   esac
 done
-if [[ -n $asks && ! -t 0 ]]; then
+if [[ -n $asks && -z $dry && ! -t 0 ]]; then
   echo "clean-and-rebuild: asks, and there is no terminal" >&2
   echo "tip: add --yes; nothing was touched" >&2
   exit 2
 fi
 
-scripts/engine.sh
-scripts/engine.sh compose
+if [[ -n $dry ]]; then scripts/engine.sh check; else
+  scripts/engine.sh
+  scripts/engine.sh compose
+fi
 scripts/venv.sh
 exec .venv/bin/python -m scripts.rebuild "$@"

@@ -66,6 +66,11 @@ warn_open() { # whoever reaches an open port may read and write
     echo "sutra-deploy: warning: SUTRA_BIND is not loopback and SUTRA_API_KEY is not set: anyone who reaches the ports may read and write" >&2
 }
 
+refuse_pending() { # some tags may be on the new images, others on the old
+  [[ ! -e .build/promotion.json ]] || die "up: .build/promotion.json: a promotion has not ended, nothing was touched" \
+    "\`make promote\` or \`make rollback\` waits for it or settles it; then run \`./sutra-deploy.sh up\` again"
+}
+
 services() { compose config --services | sort; }
 
 not_healthy() { # the services that are not, one a line
@@ -90,6 +95,7 @@ start() { # start WHAT COMPOSE-OPTIONS...
 }
 
 up() {
+  refuse_pending
   require_config
   require_images
   warn_open

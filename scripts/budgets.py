@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from scripts import catalog, engine, layers, verify_sizes
+from scripts import catalog, engine, knobs, layers, verify_sizes
 from scripts.catalog import Budget, Catalog
 from scripts.checks import RELEASE
 from scripts.errors import OK, run
@@ -79,7 +80,7 @@ def main() -> int:
     """Lower budgets in images.yaml, each change shown on stderr."""
     parser = argparse.ArgumentParser(prog="python -m scripts.budgets", description=__doc__)
     parser.add_argument("--dry-run", action="store_true", help="show what would be lowered")
-    dry_run = parser.parse_args().dry_run
+    dry_run = parser.parse_args().dry_run or knobs.flag(os.environ, "DRY_RUN")
     client, promises = engine.connect(), catalog.load()
     changes = lowered(promises, verify_sizes.measure_all(client, promises))
     for change in changes:

@@ -2,7 +2,7 @@
 
 Knobs come from the environment (see `make help`); what the bake file cannot know
 is added here: the root image's context, the private CA, and the labels of the
-commit. Images get their tags only when every target was built.
+project and the commit. Images get their tags only when every target was built.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from scripts import catalog, engine, roots, tags
+from scripts import catalog, engine, knobs, roots, tags
 from scripts.errors import OK, SutraError, run
 
 # where distributions keep the bundle: Debian and Alpine, Fedora, SUSE
@@ -43,23 +43,32 @@ def build(
 
     `no_cache` runs every step again, whatever an earlier build left.
     """
-    knobs = {"CA_BUNDLE": ca_bundle(environment), **commit_labels()}
-    plan = engine.bake_plan(groups, knobs)
+    settings = variables(environment)
+    plan = engine.bake_plan(groups, settings)
     wanted = requested_tags(plan)
     if GROUP in groups:
         catalog.check_against(catalog.load(), wanted, engine.BAKE_FILE)
     require_space(client, [tag for tags_of_one in wanted.values() for tag in tags_of_one])
     image = roots.root_image(plan)
     if image:
-        knobs["ROOT_CONTEXT"] = roots.context(client, image)
+        settings["ROOT_CONTEXT"] = roots.context(client, image)
     staged = {name: f"{name}:{STAGING}" for name in wanted}
     with untagged_afterwards(client, list(staged.values())):
         overrides = [f"{name}.tags={reference}" for name, reference in staged.items()]
         overrides += ["*.no-cache=true"] * no_cache
-        code, lines = engine.bake(groups, overrides, knobs)
+        code, lines = engine.bake(groups, overrides, settings)
         if code:
             raise failure(lines)
         tags.apply(client, tags.plan(client, built(client, wanted, staged)))
+
+
+def variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of the bake file that it cannot know."""
+    return {
+        "CA_BUNDLE": ca_bundle(environment),
+        knobs.KNOB: knobs.project(environment),
+        **commit_labels(),
+    }
 
 
 def built(
@@ -107,11 +116,12 @@ def commit_labels() -> dict[str, str]:
     """Return VERSION, REVISION and CREATED of the checked-out commit.
 
     CREATED is the commit's own time, so that an unchanged tree gives an unchanged
-    image. Uncommitted changes show as `-dirty`. Without git all are left at the
-    bake file's defaults.
+    image. Uncommitted changes show as `-dirty`. Without git or a commit all are left
+    at the bake file's defaults. Raises SutraError when git cannot say more of a commit.
     """
-    revision = _git("rev-parse", "HEAD")
-    if not revision:
+    try:
+        revision = _git("rev-parse", "HEAD")
+    except (FileNotFoundError, SutraError):
         return {}
     dirty = "-dirty" if _git("status", "--porcelain") else ""
     return {
@@ -122,11 +132,14 @@ def commit_labels() -> dict[str, str]:
 
 
 def _git(*words: str) -> str:
-    try:
-        done = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    done = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
+    if done.returncode:
+        reason = next(iter(done.stderr.splitlines()), f"exit code {done.returncode}")
+        raise SutraError(
+            f"git {' '.join(words)}: {reason}",
+            "mend the repository, then run the same command again",
+        )
+    return done.stdout.strip()
 
 
 def require_space(client: engine.Client, references: Sequence[str]) -> None:

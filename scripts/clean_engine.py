@@ -11,12 +11,11 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from scripts import engine, journal, owned
+from scripts import engine, knobs, owned, transaction
 from scripts.errors import OK, SutraError, run
 from scripts.owned import Thing, Wish
 from scripts.units import format_size
 
-PROJECT = "sutra"
 # seconds that a container has to finish its work and to write what it holds
 GRACE = 10
 
@@ -28,11 +27,6 @@ def arguments(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     parser.add_argument("--all", action="store_true", help="what rollback needs as well")
     parser.add_argument("--dry-run", action="store_true", help="show the list, remove nothing")
     return parser
-
-
-def project(environment: Mapping[str, str] = os.environ) -> str:
-    """Return the project's name: SUTRA_PROJECT, as docker-compose.yml reads it."""
-    return environment.get("SUTRA_PROJECT") or PROJECT
 
 
 def show(name: str, things: Sequence[Thing]) -> None:
@@ -123,17 +117,25 @@ REMOVERS: Mapping[str, Callable[[engine.Client, Thing], None]] = {
 
 
 def main() -> int:
-    """Show what there is of the project, ask, and remove it."""
+    """Show what there is of the project, ask, and remove it.
+
+    The knobs YES, DATA, ALL and DRY_RUN stand for the options.
+    """
     parser = argparse.ArgumentParser(prog="python -m scripts.clean_engine", description=__doc__)
-    chosen = arguments(parser).parse_args()
+    options = ("yes", "data", "all", "dry_run")
+    arguments(parser).set_defaults(
+        **{name: knobs.flag(os.environ, name.upper()) for name in options}
+    )
+    chosen = parser.parse_args()
     client = engine.connect()
-    name = project()
-    things = owned.found(client, owned.scope(name), Wish(chosen.data, chosen.all))
+    name = knobs.project(os.environ)
+    with transaction.begun(client, chosen.dry_run):  # what a killed promotion left half moved
+        things = owned.found(client, owned.scope(name), Wish(chosen.data, chosen.all))
     show(name, things)
     if chosen.dry_run or not _going(things):
         return OK
     confirm(things, chosen.yes, f'remove all this of project "{name}"?')
-    with journal.locked():  # a promotion under way counts on the images that it saw
+    with transaction.exclusive(client):  # a promotion under way counts on what it saw
         remove(client, things)
     return OK
 

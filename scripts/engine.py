@@ -439,9 +439,18 @@ def digests(client: Client, reference: str) -> set[str]:
     that the engine made of it for a push.
     """
     repository = reference.rpartition(":")[0]
+    return {digest for name, digest in _digests(client, reference) if name == repository}
+
+
+def digests_anywhere(client: Client, reference: str) -> set[str]:
+    """Return the digests of an image in every repository, none where it never was in one."""
+    return {digest for _, digest in _digests(client, reference)}
+
+
+def _digests(client: Client, reference: str) -> list[tuple[str, str]]:
     known = inspect(client, reference) or {}
     pairs = (each.partition("@") for each in known.get("RepoDigests") or ())
-    return {digest for name, _, digest in pairs if name == repository}
+    return [(name, digest) for name, _, digest in pairs]
 
 
 def create(client: Client, image: str, **options: Any) -> Container:

@@ -22,6 +22,7 @@ DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 NAME = re.compile(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*")
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+NOTHING_MOVED = ", nothing was moved"
 TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
 
 
@@ -150,12 +151,15 @@ def _shown(line: bytes) -> str:
     )
 
 
-def append(entry: Entry, path: Path = LEDGER) -> None:
-    """Write the entry and have it on the disk, or raise SutraError and leave the file as it was."""
+def append(entry: Entry, path: Path = LEDGER, outcome: str = NOTHING_MOVED) -> None:
+    """Write the entry and have it on the disk, or raise SutraError and leave the file as it was.
+
+    `outcome` is what the error says of the tags.
+    """
     try:
         file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
     except OSError as error:
-        raise cannot_write(path, error) from error
+        raise cannot_write(path, error, outcome) from error
     try:
         size, line = os.fstat(file).st_size, entry.line()
         try:
@@ -166,7 +170,7 @@ def append(entry: Entry, path: Path = LEDGER) -> None:
             os.ftruncate(file, size)
             raise
     except OSError as error:
-        raise cannot_write(path, error) from error
+        raise cannot_write(path, error, outcome) from error
     finally:
         os.close(file)
 
@@ -184,10 +188,10 @@ def holds(entry: Entry, path: Path = LEDGER) -> bool:
     return last == entry.line()
 
 
-def cannot_write(path: Path, error: OSError) -> SutraError:
+def cannot_write(path: Path, error: OSError, outcome: str = NOTHING_MOVED) -> SutraError:
     """Return the one line for a file of ours that cannot be written."""
     return SutraError(
-        f"{path}: cannot be written: {error.strerror}, nothing was moved",
+        f"{path}: cannot be written: {error.strerror}{outcome}",
         f"`df -h {path.parent}` and `ls -ld {path.parent}` say more",
     )
 

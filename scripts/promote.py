@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rich.console import Console
@@ -15,7 +14,7 @@ from scripts import (
     build,
     catalog,
     engine,
-    journal,
+    knobs,
     ledger,
     plans,
     ratchet,
@@ -33,7 +32,6 @@ from scripts.tags import Move
 from scripts.verify import Verdict
 
 KEEP = 5
-YES = {"1": True, "yes": True, "true": True, "": False, "0": False, "no": False, "false": False}
 CLEAN = "commit, then run `make prod` again; ALLOW_DIRTY=1 promotes it as it is"
 
 
@@ -60,16 +58,9 @@ class Options:
             registry_tags.check(address) if address else "",
             environment.get("TO", ""),
             int(keep[:9]),
-            _flag(environment, "ALLOW_DIRTY"),
-            _flag(environment, "DRY_RUN"),
+            knobs.flag(environment, "ALLOW_DIRTY"),
+            knobs.flag(environment, "DRY_RUN"),
         )
-
-
-def _flag(environment: Mapping[str, str], name: str) -> bool:
-    value = environment.get(name, "")
-    if value.lower() not in YES:
-        raise SutraError(f'{name}: neither yes nor no "{value}"', f"{name}=1, or leave it out")
-    return YES[value.lower()]
 
 
 def main() -> int:
@@ -109,7 +100,7 @@ def verify_and_promote(client: engine.Client, options: Options) -> int:
     promises = catalog.load()
     ratchet.refuse_raises(promises)
     target = Registry(client, options.registry) if options.registry else None
-    with begun(client, options.dry_run):
+    with transaction.begun(client, options.dry_run):
         entries = ledger.read()
         at = plans.now(entries)
         tags = tags_to_set(client, promises, target, entries, options.version)
@@ -135,17 +126,6 @@ def verify_and_promote(client: engine.Client, options: Options) -> int:
         problems = [] if options.allow_dirty else unclean(built_from, commit)
         change = Change(entry, {number: verdict.ids}, [verdict], problems)
         return move(client, promises, entries, change, options, target)
-
-
-@contextmanager
-def begun(client: engine.Client, dry_run: bool) -> Iterator[None]:
-    """Hold the lock, with a killed run settled; a dry run only says that there is one."""
-    if not dry_run:
-        with transaction.exclusive(client):
-            yield
-        return
-    journal.say_pending()
-    yield
 
 
 def tags_to_set(
@@ -205,9 +185,11 @@ def move(
     """Move what the change says, if all passed and it is no dry run; end with the tables."""
     plan = plans.make(client, promises, change.entry, change.groups)
     transaction.refuse_moved_version(plan.moves, change.entry.version)
+    remote = _remote(client, target, plan) if target and options.dry_run else []
     after = [*entries, change.entry]
     moving = change.passed and not options.dry_run
-    if moving and (target or any(move.before != move.after for move in plan.moves)):
+    standing = all(move.before == move.after for move in plan.moves)
+    if moving and (target or not standing or not recorded(entries, change)):
         transaction.carry_out(client, plan, target)
         let_go(client, after, options.keep)
     shown = plans.visible(plan.moves)
@@ -219,7 +201,7 @@ def move(
     for verdict in change.verdicts:
         report.show(verdict.results)
     if options.dry_run:
-        shown += _remote(target, plan) + plans.expired(client, after, options.keep)
+        shown += remote + plans.expired(client, after, options.keep)
         Console(width=None if sys.stdout.isatty() else 120).print(plans.table(shown))
     for problem in change.problems:
         print(problem, file=sys.stderr)
@@ -228,12 +210,34 @@ def move(
     return OK if change.passed else CHECK_FAILED
 
 
-def _remote(target: Registry | None, plan: transaction.Plan) -> list[Move]:
-    """Return what would move in the registry, by the engine's own digests."""
-    if target is None:
-        return []
-    wanted = ((target.reference(*key), identity) for key, identity in plan.wanted.items())
-    return plans.visible([Move(name, target.digest(name), each) for name, each in wanted])
+def recorded(entries: Sequence[Entry], change: Change) -> bool:
+    """Whether the ledger says already that these images are current, under these tags."""
+    state = ledger.state(entries)
+    return (
+        bool(entries)
+        and entries[-1].ids == change.entry.ids
+        and all(
+            tag in state and entries[state[tag] - 1].ids == change.groups[number]
+            for tag, number in change.entry.tags.items()
+        )
+    )
+
+
+def _remote(client: engine.Client, target: Registry, plan: transaction.Plan) -> list[Move]:
+    """Return what would move in the registry, by the engine's own digests.
+
+    Raises SutraError when a version is on something else there. An image of which the
+    engine knows no digest yet may be the same one: that only the push can tell.
+    """
+    moves = []
+    for key, identity in plan.wanted.items():
+        reference, known = target.reference(*key), engine.digests_anywhere(client, identity)
+        before = target.digest(reference)
+        move = Move(reference, before, before if before and before in known else identity)
+        if known:
+            transaction.refuse_moved_version([move], plan.entry.version)
+        moves.append(move)
+    return plans.visible(moves)
 
 
 def let_go(client: engine.Client, entries: Sequence[Entry], keep: int) -> None:

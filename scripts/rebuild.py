@@ -14,8 +14,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts import build, clean_engine, engine, owned, prod, promote
-from scripts.errors import OK, run
+from scripts import build, clean_engine, engine, knobs, owned, prod, promote, transaction
+from scripts.errors import OK, SutraError, run
 from scripts.owned import Thing, Wish
 
 DEPLOY = Path("sutra-deploy.sh")
@@ -31,21 +31,37 @@ def main() -> int:
         "--free-space-first", action="store_true", help="remove old images before the build"
     )
     chosen = parser.parse_args()
-    promote.Options.read(os.environ)  # a wrong knob ends it before anything is removed
-    client, name = engine.connect(), clean_engine.project()
+    options = promote.Options.read(os.environ)  # a wrong knob ends it before anything is removed
+    dry_run = chosen.dry_run or options.dry_run
+    if not options.allow_dirty:
+        refuse_unclean()
+    client, name = engine.connect(), knobs.project(os.environ)
     scope, wish = owned.scope(name), Wish(chosen.data, chosen.all)
-    shown = [each for each in owned.found(client, scope, wish) if each.kind not in DEPLOYED]
+    with transaction.begun(client, dry_run):
+        there = owned.found(client, scope, wish)
+    shown = [each for each in there if each.kind not in DEPLOYED]
     clean_engine.show(name, shown)
-    if chosen.dry_run:
+    if dry_run:
         return OK
     clean_engine.confirm(shown, chosen.yes, QUESTION.format(name))
-    clean_engine.remove(client, first(client, shown, chosen.free_space_first))
+    with transaction.exclusive(client):
+        clean_engine.remove(client, first(client, shown, chosen.free_space_first))
     code = prod.make(client, no_cache=True) or deploy(any_data(shown))
     if code:
         print("clean-and-rebuild: stopped, nothing more was removed", file=sys.stderr)
         return code
-    clean_engine.remove(client, last(client, owned.found(client, scope, wish), shown))
+    with transaction.exclusive(client):
+        clean_engine.remove(client, last(client, owned.found(client, scope, wish), shown))
     return OK
+
+
+def refuse_unclean() -> None:
+    """Raise SutraError where what is built would not be promoted in the end."""
+    if promote.unclean({}, build.commit_labels().get("REVISION", "")):
+        raise SutraError(
+            "clean-and-rebuild: no clean commit is checked out, nothing would be promoted",
+            "commit first, or ALLOW_DIRTY=1 promotes it as it is; nothing was touched",
+        )
 
 
 def first(client: engine.Client, shown: Sequence[Thing], images_too: bool) -> list[Thing]:
@@ -92,7 +108,7 @@ def last(client: engine.Client, now: Sequence[Thing], shown: Sequence[Thing]) ->
 
     SUTRA_TAG may have deployed an older version than the one just promoted.
     """
-    new, used = owned.scope(clean_engine.project(), [build.GROUP]).tags, in_use(client)
+    new, used = owned.scope(knobs.project(os.environ), [build.GROUP]).tags, in_use(client)
     return [
         each
         for each in owned.only(now, shown)

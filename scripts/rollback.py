@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from scripts import catalog, engine, ledger, plans, promote, verify, versions
+from scripts import catalog, engine, ledger, plans, promote, transaction, verify, versions
 from scripts.catalog import Catalog
 from scripts.errors import SutraError, run
 from scripts.ledger import Entry
@@ -30,7 +30,7 @@ def main() -> int:
 def rollback(client: engine.Client, options: Options) -> int:
     """Verify what was promoted before, or `options.to`, and move the floating tags there."""
     promises = catalog.load()
-    with promote.begun(client, options.dry_run):
+    with transaction.begun(client, options.dry_run):
         entries = ledger.read()
         goal, moved = choose(entries, options.to)
         groups = {number: entries[number - 1].ids for number in {goal.number, *moved.values()}}

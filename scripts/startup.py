@@ -77,7 +77,7 @@ class Row:
 
 def variants(client: engine.Client, mode: str) -> dict[str, str]:
     """Build every service with all bytecode in `mode`; return reference by service."""
-    knobs = {"CA_BUNDLE": build.ca_bundle(os.environ), **build.commit_labels()}
+    knobs = build.variables(os.environ)
     plan = engine.bake_plan(list(SERVICES), knobs)
     if image := roots.root_image(plan):
         knobs["ROOT_CONTEXT"] = roots.context(client, image)

@@ -22,6 +22,7 @@ from scripts.tags import Move
 
 # a registry refuses what it does not have; a tag of the engine's keeps an image from `prune`
 KEPT = "kept-"
+MOVED = ", the tags have moved, only their line is missing"
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,17 @@ def exclusive(client: engine.Client) -> Iterator[None]:
         if outcome := settle(client):
             print(outcome, file=sys.stderr)
         yield
+
+
+@contextmanager
+def begun(client: engine.Client, dry_run: bool) -> Iterator[None]:
+    """Hold the lock, with a killed run settled; a dry run only says that there is one."""
+    if not dry_run:
+        with exclusive(client):
+            yield
+        return
+    journal.say_pending()
+    yield
 
 
 def carry_out(client: engine.Client, plan: Plan, target: Registry | None) -> Entry:
@@ -84,13 +96,15 @@ def carry_out(client: engine.Client, plan: Plan, target: Registry | None) -> Ent
 def _finished_after(client: engine.Client, error: BaseException) -> bool:
     """Settle at once; return whether that could only be done forwards, to the end.
 
-    Where it cannot be done at all, the tip of `error` says what will.
+    Where it cannot be done at all, the tip of `error` says what will, and it is not true
+    any more that nothing was moved.
     """
     intent = journal.read()
     try:
         print(settle(client), file=sys.stderr)
     except SutraError as second:
         if isinstance(error, SutraError):
+            error.message = error.message.removesuffix(ledger.NOTHING_MOVED)
             error.tip = f"{journal.UNFINISHED} ({second.message})"
         return False
     return isinstance(error, SutraError) and intent is not None and ledger.holds(intent.entry)
@@ -191,7 +205,7 @@ def _forward(client: engine.Client, intent: Intent) -> None:
             target.move(move.tag, move.after)
     for move in intent.moves:
         engine.tag(client, move.after, move.tag)
-    ledger.append(intent.entry)
+    ledger.append(intent.entry, outcome=MOVED)
     _end(client, intent)
 
 

@@ -20,6 +20,9 @@ def parse(text: str, knob: str = "VERSION") -> Version:
     Raises SutraError for what is no version, what a tag cannot hold, and what PEP 440
     and semver read as two different things ("1.4.2-1": a post-release, or a pre-release).
     """
+    too_long = SutraError(f"{knob}: longer than the {LONGEST} characters of a tag", EXAMPLE)
+    if len(text) > LONGEST:  # Python refuses to read a number of more than 4300 digits
+        raise too_long
     shown = f'"{text if text.isprintable() else repr(text)[1:-1]}"'
     try:
         version = Version(text)
@@ -34,8 +37,8 @@ def parse(text: str, knob: str = "VERSION") -> Version:
             f"{knob}: a pre-release to semver, a post-release to PEP 440 {shown}",
             f'write "{version}", or a pre-release as "{version.base_version}rc1"',
         )
-    if len(str(version)) > LONGEST:
-        raise SutraError(f"{knob}: longer than the {LONGEST} characters of a tag", EXAMPLE)
+    if len(str(version)) > LONGEST:  # "1.0.0c" is "1.0.0rc0"
+        raise too_long
     return version
 
 

@@ -14,7 +14,8 @@ from tests.unit.fakes import FakeEngine
 settings.register_profile("sutra", database=None, deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("sutra")
 
-KNOBS = ("APT_MIRROR", "BASE", "CA_BUNDLE", "DOCKER")
+KNOBS = ("APT_MIRROR", "BASE", "CA_BUNDLE", "DOCKER", "SUTRA_PROJECT")
+KNOBS += ("YES", "DATA", "ALL", "DRY_RUN", "ALLOW_DIRTY")
 
 
 @pytest.fixture(autouse=True)

@@ -218,3 +218,29 @@ def test_a_reason_that_is_empty_is_refused() -> None:
     with pytest.raises(SutraError) as caught:
         catalog.parse(Path("images.yaml"), WITH_REASON.replace("a model came", '" "'))
     assert caught.value.message == 'images.yaml: images.sutra-api.budget.because: not a text " "'
+
+
+@pytest.mark.parametrize(("value", "dry"), [("1", True), ("0", False)])
+def test_the_knob_says_whether_it_only_shows(
+    engine: FakeEngine,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    value: str,
+    dry: bool,
+) -> None:
+    (folder / "images.yaml").write_text(CATALOG)
+    engine.add(FakeImage([tar_of({"a": b"\0" * 1_000_000})]), "sutra-api:prod")
+    monkeypatch.setattr(budgets.engine, "connect", lambda: engine)
+    monkeypatch.setattr("sys.argv", ["budgets"])
+    monkeypatch.setenv("DRY_RUN", value)
+    assert budgets.main() == 0
+    assert ((folder / "images.yaml").read_text() == CATALOG) is dry
+
+
+def test_a_knob_that_says_neither_lowers_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["budgets"])
+    monkeypatch.setenv("DRY_RUN", "maybe")
+    with pytest.raises(SutraError, match=r'^DRY_RUN: neither yes nor no "maybe"$'):
+        budgets.main()

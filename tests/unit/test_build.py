@@ -216,6 +216,20 @@ def test_without_git_there_are_no_labels(repository: Path, monkeypatch: pytest.M
     assert build.commit_labels() == {}
 
 
+def test_a_repository_whose_changes_cannot_be_told_is_not_clean(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", "C")
+    (repository / "file").write_text("2")
+    (repository / ".git/index").write_bytes(b"torn")
+    with pytest.raises(SutraError) as caught:
+        build.commit_labels()
+    assert caught.value.message == (
+        "git status --porcelain: fatal: .git/index: index file smaller than expected"
+    )
+    assert caught.value.tip == "mend the repository, then run the same command again"
+
+
 # ---- require_space ---------------------------------------------------------
 
 
@@ -506,8 +520,18 @@ def test_knobs_reach_the_plan_and_the_build(engine: FakeEngine, bake: Bake, fold
     bundle = folder / "ca.pem"
     bundle.touch()
     build.build(engine, ["prod"], {"CA_BUNDLE": str(bundle)})
-    assert bake.plans == [(["prod"], {"CA_BUNDLE": str(bundle)})]
-    assert bake.builds == [(["prod"], STAGED, {"CA_BUNDLE": str(bundle), "ROOT_CONTEXT": ""})]
+    given = {"CA_BUNDLE": str(bundle), "SUTRA_PROJECT": "sutra"}
+    assert bake.plans == [(["prod"], given)]
+    assert bake.builds == [(["prod"], STAGED, {**given, "ROOT_CONTEXT": ""})]
+
+
+def test_images_get_the_project_that_the_stack_has(
+    engine: FakeEngine, bake: Bake, folder: Path
+) -> None:
+    """Compose reads `.env`, buildx does not."""
+    (folder / ".env").write_text("SUTRA_PROJECT=b\n")
+    build.build(engine, ["prod"], {})
+    assert [given["SUTRA_PROJECT"] for _, _, given in bake.builds] == ["b"]
 
 
 def test_the_labels_of_the_commit_reach_the_build(
@@ -515,9 +539,9 @@ def test_the_labels_of_the_commit_reach_the_build(
 ) -> None:
     build.build(engine, ["prod"], {})
     assert bake.builds[0][2] == {
-        "CA_BUNDLE": "", "ROOT_CONTEXT": "", **build.commit_labels()
+        "CA_BUNDLE": "", "SUTRA_PROJECT": "sutra", "ROOT_CONTEXT": "", **build.commit_labels()
     }  # fmt: skip
-    assert len(bake.builds[0][2]) == 5
+    assert len(bake.builds[0][2]) == 6
 
 
 def test_the_context_of_a_bootstrapped_root_reaches_the_build(

@@ -1,14 +1,24 @@
 from __future__ import annotations
 
 import io
+import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
-from scripts import clean_engine
-from scripts.clean_engine import confirm, project, show
+from scripts import clean_engine, journal, transaction
+from scripts.clean_engine import confirm, show
 from scripts.errors import SutraError
-from scripts.owned import Thing
+from scripts.owned import Thing, Wish
+from scripts.tags import Move
+from tests.unit.fakes import FakeEngine, FakeImage
+from tests.unit.test_ledger import entry
+
+ROOT = Path(__file__).parents[2]
+Start = Callable[..., list[object]]
 
 THINGS = [
     Thing("container", "c1", "sutra-sutra-api-1", 120_000),
@@ -115,13 +125,127 @@ def test_with_yes_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked == []
 
 
-@pytest.mark.parametrize(
-    ("environment", "name"),
-    [({}, "sutra"), ({"SUTRA_PROJECT": ""}, "sutra"), ({"SUTRA_PROJECT": "mine"}, "mine")],
-)
-def test_the_projects_name_is_the_one_of_compose(environment: dict[str, str], name: str) -> None:
-    assert project(environment) == name
-
-
 def test_every_kind_has_a_remover() -> None:
     assert set(clean_engine.REMOVERS) == {"container", "network", "image", "cache", "volume"}
+
+
+# ---- the whole command, on an engine that only writes down what it is asked ----
+
+
+@pytest.fixture
+def start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
+    """Clean THINGS with knobs and words; returns scopes, wishes and what was removed."""
+
+    def run(*words: str, client: object = None, **knobs: str) -> list[object]:
+        done: list[object] = []
+        for name, value in knobs.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(sys, "argv", ["clean_engine", *words])
+        monkeypatch.setattr(clean_engine.engine, "connect", lambda: client)
+        monkeypatch.setattr(clean_engine.owned, "scope", lambda name: name)
+        monkeypatch.setattr(
+            clean_engine.owned, "found", lambda _, name, wish: done.append((name, wish)) or THINGS
+        )
+        monkeypatch.setattr(
+            clean_engine, "remove", lambda _, things: done.append([t.id for t in things])
+        )
+        assert clean_engine.main() == 0
+        return done
+
+    return run
+
+
+IDS = [thing.id for thing in THINGS]
+
+
+def test_the_project_is_the_one_that_compose_deploys(start: Start, folder: Path) -> None:
+    (folder / ".env").write_text("SUTRA_PROJECT=b\n")
+    assert start("--yes") == [("b", Wish()), IDS]
+
+
+def test_knobs_that_say_yes_are_options(start: Start) -> None:
+    assert start(YES="1", DATA="yes", ALL="TRUE") == [("sutra", Wish(True, True)), IDS]
+
+
+def test_knobs_that_say_no_are_none(start: Start) -> None:
+    assert start("--yes", DATA="0", ALL="no", DRY_RUN="false") == [("sutra", Wish()), IDS]
+
+
+@pytest.mark.parametrize("knobs", [{"DRY_RUN": "1"}, {"DRY_RUN": "0"}])
+def test_a_dry_run_by_knob_or_word_removes_nothing(start: Start, knobs: dict[str, str]) -> None:
+    words = [] if knobs["DRY_RUN"] == "1" else ["--dry-run"]
+    assert start(*words, YES="1", **knobs) == [("sutra", Wish())]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("YES", "2"), ("DATA", "/srv/data"), ("ALL", "x"), ("DRY_RUN", "y")]
+)
+def test_a_knob_that_says_neither_is_refused(start: Start, name: str, value: str) -> None:
+    with pytest.raises(SutraError) as caught:
+        start("--yes", **{name: value})
+    assert caught.value.message == f'{name}: neither yes nor no "{value}"'
+    assert caught.value.tip == f"{name}=1, or leave it out"
+
+
+def test_without_a_yes_somebody_is_asked(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    with pytest.raises(SutraError, match=r"^clean: asks, and there is no terminal$"):
+        start(YES="0")
+
+
+@pytest.mark.parametrize("target", ["clean", "budgets"])
+def test_make_hands_on_values_not_words(target: str) -> None:
+    """`$(if $(YES),--yes)` takes YES=0 for a yes."""
+    given = ["YES=0", "DATA=/srv/data", "ALL=no", "DRY_RUN=0"]
+    make = ["make", "--silent", "--old-file=venv", "-C", str(ROOT), target, *given]
+    shown = "echo $$YES $$DATA $$ALL $$DRY_RUN"
+    done = subprocess.run([*make, f"RUN={shown}"], capture_output=True, text=True, check=True)
+    module = {"clean": "scripts.clean_engine"}.get(target, f"scripts.{target}")
+    assert done.stdout == f"0 /srv/data no 0 {module}\n"
+
+
+@pytest.fixture
+def killed(engine: FakeEngine, folder: Path) -> FakeEngine:
+    """A promotion that was killed after its tag had moved."""
+    old, new = engine.add(FakeImage([b"old"])), engine.add(FakeImage([b"new"]), "sutra-api:latest")
+    journal.write(journal.Intent(entry(1), (Move("sutra-api:latest", old, new),)))
+    engine.tags["old"] = old
+    return engine
+
+
+def test_what_a_killed_promotion_left_is_settled_first(
+    start: Start, killed: FakeEngine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert start("--yes", client=killed) == [("sutra", Wish()), IDS]
+    assert killed.tags["sutra-api:latest"] == killed.tags["old"]
+    assert not journal.JOURNAL.exists()
+    assert capsys.readouterr().err == (
+        f"{journal.named(entry(1))} was interrupted, everything is as it was before it\n"
+    )
+
+
+def test_a_dry_run_only_says_that_a_promotion_was_killed(
+    start: Start, killed: FakeEngine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert start("--dry-run", client=killed) == [("sutra", Wish())]
+    assert killed.tags["sutra-api:latest"] != killed.tags["old"]
+    assert capsys.readouterr().err == (
+        f"{journal.named(entry(1))} is unfinished; {journal.UNFINISHED}\n"
+    )
+
+
+def test_removal_holds_the_lock_and_the_question_does_not(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[bool] = []
+
+    @contextmanager
+    def exclusive(_: object) -> Iterator[None]:
+        held.append(True)
+        yield
+        held.append(False)
+
+    monkeypatch.setattr(transaction, "exclusive", exclusive)
+    monkeypatch.setattr(clean_engine, "confirm", lambda *_: held.append(held[-1]))
+    start()
+    assert held == [True, False, False, True, False]

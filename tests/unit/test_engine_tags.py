@@ -37,6 +37,8 @@ def test_digests_of_one_repository_and_of_no_other() -> None:
     client.add(made, "localhost:5000/me/api:1")
     assert engine.digests(client, "localhost:5000/me/api:1") == {"sha256:a"}
     assert engine.digests(client, "localhost:5000/me/none:1") == set()
+    assert engine.digests_anywhere(client, "localhost:5000/me/api:1") == {"sha256:a", "sha256:b"}
+    assert engine.digests_anywhere(client, "localhost:5000/me/none:1") == set()
 
 
 class Pusher:

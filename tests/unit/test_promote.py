@@ -225,6 +225,34 @@ def test_a_version_is_set_to_the_same_images_again_and_to_no_others(
     )  # fmt: skip
 
 
+def test_where_the_ledger_was_put_aside_it_gets_its_line_again(
+    built: tuple[FakeEngine, str],
+) -> None:
+    engine, api = built
+    go(engine, VERSION="1.4.2")
+    ledger.LEDGER.unlink()
+    before = deployed(engine)
+    assert go(engine) == 0
+    assert go(engine) == 0  # the second has nothing to say
+    assert go(engine, VERSION="1.4.2") == 0
+    assert go(engine, VERSION="1.4.2") == 0
+    assert deployed(engine) == before
+    assert [(each.version, each.ids["sutra-api"]) for each in ledger.read()] == [
+        ("", api),
+        ("1.4.2", api),
+    ]
+
+
+def test_what_stands_but_is_not_the_last_line_gets_one(built: tuple[FakeEngine, str]) -> None:
+    engine, _ = built
+    go(engine, VERSION="1.4.2")
+    engine.add(image("12"), "sutra-api:prod")
+    go(engine, VERSION="1.3.9")
+    engine.add(image("123"), "sutra-api:prod")
+    go(engine, VERSION="1.4.2")
+    assert [each.version for each in ledger.read()] == ["1.4.2", "1.3.9", "1.4.2"]
+
+
 PLAN = """\
 ┏━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━┳━━━━━━━━━━━━━━┓
 ┃ tag              ┃ from digest ┃ to digest    ┃

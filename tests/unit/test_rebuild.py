@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -11,6 +15,9 @@ import pytest
 from scripts import rebuild
 from scripts.errors import SutraError
 from scripts.owned import Scope, Thing
+from tests.unit.fakes import program
+
+ROOT = Path(__file__).parents[2]
 
 CACHE = Thing("cache", "r1", "mount sutra-storage-target", 1)
 PROD = Thing("image", "sha256:old", "sutra-api:prod", 1, "", ("sutra-api:prod",))
@@ -27,7 +34,7 @@ Start = Callable[..., tuple[int, Steps]]
 
 
 @pytest.fixture
-def start(monkeypatch: pytest.MonkeyPatch) -> Start:
+def start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
     """Run a rebuild: what is there before and after, how build and deployment end."""
 
     def run(
@@ -36,6 +43,7 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Start:
         after: Sequence[Thing] = (STACK, DEV, UNTAGGED),
         built: int | SutraError = 0,
         deployed: int = 0,
+        revision: str = "c" * 40,
     ) -> tuple[int, Steps]:
         steps: Steps = []
         states = [list(before), list(after)]
@@ -43,7 +51,22 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Start:
             api=SimpleNamespace(containers=lambda all: [{"ImageID": "sha256:used"}])
         )
 
+        locked = False
+
+        @contextmanager
+        def exclusive(_: object) -> Iterator[None]:
+            nonlocal locked
+            assert not locked  # it would wait for itself
+            locked = True
+            yield
+            locked = False
+
+        def remove(_: object, things: Sequence[Thing]) -> None:
+            assert locked
+            steps.append([each.id for each in things])
+
         def make(_: object, no_cache: bool) -> int:
+            assert not locked  # it takes the lock itself
             steps.append(("make", no_cache))
             if isinstance(built, SutraError):
                 raise built
@@ -55,15 +78,15 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Start:
 
         monkeypatch.setattr(sys, "argv", ["clean-and-rebuild.sh", *words])
         monkeypatch.setattr(rebuild.engine, "connect", lambda: client)
+        monkeypatch.setattr(rebuild.build, "commit_labels", lambda: {"REVISION": revision})
         monkeypatch.setattr(
             rebuild.owned, "scope", lambda *_: Scope("sutra", frozenset({"sutra-api:prod"}))
         )
         monkeypatch.setattr(rebuild.owned, "found", lambda *_: states.pop(0))
         monkeypatch.setattr(rebuild.prod, "make", make)
         monkeypatch.setattr(rebuild.subprocess, "run", called)
-        monkeypatch.setattr(
-            rebuild.clean_engine, "remove", lambda _, things: steps.append([t.id for t in things])
-        )
+        monkeypatch.setattr(rebuild.clean_engine, "remove", remove)
+        monkeypatch.setattr(rebuild.transaction, "exclusive", exclusive)
         run.steps = steps  # type: ignore[attr-defined]
         return rebuild.main(), steps
 
@@ -140,7 +163,89 @@ def test_a_dry_run_does_nothing(start: Start, capsys: pytest.CaptureFixture[str]
     )
 
 
+def test_a_dry_run_by_knob_does_nothing(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DRY_RUN", "1")
+    assert start("--yes", "--all") == (0, [])
+
+
+@pytest.mark.parametrize("revision", ["c" * 40 + "-dirty", ""])
+@pytest.mark.parametrize("words", [["--yes", "--free-space-first"], ["--dry-run"]])
+def test_what_would_not_be_promoted_is_not_begun(
+    start: Start, capsys: pytest.CaptureFixture[str], revision: str, words: list[str]
+) -> None:
+    with pytest.raises(SutraError) as caught:
+        start(*words, revision=revision)
+    assert caught.value.message == (
+        "clean-and-rebuild: no clean commit is checked out, nothing would be promoted"
+    )
+    assert caught.value.tip == (
+        "commit first, or ALLOW_DIRTY=1 promotes it as it is; nothing was touched"
+    )
+    assert start.steps == []  # type: ignore[attr-defined]
+    assert capsys.readouterr().out == ""
+
+
+def test_allow_dirty_begins_all_the_same(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALLOW_DIRTY", "1")
+    code, steps = start("--yes", revision="c" * 40 + "-dirty")
+    assert (code, steps[1]) == (0, ("make", True))
+
+
 def test_nobody_to_ask_does_nothing(start: Start) -> None:
     with pytest.raises(SutraError, match=r"^clean: asks, and there is no terminal$"):
         start("--free-space-first")
     assert start.steps == []  # type: ignore[attr-defined]
+
+
+# ---- the script, with all that it calls replaced by what writes down that it ran ----
+
+
+def script(folder: Path, *words: str) -> tuple[int, str, list[str]]:
+    """Return exit code, stderr and the commands that were run."""
+    shutil.copy(ROOT / "clean-and-rebuild.sh", folder)
+    for name in ("scripts/engine.sh", "scripts/venv.sh", ".venv/bin/python"):
+        file = folder / name
+        program(file.parent, file.name, f'echo {name} "$@" >>ran\n')
+    done = subprocess.run(
+        ["./clean-and-rebuild.sh", *words], stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    ran = folder / "ran"
+    return done.returncode, done.stderr, ran.read_text().splitlines() if ran.exists() else []
+
+
+@pytest.mark.parametrize("value", ["", "0", "no", "False"])
+def test_without_a_terminal_the_script_wants_yes(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("DRY_RUN", value)
+    assert script(folder, "--all") == (
+        2,
+        "clean-and-rebuild: asks, and there is no terminal\ntip: add --yes; nothing was touched\n",
+        [],
+    )
+
+
+@pytest.mark.parametrize("value", ["1", "yes", "TRUE"])
+def test_the_knob_of_a_dry_run_asks_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("DRY_RUN", value)
+    code, said, ran = script(folder, "--all")
+    assert (code, said, ran[-1]) == (0, "", ".venv/bin/python -m scripts.rebuild --all")
+
+
+@pytest.mark.parametrize("words", [["--dry-run"], ["--yes", "--dry-run"]])
+def test_a_dry_run_only_looks_for_an_engine(folder: Path, words: list[str]) -> None:
+    code, said, ran = script(folder, *words)
+    assert (code, said) == (0, "")
+    python = ".venv/bin/python -m scripts.rebuild " + " ".join(words)
+    assert ran == ["scripts/engine.sh check", "scripts/venv.sh", python]
+
+
+def test_a_rebuild_has_an_engine_and_compose_installed(folder: Path) -> None:
+    assert script(folder, "--yes")[2] == [
+        "scripts/engine.sh",
+        "scripts/engine.sh compose",
+        "scripts/venv.sh",
+        ".venv/bin/python -m scripts.rebuild --yes",
+    ]

@@ -48,10 +48,11 @@ def built(engine: FakeEngine, folder: Path, target: MemoryRegistry) -> FakeEngin
     return engine
 
 
-def go(engine: FakeEngine, content: str, version: str = "") -> int:
+def go(engine: FakeEngine, content: str, version: str = "", dry_run: str = "") -> int:
     engine.add(image(content), "sutra-api:prod")
     client: Any = engine
     knobs = {"ALLOW_DIRTY": "1", "VERSION": version, "REGISTRY": "localhost/team"}
+    knobs["DRY_RUN"] = dry_run
     return promote.verify_and_promote(client, Options.read(knobs))
 
 
@@ -162,6 +163,28 @@ def test_a_digest_that_is_not_the_engines_moves_nothing(
     assert {**before, "sutra-api:prod": built.tags["sutra-api:prod"]} == built.tags
 
 
+def test_a_dry_run_refuses_a_version_that_the_registry_has_on_other_images(
+    built: FakeEngine, target: MemoryRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go(built, "a", "1.4.2")
+    first = built.tags["sutra-api:1.4.2"]
+    ledger.LEDGER.unlink()  # as another machine, which knows of nothing
+    built.tags = {tag: each for tag, each in built.tags.items() if tag.endswith(":prod")}
+    known: dict[str, set[str]] = {}
+    monkeypatch.setattr(engines, "digests_anywhere", lambda _, each: known.get(each, set()))
+    assert go(built, "b", "1.4.2", dry_run="1") == 0  # a digest that only the push will tell
+    other = built.tags["sutra-api:prod"]
+    known[other] = {other}
+    with pytest.raises(SutraError) as caught:
+        go(built, "b", "1.4.2", dry_run="1")
+    assert caught.value.message == (
+        f'VERSION: "localhost/team/sutra-api:1.4.2" is set already, to {first}, not {other}'
+    )
+    assert caught.value.tip == "a version never moves: choose the next one"
+    known[other] = {first}  # what the classic store calls the same image
+    assert go(built, "b", "1.4.2", dry_run="1") == 0
+
+
 def test_rollback_goes_to_the_registry_of_the_last_promotion(
     built: FakeEngine, target: MemoryRegistry
 ) -> None:
@@ -172,3 +195,30 @@ def test_rollback_goes_to_the_registry_of_the_last_promotion(
     assert rollback.rollback(client, Options()) == 0
     assert both(built, target) == before
     assert ledger.read()[-1].registry == "localhost/team"
+
+
+def test_tags_that_moved_without_their_line_are_not_called_unmoved(
+    built: FakeEngine, target: MemoryRegistry
+) -> None:
+    go(built, "a", "1.4.1")
+    target.deletes = False  # so that 1.4.2 can only be finished
+
+    def refuse(file: int, data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ledger.os, "write", refuse)
+        with pytest.raises(SutraError) as caught:
+            go(built, "b", "1.4.2")
+        client: Any = built
+        with pytest.raises(SutraError) as again, transaction.exclusive(client):
+            pass
+    full = ".build/history.jsonl: cannot be written: No space left on device"
+    missing = f"{full}, the tags have moved, only their line is missing"
+    assert caught.value.message == full
+    assert caught.value.tip == f"{journal.UNFINISHED} ({missing})"
+    assert again.value.message == missing
+    assert again.value.tip == "`df -h .build` and `ls -ld .build` say more"
+    assert built.tags["sutra-api:latest"] == built.tags["sutra-api:prod"]
+    with transaction.exclusive(client):
+        assert [entry.version for entry in ledger.read()] == ["1.4.1", "1.4.2"]

@@ -55,6 +55,9 @@ def test_a_version_becomes_its_normal_form(text: str, tag: str) -> None:
             'VERSION: a pre-release to semver, a post-release to PEP 440 "1.4.2-post1"',
             'write "1.4.2.post1", or a pre-release as "1.4.2rc1"',
         ),
+        ("1.4." + "2" * 4301, "VERSION: longer than the 128 characters of a tag", EXAMPLE),
+        ("0" * 5000, "VERSION: longer than the 128 characters of a tag", EXAMPLE),
+        ("1.4." + "2" * 123 + "c", "VERSION: longer than the 128 characters of a tag", EXAMPLE),
         ("1.4." + "2" * 125, "VERSION: longer than the 128 characters of a tag", EXAMPLE),
     ],
 )
