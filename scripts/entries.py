@@ -14,6 +14,7 @@ from typing import IO, Any
 
 from scripts import elf, secrets
 from scripts.elf import Elf
+from scripts.magic import MAGIC, source_hash
 from scripts.tars import BLOCK, entries
 
 # a layer with more is refused, so that memory has an end; a whole Debian has 0.2 million
@@ -25,6 +26,8 @@ MAX_TEXTS = 64 << 20
 MAX_MEMORY = 32 << 20
 MAX_ELF = 1 << 30
 MAX_SCRIPT = 256
+# of one Python source, held in memory for its hash; the longest of CPython's own has 0.3 MB
+MAX_SOURCE = 16 << 20
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
 # files whose text says whose the others are, and what the image is
@@ -49,17 +52,21 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Pyc:
-    """The 16-byte header of a .pyc; `mtime` (seconds) and `size` (bytes) are the source's."""
+    """The 16-byte header of a .pyc; `mtime` (seconds), `size` (bytes), `hash` are the source's."""
 
     magic: int
     kind: str  # "timestamp", "checked-hash" or "unchecked-hash"
     mtime: int = 0
     size: int = 0
+    hash: str = ""  # as source_hash writes it; "" for a time stamp
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of a layer. `size` is in bytes, of files only; `mtime` in seconds."""
+    """One entry of a layer. `size` is in bytes, of files only; `mtime` in seconds.
+
+    `sources` are the hashes of a Python source, one a release of MAGIC, in its order.
+    """
 
     path: str  # "usr/bin/python3.13"; the root folder itself is "."
     kind: str  # file, folder, symlink, hardlink, device, fifo, whiteout or opaque
@@ -74,6 +81,7 @@ class Entry:
     pyc: Pyc | None = None
     secrets: tuple[str, ...] = ()
     script: str = ""
+    sources: tuple[str, ...] = ()
 
 
 Sink = Callable[[Entry, str | None], None]
@@ -157,7 +165,8 @@ def _content(
     if file is None:  # for the type checker: a regular file has content
         raise tarfile.ReadError(f"no content of {_quoted(path)}")
     wanted = TEXTS.fullmatch(path) and member.size <= MAX_TEXT
-    head = file.read(MAX_TEXT if wanted else BLOCK)
+    source = path.endswith(".py") and member.size <= MAX_SOURCE
+    head = file.read(MAX_SOURCE if source else MAX_TEXT if wanted else BLOCK)
     found: dict[str, Any] = {"secrets": secrets.find(path, head[:BLOCK])}
     if head.startswith(elf.MAGIC):
         found["digest"], found["elf"] = _read_elf(head, file, member.size)
@@ -165,6 +174,8 @@ def _content(
         found["digest"] = _read_rest(head, file)
     if path.endswith(".pyc"):
         found["pyc"] = pyc(head)
+    if source:
+        found["sources"] = tuple(source_hash(magic, head) for magic in MAGIC.values())
     if head.startswith(b"#!"):
         line = head[2:MAX_SCRIPT].partition(b"\n")[0]
         found["script"] = line.decode("utf-8", "backslashreplace").strip()
@@ -206,5 +217,6 @@ def pyc(head: bytes) -> Pyc | None:
         return None
     magic, flags, mtime, size = struct.unpack("<H2xLLL", head[:16])
     if flags & 1:
-        return Pyc(magic, "checked-hash" if flags & 2 else "unchecked-hash")
+        kind = "checked-hash" if flags & 2 else "unchecked-hash"
+        return Pyc(magic, kind, hash=head[8:16].hex())
     return Pyc(magic, "timestamp", mtime, size)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from scripts.contents.rule import Finding, Rule, Subject, quoted
+from scripts.magic import MAGIC
 
 if TYPE_CHECKING:
     from scripts.inventory import Entry
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 REPORT = re.compile(r"usr/share/sutra/[^/]+\.json")
 PYTHON = re.compile(r"(?:.*/)?bin/python(3\.\d+)", re.DOTALL)
 CACHED = re.compile(r"(.*?)([^/]+)/__pycache__", re.DOTALL)
-# CPython, Include/internal/pycore_magic_number.h: what each release writes
-MAGIC = {"3.11": 3495, "3.12": 3531, "3.13": 3571, "3.14": 3627}
 MASK = 0xFFFFFFFF
 
 
@@ -61,7 +60,10 @@ def _problem(subject: Subject, entry: Entry, wanted: set[int]) -> str:
     if entry.pyc.kind == "timestamp":
         same = entry.pyc.mtime == source.mtime & MASK and entry.pyc.size == source.size & MASK
         return "" if same else "stale bytecode"
-    return ""
+    hashes = dict(zip(MAGIC.values(), source.sources, strict=False))
+    if entry.pyc.magic not in hashes:  # of no release that is known, or too long a source
+        return "bytecode that cannot be compared with its source"
+    return "" if entry.pyc.hash == hashes[entry.pyc.magic] else "stale bytecode"
 
 
 def _as_reported(subject: Subject, path: str) -> Iterator[Finding]:

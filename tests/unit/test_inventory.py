@@ -247,8 +247,8 @@ def test_a_text_has_a_largest_size(
     ("flags", "wanted"),
     [
         (0, Pyc(3571, "timestamp", 77, 88)),
-        (1, Pyc(3571, "unchecked-hash")),
-        (3, Pyc(3571, "checked-hash")),
+        (1, Pyc(3571, "unchecked-hash", hash="4d00000058000000")),
+        (3, Pyc(3571, "checked-hash", hash="4d00000058000000")),
     ],
 )
 def test_the_header_of_a_pyc(flags: int, wanted: Pyc) -> None:
