@@ -10,11 +10,12 @@ import tarfile
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import Any
 
 from scripts import elf, secrets
 from scripts.elf import Elf
 from scripts.magic import MAGIC, source_hash
+from scripts.secrets import Watch
 from scripts.tars import BLOCK, entries
 
 # a layer with more is refused, so that memory has an end; a whole Debian has 0.2 million
@@ -167,11 +168,13 @@ def _content(
     wanted = TEXTS.fullmatch(path) and member.size <= MAX_TEXT
     source = path.endswith(".py") and member.size <= MAX_SOURCE
     head = file.read(MAX_SOURCE if source else MAX_TEXT if wanted else BLOCK)
-    found: dict[str, Any] = {"secrets": secrets.find(path, head[:BLOCK])}
+    found: dict[str, Any] = {"secrets": secrets.find(path, head)}
+    rest = secrets.Watch(file, head)
     if head.startswith(elf.MAGIC):
-        found["digest"], found["elf"] = _read_elf(head, file, member.size)
+        found["digest"], found["elf"] = _read_elf(head, rest, member.size)
     else:
-        found["digest"] = _read_rest(head, file)
+        found["digest"] = _read_rest(head, rest)
+    found["secrets"] = rest.kinds(found["secrets"])
     if path.endswith(".pyc"):
         found["pyc"] = pyc(head)
     if source:
@@ -182,7 +185,7 @@ def _content(
     return found, head.decode("utf-8", "backslashreplace") if wanted else None
 
 
-def _read_rest(head: bytes, file: IO[bytes], keep: Callable[[bytes], Any] | None = None) -> str:
+def _read_rest(head: bytes, file: Watch, keep: Callable[[bytes], Any] | None = None) -> str:
     """Return the digest of `head` and what follows it in `file`; `keep` gets every block."""
     digest = hashlib.sha256()
     while head:
@@ -193,7 +196,7 @@ def _read_rest(head: bytes, file: IO[bytes], keep: Callable[[bytes], Any] | None
     return f"sha256:{digest.hexdigest()}"
 
 
-def _read_elf(head: bytes, file: IO[bytes], size: int) -> tuple[str, Elf]:
+def _read_elf(head: bytes, file: Watch, size: int) -> tuple[str, Elf]:
     """Return the digest and the facts of an ELF file, which wants to be read back and forth."""
     if size > MAX_ELF:
         return _read_rest(head, file), Elf("", elf.UNREADABLE)

@@ -12,6 +12,7 @@ import binascii
 import hashlib
 import re
 from collections.abc import Iterator
+from typing import IO
 
 CERTIFICATE = "certificate "
 
@@ -43,6 +44,9 @@ _CONTENT: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
         ("access token", rb"sk_live_(?<!\w.{8})[0-9A-Za-z]{24}"),
     )
 )  # fmt: skip
+_PRIVATE_KEY = _CONTENT[0]
+# of the block before, kept beside the next one: longer than a key's headers in practice
+OVERLAP = 1 << 13
 # (kind, how its path ends, what then must be in it)
 _NAMES: tuple[tuple[str, re.Pattern[str], re.Pattern[bytes]], ...] = tuple(
     (kind, re.compile(rf"(?:.*/)?(?:{name})", re.DOTALL), re.compile(content))
@@ -84,7 +88,7 @@ def find(path: str, head: bytes) -> tuple[str, ...]:
     """Return the kinds of secret in a file: ("cloud key", "private key"), sorted.
 
     `path` has no leading slash, `head` is the file's beginning: what follows it is
-    not seen. Each X.509 certificate, no secret in itself, is named as
+    what Watch sees. Each X.509 certificate, no secret in itself, is named as
     "certificate <md5>", where the hash is that of its PEM text as Debian's
     ca-certificates ships it: so dpkg's own md5sums tell a private one from a public
     one.
@@ -99,6 +103,31 @@ def find(path: str, head: bytes) -> tuple[str, ...]:
 
 def _in_content(head: bytes) -> Iterator[str]:
     return (kind for kind, pattern in _CONTENT if pattern.search(head))
+
+
+class Watch:
+    """A file that is read on, block by block, and searched for private keys meanwhile.
+
+    `before` is what was read of it so far; OVERLAP bytes of that are searched again. One
+    block more than the reader's is held in memory.
+    """
+
+    def __init__(self, file: IO[bytes], before: bytes) -> None:
+        self._file, self._before = file, before[-OVERLAP:]
+        self._found = False
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes, at most `size`; none at the end."""
+        block = self._file.read(size)
+        if block and not self._found:
+            window = self._before + block
+            self._found = bool(_PRIVATE_KEY[1].search(window))
+            self._before = window[-OVERLAP:]
+        return block
+
+    def kinds(self, known: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the kinds of secret that are `known` and those found since, sorted."""
+        return tuple(sorted({*known, _PRIVATE_KEY[0]})) if self._found else known
 
 
 def certificates(head: bytes) -> Iterator[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 
 import pytest
 from hypothesis import given
@@ -152,6 +153,26 @@ def test_a_fingerprint_is_the_md5_of_the_text_that_debian_ships() -> None:
 )
 def test_a_line_of_the_configuration(text: str, kinds: tuple[str, ...]) -> None:
     assert secrets.find_text(text) == kinds
+
+
+KEY = f"-----BEGIN PRIVATE KEY-----\n{BODY}".encode()
+
+
+@pytest.mark.parametrize("at", [4096 - len(KEY) - 1, 4096 - 100, 4096 - 1, 4096, 3 * 4096 - 20])
+def test_a_key_is_found_wherever_blocks_end(at: int) -> None:
+    head, rest = (b"\0" * at + KEY)[:4096], (b"\0" * at + KEY)[4096:]
+    watch = secrets.Watch(io.BytesIO(rest), head)
+    read = b"".join(iter(lambda: watch.read(4096), b""))
+    known = secrets.find("app/x", head)
+    assert read == rest
+    assert watch.kinds(known) == ("private key",)
+    assert watch.kinds(("cloud key", *known)) == ("cloud key", "private key")
+
+
+def test_a_key_that_ends_too_early_behind_a_block_is_none() -> None:
+    watch = secrets.Watch(io.BytesIO(KEY[20:60]), b"\0" * 4096 + KEY[:20])
+    assert watch.read(4096) == KEY[20:60]
+    assert watch.kinds(()) == ()
 
 
 PIECES = st.sampled_from(

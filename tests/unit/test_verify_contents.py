@@ -155,6 +155,8 @@ FAILING = [
     case("user", 'USER is not in etc/passwd "7:10001"', User="7:10001"),
     case("user", 'USER is not in etc/group "10001:7"', User="10001:7"),
     case("secrets", 'private key "app/x"', {"app/x": RSA}),
+    case("secrets", 'private key "app/x"', {"app/x": bytes(3 << 20) + RSA.encode()}),
+    case("secrets", 'private key "app/x"', {"app/x": elf(text=bytes(1 << 20) + RSA.encode())}),
     case("secrets", 'environment file "app/.env"', {"app/.env": "A=b\n"}),
     case("secrets", 'credentials file "root/.netrc"', {"root/.netrc": "machine x\n"}),
     case("secrets", 'credentials file "root/.pypirc"', {"root/.pypirc": "[pypi]\n"}),
@@ -250,6 +252,8 @@ def passing(what: str, files: dict[str, Any] | None = None, **how: Any) -> Any:
         passing("a sticky folder", {"app/tmp": Item(kind="folder", mode=0o1777)}),
         passing("a user without a group", User="10001"),
         passing("an example of an environment file", {"app/.env.example": "A=b\n"}),
+        passing("a public key and a key's name far behind", {"app/x": bytes(3 << 20) + (
+            RSA.replace("RSA PRIVATE", "PUBLIC") + "-----BEGIN RSA PRIVATE KEY-----").encode()}),
         passing("pip.conf without credentials", {"etc/pip.conf": "[global]\nno-input = true\n"}),
         passing("a secret that is only named",
                 Env=["PATH=/usr/bin", "TOKEN_FILE=/run/secrets/x", "DB_PASSWORD=/run/secrets/y"],
