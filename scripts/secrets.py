@@ -14,6 +14,8 @@ import re
 from collections.abc import Iterator
 from typing import IO
 
+from scripts.secret_names import is_secret
+
 CERTIFICATE = "certificate "
 
 # (kind, what it looks like); each begins with plain text, for which `re` has a quick
@@ -47,6 +49,11 @@ _CONTENT: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
 _PRIVATE_KEY = _CONTENT[0]
 # of the block before, kept beside the next one: longer than a key's headers in practice
 OVERLAP = 1 << 13
+# a variable, or several, stand for a password; a "$" alone is a part of one
+_VARIABLES = r"(?!(?:\$\w+|\$\{[^}\s]*\})+@|\{)"
+_PASSWORD = rf"[a-z]://[^/\s:@\"']*:{_VARIABLES}[^/\s:@\"']+@"
+# an index takes a token for the user; these names stand for one that a keyring holds
+_TOKEN = rf"https?://{_VARIABLES}(?!(?:__token__|oauth2accesstoken|VssSessionToken)@)[^/\s:@\"']+@"
 # (kind, how its path ends, what then must be in it)
 _NAMES: tuple[tuple[str, re.Pattern[str], re.Pattern[bytes]], ...] = tuple(
     (kind, re.compile(rf"(?:.*/)?(?:{name})", re.DOTALL), re.compile(content))
@@ -62,7 +69,9 @@ _NAMES: tuple[tuple[str, re.Pattern[str], re.Pattern[bytes]], ...] = tuple(
         ("credentials in a URL",
          r"\.?pip\.(?:conf|ini)|pip/pip\.conf|uv\.toml|\.condarc|\.git/config"
          r"|\.cargo/config(?:\.toml)?|etc/apt/sources\.list(?:\.d/[^/]+)?|etc/apk/repositories",
-         rb"[a-z]://[^/\s:@\"']*:[^/\s:@\"'$]+@"),
+         _PASSWORD.encode()),
+        ("credentials in a URL", r"\.?pip\.(?:conf|ini)|pip/pip\.conf|uv\.toml|\.condarc",
+         _TOKEN.encode()),
         ("key store", r"[^/]+\.(?:p12|pfx|jks|keystore|kdbx)|secring\.gpg"
          r"|private-keys-v1\.d/[^/]+\.key", rb"(?s)."),
         # RFC 5958 in DER: a sequence that begins with a version
@@ -75,13 +84,8 @@ _PEM = re.compile(
     rb"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----([A-Za-z0-9+/=\s]++)"
     rb"-----END (?:TRUSTED |X509 )?CERTIFICATE-----"
 )
-_URL = re.compile(r"[a-z]://[^/\s:@\"']*:[^/\s:@\"'${]+@")
-_ASSIGNED = re.compile(
-    r"(?<![\w.-])"
-    r"(?P<name>\w*(?:password|passwd|secret|token|api_?key|access_?key|private_?key|credential)s?)"
-    r"=[\"']?(?P<value>[^\s\"']+)",
-    re.IGNORECASE,
-)
+_URL = re.compile(rf"{_PASSWORD}|\b(?:PIP|UV)_\w*INDEX\w*=[\"']?{_TOKEN}")
+_ASSIGNED = re.compile(r"(?<![\w.-])(?P<name>\w++)=[\"']?(?P<value>[^\s\"']+)")
 
 
 def find(path: str, head: bytes) -> tuple[str, ...]:
@@ -156,8 +160,7 @@ def fingerprint(certificate: bytes) -> str:
 def find_text(text: str) -> tuple[str, ...]:
     """Return the kinds of secret in one line: `NAME=value`, a label, a step of the history.
 
-    A name that ends in _FILE, and a value that is a path or a variable, only say
-    where a secret is.
+    What scripts.secret_names takes for a path or a variable only says where a secret is.
     """
     kinds = set(_in_content(text.encode(errors="surrogateescape")))
     if _URL.search(text):
@@ -165,6 +168,6 @@ def find_text(text: str) -> tuple[str, ...]:
     kinds.update(
         f'value of "{found["name"]}"'
         for found in _ASSIGNED.finditer(text)
-        if not found["value"].startswith(("$", "/"))
+        if is_secret(found["name"], found["value"])
     )
     return tuple(sorted(kinds))
