@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -30,6 +31,8 @@ from scripts.layers import CACHE
 
 # what a distribution's own package of certificates puts on the builder
 SHIPPED = Path("/usr/share/ca-certificates")
+# findings that are kept of one rule: what is wrong with so many files is one thing
+MOST = 1000
 
 
 def verify_one(
@@ -103,9 +106,17 @@ def _result(
     ok = actual <= limit and not idle
     problems = [*(bad if actual > limit else ()), *idle]
     detail = "" if ok else f"{key}: {_summary(problems, rule, actual, limit)}"
+    lines = () if ok else _lines(problems)
     if ok and waiver:
         detail = f"{key}: {len(findings) - len(bad) or rule.unit} allowed: {waiver.because}"
-    return CheckResult(image.name, name, ok, actual + len(idle), limit, detail, rule.unit)
+    return CheckResult(image.name, name, ok, actual + len(idle), limit, detail, rule.unit, lines)
+
+
+def _lines(problems: Sequence[Finding]) -> tuple[str, ...]:
+    """Return a line a problem, of the first MOST; what is left out is said in the last."""
+    lines = tuple(problem.text for problem in problems[:MOST])
+    left = len(problems) - len(lines)
+    return (*lines, f"{left} more, which are not kept") if left else lines
 
 
 def _matches(globs: Sequence[Glob], finding: Finding) -> bool:
@@ -142,6 +153,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m scripts.verify_contents", description=__doc__)
     parser.add_argument("reference", nargs="?", help="any image; all of the catalogue without it")
     parser.add_argument("--as", dest="name", help="the catalogue entry whose rules hold")
+    parser.add_argument("--all", action="store_true", help="print every finding, a line each")
     parser.add_argument("--format", choices=report.FORMATS, default=report.FORMATS[0])
     given = parser.parse_args()
     if bool(given.reference) != bool(given.name):
@@ -157,8 +169,20 @@ def main() -> int:
     for image, reference in wanted:
         print(f"contents: {reference}", file=sys.stderr)
         results += verify_one(client, promises, image, reference, private=private)
-    report.show(results, given.format)
-    return OK if all(result.ok for result in results) else CHECK_FAILED
+    report.show(results, given.format, given.all)
+    failed = next((result.image for result in results if not result.ok), "")
+    if failed:
+        print(tip(failed, next(ref for image, ref in wanted if image.name == failed), given.all),
+              file=sys.stderr)  # fmt: skip
+    return CHECK_FAILED if failed else OK
+
+
+def tip(name: str, reference: str, shown: bool = False) -> str:
+    """Return what to do after a check of an image failed, all findings `shown` or not yet."""
+    if shown:
+        return "tip: mend the image, or allow it in images.yaml with a reason: docs/verification.md"
+    words = shlex.join([reference, "--as", name])
+    return f"tip: .venv/bin/python -m scripts.verify_contents {words} --all"
 
 
 if __name__ == "__main__":

@@ -498,7 +498,41 @@ def test_a_rule_that_is_broken_ends_with_1(
     assert command(monkeypatch, "image.tar", "--as", NAME, "--format", "json") == 1
     out, err = capsys.readouterr()
     assert [one["name"] for one in json.loads(out) if not one["ok"]] == ["contents.shells"]
-    assert err == f'contents: image.tar\n{key("shells")}forbidden "app/sh"\n'
+    assert err == (
+        f'contents: image.tar\n{key("shells")}forbidden "app/sh"\n'
+        f"tip: .venv/bin/python -m scripts.verify_contents image.tar --as {NAME} --all\n"
+    )
+
+
+def test_all_findings_are_printed_when_asked_for(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    promise(folder)
+    good({**exe("app/sh"), **exe("app/dash")}).save(folder / "an image.tar")
+    assert command(monkeypatch, "an image.tar", "--as", NAME, "--all") == 1
+    assert capsys.readouterr().err == (
+        "contents: an image.tar\n"
+        f'{key("shells")}forbidden "app/sh"\n'
+        f'{key("shells")}forbidden "app/dash"\n'
+        "tip: mend the image, or allow it in images.yaml with a reason: docs/verification.md\n"
+    )
+    assert verify_contents.tip(NAME, "an image.tar") == (
+        f"tip: .venv/bin/python -m scripts.verify_contents 'an image.tar' --as {NAME} --all"
+    )
+
+
+@pytest.mark.parametrize(("count", "last"), [
+    (1000, 'forbidden "app/999.h"'),
+    (1001, "1 more, which are not kept"),
+])  # fmt: skip
+def test_findings_that_are_kept_have_an_end(count: int, last: str, tmp_path: Path) -> None:
+    found = verify(tmp_path, good({f"app/{n}.h": "" for n in range(count)}))
+    (headers,) = (one for one in found if not one.ok)
+    assert headers.actual == count
+    assert headers.findings[:2] == ('forbidden "app/0.h"', 'forbidden "app/1.h"')
+    assert len(headers.findings) == min(count, 1001)
+    assert headers.findings[-1] == last
+    assert headers.detail.endswith(f'forbidden "app/0.h" (+{count - 1} more)')
 
 
 @pytest.mark.parametrize("words", [["x:y"], ["--as", NAME]])
