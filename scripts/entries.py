@@ -66,7 +66,8 @@ class Pyc:
 class Entry:
     """One entry of a layer. `size` is in bytes, of files only; `mtime` in seconds.
 
-    `sources` are the hashes of a Python source, one a release of MAGIC, in its order.
+    `sources` are the hashes of a Python source, one a release of MAGIC, in its order;
+    `sha1`, hexadecimal, is of a file with certificates, for Alpine's records have no other.
     """
 
     path: str  # "usr/bin/python3.13"; the root folder itself is "."
@@ -83,6 +84,7 @@ class Entry:
     secrets: tuple[str, ...] = ()
     script: str = ""
     sources: tuple[str, ...] = ()
+    sha1: str = ""
 
 
 Sink = Callable[[Entry, str | None], None]
@@ -175,6 +177,10 @@ def _content(
     else:
         found["digest"] = _read_rest(head, rest)
     found["secrets"] = rest.kinds(found["secrets"])
+    if any(kind.startswith(secrets.CERTIFICATE) for kind in found["secrets"]):
+        # one that is longer than its head is nobody's bundle
+        whole = member.size == len(head)
+        found["sha1"] = hashlib.sha1(head, usedforsecurity=False).hexdigest() if whole else ""
     if path.endswith(".pyc"):
         found["pyc"] = pyc(head)
     if source:

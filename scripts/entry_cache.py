@@ -126,7 +126,7 @@ def _row(entry: Entry, text: str | None) -> list[Any]:
         elf and [elf.machine, elf.kind, elf.interpreter, elf.needed, elf.soname,
                  elf.rpath, elf.runpath, elf.stripped, elf.language],
         pyc and [pyc.magic, pyc.kind, pyc.mtime, pyc.size, pyc.hash],
-        entry.secrets, entry.script, entry.sources, text,
+        entry.secrets, entry.script, entry.sources, entry.sha1, text,
     ]  # fmt: skip
 
 
@@ -137,5 +137,5 @@ def _entry(row: list[Any]) -> Entry:
         elf and Elf(elf[0], elf[1], elf[2], tuple(elf[3]), elf[4], tuple(elf[5]), tuple(elf[6]),
                     elf[7], elf[8]),
         pyc and Pyc(*pyc),
-        tuple(row[11]), row[12], tuple(row[13]),
+        tuple(row[11]), row[12], tuple(row[13]), row[14],
     )  # fmt: skip

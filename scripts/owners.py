@@ -125,7 +125,12 @@ def _python(texts: Mapping[str, str]) -> Iterator[tuple[str, Owner]]:
 
 def recorded(text: str) -> list[str]:
     """Return the paths of a RECORD, none of one that is no CSV."""
+    return [name for name, _ in hashed(text)]
+
+
+def hashed(text: str) -> list[tuple[str, str]]:
+    """Return paths and hashes ("sha256=…" or "") of a RECORD, none of one that is no CSV."""
     try:
-        return [row[0] for row in csv.reader(text.splitlines()) if row]
+        return [(row[0], "".join(row[1:2])) for row in csv.reader(text.splitlines()) if row]
     except csv.Error:
         return []

@@ -9,6 +9,7 @@ their reason goes.
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import shlex
 import sys
@@ -60,7 +61,7 @@ def judge(
     promises: Catalog, image: Image, found: Inventory, private: frozenset[str] = frozenset()
 ) -> list[CheckResult]:
     """Return a check result a rule, in the order of the rules."""
-    subject = Subject(image.name, found, private)
+    subject = Subject(image.name, found, private, public_certificates())
     inherited = _waivers(_base(promises, subject), subject)
     own = _waivers(image, subject)
     return [_result(promises, image, rule, subject, own, inherited) for rule in RULES]
@@ -129,6 +130,12 @@ def _summary(problems: Sequence[Finding], rule: Rule, actual: int, limit: int) -
     if rule.unit == "bytes" and actual > limit:
         text += f", {actual} bytes in all, {limit} allowed"
     return text + (f" (+{len(problems) - 1} more)" if len(problems) > 1 else "")
+
+
+@functools.cache
+def public_certificates() -> frozenset[str]:
+    """Return the fingerprints of certifi's certificates: the same on every machine."""
+    return frozenset(_fingerprints(Path(certifi.where())))
 
 
 def private_certificates() -> frozenset[str]:

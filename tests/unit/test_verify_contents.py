@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import re
 import sys
@@ -37,6 +38,18 @@ def pem(certificate: bytes) -> bytes:
 PEM = pem(DER)
 CACHED = "opt/sutra/lib/__pycache__/x.cpython-313.pyc"
 APK = "lib/apk/db/installed"
+BUNDLE = f"{SITE}/one/cacert.pem"
+ROOT_CA = pem(next(secrets.certificates(Path(certifi.where()).read_bytes())))
+
+
+def record_of(bundle: bytes) -> str:
+    digest = base64.urlsafe_b64encode(hashlib.sha256(bundle).digest()).decode().rstrip("=")
+    return f"one/cacert.pem,sha256={digest},{len(bundle)}\n"
+
+
+def apk_of(bundle: bytes) -> str:
+    digest = base64.b64encode(hashlib.sha1(bundle, usedforsecurity=False).digest()).decode()
+    return f"P:ca\nL:MPL\nF:etc/ssl\nR:cert.pem\na:0:0:644\nZ:Q1{digest}\n"
 
 
 def promise(folder: Path, contents: str = "", more: str = "") -> Catalog:
@@ -182,7 +195,16 @@ FAILING = [
     case("secrets", 'cloud key in "label:note"', Labels={"note": AWS}),
     case("secrets", 'credentials in a URL in "history:2"',
          history=("", "RUN |1 PIP_INDEX_URL=https://u:p@example.org/simple pip install x")),
-    case("certificates", 'certificate of no package in "app/x.pem"',
+    case("certificates", 'certificate of unknown origin in "app/x.pem"', {"app/x.pem": PEM}),
+    case("certificates", 'certificate of unknown origin in "app/x.der"', {"app/x.der": DER}),
+    case("certificates", f'certificate of unknown origin in "{SITE}/one/__init__.pyc"',
+         {f"{SITE}/one/__init__.pyc": pyc() + PEM}),
+    case("certificates", f'certificate of unknown origin in "{BUNDLE}"',
+         {BUNDLE: ROOT_CA + PEM,
+          f"{SITE}/one-1.0.dist-info/RECORD": RECORD + record_of(ROOT_CA)}),
+    case("certificates", 'certificate of unknown origin in "etc/ssl/cert.pem"',
+         {"etc/ssl/cert.pem": ROOT_CA + PEM, APK: apk_of(ROOT_CA)}),
+    case("certificates", 'certificate of unknown origin in "app/x.pem"',
          {"app/x.pem": PEM,
           "var/lib/dpkg/status.d/ca-certificates": "Package: ca-certificates\n",
           "usr/share/doc/ca-certificates/copyright": "",
@@ -287,7 +309,16 @@ def passing(what: str, files: dict[str, Any] | None = None, **how: Any) -> Any:
         passing("a Rust program with its licences",
                 {"app/x": elf(text=b"library/core/src/"), "usr/share/licenses/x/y": ""}),
         passing("Alpine's record with licences", {APK: "P:zlib\nL:Zlib\n"}),
-        passing("a root certificate", {"app/x.pem": PEM}),
+        passing("a root certificate of certifi's", {"app/x.pem": ROOT_CA}),
+        passing("a certificate that a distribution records",
+                {BUNDLE: PEM, f"{SITE}/one-1.0.dist-info/RECORD": RECORD + record_of(PEM)}),
+        passing("a certificate that Alpine records",
+                {"etc/ssl/cert.pem": PEM, APK: apk_of(PEM)}),
+        passing("a certificate of Debian's whole database",
+                {"etc/ssl/cert.pem": PEM, "usr/share/doc/ca-certificates/copyright": "",
+                 "var/lib/dpkg/status": "Package: ca-certificates\n",
+                 "var/lib/dpkg/info/ca-certificates.md5sums":
+                 f"{secrets.fingerprint(DER)}  usr/share/x.crt\n"}),
     ],
 )  # fmt: skip
 def test_what_is_near_to_it_passes(image: Made, tmp_path: Path) -> None:
