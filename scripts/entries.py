@@ -39,6 +39,7 @@ TEXTS = re.compile(
     r"|var/lib/dpkg/(status|status\.d/[^/]+|info/[^/]+\.(list|md5sums))"
     r"|usr/share/sutra/[^/]+\.json"
     r"|(.*/)?[^/]+\.dist-info/(METADATA|RECORD)"
+    r"|(.*/)?[^/]+\.egg-info/(PKG-INFO|installed-files\.txt)"
     r"|(.*/)?pyvenv\.cfg"
 )
 _KINDS = {

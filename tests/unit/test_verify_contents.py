@@ -37,6 +37,7 @@ def pem(certificate: bytes) -> bytes:
 
 PEM = pem(DER)
 CACHED = "opt/sutra/lib/__pycache__/x.cpython-313.pyc"
+EGG = f"{SITE}/old-1.0.egg-info"
 APK = "lib/apk/db/installed"
 BUNDLE = f"{SITE}/one/cacert.pem"
 ROOT_CA = pem(next(secrets.certificates(Path(certifi.where()).read_bytes())))
@@ -105,6 +106,11 @@ FAILING = [
     case("toolchain", 'forbidden "app/g++" (+2 more)',
          {**exe("app/g++"), **exe("app/make"), **exe("app/rustc")}),
     case("toolchain", 'forbidden "opt/bin/cc"', {"opt/bin/cc": link("../../usr/bin/python3")}),
+    *(case("toolchain", f'forbidden "app/{name}"', exe(f"app/{name}")) for name in (
+        "mold", "ld.mold", "rust-lld", "lld", "lld-link", "clang-format-19", "clang++", "llvm-ar")),
+    *(case("installers", f'forbidden "app/{name}"', {f"app/{name}": ""}) for name in (
+        "pip/main.py", "vendor/setuptools/x/y.py", "pip.pyz", "pip-25.1-py3-none-any.whl",
+        "get-pip.py")),
     case("installers", 'forbidden "app/bin/pip3.13"', exe("app/bin/pip3.13")),
     case("installers", f'forbidden "{SITE}/setuptools/x.txt"',
          {f"{SITE}/setuptools/x.txt": "", f"{SITE}/one-1.0.dist-info/RECORD":
@@ -122,6 +128,9 @@ FAILING = [
     case("docs", 'forbidden "usr/share/man/man1/x.1"', {"usr/share/man/man1/x.1": ""}),
     case("docs", f'forbidden "{SITE}/one-1.0.dist-info/README.md"',
          {f"{SITE}/one-1.0.dist-info/README.md": ""}),
+    *(case("docs", f'forbidden "{path}"', {path: ""}) for path in (
+        "app/docs/x.html", "app/README.md", "app/readme.txt", "opt/x/y/README", "app/CHANGELOG",
+        "usr/local/x/examples/x.json")),
     case("caches", 'forbidden "root/.cache/pip/x"', {"root/.cache/pip/x": ""}),
     case("caches", 'forbidden "var/lib/apt/lists/x"', {"var/lib/apt/lists/x": ""}),
     case("build-files", 'forbidden "app/x.pyx"', {"app/x.pyx": ""}),
@@ -212,6 +221,12 @@ FAILING = [
     case("command", "no command", Cmd=None),
     case("command", 'command is in shell form "/bin/sh -c python3"',
          Cmd=["/bin/sh", "-c", "python3"]),
+    case("command", 'command is in shell form "sh -ec x"', Cmd=["sh", "-ec", "x"]),
+    case("command", 'command is in shell form "busybox sh -c x"', Cmd=["busybox", "sh", "-c", "x"]),
+    case("command", 'command is in shell form "bash -o pipefail -e -c x"',
+         Cmd=["bash", "-o", "pipefail", "-e", "-c", "x"]),
+    case("command", 'command not found "sh"', Cmd=["sh", "x", "-c"]),
+    case("command", 'command not found "bash"', Cmd=["bash", "--norc", "x"]),
     case("command", 'command not found "python4"', Cmd=["python4"]),
     case("command", 'command not found "app/python3"', Entrypoint=["app/python3"]),
     case("command", 'command is not executable for the image\'s user "/app/x"',
@@ -236,6 +251,15 @@ FAILING = [
          {f"{SITE}/two-1.0.dist-info/RECORD": ""}),
     case("records", f'of no distribution "{SITE}/two.json"', {f"{SITE}/two.json": ""}),
     case("records", f'of no package "{LIB}/libz.so.1"', {f"{LIB}/libz.so.1": ""}),
+    case("records", 'of no package "usr/local/bin/x"', {"usr/local/bin/x": elf()}),
+    case("records", 'of no package "usr/local/lib/x.so"', {"usr/local/lib/x.so": elf()}),
+    case("records", 'of no package "opt/sutra/bin/x"', {"opt/sutra/bin/x": elf()}),
+    case("records", 'of no package "opt/x/bin/x"', {"opt/x/bin/x": elf()}),
+    case("records", f'no installed-files.txt of a distribution "{EGG}"',
+         {f"{EGG}/PKG-INFO": "Name: old\nLicense: MIT\n"}),
+    case("records", f'no installed-files.txt of a distribution "{EGG}" (+1 more)', {EGG: ""}),
+    case("licences", f'no licence of distribution "{EGG}"',
+         {f"{EGG}/PKG-INFO": "Name: old\n", f"{EGG}/installed-files.txt": "PKG-INFO\n"}),
     case("licences", 'no licence of package "libc6"', without="usr/share/doc"),
     case("licences", f'licence not found "{SITE}/one-1.0.dist-info/licenses/LICENSE"',
          without=f"{SITE}/one-1.0.dist-info/licenses"),
@@ -270,6 +294,27 @@ def passing(what: str, files: dict[str, Any] | None = None, **how: Any) -> Any:
     [
         passing("a tool's name without the right to execute it", {"app/make": "", "app/sh": ""}),
         passing("a link of such a name outside of bin", {"app/make": link("x")}),
+        passing("a name that a tool's only resembles",
+                {**exe("app/molder"), **exe("app/libclang"), **exe("app/wlld"), **exe("app/ld.so"), "app/clang": ""}),
+        passing("what pip reads and what is called after it",
+                {"etc/pip/pip.conf": "", "app/pipeline.pyz": "", "app/pip.whl": "",
+                 "app/my_pip/x.py": ""}),
+        passing("a module called docs, and what is like a README",
+                {"app/docs/__init__.py": "", "app/history.py": "", "app/changes.json": "",
+                 "app/docs.json": ""}),
+        passing("a library of our own elsewhere, a Rust program with licences",
+                {"app/bin/x": elf(), "usr/local/bin/x": elf(text=b"library/core/src/"),
+                 "usr/share/licenses/x/y": ""}),
+        passing("an egg-info with its record",
+                {f"{EGG}/PKG-INFO": "Name: old\nLicense: MIT\n", f"{SITE}/old.json": "",
+                 f"{EGG}/installed-files.txt": "PKG-INFO\n../old.json\n"}),
+        passing("an egg-info of a package",
+                {"usr/lib/old.egg-info": "", "var/lib/dpkg/status.d/p": "Package: p\n",
+                 "var/lib/dpkg/status.d/p.md5sums": "0  usr/lib/old.egg-info\n",
+                 "usr/share/doc/p/copyright": "",
+                 "usr/share/sutra/x.json": json.dumps(
+                     {"tree": "/usr/lib", "compiled": dict.fromkeys(
+                         ("source", "cached", "sourceless"), 0)})}),
         passing("a licence in Markdown", {f"{SITE}/one-1.0.dist-info/LICENSE.md": ""}),
         passing("a folder called tests", {"app/tests": Item(kind="folder", mode=0o755)}),
         passing("a copyright file", {"usr/share/doc/libc6/copyright": ""}),
