@@ -85,7 +85,8 @@ _PEM = re.compile(
     rb"-----END (?:TRUSTED |X509 )?CERTIFICATE-----"
 )
 _URL = re.compile(rf"{_PASSWORD}|\b(?:PIP|UV)_\w*INDEX\w*=[\"']?{_TOKEN}")
-_ASSIGNED = re.compile(r"(?<![\w.-])(?P<name>\w++)=[\"']?(?P<value>[^\s\"']+)")
+# the value is only looked at: it may hold the next assignment, as in "A=b;TOKEN=c"
+_ASSIGNED = re.compile(r"(?<![\w.-])(?P<name>\w++)=[\"']?(?=(?P<value>[^\s\"']{1,200}))")
 
 
 def find(path: str, head: bytes) -> tuple[str, ...]:

@@ -158,6 +158,8 @@ def test_a_fingerprint_is_the_md5_of_the_text_that_debian_ships() -> None:
         ("DB_PASSWORD=/run/secrets/db", ()),
         ("POSTGRES_PASSWORD_FILE=/run/secrets/x", ()),
         ("SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt", ()),
+        ("RUN A=b;TOKEN=c&&true", ('value of "TOKEN"',)),
+        ("X=https://example.org/?api_key=abc", ('value of "api_key"',)),
         ("SECRET_KEY=abc", ('value of "SECRET_KEY"',)),
         ("DJANGO_SECRET_KEY=abc", ('value of "DJANGO_SECRET_KEY"',)),
         ("DB_PASS=abc", ('value of "DB_PASS"',)),
