@@ -13,7 +13,8 @@ class CheckResult:
     """`actual` and `limit` are numbers of `unit`; `detail` is one line for a person.
 
     `unit` is "bytes" for a size, "ms" for a time, "findings" where things are counted.
-    A result that is ok above its limit has no limit: it is only told.
+    A result that is ok above its limit has no limit: it is only told. `findings` are the
+    lines of all that made it fail, where `detail` has the first and says how many more.
     """
 
     image: str
@@ -23,6 +24,7 @@ class CheckResult:
     limit: int
     detail: str = ""
     unit: str = "bytes"
+    findings: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as JSON types."""

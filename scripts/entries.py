@@ -10,10 +10,12 @@ import tarfile
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import Any
 
 from scripts import elf, secrets
 from scripts.elf import Elf
+from scripts.magic import MAGIC, source_hash
+from scripts.secrets import Watch
 from scripts.tars import BLOCK, entries
 
 # a layer with more is refused, so that memory has an end; a whole Debian has 0.2 million
@@ -25,6 +27,8 @@ MAX_TEXTS = 64 << 20
 MAX_MEMORY = 32 << 20
 MAX_ELF = 1 << 30
 MAX_SCRIPT = 256
+# of one Python source, held in memory for its hash; the longest of CPython's own has 0.3 MB
+MAX_SOURCE = 16 << 20
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
 # files whose text says whose the others are, and what the image is
@@ -35,6 +39,7 @@ TEXTS = re.compile(
     r"|var/lib/dpkg/(status|status\.d/[^/]+|info/[^/]+\.(list|md5sums))"
     r"|usr/share/sutra/[^/]+\.json"
     r"|(.*/)?[^/]+\.dist-info/(METADATA|RECORD)"
+    r"|(.*/)?[^/]+\.egg-info/(PKG-INFO|installed-files\.txt)"
     r"|(.*/)?pyvenv\.cfg"
 )
 _KINDS = {
@@ -49,17 +54,22 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Pyc:
-    """The 16-byte header of a .pyc; `mtime` (seconds) and `size` (bytes) are the source's."""
+    """The 16-byte header of a .pyc; `mtime` (seconds), `size` (bytes), `hash` are the source's."""
 
     magic: int
     kind: str  # "timestamp", "checked-hash" or "unchecked-hash"
     mtime: int = 0
     size: int = 0
+    hash: str = ""  # as source_hash writes it; "" for a time stamp
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of a layer. `size` is in bytes, of files only; `mtime` in seconds."""
+    """One entry of a layer. `size` is in bytes, of files only; `mtime` in seconds.
+
+    `sources` are the hashes of a Python source, one a release of MAGIC, in its order;
+    `sha1`, hexadecimal, is of a file with certificates, for Alpine's records have no other.
+    """
 
     path: str  # "usr/bin/python3.13"; the root folder itself is "."
     kind: str  # file, folder, symlink, hardlink, device, fifo, whiteout or opaque
@@ -74,6 +84,8 @@ class Entry:
     pyc: Pyc | None = None
     secrets: tuple[str, ...] = ()
     script: str = ""
+    sources: tuple[str, ...] = ()
+    sha1: str = ""
 
 
 Sink = Callable[[Entry, str | None], None]
@@ -157,21 +169,30 @@ def _content(
     if file is None:  # for the type checker: a regular file has content
         raise tarfile.ReadError(f"no content of {_quoted(path)}")
     wanted = TEXTS.fullmatch(path) and member.size <= MAX_TEXT
-    head = file.read(MAX_TEXT if wanted else BLOCK)
-    found: dict[str, Any] = {"secrets": secrets.find(path, head[:BLOCK])}
+    source = path.endswith(".py") and member.size <= MAX_SOURCE
+    head = file.read(MAX_SOURCE if source else MAX_TEXT if wanted else BLOCK)
+    found: dict[str, Any] = {"secrets": secrets.find(path, head)}
+    rest = secrets.Watch(file, head)
     if head.startswith(elf.MAGIC):
-        found["digest"], found["elf"] = _read_elf(head, file, member.size)
+        found["digest"], found["elf"] = _read_elf(head, rest, member.size)
     else:
-        found["digest"] = _read_rest(head, file)
+        found["digest"] = _read_rest(head, rest)
+    found["secrets"] = rest.kinds(found["secrets"])
+    if any(kind.startswith(secrets.CERTIFICATE) for kind in found["secrets"]):
+        # one that is longer than its head is nobody's bundle
+        whole = member.size == len(head)
+        found["sha1"] = hashlib.sha1(head, usedforsecurity=False).hexdigest() if whole else ""
     if path.endswith(".pyc"):
         found["pyc"] = pyc(head)
+    if source:
+        found["sources"] = tuple(source_hash(magic, head) for magic in MAGIC.values())
     if head.startswith(b"#!"):
         line = head[2:MAX_SCRIPT].partition(b"\n")[0]
         found["script"] = line.decode("utf-8", "backslashreplace").strip()
     return found, head.decode("utf-8", "backslashreplace") if wanted else None
 
 
-def _read_rest(head: bytes, file: IO[bytes], keep: Callable[[bytes], Any] | None = None) -> str:
+def _read_rest(head: bytes, file: Watch, keep: Callable[[bytes], Any] | None = None) -> str:
     """Return the digest of `head` and what follows it in `file`; `keep` gets every block."""
     digest = hashlib.sha256()
     while head:
@@ -182,7 +203,7 @@ def _read_rest(head: bytes, file: IO[bytes], keep: Callable[[bytes], Any] | None
     return f"sha256:{digest.hexdigest()}"
 
 
-def _read_elf(head: bytes, file: IO[bytes], size: int) -> tuple[str, Elf]:
+def _read_elf(head: bytes, file: Watch, size: int) -> tuple[str, Elf]:
     """Return the digest and the facts of an ELF file, which wants to be read back and forth."""
     if size > MAX_ELF:
         return _read_rest(head, file), Elf("", elf.UNREADABLE)
@@ -206,5 +227,6 @@ def pyc(head: bytes) -> Pyc | None:
         return None
     magic, flags, mtime, size = struct.unpack("<H2xLLL", head[:16])
     if flags & 1:
-        return Pyc(magic, "checked-hash" if flags & 2 else "unchecked-hash")
+        kind = "checked-hash" if flags & 2 else "unchecked-hash"
+        return Pyc(magic, kind, hash=head[8:16].hex())
     return Pyc(magic, "timestamp", mtime, size)

@@ -20,7 +20,7 @@ from scripts.entries import Entry, Pyc
 from scripts.errors import SutraError
 
 # a change of what is found in a file makes earlier findings void
-_FINDERS = ("entries.py", "elf.py", "tars.py", "secrets.py")
+_FINDERS = ("entries.py", "elf.py", "magic.py", "tars.py", "secrets.py", "secret_names.py")
 _DAMAGE = (OSError, EOFError, zlib.error, ValueError, TypeError, LookupError)
 
 
@@ -125,8 +125,8 @@ def _row(entry: Entry, text: str | None) -> list[Any]:
         entry.link, entry.digest,
         elf and [elf.machine, elf.kind, elf.interpreter, elf.needed, elf.soname,
                  elf.rpath, elf.runpath, elf.stripped, elf.language],
-        pyc and [pyc.magic, pyc.kind, pyc.mtime, pyc.size],
-        entry.secrets, entry.script, text,
+        pyc and [pyc.magic, pyc.kind, pyc.mtime, pyc.size, pyc.hash],
+        entry.secrets, entry.script, entry.sources, entry.sha1, text,
     ]  # fmt: skip
 
 
@@ -137,5 +137,5 @@ def _entry(row: list[Any]) -> Entry:
         elf and Elf(elf[0], elf[1], elf[2], tuple(elf[3]), elf[4], tuple(elf[5]), tuple(elf[6]),
                     elf[7], elf[8]),
         pyc and Pyc(*pyc),
-        tuple(row[11]), row[12],
+        tuple(row[11]), row[12], tuple(row[13]), row[14],
     )  # fmt: skip

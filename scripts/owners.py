@@ -54,7 +54,7 @@ def _recorded(path: str, recorded: Mapping[str, Owner]) -> Owner | None:
         if owner := recorded.get(name):
             return owner
     # folders that hold one package's own documents
-    folder = re.match(r"usr/share/doc/[^/]+|.*?\.dist-info(?=/)", path)
+    folder = re.match(r"usr/share/doc/[^/]+|.*?\.(?:dist|egg)-info(?=/)", path)
     return recorded.get(folder[0] + "/") if folder else None
 
 
@@ -111,21 +111,31 @@ def _alpine(texts: Mapping[str, str]) -> Iterator[tuple[str, Owner]]:
 
 
 def _python(texts: Mapping[str, str]) -> Iterator[tuple[str, Owner]]:
-    """Yield paths and owners of every RECORD: paths are relative to its site-packages."""
+    """Yield paths and owners of every RECORD: paths are relative to its site-packages.
+
+    Those of an egg-info's installed-files.txt are relative to the egg-info itself.
+    """
     for path, text in texts.items():
         folder, name = posixpath.split(path)
-        if name != "METADATA":
+        if name not in ("METADATA", "PKG-INFO"):
             continue
         fields = HeaderParser().parsestr(text)
         owner = Owner("python", fields.get("Name", ""), fields.get("Version", ""))
         yield folder + "/", owner
+        for line in texts.get(folder + "/installed-files.txt", "").splitlines():
+            yield posixpath.normpath(posixpath.join(folder, line)), owner
         for name in recorded(texts.get(folder + "/RECORD", "")):
             yield posixpath.normpath(posixpath.join(posixpath.dirname(folder), name)), owner
 
 
 def recorded(text: str) -> list[str]:
     """Return the paths of a RECORD, none of one that is no CSV."""
+    return [name for name, _ in hashed(text)]
+
+
+def hashed(text: str) -> list[tuple[str, str]]:
+    """Return paths and hashes ("sha256=…" or "") of a RECORD, none of one that is no CSV."""
     try:
-        return [row[0] for row in csv.reader(text.splitlines()) if row]
+        return [(row[0], "".join(row[1:2])) for row in csv.reader(text.splitlines()) if row]
     except csv.Error:
         return []

@@ -15,12 +15,20 @@ from scripts.formats import github, junit, tables
 FORMATS = ("table", "markdown", "json", "junit", "github")
 
 
-def show(results: Sequence[CheckResult], form: str = "table") -> None:
+def show(results: Sequence[CheckResult], form: str = "table", everything: bool = False) -> None:
     """Print all results to stdout; to stderr a line for each that failed or has a reason.
 
-    With "github" what failed becomes annotations, and all else goes to the job's summary.
+    With `everything` that line becomes one for each finding. With "github" what failed
+    becomes annotations, and all else goes to the job's summary.
     """
-    shown = [replace(result, detail=printable(result.detail)) for result in results]
+    shown = [
+        replace(
+            result,
+            detail=printable(result.detail),
+            findings=tuple(map(printable, result.findings)),
+        )
+        for result in results
+    ]
     if form == "table":
         console = Console(width=None if sys.stdout.isatty() else 100)
         for headings, rows in tables.bodies(shown):
@@ -28,8 +36,17 @@ def show(results: Sequence[CheckResult], form: str = "table") -> None:
     elif text := as_text(shown, form):
         print(text)
     for result in shown:
-        if result.detail and form != "github":
-            print(result.detail, file=sys.stderr)
+        if result.detail and (everything or form != "github"):
+            lines = _lines(result) if everything else [result.detail]
+            print("\n".join(lines), file=sys.stderr)
+
+
+def _lines(result: CheckResult) -> list[str]:
+    """Return a line a finding, each with the file and key path that the detail begins with."""
+    if not result.findings:
+        return [result.detail]
+    place = result.detail.partition(result.findings[0])[0]
+    return [place + finding for finding in result.findings]
 
 
 def as_text(results: Sequence[CheckResult], form: str) -> str:

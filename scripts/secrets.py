@@ -12,6 +12,9 @@ import binascii
 import hashlib
 import re
 from collections.abc import Iterator
+from typing import IO
+
+from scripts.secret_names import is_secret
 
 CERTIFICATE = "certificate "
 
@@ -43,6 +46,14 @@ _CONTENT: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
         ("access token", rb"sk_live_(?<!\w.{8})[0-9A-Za-z]{24}"),
     )
 )  # fmt: skip
+_PRIVATE_KEY = _CONTENT[0]
+# of the block before, kept beside the next one: longer than a key's headers in practice
+OVERLAP = 1 << 13
+# a variable, or several, stand for a password; a "$" alone is a part of one
+_VARIABLES = r"(?!(?:\$\w+|\$\{[^}\s]*\})+@|\{)"
+_PASSWORD = rf"[a-z]://[^/\s:@\"']*:{_VARIABLES}[^/\s:@\"']+@"
+# an index takes a token for the user; these names stand for one that a keyring holds
+_TOKEN = rf"https?://{_VARIABLES}(?!(?:__token__|oauth2accesstoken|VssSessionToken)@)[^/\s:@\"']+@"
 # (kind, how its path ends, what then must be in it)
 _NAMES: tuple[tuple[str, re.Pattern[str], re.Pattern[bytes]], ...] = tuple(
     (kind, re.compile(rf"(?:.*/)?(?:{name})", re.DOTALL), re.compile(content))
@@ -58,7 +69,9 @@ _NAMES: tuple[tuple[str, re.Pattern[str], re.Pattern[bytes]], ...] = tuple(
         ("credentials in a URL",
          r"\.?pip\.(?:conf|ini)|pip/pip\.conf|uv\.toml|\.condarc|\.git/config"
          r"|\.cargo/config(?:\.toml)?|etc/apt/sources\.list(?:\.d/[^/]+)?|etc/apk/repositories",
-         rb"[a-z]://[^/\s:@\"']*:[^/\s:@\"'$]+@"),
+         _PASSWORD.encode()),
+        ("credentials in a URL", r"\.?pip\.(?:conf|ini)|pip/pip\.conf|uv\.toml|\.condarc",
+         _TOKEN.encode()),
         ("key store", r"[^/]+\.(?:p12|pfx|jks|keystore|kdbx)|secring\.gpg"
          r"|private-keys-v1\.d/[^/]+\.key", rb"(?s)."),
         # RFC 5958 in DER: a sequence that begins with a version
@@ -71,20 +84,16 @@ _PEM = re.compile(
     rb"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----([A-Za-z0-9+/=\s]++)"
     rb"-----END (?:TRUSTED |X509 )?CERTIFICATE-----"
 )
-_URL = re.compile(r"[a-z]://[^/\s:@\"']*:[^/\s:@\"'${]+@")
-_ASSIGNED = re.compile(
-    r"(?<![\w.-])"
-    r"(?P<name>\w*(?:password|passwd|secret|token|api_?key|access_?key|private_?key|credential)s?)"
-    r"=[\"']?(?P<value>[^\s\"']+)",
-    re.IGNORECASE,
-)
+_URL = re.compile(rf"{_PASSWORD}|\b(?:PIP|UV)_\w*INDEX\w*=[\"']?{_TOKEN}")
+# the value is only looked at: it may hold the next assignment, as in "A=b;TOKEN=c"
+_ASSIGNED = re.compile(r"(?<![\w.-])(?P<name>\w++)=[\"']?(?=(?P<value>[^\s\"']{1,200}))")
 
 
 def find(path: str, head: bytes) -> tuple[str, ...]:
     """Return the kinds of secret in a file: ("cloud key", "private key"), sorted.
 
     `path` has no leading slash, `head` is the file's beginning: what follows it is
-    not seen. Each X.509 certificate, no secret in itself, is named as
+    what Watch sees. Each X.509 certificate, no secret in itself, is named as
     "certificate <md5>", where the hash is that of its PEM text as Debian's
     ca-certificates ships it: so dpkg's own md5sums tell a private one from a public
     one.
@@ -99,6 +108,31 @@ def find(path: str, head: bytes) -> tuple[str, ...]:
 
 def _in_content(head: bytes) -> Iterator[str]:
     return (kind for kind, pattern in _CONTENT if pattern.search(head))
+
+
+class Watch:
+    """A file that is read on, block by block, and searched for private keys meanwhile.
+
+    `before` is what was read of it so far; OVERLAP bytes of that are searched again. One
+    block more than the reader's is held in memory.
+    """
+
+    def __init__(self, file: IO[bytes], before: bytes) -> None:
+        self._file, self._before = file, before[-OVERLAP:]
+        self._found = False
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes, at most `size`; none at the end."""
+        block = self._file.read(size)
+        if block and not self._found:
+            window = self._before + block
+            self._found = bool(_PRIVATE_KEY[1].search(window))
+            self._before = window[-OVERLAP:]
+        return block
+
+    def kinds(self, known: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the kinds of secret that are `known` and those found since, sorted."""
+        return tuple(sorted({*known, _PRIVATE_KEY[0]})) if self._found else known
 
 
 def certificates(head: bytes) -> Iterator[bytes]:
@@ -127,8 +161,7 @@ def fingerprint(certificate: bytes) -> str:
 def find_text(text: str) -> tuple[str, ...]:
     """Return the kinds of secret in one line: `NAME=value`, a label, a step of the history.
 
-    A name that ends in _FILE, and a value that is a path or a variable, only say
-    where a secret is.
+    What scripts.secret_names takes for a path or a variable only says where a secret is.
     """
     kinds = set(_in_content(text.encode(errors="surrogateescape")))
     if _URL.search(text):
@@ -136,6 +169,6 @@ def find_text(text: str) -> tuple[str, ...]:
     kinds.update(
         f'value of "{found["name"]}"'
         for found in _ASSIGNED.finditer(text)
-        if not found["value"].startswith(("$", "/"))
+        if is_secret(found["name"], found["value"])
     )
     return tuple(sorted(kinds))

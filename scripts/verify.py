@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -70,6 +71,11 @@ def main() -> int:
     ratchet.refuse_raises(promises)
     verdict = everything(engine.connect(), promises)
     report.show(verdict.results, given.format)
+    for image in promises.images:
+        own = (one for one in verdict.results if one.image == image.name and not one.ok)
+        if any(one.name.startswith("contents.") for one in own):
+            print(verify_contents.tip(image.name, image.reference), file=sys.stderr)
+            break
     return OK if verdict.ok else CHECK_FAILED
 
 

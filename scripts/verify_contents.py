@@ -9,7 +9,9 @@ their reason goes.
 from __future__ import annotations
 
 import argparse
+import functools
 import os
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -30,6 +32,8 @@ from scripts.layers import CACHE
 
 # what a distribution's own package of certificates puts on the builder
 SHIPPED = Path("/usr/share/ca-certificates")
+# findings that are kept of one rule: what is wrong with so many files is one thing
+MOST = 1000
 
 
 def verify_one(
@@ -57,7 +61,7 @@ def judge(
     promises: Catalog, image: Image, found: Inventory, private: frozenset[str] = frozenset()
 ) -> list[CheckResult]:
     """Return a check result a rule, in the order of the rules."""
-    subject = Subject(image.name, found, private)
+    subject = Subject(image.name, found, private, public_certificates())
     inherited = _waivers(_base(promises, subject), subject)
     own = _waivers(image, subject)
     return [_result(promises, image, rule, subject, own, inherited) for rule in RULES]
@@ -103,9 +107,17 @@ def _result(
     ok = actual <= limit and not idle
     problems = [*(bad if actual > limit else ()), *idle]
     detail = "" if ok else f"{key}: {_summary(problems, rule, actual, limit)}"
+    lines = () if ok else _lines(problems)
     if ok and waiver:
         detail = f"{key}: {len(findings) - len(bad) or rule.unit} allowed: {waiver.because}"
-    return CheckResult(image.name, name, ok, actual + len(idle), limit, detail, rule.unit)
+    return CheckResult(image.name, name, ok, actual + len(idle), limit, detail, rule.unit, lines)
+
+
+def _lines(problems: Sequence[Finding]) -> tuple[str, ...]:
+    """Return a line a problem, of the first MOST; what is left out is said in the last."""
+    lines = tuple(problem.text for problem in problems[:MOST])
+    left = len(problems) - len(lines)
+    return (*lines, f"{left} more, which are not kept") if left else lines
 
 
 def _matches(globs: Sequence[Glob], finding: Finding) -> bool:
@@ -118,6 +130,12 @@ def _summary(problems: Sequence[Finding], rule: Rule, actual: int, limit: int) -
     if rule.unit == "bytes" and actual > limit:
         text += f", {actual} bytes in all, {limit} allowed"
     return text + (f" (+{len(problems) - 1} more)" if len(problems) > 1 else "")
+
+
+@functools.cache
+def public_certificates() -> frozenset[str]:
+    """Return the fingerprints of certifi's certificates: the same on every machine."""
+    return frozenset(_fingerprints(Path(certifi.where())))
 
 
 def private_certificates() -> frozenset[str]:
@@ -142,6 +160,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m scripts.verify_contents", description=__doc__)
     parser.add_argument("reference", nargs="?", help="any image; all of the catalogue without it")
     parser.add_argument("--as", dest="name", help="the catalogue entry whose rules hold")
+    parser.add_argument("--all", action="store_true", help="print every finding, a line each")
     parser.add_argument("--format", choices=report.FORMATS, default=report.FORMATS[0])
     given = parser.parse_args()
     if bool(given.reference) != bool(given.name):
@@ -157,8 +176,20 @@ def main() -> int:
     for image, reference in wanted:
         print(f"contents: {reference}", file=sys.stderr)
         results += verify_one(client, promises, image, reference, private=private)
-    report.show(results, given.format)
-    return OK if all(result.ok for result in results) else CHECK_FAILED
+    report.show(results, given.format, given.all)
+    failed = next((result.image for result in results if not result.ok), "")
+    if failed:
+        print(tip(failed, next(ref for image, ref in wanted if image.name == failed), given.all),
+              file=sys.stderr)  # fmt: skip
+    return CHECK_FAILED if failed else OK
+
+
+def tip(name: str, reference: str, shown: bool = False) -> str:
+    """Return what to do after a check of an image failed, all findings `shown` or not yet."""
+    if shown:
+        return "tip: mend the image, or allow it in images.yaml with a reason: docs/verification.md"
+    words = shlex.join([reference, "--as", name])
+    return f"tip: .venv/bin/python -m scripts.verify_contents {words} --all"
 
 
 if __name__ == "__main__":

@@ -10,15 +10,19 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from scripts.contents.rule import Finding, Rule, Subject, quoted
+from scripts.magic import MAGIC
 
 if TYPE_CHECKING:
     from scripts.inventory import Entry
 
 REPORT = re.compile(r"usr/share/sutra/[^/]+\.json")
 PYTHON = re.compile(r"(?:.*/)?bin/python(3\.\d+)", re.DOTALL)
-CACHED = re.compile(r"(.*?)([^/]+)/__pycache__", re.DOTALL)
-# CPython, Include/internal/pycore_magic_number.h: what each release writes
-MAGIC = {"3.11": 3495, "3.12": 3531, "3.13": 3571, "3.14": 3627}
+# what shows a tree of Python: its own module "os", and the record of a distribution
+TREE = re.compile(
+    r"((?:.*/)?python3(?:\.\d+)?)/(?:__pycache__/)?os(?:\.[^/]+)?\.pyc?"
+    r"|((?:.*/)?[^/]+)/[^/]+\.(?:dist-info/METADATA|egg-info(?:/PKG-INFO)?)",
+    re.DOTALL,
+)
 MASK = 0xFFFFFFFF
 
 
@@ -45,8 +49,19 @@ def bytecode(subject: Subject) -> Iterator[Finding]:
     for entry in compiled:
         if problem := _problem(subject, entry, wanted):
             yield Finding(entry.path, f"{problem} {quoted(entry.path)}")
+    cleaned = set()
     for path in filter(REPORT.fullmatch, subject.files):
-        yield from _as_reported(subject, path)
+        try:
+            tree, said = _report(subject, path)
+        except (ValueError, KeyError, TypeError, RecursionError):
+            yield Finding(path, f"report of a cleanup cannot be read {quoted(path)}")
+            continue
+        cleaned.add(tree)
+        for text in _differences(subject, tree, said):
+            yield Finding(path, text)
+    for tree in sorted(_trees(subject)):
+        if not any(f"{tree}/".startswith(f"{one}/") for one in cleaned):
+            yield Finding(tree, f"Python tree without the report of a cleanup {quoted(tree)}")
 
 
 def _problem(subject: Subject, entry: Entry, wanted: set[int]) -> str:
@@ -61,22 +76,32 @@ def _problem(subject: Subject, entry: Entry, wanted: set[int]) -> str:
     if entry.pyc.kind == "timestamp":
         same = entry.pyc.mtime == source.mtime & MASK and entry.pyc.size == source.size & MASK
         return "" if same else "stale bytecode"
-    return ""
+    hashes = dict(zip(MAGIC.values(), source.sources, strict=False))
+    if entry.pyc.magic not in hashes:  # of no release that is known, or too long a source
+        return "bytecode that cannot be compared with its source"
+    return "" if entry.pyc.hash == hashes[entry.pyc.magic] else "stale bytecode"
 
 
-def _as_reported(subject: Subject, path: str) -> Iterator[Finding]:
+def _report(subject: Subject, path: str) -> tuple[str, dict[str, Any]]:
+    """Return which tree a report of a cleanup is about, and how many modules it left in it."""
+    report = json.loads(subject.image.text(path) or "")
+    tree = posixpath.normpath(str(report["tree"])).strip("/")
+    if tree in ("", ".", ".."):  # would cover everything
+        raise ValueError(tree)
+    return tree, dict(report["compiled"])
+
+
+def _differences(subject: Subject, tree: str, said: dict[str, Any]) -> Iterator[str]:
     """Compare the modules of a cleaned tree with what the cleanup's own report says."""
-    try:
-        report = json.loads(subject.image.text(path) or "")
-        tree, compiled = str(report["tree"]).strip("/"), dict(report["compiled"])
-    except (ValueError, KeyError, TypeError, RecursionError):
-        yield Finding(path, f"report of a cleanup cannot be read {quoted(path)}")
-        return
     for mode, found in _count(subject, tree).items():
-        said: Any = compiled.get(mode)
-        if found != said:
-            text = f"{found} modules {mode} in {quoted(tree)}, the cleanup left {said}"
-            yield Finding(path, text)
+        if found != said.get(mode):
+            yield f"{found} modules {mode} in {quoted(tree)}, the cleanup left {said.get(mode)}"
+
+
+def _trees(subject: Subject) -> set[str]:
+    """Return the folders that hold a standard library, or distributions."""
+    found = (TREE.fullmatch(entry.path) for entry in subject.contents())
+    return {one[1] or one[2] for one in found if one}
 
 
 def _count(subject: Subject, tree: str) -> Counter[str]:

@@ -15,11 +15,13 @@ from scripts.contents.rule import Finding, Rule, Subject, quoted
 if TYPE_CHECKING:
     from scripts.inventory import Entry
 
+# a "*" at the end of a name: whatever begins like it
 TOOLCHAIN = {
-    "ar", "as", "c++", "cargo", "cc", "cc1", "cc1plus", "clang", "clang++", "cmake", "collect2",
+    "ar", "as", "c++", "cargo", "cc", "cc1", "cc1plus", "clang*", "cmake", "collect2",
     "cpp", "g++", "gcc", "gcc-ar", "gcc-nm", "gcc-ranlib", "gdb", "gfortran", "gmake", "go", "ld",
-    "ld.bfd", "ld.gold", "ld.lld", "lld", "lto1", "make", "meson", "nasm", "ninja", "objcopy",
-    "objdump", "ranlib", "rustc", "rustdoc", "rustfmt", "rustup", "strip", "tcc",
+    "ld.bfd", "ld.gold", "ld.lld", "ld.mold", "ld64.lld", "lld*", "llvm-*", "lto1", "make",
+    "meson", "mold", "nasm", "ninja", "objcopy", "objdump", "ranlib", "rust-lld", "rustc",
+    "rustdoc", "rustfmt", "rustup", "strip", "tcc", "wasm-ld",
 }  # fmt: skip
 INSTALLERS = {
     "conda", "easy_install", "npm", "npx", "pdm", "pip", "pipx", "poetry", "uv", "uvx", "wheel",
@@ -44,11 +46,21 @@ _LICENCE = r"(?:LICEN[CS]E|COPYING|NOTICE|AUTHORS)[^/]*"
 HEADERS = r"(?:.*/)?[^/]+\.(?:h|hh|hpp|hxx)|usr/(?:local/)?include/.+"
 STATIC = r"(?:.*/)?[^/]+\.(?:a|la|lib|o|rlib|rmeta)"
 TESTS = r"(?:.*/)?(?:tests?|_tests)/.+|(?:.*/)?conftest\.pyc?"
+# beside what packages bring: a module called docs is none, and what is inside of a tree of
+# Python is its cleanup's work
+_DOC = r"\.(?:md|rst|txt|html?|adoc|markdown)"
+_OWN_DOCS = (
+    r"(?!usr/share/|(?:.*/)?python3[^/]*/)(?:.*/)?"
+    r"(?:(?:docs?|examples?)/(?!(?:.*/)?[^/]+\.pyc?$).+"
+    rf"|README[^/]*|(?:CHANGELOG|CHANGES|HISTORY|CONTRIBUTING)(?:{_DOC})?"
+    rf"|(?i:readme|changelog|changes|history|contributing){_DOC})"
+)
 DOCS = (
     r"usr/(?:local/)?share/(?:man|info|gtk-doc|help|locale|i18n|lintian|bug)/.+"
     r"|usr/share/doc/[^/]+/(?!copyright$).+|usr/share/doc/[^/]+/copyright/.+"
     rf"|{_PYTHON}(?:.*/)?(?:docs?|examples?)/.+"
     rf"|{_PYTHON}(?!(?:.*/)?(?:licenses/.+|{_LICENCE})$).*\.(?:rst|md)"
+    rf"|{_OWN_DOCS}"
 )
 CACHES = (
     r"var/cache/.+|var/lib/apt/.+|etc/apk/cache/.+|(?:var/)?tmp/.+|var/log/.+"
@@ -63,6 +75,10 @@ BUILD_FILES = (
 PACKAGING = (
     rf"{_PYTHON}(?:pip|setuptools|wheel|pkg_resources|_distutils_hack|uv)"
     r"(?:-[^/]+\.(?:dist|egg)-info)?/.+|(?:.*/)?ensurepip/.+"
+    # vendored, zipped, or as a wheel: wherever they are
+    r"|(?:.*/)?(?:pip|setuptools|pkg_resources|_distutils_hack)/(?:.*/)?[^/]+\.pyc?"
+    r"|(?:.*/)?(?:pip|pipx|uv|virtualenv)(?:-[^/]+)?\.pyz|(?:.*/)?get-pip\.pyc?"
+    r"|(?:.*/)?(?:pip|setuptools|wheel|uv|virtualenv)-\d[^/]*\.whl"
 )
 
 
@@ -78,18 +94,20 @@ def _runs(entry: Entry) -> bool:
     return bool(entry.mode & 0o111)
 
 
-def _is_one(path: str, names: set[str]) -> bool:
-    return path.rpartition("/")[2] in names or program(path) in names
+def _is_one(path: str, names: set[str], families: tuple[str, ...]) -> bool:
+    found = (path.rpartition("/")[2], program(path))
+    return any(name in names or name.startswith(families) for name in found)
 
 
 def _programs(names: set[str], pattern: str = "") -> Callable[[Subject], Iterator[Finding]]:
     files = re.compile(pattern or "(?!)", re.DOTALL)
+    families = tuple(name.removesuffix("*") for name in names if name.endswith("*"))
 
     def check(subject: Subject) -> Iterator[Finding]:
         for path, entry in subject.files.items():
             if entry.kind == "folder":
                 continue
-            if (_runs(entry) and _is_one(path, names)) or files.fullmatch(path):
+            if (_runs(entry) and _is_one(path, names, families)) or files.fullmatch(path):
                 yield Finding(path, f"forbidden {quoted(path)}")
 
     return check

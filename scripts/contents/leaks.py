@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import base64
+import posixpath
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from scripts import secrets
 from scripts.contents.rule import Finding, Rule, Subject, quoted
+from scripts.owners import APK, hashed
 
-RECORD = "var/lib/dpkg/status.d/ca-certificates.md5sums"
+if TYPE_CHECKING:
+    from scripts.inventory import Entry
+
+RECORDS = (
+    "var/lib/dpkg/status.d/ca-certificates.md5sums",
+    "var/lib/dpkg/info/ca-certificates.md5sums",
+)
 
 
 def leaked(subject: Subject) -> Iterator[Finding]:
@@ -41,25 +51,63 @@ def _lines(subject: Subject) -> Iterator[tuple[str, str]]:
 
 
 def certificates(subject: Subject) -> Iterator[Finding]:
-    """Find certificates that only the builders trust, or that no package ships.
+    """Find certificates that only the builders trust, or of which nobody says whose they are.
 
-    Debian's record of ca-certificates has the MD5 of each certificate; a Python
-    distribution (certifi) brings its own.
+    Debian's record of ca-certificates has the MD5 of each certificate; Alpine's records and
+    those of a Python distribution (certifi) have a hash of the file that holds them.
     """
-    shipped = {line.split()[0] for line in (subject.image.text(RECORD) or "").splitlines() if line}
-    owners = subject.image.owners()
+    lines = (line for path in RECORDS for line in (subject.image.text(path) or "").splitlines())
+    shipped = {line.split()[0] for line in lines if line.strip()}
+    hashes = {**_alpine(subject), **_python(subject)}
     for layer in subject.image.layers:
         for entry in layer.entries:
             for kind in entry.secrets:
                 found = kind.removeprefix(secrets.CERTIFICATE)
                 if found == kind or found in shipped:
                     continue
-                owner = owners.get(entry.path)
                 where = f"in {quoted(entry.path)}"
                 if found in subject.private:
                     yield Finding(entry.path, f"certificate of the builders {where}")
-                elif shipped and not (owner and owner.kind == "python"):
-                    yield Finding(entry.path, f"certificate of no package {where}")
+                elif found not in subject.public and not _as_recorded(entry, hashes):
+                    yield Finding(entry.path, f"certificate of unknown origin {where}")
+
+
+def _as_recorded(entry: Entry, hashes: Mapping[str, str]) -> bool:
+    return hashes.get(entry.path) in (entry.digest, f"sha1:{entry.sha1}")
+
+
+def _alpine(subject: Subject) -> dict[str, str]:
+    """Return "sha1:…" by path of apk's database: F: folder, R: file, Z: Q1 and base64."""
+    found, folder, name = {}, "", ""
+    for path in APK:
+        for line in (subject.image.text(path) or "").splitlines():
+            key, _, value = line.partition(":")
+            if key == "F":
+                folder = value
+            elif key == "R":
+                name = posixpath.join(folder, value)
+            elif key == "Z" and value.startswith("Q1"):
+                found[name] = f"sha1:{_hexadecimal(value[2:])}"
+    return found
+
+
+def _python(subject: Subject) -> dict[str, str]:
+    """Return "sha256:…" by path of every RECORD, which has them in base64 without its end."""
+    found = {}
+    for path, text in subject.image.texts.items():
+        if path.endswith(".dist-info/RECORD"):
+            site = posixpath.dirname(posixpath.dirname(path))
+            for name, digest in hashed(text):
+                kind, _, value = digest.partition("=")
+                found[posixpath.normpath(f"{site}/{name}")] = f"{kind}:{_hexadecimal(value)}"
+    return found
+
+
+def _hexadecimal(text: str) -> str:
+    try:
+        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).hex()
+    except ValueError:
+        return ""
 
 
 RULES = (
@@ -71,7 +119,8 @@ RULES = (
     ),
     Rule(
         "certificates",
-        "no certificate that only the builders trust, and none that no package ships",
+        "no certificate that only the builders trust, and none that is neither in certifi's bundle "
+        "nor recorded by a package",
         certificates,
     ),
 )

@@ -9,7 +9,11 @@ from collections.abc import Iterator
 from scripts.contents.rule import Finding, Rule, Subject, quoted
 from scripts.owners import recorded
 
-DIST_INFO = re.compile(r"(.*/[^/]+\.dist-info)/(.+)", re.DOTALL)
+DIST_INFO = re.compile(r"(.*/[^/]+\.(?:dist|egg)-info)(?:/(.+))?", re.DOTALL)
+# what a distribution is known by: of today, and as setuptools left it
+NAMES = {"dist": ("METADATA", "RECORD"), "egg": ("PKG-INFO", "installed-files.txt")}
+# where programs stand that no package manager put there
+LOCAL = re.compile(r"usr/local/.+|opt/(?:[^/]+/)*s?bin/.+", re.DOTALL)
 SITE = re.compile(r"(?:.*/)?(?:site|dist)-packages/.+", re.DOTALL)
 SYSTEM = re.compile(r"(?:usr/)?(?:bin|sbin|lib|lib32|lib64|libexec)/(?!apk/db/).+", re.DOTALL)
 DPKG = re.compile(r"var/lib/dpkg/status(?:\.d/(?!.*\.md5sums$)[^/]+)?")
@@ -20,7 +24,7 @@ LICENCE = re.compile(r"(?:.*/)?(?:LICEN[CS]E|COPYING|NOTICE)[^/]*|.*/licenses/.+
 def records(subject: Subject) -> Iterator[Finding]:
     """Find distributions without metadata, and files that belong to no package."""
     for folder, names in _distributions(subject).items():
-        for name in ("METADATA", "RECORD"):
+        for name in _names(folder):
             if name not in names:
                 yield Finding(f"{folder}/{name}", f"no {name} of a distribution {quoted(folder)}")
     owners = subject.image.owners()
@@ -29,7 +33,9 @@ def records(subject: Subject) -> Iterator[Finding]:
         kind = owner.kind if owner else "other"
         if SITE.fullmatch(entry.path) and kind not in ("python", "debian", "alpine"):
             yield Finding(entry.path, f"of no distribution {quoted(entry.path)}")
-        elif SYSTEM.fullmatch(entry.path) and kind == "other":
+        elif (SYSTEM.fullmatch(entry.path) and kind == "other") or (
+            entry.elf and LOCAL.fullmatch(entry.path) and kind in ("other", "ours")
+        ):
             yield Finding(entry.path, f"of no package {quoted(entry.path)}")
 
 
@@ -46,12 +52,24 @@ def licences(subject: Subject) -> Iterator[Finding]:
     yield from _of_programs(subject)
 
 
+def _names(folder: str) -> tuple[str, str]:
+    """Return what the metadata and the record of a distribution are called."""
+    return NAMES[folder.removesuffix("-info").rpartition(".")[2]]
+
+
 def _distributions(subject: Subject) -> dict[str, set[str]]:
-    """Return the names in each dist-info folder, by the folder's path."""
+    """Return the names in each dist-info or egg-info folder, by the folder's path.
+
+    Those that a package of Debian or Alpine brought are in that package's record. An
+    egg-info can be a file: its metadata alone.
+    """
+    owners = subject.image.owners()
     found: dict[str, set[str]] = {}
     for path, entry in subject.files.items():
         if entry.kind != "folder" and (parts := DIST_INFO.fullmatch(path)):
-            found.setdefault(parts[1], set()).add(parts[2])
+            owner = owners.get(path)
+            if not (owner and owner.kind in ("debian", "alpine")):
+                found.setdefault(parts[1], set()).add(parts[2] or "PKG-INFO")
     return found
 
 
@@ -73,10 +91,9 @@ def _alpine_without(subject: Subject) -> Iterator[str]:
 
 def _of_distribution(subject: Subject, folder: str) -> Iterator[Finding]:
     """Find licence files that the distribution came with and that are gone."""
-    metadata = (subject.image.text(f"{folder}/METADATA") or "").partition("\n\n")[0]
-    site = posixpath.dirname(folder)
-    came = recorded(subject.image.text(f"{folder}/RECORD") or "")
-    files = [path for path in came if ".dist-info/" in path and LICENCE.fullmatch(path)]
+    about, record = (subject.image.text(f"{folder}/{name}") or "" for name in _names(folder))
+    metadata, site = about.partition("\n\n")[0], posixpath.dirname(folder)
+    files = [path for path in recorded(record) if ".dist-info/" in path and LICENCE.fullmatch(path)]
     for path in (posixpath.normpath(f"{site}/{path}") for path in files):
         if subject.image.resolve(path) is None:
             yield Finding(path, f"licence not found {quoted(path)}")

@@ -28,12 +28,14 @@ class Finding:
 class Subject:
     """What rules judge: an image as it was read, as the one that images.yaml calls `name`.
 
-    `private` are the fingerprints of certificates that only the builders trust.
+    `private` are the fingerprints of certificates that only the builders trust, `public`
+    of those that everybody does.
     """
 
     name: str
     image: Inventory
     private: frozenset[str] = field(default=frozenset())
+    public: frozenset[str] = field(default=frozenset())
 
     @property
     def files(self) -> Mapping[str, Entry]:

@@ -50,7 +50,7 @@ def _interpreter(subject: Subject, entry: Entry) -> bool:
 
 def _problems(subject: Subject, what: str, words: Sequence[str]) -> Iterator[Finding]:
     first = words[0]
-    if len(words) > 1 and program(first) in SHELLS and words[1].startswith("-c"):
+    if _is_shell_form(words):
         yield Finding(what, f"{what} is in shell form {quoted(' '.join(words))}")
         return
     found = [entry for place in _places(subject, first) if (entry := subject.image.resolve(place))]
@@ -58,6 +58,21 @@ def _problems(subject: Subject, what: str, words: Sequence[str]) -> Iterator[Fin
         yield Finding(what, f"{what} not found {quoted(first)}")
     elif not any(_runs(subject, entry) for entry in found):
         yield Finding(what, f"{what} is not executable for the image's user {quoted(first)}")
+
+
+def _is_shell_form(words: Sequence[str]) -> bool:
+    """Whether a shell is to read a text: "sh -c", "sh -ec", "bash -o pipefail -c"."""
+    names = [program(word) for word in words[:2]]
+    options = list(words[2:] if names[0] in ("busybox", "toybox") else words[1:])
+    if names[0] not in SHELLS or (names[0] in ("busybox", "toybox") and names[-1] not in SHELLS):
+        return False
+    while options and options[0][:1] in ("-", "+") and options[0] not in ("-", "--"):
+        option = options.pop(0)
+        if not option.startswith("--") and "c" in option:
+            return True
+        if option[1:2] in ("o", "O") or option[-1:] == "o":  # its name follows
+            options = options[1:]
+    return False
 
 
 def _places(subject: Subject, name: str) -> list[str]:

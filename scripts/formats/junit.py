@@ -46,4 +46,4 @@ def _case(suite: ElementTree.Element, result: CheckResult) -> None:
         )
     else:
         failure = ElementTree.SubElement(case, "failure", message=result.detail, type=result.name)
-        failure.text = found
+        failure.text = "\n".join((found, *result.findings))

@@ -12,6 +12,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from scripts import catalog, engine
+from scripts.checks import CheckResult
 from scripts.errors import OK, SutraError, run
 from scripts.formats import tables
 from scripts.page import gather, history, picture
@@ -22,10 +23,15 @@ PAGE = Path(".build/report.html")
 TEMPLATE = "report.html.j2"
 # bytes of a page that may be attached, mailed or kept
 LARGEST = 1_000_000
+# findings of one check where all of them are too many for a page
+SHORTER = (20, 1)
 
 
 def render(report: Report) -> str:
-    """Return the page; where names are so long that it is too large, without what is in owners."""
+    """Return the page; where it is too large, without what is in owners, then with less findings.
+
+    What is left out of a check's findings is said.
+    """
     page = _render(report)
     if len(page.encode()) <= LARGEST:
         return page
@@ -33,7 +39,21 @@ def render(report: Report) -> str:
         replace(section, cells=tuple(replace(cell, cells=()) for cell in section.cells))
         for section in report.sections
     )
-    return _render(replace(report, sections=sections))
+    for most in (None, *SHORTER):
+        results = tuple(_shortened(result, most) for result in report.results)
+        page = _render(replace(report, sections=sections, results=results))
+        if len(page.encode()) <= LARGEST:
+            break
+    return page
+
+
+def _shortened(result: CheckResult, most: int | None) -> CheckResult:
+    """Return a result with at most so many findings, and a line that says what is not shown."""
+    left = len(result.findings) - (len(result.findings) if most is None else most)
+    if left <= 0:
+        return result
+    more = f"{left} more: `verify_contents --all` prints them"
+    return replace(result, findings=(*result.findings[:most], more))
 
 
 def _render(report: Report) -> str:

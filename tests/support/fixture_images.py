@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _imp
 import hashlib
 import io
 import json
@@ -153,6 +154,14 @@ def _section(name: int, kind: int, offset: int, size: int) -> bytes:
     return struct.pack("<IIQQQQIIQQ", name, kind, 0, 0, offset, size, 1, 0, 1, entry)
 
 
-def pyc(magic: int = 3571, flags: int = 1, mtime: int = 0, size: int = 0) -> bytes:
-    """Return the header of a .pyc (PEP 552): flags 0 timestamp, 1 unchecked, 3 checked hash."""
+def pyc(
+    magic: int = 3571, flags: int = 1, mtime: int = 0, size: int = 0, source: bytes | None = None
+) -> bytes:
+    """Return the header of a .pyc (PEP 552): flags 0 timestamp, 1 unchecked, 3 checked hash.
+
+    With `source`, it has that source's hash.
+    """
+    if source is not None:
+        head = struct.pack("<H2sI", magic, b"\r\n", flags)
+        return head + _imp.source_hash(int.from_bytes(head[:4], "little"), source)
     return struct.pack("<H2sIII", magic, b"\r\n", flags, mtime, size)

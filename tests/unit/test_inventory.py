@@ -1,17 +1,21 @@
 from __future__ import annotations
 
 import gzip
+import importlib.util
 import struct
 import tarfile
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scripts import entry_cache, inventory
 from scripts.entries import Entry, Pyc, pyc
 from scripts.errors import SutraError
 from scripts.inventory import Inventory
+from scripts.magic import MAGIC, source_hash
 from tests.support.oci import entry, layer
 from tests.unit.fakes import FakeEngine, FakeImage, digest, tar_of
 
@@ -247,8 +251,8 @@ def test_a_text_has_a_largest_size(
     ("flags", "wanted"),
     [
         (0, Pyc(3571, "timestamp", 77, 88)),
-        (1, Pyc(3571, "unchecked-hash")),
-        (3, Pyc(3571, "checked-hash")),
+        (1, Pyc(3571, "unchecked-hash", hash="4d00000058000000")),
+        (3, Pyc(3571, "checked-hash", hash="4d00000058000000")),
     ],
 )
 def test_the_header_of_a_pyc(flags: int, wanted: Pyc) -> None:
@@ -308,3 +312,14 @@ def test_a_cache_that_is_emptied_meanwhile_is_one_clear_line(
         inventory.read(engine, name, tmp_path)
     assert caught.value.message == f'layers: cache was emptied while "{name}" was read'
     assert caught.value.tip == "run the same command again"
+
+
+@given(st.binary())
+def test_the_hash_of_a_source_is_what_this_python_writes(source: bytes) -> None:
+    magic = int.from_bytes(importlib.util.MAGIC_NUMBER[:2], "little")
+    assert source_hash(magic, source) == importlib.util.source_hash(source).hex()
+
+
+def test_the_hash_of_a_source_is_what_python_3_13_writes() -> None:
+    """What importlib.util.source_hash returned in the python3.13 of Debian 13."""
+    assert source_hash(MAGIC["3.13"], b"x = 1\n") == "e786e2893651120e"

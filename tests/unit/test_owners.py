@@ -91,6 +91,18 @@ def test_a_distribution_owns_what_its_record_names() -> None:
     assert found["etc/passwd"] == OTHER
 
 
+def test_an_egg_info_is_a_distributions_record_too() -> None:
+    egg = SITE + "old-1.0.egg-info/"
+    texts = {
+        egg + "PKG-INFO": "Metadata-Version: 1.1\nName: old\nVersion: 1.0\n",
+        egg + "installed-files.txt": "../old/__init__.py\nPKG-INFO\n",
+    }
+    found = owned([SITE + "old/__init__.pyc", SITE + "old/more.py", egg + "top_level.txt"], texts)
+    old = Owner("python", "old", "1.0")
+    assert found[SITE + "old/__init__.pyc"] == found[egg + "top_level.txt"] == old
+    assert found[SITE + "old/more.py"] == Owner("ours", "sutra-api", "1.2")
+
+
 def test_compiled_modules_are_their_sources() -> None:
     sourceless, cached = "numpy/__init__.pyc", "numpy/__pycache__/__init__.cpython-313.pyc"
     found = owned([SITE + sourceless, SITE + cached, SITE + "numpy/__pycache__/x.pyc"], RECORD)

@@ -99,6 +99,7 @@ def test_json_holds_every_check(capfd: pytest.CaptureFixture[str]) -> None:
             "limit": 207_000_000,
             "detail": "",
             "unit": "bytes",
+            "findings": [],
         },
         {
             "image": "sutra-hybrid",
@@ -108,6 +109,7 @@ def test_json_holds_every_check(capfd: pytest.CaptureFixture[str]) -> None:
             "limit": 75_000_000,
             "detail": OVER,
             "unit": "bytes",
+            "findings": [],
         },
     ]
     assert errors == OVER + "\n"
@@ -161,6 +163,32 @@ def test_what_failed_has_a_row_of_its_own_and_exceptions_are_counted() -> None:
 def test_a_reason_is_told_though_its_check_passed(capfd: pytest.CaptureFixture[str]) -> None:
     report.show(CONTENTS, "json")
     assert capfd.readouterr().err == f"{WAIVED}\n{FOUND}\n"
+
+
+MANY = CheckResult(
+    "sutra-api", "contents.shells", False, 2, 0, FOUND + " (+1 more)", "findings",
+    ('forbidden file "bin/sh"', 'forbidden file "bin/b\nash"'),
+)  # fmt: skip
+
+
+def test_json_holds_every_finding(capfd: pytest.CaptureFixture[str]) -> None:
+    report.show([MANY], "json")
+    shown, errors = capfd.readouterr()
+    assert json.loads(shown)[0]["findings"] == [
+        'forbidden file "bin/sh"',
+        'forbidden file "bin/b\N{REPLACEMENT CHARACTER}ash"',
+    ]
+    assert errors == f"{FOUND} (+1 more)\n"
+
+
+@pytest.mark.parametrize("form", report.FORMATS)
+def test_everything_is_a_line_a_finding(form: str, capfd: pytest.CaptureFixture[str]) -> None:
+    report.show([CONTENTS[0], MANY], form, everything=True)
+    assert capfd.readouterr().err == (
+        f"{WAIVED}\n{FOUND}\n"
+        "images.yaml: images.sutra-api.contents.shells: "
+        'forbidden file "bin/b\N{REPLACEMENT CHARACTER}ash"\n'
+    )
 
 
 def test_a_size_that_was_not_asked_for_is_blank() -> None:

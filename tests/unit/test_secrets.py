@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 
 import pytest
 from hypothesis import given
@@ -86,6 +87,9 @@ def test_what_only_looks_like_one_is_not(content: str) -> None:
         ("credentials file", "etc/apt/auth.conf.d/x.conf", "machine x"),
         ("credentials in a URL", "root/.config/pip/pip.conf", "index-url = https://u:p@x/"),
         ("credentials in a URL", "etc/pip.conf", "index-url = https://:p@x/"),
+        ("credentials in a URL", "etc/pip.conf", "index-url = https://abc@x/"),
+        ("credentials in a URL", "etc/pip.conf", "index-url = https://u:a$b@x/"),
+        ("credentials in a URL", "root/.config/uv/uv.toml", 'url = "https://abc@x/"'),
         ("credentials in a URL", "app/.git/config", "url = https://u:p@x/y"),
         ("credentials in a URL", "etc/apt/sources.list.d/x.list", "deb http://u:p@x/ a main"),
         ("key store", "app/x.p12", "x"),
@@ -106,6 +110,9 @@ def test_a_file_is_known_by_its_name(kind: str, path: str, content: str) -> None
         ("app/x.env", "A=b"),
         ("etc/pip.conf", "index-url = https://example.org/simple"),
         ("etc/pip.conf", "index-url = https://u:${PASSWORD}@example.org/simple"),
+        ("etc/pip.conf", "index-url = https://${TOKEN}@example.org/simple"),
+        ("etc/pip.conf", "index-url = https://oauth2accesstoken@example.org/simple"),
+        ("app/.git/config", "url = https://user@example.org/x"),
         ("root/.npmrc", "_authToken=${NPM_TOKEN}"),
         ("root/.docker/config.json", "{}"),
         ("app/x.key", "text"),
@@ -141,7 +148,41 @@ def test_a_fingerprint_is_the_md5_of_the_text_that_debian_ships() -> None:
         ("API_TOKEN=abc", ('value of "API_TOKEN"',)),
         ("RUN |1 npm_token='abc' true", ('value of "npm_token"',)),
         ("DB_PASSWORD=$X", ()),
+        ("DB_PASSWORD=${X}${Y:-}", ()),
+        ("RUN TOKEN=$X; true", ()),
+        ("RUN TOKEN=$(cat /run/secrets/x) true", ()),
+        ("DB_PASSWORD=$3cret!", ('value of "DB_PASSWORD"',)),
+        ("DB_PASSWORD=a$b", ('value of "DB_PASSWORD"',)),
+        ("DB_PASSWORD=/9j/4AAQSkZ", ('value of "DB_PASSWORD"',)),
+        ("DB_PASSWORD=/etc", ('value of "DB_PASSWORD"',)),
         ("DB_PASSWORD=/run/secrets/db", ()),
+        ("POSTGRES_PASSWORD_FILE=/run/secrets/x", ()),
+        ("SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt", ()),
+        ("RUN A=b;TOKEN=c&&true", ('value of "TOKEN"',)),
+        ("X=https://example.org/?api_key=abc", ('value of "api_key"',)),
+        ("SECRET_KEY=abc", ('value of "SECRET_KEY"',)),
+        ("DJANGO_SECRET_KEY=abc", ('value of "DJANGO_SECRET_KEY"',)),
+        ("DB_PASS=abc", ('value of "DB_PASS"',)),
+        ("DB_PWD=abc", ('value of "DB_PWD"',)),
+        ("PGPASSWORD=abc", ('value of "PGPASSWORD"',)),
+        ("API_TOKEN_PROD=abc", ('value of "API_TOKEN_PROD"',)),
+        ("ENCRYPTION_KEY=abc", ('value of "ENCRYPTION_KEY"',)),
+        ("apiKey=abc", ('value of "apiKey"',)),
+        ("PWD=/", ()),
+        ("COMPASS=abc", ()),
+        ("BYPASS_CACHE=abc", ()),
+        ("TOKENIZERS_PARALLELISM=false", ()),
+        ("MAX_TOKENS=4096", ()),
+        ("TOKEN_TTL=1h", ()),
+        ("PASSWORD_MIN_LENGTH=8", ()),
+        ("USE_TOKEN=true", ()),
+        ("PUBLIC_KEY=abc", ()),
+        ("PIP_INDEX_URL=https://abc@example.org/simple", ("credentials in a URL",)),
+        ("RUN UV_DEFAULT_INDEX='https://abc@example.org/simple' x", ("credentials in a URL",)),
+        ("PIP_INDEX_URL=https://${T}@example.org/simple", ()),
+        ("RUN git clone https://git@example.org/x", ()),
+        ("X=https://u:a$b@example.org", ("credentials in a URL",)),
+        ("X=https://u:$P@example.org", ()),
         ("DB_PASSWORD_FILE=/run/x", ()),
         ("DB_PASSWORD=", ()),
         ("--mount=type=secret,id=token", ()),
@@ -152,6 +193,26 @@ def test_a_fingerprint_is_the_md5_of_the_text_that_debian_ships() -> None:
 )
 def test_a_line_of_the_configuration(text: str, kinds: tuple[str, ...]) -> None:
     assert secrets.find_text(text) == kinds
+
+
+KEY = f"-----BEGIN PRIVATE KEY-----\n{BODY}".encode()
+
+
+@pytest.mark.parametrize("at", [4096 - len(KEY) - 1, 4096 - 100, 4096 - 1, 4096, 3 * 4096 - 20])
+def test_a_key_is_found_wherever_blocks_end(at: int) -> None:
+    head, rest = (b"\0" * at + KEY)[:4096], (b"\0" * at + KEY)[4096:]
+    watch = secrets.Watch(io.BytesIO(rest), head)
+    read = b"".join(iter(lambda: watch.read(4096), b""))
+    known = secrets.find("app/x", head)
+    assert read == rest
+    assert watch.kinds(known) == ("private key",)
+    assert watch.kinds(("cloud key", *known)) == ("cloud key", "private key")
+
+
+def test_a_key_that_ends_too_early_behind_a_block_is_none() -> None:
+    watch = secrets.Watch(io.BytesIO(KEY[20:60]), b"\0" * 4096 + KEY[:20])
+    assert watch.read(4096) == KEY[20:60]
+    assert watch.kinds(()) == ()
 
 
 PIECES = st.sampled_from(

@@ -89,3 +89,24 @@ def test_an_image_that_is_not_built_is_refused_before_anything_is_started(
         'images.yaml: images.sutra-storage-server: not built "sutra-storage-server:prod"'
     )
     assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("check", "tips"),
+    [
+        ("contents.shells", "tip: .venv/bin/python -m scripts.verify_contents "
+         "sutra-storage-server:prod --as sutra-storage-server --all\n"),
+        ("ready", ""),
+    ],
+)  # fmt: skip
+def test_a_failure_of_contents_ends_with_what_to_run_next(
+    check: str, tips: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failed = CheckResult(NAMES[1], check, False, 2, 0, "why", "findings")
+    monkeypatch.setattr("sys.argv", ["verify", "--format", "json"])
+    monkeypatch.setattr(verify.catalog, "load", lambda: PROMISES)
+    monkeypatch.setattr(verify.ratchet, "refuse_raises", lambda _: None)
+    monkeypatch.setattr(verify.engine, "connect", lambda: None)
+    monkeypatch.setattr(verify, "everything", lambda *_: verify.Verdict((failed,), {}))
+    assert verify.main() == 1
+    assert capsys.readouterr().err == "why\n" + tips

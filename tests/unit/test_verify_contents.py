@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import re
 import sys
@@ -36,7 +37,20 @@ def pem(certificate: bytes) -> bytes:
 
 PEM = pem(DER)
 CACHED = "opt/sutra/lib/__pycache__/x.cpython-313.pyc"
+EGG = f"{SITE}/old-1.0.egg-info"
 APK = "lib/apk/db/installed"
+BUNDLE = f"{SITE}/one/cacert.pem"
+ROOT_CA = pem(next(secrets.certificates(Path(certifi.where()).read_bytes())))
+
+
+def record_of(bundle: bytes) -> str:
+    digest = base64.urlsafe_b64encode(hashlib.sha256(bundle).digest()).decode().rstrip("=")
+    return f"one/cacert.pem,sha256={digest},{len(bundle)}\n"
+
+
+def apk_of(bundle: bytes) -> str:
+    digest = base64.b64encode(hashlib.sha1(bundle, usedforsecurity=False).digest()).decode()
+    return f"P:ca\nL:MPL\nF:etc/ssl\nR:cert.pem\na:0:0:644\nZ:Q1{digest}\n"
 
 
 def promise(folder: Path, contents: str = "", more: str = "") -> Catalog:
@@ -92,6 +106,11 @@ FAILING = [
     case("toolchain", 'forbidden "app/g++" (+2 more)',
          {**exe("app/g++"), **exe("app/make"), **exe("app/rustc")}),
     case("toolchain", 'forbidden "opt/bin/cc"', {"opt/bin/cc": link("../../usr/bin/python3")}),
+    *(case("toolchain", f'forbidden "app/{name}"', exe(f"app/{name}")) for name in (
+        "mold", "ld.mold", "rust-lld", "lld", "lld-link", "clang-format-19", "clang++", "llvm-ar")),
+    *(case("installers", f'forbidden "app/{name}"', {f"app/{name}": ""}) for name in (
+        "pip/main.py", "vendor/setuptools/x/y.py", "pip.pyz", "pip-25.1-py3-none-any.whl",
+        "get-pip.py")),
     case("installers", 'forbidden "app/bin/pip3.13"', exe("app/bin/pip3.13")),
     case("installers", f'forbidden "{SITE}/setuptools/x.txt"',
          {f"{SITE}/setuptools/x.txt": "", f"{SITE}/one-1.0.dist-info/RECORD":
@@ -109,6 +128,9 @@ FAILING = [
     case("docs", 'forbidden "usr/share/man/man1/x.1"', {"usr/share/man/man1/x.1": ""}),
     case("docs", f'forbidden "{SITE}/one-1.0.dist-info/README.md"',
          {f"{SITE}/one-1.0.dist-info/README.md": ""}),
+    *(case("docs", f'forbidden "{path}"', {path: ""}) for path in (
+        "app/docs/x.html", "app/README.md", "app/readme.txt", "opt/x/y/README", "app/CHANGELOG",
+        "usr/local/x/examples/x.json")),
     case("caches", 'forbidden "root/.cache/pip/x"', {"root/.cache/pip/x": ""}),
     case("caches", 'forbidden "var/lib/apt/lists/x"', {"var/lib/apt/lists/x": ""}),
     case("build-files", 'forbidden "app/x.pyx"', {"app/x.pyx": ""}),
@@ -127,16 +149,34 @@ FAILING = [
     case("bytecode", 'stale bytecode "app/__pycache__/x.cpython-313.pyc"',
          {"app/x.py": Item(b"12", mtime=7),
           "app/__pycache__/x.cpython-313.pyc": pyc(flags=0, mtime=7, size=1)}),
+    case("bytecode", 'stale bytecode "app/__pycache__/x.cpython-313.pyc"',
+         {"app/x.py": "2", "app/__pycache__/x.cpython-313.pyc": pyc(flags=1, source=b"1")}),
+    case("bytecode", 'stale bytecode "app/x.pyc"',
+         {"app/x.py": "2", "app/x.pyc": pyc(flags=3, source=b"1")}),
+    case("bytecode", 'bytecode that cannot be compared with its source "app/x.pyc"',
+         {"app/x.py": bytes((16 << 20) + 1), "app/x.pyc": pyc(source=b"1")}),
     case("bytecode", 'bytecode without its source "app/__pycache__/x.cpython-313.pyc"',
          {"app/__pycache__/x.cpython-313.pyc": pyc()}),
     case("bytecode", '1 modules source in "opt/sutra", the cleanup left 0',
          {"opt/sutra/lib/x.py": ""}),
     case("bytecode", '1 modules cached in "opt/sutra", the cleanup left 0',
-         {"opt/sutra/lib/x.py": "", CACHED: pyc()}),
+         {"opt/sutra/lib/x.py": "", CACHED: pyc(source=b"")}),
     case("bytecode", '2 modules sourceless in "opt/sutra", the cleanup left 1',
          {"opt/sutra/lib/x.pyc": pyc()}),
-    case("bytecode", 'report of a cleanup cannot be read "usr/share/sutra/cleanup.json"',
+    case("bytecode", 'report of a cleanup cannot be read "usr/share/sutra/cleanup.json" '
+         "(+1 more)",
          {"usr/share/sutra/cleanup.json": "{}"}),
+    case("bytecode", 'Python tree without the report of a cleanup "usr/lib/python3.13"',
+         {"usr/lib/python3.13/os.pyc": pyc(), "var/lib/dpkg/status.d/p": "Package: p\n",
+          "var/lib/dpkg/status.d/p.md5sums": "0  usr/lib/python3.13/os.py\n",
+          "usr/share/doc/p/copyright": ""}),
+    case("bytecode", f'Python tree without the report of a cleanup "{SITE}"',
+         without="usr/share/sutra"),
+    case("bytecode", 'Python tree without the report of a cleanup "opt/sutra2/lib"',
+         {"opt/sutra2/lib/two-1.0.dist-info/METADATA": "Name: two\nLicense: MIT\n",
+          "opt/sutra2/lib/two-1.0.dist-info/RECORD": ""}),
+    case("bytecode", 'report of a cleanup cannot be read "usr/share/sutra/x.json"',
+         {"usr/share/sutra/x.json": json.dumps({**REPORT, "tree": "/"})}),
     case("rights", 'set-uid "app/x"', {"app/x": Item(mode=0o4755)}),
     case("rights", 'set-gid "app/x"', {"app/x": Item(mode=0o2755)}),
     case("rights", 'writable by everybody "app/x"', {"app/x": Item(mode=0o646)}),
@@ -149,6 +189,8 @@ FAILING = [
     case("user", 'USER is not in etc/passwd "7:10001"', User="7:10001"),
     case("user", 'USER is not in etc/group "10001:7"', User="10001:7"),
     case("secrets", 'private key "app/x"', {"app/x": RSA}),
+    case("secrets", 'private key "app/x"', {"app/x": bytes(3 << 20) + RSA.encode()}),
+    case("secrets", 'private key "app/x"', {"app/x": elf(text=bytes(1 << 20) + RSA.encode())}),
     case("secrets", 'environment file "app/.env"', {"app/.env": "A=b\n"}),
     case("secrets", 'credentials file "root/.netrc"', {"root/.netrc": "machine x\n"}),
     case("secrets", 'credentials file "root/.pypirc"', {"root/.pypirc": "[pypi]\n"}),
@@ -157,10 +199,21 @@ FAILING = [
     case("secrets", 'cloud key "app/x"', {"app/x": AWS}),
     case("secrets", 'value of "API_TOKEN" in "env:API_TOKEN"',
          Env=["PATH=/usr/bin", "API_TOKEN=abc"]),
+    case("secrets", 'value of "DJANGO_SECRET_KEY" in "env:DJANGO_SECRET_KEY"',
+         Env=["PATH=/usr/bin", "DJANGO_SECRET_KEY=abc"]),
     case("secrets", 'cloud key in "label:note"', Labels={"note": AWS}),
     case("secrets", 'credentials in a URL in "history:2"',
          history=("", "RUN |1 PIP_INDEX_URL=https://u:p@example.org/simple pip install x")),
-    case("certificates", 'certificate of no package in "app/x.pem"',
+    case("certificates", 'certificate of unknown origin in "app/x.pem"', {"app/x.pem": PEM}),
+    case("certificates", 'certificate of unknown origin in "app/x.der"', {"app/x.der": DER}),
+    case("certificates", f'certificate of unknown origin in "{SITE}/one/__init__.pyc"',
+         {f"{SITE}/one/__init__.pyc": pyc() + PEM}),
+    case("certificates", f'certificate of unknown origin in "{BUNDLE}"',
+         {BUNDLE: ROOT_CA + PEM,
+          f"{SITE}/one-1.0.dist-info/RECORD": RECORD + record_of(ROOT_CA)}),
+    case("certificates", 'certificate of unknown origin in "etc/ssl/cert.pem"',
+         {"etc/ssl/cert.pem": ROOT_CA + PEM, APK: apk_of(ROOT_CA)}),
+    case("certificates", 'certificate of unknown origin in "app/x.pem"',
          {"app/x.pem": PEM,
           "var/lib/dpkg/status.d/ca-certificates": "Package: ca-certificates\n",
           "usr/share/doc/ca-certificates/copyright": "",
@@ -168,6 +221,12 @@ FAILING = [
     case("command", "no command", Cmd=None),
     case("command", 'command is in shell form "/bin/sh -c python3"',
          Cmd=["/bin/sh", "-c", "python3"]),
+    case("command", 'command is in shell form "sh -ec x"', Cmd=["sh", "-ec", "x"]),
+    case("command", 'command is in shell form "busybox sh -c x"', Cmd=["busybox", "sh", "-c", "x"]),
+    case("command", 'command is in shell form "bash -o pipefail -e -c x"',
+         Cmd=["bash", "-o", "pipefail", "-e", "-c", "x"]),
+    case("command", 'command not found "sh"', Cmd=["sh", "x", "-c"]),
+    case("command", 'command not found "bash"', Cmd=["bash", "--norc", "x"]),
     case("command", 'command not found "python4"', Cmd=["python4"]),
     case("command", 'command not found "app/python3"', Entrypoint=["app/python3"]),
     case("command", 'command is not executable for the image\'s user "/app/x"',
@@ -192,6 +251,15 @@ FAILING = [
          {f"{SITE}/two-1.0.dist-info/RECORD": ""}),
     case("records", f'of no distribution "{SITE}/two.json"', {f"{SITE}/two.json": ""}),
     case("records", f'of no package "{LIB}/libz.so.1"', {f"{LIB}/libz.so.1": ""}),
+    case("records", 'of no package "usr/local/bin/x"', {"usr/local/bin/x": elf()}),
+    case("records", 'of no package "usr/local/lib/x.so"', {"usr/local/lib/x.so": elf()}),
+    case("records", 'of no package "opt/sutra/bin/x"', {"opt/sutra/bin/x": elf()}),
+    case("records", 'of no package "opt/x/bin/x"', {"opt/x/bin/x": elf()}),
+    case("records", f'no installed-files.txt of a distribution "{EGG}"',
+         {f"{EGG}/PKG-INFO": "Name: old\nLicense: MIT\n"}),
+    case("records", f'no installed-files.txt of a distribution "{EGG}" (+1 more)', {EGG: ""}),
+    case("licences", f'no licence of distribution "{EGG}"',
+         {f"{EGG}/PKG-INFO": "Name: old\n", f"{EGG}/installed-files.txt": "PKG-INFO\n"}),
     case("licences", 'no licence of package "libc6"', without="usr/share/doc"),
     case("licences", f'licence not found "{SITE}/one-1.0.dist-info/licenses/LICENSE"',
          without=f"{SITE}/one-1.0.dist-info/licenses"),
@@ -226,6 +294,28 @@ def passing(what: str, files: dict[str, Any] | None = None, **how: Any) -> Any:
     [
         passing("a tool's name without the right to execute it", {"app/make": "", "app/sh": ""}),
         passing("a link of such a name outside of bin", {"app/make": link("x")}),
+        passing("a name that a tool's only resembles",
+                {**exe("app/molder"), **exe("app/libclang"), **exe("app/wlld"),
+                 **exe("app/ld.so"), "app/clang": ""}),
+        passing("what pip reads and what is called after it",
+                {"etc/pip/pip.conf": "", "app/pipeline.pyz": "", "app/pip.whl": "",
+                 "app/my_pip/x.py": ""}),
+        passing("a module called docs, and what is like a README",
+                {"app/docs/__init__.py": "", "app/history.py": "", "app/changes.json": "",
+                 "app/docs.json": ""}),
+        passing("a library of our own elsewhere, a Rust program with licences",
+                {"app/bin/x": elf(), "usr/local/bin/x": elf(text=b"library/core/src/"),
+                 "usr/share/licenses/x/y": ""}),
+        passing("an egg-info with its record",
+                {f"{EGG}/PKG-INFO": "Name: old\nLicense: MIT\n", f"{SITE}/old.json": "",
+                 f"{EGG}/installed-files.txt": "PKG-INFO\n../old.json\n"}),
+        passing("an egg-info of a package",
+                {"usr/lib/old.egg-info": "", "var/lib/dpkg/status.d/p": "Package: p\n",
+                 "var/lib/dpkg/status.d/p.md5sums": "0  usr/lib/old.egg-info\n",
+                 "usr/share/doc/p/copyright": "",
+                 "usr/share/sutra/x.json": json.dumps(
+                     {"tree": "/usr/lib", "compiled": dict.fromkeys(
+                         ("source", "cached", "sourceless"), 0)})}),
         passing("a licence in Markdown", {f"{SITE}/one-1.0.dist-info/LICENSE.md": ""}),
         passing("a folder called tests", {"app/tests": Item(kind="folder", mode=0o755)}),
         passing("a copyright file", {"usr/share/doc/libc6/copyright": ""}),
@@ -234,17 +324,27 @@ def passing(what: str, files: dict[str, Any] | None = None, **how: Any) -> Any:
                                                "app/lib/l.so": elf(soname="l.so")}),
         passing("bytecode with the time and size of its source",
                 {"app/x.py": Item(b"1", mtime=7), "app/x.pyc": pyc(flags=0, mtime=7, size=1)}),
-        passing("bytecode with a hash", {"app/x.py": "1", "app/x.pyc": pyc(flags=3)}),
+        passing("bytecode with the hash of its source",
+                {"app/x.py": "1", "app/x.pyc": pyc(flags=3, source=b"1"),
+                 "app/__pycache__/x.cpython-313.pyc": pyc(source=b"1")}),
         passing("modules as their cleanup left them",
-                {"opt/sutra/lib/x.py": "", "opt/sutra/lib/y.py": "", CACHED: pyc(),
+                {"opt/sutra/lib/x.py": "", "opt/sutra/lib/y.py": "", CACHED: pyc(source=b""),
                  "usr/share/sutra/cleanup.json": json.dumps(
                      {**REPORT, "compiled": {"sourceless": 1, "cached": 1, "source": 1}})}),
+        passing("a standard library that a cleanup reports",
+                {"opt/py/lib/python3.13/os.pyc": pyc(), "usr/share/sutra/cleanup-base.json":
+                 json.dumps({**REPORT, "tree": "/opt/py/lib/python3.13"})}),
+        passing("a module called os without a standard library",
+                {"app/os.py": "", "app/python/os.py": ""}),
         passing("a sticky folder", {"app/tmp": Item(kind="folder", mode=0o1777)}),
         passing("a user without a group", User="10001"),
         passing("an example of an environment file", {"app/.env.example": "A=b\n"}),
+        passing("a public key and a key's name far behind", {"app/x": bytes(3 << 20) + (
+            RSA.replace("RSA PRIVATE", "PUBLIC") + "-----BEGIN RSA PRIVATE KEY-----").encode()}),
         passing("pip.conf without credentials", {"etc/pip.conf": "[global]\nno-input = true\n"}),
         passing("a secret that is only named",
-                Env=["PATH=/usr/bin", "TOKEN_FILE=/run/secrets/x", "DB_PASSWORD=/run/secrets/y"],
+                Env=["PATH=/usr/bin", "TOKEN_FILE=/run/secrets/x", "DB_PASSWORD=/run/secrets/y",
+                     "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt", "GPG_KEY=abc"],
                 history=("RUN --mount=type=secret,id=token cat", "RUN |1 TOKEN=$X true")),
         passing("a script with its interpreter", {"app/x": program(b"#!/usr/bin/python3\n")}),
         passing("a dead script that nobody may execute", {"app/x": "#!/bin/sh\n"}),
@@ -255,7 +355,16 @@ def passing(what: str, files: dict[str, Any] | None = None, **how: Any) -> Any:
         passing("a Rust program with its licences",
                 {"app/x": elf(text=b"library/core/src/"), "usr/share/licenses/x/y": ""}),
         passing("Alpine's record with licences", {APK: "P:zlib\nL:Zlib\n"}),
-        passing("a root certificate", {"app/x.pem": PEM}),
+        passing("a root certificate of certifi's", {"app/x.pem": ROOT_CA}),
+        passing("a certificate that a distribution records",
+                {BUNDLE: PEM, f"{SITE}/one-1.0.dist-info/RECORD": RECORD + record_of(PEM)}),
+        passing("a certificate that Alpine records",
+                {"etc/ssl/cert.pem": PEM, APK: apk_of(PEM)}),
+        passing("a certificate of Debian's whole database",
+                {"etc/ssl/cert.pem": PEM, "usr/share/doc/ca-certificates/copyright": "",
+                 "var/lib/dpkg/status": "Package: ca-certificates\n",
+                 "var/lib/dpkg/info/ca-certificates.md5sums":
+                 f"{secrets.fingerprint(DER)}  usr/share/x.crt\n"}),
     ],
 )  # fmt: skip
 def test_what_is_near_to_it_passes(image: Made, tmp_path: Path) -> None:
@@ -466,7 +575,41 @@ def test_a_rule_that_is_broken_ends_with_1(
     assert command(monkeypatch, "image.tar", "--as", NAME, "--format", "json") == 1
     out, err = capsys.readouterr()
     assert [one["name"] for one in json.loads(out) if not one["ok"]] == ["contents.shells"]
-    assert err == f'contents: image.tar\n{key("shells")}forbidden "app/sh"\n'
+    assert err == (
+        f'contents: image.tar\n{key("shells")}forbidden "app/sh"\n'
+        f"tip: .venv/bin/python -m scripts.verify_contents image.tar --as {NAME} --all\n"
+    )
+
+
+def test_all_findings_are_printed_when_asked_for(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    promise(folder)
+    good({**exe("app/sh"), **exe("app/dash")}).save(folder / "an image.tar")
+    assert command(monkeypatch, "an image.tar", "--as", NAME, "--all") == 1
+    assert capsys.readouterr().err == (
+        "contents: an image.tar\n"
+        f'{key("shells")}forbidden "app/sh"\n'
+        f'{key("shells")}forbidden "app/dash"\n'
+        "tip: mend the image, or allow it in images.yaml with a reason: docs/verification.md\n"
+    )
+    assert verify_contents.tip(NAME, "an image.tar") == (
+        f"tip: .venv/bin/python -m scripts.verify_contents 'an image.tar' --as {NAME} --all"
+    )
+
+
+@pytest.mark.parametrize(("count", "last"), [
+    (1000, 'forbidden "app/999.h"'),
+    (1001, "1 more, which are not kept"),
+])  # fmt: skip
+def test_findings_that_are_kept_have_an_end(count: int, last: str, tmp_path: Path) -> None:
+    found = verify(tmp_path, good({f"app/{n}.h": "" for n in range(count)}))
+    (headers,) = (one for one in found if not one.ok)
+    assert headers.actual == count
+    assert headers.findings[:2] == ('forbidden "app/0.h"', 'forbidden "app/1.h"')
+    assert len(headers.findings) == min(count, 1001)
+    assert headers.findings[-1] == last
+    assert headers.detail.endswith(f'forbidden "app/0.h" (+{count - 1} more)')
 
 
 @pytest.mark.parametrize("words", [["x:y"], ["--as", NAME]])

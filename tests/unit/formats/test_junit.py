@@ -45,6 +45,14 @@ def test_nothing_checked_is_an_empty_document() -> None:
     )
 
 
+def test_every_finding_is_a_line_of_the_failure() -> None:
+    result = CheckResult("a", "b", False, 2, 0, "x: first (+1 more)", "findings", ("first", "<2>"))
+    assert (
+        '<failure message="x: first (+1 more)" type="b">2, 0 allowed\nfirst\n&lt;2&gt;</failure>'
+        in junit.document([result])
+    )
+
+
 @given(st.text())
 def test_whatever_a_detail_holds_it_is_xml_that_reads_back(detail: str) -> None:
     shown = printable(detail)

@@ -220,6 +220,25 @@ def test_five_large_images_stay_under_a_megabyte(letter: str) -> None:
     assert page.count('<rect class="owner"') > 5
 
 
+def failed(count: int) -> CheckResult:
+    lines = tuple(f'forbidden "{"&" * 150}{n}"' for n in range(count))
+    return CheckResult("sutra-api", "contents.docs", False, count, 0, lines[0], "findings", lines)
+
+
+def test_every_finding_is_shown() -> None:
+    page = render(replace(report({"a": 1}), results=(failed(3),)))
+    assert "<summary>3 lines</summary>" in page
+    assert [n for n in range(3) if f"{'&amp;' * 150}{n}&#34;</code></li>" in page] == [0, 1, 2]
+    assert "<summary>1 lines" not in render(replace(report({"a": 1}), results=(failed(1),)))
+
+
+def test_findings_that_are_too_many_for_a_page_are_cut_and_that_is_said() -> None:
+    page = render(replace(report({"a": 1}), results=(failed(1000), failed(1000))))
+    assert len(page.encode()) < 1_000_000
+    assert page.count("<li><code>980 more: `verify_contents --all` prints them</code></li>") == 2
+    assert page.count("<summary>21 lines</summary>") == 2
+
+
 def test_a_long_table_says_what_it_leaves_out() -> None:
     files = packages([f"p{n:03}" for n in range(61)], 1)
     page = render(report(files))
