@@ -8,6 +8,7 @@ import yaml
 
 from scripts import budgets, catalog, ratchet, verify_sizes
 from scripts.budgets import lowered, rewritten
+from scripts.catalog import Budget
 from scripts.errors import SutraError
 from scripts.layers import Layer, Measured
 from tests.unit.fakes import FakeEngine, FakeImage, tar_of
@@ -75,6 +76,52 @@ def test_the_exact_boundary(actual: int, budget: str | None) -> None:
 
 def test_a_budget_is_never_raised() -> None:
     assert changes(measured(50_000_000, 50_000_000), measured(60_000_000, 60_000_000)) == []
+
+
+SHARED = """\
+release: {budget: {installed: 20 MB, download: 10 MB}}
+images:
+  one: {budget: &both {installed: 10 MB, download: 1000 kB}} # installed: 10 MB
+  two: {budget: *both}
+  three:
+    budget:
+      <<: *both
+      download: 2 MB
+  four: {budget: {<<: [{installed: 9 MB}, *both], because: it is}}
+"""
+
+
+def shared(sizes: dict[str, tuple[int, int]]) -> tuple[list[str], str]:
+    promises = catalog.parse(Path("images.yaml"), SHARED)
+    found = {name: measured(*size) for name, size in sizes.items()}
+    changes = budgets.settled(SHARED, promises, lowered(promises, found))
+    return [str(change) for change in changes], rewritten(SHARED, changes)
+
+
+def test_a_shared_budget_goes_down_to_what_the_largest_needs() -> None:
+    kb = 100_000
+    sizes = {"one": (40 * kb, kb), "two": (50 * kb, 9 * kb), "three": (30 * kb, kb)}
+    lines, text = shared({**sizes, "four": (90 * kb, 2 * kb)})
+    assert lines == [
+        "images.one.budget.installed: 10.0 MB → 5.1 MB",
+        "images.two.budget.installed: 10.0 MB → 5.1 MB",
+        "images.three.budget.installed: 10.0 MB → 5.1 MB",
+        "images.three.budget.download: 2.0 MB → 0.2 MB",
+        "release.budget.download: 10.0 MB → 1.4 MB",
+    ]
+    assert text == (
+        SHARED.replace("{installed: 10 MB, download: 1000", "{installed: 5.1 MB, download: 1000")
+        .replace("download: 2 MB", "download: 0.2 MB")
+        .replace("download: 10 MB", "download: 1.4 MB")
+    )
+    assert catalog.parse(Path("images.yaml"), text).find("three").budget == Budget(
+        5_100_000, 200_000
+    )
+
+
+def test_a_shared_budget_that_one_needs_whole_stays() -> None:
+    sizes = {"one": (9_900_000, 1_000_000), "two": (1, 1), "three": (1, 2_000_000)}
+    assert shared({**sizes, "four": (10_000_000, 7_000_000)}) == ([], SHARED)
 
 
 CATALOG = """\
