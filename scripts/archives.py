@@ -130,8 +130,9 @@ def archive_blobs(
     wanted = {name: blob.digest for diff_id, blob, name in pairs if diff_id not in known}
     with opened(path) as packed:
         for member, tar in entries(unpacked(packed)[1]):
-            if member.name in wanted and member.isreg() and (file := tar.extractfile(member)):
-                yield wanted[member.name], file
+            name = _normal(member.name)
+            if name in wanted and member.isreg() and (file := tar.extractfile(member)):
+                yield wanted[name], file
 
 
 def _documents(path: Path) -> Archive:
@@ -142,14 +143,15 @@ def _documents(path: Path) -> Archive:
         with opened(path) as packed:
             for member, tar in entries(unpacked(packed)[1]):
                 left -= tarfile.BLOCKSIZE
+                name = _normal(member.name)
                 if member.issym():
-                    place = posixpath.join(posixpath.dirname(member.name), member.linkname)
-                    links[member.name] = posixpath.normpath(place)
+                    place = posixpath.join(posixpath.dirname(name), member.linkname)
+                    links[name] = posixpath.normpath(place)
                 elif member.isreg() and member.size <= MAX_DOCUMENT:
                     file = tar.extractfile(member)
                     start = file.read(1) if file else b""
                     if file and start in (b"{", b"["):
-                        documents[member.name] = start + file.read(MAX_DOCUMENT)
+                        documents[name] = start + file.read(MAX_DOCUMENT)
                         left -= member.size
                 if left < 0:
                     raise SutraError(f"{path}: too many documents beside the layers", SAVE_AGAIN)
@@ -164,10 +166,16 @@ def _saved(found: Archive) -> tuple[Image, tuple[str, ...]]:
     images = Document.parse(where, b'{"images": %b}' % text).children("images")
     if len(images) != 1:
         raise SutraError(f"{where}: {len(images)} images", "save one image an archive")
-    config = found.document(images[0].get("Config", str))
-    names = tuple(found.links.get(name, name) for name in _texts(images[0], "Layers"))
+    config = found.document(_normal(images[0].get("Config", str)))
+    members = map(_normal, _texts(images[0], "Layers"))
+    names = tuple(found.links.get(name, name) for name in members)
     blobs = [Blob(_digest(name), 0) for name in names]
     return image(str(found.path), digest_of(config), config, blobs), names
+
+
+def _normal(name: str) -> str:
+    """Return a member's name without the "./" that `tar -C folder -c .` puts before it."""
+    return posixpath.normpath(name)
 
 
 def _texts(document: Document, key: str) -> list[str]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import os
+import subprocess
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -111,6 +113,18 @@ def test_a_layout_as_a_tar_is_read(tmp_path: Path) -> None:
     blobs, file = Blobs(), tmp_path / "layout.tar"
     manifest = blobs.image([BASE, API])
     file.write_bytes(layout_tar(blobs, manifest))
+    assert sizes(str(file), tmp_path / "cache") == WANTED
+
+
+@pytest.mark.parametrize("kind", ["a layout", "saved by docker"])
+def test_an_archive_made_by_tar_of_a_folder_is_read(tmp_path: Path, kind: str) -> None:
+    """`tar -C folder -cf x.tar .` puts "./" before every name."""
+    place, file = layout(tmp_path), tmp_path / "x.tar"
+    if kind == "saved by docker":
+        place = tmp_path / "saved"
+        with tarfile.open(fileobj=io.BytesIO(saved([BASE, API]))) as archive:
+            archive.extractall(place, filter="data")
+    subprocess.run(["tar", "-C", place, "-cf", file, "."], check=True)
     assert sizes(str(file), tmp_path / "cache") == WANTED
 
 
