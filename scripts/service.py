@@ -2,7 +2,8 @@
 
 It is started twice: with a read-only root, where it must become healthy and end
 on SIGTERM; and with a root that it could write to, where `docker diff` shows what
-it tries. A read-only root alone hides writes whose failure a service passes over.
+it tries until it is healthy, and when it ends. A read-only root alone hides writes
+whose failure a service passes over.
 """
 
 from __future__ import annotations
@@ -141,7 +142,12 @@ def _writable(
     """Return what the service writes outside the declared places, where the root lets it."""
     with containers.container(client, replace(setup, read_only=False)) as made:
         found = health.wait(client, made, probe, image.budget.ready or 0)
-        places = _outside(image, known, containers.written(client, made))
+        written = containers.written(client, made)
+        # what a service saves when it ends, and what it takes away again then
+        containers.terminate(made)
+        containers.ended(made, STOP_MS / 1000)
+        written |= containers.written(client, made)
+        places = _outside(image, known, containers.deepest(written))
     more = f" (+{len(places) - 1} more)" if places[1:] else ""
     detail = (
         f'{key}.runtime.writes: written outside them "{containers.one_line(places[0])}"{more}'

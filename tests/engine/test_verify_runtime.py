@@ -159,6 +159,14 @@ def test_a_service_that_tries_to_write_outside_its_places(
     )  # fmt: skip
 
 
+def test_a_service_that_writes_when_it_ends(client: docker.DockerClient, make: Make) -> None:
+    found = verify(client, make("saves"))
+    assert [name for name, result in found.items() if not result.ok] == ["writes"]
+    assert found["writes"].detail == (
+        'images.yaml: images.api.runtime.writes: written outside them "/srv/state"'
+    )
+
+
 def test_a_declared_place_may_be_written(client: docker.DockerClient, make: Make) -> None:
     image = Image("api", GENEROUS, runtime=Runtime(writes=("/tmp", "/data")))
     found = verify(client, make("tries"), image)

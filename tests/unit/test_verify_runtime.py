@@ -313,7 +313,38 @@ def test_folders_of_what_was_written_are_not_told(
     changes = None if paths is None else [{"Path": path, "Kind": 0} for path in paths]
     client: Any = SimpleNamespace(api=SimpleNamespace(diff=lambda identity: changes))
     made: Any = SimpleNamespace(id="1")
-    assert containers.written(client, made) == written
+    assert containers.deepest(containers.written(client, made)) == written
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "count", "shown"),
+    [
+        (set(), set(), 0, ""),
+        ({"/a/lock"}, {"/a"}, 1, '"/a/lock"'),
+        (set(), {"/srv", "/srv/state"}, 1, '"/srv/state"'),
+        ({"/a/lock", "/a"}, {"/a", "/srv", "/srv/state"}, 2, '"/a/lock" (+1 more)'),
+    ],
+)
+def test_writes_count_while_it_runs_and_when_it_ends(
+    monkeypatch: pytest.MonkeyPatch, before: set[str], after: set[str], count: int, shown: str
+) -> None:
+    ended: list[float] = []
+
+    def end(made: object, seconds: float) -> int:
+        ended.append(seconds)
+        return 0
+
+    monkeypatch.setattr(containers, "container", lambda client, setup: nullcontext())
+    monkeypatch.setattr(health, "wait", lambda *_: Health(1))
+    monkeypatch.setattr(containers, "terminate", lambda made: None)
+    monkeypatch.setattr(containers, "ended", end)
+    monkeypatch.setattr(containers, "written", lambda *_: after if ended else before)
+    nothing: Any = None
+    known: dict[str, Any] = {"Config": {}}
+    found = service._writable(nothing, API, Setup("x"), Probe(("ask",), 1), known, KEY)
+    detail = f"{KEY}.runtime.writes: written outside them {shown}" if shown else ""
+    assert found == CheckResult("api", "writes", not count, count, 0, detail, "findings")
+    assert ended == [10.0]
 
 
 @pytest.mark.parametrize(
