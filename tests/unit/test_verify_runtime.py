@@ -241,6 +241,29 @@ def test_a_stop_as_long_as_its_limit_is_within_it(
     assert service._stop(KEY, API, nothing).ok is ok
 
 
+@pytest.mark.parametrize(
+    ("reference", "tip"),
+    [
+        ("archive:a/b c.tar", "`docker load -i 'a/b c.tar'`, then give the name that it says"),
+        ("here.tar", "`docker load -i here.tar`, then give the name that it says"),
+        ("oci:./layout", "`tar -C ./layout -c . | docker load`, then give the name that it says"),
+        ("registry:h:5000/a:1", "`docker pull h:5000/a:1`, then give that name"),
+    ],
+)
+def test_what_is_not_in_the_engine_cannot_be_started(
+    folder: Path, reference: str, tip: str
+) -> None:
+    (folder / "here.tar").write_bytes(b"")
+    promises = Catalog(Path("images.yaml"), (API,), Budget(1, 1))
+    nothing: Any = None
+    with pytest.raises(SutraError) as caught:
+        verify_runtime.verify_one(nothing, promises, API, reference)
+    assert (caught.value.message, caught.value.tip) == (
+        f'verify_runtime: only images in the engine can be started "{reference}"',
+        tip,
+    )
+
+
 # ---- what containers say ----------------------------------------------------
 
 
