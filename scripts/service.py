@@ -51,7 +51,7 @@ def verify(
             )
         return []
     if probe is None:
-        return [_ready(key, image, Health(0, "the image has no HEALTHCHECK to ask"))]
+        return [_ready(key, image, Health(0, f'no HEALTHCHECK in the image "{image.name}"'))]
     with containers.network(client) as network:
         setup = _setup(image, known, network)
         try:
@@ -155,8 +155,7 @@ def _writable(
         else ""
     )
     if found.problem:
-        detail = f"{key}.runtime.writes: not healthy with a root that it can write to: "
-        detail += found.problem
+        detail = f"{key}.runtime.writes: where the root can be written to, {found.problem}"
     count = max(len(places), bool(found.problem))
     return CheckResult(image.name, "writes", not count, count, 0, detail, "findings")
 
@@ -177,7 +176,7 @@ def _ready(key: str, image: Image, found: Health) -> CheckResult:
     limit = image.budget.ready or 0
     ok, detail = not found.problem and found.ms <= limit, ""
     if found.problem:
-        detail = f"{key}.budget.ready: not healthy: {found.problem}"
+        detail = f"{key}.budget.ready: {found.problem}"
     elif not ok:
         late = f'healthy too late "{format_time(found.ms)}", {format_time(limit)} allowed'
         detail = f"{key}.budget.ready: {late} (+{found.ms - limit} ms)"
@@ -201,6 +200,7 @@ def _stop(key: str, image: Image, made: Container) -> CheckResult:
     code = containers.ended(made, STOP_MS / 1000)
     actual = round((time.monotonic() - begun) * 1000)
     ok = code == 0 and actual <= STOP_MS
-    ending = "still running" if code is None else f"ended with {code}"
-    detail = f"{key}: SIGTERM: {ending} after {format_time(actual)}{health.heard(made)}"
+    took = format_time(actual)
+    ending = f'still running "{took}"' if code is None else f'ended with "{code}" {took}'
+    detail = f"{key}: {ending} after SIGTERM{health.heard(made)}"
     return CheckResult(image.name, "stop", ok, actual, STOP_MS, "" if ok else detail, "ms")

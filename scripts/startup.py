@@ -107,7 +107,7 @@ def storage(client: engine.Client) -> Iterator[str]:
         with containers.container(client, setup) as made:
             found = health.wait(client, made, probe, 10_000)
             if found.problem:
-                raise SutraError(f'bench: "{reference}" not healthy: {found.problem}')
+                raise SutraError(f'bench: "{reference}": {found.problem}')
             yield network
 
 

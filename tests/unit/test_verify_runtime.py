@@ -91,13 +91,13 @@ def test_who_is_late_is_waited_for_three_times_as_long(
 def test_who_is_later_is_not(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     assert Service(clock, monkeypatch, [1], 0.4).wait(1000) == Health(
         3400,
-        'not healthy after 3.40 s, health check exited with 1, last words "cannot open /data"',
+        'not healthy after "3.40 s", health check exited with 1, last words "cannot open /data"',
     )
 
 
 def test_who_ends_is_not_waited_for(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     assert Service(clock, monkeypatch, [1, -1], 0.2).wait(5000) == Health(
-        1000, 'ended with 3, last words "cannot open /data"'
+        1000, 'ended with "3", last words "cannot open /data"'
     )
 
 
@@ -130,7 +130,7 @@ def test_a_health_check_is_read_from_the_image(check: object, probe: Probe | Non
             False,
             f'{KEY}.budget.ready: healthy too late "5.00 s", 5.00 s allowed (+1 ms)',
         ),
-        (Health(100, "ended with 1"), False, f"{KEY}.budget.ready: not healthy: ended with 1"),
+        (Health(100, 'ended with "1"'), False, f'{KEY}.budget.ready: ended with "1"'),
     ],
 )
 def test_a_time_equal_to_its_budget_is_within_it(found: Health, ok: bool, detail: str) -> None:
@@ -156,9 +156,9 @@ def test_memory_without_a_budget_is_only_told() -> None:
     ("code", "ok", "detail"),
     [
         (0, True, ""),
-        (143, False, f"{KEY}: SIGTERM: ended with 143 after 2.00 s, it said nothing"),
-        (137, False, f"{KEY}: SIGTERM: ended with 137 after 2.00 s, it said nothing"),
-        (None, False, f"{KEY}: SIGTERM: still running after 2.00 s, it said nothing"),
+        (143, False, f'{KEY}: ended with "143" 2.00 s after SIGTERM, it said nothing'),
+        (137, False, f'{KEY}: ended with "137" 2.00 s after SIGTERM, it said nothing'),
+        (None, False, f'{KEY}: still running "2.00 s" after SIGTERM, it said nothing'),
     ],
 )
 def test_sigterm_must_end_it_with_zero(
