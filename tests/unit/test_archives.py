@@ -93,6 +93,31 @@ def test_an_archive_of_podman_names_its_layers_otherwise(tmp_path: Path) -> None
     assert sizes(str(file), tmp_path / "cache") == WANTED
 
 
+@pytest.mark.parametrize(("pack", "known"), [(bytes, True), (gzip.compress, False)])
+def test_a_layer_without_a_digest_in_its_name_is_known_where_it_is_plain(
+    tmp_path: Path, pack: Callable[[bytes], bytes], known: bool
+) -> None:
+    """Some tools pack layers and name them by their diff_id: only the bytes say how large."""
+    file, blob = tmp_path / "saved.tar", pack(BASE)
+    file.write_bytes(renamed(blob))
+    cache = tmp_path / "cache"
+    plain = layers.measure(None, f"oci:{layout(tmp_path)}", cache)
+    found = layers.measure(None, str(file), cache)
+    assert plain
+    assert found
+    assert found.download == (plain.layers[0].download if known else len(blob))
+    source = sources.find(None, str(file))
+    assert source
+    assert source.stored == ((digest(BASE),) if known else ("",))
+
+
+def renamed(blob: bytes) -> bytes:
+    """Return an archive of BASE, stored as `blob` in a member without a digest in its name."""
+    config = json.dumps(config_of([BASE])).encode()
+    listed = json.dumps([{"Config": "c.json", "Layers": ["layer.tar.gz"]}]).encode()
+    return tar_of({"layer.tar.gz": blob, "c.json": config, "manifest.json": listed})
+
+
 def test_an_older_docker_links_a_layer_that_stands_twice(tmp_path: Path) -> None:
     config = json.dumps(config_of([BASE, BASE])).encode()
     names = ["one/layer.tar", "two/layer.tar"]
