@@ -57,7 +57,7 @@ verify-contents: venv ## check what every image holds against docs/verification.
 diff: venv ## say what came, went and grew between two images (IMAGE=… FROM=ref TO=ref)
 	@$(RUN) scripts.diff "$(IMAGE)" $(if $(FROM),--from "$(FROM)") $(if $(TO),--to "$(TO)") --format $(FORMAT)
 
-budgets: venv ## lower each budget to what is measured plus 2 % (DRY_RUN=1 shows it)
+budgets: venv ## lower each size budget to what is measured plus 2 % (DRY_RUN=1 shows it)
 	@$(RUN) scripts.budgets
 
 verify-runtime: engine venv ## start every image hardened: modules, health, memory, stop, writes

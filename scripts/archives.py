@@ -5,9 +5,9 @@ from __future__ import annotations
 import posixpath
 import stat
 import tarfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,7 +24,7 @@ from scripts.oci import (
     image,
     resolve,
 )
-from scripts.tars import DAMAGE, entries, unpacked
+from scripts.tars import DAMAGE, GZIP, ZSTD, entries, unpacked
 
 # of an archive's documents, all together
 MAX_DOCUMENTS = 64 << 20
@@ -95,11 +95,12 @@ def _document(path: Path) -> bytes:
 
 @dataclass(frozen=True)
 class Archive:
-    """The documents of an archive by the names of their members, and its symlinks."""
+    """The documents of an archive by the names of their members, its symlinks, what is packed."""
 
     path: Path
     documents: Mapping[str, bytes]
     links: Mapping[str, str]
+    packed: Collection[str]
 
     def document(self, name: str) -> bytes:
         """Return one document, or raise SutraError."""
@@ -130,32 +131,36 @@ def archive_blobs(
     wanted = {name: blob.digest for diff_id, blob, name in pairs if diff_id not in known}
     with opened(path) as packed:
         for member, tar in entries(unpacked(packed)[1]):
-            if member.name in wanted and member.isreg() and (file := tar.extractfile(member)):
-                yield wanted[member.name], file
+            name = _normal(member.name)
+            if name in wanted and member.isreg() and (file := tar.extractfile(member)):
+                yield wanted[name], file
 
 
 def _documents(path: Path) -> Archive:
     documents: dict[str, bytes] = {}
     links: dict[str, str] = {}
+    compressed: set[str] = set()
     left = MAX_DOCUMENTS
     try:
         with opened(path) as packed:
             for member, tar in entries(unpacked(packed)[1]):
                 left -= tarfile.BLOCKSIZE
+                name = _normal(member.name)
                 if member.issym():
-                    place = posixpath.join(posixpath.dirname(member.name), member.linkname)
-                    links[member.name] = posixpath.normpath(place)
-                elif member.isreg() and member.size <= MAX_DOCUMENT:
-                    file = tar.extractfile(member)
-                    start = file.read(1) if file else b""
-                    if file and start in (b"{", b"["):
-                        documents[member.name] = start + file.read(MAX_DOCUMENT)
+                    place = posixpath.join(posixpath.dirname(name), member.linkname)
+                    links[name] = posixpath.normpath(place)
+                elif member.isreg() and (file := tar.extractfile(member)):
+                    start = file.read(len(ZSTD))
+                    if start.startswith((GZIP, ZSTD)):
+                        compressed.add(name)
+                    elif start.startswith((b"{", b"[")) and member.size <= MAX_DOCUMENT:
+                        documents[name] = start + file.read(MAX_DOCUMENT)
                         left -= member.size
                 if left < 0:
                     raise SutraError(f"{path}: too many documents beside the layers", SAVE_AGAIN)
     except DAMAGE as error:
         raise SutraError(f"{path}: archive is damaged: {error}", SAVE_AGAIN) from error
-    return Archive(path, documents, links)
+    return Archive(path, documents, links, compressed)
 
 
 def _saved(found: Archive) -> tuple[Image, tuple[str, ...]]:
@@ -164,10 +169,22 @@ def _saved(found: Archive) -> tuple[Image, tuple[str, ...]]:
     images = Document.parse(where, b'{"images": %b}' % text).children("images")
     if len(images) != 1:
         raise SutraError(f"{where}: {len(images)} images", "save one image an archive")
-    config = found.document(images[0].get("Config", str))
-    names = tuple(found.links.get(name, name) for name in _texts(images[0], "Layers"))
+    config = found.document(_normal(images[0].get("Config", str)))
+    members = map(_normal, _texts(images[0], "Layers"))
+    names = tuple(found.links.get(name, name) for name in members)
     blobs = [Blob(_digest(name), 0) for name in names]
-    return image(str(found.path), digest_of(config), config, blobs), names
+    made = image(str(found.path), digest_of(config), config, blobs)
+    # a plain layer's digest is its diff_id, whatever its member is called
+    layers = [
+        Blob(diff_id, 0) if not blob.digest and name not in found.packed else blob
+        for diff_id, blob, name in zip(made.diff_ids, blobs, names, strict=True)
+    ]
+    return replace(made, layers=tuple(layers)), names
+
+
+def _normal(name: str) -> str:
+    """Return a member's name without the "./" that `tar -C folder -c .` puts before it."""
+    return posixpath.normpath(name)
 
 
 def _texts(document: Document, key: str) -> list[str]:

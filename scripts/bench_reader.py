@@ -103,7 +103,9 @@ def catalogue(folder: Path, count: int) -> dict[str, dict[str, Any]]:
         pair = [_digest(f"base {number % BASES}"), _digest(name)]
         for diff_id in pair:
             layers.remember(folder / layers.CACHE, Layer(diff_id, diff_id, 1_000_000, 400_000))
-        known[f"{name}:prod"] = {"Id": _digest("id " + name), "RootFS": {"Layers": pair}}
+        identity = _digest("id " + name)
+        layers.remember_stored(folder / layers.CACHE, identity, pair)
+        known[f"{name}:prod"] = {"Id": identity, "RootFS": {"Layers": pair}}
     return known
 
 

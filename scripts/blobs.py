@@ -34,7 +34,7 @@ PENDING = 8
 class Layer:
     """One layer: its digest uncompressed, and its sizes in bytes.
 
-    `blob` is the digest under which the engine handed it out.
+    `blob` is the digest of the bytes as they were stored: that of a plain one is its diff_id.
     """
 
     diff_id: str
@@ -43,14 +43,14 @@ class Layer:
     download: int
 
 
-def read_layer(file: IO[bytes], blob: str = "", sink: Sink | None = None) -> Layer | None:
+def read_layer(file: IO[bytes], sink: Sink | None = None) -> Layer | None:
     """Measure one blob: plain, gzip or zstd tar. Return None for JSON documents beside layers.
 
     A packed blob is downloaded as it is; what a plain one would be packed is worked
     out. Each entry goes to `sink` in the same pass. Raises one of
     scripts.tars.DAMAGE for a blob that is cut short or is not what it says.
     """
-    stored, whole = unpacked(file)
+    stored, whole = unpacked(file, digests=True)
     if not stored.start or (stored.start.startswith(b"{") and not is_tar(stored.start)):
         return None
     with ThreadPoolExecutor(os.cpu_count()) as workers:
@@ -58,7 +58,8 @@ def read_layer(file: IO[bytes], blob: str = "", sink: Sink | None = None) -> Lay
         installed = scan(tap, sink)
         tap.drain()
         download = stored.bytes if stored.is_packed else tap.compressed()
-        return Layer(f"sha256:{tap.digest()}", blob, installed, download)
+        diff_id = f"sha256:{tap.digest()}"
+        return Layer(diff_id, stored.digest() or diff_id, installed, download)
 
 
 def _blocks(file: Any) -> Iterator[bytes]:

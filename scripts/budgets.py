@@ -1,4 +1,7 @@
-"""`make budgets`, the ratchet: budgets follow what is measured down, by themselves never up."""
+"""`make budgets`, the ratchet: size budgets follow what is measured down, never up.
+
+`ready` and `memory` are for a person to lower: they differ from machine to machine.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -24,6 +27,7 @@ from scripts.units import format_size
 SLACK = Fraction(102, 100)
 # budgets are written in tenths of a megabyte
 STEP = 100_000
+MERGE = "tag:yaml.org,2002:merge"
 
 
 @dataclass(frozen=True)
@@ -60,20 +64,61 @@ def _held(
     yield (RELEASE,), promises.release, total
 
 
+def settled(text: str, promises: Catalog, changes: list[Lowered]) -> list[Lowered]:
+    """Return the changes as the file can have them.
+
+    A value that several budgets share (`&anchor`, `<<`) goes down to the largest that
+    one of them needs, or not at all.
+    """
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    wanted = {change.path: change.after for change in changes}
+    needs: dict[int, int] = {}
+    for path, before in _values(promises):
+        place = _node(root, path).start_mark.index
+        needs[place] = max(needs.get(place, 0), wanted.get(path, before))
+    possible = [
+        replace(change, after=needs[_node(root, change.path).start_mark.index])
+        for change in changes
+    ]
+    return [change for change in possible if change.after < change.before]
+
+
+def _values(promises: Catalog) -> Iterator[tuple[tuple[str, ...], int]]:
+    places: list[tuple[tuple[str, ...], Budget]] = [
+        *((("images", image.name), image.budget) for image in promises.images),
+        ((RELEASE,), promises.release),
+    ]
+    for path, budget in places:
+        for size in SIZES:
+            yield (*path, "budget", size), getattr(budget, size)
+
+
 def rewritten(text: str, changes: list[Lowered]) -> str:
     """Return the file with the values of `changes` replaced, and every other byte as it was."""
     root = yaml.compose(text, Loader=yaml.SafeLoader)
-    places = [(_node(root, change.path), change) for change in changes]
-    for node, change in sorted(places, key=lambda place: -place[0].start_mark.index):
-        start, end = node.start_mark.index, node.end_mark.index
-        text = text[:start] + format_size(change.after) + text[end:]
+    nodes = [(_node(root, change.path), change.after) for change in changes]
+    # a value that is shared is there once
+    places = {(node.start_mark.index, node.end_mark.index): after for node, after in nodes}
+    for (start, end), after in sorted(places.items(), reverse=True):
+        text = text[:start] + format_size(after) + text[end:]
     return text
 
 
 def _node(node: Any, path: tuple[str, ...]) -> Any:
     for key in path:
-        node = next(value for name, value in node.value if name.value == key)
+        node = _value(node, key)
     return node
+
+
+def _value(node: Any, key: str) -> Any:
+    """Return the value of a mapping's key, its own before one that `<<` merges into it."""
+    merged: list[Any] = []
+    for name, value in node.value:
+        if name.tag == MERGE:
+            merged += [value] if isinstance(value, yaml.MappingNode) else value.value
+        elif name.value == key:
+            return value
+    return next((found for one in merged if (found := _value(one, key))), None)
 
 
 def main() -> int:
@@ -82,14 +127,16 @@ def main() -> int:
     parser.add_argument("--dry-run", action="store_true", help="show what would be lowered")
     dry_run = parser.parse_args().dry_run or knobs.flag(os.environ, "DRY_RUN")
     client, promises = engine.connect(), catalog.load()
-    changes = lowered(promises, verify_sizes.measure_all(client, promises))
+    text = promises.path.read_text("utf-8")
+    measured = verify_sizes.measure_all(client, promises)
+    changes = settled(text, promises, lowered(promises, measured))
     for change in changes:
         print("would lower" if dry_run else "lowered", change, file=sys.stderr)
     if not changes:
         print("no budget is more than 2 % above what is measured", file=sys.stderr)
     elif not dry_run:
         partial = promises.path.with_suffix(".partial")
-        partial.write_text(rewritten(promises.path.read_text("utf-8"), changes), "utf-8")
+        partial.write_text(rewritten(text, changes), "utf-8")
         partial.rename(promises.path)
     return OK
 

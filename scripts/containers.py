@@ -178,8 +178,12 @@ def memory(client: engine.Client, made: Container) -> int:
     return int(found["usage"]) - int(cache)
 
 
-def written(client: engine.Client, made: Container) -> list[str]:
-    """Return the paths that differ from the image, without folders that hold such a path."""
+def written(client: engine.Client, made: Container) -> set[str]:
+    """Return the paths that differ from the image; the container may have ended."""
     with engine.asked("list what a container wrote"):
-        paths = {str(entry["Path"]) for entry in client.api.diff(str(made.id)) or []}
+        return {str(entry["Path"]) for entry in client.api.diff(str(made.id)) or []}
+
+
+def deepest(paths: set[str]) -> list[str]:
+    """Return the paths without the folders that hold one of them."""
     return sorted(paths - {path.rpartition("/")[0] for path in paths})

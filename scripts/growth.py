@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from scripts import engine, inventory, sources
+from scripts import engine, inventory, ledger, sources
 from scripts.catalog import Catalog, Image
 from scripts.errors import SutraError
 from scripts.inventory import Inventory, LayerFiles
@@ -173,7 +173,7 @@ def since_promoted(
             return "no promoted image to compare with"
         # a new image, and one whose layers the others share no longer, make a release grow
         now = [_present(client, measured[name], cache) for name in names]
-        since = f"{next(iter(previous))}:{PROMOTED}" if image else "the last promotion"
+        since = next(iter(previous.values())).reference if image else "the last promotion"
         grown = explain(what, list(previous.values()), now)
         return f"since {since}: {grown}" if grown else f"nothing grew since {since}"
 
@@ -181,11 +181,19 @@ def since_promoted(
 
 
 def _promoted(client: engine.Client | None, image: Image, cache: Path) -> Inventory | None:
-    """Return the last promoted image of that name; a toolchain's tag is none."""
-    if image.not_promoted_because:
-        return None
+    """Return the last promoted image of that name, with where it stands as its reference.
+
+    A toolchain's tag is none: what was promoted beside the others is in the ledger.
+    """
     try:
-        return inventory.read(client, f"{image.name}:{PROMOTED}", cache)
+        if not image.not_promoted_because:
+            return inventory.read(client, f"{image.name}:{PROMOTED}", cache)
+        last = ledger.read()[-1:]
+        if not last or image.name not in last[0].images:
+            return None
+        found = inventory.read(client, last[0].images[image.name].id, cache)
+        where = f"{image.name} of promotion {last[0].of}"
+        return replace(found, reference=where) if found else None
     except SutraError:
         if client is None:  # a file or a registry is checked where there is no engine
             return None

@@ -62,16 +62,16 @@ def wait(client: engine.Client, made: Container, probe: Probe, budget: int) -> H
     try:
         containers.start(made)
     except engine.CommandError as refused:
-        return Health(_since(begun), f"cannot be started: {refused}")
+        return Health(_since(begun), f'cannot be started "{refused}"')
     while True:
         problem = _ask(client, made, probe)
         if not problem:
             return Health(_since(begun))
         code = containers.exit_code(made)
         if code is not None:
-            return Health(_since(begun), f"ended with {code}{heard(made)}")
+            return Health(_since(begun), f'ended with "{code}"{heard(made)}')
         if _since(begun) >= PATIENCE * budget:
-            waited = f"not healthy after {format_time(_since(begun))}, {problem}"
+            waited = f'not healthy after "{format_time(_since(begun))}", {problem}'
             return Health(_since(begun), waited + heard(made))
         time.sleep(PAUSE_SECONDS)
 

@@ -4,7 +4,8 @@ Sizes are counted from the layers' own tar streams, never from what the engine
 prints: `docker images` and `.Size` change meaning with the image store. The
 download size is that of the packed blob. Where a store keeps layers unpacked, one
 fixed compressor stands in, which comes within 0.2 % of Docker's own. Each layer is
-read once and its figures are kept by its digest.
+read once and its figures are kept by the digest of its bytes as they are stored: the
+same layer, packed elsewhere, is another download.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -30,7 +31,9 @@ T = TypeVar("T")
 SLOW = 2.0
 CACHE = Path(".cache/layers")
 # a change of how sizes are counted makes earlier figures void; so does another zlib-ng
-METHOD = f"3-zlib-ng-{zlib_ng.ZLIBNG_VERSION}"
+METHOD = f"4-zlib-ng-{zlib_ng.ZLIBNG_VERSION}"
+# of a file beside the figures: which blobs an engine's image has, which it does not tell
+STORED = ".blobs"
 
 
 @dataclass(frozen=True)
@@ -73,24 +76,39 @@ def known(source: Source, cache: Path, again: Collection[str] = ()) -> tuple[Lay
 
     Layers of `again` are read whether they are in the cache or not.
     """
-    wanted = set(source.diff_ids)
-    found = {name: layer for name in wanted - set(again) if (layer := _recall(cache, name))}
-    if len(found) < len(wanted):
-        for layer in _read(source, found, cache):
+    stored = source.stored or _recall_stored(cache, source.id)
+    pairs = dict(zip(source.diff_ids, stored, strict=False))
+    found = {
+        diff_id: layer
+        for diff_id, blob in pairs.items()
+        if diff_id not in again and (layer := _recall(cache, blob)) and layer.diff_id == diff_id
+    }
+    if len(found) < len(set(source.diff_ids)):
+        for layer in _read(source, found, cache, again):
             found[layer.diff_id] = layer
     for diff_id in source.diff_ids:
         if diff_id not in found:
             raise SutraError(f"{source.missing}: {diff_id}", source.tip)
-    return tuple(found[diff_id] for diff_id in source.diff_ids)
+    layers = tuple(found[diff_id] for diff_id in source.diff_ids)
+    blobs = [layer.blob for layer in layers]
+    if source.stored is None and blobs != stored:
+        remember_stored(cache, source.id, blobs)
+    return layers
 
 
-def _read(source: Source, found: Mapping[str, Layer], cache: Path) -> Iterator[Layer]:
+def _read(
+    source: Source, found: Mapping[str, Layer], cache: Path, again: Collection[str]
+) -> Iterator[Layer]:
     """Read the layers of an image, but for those in `found`, and keep what they hold."""
     left = len(set(source.diff_ids) - set(found))
     try:
         for blob, file in told_when_slow(source.blobs(found), f"layers: reading {left} new ones"):
+            kept = _recall(cache, blob)  # of another image
+            if kept and kept.diff_id in set(source.diff_ids) - set(again):
+                yield kept
+                continue
             with entry_cache.writer(cache) as writer:
-                layer = read_layer(file, blob, writer)
+                layer = read_layer(file, writer)
                 if layer:
                     writer.keep(layer.diff_id)
                     remember(cache, layer)
@@ -110,27 +128,44 @@ def told_when_slow(items: Iterator[T], message: str) -> Iterator[T]:
         timer.cancel()
 
 
-def _place(cache: Path, diff_id: str) -> Path:
-    return cache / METHOD / (diff_id.rpartition(":")[2] + ".json")
+def _place(cache: Path, digest: str, suffix: str = ".json") -> Path:
+    return cache / METHOD / (digest.rpartition(":")[2] + suffix)
 
 
-def _recall(cache: Path, diff_id: str) -> Layer | None:
+def _recall(cache: Path, blob: str) -> Layer | None:
     """Return the layer's figures from an earlier reading; a damaged file counts as none."""
     try:
-        layer = Layer(**json.loads(_place(cache, diff_id).read_text()))
+        layer = Layer(**json.loads(_place(cache, blob).read_text()))
     except (OSError, ValueError, TypeError):
         return None
     whole = isinstance(layer.installed, int) and isinstance(layer.download, int)
-    return layer if whole and layer.diff_id == diff_id else None
+    return layer if whole and isinstance(layer.diff_id, str) and layer.blob == blob else None
+
+
+def _recall_stored(cache: Path, identity: str) -> list[str]:
+    """Return the blobs of an image that was read before, in order; else none."""
+    try:
+        blobs = json.loads(_place(cache, identity, STORED).read_text())
+    except (OSError, ValueError):
+        return []
+    return blobs if isinstance(blobs, list) and all(isinstance(one, str) for one in blobs) else []
 
 
 def remember(cache: Path, layer: Layer) -> None:
     """Keep a layer's figures. Raises SutraError when they cannot be written."""
-    place = _place(cache, layer.diff_id)
+    _keep(_place(cache, layer.blob), asdict(layer))
+
+
+def remember_stored(cache: Path, identity: str, blobs: Sequence[str]) -> None:
+    """Keep which blobs an engine's image has, in order. Raises as `remember` does."""
+    _keep(_place(cache, identity, STORED), blobs)
+
+
+def _keep(place: Path, content: object) -> None:
     partial = place.with_suffix(f".{os.getpid()}")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps(asdict(layer)))
+        partial.write_text(json.dumps(content))
         partial.rename(place)
     except OSError as error:
         partial.unlink(missing_ok=True)

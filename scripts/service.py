@@ -2,7 +2,8 @@
 
 It is started twice: with a read-only root, where it must become healthy and end
 on SIGTERM; and with a root that it could write to, where `docker diff` shows what
-it tries. A read-only root alone hides writes whose failure a service passes over.
+it tries until it is healthy, and when it ends. A read-only root alone hides writes
+whose failure a service passes over.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def verify(
             )
         return []
     if probe is None:
-        return [_ready(key, image, Health(0, "the image has no HEALTHCHECK to ask"))]
+        return [_ready(key, image, Health(0, f'no HEALTHCHECK in the image "{image.name}"'))]
     with containers.network(client) as network:
         setup = _setup(image, known, network)
         try:
@@ -141,7 +142,12 @@ def _writable(
     """Return what the service writes outside the declared places, where the root lets it."""
     with containers.container(client, replace(setup, read_only=False)) as made:
         found = health.wait(client, made, probe, image.budget.ready or 0)
-        places = _outside(image, known, containers.written(client, made))
+        written = containers.written(client, made)
+        # what a service saves when it ends, and what it takes away again then
+        containers.terminate(made)
+        containers.ended(made, STOP_MS / 1000)
+        written |= containers.written(client, made)
+        places = _outside(image, known, containers.deepest(written))
     more = f" (+{len(places) - 1} more)" if places[1:] else ""
     detail = (
         f'{key}.runtime.writes: written outside them "{containers.one_line(places[0])}"{more}'
@@ -149,8 +155,7 @@ def _writable(
         else ""
     )
     if found.problem:
-        detail = f"{key}.runtime.writes: not healthy with a root that it can write to: "
-        detail += found.problem
+        detail = f"{key}.runtime.writes: where the root can be written to, {found.problem}"
     count = max(len(places), bool(found.problem))
     return CheckResult(image.name, "writes", not count, count, 0, detail, "findings")
 
@@ -171,7 +176,7 @@ def _ready(key: str, image: Image, found: Health) -> CheckResult:
     limit = image.budget.ready or 0
     ok, detail = not found.problem and found.ms <= limit, ""
     if found.problem:
-        detail = f"{key}.budget.ready: not healthy: {found.problem}"
+        detail = f"{key}.budget.ready: {found.problem}"
     elif not ok:
         late = f'healthy too late "{format_time(found.ms)}", {format_time(limit)} allowed'
         detail = f"{key}.budget.ready: {late} (+{found.ms - limit} ms)"
@@ -195,6 +200,7 @@ def _stop(key: str, image: Image, made: Container) -> CheckResult:
     code = containers.ended(made, STOP_MS / 1000)
     actual = round((time.monotonic() - begun) * 1000)
     ok = code == 0 and actual <= STOP_MS
-    ending = "still running" if code is None else f"ended with {code}"
-    detail = f"{key}: SIGTERM: {ending} after {format_time(actual)}{health.heard(made)}"
+    took = format_time(actual)
+    ending = f'still running "{took}"' if code is None else f'ended with "{code}" {took}'
+    detail = f"{key}: {ending} after SIGTERM{health.heard(made)}"
     return CheckResult(image.name, "stop", ok, actual, STOP_MS, "" if ok else detail, "ms")

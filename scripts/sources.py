@@ -22,8 +22,10 @@ class Source:
 
     `config` returns the OCI image config. `blobs` yields what may be layers, each with
     the digest that its place gives it ("" for none), and may leave out the layers
-    given by diff_id. `announced` are the bytes of all layers as they are stored, where
-    its manifest says so. `damaged` and `missing` begin the messages for what is wrong with it.
+    given by diff_id. `stored` are the digests of the layers' bytes as they stand there, ""
+    for an unknown one; None where only the bytes say it. `announced` are the bytes of all
+    layers as they are stored, where its manifest says so. `damaged` and `missing` begin the
+    messages for what is wrong with it.
     """
 
     id: str
@@ -34,6 +36,7 @@ class Source:
     missing: str
     tip: str = "build the image again"
     announced: int | None = None
+    stored: tuple[str, ...] | None = None
 
 
 def scheme(reference: str) -> tuple[str, str]:
@@ -93,6 +96,7 @@ def _source(image: oci.Image, where: str, blobs: Blobs) -> Source:
         f"{where}: layer missing",
         oci.SAVE_AGAIN,
         sum(layer.size for layer in image.layers),
+        tuple(layer.digest for layer in image.layers),
     )
 
 
@@ -127,7 +131,7 @@ def _saved_blobs(
     client: engine.Client, identity: str, known: Mapping[str, Layer]
 ) -> Iterator[tuple[str, IO[bytes]]]:
     """Yield the blobs of `docker save`, but for those of layers that are known."""
-    skip = {layer.blob for layer in known.values()} - {""}
+    skip = {layer.blob for layer in known.values()}
     with engine.saved(client, identity) as stream:
         for member, archive in entries(stream):
             # before version 25 engines saved `<id>/layer.tar`

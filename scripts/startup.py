@@ -33,9 +33,14 @@ SHIPPED = "as shipped"
 SERVICES = {"sutra-api": 8000, "sutra-hybrid": 8001}
 BASE, STORAGE, STORAGE_ALIAS = "sutra-base-python", "sutra-storage-server", "sutra-storage"
 TAG = f"bench-{os.getpid()}"
+SECONDS = 120
+# begins the lines of times: what the service says stands in the same log
+MARKER = "bench-seconds "
 # runs inside the container: arguments are the module, the port and what else to import
 DRIVER = """
 import http.client, subprocess, sys, time
+def tell(seconds):
+    print("\\n" + MARKER + str(seconds), flush=True)
 module, port, imports = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 start = time.perf_counter()
 service = subprocess.Popen([sys.executable, "-m", module], stdout=subprocess.DEVNULL)
@@ -50,13 +55,13 @@ while True:
     if service.poll() is not None or time.perf_counter() - start > 60:
         sys.exit("not healthy")
     time.sleep(0.002)
-print(time.perf_counter() - start)
+tell(time.perf_counter() - start)
 service.terminate()
 service.wait()
 start = time.perf_counter()
 subprocess.run([sys.executable, "-c", "import " + imports], check=True)
-print(time.perf_counter() - start)
-"""
+tell(time.perf_counter() - start)
+""".replace("MARKER", repr(MARKER))
 
 
 @dataclass(frozen=True)
@@ -75,20 +80,18 @@ class Row:
     imported: float
 
 
-def variants(client: engine.Client, mode: str) -> dict[str, str]:
-    """Build every service with all bytecode in `mode`; return reference by service."""
+def build_variants(client: engine.Client, mode: str, references: Mapping[str, str]) -> None:
+    """Build every service with all bytecode in `mode`, each as `references` names it."""
     knobs = build.variables(os.environ)
     plan = engine.bake_plan(list(SERVICES), knobs)
     if image := roots.root_image(plan):
         knobs["ROOT_CONTEXT"] = roots.context(client, image)
-    references = {name: f"{name}:{TAG}-{mode}" for name in SERVICES}
     overrides = [f"{name}.args.BYTECODE={mode}" for name in (BASE, *SERVICES)]
     overrides += [f"{name}.tags={reference}" for name, reference in references.items()]
     overrides += [f"{BASE}.tags=", f"{BASE}.output=type=cacheonly"]
     code, lines = engine.bake(["builders", BASE, *SERVICES], overrides, knobs)
     if code:
         raise build.failure(lines)
-    return references
 
 
 @contextmanager
@@ -104,7 +107,7 @@ def storage(client: engine.Client) -> Iterator[str]:
         with containers.container(client, setup) as made:
             found = health.wait(client, made, probe, 10_000)
             if found.problem:
-                raise SutraError(f'bench: "{reference}" not healthy: {found.problem}')
+                raise SutraError(f'bench: "{reference}": {found.problem}')
             yield network
 
 
@@ -115,25 +118,30 @@ def started(
     proven = manifest.load(Path("packages", service, "cleanup.yaml")).imports
     command = ("python", "-c", DRIVER, service.replace("-", "_"), str(SERVICES[service]))
     setup = Setup(reference, (*command, ", ".join(proven)), network)
-    code, output = containers.run(client, setup, 120)
-    if code:
-        raise SutraError(f'bench: "{reference}" did not start: {containers.one_line(output)}')
-    healthy, imported = output.splitlines()[-2:]
-    return float(healthy), float(imported)
+    code, output = containers.run(client, setup, SECONDS)
+    times = [line for line in output.splitlines() if line.startswith(MARKER)]
+    if code != 0 or len(times) != 2:
+        late = f"not done in {SECONDS} s, " if code is None else ""
+        said = containers.one_line(output)
+        raise SutraError(f'bench: "{reference}" did not start: {late}last words "{said}"')
+    healthy, imported = (float(line.removeprefix(MARKER)) for line in times)
+    return healthy, imported
 
 
 def measure(client: engine.Client) -> list[Row]:
     """Return a row for each service in each mode, as shipped first. Raises SutraError."""
-    built = {mode: variants(client, mode) for mode in MODES}
-    built = {SHIPPED: {name: f"{name}:prod" for name in SERVICES}, **built}
+    made = {mode: {name: f"{name}:{TAG}-{mode}" for name in SERVICES} for mode in MODES}
+    built = {SHIPPED: {name: f"{name}:prod" for name in SERVICES}, **made}
     try:
+        for mode, references in made.items():
+            build_variants(client, mode, references)
         with storage(client) as network:
             return [
                 row for service in SERVICES for row in _alternate(client, service, built, network)
             ]
     finally:
-        for mode in MODES:
-            for reference in built[mode].values():
+        for references in made.values():
+            for reference in references.values():
                 engine.untag(client, reference)
 
 

@@ -7,6 +7,7 @@ believes any size that a header announces; here a wrong archive raises DAMAGE.
 from __future__ import annotations
 
 import gzip
+import hashlib
 import sys
 import tarfile
 from collections.abc import Iterator
@@ -66,9 +67,9 @@ def entries(file: Any) -> Iterator[tuple[tarfile.TarInfo, tarfile.TarFile]]:
         raise tarfile.ReadError(reason) from error
 
 
-def unpacked(file: IO[bytes]) -> tuple[Stored, Any]:
+def unpacked(file: IO[bytes], digests: bool = False) -> tuple[Stored, Any]:
     """Return a plain, gzip or zstd file as stored, and a file of its content."""
-    stored = Stored(file)
+    stored = Stored(file, digests)
     whole: Any = stored
     if stored.start.startswith(GZIP):
         whole = gzip_ng.GzipNGFile(fileobj=whole)  # type: ignore[no-untyped-call]
@@ -139,12 +140,20 @@ class _Ending:
 
 
 class Stored:
-    """A file whose first bytes are known beforehand, and that counts what is read of it."""
+    """A file whose first bytes are known beforehand, and that counts what is read of it.
 
-    def __init__(self, file: IO[bytes]) -> None:
+    With `digests`, what is read of a packed one is hashed, too.
+    """
+
+    def __init__(self, file: IO[bytes], digests: bool = False) -> None:
         self.start = self._rest = file.read(BLOCK)
         self._file = file
         self.bytes = len(self.start)
+        self._hash = hashlib.sha256(self.start) if digests and self.is_packed else None
+
+    def digest(self) -> str:
+        """Return "sha256:…" of what was read so far, "" where it is not hashed."""
+        return f"sha256:{self._hash.hexdigest()}" if self._hash else ""
 
     @property
     def is_packed(self) -> bool:
@@ -156,6 +165,8 @@ class Stored:
         if not self._rest:
             data = self._file.read(size)
             self.bytes += len(data)
+            if self._hash:
+                self._hash.update(data)
             return data
         part, self._rest = self._rest[:size], self._rest[size:]
         return part

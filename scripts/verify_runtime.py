@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import posixpath
 import re
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 from sutra_cleanup import manifest as manifests
 from sutra_cleanup.errors import CleanupError
 
-from scripts import catalog, containers, engine, explain, inventory, report, service
+from scripts import catalog, containers, engine, explain, inventory, report, service, sources
 from scripts.catalog import Catalog, Image
 from scripts.checks import CheckResult
 from scripts.containers import Setup
@@ -22,6 +23,12 @@ from scripts.layers import CACHE
 PROBE = Path(__file__).resolve().parent.parent / "base-images/lib/prove-imports.py"
 IMPORT_SECONDS = 120
 LOAD_SECONDS = 10
+# how an image comes into the engine from where scripts.sources finds it
+INTO_ENGINE = {
+    "registry": "`docker pull {}`, then give that name",
+    "archive": "`docker load -i {}`, then give the name that it says",
+    "oci": "`tar -C {} -c . | docker load`, then give the name that it says",
+}
 # a line of PROBE: module, error, reason
 FAILURE = re.compile(r"^[\w.]+: \w+: ", re.MULTILINE)
 # glibc's and musl's dynamic loader, on every architecture
@@ -39,8 +46,15 @@ def verify_one(
     """Return the runtime checks of `reference` by the rules of the entry `image`.
 
     `others` are the references of images that it needs beside it, by name; the
-    catalogue's own without it. Raises SutraError when one is not built.
+    catalogue's own without it. Raises SutraError when one is not built, and for
+    an image that is not in the engine.
     """
+    kind, place = sources.scheme(reference)
+    if kind != "engine":
+        raise SutraError(
+            f'verify_runtime: only images in the engine can be started "{reference}"',
+            INTO_ENGINE[kind].format(shlex.quote(place)),
+        )
     known = engine.inspect(client, reference)
     if known is None:
         raise SutraError(

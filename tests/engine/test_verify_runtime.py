@@ -90,7 +90,7 @@ def test_a_service_that_is_never_healthy(client: docker.DockerClient, make: Make
     assert not found["ready"].ok
     assert found["ready"].actual >= 900
     assert timeless(found["ready"].detail) == (
-        "images.yaml: images.api.budget.ready: not healthy: not healthy after N s, "
+        'images.yaml: images.api.budget.ready: not healthy after "N s", '
         "health check exited with 1, it said nothing"
     )
 
@@ -99,7 +99,7 @@ def test_a_service_that_exits_at_once(client: docker.DockerClient, make: Make) -
     found = verify(client, make("exits"))
     assert list(found) == ["ready"]
     assert found["ready"].detail == (
-        "images.yaml: images.api.budget.ready: not healthy: ended with 3, "
+        'images.yaml: images.api.budget.ready: ended with "3", '
         'last words "reading settings | no settings\ufffd[31m"'
     )
 
@@ -108,7 +108,7 @@ def test_a_command_that_is_not_there(client: docker.DockerClient, make: Make) ->
     found = verify(client, make("good", 'CMD ["serve"]'))
     assert list(found) == ["ready"]
     assert found["ready"].detail.startswith(
-        "images.yaml: images.api.budget.ready: not healthy: cannot be started: "
+        'images.yaml: images.api.budget.ready: cannot be started "'
     )
     assert '"serve": executable file not found in $PATH' in found["ready"].detail
 
@@ -134,7 +134,7 @@ def test_a_service_that_ignores_sigterm(
     assert not found["stop"].ok
     assert found["stop"].actual >= 1000
     assert timeless(found["stop"].detail) == (
-        "images.yaml: images.api: SIGTERM: still running after N s, it said nothing"
+        'images.yaml: images.api: still running "N s" after SIGTERM, it said nothing'
     )
     assert [name for name, result in found.items() if not result.ok] == ["stop"]
 
@@ -143,7 +143,7 @@ def test_a_service_that_ends_uncleanly(client: docker.DockerClient, make: Make) 
     found = verify(client, make("unclean"))
     assert not found["stop"].ok
     assert timeless(found["stop"].detail) == (
-        "images.yaml: images.api: SIGTERM: ended with 5 after N s, it said nothing"
+        'images.yaml: images.api: ended with "5" N s after SIGTERM, it said nothing'
     )
 
 
@@ -157,6 +157,14 @@ def test_a_service_that_tries_to_write_outside_its_places(
         'images.yaml: images.api.runtime.writes: written outside them "/srv/.lock" (+1 more)',
         "findings",
     )  # fmt: skip
+
+
+def test_a_service_that_writes_when_it_ends(client: docker.DockerClient, make: Make) -> None:
+    found = verify(client, make("saves"))
+    assert [name for name, result in found.items() if not result.ok] == ["writes"]
+    assert found["writes"].detail == (
+        'images.yaml: images.api.runtime.writes: written outside them "/srv/state"'
+    )
 
 
 def test_a_declared_place_may_be_written(client: docker.DockerClient, make: Make) -> None:
@@ -190,7 +198,7 @@ def test_a_volume_of_the_image_must_be_declared(client: docker.DockerClient, mak
 def test_a_service_that_needs_a_capability(client: docker.DockerClient, make: Make) -> None:
     found = verify(client, make("changes-owner", "USER 0"))
     assert list(found) == ["ready"]
-    assert "ended with 1, last words " in found["ready"].detail
+    assert 'ended with "1", last words ' in found["ready"].detail
     assert found["ready"].detail.endswith("Operation not permitted: '/dev/shm'\"")
 
 
@@ -292,7 +300,7 @@ def test_a_service_reaches_what_it_needs_and_nothing_else(
 
 def test_without_what_it_needs_it_is_not_healthy(client: docker.DockerClient, make: Make) -> None:
     found = verify(client, make("calls"))
-    assert "ended with 1" in found["ready"].detail
+    assert 'ended with "1"' in found["ready"].detail
 
 
 def test_a_need_that_is_not_healthy_is_named(client: docker.DockerClient, make: Make) -> None:
@@ -300,7 +308,7 @@ def test_a_need_that_is_not_healthy_is_named(client: docker.DockerClient, make: 
     api = Image("api", GENEROUS, runtime=Runtime(needs=("store",)))
     found = verify(client, make("good"), api, store, others={"store": make("exits")})
     assert [result.detail for result in found.values()] == [
-        'images.yaml: images.api.budget.ready: not healthy: it needs "store": ended with 3, '
+        'images.yaml: images.api.budget.ready: it needs "store": ended with "3", '
         'last words "reading settings | no settings\ufffd[31m"'
     ]
 
@@ -330,7 +338,7 @@ def test_a_health_check_without_a_budget_is_refused(
 def test_a_budget_without_a_health_check_fails(client: docker.DockerClient, make: Make) -> None:
     found = verify(client, make("good", "HEALTHCHECK NONE"))
     assert [result.detail for result in found.values()] == [
-        "images.yaml: images.api.budget.ready: not healthy: the image has no HEALTHCHECK to ask"
+        'images.yaml: images.api.budget.ready: no HEALTHCHECK in the image "api"'
     ]
 
 

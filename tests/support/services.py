@@ -21,17 +21,23 @@ BASE = "sutra-base-python:prod"
 SOURCE = """
 import os, signal, socket, sys, time
 mode = sys.argv[1]
-stop = {"deaf": signal.SIG_IGN, "unclean": lambda *_: sys.exit(5)}.get(mode, lambda *_: sys.exit(0))
+def attempt(path):  # passes over what a read-only root refuses
+    try:
+        open(path, "w").close()
+    except OSError:
+        pass
+def save(*_):
+    attempt("/srv/state")
+    sys.exit(0)
+stops = {"deaf": signal.SIG_IGN, "unclean": lambda *_: sys.exit(5), "saves": save}
+stop = stops.get(mode, lambda *_: sys.exit(0))
 signal.signal(signal.SIGTERM, stop)
 if mode == "exits":
     print("reading settings", "no settings\\x1b[31m", sep="\\n", flush=True)
     sys.exit(3)
-if mode == "tries":  # passes over what a read-only root refuses
-    for path in ("/tmp/cache", "/srv/.lock"):
-        try:
-            open(path, "w").close()
-        except OSError:
-            pass
+if mode == "tries":
+    attempt("/tmp/cache")
+    attempt("/srv/.lock")
 if mode == "stores":
     open("/data/kept", "w").close()
 if mode == "changes-owner":

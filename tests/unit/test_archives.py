@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import os
+import subprocess
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -91,6 +93,31 @@ def test_an_archive_of_podman_names_its_layers_otherwise(tmp_path: Path) -> None
     assert sizes(str(file), tmp_path / "cache") == WANTED
 
 
+@pytest.mark.parametrize(("pack", "known"), [(bytes, True), (gzip.compress, False)])
+def test_a_layer_without_a_digest_in_its_name_is_known_where_it_is_plain(
+    tmp_path: Path, pack: Callable[[bytes], bytes], known: bool
+) -> None:
+    """Some tools pack layers and name them by their diff_id: only the bytes say how large."""
+    file, blob = tmp_path / "saved.tar", pack(BASE)
+    file.write_bytes(renamed(blob))
+    cache = tmp_path / "cache"
+    plain = layers.measure(None, f"oci:{layout(tmp_path)}", cache)
+    found = layers.measure(None, str(file), cache)
+    assert plain
+    assert found
+    assert found.download == (plain.layers[0].download if known else len(blob))
+    source = sources.find(None, str(file))
+    assert source
+    assert source.stored == ((digest(BASE),) if known else ("",))
+
+
+def renamed(blob: bytes) -> bytes:
+    """Return an archive of BASE, stored as `blob` in a member without a digest in its name."""
+    config = json.dumps(config_of([BASE])).encode()
+    listed = json.dumps([{"Config": "c.json", "Layers": ["layer.tar.gz"]}]).encode()
+    return tar_of({"layer.tar.gz": blob, "c.json": config, "manifest.json": listed})
+
+
 def test_an_older_docker_links_a_layer_that_stands_twice(tmp_path: Path) -> None:
     config = json.dumps(config_of([BASE, BASE])).encode()
     names = ["one/layer.tar", "two/layer.tar"]
@@ -111,6 +138,18 @@ def test_a_layout_as_a_tar_is_read(tmp_path: Path) -> None:
     blobs, file = Blobs(), tmp_path / "layout.tar"
     manifest = blobs.image([BASE, API])
     file.write_bytes(layout_tar(blobs, manifest))
+    assert sizes(str(file), tmp_path / "cache") == WANTED
+
+
+@pytest.mark.parametrize("kind", ["a layout", "saved by docker"])
+def test_an_archive_made_by_tar_of_a_folder_is_read(tmp_path: Path, kind: str) -> None:
+    """`tar -C folder -cf x.tar .` puts "./" before every name."""
+    place, file = layout(tmp_path), tmp_path / "x.tar"
+    if kind == "saved by docker":
+        place = tmp_path / "saved"
+        with tarfile.open(fileobj=io.BytesIO(saved([BASE, API]))) as archive:
+            archive.extractall(place, filter="data")
+    subprocess.run(["tar", "-C", place, "-cf", file, "."], check=True)
     assert sizes(str(file), tmp_path / "cache") == WANTED
 
 

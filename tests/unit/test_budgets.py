@@ -4,9 +4,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from scripts import budgets, catalog, ratchet, verify_sizes
 from scripts.budgets import lowered, rewritten
+from scripts.catalog import Budget
 from scripts.errors import SutraError
 from scripts.layers import Layer, Measured
 from tests.unit.fakes import FakeEngine, FakeImage, tar_of
@@ -74,6 +76,52 @@ def test_the_exact_boundary(actual: int, budget: str | None) -> None:
 
 def test_a_budget_is_never_raised() -> None:
     assert changes(measured(50_000_000, 50_000_000), measured(60_000_000, 60_000_000)) == []
+
+
+SHARED = """\
+release: {budget: {installed: 20 MB, download: 10 MB}}
+images:
+  one: {budget: &both {installed: 10 MB, download: 1000 kB}} # installed: 10 MB
+  two: {budget: *both}
+  three:
+    budget:
+      <<: *both
+      download: 2 MB
+  four: {budget: {<<: [{installed: 9 MB}, *both], because: it is}}
+"""
+
+
+def shared(sizes: dict[str, tuple[int, int]]) -> tuple[list[str], str]:
+    promises = catalog.parse(Path("images.yaml"), SHARED)
+    found = {name: measured(*size) for name, size in sizes.items()}
+    changes = budgets.settled(SHARED, promises, lowered(promises, found))
+    return [str(change) for change in changes], rewritten(SHARED, changes)
+
+
+def test_a_shared_budget_goes_down_to_what_the_largest_needs() -> None:
+    kb = 100_000
+    sizes = {"one": (40 * kb, kb), "two": (50 * kb, 9 * kb), "three": (30 * kb, kb)}
+    lines, text = shared({**sizes, "four": (90 * kb, 2 * kb)})
+    assert lines == [
+        "images.one.budget.installed: 10.0 MB → 5.1 MB",
+        "images.two.budget.installed: 10.0 MB → 5.1 MB",
+        "images.three.budget.installed: 10.0 MB → 5.1 MB",
+        "images.three.budget.download: 2.0 MB → 0.2 MB",
+        "release.budget.download: 10.0 MB → 1.4 MB",
+    ]
+    assert text == (
+        SHARED.replace("{installed: 10 MB, download: 1000", "{installed: 5.1 MB, download: 1000")
+        .replace("download: 2 MB", "download: 0.2 MB")
+        .replace("download: 10 MB", "download: 1.4 MB")
+    )
+    assert catalog.parse(Path("images.yaml"), text).find("three").budget == Budget(
+        5_100_000, 200_000
+    )
+
+
+def test_a_shared_budget_that_one_needs_whole_stays() -> None:
+    sizes = {"one": (9_900_000, 1_000_000), "two": (1, 1), "three": (1, 2_000_000)}
+    assert shared({**sizes, "four": (10_000_000, 7_000_000)}) == ([], SHARED)
 
 
 CATALOG = """\
@@ -192,10 +240,100 @@ def test_without_an_earlier_version_nothing_was_raised(folder: Path) -> None:
     assert refusal() is None
 
 
-def test_an_earlier_version_of_another_form_is_passed_over(repository: Path) -> None:
-    commit(repository, "images: of another form\n")
+@pytest.mark.parametrize(
+    "text",
+    ["images: of another form\n", "[", "\0", "{}", "images: {sutra-api: {budget: {installed: 1}}}"],
+)
+def test_an_earlier_version_of_another_form_is_passed_over(repository: Path, text: str) -> None:
+    commit(repository, text)
     (repository / "images.yaml").write_text(RAISED)
+    assert refusal() == REFUSAL
+    (repository / "images.yaml").write_text(CATALOG)
     assert refusal() is None
+
+
+def test_a_later_commit_hides_no_raise(repository: Path) -> None:
+    commit(repository, RAISED)
+    commit(repository, RAISED + "# a comment\n")
+    assert refusal() == REFUSAL
+    commit(repository, RAISED.replace("  sutra-api", "  sutra-other"))
+    commit(repository, RAISED)
+    assert refusal() == REFUSAL
+
+
+def test_the_lowest_counts_not_the_last(repository: Path) -> None:
+    commit(repository, CATALOG.replace("3 MB", "9 MB"))
+    commit(repository, CATALOG.replace("3 MB", "4 MB"))
+    assert refusal() == (REFUSAL[0].replace("3.1", "4.0"), REFUSAL[1])
+
+
+def test_the_next_raise_takes_a_new_reason(repository: Path) -> None:
+    commit(repository, WITH_REASON)
+    again = WITH_REASON.replace("3.1 MB", "99 MB")
+    (repository / "images.yaml").write_text(again)
+    message = 'images.yaml: images.sutra-api.budget.installed: raised "99.0 MB", it was 3.1 MB'
+    tip = "say why anew in images.sutra-api.budget.because, or lower it again"
+    assert refusal() == (message, tip)
+    commit(repository, again)
+    commit(repository, again + "# a comment\n")
+    assert refusal() == (message, tip)
+    commit(repository, again.replace("a model", "two models"))
+    assert refusal() is None
+
+
+def test_a_reason_taken_out_and_given_again_is_no_new_one(repository: Path) -> None:
+    commit(repository, WITH_REASON)
+    commit(repository, RAISED)
+    assert refusal() is None
+    commit(repository, WITH_REASON.replace("3.1 MB", "99 MB"))
+    assert refusal() == (
+        'images.yaml: images.sutra-api.budget.installed: raised "99.0 MB", it was 3.1 MB',
+        "say why anew in images.sutra-api.budget.because, or lower it again",
+    )
+
+
+def test_a_branch_that_is_merged_is_held_against_where_it_came_to(repository: Path) -> None:
+    subprocess.run(["git", "checkout", "-q", "-b", "side"], check=True)
+    commit(repository, CATALOG.replace("3 MB", "1 MB"))
+    commit(repository, CATALOG.replace("3 MB", "2.9 MB"))
+    assert refusal() == (
+        'images.yaml: images.sutra-api.budget.installed: raised "2.9 MB", it was 1.0 MB',
+        REFUSAL[1],
+    )
+    subprocess.run(["git", "checkout", "-q", "-"], check=True)
+    subprocess.run(["git", "merge", "-q", "--no-ff", "-m", "x", "side"], check=True)
+    assert refusal() is None
+
+
+def test_a_shallow_clone_says_that_it_may_not_see_a_raise(
+    repository: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    commit(repository, RAISED)
+    shallow, whole = (tmp_path_factory.mktemp("clones") / name for name in ("shallow", "whole"))
+    subprocess.run(["git", "clone", "-q", "--depth=1", f"file://{repository}", shallow], check=True)
+    subprocess.run(["git", "clone", "-q", f"file://{repository}", whole], check=True)
+    capfd.readouterr()
+    monkeypatch.chdir(shallow)
+    assert refusal() is None
+    assert capfd.readouterr() == (
+        "",
+        "images.yaml: budgets: raised ones may pass, in a shallow clone with "
+        '"1" versions of the file (`git fetch --unshallow` gets all)\n',
+    )
+    monkeypatch.chdir(whole)
+    assert refusal() == REFUSAL
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_pipeline_fetches_the_history() -> None:
+    """checkout's default is one commit, in which the ratchet could not fail."""
+    workflow = Path(__file__).parents[2] / ".github/workflows/build.yml"
+    steps = yaml.safe_load(workflow.read_text())["jobs"]["images"]["steps"]
+    (checkout,) = (step for step in steps if step.get("uses", "").startswith("actions/checkout@"))
+    assert checkout["with"]["fetch-depth"] == 0
 
 
 def test_without_git_nothing_was_raised(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:

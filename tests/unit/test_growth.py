@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from scripts import diff, growth, layers, verify_sizes
+from scripts import diff, growth, layers, ledger, verify_sizes
 from scripts.catalog import Budget, Catalog, Image
 from scripts.errors import SutraError
 from scripts.growth import Change, explain
 from scripts.inventory import Inventory, read
+from scripts.ledger import Entry, Promoted
 from scripts.units import format_change
 from tests.unit.fakes import FakeEngine, FakeImage, tar_of
 
@@ -141,6 +142,42 @@ def test_a_failure_says_what_grew_since_the_promotion(engine: FakeEngine, tmp_pa
         'images.yaml: release.budget.installed: over budget "7.1 MB", 5.0 MB allowed (+2.1 MB): '
         f"since the last promotion: {GREW.replace('layer 2 of 3 +3.0 MB; ', '')}",
     ]
+
+
+def promoted(images: dict[str, str]) -> None:
+    """Write a ledger of one promotion with the engine's id of each image."""
+    ledger.LEDGER.parent.mkdir()
+    made = {name: Promoted(identity, "", "", 1, 1) for name, identity in images.items()}
+    words = ("2026-01-01T00:00:00Z", "me", "promote", "", "", "", "passed")
+    ledger.append(Entry(1, *words, of=1, previous=0, tags={}, images=made))
+
+
+def test_a_base_is_held_against_the_one_in_the_ledger(
+    engine: FakeEngine, folder: Path, tmp_path: Path
+) -> None:
+    """Its tag is the toolchain's."""
+    inventory(engine, tmp_path, [BASE, BASE, BASE], "sutra-base-python:latest")
+    small = inventory(engine, tmp_path, [tar_of({"usr/lib/base": b"x"})])
+    inventory(engine, tmp_path, [BASE], "sutra-base-python:prod")
+    inventory(engine, tmp_path, [BASE], "sutra-api:prod")
+    line = (
+        'images.yaml: images.sutra-base-python.budget.installed: over budget "1.0 MB", '
+        "0.5 MB allowed (+0.5 MB): "
+    )
+    promoted({"sutra-base-python": small.id})
+    grew = "other +1.0 MB; layer 1 of 1 +1.0 MB; usr/lib/base +1.0 MB"
+    since = "since sutra-base-python of promotion 1: "
+    assert failures(engine, tmp_path) == [line + since + grew]
+    del engine.known[small.id]
+    assert failures(engine, tmp_path) == [line + "no promoted image to compare with"]
+    ledger.LEDGER.write_text("x\n")
+    assert failures(engine, tmp_path) == [
+        f'{line}what grew is unknown (.build/history.jsonl: line 1: not an entry "x")'
+    ]
+    ledger.LEDGER.unlink()
+    ledger.LEDGER.parent.rmdir()
+    promoted({"sutra-api": small.id})
+    assert failures(engine, tmp_path) == [line + "no promoted image to compare with"]
 
 
 def test_a_base_that_is_not_shared_any_more_makes_the_release_grow(

@@ -12,6 +12,7 @@ import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from itertools import permutations
 from pathlib import Path
 from typing import IO
 
@@ -23,6 +24,7 @@ from zlib_ng import zlib_ng
 from scripts import layers
 from scripts.errors import SutraError
 from scripts.layers import Layer, Measured, measure, read_layer, shared_once
+from tests.support.oci import LAYER, Blobs, saved, write_layout
 from tests.unit.fakes import FakeEngine, FakeImage, digest, old_archive, tar_of
 
 # what read_layer says it raises for a damaged blob; gzip's own error is an OSError
@@ -37,7 +39,7 @@ def text(size: int, seed: int = 0) -> bytes:
 
 
 def read(data: bytes) -> Layer:
-    layer = read_layer(io.BytesIO(data), "sha256:blob")
+    layer = read_layer(io.BytesIO(data))
     assert layer is not None
     return layer
 
@@ -124,7 +126,7 @@ def test_installed_is_the_sum_of_regular_files(name: str) -> None:
 def test_the_digest_is_that_of_the_uncompressed_bytes(name: str) -> None:
     data, _ = ARCHIVES[name]
     assert read(data).diff_id == "sha256:" + hashlib.sha256(data).hexdigest()
-    assert read(data).blob == "sha256:blob"
+    assert read(data).blob == read(data).diff_id
 
 
 @pytest.mark.parametrize("name", ARCHIVES)
@@ -132,13 +134,13 @@ def test_the_digest_is_that_of_the_uncompressed_bytes(name: str) -> None:
 def test_a_packed_layer_is_a_plain_one_and_downloaded_as_it_is(name: str, level: int) -> None:
     data, _ = ARCHIVES[name]
     packed = gzip.compress(data, level)
-    assert read(packed) == replace(read(data), download=len(packed))
+    assert read(packed) == replace(read(data), blob=digest(packed), download=len(packed))
 
 
 def test_gzip_in_several_members_is_one_layer() -> None:
     data, _ = ARCHIVES["many blocks"]
     halves = gzip.compress(data[:1_000_000]) + gzip.compress(data[1_000_000:])
-    assert read(halves) == replace(read(data), download=len(halves))
+    assert read(halves) == replace(read(data), blob=digest(halves), download=len(halves))
 
 
 @pytest.mark.parametrize("name", ["many blocks", "noise", "a block and a byte", "empty"])
@@ -178,8 +180,8 @@ PATTERNS = st.lists(st.integers(2, 5000), min_size=1, max_size=5)
 @given(pattern=PATTERNS, packed=st.booleans())
 def test_how_the_bytes_arrive_does_not_matter(pattern: list[int], packed: bool) -> None:
     data = gzip.compress(SMALL) if packed else SMALL
-    layer = read_layer(Dribble(data, pattern), "sha256:blob")
-    assert layer == replace(read(SMALL), download=len(data) if packed else read(SMALL).download)
+    layer = read_layer(Dribble(data, pattern))
+    assert layer == read(data)
 
 
 @pytest.mark.parametrize("pattern", [[70_000], [1 << 20], [(1 << 20) + 1], [999_983]])
@@ -187,9 +189,8 @@ def test_how_the_bytes_arrive_does_not_matter(pattern: list[int], packed: bool) 
 def test_blocks_are_the_same_however_big_bytes_arrive(pattern: list[int], packed: bool) -> None:
     data, _ = ARCHIVES["many blocks"]
     given_bytes = gzip.compress(data, 1) if packed else data
-    layer = read_layer(Dribble(given_bytes, pattern), "sha256:blob")
-    wanted = read(data)
-    assert layer == replace(wanted, download=len(given_bytes) if packed else wanted.download)
+    layer = read_layer(Dribble(given_bytes, pattern))
+    assert layer == read(given_bytes)
 
 
 @pytest.mark.parametrize(
@@ -313,7 +314,7 @@ def test_an_image_is_measured_layer_by_layer(engine: FakeEngine, cache: Path) ->
     assert found.download == read(BASE).download + read(API).download
     assert engine.saves == [image.id]
     kept = (f"{digest(part)[7:]}{kind}" for part in (BASE, API) for kind in (".gz", ".json"))
-    assert files(cache) == sorted(kept)
+    assert files(cache) == sorted([*kept, f"{image.id[7:]}.blobs"])
 
 
 @pytest.mark.parametrize("chunk", [1, 511, 1 << 20])
@@ -343,6 +344,58 @@ def test_a_known_image_is_not_read_again(engine: FakeEngine, cache: Path) -> Non
     cold = measure(engine, name, cache)
     assert measure(engine, name, cache) == cold
     assert engine.saves == [name]
+
+
+def test_a_packed_size_is_that_of_the_image_not_of_what_was_read_before(
+    engine: FakeEngine, cache: Path, tmp_path: Path
+) -> None:
+    """The same layer four times: computed, packed worse in a layout, better in two engines."""
+    worse, better = gzip.compress(BASE, 0, mtime=0), gzip.compress(BASE, 9, mtime=0)
+    blobs, file = Blobs(), tmp_path / "saved.tar"
+    place = write_layout(tmp_path / "l", blobs, blobs.image([BASE], [worse], LAYER + "+gzip"))
+    file.write_bytes(saved([BASE]))
+    plain, packed = FakeImage([BASE]), FakeImage([BASE], [better], {"stored": "packed"})
+    wanted = {
+        engine.add(plain): read(BASE).download,
+        engine.add(packed): len(better),
+        f"oci:{place}": len(worse),
+        str(file): read(BASE).download,
+    }
+    assert len(set(wanted.values())) == 3
+    for number, order in enumerate(permutations(wanted)):
+        folder = cache / str(number)
+        for reference in (*order, *order):
+            found = measure(engine, reference, folder)
+            assert found
+            assert (reference, found.download) == (reference, wanted[reference])
+    assert engine.saves.count(plain.id) == engine.saves.count(packed.id) == number + 1
+
+
+def test_a_layout_that_names_a_layer_otherwise_spoils_nothing(
+    engine: FakeEngine, cache: Path, tmp_path: Path
+) -> None:
+    """What is kept is kept by the bytes that were read, whatever their file was called."""
+    real, other = gzip.compress(BASE, 9, mtime=0), gzip.compress(BASE, 0, mtime=0)
+    blobs = Blobs()
+    manifest = blobs.image([BASE], [real], LAYER + "+gzip")
+    blobs[digest(real)] = other
+    measure(None, f"oci:{write_layout(tmp_path / 'l', blobs, manifest)}", cache)
+    found = measure(engine, engine.add(FakeImage([BASE], [real])), cache)
+    assert found
+    assert found.download == len(real)
+
+
+@pytest.mark.parametrize("damaged", ["", "{", "{}", "[1]", '["sha256:gone"]', "[]"])
+def test_a_damaged_list_of_blobs_is_read_again(
+    engine: FakeEngine, cache: Path, damaged: str
+) -> None:
+    name = engine.add(FakeImage([BASE]))
+    measure(engine, name, cache)
+    file = next(cache.rglob("*.blobs"))
+    file.write_text(damaged)
+    assert measure(engine, name, cache) == Measured(name, figures(BASE))
+    assert engine.saves == [name, name]
+    assert json.loads(file.read_text()) == [digest(BASE)]
 
 
 def test_a_layer_that_two_images_share_is_one_layer(engine: FakeEngine, cache: Path) -> None:
@@ -422,14 +475,14 @@ def test_another_method_of_counting_voids_the_cache(
 ) -> None:
     name = engine.add(FakeImage([BASE]))
     measure(engine, name, cache)
-    monkeypatch.setattr(layers, "METHOD", "4-zlib-9")
+    monkeypatch.setattr(layers, "METHOD", "5-zlib-9")
     measure(engine, name, cache)
     assert engine.saves == [name, name]
-    assert (cache / "4-zlib-9" / f"{digest(BASE)[7:]}.json").is_file()
+    assert (cache / "5-zlib-9" / f"{digest(BASE)[7:]}.json").is_file()
 
 
 def test_the_method_names_the_library_that_compresses() -> None:
-    assert f"3-zlib-ng-{zlib_ng.ZLIBNG_VERSION}" == layers.METHOD
+    assert f"4-zlib-ng-{zlib_ng.ZLIBNG_VERSION}" == layers.METHOD
 
 
 def test_an_image_that_changes_while_it_is_read_is_refused(engine: FakeEngine, cache: Path) -> None:
@@ -491,13 +544,8 @@ def test_the_archive_of_an_engine_before_25_is_read(engine: FakeEngine, cache: P
     image = FakeImage([BASE])
     image.archive = old_archive({"a" * 64: BASE})
     found = measure(engine, engine.add(image), cache)
-    assert found == Measured(image.id, unnamed(BASE))
+    assert found == Measured(image.id, figures(BASE))
     assert found.installed == 5000
-
-
-def unnamed(*data: bytes) -> tuple[Layer, ...]:
-    """Return the layers as engines before 25 hand them out: under no digest."""
-    return tuple(replace(layer, blob="") for layer in figures(*data))
 
 
 def test_an_old_archive_is_read_whole_where_one_layer_is_known(
@@ -509,8 +557,8 @@ def test_an_old_archive_is_read_whole_where_one_layer_is_known(
     hybrid.archive = old_archive({"a" * 64: BASE, "c" * 64: HYBRID})
     found = [measure(engine, engine.add(image), cache) for image in (api, hybrid)]
     assert found == [
-        Measured(api.id, unnamed(BASE, API)),
-        Measured(hybrid.id, unnamed(BASE, HYBRID)),
+        Measured(api.id, figures(BASE, API)),
+        Measured(hybrid.id, figures(BASE, HYBRID)),
     ]
     assert measure(engine, hybrid.id, cache) == found[1]
     assert engine.saves == [api.id, hybrid.id]
@@ -579,4 +627,4 @@ def test_reading_takes_no_more_than_a_forward_stream() -> None:
 
     packed = gzip.compress(BASE)
     forward: IO[bytes] = Forward(packed)
-    assert read_layer(forward, "sha256:blob") == replace(read(BASE), download=len(packed))
+    assert read_layer(forward) == replace(read(BASE), blob=digest(packed), download=len(packed))

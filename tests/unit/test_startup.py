@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import http.server
 import io
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from scripts import containers, startup
 from scripts.containers import Setup
 from scripts.errors import SutraError
 from scripts.startup import Row
+from tests.unit.fakes import FakeEngine, FakeImage
 
 ROWS = [
     Row("sutra-api", "as shipped", 42_500_000, 17_000_000, 0.4, 0.2),
@@ -63,7 +65,7 @@ def drive(folder: Path, source: str, port: int) -> subprocess.CompletedProcess[s
 def test_the_driver_prints_both_times_of_a_healthy_service(tmp_path: Path, port: int) -> None:
     done = drive(tmp_path, SERVICE.format(status=200, port=port), port)
     assert done.returncode == 0, done.stderr
-    healthy, imported = map(float, done.stdout.splitlines())
+    healthy, imported = map(float, re.findall("^bench-seconds (.+)$", done.stdout, re.MULTILINE))
     assert 0 < healthy < 60
     assert 0 < imported < 60
 
@@ -86,4 +88,51 @@ def test_a_service_that_does_not_start_ends_the_bench(monkeypatch: pytest.Monkey
     client: Any = None
     with pytest.raises(SutraError) as caught:
         startup.started(client, "sutra-api:x", "sutra-api", "net")
-    assert caught.value.message == ('bench: "sutra-api:x" did not start: Traceback | not healthy')
+    assert caught.value.message == (
+        'bench: "sutra-api:x" did not start: last words "Traceback | not healthy"'
+    )
+
+
+LOG = "starting\n\nbench-seconds 0.25\nstopping\n\nbench-seconds 1.5\nTask was destroyed\n"
+
+
+def start(monkeypatch: pytest.MonkeyPatch, code: int | None, log: str) -> tuple[float, float]:
+    monkeypatch.setattr(containers, "run", lambda *_: (code, log))
+    client: Any = None
+    return startup.started(client, "sutra-api:x", "sutra-api", "net")
+
+
+def test_a_late_word_of_the_service_is_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert start(monkeypatch, 0, LOG) == (0.25, 1.5)
+
+
+@pytest.mark.parametrize(
+    ("code", "log", "problem"),
+    [
+        (None, LOG, 'not done in 120 s, last words "bench-seconds 1.5 | Task was destroyed"'),
+        (0, "0.25\n", 'last words "0.25"'),
+    ],
+)
+def test_times_that_are_not_there_end_the_bench(
+    monkeypatch: pytest.MonkeyPatch, code: int | None, log: str, problem: str
+) -> None:
+    with pytest.raises(SutraError) as caught:
+        start(monkeypatch, code, log)
+    assert caught.value.message == f'bench: "sutra-api:x" did not start: {problem}'
+
+
+def test_a_build_that_fails_leaves_no_tag_of_an_earlier_one(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = engine.add(FakeImage([]), "sutra-api:prod")
+
+    def build_variants(client: FakeEngine, mode: str, references: dict[str, str]) -> None:
+        if mode == startup.MODES[-1]:
+            raise SutraError("build: failed")
+        client.tags.update(dict.fromkeys(references.values(), image))
+
+    monkeypatch.setattr(startup, "build_variants", build_variants)
+    client: Any = engine
+    with pytest.raises(SutraError, match=r"^build: failed$"):
+        startup.measure(client)
+    assert engine.tags == {"sutra-api:prod": image}

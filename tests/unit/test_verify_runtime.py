@@ -91,13 +91,13 @@ def test_who_is_late_is_waited_for_three_times_as_long(
 def test_who_is_later_is_not(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     assert Service(clock, monkeypatch, [1], 0.4).wait(1000) == Health(
         3400,
-        'not healthy after 3.40 s, health check exited with 1, last words "cannot open /data"',
+        'not healthy after "3.40 s", health check exited with 1, last words "cannot open /data"',
     )
 
 
 def test_who_ends_is_not_waited_for(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     assert Service(clock, monkeypatch, [1, -1], 0.2).wait(5000) == Health(
-        1000, 'ended with 3, last words "cannot open /data"'
+        1000, 'ended with "3", last words "cannot open /data"'
     )
 
 
@@ -130,7 +130,7 @@ def test_a_health_check_is_read_from_the_image(check: object, probe: Probe | Non
             False,
             f'{KEY}.budget.ready: healthy too late "5.00 s", 5.00 s allowed (+1 ms)',
         ),
-        (Health(100, "ended with 1"), False, f"{KEY}.budget.ready: not healthy: ended with 1"),
+        (Health(100, 'ended with "1"'), False, f'{KEY}.budget.ready: ended with "1"'),
     ],
 )
 def test_a_time_equal_to_its_budget_is_within_it(found: Health, ok: bool, detail: str) -> None:
@@ -156,9 +156,9 @@ def test_memory_without_a_budget_is_only_told() -> None:
     ("code", "ok", "detail"),
     [
         (0, True, ""),
-        (143, False, f"{KEY}: SIGTERM: ended with 143 after 2.00 s, it said nothing"),
-        (137, False, f"{KEY}: SIGTERM: ended with 137 after 2.00 s, it said nothing"),
-        (None, False, f"{KEY}: SIGTERM: still running after 2.00 s, it said nothing"),
+        (143, False, f'{KEY}: ended with "143" 2.00 s after SIGTERM, it said nothing'),
+        (137, False, f'{KEY}: ended with "137" 2.00 s after SIGTERM, it said nothing'),
+        (None, False, f'{KEY}: still running "2.00 s" after SIGTERM, it said nothing'),
     ],
 )
 def test_sigterm_must_end_it_with_zero(
@@ -241,6 +241,29 @@ def test_a_stop_as_long_as_its_limit_is_within_it(
     assert service._stop(KEY, API, nothing).ok is ok
 
 
+@pytest.mark.parametrize(
+    ("reference", "tip"),
+    [
+        ("archive:a/b c.tar", "`docker load -i 'a/b c.tar'`, then give the name that it says"),
+        ("here.tar", "`docker load -i here.tar`, then give the name that it says"),
+        ("oci:./layout", "`tar -C ./layout -c . | docker load`, then give the name that it says"),
+        ("registry:h:5000/a:1", "`docker pull h:5000/a:1`, then give that name"),
+    ],
+)
+def test_what_is_not_in_the_engine_cannot_be_started(
+    folder: Path, reference: str, tip: str
+) -> None:
+    (folder / "here.tar").write_bytes(b"")
+    promises = Catalog(Path("images.yaml"), (API,), Budget(1, 1))
+    nothing: Any = None
+    with pytest.raises(SutraError) as caught:
+        verify_runtime.verify_one(nothing, promises, API, reference)
+    assert (caught.value.message, caught.value.tip) == (
+        f'verify_runtime: only images in the engine can be started "{reference}"',
+        tip,
+    )
+
+
 # ---- what containers say ----------------------------------------------------
 
 
@@ -313,7 +336,38 @@ def test_folders_of_what_was_written_are_not_told(
     changes = None if paths is None else [{"Path": path, "Kind": 0} for path in paths]
     client: Any = SimpleNamespace(api=SimpleNamespace(diff=lambda identity: changes))
     made: Any = SimpleNamespace(id="1")
-    assert containers.written(client, made) == written
+    assert containers.deepest(containers.written(client, made)) == written
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "count", "shown"),
+    [
+        (set(), set(), 0, ""),
+        ({"/a/lock"}, {"/a"}, 1, '"/a/lock"'),
+        (set(), {"/srv", "/srv/state"}, 1, '"/srv/state"'),
+        ({"/a/lock", "/a"}, {"/a", "/srv", "/srv/state"}, 2, '"/a/lock" (+1 more)'),
+    ],
+)
+def test_writes_count_while_it_runs_and_when_it_ends(
+    monkeypatch: pytest.MonkeyPatch, before: set[str], after: set[str], count: int, shown: str
+) -> None:
+    ended: list[float] = []
+
+    def end(made: object, seconds: float) -> int:
+        ended.append(seconds)
+        return 0
+
+    monkeypatch.setattr(containers, "container", lambda client, setup: nullcontext())
+    monkeypatch.setattr(health, "wait", lambda *_: Health(1))
+    monkeypatch.setattr(containers, "terminate", lambda made: None)
+    monkeypatch.setattr(containers, "ended", end)
+    monkeypatch.setattr(containers, "written", lambda *_: after if ended else before)
+    nothing: Any = None
+    known: dict[str, Any] = {"Config": {}}
+    found = service._writable(nothing, API, Setup("x"), Probe(("ask",), 1), known, KEY)
+    detail = f"{KEY}.runtime.writes: written outside them {shown}" if shown else ""
+    assert found == CheckResult("api", "writes", not count, count, 0, detail, "findings")
+    assert ended == [10.0]
 
 
 @pytest.mark.parametrize(
