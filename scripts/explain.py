@@ -1,12 +1,15 @@
-"""Say which cleanup rule removes or keeps a file of an image, and why."""
+"""Say which cleanup rule removes or keeps a file or folder of an image, and why."""
 
 from __future__ import annotations
 
 import argparse
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 from sutra_cleanup import manifest as manifests
 from sutra_cleanup.errors import CleanupError
+from sutra_cleanup.globs import Glob
 from sutra_cleanup.manifest import Manifest, Rule
 
 from scripts import catalog
@@ -33,23 +36,66 @@ def find_manifest(image: str) -> Path | None:
 
 
 def place(image: str, file: str) -> str:
-    """Return `file` as a path of the tree that is cleaned: packages are named without theirs."""
-    if image == "sutra-base-python" or file.startswith(("bin/", "lib/")):
-        return file
-    return SITE + file
+    """Return `file` as a path of the tree that is cleaned.
+
+    It may be the path in the image, with a slash in front or not, as `verify`, `diff` and
+    listings of layers show it, or that in the tree; packages are named without theirs.
+    """
+    path = re.sub(r"^(\./|/+)", "", file)
+    if image == "sutra-base-python":
+        return re.sub(r"^usr/lib/python3[.0-9]*/", "", path)
+    path = path.removeprefix("opt/sutra/")
+    return path if path.startswith(("bin/", "lib/")) or path == "pyvenv.cfg" else SITE + path
 
 
 def explain(manifest: Manifest, path: str) -> list[str]:
-    """Return a line for what happens to `path`, and one for each rule that has a say."""
-    removing = [rule for rule in manifest.rules if any(g.matches(path) for g in rule.remove)]
-    keeping = [rule for rule in manifest.rules if any(g.matches(path) for g in rule.keep)]
+    """Return a line for what happens to `path`, and one for each rule that has a say.
+
+    `path` is a folder's where it ends with a slash, or where a glob names that folder.
+    """
+    seen = path
+    if path.endswith(".pyc") and "__pycache__/" not in path:
+        seen = path[:-1]  # as the cleanup itself sees a module that stands in for its source
+    below = path.rstrip("/") + "/"
+    removing, keeping = _rules(manifest, lambda glob: glob.matches(seen))
+    folder = _rules(manifest, lambda glob: glob.is_folder and glob.matches(below + "x"))
+    if path.endswith("/") or (not removing and not keeping and any(folder)):
+        return _explain_folder(manifest, below, *folder)
     if removing and not keeping:
         lines = ["leaves"]
     else:
-        lines = ["stays" + ("" if keeping else ", no rule names it") + _policy(manifest, path)]
-    lines += [f"  kept by {_describe(rule)}" for rule in keeping]
-    lines += [f"  {'not ' if keeping else ''}removed by {_describe(rule)}" for rule in removing]
-    return lines
+        lines = ["stays" + ("" if keeping else ", no rule names it") + _policy(manifest, seen)]
+    return lines + _reasons(removing, keeping)
+
+
+def _explain_folder(
+    manifest: Manifest, folder: str, removing: list[Rule], keeping: list[Rule]
+) -> list[str]:
+    """Return what happens to a folder as a whole, and what rules name some of what is in it."""
+    inner, spared = _rules(manifest, lambda glob: glob.reaches_into(folder))
+    inner = [rule for rule in inner if rule not in removing]
+    if keeping or not removing:
+        lines = ["stays" + ("" if keeping else ", no rule names all of it")]
+        some = [] if keeping else [f"  some of it removed by {_describe(rule)}" for rule in inner]
+    else:
+        lines = ["leaves"]
+        some = [f"  some of it kept by {_describe(rule)}" for rule in spared]
+    return lines + _reasons(removing, keeping) + some
+
+
+def _rules(manifest: Manifest, names: Callable[[Glob], bool]) -> tuple[list[Rule], list[Rule]]:
+    """Return the rules that remove and those that keep by a glob of which `names` holds."""
+    return (
+        [rule for rule in manifest.rules if any(map(names, rule.remove))],
+        [rule for rule in manifest.rules if any(map(names, rule.keep))],
+    )
+
+
+def _reasons(removing: list[Rule], keeping: list[Rule]) -> list[str]:
+    lines = [f"  kept by {_describe(rule)}" for rule in keeping]
+    return lines + [
+        f"  {'not ' if keeping else ''}removed by {_describe(rule)}" for rule in removing
+    ]
 
 
 def _describe(rule: Rule) -> str:
@@ -66,7 +112,7 @@ def _policy(manifest: Manifest, path: str) -> str:
 
 
 def main() -> int:
-    """Explain one file of one image; the file need not exist."""
+    """Explain one file or folder of one image; it need not exist."""
     parser = argparse.ArgumentParser(prog="python -m scripts.explain", description=__doc__)
     parser.add_argument("image")
     parser.add_argument("file", help='eg: "numpy/testing/__init__.py"')
@@ -75,7 +121,7 @@ def main() -> int:
         manifest = manifests.load(manifest_of(given.image))
     except CleanupError as error:
         raise SutraError(error.message, error.tip) from error
-    first, *rest = explain(manifest, place(given.image, given.file.removeprefix("./")))
+    first, *rest = explain(manifest, place(given.image, given.file))
     print(f"{given.file}: {first}", *rest, sep="\n")
     return OK
 

@@ -3,11 +3,12 @@
 # kind that scipy's wheel carries. numpy's own wheel brings a second OpenBLAS of 23 MB
 # with 64-bit integers, which nothing here needs (scipy#15129).
 #
-#   eg: build-numpy.sh /opt/build/bin/python numpy.lock /wheels
+#   eg: build-numpy.sh /opt/build/bin/python numpy.lock requirements-build.lock /wheels
 set -eu
 python=$1
 lock=$2
-wheels=$3
+build_lock=$3
+wheels=$4
 
 work=$(mktemp -d)
 "$python" -c 'import scipy_openblas32; print(scipy_openblas32.get_pkg_config())' \
@@ -23,8 +24,11 @@ case "$(uname -m)" in x86_64) set -- "$@" '-Dcpu-dispatch=X86_V3 X86_V4' ;; esac
   echo
 } >"$work/numpy.txt"
 
-# a wheel that an earlier build made by these very settings is taken from pip's cache
-cache=/root/.cache/pip/numpy-$(sha256sum <"$0" | cut -c1-16)
+# a wheel that an earlier build made by these very settings, tools and compiler is taken
+# from pip's cache
+compiler=$(gcc --version)
+made_by=$({ cat "$0" "$build_lock" && echo "$compiler"; } | sha256sum | cut -c1-16)
+cache=/root/.cache/pip/numpy-$made_by
 PATH="$(dirname "$python"):$PATH" PKG_CONFIG_PATH="$work" \
   /usr/bin/python3 -m pip --python "$python" --cache-dir "$cache" wheel --no-deps \
   --no-build-isolation --no-binary=numpy --require-hashes -r "$work/numpy.txt" -w "$wheels"

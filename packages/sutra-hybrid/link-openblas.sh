@@ -4,9 +4,13 @@
 # three generations of processors (SSE4.2, AVX2, AVX-512) in place of the wheel's five.
 # numpy itself asks for SSE4.2. A processor in between takes the next lower generation.
 #
-#   eg: link-openblas.sh /opt/sutra/lib/python3.13/site-packages
+# The packages whose code is in it get their record and licence in a tree that a runtime
+# stage can COPY over its root, or scanners would not know that the code is there.
+#
+#   eg: link-openblas.sh /opt/sutra/lib/python3.13/site-packages /runtime
 set -eu
 site=$1
+root=$2
 work=$(mktemp -d)
 openblas=$(echo "$site"/scipy.libs/libscipy_openblas-*.so)
 archive=$(find /usr/lib -name libopenblas.a -path '*openblas-pthread*')
@@ -48,3 +52,17 @@ gcc -shared -o "$openblas" "-Wl,-soname,$(basename "$openblas")" @options libope
   -l:libgfortran.a -l:libquadmath.a -lm -lpthread
 cd /
 rm -r "$work"
+
+# as runtime-libs.sh writes them; of the package's files the image has the licence alone
+status="$root/var/lib/dpkg/status.d"
+mkdir -p "$status"
+for file in "$archive" "$(gcc -print-file-name=libgfortran.a)" "$(gcc -print-file-name=libquadmath.a)"; do
+  package=$(dpkg -S "$(realpath "$file")" | cut -d: -f1)
+  licence=/usr/share/doc/$package
+  # the documentation folder may be a link to that of the source package
+  if [ -L "$licence" ]; then cp -a --parents "$licence" "$root"; fi
+  cp --parents "$(readlink -f "$licence/copyright")" "$root"
+  dpkg-query -s "$package" >"$status/$package"
+  dpkg-query --control-show "$package" md5sums | grep '  usr/share/doc/[^/]*/copyright$' \
+    >"$status/$package.md5sums" || rm "$status/$package.md5sums"
+done

@@ -9,6 +9,10 @@ it never looks, as scipy's `_fblas` does with libgfortran; linked `--as-needed`,
 
 from __future__ import annotations
 
+import base64
+import csv
+import hashlib
+import io
 import os
 import subprocess
 import sys
@@ -70,6 +74,38 @@ def unused(site: Path, vendored: dict[str, Path]) -> Iterator[tuple[Path, str]]:
                 yield file, name
 
 
+def mend_record(record: Path) -> int:
+    """Write the hash and size of each file that is another now, and drop the line of one that
+    is gone, as pip would have written it; return how many lines were.
+
+    Source: PyPA, "Recording installed projects", the RECORD file.
+    """
+    with record.open(encoding="utf-8", newline="") as stream:
+        before = list(stream)
+    lines, count = [], 0
+    for line in before:
+        path, hashed, size = next(csv.reader([line]))
+        file = record.parent.parent / path
+        now = [path, *hash_and_size(file)] if hashed and file.exists() else [path, hashed, size]
+        if now == [path, hashed, size] and (file.exists() or not hashed):
+            lines.append(line)
+            continue
+        count += 1
+        if file.exists():
+            text = io.StringIO()
+            csv.writer(text, lineterminator=line[len(line.rstrip("\r\n")) :]).writerow(now)
+            lines.append(text.getvalue())
+    record.write_bytes("".join(lines).encode())
+    return count
+
+
+def hash_and_size(file: Path) -> list[str]:
+    """Return what RECORD says of a file: "sha256=" with base64 without padding, and bytes."""
+    data = file.read_bytes()
+    digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode().rstrip("=")
+    return [f"sha256={digest}", str(len(data))]
+
+
 def main(site: Path) -> int:
     """Share, drop and print what was done."""
     shared = share_openblas(site)
@@ -89,6 +125,10 @@ def main(site: Path) -> int:
             file = vendored.pop(name)
             print(f"{file.relative_to(site)} is needed by none: {file.stat().st_size} bytes")
             file.unlink()
+    # link-openblas.sh replaced a file before, and what was patched is of any distribution
+    for record in sorted(site.glob("*.dist-info/RECORD")):
+        if count := mend_record(record):
+            print(f"{record.relative_to(site)}: {count} lines mended")
     return 0
 
 

@@ -24,6 +24,7 @@ strip: verified
 bytecode: {default: sourceless, source: [app/]}
 rules:
   natype: {why: imported, source: numpy PR#28936, keep: [numpy/tests/_natype.py]}
+  odr: {why: not imported, remove: [scipy/odr/]}
 """
 PYTHON = """
 rules:
@@ -60,6 +61,7 @@ def explained(
     return call
 
 
+ODR = 'rule "odr" of cleanup.yaml: not imported'
 TESTS = 'rule "tests" of python.yaml: not in production'
 
 
@@ -90,6 +92,27 @@ TESTS = 'rule "tests" of python.yaml: not in production'
             '  not removed by rule "scripts" of python.yaml: not called',
         ),
         ("lib/python3.13/site-packages/x/tests/a.py", f"leaves\n  removed by {TESTS}"),
+        ("opt/sutra/lib/python3.13/site-packages/x/tests/a.py", f"leaves\n  removed by {TESTS}"),
+        ("/opt/sutra/bin/tool", 'leaves\n  removed by rule "scripts" of python.yaml: not called'),
+        ("/opt/sutra/pyvenv.cfg", "stays, no rule names it"),
+        (
+            "numpy/tests/_natype.pyc",
+            'stays; bytecode: sourceless\n  kept by rule "natype" of cleanup.yaml: imported '
+            f"(source: numpy PR#28936)\n  not removed by {TESTS}",
+        ),
+        ("numpy/__init__.pyc", "stays, no rule names it; bytecode: sourceless"),
+        ("x/tests/__pycache__/a.cpython-313.pyc", f"leaves\n  removed by {TESTS}"),
+        ("scipy/odr", f"leaves\n  removed by {ODR}"),
+        ("scipy/odr/", f"leaves\n  removed by {ODR}"),
+        ("opt/sutra/lib/python3.13/site-packages/scipy/odr", f"leaves\n  removed by {ODR}"),
+        ("scipy/odr/deep/", f"leaves\n  removed by {ODR}"),
+        ("scipy/", f"stays, no rule names all of it\n  some of it removed by {ODR}"),
+        ("scipy/stats/", "stays, no rule names all of it"),
+        (
+            "numpy/tests",
+            f"leaves\n  removed by {TESTS}\n"
+            '  some of it kept by rule "natype" of cleanup.yaml: imported (source: numpy PR#28936)',
+        ),
     ],
 )
 def test_a_file_is_explained(explained: Explained, file: str, out: str) -> None:
@@ -100,6 +123,16 @@ def test_a_file_is_explained(explained: Explained, file: str, out: str) -> None:
     ("file", "out"),
     [
         ("idlelib/a.py", 'leaves\n  removed by rule "desktop" of stdlib.yaml: no desktop'),
+        *(
+            (file, 'leaves\n  removed by rule "desktop" of stdlib.yaml: no desktop')
+            for file in (
+                "usr/lib/python3.13/idlelib/a.py",
+                "/usr/lib/python3.13/idlelib/a.pyc",
+                "idlelib",
+                "/usr/lib/python3.13/idlelib/",
+                "./idlelib/a.py",
+            )
+        ),
         ("x/idlelib/a.py", "stays, no rule names it; bytecode: source"),
         ("lib-dynload/_ssl.so", "stays, no rule names it; strip: verified"),
     ],

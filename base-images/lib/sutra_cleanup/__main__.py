@@ -1,7 +1,7 @@
 """Clean a tree by a manifest: plan → remove → strip → dedupe → compile → prove → report.
 
-Exit 0: clean and proven. 1: the proof failed, the tree is as it was. 2: the
-manifest or the call is wrong, nothing was touched.
+Exit 0: clean and proven. 1: the proof failed. 2: the manifest or the call is wrong,
+or the disk. Other than with 0 the tree is as it was.
 """
 
 from __future__ import annotations
@@ -17,12 +17,16 @@ from .errors import CleanupError
 from .trash import Trash
 
 
-def clean(plan: tree.Plan, python: list[str], shown_as: str) -> dict[str, object]:
-    """Do everything that the manifest says and return the report.
+def clean(
+    plan: tree.Plan, python: list[str], shown_as: str, file: Path | None = None
+) -> dict[str, object]:
+    """Do everything that the manifest says and return the report, written to `file`.
 
-    Raises CleanupError when the result does not work as the tree did before; then
-    every change is taken back.
+    Raises CleanupError when the result does not work as the tree did before, and OSError
+    when the disk is full or the tree cannot be read; then every change is taken back.
     """
+    if file:
+        report.require_writable(file)
     bytecode.require_same(python)
     before = proof.baseline(plan, python)
     with Trash(plan.tree) as trash:
@@ -35,18 +39,23 @@ def clean(plan: tree.Plan, python: list[str], shown_as: str) -> dict[str, object
             deduped = dedupe.dedupe(plan, trash) if plan.manifest.dedupe else dedupe.Deduped()
             compiled = bytecode.compile_tree(plan, trash, shown_as)
             proven = proof.prove(plan, python, before, trash)
+            done = report.Done(stripped, deduped, compiled, proven)
+            found = report.summary(plan, done, report.weigh(plan), shown_as)
+            if file:
+                report.write(found, file)
         except BaseException:
             trash.put_all_back()
             raise
     _remove_empty_folders(plan.tree)
-    done = report.Done(stripped, deduped, compiled, proven)
-    return report.summary(plan, done, report.weigh(plan), shown_as)
+    return found
 
 
 def _remove_empty_folders(root: Path) -> None:
-    for folder, _, _ in os.walk(root, topdown=False):
-        if folder != os.fspath(root) and not os.listdir(folder):
-            os.rmdir(folder)
+    """Remove the folders that were empty from the start, the innermost first."""
+    _, *folders = tree.folders(os.fspath(root))
+    for folder in reversed(folders):
+        if not os.listdir(f"{root}/{folder}"):
+            os.rmdir(f"{root}/{folder}")
 
 
 def main() -> int:
@@ -74,15 +83,19 @@ def main() -> int:
         if given.dry_run:
             print(report.dry(plan))
             return 0
-        found = clean(plan, shlex.split(given.python), given.shown_as or os.fspath(given.tree))
+        shown_as = given.shown_as or os.fspath(given.tree)
+        found = clean(plan, shlex.split(given.python), shown_as, given.report)
     except CleanupError as error:
         print(error.message, file=sys.stderr)
         if error.tip:
             print(f"tip: {error.tip}", file=sys.stderr)
         return error.exit_code
+    except OSError as error:
+        shown = f' "{tree.show(os.fsdecode(error.filename))}"' if error.filename else ""
+        print(f"cleanup: {(error.strerror or str(error)).lower()}{shown}", file=sys.stderr)
+        print("tip: mend that, then run it again", file=sys.stderr)
+        return 2
     print(report.text(found))
-    if given.report:
-        report.write(found, given.report)
     return 0
 
 

@@ -89,13 +89,21 @@ def compile_tree(plan: Plan, trash: Trash, shown_as: str) -> Compiled:
         counts[job.mode] += 1
         without_docstrings += job.drops_docstrings
         _install(job, trash, tree)
-    modules = sum(entry.path.endswith(".py") for entry in plan.staying)
+    modules = {entry.path for entry in plan.staying if entry.path.endswith(".py")}
+    source = len(modules) - sum(counts.values())
+    counts["sourceless"] += sum(_stands_alone(entry.path, modules) for entry in plan.staying)
     return Compiled(
-        source=modules - sum(counts.values()),
+        source=source,
         without_docstrings=without_docstrings,
         refused=tuple(refused),
         **counts,
     )
+
+
+def _stands_alone(path: str, sources: set[str]) -> bool:
+    """Tell whether a file is a module without its source, as it came or as a run left it."""
+    cached = os.path.basename(os.path.dirname(path)) == "__pycache__"
+    return path.endswith(".pyc") and not cached and path[:-1] not in sources
 
 
 def _install(job: _Job, trash: Trash, tree: str) -> None:

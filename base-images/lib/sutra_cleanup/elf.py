@@ -11,6 +11,7 @@ import os
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
@@ -21,11 +22,16 @@ from .trash import Trash
 from .tree import Plan
 
 MAGIC = b"\x7fELF"
+# e_type of programs, and of libraries and programs that are position-independent (elf(5));
+# object files are for a linker, which needs what strip would take
+LOADED = (2, 3)
+# bytes of the smallest ELF header; what is shorter, a pipe too, is not opened
+HEADER = 52
 
 
 @dataclass(frozen=True)
 class Stripped:
-    """How many libraries got smaller, by how many bytes, and which were put back why."""
+    """How many files got smaller, by how many bytes, and which were put back why."""
 
     files: int = 0
     saved: int = 0
@@ -36,6 +42,14 @@ def is_elf(path: str) -> bool:
     """Tell whether the file begins as an ELF file does."""
     with open(path, "rb") as file:
         return file.read(4) == MAGIC
+
+
+def is_loaded(path: str) -> bool:
+    """Tell whether the file begins as an ELF library or program does."""
+    with open(path, "rb") as file:
+        head = file.read(18)
+    order: Literal["little", "big"] = "big" if head[5:6] == b"\2" else "little"
+    return head[:4] == MAGIC and int.from_bytes(head[16:], order) in LOADED
 
 
 def misaligned(path: str) -> str:
@@ -56,17 +70,26 @@ def misaligned(path: str) -> str:
     return ""
 
 
+def segments(path: str) -> list[tuple[object, ...]]:
+    """Return what is loaded of the file, and where: strip must not change it."""
+    told = "p_type", "p_flags", "p_vaddr", "p_filesz", "p_memsz"
+    with open(path, "rb") as file:
+        return [tuple(each[name] for name in told) for each in ELFFile(file).iter_segments()]
+
+
 def strip(
     plan: Plan, trash: Trash, python: Sequence[str], shown_as: str, tool: str = "strip"
 ) -> Stripped:
-    """Strip every ELF library that stays; put back what did not survive it.
+    """Strip every ELF library and program that stays; put back what did not survive it.
 
-    `shown_as` is the tree's path as the interpreter sees it.
+    `shown_as` is the tree's path as the interpreter sees it. A program cannot be loaded
+    to try it, and may do anything when it is run: its segments are compared, as are
+    those of a library that does not load by itself.
     """
     tree = os.fspath(plan.tree)
     libraries = [
         entry.path for entry in plan.staying
-        if not entry.is_link and ".so" in entry.path and is_elf(f"{tree}/{entry.path}")
+        if entry.size > HEADER and not entry.is_link and is_loaded(f"{tree}/{entry.path}")
     ]  # fmt: skip
     seen = [f"{shown_as}/{path}" for path in libraries]
     before = loads(python, seen)
@@ -76,7 +99,11 @@ def strip(
         number = len(trash.changes)
         if saved := _strip_one(tree, path, trash, tool):
             # before anything is loaded, or it would take others down with it
-            if reason := misaligned(f"{tree}/{path}"):
+            reason = misaligned(f"{tree}/{path}")
+            if not reason and before[f"{shown_as}/{path}"]:
+                same = segments(f"{tree}/{path}") == segments(trash.original(number))
+                reason = "" if same else "other segments than before"
+            if reason:
                 trash.put_back([number])
                 restored.append((path, reason))
             else:
@@ -93,7 +120,7 @@ def strip(
 
 def _strip_one(tree: str, path: str, trash: Trash, tool: str) -> int:
     """Strip one library and return the bytes saved; 0 leaves it as it was."""
-    full, small = f"{tree}/{path}", f"{tree}/{path}.stripped"
+    full, small = f"{tree}/{path}", trash.spare("stripped")
     run = [tool, "--strip-unneeded", "-o", small, full]
     try:
         done = subprocess.run(run, capture_output=True, check=False)

@@ -54,6 +54,13 @@ class Glob:
         within = folder + "/" if folder else ""
         return bool(self.folder.fullmatch(within) and re.fullmatch(self.name, name, re.DOTALL))
 
+    def reaches_into(self, folder: str) -> bool:
+        """Tell whether its first components name `folder` ("numpy/") and others what is below."""
+        return any(
+            re.fullmatch(self._start + _components(self._parts[:end]), folder, re.DOTALL)
+            for end in range(1, len(self._parts))
+        )
+
     @property
     def _parts(self) -> list[str]:
         return self.text.removeprefix("./").rstrip("/").split("/")

@@ -50,9 +50,13 @@ def _top_level(path: str) -> Iterator[str]:
 
 def baseline(plan: Plan, python: Sequence[str]) -> Baseline:
     """Ask all questions of the tree as it is. Raises CleanupError when `prove` fails already."""
-    found = Baseline(
-        probe.imports(python, modules(plan)), _distributions(python), _run(plan, python)
-    )
+    listed, distributions = _distributions(python)
+    if not listed:
+        raise CleanupError(
+            f"importlib.metadata: fails before the cleanup: {distributions}",
+            "mend the metadata of the distribution that it names, or check --python",
+        )
+    found = Baseline(probe.imports(python, modules(plan)), distributions, _run(plan, python))
     broken = [name for name in plan.manifest.imports if found.imports[name] != probe.OK]
     if broken:
         raise CleanupError(
@@ -74,10 +78,11 @@ def prove(plan: Plan, python: Sequence[str], before: Baseline, trash: Trash) -> 
     for name, said in after.items():
         if said != probe.OK and before.imports[name] == probe.OK:
             raise _blame(name, said, trash, partial(_alone, python, name))
-    if _distributions(python) != before.distributions:
+    as_before = True, before.distributions
+    if _distributions(python) != as_before:
         raise _blame(
             "importlib.metadata", "distributions are no longer listed", trash,
-            lambda: "" if _distributions(python) == before.distributions else "differs",
+            lambda: "" if _distributions(python) == as_before else "differs",
         )  # fmt: skip
     if said := _run(plan, python):
         raise _blame(" ".join(plan.manifest.run), said, trash, lambda: _run(plan, python))
@@ -134,7 +139,8 @@ def _breaks(trash: Trash, numbers: list[int], still: Callable[[], str]) -> bool:
         trash.put_back(numbers)
 
 
-def _distributions(python: Sequence[str]) -> str:
+def _distributions(python: Sequence[str]) -> tuple[bool, str]:
+    """Return True and the distributions that are listed, or False and why they are not."""
     ask = (
         "from importlib.metadata import distributions as d;"
         "print(*sorted(f'{x.name}=={x.version}' for x in d()), sep='\\n')"
@@ -142,7 +148,7 @@ def _distributions(python: Sequence[str]) -> str:
     done = subprocess.run(
         [*python, "-c", ask], capture_output=True, text=True, check=False, env=probe.ENVIRONMENT
     )
-    return done.stdout if done.returncode == 0 else f"exit {done.returncode}"
+    return (True, done.stdout) if done.returncode == 0 else (False, _last_line(done))
 
 
 def _run(plan: Plan, python: Sequence[str]) -> str:
@@ -159,6 +165,9 @@ def _run(plan: Plan, python: Sequence[str]) -> str:
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
-    if done.returncode == 0:
-        return ""
+    return "" if done.returncode == 0 else _last_line(done)
+
+
+def _last_line(done: subprocess.CompletedProcess[str]) -> str:
+    """Return what a program that failed said last."""
     return (done.stderr.strip().splitlines() or [f"exit {done.returncode}"])[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections import Counter
@@ -12,7 +13,8 @@ from typing import Any
 from .bytecode import Compiled
 from .dedupe import Deduped
 from .elf import Stripped
-from .tree import Plan, show
+from .errors import CleanupError
+from .tree import Plan, folders, show
 
 
 @dataclass(frozen=True)
@@ -56,16 +58,15 @@ def weigh(plan: Plan) -> Counter[str]:
     """Return the bytes of each package in the tree as it is now."""
     sizes: Counter[str] = Counter()
     root = os.fspath(plan.tree)
-    for folder, _, names in os.walk(root):
-        for name in names:
-            full = os.path.join(folder, name)
-            if not os.path.islink(full):
-                sizes[plan.owner(os.path.relpath(full, root))] += os.path.getsize(full)
+    for folder in folders(root):
+        for item in os.scandir(f"{root}/{folder}"):
+            if not item.is_symlink() and not item.is_dir():
+                sizes[plan.owner(folder + item.name)] += item.stat().st_size
     return sizes
 
 
 def dry(plan: Plan) -> str:
-    """Return what would leave, as text: bytes by rule, and each file."""
+    """Return what would leave, as text: bytes by rule and each file, then bytes by package."""
     rows = []
     for number, rule in enumerate(plan.manifest.rules):
         leaving = [entry for entry in plan.leaving if entry.removed == number]
@@ -73,6 +74,16 @@ def dry(plan: Plan) -> str:
             size = sum(entry.size for entry in leaving)
             rows.append(f"{rule.name}: {len(leaving)} files, {size} bytes: {rule.why}")
             rows += [f"  {show(entry.path)}" for entry in leaving]
+    files, sizes = Counter[str](), Counter[str]()
+    for entry in plan.leaving:
+        owner = plan.owner(entry.path)
+        files[owner] += 1
+        sizes[owner] += entry.size
+    rows += ["by package:"] if files else []
+    rows += [
+        f"  {show(owner)}: {files[owner]} files, {size} bytes"
+        for owner, size in sizes.most_common()
+    ]
     return "\n".join(rows)
 
 
@@ -108,9 +119,31 @@ def text(found: dict[str, Any]) -> str:
     return "\n".join(rows)
 
 
+def require_writable(file: Path) -> None:
+    """Raise CleanupError unless a report can be written there."""
+    try:
+        if file.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        _partial(file).touch()
+        _partial(file).unlink()
+    except OSError as error:
+        raise CleanupError(
+            f'report: cannot be written "{file}": {error.strerror}', "check --report"
+        ) from error
+
+
 def write(found: dict[str, Any], file: Path) -> None:
     """Write the report as JSON, whole or not at all."""
+    partial = _partial(file)
     file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_suffix(".partial")
-    partial.write_text(json.dumps(found, separators=(",", ":")))
-    partial.rename(file)
+    try:
+        partial.write_text(json.dumps(found, separators=(",", ":")))
+        partial.rename(file)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def _partial(file: Path) -> Path:
+    return file.with_name(f"{file.name}.partial")

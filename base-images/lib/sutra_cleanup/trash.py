@@ -12,6 +12,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from .errors import CleanupError
+from .tree import show
+
 
 @dataclass(frozen=True)
 class Change:
@@ -27,7 +30,10 @@ class Change:
 
 
 class Trash:
-    """A folder beside the tree that holds what left it, as a context: empty afterwards."""
+    """A folder beside the tree that holds what left it, as a context: gone afterwards.
+
+    It stays where an error ends the context before everything was put back.
+    """
 
     def __init__(self, tree: Path) -> None:
         self._tree = os.fspath(tree)
@@ -40,15 +46,21 @@ class Trash:
         os.mkdir(self._aside)
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: object, _: object) -> None:
+        if kind is not None and self._out:
+            raise CleanupError(
+                f"cleanup: {len(self._out)} changes of the tree were not taken back: "
+                f'{kind.__name__}: {error}: the originals are in "{show(self._aside)}"',
+                "make the tree anew, or move them back by hand",
+            )
         shutil.rmtree(self._aside)
 
     def move(self, cause: str, path: str, made: tuple[str, ...] = ()) -> None:
         """Take `path` out of the tree. `made` are files that the caller puts in its place."""
         number = len(self.changes)
         self.changes.append(Change(cause, path, made))
+        self._out[number] = path  # before it is: an interrupt may come in between
         os.rename(self._at(path), self._kept(number))
-        self._out[number] = path
         if not made:
             self._prune(path)
 
@@ -72,6 +84,9 @@ class Trash:
         """Undo those changes, the last one first."""
         for number in sorted(numbers, reverse=True):
             change = self.changes[number]
+            if change.path and not os.path.lexists(self._kept(number)):
+                del self._out[number]  # interrupted before it was out, or after it was back
+                continue
             for other in change.made:
                 if os.path.lexists(self._at(other)):
                     os.rename(self._at(other), f"{self._kept(number)}.{change.made.index(other)}")
@@ -85,13 +100,13 @@ class Trash:
         """Do those changes anew, the first one first."""
         for number in sorted(numbers):
             change = self.changes[number]
+            self._out[number] = change.path
             if change.path:
                 os.rename(self._at(change.path), self._kept(number))
             for index, other in enumerate(change.made):
                 if os.path.lexists(f"{self._kept(number)}.{index}"):
                     self._folders(os.path.dirname(other))
                     os.rename(f"{self._kept(number)}.{index}", self._at(other))
-            self._out[number] = change.path
             if not change.made:
                 self._prune(change.path)
 
@@ -117,10 +132,13 @@ class Trash:
 
     def _folders(self, folder: str) -> None:
         """Make a folder and those above it again, with the rights that they had."""
-        if folder and not os.path.isdir(self._at(folder)):
-            self._folders(os.path.dirname(folder))
-            os.mkdir(self._at(folder))
-            os.chmod(self._at(folder), self._modes.get(folder, 0o755))
+        missing = []
+        while folder and not os.path.isdir(self._at(folder)):
+            missing.append(folder)
+            folder = os.path.dirname(folder)
+        for each in reversed(missing):
+            os.mkdir(self._at(each))
+            os.chmod(self._at(each), self._modes.get(each, 0o755))
 
     def _at(self, path: str) -> str:
         return f"{self._tree}/{path}"

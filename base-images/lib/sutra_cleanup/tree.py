@@ -84,34 +84,55 @@ def plan(tree: Path, manifest: Manifest) -> Plan:
         raise CleanupError(f'tree: no such folder "{tree}"', "check --tree")
     removing = Matcher((n, glob) for n, rule in enumerate(manifest.rules) for glob in rule.remove)
     keeping = Matcher((n, glob) for n, rule in enumerate(manifest.rules) for glob in rule.keep)
-    entries = tuple(_walk(os.fspath(tree), "", removing.root(), keeping.root(), removing, keeping))
+    entries = tuple(_walk(os.fspath(tree), removing, keeping))
     found = Plan(tree, manifest, entries)
     _refuse_emptied(found)
     return found
 
 
-def _walk(
-    folder: str, path: str, removed: Folder, kept: Folder, removing: Matcher, keeping: Matcher
-) -> Iterator[Entry]:
-    """Yield the entries below `folder`, sorted, folders of links as links."""
-    with os.scandir(folder) as found:
+def _walk(root: str, removing: Matcher, keeping: Matcher) -> Iterator[Entry]:
+    """Yield the entries below `root`, sorted, folders of links as links, however deep."""
+    waiting = [_entries(root, "", removing.root(), keeping.root())]
+    while waiting:
+        found = next(waiting[-1], None)
+        if found is None:
+            waiting.pop()
+        elif isinstance(found, Entry):
+            yield found
+        else:
+            path, removed, kept = found
+            inner = removing.enter(removed, path), keeping.enter(kept, path)
+            waiting.append(_entries(root, path, *inner))
+
+
+def _entries(
+    root: str, path: str, removed: Folder, kept: Folder
+) -> Iterator[Entry | tuple[str, Folder, Folder]]:
+    """Yield the entries in one folder, and the path of each folder in it with what holds here."""
+    with os.scandir(f"{root}/{path}") as found:
         items = sorted(found, key=lambda item: item.name)
     names = {item.name for item in items}
     for item in items:
         if item.is_dir(follow_symlinks=False):
-            below = f"{path}{item.name}/"
-            yield from _walk(
-                item.path, below, removing.enter(removed, below), keeping.enter(kept, below),
-                removing, keeping,
-            )  # fmt: skip
-        else:
-            link = item.is_symlink()
-            size = 0 if link else item.stat(follow_symlinks=False).st_size
-            yield Entry(
-                path + item.name, size, link,
-                Matcher.match(removed, _name(path, item.name, names)),
-                Matcher.match(kept, _name(path, item.name, names)),
-            )  # fmt: skip
+            yield f"{path}{item.name}/", removed, kept
+            continue
+        link = item.is_symlink()
+        size = 0 if link else item.stat(follow_symlinks=False).st_size
+        seen = _name(path, item.name, names)
+        yield Entry(
+            path + item.name, size, link,
+            Matcher.match(removed, seen), Matcher.match(kept, seen),
+        )  # fmt: skip
+
+
+def folders(root: str) -> Iterator[str]:
+    """Yield each folder's path below `root` ("", "a/", "a/b/"), however deep, outer ones first."""
+    waiting = [""]
+    while waiting:
+        path = waiting.pop()
+        yield path
+        with os.scandir(f"{root}/{path}") as found:
+            waiting += [f"{path}{i.name}/" for i in found if i.is_dir(follow_symlinks=False)]
 
 
 def _name(folder: str, name: str, beside: set[str]) -> str:
@@ -191,8 +212,12 @@ def _matches_any(glob: Glob, folders_of: dict[str, set[str]]) -> bool:
             if name.fullmatch(each)
             for folder in folders
         )
-    folders = set().union(*folders_of.values())
-    return any(glob.matches(folder + "x") for folder in folders)
+    folders = set[str]()
+    for folder in set[str]().union(*folders_of.values()):
+        while folder and folder not in folders:
+            folders.add(folder)
+            folder = folder[: folder.rstrip("/").rfind("/") + 1]
+    return any(glob.folder.fullmatch(folder) for folder in folders)
 
 
 def _nearest(text: str, paths: list[str]) -> str:

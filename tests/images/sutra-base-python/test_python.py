@@ -10,11 +10,38 @@ from tests.images.conftest import Files
 from tests.support.names import PYTHON_IMAGES
 
 MODULES = "bz2, ctypes, decimal, hashlib, lzma, multiprocessing, ssl, uuid, zlib, zoneinfo"
+ABSENT = ("ensurepip", "idlelib", "pdb", "sqlite3", "test", "tkinter", "turtledemo")
 
 
 @pytest.mark.parametrize("image", PYTHON_IMAGES)
 def test_the_standard_library_loads(python: Callable[[str, str], str], image: str) -> None:
     assert python(image, f"import {MODULES}; print('loaded')") == "loaded"
+
+
+@pytest.mark.parametrize("image", PYTHON_IMAGES)
+def test_what_no_server_uses_of_the_standard_library_is_absent(
+    python: Callable[[str, str], str], image: str
+) -> None:
+    code = (
+        f"import importlib.util as util;print([name for name in {ABSENT} if util.find_spec(name)])"
+    )
+    assert python(image, code) == "[]"
+
+
+@pytest.mark.parametrize(
+    ("image", "report"),
+    [("sutra-base-python", "cleanup-base"), ("sutra-api", "cleanup"), ("sutra-hybrid", "cleanup")],
+)
+def test_the_cleanups_report_is_a_few_kilobytes_of_json(
+    python: Callable[[str, str], str], image: str, report: str
+) -> None:
+    code = (
+        f"import json; text = open('/usr/share/sutra/{report}.json').read();"
+        "print(len(text.encode()), json.loads(text)['proven'])"
+    )
+    size, proven = map(int, python(image, code).split())
+    assert size < 10_000
+    assert proven > 0
 
 
 @pytest.mark.parametrize("image", PYTHON_IMAGES)

@@ -35,3 +35,14 @@ def test_no_fortran_runtime_and_no_second_openblas(files: Callable[[str], Files]
     found = [name for name in names if name.startswith(("libgfortran", "libquadmath"))]
     assert found == []
     assert len([name for name in names if "openblas" in name and ".so" in name]) == 1
+
+
+def test_scanners_see_whose_code_is_in_openblas(files: Callable[[str], Files]) -> None:
+    """It is linked from the static archives of these Debian packages (link-openblas.sh)."""
+    listing = files("sutra-hybrid")
+    records = {path.rpartition("/")[2] for path in listing if "/dpkg/status.d/" in path}
+    packages = {"libopenblas-pthread-dev", "libgfortran-14-dev", "libgcc-14-dev"}
+    assert packages <= records
+    assert "usr/share/doc/libopenblas-pthread-dev/copyright" in listing
+    # links to the folder of gcc-14-base, whose licence the base has
+    assert {f"usr/share/doc/{name}" for name in packages if "14" in name} <= listing.keys()

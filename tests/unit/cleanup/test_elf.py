@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import struct
+import subprocess
 import sys
 from pathlib import Path
 from textwrap import indent
@@ -10,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sutra_cleanup import manifest, tree
-from sutra_cleanup.elf import MAGIC, Stripped, is_elf, misaligned, strip
+from sutra_cleanup.elf import MAGIC, Stripped, is_loaded, misaligned, strip
 from sutra_cleanup.trash import Trash
 
 from tests.unit.cleanup.trees import Link, library, make, needs_gcc, snapshot
@@ -55,12 +57,22 @@ def tool_of(folder: Path, script: str) -> str:
 
 @pytest.mark.parametrize(
     ("content", "expected"),
-    [(MAGIC + b"rest", True), (MAGIC, True), (b"\x7fEL", False), (b"", False), (b"GROUP(", False)],
+    [
+        (MAGIC + b"\2\1" + bytes(10) + b"\3\0", True),  # a library
+        (MAGIC + b"\2\1" + bytes(10) + b"\2\0", True),  # a program
+        (MAGIC + b"\2\2" + bytes(10) + b"\0\2", True),  # big-endian
+        (MAGIC + b"\2\1" + bytes(10) + b"\1\0", False),  # an object file
+        (MAGIC + b"\2\1" + bytes(10) + b"\4\0", False),  # a core dump
+        (MAGIC, False),
+        (b"\x7fEL", False),
+        (b"", False),
+        (b"GROUP(", False),
+    ],
 )
-def test_an_elf_file_begins_as_one(tmp_path: Path, content: bytes, expected: bool) -> None:
+def test_what_is_loaded_begins_as_such(tmp_path: Path, content: bytes, expected: bool) -> None:
     made = tmp_path / "x.so"
     made.write_bytes(content)
-    assert is_elf(str(made)) is expected
+    assert is_loaded(str(made)) is expected
 
 
 @pytest.mark.parametrize(
@@ -156,15 +168,51 @@ def test_a_stripped_library_is_left_alone(tmp_path: Path) -> None:
 
 
 @needs_gcc
-def test_links_programs_and_texts_are_left_alone(tmp_path: Path) -> None:
+def test_links_texts_and_object_files_are_left_alone(tmp_path: Path) -> None:
     make(tmp_path, {"outside/": ""})
     library(tmp_path / "outside/lib.so")
     root = make(tmp_path / "tree", {"a.so": Link("../outside/lib.so"), "b.so": "GROUP(libc.so.6)"})
-    library(root / "program")
+    executable(root / "lib/object.o", ("-c",))
     before = snapshot(tmp_path)
     assert stripped(root) == Stripped()
     (tmp_path / "cleanup.yaml").unlink()
     assert snapshot(tmp_path) == before
+
+
+PROGRAM = "int main(void) { return 42; }"
+
+
+@needs_gcc
+@pytest.mark.parametrize("flags", [("-no-pie", "-fno-pie"), ("-pie", "-fPIE"), ("-static",)])
+def test_a_program_is_stripped_and_runs(tmp_path: Path, flags: tuple[str, ...]) -> None:
+    root = make(tmp_path / "tree", {})
+    made = executable(root / "bin/tool", flags)
+    before = made.stat()
+    found = stripped(root)
+    assert found == Stripped(1, before.st_size - made.stat().st_size)
+    assert found.saved > 0
+    assert made.stat().st_mode == before.st_mode
+    assert subprocess.run([made], check=False).returncode == 42
+
+
+@needs_gcc
+def test_a_program_that_strip_damaged_is_put_back_and_named(tmp_path: Path) -> None:
+    root = make(tmp_path / "tree", {})
+    executable(root / "bin/tool", ("-pie", "-fPIE"))
+    before = snapshot(root)
+    script = f"{REAL}start, = struct.unpack_from('<Q', data, 32)\ndata[start + 4] ^= 1\n"
+    found = stripped(root, tool_of(tmp_path, script))
+    assert found == Stripped(0, 0, (("bin/tool", "other segments than before"),))
+    assert snapshot(root) == before
+
+
+def executable(place: Path, flags: tuple[str, ...]) -> Path:
+    """Compile a program, with what debuggers read in it."""
+    place.parent.mkdir(parents=True)
+    code = place.parent.parent.parent / "program.c"
+    code.write_text(PROGRAM)
+    subprocess.run(["gcc", "-g", *flags, "-o", place, code], check=True, capture_output=True)
+    return place
 
 
 @needs_gcc
@@ -249,7 +297,7 @@ def test_one_damaged_library_does_not_keep_others_from_being_stripped(tmp_path: 
     library(root / "bad.so", "int bad;")
     good = library(root / "good.so")
     before = snapshot(root)
-    script = f'{REAL}if "bad" in small:{indent(CRASH, "    ")}'
+    script = f'{REAL}if "bad" in sys.argv[4]:{indent(CRASH, "    ")}'
     found = stripped(root, tool_of(tmp_path, script))
     assert found.files == 1
     assert [path for path, _ in found.restored] == ["bad.so"]
@@ -276,7 +324,7 @@ def test_the_tool_is_asked_for_what_linking_needs_to_stay(tmp_path: Path) -> Non
     tool = program(tmp_path, "fake-strip", f'printf "%s " "$@" > "{tmp_path}/asked"; exit 1\n')
     assert stripped(root, str(tool)) == Stripped()
     asked = (tmp_path / "asked").read_text()
-    assert asked == f"--strip-unneeded -o {root}/x.so.stripped {root}/x.so "
+    assert asked == f"--strip-unneeded -o {root}.cleanup-{os.getpid()}/stripped {root}/x.so "
 
 
 @needs_gcc

@@ -26,6 +26,7 @@ from tests.unit.cleanup.trees import (
     library,
     make,
     needs_gcc,
+    nested,
     snapshot,
     venv,
 )
@@ -102,6 +103,9 @@ tests: 3 files, 14 bytes: they run in another stage
   {SITE}/one/README.md
   {SITE}/one/tests/__init__.py
   {SITE}/one/tests/test_a.py
+by package:
+  one: 3 files, 14 bytes
+  __pycache__: 1 files, 5 bytes
 """,
         "",
     )
@@ -196,6 +200,16 @@ def test_a_second_run_changes_nothing(root: Path, mode: str) -> None:
     assert ran.code == 0
     assert [line for line in ran.err.splitlines() if "matches nothing" not in line] == []
     assert snapshot(root) == before
+
+
+def test_a_second_run_counts_the_modules_that_stand_without_source(root: Path) -> None:
+    make(root / SITE, {"vendored/core.pyc": "as it came"})
+    modes = []
+    for place in (root.parent / "first.json", root.parent / "second.json"):
+        assert call(root, "--report", str(place)).code == 0
+        compiled = json.loads(place.read_text())["compiled"]
+        modes.append((compiled["sourceless"], compiled["cached"], compiled["source"]))
+    assert modes == [(4, 0, 2), (4, 0, 2)]
 
 
 def test_a_second_run_by_the_projects_own_rules_changes_nothing(root: Path) -> None:
@@ -332,6 +346,65 @@ def test_an_interrupt_takes_everything_back(root: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr("sutra_cleanup.proof.prove", interrupted)
     with pytest.raises(KeyboardInterrupt):
         module.clean(plan, [f"{root}/bin/python"], str(root))
+    assert snapshot(root) == before
+    assert outside(root) == ["cleanup.yaml", "tree"]
+
+
+@pytest.mark.parametrize(
+    ("place", "why"),
+    [("cleanup.yaml/x.json", "File exists"), ("tree", "Is a directory")],
+)
+def test_a_report_that_cannot_be_written_is_refused_before_anything_is_touched(
+    root: Path, place: str, why: str
+) -> None:
+    before = snapshot(root)
+    assert call(root, "--report", f"{root.parent}/{place}") == Ran(
+        2,
+        "",
+        f'report: cannot be written "{root.parent}/{place}": {why}\ntip: check --report\n',
+    )
+    assert snapshot(root) == before
+    assert outside(root) == ["cleanup.yaml", "tree"]
+
+
+def test_a_thousand_nested_folders_are_cleaned(root: Path) -> None:
+    with nested(root, 1200) as deep:
+        make(root, {f"{deep}a.md": "text", f"{deep}b.txt": "stays"})
+        ran = call(root)
+        assert (ran.code, ran.err) == (0, "")
+        assert os.listdir(root / deep) == ["b.txt"]
+
+
+FULL = OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize(
+    ("step", "error", "said"),
+    [
+        ("bytecode.compile_tree", FULL, "no space left on device"),
+        ("report.write", FULL, "no space left on device"),
+        ("tree._walk", PermissionError(13, "Permission denied", "a/\n"),
+         'permission denied "a/\\n"'),
+    ],
+)  # fmt: skip
+def test_what_the_disk_refuses_is_one_line_and_the_tree_as_it_was(
+    root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    step: str,
+    error: OSError,
+    said: str,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise error
+
+    before = snapshot(root)
+    words = f"--tree {root} --manifest {root.parent}/cleanup.yaml --python {root}/bin/python"
+    words += f" --report {root.parent}/report.json"
+    monkeypatch.setattr(sys, "argv", ["sutra_cleanup", *words.split()])
+    monkeypatch.setattr(f"sutra_cleanup.{step}", refuse)
+    assert module.main() == 2
+    assert capsys.readouterr() == ("", f"cleanup: {said}\ntip: mend that, then run it again\n")
     assert snapshot(root) == before
     assert outside(root) == ["cleanup.yaml", "tree"]
 

@@ -132,6 +132,23 @@ def test_a_command_of_prove_that_is_not_there_is_the_manifests_mistake(root: Pat
     assert (tip, code) == ("mend the command", 2)
 
 
+def test_distributions_that_are_not_listed_before_are_refused(root: Path) -> None:
+    """Or the gate would compare one failure with another, and pass whatever is removed."""
+    make(root / SITE, {"email.py": "raise OSError('no mail')\n"})
+    plan = planned(root, "rules: {records: {why: a, remove: [METADATA]}}")
+    script = f'PYTHONPATH="{root}/{SITE}" exec "{root}/bin/python" "$@"\n'
+    python = program(root.parent, "failing", script)
+    before = snapshot(root)
+    with pytest.raises(CleanupError) as caught:
+        clean(plan, [str(python)], str(root))
+    assert (caught.value.message, caught.value.tip, caught.value.exit_code) == (
+        "importlib.metadata: fails before the cleanup: OSError: no mail",
+        "mend the metadata of the distribution that it names, or check --python",
+        2,
+    )
+    assert snapshot(root) == before
+
+
 # ---- who is guilty ---------------------------------------------------------
 
 

@@ -115,7 +115,12 @@ large: 4 files, 8 bytes: many bytes
   bin/tests/link
   bin/tests/x
   {SITE}/one/tests/t.py
-  odd\\n\\xff/tests/x"""
+  odd\\n\\xff/tests/x
+by package:
+  one: 1 files, 4 bytes
+  bin: 2 files, 2 bytes
+  odd\\n\\xff: 1 files, 2 bytes
+  a.md: 1 files, 1 bytes"""
     )
 
 
@@ -170,6 +175,23 @@ def test_a_report_replaces_an_older_one(tmp_path: Path) -> None:
     place.write_text("old and longer" * 1000)
     report.write({"a": 1}, place)
     assert place.read_text() == '{"a":1}'
+
+
+def test_a_report_on_a_full_disk_leaves_nothing_half_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Path, text: str) -> None:
+        self.write_bytes(text.encode()[:3])
+        raise OSError(28, "No space left on device")
+
+    place = tmp_path / "cleanup.json"
+    place.write_text("old")
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        report.write({"a": 1}, place)
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [
+        ("cleanup.json", "old")
+    ]
 
 
 def test_a_report_takes_names_that_are_no_text(tmp_path: Path) -> None:

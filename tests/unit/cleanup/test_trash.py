@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sutra_cleanup.errors import CleanupError
 from sutra_cleanup.trash import Change, Trash
 
-from tests.unit.cleanup.trees import TREES, Link, files, make, snapshot
+from tests.unit.cleanup.trees import TREES, Link, files, make, nested, snapshot
 
 
 def beside(tree: Path) -> list[str]:
@@ -102,6 +103,77 @@ def test_a_link_is_moved_and_not_what_it_points_to(tmp_path: Path) -> None:
         trash.move("r", "loop")
     assert files(tree) == []
     assert files(tmp_path / "outside") == ["x"]
+
+
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt("again"), OSError(28, "No space left on device")]
+)
+def test_originals_stay_where_they_could_not_be_put_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    tree = make(tmp_path / "tree", {"a/x": "1", "y": "2"})
+    aside = f"{tree}.cleanup-{os.getpid()}"
+
+    def fails(*_: object) -> None:
+        raise error
+
+    def interrupted() -> None:
+        with Trash(tree) as trash:
+            trash.move("r", "a/x")
+            trash.move("r", "y")
+            monkeypatch.setattr("sutra_cleanup.trash.Trash._folders", fails)
+            trash.put_all_back()
+
+    with pytest.raises(CleanupError) as caught:
+        interrupted()
+    assert caught.value.message == (
+        f"cleanup: 2 changes of the tree were not taken back: {type(error).__name__}: {error}: "
+        f'the originals are in "{aside}"'
+    )
+    assert caught.value.tip == "make the tree anew, or move them back by hand"
+    assert caught.value.exit_code == 2
+    assert [Path(f"{aside}/{number}").read_text() for number in (0, 1)] == ["1", "2"]
+
+
+@pytest.mark.parametrize("at", range(12))
+def test_an_interrupt_at_any_rename_leaves_what_can_be_put_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    """The interrupt comes right after the rename, or in place of it."""
+    tree = make(tmp_path / "tree", {"a/x": "1", "z.so": "whole"})
+    before = snapshot(tree)
+    rename, calls = os.rename, [0]
+
+    def interrupted(source: str, target: str) -> None:
+        calls[0] += 1
+        if calls[0] != at // 2 + 1 or at % 2:
+            rename(source, target)
+        if calls[0] == at // 2 + 1:
+            raise KeyboardInterrupt
+
+    def work(trash: Trash) -> None:
+        trash.move("r", "a/x")
+        trash.move("strip", "z.so", made=("z.so",))
+        make(tree, {"z.so": "small"})
+        trash.put_back([1])
+        trash.take_out_again([1])
+
+    with Trash(tree) as trash:
+        monkeypatch.setattr(os, "rename", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            work(trash)
+        trash.put_all_back()
+    assert snapshot(tree) == before
+
+
+def test_a_thousand_nested_folders_go_and_come_back(tmp_path: Path) -> None:
+    tree = make(tmp_path / "tree", {})
+    with nested(tree, 1200) as deep, Trash(tree) as trash:
+        make(tree, {f"{deep}x": "1"})
+        trash.move("r", f"{deep}x")
+        assert os.listdir(tree) == []
+        trash.put_all_back()
+        assert (tree / deep / "x").read_text() == "1"
 
 
 @given(TREES, st.data())

@@ -6,7 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +41,22 @@ def make(tree: Path, files: Mapping[str, str | bytes | Link]) -> Path:
         else:
             place.write_bytes(content.encode() if isinstance(content, str) else content)
     return tree
+
+
+@contextmanager
+def nested(tree: Path, count: int) -> Iterator[str]:
+    """Make that many folders below `tree`, each in the one before, and yield the path of the last.
+
+    They are gone afterwards: pytest's own clean-up would not come as deep.
+    """
+    path = ""
+    for _ in range(count):
+        path += "d/"
+        os.mkdir(f"{tree}/{path}")
+    try:
+        yield path
+    finally:
+        subprocess.run(["rm", "-r", os.fspath(tree)], check=True)
 
 
 def snapshot(tree: Path) -> dict[str, tuple[int, bytes]]:

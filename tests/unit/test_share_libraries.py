@@ -1,0 +1,57 @@
+"""RECORD is true for what packages/sutra-hybrid/share-libraries.py patched, replaced or removed."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+FILE = Path(__file__).resolve().parents[2] / "packages/sutra-hybrid/share-libraries.py"
+SHA_OF_NEW = "sha256=EVB6Di9eadXfpApiob17buV-a82FxnybhDGzb_8hxDc"
+
+
+@pytest.fixture
+def script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("share_libraries", FILE)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_lines_of_changed_files_are_mended_and_of_gone_ones_dropped(
+    script: ModuleType, tmp_path: Path, end: str
+) -> None:
+    site = tmp_path / "site-packages"
+    record = site / "scipy-1.dist-info/RECORD"
+    record.parent.mkdir(parents=True)
+    for name in ("same.py", "changed,1.so"):
+        (site / name).write_text("new")
+    (tmp_path / "tool").write_text("new")
+    lines = [
+        f"same.py,{SHA_OF_NEW},3",
+        '"changed,1.so",sha256=old,12345',
+        "../tool,sha256=old,3",
+        "gone.so,sha256=old,9",
+        "never-compiled.pyc,,",
+        "scipy-1.dist-info/RECORD,,",
+    ]
+    record.write_bytes("".join(line + end for line in lines).encode())
+    assert script.mend_record(record) == 3
+    assert record.read_bytes().decode() == "".join(
+        line + end
+        for line in (
+            f"same.py,{SHA_OF_NEW},3",
+            f'"changed,1.so",{SHA_OF_NEW},3',
+            f"../tool,{SHA_OF_NEW},3",
+            "never-compiled.pyc,,",
+            "scipy-1.dist-info/RECORD,,",
+        )
+    )
+    before = record.read_bytes()
+    assert script.mend_record(record) == 0
+    assert record.read_bytes() == before
