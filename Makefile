@@ -26,13 +26,14 @@ FILE ?=##                  of explain: a file, such as numpy/testing/__init__.py
 YES ?=##                   1: clean asks nothing
 DATA ?=##                  1: clean removes the data volumes as well
 ALL ?=##                   1: clean removes what rollback needs as well
+FULL ?=##                  1: bench-services builds an index of 100,000 concepts too
 PYTHON ?= python3##        interpreter that makes .venv, 3.11 or newer
 export BASE DEBIAN_VERSION ALPINE_VERSION APT_MIRROR ALPINE_MIRROR PIP_INDEX_URL CARGO_REGISTRY CA_BUNDLE PYTHON
 
 RUN := .venv/bin/python -m
 .PHONY: help prod build dev verify verify-sizes verify-contents verify-runtime report diff budgets promote rollback history explain \
   cleanup-report engine engine-stop roots venv venv-dev \
-  test test-unit bench bench-storage lint format lock readme
+  test test-unit bench bench-storage bench-services lint format lock readme
 
 help: ## list targets and knobs
 	@awk -f scripts/help.awk Makefile
@@ -120,6 +121,9 @@ bench: engine venv-dev ## measure rebuilds, bytecode modes and reading images ag
 
 bench-storage: ## measure the storage beside SQLite, redb and fjall, and its allocator (20 minutes)
 	@packages/sutra-storage/benches/run.sh
+
+bench-services: engine venv-dev ## measure API against storage, /similar over HTTP, and the index (FULL=1)
+	@$(RUN) scripts.bench_services $(if $(FULL),--full)
 
 lint: venv-dev ## check style: ruff, mypy, shellcheck, shfmt, hadolint, yamllint
 	@scripts/lint.sh

@@ -97,18 +97,26 @@ def build_variants(client: engine.Client, mode: str, references: Mapping[str, st
 @contextmanager
 def storage(client: engine.Client) -> Iterator[str]:
     """Start a storage on a network of its own and yield the network's name."""
-    reference = f"{STORAGE}:prod"
-    known = engine.inspect(client, reference)
+    # its data is in the image's own volume: a tmpfs in its place would be root's
+    with (
+        containers.network(client) as network,
+        healthy(client, Setup(f"{STORAGE}:prod", network=network, alias=STORAGE_ALIAS)),
+    ):
+        yield network
+
+
+@contextmanager
+def healthy(client: engine.Client, setup: Setup) -> Iterator[None]:
+    """Start a service, and end it with the block. Raises SutraError when it is not healthy."""
+    known = engine.inspect(client, setup.image)
     probe = health.probe_of(known) if known else None
     if probe is None:
-        raise SutraError(f'bench: not built "{reference}"', "run `make build`")
-    with containers.network(client) as network:
-        setup = Setup(reference, network=network, alias=STORAGE_ALIAS, writes=("/var/lib/sutra",))
-        with containers.container(client, setup) as made:
-            found = health.wait(client, made, probe, 10_000)
-            if found.problem:
-                raise SutraError(f'bench: "{reference}": {found.problem}')
-            yield network
+        raise SutraError(f'bench: not built "{setup.image}"', "run `make build`")
+    with containers.container(client, setup) as made:
+        found = health.wait(client, made, probe, 10_000)
+        if found.problem:
+            raise SutraError(f'bench: "{setup.image}": {found.problem}')
+        yield
 
 
 def started(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,19 +28,30 @@ FACTS = {
     for place in PLACES
     for habit in HABITS
 }
+# who sleeps in a place is feared there by the next one
+FEARED = [
+    {"source": f"{feared}-{place}-sleeps", "target": f"{afraid}-{place}-sleeps",
+     "kind": "feared_by", "weight": 0.9}
+    for feared, afraid in pairwise(ANIMALS)
+    for place in PLACES
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def learned(stack: Stack) -> Stack:
-    """A stack that was told 1,000 facts, by eight at once."""
+    """A stack that was told 1,000 facts and what goes with what, by eight at once."""
 
     def learn(fact: tuple[str, str]) -> None:
         name, text = fact
         body = {"text": text, "metadata": {"source": "e2e"}}
         assert stack.try_ask(API, "PUT", f"/concepts/{name}", body).status == 201
 
+    def associate(association: dict[str, object]) -> None:
+        assert stack.try_ask(API, "PUT", "/associations", association).status == 201
+
     with ThreadPoolExecutor(8) as writers:
         list(writers.map(learn, FACTS.items()))
+        list(writers.map(associate, FEARED))
     return stack
 
 
@@ -48,13 +60,14 @@ def indexed(stack: Stack) -> None:
 
     def seen() -> bool:
         answer = stack.try_ask(HYBRID, "POST", "/similar", {"text": "the owl", "k": 1})
-        return answer.status == 200 and answer.body["index"]["concepts"] == len(FACTS)
+        index = answer.body.get("index", {})
+        return (index.get("concepts"), index.get("associations")) == (len(FACTS), len(FEARED))
 
     wait_for(seen, "the index never held every fact")
 
 
 def answers(stack: Stack) -> list[Any]:
-    """Return what the stack knows: counts, every concept, and one match a place."""
+    """Return what the stack knows: every concept, and matches and an answer for each place."""
     indexed(stack)
     pages, after = [], ""
     while True:
@@ -67,14 +80,30 @@ def answers(stack: Stack) -> list[Any]:
         stack.ask(HYBRID, "POST", "/similar", {"text": f"an otter digs in the {place}", "k": 3})
         for place in PLACES
     ]
-    return [pages, [[match["id"] for match in found["matches"]] for found in similar]]
+    asked = [
+        stack.ask(
+            HYBRID,
+            "POST",
+            "/ask",
+            {"text": f"what is the otter that sleeps in the {place} feared by?"},
+        )
+        for place in PLACES
+    ]
+    told = [{name: found[name] for name in ("answer", "confidence", "path")} for found in asked]
+    return [pages, [[match["id"] for match in found["matches"]] for found in similar], told]
 
 
 def test_a_thousand_facts_are_found(learned: Stack) -> None:
-    pages, similar = answers(learned)
+    pages, similar, told = answers(learned)
     assert len(FACTS) == 1000
     assert dict(pages) == FACTS
     assert [found[0] for found in similar] == [f"otter-{place}-digs" for place in PLACES]
+    assert [found["answer"] for found in told] == [f"the heron sleeps in the {p}" for p in PLACES]
+    assert [[(step["id"], step["kind"]) for step in found["path"]] for found in told] == [
+        [(f"otter-{place}-sleeps", None), (f"heron-{place}-sleeps", "feared_by")]
+        for place in PLACES
+    ]
+    assert all(0 < found["confidence"] <= 1 for found in told)
 
 
 def test_everything_restarted_gives_the_same_answers(learned: Stack) -> None:

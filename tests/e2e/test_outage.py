@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.support.stack import API, HYBRID, STORAGE, Stack, wait_for
@@ -14,6 +16,7 @@ BOUND = 2.0
 def test_every_request_is_refused_in_time_and_served_again(stack: Stack, how: str) -> None:
     stack.wait_ready(API)
     stack.ask(API, "PUT", "/concepts/before", {"text": "known before the outage"})
+    line = json.dumps({"op": "put_concept", "id": "during", "text": "not written"}).encode()
     storage = stack.container(STORAGE)
     api = stack.container(API)
     if how == "stopped":
@@ -26,6 +29,8 @@ def test_every_request_is_refused_in_time_and_served_again(stack: Stack, how: st
             ("GET", "/concepts/before", None),
             ("PUT", "/concepts/during", {"text": "not written"}),
             ("DELETE", "/concepts/during", None),
+            ("GET", "/path?source=before&target=before", None),
+            ("POST", "/batch", line),
         ):
             answer = stack.try_ask(API, method, path, body)
             assert answer.status == 503, (method, path, answer)

@@ -17,6 +17,8 @@ from contextlib import contextmanager
 import docker
 from docker.models.containers import Container
 
+from tests.support.fixture_images import Files, layer
+
 BASE = "sutra-base-python:prod"
 SOURCE = """
 import os, signal, socket, sys, time
@@ -84,14 +86,24 @@ def patched(client: docker.DockerClient, path: str, old: bytes, new: bytes) -> I
 
 
 @contextmanager
+def on_base(
+    client: docker.DockerClient, files: Files, image: str = BASE, place: str = "/"
+) -> Iterator[str]:
+    """Make `image` with these files below `place`, the base unless told otherwise."""
+    with _committed(client, lambda container: layer(files), [], place, image) as reference:
+        yield reference
+
+
+@contextmanager
 def _committed(
     client: docker.DockerClient,
     content: Callable[[Container], bytes],
     changes: list[str],
     place: str = "/",
+    image: str = BASE,
 ) -> Iterator[str]:
     repository = f"sutra-test-runtime-{uuid.uuid4().hex[:8]}"
-    container = client.containers.create(BASE, ["/nothing"])
+    container = client.containers.create(image, ["/nothing"])
     try:
         container.put_archive(place, content(container))
         container.commit(repository, "test", changes=changes)

@@ -122,13 +122,15 @@ def request(
     body: object = None,
     headers: dict[str, str] | None = None,
 ) -> Answer:
-    """Send one request on a connection of its own. Raises OSError or HTTPException."""
+    """Send one request on a connection of its own, bytes as NDJSON and other bodies as JSON.
+
+    Raises OSError or HTTPException.
+    """
     started = time.monotonic()
     with closing(http.client.HTTPConnection(*address, timeout=30)) as connection:
-        payload = None if body is None else json.dumps(body).encode()
-        connection.request(
-            method, path, payload, {"Content-Type": "application/json", **(headers or {})}
-        )
+        media = "application/x-ndjson" if isinstance(body, bytes) else "application/json"
+        payload = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+        connection.request(method, path, payload, {"Content-Type": media, **(headers or {})})
         response = connection.getresponse()
         content = response.read()
     return Answer(

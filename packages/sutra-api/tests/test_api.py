@@ -137,7 +137,7 @@ async def test_a_batch(api: httpx.AsyncClient, fake: FakeStorage) -> None:
     fake.down = True
     answer = await api.post("/batch", content=content, headers=headers)
     assert answer.json() == DOWN
-    assert fake.calls == ["POST /batch"] * 2
+    assert fake.calls == ["GET /health", "POST /batch", *["GET /health"] * 2]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from fake_storage import FakeStorage, problem_answer
+from sutra_client import storage
 from sutra_client.context import request_id
 from sutra_client.storage import (
     Association,
@@ -140,11 +141,88 @@ async def test_what_is_idempotent_is_sent_again_once(
 
 
 async def test_a_batch_is_never_sent_again(fake: FakeStorage) -> None:
-    fake.failures = [httpx.ConnectError("no")]
-    async with client_of(fake) as client:
+    class Breaking(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if request.method == "POST":
+                fake.failures = [httpx.ReadError("no")]
+            return await fake.handle_async_request(request)
+
+    async with client_of(Breaking()) as client:
         with pytest.raises(StorageUnavailable, match=r"^no$"):
             await client.batch(b"{}")
-    assert fake.calls == ["POST /batch"]
+    assert fake.calls == ["GET /health", "POST /batch"]
+
+
+class Working(httpx.AsyncBaseTransport):
+    """Never ends a batch; answers others `times` times, then nobody."""
+
+    def __init__(self, fake: FakeStorage, times: int) -> None:
+        self.fake, self.times, self.cancelled = fake, times, False
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.method == "GET" and self.times:
+            self.times -= 1
+            return await self.fake.handle_async_request(request)
+        self.fake.calls.append(request.method)
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            self.cancelled = self.cancelled or request.method == "POST"
+            raise
+        raise AssertionError("not cancelled")
+
+
+async def test_a_frozen_storage_gets_no_batch(
+    fake: FakeStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "HEALTH_DEADLINE", 0.05)
+    async with client_of(Working(fake, 0)) as client:
+        with pytest.raises(StorageUnavailable, match=r"^no answer within 0\.05 s$"):
+            await client.batch(b"{}")
+    assert fake.calls == ["GET"]
+
+
+async def test_a_batch_ends_when_the_storage_answers_nobody_any_more(
+    fake: FakeStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "HEALTH_DEADLINE", 0.05)
+    monkeypatch.setattr(storage, "WATCH", 0.01)
+    working = Working(fake, 3)
+    async with client_of(working) as client:
+        with pytest.raises(StorageUnavailable, match=r"^no answer within 0\.05 s$"):
+            await client.batch(b"{}")
+    assert fake.calls == ["GET /health", "POST", "GET /health", "GET /health", "GET"]
+    assert working.cancelled
+
+
+async def test_a_long_batch_goes_on_while_the_storage_answers(
+    fake: FakeStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if request.method == "POST":
+                await asyncio.sleep(0.3)
+            return await fake.handle_async_request(request)
+
+    monkeypatch.setattr(storage, "HEALTH_DEADLINE", 0.1)
+    monkeypatch.setattr(storage, "WATCH", 0.01)
+    async with client_of(Slow()) as client:
+        results = await client.batch(b'{"op":"put_concept","id":"a","text":"x"}')
+    assert json.loads(results) == {"line": 1, "status": 201}
+    assert fake.calls.count("GET /health") > 1
+
+
+def test_a_frozen_storage_is_noticed_in_under_two_seconds() -> None:
+    assert storage.WATCH + storage.HEALTH_DEADLINE < 2
+
+
+async def test_a_sick_storage_still_gets_its_batch(fake: FakeStorage) -> None:
+    """Whether it writes is for its answer to say: it may refuse some lines only."""
+    fake.answer = lambda: problem_answer(503, "Sick", "the disk failed")
+    async with client_of(fake) as client:
+        with pytest.raises(StorageRefused, match=r"^503 the disk failed$"):
+            await client.batch(b"{}")
+    assert fake.calls == ["GET /health", "POST /batch"]
 
 
 async def test_a_batch(fake: FakeStorage) -> None:
@@ -155,7 +233,7 @@ async def test_a_batch(fake: FakeStorage) -> None:
         {"line": 1, "status": 201},
         {"line": 3, "status": 400, "title": "Bad Request", "detail": "unknown op"},
     ]
-    assert fake.headers[0]["content-type"] == "application/x-ndjson"
+    assert fake.headers[1]["content-type"] == "application/x-ndjson"
 
 
 @pytest.mark.parametrize(
@@ -194,8 +272,8 @@ async def test_the_id_of_the_request_is_passed_on(fake: FakeStorage) -> None:
         await client.stats()
         await client.batch(b"")
         request_id.reset(token)
-    assert [headers.get("x-request-id") for headers in fake.headers] == [None, "abc", "abc"]
-    assert fake.headers[2]["content-type"] == "application/x-ndjson"
+    assert [headers.get("x-request-id") for headers in fake.headers] == [None, *["abc"] * 3]
+    assert fake.headers[3]["content-type"] == "application/x-ndjson"
 
 
 async def test_every_call_is_reported(fake: FakeStorage) -> None:
@@ -208,13 +286,16 @@ async def test_every_call_is_reported(fake: FakeStorage) -> None:
         await client.stats()
         with pytest.raises(NotFound):
             await client.get_concept("x")
+        await client.batch(b"")
         fake.down = True
         with pytest.raises(StorageUnavailable):
             await client.batch(b"")
     assert [call[:2] for call in reported] == [
         ("GET", "ok"),
         ("GET", "refused"),
-        ("POST", "unavailable"),
+        ("GET", "ok"),
+        ("POST", "ok"),
+        ("GET", "unavailable"),
     ]
     assert all(0 <= seconds < 5 for _, _, seconds in reported)
 

@@ -7,7 +7,8 @@ import pytest
 
 from processes import environment
 from sutra_hybrid import builder
-from sutra_hybrid.builder import BuildFailed, build
+from sutra_hybrid.builder import KILLED, build
+from sutra_hybrid.errors import BuildFailed
 from sutra_hybrid.index import Index
 
 TEXTS = [f"word{n % 50} word{n % 7} other{n}" for n in range(200)]
@@ -38,6 +39,18 @@ def test_a_process_that_fails(monkeypatch: pytest.MonkeyPatch, ending: str) -> N
     monkeypatch.setattr(builder, "COMMAND", ("-c", ending))
     with pytest.raises(BuildFailed, match=r"^the process that builds the index ended with 3$"):
         build(["cat" * 1000] * 1000)
+
+
+def test_a_process_that_is_killed_says_what_helps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(builder, "SMALL", 0)
+    monkeypatch.setattr(builder, "COMMAND", ("-c", "import os; os.kill(os.getpid(), 9)"))
+    with pytest.raises(BuildFailed) as caught:
+        build(["cat"])
+    assert str(caught.value) == KILLED
+    assert KILLED == (
+        "the process that builds the index was killed: give this service more memory "
+        "(SUTRA_HYBRID_MEMORY), or set SUTRA_MAX_CONCEPTS or SUTRA_MAX_TEXT_MB lower"
+    )
 
 
 def test_the_process_ends_when_who_asked_has_ended() -> None:

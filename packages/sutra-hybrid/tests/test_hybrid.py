@@ -11,6 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from fake_storage import FakeStorage
+from sutra_hybrid import builder
 from sutra_hybrid import snapshot as snapshot_module
 from sutra_hybrid.app import create_app
 from sutra_hybrid.builder import build
@@ -46,6 +47,16 @@ async def hybrid(fake: FakeStorage) -> AsyncIterator[httpx.AsyncClient]:
 
 def problem(status: int, title: str, detail: str) -> dict[str, object]:
     return {"type": "about:blank", "title": title, "status": status, "detail": detail}
+
+
+def failed(why: str) -> dict[str, object]:
+    return {
+        "type": "urn:sutra:problem:index-failed",
+        "title": "Index failed",
+        "status": 503,
+        "detail": f"no new index: {why}",
+        "index": "failed",
+    }
 
 
 DOWN = problem(503, "Service Unavailable", "storage does not answer")
@@ -235,9 +246,33 @@ async def test_a_failed_build_keeps_the_old_index(
         raise RuntimeError("out of memory")
 
     monkeypatch.setattr("sutra_hybrid.builder.build", fail)
-    answer = await hybrid.post("/refresh")
-    assert answer.json() == problem(500, "Internal Server Error", "unexpected error")
+    for ready in (True, True, False):
+        answer = await hybrid.post("/refresh")
+        assert (answer.status_code, answer.json()) == (503, failed("unexpected error"))
+        assert answer.headers["content-type"] == "application/problem+json"
+        health = await hybrid.get("/health")
+        assert health.status_code == (200 if ready else 503)
+    assert health.json() == failed("unexpected error")
     assert (await hybrid.post("/ask", json={"text": "cat"})).json()["answer"] == "cat"
+    monkeypatch.setattr("sutra_hybrid.builder.build", build)
+    assert (await hybrid.post("/refresh")).status_code == 200
+    assert (await hybrid.get("/health")).json()["index"] == "ready"
+
+
+async def test_a_builder_that_is_always_killed_is_said_at_a_cold_start(
+    fake: FakeStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake.add("a", "cat")
+    monkeypatch.setattr(builder, "SMALL", 0)
+    monkeypatch.setattr(builder, "COMMAND", ("-c", "import os; os.kill(os.getpid(), 9)"))
+    async with serving(fake, SUTRA_REFRESH_SECONDS="0.1") as hybrid, asyncio.timeout(20):
+        while (health := await hybrid.get("/health")).status_code == 200:
+            assert health.json()["index"] == "building"
+            await asyncio.sleep(0.05)
+        assert (health.status_code, health.json()) == (503, failed(builder.KILLED))
+        answer = await hybrid.post("/ask", json={"text": "cat"})
+        detail = f"no index yet: {builder.KILLED}"
+        assert answer.json() == problem(503, "Service Unavailable", detail)
 
 
 @pytest.mark.parametrize("path", ["/similar", "/ask"])

@@ -9,7 +9,8 @@ from fake_storage import FakeStorage
 from sutra_client.storage import StorageClient, StorageUnavailable
 from sutra_hybrid import refresh
 from sutra_hybrid.corpus import Corpus, Limits
-from sutra_hybrid.refresh import NotReady, Refresher
+from sutra_hybrid.errors import BuildFailed, NotReady
+from sutra_hybrid.refresh import FAILURES, Refresher
 from sutra_hybrid.snapshot import Snapshot, make
 
 pytestmark = pytest.mark.anyio
@@ -201,7 +202,41 @@ async def test_a_bug_does_not_end_it(
     fake.add("a", "cat")
     async with refresher.running(0.01):
         await until(lambda: built(refresher) == ["cat"])
-    assert [record.getMessage() for record in caplog.records] == ["index not refreshed"]
+    (record,) = caplog.records
+    assert record.getMessage() == "index not built: unexpected error"
+    assert record.exc_info
+    assert str(record.exc_info[1]) == "a bug"
+
+
+async def test_builds_that_fail_again_and_again(
+    fake: FakeStorage, client: StorageClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    well = [False]
+
+    def sometimes(corpus: Corpus, before: Snapshot | None) -> Snapshot:
+        if not well[0]:
+            raise BuildFailed("killed")
+        return make(corpus, before)
+
+    refresher = Refresher(client, make=sometimes)
+    fake.add("a", "cat")
+    said = []
+    for _ in range(FAILURES):
+        said.append(refresher.broken)
+        with pytest.raises(BuildFailed, match=r"^killed$"):
+            await refresher.refresh()
+    assert (said, refresher.broken, refresher.failing) == ([None] * FAILURES, "killed", None)
+    with pytest.raises(NotReady, match=r"^killed$"):
+        await refresher.ready()
+    assert [record.getMessage() for record in caplog.records] == ["index not built: killed"]
+    well[0] = True
+    await refresher.refresh()
+    assert (built(refresher), refresher.broken) == (["cat"], None)
+    assert dict(refresher.builds.values) == {("failed",): FAILURES, ("new",): 1}
+    well[0] = False
+    with pytest.raises(BuildFailed):
+        await refresher.refresh(force=True)
+    assert (built(refresher), refresher.broken) == (["cat"], None)
 
 
 async def test_it_rests_after_a_long_build(

@@ -19,9 +19,9 @@ use tokio_io_timeout::TimeoutStream;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
 
-/// How long open requests may take to finish after a stop signal; the writer then has a second to
-/// finish, within the 5 seconds that are promised.
-const GRACE: Duration = Duration::from_secs(4);
+/// How long open requests may take to finish after a stop signal; the writer then has two seconds
+/// to finish, within the 5 seconds that are promised.
+const GRACE: Duration = Duration::from_secs(3);
 /// How long a connection may take to send a request's head, or do nothing between two. Longer than
 /// clients keep a connection that they do not use (httpx: 5 seconds).
 const IDLE: Duration = Duration::from_secs(30);

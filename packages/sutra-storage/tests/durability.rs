@@ -14,10 +14,11 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::mpsc::{channel, Receiver, Sender};
 use std::thread;
+use std::time::Instant;
 
 use rustix::process::{prlimit, Pid, Resource, Rlimit};
 use serde_json::{json, Value};
-use support::{command, kill, Answer, Server, BINARY};
+use support::{command, kill, Answer, Server, BINARY, STOP};
 use tempfile::TempDir;
 
 const WRITERS: usize = 8;
@@ -162,6 +163,37 @@ fn a_stop_under_load_ends_well_and_loses_nothing() {
     let again = Server::start(folder.path());
     assert_eq!(again.warnings, [json!(null); 0]);
     check(&again, &acknowledged);
+}
+
+#[test]
+fn a_stop_does_not_wait_for_the_log_to_be_rewritten() {
+    let folder = TempDir::new().unwrap();
+    let mut server = Server::start(folder.path());
+    let text = "x".repeat(60_000);
+    // 3.6 MB each: after ten, more than 32 MiB are of concepts that were replaced.
+    for _ in 0..11 {
+        let lines = (0..60).map(|id| {
+            json!({ "op": "put_concept", "id": id.to_string(), "text": text }).to_string()
+        });
+        assert_eq!(
+            server.batch(&lines.collect::<Vec<_>>().join("\n")).len(),
+            60
+        );
+    }
+    let start = Instant::now();
+    assert_eq!(server.signal("TERM").code(), Some(0));
+    assert!(start.elapsed() < STOP, "{:?}", start.elapsed());
+    let mut log = String::new();
+    server.stdout.read_to_string(&mut log).unwrap();
+    assert!(!log.contains("rewrote the log"), "{log}");
+    assert!(!folder.path().join("store.log.new").exists());
+    let again = Server::start(folder.path());
+    assert_eq!(again.warnings, [json!(null); 0]);
+    let stats = again.get("/stats").json();
+    assert_eq!(
+        (&stats["concepts"], &stats["revision"]),
+        (&json!(60), &json!(660))
+    );
 }
 
 #[test]

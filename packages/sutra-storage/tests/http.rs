@@ -9,10 +9,11 @@ use std::fs;
 use std::io::{BufRead, Read, Write};
 use std::path::Path;
 use std::process::Command;
+use std::time::Instant;
 
 use proptest::prelude::*;
 use serde_json::{json, Value};
-use support::{assert_output, command, kill, server, Server, BINARY};
+use support::{assert_output, command, kill, server, Server, BINARY, STOP};
 use tempfile::TempDir;
 
 /// How many concepts and associations there are.
@@ -577,7 +578,7 @@ fn an_open_request_is_answered_before_the_server_stops() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 201 Created\r\n"), "{answer}");
-    assert_eq!(server.child.wait().unwrap().code(), Some(0));
+    assert_eq!(server.wait().code(), Some(0));
 }
 
 #[test]
@@ -588,6 +589,24 @@ fn a_request_that_never_ends_does_not_keep_the_server() {
     // An answer on another connection: by then the first one has been accepted.
     assert_eq!(server.get("/health").status, 200);
     assert_eq!(server.signal("TERM").code(), Some(0));
+}
+
+#[test]
+fn a_body_sent_by_half_does_not_keep_the_server_and_writes_nothing() {
+    let (mut server, folder) = server();
+    let mut stream = server.connect();
+    let head = "POST /batch HTTP/1.1\r\nHost: test\r\nContent-Type: application/x-ndjson\r\n\
+                Content-Length: 1000\r\nExpect: 100-continue\r\n\r\n";
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut interim = [0; 25];
+    stream.read_exact(&mut interim).unwrap();
+    let line = b"{\"op\":\"put_concept\",\"id\":\"half\",\"text\":\"x\"}\n";
+    stream.write_all(line).unwrap();
+    let start = Instant::now();
+    assert_eq!(server.signal("TERM").code(), Some(0));
+    assert!(start.elapsed() < STOP, "{:?}", start.elapsed());
+    let server = Server::start(&folder.path().join("new/data"));
+    assert_eq!(counts(&server), (0, 0));
 }
 
 #[test]

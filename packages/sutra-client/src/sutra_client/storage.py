@@ -1,6 +1,8 @@
 """Client for the storage server: its HTTP routes as methods."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any, Self, TypeVar
 
@@ -30,8 +32,10 @@ T = TypeVar("T")
 
 # Whole time in seconds that a health question may take, name look-up and second try included.
 HEALTH_DEADLINE = 1.5
-# The same of a batch: the storage takes 10,000 lines at most.
+# The same of a batch, while the storage answers others: it takes 10,000 lines at most.
 BATCH_DEADLINE = 30.0
+# So often it is asked meanwhile, in seconds; with HEALTH_DEADLINE less than two after it froze.
+WATCH = 0.25
 NDJSON = "application/x-ndjson"
 
 
@@ -134,11 +138,23 @@ class StorageClient:
         return _parse(response, records.association_page)
 
     async def batch(self, lines: bytes) -> bytes:
-        """Send lines of NDJSON, once and never again; return the results, lines of NDJSON, too."""
-        response = await self._transport.ask(
-            "POST", "/batch", BATCH_DEADLINE, content=lines, headers={"Content-Type": NDJSON}
+        """Send lines of NDJSON, once and never again; return the results, lines of NDJSON, too.
+
+        A storage that answers nobody gets nothing, and is not waited for: one that is frozen takes
+        a connection and a part of the lines all the same. One at work answers GET /health.
+        """
+        await self._alive()
+        headers = {"Content-Type": NDJSON}
+        sent = asyncio.ensure_future(
+            self._transport.ask("POST", "/batch", BATCH_DEADLINE, content=lines, headers=headers)
         )
-        return response.content
+        try:
+            while not (await asyncio.wait({sent}, timeout=WATCH))[0]:
+                await self._alive()
+            return sent.result().content
+        finally:
+            sent.cancel()
+            await asyncio.gather(sent, return_exceptions=True)
 
     async def stats(self) -> Stats:
         """Return the counts and the revision."""
@@ -147,6 +163,11 @@ class StorageClient:
     async def health(self, deadline: float = HEALTH_DEADLINE) -> Health:
         """Return the storage's health, or raise StorageUnavailable within `deadline` seconds."""
         return _parse(await self._transport.ask("GET", "/health", deadline), records.health)
+
+    async def _alive(self) -> None:
+        """Raise StorageUnavailable when nothing answers; an error is an answer."""
+        with suppress(StorageRefused):
+            await self._transport.ask("GET", "/health", HEALTH_DEADLINE)
 
     async def _get(self, path: str, **query: str | int | None) -> httpx.Response:
         return await self._transport.ask("GET", path, params=_given(query))

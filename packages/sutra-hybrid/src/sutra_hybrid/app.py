@@ -11,13 +11,14 @@ from fastapi import APIRouter, Depends, FastAPI, Request
 
 from sutra_client import described
 from sutra_client.described import errors
-from sutra_client.problem import ProblemResponse, problem
+from sutra_client.problem import ProblemResponse, Refusal, problem
 from sutra_client.query import known_query
 from sutra_client.service import equip
 from sutra_client.settings import api_key, number, storage_url
 from sutra_client.storage import StorageClient
 from sutra_hybrid.corpus import limits
 from sutra_hybrid.counted import HybridMetrics
+from sutra_hybrid.errors import BuildFailed, NotReady
 from sutra_hybrid.models import (
     AskAnswer,
     Health,
@@ -28,7 +29,7 @@ from sutra_hybrid.models import (
     ask_answer,
     similar_answer,
 )
-from sutra_hybrid.refresh import NotReady, Refresher
+from sutra_hybrid.refresh import Refresher
 
 # A page of the storage may be large; nobody waits for it.
 READ_SECONDS = 10.0
@@ -88,6 +89,7 @@ def create_app(transport: httpx.AsyncBaseTransport | None = None) -> FastAPI:
     )
     equip(app, metrics, key=key)
     app.add_exception_handler(NotReady, _not_ready)
+    app.add_exception_handler(BuildFailed, _failed)
     # not `include_router`, whose routes hide from the `Allow` of a 405, and are found more slowly
     app.router.routes += router.routes
     described.complete(app, secured=key is not None)
@@ -98,13 +100,24 @@ async def _not_ready(_: Request, error: Exception) -> ProblemResponse:
     return problem(503, f"no index yet: {error}", {"Retry-After": "1"})
 
 
+async def _failed(_: Request, error: Exception) -> ProblemResponse:
+    return ProblemResponse(_failure(str(error)).body, 503)
+
+
+def _failure(why: str) -> Refusal:
+    return Refusal(503, "index-failed", "Index failed", f"no new index: {why}", index="failed")
+
+
 @router.get("/health", responses=errors(), tags=["service"])
 async def health(storage: Storage, refresher: CurrentRefresher) -> Health:
     """Say whether this service and its storage answer: 200, or 503 in under two seconds.
 
-    While the storage is down, questions are answered all the same, from the last index.
+    While the storage is down, or no new index can be built (`"index": "failed"`), questions are
+    answered all the same from the last index, if there is one.
     """
     await storage.health()
+    if refresher.broken is not None:
+        raise _failure(refresher.broken)
     return Health(index="building" if refresher.snapshot is None else "ready")
 
 

@@ -8,22 +8,24 @@ scipy's qr and svd hold the interpreter's lock, at 100,000 texts for more than a
 
 import os
 import pickle
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Sequence
 from typing import BinaryIO
 
+from sutra_hybrid.errors import BuildFailed
 from sutra_hybrid.index import Index
 
 # Characters up to which a thread builds: the lock is held for some tens of milliseconds then, and
 # starting a process and loading scikit-learn takes longer than the index.
 SMALL = 300_000
 COMMAND = ("-m", "sutra_hybrid.builder")
-
-
-class BuildFailed(Exception):
-    """The process that builds has ended without an index."""
+KILLED = (
+    "the process that builds the index was killed: give this service more memory "
+    "(SUTRA_HYBRID_MEMORY), or set SUTRA_MAX_CONCEPTS or SUTRA_MAX_TEXT_MB lower"
+)
 
 
 def build(texts: Sequence[str]) -> Index:
@@ -42,6 +44,8 @@ def build(texts: Sequence[str]) -> Index:
         except BrokenPipeError:
             pass  # it has ended: its status says more
         content = process.stdout.read()
+    if process.returncode == -signal.SIGKILL:  # by the kernel, as a rule: out of memory
+        raise BuildFailed(KILLED)
     if process.returncode:
         raise BuildFailed(f"the process that builds the index ended with {process.returncode}")
     index: Index = pickle.loads(content)  # noqa: S301 # of our own process

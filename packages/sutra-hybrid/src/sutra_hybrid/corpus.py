@@ -17,7 +17,7 @@ MAX_PAGE = 1000
 class Limits:
     """The most that is indexed: numbers of concepts and associations, bytes of ids and texts."""
 
-    concepts: int = 200_000
+    concepts: int = 100_000
     text_bytes: int = 128_000_000
     associations: int = 1_000_000
 
@@ -26,7 +26,7 @@ def limits(env: Mapping[str, str]) -> Limits:
     """Return the limits that the environment sets. Raises SettingsError."""
     megabytes = number(env, "SUTRA_MAX_TEXT_MB", default=128, low=1, high=10_000)
     return Limits(
-        int(number(env, "SUTRA_MAX_CONCEPTS", default=200_000, low=1, high=10_000_000)),
+        int(number(env, "SUTRA_MAX_CONCEPTS", default=100_000, low=1, high=10_000_000)),
         int(megabytes * 1e6),
         int(number(env, "SUTRA_MAX_ASSOCIATIONS", default=1_000_000, low=0, high=100_000_000)),
     )

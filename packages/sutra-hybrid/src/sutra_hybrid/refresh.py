@@ -11,6 +11,7 @@ from sutra_client.metrics import Counter
 from sutra_client.storage import StorageClient, StorageError
 from sutra_hybrid import background
 from sutra_hybrid.corpus import Corpus, Limits, read
+from sutra_hybrid.errors import BuildFailed, NotReady
 from sutra_hybrid.snapshot import Snapshot, make
 
 logger = logging.getLogger(__name__)
@@ -19,19 +20,17 @@ logger = logging.getLogger(__name__)
 REST = 4
 # How long a question waits for the first snapshot.
 PATIENCE = 30.0
+# Builds that fail one after the other until this is said to be down: one may be bad luck.
+FAILURES = 3
 
 Make = Callable[[Corpus, Snapshot | None], Snapshot]
-
-
-class NotReady(Exception):
-    """There is no snapshot to ask yet."""
 
 
 class Refresher:
     """Holds the current snapshot and replaces it whole when the store has changed.
 
     `failing` says what is wrong with the storage, or is None; `builds` counts snapshots, by
-    whether their index is "new" or was "kept" because no text had changed.
+    whether their index is "new", was "kept" because no text had changed, or "failed".
     """
 
     def __init__(
@@ -40,6 +39,8 @@ class Refresher:
         """Start without a snapshot."""
         self.snapshot: Snapshot | None = None
         self.failing: StorageError | None = None
+        self._broken: BuildFailed | None = None
+        self._failures = 0
         self.builds = Counter("sutra_index_builds_total", "Snapshots made.", ("index",))
         self._storage = storage
         self._limits = limits or Limits()
@@ -57,24 +58,43 @@ class Refresher:
                 async with asyncio.timeout(PATIENCE):
                     await self._tried.wait()
         if self.snapshot is None:
-            raise NotReady(str(self.failing or "the first index is being built"))
+            why = self.failing or self._broken or "the first index is being built"
+            raise NotReady(str(why))
         return self.snapshot
+
+    @property
+    def broken(self) -> str | None:
+        """Say why no index can be built, once FAILURES builds in a row have failed."""
+        return str(self._broken) if self._failures >= FAILURES else None
 
     async def refresh(self, force: bool = False) -> bool:
         """Make a snapshot if the storage's revision is another; return whether one was made.
 
-        Raises StorageError, keeping the old one.
+        Raises StorageError or BuildFailed, keeping the old one.
         """
         async with self._lock:
             try:
                 made = await self._refresh(force)
-                self.failing = None
+                self.failing = self._broken = None
+                self._failures = 0
             except StorageError as error:
                 self.failing = error
+                raise
+            except BuildFailed as error:
+                self._note(error)
                 raise
             finally:
                 self._tried.set()
             return made
+
+    def _note(self, error: BuildFailed) -> None:
+        """Count a failed build, for which the storage was well; log each reason once."""
+        self.failing = None
+        self._failures += 1
+        self.builds.add("failed")
+        if str(error) != str(self._broken):
+            logger.error("index not built: %s", error, exc_info=error.__cause__)
+        self._broken = error
 
     async def _refresh(self, force: bool) -> bool:
         before = self.snapshot
@@ -85,7 +105,13 @@ class Refresher:
         start = time.perf_counter()
         corpus = await read(self._storage, self._limits)
         reading = time.perf_counter() - start
-        self.snapshot = after = await background.run(partial(self._make, corpus, before))
+        try:
+            after = await background.run(partial(self._make, corpus, before))
+        except BuildFailed:
+            raise
+        except Exception as error:
+            raise BuildFailed("unexpected error") from error
+        self.snapshot = after
         kept = before is not None and before.index is after.index
         self.builds.add("kept" if kept else "new")
         fields = {
@@ -126,6 +152,8 @@ class Refresher:
                 if not failing:  # once an outage, not every few seconds
                     logger.warning("index not refreshed: %s", error)
                 failing = True
+            except BuildFailed:  # noted
+                failing = False
             except Exception:
                 logger.exception("index not refreshed")
             took = time.monotonic() - start

@@ -22,8 +22,9 @@ use super::writer::Appender;
 const MIN_GARBAGE: u64 = 32 * 1024 * 1024;
 /// Bytes of a frame in a rewritten log.
 const FRAME: usize = 1024 * 1024;
+/// Bytes of a rewritten log after which they are synced: a stop waits for one sync at most.
+const SYNC: u64 = 32 * 1024 * 1024;
 
-#[derive(Default)]
 pub struct Compaction {
     thread: Option<JoinHandle<()>>,
     stopping: Arc<AtomicBool>,
@@ -38,9 +39,21 @@ pub struct Rewritten {
     index: Index,
     frame: Frame,
     source: End,
+    /// Bytes of the file that are on disk.
+    synced: u64,
+    stopping: Arc<AtomicBool>,
 }
 
 impl Compaction {
+    /// One that is running ends soon after `stopping` is set.
+    pub fn new(stopping: Arc<AtomicBool>) -> Self {
+        Self {
+            thread: None,
+            stopping,
+            last: 0,
+        }
+    }
+
     /// Starts one unless one is running or it is not worth it. `done` is called in the thread.
     pub fn start_if_due(
         &mut self,
@@ -59,7 +72,7 @@ impl Compaction {
         let (source, end) = (log.file.clone(), log.end);
         let (path, stopping) = (folder.join(NEW_LOG), self.stopping.clone());
         let thread = thread::Builder::new().name("compaction".into());
-        match thread.spawn(move || done(rewrite(&path, &source, end, &stopping))) {
+        match thread.spawn(move || done(rewrite(&path, &source, end, stopping))) {
             Ok(thread) => self.thread = Some(thread),
             Err(error) => tracing::warn!(%error, "cannot rewrite the log; it stays as it is"),
         }
@@ -81,7 +94,12 @@ impl Compaction {
     }
 }
 
-fn rewrite(path: &Path, source: &File, end: End, stopping: &AtomicBool) -> io::Result<Rewritten> {
+fn rewrite(
+    path: &Path,
+    source: &File,
+    end: End,
+    stopping: Arc<AtomicBool>,
+) -> io::Result<Rewritten> {
     let rewritten = rewrite_live(path, source, end, stopping);
     if rewritten.is_err() {
         let _ = fs::remove_file(path);
@@ -93,17 +111,18 @@ fn rewrite_live(
     path: &Path,
     source: &File,
     end: End,
-    stopping: &AtomicBool,
+    stopping: Arc<AtomicBool>,
 ) -> io::Result<Rewritten> {
     let mut old = Index::default();
     let first = log::first(source, end.offset).map_err(other)?;
-    log::read(source, first, end.offset, |op, place| old.apply(&op, place)).map_err(other)?;
-    let mut new = Rewritten::create(path, end)?;
+    log::read(source, first, end.offset, |op, place| {
+        old.apply(&op, place);
+        unless(&stopping)
+    })
+    .map_err(other)?;
+    let mut new = Rewritten::create(path, end, stopping)?;
     for (id, place) in std::mem::take(&mut old.concepts) {
         new.concept(&id, &read_value(source, place)?)?;
-        if stopping.load(Ordering::Relaxed) {
-            return Err(io::Error::other("the server is stopping"));
-        }
     }
     for (key, weight) in std::mem::take(&mut old.outgoing) {
         new.association(&key, weight)?;
@@ -113,8 +132,15 @@ fn rewrite_live(
     Ok(new)
 }
 
+fn unless(stopping: &AtomicBool) -> io::Result<()> {
+    match stopping.load(Ordering::Relaxed) {
+        true => Err(io::Error::other("the server is stopping")),
+        false => Ok(()),
+    }
+}
+
 impl Rewritten {
-    fn create(path: &Path, source: End) -> io::Result<Self> {
+    fn create(path: &Path, source: End, stopping: Arc<AtomicBool>) -> io::Result<Self> {
         let mut options = File::options();
         let options = options.read(true).write(true).create(true).truncate(true);
         let mut file = options.open(path)?;
@@ -129,13 +155,15 @@ impl Rewritten {
             index: Index::default(),
             frame: Frame::new(end.offset),
             source,
+            synced: 0,
+            stopping,
         })
     }
 
     fn concept(&mut self, id: &str, value: &[u8]) -> io::Result<()> {
         let place = self.frame.push(|to| encode_concept(to, id, value));
         self.index.put_concept(id, place);
-        self.flush_if_full()
+        self.go_on()
     }
 
     fn association(&mut self, key: &str, weight: f64) -> io::Result<()> {
@@ -144,16 +172,18 @@ impl Rewritten {
             0..0
         });
         self.index.put_association(key, &mirrored(key), weight);
-        self.flush_if_full()
+        self.go_on()
     }
 
     fn change(&mut self, op: &Op) -> io::Result<()> {
         let place = self.frame.push(|to| op.encode(to));
         self.index.apply(op, place);
-        self.flush_if_full()
+        self.go_on()
     }
 
-    fn flush_if_full(&mut self) -> io::Result<()> {
+    /// After each record: ends at a stop, and writes a frame that is full.
+    fn go_on(&mut self) -> io::Result<()> {
+        unless(&self.stopping)?;
         match self.frame.size() >= FRAME {
             true => self.flush(),
             false => Ok(()),
@@ -169,20 +199,20 @@ impl Rewritten {
         self.end = self.end.after(bytes.len(), self.end.revision);
         self.end.marked = marked;
         self.frame = Frame::new(self.end.offset);
+        if self.end.offset - self.synced >= SYNC {
+            self.file.sync_data()?;
+            self.synced = self.end.offset;
+        }
         Ok(())
     }
 
     /// Copies what was appended to the old log since the start, and syncs.
     pub fn catch_up(mut self, old: &Appender) -> io::Result<Self> {
         self.end.revision = old.end.revision;
-        let mut failed = Ok(());
         log::read(&old.file, self.source, old.end.offset, |op, _| {
-            if failed.is_ok() {
-                failed = self.change(&op);
-            }
+            self.change(&op)
         })
         .map_err(other)?;
-        failed?;
         if self.frame.size() > 0 {
             self.flush()?;
         }
@@ -218,11 +248,71 @@ pub fn rewrite_now(folder: &Path) -> io::Result<()> {
     let opened = super::folder::open_log(folder);
     let (old, _) = opened.map_err(|error| io::Error::other(error.problem))?;
     let end = old.end;
-    let rewritten = rewrite(
-        &folder.join(NEW_LOG),
-        &old.file,
-        end,
-        &AtomicBool::new(false),
-    )?;
+    let rewritten = rewrite(&folder.join(NEW_LOG), &old.file, end, Arc::default())?;
     rewritten.catch_up(&old)?.rename(folder)?.1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::folder;
+    use super::*;
+
+    const LINK: &str = "a\tb\tis_a";
+
+    /// A log with one concept, and a flag that says that the server is stopping.
+    fn log_while_stopping() -> (tempfile::TempDir, Appender, Arc<AtomicBool>) {
+        let folder = tempfile::TempDir::new().unwrap();
+        let (mut log, _) = folder::open_log(folder.path()).unwrap();
+        let mut frame = Frame::new(log.end.offset);
+        frame.push(|to| encode_concept(to, "a", b"{}"));
+        assert!(log.append(frame, 1).is_ok());
+        (folder, log, Arc::new(AtomicBool::new(true)))
+    }
+
+    #[track_caller]
+    fn assert_stopped<T>(result: io::Result<T>) {
+        let error = result.err().map(|error| error.to_string());
+        assert_eq!(error.as_deref(), Some("the server is stopping"));
+    }
+
+    #[test]
+    fn a_stop_ends_the_reading_of_the_old_log_and_leaves_no_file() {
+        let (folder, log, stopping) = log_while_stopping();
+        let path = folder.path().join(NEW_LOG);
+        assert_stopped(rewrite(&path, &log.file, log.end, stopping));
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_stop_ends_the_writing_of_concepts_and_of_associations() {
+        let (folder, log, stopping) = log_while_stopping();
+        let mut new = Rewritten::create(&folder.path().join(NEW_LOG), log.end, stopping).unwrap();
+        assert_stopped(new.concept("a", b"{}"));
+        assert_stopped(new.association(LINK, 0.5));
+    }
+
+    #[test]
+    fn a_stop_ends_the_catching_up() {
+        let (folder, log, stopping) = log_while_stopping();
+        let start = log::first(&log.file, log.end.offset).unwrap();
+        let path = folder.path().join(NEW_LOG);
+        let new = Rewritten::create(&path, start, stopping.clone()).unwrap();
+        assert_stopped(new.catch_up(&log));
+        stopping.store(false, Ordering::Relaxed);
+        let new = Rewritten::create(&path, start, stopping).unwrap();
+        assert!(new.catch_up(&log).is_ok());
+    }
+
+    #[test]
+    fn a_rewritten_log_is_synced_as_it_grows() {
+        let (folder, log, _) = log_while_stopping();
+        let path = folder.path().join(NEW_LOG);
+        let mut new = Rewritten::create(&path, log.end, Arc::default()).unwrap();
+        let value = vec![b'x'; FRAME];
+        while new.end.offset < SYNC {
+            assert_eq!(new.synced, 0);
+            new.concept("a", &value).unwrap();
+        }
+        assert_eq!(new.synced, new.end.offset);
+    }
 }

@@ -65,7 +65,10 @@ pub fn open_log(folder: &Path) -> Result<(Appender, Index), StartError> {
 fn load(file: &File, index: &mut Index) -> Result<End, ReadError> {
     let len = file.metadata()?.len();
     let first = log::first(file, len)?;
-    log::read(file, first, len, |op, place| index.apply(&op, place))
+    log::read(file, first, len, |op, place| {
+        index.apply(&op, place);
+        Ok(())
+    })
 }
 
 /// Cuts off a torn frame that follows `end`, and marks that all before it is well.

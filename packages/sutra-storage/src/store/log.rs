@@ -171,12 +171,12 @@ impl Header {
 /// Memory: one frame.
 ///
 /// # Errors
-/// Damage: bytes that a crash cannot explain.
+/// Damage: bytes that a crash cannot explain; or what `each` failed with, which ends it.
 pub fn read(
     file: &File,
     start: End,
     len: u64,
-    mut each: impl FnMut(Op, Place),
+    mut each: impl FnMut(Op, Place) -> io::Result<()>,
 ) -> Result<End, ReadError> {
     let mut reader = BufReader::with_capacity(256 * 1024, file);
     reader.seek(SeekFrom::Start(start.offset))?;
@@ -261,7 +261,7 @@ fn next_header(reader: &mut impl Read, left: u64) -> io::Result<Option<Header>> 
 fn each_record(
     body: &[u8],
     offset: u64,
-    each: &mut impl FnMut(Op, Place),
+    each: &mut impl FnMut(Op, Place) -> io::Result<()>,
 ) -> Result<(), ReadError> {
     let mut rest = body;
     while !rest.is_empty() {
@@ -273,7 +273,7 @@ fn each_record(
             size: value.len() as u32,
             crc: crc32fast::hash(&record[value]),
         };
-        each(op, place);
+        each(op, place)?;
         rest = after;
     }
     Ok(())

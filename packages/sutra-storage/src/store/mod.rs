@@ -50,6 +50,8 @@ struct Shared {
     state: RwLock<State>,
     /// Set once the disk failed in a way that only a restart can clear up.
     failed: AtomicBool,
+    /// Set when the store is being closed: a compaction ends without a result.
+    stopping: Arc<AtomicBool>,
     revision: AtomicU64,
     bytes: AtomicU64,
     metrics: Arc<Metrics>,
@@ -147,6 +149,7 @@ impl Store {
                 index,
             }),
             failed: AtomicBool::new(false),
+            stopping: Arc::default(),
             revision: AtomicU64::new(log.end.revision),
             bytes: AtomicU64::new(log.end.offset),
             metrics,
@@ -166,6 +169,7 @@ impl Store {
     /// Writes everything that is waiting, and ends the writer. Later writes are refused. Not to be
     /// called by async code.
     pub fn close(&self) {
+        self.shared.stopping.store(true, Ordering::Relaxed);
         // Fails only if the writer has ended.
         let _ = self.jobs.blocking_send(Message::Close);
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);

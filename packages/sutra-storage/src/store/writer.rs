@@ -77,7 +77,7 @@ impl Writer {
             log,
             shared: shared.clone(),
             jobs: jobs.downgrade(),
-            compaction: Compaction::default(),
+            compaction: Compaction::new(shared.stopping.clone()),
             full: false,
             _lock: lock,
         }

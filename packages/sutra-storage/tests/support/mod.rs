@@ -8,13 +8,16 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::{json, Value};
 use tempfile::TempDir;
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_storage_server_simple");
 pub const TIMEOUT: Duration = Duration::from_secs(20);
+/// What the README promises a stop to take at most.
+pub const STOP: Duration = Duration::from_secs(5);
 
 /// A running server; killed when dropped.
 pub struct Server {
@@ -65,7 +68,19 @@ impl Server {
 
     pub fn signal(&mut self, name: &str) -> ExitStatus {
         kill(self.child.id(), name);
-        self.child.wait().unwrap()
+        self.wait()
+    }
+
+    /// Waits until it has ended, [`TIMEOUT`] at most.
+    pub fn wait(&mut self) -> ExitStatus {
+        let end = Instant::now() + TIMEOUT;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < end, "it runs on after {TIMEOUT:?}");
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     pub fn connect(&self) -> TcpStream {

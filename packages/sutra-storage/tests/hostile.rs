@@ -1,0 +1,120 @@
+//! Bytes that nobody sensible sends: every one is refused, and the server goes on as it was.
+
+// Helpers fail as tests do; clippy.toml only reaches the test functions themselves.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use std::cell::Cell;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::Shutdown;
+
+use proptest::prelude::*;
+use serde_json::json;
+use support::{server, Answer, Server};
+
+/// Requests of the kinds below, together.
+const REQUESTS: u32 = 2_000;
+/// Bytes by which they may let the server's resident memory grow, once it has seen some.
+const GROWTH: u64 = 16 * 1024 * 1024;
+
+/// Raw bytes, mixed with pieces that let a parser go on, so that it meets them further in.
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    let pieces: &[&[u8]] = &[
+        b"\n",
+        b"\r\n",
+        b"\"",
+        b"{\"op\":\"put_concept\",\"id\":\"",
+        b"\",\"text\":\"",
+        b"\"}",
+        b"\\ud800",
+        b"\xc3",
+        b"\xed\xa0\x80",
+        b"\xf4\x90\x80\x80",
+        b"[[[[[[[[",
+        b"1e999",
+    ];
+    let piece = prop_oneof![
+        prop::collection::vec(any::<u8>(), 0..64),
+        prop::sample::select(pieces).prop_map(<[u8]>::to_vec),
+    ];
+    prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
+}
+
+/// A request with these bytes as its body, in its path, or as all of it; and whether it ends.
+fn request() -> impl Strategy<Value = (Vec<u8>, bool)> {
+    let with_body = |(route, body): (&str, Vec<u8>)| {
+        let head = format!(
+            "{route} HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: {}\r\n",
+            body.len()
+        );
+        let media = match route {
+            "POST /batch" => "Content-Type: application/x-ndjson\r\n\r\n",
+            _ => "Content-Type: application/json\r\n\r\n",
+        };
+        ([head.as_bytes(), media.as_bytes(), &body].concat(), true)
+    };
+    let in_path = |bytes: Vec<u8>| {
+        let end = b" HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n";
+        ([b"GET /concepts/", bytes.as_slice(), end].concat(), true)
+    };
+    prop_oneof![
+        3 => (Just("POST /batch"), bytes()).prop_map(with_body),
+        2 => (Just("PUT /concepts/a"), bytes()).prop_map(with_body),
+        1 => (Just("PUT /associations"), bytes()).prop_map(with_body),
+        1 => bytes().prop_map(in_path),
+        1 => bytes().prop_map(|bytes| (bytes, false)),
+    ]
+}
+
+/// Sends `request` and no more; `None` where the server closed without an answer.
+fn answer(server: &Server, request: &[u8], ends: bool) -> Option<Answer> {
+    let mut stream = server.connect();
+    // It may answer and close before it has read everything.
+    let _ = stream.write_all(request);
+    if !ends {
+        let _ = stream.shutdown(Shutdown::Write);
+    }
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    match answer.is_empty() {
+        true => None,
+        false => Some(Answer::parse(answer).expect("no whole answer")),
+    }
+}
+
+/// Resident memory of the server, in bytes.
+fn resident(server: &Server) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", server.child.id())).unwrap();
+    let (_, rest) = status.split_once("VmRSS:").unwrap();
+    let kibibytes: u64 = rest.split_whitespace().next().unwrap().parse().unwrap();
+    kibibytes * 1024
+}
+
+#[test]
+fn raw_bytes_are_refused_and_leave_the_server_as_it_was() {
+    let (mut server, _folder) = server();
+    let answered = Cell::new(0);
+    let send = |count: u32| {
+        let config = ProptestConfig {
+            failure_persistence: None,
+            ..ProptestConfig::with_cases(count)
+        };
+        proptest!(config, |((request, ends) in request())| {
+            if let Some(answer) = answer(&server, &request, ends) {
+                answered.set(answered.get() + 1);
+                prop_assert!(answer.status < 500, "{} {}", answer.head, answer.body);
+            }
+        });
+    };
+    send(REQUESTS / 10);
+    let before = resident(&server);
+    send(REQUESTS);
+    let after = resident(&server);
+    assert!(after < before + GROWTH, "resident: {before}, then {after}");
+    assert!(answered.get() > REQUESTS / 2, "{} answers", answered.get());
+    let health = server.get("/health");
+    health.is(200, json!({ "status": "ok", "version": "0.2.0" }));
+    assert_eq!(server.signal("TERM").code(), Some(0));
+}
