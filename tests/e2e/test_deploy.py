@@ -20,7 +20,7 @@ from tests.support.stack import API, HYBRID, STORAGE, Stack, deployed, override,
 
 SERVICES = (STORAGE, API, HYBRID)
 MIB = 1 << 20
-MEMORY = {STORAGE: 512 * MIB, API: 256 * MIB, HYBRID: 1024 * MIB}
+MEMORY = {STORAGE: 512 * MIB, API: 256 * MIB, HYBRID: 2048 * MIB}
 PIDS = {STORAGE: 64, API: 64, HYBRID: 128}
 
 
