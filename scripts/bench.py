@@ -19,7 +19,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from scripts import build, engine, roots
+from scripts import build, engine
 from scripts.errors import OK, SutraError, run
 
 RUNS = 5
@@ -53,13 +53,11 @@ def checkout(target: Path) -> None:
 def main() -> int:
     """Print how long an unchanged and a one-line rebuild take, against bare bake."""
     client = engine.connect()
-    image = roots.root_image(engine.bake_plan(["bases"], {}))
     environment = {
         **os.environ,
         **engine.BAKE_ENVIRONMENT,
-        "CA_BUNDLE": build.ca_bundle(os.environ),
-        "ROOT_CONTEXT": roots.context(client, image),
-        **build.commit_labels(),
+        **build.variables(os.environ),
+        **build.root_variable(client, engine.bake_plan(["bases"], {})),
     }
     bare = [engine.find_client(), "buildx", "bake", build.GROUP]
     timed(["make", "prod"], environment)

@@ -49,9 +49,7 @@ def build(
     if GROUP in groups:
         catalog.check_against(catalog.load(), wanted, engine.BAKE_FILE)
     require_space(client, [tag for tags_of_one in wanted.values() for tag in tags_of_one])
-    image = roots.root_image(plan)
-    if image:
-        settings["ROOT_CONTEXT"] = roots.context(client, image)
+    settings |= root_variable(client, plan)
     staged = {name: f"{name}:{STAGING}" for name in wanted}
     with untagged_afterwards(client, list(staged.values())):
         overrides = [f"{name}.tags={reference}" for name, reference in staged.items()]
@@ -69,6 +67,12 @@ def variables(environment: Mapping[str, str]) -> dict[str, str]:
         knobs.KNOB: knobs.project(environment),
         **commit_labels(),
     }
+
+
+def root_variable(client: engine.Client, plan: Mapping[str, Any]) -> dict[str, str]:
+    """Return the variable that says where the plan's root image comes from; none without one."""
+    image = roots.root_image(plan)
+    return {"ROOT_CONTEXT": roots.context(client, image)} if image else {}
 
 
 def built(

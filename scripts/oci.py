@@ -32,6 +32,8 @@ INDEXES = (
     "application/vnd.oci.image.index.v1+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",
 )
+# what a registry is asked for, as it stands in a header
+ACCEPTED = ", ".join((*MANIFESTS, *INDEXES))
 LAYERS = (
     *(
         f"application/vnd.oci.image.layer.{kind}v1.tar{packed}"

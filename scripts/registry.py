@@ -23,8 +23,7 @@ from scripts.blobs import Layer
 from scripts.build import ca_bundle
 from scripts.errors import SutraError
 from scripts.oci import (
-    INDEXES,
-    MANIFESTS,
+    ACCEPTED,
     MAX_DOCUMENT,
     Document,
     Image,
@@ -58,7 +57,7 @@ class Repository:
 
     def document(self, kind: str, reference: str) -> bytes:
         """Return a JSON document, not yet checked: of "manifests" by tag or digest, of "blobs"."""
-        headers = {"Accept": ", ".join((*MANIFESTS, *INDEXES))} if kind == "manifests" else {}
+        headers = {"Accept": ACCEPTED} if kind == "manifests" else {}
         with self.answer(f"{kind}/{reference}", headers) as response:
             return self._bounded(response)
 

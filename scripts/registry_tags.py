@@ -25,21 +25,12 @@ from urllib3.exceptions import HTTPError, InsecureRequestWarning
 from scripts import build, engine
 from scripts.errors import SutraError
 from scripts.ledger import NAME
+from scripts.oci import ACCEPTED, MAX_DOCUMENT
 
 CERTIFICATES = Path("/etc/docker/certs.d")
 SECONDS = (10, 60)  # to connect, and for each answer
-# registries refuse larger manifests (OCI distribution specification, "pushing manifests")
-LARGEST = 4 << 20
 PAGES = 1000
 HOST = re.compile(r"(?:localhost|[\w-]+(?:\.[\w-]+)+|(?:[\w.-]+|\[[0-9a-f:]+\])(?=:))(?::\d{1,5})?")
-MANIFESTS = ", ".join(
-    (
-        "application/vnd.oci.image.manifest.v1+json",
-        "application/vnd.oci.image.index.v1+json",
-        "application/vnd.docker.distribution.manifest.v2+json",
-        "application/vnd.docker.distribution.manifest.list.v2+json",
-    )
-)
 
 
 class CannotDeleteError(SutraError):
@@ -132,7 +123,7 @@ class Registry:
     def _manifest(self, repository: str, name: str) -> tuple[str, str, bytes] | None:
         """Return digest, media type and bytes of a manifest by tag or digest, or None."""
         path = f"/v2/{repository}/manifests/{name}"
-        answer, body = self._ask("GET", path, repository, headers={"Accept": MANIFESTS})
+        answer, body = self._ask("GET", path, repository, headers={"Accept": ACCEPTED})
         if answer.status_code == 404:
             return None
         shown = f'read "{self.host}/{repository}:{name}"'
@@ -176,9 +167,9 @@ class Registry:
                 method, url, data=body, headers=headers, timeout=SECONDS, stream=True
             )
         with answer:
-            found = answer.raw.read(LARGEST + 1, decode_content=True)
-        if len(found) > LARGEST:
-            raise self._error(f"{method} {urlsplit(url).path}", f"more than {LARGEST} bytes")
+            found = answer.raw.read(MAX_DOCUMENT + 1, decode_content=True)
+        if len(found) > MAX_DOCUMENT:
+            raise self._error(f"{method} {urlsplit(url).path}", f"more than {MAX_DOCUMENT} bytes")
         return answer, found
 
     def _log_in(self, refused: requests.Response, repository: str) -> bool:

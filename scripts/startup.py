@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 from sutra_cleanup import manifest
 
-from scripts import build, containers, engine, health, layers, roots
+from scripts import build, containers, engine, health, layers
 from scripts.containers import Setup
 from scripts.errors import OK, SutraError, run
 from scripts.units import format_size
@@ -83,9 +83,7 @@ class Row:
 def build_variants(client: engine.Client, mode: str, references: Mapping[str, str]) -> None:
     """Build every service with all bytecode in `mode`, each as `references` names it."""
     knobs = build.variables(os.environ)
-    plan = engine.bake_plan(list(SERVICES), knobs)
-    if image := roots.root_image(plan):
-        knobs["ROOT_CONTEXT"] = roots.context(client, image)
+    knobs |= build.root_variable(client, engine.bake_plan(list(SERVICES), knobs))
     overrides = [f"{name}.args.BYTECODE={mode}" for name in (BASE, *SERVICES)]
     overrides += [f"{name}.tags={reference}" for name, reference in references.items()]
     overrides += [f"{BASE}.tags=", f"{BASE}.output=type=cacheonly"]

@@ -258,7 +258,7 @@ def test_a_manifest_that_is_not_what_its_digest_says(server: Server, target: Reg
 def test_an_answer_without_bounds(
     server: Server, target: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry_tags, "LARGEST", len(MANIFEST))
+    monkeypatch.setattr(registry_tags, "MAX_DOCUMENT", len(MANIFEST))
     reference = target.reference("api", "latest")
     server.manifests["/v2/team/api/manifests/latest"] = MANIFEST
     assert target.digest(reference) == DIGEST
