@@ -16,10 +16,9 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
-from scripts import build, engine
+from scripts import build, engine, terminal
 from scripts.errors import OK, SutraError, run
 
 RUNS = 5
@@ -119,7 +118,7 @@ def show(rows: Sequence[tuple[str, float, str, float]]) -> None:
     table = Table("what", "median s", "against", "median s", "ratio", title=f"medians of {RUNS}")
     for what, seconds, against, peer in rows:
         table.add_row(what, f"{seconds:.2f}", against, f"{peer:.2f}", f"{seconds / peer:.2f}×")
-    Console(width=None if sys.stdout.isatty() else 120).print(table)
+    terminal.console().print(table)
 
 
 if __name__ == "__main__":

@@ -19,10 +19,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
-from scripts import catalog, engine, inventory, layers
+from scripts import catalog, engine, inventory, layers, terminal
 from scripts.bench import timed
 from scripts.blobs import Layer
 from scripts.errors import OK, SutraError, run
@@ -188,7 +187,7 @@ def main() -> int:
     if sys.argv[1:2] == ["--read"]:
         read_all(Path(sys.argv[2]), sys.argv[3:])
         return OK
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = terminal.console()
     found = readers(3)
     table = Table("all images, nothing cached", "best s", "ratio", title="readers, best of 3")
     for name, seconds in found:

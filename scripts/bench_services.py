@@ -13,10 +13,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
-from scripts import containers, engine
+from scripts import containers, engine, terminal
 from scripts.containers import Setup
 from scripts.errors import OK, SutraError, run
 from scripts.startup import SERVICES, healthy, storage
@@ -132,7 +131,7 @@ def main() -> int:
         parser.error("--requests must be at least 1")
     client = engine.connect()
     times = measure(client, given.requests)
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = terminal.console()
     console.print(table(times, given.requests))
     for concepts in INDEX_SECONDS if given.full else (min(INDEX_SECONDS),):
         print(index(client, concepts), end="", flush=True)

@@ -5,16 +5,14 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import sys
 import tarfile
 from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from sutra_cleanup.tree import show
 
-from scripts import catalog, engine
+from scripts import catalog, engine, terminal
 from scripts.errors import OK, SutraError, run
 from scripts.units import format_size
 
@@ -53,7 +51,7 @@ def main() -> int:
     parser.add_argument("image")
     image = catalog.load().find(parser.parse_args().image)
     found = read(engine.connect(), image)
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = terminal.console()
     for table in tables(found):
         console.print(table)
     for path, why in found["stripped"]["restored"]:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
-from scripts import catalog, growth, inventory
+from scripts import catalog, growth, inventory, terminal
 from scripts.errors import OK, SutraError, run
 from scripts.growth import Change
 from scripts.inventory import Inventory
@@ -96,7 +94,7 @@ def main() -> int:
     if given.format == "json":
         print(as_json(found))
         return OK
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = terminal.console()
     console.print(f"{before.reference} → {after.reference}", markup=False)
     console.print(table("size", [found["installed"], found["download"]]))
     console.print(table("owner", found["owners"]))

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from rich.console import Console
 from rich.table import Table
 
-from scripts import journal, ledger
+from scripts import journal, ledger, terminal
 from scripts.errors import OK, run
 from scripts.ledger import Entry
 from scripts.plans import short
@@ -66,7 +64,7 @@ def main() -> int:
     elif not entries:
         print(f"nothing was promoted yet ({ledger.LEDGER})")
     else:
-        Console(width=None if sys.stdout.isatty() else WIDTH).print(table(rows(entries)))
+        terminal.console(WIDTH).print(table(rows(entries)))
     return OK
 
 

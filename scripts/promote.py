@@ -8,8 +8,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from rich.console import Console
-
 from scripts import (
     build,
     catalog,
@@ -20,6 +18,7 @@ from scripts import (
     ratchet,
     registry_tags,
     report,
+    terminal,
     transaction,
     verify,
     versions,
@@ -202,7 +201,7 @@ def move(
         report.show(verdict.results)
     if options.dry_run:
         shown += remote + plans.expired(client, after, options.keep)
-        Console(width=None if sys.stdout.isatty() else 120).print(plans.table(shown))
+        terminal.console().print(plans.table(shown))
     for problem in change.problems:
         print(problem, file=sys.stderr)
     if change.problems:

@@ -7,8 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rich.console import Console
-
+from scripts import terminal
 from scripts.checks import CheckResult, printable
 from scripts.formats import github, junit, tables
 
@@ -30,7 +29,7 @@ def show(results: Sequence[CheckResult], form: str = "table", everything: bool =
         for result in results
     ]
     if form == "table":
-        console = Console(width=None if sys.stdout.isatty() else 100)
+        console = terminal.console(100)
         for headings, rows in tables.bodies(shown):
             console.print(tables.table(headings, rows))
     elif text := as_text(shown, form):

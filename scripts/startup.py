@@ -16,11 +16,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 from sutra_cleanup import manifest
 
-from scripts import build, containers, engine, health, layers
+from scripts import build, containers, engine, health, layers, terminal
 from scripts.containers import Setup
 from scripts.errors import OK, SutraError, run
 from scripts.units import format_size
@@ -190,7 +189,7 @@ def table(rows: Sequence[Row]) -> Table:
 def main() -> int:
     """Print the table. The images as shipped must have been built."""
     rows = measure(engine.connect())
-    Console(width=None if sys.stdout.isatty() else 120).print(table(rows))
+    terminal.console().print(table(rows))
     return OK
 
 

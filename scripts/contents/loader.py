@@ -166,7 +166,7 @@ class Loader:
         forms = ("lib", "lib64", f"lib/{multiarch}") if "LIB" in text else ("",)
         origin = "/" + posixpath.dirname(of.path)
         filled = []
-        for form in forms:
+        for form in forms:  # the lambda is called in the turn that made it
             values = {"ORIGIN": origin, "LIB": form, "PLATFORM": of.elf.machine}
             filled.append(_TOKEN.sub(lambda found: values[found[1] or found[2]], text))  # noqa: B023
         return [place for place in filled if place.startswith("/")]

@@ -1,0 +1,12 @@
+"""Where tables are printed: as wide as the terminal, of a fixed width into a file or a pipe."""
+
+from __future__ import annotations
+
+import sys
+
+from rich.console import Console
+
+
+def console(width: int = 120) -> Console:
+    """Return a console on stdout; `width` is in characters, for what is no terminal."""
+    return Console(width=None if sys.stdout.isatty() else width)
