@@ -73,6 +73,7 @@ def complete(app: FastAPI, secured: bool) -> None:
                 schema["paths"]["/health"]["get"]["security"] = []
         return app.openapi_schema
 
+    # FastAPI's own way to change its description ("Extending OpenAPI")
     app.openapi = openapi  # type: ignore[method-assign]
 
 

@@ -63,7 +63,7 @@ class Observe:
             return
         try:
             await self.app(scope, receive, answer)
-        except Exception:
+        except Exception:  # whatever it is: logged, and answered by a problem
             logger.exception("unexpected error")
             if answer.status is not None:
                 raise  # half an answer is out: the server cuts the connection

@@ -109,7 +109,7 @@ class Refresher:
             after = await background.run(partial(self._make, corpus, before))
         except BuildFailed:
             raise
-        except Exception as error:
+        except Exception as error:  # of numpy, scipy or the disk: told by /health
             raise BuildFailed("unexpected error") from error
         self.snapshot = after
         kept = before is not None and before.index is after.index
@@ -154,7 +154,7 @@ class Refresher:
                 failing = True
             except BuildFailed:  # noted
                 failing = False
-            except Exception:
+            except Exception:  # one bad turn does not end the refreshing
                 logger.exception("index not refreshed")
             took = time.monotonic() - start
             await asyncio.sleep(max(interval, (REST - 1) * took))
