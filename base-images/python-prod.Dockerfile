@@ -61,7 +61,8 @@ RUN --mount=type=bind,source=lib/sutra_cleanup,target=/mnt/lib/sutra_cleanup \
 RUN --mount=type=bind,source=lib/prove-stdlib.py,target=/rootfs/tmp/prove-stdlib.py \
     chroot /rootfs python3 -B /tmp/prove-stdlib.py
 RUN --mount=type=bind,source=etc,target=/mnt/etc \
-    install -m 644 /mnt/etc/* /rootfs/etc/
+    --mount=type=bind,source=lib/finish-root.sh,target=/lib/sutra/finish-root.sh \
+    /lib/sutra/finish-root.sh /rootfs /mnt/etc
 
 FROM scratch AS python-debian
 ARG DEBIAN_VERSION

@@ -25,7 +25,8 @@ RUN --mount=type=bind,source=lib/apt.sh,target=/lib/sutra/apt.sh \
       libc6 \
       libgcc-s1
 RUN --mount=type=bind,source=etc,target=/mnt/etc \
-    install -m 644 /mnt/etc/* /rootfs/etc/
+    --mount=type=bind,source=lib/finish-root.sh,target=/lib/sutra/finish-root.sh \
+    /lib/sutra/finish-root.sh /rootfs /mnt/etc
 
 FROM scratch AS rust-debian
 ARG DEBIAN_VERSION

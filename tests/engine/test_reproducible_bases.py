@@ -1,0 +1,60 @@
+"""A base's layers are the same bytes in every build, whatever the cache held.
+
+Were they not, a build without cache would leave services on the layers of the base
+before it: the same files with other time stamps, which a release would carry twice.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+
+from scripts import bench, build, engine, roots
+
+BASES = ("sutra-base-python", "sutra-base-rust-runtime")
+
+
+@pytest.fixture
+def tags(client: docker.DockerClient) -> Iterator[list[str]]:
+    """Two tags that are no one else's, removed afterwards from every base."""
+    names = [f"test-reproducible-{os.getpid()}-{number}" for number in (1, 2)]
+    yield names
+    for name in names:
+        for base in BASES:
+            engine.untag(client, f"{base}:{name}")
+
+
+def layers_of(client: docker.DockerClient, folder: Path, tag: str) -> dict[str, list[str]]:
+    """Build both bases in `folder` without cache as `tag`; return the digests of their layers."""
+    context = roots.context(client, roots.root_image(engine.bake_plan(["bases"], {})))
+    environment = (
+        os.environ
+        | engine.BAKE_ENVIRONMENT
+        | {"CA_BUNDLE": build.ca_bundle({}), "ROOT_CONTEXT": context}
+    )
+    command = [engine.find_client(), "buildx", "bake", *BASES, "--set", "*.no-cache=true"]
+    for base in BASES:
+        command += ["--set", f"{base}.tags={base}:{tag}"]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return {base: client.images.get(f"{base}:{tag}").attrs["RootFS"]["Layers"] for base in BASES}
+
+
+def test_two_builds_without_cache_give_the_same_layers(
+    client: docker.DockerClient, tags: list[str], tmp_path: Path
+) -> None:
+    # from another checkout, so that no file has the time stamp of this one
+    folder = tmp_path / "checkout"
+    folder.mkdir()
+    bench.checkout(folder)
+    first = layers_of(client, folder, tags[0])
+    assert all(first.values())
+    for path in folder.rglob("*"):
+        if not path.is_symlink():
+            os.utime(path)
+    assert layers_of(client, folder, tags[1]) == first
