@@ -54,6 +54,8 @@ def main() -> int:
     console = terminal.console()
     for table in tables(found):
         console.print(table)
+    for path in found.get("stand_ins", []):  # reports of older images have none
+        print(f"raises when it is used: {show(path)}")
     for path, why in found["stripped"]["restored"]:
         print(f"put back after strip: {show(path)}: {show(why)}")
     print(

@@ -62,7 +62,8 @@ def explain(manifest: Manifest, path: str) -> list[str]:
     if path.endswith("/") or (not removing and not keeping and any(folder)):
         return _explain_folder(manifest, below, *folder)
     if removing and not keeping:
-        lines = ["leaves"]
+        stand_in = "; a module that raises when it is used stands in for it"
+        lines = ["leaves" + stand_in * removing[0].stand_in]
     else:
         lines = ["stays" + ("" if keeping else ", no rule names it") + _policy(manifest, seen)]
     return lines + _reasons(removing, keeping)

@@ -132,6 +132,17 @@ def test_what_was_put_back_is_shown(reported: Reported) -> None:
     )
 
 
+def test_what_a_stand_in_took_the_place_of_is_shown(reported: Reported) -> None:
+    found = deepcopy(FOUND)
+    found["stand_ins"] = ["a/_core.py"]
+    client = holding("sutra-api:prod", cleanup_report.PLACE, found)
+    assert reported(client, "sutra-api") == (
+        0,
+        f"{TABLES}raises when it is used: a/_core.py\n3.5 MB → 1.2 MB, 7 modules proven\n",
+        "",
+    )
+
+
 def test_brackets_in_a_reason_are_shown(reported: Reported) -> None:
     found = deepcopy(FOUND)
     found["rules"]["large"]["why"] = "of an [extra]"

@@ -24,6 +24,7 @@ strip: verified
 bytecode: {default: sourceless, source: [app/]}
 rules:
   natype: {why: imported, source: numpy PR#28936, keep: [numpy/tests/_natype.py]}
+  solver: {why: never called, stand_in: true, remove: ["scipy/_core.*.so"]}
   odr: {why: not imported, remove: [scipy/odr/]}
 """
 PYTHON = """
@@ -61,6 +62,7 @@ def explained(
     return call
 
 
+SOLVER = 'rule "solver" of cleanup.yaml: never called'
 ODR = 'rule "odr" of cleanup.yaml: not imported'
 TESTS = 'rule "tests" of python.yaml: not in production'
 
@@ -106,7 +108,15 @@ TESTS = 'rule "tests" of python.yaml: not in production'
         ("scipy/odr/", f"leaves\n  removed by {ODR}"),
         ("opt/sutra/lib/python3.13/site-packages/scipy/odr", f"leaves\n  removed by {ODR}"),
         ("scipy/odr/deep/", f"leaves\n  removed by {ODR}"),
-        ("scipy/", f"stays, no rule names all of it\n  some of it removed by {ODR}"),
+        (
+            "scipy/",
+            f"stays, no rule names all of it\n  some of it removed by {SOLVER}\n"
+            f"  some of it removed by {ODR}",
+        ),
+        (
+            "scipy/_core.cpython-313-x86_64-linux-gnu.so",
+            f"leaves; a module that raises when it is used stands in for it\n  removed by {SOLVER}",
+        ),
         ("scipy/stats/", "stays, no rule names all of it"),
         (
             "numpy/tests",

@@ -12,7 +12,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from . import bytecode, dedupe, elf, manifest, proof, report, tree
+from . import bytecode, dedupe, elf, manifest, proof, report, stand_in, tree
 from .errors import CleanupError
 from .trash import Trash
 
@@ -32,7 +32,11 @@ def clean(
     with Trash(plan.tree) as trash:
         try:
             for entry in plan.leaving:
-                trash.move(f'rule "{plan.rule(entry.removed or 0).name}"', entry.path)
+                rule = plan.rule(entry.removed or 0)
+                if rule.stand_in and not entry.is_link:
+                    stand_in.replace(plan, entry, trash, shown_as)
+                else:
+                    trash.move(f'rule "{rule.name}"', entry.path)
             stripped = elf.Stripped()
             if plan.manifest.strip == "verified":
                 stripped = elf.strip(plan, trash, python, shown_as)

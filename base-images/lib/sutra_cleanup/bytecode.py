@@ -69,6 +69,21 @@ def require_same(python: Sequence[str]) -> None:
         )
 
 
+def files_of(plan: Plan, path: str, source: str, ready: str, shown_as: str) -> dict[str, str]:
+    """Return what a module that is new in the tree consists of: path in the tree → file made.
+
+    `path` is its own, `source` its text in a file, and `ready` where bytecode may be made.
+    """
+    mode = plan.manifest.mode(path)
+    if mode == "source":
+        return {path: source}
+    cached = mode == "cached"
+    target = importlib.util.cache_from_source(path) if cached else path + "c"
+    drops = plan.manifest.drops_docstrings(path)
+    _compile(_Job(path, mode, source, target, ready, f"{shown_as}/{path}", drops))
+    return {path: source, target: ready} if cached else {target: ready}
+
+
 def compile_tree(plan: Plan, trash: Trash, shown_as: str) -> Compiled:
     """Compile every module that stays. `shown_as` is the tree's path in the final image.
 

@@ -26,7 +26,8 @@ class Rule:
     """What leaves the tree under one name, what stays all the same, and why.
 
     `file` is the manifest that it stands in; `source` names where the knowledge
-    comes from, for a fact about one package.
+    comes from, for a fact about one package. With `stand_in` each extension module
+    that leaves is replaced by one that can be imported and raises when it is used.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Rule:
     keep: tuple[Glob, ...]
     file: Path
     source: str = ""
+    stand_in: bool = False
 
 
 @dataclass(frozen=True)
@@ -138,11 +140,19 @@ def _own(node: _Node, file: Path) -> Manifest:
 
 
 def _rule(rules: _Node, name: str, file: Path) -> Rule:
-    node = rules.child(name, ("why", "remove", "keep", "source"), needed=True)
+    node = rules.child(name, ("why", "remove", "keep", "source", "stand_in"), needed=True)
     remove, keep = node.globs("remove"), node.globs("keep")
     if not remove and not keep:
         raise node.error("remove", "missing")
-    return Rule(name, node.text("why", needed=True), remove, keep, file, node.text("source"))
+    stand_in = node.flag("stand_in") or False
+    if stand_in and not remove:
+        raise node.error("stand_in", "removes nothing")
+    for glob in remove if stand_in else ():
+        if not glob.text.endswith(".so"):
+            raise node.error("stand_in", "only for extension modules (*.so), not for", glob.text)
+    return Rule(
+        name, node.text("why", needed=True), remove, keep, file, node.text("source"), stand_in
+    )
 
 
 def _extended(below: Manifest, above: Manifest) -> Manifest:

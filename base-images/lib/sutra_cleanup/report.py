@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from . import stand_in
 from .bytecode import Compiled
 from .dedupe import Deduped
 from .elf import Stripped
@@ -40,6 +41,11 @@ def summary(plan: Plan, done: Done, after: Counter[str], shown_as: str) -> dict[
             row: dict[str, Any] = rules[plan.rule(entry.removed).name]
             row["files"] += 1
             row["bytes"] += entry.size
+    stand_ins = [
+        show(stand_in.module(entry.path))
+        for entry in plan.leaving
+        if plan.rule(entry.removed or 0).stand_in and not entry.is_link
+    ]
     return {
         "manifest": plan.manifest.file.name,
         "tree": shown_as,
@@ -51,6 +57,7 @@ def summary(plan: Plan, done: Done, after: Counter[str], shown_as: str) -> dict[
             for name in dict.fromkeys([*(name for name, _ in before.most_common()), *after])
         },
         **{name: value for name, value in asdict(done).items()},
+        "stand_ins": stand_ins,
     }
 
 
@@ -107,6 +114,7 @@ def text(found: dict[str, Any]) -> str:
     rows += [
         f"put back after strip: {show(path)}: {show(why)}" for path, why in stripped["restored"]
     ]
+    rows += [f"raises when it is used: {path}" for path in found["stand_ins"]]
     rows.append(
         f"bytecode: {compiled['sourceless']} sourceless, {compiled['cached']} cached, "
         f"{compiled['source']} sources alone, {len(compiled['refused'])} do not compile, "

@@ -47,3 +47,17 @@ def test_scanners_see_whose_code_is_in_openblas(files: Callable[[str], Files]) -
     assert "usr/share/doc/libopenblas-pthread-dev/copyright" in listing
     # links to the folder of gcc-14-base, whose licence the base has
     assert {f"usr/share/doc/{name}" for name in packages if "14" in name} <= listing.keys()
+
+
+def test_a_solver_that_was_left_out_says_by_which_rule(python: Callable[[str, str], str]) -> None:
+    code = """
+from scipy.optimize import linprog
+try:
+    linprog([1.0], bounds=[(0.0, 1.0)])
+except RuntimeError as error:
+    print(error)
+"""
+    assert python("sutra-hybrid", code).strip() == (
+        '_core: left out by rule "unused-solvers" of cleanup.yaml, so there is no "simplex_constants'
+        '.SimplexStrategy.kSimplexStrategyDual"'
+    )

@@ -165,7 +165,7 @@ def test_the_reports_sums_are_what_left(root: Path) -> None:
     found = json.loads(place.read_text())
     assert list(found) == [
         "manifest", "tree", "before", "after", "rules", "packages",
-        "stripped", "deduped", "compiled", "proven",
+        "stripped", "deduped", "compiled", "proven", "stand_ins",
     ]  # fmt: skip
     assert (found["before"], found["after"]) == (before, after)
     assert {name: row["bytes"] for name, row in found["rules"].items()} == {

@@ -134,6 +134,18 @@ MEND = "mend cleanup.yaml, then build again"
             'rules.a: unknown key "remov", did you mean "remove"?',
         ),
         ("rules: {a: {why: b, remove: [c], zzzz: d}}", 'rules.a: unknown key "zzzz"'),
+        (
+            "rules: {a: {why: b, stand_in: true, keep: [c.so]}}",
+            "rules.a.stand_in: removes nothing",
+        ),
+        (
+            "rules: {a: {why: b, stand_in: true, remove: [c.*.so, c.py]}}",
+            'rules.a.stand_in: only for extension modules (*.so), not for "c.py"',
+        ),
+        (
+            "rules: {a: {why: b, stand_in: sure, remove: [c.so]}}",
+            'rules.a.stand_in: not true or false "sure"',
+        ),
         ("bytecode: {defualt: cached}", 'bytecode: unknown key "defualt", did you mean "default"?'),
         (
             "bytecode: {sourcless: [a]}",

@@ -53,6 +53,7 @@ FOUND: dict[str, Any] = {
         "refused": ("old.py",),
     },
     "proven": 7,
+    "stand_ins": [],
 }
 
 
@@ -91,6 +92,7 @@ def test_bytes_by_rule_and_by_package(plan: Plan) -> None:
         "deduped": FOUND["deduped"],
         "compiled": FOUND["compiled"],
         "proven": 7,
+        "stand_ins": [],
     }
 
 
