@@ -33,7 +33,7 @@ def clean(
         try:
             for entry in plan.leaving:
                 rule = plan.rule(entry.removed or 0)
-                if rule.stand_in and not entry.is_link:
+                if stand_in.has_one(plan, entry):
                     stand_in.replace(plan, entry, trash, shown_as)
                 else:
                     trash.move(f'rule "{rule.name}"', entry.path)
@@ -41,7 +41,7 @@ def clean(
             if plan.manifest.strip == "verified":
                 stripped = elf.strip(plan, trash, python, shown_as)
             deduped = dedupe.dedupe(plan, trash) if plan.manifest.dedupe else dedupe.Deduped()
-            compiled = bytecode.compile_tree(plan, trash, shown_as)
+            compiled = bytecode.compile_tree(plan, trash, shown_as, stand_in.modules(plan))
             proven = proof.prove(plan, python, before, trash)
             done = report.Done(stripped, deduped, compiled, proven)
             found = report.summary(plan, done, report.weigh(plan), shown_as)

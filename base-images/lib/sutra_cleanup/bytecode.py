@@ -84,8 +84,10 @@ def files_of(plan: Plan, path: str, source: str, ready: str, shown_as: str) -> d
     return {path: source, target: ready} if cached else {target: ready}
 
 
-def compile_tree(plan: Plan, trash: Trash, shown_as: str) -> Compiled:
+def compile_tree(plan: Plan, trash: Trash, shown_as: str, made: Sequence[str] = ()) -> Compiled:
     """Compile every module that stays. `shown_as` is the tree's path in the final image.
+
+    `made` are the modules that `files_of` brought, which are counted with the others.
 
     Bytecode is made beside the tree and then put into it, so that it can be taken
     out again.
@@ -106,6 +108,15 @@ def compile_tree(plan: Plan, trash: Trash, shown_as: str) -> Compiled:
         _install(job, trash, tree)
     modules = {entry.path for entry in plan.staying if entry.path.endswith(".py")}
     source = len(modules) - sum(counts.values())
+    for mode in map(plan.manifest.mode, made):
+        if mode == "source":
+            source += 1
+        else:
+            counts[mode] += 1
+    without_docstrings += sum(
+        plan.manifest.mode(path) != "source" and plan.manifest.drops_docstrings(path)
+        for path in made
+    )
     counts["sourceless"] += sum(_stands_alone(entry.path, modules) for entry in plan.staying)
     return Compiled(
         source=source,

@@ -41,11 +41,6 @@ def summary(plan: Plan, done: Done, after: Counter[str], shown_as: str) -> dict[
             row: dict[str, Any] = rules[plan.rule(entry.removed).name]
             row["files"] += 1
             row["bytes"] += entry.size
-    stand_ins = [
-        show(stand_in.module(entry.path))
-        for entry in plan.leaving
-        if plan.rule(entry.removed or 0).stand_in and not entry.is_link
-    ]
     return {
         "manifest": plan.manifest.file.name,
         "tree": shown_as,
@@ -57,7 +52,7 @@ def summary(plan: Plan, done: Done, after: Counter[str], shown_as: str) -> dict[
             for name in dict.fromkeys([*(name for name, _ in before.most_common()), *after])
         },
         **{name: value for name, value in asdict(done).items()},
-        "stand_ins": stand_ins,
+        "stand_ins": [show(path) for path in stand_in.modules(plan)],
     }
 
 

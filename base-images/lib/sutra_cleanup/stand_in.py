@@ -10,12 +10,13 @@ goes on quietly without what was removed.
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from . import bytecode
 from .errors import CleanupError
 from .manifest import Rule
 from .trash import Trash
-from .tree import Entry, Plan
+from .tree import METADATA, SITE, Entry, Plan
 
 _SOURCE = '''\
 """Stands in for an extension module that this image leaves out."""
@@ -58,6 +59,16 @@ def module(path: str) -> str:
     return os.path.join(folder, name.split(".", 1)[0] + ".py")
 
 
+def has_one(plan: Plan, entry: Entry) -> bool:
+    """Tell whether a module stands in for an entry that leaves."""
+    return not entry.is_link and plan.rule(entry.removed or 0).stand_in
+
+
+def modules(plan: Plan) -> list[str]:
+    """Return the paths of all modules that stand in for an extension, as sources."""
+    return [module(entry.path) for entry in plan.leaving if has_one(plan, entry)]
+
+
 def source(rule: Rule, path: str) -> str:
     """Return the text of the module that stands in for the extension at `path`."""
     shown = os.path.basename(module(path)).removesuffix(".py")
@@ -69,7 +80,8 @@ def source(rule: Rule, path: str) -> str:
 def replace(plan: Plan, entry: Entry, trash: Trash, shown_as: str) -> None:
     """Move the extension `entry` aside and put its stand-in there, as bytecode is wanted.
 
-    Raises CleanupError where a module of that name is there beside it.
+    The distribution's RECORD names it from then on. Raises CleanupError where a module
+    of that name is there beside it.
     """
     rule = plan.rule(entry.removed or 0)
     path, root = module(entry.path), os.fspath(plan.tree)
@@ -79,12 +91,32 @@ def replace(plan: Plan, entry: Entry, trash: Trash, shown_as: str) -> None:
                 f'{rule.file.name}: rules.{rule.name}.stand_in: there already "{beside}"',
                 "take stand_in out of the rule: that module is loaded instead",
             )
-    number = len(trash.changes)
+    cause, number = f'rule "{rule.name}"', len(trash.changes)
     ready = trash.spare(f"stand-in-{number}.py")
     with open(ready, "w", encoding="utf-8") as file:
         file.write(source(rule, entry.path))
     files = bytecode.files_of(plan, path, ready, trash.spare(f"stand-in-{number}.pyc"), shown_as)
-    trash.move(f'rule "{rule.name}"', entry.path, made=tuple(files))
+    trash.move(cause, entry.path, made=tuple(files))
     for target, made in files.items():
         os.makedirs(os.path.dirname(f"{root}/{target}"), exist_ok=True)
         os.rename(made, f"{root}/{target}")
+    _record(plan, path, entry.path, trash, cause)
+
+
+def _record(plan: Plan, path: str, extension: str, trash: Trash, cause: str) -> None:
+    """Name `path` in the RECORD that names `extension` (PEP 376), where there is one."""
+    found = SITE.match(path)
+    site, tree = found[0] if found else "", os.fspath(plan.tree)
+    for info in filter(METADATA.fullmatch, os.listdir(f"{tree}/{site}")):
+        place = f"{site}{info}/RECORD"
+        try:
+            text = Path(f"{tree}/{place}").read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            continue  # an egg-info has none
+        name = os.fsencode(extension.removeprefix(site))
+        if b"\n%b," % name not in b"\n" + text:
+            continue
+        ready = trash.spare(f"record-{len(trash.changes)}")
+        Path(ready).write_bytes(b"%b\n%b,,\n" % (text.rstrip(), os.fsencode(path[len(site) :])))
+        trash.move(cause, place, made=(place,))
+        os.rename(ready, f"{tree}/{place}")

@@ -67,6 +67,10 @@ def test_it_is_there_as_bytecode_is_wanted(root: Path, mode: str, there: set[str
     assert {"one/__pycache__" if "__pycache__" in path else path for path in stands} == there
     said = answer(root, "import one; print(type(one.core.Highs.option).__name__)")
     assert said == "_LeftOut"
+    counts = dict.fromkeys(("source", "sourceless", "cached"), 0) | {mode: 2}
+    compiled = found["compiled"]
+    assert isinstance(compiled, dict)
+    assert {name: compiled[name] for name in counts} == counts
 
 
 @pytest.mark.parametrize(
@@ -115,6 +119,16 @@ def test_a_module_beside_it_would_be_loaded_instead(root: Path) -> None:
         f'cleanup.yaml: rules.solvers.stand_in: there already "{SITE}/one/{NAME}.py"'
     )
     assert snapshot(root) == before
+
+
+def test_the_distribution_names_it_in_its_record(root: Path) -> None:
+    record = root / SITE / "one-1.0.dist-info/RECORD"
+    record.write_text(f"one/{NAME}{SUFFIX},sha256=abc,9\n" + record.read_text())
+    cleaned(root, f"rules: {{{RULE}}}")
+    assert record.read_text() == (
+        f"one/{NAME}{SUFFIX},sha256=abc,9\none/__init__.py,,\none-1.0.dist-info/METADATA,,\n"
+        f"one-1.0.dist-info/RECORD,,\none/{NAME}.py,,\n"
+    )
 
 
 def test_a_second_run_changes_nothing(root: Path) -> None:
