@@ -58,6 +58,5 @@ except RuntimeError as error:
     print(error)
 """
     assert python("sutra-hybrid", code).strip() == (
-        '_core: left out by rule "unused-solvers" of cleanup.yaml, so there is no "simplex_constants'
-        '.SimplexStrategy.kSimplexStrategyDual"'
+        '_core: left out by rule "unused-solvers" of cleanup.yaml, so there is no "kHighsInf"'
     )
