@@ -59,9 +59,10 @@ def main() -> int:
         **build.root_variable(client, engine.bake_plan(["bases"], {})),
     }
     bare = [engine.find_client(), "buildx", "bake", build.GROUP]
-    timed(["make", "prod"], environment)
+    # as people call it: VERSION, which is a label here, would be a version to promote there
+    timed(["make", "prod"], os.environ)
     unchanged, bake = pair(
-        lambda: timed(["make", "prod"], environment), lambda: timed(bare, environment)
+        lambda: timed(["make", "prod"], os.environ), lambda: timed(bare, environment)
     )
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)

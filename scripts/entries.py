@@ -15,6 +15,7 @@ from typing import Any
 from scripts import elf, secrets
 from scripts.elf import Elf
 from scripts.magic import MAGIC, source_hash
+from scripts.search import starting
 from scripts.secrets import Watch
 from scripts.tars import BLOCK, entries
 
@@ -29,6 +30,7 @@ MAX_ELF = 1 << 30
 MAX_SCRIPT = 256
 # of one Python source, held in memory for its hash; the longest of CPython's own has 0.3 MB
 MAX_SOURCE = 16 << 20
+_is_rust = starting((elf.RUST,))
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
 # files whose text says whose the others are, and what the image is
@@ -212,7 +214,7 @@ def _read_elf(head: bytes, file: Watch, size: int) -> tuple[str, Elf]:
 
         def keep(block: bytes) -> None:
             nonlocal before, rust
-            rust = rust or elf.RUST in block or elf.RUST in before + block[: len(elf.RUST)]
+            rust = rust or _is_rust(block) or elf.RUST in before + block[: len(elf.RUST)]
             before = block[-len(elf.RUST) :]
             copy.write(block)
 

@@ -14,12 +14,12 @@ import re
 from collections.abc import Iterator
 from typing import IO
 
+from scripts.search import starting
 from scripts.secret_names import is_secret
 
 CERTIFICATE = "certificate "
 
-# (kind, what it looks like); each begins with plain text, for which `re` has a quick
-# search, and looks back from behind it
+# (kind, what it looks like); each begins with one of _STARTS, and looks back from behind it
 _CONTENT: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
     (kind, re.compile(pattern))
     for kind, pattern in (
@@ -47,6 +47,15 @@ _CONTENT: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
     )
 )  # fmt: skip
 _PRIVATE_KEY = _CONTENT[0]
+# What the patterns begin with. They are searched for first, all at once: in 150 MB of
+# binaries that takes a hundredth of the time that one search for each pattern takes.
+_STARTS = (
+    b"-----BEGIN ", b"AKIA", b"ASIA", b"secret_access_key", b"SECRET_ACCESS_KEY", b"AIza",
+    b"AccountKey=", b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_", b"github_pat_", b"glpat-",
+    b"pypi-AgE", b"npm_", b"dckr_pat_", b"xoxb-", b"xoxp-", b"xoxa-", b"sk_live_",
+)  # fmt: skip
+_any_start = starting(_STARTS)
+_key_start = starting(_STARTS[:1])
 # of the block before, kept beside the next one: longer than a key's headers in practice
 OVERLAP = 1 << 13
 # a variable, or several, stand for a password; a "$" alone is a part of one
@@ -107,6 +116,8 @@ def find(path: str, head: bytes) -> tuple[str, ...]:
 
 
 def _in_content(head: bytes) -> Iterator[str]:
+    if not _any_start(head):
+        return iter(())
     return (kind for kind, pattern in _CONTENT if pattern.search(head))
 
 
@@ -126,7 +137,7 @@ class Watch:
         block = self._file.read(size)
         if block and not self._found:
             window = self._before + block
-            self._found = bool(_PRIVATE_KEY[1].search(window))
+            self._found = _key_start(window) and bool(_PRIVATE_KEY[1].search(window))
             self._before = window[-OVERLAP:]
         return block
 
@@ -139,7 +150,7 @@ def certificates(head: bytes) -> Iterator[bytes]:
     """Yield each X.509 certificate, as DER, of PEM text or of a file that is one."""
     if head.startswith(b"\x30\x82") and len(head) == 4 + int.from_bytes(head[2:4], "big"):
         yield head
-    if b"-----BEGIN" not in head:
+    if not _key_start(head):
         return
     for found in _PEM.finditer(head):
         try:

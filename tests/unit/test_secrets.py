@@ -54,6 +54,20 @@ def test_a_secret_is_found_in_the_midst_of_other_bytes(kind: str, token: str) ->
         assert secrets.find("app/x", before + token.encode() + after) == (kind,)
 
 
+@given(
+    st.lists(
+        st.sampled_from([
+            *(token[:cut] for each in TOKENS.values() for token in each for cut in (4, 12, 999)),
+            "A", "AK", "AKIASIA", "gh", "xox", " ", "\n", "=", '"', "----", "-----BEGIN ",
+        ]),
+        max_size=6,
+    ).map(lambda parts: "".join(parts).encode())
+)  # fmt: skip
+def test_the_quick_search_before_the_patterns_misses_nothing(content: bytes) -> None:
+    slow = {kind for kind, pattern in secrets._CONTENT if pattern.search(content)}
+    assert set(secrets._in_content(content)) == slow
+
+
 @pytest.mark.parametrize(
     "content",
     [
