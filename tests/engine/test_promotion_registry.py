@@ -253,25 +253,31 @@ def test_an_unreachable_registry_moves_nothing(group: Group) -> None:
     assert_untouched(group)
 
 
+@pytest.mark.parametrize("kind", ["plain", "secured"])
 def test_connections_cut_in_the_middle_leave_all_old_or_all_new(
-    group: Group, plain: str, capfd: pytest.CaptureFixture[str]
+    group: Group,
+    helper: Path,
+    kind: str,
+    request: pytest.FixtureRequest,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
+    target: str = request.getfixturevalue(kind)
     chosen = random.Random(6)  # noqa: S311 # a test's choice
     figures: Counter[str] = Counter()
-    with cutting(plain) as proxy:
-        address = f"{proxy.address}/cut"
+    with cutting(target) as proxy, connected() as client:
+        address, behind = f"{proxy.address}/cut", f"{target}/cut"
         group.build("zero")
-        promote.verify_and_promote(group.client, options(VERSION="1.0.0", REGISTRY=address))
+        promote.verify_and_promote(client, options(VERSION="1.0.0", REGISTRY=address))
         whole = proxy.used
         for number in range(1, CUTS + 1):
             group.build(f"content {number}")
-            old = remote(group, f"{plain}/cut"), deployed(group)
+            old = remote(group, behind), deployed(group)
             # the last tenth is where tags move: half of the cuts fall there
             start = 0 if number % 2 else whole * 3 // 4
             proxy.left = chosen.randint(start, whole)
             version = f"1.{number}.0" if number % 3 else ""
             try:
-                promote.verify_and_promote(group.client, options(VERSION=version, REGISTRY=address))
+                promote.verify_and_promote(client, options(VERSION=version, REGISTRY=address))
                 outcome = "went through"
             except SutraError:
                 outcome = "failed, all old"
@@ -279,20 +285,20 @@ def test_connections_cut_in_the_middle_leave_all_old_or_all_new(
                 if journal.JOURNAL.exists():
                     outcome = "failed in its tags"
                 else:
-                    assert remote(group, f"{plain}/cut") == old[0]
+                    assert remote(group, behind) == old[0]
             proxy.left = None
             entries = len(ledger.read())
-            with transaction.exclusive(group.client):
+            with transaction.exclusive(client):
                 pass
             if outcome == "failed in its tags":
                 outcome += ", finished" if len(ledger.read()) > entries else ", taken back"
             figures[outcome] += 1
             assert journal.read() is None
-            now = remote(group, f"{plain}/cut"), deployed(group)
+            now = remote(group, behind), deployed(group)
             assert now[0] == digests_of(group)
             assert sorted(now[0]) == sorted(now[1])
             assert sum(figures.values()) == number
     with capfd.disabled():
-        print(f"\n{CUTS} promotions cut in the middle: {dict(figures)}")
+        print(f"\n{CUTS} promotions cut in the middle, {kind}: {dict(figures)}")
     assert figures["failed, all old"]
     assert figures["failed in its tags, taken back"] + figures["failed in its tags, finished"]
