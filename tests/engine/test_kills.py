@@ -37,3 +37,4 @@ def test_two_hundred_random_kills(
     assert sum(figures.values()) == KILLS
     assert any(outcome.startswith("taken back") for outcome in figures)
     assert any(outcome.startswith("finished") for outcome in figures)
+    assert any(outcome.endswith("itself killed before") for outcome in figures)

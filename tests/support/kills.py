@@ -33,6 +33,8 @@ from tests.support.tiny import Group
 
 TRACED = ("/scripts/", "/docker/", "/http/client.py")
 KEEP = 3
+# how often the command that settles is killed as well, and again the one after it
+RECOVERIES = 0.5
 Act = Callable[[docker.DockerClient], int]
 
 
@@ -54,24 +56,24 @@ class Trace:
         return self.line
 
 
-def in_child(act: Callable[[], object], kill_at: int) -> int:
-    """Run `act` in a fork and kill it at that line of `transaction.carry_out` and what it calls.
+def in_child(act: Callable[[], object], kill_at: int, within: str = "carry_out") -> int:
+    """Run `act` in a fork and kill it at that line of a function and of what it calls.
 
-    Return the lines that there were, or -1 when it was killed; 0 as `kill_at` kills nothing.
+    The function is one of scripts.transaction. Return the lines that there were, or -1 when it was killed; 0 as `kill_at` kills nothing.
     """
     reader, writer = os.pipe()
     child = os.fork()
     if not child:
-        trace, carry_out = Trace(kill_at), transaction.carry_out
+        trace, function = Trace(kill_at), getattr(transaction, within)
 
         def traced(*words: Any) -> Any:
             sys.settrace(trace)
             try:
-                return carry_out(*words)
+                return function(*words)
             finally:
                 sys.settrace(None)
 
-        transaction.carry_out = traced
+        setattr(transaction, within, traced)
         act()
         os.write(writer, str(trace.count).encode())
         os._exit(0)
@@ -146,8 +148,7 @@ class Run:
         """Run one of the commands that settle; return which."""
         kind = self.random.choice(["settle", "promote", "rollback"])
         if kind == "settle":
-            with transaction.exclusive(self.client):
-                pass
+            self.settle()
         elif kind == "promote":
             self.offer("d")
             assert promote.verify_and_promote(self.client, options()) == 0
@@ -155,6 +156,27 @@ class Run:
             with suppress(SutraError):  # nothing to go back to
                 rollback.rollback(self.client, options())
         return kind
+
+    def kill_recovery(self, lengths: dict[str, int]) -> int:
+        """Let none, one or several commands settle what is unfinished, and kill them.
+
+        Return how many were killed; a last one may have come to its end.
+        """
+        kills = 0
+        while journal.JOURNAL.exists() and self.random.random() < RECOVERIES:
+            at = self.random.randint(1, lengths.setdefault("settle", max(lengths.values())))
+            lines = in_child(self.settle, at, within="settle")
+            if lines == -1:
+                kills += 1
+            else:
+                lengths["settle"] = lines
+        return kills
+
+    @staticmethod
+    def settle() -> None:
+        """Do what every command does first."""
+        with transaction.exclusive(engine.connect()):
+            pass
 
     def kill(self, lengths: dict[str, int], at: Callable[[int], int]) -> str:
         """Kill one command, let another follow, check; return what became of the killed one."""
@@ -169,6 +191,7 @@ class Run:
         intent = journal.read()
         begun = intent is not None
         complete = not begun and len(ledger.read()) > len(before)
+        recoveries = self.kill_recovery(lengths)
         next_one = self.follow()
         check(self.group, before)
         after = ledger.read()[len(before) :]
@@ -179,7 +202,8 @@ class Run:
             return self.kill(lengths, at)
         if not begun:
             return "killed after the end" if complete else "killed before the intent"
-        return ("finished by " if complete else "taken back by ") + next_one
+        outcome = ("finished by " if complete else "taken back by ") + next_one
+        return outcome + ", itself killed before" * bool(recoveries)
 
 
 def options(**knobs: str) -> Options:
