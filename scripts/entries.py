@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import posixpath
 import re
 import struct
@@ -174,7 +175,8 @@ def _content(
     source = path.endswith(".py") and member.size <= MAX_SOURCE
     head = file.read(MAX_SOURCE if source else MAX_TEXT if wanted else BLOCK)
     found: dict[str, Any] = {"secrets": secrets.find(path, head)}
-    rest = secrets.Watch(file, head)
+    # for the most part the head is all there is
+    rest = secrets.Watch(file if member.size > len(head) else io.BytesIO(), head)
     if head.startswith(elf.MAGIC):
         found["digest"], found["elf"] = _read_elf(head, rest, member.size)
     else:

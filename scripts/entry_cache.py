@@ -20,7 +20,9 @@ from scripts.entries import Entry, Pyc
 from scripts.errors import SutraError
 
 # a change of what is found in a file makes earlier findings void
-_FINDERS = ("entries.py", "elf.py", "magic.py", "tars.py", "secrets.py", "secret_names.py")
+_FINDERS = (
+    "entries.py", "elf.py", "magic.py", "tars.py", "secrets.py", "secret_names.py", "search.py",
+)  # fmt: skip
 _DAMAGE = (OSError, EOFError, zlib.error, ValueError, TypeError, LookupError)
 
 

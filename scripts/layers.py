@@ -71,6 +71,59 @@ def measure(client: engine.Client | None, reference: str, cache: Path = CACHE) -
     return Measured(source.id, known(source, cache), reference) if source else None
 
 
+def measure_several(
+    client: engine.Client | None, references: Iterable[str], cache: Path = CACHE
+) -> Iterator[Measured | None]:
+    """Yield the sizes of images in turn, as `measure` returns them; new ones are read at once."""
+    found = {reference: sources.find(client, reference) for reference in references}
+    _read_together(client, [image for image in found.values() if image], cache, entries=False)
+    for reference, source in found.items():
+        yield Measured(source.id, known(source, cache), reference) if source else None
+
+
+def read_together(
+    client: engine.Client | None, references: Iterable[str], cache: Path = CACHE
+) -> None:
+    """Read what is new of images, sizes and entries, into the cache, all of them at once."""
+    found = [sources.find(client, reference) for reference in references]
+    _read_together(client, [image for image in found if image], cache, entries=True)
+
+
+def _read_together(
+    client: engine.Client | None, images: Iterable[Source], cache: Path, entries: bool
+) -> None:
+    """Read an engine's images in one go: it hands out what they share once.
+
+    What cannot be read or told apart so is left to `known`, which says what is wrong with
+    which image.
+    """
+    distinct = {image.id: image for image in images if image.stored is None}
+    new = [image for image in distinct.values() if not _is_kept(image, cache, entries)]
+    if len(new) < 2:
+        return
+    both = sources.together(client or engine.connect(), new)
+    again = {each for each in both.diff_ids if entries and not entry_cache.has(cache, each)}
+    blobs: dict[str, set[str]] = {}
+    try:
+        for layer in _read(both, {}, cache, again):
+            blobs.setdefault(layer.diff_id, set()).add(layer.blob)
+    except SutraError:
+        return
+    for image in new:
+        stored = [blobs.get(diff_id, set()) for diff_id in image.diff_ids]
+        if all(len(each) == 1 for each in stored):  # packed in one way only
+            remember_stored(cache, image.id, [blob for each in stored for blob in each])
+
+
+def _is_kept(image: Source, cache: Path, entries: bool) -> bool:
+    """Say whether the figures, and the entries, of every layer are in the cache."""
+    stored = _recall_stored(cache, image.id)
+    return len(stored) == len(image.diff_ids) and all(
+        _recall(cache, blob) and (not entries or entry_cache.has(cache, diff_id))
+        for diff_id, blob in zip(image.diff_ids, stored, strict=True)
+    )
+
+
 def known(source: Source, cache: Path, again: Collection[str] = ()) -> tuple[Layer, ...]:
     """Return the layers of an image, in order; what is not in the cache is read into it.
 

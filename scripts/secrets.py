@@ -88,6 +88,9 @@ _NAMES: tuple[tuple[str, re.Pattern[str], re.Pattern[bytes]], ...] = tuple(
          rb"(?s)\A0(?:\x82..|\x81.|[\x00-\x7f])\x02\x01[\x00\x01]"),
     )
 )  # fmt: skip
+_ANY_NAME = re.compile("|".join(name.pattern for _, name, _ in _NAMES), re.DOTALL)
+# how a certificate begins that is longer than 255 bytes (X.690)
+DER = b"\x30\x82"
 # the body holds no "-": each search ends at the next one, so all of them are linear
 _PEM = re.compile(
     rb"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----([A-Za-z0-9+/=\s]++)"
@@ -107,17 +110,18 @@ def find(path: str, head: bytes) -> tuple[str, ...]:
     ca-certificates ships it: so dpkg's own md5sums tell a private one from a public
     one.
     """
-    kinds = {
-        kind for kind, name, content in _NAMES if name.fullmatch(path) and content.search(head)
-    }
-    kinds.update(_in_content(head))
-    kinds.update(CERTIFICATE + fingerprint(found) for found in certificates(head))
+    kinds = set[str]()
+    if _ANY_NAME.fullmatch(path):
+        kinds.update(
+            kind for kind, name, content in _NAMES if name.fullmatch(path) and content.search(head)
+        )
+    if head.startswith(DER) or _any_start(head):
+        kinds.update(_in_content(head))
+        kinds.update(CERTIFICATE + fingerprint(found) for found in certificates(head))
     return tuple(sorted(kinds))
 
 
 def _in_content(head: bytes) -> Iterator[str]:
-    if not _any_start(head):
-        return iter(())
     return (kind for kind, pattern in _CONTENT if pattern.search(head))
 
 
@@ -148,16 +152,16 @@ class Watch:
 
 def certificates(head: bytes) -> Iterator[bytes]:
     """Yield each X.509 certificate, as DER, of PEM text or of a file that is one."""
-    if head.startswith(b"\x30\x82") and len(head) == 4 + int.from_bytes(head[2:4], "big"):
+    if head.startswith(DER) and len(head) == 4 + int.from_bytes(head[2:4], "big"):
         yield head
-    if not _key_start(head):
+    if b"-----BEGIN" not in head:
         return
     for found in _PEM.finditer(head):
         try:
             decoded = base64.b64decode(b"".join(found[1].split()), validate=True)
         except binascii.Error:
             continue
-        if decoded.startswith(b"\x30\x82"):  # no certificate is under 256 bytes
+        if decoded.startswith(DER):  # no certificate is under 256 bytes
             yield decoded
 
 

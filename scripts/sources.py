@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -109,9 +109,22 @@ def _engine(client: engine.Client, reference: str) -> Source | None:
         identity,
         tuple(image["RootFS"].get("Layers") or ()),
         lambda: _config(client, image),
-        lambda known: _saved_blobs(client, identity, known),
+        lambda known: _saved_blobs(client, [identity], known),
         f'engine: archive of "{identity}" is damaged',
         f'engine: layer missing from "{reference}"',
+    )
+
+
+def together(client: engine.Client, images: Sequence[Source]) -> Source:
+    """Return images of the engine as one: what they share is handed out once."""
+    identities = [image.id for image in images]
+    return Source(
+        "",
+        tuple(dict.fromkeys(diff_id for image in images for diff_id in image.diff_ids)),
+        dict,
+        lambda known: _saved_blobs(client, identities, known),
+        "engine: archive of several images is damaged",
+        "engine: layer missing from several images",
     )
 
 
@@ -128,11 +141,11 @@ def _config(client: engine.Client, image: Mapping[str, Any]) -> Config:
 
 
 def _saved_blobs(
-    client: engine.Client, identity: str, known: Mapping[str, Layer]
+    client: engine.Client, identities: Sequence[str], known: Mapping[str, Layer]
 ) -> Iterator[tuple[str, IO[bytes]]]:
     """Yield the blobs of `docker save`, but for those of layers that are known."""
     skip = {layer.blob for layer in known.values()}
-    with engine.saved(client, identity) as stream:
+    with engine.saved(client, *identities) as stream:
         for member, archive in entries(stream):
             # before version 25 engines saved `<id>/layer.tar`
             is_blob = member.name.startswith("blobs/")

@@ -11,6 +11,7 @@ from scripts import (
     catalog,
     engine,
     growth,
+    layers,
     ratchet,
     report,
     verify_contents,
@@ -45,6 +46,8 @@ def everything(
     SutraError for an image that is not there.
     """
     named = references or {}
+    wanted = [named.get(image.name, image.reference) for image in promises.images]
+    layers.read_together(client, wanted)
     measured = {
         image.name: verify_sizes.measure_one(
             client, promises, image, named.get(image.name, image.reference)

@@ -19,7 +19,7 @@ from pathlib import Path
 import certifi
 from sutra_cleanup.globs import Glob
 
-from scripts import build, catalog, engine, inventory, report, secrets
+from scripts import build, catalog, engine, inventory, layers, report, secrets
 from scripts.catalog import Catalog, Image
 from scripts.checks import CheckResult
 from scripts.contents import RULES
@@ -171,6 +171,7 @@ def main() -> int:
     else:
         client = engine.connect()
         wanted = [(image, image.reference) for image in promises.images]
+        layers.read_together(client, [reference for _, reference in wanted])
     private = private_certificates()
     results = []
     for image, reference in wanted:

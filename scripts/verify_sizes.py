@@ -19,9 +19,10 @@ def measure_all(
     client: engine.Client | None, promises: Catalog, cache: Path = layers.CACHE
 ) -> dict[str, Measured]:
     """Return what was measured by image name. Raises SutraError for one that is not built."""
+    found = layers.measure_several(client, [each.reference for each in promises.images], cache)
     return {
-        image.name: measure_one(client, promises, image, image.reference, cache)
-        for image in promises.images
+        image.name: _built(promises, image, image.reference, measured)
+        for image, measured in zip(promises.images, found, strict=True)
     }
 
 
@@ -33,7 +34,10 @@ def measure_one(
     cache: Path = layers.CACHE,
 ) -> Measured:
     """Return what was measured of `reference`. Raises SutraError when it is not built."""
-    measured = layers.measure(client, reference, cache)
+    return _built(promises, image, reference, layers.measure(client, reference, cache))
+
+
+def _built(promises: Catalog, image: Image, reference: str, measured: Measured | None) -> Measured:
     if measured is None:
         raise SutraError(
             f'{promises.path}: images.{image.name}: not built "{reference}"', "run `make build`"

@@ -59,7 +59,8 @@ class Trace:
 def in_child(act: Callable[[], object], kill_at: int, within: str = "carry_out") -> int:
     """Run `act` in a fork and kill it at that line of a function and of what it calls.
 
-    The function is one of scripts.transaction. Return the lines that there were, or -1 when it was killed; 0 as `kill_at` kills nothing.
+    The function is one of scripts.transaction. Return the lines that there were, or -1 when
+    it was killed; 0 as `kill_at` kills nothing.
     """
     reader, writer = os.pipe()
     child = os.fork()

@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,35 @@ def old_archive(layers: Mapping[str, bytes]) -> bytes:
     )
 
 
+def joined(archives: Iterable[bytes]) -> bytes:
+    """Return the archive of several images: each of their files once."""
+    files: dict[str, bytes] = {}
+    for archive in archives:
+        with tarfile.open(fileobj=io.BytesIO(archive)) as found:
+            for member in found:
+                if content := found.extractfile(member):
+                    files[member.name] = content.read()
+    return tar_of(files)
+
+
+class FakeResponse:
+    """An archive as `requests` hands it out."""
+
+    def __init__(self, content: bytes, chunk: int) -> None:
+        self._content, self._chunk = content, chunk
+
+    def close(self) -> None:
+        """Do nothing: it holds no connection."""
+
+    def raise_for_status(self) -> None:
+        """Do nothing: it is there."""
+
+    def iter_content(self, size: int) -> Iterator[bytes]:
+        """Yield the content in chunks."""
+        steps = range(0, len(self._content), min(size, self._chunk))
+        return (self._content[at : at + min(size, self._chunk)] for at in steps)
+
+
 class FakeEngine:
     """Images and tags in memory, behind the few calls that scripts.engine makes.
 
@@ -83,6 +112,7 @@ class FakeEngine:
         self.images = self
         self.api = self
         self.base_url = "http+docker://localunixsocket"
+        self.api_version = "1.45"
         self.disk = disk
         self.known: dict[str, FakeImage] = {}
         self.tags: dict[str, str] = {}
@@ -104,8 +134,15 @@ class FakeEngine:
             raise ImageNotFound(f"no such image: {reference}")
         return image
 
-    def get(self, reference: str) -> FakeImage:
-        return self._find(reference)
+    def get(self, reference: str, params: Any = None, stream: bool = False) -> Any:
+        """Answer `client.images.get`, and `client.api.get` of an archive of several images."""
+        if params is None:
+            return self._find(reference)
+        assert stream
+        assert reference == f"{self.base_url}/v{self.api_version}/images/get"
+        found = [self._find(name) for name in params["names"]]
+        self.saves.append(" ".join(params["names"]))
+        return FakeResponse(joined(image.archive for image in found), self.chunk)
 
     def __call__(self, name: str) -> list[dict[str, Any]]:
         """Answer `client.api.images(name=…)`: `api` and `images` are this object, too."""

@@ -758,8 +758,8 @@ def test_the_answer_is_closed_when_reading_stops() -> None:
     class Saving(FakeEngine):
         def get_image(self, reference: str) -> Iterator[bytes]:
             try:
-                yield b"1"
-                yield b"2"
+                while True:  # more than is received ahead
+                    yield b"1" * (1 << 20)
             finally:
                 closed.append(True)
 

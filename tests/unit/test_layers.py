@@ -628,3 +628,57 @@ def test_reading_takes_no_more_than_a_forward_stream() -> None:
     packed = gzip.compress(BASE)
     forward: IO[bytes] = Forward(packed)
     assert read_layer(forward) == replace(read(BASE), blob=digest(packed), download=len(packed))
+
+
+# ---- several images at once ------------------------------------------------
+
+
+def test_images_that_share_layers_are_handed_out_at_once(tmp_path: Path) -> None:
+    base, one, two = (tar_of({name: text(5000, number)}) for number, name in enumerate("abc"))
+    client = FakeEngine()
+    client.add(FakeImage([base, one]), "one:prod")
+    client.add(FakeImage([base, two]), "two:prod")
+    found = list(layers.measure_several(client, ["one:prod", "two:prod", "gone:prod"], tmp_path))
+    assert len(client.saves) == 1
+    alone = [measure(client, name, tmp_path / "other") for name in ("one:prod", "two:prod")]
+    assert found == [*alone, None]
+    again = list(layers.measure_several(client, ["one:prod", "two:prod"], tmp_path))
+    assert again == alone
+    assert len(client.saves) == 3  # the two that were read alone, into another cache
+
+
+def test_entries_that_are_missing_are_read_at_once_as_well(tmp_path: Path) -> None:
+    client = FakeEngine()
+    for name in ("one", "two"):
+        client.add(FakeImage([tar_of({name: b"1"})]), f"{name}:prod")
+    names = ["one:prod", "two:prod"]
+    list(layers.measure_several(client, names, tmp_path))
+    for file in tmp_path.glob("entries-*/*"):
+        file.unlink()
+    list(layers.measure_several(client, names, tmp_path))  # sizes are all that it wants
+    assert len(client.saves) == 1
+    layers.read_together(client, names, tmp_path)
+    assert len(client.saves) == 2
+    assert len(list(tmp_path.glob("entries-*/*.gz"))) == 2
+
+
+def test_a_layer_that_is_packed_in_two_ways_is_read_for_each_image(tmp_path: Path) -> None:
+    content = tar_of({"a": text(5000)})
+    packed = [gzip.compress(content, level, mtime=0) for level in (1, 9)]
+    client = FakeEngine()
+    for name, blob in zip(("one", "two"), packed, strict=True):
+        client.add(FakeImage([content], [blob], {"name": name}), f"{name}:prod")
+    found = list(layers.measure_several(client, ["one:prod", "two:prod"], tmp_path))
+    assert [each.download for each in found if each] == [len(blob) for blob in packed]
+
+
+def test_a_damaged_image_is_named_though_several_were_asked_for(tmp_path: Path) -> None:
+    good, bad = FakeImage([tar_of({"a": b"1"})]), FakeImage([tar_of({"b": b"2"})], [b"\x1f\x8b"])
+    client = FakeEngine()
+    client.add(good, "good:prod")
+    client.add(bad, "bad:prod")
+    found = layers.measure_several(client, ["good:prod", "bad:prod"], tmp_path)
+    assert next(found) == measure(client, "good:prod", tmp_path / "other")
+    with pytest.raises(SutraError) as caught:
+        next(found)
+    assert caught.value.message.startswith(f'engine: archive of "{bad.id}" is damaged: ')
