@@ -205,9 +205,10 @@ def saved(client: docker.DockerClient, *references: str) -> Iterator[Any]:
     shown = " ".join(references)
     try:
         with asked(f'save "{shown}"'):
-            several = len(references) > 1
             response: Any = (
-                _several(client, references) if several else client.api.get_image(*references)
+                _several(client, references)
+                if len(references) > 1
+                else client.api.get_image(references[0])
             )
             try:
                 with Ahead(response) as chunks:
