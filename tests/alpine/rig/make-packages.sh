@@ -23,7 +23,7 @@ for folder in "$packages"/*; do
   # where Alpine has them; apk makes no index of nothing, so that both have one
   case ${folder##*/} in patchelf | py3-elftools) part=community ;; *) part=main ;; esac
   chown -R root:root "$folder/files"
-  apk mkpkg --files "$folder/files" "$@" --sign-key "$key" \
+  apk mkpkg --files "$folder/files" "$@" --sign-key "$key" --compression none \
     --output "$repository/$part/x86_64/$(value name "$folder/info")-$(value version "$folder/info").apk"
 done
 for part in main community; do

