@@ -71,10 +71,10 @@ LABEL org.opencontainers.image.base.name="debian:${DEBIAN_VERSION}"
 
 # ---- Alpine: its own packages ----------------------------------------------
 
-FROM alpine:${ALPINE_VERSION} AS python-alpine
-ARG ALPINE_VERSION
+FROM alpine:${ALPINE_VERSION} AS alpine-packages
 ARG ALPINE_MIRROR
 RUN --mount=type=bind,source=lib/apk.sh,target=/lib/sutra/apk.sh \
+    --mount=type=bind,source=lib/alpine-root.sh,target=/lib/sutra/alpine-root.sh \
     --mount=type=secret,id=ca \
     /lib/sutra/apk.sh add \
       ca-certificates \
@@ -82,7 +82,39 @@ RUN --mount=type=bind,source=lib/apk.sh,target=/lib/sutra/apk.sh \
       libffi \
       libgcc \
       python3 \
- && adduser -D -H -u 10001 -h /app -s /sbin/nologin sutra
+ && /lib/sutra/alpine-root.sh
+RUN --mount=type=bind,source=lib/require-python.py,target=/mnt/require-python.py \
+    python3 -B /mnt/require-python.py
+
+FROM alpine-packages AS alpine-cleaned
+ARG ALPINE_MIRROR
+# the cleanup runs on the same interpreter, of the same package, with its own libraries
+COPY --from=alpine-packages / /rootfs
+RUN --mount=type=bind,source=lib/apk.sh,target=/lib/sutra/apk.sh \
+    --mount=type=secret,id=ca \
+    /lib/sutra/apk.sh add \
+      binutils \
+      py3-elftools \
+      py3-yaml
+# for `make bench`: one bytecode mode for all modules, instead of the manifest's
+ARG BYTECODE
+RUN --mount=type=bind,source=lib/sutra_cleanup,target=/mnt/lib/sutra_cleanup \
+    --mount=type=bind,source=cleanup,target=/mnt/cleanup \
+    stdlib="$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" \
+ && PYTHONPATH=/mnt/lib python3 -B -m sutra_cleanup \
+      --tree "/rootfs${stdlib}" \
+      --shown-as "${stdlib}" \
+      --manifest /mnt/cleanup/stdlib.yaml \
+      --python "chroot /rootfs /usr/bin/python3" \
+      --report /rootfs/usr/share/sutra/cleanup-base.json \
+      ${BYTECODE:+--bytecode "${BYTECODE}"}
+RUN --mount=type=bind,source=lib/prove-stdlib.py,target=/rootfs/tmp/prove-stdlib.py \
+    chroot /rootfs python3 -B /tmp/prove-stdlib.py
+
+# one layer: what the packages' own scripts wrote over the root image's files is there once
+FROM scratch AS python-alpine
+ARG ALPINE_VERSION
+COPY --from=alpine-cleaned /rootfs /
 LABEL org.opencontainers.image.base.name="alpine:${ALPINE_VERSION}"
 
 # ---- what both have in common ----------------------------------------------

@@ -35,15 +35,20 @@ LABEL org.opencontainers.image.base.name="debian:${DEBIAN_VERSION}"
 
 # ---- Alpine: its own packages ----------------------------------------------
 
-FROM alpine:${ALPINE_VERSION} AS rust-alpine
-ARG ALPINE_VERSION
+FROM alpine:${ALPINE_VERSION} AS alpine-packages
 ARG ALPINE_MIRROR
 RUN --mount=type=bind,source=lib/apk.sh,target=/lib/sutra/apk.sh \
+    --mount=type=bind,source=lib/alpine-root.sh,target=/lib/sutra/alpine-root.sh \
     --mount=type=secret,id=ca \
     /lib/sutra/apk.sh add \
       ca-certificates \
       libgcc \
- && adduser -D -H -u 10001 -h /app -s /sbin/nologin sutra
+ && /lib/sutra/alpine-root.sh
+
+# one layer: what the packages' own scripts wrote over the root image's files is there once
+FROM scratch AS rust-alpine
+ARG ALPINE_VERSION
+COPY --from=alpine-packages / /
 LABEL org.opencontainers.image.base.name="alpine:${ALPINE_VERSION}"
 
 # ---- what both have in common ----------------------------------------------
