@@ -46,7 +46,7 @@ class Lowered:
 def lowered(promises: Catalog, measured: Mapping[str, Measured]) -> list[Lowered]:
     """Return the budgets that are larger than what is measured plus SLACK, rounded up to STEP."""
     return [
-        Lowered((*path, "budget", size), getattr(budget, size), wanted)
+        Lowered((*path, *budget.key.split("."), size), getattr(budget, size), wanted)
         for path, budget, sizes in _held(promises, measured)
         for size, actual in zip(SIZES, sizes, strict=True)
         if (wanted := -(-int(-(-actual * SLACK // 1)) // STEP) * STEP) < getattr(budget, size)
@@ -84,13 +84,14 @@ def settled(text: str, promises: Catalog, changes: list[Lowered]) -> list[Lowere
 
 
 def _values(promises: Catalog) -> Iterator[tuple[tuple[str, ...], int]]:
-    places: list[tuple[tuple[str, ...], Budget]] = [
-        *((("images", image.name), image.budget) for image in promises.images),
-        ((RELEASE,), promises.release),
+    places: list[tuple[tuple[str, ...], tuple[Budget, ...]]] = [
+        *((("images", image.name), (image.budget, *image.others)) for image in promises.images),
+        ((RELEASE,), (promises.release, *promises.others)),
     ]
-    for path, budget in places:
-        for size in SIZES:
-            yield (*path, "budget", size), getattr(budget, size)
+    for path, budgets in places:
+        for budget in budgets:
+            for size in SIZES:
+                yield (*path, *budget.key.split("."), size), getattr(budget, size)
 
 
 def rewritten(text: str, changes: list[Lowered]) -> str:

@@ -5,15 +5,16 @@ Errors carry the key path: `images.yaml: images.sutra-api.budget.installed: …`
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from sutra_cleanup import strict_yaml
 
-from scripts import runtime
+from scripts import knobs, runtime
 from scripts.contents import waiver
 from scripts.contents.waiver import Waiver
 from scripts.errors import SutraError
@@ -23,6 +24,8 @@ from scripts.units import parse_size, parse_time
 CATALOG = Path("images.yaml")
 TAG = "prod"
 SIZES = ("installed", "download", "because")
+# roots that a budget may have sizes of its own for
+OTHER_BASES = knobs.BASES[1:]
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,12 @@ class Budget:
     because: str = ""  # why it was raised
     ready: int | None = None
     memory: int | None = None
+    base: str = ""  # the root that it is for; "" for the default one, or for any
+
+    @property
+    def key(self) -> str:
+        """Where it stands in its entry of the file: "budget" or "budget.alpine"."""
+        return f"budget.{self.base}" if self.base else "budget"
 
 
 @dataclass(frozen=True)
@@ -49,6 +58,7 @@ class Image:
     not_promoted_because: str = ""
     contents: tuple[Waiver, ...] = ()
     runtime: Runtime = AS_IS
+    others: tuple[Budget, ...] = ()  # of other bases than the one that was asked for
 
     @property
     def reference(self) -> str:
@@ -63,6 +73,7 @@ class Catalog:
     path: Path
     images: tuple[Image, ...]
     release: Budget
+    others: tuple[Budget, ...] = ()  # of the release, on other bases
 
     def find(self, name: str) -> Image:
         """Return the image called `name`, or raise SutraError with the nearest name."""
@@ -138,17 +149,21 @@ class _Node:
         return self.error(key, problem, value, _hint(value, known))
 
 
-def load(path: Path = CATALOG) -> Catalog:
-    """Read the catalogue. Raises SutraError for anything that is not as documented."""
+def load(path: Path = CATALOG, environment: Mapping[str, str] = os.environ) -> Catalog:
+    """Read the catalogue, with the budgets that hold for BASE.
+
+    Raises SutraError for anything that is not as documented.
+    """
+    base = knobs.base(environment)
     try:
-        return parse(path, path.read_text(encoding="utf-8"))
+        return parse(path, path.read_text(encoding="utf-8"), base)
     except FileNotFoundError as error:
         raise SutraError(f"{path}: no such file", "run it in the folder of the project") from error
     except (OSError, UnicodeDecodeError) as error:
         raise SutraError(f"{path}: cannot be read: {error}") from error
 
 
-def parse(path: Path, text: str) -> Catalog:
+def parse(path: Path, text: str, base: str = knobs.BASES[0]) -> Catalog:
     """Return the catalogue in `text`, which stands or stood in `path`. Raises as `load` does."""
     try:
         content = strict_yaml.load(text)
@@ -158,25 +173,43 @@ def parse(path: Path, text: str) -> Catalog:
     images = top.child("images")
     if not images.value:
         raise images.error("", "empty")
-    found = tuple(_image(images, name) for name in images.value)
+    found = tuple(_image(images, name, base) for name in images.value)
     runtime.refuse_needs(images, {image.name: image for image in found})
-    return Catalog(path, found, _budget(top.child("release", ("budget",)), SIZES))
+    budget, others = _budgets(top.child("release", ("budget",)), SIZES, base)
+    return Catalog(path, found, budget, others)
 
 
-def _image(images: _Node, name: str) -> Image:
+def _image(images: _Node, name: str, base: str) -> Image:
     node = images.child(name, ("budget", "contents", "not_promoted_because", "runtime"))
-    budget, reason = _budget(node, (*SIZES, "ready", "memory")), node.text("not_promoted_because")
-    return Image(name, budget, reason, waiver.parse(node), runtime.parse(node))
+    budget, others = _budgets(node, (*SIZES, "ready", "memory"), base)
+    reason = node.text("not_promoted_because")
+    return Image(name, budget, reason, waiver.parse(node), runtime.parse(node), others)
 
 
-def _budget(node: _Node, keys: Collection[str]) -> Budget:
-    budget = node.child("budget", keys)
+def _budgets(node: _Node, keys: Collection[str], base: str) -> tuple[Budget, tuple[Budget, ...]]:
+    """Return the budget that holds for `base`, and those that are for other bases.
+
+    A base without sizes of its own has the default one's. Times and memory are the
+    same promise whatever the base.
+    """
+    outer = node.child("budget", (*keys, *OTHER_BASES))
+    budgets = {"": _budget(outer)}
+    for name in OTHER_BASES:
+        if name in outer.value:
+            own = _budget(outer.child(name, SIZES), name)
+            budgets[name] = replace(own, ready=budgets[""].ready, memory=budgets[""].memory)
+    holds = budgets.pop(base, None) or budgets.pop("")
+    return holds, tuple(budgets.values())
+
+
+def _budget(budget: _Node, base: str = "") -> Budget:
     return Budget(
         budget.size("installed"),
         budget.size("download"),
         budget.text("because"),
         budget.time("ready") if "ready" in budget.value else None,
         budget.size("memory") if "memory" in budget.value else None,
+        base,
     )
 
 

@@ -12,6 +12,7 @@ PROJECT = "sutra"
 KNOB = "SUTRA_PROJECT"
 # compose reads it, beside docker-compose.yml
 FILE = Path(".env")
+BASES = ("debian", "alpine")
 YES = {"1": True, "yes": True, "true": True, "": False, "0": False, "no": False, "false": False}
 # a value in quotes may go over lines; without quotes a comment begins at " #"
 ASSIGNED = re.compile(
@@ -21,6 +22,19 @@ ASSIGNED = re.compile(
 )
 # what compose takes as it is: of another name it would make one of its own
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+
+
+def base(environment: Mapping[str, str]) -> str:
+    """Return which root the images stand on. Raises SutraError for one that no stage is for."""
+    wanted = environment.get("BASE") or BASES[0]
+    refuse_base(wanted)
+    return wanted
+
+
+def refuse_base(wanted: str) -> None:
+    """Raise SutraError for a BASE that no Dockerfile has a stage for."""
+    if wanted not in BASES:
+        raise SutraError(f'BASE: unknown "{wanted}"', f"choose one of {', '.join(BASES)}")
 
 
 def flag(environment: Mapping[str, str], name: str) -> bool:

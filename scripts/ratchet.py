@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from scripts.catalog import Budget, Catalog
+from scripts.catalog import OTHER_BASES, Budget, Catalog
 from scripts.checks import RELEASE
 from scripts.errors import SutraError
 from scripts.units import format_size, parse_size
@@ -32,7 +32,7 @@ class Past:
     because: str
 
 
-Version = Mapping[str, Past]  # by path: "images.sutra-api"
+Version = Mapping[str, Past]  # by path: "images.sutra-api.budget"
 
 
 def refuse_raises(promises: Catalog) -> None:
@@ -49,10 +49,9 @@ def refuse_raises(promises: Catalog) -> None:
         for size, lowest in _lowest(versions).items():
             if now.sizes[size] > lowest:
                 raise SutraError(
-                    f"{promises.path}: {path}.budget.{size}: raised "
+                    f"{promises.path}: {path}.{size}: raised "
                     f'"{format_size(now.sizes[size])}", it was {format_size(lowest)}',
-                    f"say why {'anew ' if now.because else ''}in {path}.budget.because, "
-                    "or lower it again",
+                    f"say why {'anew ' if now.because else ''}in {path}.because, or lower it again",
                 )
 
 
@@ -71,8 +70,9 @@ def _lowest(versions: list[Past]) -> dict[str, int]:
 
 
 def _budgets(promises: Catalog) -> list[tuple[str, Budget]]:
-    images = [(f"images.{image.name}", image.budget) for image in promises.images]
-    return [*images, (RELEASE, promises.release)]
+    places = [(f"images.{one.name}", (one.budget, *one.others)) for one in promises.images]
+    places.append((RELEASE, (promises.release, *promises.others)))
+    return [(f"{path}.{budget.key}", budget) for path, found in places for budget in found]
 
 
 # ---- the file's earlier versions -------------------------------------------
@@ -119,12 +119,14 @@ def _version(text: bytes) -> Version:
 
 def _pasts(places: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Past]]:
     for path, place in places:
-        budget = _mapping(_mapping(place).get("budget"))
-        try:
-            sizes = {size: parse_size(str(budget[size])) for size in SIZES}
-        except (KeyError, ValueError):
-            continue
-        yield path, Past(sizes, str(budget.get("because") or ""))
+        outer = _mapping(_mapping(place).get("budget"))
+        others = {f"{path}.budget.{base}": _mapping(outer.get(base)) for base in OTHER_BASES}
+        for key, budget in {f"{path}.budget": outer, **others}.items():
+            try:
+                sizes = {size: parse_size(str(budget[size])) for size in SIZES}
+            except (KeyError, ValueError):
+                continue
+            yield key, Past(sizes, str(budget.get("because") or ""))
 
 
 def _mapping(value: Any) -> Mapping[Any, Any]:

@@ -22,11 +22,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from scripts import engine
+from scripts import engine, knobs
 from scripts.errors import OK, SutraError, run
 
 CACHE = Path(".cache/roots")
-BASES = ("debian", "alpine")
 # A registry that is up answers in well under a second; one that is not must not cost minutes.
 REGISTRY_SECONDS = 5
 # What makes Debian "slim": documentation stays out, licences stay in.
@@ -47,8 +46,7 @@ def root_image(plan: Mapping[str, Any]) -> str:
     """
     for target in plan["target"].values():
         if base := target.get("args", {}).get("BASE"):
-            if base not in BASES:
-                raise SutraError(f'BASE: unknown "{base}"', f"choose one of {', '.join(BASES)}")
+            knobs.refuse_base(base)
             return f"{base}:{target['args'][f'{base.upper()}_VERSION']}"
     return ""
 

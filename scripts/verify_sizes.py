@@ -90,7 +90,7 @@ def _reason(promises: Catalog, image: Image | None, what: str) -> str:
     budget = image.budget if image else promises.release
     key = f"images.{image.name}" if image else RELEASE
     because = budget.because
-    return f"{promises.path}: {key}.budget.{what}: because {because}" if because else ""
+    return f"{promises.path}: {key}.{budget.key}.{what}: because {because}" if because else ""
 
 
 def _detail(promises: Catalog, image: Image | None, what: str, over: int, why: Why) -> str:
@@ -102,7 +102,7 @@ def _detail(promises: Catalog, image: Image | None, what: str, over: int, why: W
     except SutraError as error:  # the check failed, whatever keeps us from saying why
         reason = f"what grew is unknown ({error.message})"
     line = (
-        f'{promises.path}: {key}.budget.{what}: over budget "{format_size(limit + over)}", '
+        f'{promises.path}: {key}.{budget.key}.{what}: over budget "{format_size(limit + over)}", '
         f"{format_size(limit)} allowed ({format_change(over)})"
     )
     return f"{line}: {reason}" if reason else line

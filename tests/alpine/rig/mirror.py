@@ -8,47 +8,52 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
-VERSION = "v3.23"
+BRANCH = "v3.23"
 
 
 class Handler(SimpleHTTPRequestHandler):
-    """Files of a folder, without a line for each."""
+    """Files of a folder below /HASH/v3.23, as one repository among others would be."""
 
-    def log_message(self, *_: object) -> None:
+    def translate_path(self, path: str) -> str:
+        """Return the file of an address; that of another branch is nowhere."""
+        _, _, branch, *rest = path.split("/", 3)
+        return super().translate_path("/" + "/".join(rest)) if branch == BRANCH else "/nowhere"
+
+    def log_message(self, *_: Any) -> None:
         """Say nothing."""
 
 
-class BrokenHandler(Handler):
-    """A mirror whose packages stop half way, as when a connection is lost."""
+class CutHandler(Handler):
+    """Packages stop half way, as when a connection is lost."""
 
-    def copyfile(self, source: object, outputfile: object) -> None:
-        """Send the first half of a package; all else whole."""
-        if not self.path.endswith(".apk"):
-            super().copyfile(source, outputfile)  # type: ignore[arg-type,type-var]
-            return
-        data = source.read()  # type: ignore[attr-defined]
-        outputfile.write(data[: len(data) // 2])  # type: ignore[attr-defined]
-        self.close_connection = True
+    def copyfile(self, source: Any, outputfile: Any) -> None:
+        """Send half of a package, and all else whole."""
+        if self.path.endswith(".apk"):
+            data = source.read()
+            outputfile.write(data[: len(data) // 2])
+            self.close_connection = True
+        else:
+            super().copyfile(source, outputfile)
 
 
 @contextmanager
-def serving(
-    folder: Path, host: str, port: int = 0, handler: type[Handler] = Handler
-) -> Iterator[str]:
+def serving(folder: Path, host: str, name: str, handler: type[Handler] = Handler) -> Iterator[str]:
     """Serve `folder` and yield its address for ALPINE_MIRROR.
 
-    The address is a part of what BuildKit's cache knows a step by: with the same port
-    an unchanged repository is a cached one. Any other where that one is taken.
+    The address is part of what BuildKit knows a step by. Port and path follow from `name`,
+    the hash of the repository: an unchanged one is cached, a changed one is not. A port
+    that is taken only costs the cache.
     """
     handle = functools.partial(handler, directory=str(folder))
     try:
-        server = ThreadingHTTPServer((host, port), handle)
+        server = ThreadingHTTPServer((host, 20_000 + int(name[:4], 16) % 10_000), handle)
     except OSError:
         server = ThreadingHTTPServer((host, 0), handle)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield f"http://{host}:{server.server_port}"
+        yield f"http://{host}:{server.server_port}/{name}"
     finally:
         server.shutdown()
         server.server_close()
