@@ -114,6 +114,10 @@ test: venv-dev ## run every test; starts an engine if none runs, and stops it ag
 test-unit: venv-dev ## run the tests that need no engine
 	@$(RUN) pytest tests/unit
 
+.PHONY: test-alpine
+test-alpine: venv-dev ## run the tests of BASE=alpine, on a real Alpine with packages of its own
+	@$(RUN) pytest tests/alpine
+
 bench: engine venv-dev ## measure rebuilds, bytecode modes and reading images against peers, as ratios
 	@$(RUN) scripts.bench
 	@$(RUN) scripts.startup
