@@ -498,14 +498,16 @@ def running() -> Iterator[None]:
     """Tell a command that cannot be run (CommandError) from an engine that cannot answer.
 
     A command that is not there is status 400 or, on older engines, 500 with the
-    runtime's words; a container that has ended is 409.
+    runtime's words; a container that has ended is 409, or 500 with containerd's words
+    where it ends just then.
     """
     with asked("run a container"):
         try:
             yield
         except APIError as error:
             reason = str(error.explanation or error)
-            if error.status_code in (400, 409) or "OCI runtime" in reason:
+            known = ("OCI runtime", "process is not running")
+            if error.status_code in (400, 409) or any(words in reason for words in known):
                 raise CommandError(reason.strip().splitlines()[0]) from error
             raise
 
