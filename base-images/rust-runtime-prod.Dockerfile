@@ -48,6 +48,7 @@ RUN --mount=type=bind,source=lib/apk.sh,target=/lib/sutra/apk.sh \
 # one layer: what the packages' own scripts wrote over the root image's files is there once
 FROM scratch AS rust-alpine
 ARG ALPINE_VERSION
+# hadolint ignore=DL3067 # packages and root image in one layer
 COPY --from=alpine-packages / /
 LABEL org.opencontainers.image.base.name="alpine:${ALPINE_VERSION}"
 

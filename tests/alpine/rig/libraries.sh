@@ -28,11 +28,15 @@ package() { # package NAME VERSION DESCRIPTION LICENCE FILE
 
 cd bzip2-*/
 bzip2=$(sed -n 's/^#define BZ_VERSION *"\([0-9.]*\),.*/\1/p' bzlib_private.h)
+# shellcheck disable=SC2086 # several flags
 $CC $CFLAGS -shared -Wl,-soname,libbz2.so.1 -o libbz2.so.1 \
   blocksort.c huffman.c crctable.c randtable.c compress.c decompress.c bzlib.c
 package libbz2 "$bzip2" "Shared library for bz2" bzip2-1.0.6 libbz2.so.1
 cd ../libffi-*/
-autoreconf -fi >autoreconf.log 2>&1 || { cat autoreconf.log >&2; exit 1; }
+autoreconf -fi >autoreconf.log 2>&1 || {
+  cat autoreconf.log >&2
+  exit 1
+}
 ./configure --disable-docs --disable-static --host=x86_64-linux-musl >/dev/null
 make -s -C x86_64-*linux-musl libffi.la >/dev/null
 package libffi "$(sed -n 's/^AC_INIT(\[libffi\], *\[\([0-9.]*\)\].*/\1/p; s/^AC_INIT(\[libffi\],\[\([0-9.]*\)\].*/\1/p' configure.ac | head -n 1)" \
