@@ -52,7 +52,7 @@ info python3-dev "$full" "High-level scripting language (development files)" PSF
 mkdir -p "$out/python3-dev/files/usr/lib"
 cp -r "$env/include" "$out/python3-dev/files/usr/"
 cp -r "$env/lib/pkgconfig" "$out/python3-dev/files/usr/lib/"
-sed -i 's|/opt/backend.ai|/usr|g' "$out"/python3-dev/files/usr/lib/pkgconfig/*.pc
+sed -i 's|^prefix=.*|prefix=/usr|' "$out"/python3-dev/files/usr/lib/pkgconfig/*.pc
 
 # ---- packages of Python's own
 
