@@ -9,7 +9,10 @@ lock=$2
 build_lock=$3
 wheels=$4
 
-of() { awk -v names="^($1)==" '/^[a-z]/ { on = $0 ~ names } on' "$lock"; } # of NAME|NAME…
+of() { # of NAME|NAME…: their lines of the lock
+  awk -v names="^($1)==" '/^[a-z]/ { on = $0 ~ names } on' "$lock"
+}
+
 install() { # install LOCK
   python3 -m pip --python "$build" install --only-binary=:all: --require-hashes -r "$1"
 }

@@ -57,7 +57,7 @@ sed -i 's|^prefix=.*|prefix=/usr|' "$out"/python3-dev/files/usr/lib/pkgconfig/*.
 # ---- packages of Python's own
 
 pure() { # pure PACKAGE WHEEL LICENCE URL: an installed wheel is its files
-  wheel=$(echo "$fixtures"/$2-*.whl)
+  wheel=$(echo "$fixtures/$2"-*.whl)
   site=$out/$1/files/usr/lib/python$short/site-packages
   info "$1" "$(version_of "$wheel")" "$2 for Python" "$3" "$4" depends:python3
   mkdir -p "$site"
@@ -110,6 +110,7 @@ rm -rf "$lib/docs" "$lib/libc/darwin" "$lib/libc/freebsd" "$lib/libc/glibc" "$li
   "$lib/libc/include"/*windows* "$lib/libc/include"/*bsd* "$lib/libc/include"/*wasm* "$lib/libc/include"/*glibc* \
   "$lib/libc/include"/*-linux-gnu*
 wrapper() { # wrapper FILE COMMAND
+  # shellcheck disable=SC2016 # for the wrapper to expand
   printf '#!/bin/sh\nexport ZIG_GLOBAL_CACHE_DIR="${ZIG_GLOBAL_CACHE_DIR:-/tmp/zig}"\nexec /usr/lib/ziglang/zig %s -target x86_64-linux-musl "$@"\n' "$2" >"$1"
   chmod 755 "$1"
 }
