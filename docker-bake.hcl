@@ -139,7 +139,7 @@ target "sutra-api" {
 
 target "sutra-hybrid" {
   inherits   = ["_python-service"]
-  args       = { APT_MIRROR = APT_MIRROR }
+  args       = { APT_MIRROR = APT_MIRROR, BASE = BASE }
   dockerfile = "packages/sutra-hybrid/Dockerfile.prod"
   tags       = ["sutra-hybrid:prod"]
   output     = ["type=docker"]
@@ -185,7 +185,7 @@ target "sutra-api-test" {
 
 target "sutra-hybrid-test" {
   inherits   = ["_python-service", "_test"]
-  args       = { APT_MIRROR = APT_MIRROR }
+  args       = { APT_MIRROR = APT_MIRROR, BASE = BASE }
   dockerfile = "packages/sutra-hybrid/Dockerfile.prod"
 }
 

@@ -194,6 +194,9 @@ def failure(lines: Sequence[str]) -> SutraError:
             f'build: no registry gave "{found[1]}": {found[2].strip()}',
             "check the network, or `docker load` an archive of it, then run `make build` again",
         )
+    # what a builder's own script says of it, as base-images/lib/apk.sh does
+    if found := re.search(r"^[\d.]+ sutra: (.+)(?:\n[\d.]+ tip: (.+))?$", text, re.M):
+        return SutraError(f"build: {found[1]}", found[2] or "the step's own output is above")
     return SutraError(
         f'build: step failed "{step}": {reason.rpartition("failed to solve: ")[2]}',
         "the step's own output is above; mend it, then run `make build` again",

@@ -41,8 +41,7 @@ esac
 package=$(said '^ERROR: ([^ :]+): (.*)' '\1: \2')
 missing=$(said '^ +([^ ]+) \(no such package\):.*' '\1')
 if [ "$code" != 0 ]; then
-  # shellcheck source=/dev/null
-  [ -z "$missing" ] || refuse "$mirror: no package \"$missing\" for $(. /etc/os-release && echo "$PRETTY_NAME")" \
+  [ -z "$missing" ] || refuse "$mirror: no package \"$missing\" for $(sed -n 's/^PRETTY_NAME="\(.*\)"$/\1/p' /etc/os-release)" \
     "choose another ALPINE_VERSION, or a mirror that is complete"
   refuse "$mirror: apk failed, ${package:-exit code $code}" "apk's own lines are above; try again, or another mirror"
 fi

@@ -47,6 +47,12 @@ def settings(rig: Rig, alpine_mirror: str) -> Mapping[str, str]:
 
 
 @pytest.fixture(scope="session")
+def bases(client: docker.DockerClient, settings: Mapping[str, str]) -> Mapping[str, str]:
+    """The base images alone."""
+    return built(settings, "bases")
+
+
+@pytest.fixture(scope="session")
 def images(client: docker.DockerClient, settings: Mapping[str, str]) -> Mapping[str, str]:
     """All images, built on Alpine: references by name. They stay, as the cache does."""
     return built(settings, build.GROUP)

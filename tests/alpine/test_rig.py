@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from scripts import inventory
 from scripts.errors import SutraError
+from scripts.inventory import Inventory
 from tests.alpine.rig import fixtures
+from tests.alpine.rig.make import Rig
 
 PINS = "patchelf:\n  version: {version}\n  sha256: {sha256}\n"
 PATCHELF = "1668a30fcc414debbb1604cd0a361b2f28a33a0ff6e74a74bc71766ee746e21f"
@@ -50,3 +53,55 @@ def test_a_version_that_is_gone_is_named(tmp_path: Path) -> None:
         "check the network and PIP_INDEX_URL; pin another version, with its sha256, "
         "if this one is gone"
     )
+
+
+# the official image's, as its own build script names them, and what they need
+OFFICIAL = {
+    "alpine-baselayout", "alpine-baselayout-data", "alpine-keys", "alpine-release", "apk-tools",
+    "busybox", "busybox-binsh", "ca-certificates-bundle", "libapk", "libcrypto3", "libssl3",
+    "musl", "musl-utils", "scanelf", "ssl_client", "zlib",
+}  # fmt: skip
+# files that no package has: apk's own, and what differs from machine to machine
+UNOWNED = {
+    "etc/apk/arch", "etc/apk/keys/sutra-test.rsa.pub", "etc/apk/repositories", "etc/apk/world",
+    "etc/network/interfaces", "etc/resolv.conf",
+    "lib/apk/db/installed", "lib/apk/db/lock", "lib/apk/db/scripts.tar.gz", "lib/apk/db/triggers",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def root(rig: Rig, tmp_path_factory: pytest.TempPathFactory) -> Inventory:
+    found = inventory.read(None, f"oci:{rig.folder / 'root'}", tmp_path_factory.mktemp("layers"))
+    assert found is not None
+    return found
+
+
+def test_the_root_image_holds_the_packages_of_the_official_one(root: Inventory) -> None:
+    whose = root.owners()
+    packages = {owner.name for owner in whose.values() if owner.kind == "alpine"}
+    assert packages == OFFICIAL
+    kept = {
+        path
+        for path, entry in root.files.items()
+        if entry.kind in ("file", "hardlink", "symlink") and whose[path].kind != "alpine"
+    }
+    busybox = {path for path in kept if root.files[path].link == "/bin/busybox"}
+    assert len(busybox) > 200, "busybox has a link for each of its commands"
+    assert kept - busybox == UNOWNED
+
+
+def test_the_root_image_is_of_the_size_of_the_official_one(root: Inventory) -> None:
+    assert 7_500_000 < sum(entry.size for entry in root.files.values()) < 11_000_000
+
+
+def test_nothing_of_the_virtual_machine_is_left(root: Inventory) -> None:
+    assert not [path for path in root.files if "quicksand" in path or path.startswith("boot/")]
+    accounts = root.text("etc/passwd") or ""
+    assert "root:x:0:0" in accounts
+    assert "quicksand" not in accounts
+    assert "dhcpcd" not in accounts
+
+
+def test_the_root_image_is_what_it_says_it_is(root: Inventory) -> None:
+    release = root.text("usr/lib/os-release") or ""
+    assert "ID=alpine\nVERSION_ID=3.23." in release

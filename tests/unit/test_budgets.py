@@ -47,6 +47,20 @@ def test_budgets_go_down_to_what_is_measured_plus_two_percent() -> None:
     ]
 
 
+def test_a_bases_sizes_go_down_where_it_is_what_was_measured() -> None:
+    text = TEXT.replace('"5MB"}', '"5MB", alpine: {installed: 12 MB, download: 6 MB}}')
+    promises = catalog.parse(Path("images.yaml"), text, "alpine")
+    api, hybrid = measured(11_000_000, 5_000_000), measured(9_900_000, 4_000_000)
+    found = lowered(promises, {"sutra-api": api, "sutra-hybrid": hybrid})
+    assert [str(change) for change in found if "sutra-api" in str(change)] == [
+        "images.sutra-api.budget.alpine.installed: 12.0 MB → 11.3 MB",
+        "images.sutra-api.budget.alpine.download: 6.0 MB → 5.1 MB",
+    ]
+    changed = rewritten(text, budgets.settled(text, promises, found))
+    assert "alpine: {installed: 11.3 MB, download: 5.1 MB}}" in changed
+    assert 'installed: 10 MB,   download: "5MB"' in changed
+
+
 def test_every_other_byte_of_the_file_stays() -> None:
     found = changes(measured(5_000_000, 1_000_000), measured(1_000_000, 2_000_000))
     assert rewritten(TEXT, found) == (
@@ -218,6 +232,23 @@ def test_the_release_takes_a_reason_too(repository: Path) -> None:
     assert refusal() == (
         'images.yaml: release.budget.download: raised "5.1 MB", it was 5.0 MB',
         "say why in release.budget.because, or lower it again",
+    )
+
+
+@pytest.mark.parametrize("base", ["debian", "alpine"])
+def test_raising_a_bases_sizes_takes_a_reason_whichever_is_built(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, base: str
+) -> None:
+    monkeypatch.setenv("BASE", base)
+    text = CATALOG.replace(
+        "installed: 3 MB", "alpine: {installed: 4 MB, download: 1 MB}, installed: 3 MB"
+    )
+    commit(repository, text)
+    assert refusal() is None
+    (repository / "images.yaml").write_text(text.replace("4 MB", "4.1 MB"))
+    assert refusal() == (
+        'images.yaml: images.sutra-api.budget.alpine.installed: raised "4.1 MB", it was 4.0 MB',
+        "say why in images.sutra-api.budget.alpine.because, or lower it again",
     )
 
 

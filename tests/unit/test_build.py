@@ -439,13 +439,20 @@ authorization: server message: insufficient_scope: authorization failed
             "the step's own output is above; mend it, then run `make build` again",
         ),
         (
+            NEWER_STEP.format(
+                reason='sutra: ALPINE_MIRROR: "http://m.test": no index\n0.3 tip: check the address'
+            ),
+            'build: ALPINE_MIRROR: "http://m.test": no index',
+            "check the address",
+        ),
+        (
             "",
             'build: step failed "the first step": no reason given',
             "the step's own output is above; mend it, then run `make build` again",
         ),
     ],
     ids=["step", "no space", "no space at once", "registry", "newer registry", "denied",
-         "newer step", "newer no space", "target", "engine", "nothing"],
+         "newer step", "newer no space", "target", "engine", "a script's", "nothing"],
 )  # fmt: skip
 def test_a_failed_build_is_one_clear_line(output: str, message: str, tip: str) -> None:
     error = build.failure(output.splitlines())

@@ -59,6 +59,58 @@ def test_a_good_file_becomes_dataclasses(tmp_path: Path) -> None:
     )
 
 
+ALPINE = """\
+release:
+  budget: {installed: 9 MB, download: 8 MB, alpine: {installed: 11 MB, download: 10 MB}}
+images:
+  sutra-api:
+    budget:
+      installed: 5 MB
+      download: 1 MB
+      ready: 5 s
+      alpine: {installed: 6 MB, download: 2 MB, because: a shell is in it}
+  sutra-storage: {budget: {installed: 3 MB, download: 1 MB}}
+"""
+
+
+def test_a_base_has_sizes_of_its_own(tmp_path: Path) -> None:
+    file = write(tmp_path, ALPINE)
+    default, alpine = (catalog.load(file, {"BASE": base}) for base in ("debian", "alpine"))
+    ours = Budget(6_000_000, 2_000_000, "a shell is in it", ready=5000, base="alpine")
+    theirs = Budget(5_000_000, 1_000_000, ready=5000)
+    assert (alpine.find("sutra-api").budget, alpine.find("sutra-api").others) == (ours, (theirs,))
+    assert (default.find("sutra-api").budget, default.find("sutra-api").others) == (theirs, (ours,))
+    assert alpine.find("sutra-storage").budget == Budget(3_000_000, 1_000_000)
+    assert alpine.release == Budget(11_000_000, 10_000_000, base="alpine")
+    assert catalog.load(file, {}) == default, "without BASE it is Debian's"
+    assert (ours.key, theirs.key) == ("budget.alpine", "budget")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{installed: 6 MB}", "images.yaml: images.sutra-api.budget.alpine.download: missing"),
+        (
+            "{installed: 6 MB, download: 2 MB, ready: 5 s}",
+            'images.yaml: images.sutra-api.budget.alpine: unknown key "ready"',
+        ),
+        ("6 MB", 'images.yaml: images.sutra-api.budget.alpine: not a mapping "6 MB"'),
+    ],
+)
+def test_a_bases_budget_is_sizes(tmp_path: Path, text: str, message: str) -> None:
+    budget = f"{{budget: {{installed: 5 MB, download: 1 MB, alpine: {text}}}}}"
+    assert refusal(tmp_path, small(budget)) == message
+
+
+def test_a_base_that_is_unknown_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SutraError) as caught:
+        catalog.load(write(tmp_path, ALPINE), {"BASE": "arch"})
+    assert (caught.value.message, caught.value.tip) == (
+        'BASE: unknown "arch"',
+        "choose one of debian, alpine",
+    )
+
+
 def test_a_reference_is_the_tag_that_a_build_sets() -> None:
     assert Image("sutra-api", Budget(1, 1)).reference == "sutra-api:prod"
 

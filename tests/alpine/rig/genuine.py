@@ -58,20 +58,20 @@ def main(disk: Path, packages: Path, wanted: set[str]) -> int:
         checksum = dict(lines)["C"]
         if checksum in triggers:
             (place / "triggers").write_text("\n".join([*triggers[checksum].split(), ""]))
-            write_scripts(database, name, place / "scripts")
+            write_scripts(database, f"{name}-{dict(lines)['V']}.", place / "scripts")
     if wanted:
         print(f"genuine: not on the disk: {', '.join(sorted(wanted))}", file=sys.stderr)
     return bool(wanted)
 
 
-def write_scripts(database: Path, name: str, folder: Path) -> None:
+def write_scripts(database: Path, beginning: str, folder: Path) -> None:
     """Write the package's scripts, each named by its kind."""
     folder.mkdir()
     (archive,) = database.glob("scripts.tar*")
     with tarfile.open(archive) as scripts:
         for member in scripts:
             # name-version.Qchecksum.kind
-            if member.name.startswith(f"{name}-2"):
+            if member.name.startswith(beginning):
                 content = scripts.extractfile(member)
                 assert content
                 (folder / member.name.rpartition(".")[2]).write_bytes(content.read())

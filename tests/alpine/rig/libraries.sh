@@ -14,7 +14,8 @@ done
 # musl brings no headers of the kernel; they are the same for every C library
 ln -s /usr/include/linux /usr/include/asm-generic /usr/include/x86_64-linux-gnu/asm \
   /usr/include/x86_64-linux-musl/
-export CC="musl-gcc -static-libgcc" CFLAGS="-O2 -fPIC"
+compiler="musl-gcc -static-libgcc"
+flags="-O2 -fPIC"
 
 package() { # package NAME VERSION DESCRIPTION LICENCE FILE
   mkdir -p "$out/$1/files/usr/lib"
@@ -28,8 +29,8 @@ package() { # package NAME VERSION DESCRIPTION LICENCE FILE
 
 cd bzip2-*/
 bzip2=$(sed -n 's/^#define BZ_VERSION *"\([0-9.]*\),.*/\1/p' bzlib_private.h)
-# shellcheck disable=SC2086 # several flags
-$CC $CFLAGS -shared -Wl,-soname,libbz2.so.1 -o libbz2.so.1 \
+# shellcheck disable=SC2086 # words
+$compiler $flags -shared -Wl,-soname,libbz2.so.1 -o libbz2.so.1 \
   blocksort.c huffman.c crctable.c randtable.c compress.c decompress.c bzlib.c
 package libbz2 "$bzip2" "Shared library for bz2" bzip2-1.0.6 libbz2.so.1
 cd ../libffi-*/
@@ -37,7 +38,7 @@ autoreconf -fi >autoreconf.log 2>&1 || {
   cat autoreconf.log >&2
   exit 1
 }
-./configure --disable-docs --disable-static --host=x86_64-linux-musl >/dev/null
+CC=$compiler CFLAGS=$flags ./configure --disable-docs --disable-static --host=x86_64-linux-musl >/dev/null
 make -s -C x86_64-*linux-musl libffi.la >/dev/null
 package libffi "$(sed -n 's/^AC_INIT(\[libffi\], *\[\([0-9.]*\)\].*/\1/p; s/^AC_INIT(\[libffi\],\[\([0-9.]*\)\].*/\1/p' configure.ac | head -n 1)" \
   "Portable, high level programming interface to various calling conventions" MIT \

@@ -17,7 +17,7 @@ deluser dhcpcd
 deluser quicksand
 delgroup dhcpcd 2>/dev/null || true
 rm -rf /home/quicksand /usr/local/bin/quicksand-guest-agent
-# shellcheck disable=SC2114 # of the image that is made here
+# shellcheck disable=SC2114 # in a container of its own
 rm -rf /boot /lib/modules /lib/firmware /etc/conf.d /etc/dhcpcd.conf /etc/init.d /etc/mkinitfs \
   /etc/resolv.conf.quicksand /etc/runlevels /etc/ssl1.1 /etc/sudoers* /etc/terminfo \
   /etc/*- /etc/*.apk-new /etc/local.d /etc/rc.conf /etc/acpi \

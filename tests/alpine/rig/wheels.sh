@@ -52,7 +52,7 @@ info python3-dev "$full" "High-level scripting language (development files)" PSF
 mkdir -p "$out/python3-dev/files/usr/lib"
 cp -r "$env/include" "$out/python3-dev/files/usr/"
 cp -r "$env/lib/pkgconfig" "$out/python3-dev/files/usr/lib/"
-sed -i 's|/opt/backend.ai|/usr|g' "$out"/python3-dev/files/usr/lib/pkgconfig/*.pc
+sed -i 's|^prefix=.*|prefix=/usr|' "$out"/python3-dev/files/usr/lib/pkgconfig/*.pc
 
 # ---- packages of Python's own
 
@@ -110,7 +110,7 @@ rm -rf "$lib/docs" "$lib/libc/darwin" "$lib/libc/freebsd" "$lib/libc/glibc" "$li
   "$lib/libc/include"/*windows* "$lib/libc/include"/*bsd* "$lib/libc/include"/*wasm* "$lib/libc/include"/*glibc* \
   "$lib/libc/include"/*-linux-gnu*
 wrapper() { # wrapper FILE COMMAND
-  # shellcheck disable=SC2016 # the wrapper expands it
+  # shellcheck disable=SC2016 # for the wrapper to expand
   printf '#!/bin/sh\nexport ZIG_GLOBAL_CACHE_DIR="${ZIG_GLOBAL_CACHE_DIR:-/tmp/zig}"\nexec /usr/lib/ziglang/zig %s -target x86_64-linux-musl "$@"\n' "$2" >"$1"
   chmod 755 "$1"
 }
