@@ -32,11 +32,11 @@ def clean(
     with Trash(plan.tree) as trash:
         try:
             for entry in plan.leaving:
-                rule = plan.rule(entry.removed or 0)
+                cause = f'rule "{plan.rule(entry.removed or 0).name}"'
                 if stand_in.has_one(plan, entry):
-                    stand_in.replace(plan, entry, trash, shown_as)
+                    stand_in.replace(plan, entry, trash, cause, shown_as)
                 else:
-                    trash.move(f'rule "{rule.name}"', entry.path)
+                    trash.move(cause, entry.path)
             stripped = elf.Stripped()
             if plan.manifest.strip == "verified":
                 stripped = elf.strip(plan, trash, python, shown_as)

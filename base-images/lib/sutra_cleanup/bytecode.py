@@ -77,11 +77,9 @@ def files_of(plan: Plan, path: str, source: str, ready: str, shown_as: str) -> d
     mode = plan.manifest.mode(path)
     if mode == "source":
         return {path: source}
-    cached = mode == "cached"
-    target = importlib.util.cache_from_source(path) if cached else path + "c"
-    drops = plan.manifest.drops_docstrings(path)
-    _compile(_Job(path, mode, source, target, ready, f"{shown_as}/{path}", drops))
-    return {path: source, target: ready} if cached else {target: ready}
+    job = _job(plan, path, mode, source, ready, shown_as)
+    _compile(job)
+    return {job.target: ready} if mode == "sourceless" else {path: source, job.target: ready}
 
 
 def compile_tree(plan: Plan, trash: Trash, shown_as: str, made: Sequence[str] = ()) -> Compiled:
@@ -108,15 +106,13 @@ def compile_tree(plan: Plan, trash: Trash, shown_as: str, made: Sequence[str] = 
         _install(job, trash, tree)
     modules = {entry.path for entry in plan.staying if entry.path.endswith(".py")}
     source = len(modules) - sum(counts.values())
-    for mode in map(plan.manifest.mode, made):
+    for path in made:
+        mode = plan.manifest.mode(path)
         if mode == "source":
             source += 1
         else:
             counts[mode] += 1
-    without_docstrings += sum(
-        plan.manifest.mode(path) != "source" and plan.manifest.drops_docstrings(path)
-        for path in made
-    )
+            without_docstrings += plan.manifest.drops_docstrings(path)
     counts["sourceless"] += sum(_stands_alone(entry.path, modules) for entry in plan.staying)
     return Compiled(
         source=source,
@@ -147,16 +143,14 @@ def _jobs(plan: Plan, trash: Trash, tree: str, shown_as: str) -> Iterator[_Job]:
         mode = plan.manifest.mode(entry.path) if entry.path.endswith(".py") else "source"
         if mode == "source" or entry.is_link:
             continue
-        cached = mode == "cached"
-        yield _Job(
-            entry.path,
-            mode,
-            f"{tree}/{entry.path}",
-            importlib.util.cache_from_source(entry.path) if cached else entry.path + "c",
-            trash.spare(f"{number}.pyc"),
-            f"{shown_as}/{entry.path}",
-            plan.manifest.drops_docstrings(entry.path),
-        )
+        ready = trash.spare(f"{number}.pyc")
+        yield _job(plan, entry.path, mode, f"{tree}/{entry.path}", ready, shown_as)
+
+
+def _job(plan: Plan, path: str, mode: str, source: str, ready: str, shown_as: str) -> _Job:
+    target = importlib.util.cache_from_source(path) if mode == "cached" else path + "c"
+    drops = plan.manifest.drops_docstrings(path)
+    return _Job(path, mode, source, target, ready, f"{shown_as}/{path}", drops)
 
 
 def _compile(job: _Job) -> bool:

@@ -77,10 +77,10 @@ def source(rule: Rule, path: str) -> str:
     )
 
 
-def replace(plan: Plan, entry: Entry, trash: Trash, shown_as: str) -> None:
+def replace(plan: Plan, entry: Entry, trash: Trash, cause: str, shown_as: str) -> None:
     """Move the extension `entry` aside and put its stand-in there, as bytecode is wanted.
 
-    The distribution's RECORD names it from then on. Raises CleanupError where a module
+    `cause` is what the changes are known by. The distribution's RECORD names it from then on. Raises CleanupError where a module
     of that name is there beside it.
     """
     rule = plan.rule(entry.removed or 0)
@@ -91,7 +91,7 @@ def replace(plan: Plan, entry: Entry, trash: Trash, shown_as: str) -> None:
                 f'{rule.file.name}: rules.{rule.name}.stand_in: there already "{beside}"',
                 "take stand_in out of the rule: that module is loaded instead",
             )
-    cause, number = f'rule "{rule.name}"', len(trash.changes)
+    number = len(trash.changes)
     ready = trash.spare(f"stand-in-{number}.py")
     with open(ready, "w", encoding="utf-8") as file:
         file.write(source(rule, entry.path))
