@@ -16,7 +16,7 @@ from typing import Any
 from scripts import elf, secrets
 from scripts.elf import Elf
 from scripts.magic import MAGIC, source_hash
-from scripts.search import starting
+from scripts.search import any_of
 from scripts.secrets import Watch
 from scripts.tars import BLOCK, entries
 
@@ -31,7 +31,7 @@ MAX_ELF = 1 << 30
 MAX_SCRIPT = 256
 # of one Python source, held in memory for its hash; the longest of CPython's own has 0.3 MB
 MAX_SOURCE = 16 << 20
-_is_rust = starting((elf.RUST,))
+_is_rust = any_of([elf.RUST])
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
 # files whose text says whose the others are, and what the image is

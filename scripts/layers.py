@@ -76,9 +76,15 @@ def measure_several(
 ) -> Iterator[Measured | None]:
     """Yield the sizes of images in turn, as `measure` returns them; new ones are read at once."""
     found = {reference: sources.find(client, reference) for reference in references}
-    _read_together(client, [image for image in found.values() if image], cache, entries=False)
+    images = {source.id: source for source in found.values() if source}
+    kept = {source.id: _kept(source, cache) for source in images.values()}
+    _read_together(client, [images[each] for each in images if kept[each] is None], cache)
     for reference, source in found.items():
-        yield Measured(source.id, known(source, cache), reference) if source else None
+        if source is None:
+            yield None
+            continue
+        layers = kept[source.id]
+        yield Measured(source.id, known(source, cache) if layers is None else layers, reference)
 
 
 def read_together(
@@ -86,28 +92,40 @@ def read_together(
 ) -> None:
     """Read what is new of images, sizes and entries, into the cache, all of them at once."""
     found = [sources.find(client, reference) for reference in references]
-    _read_together(client, [image for image in found if image], cache, entries=True)
+    images = {source.id: source for source in found if source}
+    again = {
+        diff_id
+        for source in images.values()
+        for diff_id in source.diff_ids
+        if not entry_cache.has(cache, diff_id)
+    }
+    new = [
+        source
+        for source in images.values()
+        if again.intersection(source.diff_ids) or _kept(source, cache) is None
+    ]
+    _read_together(client, new, cache, again)
 
 
 def _read_together(
-    client: engine.Client | None, images: Iterable[Source], cache: Path, entries: bool
+    client: engine.Client | None,
+    images: Iterable[Source],
+    cache: Path,
+    again: Collection[str] = (),
 ) -> None:
-    """Read an engine's images in one go: it hands out what they share once.
+    """Read those of the engine in one go: it hands out what they share once.
 
-    What cannot be read or told apart so is left to `known`, which says what is wrong with
-    which image.
+    Layers of `again` are read whether they are in the cache or not.
     """
-    distinct = {image.id: image for image in images if image.stored is None}
-    new = [image for image in distinct.values() if not _is_kept(image, cache, entries)]
+    new = [image for image in images if image.stored is None]
     if len(new) < 2:
         return
     both = sources.together(client or engine.connect(), new)
-    again = {each for each in both.diff_ids if entries and not entry_cache.has(cache, each)}
     blobs: dict[str, set[str]] = {}
     try:
         for layer in _read(both, {}, cache, again):
             blobs.setdefault(layer.diff_id, set()).add(layer.blob)
-    except SutraError:
+    except SutraError:  # said by `known`, which reads each alone and knows which it is
         return
     for image in new:
         stored = [blobs.get(diff_id, set()) for diff_id in image.diff_ids]
@@ -115,13 +133,23 @@ def _read_together(
             remember_stored(cache, image.id, [blob for each in stored for blob in each])
 
 
-def _is_kept(image: Source, cache: Path, entries: bool) -> bool:
-    """Say whether the figures, and the entries, of every layer are in the cache."""
-    stored = _recall_stored(cache, image.id)
-    return len(stored) == len(image.diff_ids) and all(
-        _recall(cache, blob) and (not entries or entry_cache.has(cache, diff_id))
-        for diff_id, blob in zip(image.diff_ids, stored, strict=True)
-    )
+def _kept(source: Source, cache: Path) -> tuple[Layer, ...] | None:
+    """Return the layers of an image, in order, None where the cache has not all of them."""
+    found = _recalled(source, source.stored or _recall_stored(cache, source.id), cache)
+    if len(found) < len(set(source.diff_ids)):
+        return None
+    return tuple(found[diff_id] for diff_id in source.diff_ids)
+
+
+def _recalled(
+    source: Source, stored: Sequence[str], cache: Path, again: Collection[str] = ()
+) -> dict[str, Layer]:
+    """Return the layers that are in the cache by diff_id, but for those of `again`."""
+    return {
+        diff_id: layer
+        for diff_id, blob in dict(zip(source.diff_ids, stored, strict=False)).items()
+        if diff_id not in again and (layer := _recall(cache, blob)) and layer.diff_id == diff_id
+    }
 
 
 def known(source: Source, cache: Path, again: Collection[str] = ()) -> tuple[Layer, ...]:
@@ -130,12 +158,7 @@ def known(source: Source, cache: Path, again: Collection[str] = ()) -> tuple[Lay
     Layers of `again` are read whether they are in the cache or not.
     """
     stored = source.stored or _recall_stored(cache, source.id)
-    pairs = dict(zip(source.diff_ids, stored, strict=False))
-    found = {
-        diff_id: layer
-        for diff_id, blob in pairs.items()
-        if diff_id not in again and (layer := _recall(cache, blob)) and layer.diff_id == diff_id
-    }
+    found = _recalled(source, stored, cache, again)
     if len(found) < len(set(source.diff_ids)):
         for layer in _read(source, found, cache, again):
             found[layer.diff_id] = layer

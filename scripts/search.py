@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from ahocorasick_rs import BytesAhoCorasick, MatchKind
 
 
-def starting(texts: Sequence[bytes]) -> Callable[[bytes], bool]:
+def any_of(texts: Sequence[bytes]) -> Callable[[bytes], bool]:
     """Return a function that tells whether bytes hold one of `texts`."""
     # of this kind alone the library has its vectorised search (Teddy): where texts overlap
     # it reports one of them, which is all that is asked

@@ -80,8 +80,8 @@ def source(rule: Rule, path: str) -> str:
 def replace(plan: Plan, entry: Entry, trash: Trash, cause: str, shown_as: str) -> None:
     """Move the extension `entry` aside and put its stand-in there, as bytecode is wanted.
 
-    `cause` is what the changes are known by. The distribution's RECORD names it from then on. Raises CleanupError where a module
-    of that name is there beside it.
+    `cause` is what the changes are known by. The distribution's RECORD names the module
+    from then on. Raises CleanupError where one of that name is there beside it.
     """
     rule = plan.rule(entry.removed or 0)
     path, root = module(entry.path), os.fspath(plan.tree)
