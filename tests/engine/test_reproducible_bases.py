@@ -7,14 +7,14 @@ before it: the same files with other time stamps, which a release would carry tw
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import docker
 import pytest
 
-from scripts import bench, build, engine, roots
+from scripts import bench, engine
+from tests.support.bake import bake
 
 BASES = ("sutra-base-python", "sutra-base-rust-runtime")
 
@@ -31,17 +31,8 @@ def tags(client: docker.DockerClient) -> Iterator[list[str]]:
 
 def layers_of(client: docker.DockerClient, folder: Path, tag: str) -> dict[str, list[str]]:
     """Build both bases in `folder` without cache as `tag`; return the digests of their layers."""
-    context = roots.context(client, roots.root_image(engine.bake_plan(["bases"], {})))
-    environment = (
-        os.environ
-        | engine.BAKE_ENVIRONMENT
-        | {"CA_BUNDLE": build.ca_bundle({}), "ROOT_CONTEXT": context}
-    )
-    command = [engine.find_client(), "buildx", "bake", *BASES, "--set", "*.no-cache=true"]
-    for base in BASES:
-        command += ["--set", f"{base}.tags={base}:{tag}"]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
+    words = [word for base in BASES for word in ("--set", f"{base}.tags={base}:{tag}")]
+    bake(client, folder, *BASES, "--set", "*.no-cache=true", *words)
     return {base: client.images.get(f"{base}:{tag}").attrs["RootFS"]["Layers"] for base in BASES}
 
 

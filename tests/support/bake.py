@@ -1,0 +1,25 @@
+"""Bake of a checkout of its own, as `make build` calls it, with its plain progress."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import docker
+
+from scripts import build, engine, roots
+
+
+def bake(client: docker.DockerClient, folder: Path, *words: str) -> str:
+    """Run `docker buildx bake` with `words` in `folder`; return its progress, which it must end."""
+    context = roots.context(client, roots.root_image(engine.bake_plan(["bases"], {})))
+    environment = (
+        os.environ
+        | engine.BAKE_ENVIRONMENT
+        | {"CA_BUNDLE": build.ca_bundle({}), "ROOT_CONTEXT": context}
+    )
+    command = [engine.find_client(), "buildx", "bake", "--progress", "plain", *words]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stderr
