@@ -114,7 +114,7 @@ test: venv-dev ## run every test; starts an engine if none runs, and stops it ag
 test-unit: venv-dev ## run the tests that need no engine
 	@$(RUN) pytest tests/unit
 
-test-alpine: venv-dev ## run the tests on a real Alpine, made from packages of PyPI and Debian (8 minutes at first)
+test-alpine: venv-dev ## run the tests on a real Alpine, made from packages of PyPI and Debian
 	@$(RUN) pytest tests/alpine
 
 bench: engine venv-dev ## measure rebuilds, bytecode modes and reading images against peers, as ratios

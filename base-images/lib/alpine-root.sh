@@ -7,5 +7,5 @@ adduser -D -H -u 10001 -h /app -s /sbin/nologin sutra
 # the bundle holds the same certificates; updating it is for a builder
 rm -rf /usr/share/ca-certificates
 rm -rf /etc/profile.d/README /var/cache/apk /var/log/*
-# BuildKit's own, mounted over while a step runs
+# what adduser and a shell leave behind
 rm -f /etc/*- /root/.ash_history

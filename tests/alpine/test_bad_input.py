@@ -8,9 +8,9 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
 import docker
 import pytest
@@ -23,39 +23,58 @@ from tests.alpine.rig.make import Rig
 
 # what needs the mirror first, and least else
 TARGET = "sutra-base-rust-runtime"
-PACKAGE = "libgcc-14.2.0-r0.apk"
 
 
-def refusal(
-    client: docker.DockerClient,
-    monkeypatch: pytest.MonkeyPatch,
-    settings: Mapping[str, str],
-    target: str = TARGET,
-) -> SutraError:
-    """Return how `make build` fails with these settings; no tag may have moved or stayed."""
-    monkeypatch.setattr(build, "variables", lambda environment: dict(settings))
+class Refused(Protocol):
+    def __call__(self, address: str, target: str = TARGET) -> SutraError:
+        """Return how `make build` fails with that mirror; no tag may have moved or stayed."""
+
+
+class Broken(Protocol):
+    def __call__(
+        self, folder: Path, handler: type[mirror.Handler] = ..., target: str = ...
+    ) -> tuple[str, SutraError]:
+        """Serve `folder` as a mirror; return its address, and how `make build` fails with it."""
+
+
+@pytest.fixture
+def refused(
+    client: docker.DockerClient, monkeypatch: pytest.MonkeyPatch, settings: Mapping[str, str]
+) -> Refused:
     monkeypatch.setattr(
         build, "root_variable", lambda client, plan: {"ROOT_CONTEXT": settings["ROOT_CONTEXT"]}
     )
-    before = tags(client)
-    with pytest.raises(SutraError) as caught:
-        build.build(client, [target], {})
-    assert tags(client) == before
-    return caught.value
+
+    def call(address: str, target: str = TARGET) -> SutraError:
+        changed = {**settings, "ALPINE_MIRROR": address}
+        monkeypatch.setattr(build, "variables", lambda environment: changed)
+        before = tags(client)
+        with pytest.raises(SutraError) as caught:
+            build.build(client, [target], {})
+        assert tags(client) == before
+        return caught.value
+
+    return call
+
+
+@pytest.fixture
+def broken(refused: Refused, bridge: str) -> Broken:
+    def call(
+        folder: Path, handler: type[mirror.Handler] = mirror.Handler, target: str = TARGET
+    ) -> tuple[str, SutraError]:
+        name = os.urandom(8).hex()  # an address that no cache knows
+        with mirror.serving(folder, bridge, name, handler) as address:
+            return address, refused(address, target)
+
+    return call
 
 
 def tags(client: docker.DockerClient) -> dict[str, str]:
     return {tag: image.id for image in client.images.list(TARGET) for tag in image.tags}
 
 
-@contextmanager
-def broken_mirror(
-    rig: Rig, bridge: str, folder: Path, handler: type[mirror.Handler] = mirror.Handler
-) -> Iterator[str]:
-    """A mirror of `folder`, at an address that no cache knows."""
-    name = f"{os.urandom(8).hex()}"
-    with mirror.serving(folder, bridge, name, handler) as address:
-        yield address
+def index_of(address: str, repository: str) -> str:
+    return f"{address}/v3.23/{repository}/x86_64/APKINDEX.tar.gz"
 
 
 @pytest.fixture
@@ -64,11 +83,6 @@ def repository(rig: Rig, tmp_path: Path) -> Path:
     copy = tmp_path / "repository"
     shutil.copytree(rig.repository, copy, copy_function=os.link)
     return copy
-
-
-def replace(file: Path, data: bytes) -> None:
-    file.unlink()
-    file.write_bytes(data)
 
 
 def test_a_base_that_no_stage_is_for(tmp_path: Path) -> None:
@@ -83,74 +97,46 @@ def test_a_base_that_no_stage_is_for(tmp_path: Path) -> None:
         assert done.stderr == 'BASE: unknown "fedora"\ntip: choose one of debian, alpine\n'
 
 
-def test_a_mirror_that_answers_404(
-    client: docker.DockerClient,
-    monkeypatch: pytest.MonkeyPatch,
-    settings: Mapping[str, str],
-    rig: Rig,
-    bridge: str,
-    tmp_path: Path,
-) -> None:
-    with broken_mirror(rig, bridge, tmp_path) as address:
-        error = refusal(client, monkeypatch, {**settings, "ALPINE_MIRROR": address})
-    index = f"{address}/v3.23/main/x86_64/APKINDEX.tar.gz"
+def test_a_mirror_that_answers_404(broken: Broken, tmp_path: Path) -> None:
+    address, error = broken(tmp_path)
     assert error.message == (
-        f'build: ALPINE_MIRROR: "{address}": no index, HTTP 404: Not Found: "{index}"'
+        f'build: ALPINE_MIRROR: "{address}": no index, HTTP 404: Not Found: '
+        f'"{index_of(address, "main")}"'
     )
     assert error.tip == "check the address, and that it has the folder of this ALPINE_VERSION"
 
 
-def test_a_mirror_without_one_of_the_two_indexes(
-    client: docker.DockerClient,
-    monkeypatch: pytest.MonkeyPatch,
-    settings: Mapping[str, str],
-    rig: Rig,
-    bridge: str,
-    repository: Path,
-) -> None:
+def test_a_mirror_without_one_of_the_two_indexes(broken: Broken, repository: Path) -> None:
     """apk itself only warns, and takes what it finds in the other."""
     shutil.rmtree(repository / "community")
-    with broken_mirror(rig, bridge, repository) as address:
-        error = refusal(client, monkeypatch, {**settings, "ALPINE_MIRROR": address})
-    index = f"{address}/v3.23/community/x86_64/APKINDEX.tar.gz"
+    address, error = broken(repository)
     assert error.message == (
-        f'build: ALPINE_MIRROR: "{address}": no index, HTTP 404: Not Found: "{index}"'
+        f'build: ALPINE_MIRROR: "{address}": no index, HTTP 404: Not Found: '
+        f'"{index_of(address, "community")}"'
     )
 
 
-def test_a_mirror_that_nobody_serves(
-    client: docker.DockerClient,
-    monkeypatch: pytest.MonkeyPatch,
-    settings: Mapping[str, str],
-    bridge: str,
-) -> None:
+def test_a_mirror_that_nobody_serves(refused: Refused, bridge: str) -> None:
     address = f"http://{bridge}:9"
-    error = refusal(client, monkeypatch, {**settings, "ALPINE_MIRROR": address})
-    index = f"{address}/v3.23/main/x86_64/APKINDEX.tar.gz"
-    assert (
-        error.message
-        == f'build: ALPINE_MIRROR: "{address}": no index, Connection refused: "{index}"'
+    assert refused(address).message == (
+        f'build: ALPINE_MIRROR: "{address}": no index, Connection refused: '
+        f'"{index_of(address, "main")}"'
     )
 
 
 @pytest.mark.parametrize("options", ["", "--sign-key /keys/other.rsa"])
 def test_an_index_that_no_key_of_the_root_image_signed(
     client: docker.DockerClient,
-    monkeypatch: pytest.MonkeyPatch,
-    settings: Mapping[str, str],
-    rig: Rig,
-    bridge: str,
+    broken: Broken,
     repository: Path,
     bases: Mapping[str, str],
     options: str,
 ) -> None:
     index_again(client, repository, options, "*.apk")
-    with broken_mirror(rig, bridge, repository) as address:
-        error = refusal(client, monkeypatch, {**settings, "ALPINE_MIRROR": address})
-    index = f"{address}/v3.23/main/x86_64/APKINDEX.tar.gz"
+    address, error = broken(repository)
     assert error.message == (
         f'build: ALPINE_MIRROR: "{address}": index is not signed by a key of the root image, '
-        f'UNTRUSTED signature: "{index}"'
+        f'UNTRUSTED signature: "{index_of(address, "main")}"'
     )
     assert error.tip == (
         "a mirror serves Alpine's own indexes as they are; a repository of your own needs its "
@@ -177,15 +163,8 @@ def index_again(client: docker.DockerClient, repository: Path, options: str, pac
     )  # fmt: skip
 
 
-def test_a_mirror_that_stops_half_way(
-    client: docker.DockerClient,
-    monkeypatch: pytest.MonkeyPatch,
-    settings: Mapping[str, str],
-    rig: Rig,
-    bridge: str,
-) -> None:
-    with broken_mirror(rig, bridge, rig.repository, mirror.CutHandler) as address:
-        error = refusal(client, monkeypatch, {**settings, "ALPINE_MIRROR": address})
+def test_a_mirror_that_stops_half_way(broken: Broken, rig: Rig) -> None:
+    address, error = broken(rig.repository, mirror.CutHandler)
     assert re.fullmatch(
         re.escape(f'build: ALPINE_MIRROR: "{address}": apk failed, ca-certificates-')
         + r"[\w.-]+: failed to extract \S+: Connection aborted",
@@ -195,18 +174,10 @@ def test_a_mirror_that_stops_half_way(
 
 
 def test_an_alpine_without_python(
-    client: docker.DockerClient,
-    monkeypatch: pytest.MonkeyPatch,
-    settings: Mapping[str, str],
-    rig: Rig,
-    bridge: str,
-    repository: Path,
-    bases: Mapping[str, str],
+    client: docker.DockerClient, broken: Broken, repository: Path, bases: Mapping[str, str]
 ) -> None:
     index_again(client, repository, "--sign-key /keys/sutra-test.rsa", "[!p]*.apk")
-    with broken_mirror(rig, bridge, repository) as address:
-        changed = {**settings, "ALPINE_MIRROR": address}
-        error = refusal(client, monkeypatch, changed, "sutra-base-python")
+    address, error = broken(repository, target="sutra-base-python")
     assert error.message == (
         f'build: ALPINE_MIRROR: "{address}": no package "python3" for Alpine Linux v3.23'
     )

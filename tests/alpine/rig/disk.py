@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
 import tarfile
 import zipfile
@@ -19,12 +20,10 @@ def to_tar(wheel: Path, tar: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         (name,) = (each for each in archive.namelist() if each.endswith(".qcow2"))
         with archive.open(name) as source, qcow2.open("wb") as sink:
-            while chunk := source.read(1 << 20):
-                sink.write(chunk)
-    system = ExtFS(QCow2(qcow2).open())
-    with tarfile.open(tar, "w") as sink_tar:
-        for path, entry in _walk(system.get("/"), ""):
-            _add(sink_tar, path, entry)
+            shutil.copyfileobj(source, sink)
+    with qcow2.open("rb") as disk, tarfile.open(tar, "w") as made:
+        for path, entry in _walk(ExtFS(QCow2(disk).open()).get("/"), ""):
+            _add(made, path, entry)
     qcow2.unlink()
 
 

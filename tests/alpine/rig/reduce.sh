@@ -15,7 +15,8 @@ apk del --no-network --quiet \
   sudo
 deluser dhcpcd
 deluser quicksand
-delgroup dhcpcd 2>/dev/null || true
+# deluser may have taken the group along
+if grep -q '^dhcpcd:' /etc/group; then delgroup dhcpcd; fi
 rm -rf /home/quicksand /usr/local/bin/quicksand-guest-agent
 # shellcheck disable=SC2114 # in a container of its own
 rm -rf /boot /lib/modules /lib/firmware /etc/conf.d /etc/dhcpcd.conf /etc/init.d /etc/mkinitfs \
