@@ -70,8 +70,13 @@ def variables(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def root_variable(client: engine.Client, plan: Mapping[str, Any]) -> dict[str, str]:
-    """Return the variable that says where the plan's root image comes from; none without one."""
+    """Return the variable that says where the plan's root image comes from; none without one.
+
+    A ROOT_CONTEXT in the environment says it already.
+    """
     image = roots.root_image(plan)
+    if os.environ.get("ROOT_CONTEXT"):
+        return {}
     return {"ROOT_CONTEXT": roots.context(client, image)} if image else {}
 
 

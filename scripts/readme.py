@@ -1,7 +1,8 @@
 """Write the tables of figures into README.md: measured, never typed.
 
 Between `<!-- sizes -->` and `<!-- /sizes -->` stands what was measured of the
-images in the engine, beside the development images where those are built.
+images in the engine, beside the development images where those are built. The block
+`bases` is written by scripts.bench_bases.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from scripts.layers import Measured
 from scripts.units import format_size
 
 README = Path("README.md")
-BLOCK = re.compile(r"(<!-- sizes -->\n).*?(<!-- /sizes -->)", re.DOTALL)
 # the toolchain image that a runtime base replaces has a name of its own
 BEFORE = {"sutra-base-rust-runtime": "sutra-base-rust:dev"}
 
@@ -42,14 +42,24 @@ def main() -> int:
     client, promises = engine.connect(), catalog.load()
     measured = verify_sizes.measure_all(client, promises)
     sizes = report.as_text(verify_sizes.verify(promises, measured), "markdown")
-    block = f"{sizes}\n\n{savings(client, promises, measured)}\n"
-    text = README.read_text()
-    if not BLOCK.search(text):
-        raise SutraError(f"{README}: no <!-- sizes --> block", "put the two markers back")
-    partial = README.with_suffix(".partial")
-    partial.write_text(BLOCK.sub(lambda found: found[1] + block + found[2], text))
-    partial.rename(README)
+    write("sizes", f"{sizes}\n\n{savings(client, promises, measured)}\n")
     return OK
+
+
+def marked_block(name: str) -> re.Pattern[str]:
+    """Return what finds the two markers of a block, with all between them."""
+    return re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+
+
+def write(name: str, block: str) -> None:
+    """Replace what stands between `<!-- name -->` and `<!-- /name -->` in README.md."""
+    marked = marked_block(name)
+    text = README.read_text()
+    if not marked.search(text):
+        raise SutraError(f"{README}: no <!-- {name} --> block", "put the two markers back")
+    partial = README.with_suffix(".partial")
+    partial.write_text(marked.sub(lambda found: found[1] + block + found[2], text))
+    partial.rename(README)
 
 
 if __name__ == "__main__":

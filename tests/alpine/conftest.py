@@ -9,7 +9,7 @@ import docker
 import pytest
 
 from scripts import build, engine
-from tests.alpine.rig import make, mirror
+from tests.alpine.rig import __main__, make
 from tests.alpine.rig.make import Rig
 
 # nothing of a user's: neither a tag of theirs is moved, nor a cache of theirs used
@@ -23,27 +23,14 @@ def rig(client: docker.DockerClient) -> Rig:
 
 @pytest.fixture(scope="session")
 def bridge(client: docker.DockerClient) -> str:
-    """The address of this machine that build containers reach."""
-    (configuration,) = client.networks.get("bridge").attrs["IPAM"]["Config"]
-    return str(configuration["Gateway"])
+    return __main__.bridge(client)
 
 
 @pytest.fixture(scope="session")
-def alpine_mirror(rig: Rig, bridge: str) -> Iterator[str]:
-    with mirror.serving(rig.repository, bridge, rig.name) as address:
-        yield address
-
-
-@pytest.fixture(scope="session")
-def settings(rig: Rig, alpine_mirror: str) -> Mapping[str, str]:
+def settings(client: docker.DockerClient) -> Iterator[Mapping[str, str]]:
     """The bake file's variables for a build on Alpine."""
-    return {
-        **build.variables(os.environ),
-        "ALPINE_MIRROR": alpine_mirror,
-        "BASE": "alpine",
-        "ROOT_CONTEXT": rig.root,
-        "SUTRA_PROJECT": f"{REPOSITORY}-{rig.name}",
-    }
+    with __main__.variables(client) as found:
+        yield {**build.variables(os.environ), "BASE": "alpine", **found}
 
 
 @pytest.fixture(scope="session")

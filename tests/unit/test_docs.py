@@ -81,7 +81,7 @@ def test_a_default_is_the_same_wherever_it_stands(knob: str) -> None:
 
 
 def test_the_readme_shows_figures_of_every_image() -> None:
-    block = readme.BLOCK.search(DOCUMENTS[0].read_text())
+    block = readme.marked_block("sizes").search(DOCUMENTS[0].read_text())
     assert block
     rows = re.findall(r"^\| (sutra-\S+) \| [\d.]+ MB \|", block[0], re.MULTILINE)
     names = [image.name for image in catalog.load(ROOT / "images.yaml").images]
