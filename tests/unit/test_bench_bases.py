@@ -40,7 +40,7 @@ def test_the_table_has_a_column_a_base() -> None:
     console = Console(width=120, record=True, file=io.StringIO())
     console.print(bench_bases.table(ROWS))
     text = console.export_text()
-    assert [line for line in text.splitlines() if "Debian" in line][0].split() == [
+    assert next(line for line in text.splitlines() if "Debian" in line).split() == [
         "┃", "what", "┃", "Debian", "┃", "Alpine", "┃", "Alpine", "÷", "Debian", "┃",
     ]  # fmt: skip
     assert (
