@@ -110,6 +110,8 @@ RUN --mount=type=bind,source=lib/sutra_cleanup,target=/mnt/lib/sutra_cleanup \
       ${BYTECODE:+--bytecode "${BYTECODE}"}
 RUN --mount=type=bind,source=lib/prove-stdlib.py,target=/rootfs/tmp/prove-stdlib.py \
     chroot /rootfs python3 -B /tmp/prove-stdlib.py
+RUN --mount=type=bind,source=lib/finish-root.sh,target=/lib/sutra/finish-root.sh \
+    /lib/sutra/finish-root.sh /rootfs
 
 # one layer: what the packages' own scripts wrote over the root image's files is there once
 FROM scratch AS python-alpine

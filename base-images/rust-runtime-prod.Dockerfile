@@ -45,11 +45,15 @@ RUN --mount=type=bind,source=lib/apk.sh,target=/lib/sutra/apk.sh \
       libgcc \
  && /lib/sutra/alpine-root.sh
 
+FROM alpine-packages AS alpine-finished
+COPY --from=alpine-packages / /rootfs
+RUN --mount=type=bind,source=lib/finish-root.sh,target=/lib/sutra/finish-root.sh \
+    /lib/sutra/finish-root.sh /rootfs
+
 # one layer: what the packages' own scripts wrote over the root image's files is there once
 FROM scratch AS rust-alpine
 ARG ALPINE_VERSION
-# hadolint ignore=DL3067 # packages and root image in one layer
-COPY --from=alpine-packages / /
+COPY --from=alpine-finished /rootfs /
 LABEL org.opencontainers.image.base.name="alpine:${ALPINE_VERSION}"
 
 # ---- what both have in common ----------------------------------------------

@@ -7,7 +7,8 @@
 set -eu
 out=$1
 mkdir -p "$out"
-list() { cargo tree --locked --offline --edges normal --prefix none --format "$1" | sort -u; }
+triple=$(rustc --print host-tuple)
+list() { cargo tree --locked --offline --target "$triple" --edges normal --prefix none --format "$1" | sort -u; }
 
 # a crate of a path is our own
 list '{p} {l}' | grep -v ' (/' >"$out/crates"

@@ -29,10 +29,27 @@ debian() { # debian SONAME
   dpkg-query --control-show "$package" md5sums >"$status/$package.md5sums"
 }
 
+# apk keeps one file for all packages: a later layer replaces it by the runtime base's
+# own with this package's paragraph added
 alpine() { # alpine SONAME
   file=$(find /usr/lib /lib -name "$1" | head -n 1)
-  mkdir -p "$root$(dirname "$file")"
-  cp -L "$file" "$root$file"
+  if [ -z "$file" ]; then
+    echo "runtime-libs: no such library \"$1\"" >&2
+    exit 1
+  fi
+  package=$(apk info --no-network --quiet --who-owns "$file")
+  for place in lib usr/lib; do
+    record="$place/apk/db/installed"
+    [ -f "/base/$record" ] || continue
+    mkdir -p "$root/$place/apk/db"
+    [ -f "$root/$record" ] || cp -p "/base/$record" "$root/$record"
+    grep -qxF "P:$package" "$root/$record" ||
+      awk -v RS= -v ORS='\n\n' -v name="$package" 'index("\n" $0 "\n", "\nP:" name "\n")' \
+        /lib/apk/db/installed >>"$root/$record"
+  done
+  apk info --no-network --quiet --contents "$package" | grep -E "lib/.*\.so[.0-9]*$" | while read -r file; do
+    cp -a --parents "/$file" "$root"
+  done
 }
 
 module() { # module NAME

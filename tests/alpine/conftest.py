@@ -45,11 +45,14 @@ def images(client: docker.DockerClient, settings: Mapping[str, str]) -> Mapping[
     return built(settings, build.GROUP)
 
 
-def built(settings: Mapping[str, str], *targets: str) -> dict[str, str]:
-    wanted = build.requested_tags(engine.bake_plan(targets, settings))
-    references = {name: f"{REPOSITORY}/{name}:test" for name in wanted}
-    overrides = [f"{name}.tags={reference}" for name, reference in references.items()]
-    code, lines = engine.bake(targets, overrides, settings)
+def built(
+    settings: Mapping[str, str], target: str, tag: str = "test", *overrides: str
+) -> dict[str, str]:
+    """Bake `target`; return the reference of each image by its name."""
+    wanted = build.requested_tags(engine.bake_plan([target], settings))
+    references = {name: f"{REPOSITORY}/{name}:{tag}" for name in wanted}
+    tags = [f"{name}.tags={reference}" for name, reference in references.items()]
+    code, lines = engine.bake([target], [*overrides, *tags], settings)
     if code:
         raise build.failure(lines)
     return references

@@ -14,6 +14,10 @@ use sutra_storage::metrics::Metrics;
 use sutra_storage::store::Store;
 use sutra_storage::{healthcheck, http, serve};
 
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const VERSION: &str = concat!("storage_server_simple ", env!("CARGO_PKG_VERSION"), "\n");
 
 fn main() -> ExitCode {

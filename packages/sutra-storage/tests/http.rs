@@ -689,8 +689,10 @@ fn an_address_in_use_is_refused() {
     let (server, folder) = server();
     let addr = server.addr.to_string();
     let output = command(&addr, folder.path()).output().unwrap();
+    // the C library words it: glibc has "already" in it, musl has not
+    let reason = std::io::Error::from(rustix::io::Errno::ADDRINUSE);
     let lines = format!(
-        "SUTRA_STORAGE_ADDR: cannot listen on \"{addr}\": Address already in use (os error 98)\n\
+        "SUTRA_STORAGE_ADDR: cannot listen on \"{addr}\": {reason}\n\
          tip: choose a free port and an address of this machine, eg 0.0.0.0:50051\n"
     );
     assert_output(&output, 2, "", &lines);

@@ -110,8 +110,17 @@ rm -rf "$lib/docs" "$lib/libc/darwin" "$lib/libc/freebsd" "$lib/libc/glibc" "$li
   "$lib/libc/include"/*windows* "$lib/libc/include"/*bsd* "$lib/libc/include"/*wasm* "$lib/libc/include"/*glibc* \
   "$lib/libc/include"/*-linux-gnu*
 wrapper() { # wrapper FILE COMMAND
-  # shellcheck disable=SC2016 # for the wrapper to expand
-  printf '#!/bin/sh\nexport ZIG_GLOBAL_CACHE_DIR="${ZIG_GLOBAL_CACHE_DIR:-/tmp/zig}"\nexec /usr/lib/ziglang/zig %s -target x86_64-linux-musl "$@"\n' "$2" >"$1"
+  sed "s/COMMAND/$2/" >"$1" <<'EOF'
+#!/bin/sh
+# Rust's cc crate takes it for clang, and names a target that zig spells otherwise; zig
+# alone adds UBSan where nothing is optimised
+for word; do
+  shift
+  case $word in --target=*) ;; *) set -- "$@" "$word" ;; esac
+done
+export ZIG_GLOBAL_CACHE_DIR="${ZIG_GLOBAL_CACHE_DIR:-/tmp/zig}"
+exec /usr/lib/ziglang/zig COMMAND -target x86_64-linux-musl -fno-sanitize=undefined "$@"
+EOF
   chmod 755 "$1"
 }
 wrapper "$out/gcc/files/usr/bin/gcc" cc

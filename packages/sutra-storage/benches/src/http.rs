@@ -18,6 +18,7 @@ use crate::{id, median, scattered, this_program, CONCEPTS, RUNS, SECONDS};
 const ALLOCATOR: &str = match (cfg!(feature = "mimalloc"), cfg!(feature = "jemalloc")) {
     (true, _) => "mimalloc",
     (_, true) => "jemalloc",
+    _ if cfg!(target_env = "musl") => "musl",
     _ => "glibc",
 };
 const FIGURES: [&str; 7] = [

@@ -1,0 +1,97 @@
+"""A library that a service takes along stands in the record of Alpine's packages."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import docker
+import pytest
+
+from scripts import build, engine, inventory
+from scripts.contents.records import records
+from scripts.contents.rule import Subject
+from scripts.inventory import Inventory
+from tests.alpine.conftest import REPOSITORY
+
+REFERENCE = f"{REPOSITORY}/runtime-libs:test"
+# beside the library asked for: one that the runtime has already, which stays out
+DOCKERFILE = """\
+FROM alpine:3.23 AS builder
+ARG ALPINE_MIRROR
+RUN --mount=type=bind,from=lib,source=apk.sh,target=/lib/sutra/apk.sh \\
+    --mount=type=secret,id=ca \\
+    /lib/sutra/apk.sh add libuuid
+RUN --mount=type=bind,from=lib,source=runtime-libs.sh,target=/usr/local/bin/runtime-libs \\
+    --mount=type=bind,from=alpine:3.23,target=/base \\
+    runtime-libs /runtime {libraries}
+FROM alpine:3.23
+COPY --from=builder /runtime /
+"""
+
+
+def baked(folder: Path, settings: Mapping[str, str], libraries: str) -> tuple[int, str]:
+    """Build an image with these libraries taken along; return the exit code and what was said."""
+    (folder / "Dockerfile").write_text(DOCKERFILE.format(libraries=libraries))
+    command = [
+        engine.find_client(), "buildx", "build", "--progress", "plain", "--tag", REFERENCE,
+        "--output", "type=docker", "--build-context", "lib=base-images/lib",
+        "--build-context", f"alpine:3.23={settings['ROOT_CONTEXT']}",
+        "--build-arg", f"ALPINE_MIRROR={settings['ALPINE_MIRROR']}", str(folder),
+    ]  # fmt: skip
+    if bundle := build.ca_bundle({}):
+        command += ["--secret", f"id=ca,src={bundle}"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    return done.returncode, done.stderr
+
+
+@pytest.fixture
+def image(
+    client: docker.DockerClient, settings: Mapping[str, str], tmp_path: Path
+) -> Iterator[Inventory]:
+    code, said = baked(tmp_path, settings, "libuuid.so.1 libz.so.1")
+    assert code == 0, said[-2000:]
+    found = inventory.read(client, REFERENCE, tmp_path / "layers")
+    assert found is not None
+    yield found
+    engine.untag(client, REFERENCE)
+
+
+def test_it_belongs_to_its_package(client: docker.DockerClient, image: Inventory) -> None:
+    last = {entry.path for entry in image.layers[-1].entries if entry.kind in ("file", "symlink")}
+    database = "lib/apk/db/installed"
+    (library,) = (path for path in last if image.files[path].kind == "file" and path != database)
+    assert library.startswith("usr/lib/libuuid.so.1.")
+    assert last - {"usr/lib/libz.so.1"} == {library, "usr/lib/libuuid.so.1", database}
+    owner = image.owners()[library]
+    assert (owner.kind, owner.name, owner.version[:2]) == ("alpine", "libuuid", "2.")
+    # every other package is recorded as before, once
+    records = [
+        [line for line in (layer.texts.get(database) or "").splitlines() if line.startswith("P:")]
+        for layer in (image.layers[0], image.layers[-1])
+    ]
+    assert records[1] == [*records[0], "P:libuuid"]
+    known = client.containers.run(REFERENCE, ["apk", "info", "-e", "libuuid"], remove=True)
+    assert known == b"libuuid\n"
+
+
+def test_the_content_rules_find_its_record(image: Inventory) -> None:
+    (library,) = (path for path in image.files if "/libuuid.so.1." in path)
+    found = [finding.path for finding in records(Subject("sutra-api", image))]
+    assert [path for path in found if "libuuid" in path] == []
+    # without this record, it would be of no package
+    database = "lib/apk/db/installed"
+    first, last = image.layers[0], image.layers[-1]
+    without = replace(image, layers=(first, replace(last, texts={database: first.texts[database]})))
+    found = [finding.path for finding in records(Subject("sutra-api", without))]
+    assert library in found
+
+
+def test_a_library_that_no_package_has_is_refused(
+    settings: Mapping[str, str], tmp_path: Path
+) -> None:
+    code, said = baked(tmp_path, settings, "libnone.so.9")
+    assert code != 0
+    assert 'runtime-libs: no such library "libnone.so.9"' in said
