@@ -117,10 +117,11 @@ test-unit: venv-dev ## run the tests that need no engine
 test-alpine: venv-dev ## run the tests on a real Alpine, made from packages of PyPI and Debian
 	@$(RUN) pytest tests/alpine
 
-bench: engine venv-dev ## measure rebuilds, bytecode modes and reading images against peers, as ratios
+bench: engine venv-dev ## measure rebuilds, bytecode modes, readers, and Debian beside Alpine, as ratios
 	@$(RUN) scripts.bench
 	@$(RUN) scripts.startup
 	@$(RUN) scripts.bench_reader
+	@$(RUN) tests.alpine.rig .venv/bin/python -m scripts.bench_bases
 	@$(RUN) tests.alpine.rig .venv/bin/python -m scripts.bench_bases
 
 bench-storage: ## measure the storage beside SQLite, redb and fjall, and its allocator (20 minutes)

@@ -18,7 +18,7 @@ from scripts.elf import Elf
 from scripts.magic import MAGIC, source_hash
 from scripts.search import any_of
 from scripts.secrets import Watch
-from scripts.tars import BLOCK, entries
+from scripts.tars import BLOCK, content, entries
 
 # a layer with more is refused, so that memory has an end; a whole Debian has 0.2 million
 MAX_ENTRIES = 1_000_000
@@ -168,9 +168,7 @@ def _content(
     path: str, member: tarfile.TarInfo, archive: tarfile.TarFile
 ) -> tuple[dict[str, Any], str | None]:
     """Return the facts of a regular file's content, and its text where it is kept."""
-    file = archive.extractfile(member)
-    if file is None:  # for the type checker: a regular file has content
-        raise tarfile.ReadError(f"no content of {_quoted(path)}")
+    file = content(member, archive)
     wanted = TEXTS.fullmatch(path) and member.size <= MAX_TEXT
     source = path.endswith(".py") and member.size <= MAX_SOURCE
     head = file.read(MAX_SOURCE if source else MAX_TEXT if wanted else BLOCK)

@@ -10,7 +10,7 @@ from typing import IO, Any
 
 from scripts import archives, engine, oci, registry
 from scripts.blobs import Layer
-from scripts.tars import entries
+from scripts.tars import content, entries
 
 Config = Mapping[str, Any]
 Blobs = Callable[[Mapping[str, Layer]], Iterator[tuple[str, IO[bytes]]]]
@@ -153,7 +153,5 @@ def _saved_blobs(
             blob = "sha256:" + member.name.rpartition("/")[2] if is_blob else ""
             if not member.isreg() or blob in skip:
                 continue
-            if (is_blob or member.name.endswith("/layer.tar")) and (
-                file := archive.extractfile(member)
-            ):
-                yield blob, file
+            if is_blob or member.name.endswith("/layer.tar"):
+                yield blob, content(member, archive)

@@ -21,8 +21,6 @@ else:
     from backports import zstd
 
 BLOCK = 1 << 20
-# `tarfile` copies the rest of its buffer for each small file: a large buffer costs more
-BUFFER = 1 << 16
 GZIP = b"\x1f\x8b"
 ZSTD = b"\x28\xb5\x2f\xfd"
 # log2 of the most memory that a zstd frame may ask for: 128 MiB, what `zstd -d` takes
@@ -49,22 +47,31 @@ def entries(file: Any) -> Iterator[tuple[tarfile.TarInfo, tarfile.TarFile]]:
     """Yield each entry of a forward-only tar stream, with the archive to read it from.
 
     Raises one of DAMAGE for a damaged archive, where `tarfile` alone would take a
-    broken header for the end, or look for one for ever. Memory does not grow with
-    the number of entries.
+    broken header for the end. Memory does not grow with the number of entries.
     """
-    source: Any = _Ending(file)
+    source: Any = _Forward(file)
     # what a header's fields may hold that `tarfile` does not expect: no number, a number
     # past any float, a chain of headers past the interpreter's stack
     try:
-        with tarfile.open(
-            fileobj=source, mode="r|", bufsize=BUFFER, tarinfo=_StrictInfo
-        ) as archive:
+        with tarfile.TarFile(fileobj=source, tarinfo=_StrictInfo) as archive:
             while (member := archive.next()) is not None:
                 archive.members.clear()  # type: ignore[attr-defined]
                 yield member, archive
     except (ValueError, ArithmeticError, LookupError, TypeError, RecursionError) as error:
         reason = "headers too deep" if isinstance(error, RecursionError) else str(error)
         raise tarfile.ReadError(reason) from error
+
+
+def content(member: tarfile.TarInfo, archive: tarfile.TarFile) -> Any:
+    """Return a file of a regular entry's bytes, before the next one is asked for.
+
+    Reading it raises one of DAMAGE where the archive ends before the entry does.
+    """
+    source: Any = archive.fileobj
+    if member.issparse():
+        return archive.extractfile(member)
+    source.seek(member.offset_data)
+    return _Content(source, member.size)
 
 
 def unpacked(file: IO[bytes], digests: bool = False) -> tuple[Stored, Any]:
@@ -119,23 +126,57 @@ class _StrictInfo(tarfile.TarInfo):
         raise tarfile.ReadError("sparse files of GNU format 1.0 are not read")
 
 
-class _Ending:
-    """A file that refuses to be read on and on after its end.
+class _Forward:
+    """What `tarfile` wants of a file, over one that is read once: nothing is copied twice.
 
-    For a header that announces 2^60 bytes, `tarfile` would ask that often.
+    Its own mode for streams copies what is left of its buffer for each small file, and reads on
+    and on where a header announces 2^60 bytes; here that is the end.
     """
 
-    TRIES = 8
-
     def __init__(self, file: Any) -> None:
-        self._file, self._left = file, self.TRIES
+        self._file, self._block, self._place = file, memoryview(b""), 0
 
     def read(self, size: int) -> bytes:
-        data: bytes = self._file.read(size)
-        if not data:
-            self._left -= 1
-            if not self._left:
-                raise EOFError("unexpected end of data")
+        """Return `size` bytes, fewer only at the end."""
+        parts = []
+        while size and (self._block or self._filled()):
+            part, self._block = self._block[:size], self._block[size:]
+            parts.append(part)
+            self._place += len(part)
+            size -= len(part)
+        return bytes(parts[0]) if len(parts) == 1 else b"".join(parts)
+
+    def tell(self) -> int:
+        """Return how many bytes were read or passed over."""
+        return self._place
+
+    def seek(self, place: int) -> None:
+        """Pass over what is before `place`, to the end at most; backwards is a StreamError."""
+        if place < self._place:
+            raise tarfile.StreamError("seeking backwards is not allowed")
+        while self._place < place and (self._block or self._filled()):
+            passed = min(len(self._block), place - self._place)
+            self._block = self._block[passed:]
+            self._place += passed
+
+    def _filled(self) -> bool:
+        self._block = memoryview(self._file.read(BLOCK))
+        return bool(self._block)
+
+
+class _Content:
+    """The bytes of an entry at which its archive stands, less any bookkeeping of `tarfile`."""
+
+    def __init__(self, file: Any, size: int) -> None:
+        self._file, self._left = file, size
+
+    def read(self, size: int) -> bytes:
+        """Return up to `size` bytes. Raises ReadError when the archive ends before the entry."""
+        wanted = min(size, self._left)
+        data: bytes = self._file.read(wanted)
+        if len(data) < wanted:
+            raise tarfile.ReadError("unexpected end of data")
+        self._left -= wanted
         return data
 
 
