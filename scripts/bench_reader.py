@@ -21,7 +21,7 @@ from typing import Any
 
 from rich.table import Table
 
-from scripts import catalog, engine, inventory, layers, terminal
+from scripts import catalog, layers, terminal
 from scripts.bench import timed
 from scripts.blobs import Layer
 from scripts.errors import OK, SutraError, run
@@ -66,19 +66,8 @@ def readers(runs: int) -> list[tuple[str, float]]:
 
 def _ours(images: list[str]) -> float:
     with tempfile.TemporaryDirectory() as cache:
-        command = [sys.executable, "-m", "scripts.bench_reader", "--read", cache, *images]
+        command = [sys.executable, "-m", "scripts.bench_reading", cache, *images]
         return timed(command, os.environ)
-
-
-def read_all(cache: Path, images: list[str]) -> None:
-    """Read images as verifiers do: this is what is timed."""
-    client = engine.connect()
-    layers.read_together(client, images, cache)
-    for image in images:
-        found = inventory.read(client, image, cache)
-        if found is None:
-            raise SutraError(f'bench: not built "{image}"', "run `make build`")
-        assert found.owners()  # noqa: S101 - worked out when asked for
 
 
 # ---- a thousand images -----------------------------------------------------
@@ -185,9 +174,6 @@ def _timed_in(
 
 def main() -> int:
     """Print both tables."""
-    if sys.argv[1:2] == ["--read"]:
-        read_all(Path(sys.argv[2]), sys.argv[3:])
-        return OK
     console = terminal.console()
     found = readers(3)
     table = Table("all images, nothing cached", "best s", "ratio", title="readers, best of 3")

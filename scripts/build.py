@@ -13,18 +13,11 @@ import re
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from scripts import catalog, engine, knobs, roots, tags
 from scripts.errors import OK, SutraError, run
 
-# where distributions keep the bundle: Debian and Alpine, Fedora, SUSE
-SYSTEM_BUNDLES = (
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-)
 # What a first build of everything takes on the engine's disk, and what a later one does.
 COLD_BYTES = 5_000_000_000
 WARM_BYTES = 1_000_000_000
@@ -63,7 +56,7 @@ def build(
 def variables(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the variables of the bake file that it cannot know."""
     return {
-        "CA_BUNDLE": ca_bundle(environment),
+        "CA_BUNDLE": knobs.ca_bundle(environment),
         knobs.KNOB: knobs.project(environment),
         **commit_labels(),
     }
@@ -107,18 +100,6 @@ def requested_tags(plan: Mapping[str, Any]) -> dict[str, list[str]]:
         elif asked := plan["target"].get(name, {}).get("tags"):
             found[name] = asked
     return found
-
-
-def ca_bundle(environment: Mapping[str, str]) -> str:
-    """Return the certificates that builders trust: CA_BUNDLE, else the system's, else ""."""
-    wanted = environment.get("CA_BUNDLE", "")
-    if not wanted:
-        return next((path for path in SYSTEM_BUNDLES if Path(path).is_file()), "")
-    if not Path(wanted).is_file():
-        raise SutraError(
-            f'CA_BUNDLE: no such file "{wanted}"', "name a PEM file, or leave CA_BUNDLE out"
-        )
-    return wanted
 
 
 def commit_labels() -> dict[str, str]:

@@ -12,7 +12,7 @@ import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,6 +24,8 @@ from scripts.errors import SutraError
 _FINDERS = (
     "entries.py", "elf.py", "magic.py", "tars.py", "secrets.py", "secret_names.py", "search.py",
 )  # fmt: skip
+# layers that stay in memory
+LOADED = 32
 # bytes of lines that are compressed at once
 LINES = 1 << 18
 _DAMAGE = (OSError, EOFError, zlib.error, ValueError, TypeError, LookupError)
@@ -51,10 +53,22 @@ def has(folder: Path, diff_id: str) -> bool:
 
 def load(folder: Path, diff_id: str) -> tuple[tuple[Entry, ...], dict[str, str]] | None:
     """Return a layer's entries and kept texts by path; None when not kept, or damaged."""
+    place = folder / method() / name(diff_id)
+    try:
+        found = place.stat()
+    except OSError:
+        return None
+    return _loaded(place, found.st_ino, found.st_mtime_ns, found.st_size)
+
+
+# what images share, and what one check after the other asks for, is parsed once
+@lru_cache(maxsize=LOADED)
+def _loaded(place: Path, *_: int) -> tuple[tuple[Entry, ...], dict[str, str]] | None:
+    """Return what a file holds, None when it is damaged; of its stat, so that it is that file."""
     found: list[Entry] = []
     texts: dict[str, str] = {}
     try:
-        with gzip.open(folder / method() / name(diff_id), "rt", encoding="utf-8") as file:
+        with gzip.open(place, "rt", encoding="utf-8") as file:
             for line in file:
                 row = json.loads(line)
                 found.append(_entry(row))

@@ -1,4 +1,4 @@
-"""Knobs that more than one command reads: yes or no, and whose images these are."""
+"""Knobs that more than one command reads: a base, certificates, yes or no, whose images."""
 
 from __future__ import annotations
 
@@ -13,6 +13,12 @@ KNOB = "SUTRA_PROJECT"
 # compose reads it, beside docker-compose.yml
 FILE = Path(".env")
 BASES = ("debian", "alpine")
+# where distributions keep the bundle: Debian and Alpine, Fedora, SUSE
+SYSTEM_BUNDLES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+)
 YES = {"1": True, "yes": True, "true": True, "": False, "0": False, "no": False, "false": False}
 # a value in quotes may go over lines; without quotes a comment begins at " #"
 ASSIGNED = re.compile(
@@ -35,6 +41,18 @@ def refuse_base(wanted: str) -> None:
     """Raise SutraError for a BASE that no Dockerfile has a stage for."""
     if wanted not in BASES:
         raise SutraError(f'BASE: unknown "{wanted}"', f"choose one of {', '.join(BASES)}")
+
+
+def ca_bundle(environment: Mapping[str, str]) -> str:
+    """Return the certificates that builders trust: CA_BUNDLE, else the system's, else ""."""
+    wanted = environment.get("CA_BUNDLE", "")
+    if not wanted:
+        return next((path for path in SYSTEM_BUNDLES if Path(path).is_file()), "")
+    if not Path(wanted).is_file():
+        raise SutraError(
+            f'CA_BUNDLE: no such file "{wanted}"', "name a PEM file, or leave CA_BUNDLE out"
+        )
+    return wanted
 
 
 def flag(environment: Mapping[str, str], name: str) -> bool:

@@ -18,9 +18,8 @@ import requests
 from requests.auth import HTTPBasicAuth
 from urllib3.exceptions import HTTPError
 
-from scripts import engine
+from scripts import engine, knobs
 from scripts.blobs import Layer
-from scripts.build import ca_bundle
 from scripts.errors import SutraError
 from scripts.oci import (
     ACCEPTED,
@@ -127,7 +126,7 @@ def find(reference: str) -> tuple[Image, Repository]:
     if not named:
         raise SutraError(f'registry: not a reference "{reference}"', "name it as host/name:tag")
     session = requests.Session()
-    session.verify = ca_bundle(os.environ) or True
+    session.verify = knobs.ca_bundle(os.environ) or True
     repository = Repository(reference, named["host"], named["name"], session)
     data = repository.document("manifests", named["digest"] or named["tag"] or "latest")
     digest = digest_of(data)

@@ -22,7 +22,7 @@ from urllib.request import parse_http_list, parse_keqv_list
 import requests
 from urllib3.exceptions import HTTPError, InsecureRequestWarning
 
-from scripts import build, engine
+from scripts import engine, knobs
 from scripts.errors import SutraError
 from scripts.ledger import NAME
 from scripts.oci import ACCEPTED, MAX_DOCUMENT
@@ -245,4 +245,4 @@ def _trusted(host: str, insecure: bool) -> str | bool:
     own = CERTIFICATES / host / "ca.crt"
     if own.is_file():
         return str(own)
-    return not insecure and (build.ca_bundle(os.environ) or True)
+    return not insecure and (knobs.ca_bundle(os.environ) or True)

@@ -19,7 +19,7 @@ from pathlib import Path
 import certifi
 from sutra_cleanup.globs import Glob
 
-from scripts import build, catalog, engine, inventory, layers, report, secrets
+from scripts import catalog, engine, inventory, knobs, layers, report, secrets
 from scripts.catalog import Catalog, Image
 from scripts.checks import CheckResult
 from scripts.contents import RULES
@@ -143,7 +143,7 @@ def private_certificates() -> frozenset[str]:
 
     Public are those of certifi, and of the distribution's own package.
     """
-    bundle = build.ca_bundle(os.environ)
+    bundle = knobs.ca_bundle(os.environ)
     if not bundle:
         return frozenset()
     public = [Path(certifi.where()), *SHIPPED.rglob("*.crt")]

@@ -95,6 +95,6 @@ def table(headings: Row, rows: Sequence[Row]) -> Table:
 
 def markdown(headings: Row, rows: Sequence[Row]) -> str:
     """Return rows as a Markdown table."""
-    rules = ["---" if name in ("image", "check", "ok") else "--:" for name in headings]
+    rules = ["---" if name in ("image", "check", "ok", "what") else "--:" for name in headings]
     lines = ["| " + " | ".join(headings) + " |", "|" + "|".join(rules) + "|"]
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])

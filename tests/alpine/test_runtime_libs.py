@@ -10,7 +10,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from scripts import build, engine, inventory
+from scripts import engine, inventory, knobs
 from scripts.contents.records import records
 from scripts.contents.rule import Subject
 from scripts.inventory import Inventory
@@ -41,7 +41,7 @@ def baked(folder: Path, settings: Mapping[str, str], libraries: str) -> tuple[in
         "--build-context", f"alpine:3.23={settings['ROOT_CONTEXT']}",
         "--build-arg", f"ALPINE_MIRROR={settings['ALPINE_MIRROR']}", str(folder),
     ]  # fmt: skip
-    if bundle := build.ca_bundle({}):
+    if bundle := knobs.ca_bundle({}):
         command += ["--secret", f"id=ca,src={bundle}"]
     done = subprocess.run(command, capture_output=True, text=True)
     return done.returncode, done.stderr

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import docker
 import pytest
 
-from scripts import build, engine, layers, roots
+from scripts import engine, knobs, layers, roots
 from tests.conftest import ROOT
 
 # folder, Dockerfile, image in the documentation; :prod where no tag is named
@@ -32,7 +32,7 @@ COMMANDS = (
 def closed_network(client: docker.DockerClient) -> list[str]:
     """The options that a place without a registry, or with a private CA, adds."""
     options = []
-    if bundle := build.ca_bundle({}):
+    if bundle := knobs.ca_bundle({}):
         options += ["--secret", f"id=ca,src={bundle}"]
     image = roots.root_image(engine.bake_plan(["bases"], {}))
     if context := roots.context(client, image):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import docker
 
-from scripts import build, engine, roots
+from scripts import engine, knobs, roots
 
 
 def bake(client: docker.DockerClient, folder: Path, *words: str) -> str:
@@ -17,7 +17,7 @@ def bake(client: docker.DockerClient, folder: Path, *words: str) -> str:
     environment = (
         os.environ
         | engine.BAKE_ENVIRONMENT
-        | {"CA_BUNDLE": build.ca_bundle({}), "ROOT_CONTEXT": context}
+        | {"CA_BUNDLE": knobs.ca_bundle({}), "ROOT_CONTEXT": context}
     )
     command = [engine.find_client(), "buildx", "bake", "--progress", "plain", *words]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)

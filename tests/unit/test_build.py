@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from docker.errors import APIError
 
-from scripts import build
+from scripts import build, knobs
 from scripts.errors import SutraError
 from tests.unit.fakes import FakeEngine, FakeImage, tar_of
 
@@ -105,14 +105,14 @@ def test_a_target_without_tags_requests_none(target: dict[str, Any]) -> None:
 def test_a_given_bundle_is_used(tmp_path: Path) -> None:
     bundle = tmp_path / "ca.pem"
     bundle.touch()
-    assert build.ca_bundle({"CA_BUNDLE": str(bundle)}) == str(bundle)
+    assert knobs.ca_bundle({"CA_BUNDLE": str(bundle)}) == str(bundle)
 
 
 @pytest.mark.parametrize("kind", ["missing", "folder"])
 def test_a_given_bundle_that_is_no_file_is_refused(tmp_path: Path, kind: str) -> None:
     named = tmp_path / "absent.pem" if kind == "missing" else tmp_path
     with pytest.raises(SutraError) as caught:
-        build.ca_bundle({"CA_BUNDLE": str(named)})
+        knobs.ca_bundle({"CA_BUNDLE": str(named)})
     assert caught.value.message == f'CA_BUNDLE: no such file "{named}"'
     assert caught.value.tip == "name a PEM file, or leave CA_BUNDLE out"
 
@@ -122,11 +122,11 @@ def test_without_one_the_first_bundle_of_the_system_is_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]
 ) -> None:
     places = [str(tmp_path / name) for name in ("debian", "fedora", "suse")]
-    monkeypatch.setattr(build, "SYSTEM_BUNDLES", places)
-    assert build.ca_bundle(environment) == ""
+    monkeypatch.setattr(knobs, "SYSTEM_BUNDLES", places)
+    assert knobs.ca_bundle(environment) == ""
     Path(places[1]).touch()
     Path(places[2]).touch()
-    assert build.ca_bundle(environment) == places[1]
+    assert knobs.ca_bundle(environment) == places[1]
 
 
 # ---- commit_labels ---------------------------------------------------------
@@ -496,7 +496,7 @@ def bake(engine: FakeEngine, folder: Path, monkeypatch: pytest.MonkeyPatch) -> B
     engine.add(FakeImage([tar_of({"old": b"1"})]), "sutra-api:prod")
     monkeypatch.setattr("scripts.engine.bake_plan", made.plan)
     monkeypatch.setattr("scripts.engine.bake", made.bake)
-    monkeypatch.setattr(build, "SYSTEM_BUNDLES", [])
+    monkeypatch.setattr(knobs, "SYSTEM_BUNDLES", [])
     (folder / "images.yaml").write_text(CATALOG)
     return made
 

@@ -394,7 +394,7 @@ def test_certificates_of_the_engine_come_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(registry_tags, "CERTIFICATES", tmp_path)
-    monkeypatch.setattr(registry_tags.build, "SYSTEM_BUNDLES", ())
+    monkeypatch.setattr(registry_tags.knobs, "SYSTEM_BUNDLES", ())
     assert registry_tags._trusted("a.example.org", insecure=False) is True
     assert registry_tags._trusted("127.0.0.1:5", insecure=True) is False
     (tmp_path / "127.0.0.1:5").mkdir()

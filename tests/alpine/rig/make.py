@@ -13,7 +13,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts import build, engine, roots
+from scripts import build, engine, knobs, roots
 from scripts.errors import SutraError
 from tests.alpine.rig import disk, fixtures
 
@@ -96,7 +96,7 @@ def _build(client: engine.Client, target: str, output: str, context: Path) -> No
     command += ["--build-context", f"fixtures={context}", "--build-context", f"lib={LIBRARY}"]
     if debian := roots.context(client, DEBIAN):
         command += ["--build-context", f"{DEBIAN}={debian}"]
-    if bundle := build.ca_bundle(os.environ):
+    if bundle := knobs.ca_bundle(os.environ):
         command += ["--secret", f"id=ca,src={bundle}"]
     if mirror := os.environ.get("APT_MIRROR"):
         command += ["--build-arg", f"APT_MIRROR={mirror}"]
