@@ -24,7 +24,7 @@ from scripts.oci import (
     image,
     resolve,
 )
-from scripts.tars import DAMAGE, GZIP, ZSTD, entries, unpacked
+from scripts.tars import DAMAGE, GZIP, ZSTD, content, entries, unpacked
 
 # of an archive's documents, all together
 MAX_DOCUMENTS = 64 << 20
@@ -132,8 +132,8 @@ def archive_blobs(
     with opened(path) as packed:
         for member, tar in entries(unpacked(packed)[1]):
             name = _normal(member.name)
-            if name in wanted and member.isreg() and (file := tar.extractfile(member)):
-                yield wanted[name], file
+            if name in wanted and member.isreg():
+                yield wanted[name], content(member, tar)
 
 
 def _documents(path: Path) -> Archive:
@@ -149,7 +149,8 @@ def _documents(path: Path) -> Archive:
                 if member.issym():
                     place = posixpath.join(posixpath.dirname(name), member.linkname)
                     links[name] = posixpath.normpath(place)
-                elif member.isreg() and (file := tar.extractfile(member)):
+                elif member.isreg():
+                    file = content(member, tar)
                     start = file.read(len(ZSTD))
                     if start.startswith((GZIP, ZSTD)):
                         compressed.add(name)

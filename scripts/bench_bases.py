@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from rich.table import Table
 
-from scripts import build, catalog, containers, engine, health, layers, readme, startup, terminal
+from scripts import build, catalog, containers, engine, layers, readme, startup, terminal
 from scripts.containers import Setup
 from scripts.errors import OK, SutraError, run
 from scripts.formats import tables
@@ -110,7 +110,7 @@ def measure(client: engine.Client, bases: Mapping[str, References]) -> dict[str,
     client_image = bases[DEBIAN]["sutra-api"]
     for turn in range(RUNS + 1):
         for base, references in bases.items():
-            with storage(client, references[startup.STORAGE]) as network:
+            with startup.storage(client, references[startup.STORAGE]) as network:
                 for service in startup.SERVICES:
                     reference = references[service]
                     seconds, _ = startup.started(client, reference, service, network)
@@ -122,28 +122,12 @@ def measure(client: engine.Client, bases: Mapping[str, References]) -> dict[str,
     return found
 
 
-@contextmanager
-def storage(client: engine.Client, reference: str) -> Iterator[str]:
-    """Start that storage on a network of its own and yield the network's name."""
-    with (
-        containers.network(client) as network,
-        startup.healthy(client, Setup(reference, network=network, alias=startup.STORAGE_ALIAS)),
-    ):
-        yield network
-
-
 def load(
     client: engine.Client, reference: str, client_image: str, network: str, found: Found
 ) -> None:
     """Start the API, load it from another container, and note requests a second and memory."""
-    known = engine.inspect(client, reference)
-    probe = health.probe_of(known) if known else None
-    if probe is None:
-        raise SutraError(f'bench: not built "{reference}"', "run `make build`")
     setup = Setup(reference, (), network, "sutra-api", writes=("/tmp",))  # noqa: S108 # a tmpfs
-    with containers.container(client, setup) as made:
-        if problem := health.wait(client, made, probe, 10_000).problem:
-            raise SutraError(f'bench: "{reference}": {problem}')
+    with startup.healthy(client, setup) as made:
         command = ("python3", "-c", DRIVER, *map(str, (SECONDS, CONNECTIONS, CONCEPTS)))
         code, output = containers.run(client, Setup(client_image, command, network), LIMIT)
         if code != 0:

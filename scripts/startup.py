@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 from sutra_cleanup import manifest
@@ -23,6 +24,9 @@ from scripts import build, containers, engine, health, layers, terminal
 from scripts.containers import Setup
 from scripts.errors import OK, SutraError, run
 from scripts.units import format_size
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container
 
 RUNS = 10
 # what every module compiled and cached, the peer, is called in the manifests
@@ -92,19 +96,22 @@ def build_variants(client: engine.Client, mode: str, references: Mapping[str, st
 
 
 @contextmanager
-def storage(client: engine.Client) -> Iterator[str]:
+def storage(client: engine.Client, reference: str = f"{STORAGE}:prod") -> Iterator[str]:
     """Start a storage on a network of its own and yield the network's name."""
     # its data is in the image's own volume: a tmpfs in its place would be root's
     with (
         containers.network(client) as network,
-        healthy(client, Setup(f"{STORAGE}:prod", network=network, alias=STORAGE_ALIAS)),
+        healthy(client, Setup(reference, network=network, alias=STORAGE_ALIAS)),
     ):
         yield network
 
 
 @contextmanager
-def healthy(client: engine.Client, setup: Setup) -> Iterator[None]:
-    """Start a service, and end it with the block. Raises SutraError when it is not healthy."""
+def healthy(client: engine.Client, setup: Setup) -> Iterator[Container]:
+    """Start a service, yield its container, and end it with the block.
+
+    Raises SutraError when it is not healthy.
+    """
     known = engine.inspect(client, setup.image)
     probe = health.probe_of(known) if known else None
     if probe is None:
@@ -113,7 +120,7 @@ def healthy(client: engine.Client, setup: Setup) -> Iterator[None]:
         found = health.wait(client, made, probe, 10_000)
         if found.problem:
             raise SutraError(f'bench: "{setup.image}": {found.problem}')
-        yield
+        yield made
 
 
 def started(

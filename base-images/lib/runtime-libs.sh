@@ -45,7 +45,7 @@ alpine() { # alpine SONAME
     [ -f "$root/$record" ] || cp -p "/base/$record" "$root/$record"
     grep -qxF "P:$package" "$root/$record" ||
       awk -v RS= -v ORS='\n\n' -v name="$package" 'index("\n" $0 "\n", "\nP:" name "\n")' \
-        /lib/apk/db/installed >>"$root/$record"
+        "/$record" >>"$root/$record"
   done
   apk info --no-network --quiet --contents "$package" | grep -E "lib/.*\.so[.0-9]*$" | while read -r file; do
     cp -a --parents "/$file" "$root"

@@ -68,11 +68,11 @@ def test_it_belongs_to_its_package(client: docker.DockerClient, image: Inventory
     owner = image.owners()[library]
     assert (owner.kind, owner.name, owner.version[:2]) == ("alpine", "libuuid", "2.")
     # every other package is recorded as before, once
-    records = [
+    packages = [
         [line for line in (layer.texts.get(database) or "").splitlines() if line.startswith("P:")]
         for layer in (image.layers[0], image.layers[-1])
     ]
-    assert records[1] == [*records[0], "P:libuuid"]
+    assert packages[1] == [*packages[0], "P:libuuid"]
     known = client.containers.run(REFERENCE, ["apk", "info", "-e", "libuuid"], remove=True)
     assert known == b"libuuid\n"
 
