@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import docker
+import pytest
 
 from scripts import engine
 from tests.conftest import ROOT
@@ -31,6 +32,15 @@ def test_a_running_engine_is_left_as_it_is(client: docker.DockerClient) -> None:
     assert done.returncode == 0
     assert done.stdout.startswith(f"engine: ready: engine {before[1]}, client ")
     assert (client.info()["ID"], client.version()["Version"]) == before
+
+
+def test_an_engine_that_starts_here_bounds_its_build_cache(client: docker.DockerClient) -> None:
+    started_here = (ROOT / ".cache/engine/dockerd.pid").exists()
+    if not started_here or Path("/etc/docker/daemon.json").exists():
+        pytest.skip("not run here: this engine's configuration is somebody else's")
+    command = [engine.find_client(), "buildx", "inspect", "default"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "30GiB" in shown.partition("GC Policy")[2]
 
 
 def test_check_only_looks() -> None:
