@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
-from scripts.blobs import Layer
 from scripts.errors import SutraError
 from scripts.oci import (
     DIGEST,
@@ -24,6 +23,7 @@ from scripts.oci import (
     image,
     resolve,
 )
+from scripts.sizes.figures import Layer
 from scripts.tars import DAMAGE, GZIP, ZSTD, content, entries, unpacked
 
 # of an archive's documents, all together

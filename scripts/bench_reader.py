@@ -21,10 +21,11 @@ from typing import Any
 
 from rich.table import Table
 
-from scripts import catalog, layers, terminal
+from scripts import catalog, terminal
 from scripts.bench import timed
-from scripts.blobs import Layer
 from scripts.errors import OK, SutraError, run
+from scripts.sizes import figures
+from scripts.sizes.figures import Layer
 
 COUNTS = (250, 500, 1000)
 BASES = 50
@@ -91,9 +92,9 @@ def catalogue(folder: Path, count: int) -> dict[str, dict[str, Any]]:
     for number, name in enumerate(names):
         pair = [_digest(f"base {number % BASES}"), _digest(name)]
         for diff_id in pair:
-            layers.remember(folder / layers.CACHE, Layer(diff_id, diff_id, 1_000_000, 400_000))
+            figures.remember(folder / figures.CACHE, Layer(diff_id, diff_id, 1_000_000, 400_000))
         identity = _digest("id " + name)
-        layers.remember_stored(folder / layers.CACHE, identity, pair)
+        figures.remember_stored(folder / figures.CACHE, identity, pair)
         known[f"{name}:prod"] = {"Id": identity, "RootFS": {"Layers": pair}}
     return known
 

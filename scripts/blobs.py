@@ -11,12 +11,12 @@ import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import IO, Any
 
 from zlib_ng import zlib_ng
 
 from scripts.entries import Sink, scan
+from scripts.sizes.figures import Layer
 from scripts.tars import BLOCK, is_tar, unpacked
 
 # The level that comes within 0.2 % of what Docker sends; zlib's own level 6 packs 2.4 %
@@ -28,19 +28,6 @@ WINDOW = 1 << 15
 GZIP_FRAME = 18
 # blocks under way at once: bounds memory
 PENDING = 8
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One layer: its digest uncompressed, and its sizes in bytes.
-
-    `blob` is the digest of the bytes as they were stored: that of a plain one is its diff_id.
-    """
-
-    diff_id: str
-    blob: str
-    installed: int
-    download: int
 
 
 def read_layer(file: IO[bytes], sink: Sink | None = None) -> Layer | None:

@@ -15,12 +15,13 @@ from typing import Any
 
 import yaml
 
-from scripts import catalog, engine, knobs, layers, verify_sizes
+from scripts import catalog, engine, knobs
 from scripts.catalog import Budget, Catalog
 from scripts.checks import RELEASE
 from scripts.errors import OK, run
-from scripts.layers import Measured
 from scripts.ratchet import SIZES
+from scripts.sizes import figures, measure
+from scripts.sizes.figures import Measured
 from scripts.units import format_size
 
 # what a rebuild may add before it has to be looked at
@@ -59,7 +60,7 @@ def _held(
     for image in promises.images:
         found = measured[image.name]
         yield ("images", image.name), image.budget, (found.installed, found.download)
-    once = layers.shared_once(measured.values())
+    once = figures.shared_once(measured.values())
     total = sum(layer.installed for layer in once), sum(layer.download for layer in once)
     yield (RELEASE,), promises.release, total
 
@@ -129,7 +130,7 @@ def main() -> int:
     dry_run = parser.parse_args().dry_run or knobs.flag(os.environ, "DRY_RUN")
     client, promises = engine.connect(), catalog.load()
     text = promises.path.read_text("utf-8")
-    measured = verify_sizes.measure_all(client, promises)
+    measured = measure.measure_all(client, promises)
     changes = settled(text, promises, lowered(promises, measured))
     for change in changes:
         print("would lower" if dry_run else "lowered", change, file=sys.stderr)

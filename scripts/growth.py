@@ -11,7 +11,8 @@ from scripts import engine, inventory, ledger, sources
 from scripts.catalog import Catalog, Image
 from scripts.errors import SutraError
 from scripts.inventory import Inventory, LayerFiles
-from scripts.layers import CACHE, Measured
+from scripts.sizes.figures import CACHE, Measured
+from scripts.sizes.limits import Why
 from scripts.units import format_change
 
 PROMOTED = "latest"
@@ -152,9 +153,6 @@ def _files(layers: Layers) -> dict[str, int]:
 
 
 # ---- against what was promoted ---------------------------------------------
-
-# (the image, or None for the release; "installed" or "download") → one line
-Why = Callable[[Image | None, str], str]
 
 
 def since_promoted(

@@ -14,8 +14,8 @@ from scripts.elf import Elf as Elf
 from scripts.entries import Entry as Entry
 from scripts.entries import Pyc as Pyc
 from scripts.errors import SutraError
-from scripts.layers import CACHE
 from scripts.owners import Owner as Owner
+from scripts.sizes.figures import CACHE
 
 AGAIN = "run the same command again"
 # what Linux follows before it says ELOOP

@@ -21,7 +21,6 @@ from typing import Any
 from scripts import ledger
 from scripts.errors import SutraError
 from scripts.ledger import NAME, TAG, Entry
-from scripts.tags import Move
 
 JOURNAL = Path(".build/promotion.json")
 LOCK = Path(".build/lock")
@@ -29,6 +28,15 @@ LOCK_SECONDS = 900.0
 UNFINISHED = "the next `make promote` or `make rollback` settles what is unfinished"
 # of the engine ("sutra-api:1.4"), or of a registry
 REFERENCE = re.compile(rf"(?:[\w.\[:\]-]+/)?(?:{NAME.pattern}/)*{NAME.pattern}:{TAG.pattern}", re.A)
+
+
+@dataclass(frozen=True)
+class Move:
+    """One tag, the image that it is on (None: not there yet), and the one that it goes to."""
+
+    tag: str
+    before: str | None
+    after: str
 
 
 @dataclass(frozen=True)

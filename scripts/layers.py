@@ -1,63 +1,29 @@
-"""An image's layers and their sizes, the same whatever store the engine uses.
+"""Layers read from wherever an image stands, each once: sizes and entries in one pass.
 
 Sizes are counted from the layers' own tar streams, never from what the engine
 prints: `docker images` and `.Size` change meaning with the image store. The
 download size is that of the packed blob. Where a store keeps layers unpacked, one
-fixed compressor stands in, which comes within 0.2 % of Docker's own. Each layer is
-read once and its figures are kept by the digest of its bytes as they are stored: the
-same layer, packed elsewhere, is another download.
+fixed compressor stands in, which comes within 0.2 % of Docker's own.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from zlib_ng import zlib_ng
-
 from scripts import engine, entry_cache, sources
-from scripts.blobs import Layer, read_layer
+from scripts.blobs import read_layer
 from scripts.errors import SutraError
+from scripts.sizes import figures
+from scripts.sizes.figures import CACHE, Layer, Measured
 from scripts.sources import Source
 from scripts.tars import DAMAGE
 
 T = TypeVar("T")
 SLOW = 2.0
-CACHE = Path(".cache/layers")
-# a change of how sizes are counted makes earlier figures void; so does another zlib-ng
-METHOD = f"4-zlib-ng-{zlib_ng.ZLIBNG_VERSION}"
-# of a file beside the figures: which blobs an engine's image has, which it does not tell
-STORED = ".blobs"
-
-
-@dataclass(frozen=True)
-class Measured:
-    """An image as it was read: its id where it stands, and its layers in order."""
-
-    id: str
-    layers: tuple[Layer, ...]
-    reference: str = field(default="", compare=False)
-
-    @property
-    def installed(self) -> int:
-        """Bytes of all files in all layers, unpacked."""
-        return sum(layer.installed for layer in self.layers)
-
-    @property
-    def download(self) -> int:
-        """Bytes of all layers, compressed."""
-        return sum(layer.download for layer in self.layers)
-
-
-def shared_once(images: Iterable[Measured]) -> tuple[Layer, ...]:
-    """Return the layers of all `images`, each once: what the release as a whole holds."""
-    return tuple({layer.diff_id: layer for image in images for layer in image.layers}.values())
 
 
 def measure(client: engine.Client | None, reference: str, cache: Path = CACHE) -> Measured | None:
@@ -130,26 +96,11 @@ def _read_together(
     for image in new:
         stored = [blobs.get(diff_id, set()) for diff_id in image.diff_ids]
         if all(len(each) == 1 for each in stored):  # packed in one way only
-            remember_stored(cache, image.id, [blob for each in stored for blob in each])
+            figures.remember_stored(cache, image.id, [blob for each in stored for blob in each])
 
 
 def _kept(source: Source, cache: Path) -> tuple[Layer, ...] | None:
-    """Return the layers of an image, in order, None where the cache has not all of them."""
-    found = _recalled(source, source.stored or _recall_stored(cache, source.id), cache)
-    if len(found) < len(set(source.diff_ids)):
-        return None
-    return tuple(found[diff_id] for diff_id in source.diff_ids)
-
-
-def _recalled(
-    source: Source, stored: Sequence[str], cache: Path, again: Collection[str] = ()
-) -> dict[str, Layer]:
-    """Return the layers that are in the cache by diff_id, but for those of `again`."""
-    return {
-        diff_id: layer
-        for diff_id, blob in dict(zip(source.diff_ids, stored, strict=False)).items()
-        if diff_id not in again and (layer := _recall(cache, blob)) and layer.diff_id == diff_id
-    }
+    return figures.kept(source.id, source.diff_ids, source.stored, cache)
 
 
 def known(source: Source, cache: Path, again: Collection[str] = ()) -> tuple[Layer, ...]:
@@ -157,8 +108,8 @@ def known(source: Source, cache: Path, again: Collection[str] = ()) -> tuple[Lay
 
     Layers of `again` are read whether they are in the cache or not.
     """
-    stored = source.stored or _recall_stored(cache, source.id)
-    found = _recalled(source, stored, cache, again)
+    stored = source.stored or figures.recall_stored(cache, source.id)
+    found = figures.recalled(source.diff_ids, stored, cache, again)
     if len(found) < len(set(source.diff_ids)):
         for layer in _read(source, found, cache, again):
             found[layer.diff_id] = layer
@@ -168,7 +119,7 @@ def known(source: Source, cache: Path, again: Collection[str] = ()) -> tuple[Lay
     layers = tuple(found[diff_id] for diff_id in source.diff_ids)
     blobs = [layer.blob for layer in layers]
     if source.stored is None and blobs != stored:
-        remember_stored(cache, source.id, blobs)
+        figures.remember_stored(cache, source.id, blobs)
     return layers
 
 
@@ -179,7 +130,7 @@ def _read(
     left = len(set(source.diff_ids) - set(found))
     try:
         for blob, file in told_when_slow(source.blobs(found), f"layers: reading {left} new ones"):
-            kept = _recall(cache, blob)  # of another image
+            kept = figures.recall(cache, blob)  # of another image
             if kept and kept.diff_id in set(source.diff_ids) - set(again):
                 yield kept
                 continue
@@ -187,7 +138,7 @@ def _read(
                 layer = read_layer(file, writer)
                 if layer:
                     writer.keep(layer.diff_id)
-                    remember(cache, layer)
+                    figures.remember(cache, layer)
                     yield layer
     except DAMAGE as error:
         raise SutraError(f"{source.damaged}: {error}", source.tip) from error
@@ -202,49 +153,3 @@ def told_when_slow(items: Iterator[T], message: str) -> Iterator[T]:
         yield from items
     finally:
         timer.cancel()
-
-
-def _place(cache: Path, digest: str, suffix: str = ".json") -> Path:
-    return cache / METHOD / (digest.rpartition(":")[2] + suffix)
-
-
-def _recall(cache: Path, blob: str) -> Layer | None:
-    """Return the layer's figures from an earlier reading; a damaged file counts as none."""
-    try:
-        layer = Layer(**json.loads(_place(cache, blob).read_text()))
-    except (OSError, ValueError, TypeError):
-        return None
-    whole = isinstance(layer.installed, int) and isinstance(layer.download, int)
-    return layer if whole and isinstance(layer.diff_id, str) and layer.blob == blob else None
-
-
-def _recall_stored(cache: Path, identity: str) -> list[str]:
-    """Return the blobs of an image that was read before, in order; else none."""
-    try:
-        blobs = json.loads(_place(cache, identity, STORED).read_text())
-    except (OSError, ValueError):
-        return []
-    return blobs if isinstance(blobs, list) and all(isinstance(one, str) for one in blobs) else []
-
-
-def remember(cache: Path, layer: Layer) -> None:
-    """Keep a layer's figures. Raises SutraError when they cannot be written."""
-    _keep(_place(cache, layer.blob), asdict(layer))
-
-
-def remember_stored(cache: Path, identity: str, blobs: Sequence[str]) -> None:
-    """Keep which blobs an engine's image has, in order. Raises as `remember` does."""
-    _keep(_place(cache, identity, STORED), blobs)
-
-
-def _keep(place: Path, content: object) -> None:
-    partial = place.with_suffix(f".{os.getpid()}")
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps(content))
-        partial.rename(place)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise SutraError(
-            f'layers: cannot write "{place}": {error.strerror}', "free some space (`df -h .`)"
-        ) from error

@@ -13,8 +13,8 @@ from rich.table import Table
 from scripts import engine, ledger, tags
 from scripts.catalog import Catalog
 from scripts.errors import SutraError
+from scripts.journal import Move
 from scripts.ledger import Entry, Promoted
-from scripts.tags import Move
 from scripts.transaction import KEPT, Plan, kept_tag
 from scripts.verify import Verdict
 from scripts.versions import LATEST

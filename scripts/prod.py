@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 
-from scripts import build, catalog, engine, journal, ledger, promote, report, verify_sizes
+from scripts import build, catalog, engine, journal, ledger, promote, report
 from scripts.catalog import Catalog
 from scripts.errors import CHECK_FAILED, OK, run
+from scripts.sizes import measure
 
 
 def main() -> int:
@@ -23,7 +24,7 @@ def make(client: engine.Client, no_cache: bool = False) -> int:
     asked = options.version or options.registry or options.dry_run
     if not asked and (number := promoted_already(client, promises)):
         print(f"promoted already, by line {number} of {ledger.LEDGER}", file=sys.stderr)
-        results = verify_sizes.verify_all(client, promises)
+        results = measure.verify_all(client, promises)
         report.show(results)
         return OK if all(result.ok for result in results) else CHECK_FAILED
     return promote.verify_and_promote(client, options)

@@ -25,9 +25,9 @@ from scripts import (
 )
 from scripts.catalog import Catalog
 from scripts.errors import CHECK_FAILED, OK, SutraError, run
+from scripts.journal import Move
 from scripts.ledger import Entry
 from scripts.registry_tags import Registry
-from scripts.tags import Move
 from scripts.verify import Verdict
 
 KEEP = 5

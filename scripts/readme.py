@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from scripts import catalog, engine, layers, report, verify_sizes
+from scripts import catalog, engine, layers, report
 from scripts.catalog import Catalog
 from scripts.errors import OK, SutraError, run
-from scripts.layers import Measured
+from scripts.sizes import limits, measure
+from scripts.sizes.figures import Measured
 from scripts.units import format_size
 
 README = Path("README.md")
@@ -40,8 +41,8 @@ def savings(client: engine.Client, promises: Catalog, measured: dict[str, Measur
 def main() -> int:
     """Measure all images and rewrite the block."""
     client, promises = engine.connect(), catalog.load()
-    measured = verify_sizes.measure_all(client, promises)
-    sizes = report.as_text(verify_sizes.verify(promises, measured), "markdown")
+    measured = measure.measure_all(client, promises)
+    sizes = report.as_text(limits.verify(promises, measured), "markdown")
     write("sizes", f"{sizes}\n\n{savings(client, promises, measured)}\n")
     return OK
 

@@ -19,7 +19,6 @@ from requests.auth import HTTPBasicAuth
 from urllib3.exceptions import HTTPError
 
 from scripts import engine, knobs
-from scripts.blobs import Layer
 from scripts.errors import SutraError
 from scripts.oci import (
     ACCEPTED,
@@ -29,6 +28,7 @@ from scripts.oci import (
     digest_of,
     resolve,
 )
+from scripts.sizes.figures import Layer
 
 # seconds without an answer
 TIMEOUT = 30

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from scripts import archives, engine, oci, registry
-from scripts.blobs import Layer
+from scripts.sizes.figures import Layer
 from scripts.tars import content, entries
 
 Config = Mapping[str, Any]

@@ -3,18 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from scripts import engine
-
-
-@dataclass(frozen=True)
-class Move:
-    """One tag, the image that it is on (None: not there yet), and the one that it goes to."""
-
-    tag: str
-    before: str | None
-    after: str
+from scripts.journal import Move
 
 
 def plan(client: engine.Client, wanted: Mapping[str, str]) -> list[Move]:

@@ -15,10 +15,9 @@ from dataclasses import dataclass, replace
 
 from scripts import engine, journal, ledger, tags
 from scripts.errors import SutraError
-from scripts.journal import Intent
+from scripts.journal import Intent, Move
 from scripts.ledger import Entry
 from scripts.registry_tags import CannotDeleteError, Registry
-from scripts.tags import Move
 
 # a registry refuses what it does not have; a tag of the engine's keeps an image from `prune`
 KEPT = "kept-"

@@ -16,11 +16,11 @@ from scripts import (
     report,
     verify_contents,
     verify_runtime,
-    verify_sizes,
 )
 from scripts.catalog import Catalog
 from scripts.checks import CheckResult
 from scripts.errors import CHECK_FAILED, OK, run
+from scripts.sizes import limits, measure
 
 
 @dataclass(frozen=True)
@@ -49,14 +49,14 @@ def everything(
     wanted = [named.get(image.name, image.reference) for image in promises.images]
     layers.read_together(client, wanted)
     measured = {
-        image.name: verify_sizes.measure_one(
+        image.name: measure.measure_one(
             client, promises, image, named.get(image.name, image.reference)
         )
         for image in promises.images
     }
     ids = {name: found.id for name, found in measured.items()}
     why = growth.since_promoted(client, promises, measured)
-    results = verify_sizes.verify(promises, measured, why)
+    results = limits.verify(promises, measured, why)
     private = verify_contents.private_certificates()
     for image in promises.images:
         identity = ids[image.name]

@@ -22,13 +22,13 @@ from sutra_cleanup.globs import Glob
 from scripts import catalog, engine, inventory, knobs, layers, report, secrets
 from scripts.catalog import Catalog, Image
 from scripts.checks import CheckResult
-from scripts.contents import RULES
 from scripts.contents.labels import PREFIX
 from scripts.contents.rule import Finding, Rule, Subject, quoted
+from scripts.contents.rules import RULES
 from scripts.contents.waiver import Waiver
 from scripts.errors import CHECK_FAILED, OK, SutraError, run
 from scripts.inventory import Inventory
-from scripts.layers import CACHE
+from scripts.sizes.figures import CACHE
 
 # what a distribution's own package of certificates puts on the builder
 SHIPPED = Path("/usr/share/ca-certificates")

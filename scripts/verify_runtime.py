@@ -18,7 +18,7 @@ from scripts.catalog import Catalog, Image
 from scripts.checks import CheckResult
 from scripts.containers import Setup
 from scripts.errors import CHECK_FAILED, OK, SutraError, run
-from scripts.layers import CACHE
+from scripts.sizes.figures import CACHE
 
 PROBE = Path(__file__).resolve().parent.parent / "base-images/lib/prove-imports.py"
 IMPORT_SECONDS = 120

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sutra_cleanup.globs import Glob
 
-from scripts.contents import NAMES, RULES
+from scripts.contents.names import IN_BYTES, NAMES
 
 if TYPE_CHECKING:
     from scripts.catalog import _Node as Node
@@ -51,7 +51,7 @@ def _waiver(contents: Node, rule: str) -> Waiver:
         raise node.error("", "one of skip, allow and limit, not", " and ".join(kinds) or "none")
     if kinds == ["skip"] and node.value["skip"] is not True:
         raise node.error("skip", "not true", node.value["skip"])
-    if kinds == ["limit"] and not any(one.name == rule and one.unit == "bytes" for one in RULES):
+    if kinds == ["limit"] and rule not in IN_BYTES:
         raise node.error("limit", "only for a rule that counts bytes, which is not", rule)
     node.required("because")
     return Waiver(

@@ -11,12 +11,12 @@ from scripts.catalog import Catalog
 from scripts.checks import RELEASE, CheckResult
 from scripts.errors import SutraError
 from scripts.formats import tables
-from scripts.layers import CACHE
 from scripts.page import history, shares, treemap
 from scripts.page.history import Point
 from scripts.page.shares import Part
 from scripts.page.treemap import Cell
 from scripts.readme import BEFORE
+from scripts.sizes.figures import CACHE
 
 LARGEST_FILES = 30
 LARGEST_OWNERS = 60

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from scripts import engine, verify_sizes
+from scripts import engine
 from scripts.catalog import Catalog
+from scripts.sizes import limits, measure
 from scripts.verify import Verdict
 
 
@@ -18,10 +19,10 @@ def everything(
     """Return a verdict of the shape that `verify.everything` has."""
     named = references or {}
     measured = {
-        image.name: verify_sizes.measure_one(
+        image.name: measure.measure_one(
             client, promises, image, named.get(image.name, image.reference)
         )
         for image in promises.images
     }
     ids = {name: found.id for name, found in measured.items()}
-    return Verdict(tuple(verify_sizes.verify(promises, measured)), ids)
+    return Verdict(tuple(limits.verify(promises, measured)), ids)

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts import bench_reader, catalog, engine, verify_sizes
+from scripts import bench_reader, catalog, engine
+from scripts.sizes import limits, measure
 
 
 def test_a_catalogue_of_many_images_is_verified_without_reading_one(
@@ -15,7 +16,7 @@ def test_a_catalogue_of_many_images_is_verified_without_reading_one(
     with bench_reader.engine_of(known) as address:
         monkeypatch.setenv("DOCKER_HOST", address)
         client = engine.connect()
-        results = verify_sizes.verify(promises, verify_sizes.measure_all(client, promises))
+        results = limits.verify(promises, measure.measure_all(client, promises))
         client.close()
     assert len(results) == 2 * 61
     assert all(result.ok for result in results)

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from scripts import budgets, catalog, ratchet, verify_sizes
+from scripts import budgets, catalog, ratchet
 from scripts.budgets import lowered, rewritten
 from scripts.catalog import Budget
 from scripts.errors import SutraError
-from scripts.layers import Layer, Measured
+from scripts.sizes import limits
+from scripts.sizes.figures import Layer, Measured
 from tests.unit.fakes import FakeEngine, FakeImage, tar_of
 
 TEXT = """\
@@ -375,7 +376,7 @@ def test_without_git_nothing_was_raised(repository: Path, monkeypatch: pytest.Mo
 
 def test_a_reason_is_printed_beside_a_check_that_passes() -> None:
     promises = catalog.parse(Path("images.yaml"), WITH_REASON)
-    found = verify_sizes.verify(promises, {"sutra-api": measured(1, 1)})
+    found = limits.verify(promises, {"sutra-api": measured(1, 1)})
     assert [one.detail for one in found if one.image == "sutra-api"] == [
         "images.yaml: images.sutra-api.budget.installed: because a model came",
         "images.yaml: images.sutra-api.budget.download: because a model came",

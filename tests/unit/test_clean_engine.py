@@ -12,8 +12,8 @@ import pytest
 from scripts import clean_engine, journal, transaction
 from scripts.clean_engine import confirm, show
 from scripts.errors import SutraError
+from scripts.journal import Move
 from scripts.owned import Thing, Wish
-from scripts.tags import Move
 from tests.unit.fakes import FakeEngine, FakeImage
 from tests.unit.test_ledger import entry
 

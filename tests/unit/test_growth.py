@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from scripts import diff, growth, layers, ledger, verify_sizes
+from scripts import diff, growth, ledger
 from scripts.catalog import Budget, Catalog, Image
 from scripts.errors import SutraError
 from scripts.growth import Change, explain
 from scripts.inventory import Inventory, read
 from scripts.ledger import Entry, Promoted
+from scripts.sizes import figures, limits, measure
 from scripts.units import format_change
 from tests.unit.fakes import FakeEngine, FakeImage, tar_of
 
@@ -119,9 +120,9 @@ PROMISES = Catalog(Path("images.yaml"), (BUILDER, API), Budget(5 * MB, 9 * MB))
 
 
 def failures(engine: FakeEngine, cache: Path) -> list[str]:
-    measured = verify_sizes.measure_all(engine, PROMISES, cache)
+    measured = measure.measure_all(engine, PROMISES, cache)
     why = growth.since_promoted(engine, PROMISES, measured, cache)
-    return [one.detail for one in verify_sizes.verify(PROMISES, measured, why) if not one.ok]
+    return [one.detail for one in limits.verify(PROMISES, measured, why) if not one.ok]
 
 
 GREW = (
@@ -220,7 +221,7 @@ def test_without_an_engine_there_is_nothing_to_compare_with(
         raise SutraError("engine: no answer")
 
     monkeypatch.setattr(growth.sources.engine, "connect", refuse)
-    measured = {"sutra-api": layers.Measured("x", (), "archive:./a")}
+    measured = {"sutra-api": figures.Measured("x", (), "archive:./a")}
     why = growth.since_promoted(None, PROMISES, measured, tmp_path)
     assert why(API, "installed") == "no promoted image to compare with"
 

@@ -9,8 +9,7 @@ import pytest
 
 from scripts import journal
 from scripts.errors import SutraError
-from scripts.journal import Intent
-from scripts.tags import Move
+from scripts.journal import Intent, Move
 from tests.unit.test_ledger import entry
 
 PATH = Path(".build/promotion.json")

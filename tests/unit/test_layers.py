@@ -22,8 +22,10 @@ from hypothesis import strategies as st
 from zlib_ng import zlib_ng
 
 from scripts import layers
+from scripts.blobs import read_layer
 from scripts.errors import SutraError
-from scripts.layers import Layer, Measured, measure, read_layer, shared_once
+from scripts.layers import measure
+from scripts.sizes.figures import METHOD, Layer, Measured, shared_once
 from tests.support.oci import LAYER, Blobs, saved, write_layout
 from tests.unit.fakes import FakeEngine, FakeImage, digest, old_archive, tar_of
 
@@ -475,14 +477,14 @@ def test_another_method_of_counting_voids_the_cache(
 ) -> None:
     name = engine.add(FakeImage([BASE]))
     measure(engine, name, cache)
-    monkeypatch.setattr(layers, "METHOD", "5-zlib-9")
+    monkeypatch.setattr("scripts.sizes.figures.METHOD", "5-zlib-9")
     measure(engine, name, cache)
     assert engine.saves == [name, name]
     assert (cache / "5-zlib-9" / f"{digest(BASE)[7:]}.json").is_file()
 
 
 def test_the_method_names_the_library_that_compresses() -> None:
-    assert f"4-zlib-ng-{zlib_ng.ZLIBNG_VERSION}" == layers.METHOD
+    assert f"4-zlib-ng-{zlib_ng.ZLIBNG_VERSION}" == METHOD
 
 
 def test_an_image_that_changes_while_it_is_read_is_refused(engine: FakeEngine, cache: Path) -> None:

@@ -13,9 +13,9 @@ from docker.errors import APIError
 
 from scripts import journal, ledger, plans, promote, tags, verify
 from scripts.errors import SutraError
+from scripts.journal import Move
 from scripts.plans import describe
 from scripts.promote import Options
-from scripts.tags import Move
 from tests.support import sizes_only
 from tests.unit.fakes import FakeEngine, FakeImage, tar_of
 

@@ -7,7 +7,7 @@ import pytest
 from scripts import layers, readme
 from scripts.catalog import Budget, Catalog, Image
 from scripts.errors import SutraError
-from scripts.layers import Measured
+from scripts.sizes.figures import Measured
 from tests.unit.fakes import FakeEngine, FakeImage, tar_of
 
 PROMISES = Catalog(

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from scripts import inventory, layers, registry, sources, verify_sizes
+from scripts import inventory, layers, registry, sources
 from scripts.catalog import Budget, Catalog, Image
 from scripts.checks import CheckResult
 from scripts.errors import SutraError
+from scripts.sizes import measure
 from tests.support.oci import INDEX, LAYER, Blobs
 from tests.unit.fakes import digest, tar_of
 
@@ -128,7 +129,7 @@ def test_the_download_size_takes_no_layer(server: Server, tmp_path: Path) -> Non
     image = Image("api", Budget(1, len(PACKED) - 1))
     promises = Catalog(Path("images.yaml"), (image,), Budget(1, 1))
     wanted = reference(server)
-    assert verify_sizes.verify_one(None, promises, image, wanted, tmp_path, "download") == [
+    assert measure.verify_one(None, promises, image, wanted, tmp_path, "download") == [
         CheckResult(
             "api", "download", False, len(PACKED), len(PACKED) - 1,
             'images.yaml: images.api.budget.download: over budget "0.0 MB", '

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from scripts.errors import SutraError
-from scripts.tags import Move, apply
+from scripts.journal import Move
+from scripts.tags import apply
 from tests.unit.fakes import FakeEngine, FakeImage, tar_of
 
 NAMES = ("a", "b", "c", "d")

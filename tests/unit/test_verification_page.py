@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from scripts.contents import RULES
+from scripts.contents.rules import RULES
 from scripts.contents.waiver import KEYS
 from tests.conftest import ROOT
 

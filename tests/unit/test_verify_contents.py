@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from scripts import catalog, inventory, secrets, verify_contents
 from scripts.catalog import Budget, Catalog, Image
 from scripts.checks import CheckResult
-from scripts.contents import NAMES, RULES
+from scripts.contents.names import IN_BYTES, NAMES
+from scripts.contents.rules import RULES
 from scripts.errors import SutraError
 from tests.support.fixture_images import Item, Made, elf, link, program, pyc
 from tests.support.good_image import LIB, NAME, RECORD, REPORT, SITE, good
@@ -278,6 +279,11 @@ def test_what_a_rule_forbids_fails_that_rule_alone(
 ) -> None:
     found = verify(tmp_path, image)
     assert details(found, tmp_path) == [f"images.yaml: images.{NAME}.contents.{rule}: {message}"]
+
+
+def test_the_names_that_images_yaml_may_use_are_the_rules() -> None:
+    assert tuple(rule.name for rule in RULES) == NAMES
+    assert tuple(rule.name for rule in RULES if rule.unit == "bytes") == IN_BYTES
 
 
 def test_every_rule_has_an_image_that_fails_it() -> None:

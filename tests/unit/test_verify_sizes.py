@@ -10,8 +10,9 @@ from scripts import verify_sizes
 from scripts.catalog import Budget, Catalog, Image
 from scripts.checks import CheckResult
 from scripts.errors import SutraError
-from scripts.layers import Layer, Measured
-from scripts.verify_sizes import check, measure_all, measure_one, verify
+from scripts.sizes.figures import Layer, Measured
+from scripts.sizes.limits import check, verify
+from scripts.sizes.measure import measure_all, measure_one
 from tests.unit.fakes import FakeEngine, FakeImage, tar_of
 
 ROOT = Path(__file__).parents[2]
@@ -171,7 +172,8 @@ images:
 
 @pytest.fixture
 def main_engine(engine: FakeEngine, folder: Path, monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
-    monkeypatch.setattr(verify_sizes.engine, "connect", lambda: engine)
+    monkeypatch.setenv("PATH", "")  # no `docker` of this machine is asked
+    monkeypatch.setattr("scripts.engine.connect", lambda: engine)
     (folder / "images.yaml").write_text(CATALOG)
     return engine
 

@@ -1,0 +1,130 @@
+"""Sizes of layers as they were once counted, kept by the digest of their bytes as stored.
+
+The same layer, packed elsewhere, is another download. Nothing here reads an image.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from zlib_ng import zlib_ng
+
+from scripts.errors import SutraError
+
+CACHE = Path(".cache/layers")
+# a change of how sizes are counted makes earlier figures void; so does another zlib-ng
+METHOD = f"4-zlib-ng-{zlib_ng.ZLIBNG_VERSION}"
+# of a file beside the figures: which blobs an engine's image has, which it does not tell
+STORED = ".blobs"
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer: its digest uncompressed, and its sizes in bytes.
+
+    `blob` is the digest of the bytes as they were stored: that of a plain one is its diff_id.
+    """
+
+    diff_id: str
+    blob: str
+    installed: int
+    download: int
+
+
+@dataclass(frozen=True)
+class Measured:
+    """An image as it was read: its id where it stands, and its layers in order."""
+
+    id: str
+    layers: tuple[Layer, ...]
+    reference: str = field(default="", compare=False)
+
+    @property
+    def installed(self) -> int:
+        """Bytes of all files in all layers, unpacked."""
+        return sum(layer.installed for layer in self.layers)
+
+    @property
+    def download(self) -> int:
+        """Bytes of all layers, compressed."""
+        return sum(layer.download for layer in self.layers)
+
+
+def shared_once(images: Iterable[Measured]) -> tuple[Layer, ...]:
+    """Return the layers of all `images`, each once: what the release as a whole holds."""
+    return tuple({layer.diff_id: layer for image in images for layer in image.layers}.values())
+
+
+def kept(
+    identity: str, diff_ids: Sequence[str], stored: Sequence[str] | None, cache: Path
+) -> tuple[Layer, ...] | None:
+    """Return the layers of an image, in order; None where the cache has not all of them.
+
+    `stored` are the digests of its layers where it says them; None: those that were
+    found when the image of that id was read.
+    """
+    found = recalled(diff_ids, stored or recall_stored(cache, identity), cache)
+    if len(found) < len(set(diff_ids)):
+        return None
+    return tuple(found[diff_id] for diff_id in diff_ids)
+
+
+def recalled(
+    diff_ids: Sequence[str], stored: Sequence[str], cache: Path, again: Collection[str] = ()
+) -> dict[str, Layer]:
+    """Return the layers that are in the cache by diff_id, but for those of `again`."""
+    return {
+        diff_id: layer
+        for diff_id, blob in dict(zip(diff_ids, stored, strict=False)).items()
+        if diff_id not in again and (layer := recall(cache, blob)) and layer.diff_id == diff_id
+    }
+
+
+def _place(cache: Path, digest: str, suffix: str = ".json") -> Path:
+    return cache / METHOD / (digest.rpartition(":")[2] + suffix)
+
+
+def recall(cache: Path, blob: str) -> Layer | None:
+    """Return the layer's figures from an earlier reading; a damaged file counts as none."""
+    try:
+        layer = Layer(**json.loads(_place(cache, blob).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+    whole = isinstance(layer.installed, int) and isinstance(layer.download, int)
+    return layer if whole and isinstance(layer.diff_id, str) and layer.blob == blob else None
+
+
+def recall_stored(cache: Path, identity: str) -> list[str]:
+    """Return the blobs of an image that was read before, in order; else none."""
+    try:
+        blobs = json.loads(_place(cache, identity, STORED).read_text())
+    except (OSError, ValueError):
+        return []
+    return blobs if isinstance(blobs, list) and all(isinstance(one, str) for one in blobs) else []
+
+
+def remember(cache: Path, layer: Layer) -> None:
+    """Keep a layer's figures. Raises SutraError when they cannot be written."""
+    _keep(_place(cache, layer.blob), asdict(layer))
+
+
+def remember_stored(cache: Path, identity: str, blobs: Sequence[str]) -> None:
+    """Keep which blobs an engine's image has, in order. Raises as `remember` does."""
+    _keep(_place(cache, identity, STORED), blobs)
+
+
+def _keep(place: Path, content: object) -> None:
+    partial = place.with_suffix(f".{os.getpid()}")
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(json.dumps(content))
+        partial.rename(place)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise SutraError(
+            f'layers: cannot write "{place}": {error.strerror}', "free some space (`df -h .`)"
+        ) from error
