@@ -121,7 +121,7 @@ bench: engine venv-dev ## measure rebuilds, bytecode modes, readers, and Debian 
 	@$(RUN) scripts.bench
 	@$(RUN) scripts.startup
 	@$(RUN) scripts.bench_reader
-	@$(RUN) tests.alpine.rig .venv/bin/python -m scripts.bench_bases
+	@$(RUN) tests.alpine .venv/bin/python -m scripts.bench_bases
 
 bench-storage: ## measure the storage beside SQLite, redb and fjall, and its allocator (20 minutes)
 	@packages/sutra-storage/benches/run.sh

@@ -1,7 +1,8 @@
-"""The engine: the only module that imports the docker SDK or runs `docker`.
+"""The engine: the only module that imports the docker SDK.
 
 The SDK inspects, saves, runs, tags and removes; it cannot speak to BuildKit
-(docker-py #2230), so builds go through `docker buildx` as a subprocess.
+(docker-py #2230), so builds go through `docker buildx` as a subprocess. One other module
+runs `docker`: scripts.sizes.unchanged, which cannot wait until the SDK is loaded.
 """
 
 from __future__ import annotations

@@ -18,8 +18,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 readonly MINIMUM=23
 readonly STATE=.cache/engine
 readonly WAIT_SECONDS=60
-# of the build cache of an engine that starts here: both bases, their tests and some more
-readonly KEEP_CACHE=30GB
+# most of the build cache of an engine that starts here: builds and tests on both bases fit in
+readonly KEEP_CACHE=30GiB
 # where distributions and Docker's own packages put a client with plugins
 if [[ -n ${DOCKER:-} ]]; then CLIENTS=("$DOCKER"); else CLIENTS=(docker /usr/bin/docker /usr/local/bin/docker); fi
 readonly CLIENTS
@@ -184,7 +184,7 @@ start_without_systemd() {
   mkdir -p "$STATE"
   # an administrator's configuration wins over ours
   if [[ -e /etc/docker/daemon.json ]]; then config=(); else
-    # unasked, engines keep all of the build cache for ever (moby #49826)
+    # without a policy engines such as Debian 13's keep all of the build cache (moby #49826)
     printf '{"features": {"containerd-snapshotter": true}, "builder": {"gc": {"enabled": true, "defaultKeepStorage": "%s"}}}\n' \
       "$KEEP_CACHE" >"$STATE/daemon.json"
   fi

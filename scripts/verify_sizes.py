@@ -11,8 +11,8 @@ from scripts.errors import CHECK_FAILED, OK, run
 from scripts.sizes import unchanged
 
 
-def measured_anew(promises: Catalog, given: argparse.Namespace) -> list[CheckResult]:
-    """Return the checks that were asked for, with whatever has to be read for them."""
+def checked_by_reading(promises: Catalog, given: argparse.Namespace) -> list[CheckResult]:
+    """Return the checks that were asked for; what the cache has not is read for them."""
     # loads Docker's SDK and all readers: as long as the whole check of what is known
     from scripts.sizes import measure
 
@@ -39,7 +39,7 @@ def main() -> int:
     promises = catalog.load()
     ratchet.refuse_raises(promises)
     known = None if given.reference else unchanged.verified(promises)
-    results = measured_anew(promises, given) if known is None else known
+    results = checked_by_reading(promises, given) if known is None else known
     report.show(results, given.format)
     return OK if all(result.ok for result in results) else CHECK_FAILED
 

@@ -64,7 +64,7 @@ def kept(
 ) -> tuple[Layer, ...] | None:
     """Return the layers of an image, in order; None where the cache has not all of them.
 
-    `stored` are the digests of its layers where it says them; None: those that were
+    `stored` are the digests of its layers as its manifest has them; None: those that were
     found when the image of that id was read.
     """
     found = recalled(diff_ids, stored or recall_stored(cache, identity), cache)

@@ -2,7 +2,8 @@
 
 The `docker` command says which images these are: importing Docker's SDK takes longer than
 all that is asked and checked here. Whatever is new, missing or wrong is left to
-`scripts.sizes.measure`, which reads it, or says what is wrong.
+`scripts.sizes.measure`, which reads it, or says what is wrong. The engine's version is not
+asked for: figures are those of an image that an engine of a good version gave.
 """
 
 from __future__ import annotations
@@ -26,15 +27,16 @@ PATIENCE = 10
 def verified(promises: Catalog, cache: Path = CACHE) -> list[CheckResult] | None:
     """Return the checks of all images where all is known and within its budget, else None."""
     found = _inspected([image.reference for image in promises.images])
+    if len(found) != len(promises.images):
+        return None
     measured = {}
-    for image, (identity, diff_ids) in zip(promises.images, found, strict=False):
+    for image, (identity, diff_ids) in zip(promises.images, found, strict=True):
         layers = kept(identity, diff_ids, None, cache)
-        if layers is None:
+        if not layers:
             return None
         measured[image.name] = Measured(identity, layers, image.reference)
     results = verify(promises, measured)
-    whole = len(measured) == len(promises.images)
-    return results if whole and all(result.ok for result in results) else None
+    return results if all(result.ok for result in results) else None
 
 
 def _inspected(references: Sequence[str]) -> list[tuple[str, list[str]]]:
@@ -45,6 +47,6 @@ def _inspected(references: Sequence[str]) -> list[tuple[str, list[str]]]:
             command, capture_output=True, text=True, timeout=PATIENCE, check=True
         )
         lines = [json.loads(line) for line in asked.stdout.splitlines()]
-        return [(str(one["id"]), list(map(str, one["diff_ids"] or ()))) for one in lines]
+        return [(str(one["id"]), list(map(str, one["diff_ids"]))) for one in lines]
     except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError):
         return []

@@ -9,11 +9,10 @@ import docker
 import pytest
 
 from scripts import build, engine
-from tests.alpine.rig import __main__, make
+from tests.alpine import mirror
+from tests.alpine.mirror import REPOSITORY
+from tests.alpine.rig import make
 from tests.alpine.rig.make import Rig
-
-# nothing of a user's: neither a tag of theirs is moved, nor a cache of theirs used
-REPOSITORY = "sutra-alpine"
 
 
 @pytest.fixture(scope="session")
@@ -23,13 +22,13 @@ def rig(client: docker.DockerClient) -> Rig:
 
 @pytest.fixture(scope="session")
 def bridge(client: docker.DockerClient) -> str:
-    return __main__.bridge(client)
+    return mirror.bridge(client)
 
 
 @pytest.fixture(scope="session")
 def settings(client: docker.DockerClient) -> Iterator[Mapping[str, str]]:
     """The bake file's variables for a build on Alpine."""
-    with __main__.variables(client) as found:
+    with mirror.variables(client) as found:
         yield {**build.variables(os.environ), "BASE": "alpine", **found}
 
 

@@ -17,8 +17,9 @@ import pytest
 
 from scripts import build
 from scripts.errors import SutraError
-from tests.alpine.conftest import REPOSITORY
-from tests.alpine.rig import make, mirror
+from tests.alpine import mirror
+from tests.alpine.mirror import REPOSITORY
+from tests.alpine.rig import make
 from tests.alpine.rig.make import Rig
 
 # what needs the mirror first, and least else

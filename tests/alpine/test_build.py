@@ -8,7 +8,8 @@ import docker
 import pytest
 
 from scripts import catalog, engine, verify
-from tests.alpine.conftest import REPOSITORY, built
+from tests.alpine.conftest import built
+from tests.alpine.mirror import REPOSITORY
 
 TAGS = ("test-again-1", "test-again-2")
 

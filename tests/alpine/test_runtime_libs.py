@@ -14,7 +14,7 @@ from scripts import engine, inventory, knobs
 from scripts.contents.records import records
 from scripts.contents.rule import Subject
 from scripts.inventory import Inventory
-from tests.alpine.conftest import REPOSITORY
+from tests.alpine.mirror import REPOSITORY
 
 REFERENCE = f"{REPOSITORY}/runtime-libs:test"
 # beside the library asked for: one that the runtime has already, which stays out

@@ -1,15 +1,20 @@
-"""Serve a repository of packages as an Alpine mirror does, on the engine's own bridge."""
+"""A mirror of Alpine on the engine's own bridge, and what a build on it takes."""
 
 from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from scripts import engine
+from tests.alpine.rig import make
+
+# nothing of a user's: neither a tag of theirs is moved, nor a cache of theirs used
+REPOSITORY = "sutra-alpine"
 BRANCH = "v3.23"
 
 
@@ -57,3 +62,25 @@ def serving(folder: Path, host: str, name: str, handler: type[Handler] = Handler
     finally:
         server.shutdown()
         server.server_close()
+
+
+@contextmanager
+def variables(client: engine.Client) -> Iterator[Mapping[str, str]]:
+    """Yield what the bake file takes for the rig's root and its mirror, served meanwhile.
+
+    The project is one of its own: what cargo keeps for one standard library is of no use
+    with another.
+    """
+    rig = make.make(client)
+    with serving(rig.repository, bridge(client), rig.name) as address:
+        yield {
+            "ALPINE_MIRROR": address,
+            "ROOT_CONTEXT": rig.root,
+            "SUTRA_PROJECT": f"{REPOSITORY}-{rig.name}",
+        }
+
+
+def bridge(client: engine.Client) -> str:
+    """Return the address of this machine that build containers reach."""
+    (configuration,) = client.networks.get("bridge").attrs["IPAM"]["Config"]
+    return str(configuration["Gateway"])

@@ -1,0 +1,24 @@
+"""Run a command with the variables for a build on the test's Alpine; its mirror runs meanwhile.
+
+eg: python -m tests.alpine .venv/bin/python -m scripts.bench_bases
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from scripts import engine
+from scripts.errors import run
+from tests.alpine import mirror
+
+
+def main() -> int:
+    """Run the command line; return its exit code."""
+    with mirror.variables(engine.connect()) as found:
+        return subprocess.run(sys.argv[1:], env={**os.environ, **found}).returncode
+
+
+if __name__ == "__main__":
+    run(main)
