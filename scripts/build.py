@@ -195,7 +195,9 @@ def main() -> int:
     parser.add_argument(
         "groups", nargs="*", default=[GROUP], help="groups or targets of the bake file"
     )
-    build(engine.connect(), parser.parse_args().groups)
+    groups = parser.parse_args().groups
+    knobs.base(os.environ)  # a wrong one needs no engine to be found
+    build(engine.connect(), groups)
     return OK
 
 
