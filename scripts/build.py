@@ -24,6 +24,8 @@ WARM_BYTES = 1_000_000_000
 # of this run alone: another checkout may be building on the same engine
 STAGING = f"building-{os.getpid()}"
 GROUP = "prod"
+# the tip where the engine's disk is full
+FULL = "`docker system df` shows what fills it, `make clean DRY_RUN=1` this project's part"
 
 
 def build(
@@ -147,7 +149,7 @@ def require_space(client: engine.Client, references: Sequence[str]) -> None:
     if free < need:
         raise SutraError(
             f"build: {free / 1e9:.1f} GB free on the engine's disk, {need / 1e9:.1f} GB needed",
-            "`docker system df` shows what fills it",
+            FULL,
         )
 
 
@@ -173,7 +175,7 @@ def failure(lines: Sequence[str]) -> SutraError:
     if "no space left on device" in text:
         return SutraError(
             f'build: no space left on the engine\'s disk at step "{step}"',
-            "`docker system df` shows what fills it",
+            FULL,
         )
     if found := re.search(r"(\S+): failed to resolve source metadata.*?([^:\n]+)$", text, re.M):
         return SutraError(

@@ -35,7 +35,7 @@ images:
   sutra-base-python: {budget: {installed: 9 MB, download: 1 MB}}
   sutra-api: {budget: {installed: 3 MB, download: 1 MB}}
 """
-SPACE_TIP = "`docker system df` shows what fills it"
+SPACE_TIP = "`docker system df` shows what fills it, `make clean DRY_RUN=1` this project's part"
 
 
 # ---- small parts -----------------------------------------------------------
