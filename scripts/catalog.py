@@ -86,6 +86,12 @@ class Catalog:
             f"names: {', '.join(names)}",
         )
 
+    def not_built(self, image: Image, reference: str) -> SutraError:
+        """Return the error for an image whose `reference` the engine does not have."""
+        return SutraError(
+            f'{self.path}: images.{image.name}: not built "{reference}"', "run `make build`"
+        )
+
 
 class _Node:
     """A mapping of the file with the path that leads to it."""

@@ -88,10 +88,7 @@ def _beside(
             reference = others.get(need.name, need.reference)
             known = engine.inspect(client, reference)
             if known is None:
-                raise SutraError(
-                    f'{promises.path}: images.{need.name}: not built "{reference}"',
-                    "run `make build`",
-                )
+                raise promises.not_built(need, reference)
             probe = health.probe_of(known)
             if probe is None:
                 raise _NeedError(f'it needs "{need.name}", which has no HEALTHCHECK')

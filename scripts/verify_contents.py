@@ -26,7 +26,7 @@ from scripts.contents.labels import PREFIX
 from scripts.contents.rule import Finding, Rule, Subject, quoted
 from scripts.contents.rules import RULES
 from scripts.contents.waiver import Waiver
-from scripts.errors import CHECK_FAILED, OK, SutraError, run
+from scripts.errors import CHECK_FAILED, OK, run
 from scripts.inventory import Inventory
 from scripts.sizes.figures import CACHE
 
@@ -51,9 +51,7 @@ def verify_one(
     """
     found = inventory.read(client, reference, cache)
     if found is None:
-        raise SutraError(
-            f'{promises.path}: images.{image.name}: not built "{reference}"', "run `make build`"
-        )
+        raise promises.not_built(image, reference)
     return judge(promises, image, found, private_certificates() if private is None else private)
 
 

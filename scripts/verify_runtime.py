@@ -57,9 +57,7 @@ def verify_one(
         )
     known = engine.inspect(client, reference)
     if known is None:
-        raise SutraError(
-            f'{promises.path}: images.{image.name}: not built "{reference}"', "run `make build`"
-        )
+        raise promises.not_built(image, reference)
     _say(f"{image.name}: starting it")
     return [
         *_modules(client, promises, image, known["Id"]),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,9 +10,9 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from scripts import catalog, engine
+from scripts import catalog, engine, files
 from scripts.checks import CheckResult
-from scripts.errors import OK, SutraError, run
+from scripts.errors import OK, run
 from scripts.formats import tables
 from scripts.page import gather, history, picture
 from scripts.page.gather import Report
@@ -80,16 +79,7 @@ def _render(report: Report) -> str:
 
 def write(page: Path, text: str) -> None:
     """Write the page under a temporary name and rename it."""
-    partial = page.with_suffix(f".{os.getpid()}")
-    try:
-        page.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text, encoding="utf-8")
-        partial.rename(page)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise SutraError(
-            f'report: cannot write "{page}": {error.strerror}', "`df -h .` and `ls -ld .build`"
-        ) from error
+    files.write(page, text, "report", "`df -h .` and `ls -ld .build`")
 
 
 def main() -> int:

@@ -6,14 +6,13 @@ The same layer, packed elsewhere, is another download. Nothing here reads an ima
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from zlib_ng import zlib_ng
 
-from scripts.errors import SutraError
+from scripts import files
 
 CACHE = Path(".cache/layers")
 # a change of how sizes are counted makes earlier figures void; so does another zlib-ng
@@ -118,13 +117,4 @@ def remember_stored(cache: Path, identity: str, blobs: Sequence[str]) -> None:
 
 
 def _keep(place: Path, content: object) -> None:
-    partial = place.with_suffix(f".{os.getpid()}")
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps(content))
-        partial.rename(place)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise SutraError(
-            f'layers: cannot write "{place}": {error.strerror}', "free some space (`df -h .`)"
-        ) from error
+    files.write(place, json.dumps(content), "layers", "free some space (`df -h .`)")

@@ -36,9 +36,7 @@ def measure_one(
 
 def _built(promises: Catalog, image: Image, reference: str, measured: Measured | None) -> Measured:
     if measured is None:
-        raise SutraError(
-            f'{promises.path}: images.{image.name}: not built "{reference}"', "run `make build`"
-        )
+        raise promises.not_built(image, reference)
     return measured
 
 
