@@ -133,7 +133,10 @@ def load(
         if code != 0:
             raise SutraError(f'bench: the load failed: "{containers.one_line(output)}"')
         found.requests.append(float(output.splitlines()[-1]))
-        found.memory.append(containers.memory(client, made))
+        memory = containers.memory(client, made)
+        if memory.held is None:
+            raise SutraError(f"bench: memory: not measured: {memory.why}")
+        found.memory.append(memory.held)
 
 
 Rows = list[tuple[str, str, str, str]]

@@ -13,14 +13,16 @@ class CheckResult:
     """`actual` and `limit` are numbers of `unit`; `detail` is one line for a person.
 
     `unit` is "bytes" for a size, "ms" for a time, "findings" where things are counted.
-    A result that is ok above its limit has no limit: it is only told. `findings` are the
-    lines of all that made it fail, where `detail` has the first and says how many more.
+    A result that is ok above its limit has no limit: it is only told. `actual` is None
+    where nothing could measure it; then the result is ok and `detail` says why. `findings`
+    are the lines of all that made it fail, where `detail` has the first and says how many
+    more.
     """
 
     image: str
     name: str
     ok: bool
-    actual: int
+    actual: int | None
     limit: int
     detail: str = ""
     unit: str = "bytes"

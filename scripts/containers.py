@@ -26,6 +26,8 @@ RUN = uuid.uuid4().hex[:8]
 POLL_SECONDS = 0.02
 LAST_LINES = 3
 LAST_CHARACTERS = 300
+# units that busybox puts behind a figure of its `ps`
+PS_UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
 @dataclass(frozen=True)
@@ -112,8 +114,8 @@ def exit_code(made: Container) -> int | None:
     """Return the exit code of a container that has ended, None while it runs."""
     with engine.asked("inspect a container"):
         made.reload()
-    state = made.attrs["State"]
-    return None if state["Running"] else int(state["ExitCode"])
+        state = made.attrs["State"]
+        return None if state["Running"] else int(state["ExitCode"])
 
 
 def execute(client: engine.Client, made: Container, command: Sequence[str], seconds: float) -> int:
@@ -158,24 +160,66 @@ def one_line(text: str) -> str:
     return shown if len(shown) <= LAST_CHARACTERS else "…" + shown[-LAST_CHARACTERS:]
 
 
-def memory(client: engine.Client, made: Container) -> int:
-    """Return the bytes that a running container holds, without cache that can be dropped.
+@dataclass(frozen=True)
+class Memory:
+    """The bytes that a container holds; None, and why, where nothing could count them."""
+
+    held: int | None
+    why: str = ""
+
+
+def memory(client: engine.Client, made: Container) -> Memory:
+    """Return the bytes that a container holds; one that has ended holds none.
+
+    An engine that counts no memory (nested, or without the memory cgroup) is asked for
+    the container's processes instead; what these hold resident counts shared pages once
+    for each of them, so that it is never too low.
+    """
+    problems = []
+    for count in (_cgroup_memory, _process_memory):
+        try:
+            held = count(client, made)
+        except SutraError as error:
+            if exit_code(made) is not None:
+                return Memory(0)
+            problems.append(error.message.removeprefix("engine: "))
+        else:
+            return Memory(held)
+    return Memory(None, printable("; ".join(problems)))
+
+
+def _cgroup_memory(client: engine.Client, made: Container) -> int:
+    """Return the memory that the engine counts, without cache that can be dropped.
 
     Counted as `docker stats` does (docker/cli, cli/command/container/stats_helpers.go).
-    A container that has ended holds none. Raises SutraError where the engine
-    cannot count memory.
+    Raises SutraError where the engine does not count it.
     """
     with engine.asked("count a container's memory"):
-        found = client.api.stats(str(made.id), stream=False, one_shot=True)["memory_stats"]
-    if "usage" not in found:
-        if exit_code(made) is not None:
-            return 0
-        raise SutraError(
-            "engine: counts no memory of containers", "give it the memory cgroup, see `docker info`"
-        )
-    details = found.get("stats", {})
-    cache = details.get("total_inactive_file", details.get("inactive_file", 0))
-    return int(found["usage"]) - int(cache)
+        answer = client.api.stats(str(made.id), stream=False, one_shot=True)
+        counted = answer.get("memory_stats") or {}
+        if "usage" in counted:
+            details = counted.get("stats") or {}
+            cache = details.get("total_inactive_file", details.get("inactive_file", 0))
+            return int(counted["usage"]) - int(cache)
+        said = str(answer.get("message") or "no usage in its answer").splitlines()[0]
+    raise SutraError(f"engine: counts no memory of containers ({said})")
+
+
+def _process_memory(client: engine.Client, made: Container) -> int:
+    """Return what the container's processes hold resident, as the engine's `ps` counts it.
+
+    Raises SutraError where the engine does not list processes.
+    """
+    with engine.asked("list a container's processes"):
+        answer = client.api.top(str(made.id), ps_args="-o pid,rss")
+        column = [title.upper() for title in answer["Titles"]].index("RSS")
+        return sum(_resident(process[column]) for process in answer["Processes"])
+
+
+def _resident(figure: str) -> int:
+    """Return the bytes of a figure of `ps`: KiB, or with a unit as busybox has it ("12m")."""
+    unit = PS_UNITS.get(figure[-1:].lower())
+    return int(figure) * 1024 if unit is None else round(float(figure[:-1]) * unit)
 
 
 def written(client: engine.Client, made: Container) -> set[str]:

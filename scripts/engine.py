@@ -83,7 +83,7 @@ def connect(timeout: int = 60) -> Client:
         else:
             client = docker.DockerClient(base_url=_endpoint(), timeout=timeout, version="auto")
         version = str(client.version()["Version"])
-    except (DockerException, OSError, ValueError) as error:
+    except (DockerException, OSError, *UNEXPECTED) as error:
         raise SutraError(f"engine: no answer ({reason(error)})", TIP) from error
     refuse_old(version)
     return client
@@ -142,12 +142,33 @@ def find_client() -> str:
     raise SutraError("engine: no docker client with a working buildx plugin", TIP)
 
 
+# exceptions of code that takes apart an answer of another form than it expects
+UNEXPECTED = (AttributeError, LookupError, TypeError, ValueError)
+
+
 @contextmanager
 def asked(what: str) -> Iterator[None]:
     """Turn what can go wrong with one question to the engine into one clear line.
 
-    An image that is not there stays ImageNotFound. The SDK passes the errors of
-    `requests` on when the engine goes away.
+    The answer is taken apart inside the block, so that one of an unexpected form is an
+    error like any other. An image that is not there stays ImageNotFound.
+    """
+    with _answering(what):
+        try:
+            yield
+        except UNEXPECTED as error:
+            problem = f"{type(error).__name__}: {error}".splitlines()[0]
+            raise SutraError(
+                f"engine: cannot {what}: unexpected answer ({problem})",
+                "check its version and its log: `docker version`",
+            ) from error
+
+
+@contextmanager
+def _answering(what: str) -> Iterator[None]:
+    """Turn an engine's refusal, or its silence, into one clear line.
+
+    The SDK passes the errors of `requests` on when the engine goes away.
     """
     try:
         yield
@@ -205,7 +226,7 @@ def saved(client: docker.DockerClient, *references: str) -> Iterator[Any]:
     """Open `docker save` of images: a file of one tar stream, read once, forwards."""
     shown = " ".join(references)
     try:
-        with asked(f'save "{shown}"'):
+        with _answering(f'save "{shown}"'):  # what reads the archive explains its damage
             response: Any = (
                 _several(client, references)
                 if len(references) > 1

@@ -49,7 +49,7 @@ def revisions(client: engine.Client, ids: Mapping[str, str]) -> dict[str, str]:
 
 def images(verdict: Verdict, built_from: Mapping[str, str]) -> dict[str, Promoted]:
     """Return what the ledger says of each image that was checked."""
-    sizes = {(result.image, result.name): result.actual for result in verdict.results}
+    sizes = {(result.image, result.name): result.actual or 0 for result in verdict.results}
     return {
         name: Promoted(
             identity,

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from scripts import containers, engine, health
 from scripts.catalog import Catalog, Image
 from scripts.checks import CheckResult
-from scripts.containers import Setup
+from scripts.containers import Memory, Setup
 from scripts.errors import SutraError
 from scripts.health import Health, Probe
 from scripts.units import format_size, format_time
@@ -180,9 +180,15 @@ def _ready(key: str, image: Image, found: Health) -> CheckResult:
     return CheckResult(image.name, "ready", ok, found.ms, limit, detail, "ms")
 
 
-def _memory(key: str, image: Image, actual: int) -> CheckResult:
-    """Return the memory after start; without a budget it is only told, with limit 0."""
-    limit = image.budget.memory
+def _memory(key: str, image: Image, memory: Memory) -> CheckResult:
+    """Return the memory after start; without a budget it is only told, with limit 0.
+
+    Memory that nothing could count passes, and the result says so.
+    """
+    limit, actual = image.budget.memory, memory.held
+    if actual is None:
+        detail = f"{key}.budget.memory: not measured: {memory.why}"
+        return CheckResult(image.name, "memory", True, None, limit or 0, detail)
     ok = limit is None or actual <= limit
     allowed = limit or 0
     over = f'over budget "{format_size(actual)}", {format_size(allowed)} allowed'

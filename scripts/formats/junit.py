@@ -35,7 +35,7 @@ def _counts(results: Sequence[CheckResult]) -> dict[str, str]:
 
 
 def _case(suite: ElementTree.Element, result: CheckResult) -> None:
-    seconds = result.actual / 1000 if result.unit == "ms" else 0
+    seconds = (result.actual or 0) / 1000 if result.unit == "ms" else 0
     case = ElementTree.SubElement(
         suite, "testcase", classname=result.image, name=result.name, time=f"{seconds:.3f}"
     )

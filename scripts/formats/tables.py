@@ -16,6 +16,7 @@ SIZE_HEADINGS = ("image", "installed", "budget", "download", "budget", "ok")
 CHECK_HEADINGS = ("image", "check", "actual", "limit", "ok")
 SHARED = f"{RELEASE} (shared layers once)"
 NO_LIMIT = "–"
+NOT_MEASURED = "not measured"
 BLANK = ("", "")
 
 
@@ -51,7 +52,7 @@ def checks(results: Sequence[CheckResult]) -> list[Row]:
     others = [result for result in results if result.name not in SIZES]
     for image in dict.fromkeys(result.image for result in others):
         own = [result for result in others if result.image == image]
-        quiet = [one for one in own if one.ok and (one.unit == "findings" or not one.actual)]
+        quiet = [one for one in own if one.ok and (one.unit == "findings" or one.actual == 0)]
         rows += [
             (image, one.name, value(one), limit(one), "ok" if one.ok else "FAILED")
             for one in own
@@ -66,12 +67,12 @@ def checks(results: Sequence[CheckResult]) -> list[Row]:
 
 def value(result: CheckResult) -> str:
     """Return what was found, in the unit that people read."""
-    return _amount(result.actual, result.unit)
+    return NOT_MEASURED if result.actual is None else _amount(result.actual, result.unit)
 
 
 def limit(result: CheckResult) -> str:
     """Return what was allowed; a result that is ok above its limit has none."""
-    if result.ok and result.actual > result.limit:
+    if result.ok and (result.actual or 0) > result.limit:
         return NO_LIMIT
     return _amount(result.limit, result.unit)
 

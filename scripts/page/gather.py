@@ -113,7 +113,7 @@ def section(
 def bars(results: Sequence[CheckResult]) -> tuple[Bar, ...]:
     """Return a bar for each result with a limit above zero: sizes, times, memory."""
     return tuple(
-        Bar(result, tables.value(result), tables.limit(result), result.actual / result.limit)
+        Bar(result, tables.value(result), tables.limit(result), (result.actual or 0) / result.limit)
         for result in results
         if result.limit > 0
     )

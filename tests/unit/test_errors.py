@@ -76,9 +76,29 @@ def test_a_termination_is_an_interrupt(capfd: pytest.CaptureFixture[str]) -> Non
     )
 
 
-def test_a_bug_is_shown_with_its_trace_and_is_no_failed_check(
-    capfd: pytest.CaptureFixture[str],
+def test_a_bug_is_one_line_and_not_a_failed_check(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def main() -> int:
+        raise ZeroDivisionError("a bug\nof two lines")
+
+    monkeypatch.delenv("SUTRA_TRACEBACK", raising=False)
+    with pytest.raises(SystemExit) as caught:
+        run(main)
+    assert caught.value.code == WRONG_CALL
+    line = main.__code__.co_firstlineno + 1
+    assert capfd.readouterr() == (
+        "",
+        f'test_errors.py:{line}: unexpected error "ZeroDivisionError: a bug"\n'
+        "tip: report it with what `SUTRA_TRACEBACK=1` shows before that line\n",
+    )
+
+
+def test_the_trace_of_a_bug_is_there_for_who_asks(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUTRA_TRACEBACK", "1")
+
     def main() -> int:
         raise ZeroDivisionError("a bug")
 
@@ -90,7 +110,7 @@ def test_a_bug_is_shown_with_its_trace_and_is_no_failed_check(
     line = main.__code__.co_firstlineno + 1
     assert out == ""
     assert lines[0] == "Traceback (most recent call last):"
-    assert lines[-3:] == [
+    assert lines[-5:-2] == [
         f'  File "{__file__}", line {line}, in main',
         '    raise ZeroDivisionError("a bug")',
         "ZeroDivisionError: a bug",

@@ -230,3 +230,9 @@ def test_a_detail_is_one_line_whatever_it_names(capfd: pytest.CaptureFixture[str
 
 def test_the_formats_are_those_of_make() -> None:
     assert report.FORMATS == ("table", "markdown", "json", "junit", "github")
+
+
+def test_what_was_not_measured_has_a_row_that_says_so() -> None:
+    result = CheckResult("api", "memory", True, None, 1_000_000, "not measured: no metrics")
+    assert tables.checks([result]) == [("api", "memory", "not measured", "1.0 MB", "ok")]
+    assert json.loads(report.as_text([result], "json"))[0]["actual"] is None

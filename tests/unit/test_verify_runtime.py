@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from scripts import containers, engine, health, service, verify_runtime
 from scripts.catalog import Budget, Catalog, Image
 from scripts.checks import CheckResult, printable
-from scripts.containers import Setup
+from scripts.containers import Memory, Setup
 from scripts.errors import SutraError
 from scripts.health import Health, Probe
 from scripts.runtime import Runtime
@@ -140,8 +140,8 @@ def test_a_time_equal_to_its_budget_is_within_it(found: Health, ok: bool, detail
 
 
 def test_memory_equal_to_its_budget_is_within_it() -> None:
-    assert service._memory(KEY, API, 1_000_000).ok
-    assert service._memory(KEY, API, 1_000_001) == CheckResult(
+    assert service._memory(KEY, API, Memory(1_000_000)).ok
+    assert service._memory(KEY, API, Memory(1_000_001)) == CheckResult(
         "api", "memory", False, 1_000_001, 1_000_000,
         f'{KEY}.budget.memory: over budget "1.0 MB", 1.0 MB allowed (+1 bytes)',
     )  # fmt: skip
@@ -149,7 +149,7 @@ def test_memory_equal_to_its_budget_is_within_it() -> None:
 
 def test_memory_without_a_budget_is_only_told() -> None:
     image = Image("api", Budget(1, 1, ready=5000))
-    assert service._memory(KEY, image, 7) == CheckResult("api", "memory", True, 7, 0)
+    assert service._memory(KEY, image, Memory(7)) == CheckResult("api", "memory", True, 7, 0)
 
 
 @pytest.mark.parametrize(
@@ -219,10 +219,10 @@ def test_a_start_that_failed_is_not_tried_again(monkeypatch: pytest.MonkeyPatch)
     assert late(monkeypatch, iter([Health(10, "ended with 1")])) == [("ready", 10)]
 
 
-def late(monkeypatch: pytest.MonkeyPatch, found: Any) -> list[tuple[str, int]]:
+def late(monkeypatch: pytest.MonkeyPatch, found: Any) -> list[tuple[str, int | None]]:
     monkeypatch.setattr(containers, "container", lambda client, setup: nullcontext())
     monkeypatch.setattr(health, "wait", lambda *_: next(found))
-    monkeypatch.setattr(containers, "memory", lambda *_: 7)
+    monkeypatch.setattr(containers, "memory", lambda *_: Memory(7))
     stop = CheckResult("api", "stop", True, 1, 10_000, "", "ms")
     monkeypatch.setattr(service, "_stop", lambda *_: stop)
     nothing: Any = None
@@ -379,17 +379,65 @@ def test_writes_count_while_it_runs_and_when_it_ends(
     ],
 )
 def test_memory_is_counted_without_what_can_be_dropped(stats: dict[str, Any], held: int) -> None:
-    assert containers.memory(memory_client(stats), box()) == held
+    assert containers.memory(memory_client(stats), box()) == Memory(held)
 
 
-def test_an_engine_that_counts_no_memory_says_so() -> None:
-    with pytest.raises(SutraError) as caught:
-        containers.memory(memory_client({}), box())
-    assert caught.value.message == "engine: counts no memory of containers"
+NO_METRICS = {"message": "no metrics received"}  # status 200, from a nested engine (Docker 28)
+
+
+@pytest.mark.parametrize(
+    ("figures", "held"),
+    [
+        (["1024"], 1 << 20),
+        (["1024", "1"], (1 << 20) + 1024),
+        (["12m", "0"], 12 << 20),  # busybox, in docker:dind
+        (["1.5g"], 3 << 29),
+        ([], 0),
+    ],
+)
+def test_an_engine_that_counts_no_memory_is_asked_for_processes(
+    figures: list[str], held: int
+) -> None:
+    processes = {"Titles": ["PID", "RSS"], "Processes": [["7", figure] for figure in figures]}
+    client = memory_client({})
+    client.api.stats = lambda *_, **__: NO_METRICS
+    client.api.top = lambda identity, ps_args: processes
+    assert containers.memory(client, box()) == Memory(held)
+
+
+@pytest.mark.parametrize("answer", [NO_METRICS, {"memory_stats": None}, {}, [], None, "x"])
+@pytest.mark.parametrize(
+    "processes", [{}, None, [], {"Titles": ["PID"], "Processes": []},
+                  {"Titles": ["PID", "RSS"], "Processes": [["7", "much"]]},
+                  {"Titles": ["PID", "RSS"], "Processes": [["7"]]}]
+)  # fmt: skip
+def test_memory_that_nothing_counts_is_not_measured(answer: object, processes: object) -> None:
+    client = memory_client({})
+    client.api.stats = lambda *_, **__: answer
+    client.api.top = lambda identity, ps_args: processes
+    memory = containers.memory(client, box())
+    assert memory.held is None
+    assert "cannot list a container's processes: unexpected answer (" in memory.why
+
+
+def test_why_memory_was_not_measured_names_both_ways() -> None:
+    client = memory_client({})
+    client.api.stats = lambda *_, **__: NO_METRICS
+    client.api.top = lambda identity, ps_args: {}
+    assert containers.memory(client, box()).why == (
+        "counts no memory of containers (no metrics received); cannot list a container's "
+        "processes: unexpected answer (KeyError: 'Titles')"
+    )
+
+
+def test_memory_that_was_not_measured_gates_nothing_and_says_so() -> None:
+    result = service._memory("images.yaml: images.api", API, Memory(None, "no metrics"))
+    assert (result.ok, result.actual, result.limit) == (True, None, API.budget.memory)
+    assert result.detail == "images.yaml: images.api.budget.memory: not measured: no metrics"
 
 
 def test_a_container_that_has_ended_holds_nothing() -> None:
-    assert containers.memory(memory_client({}), box(running=False)) == 0
+    assert containers.memory(memory_client({}), box(running=False)) == Memory(0)
 
 
 def box(running: bool = True) -> Any:
