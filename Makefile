@@ -30,7 +30,8 @@ FULL ?=##                  1: bench-services builds an index of 100,000 concepts
 PYTHON ?= python3##        interpreter that makes .venv, 3.11 or newer
 export BASE DEBIAN_VERSION ALPINE_VERSION APT_MIRROR ALPINE_MIRROR PIP_INDEX_URL CARGO_REGISTRY CA_BUNDLE PYTHON
 
-RUN := .venv/bin/python -m
+PY := .venv/bin/python -m
+RUN := $(PY) scripts
 .PHONY: help prod build dev verify verify-sizes verify-contents verify-runtime report diff budgets promote rollback history explain \
   cleanup-report engine engine-stop roots venv venv-dev \
   test test-unit test-alpine bench bench-storage bench-services lint format lock readme
@@ -44,50 +45,50 @@ prod: ## build, verify and promote the production images: everything, from nothi
 	@./build-prod.sh
 
 build: engine venv ## build the production images, without checks
-	@$(RUN) scripts.build prod
+	@$(RUN) build
 
 dev: ## build the development images (./build.sh)
 	@./build.sh
 
 verify-sizes: venv ## check every image's sizes against images.yaml
-	@$(RUN) scripts.verify_sizes --format $(FORMAT)
+	@$(RUN) verify-sizes
 
 verify-contents: venv ## check what every image holds against docs/verification.md
-	@$(RUN) scripts.verify_contents --format $(FORMAT)
+	@$(RUN) verify-contents
 
 diff: venv ## say what came, went and grew between two images (IMAGE=… FROM=ref TO=ref)
-	@$(RUN) scripts.diff "$(IMAGE)" $(if $(FROM),--from "$(FROM)") $(if $(TO),--to "$(TO)") --format $(FORMAT)
+	@$(RUN) diff "$(IMAGE)"
 
 budgets: venv ## lower each size budget to what is measured plus 2 % (DRY_RUN=1 shows it)
-	@$(RUN) scripts.budgets
+	@$(RUN) budgets
 
 verify-runtime: engine venv ## start every image hardened: modules, health, memory, stop, writes
-	@$(RUN) scripts.verify_runtime --format $(FORMAT)
+	@$(RUN) verify-runtime
 
 verify: engine venv ## check everything that images.yaml promises: sizes, contents, runtime
-	@$(RUN) scripts.verify --format $(FORMAT)
+	@$(RUN) verify
 
 report: engine venv ## check everything and write .build/report.html (SCREENSHOT=docs/report.png)
-	@$(RUN) scripts.page $(if $(SCREENSHOT),--picture "$(SCREENSHOT)")
+	@$(RUN) report
 
 promote: venv ## verify, then move :latest to what passed (VERSION=… REGISTRY=… DRY_RUN=1)
-	@$(RUN) scripts.promote
+	@$(RUN) promote
 
 rollback: venv ## verify what was promoted before, and move the tags back (TO=… DRY_RUN=1)
-	@$(RUN) scripts.rollback
+	@$(RUN) rollback
 
 history: venv ## show what was promoted, newest first (FORMAT=json for all of it)
-	@$(RUN) scripts.history --format $(FORMAT)
+	@$(RUN) history
 
 explain: venv ## say which cleanup rule keeps or removes a file (IMAGE=… FILE=…)
-	@$(RUN) scripts.explain "$(IMAGE)" "$(FILE)"
+	@$(RUN) explain "$(IMAGE)" "$(FILE)"
 
 cleanup-report: venv ## show what the cleanup took out of an image (IMAGE=…)
-	@$(RUN) scripts.cleanup_report "$(IMAGE)"
+	@$(RUN) cleanup-report "$(IMAGE)"
 
 .PHONY: clean
 clean: venv ## remove this project's containers, networks, images and cache, shown and asked
-	@$(RUN) scripts.clean_engine
+	@$(RUN) clean
 
 # ---- what they need --------------------------------------------------------
 
@@ -98,7 +99,7 @@ engine-stop: ## end the engine that `make engine` started, no other
 	@scripts/engine.sh stop
 
 roots: engine venv ## refresh the root image, where no registry serves it
-	@$(RUN) scripts.roots
+	@$(RUN) roots
 
 venv:
 	@scripts/venv.sh
@@ -109,25 +110,25 @@ venv-dev: venv
 # ---- development -----------------------------------------------------------
 
 test: venv-dev ## run every test; starts an engine if none runs, and stops it again
-	@$(RUN) pytest
+	@$(PY) pytest
 
 test-unit: venv-dev ## run the tests that need no engine
-	@$(RUN) pytest tests/unit
+	@$(PY) pytest tests/unit
 
 test-alpine: venv-dev ## run the tests on a real Alpine, made from packages of PyPI and Debian
-	@$(RUN) pytest tests/alpine
+	@$(PY) pytest tests/alpine
 
 bench: engine venv-dev ## measure rebuilds, bytecode modes, readers, and Debian beside Alpine, as ratios
-	@$(RUN) scripts.bench
-	@$(RUN) scripts.startup
-	@$(RUN) scripts.bench_reader
-	@$(RUN) tests.alpine .venv/bin/python -m scripts.bench_bases
+	@$(RUN) bench rebuilds
+	@$(RUN) bench startup
+	@$(RUN) bench readers
+	@$(PY) tests.alpine $(RUN) bench bases
 
 bench-storage: ## measure the storage beside SQLite, redb and fjall, and its allocator (20 minutes)
 	@packages/sutra-storage/benches/run.sh
 
 bench-services: engine venv-dev ## measure API against storage, /similar over HTTP, and the index (FULL=1)
-	@$(RUN) scripts.bench_services $(if $(FULL),--full)
+	@$(RUN) bench services
 
 lint: venv-dev ## check style: ruff, mypy, shellcheck, shfmt, hadolint, yamllint
 	@scripts/lint.sh
@@ -139,4 +140,4 @@ lock: venv-dev ## resolve every requirements.in again, with hashes
 	@scripts/lock.sh
 
 readme: engine venv ## write the table of sizes into README.md
-	@$(RUN) scripts.readme
+	@$(RUN) readme

@@ -20,4 +20,4 @@ fi
 
 scripts/engine.sh
 scripts/venv.sh
-exec .venv/bin/python -m scripts.prod
+exec .venv/bin/python -m scripts prod

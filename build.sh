@@ -17,4 +17,4 @@ fi
 
 scripts/engine.sh
 scripts/venv.sh
-exec .venv/bin/python -m scripts.build dev
+exec .venv/bin/python -m scripts build dev

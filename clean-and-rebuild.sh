@@ -48,4 +48,4 @@ if [[ -n $dry ]]; then scripts/engine.sh check; else
   scripts/engine.sh compose
 fi
 scripts/venv.sh
-exec .venv/bin/python -m scripts.rebuild "$@"
+exec .venv/bin/python -m scripts rebuild "$@"

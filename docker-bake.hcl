@@ -17,7 +17,7 @@ variable "CARGO_REGISTRY" { default = "" }
 # certificates that builders trust; reaches them as a secret, never an image
 variable "CA_BUNDLE" { default = "" }
 
-# ---- set by scripts/build.py -----------------------------------------------
+# ---- set by scripts/build/bake.py -----------------------------------------------
 
 # a named context for the root image, where no registry serves it
 variable "ROOT_CONTEXT" { default = "" }

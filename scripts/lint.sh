@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks the style of every file in git, or rewrites what can be rewritten.
+# Checks the style of every file in git and the direction of imports, or rewrites what can be.
 #
 #   eg: scripts/lint.sh          scripts/lint.sh --fix
 #
@@ -22,6 +22,7 @@ fi
 ruff check .
 ruff format --check .
 mypy
+lint-imports
 shellcheck "${shell[@]}"
 shfmt -i 2 -ci -d "${shell[@]}"
 hadolint --config .hadolint.yaml "${dockerfiles[@]}"

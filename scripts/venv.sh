@@ -24,7 +24,7 @@ case ${1:-} in
 esac
 
 # of the lock, and of the interpreter, whose upgrade leaves a broken environment behind
-stamp=.venv/.$lock.$({ cat "$lock" && "$PYTHON" --version; } 2>&1 | sha256sum | cut -c1-16)
+stamp=.venv/.$lock.$({ cat "$lock" scripts/venv.sh && "$PYTHON" --version; } 2>&1 | sha256sum | cut -c1-16)
 [[ ! -e $stamp ]] || exit 0
 
 "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
@@ -44,4 +44,6 @@ echo "venv: installing $lock" >&2
 rm -f .venv/."$lock".*
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock" ||
   die "pip could not install $lock" "read pip's lines above; PIP_INDEX_URL and CA_BUNDLE name a mirror and a private CA"
+# sutra_cleanup is in the base images' build context, where their builders reach it
+echo "$PWD/base-images/lib" >"$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/sutra_cleanup.pth"
 touch "$stamp"

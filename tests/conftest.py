@@ -10,7 +10,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from scripts import engine
+from scripts.engine import client as engine
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -16,7 +16,7 @@ if [ -s /run/secrets/ca ]; then
   export SSL_CERT_FILE=/run/secrets/ca
 fi
 
-refuse() { # refuse PROBLEM TIP: what scripts/build.py takes as the reason of the failure
+refuse() { # refuse PROBLEM TIP: what scripts/build/bake.py takes as the reason of the failure
   printf 'sutra: %s\ntip: %s\n' "$1" "$2" >&2
   exit 1
 }

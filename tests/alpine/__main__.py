@@ -1,6 +1,6 @@
 """Run a command with the variables for a build on the test's Alpine; its mirror runs meanwhile.
 
-eg: python -m tests.alpine .venv/bin/python -m scripts.bench_bases
+eg: python -m tests.alpine .venv/bin/python -m scripts.bench.bases
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import os
 import subprocess
 import sys
 
-from scripts import engine
-from scripts.errors import run
+from scripts.common.errors import run
+from scripts.engine import client as engine
 from tests.alpine import mirror
 
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 import docker
 import pytest
 
-from scripts import build, engine
+from scripts.build import bake as build
+from scripts.engine import client as engine
 from tests.alpine import mirror
 from tests.alpine.mirror import REPOSITORY
 from tests.alpine.rig import make

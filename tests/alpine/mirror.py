@@ -10,7 +10,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from scripts import engine
+from scripts.engine import client as engine
 from tests.alpine.rig import make
 
 # nothing of a user's: neither a tag of theirs is moved, nor a cache of theirs used

@@ -15,8 +15,8 @@ from typing import Protocol
 import docker
 import pytest
 
-from scripts import build
-from scripts.errors import SutraError
+from scripts.build import bake as build
+from scripts.common.errors import SutraError
 from tests.alpine import mirror
 from tests.alpine.mirror import REPOSITORY
 from tests.alpine.rig import make

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping
 import docker
 import pytest
 
-from scripts import catalog, engine, verify
+from scripts.catalog import catalog
+from scripts.checks import gate
+from scripts.engine import client as engine
 from tests.alpine.conftest import built
 from tests.alpine.mirror import REPOSITORY
 
@@ -18,7 +20,7 @@ def test_every_promise_of_the_catalogue_holds(
     client: docker.DockerClient, images: Mapping[str, str]
 ) -> None:
     promises = catalog.load(environment={"BASE": "alpine"})
-    verdict = verify.everything(client, promises, images)
+    verdict = gate.everything(client, promises, images)
     assert [result for result in verdict.results if not result.ok] == []
     assert verdict.ids.keys() == images.keys()
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from scripts import inventory
-from scripts.errors import SutraError
-from scripts.inventory import Inventory
+from scripts.common.errors import SutraError
+from scripts.image import inventory
+from scripts.image.inventory import Inventory
 from tests.alpine.rig import fixtures
 from tests.alpine.rig.make import Rig
 

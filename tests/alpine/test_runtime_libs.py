@@ -10,10 +10,12 @@ from pathlib import Path
 import docker
 import pytest
 
-from scripts import engine, inventory, knobs
-from scripts.contents.records import records
-from scripts.contents.rule import Subject
-from scripts.inventory import Inventory
+from scripts.checks.contents.rule import Subject
+from scripts.checks.contents.rules_package_records import records
+from scripts.common import settings as knobs
+from scripts.engine import client as engine
+from scripts.image import inventory
+from scripts.image.inventory import Inventory
 from tests.alpine.mirror import REPOSITORY
 
 REFERENCE = f"{REPOSITORY}/runtime-libs:test"

@@ -14,7 +14,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from scripts import engine
+from scripts.engine import client as engine
 from tests.conftest import ROOT
 from tests.support.stack import API, HYBRID, STORAGE, Stack, deployed, override, request
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from scripts import engine
+from scripts.engine import client as engine
 from tests.conftest import ROOT
 from tests.support.stack import API, HYBRID, STORAGE, Stack, wait_for
 

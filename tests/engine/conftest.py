@@ -13,7 +13,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from scripts import engine
+from scripts.engine import client as engine
 from tests.support import project as projects
 from tests.support.project import Project
 

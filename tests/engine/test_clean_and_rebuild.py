@@ -8,8 +8,8 @@ from pathlib import Path
 import docker
 import pytest
 
-from scripts import engine
-from scripts.owned import LABEL, TITLE
+from scripts.cleaning.resources import LABEL, TITLE
+from scripts.engine import client as engine
 from tests.support.project import Project
 
 BAKE = """

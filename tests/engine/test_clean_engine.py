@@ -19,8 +19,9 @@ from typing import Any
 import docker
 import pytest
 
-from scripts import engine, owned
-from scripts.owned import COMPOSE_LABEL, LABEL, TITLE
+from scripts.cleaning import resources
+from scripts.cleaning.resources import COMPOSE_LABEL, LABEL, TITLE
+from scripts.engine import client as engine
 from tests.conftest import ROOT
 from tests.unit.fakes import tar_of
 
@@ -287,7 +288,7 @@ def answered(world: World, words: list[str], *answers: str) -> tuple[int, str]:
     """Run it on a terminal and type the answers; return exit code and all that it shows."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "scripts.clean_engine", *words],
+        [sys.executable, "-m", "scripts", "clean", *words],
         cwd=world.folder,
         env=world.environment(),
         stdin=theirs,
@@ -358,5 +359,5 @@ def test_a_cache_mount_of_another_project_stays(world: World, production: object
 def mounts(world: World) -> set[str]:
     """Return the ids of this run's cache mounts."""
     records = world.client.df()["BuildCache"] or []
-    found = (owned.MOUNTED_WITH.search(each.get("Description") or "") for each in records)
+    found = (resources.MOUNTED_WITH.search(each.get("Description") or "") for each in records)
     return {each[1] for each in found if each and each[1].startswith(world.name)}

@@ -12,8 +12,10 @@ import docker
 import pytest
 import yaml
 
-from scripts import catalog, inventory, verify_contents
-from scripts.catalog import Budget, Catalog, Image
+from scripts.catalog import catalog
+from scripts.catalog.catalog import Budget, Catalog, Image
+from scripts.checks.contents import verify as verify_contents
+from scripts.image import inventory
 from tests.conftest import ROOT
 from tests.support.fixture_images import Item, Made, program
 from tests.support.good_image import NAME, good

@@ -9,7 +9,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from scripts import engine
+from scripts.engine import client as engine
 from tests.conftest import ROOT
 from tests.support.old_engine import old_engine
 

@@ -13,7 +13,10 @@ from collections.abc import Iterator
 import docker
 import pytest
 
-from scripts import engine, knobs, layers, roots
+from scripts.build import root_image
+from scripts.common import settings
+from scripts.engine import client as engine
+from scripts.image import read_layers
 from tests.conftest import ROOT
 
 # folder, Dockerfile, image in the documentation; :prod where no tag is named
@@ -32,10 +35,10 @@ COMMANDS = (
 def closed_network(client: docker.DockerClient) -> list[str]:
     """The options that a place without a registry, or with a private CA, adds."""
     options = []
-    if bundle := knobs.ca_bundle({}):
+    if bundle := settings.ca_bundle({}):
         options += ["--secret", f"id=ca,src={bundle}"]
-    image = roots.root_image(engine.bake_plan(["bases"], {}))
-    if context := roots.context(client, image):
+    image = root_image.root_image(engine.bake_plan(["bases"], {}))
+    if context := root_image.context(client, image):
         options += ["--build-context", f"{image}={context}"]
     return options
 
@@ -63,7 +66,7 @@ def test_a_plain_docker_build_gives_the_same_files(
     command = [engine.find_client(), "build", "-f", dockerfile, "-t", tag, *closed_network, "."]
     done = subprocess.run(command, cwd=ROOT / folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
-    plain, baked = layers.measure(client, tag), layers.measure(client, known)
+    plain, baked = read_layers.measure(client, tag), read_layers.measure(client, known)
     assert plain
     assert baked
     # bytecode and binaries are built again, and differ by no more than their time stamps

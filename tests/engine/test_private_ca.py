@@ -12,7 +12,9 @@ from pathlib import Path
 import docker
 import pytest
 
-from scripts import engine, knobs, roots
+from scripts.build import root_image
+from scripts.common import settings
+from scripts.engine import client as engine
 from tests.conftest import ROOT
 from tests.support.archives import layer_bytes
 from tests.support.names import IMAGES
@@ -60,7 +62,7 @@ def test_no_image_holds_a_certificate_that_its_distribution_does_not_ship(
     client: docker.DockerClient, production: object, image: str
 ) -> None:
     """The builders' bundle less Debian's own certificates: what is left is private."""
-    bundle = knobs.ca_bundle({})
+    bundle = settings.ca_bundle({})
     assert bundle, "this system has no bundle of certificates"
     public = client.containers.create("sutra-base-rust-runtime:prod", command=["/nothing"])
     try:
@@ -90,13 +92,13 @@ def test_a_build_from_nothing_with_a_private_certificate_leaves_no_trace(
     """A secret's content is no part of the cache's key: only an uncached build shows it."""
     bundle, certificate = private
     both = tmp_path / "both.pem"
-    both.write_bytes(bundle.read_bytes() + Path(knobs.ca_bundle({})).read_bytes())
+    both.write_bytes(bundle.read_bytes() + Path(settings.ca_bundle({})).read_bytes())
     tag = f"sutra-test-ca-{os.getpid()}:plain"
     folder = "base-images" if dockerfile.startswith("base-images/") else "."
     command = [engine.find_client(), "build", "--no-cache", "-f", dockerfile, "-t", tag]
     command += ["--secret", f"id=ca,src={both}"]
-    image = roots.root_image(engine.bake_plan(["bases"], {}))
-    if context := roots.context(client, image):
+    image = root_image.root_image(engine.bake_plan(["bases"], {}))
+    if context := root_image.context(client, image):
         command += ["--build-context", f"{image}={context}"]
     done = subprocess.run([*command, folder], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]

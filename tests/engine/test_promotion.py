@@ -11,9 +11,10 @@ from pathlib import Path
 import docker
 import pytest
 
-from scripts import journal, ledger, promote, rollback
-from scripts.errors import SutraError
-from scripts.promote import Options
+from scripts.common.errors import SutraError
+from scripts.history import journal, ledger
+from scripts.promotion import promote, rollback
+from scripts.promotion.promote import Options
 from tests.conftest import ROOT
 from tests.support.tiny import Group
 

@@ -13,10 +13,12 @@ from pathlib import Path
 import docker
 import pytest
 
-from scripts import journal, ledger, promote, rollback, transaction, verify
-from scripts.errors import SutraError
-from scripts.promote import Options
-from scripts.registry_tags import Registry
+from scripts.checks import gate
+from scripts.common.errors import SutraError
+from scripts.history import journal, ledger
+from scripts.oci.registry_tags import Registry
+from scripts.promotion import promote, rollback, transaction
+from scripts.promotion.promote import Options
 from tests.support import registries, sizes_only
 from tests.support.registries import cutting, registry
 from tests.support.tiny import Group
@@ -27,7 +29,7 @@ CUTS = 12
 
 @pytest.fixture(autouse=True)
 def _sizes_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verify, "everything", sizes_only.everything)
+    monkeypatch.setattr(gate, "everything", sizes_only.everything)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import docker
 
-from scripts import bench
+from scripts.bench import rebuilds
 from tests.support.bake import bake
 
 EXECUTED = re.compile(r"^#(\d+) \[(\S+) .*\] (?:RUN|COPY|WORKDIR)")
@@ -25,7 +25,7 @@ def test_one_changed_line_builds_one_service_again(
     client: docker.DockerClient, production: object, tmp_path: Path
 ) -> None:
     into_the_cache = ["prod", "--set", "*.output=type=cacheonly"]
-    bench.checkout(tmp_path)
+    rebuilds.checkout(tmp_path)
     assert executed(bake(client, tmp_path, *into_the_cache)) == set()
     with (tmp_path / "packages/sutra-api/src/sutra_api/app.py").open("a") as source:
         source.write(f"# changed by {uuid.uuid4()}\n")

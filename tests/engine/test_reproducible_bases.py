@@ -13,7 +13,8 @@ from pathlib import Path
 import docker
 import pytest
 
-from scripts import bench, engine
+from scripts.bench import rebuilds
+from scripts.engine import client as engine
 from tests.support.bake import bake
 
 BASES = ("sutra-base-python", "sutra-base-rust-runtime")
@@ -42,7 +43,7 @@ def test_two_builds_without_cache_give_the_same_layers(
     # from another checkout, so that no file has the time stamp of this one
     folder = tmp_path / "checkout"
     folder.mkdir()
-    bench.checkout(folder)
+    rebuilds.checkout(folder)
     first = layers_of(client, folder, tags[0])
     assert all(first.values())
     for path in folder.rglob("*"):

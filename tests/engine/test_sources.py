@@ -14,8 +14,8 @@ from pathlib import Path
 import docker
 import pytest
 
-from scripts import inventory
-from scripts.inventory import Inventory
+from scripts.image import inventory
+from scripts.image.inventory import Inventory
 from tests.support.oci import entry, layer
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from scripts import layers
+from scripts.image import read_layers
 from tests.engine.conftest import has_containerd_store
 from tests.support.archives import blob_sizes
 from tests.support.names import IMAGES
@@ -33,8 +33,8 @@ def test_the_two_engines_have_different_stores(
 def test_sizes_are_the_same_in_both_stores(
     client: docker.DockerClient, copies: docker.DockerClient, tmp_path: Path, image: str
 ) -> None:
-    one = layers.measure(client, f"{image}:prod", tmp_path / "one")
-    other = layers.measure(copies, f"{image}:prod", tmp_path / "other")
+    one = read_layers.measure(client, f"{image}:prod", tmp_path / "one")
+    other = read_layers.measure(copies, f"{image}:prod", tmp_path / "other")
     assert one
     assert other
     assert [(x.diff_id, x.installed) for x in one.layers] == [
@@ -50,6 +50,6 @@ def test_the_download_size_is_what_a_pull_transfers(
 ) -> None:
     """The containerd store holds the blobs that a push sends."""
     compressed = client if has_containerd_store(client) else copies
-    measured = layers.measure(compressed, f"{image}:prod")
+    measured = read_layers.measure(compressed, f"{image}:prod")
     assert measured
     assert measured.download == blob_sizes(compressed, f"{image}:prod")

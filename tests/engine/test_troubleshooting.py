@@ -5,8 +5,8 @@ from __future__ import annotations
 import docker
 import pytest
 
-from scripts import containers
-from scripts.containers import Setup
+from scripts.engine import sandbox
+from scripts.engine.sandbox import Setup
 from tests.support import services
 from tests.support.fixture_images import Files, Item, link
 
@@ -27,7 +27,7 @@ def run(
 ) -> tuple[int | None, str]:
     """Run Python code in the image, hardened; return its exit code and its last line."""
     setup = Setup(reference, ("python3", "-c", code), **how)  # type: ignore[arg-type]
-    ending, output = containers.run(client, setup, SECONDS)
+    ending, output = sandbox.run(client, setup, SECONDS)
     return ending, (output.splitlines() or [""])[-1]
 
 

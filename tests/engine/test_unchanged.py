@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from scripts import catalog, engine
-from scripts.sizes import measure, unchanged
+from scripts.catalog import catalog
+from scripts.checks.sizes import measure, unchanged
+from scripts.engine import client as engine
 from tests.support.project import Project
 
 

@@ -12,11 +12,13 @@ from pathlib import Path
 import docker
 import pytest
 
-from scripts import containers, service, verify_runtime
-from scripts.catalog import Budget, Catalog, Image
-from scripts.checks import CheckResult
-from scripts.errors import SutraError
-from scripts.runtime import Runtime
+from scripts.catalog.catalog import Budget, Catalog, Image
+from scripts.catalog.runtime_needs import Runtime
+from scripts.checks.runtime import service
+from scripts.checks.runtime import verify as verify_runtime
+from scripts.common.check_result import CheckResult
+from scripts.common.errors import SutraError
+from scripts.engine import sandbox
 from tests.conftest import ROOT
 from tests.support import services
 
@@ -29,7 +31,7 @@ Make = Callable[..., str]
 def base(client: docker.DockerClient) -> None:
     """The Python base is there; it is built only where it is not."""
     if not client.images.list(services.BASE):
-        command = [sys.executable, "-m", "scripts.build", "sutra-base-python"]
+        command = [sys.executable, "-m", "scripts", "build", "sutra-base-python"]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr[-3000:]
 
@@ -44,7 +46,7 @@ def make(client: docker.DockerClient, base: None) -> Iterator[Make]:
 @pytest.fixture(autouse=True)
 def _nothing_is_left(client: docker.DockerClient) -> Iterator[None]:
     yield
-    mine = {"label": f"{containers.LABEL}={containers.RUN}"}
+    mine = {"label": f"{sandbox.LABEL}={sandbox.RUN}"}
     assert client.containers.list(all=True, filters=mine) == []
     assert client.networks.list(filters=mine) == []
 
@@ -351,7 +353,7 @@ def test_an_image_that_is_not_there_is_refused(client: docker.DockerClient) -> N
 def test_an_image_that_vanishes_is_told(client: docker.DockerClient) -> None:
     with (
         pytest.raises(SutraError) as caught,
-        containers.container(client, containers.Setup("sutra-test-none:1")),
+        sandbox.container(client, sandbox.Setup("sutra-test-none:1")),
     ):
         pass
     assert caught.value.message == 'engine: image vanished "sutra-test-none:1"'
@@ -363,6 +365,6 @@ def test_an_interrupt_leaves_nothing(
     def interrupt(*_: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(containers, "memory", interrupt)
+    monkeypatch.setattr(sandbox, "memory", interrupt)
     with pytest.raises(KeyboardInterrupt):
         verify(client, make("good"))

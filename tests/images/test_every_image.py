@@ -5,7 +5,8 @@ from __future__ import annotations
 import docker
 import pytest
 
-from scripts import catalog, verify_contents
+from scripts.catalog import catalog
+from scripts.checks.contents import verify as verify_contents
 from tests.support.names import IMAGES
 
 

@@ -16,7 +16,7 @@ from tests.support.names import SERVICES
 def test_the_packages_own_tests_pass(client: docker.DockerClient, image: str) -> None:
     """BuildKit runs them once for each state of the package, and remembers that they passed."""
     done = subprocess.run(
-        [sys.executable, "-m", "scripts.build", f"{image}-test"],
+        [sys.executable, "-m", "scripts", "build", f"{image}-test"],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from scripts.errors import SutraError
-from scripts.page import picture
-from scripts.page.__main__ import render, write
-from scripts.page.gather import Report
+from scripts.common.errors import SutraError
+from scripts.report.html import screenshot
+from scripts.report.html.collect import Report
+from scripts.report.html.render import render, write
 from tests.conftest import ROOT
 
 Open = Callable[..., Page]
@@ -21,10 +21,10 @@ Open = Callable[..., Page]
 @pytest.fixture(scope="session")
 def chromium() -> str:
     try:
-        return picture.find_browser()
+        return screenshot.find_browser()
     except SutraError:
         subprocess.run(["scripts/install.sh", "chromium"], cwd=ROOT, check=True)
-        return picture.find_browser()
+        return screenshot.find_browser()
 
 
 @pytest.fixture(scope="session")

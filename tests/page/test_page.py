@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from scripts.errors import SutraError
-from scripts.page import picture
-from scripts.page.__main__ import render, write
+from scripts.common.errors import SutraError
+from scripts.report.html import screenshot
+from scripts.report.html.render import render, write
 from tests.page.conftest import Open
 from tests.support.reports import HOSTILE, packages, report
 
@@ -239,12 +239,12 @@ def test_growth_is_drawn_and_listed(page: Page) -> None:
 def test_a_picture_is_taken(chromium: str, tmp_path: Path) -> None:
     file = tmp_path / "report.html"
     write(file, render(report(packages(OWNERS, 2), NAMES, failed=False)))
-    picture.take(file, tmp_path / "docs/report.png")
+    screenshot.take(file, tmp_path / "docs/report.png")
     data = (tmp_path / "docs/report.png").read_bytes()
     assert data.startswith(b"\x89PNG\r\n\x1a\n")
     width, height = (int.from_bytes(data[at : at + 4], "big") for at in (16, 20))
-    assert (width, height) == (picture.WIDTH, picture.HEIGHTS[0])
-    assert 10_000 < len(data) <= picture.LARGEST
+    assert (width, height) == (screenshot.WIDTH, screenshot.HEIGHTS[0])
+    assert 10_000 < len(data) <= screenshot.LARGEST
 
 
 def test_a_picture_that_would_be_large_shows_less(
@@ -252,15 +252,15 @@ def test_a_picture_that_would_be_large_shows_less(
 ) -> None:
     file, shot = tmp_path / "report.html", tmp_path / "report.png"
     write(file, render(report(packages(OWNERS, 2), NAMES)))
-    picture.take(file, shot)
+    screenshot.take(file, shot)
     whole = shot.stat().st_size
-    monkeypatch.setattr(picture, "LARGEST", whole - 1)
-    picture.take(file, shot)
+    monkeypatch.setattr(screenshot, "LARGEST", whole - 1)
+    screenshot.take(file, shot)
     height = int.from_bytes(shot.read_bytes()[20:24], "big")
-    assert height in picture.HEIGHTS[1:]
+    assert height in screenshot.HEIGHTS[1:]
     assert shot.stat().st_size < whole
-    monkeypatch.setattr(picture, "LARGEST", 100)
+    monkeypatch.setattr(screenshot, "LARGEST", 100)
     with pytest.raises(SutraError) as caught:
-        picture.take(file, shot)
+        screenshot.take(file, shot)
     assert caught.value.message == f'report: no picture "{shot}": larger than 100 bytes'
     assert shot.stat().st_size < whole

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import docker
 
-from scripts.engine import Stream
+from scripts.engine.client import Stream
 
 
 @contextmanager

@@ -8,16 +8,18 @@ from pathlib import Path
 
 import docker
 
-from scripts import engine, knobs, roots
+from scripts.build import root_image
+from scripts.common import settings
+from scripts.engine import client as engine
 
 
 def bake(client: docker.DockerClient, folder: Path, *words: str) -> str:
     """Run `docker buildx bake` with `words` in `folder`; return its progress, which it must end."""
-    context = roots.context(client, roots.root_image(engine.bake_plan(["bases"], {})))
+    context = root_image.context(client, root_image.root_image(engine.bake_plan(["bases"], {})))
     environment = (
         os.environ
         | engine.BAKE_ENVIRONMENT
-        | {"CA_BUNDLE": knobs.ca_bundle({}), "ROOT_CONTEXT": context}
+        | {"CA_BUNDLE": settings.ca_bundle({}), "ROOT_CONTEXT": context}
     )
     command = [engine.find_client(), "buildx", "bake", "--progress", "plain", *words]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)

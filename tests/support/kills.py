@@ -25,9 +25,12 @@ from typing import Any
 
 import docker
 
-from scripts import engine, journal, ledger, promote, rollback, transaction, verify
-from scripts.errors import SutraError
-from scripts.promote import Options
+from scripts.checks import gate
+from scripts.common.errors import SutraError
+from scripts.engine import client as engine
+from scripts.history import journal, ledger
+from scripts.promotion import promote, rollback, transaction
+from scripts.promotion.promote import Options
 from tests.support import sizes_only
 from tests.support.tiny import Group
 
@@ -59,8 +62,8 @@ class Trace:
 def in_child(act: Callable[[], object], kill_at: int, within: str = "carry_out") -> int:
     """Run `act` in a fork and kill it at that line of a function and of what it calls.
 
-    The function is one of scripts.transaction. Return the lines that there were, or -1 when
-    it was killed; 0 as `kill_at` kills nothing.
+    The function is one of promotion.transaction. Return the lines that there were, or -1 when it
+    was killed; 0 as `kill_at` kills nothing.
     """
     reader, writer = os.pipe()
     child = os.fork()
@@ -216,7 +219,7 @@ def main(word: str, folder: str, seed: str, count: str) -> None:
     """Kill `count` commands at random lines; print the figures."""
     # each child connects: without asking the docker command where to
     os.environ.setdefault("DOCKER_HOST", engine._endpoint())
-    verify.everything = sizes_only.everything
+    gate.everything = sizes_only.everything
     client = engine.connect()
     group = Group(client, Path(folder), word)
     os.chdir(folder)

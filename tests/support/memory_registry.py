@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from scripts.errors import SutraError
-from scripts.registry_tags import CannotDeleteError
+from scripts.common.errors import SutraError
+from scripts.oci.registry_tags import CannotDeleteError
 
 
 class MemoryRegistry:

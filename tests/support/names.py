@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scripts import catalog
+from scripts.catalog import catalog
 
 IMAGES = tuple(image.name for image in catalog.load().images)
 BASES = tuple(name for name in IMAGES if name.startswith("sutra-base-"))

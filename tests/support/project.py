@@ -38,7 +38,7 @@ images:
 
 @dataclass(frozen=True)
 class Project:
-    """A folder with everything that `python -m scripts.prod` reads."""
+    """A folder with everything that `python -m scripts.commands.prod` reads."""
 
     folder: Path
     name: str

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from scripts.checks import CheckResult
-from scripts.inventory import Entry, Inventory, LayerFiles, Owner
-from scripts.page import gather, shares
-from scripts.page.gather import Report
-from scripts.page.history import Point
+from scripts.common.check_result import CheckResult
+from scripts.image.inventory import Entry, Inventory, LayerFiles, Owner
+from scripts.report.html import breakdown, collect
+from scripts.report.html.collect import Report
+from scripts.report.html.size_history import Point
 
 HOSTILE = (
     "opt/<script>window.pwned = 1</script>.py",
@@ -74,12 +74,12 @@ def report(
     sections, checked = [], []
     for number, name in enumerate(names):
         own = results(name, failed)
-        owners = shares.by_owner(inventory(files))
-        sections.append(gather.section(name, owners, own, 500_000_000 if number == 0 else None))
+        owners = breakdown.by_owner(inventory(files))
+        sections.append(collect.section(name, owners, own, 500_000_000 if number == 0 else None))
         checked += own
     points = [
         Point(f"2026-11-{day:02}T06:00:00Z", f"v{day}", dict.fromkeys(names, 40_000_000 + day))
         for day in (1, 2, 3)
     ]
-    release = gather.bars(results("release", False)[:2])
+    release = collect.bars(results("release", False)[:2])
     return Report("0.1.0", tuple(checked), release, tuple(sections), tuple(points))

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from scripts import engine
-from scripts.catalog import Catalog
-from scripts.sizes import limits, measure
-from scripts.verify import Verdict
+from scripts.catalog.catalog import Catalog
+from scripts.checks.gate import Verdict
+from scripts.checks.sizes import budgets, measure
+from scripts.engine import client as engine
 
 
 def everything(
@@ -25,4 +25,4 @@ def everything(
         for image in promises.images
     }
     ids = {name: found.id for name, found in measured.items()}
-    return Verdict(tuple(limits.verify(promises, measured)), ids)
+    return Verdict(tuple(budgets.verify(promises, measured)), ids)

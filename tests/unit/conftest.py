@@ -15,7 +15,8 @@ settings.register_profile("sutra", database=None, deadline=None, derandomize=Tru
 settings.load_profile("sutra")
 
 KNOBS = ("APT_MIRROR", "BASE", "CA_BUNDLE", "DOCKER", "SUTRA_PROJECT")
-KNOBS += ("YES", "DATA", "ALL", "DRY_RUN", "ALLOW_DIRTY")
+KNOBS += ("YES", "DATA", "ALL", "DRY_RUN", "ALLOW_DIRTY", "FORMAT", "FROM", "TO", "VERSION")
+KNOBS += ("REGISTRY", "KEEP", "SCREENSHOT", "FULL")
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts import catalog, readme
+from scripts.catalog import catalog
+from scripts.report import readme_tables
 from tests.conftest import ROOT
 
 DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -81,7 +82,7 @@ def test_a_default_is_the_same_wherever_it_stands(knob: str) -> None:
 
 
 def test_the_readme_shows_figures_of_every_image() -> None:
-    block = readme.marked_block("sizes").search(DOCUMENTS[0].read_text())
+    block = readme_tables.marked_block("sizes").search(DOCUMENTS[0].read_text())
     assert block
     rows = re.findall(r"^\| (sutra-\S+) \| [\d.]+ MB \|", block[0], re.MULTILINE)
     names = [image.name for image in catalog.load(ROOT / "images.yaml").images]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from scripts.errors import SutraError
+from scripts.common.errors import SutraError
 
 PINS = Path("tests/alpine/fixtures.yaml")
 # for which machine: musl, and the Python that is among them

@@ -13,8 +13,11 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts import build, engine, knobs, roots
-from scripts.errors import SutraError
+from scripts.build import bake as build
+from scripts.build import root_image
+from scripts.common import settings
+from scripts.common.errors import SutraError
+from scripts.engine import client as engine
 from tests.alpine.rig import disk, fixtures
 
 CACHE = Path(".cache/alpine")
@@ -94,9 +97,9 @@ def _key(cache: Path, context: Path) -> None:
 def _build(client: engine.Client, target: str, output: str, context: Path) -> None:
     command = [engine.find_client(), "buildx", "build", "--target", target, "--output", output]
     command += ["--build-context", f"fixtures={context}", "--build-context", f"lib={LIBRARY}"]
-    if debian := roots.context(client, DEBIAN):
+    if debian := root_image.context(client, DEBIAN):
         command += ["--build-context", f"{DEBIAN}={debian}"]
-    if bundle := knobs.ca_bundle(os.environ):
+    if bundle := settings.ca_bundle(os.environ):
         command += ["--secret", f"id=ca,src={bundle}"]
     if mirror := os.environ.get("APT_MIRROR"):
         command += ["--build-arg", f"APT_MIRROR={mirror}"]

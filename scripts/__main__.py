@@ -1,0 +1,86 @@
+"""The front door: `python -m scripts COMMAND`.
+
+A command's module is imported only when it is chosen, so that none waits for what only
+another one needs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from scripts.common.errors import run
+
+PROGRAM = "python -m scripts"
+GROUPS = {
+    "build": {
+        "prod": "build, verify and promote the production images",
+        "build": "build the production images, or other groups and targets",
+        "rebuild": "build anew, deploy, then remove the old (./clean-and-rebuild.sh)",
+        "roots": "refresh the root image, where no registry serves it",
+    },
+    "check": {
+        "verify": "check everything that images.yaml promises",
+        "verify-sizes": "check sizes against budgets",
+        "verify-contents": "check what every image holds",
+        "verify-runtime": "start every image hardened, and check what it does",
+        "diff": "show what came, went and grew between two images",
+        "explain": "show which cleanup rule keeps or removes a file",
+        "cleanup-report": "show what the cleanup took out of an image",
+        "report": "check everything and write one HTML file",
+    },
+    "release": {
+        "promote": "verify, then move the tags that people deploy",
+        "rollback": "move them back to what was promoted before",
+        "history": "show what was promoted, newest first",
+        "budgets": "lower each size budget to what is measured plus 2 %",
+    },
+    "clean": {
+        "clean": "remove what this project has on the engine, shown and asked",
+    },
+    "develop": {
+        "bench": "measure against a peer or an earlier state, as ratios",
+        "readme": "write the tables of sizes into README.md",
+    },
+}
+COMMANDS = {name: what for group in GROUPS.values() for name, what in group.items()}
+
+
+def usage() -> str:
+    """Return every command with what it does, by group."""
+    lines = [f"usage: {PROGRAM} COMMAND [-h] …", ""]
+    for group, commands in GROUPS.items():
+        lines += [f"{group}:", *(f"  {name:16}{what}" for name, what in commands.items())]
+    return "\n".join([*lines, "", f"{PROGRAM} COMMAND --help shows a command's arguments."])
+
+
+def parser_of(name: str) -> argparse.ArgumentParser:
+    """Return the parser of a command, with its `main` as the default `run`."""
+    command = import_module(f"scripts.commands.{name.replace('-', '_')}")
+    parser = argparse.ArgumentParser(
+        prog=f"{PROGRAM} {name}", description=command.__doc__, allow_abbrev=False
+    )
+    command.add_arguments(parser)
+    parser.set_defaults(run=command.main, error=parser.error)
+    return parser
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command that the first word names; `words` are the process's own without it."""
+    name, *rest = (sys.argv[1:] if words is None else words) or ("--help",)
+    if name in ("-h", "--help"):
+        print(usage())
+        return 0
+    if name not in COMMANDS:
+        print(f'{PROGRAM}: unknown command "{name}"', file=sys.stderr)
+        print(f"tip: {PROGRAM} --help lists them", file=sys.stderr)
+        return 2
+    options = parser_of(name).parse_args(rest)
+    code: int = options.run(options)
+    return code
+
+
+if __name__ == "__main__":
+    run(main)

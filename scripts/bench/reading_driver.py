@@ -1,0 +1,30 @@
+"""What scripts.bench.readers times: images read as verifiers read them, and no more than that.
+
+eg: python -m scripts.bench.reading_driver /tmp/empty sutra-api:prod sutra-hybrid:prod
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from scripts.common.errors import OK, SutraError, run
+from scripts.engine import client as engine
+from scripts.image import inventory, read_layers
+
+
+def main() -> int:
+    """Read sizes, owners and the facts of every file, into a cache."""
+    cache, images = Path(sys.argv[1]), sys.argv[2:]
+    client = engine.connect()
+    read_layers.read_together(client, images, cache)
+    for image in images:
+        found = inventory.read(client, image, cache)
+        if found is None:
+            raise SutraError(f'bench: not built "{image}"', "run `make build`")
+        assert found.owners()  # noqa: S101 - worked out when asked for
+    return OK
+
+
+if __name__ == "__main__":
+    run(main)

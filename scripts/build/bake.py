@@ -1,0 +1,194 @@
+"""Build groups of the bake file on the real engine, all of them or none.
+
+Knobs come from the environment (see `make help`); what the bake file cannot know
+is added here: the root image's context, the private CA, and the labels of the
+project and the commit. Images get their tags only when every target was built.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from scripts.build import root_image
+from scripts.catalog import catalog
+from scripts.common import settings as knobs
+from scripts.common.errors import SutraError
+from scripts.engine import client as engine
+from scripts.engine import tags
+
+# What a first build of everything takes on the engine's disk, and what a later one does.
+COLD_BYTES = 5_000_000_000
+WARM_BYTES = 1_000_000_000
+# of this run alone: another checkout may be building on the same engine
+STAGING = f"building-{os.getpid()}"
+GROUP = "prod"
+# the tip where the engine's disk is full
+FULL = "`docker system df` shows what fills it, `make clean DRY_RUN=1` this project's part"
+
+
+def build(
+    client: engine.Client,
+    groups: Sequence[str],
+    environment: Mapping[str, str] = os.environ,
+    no_cache: bool = False,
+) -> None:
+    """Build every target of `groups` and tag the images, or raise SutraError and tag nothing.
+
+    `no_cache` runs every step again, whatever an earlier build left.
+    """
+    settings = variables(environment)
+    plan = engine.bake_plan(groups, settings)
+    wanted = requested_tags(plan)
+    if GROUP in groups:
+        catalog.check_against(catalog.load(), wanted, engine.BAKE_FILE)
+    require_space(client, [tag for tags_of_one in wanted.values() for tag in tags_of_one])
+    settings |= root_variable(client, plan)
+    staged = {name: f"{name}:{STAGING}" for name in wanted}
+    with untagged_afterwards(client, list(staged.values())):
+        overrides = [f"{name}.tags={reference}" for name, reference in staged.items()]
+        overrides += ["*.no-cache=true"] * no_cache
+        code, lines = engine.bake(groups, overrides, settings)
+        if code:
+            raise failure(lines)
+        tags.apply(client, tags.plan(client, built(client, wanted, staged)))
+
+
+def variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of the bake file that it cannot know."""
+    return {
+        "CA_BUNDLE": knobs.ca_bundle(environment),
+        knobs.KNOB: knobs.project(environment),
+        **commit_labels(),
+    }
+
+
+def root_variable(client: engine.Client, plan: Mapping[str, Any]) -> dict[str, str]:
+    """Return the variable that says where the plan's root image comes from; none without one.
+
+    A ROOT_CONTEXT in the environment says it already.
+    """
+    image = root_image.root_image(plan)
+    if os.environ.get("ROOT_CONTEXT"):
+        return {}
+    return {"ROOT_CONTEXT": root_image.context(client, image)} if image else {}
+
+
+def built(
+    client: engine.Client, wanted: Mapping[str, Sequence[str]], staged: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the id that each wanted tag goes to: what stands under the staging tag now."""
+    found = {}
+    for name, references in wanted.items():
+        image = engine.inspect(client, staged[name])
+        if image is None:
+            raise SutraError(f'build: image vanished "{staged[name]}"', "run `make build` again")
+        found.update(dict.fromkeys(references, image["Id"]))
+    return found
+
+
+def requested_tags(plan: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the tags of each target that was asked for: `{"sutra-api": ["sutra-api:prod"]}`.
+
+    The plan lists targets that are only built upon, too; those are not exported.
+    """
+    found: dict[str, list[str]] = {}
+    names, groups = list(plan["group"]["default"]["targets"]), plan["group"]
+    while names:
+        name = names.pop(0)
+        if name in groups and name != "default":
+            names = [*groups[name]["targets"], *names]
+        elif asked := plan["target"].get(name, {}).get("tags"):
+            found[name] = asked
+    return found
+
+
+def commit_labels() -> dict[str, str]:
+    """Return VERSION, REVISION and CREATED of the checked-out commit.
+
+    CREATED is the commit's own time, so that an unchanged tree gives an unchanged
+    image. Uncommitted changes show as `-dirty`. Without git or a commit all are left
+    at the bake file's defaults. Raises SutraError when git cannot say more of a commit.
+    """
+    try:
+        revision = _git("rev-parse", "HEAD")
+    except (FileNotFoundError, SutraError):
+        return {}
+    dirty = "-dirty" if _git("status", "--porcelain") else ""
+    return {
+        "VERSION": _git("describe", "--tags", "--always", "--dirty"),
+        "REVISION": revision + dirty,
+        "CREATED": _git("show", "-s", "--format=%cI", "HEAD"),
+    }
+
+
+def _git(*words: str) -> str:
+    done = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
+    if done.returncode:
+        reason = next(iter(done.stderr.splitlines()), f"exit code {done.returncode}")
+        raise SutraError(
+            f"git {' '.join(words)}: {reason}",
+            "mend the repository, then run the same command again",
+        )
+    return done.stdout.strip()
+
+
+def require_space(client: engine.Client, references: Sequence[str]) -> None:
+    """Raise SutraError when the engine's disk has too little free to build these images.
+
+    Less is needed where all of them are there from an earlier build. The disk of another
+    machine's engine cannot be seen from here.
+    """
+    root = engine.local_disk(client)
+    if root is None:
+        return
+    warm = bool(references) and all(engine.inspect(client, each) for each in references)
+    need = WARM_BYTES if warm else COLD_BYTES
+    free = os.statvfs(root).f_bavail * os.statvfs(root).f_frsize
+    if free < need:
+        raise SutraError(
+            f"build: {free / 1e9:.1f} GB free on the engine's disk, {need / 1e9:.1f} GB needed",
+            FULL,
+        )
+
+
+@contextmanager
+def untagged_afterwards(client: engine.Client, references: Sequence[str]) -> Iterator[None]:
+    """Remove the tags `references` on the way out, also when the build failed."""
+    try:
+        yield
+    finally:
+        for reference in references:
+            engine.untag(client, reference)
+
+
+def failure(lines: Sequence[str]) -> SutraError:
+    """Return the one clear line for a build whose progress ended in `lines`."""
+    text = "\n".join(lines)
+    step = next(
+        (m[1] for m in map(re.compile(r"^ > \[([^\]]+)\]").match, lines) if m), "the first step"
+    )
+    reason = next(
+        (m[1] for m in map(re.compile(r"^ERROR: (.*)").match, lines) if m), "no reason given"
+    )
+    if "no space left on device" in text:
+        return SutraError(
+            f'build: no space left on the engine\'s disk at step "{step}"',
+            FULL,
+        )
+    if found := re.search(r"(\S+): failed to resolve source metadata.*?([^:\n]+)$", text, re.M):
+        return SutraError(
+            f'build: no registry gave "{found[1]}": {found[2].strip()}',
+            "check the network, or `docker load` an archive of it, then run `make build` again",
+        )
+    # what a builder's own script says of it, as base-images/lib/apk.sh does
+    if found := re.search(r"^[\d.]+ sutra: (.+)(?:\n[\d.]+ tip: (.+))?$", text, re.M):
+        return SutraError(f"build: {found[1]}", found[2] or "the step's own output is above")
+    return SutraError(
+        f'build: step failed "{step}": {reason.rpartition("failed to solve: ")[2]}',
+        "the step's own output is above; mend it, then run `make build` again",
+    )

@@ -1,0 +1,206 @@
+"""Where a root image comes from: the engine, its registry, or a bootstrap of our own.
+
+A root that the engine holds or that its registry serves is left to BuildKit.
+Where no registry answers, Debian is bootstrapped from signed packages by
+mmdebstrap into an OCI layout, which bake takes as a named context.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from scripts.common import settings
+from scripts.common.errors import SutraError
+from scripts.engine import client as engine
+
+CACHE = Path(".cache/roots")
+# A registry that is up answers in well under a second; one that is not must not cost minutes.
+REGISTRY_SECONDS = 5
+# What makes Debian "slim": documentation stays out, licences stay in.
+SLIM = (
+    "path-exclude=/usr/share/doc/*",
+    "path-include=/usr/share/doc/*/copyright",
+    "path-exclude=/usr/share/man/*",
+    "path-exclude=/usr/share/info/*",
+    "path-exclude=/usr/share/locale/*",
+    "path-exclude=/usr/share/lintian/*",
+)
+
+
+def root_image(plan: Mapping[str, Any]) -> str:
+    """Return the root image that the plan stands on ("debian:trixie-slim"), or "".
+
+    Raises SutraError for a BASE that no Dockerfile has a stage for.
+    """
+    for target in plan["target"].values():
+        if base := target.get("args", {}).get("BASE"):
+            settings.refuse_base(base)
+            return f"{base}:{target['args'][f'{base.upper()}_VERSION']}"
+    return ""
+
+
+def context(client: engine.Client, image: str, cache: Path = CACHE, fresh: bool = False) -> str:
+    """Return the bake context for the root `image` ("debian:trixie-slim").
+
+    An empty string leaves the image to BuildKit. Otherwise the answer is
+    `oci-layout://…` of a root that was bootstrapped here: now, or by an earlier
+    call, whose layout is reused unless `fresh`. Raises SutraError when there is
+    no way to get the root.
+    """
+    layout = cache / image.replace(":", "-")
+    if engine.inspect(client, image):
+        return ""
+    if fresh or not (layout / "index.json").exists():
+        refusal = engine.registry_refusal(image, REGISTRY_SECONDS)
+        if not refusal:
+            shutil.rmtree(layout, ignore_errors=True)  # of a time when no registry answered
+            return ""
+        _say(f"{image}: no registry serves it ({refusal})")
+        bootstrap(image, layout)
+    return f"oci-layout://{layout.resolve()}:{image.partition(':')[2]}"
+
+
+def bootstrap(image: str, layout: Path, environment: Mapping[str, str] = os.environ) -> None:
+    """Build `debian:SUITE-slim` from signed packages into the OCI layout `layout`.
+
+    The folder appears whole or not at all. Raises SutraError for a root that
+    cannot be bootstrapped and for a bootstrap that failed.
+    """
+    name, _, tag = image.partition(":")
+    if name != "debian":
+        raise SutraError(
+            f'roots: cannot bootstrap "{image}", and no registry serves it',
+            f"`docker load` an archive of {image}, or build with BASE=debian",
+        )
+    _require_mmdebstrap()
+    _say(
+        f"{image}: bootstrapping it from Debian's signed packages (once; `make roots` refreshes it)"
+    )
+    layout.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=layout.parent, prefix=".partial-") as folder:
+        try:
+            root = Path(folder) / "root.tar"
+            _mmdebstrap(tag.removesuffix("-slim"), root, environment)
+            whole = Path(folder) / "layout"
+            write_layout(root, whole, tag)
+            shutil.rmtree(layout, ignore_errors=True)
+            whole.rename(layout)
+        except OSError as error:
+            raise SutraError(
+                f'roots: cannot write "{layout}": {error.strerror}',
+                "free some space (`df -h .`), then run `make roots` again",
+            ) from error
+    _say(f"{image}: bootstrapped")
+
+
+def _require_mmdebstrap() -> None:
+    if shutil.which("mmdebstrap"):
+        return
+    # uidmap: what mmdebstrap needs to work without root
+    command = ["scripts/install.sh", "mmdebstrap", "debian-archive-keyring", "uidmap"]
+    if subprocess.run(command, check=False).returncode:
+        raise SutraError(
+            "roots: no registry answers, and mmdebstrap is not installed",
+            "install the package mmdebstrap, then run `make roots`",
+        )
+
+
+def _mmdebstrap(suite: str, tar: Path, environment: Mapping[str, str]) -> None:
+    """Write the root of `suite` to `tar`; main, updates and security, signatures checked."""
+    command = ["mmdebstrap", "--variant=minbase", "--format=tar"]
+    command += [f"--dpkgopt={option}" for option in SLIM]
+    if bundle := environment.get("CA_BUNDLE"):
+        command.append(f'--aptopt=Acquire::https::CaInfo "{Path(bundle).resolve()}"')
+    command += [suite, str(tar)]
+    if mirror := environment.get("APT_MIRROR", "").rstrip("/"):
+        command += [
+            f"deb {mirror} {suite} main",
+            f"deb {mirror} {suite}-updates main",
+            f"deb {mirror}-security {suite}-security main",
+        ]
+    code, lines = engine.tee(command, os.environ)
+    if code:
+        causes = [line for line in lines if re.search(r"^(E|Err):|No space left", line)]
+        reason = re.sub(r".*\b(E|Err): ", "", (causes or lines or ["no output"])[0]).strip()
+        raise SutraError(
+            f'roots: bootstrap of "{suite}" failed: {reason}',
+            "check the network, APT_MIRROR and `df -h`, then run `make roots` again",
+        )
+
+
+def write_layout(root: Path, layout: Path, tag: str) -> None:
+    """Make an OCI image layout of one gzip layer from the tar file `root`.
+
+    Source: OCI image-spec, image-layout.md and config.md.
+    """
+    blobs = layout / "blobs" / "sha256"
+    blobs.mkdir(parents=True)
+    packed, diff_id = blobs / "packed", hashlib.sha256()
+    with root.open("rb") as source, gzip.GzipFile(packed, "wb", compresslevel=1, mtime=0) as sink:
+        while chunk := source.read(1 << 20):
+            diff_id.update(chunk)
+            sink.write(chunk)
+    with packed.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    packed.rename(blobs / digest)
+    layer = _descriptor("layer.v1.tar+gzip", digest, (blobs / digest).stat().st_size)
+    config = _write_blob(blobs, "config.v1+json", _config(f"sha256:{diff_id.hexdigest()}"))
+    manifest = _write_blob(
+        blobs,
+        "manifest.v1+json",
+        {
+            "schemaVersion": 2,
+            "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "config": config,
+            "layers": [layer],
+        },
+    )
+    manifest["annotations"] = {"org.opencontainers.image.ref.name": tag}
+    (layout / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
+    (layout / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [manifest]}))
+
+
+def _config(diff_id: str) -> dict[str, Any]:
+    machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
+    return {
+        "created": datetime.now(UTC).isoformat(),
+        "architecture": machine,
+        "os": "linux",
+        "config": {
+            "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
+            "Cmd": ["bash"],
+        },
+        "rootfs": {"type": "layers", "diff_ids": [diff_id]},
+        "history": [{"created_by": "mmdebstrap --variant=minbase"}],
+    }
+
+
+def _write_blob(blobs: Path, kind: str, content: Mapping[str, Any]) -> dict[str, Any]:
+    data = json.dumps(content, sort_keys=True).encode()
+    digest = hashlib.sha256(data).hexdigest()
+    (blobs / digest).write_bytes(data)
+    return _descriptor(kind, digest, len(data))
+
+
+def _descriptor(kind: str, digest: str, size: int) -> dict[str, Any]:
+    return {
+        "mediaType": f"application/vnd.oci.image.{kind}",
+        "digest": f"sha256:{digest}",
+        "size": size,
+    }
+
+
+def _say(line: str) -> None:
+    print(f"roots: {line}", file=sys.stderr, flush=True)

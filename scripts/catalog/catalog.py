@@ -1,0 +1,251 @@
+"""images.yaml, the promises about every image, as frozen dataclasses.
+
+Errors carry the key path: `images.yaml: images.sutra-api.budget.installed: …`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from sutra_cleanup import strict_yaml
+
+from scripts.catalog import runtime_needs, waivers
+from scripts.catalog.runtime_needs import AS_IS, Runtime
+from scripts.catalog.waivers import Waiver
+from scripts.common import settings
+from scripts.common.errors import SutraError
+from scripts.common.units import parse_size, parse_time
+
+CATALOG = Path("images.yaml")
+TAG = "prod"
+SIZES = ("installed", "download", "because")
+# roots that a budget may have sizes of its own for
+OTHER_BASES = settings.BASES[1:]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The most bytes that an image may be: unpacked, and compressed for a pull.
+
+    A service has two more: `ready`, the milliseconds from its start to its first
+    healthy answer, and `memory`, the bytes that it holds by then.
+    """
+
+    installed: int
+    download: int
+    because: str = ""  # why it was raised
+    ready: int | None = None
+    memory: int | None = None
+    base: str = ""  # the root that it is for; "" for the default one, or for any
+
+    @property
+    def key(self) -> str:
+        """Where it stands in its entry of the file: "budget" or "budget.alpine"."""
+        return f"budget.{self.base}" if self.base else "budget"
+
+
+@dataclass(frozen=True)
+class Image:
+    """One image: its name is its key, its bake target and its repository."""
+
+    name: str
+    budget: Budget
+    not_promoted_because: str = ""
+    contents: tuple[Waiver, ...] = ()
+    runtime: Runtime = AS_IS
+    others: tuple[Budget, ...] = ()  # of other bases than the one that was asked for
+
+    @property
+    def reference(self) -> str:
+        """The tag that a build sets: "sutra-api:prod"."""
+        return f"{self.name}:{TAG}"
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """All images in the file's order, and the budget of the release as a whole."""
+
+    path: Path
+    images: tuple[Image, ...]
+    release: Budget
+    others: tuple[Budget, ...] = ()  # of the release, on other bases
+
+    def find(self, name: str) -> Image:
+        """Return the image called `name`, or raise SutraError with the nearest name."""
+        for image in self.images:
+            if image.name == name:
+                return image
+        names = [image.name for image in self.images]
+        raise SutraError(
+            f'{self.path}: images: no such image "{name}"{_hint(name, names)}',
+            f"names: {', '.join(names)}",
+        )
+
+    def not_built(self, image: Image, reference: str) -> SutraError:
+        """Return the error for an image whose `reference` the engine does not have."""
+        return SutraError(
+            f'{self.path}: images.{image.name}: not built "{reference}"', "run `make build`"
+        )
+
+
+class _Node:
+    """A mapping of the file with the path that leads to it."""
+
+    def __init__(
+        self, file: Path, path: str, value: Any, keys: Collection[str] | None = None
+    ) -> None:
+        self.file, self.path = file, path
+        if not isinstance(value, dict):
+            raise self.error("", "not a mapping", value)
+        self.value: Mapping[str, Any] = value
+        for key in value:
+            if not isinstance(key, str):
+                raise self.error("", "key is not text", key)
+            if keys is not None and key not in keys:
+                raise self.error("", "unknown key", key, _hint(key, keys))
+
+    def error(self, key: str, problem: str, value: Any = None, hint: str = "") -> SutraError:
+        place = ".".join(part for part in (self.path, key) if part)
+        shown = "" if value is None else f' "{value}"'
+        return SutraError(
+            f"{self.file}: {place + ': ' if place else ''}{problem}{shown}{hint}",
+            f"mend {self.file}, then run the same command again",
+        )
+
+    def child(self, key: str, keys: Collection[str] | None = None) -> _Node:
+        path = f"{self.path}.{key}" if self.path else key
+        return _Node(self.file, path, self.required(key), keys)
+
+    def required(self, key: str) -> Any:
+        if self.value.get(key) is None:
+            raise self.error(key, "missing")
+        return self.value[key]
+
+    def text(self, key: str) -> str:
+        value = self.value.get(key, "")
+        if not isinstance(value, str) or (key in self.value and not value.strip()):
+            raise self.error(key, "not a text", value)
+        return value
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        value = self.value.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(i, str) and i for i in value):
+            raise self.error(key, "not a list of texts", value)
+        return tuple(value)
+
+    def size(self, key: str) -> int:
+        return self._amount(key, parse_size)
+
+    def time(self, key: str) -> int:
+        return self._amount(key, parse_time)
+
+    def _amount(self, key: str, parse: Callable[[str], int]) -> int:
+        value = self.required(key)
+        try:
+            return parse(str(value))
+        except ValueError as reason:
+            raise self.error(key, str(reason) + ":", value) from reason
+
+    def unknown(self, key: str, problem: str, value: str, known: Collection[str]) -> SutraError:
+        return self.error(key, problem, value, _hint(value, known))
+
+
+def load(path: Path = CATALOG, environment: Mapping[str, str] = os.environ) -> Catalog:
+    """Read the catalogue, with the budgets that hold for BASE.
+
+    Raises SutraError for anything that is not as documented.
+    """
+    base = settings.base(environment)
+    try:
+        return parse(path, path.read_text(encoding="utf-8"), base)
+    except FileNotFoundError as error:
+        raise SutraError(f"{path}: no such file", "run it in the folder of the project") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise SutraError(f"{path}: cannot be read: {error}") from error
+
+
+def parse(path: Path, text: str, base: str = settings.BASES[0]) -> Catalog:
+    """Return the catalogue in `text`, which stands or stood in `path`. Raises as `load` does."""
+    try:
+        content = strict_yaml.load(text)
+    except ValueError as error:
+        raise SutraError(f"{path}: not YAML: {error}", f"`yamllint {path}` says more") from error
+    top = _Node(path, "", content, ("release", "images"))
+    images = top.child("images")
+    if not images.value:
+        raise images.error("", "empty")
+    found = tuple(_image(images, name, base) for name in images.value)
+    runtime_needs.refuse_needs(images, {image.name: image for image in found})
+    budget, others = _budgets(top.child("release", ("budget",)), SIZES, base)
+    return Catalog(path, found, budget, others)
+
+
+def _image(images: _Node, name: str, base: str) -> Image:
+    node = images.child(name, ("budget", "contents", "not_promoted_because", "runtime"))
+    budget, others = _budgets(node, (*SIZES, "ready", "memory"), base)
+    reason = node.text("not_promoted_because")
+    return Image(name, budget, reason, waivers.parse(node), runtime_needs.parse(node), others)
+
+
+def _budgets(node: _Node, keys: Collection[str], base: str) -> tuple[Budget, tuple[Budget, ...]]:
+    """Return the budget that holds for `base`, and those that are for other bases.
+
+    A base without sizes of its own has the default one's. Times and memory are the
+    same promise whatever the base.
+    """
+    outer = node.child("budget", (*keys, *OTHER_BASES))
+    budgets = {"": _budget(outer)}
+    for name in OTHER_BASES:
+        if name in outer.value:
+            own = _budget(outer.child(name, SIZES), name)
+            budgets[name] = replace(own, ready=budgets[""].ready, memory=budgets[""].memory)
+    holds = budgets.pop(base, None) or budgets.pop("")
+    return holds, tuple(budgets.values())
+
+
+def _budget(budget: _Node, base: str = "") -> Budget:
+    return Budget(
+        budget.size("installed"),
+        budget.size("download"),
+        budget.text("because"),
+        budget.time("ready") if "ready" in budget.value else None,
+        budget.size("memory") if "memory" in budget.value else None,
+        base,
+    )
+
+
+def _hint(word: str, known: Collection[str]) -> str:
+    close = get_close_matches(word, known, n=1)
+    return f', did you mean "{close[0]}"?' if close else ""
+
+
+def check_against(catalog: Catalog, tags: Mapping[str, list[str]], bake_file: Path) -> None:
+    """Raise SutraError unless the catalogue and the bake file name the same images.
+
+    `tags` are the tags of each exported target: `{"sutra-api": ["sutra-api:prod"]}`.
+    """
+    for image in catalog.images:
+        if image.name not in tags:
+            raise SutraError(
+                f"{catalog.path}: images.{image.name}: not an image of {bake_file}"
+                f"{_hint(image.name, tags)}",
+                f"give {bake_file} that target in group prod, or take out the key",
+            )
+    for name, references in tags.items():
+        image_names = {reference.rpartition(":")[0] for reference in references}
+        if image_names != {name}:
+            raise SutraError(
+                f"{bake_file}: target.{name}.tags: "
+                f'not the target\'s own name "{", ".join(references)}"',
+                "target, key and image carry the same name; rename one",
+            )
+        if not any(image.name == name for image in catalog.images):
+            raise SutraError(
+                f"{catalog.path}: images.{name}: missing, though {bake_file} builds it",
+                f"give it a budget in {catalog.path}",
+            )

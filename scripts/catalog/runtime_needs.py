@@ -1,0 +1,66 @@
+"""How an image is started to be checked: the key `runtime` of images.yaml.
+
+runtime: {needs: [sutra-storage-server], writes: [/tmp], alias: api, loads: [libgcc_s.so.1]}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from scripts.catalog.catalog import Image
+    from scripts.catalog.catalog import _Node as Node
+
+KEYS = ("needs", "alias", "writes", "loads")
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What an image has around it when it is started.
+
+    `needs` are images of the catalogue that run beside it, `alias` the name under
+    which those that need it reach it, `writes` the folders that it may write to,
+    and `loads` shared libraries that its own loader must load.
+    """
+
+    needs: tuple[str, ...] = ()
+    alias: str = ""
+    writes: tuple[str, ...] = ()
+    loads: tuple[str, ...] = ()
+
+
+AS_IS = Runtime()
+
+
+def parse(image: Node) -> Runtime:
+    """Read the key `runtime` of an image. Raises SutraError with the key's path."""
+    if "runtime" not in image.value:
+        return Runtime()
+    node = image.child("runtime", KEYS)
+    writes = node.texts("writes")
+    for place in writes:
+        if not place.startswith("/") or ".." in place.split("/") or place == "/":
+            raise node.error("writes", "not the absolute path of a folder", place)
+    return Runtime(node.texts("needs"), node.text("alias"), writes, node.texts("loads"))
+
+
+def refuse_needs(images: Node, found: Mapping[str, Image]) -> None:
+    """Raise SutraError for a need that is no service of the catalogue, and for a cycle."""
+    for image in found.values():
+        key = f"{image.name}.runtime.needs"
+        for need in image.runtime.needs:
+            if need not in found:
+                raise images.unknown(key, "no such image", need, found)
+            if found[need].budget.ready is None:
+                raise images.error(key, "not a service, it has no budget.ready:", need)
+    for name in found:
+        _refuse_cycle(images, found, (name,))
+
+
+def _refuse_cycle(images: Node, found: Mapping[str, Image], above: tuple[str, ...]) -> None:
+    for need in found[above[-1]].runtime.needs:
+        if need in above:
+            raise images.error(f"{above[0]}.runtime.needs", "cycle", " → ".join((*above, need)))
+        _refuse_cycle(images, found, (*above, need))

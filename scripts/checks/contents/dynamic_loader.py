@@ -1,0 +1,194 @@
+"""How a dynamic loader finds libraries, played through on an image's files.
+
+glibc: ld.so(8) and elf/dl-load.c. DT_RPATH of the object and of those that loaded
+it (ignored where DT_RUNPATH is there), LD_LIBRARY_PATH, DT_RUNPATH of the object
+alone, the cache that ldconfig made, the default folders. musl: ldso/dynlink.c.
+LD_LIBRARY_PATH, then either tag of the object and of those that loaded it, then
+/etc/ld-musl-<machine>.path or its default folders.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from scripts.image.inventory import Elf, Entry, Inventory
+
+MUSL = re.compile(r"(?:usr/)?lib/ld-musl-([^/]+)\.so\.1")
+CACHE = "etc/ld.so.cache"
+# what Debian's and Fedora's glibc are built with; {} is Debian's multiarch folder
+DEFAULTS = ("/lib/{}", "/usr/lib/{}", "/lib64", "/usr/lib64", "/lib", "/usr/lib")
+MUSL_DEFAULTS = ("/lib", "/usr/local/lib", "/usr/lib")
+MULTIARCH = {
+    "x86_64": "x86_64-linux-gnu",
+    "aarch64": "aarch64-linux-gnu",
+    "i386": "i386-linux-gnu",
+    "arm": "arm-linux-gnueabihf",
+}
+# libraries that musl's loader is itself; ldso/dynlink.c, "reserved"
+MUSL_OWN = re.compile(r"lib(c|pthread|rt|m|dl|util|xnet)\..*")
+_TOKEN = re.compile(r"\$(?:\{(ORIGIN|LIB|PLATFORM)\}|(ORIGIN|LIB|PLATFORM)(?![A-Za-z0-9_]))")
+# objects of one process: more is no real program
+MAX_LOADED = 2000
+# where one library is looked for: what is further on counts as missing
+MAX_PLACES = 1000
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A library that `path` needs and that the loader does not find."""
+
+    path: str
+    library: str
+
+
+@dataclass(frozen=True)
+class _Object:
+    """An object as it was loaded: under which path, and for whom."""
+
+    path: str
+    elf: Elf
+    loaded_by: _Object | None = None
+
+
+class Loader:
+    """The loader of one image. `library_path` is its LD_LIBRARY_PATH."""
+
+    def __init__(self, image: Inventory, library_path: str = "") -> None:
+        self._image = image
+        self._library_path = tuple(filter(None, re.split("[:;]", library_path)))
+        self._known: dict[str, Entry | None] = {}
+
+    @cached_property
+    def musl(self) -> str:
+        """The machine of musl's loader ("x86_64"), or "" where glibc's is to be used."""
+        names = [found[1] for path in self._image.files if (found := MUSL.fullmatch(path))]
+        return names[0] if names else ""
+
+    def find(self, path: str) -> Entry | None:
+        """Return the entry that `path` leads to inside the image."""
+        if path not in self._known:
+            self._known[path] = self._image.resolve(path)
+        return self._known[path]
+
+    def closure(self, objects: Mapping[str, Elf]) -> Iterable[Missing]:
+        """Return what is missing when each object that no other one loads is loaded.
+
+        `objects` are ELF files by path. An extension module is loaded by an
+        interpreter whose own libraries it does not rely on.
+        """
+        loads = {path: self._load(path, elf) for path, elf in objects.items()}
+        inner = {other for path, (others, _) in loads.items() for other in others - {path}}
+        seen: set[str] = set()
+        found: dict[Missing, None] = {}
+        # a ring of objects that load each other has no outermost one: the rest comes last
+        for path in sorted(loads, key=inner.__contains__):
+            if path not in seen:
+                others, missing = loads[path]
+                seen |= {path, *others}
+                found.update(dict.fromkeys(missing))
+        return found
+
+    def _load(self, path: str, elf: Elf) -> tuple[set[str], list[Missing]]:
+        """Load one object and all it needs, breadth first, as the loader does.
+
+        Return the paths of the files that were loaded for it, and what is missing.
+        """
+        queue = deque([_Object(path, elf)])
+        by_name = {elf.soname} if elf.soname else set()
+        loaded: set[str] = set()
+        missing = []
+        while queue and len(loaded) < MAX_LOADED:
+            user = queue.popleft()
+            for name in user.elf.needed:
+                if name in by_name:
+                    continue
+                by_name.add(name)
+                found = self._search(name, user)
+                if found is None:
+                    missing.append(Missing(user.path, name))
+                elif found.path not in loaded and (entry := self.find(found.path)):
+                    loaded.add(entry.path)
+                    by_name |= {found.elf.soname} - {""}
+                    queue.append(found)
+        return loaded, missing
+
+    def _search(self, name: str, user: _Object) -> _Object | None:
+        if self.musl and MUSL_OWN.fullmatch(name):
+            return _Object(f"lib/ld-musl-{self.musl}.so.1", user.elf, user)
+        for place in islice(self._places(name, user), MAX_PLACES):
+            entry = self.find(place)
+            # of another machine: the loader passes over it
+            if entry and entry.elf and entry.elf.machine == user.elf.machine:
+                return _Object(posixpath.normpath(place).lstrip("/"), entry.elf, user)
+        return None
+
+    def _places(self, name: str, user: _Object) -> Iterator[str]:
+        if "/" in name:
+            yield from self._expanded(name, user)
+            return
+        yield from (f"{at}/{name}" for at in self._folders(user))
+        if not self.musl:
+            yield from (at for at in self._cached if at.rpartition("/")[2] == name)
+            yield from (f"{at}/{name}" for at in self._defaults(user.elf.machine))
+
+    def _folders(self, user: _Object) -> Iterator[str]:
+        """Yield the folders that the object, its loaders and the image name, in order."""
+        if self.musl:
+            yield from self._library_path
+            for one in _chain(user):
+                yield from self._all_expanded(one.elf.runpath or one.elf.rpath, one)
+            yield from self._musl_folders
+            return
+        if not user.elf.runpath:
+            for one in _chain(user):
+                if not one.elf.runpath:
+                    yield from self._all_expanded(one.elf.rpath, one)
+        yield from self._library_path
+        yield from self._all_expanded(user.elf.runpath, user)
+
+    def _all_expanded(self, folders: tuple[str, ...], of: _Object) -> Iterator[str]:
+        return (place for folder in folders for place in self._expanded(folder, of))
+
+    def _expanded(self, text: str, of: _Object) -> list[str]:
+        """Return `text` with $ORIGIN, $LIB and $PLATFORM filled in; $LIB has several forms.
+
+        A path that is not absolute then depends on the working folder: none.
+        """
+        multiarch = MULTIARCH.get(of.elf.machine, "")
+        forms = ("lib", "lib64", f"lib/{multiarch}") if "LIB" in text else ("",)
+        origin = "/" + posixpath.dirname(of.path)
+        filled = []
+        for form in forms:  # the lambda is called in the turn that made it
+            values = {"ORIGIN": origin, "LIB": form, "PLATFORM": of.elf.machine}
+            filled.append(_TOKEN.sub(lambda found: values[found[1] or found[2]], text))  # noqa: B023
+        return [place for place in filled if place.startswith("/")]
+
+    @cached_property
+    def _cached(self) -> tuple[str, ...]:
+        """The paths in ld.so.cache, whose strings end with NUL (elf/cache.c)."""
+        text = self._image.text(CACHE) or ""
+        return tuple(part for part in text.split("\0") if part.startswith("/"))
+
+    @cached_property
+    def _musl_folders(self) -> tuple[str, ...]:
+        text = self._image.text(f"etc/ld-musl-{self.musl}.path")
+        return MUSL_DEFAULTS if text is None else tuple(re.split("[:\n]", text.strip()))
+
+    @staticmethod
+    def _defaults(machine: str) -> Iterator[str]:
+        multiarch = MULTIARCH.get(machine)
+        return (at.format(multiarch) for at in DEFAULTS if multiarch or "{}" not in at)
+
+
+def _chain(user: _Object | None) -> Iterator[_Object]:
+    while user:
+        yield user
+        user = user.loaded_by

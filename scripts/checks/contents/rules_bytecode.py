@@ -1,0 +1,130 @@
+"""Bytecode: as the cleanup manifest said, of the image's Python, and none stale."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from scripts.checks.contents.rule import Finding, Rule, Subject, quoted
+from scripts.image.pyc import MAGIC
+
+if TYPE_CHECKING:
+    from scripts.image.inventory import Entry
+
+REPORT = re.compile(r"usr/share/sutra/[^/]+\.json")
+PYTHON = re.compile(r"(?:.*/)?bin/python(3\.\d+)", re.DOTALL)
+# what shows a tree of Python: its own module "os", and the record of a distribution
+TREE = re.compile(
+    r"((?:.*/)?python3(?:\.\d+)?)/(?:__pycache__/)?os(?:\.[^/]+)?\.pyc?"
+    r"|((?:.*/)?[^/]+)/[^/]+\.(?:dist-info/METADATA|egg-info(?:/PKG-INFO)?)",
+    re.DOTALL,
+)
+MASK = 0xFFFFFFFF
+
+
+def source_of(path: str) -> tuple[str, bool]:
+    """Return the source that belongs to a .pyc, and whether the .pyc is in a __pycache__.
+
+    "a/__pycache__/b.cpython-313.pyc" → ("a/b.py", True), "a/b.pyc" → ("a/b.py", False).
+    """
+    folder, name = posixpath.split(path)
+    if posixpath.basename(folder) != "__pycache__":
+        return path[:-1], False
+    return posixpath.join(posixpath.dirname(folder), name.partition(".")[0] + ".py"), True
+
+
+def bytecode(subject: Subject) -> Iterator[Finding]:
+    """Find bytecode that Python would not take, or take though its source is another."""
+    versions = {
+        found[1]
+        for path, entry in subject.files.items()
+        if entry.kind == "file" and (found := PYTHON.fullmatch(path))
+    }
+    compiled = [entry for entry in subject.contents() if entry.path.endswith(".pyc")]
+    wanted = {MAGIC[version] for version in versions & MAGIC.keys()}
+    for entry in compiled:
+        if problem := _problem(subject, entry, wanted):
+            yield Finding(entry.path, f"{problem} {quoted(entry.path)}")
+    cleaned = set()
+    for path in filter(REPORT.fullmatch, subject.files):
+        try:
+            tree, said = _report(subject, path)
+        except (ValueError, KeyError, TypeError, RecursionError):
+            yield Finding(path, f"report of a cleanup cannot be read {quoted(path)}")
+            continue
+        cleaned.add(tree)
+        for text in _differences(subject, tree, said):
+            yield Finding(path, text)
+    for tree in sorted(_trees(subject)):
+        if not any(f"{tree}/".startswith(f"{one}/") for one in cleaned):
+            yield Finding(tree, f"Python tree without the report of a cleanup {quoted(tree)}")
+
+
+def _problem(subject: Subject, entry: Entry, wanted: set[int]) -> str:
+    if entry.pyc is None:
+        return "bytecode without a header"
+    if wanted and entry.pyc.magic not in wanted:
+        return "bytecode of another Python"
+    path, is_cached = source_of(entry.path)
+    source = subject.image.resolve(path)
+    if source is None:
+        return "bytecode without its source" if is_cached else ""
+    if entry.pyc.kind == "timestamp":
+        same = entry.pyc.mtime == source.mtime & MASK and entry.pyc.size == source.size & MASK
+        return "" if same else "stale bytecode"
+    hashes = dict(zip(MAGIC.values(), source.sources, strict=False))
+    if entry.pyc.magic not in hashes:  # of no release that is known, or too long a source
+        return "bytecode that cannot be compared with its source"
+    return "" if entry.pyc.hash == hashes[entry.pyc.magic] else "stale bytecode"
+
+
+def _report(subject: Subject, path: str) -> tuple[str, dict[str, Any]]:
+    """Return which tree a report of a cleanup is about, and how many modules it left in it."""
+    report = json.loads(subject.image.text(path) or "")
+    tree = posixpath.normpath(str(report["tree"])).strip("/")
+    if tree in ("", ".", ".."):  # would cover everything
+        raise ValueError(tree)
+    return tree, dict(report["compiled"])
+
+
+def _differences(subject: Subject, tree: str, said: dict[str, Any]) -> Iterator[str]:
+    """Compare the modules of a cleaned tree with what the cleanup's own report says."""
+    for mode, found in _count(subject, tree).items():
+        if found != said.get(mode):
+            yield f"{found} modules {mode} in {quoted(tree)}, the cleanup left {said.get(mode)}"
+
+
+def _trees(subject: Subject) -> set[str]:
+    """Return the folders that hold a standard library, or distributions."""
+    found = (TREE.fullmatch(entry.path) for entry in subject.contents())
+    return {one[1] or one[2] for one in found if one}
+
+
+def _count(subject: Subject, tree: str) -> Counter[str]:
+    """Return how many modules below `tree` have which form: source, cached, sourceless."""
+    found = Counter(source=0, cached=0, sourceless=0)
+    below = [path for path in subject.files if path.startswith(tree + "/")]
+    sources = {path for path in below if path.endswith(".py")}
+    for path in (path for path in below if path.endswith(".pyc")):
+        source, is_cached = source_of(path)
+        if is_cached:
+            found["cached"] += 1
+            sources.discard(source)
+        else:
+            found["sourceless"] += 1
+    found["source"] = len(sources)
+    return found
+
+
+RULES = (
+    Rule(
+        "bytecode",
+        "bytecode is of the image's Python, none is stale or without its source, and the "
+        "modules have the form that the cleanup manifest gave them",
+        bytecode,
+    ),
+)

@@ -1,0 +1,129 @@
+"""Records of what is installed, without which scanners are blind, and licences."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+
+from scripts.checks.contents.rule import Finding, Rule, Subject, quoted
+from scripts.image.package_owners import recorded
+
+DIST_INFO = re.compile(r"(.*/[^/]+\.(?:dist|egg)-info)(?:/(.+))?", re.DOTALL)
+# what a distribution is known by: of today, and as setuptools left it
+NAMES = {"dist": ("METADATA", "RECORD"), "egg": ("PKG-INFO", "installed-files.txt")}
+# where programs stand that no package manager put there
+LOCAL = re.compile(r"usr/local/.+|opt/(?:[^/]+/)*s?bin/.+", re.DOTALL)
+SITE = re.compile(r"(?:.*/)?(?:site|dist)-packages/.+", re.DOTALL)
+SYSTEM = re.compile(r"(?:usr/)?(?:bin|sbin|lib|lib32|lib64|libexec)/(?!apk/db/).+", re.DOTALL)
+DPKG = re.compile(r"var/lib/dpkg/status(?:\.d/(?!.*\.md5sums$)[^/]+)?")
+APK = re.compile(r"(?:usr/)?lib/apk/db/installed")
+LICENCE = re.compile(r"(?:.*/)?(?:LICEN[CS]E|COPYING|NOTICE)[^/]*|.*/licenses/.+", re.IGNORECASE)
+
+
+def records(subject: Subject) -> Iterator[Finding]:
+    """Find distributions without metadata, and files that belong to no package."""
+    for folder, names in _distributions(subject).items():
+        for name in _names(folder):
+            if name not in names:
+                yield Finding(f"{folder}/{name}", f"no {name} of a distribution {quoted(folder)}")
+    owners = subject.image.owners()
+    for entry in subject.contents():
+        owner = owners.get(entry.path)
+        kind = owner.kind if owner else "other"
+        if SITE.fullmatch(entry.path) and kind not in ("python", "debian", "alpine"):
+            yield Finding(entry.path, f"of no distribution {quoted(entry.path)}")
+        elif (SYSTEM.fullmatch(entry.path) and kind == "other") or (
+            entry.elf and LOCAL.fullmatch(entry.path) and kind in ("other", "ours")
+        ):
+            yield Finding(entry.path, f"of no package {quoted(entry.path)}")
+
+
+def licences(subject: Subject) -> Iterator[Finding]:
+    """Find packages, distributions and Rust programs without their licence."""
+    for name in _debian(subject):
+        path = f"usr/share/doc/{name}/copyright"
+        if subject.image.resolve(path) is None:
+            yield Finding(path, f"no licence of package {quoted(name)}")
+    for name in _alpine_without(subject):
+        yield Finding(f"lib/apk/db/installed/{name}", f"no licence of package {quoted(name)}")
+    for folder in _distributions(subject):
+        yield from _of_distribution(subject, folder)
+    yield from _of_programs(subject)
+
+
+def _names(folder: str) -> tuple[str, str]:
+    """Return what the metadata and the record of a distribution are called."""
+    return NAMES[folder.removesuffix("-info").rpartition(".")[2]]
+
+
+def _distributions(subject: Subject) -> dict[str, set[str]]:
+    """Return the names in each dist-info or egg-info folder, by the folder's path.
+
+    Those that a package of Debian or Alpine brought are in that package's record. An
+    egg-info can be a file: its metadata alone.
+    """
+    owners = subject.image.owners()
+    found: dict[str, set[str]] = {}
+    for path, entry in subject.files.items():
+        if entry.kind != "folder" and (parts := DIST_INFO.fullmatch(path)):
+            owner = owners.get(path)
+            if not (owner and owner.kind in ("debian", "alpine")):
+                found.setdefault(parts[1], set()).add(parts[2] or "PKG-INFO")
+    return found
+
+
+def _debian(subject: Subject) -> Iterator[str]:
+    for path in filter(DPKG.fullmatch, subject.files):
+        for line in (subject.image.text(path) or "").splitlines():
+            if line.startswith("Package: "):
+                yield line.removeprefix("Package: ").strip()
+
+
+def _alpine_without(subject: Subject) -> Iterator[str]:
+    """Yield the Alpine packages whose record has no licence: P names it, L is its licence."""
+    for path in filter(APK.fullmatch, subject.files):
+        for block in (subject.image.text(path) or "").split("\n\n"):
+            fields = dict(line.partition(":")[::2] for line in block.splitlines())
+            if fields.get("P") and not fields.get("L", "").strip():
+                yield fields["P"]
+
+
+def _of_distribution(subject: Subject, folder: str) -> Iterator[Finding]:
+    """Find licence files that the distribution came with and that are gone."""
+    about, record = (subject.image.text(f"{folder}/{name}") or "" for name in _names(folder))
+    metadata, site = about.partition("\n\n")[0], posixpath.dirname(folder)
+    files = [path for path in recorded(record) if ".dist-info/" in path and LICENCE.fullmatch(path)]
+    for path in (posixpath.normpath(f"{site}/{path}") for path in files):
+        if subject.image.resolve(path) is None:
+            yield Finding(path, f"licence not found {quoted(path)}")
+    named = re.search(r"(?mi)^(License(-Expression|-File)?|Classifier: License ::)", metadata)
+    if metadata and not files and not named:
+        yield Finding(folder, f"no licence of distribution {quoted(folder)}")
+
+
+def _of_programs(subject: Subject) -> Iterator[Finding]:
+    """Find Rust programs of no package beside which no licence of their crates stands."""
+    owners = subject.image.owners()
+    beside = any(path.startswith("usr/share/licenses/") for path in subject.files)
+    for entry in subject.contents():
+        owner = owners.get(entry.path)
+        ours = owner is None or owner.kind not in ("debian", "alpine", "python")
+        if entry.elf and entry.elf.language == "rust" and ours and not beside:
+            text = f"no licence of the crates in {quoted(entry.path)}"
+            yield Finding(entry.path, text)
+
+
+RULES = (
+    Rule(
+        "records",
+        "every distribution has METADATA and RECORD, every installed file is in the record of "
+        "a distribution or package",
+        records,
+    ),
+    Rule(
+        "licences",
+        "every package, distribution and Rust program has its licence",
+        licences,
+    ),
+)

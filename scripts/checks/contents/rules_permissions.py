@@ -1,0 +1,55 @@
+"""Who may do what: modes of files, devices, and the user of the image."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from scripts.checks.contents.rule import Finding, Rule, Subject, quoted
+
+
+def rights(subject: Subject) -> Iterator[Finding]:
+    """Find set-uid and set-gid, what everybody may write to, and devices."""
+    for path, entry in subject.files.items():
+        if entry.kind == "symlink":
+            continue
+        if entry.kind in ("device", "fifo"):
+            yield Finding(path, f"{entry.kind} {quoted(path)}")
+        elif entry.mode & 0o6000:
+            which = "set-uid" if entry.mode & 0o4000 else "set-gid"
+            yield Finding(path, f"{which} {quoted(path)}")
+        elif entry.mode & 0o002 and not (entry.kind == "folder" and entry.mode & 0o1000):
+            yield Finding(path, f"writable by everybody {quoted(path)}")
+
+
+def user(subject: Subject) -> Iterator[Finding]:
+    """Find a USER that is root, is no number, or is in no account file of the image."""
+    given = subject.user
+    uid, _, gid = given.partition(":")
+    if not given:
+        yield Finding("user", "no USER, so root")
+    elif not re.fullmatch(r"[0-9]{1,10}(:[0-9]{1,10})?", given):
+        yield Finding("user", f"USER is not a number {quoted(given)}")
+    elif int(uid) == 0:
+        yield Finding("user", f"USER is root {quoted(given)}")
+    else:
+        for number, file in ((uid, "etc/passwd"), (gid, "etc/group")):
+            if number and int(number) not in _numbers(subject, file):
+                yield Finding("user", f"USER is not in {file} {quoted(given)}")
+
+
+def _numbers(subject: Subject, file: str) -> set[int]:
+    """Return the third fields of an account file: its numbers."""
+    fields = (line.split(":") for line in (subject.image.text(file) or "").splitlines())
+    numbers = (found[2] for found in fields if len(found) > 2)
+    return {int(number) for number in numbers if re.fullmatch("[0-9]{1,10}", number)}
+
+
+RULES = (
+    Rule(
+        "rights",
+        "no set-uid or set-gid, nothing that everybody may write to but sticky folders, no device",
+        rights,
+    ),
+    Rule("user", "USER is a number, not root, and stands in /etc/passwd and /etc/group", user),
+)

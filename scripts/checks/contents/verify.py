@@ -1,0 +1,151 @@
+"""Check what every image holds against the rules of scripts/contents, from its layers.
+
+Each rule holds for every image. images.yaml switches one off, or names the paths
+that it may find, with `because:`; what a base image allows holds for what is built
+on it. A path that is allowed and not there is a finding itself: exceptions go when
+their reason goes.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import certifi
+from sutra_cleanup.globs import Glob
+
+from scripts.catalog.catalog import Catalog, Image
+from scripts.catalog.waivers import Waiver
+from scripts.checks.contents.rule import Finding, Rule, Subject, quoted
+from scripts.checks.contents.rules import RULES
+from scripts.checks.contents.rules_labels import PREFIX
+from scripts.common import settings
+from scripts.common.check_result import CheckResult
+from scripts.engine import client as engine
+from scripts.image import inventory, secret_scan
+from scripts.image.inventory import Inventory
+from scripts.image.size_cache import CACHE
+
+# what a distribution's own package of certificates puts on the builder
+SHIPPED = Path("/usr/share/ca-certificates")
+# findings that are kept of one rule: what is wrong with so many files is one thing
+MOST = 1000
+
+
+def verify_one(
+    client: engine.Client | None,
+    promises: Catalog,
+    image: Image,
+    reference: str,
+    cache: Path = CACHE,
+    private: frozenset[str] | None = None,
+) -> list[CheckResult]:
+    """Return a check result a rule for `reference`, judged as the catalogue's `image`.
+
+    `private` are fingerprints of certificates that no image may hold; without it,
+    those that only this machine trusts. Raises SutraError when it is not there.
+    """
+    found = inventory.read(client, reference, cache)
+    if found is None:
+        raise promises.not_built(image, reference)
+    return judge(promises, image, found, private_certificates() if private is None else private)
+
+
+def judge(
+    promises: Catalog, image: Image, found: Inventory, private: frozenset[str] = frozenset()
+) -> list[CheckResult]:
+    """Return a check result a rule, in the order of the rules."""
+    subject = Subject(image.name, found, private, public_certificates())
+    inherited = _waivers(_base(promises, subject), subject)
+    own = _waivers(image, subject)
+    return [_result(promises, image, rule, subject, own, inherited) for rule in RULES]
+
+
+def _waivers(image: Image | None, subject: Subject) -> dict[str, Waiver]:
+    """Return the exceptions of a catalogue entry that hold for this distribution, by rule."""
+    return {
+        waiver.rule: waiver
+        for waiver in (image.contents if image else ())
+        if waiver.distribution in ("", subject.distribution)
+    }
+
+
+def _base(promises: Catalog, subject: Subject) -> Image | None:
+    """Return the catalogue's entry of the image that this one is built on, by its label."""
+    name = subject.labels.get(PREFIX + "base.name", "").rpartition(":")[0]
+    return next((one for one in promises.images if one.name == name != subject.name), None)
+
+
+def _result(
+    promises: Catalog,
+    image: Image,
+    rule: Rule,
+    subject: Subject,
+    own: dict[str, Waiver],
+    inherited: dict[str, Waiver],
+) -> CheckResult:
+    name = f"contents.{rule.name}"
+    key = f"{promises.path}: images.{image.name}.{name}"
+    waiver = own.get(rule.name)
+    if waiver and waiver.skip:
+        return CheckResult(
+            image.name, name, True, 0, 0, f"{key}: skipped: {waiver.because}", rule.unit
+        )
+    allowed = waiver.allow if waiver else ()
+    above = inherited[rule.name].allow if rule.name in inherited else ()
+    findings = list(rule.check(subject))
+    bad = [one for one in findings if not _matches((*allowed, *above), one)]
+    actual, limit = sum(one.weight for one in bad), waiver.limit if waiver else 0
+    idle = [Finding("", f"allows what is not there {quoted(glob.text)}", 0)
+            for glob in allowed if not any(_matches([glob], one) for one in findings)]  # fmt: skip
+    ok = actual <= limit and not idle
+    problems = [*(bad if actual > limit else ()), *idle]
+    detail = "" if ok else f"{key}: {_summary(problems, rule, actual, limit)}"
+    lines = () if ok else _lines(problems)
+    if ok and waiver:
+        detail = f"{key}: {len(findings) - len(bad) or rule.unit} allowed: {waiver.because}"
+    return CheckResult(image.name, name, ok, actual + len(idle), limit, detail, rule.unit, lines)
+
+
+def _lines(problems: Sequence[Finding]) -> tuple[str, ...]:
+    """Return a line a problem, of the first MOST; what is left out is said in the last."""
+    lines = tuple(problem.text for problem in problems[:MOST])
+    left = len(problems) - len(lines)
+    return (*lines, f"{left} more, which are not kept") if left else lines
+
+
+def _matches(globs: Sequence[Glob], finding: Finding) -> bool:
+    return any(glob.matches(finding.path) for glob in globs)
+
+
+def _summary(problems: Sequence[Finding], rule: Rule, actual: int, limit: int) -> str:
+    """Return the first problem, and how many more there are."""
+    text = problems[0].text
+    if rule.unit == "bytes" and actual > limit:
+        text += f", {actual} bytes in all, {limit} allowed"
+    return text + (f" (+{len(problems) - 1} more)" if len(problems) > 1 else "")
+
+
+@functools.cache
+def public_certificates() -> frozenset[str]:
+    """Return the fingerprints of certifi's certificates: the same on every machine."""
+    return frozenset(_fingerprints(Path(certifi.where())))
+
+
+def private_certificates() -> frozenset[str]:
+    """Return the fingerprints of certificates that this machine trusts and nobody ships.
+
+    Public are those of certifi, and of the distribution's own package.
+    """
+    bundle = settings.ca_bundle(os.environ)
+    if not bundle:
+        return frozenset()
+    public = [Path(certifi.where()), *SHIPPED.rglob("*.crt")]
+    shipped = {mark for path in public for mark in _fingerprints(path)}
+    return frozenset(set(_fingerprints(Path(bundle))) - shipped)
+
+
+def _fingerprints(path: Path) -> Iterator[str]:
+    return map(secret_scan.fingerprint, secret_scan.certificates(path.read_bytes()))

@@ -1,0 +1,56 @@
+"""Every check of every image, at one seam: what promotion asks before it moves a tag."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from scripts.catalog.catalog import Catalog
+from scripts.checks.contents import verify as verify_contents
+from scripts.checks.runtime import verify as verify_runtime
+from scripts.checks.sizes import budgets, growth, measure
+from scripts.common.check_result import CheckResult
+from scripts.engine import client as engine
+from scripts.image import read_layers
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """All results, and the engine's id of what was checked, by the image's name."""
+
+    results: tuple[CheckResult, ...]
+    ids: Mapping[str, str]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every check passed."""
+        return all(result.ok for result in self.results)
+
+
+def everything(
+    client: engine.Client, promises: Catalog, references: Mapping[str, str] | None = None
+) -> Verdict:
+    """Check all images of the catalogue, each under its `:prod` tag: sizes, contents, runtime.
+
+    `references` (name → tag or id) says what to check instead. Every check is made of
+    the ids that were measured first, whatever becomes of the tags meanwhile. Raises
+    SutraError for an image that is not there.
+    """
+    named = references or {}
+    wanted = [named.get(image.name, image.reference) for image in promises.images]
+    read_layers.read_together(client, wanted)
+    measured = {
+        image.name: measure.measure_one(
+            client, promises, image, named.get(image.name, image.reference)
+        )
+        for image in promises.images
+    }
+    ids = {name: found.id for name, found in measured.items()}
+    why = growth.since_promoted(client, promises, measured)
+    results = budgets.verify(promises, measured, why)
+    private = verify_contents.private_certificates()
+    for image in promises.images:
+        identity = ids[image.name]
+        results += verify_contents.verify_one(client, promises, image, identity, private=private)
+        results += verify_runtime.verify_one(client, promises, image, identity, ids)
+    return Verdict(tuple(results), ids)

@@ -1,0 +1,210 @@
+"""Run one service as it is deployed, beside what it needs, and check what it does.
+
+It is started twice: with a read-only root, where it must become healthy and end
+on SIGTERM; and with a root that it could write to, where `docker diff` shows what
+it tries until it is healthy, and when it ends. A read-only root alone hides writes
+whose failure a service passes over.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from scripts.catalog.catalog import Catalog, Image
+from scripts.common.check_result import CheckResult
+from scripts.common.errors import SutraError
+from scripts.common.units import format_size, format_time
+from scripts.engine import client as engine
+from scripts.engine import health, sandbox
+from scripts.engine.health import Health, Probe
+from scripts.engine.sandbox import Memory, Setup
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container
+
+# what `docker stop` gives a container before it kills it
+STOP_MS = 10_000
+STARTS = 3
+
+
+def verify(
+    client: engine.Client,
+    promises: Catalog,
+    image: Image,
+    known: Mapping[str, Any],
+    others: Mapping[str, str],
+) -> list[CheckResult]:
+    """Return the checks of a service; none for an image without HEALTHCHECK and `budget.ready`.
+
+    `known` is what the engine knows of the image. Raises SutraError for a
+    HEALTHCHECK without `budget.ready`: the service would never be started.
+    """
+    key, probe = f"{promises.path}: images.{image.name}", health.probe_of(known)
+    if image.budget.ready is None:
+        if probe:
+            raise SutraError(
+                f"{key}.budget.ready: missing, though the image has a HEALTHCHECK",
+                f'say in {promises.path} how soon it must be healthy, eg "ready: 5 s"',
+            )
+        return []
+    if probe is None:
+        return [_ready(key, image, Health(0, f'no HEALTHCHECK in the image "{image.name}"'))]
+    with sandbox.network(client) as network:
+        setup = _setup(image, known, network)
+        try:
+            with _beside(client, promises, image, network, others):
+                found = _read_only(client, image, setup, probe, key)
+                if found[1:]:  # it became healthy, in time or not
+                    found.append(_writable(client, image, setup, probe, known, key))
+                return found
+        except _NeedError as problem:
+            return [_ready(key, image, Health(0, str(problem)))]
+
+
+def _setup(image: Image, known: Mapping[str, Any], network: str) -> Setup:
+    """Return how it is started; declared places that are no volume of the image are a tmpfs."""
+    places = tuple(place for place in image.runtime.writes if place not in _volumes(known))
+    return Setup(known["Id"], (), network, image.runtime.alias or image.name, places)
+
+
+def _volumes(known: Mapping[str, Any]) -> set[str]:
+    return set(known["Config"].get("Volumes") or {})
+
+
+class _NeedError(Exception):
+    """A service that another one needs did not become healthy."""
+
+
+@contextmanager
+def _beside(
+    client: engine.Client, promises: Catalog, image: Image, network: str, others: Mapping[str, str]
+) -> Iterator[None]:
+    """Start what `image` needs, and before it what that needs, on the same network."""
+    with ExitStack() as stack:
+        for need in _in_order(promises, image):
+            reference = others.get(need.name, need.reference)
+            known = engine.inspect(client, reference)
+            if known is None:
+                raise promises.not_built(need, reference)
+            probe = health.probe_of(known)
+            if probe is None:
+                raise _NeedError(f'it needs "{need.name}", which has no HEALTHCHECK')
+            setup = _setup(need, known, network)
+            made = stack.enter_context(sandbox.container(client, setup))
+            found = health.wait(client, made, probe, need.budget.ready or 0)
+            if found.problem:
+                raise _NeedError(f'it needs "{need.name}": {found.problem}')
+        yield
+
+
+def _in_order(promises: Catalog, image: Image) -> list[Image]:
+    """Return what `image` needs, each after what it needs itself; the catalogue has no cycle."""
+    found: dict[str, Image] = {}
+    for need in map(promises.find, image.runtime.needs):
+        found |= {one.name: one for one in (*_in_order(promises, need), need)}
+    return list(found.values())
+
+
+def _read_only(
+    client: engine.Client, image: Image, setup: Setup, probe: Probe, key: str
+) -> list[CheckResult]:
+    """Return ready, memory and stop; ready alone when it did not become healthy.
+
+    A busy machine makes a start late, never early: one that is late is tried again,
+    and the last of STARTS counts.
+    """
+    for left in reversed(range(STARTS)):
+        with sandbox.container(client, setup) as made:
+            found = health.wait(client, made, probe, image.budget.ready or 0)
+            ready = _ready(key, image, found)
+            if found.problem:
+                return [ready]
+            if ready.ok or not left:
+                memory = _memory(key, image, sandbox.memory(client, made))
+                return [ready, memory, _stop(key, image, made)]
+    raise AssertionError("the last start returns")
+
+
+def _writable(
+    client: engine.Client,
+    image: Image,
+    setup: Setup,
+    probe: Probe,
+    known: Mapping[str, Any],
+    key: str,
+) -> CheckResult:
+    """Return what the service writes outside the declared places, where the root lets it."""
+    with sandbox.container(client, replace(setup, read_only=False)) as made:
+        found = health.wait(client, made, probe, image.budget.ready or 0)
+        written = sandbox.written(client, made)
+        # what a service saves when it ends, and what it takes away again then
+        sandbox.terminate(made)
+        sandbox.ended(made, STOP_MS / 1000)
+        written |= sandbox.written(client, made)
+        places = _outside(image, known, sandbox.deepest(written))
+    more = f" (+{len(places) - 1} more)" if places[1:] else ""
+    detail = (
+        f'{key}.runtime.writes: written outside them "{sandbox.one_line(places[0])}"{more}'
+        if places
+        else ""
+    )
+    if found.problem:
+        detail = f"{key}.runtime.writes: where the root can be written to, {found.problem}"
+    count = max(len(places), bool(found.problem))
+    return CheckResult(image.name, "writes", not count, count, 0, detail, "findings")
+
+
+def _outside(image: Image, known: Mapping[str, Any], written: Sequence[str]) -> list[str]:
+    """Return volumes that are no declared place, and what was written outside of those.
+
+    The engine itself makes the folder of a declared place, where the image has none.
+    """
+    declared = image.runtime.writes
+    undeclared = sorted(_volumes(known) - set(declared))
+    return [f"{place} (a volume)" for place in undeclared] + [
+        path for path in written if not any(f"{path}/".startswith(f"{d}/") for d in declared)
+    ]
+
+
+def _ready(key: str, image: Image, found: Health) -> CheckResult:
+    limit = image.budget.ready or 0
+    ok, detail = not found.problem and found.ms <= limit, ""
+    if found.problem:
+        detail = f"{key}.budget.ready: {found.problem}"
+    elif not ok:
+        late = f'healthy too late "{format_time(found.ms)}", {format_time(limit)} allowed'
+        detail = f"{key}.budget.ready: {late} (+{found.ms - limit} ms)"
+    return CheckResult(image.name, "ready", ok, found.ms, limit, detail, "ms")
+
+
+def _memory(key: str, image: Image, memory: Memory) -> CheckResult:
+    """Return the memory after start; without a budget it is only told, with limit 0.
+
+    Memory that nothing could count passes, and the result says so.
+    """
+    limit, actual = image.budget.memory, memory.held
+    if actual is None:
+        detail = f"{key}.budget.memory: not measured: {memory.why}"
+        return CheckResult(image.name, "memory", True, None, limit or 0, detail)
+    ok = limit is None or actual <= limit
+    allowed = limit or 0
+    over = f'over budget "{format_size(actual)}", {format_size(allowed)} allowed'
+    detail = "" if ok else f"{key}.budget.memory: {over} (+{actual - allowed} bytes)"
+    return CheckResult(image.name, "memory", ok, actual, allowed, detail)
+
+
+def _stop(key: str, image: Image, made: Container) -> CheckResult:
+    """Send SIGTERM; the service must end with 0 before `docker stop` would kill it."""
+    begun = time.monotonic()
+    sandbox.terminate(made)
+    code = sandbox.ended(made, STOP_MS / 1000)
+    actual = round((time.monotonic() - begun) * 1000)
+    ok = code == 0 and actual <= STOP_MS
+    took = format_time(actual)
+    ending = f'still running "{took}"' if code is None else f'ended with "{code}" {took}'
+    detail = f"{key}: {ending} after SIGTERM{health.heard(made)}"
+    return CheckResult(image.name, "stop", ok, actual, STOP_MS, "" if ok else detail, "ms")

@@ -1,0 +1,77 @@
+"""Figures held against the budgets of images.yaml."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from scripts.catalog.catalog import Catalog, Image
+from scripts.common.check_result import RELEASE, CheckResult
+from scripts.common.errors import SutraError
+from scripts.common.units import format_change, format_size
+from scripts.oci.layer import Measured, shared_once
+
+# says why an image (None: the release) is larger than before, "installed" or "download"
+Why = Callable[[Image | None, str], str]
+
+
+def verify(
+    promises: Catalog, measured: Mapping[str, Measured], why: Why = lambda image, what: ""
+) -> list[CheckResult]:
+    """Return two checks for each measured image, and two for the release when all were measured.
+
+    `why` is asked for the reason of each that fails.
+    """
+    results = []
+    for image in promises.images:
+        if found := measured.get(image.name):
+            results += check(image, found.installed, found.download, promises, why)
+    if len(measured) == len(promises.images):
+        once = shared_once(measured.values())
+        installed = sum(layer.installed for layer in once)
+        download = sum(layer.download for layer in once)
+        results += check(None, installed, download, promises, why)
+    return results
+
+
+def check(
+    image: Image | None, installed: int, download: int, promises: Catalog, why: Why
+) -> list[CheckResult]:
+    """Return the checks of one image, or of the release; a size equal to its budget is within."""
+    budget = image.budget if image else promises.release
+    pairs = (("installed", installed, budget.installed), ("download", download, budget.download))
+    return [
+        CheckResult(
+            image.name if image else RELEASE,
+            what,
+            actual <= limit,
+            actual,
+            limit,
+            _reason(promises, image, what)
+            if actual <= limit
+            else _detail(promises, image, what, actual - limit, why),
+        )
+        for what, actual, limit in pairs
+    ]
+
+
+def _reason(promises: Catalog, image: Image | None, what: str) -> str:
+    """Return why a budget was raised, for a check that passes by it."""
+    budget = image.budget if image else promises.release
+    key = f"images.{image.name}" if image else RELEASE
+    because = budget.because
+    return f"{promises.path}: {key}.{budget.key}.{what}: because {because}" if because else ""
+
+
+def _detail(promises: Catalog, image: Image | None, what: str, over: int, why: Why) -> str:
+    budget = image.budget if image else promises.release
+    limit: int = getattr(budget, what)
+    key = f"images.{image.name}" if image else RELEASE
+    try:
+        reason = why(image, what)
+    except SutraError as error:  # the check failed, whatever keeps us from saying why
+        reason = f"what grew is unknown ({error.message})"
+    line = (
+        f'{promises.path}: {key}.{budget.key}.{what}: over budget "{format_size(limit + over)}", '
+        f"{format_size(limit)} allowed ({format_change(over)})"
+    )
+    return f"{line}: {reason}" if reason else line

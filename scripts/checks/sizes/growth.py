@@ -1,0 +1,211 @@
+"""What made an image grow: by owner, by layer and by file, against an earlier one."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from scripts.catalog.catalog import Catalog, Image
+from scripts.checks.sizes.budgets import Why
+from scripts.common.errors import SutraError
+from scripts.common.units import format_change
+from scripts.engine import client as engine
+from scripts.history import ledger
+from scripts.image import inventory
+from scripts.image.inventory import Inventory, LayerFiles
+from scripts.image.size_cache import CACHE
+from scripts.oci import sources
+from scripts.oci.layer import Measured
+
+PROMOTED = "latest"
+# of each kind, in one line
+OWNERS, FILES = 3, 2
+
+
+@dataclass(frozen=True)
+class Change:
+    """Bytes before and after of an owner or a file; None where it was not, or is no more."""
+
+    name: str
+    before: int | None
+    after: int | None
+    versions: tuple[str, str] = ("", "")
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes more there are."""
+        return (self.after or 0) - (self.before or 0)
+
+    @property
+    def verb(self) -> str:
+        """Return "came", "went", "grew", "shrank" or "changed", where only a version did."""
+        if self.before is None or self.after is None:
+            return "came" if self.before is None else "went"
+        return "changed" if not self.bytes else "grew" if self.bytes > 0 else "shrank"
+
+    @property
+    def label(self) -> str:
+        """Return the name with its version, or with both where it changed."""
+        old, new = self.versions
+        version = f"{old} → {new}" if old and new and old != new else new or old
+        return f"{self.name} {version}".rstrip()
+
+    def __str__(self) -> str:
+        return f"{self.label} {format_change(self.bytes)}"
+
+
+Layers = Sequence[tuple[Inventory, LayerFiles]]
+
+
+def layers_of(images: Sequence[Inventory]) -> Layers:
+    """Return all layers with their image: of one image as they are, of several each once."""
+    pairs = [(image, layer) for image in images for layer in image.layers]
+    if len(images) == 1:
+        return pairs
+    return list({layer.diff_id: (image, layer) for image, layer in reversed(pairs)}.values())
+
+
+def by_owner(before: Layers, after: Layers) -> list[Change]:
+    """Return every owner whose bytes or version changed, the largest change first."""
+    old, new = _owners(before), _owners(after)
+    return _changes(
+        Change(
+            name,
+            old[kind, name][1] if (kind, name) in old else None,
+            new[kind, name][1] if (kind, name) in new else None,
+            (old.get((kind, name), ("", 0))[0], new.get((kind, name), ("", 0))[0]),
+        )
+        for kind, name in old | new
+    )
+
+
+def by_file(before: Layers, after: Layers) -> list[Change]:
+    """Return every file whose bytes changed, the largest change first."""
+    old, new = _files(before), _files(after)
+    return _changes(Change(path, old.get(path), new.get(path)) for path in old | new)
+
+
+def by_layer(before: Layers, after: Layers, size: Callable[[LayerFiles], int]) -> list[Change]:
+    """Return every layer whose bytes changed, by its place in the image."""
+    old, new = ([size(layer) for _, layer in layers] for layers in (before, after))
+    places = range(max(len(old), len(new)))
+    return _changes(
+        Change(
+            f"layer {place + 1} of {len(new)}",
+            old[place] if place < len(old) else None,
+            new[place] if place < len(new) else None,
+        )
+        for place in places
+    )
+
+
+def explain(what: str, before: Sequence[Inventory], after: Sequence[Inventory]) -> str:
+    """Return one line: what grew, largest first. `what` is "installed" or "download".
+
+    Packed bytes belong to a layer as a whole: of a download, owners and files are
+    given unpacked.
+    """
+    old, new = layers_of(before), layers_of(after)
+    owners, files = _line(by_owner(old, new), OWNERS), _line(by_file(old, new), FILES)
+    single = len(before) == len(after) == 1
+    if what == "installed":
+        layers = _line(by_layer(old, new, lambda layer: layer.installed), 1) if single else ""
+        parts = [owners, layers, files]
+    else:
+        layers = _line(by_layer(old, new, lambda layer: layer.download), 1) if single else ""
+        parts = [layers, f"unpacked: {owners}" if owners else "", files]
+    return "; ".join(part for part in parts if part)
+
+
+def _line(changes: Sequence[Change], most: int) -> str:
+    grown = [change for change in changes if change.bytes > 0]
+    rest = f" (+{len(grown) - most} more)" if len(grown) > most > 1 else ""
+    return ", ".join(str(change) for change in grown[:most]) + rest
+
+
+def _changes(changes: Iterator[Change]) -> list[Change]:
+    changed = [
+        change
+        for change in changes
+        if change.before != change.after or change.versions[0] != change.versions[1]
+    ]
+    return sorted(changed, key=lambda change: (-abs(change.bytes), change.name))
+
+
+def _owners(layers: Layers) -> dict[tuple[str, str], tuple[str, int]]:
+    """Return version and bytes by kind and name."""
+    found: dict[tuple[str, str], tuple[str, int]] = {}
+    for image, layer in layers:
+        owners = image.owners()
+        for entry in layer.entries:
+            if entry.kind == "file":
+                owner = owners[entry.path]
+                so_far = found.get((owner.kind, owner.name), ("", 0))[1]
+                found[owner.kind, owner.name] = owner.version, so_far + entry.size
+    return found
+
+
+def _files(layers: Layers) -> dict[str, int]:
+    found: dict[str, int] = defaultdict(int)
+    for _, layer in layers:
+        for entry in layer.entries:
+            if entry.kind == "file":
+                found[entry.path] += entry.size
+    return dict(found)
+
+
+# ---- against what was promoted ---------------------------------------------
+
+
+def since_promoted(
+    client: engine.Client | None,
+    promises: Catalog,
+    measured: Mapping[str, Measured],
+    cache: Path = CACHE,
+) -> Why:
+    """Return a function that says why an image, or the release, is larger than its last one."""
+
+    def why(image: Image | None, what: str) -> str:
+        names = [image.name] if image else list(measured)
+        chosen = [one for one in promises.images if one.name in names]
+        previous = {one.name: found for one in chosen if (found := _promoted(client, one, cache))}
+        if not previous:
+            return "no promoted image to compare with"
+        # a new image, and one whose layers the others share no longer, make a release grow
+        now = [_present(client, measured[name], cache) for name in names]
+        since = next(iter(previous.values())).reference if image else "the last promotion"
+        grown = explain(what, list(previous.values()), now)
+        return f"since {since}: {grown}" if grown else f"nothing grew since {since}"
+
+    return why
+
+
+def _promoted(client: engine.Client | None, image: Image, cache: Path) -> Inventory | None:
+    """Return the last promoted image of that name, with where it stands as its reference.
+
+    A toolchain's tag is none: what was promoted beside the others is in the ledger.
+    """
+    try:
+        if not image.not_promoted_because:
+            return inventory.read(client, f"{image.name}:{PROMOTED}", cache)
+        last = ledger.read()[-1:]
+        if not last or image.name not in last[0].images:
+            return None
+        found = inventory.read(client, last[0].images[image.name].id, cache)
+        where = f"{image.name} of promotion {last[0].of}"
+        return replace(found, reference=where) if found else None
+    except SutraError:
+        if client is None:  # a file or a registry is checked where there is no engine
+            return None
+        raise
+
+
+def _present(client: engine.Client | None, measured: Measured, cache: Path) -> Inventory:
+    # the id is what was measured, whatever its tag is on by now
+    engines = sources.scheme(measured.reference)[0] == "engine"
+    found = inventory.read(client, measured.id if engines else measured.reference, cache)
+    if found is None:
+        raise SutraError(f'engine: image vanished "{measured.id}"', "run `make build`")
+    return found

@@ -1,0 +1,117 @@
+"""`make budgets`, the ratchet: size budgets follow what is measured down, never up.
+
+`ready` and `memory` are for a person to lower: they differ from machine to machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+import yaml
+
+from scripts.catalog.budget_history import SIZES
+from scripts.catalog.catalog import Budget, Catalog
+from scripts.common.check_result import RELEASE
+from scripts.common.units import format_size
+from scripts.oci.layer import Measured, shared_once
+
+# what a rebuild may add before it has to be looked at
+SLACK = Fraction(102, 100)
+# budgets are written in tenths of a megabyte
+STEP = 100_000
+MERGE = "tag:yaml.org,2002:merge"
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """One budget: where it stands in the file, and its bytes before and after."""
+
+    path: tuple[str, ...]  # ("images", "sutra-api", "budget", "installed")
+    before: int
+    after: int
+
+    def __str__(self) -> str:
+        key = ".".join(self.path)
+        return f"{key}: {format_size(self.before)} → {format_size(self.after)}"
+
+
+def lowered(promises: Catalog, measured: Mapping[str, Measured]) -> list[Lowered]:
+    """Return the budgets that are larger than what is measured plus SLACK, rounded up to STEP."""
+    return [
+        Lowered((*path, *budget.key.split("."), size), getattr(budget, size), wanted)
+        for path, budget, sizes in _held(promises, measured)
+        for size, actual in zip(SIZES, sizes, strict=True)
+        if (wanted := -(-int(-(-actual * SLACK // 1)) // STEP) * STEP) < getattr(budget, size)
+    ]
+
+
+def _held(
+    promises: Catalog, measured: Mapping[str, Measured]
+) -> Iterator[tuple[tuple[str, ...], Budget, tuple[int, int]]]:
+    for image in promises.images:
+        found = measured[image.name]
+        yield ("images", image.name), image.budget, (found.installed, found.download)
+    once = shared_once(measured.values())
+    total = sum(layer.installed for layer in once), sum(layer.download for layer in once)
+    yield (RELEASE,), promises.release, total
+
+
+def settled(text: str, promises: Catalog, changes: list[Lowered]) -> list[Lowered]:
+    """Return the changes as the file can have them.
+
+    A value that several budgets share (`&anchor`, `<<`) goes down to the largest that
+    one of them needs, or not at all.
+    """
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    wanted = {change.path: change.after for change in changes}
+    needs: dict[int, int] = {}
+    for path, before in _values(promises):
+        place = _node(root, path).start_mark.index
+        needs[place] = max(needs.get(place, 0), wanted.get(path, before))
+    possible = [
+        replace(change, after=needs[_node(root, change.path).start_mark.index])
+        for change in changes
+    ]
+    return [change for change in possible if change.after < change.before]
+
+
+def _values(promises: Catalog) -> Iterator[tuple[tuple[str, ...], int]]:
+    places: list[tuple[tuple[str, ...], tuple[Budget, ...]]] = [
+        *((("images", image.name), (image.budget, *image.others)) for image in promises.images),
+        ((RELEASE,), (promises.release, *promises.others)),
+    ]
+    for path, budgets in places:
+        for budget in budgets:
+            for size in SIZES:
+                yield (*path, *budget.key.split("."), size), getattr(budget, size)
+
+
+def rewritten(text: str, changes: list[Lowered]) -> str:
+    """Return the file with the values of `changes` replaced, and every other byte as it was."""
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    nodes = [(_node(root, change.path), change.after) for change in changes]
+    # a value that is shared is there once
+    places = {(node.start_mark.index, node.end_mark.index): after for node, after in nodes}
+    for (start, end), after in sorted(places.items(), reverse=True):
+        text = text[:start] + format_size(after) + text[end:]
+    return text
+
+
+def _node(node: Any, path: tuple[str, ...]) -> Any:
+    for key in path:
+        node = _value(node, key)
+    return node
+
+
+def _value(node: Any, key: str) -> Any:
+    """Return the value of a mapping's key, its own before one that `<<` merges into it."""
+    merged: list[Any] = []
+    for name, value in node.value:
+        if name.tag == MERGE:
+            merged += [value] if isinstance(value, yaml.MappingNode) else value.value
+        elif name.value == key:
+            return value
+    return next((found for one in merged if (found := _value(one, key))), None)

@@ -1,0 +1,32 @@
+"""Measure against a peer or an earlier state, as ratios: one subject a call."""
+
+from __future__ import annotations
+
+import argparse
+from importlib import import_module
+
+from scripts.common import arguments
+
+SUBJECTS = {
+    "rebuilds": "an unchanged and a one-line rebuild against bare bake",
+    "startup": "modes of bytecode: start and imports",
+    "readers": "reading images against other tools",
+    "bases": "the images on Debian beside those on Alpine",
+    "services": "the API against the storage asked directly, and an index",
+}
+REQUESTS = 1000
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    listed = "; ".join(f"{name}: {what}" for name, what in SUBJECTS.items())
+    parser.add_argument("subject", choices=SUBJECTS, help=listed)
+    parser.add_argument("--readme", action="store_true", help="bases: write README.md's table")
+    parser.add_argument("--requests", type=int, default=REQUESTS, help="services: of each kind")
+    arguments.flag(parser, "full", "services: an index of 100,000 concepts too")
+
+
+def main(options: argparse.Namespace) -> int:
+    """Measure one subject and print its table."""
+    code: int = import_module(f"scripts.bench.{options.subject}").main(options)
+    return code

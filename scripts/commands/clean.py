@@ -1,0 +1,41 @@
+"""Remove this project's containers, networks, images and cache, shown and asked."""
+
+from __future__ import annotations
+
+import argparse
+
+from scripts.cleaning import clean, resources
+from scripts.cleaning.resources import Wish
+from scripts.common import arguments, settings
+from scripts.common.errors import OK
+from scripts.engine import client as engine
+from scripts.promotion import transaction
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    arguments.flag(parser, "yes", "ask nothing: for pipelines")
+    arguments.flag(parser, "data", "the data volumes as well")
+    arguments.flag(parser, "all", "what rollback needs as well")
+    arguments.flag(parser, "dry-run", "show the list, remove nothing")
+
+
+def wish(knobs: dict[str, str]) -> Wish:
+    """Return what is to go beside images and cache."""
+    return Wish(settings.flag(knobs, "DATA"), settings.flag(knobs, "ALL"))
+
+
+def main(options: argparse.Namespace) -> int:
+    """Show what there is of the project, ask, and remove it."""
+    knobs = arguments.knobs(options)
+    yes, dry_run, asked = settings.flag(knobs, "YES"), settings.flag(knobs, "DRY_RUN"), wish(knobs)
+    client, name = engine.connect(), settings.project(knobs)
+    with transaction.begun(client, dry_run):  # what a killed promotion left half moved
+        things = resources.found(client, resources.scope(name), asked)
+    clean.show(name, things)
+    if dry_run or not clean.going(things):
+        return OK
+    clean.confirm(things, yes, f'remove all this of project "{name}"?')
+    with transaction.exclusive(client):  # a promotion under way counts on what it saw
+        clean.remove(client, things)
+    return OK

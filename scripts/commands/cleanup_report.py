@@ -1,0 +1,70 @@
+"""Show what the cleanup did to an image: bytes by rule and by package, from the image itself."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import tarfile
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+from sutra_cleanup.tree import show
+
+from scripts.catalog import catalog
+from scripts.common import terminal
+from scripts.common.errors import OK, SutraError
+from scripts.common.units import format_size
+from scripts.engine import client as engine
+
+PLACES = {"sutra-base-python": "/usr/share/sutra/cleanup-base.json"}
+PLACE = "/usr/share/sutra/cleanup.json"
+
+
+def read(client: engine.Client, image: catalog.Image) -> dict[str, Any]:
+    """Return the report that the image carries. Raises SutraError where there is none."""
+    place = PLACES.get(image.name, PLACE)
+    content = engine.read_file(client, image.reference, place)
+    if content is None:
+        raise SutraError(f'cleanup-report: no {place} in "{image.reference}"', "run `make build`")
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        file = archive.extractfile(archive.getmembers()[0])
+        return dict(json.load(file)) if file else {}
+
+
+def tables(found: dict[str, Any]) -> list[Table]:
+    """Return one table of rules and one of packages, the largest first."""
+    rules = Table("rule", "files", "bytes", "why")
+    for name, row in sorted(found["rules"].items(), key=lambda item: -item[1]["bytes"]):
+        rules.add_row(name, str(row["files"]), format_size(row["bytes"]), escape(row["why"]))
+    stripped, deduped = found["stripped"], found["deduped"]
+    rules.add_row("strip", str(stripped["files"]), format_size(stripped["saved"]), "symbols")
+    rules.add_row("dedupe", str(deduped["files"]), format_size(deduped["saved"]), "the same twice")
+    packages = Table("package", "before", "after")
+    for name, row in found["packages"].items():
+        packages.add_row(name, format_size(row["before"]), format_size(row["after"]))
+    return [rules, packages]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("image", help="an image of images.yaml")
+
+
+def main(options: argparse.Namespace) -> int:
+    """Print both tables, and what strip damaged and was put back."""
+    image = catalog.load().find(options.image)
+    found = read(engine.connect(), image)
+    console = terminal.console()
+    for table in tables(found):
+        console.print(table)
+    for path in found.get("stand_ins", []):  # reports of older images have none
+        print(f"raises when it is used: {show(path)}")
+    for path, why in found["stripped"]["restored"]:
+        print(f"put back after strip: {show(path)}: {show(why)}")
+    print(
+        f"{format_size(found['before'])} → {format_size(found['after'])}, "
+        f"{found['proven']} modules proven"
+    )
+    return OK

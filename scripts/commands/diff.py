@@ -1,0 +1,109 @@
+"""`make diff`: what came, went and grew between two images, by owner and by file."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from rich.table import Table
+
+from scripts.catalog import catalog
+from scripts.checks.sizes import growth
+from scripts.checks.sizes.growth import Change
+from scripts.common import arguments, terminal
+from scripts.common.errors import OK, SutraError
+from scripts.common.units import format_change, format_size
+from scripts.image import inventory
+from scripts.image.inventory import Inventory
+
+# rows of the table; JSON has all
+MOST = 20
+FORMATS = ("table", "json")
+
+
+def compare(before: Inventory, after: Inventory) -> dict[str, Any]:
+    """Return totals, and the changes by owner and by file, the largest first."""
+    old, new = growth.layers_of([before]), growth.layers_of([after])
+    return {
+        "installed": _total(before, after, "installed"),
+        "download": _total(before, after, "download"),
+        "owners": growth.by_owner(old, new),
+        "files": growth.by_file(old, new),
+    }
+
+
+def _total(before: Inventory, after: Inventory, size: str) -> Change:
+    old, new = (sum(getattr(layer, size) for layer in one.layers) for one in (before, after))
+    return Change(size, old, new)
+
+
+def as_json(found: dict[str, Any]) -> str:
+    """Return everything as JSON; sizes are bytes, null where there was nothing."""
+
+    def plain(change: Change) -> dict[str, Any]:
+        versions = dict(zip(("version_before", "version_after"), change.versions, strict=True))
+        sizes = {"before": change.before, "after": change.after, "bytes": change.bytes}
+        return {"name": change.name, "what": change.verb, **sizes, **versions}
+
+    return json.dumps(
+        {
+            key: [plain(one) for one in value] if isinstance(value, list) else plain(value)
+            for key, value in found.items()
+        },
+        indent=2,
+    )
+
+
+def table(title: str, changes: Sequence[Change]) -> Table:
+    """Return the first MOST changes as a table; a last row counts the rest."""
+    drawn = Table(title, "", "before", "after", "change")
+    drawn.columns[0].overflow = "fold"  # a path is of use as a whole
+    for column in drawn.columns[2:]:
+        column.justify = "right"
+    for change in changes[:MOST]:
+        drawn.add_row(
+            change.label,
+            change.verb,
+            *("" if size is None else format_size(size) for size in (change.before, change.after)),
+            format_change(change.bytes),
+        )
+    if rest := changes[MOST:]:
+        total = format_change(sum(change.bytes for change in rest))
+        drawn.add_row(f"{len(rest)} more, in FORMAT=json", "", "", "", total)
+    return drawn
+
+
+def read(reference: str) -> Inventory:
+    """Return the image, or raise SutraError when it is not there."""
+    found = inventory.read(None, reference)
+    if found is None:
+        raise SutraError(f'diff: no such image "{reference}"', "`docker images` lists them")
+    return found
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("image", help="an image of images.yaml")
+    arguments.value(parser, "from", "any reference; IMAGE:latest without it")
+    arguments.value(parser, "to", "any reference; IMAGE:prod without it")
+    arguments.value(parser, "format", "how to print", FORMATS)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Compare two references, by default the promoted image with the one just built."""
+    knobs, form = arguments.knobs(options), arguments.output_format(options, FORMATS)
+    image = catalog.load().find(options.image)
+    before = read(knobs.get("FROM") or f"{image.name}:{growth.PROMOTED}")
+    after = read(knobs.get("TO") or image.reference)
+    found = compare(before, after)
+    if form == "json":
+        print(as_json(found))
+        return OK
+    console = terminal.console()
+    console.print(f"{before.reference} → {after.reference}", markup=False)
+    console.print(table("size", [found["installed"], found["download"]]))
+    console.print(table("owner", found["owners"]))
+    console.print(table("file", found["files"]))
+    return OK

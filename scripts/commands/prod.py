@@ -1,0 +1,63 @@
+"""`make prod`: build → verify → promote → one table. Each step has a make target of its own."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from scripts.build import bake as build
+from scripts.catalog import catalog
+from scripts.catalog.catalog import Catalog
+from scripts.checks.sizes import measure
+from scripts.common.errors import CHECK_FAILED, OK
+from scripts.engine import client as engine
+from scripts.history import journal, ledger
+from scripts.promotion import promote
+from scripts.report import show
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add nothing: the command has no arguments."""
+
+
+def main(options: argparse.Namespace) -> int:
+    """Build the production images, check them, and promote them when all passed."""
+    return make(engine.connect())
+
+
+def make(client: engine.Client, no_cache: bool = False) -> int:
+    """Build, verify and promote; return the exit code. `no_cache` runs every step again."""
+    options = promote.Options.read(os.environ)  # a wrong one ends it before the build
+    build.build(client, [build.GROUP], no_cache=no_cache)
+    promises = catalog.load()
+    asked = options.version or options.registry or options.dry_run
+    if not asked and (number := promoted_already(client, promises)):
+        print(f"promoted already, by line {number} of {ledger.LEDGER}", file=sys.stderr)
+        results = measure.verify_all(client, promises)
+        show.show(results)
+        return OK if all(result.ok for result in results) else CHECK_FAILED
+    return promote.verify_and_promote(client, options)
+
+
+def promoted_already(client: engine.Client, promises: Catalog) -> int:
+    """Return the ledger's line that promoted these very images, if no tag has to move; else 0.
+
+    Then there is nothing to gate: they passed every promise of this same, clean commit.
+    """
+    entries = ledger.read()
+    commit = build.commit_labels().get("REVISION", "")
+    if journal.read() or not entries or promote.unclean({}, commit):
+        return 0
+    tags = {
+        tag: image.name
+        for image in promises.images
+        for tag in (image.reference, "" if image.not_promoted_because else f"{image.name}:latest")
+        if tag
+    }
+    last = entries[-1]
+    standing = last.commit == commit and all(
+        (found := engine.inspect(client, tag)) and found["Id"] == last.ids.get(name)
+        for tag, name in tags.items()
+    )
+    return last.number if standing else 0

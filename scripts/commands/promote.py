@@ -1,0 +1,24 @@
+"""Verify, then move :latest, and a version's tags, to what passed in this call."""
+
+from __future__ import annotations
+
+import argparse
+
+from scripts.common import arguments
+from scripts.engine import client as engine
+from scripts.promotion.promote import Options, verify_and_promote
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    arguments.value(parser, "version", "also set 1.4.2, 1.4 and 1")
+    arguments.value(parser, "registry", "host/path that gets the images as well")
+    arguments.value(parser, "keep", "how many promotions stay for a rollback")
+    arguments.flag(parser, "allow-dirty", "promote images that are of no clean commit")
+    arguments.flag(parser, "dry-run", "show which tags would move, and move none")
+
+
+def main(options: argparse.Namespace) -> int:
+    """Verify the images as they are now, show the table, and promote what passed."""
+    chosen = Options.read(arguments.knobs(options))
+    return verify_and_promote(engine.connect(), chosen)

@@ -1,0 +1,34 @@
+"""Check everything that images.yaml promises: sizes, contents, runtime."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from scripts.catalog import budget_history, catalog
+from scripts.checks import gate
+from scripts.commands import verify_contents
+from scripts.common import arguments
+from scripts.common.errors import CHECK_FAILED, OK
+from scripts.engine import client as engine
+from scripts.report import show
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    arguments.value(parser, "format", "how to print", show.FORMATS)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Check everything and print the tables."""
+    form = arguments.output_format(options, show.FORMATS)
+    promises = catalog.load()
+    budget_history.refuse_raises(promises)
+    verdict = gate.everything(engine.connect(), promises)
+    show.show(verdict.results, form)
+    for image in promises.images:
+        own = (one for one in verdict.results if one.image == image.name and not one.ok)
+        if any(one.name.startswith("contents.") for one in own):
+            print(verify_contents.tip(image.name, image.reference), file=sys.stderr)
+            break
+    return OK if verdict.ok else CHECK_FAILED

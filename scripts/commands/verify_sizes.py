@@ -1,0 +1,48 @@
+"""Check every image's installed and download size, and the release's, against images.yaml."""
+
+from __future__ import annotations
+
+import argparse
+
+from scripts.catalog import budget_history, catalog
+from scripts.catalog.catalog import Catalog
+from scripts.checks.sizes import unchanged
+from scripts.common import arguments
+from scripts.common.check_result import CheckResult
+from scripts.common.errors import CHECK_FAILED, OK
+from scripts.history import journal
+from scripts.report import show
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    arguments.image_reference(parser, "budgets")
+    parser.add_argument("--only", choices=("installed", "download"), help="just one of the sizes")
+    arguments.value(parser, "format", "how to print", show.FORMATS)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Verify all images, or one reference by the rules of one entry; print the table."""
+    arguments.require_pair(options)
+    if options.only and not options.reference:
+        options.error("--only goes with a reference")
+    form = arguments.output_format(options, show.FORMATS)
+    journal.say_pending()
+    promises = catalog.load()
+    budget_history.refuse_raises(promises)
+    known = None if options.reference else unchanged.verified(promises)
+    results = checked_by_reading(promises, options) if known is None else known
+    show.show(results, form)
+    return OK if all(result.ok for result in results) else CHECK_FAILED
+
+
+def checked_by_reading(promises: Catalog, options: argparse.Namespace) -> list[CheckResult]:
+    """Return the checks that were asked for; what the cache has not is read for them."""
+    # loads Docker's SDK and all readers: as long as the whole check of what is known
+    from scripts.checks.sizes import measure
+
+    client = measure.connected(options.reference)
+    if not options.reference:
+        return measure.verify_all(client, promises)
+    image = promises.find(options.name)
+    return measure.verify_one(client, promises, image, options.reference, only=options.only or "")

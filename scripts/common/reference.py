@@ -1,0 +1,10 @@
+"""How images are named: the parts of a reference, as patterns."""
+
+from __future__ import annotations
+
+import re
+
+# source of all three: the OCI distribution specification, "Pulling manifests"
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+NAME = re.compile(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*")
+TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)

@@ -1,0 +1,96 @@
+"""Knobs that more than one command reads: a base, certificates, yes or no, whose images."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from scripts.common.errors import SutraError
+
+PROJECT = "sutra"
+KNOB = "SUTRA_PROJECT"
+# compose reads it, beside docker-compose.yml
+FILE = Path(".env")
+BASES = ("debian", "alpine")
+# where distributions keep the bundle: Debian and Alpine, Fedora, SUSE
+SYSTEM_BUNDLES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+)
+YES = {"1": True, "yes": True, "true": True, "": False, "0": False, "no": False, "false": False}
+# a value in quotes may go over lines; without quotes a comment begins at " #"
+ASSIGNED = re.compile(
+    r"""^[ \t]*(?:export[ \t]+)?([\w.-]+)[ \t]*[=:][ \t]*"""
+    r"""(?:"((?:\\.|[^"\\])*)"|'([^']*)'|((?:(?![ \t]#)[^\n])*))""",
+    re.MULTILINE | re.DOTALL,
+)
+# what compose takes as it is: of another name it would make one of its own
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+
+
+def base(environment: Mapping[str, str]) -> str:
+    """Return which root the images stand on. Raises SutraError for one that no stage is for."""
+    wanted = environment.get("BASE") or BASES[0]
+    refuse_base(wanted)
+    return wanted
+
+
+def refuse_base(wanted: str) -> None:
+    """Raise SutraError for a BASE that no Dockerfile has a stage for."""
+    if wanted not in BASES:
+        raise SutraError(f'BASE: unknown "{wanted}"', f"choose one of {', '.join(BASES)}")
+
+
+def ca_bundle(environment: Mapping[str, str]) -> str:
+    """Return the certificates that builders trust: CA_BUNDLE, else the system's, else ""."""
+    wanted = environment.get("CA_BUNDLE", "")
+    if not wanted:
+        return next((path for path in SYSTEM_BUNDLES if Path(path).is_file()), "")
+    if not Path(wanted).is_file():
+        raise SutraError(
+            f'CA_BUNDLE: no such file "{wanted}"', "name a PEM file, or leave CA_BUNDLE out"
+        )
+    return wanted
+
+
+def flag(environment: Mapping[str, str], name: str) -> bool:
+    """Return whether a knob says yes. Raises SutraError for what is neither yes nor no."""
+    value = environment.get(name, "")
+    if value.lower() not in YES:
+        raise SutraError(f'{name}: neither yes nor no "{value}"', f"{name}=1, or leave it out")
+    return YES[value.lower()]
+
+
+def project(environment: Mapping[str, str], file: Path = FILE) -> str:
+    """Return the project's name as docker-compose.yml gets it: environment, `.env`, PROJECT.
+
+    A variable that is set in the environment counts even when it is empty.
+    Raises SutraError for a name that compose would change.
+    """
+    where, name = KNOB, environment.get(KNOB)
+    if name is None:
+        where, name = f"{file}: {KNOB}", _assigned(file)
+    if name and not NAME.fullmatch(name):
+        shown = name if name.isprintable() else repr(name)[1:-1]
+        raise SutraError(
+            f'{where}: not the name of a project "{shown}"',
+            f"lower-case letters, digits, - and _, such as {KNOB}=mine",
+        )
+    return name or PROJECT
+
+
+def _assigned(file: Path) -> str:
+    """Return what the last assignment of `.env` says, "" without one."""
+    try:
+        text = file.read_text("utf-8", errors="replace")
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise SutraError(f"{file}: cannot be read: {error.strerror}", f"`ls -l {file}`") from error
+    found = ""
+    for name, *values in ASSIGNED.findall(text.replace("\r\n", "\n")):
+        if name == KNOB:
+            found = "".join(values).strip()
+    return found

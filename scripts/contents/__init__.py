@@ -1,1 +1,0 @@
-"""The rules about what an image holds, a short module a family."""

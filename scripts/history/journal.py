@@ -1,0 +1,162 @@
+"""What a promotion is about to move, on the disk before its first tag: `.build/promotion.json`.
+
+The file is there from before the first tag until after the ledger's line, so a run
+that was killed leaves it, and the next command knows what to settle.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from scripts.common.errors import SutraError
+from scripts.common.reference import NAME, TAG
+from scripts.engine.move import Move
+from scripts.history import ledger
+from scripts.history.ledger import Entry
+
+JOURNAL = Path(".build/promotion.json")
+LOCK = Path(".build/lock")
+LOCK_SECONDS = 900.0
+UNFINISHED = "the next `make promote` or `make rollback` settles what is unfinished"
+# of the engine ("sutra-api:1.4"), or of a registry
+REFERENCE = re.compile(rf"(?:[\w.\[:\]-]+/)?(?:{NAME.pattern}/)*{NAME.pattern}:{TAG.pattern}", re.A)
+
+
+@dataclass(frozen=True)
+class Intent:
+    """The entry that will be written, and the moves: of the engine's tags, of the registry's.
+
+    `scratch` are tags of the engine that only the push needs.
+    """
+
+    entry: Entry
+    moves: tuple[Move, ...]
+    remote: tuple[Move, ...] = ()
+    scratch: tuple[str, ...] = ()
+
+
+def named(entry: Entry) -> str:
+    """Return how a line about a promotion that did not end begins."""
+    return f"{JOURNAL}: {entry.verb} {entry.number} ({entry.at}, {entry.who})"
+
+
+def say_pending() -> None:
+    """Say on stderr that a promotion did not end: for commands that only read."""
+    if intent := read():
+        print(f"{named(intent.entry)} is unfinished; {UNFINISHED}", file=sys.stderr)
+
+
+def write(intent: Intent, path: Path = JOURNAL) -> None:
+    """Have the intent on the disk, whole, or raise SutraError and leave what was there."""
+    partial = path.with_suffix(".partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("w") as file:
+            json.dump(asdict(intent), file)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+        _sync(path.parent)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise ledger.cannot_write(path, error) from error
+
+
+def read(path: Path = JOURNAL) -> Intent | None:
+    """Return the intent of a run that did not end, or None. Raises SutraError for foreign text."""
+    try:
+        value = json.loads(path.read_bytes())
+        number = value["entry"]["number"]
+        entry = ledger.parse(json.dumps(value["entry"]), number)
+        moves, remote = (tuple(_move(each) for each in value[key]) for key in ("moves", "remote"))
+        return Intent(entry, moves, remote, tuple(value["scratch"]))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise SutraError(f"{path}: cannot be read: {error.strerror}", f"`ls -l {path}`") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise SutraError(
+            f"{path}: not what a promotion writes",
+            f"look at {path} and at the tags, remove it, then run the same command again",
+        ) from error
+
+
+def _move(value: dict[str, Any]) -> Move:
+    """Return one move. Raises ValueError or TypeError for what is none."""
+    move = Move(**value)
+    words = (move.tag, move.after) if move.before is None else (move.tag, move.before, move.after)
+    if not all(isinstance(word, str) for word in words) or not REFERENCE.fullmatch(move.tag):
+        raise ValueError(f"no move: {value}")
+    return move
+
+
+def clear(path: Path = JOURNAL) -> None:
+    """Say that nothing is under way any more."""
+    path.unlink(missing_ok=True)
+    tidy(path)
+    _sync(path.parent)
+
+
+def tidy(path: Path = JOURNAL) -> None:
+    """Remove what a run left that was killed while it wrote its intent."""
+    path.with_suffix(".partial").unlink(missing_ok=True)
+
+
+def _sync(folder: Path) -> None:
+    """Have a folder's names on the disk: a rename alone may be lost with the power."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def locked(path: Path = LOCK, seconds: float = LOCK_SECONDS) -> Iterator[None]:
+    """Hold the lock of everything that moves tags; wait for another run, with a word.
+
+    The kernel frees the lock of a run that was killed. Raises SutraError after `seconds`.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a+b", buffering=0)
+    except OSError as error:
+        raise ledger.cannot_write(path, error) from error
+    with file:
+        end = time.monotonic() + seconds
+        said = False
+        while not _taken(file.fileno()):
+            file.seek(0)
+            holder = file.read(20).decode(errors="replace").strip() or "unknown"
+            if time.monotonic() > end:
+                raise SutraError(
+                    f"{path}: held by process {holder}, waited {seconds:.0f} s",
+                    "let it end, or end it, then run the same command again",
+                )
+            if not said:
+                said = True
+                print(f"waiting for process {holder}, which moves tags", file=sys.stderr)
+            time.sleep(0.1)
+        with suppress(OSError):  # a full disk: only the waiter's word is poorer
+            file.truncate(0)
+            file.write(str(os.getpid()).encode())
+        yield
+
+
+def _taken(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

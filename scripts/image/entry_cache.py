@@ -1,0 +1,162 @@
+"""The entries of each layer, kept by its digest beside its sizes, which are wanted more often."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import os
+import sys
+import tempfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any, cast
+
+from scripts.common.errors import SutraError
+from scripts.image.elf import Elf
+from scripts.image.layer_entries import Entry, Pyc
+
+_SCRIPTS = Path(__file__).resolve().parents[1]
+# a change of what is found in a file makes earlier findings void
+_FINDERS = (
+    "image/layer_entries.py", "image/elf.py", "image/pyc.py", "image/secret_scan.py",
+    "image/secret_names.py", "oci/tar_stream.py", "common/multi_search.py",
+)  # fmt: skip
+# layers that stay in memory
+LOADED = 32
+# bytes of lines that are compressed at once
+LINES = 1 << 18
+_DAMAGE = (OSError, EOFError, zlib.error, ValueError, TypeError, LookupError)
+
+
+@cache
+def method() -> str:
+    """Return the name of the folder for what the present code finds."""
+    digest = hashlib.sha256()
+    for name in _FINDERS:
+        digest.update((_SCRIPTS / name).read_bytes())  # one that moved is an error, never skipped
+    return f"entries-{digest.hexdigest()[:16]}"
+
+
+def name(diff_id: str) -> str:
+    """Return the name of the file that holds a layer's entries."""
+    return f"{diff_id.rpartition(':')[2]}.gz"
+
+
+def has(folder: Path, diff_id: str) -> bool:
+    """Say whether a layer's entries are kept."""
+    return (folder / method() / name(diff_id)).exists()
+
+
+def load(folder: Path, diff_id: str) -> tuple[tuple[Entry, ...], dict[str, str]] | None:
+    """Return a layer's entries and kept texts by path; None when not kept, or damaged."""
+    place = folder / method() / name(diff_id)
+    try:
+        found = place.stat()
+    except OSError:
+        return None
+    return _loaded(place, found.st_ino, found.st_mtime_ns, found.st_size)
+
+
+# what images share, and what one check after the other asks for, is parsed once
+@lru_cache(maxsize=LOADED)
+def _loaded(place: Path, *_: int) -> tuple[tuple[Entry, ...], dict[str, str]] | None:
+    """Return what a file holds, None when it is damaged; of its stat, so that it is that file."""
+    found: list[Entry] = []
+    texts: dict[str, str] = {}
+    try:
+        with gzip.open(place, "rt", encoding="utf-8") as file:
+            for line in file:
+                row = json.loads(line)
+                found.append(_entry(row))
+                if row[-1] is not None:
+                    texts[row[0]] = row[-1]
+    except _DAMAGE:
+        return None
+    return tuple(found), texts
+
+
+@contextmanager
+def writer(folder: Path) -> Iterator[Writer]:
+    """Open a writer; what it does not keep is removed at the end."""
+    made = Writer(folder)
+    try:
+        yield made
+    finally:
+        made.drop()
+
+
+class Writer:
+    """Takes entries as they are read; a file stands only when `keep` says whose they are."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / method()
+        self._partial: Path | None = None
+        self._file: Any = None
+
+    def __call__(self, entry: Entry, text: str | None) -> None:
+        """Add one entry. Raises SutraError when it cannot be written."""
+        with self._told():
+            self._open().write(json.dumps(_row(entry, text)).encode() + b"\n")
+
+    def keep(self, diff_id: str) -> None:
+        """Put the file into its place. Raises SutraError when it cannot be written."""
+        with self._told():
+            self._open().close()
+            os.replace(str(self._partial), self._folder / name(diff_id))
+        self._partial = None
+
+    def drop(self) -> None:
+        """Remove what was written and not kept."""
+        if self._partial:
+            self._partial.unlink(missing_ok=True)
+            with suppress(OSError):  # on a full disk, the last bytes of what is gone already
+                self._file.close()
+
+    def _open(self) -> Any:
+        if self._partial is None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            descriptor, partial = tempfile.mkstemp(".partial", dir=self._folder)
+            self._partial = Path(partial)
+            os.close(descriptor)
+            # closed by keep or drop; a line at a time costs twice as much
+            packed = gzip.open(partial, "wb", compresslevel=1)  # noqa: SIM115
+            self._file = io.BufferedWriter(cast(io.RawIOBase, packed), LINES)
+        return self._file
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise SutraError(
+                f'layers: cannot write "{self._folder}": {error.strerror}',
+                "free some space (`df -h .`)",
+            ) from error
+
+
+def _row(entry: Entry, text: str | None) -> list[Any]:
+    elf, pyc = entry.elf, entry.pyc
+    return [
+        entry.path, entry.kind, entry.size, entry.mode, entry.uid, entry.gid, entry.mtime,
+        entry.link, entry.digest,
+        elf and [elf.machine, elf.kind, elf.interpreter, elf.needed, elf.soname,
+                 elf.rpath, elf.runpath, elf.stripped, elf.language],
+        pyc and [pyc.magic, pyc.kind, pyc.mtime, pyc.size, pyc.hash],
+        entry.secrets, entry.script, entry.sources, entry.sha1, text,
+    ]  # fmt: skip
+
+
+def _entry(row: list[Any]) -> Entry:
+    elf, pyc = row[9], row[10]
+    return Entry(
+        row[0], sys.intern(row[1]), row[2], row[3], row[4], row[5], row[6], row[7], row[8],
+        elf and Elf(elf[0], elf[1], elf[2], tuple(elf[3]), elf[4], tuple(elf[5]), tuple(elf[6]),
+                    elf[7], elf[8]),
+        pyc and Pyc(*pyc),
+        tuple(row[11]), row[12], tuple(row[13]), row[14],
+    )  # fmt: skip

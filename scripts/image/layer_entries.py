@@ -1,0 +1,234 @@
+"""What one layer holds: each entry of its tar stream with the facts that judging needs."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import posixpath
+import re
+import struct
+import tarfile
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from scripts.common.multi_search import any_of
+from scripts.image import elf, secret_scan
+from scripts.image.elf import Elf
+from scripts.image.pyc import MAGIC, source_hash
+from scripts.image.secret_scan import Watch
+from scripts.oci.tar_stream import BLOCK, content, entries
+
+# a layer with more is refused, so that memory has an end; a whole Debian has 0.2 million
+MAX_ENTRIES = 1_000_000
+# of one file kept as text, and of all of a layer
+MAX_TEXT = 4 << 20
+MAX_TEXTS = 64 << 20
+# an ELF file is held in memory up to here, in a temporary file up to MAX_ELF
+MAX_MEMORY = 32 << 20
+MAX_ELF = 1 << 30
+MAX_SCRIPT = 256
+# of one Python source, held in memory for its hash; the longest of CPython's own has 0.3 MB
+MAX_SOURCE = 16 << 20
+_is_rust = any_of([elf.RUST])
+WHITEOUT = ".wh."
+OPAQUE = ".wh..wh..opq"
+# files whose text says whose the others are, and what the image is
+TEXTS = re.compile(
+    r"etc/(os-release|ld\.so\.(conf|cache|conf\.d/[^/]+)|ld-musl-[^/]+\.path|passwd|group)"
+    r"|usr/lib/(os-release|apk/db/installed)"
+    r"|lib/apk/db/installed"
+    r"|var/lib/dpkg/(status|status\.d/[^/]+|info/[^/]+\.(list|md5sums))"
+    r"|usr/share/sutra/[^/]+\.json"
+    r"|(.*/)?[^/]+\.dist-info/(METADATA|RECORD)"
+    r"|(.*/)?[^/]+\.egg-info/(PKG-INFO|installed-files\.txt)"
+    r"|(.*/)?pyvenv\.cfg"
+)
+_KINDS = {
+    tarfile.DIRTYPE: "folder",
+    tarfile.SYMTYPE: "symlink",
+    tarfile.LNKTYPE: "hardlink",
+    tarfile.CHRTYPE: "device",
+    tarfile.BLKTYPE: "device",
+    tarfile.FIFOTYPE: "fifo",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Pyc:
+    """The 16-byte header of a .pyc; `mtime` (seconds), `size` (bytes), `hash` are the source's."""
+
+    magic: int
+    kind: str  # "timestamp", "checked-hash" or "unchecked-hash"
+    mtime: int = 0
+    size: int = 0
+    hash: str = ""  # as source_hash writes it; "" for a time stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a layer. `size` is in bytes, of files only; `mtime` in seconds.
+
+    `sources` are the hashes of a Python source, one a release of MAGIC, in its order;
+    `sha1`, hexadecimal, is of a file with certificates, for Alpine's records have no other.
+    """
+
+    path: str  # "usr/bin/python3.13"; the root folder itself is "."
+    kind: str  # file, folder, symlink, hardlink, device, fifo, whiteout or opaque
+    size: int
+    mode: int
+    uid: int
+    gid: int
+    mtime: int
+    link: str = ""
+    digest: str = ""
+    elf: Elf | None = None
+    pyc: Pyc | None = None
+    secrets: tuple[str, ...] = ()
+    script: str = ""
+    sources: tuple[str, ...] = ()
+    sha1: str = ""
+
+
+Sink = Callable[[Entry, str | None], None]
+
+
+def scan(stream: Any, sink: Sink | None = None) -> int:
+    """Pass each entry of a tar stream, and its text where TEXTS asks for it, to `sink`.
+
+    Return the bytes of all regular files; links and folders have none of their
+    own. Raises one of scripts.oci.tar_stream.DAMAGE, also for a path that leads outside.
+    """
+    total = texts = 0
+    for number, (member, archive) in enumerate(entries(stream), 1):
+        if number > MAX_ENTRIES:
+            raise tarfile.ReadError(f"more than {MAX_ENTRIES} entries")
+        total += member.size if member.isreg() else 0
+        entry, text = _entry(member, archive)
+        texts += len(text or "")
+        if texts > MAX_TEXTS:
+            raise tarfile.ReadError(f"package records of more than {MAX_TEXTS} bytes")
+        if sink:
+            sink(entry, text)
+    return total
+
+
+def inside(name: str) -> str:
+    """Return `name` normalised, or raise ReadError when it leads outside the image."""
+    # names are bytes; what is no text is shown by its escapes
+    name = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    if name.startswith("/") or ".." in name.split("/") or "\0" in name or not name:
+        raise tarfile.ReadError(f"path leads outside the image {_quoted(name)}")
+    return posixpath.normpath(name)
+
+
+def _quoted(name: str) -> str:
+    shown = name if name.isprintable() else name.encode("unicode_escape").decode()
+    return f'"{shown[:200]}"'
+
+
+def _entry(member: tarfile.TarInfo, archive: tarfile.TarFile) -> tuple[Entry, str | None]:
+    path = inside(member.name)
+    kind = "file" if member.isreg() else _KINDS.get(member.type, "")
+    if not kind:
+        raise tarfile.ReadError(f"entry of unknown type {member.type!r} {_quoted(path)}")
+    found, text = _content(path, member, archive) if kind == "file" else ({}, None)
+    folder, name = posixpath.split(path)
+    if name == OPAQUE:
+        kind, path = "opaque", folder or "."
+    elif name.startswith(WHITEOUT):
+        kind, path = "whiteout", posixpath.join(folder, inside(name.removeprefix(WHITEOUT)))
+    link = member.linkname if kind in ("symlink", "hardlink") else ""
+    return Entry(
+        path,
+        kind,
+        member.size if kind == "file" else 0,
+        member.mode & 0o7777,
+        member.uid,
+        member.gid,
+        _seconds(member.mtime),
+        inside(link) if kind == "hardlink" else _text_of(link),
+        **found,
+    ), text
+
+
+def _seconds(mtime: float) -> int:
+    try:
+        return int(mtime)
+    except (ValueError, OverflowError):  # nan and inf, which PAX headers can spell
+        raise tarfile.ReadError(f'time "{mtime}"') from None
+
+
+def _text_of(link: str) -> str:
+    return link.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _content(
+    path: str, member: tarfile.TarInfo, archive: tarfile.TarFile
+) -> tuple[dict[str, Any], str | None]:
+    """Return the facts of a regular file's content, and its text where it is kept."""
+    file = content(member, archive)
+    wanted = TEXTS.fullmatch(path) and member.size <= MAX_TEXT
+    source = path.endswith(".py") and member.size <= MAX_SOURCE
+    head = file.read(MAX_SOURCE if source else MAX_TEXT if wanted else BLOCK)
+    found: dict[str, Any] = {"secrets": secret_scan.find(path, head)}
+    # for the most part the head is all there is
+    rest = secret_scan.Watch(file if member.size > len(head) else io.BytesIO(), head)
+    if head.startswith(elf.MAGIC):
+        found["digest"], found["elf"] = _read_elf(head, rest, member.size)
+    else:
+        found["digest"] = _read_rest(head, rest)
+    found["secrets"] = rest.kinds(found["secrets"])
+    if any(kind.startswith(secret_scan.CERTIFICATE) for kind in found["secrets"]):
+        # one that is longer than its head is nobody's bundle
+        whole = member.size == len(head)
+        found["sha1"] = hashlib.sha1(head, usedforsecurity=False).hexdigest() if whole else ""
+    if path.endswith(".pyc"):
+        found["pyc"] = pyc(head)
+    if source:
+        found["sources"] = tuple(source_hash(magic, head) for magic in MAGIC.values())
+    if head.startswith(b"#!"):
+        line = head[2:MAX_SCRIPT].partition(b"\n")[0]
+        found["script"] = line.decode("utf-8", "backslashreplace").strip()
+    return found, head.decode("utf-8", "backslashreplace") if wanted else None
+
+
+def _read_rest(head: bytes, file: Watch, keep: Callable[[bytes], Any] | None = None) -> str:
+    """Return the digest of `head` and what follows it in `file`; `keep` gets every block."""
+    digest = hashlib.sha256()
+    while head:
+        digest.update(head)
+        if keep:
+            keep(head)
+        head = file.read(BLOCK)
+    return f"sha256:{digest.hexdigest()}"
+
+
+def _read_elf(head: bytes, file: Watch, size: int) -> tuple[str, Elf]:
+    """Return the digest and the facts of an ELF file, which wants to be read back and forth."""
+    if size > MAX_ELF:
+        return _read_rest(head, file), Elf("", elf.UNREADABLE)
+    with tempfile.SpooledTemporaryFile(MAX_MEMORY) as copy:
+        before, rust = b"", False
+
+        def keep(block: bytes) -> None:
+            nonlocal before, rust
+            rust = rust or _is_rust(block) or elf.RUST in before + block[: len(elf.RUST)]
+            before = block[-len(elf.RUST) :]
+            copy.write(block)
+
+        digest = _read_rest(head, file, keep)
+        copy.seek(0)
+        return digest, elf.facts(copy, "rust" if rust else "")
+
+
+def pyc(head: bytes) -> Pyc | None:
+    """Return what the first 16 bytes of a .pyc say (PEP 552), or None for fewer."""
+    if len(head) < 16:
+        return None
+    magic, flags, mtime, size = struct.unpack("<H2xLLL", head[:16])
+    if flags & 1:
+        kind = "checked-hash" if flags & 2 else "unchecked-hash"
+        return Pyc(magic, kind, hash=head[8:16].hex())
+    return Pyc(magic, "timestamp", mtime, size)

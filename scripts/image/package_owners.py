@@ -1,0 +1,141 @@
+"""Whose each file of an image is: of a package, of a Python distribution, or our own.
+
+Told by the records that package managers leave; nothing is guessed from a name.
+"""
+
+from __future__ import annotations
+
+import csv
+import posixpath
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from email.parser import HeaderParser
+
+from scripts.image.layer_entries import Entry
+
+# where our Dockerfiles put what is ours
+OURS = ("app/", "opt/sutra/", "usr/share/sutra/")
+TITLE, VERSION = "org.opencontainers.image.title", "org.opencontainers.image.version"
+DPKG = "var/lib/dpkg/"
+APK = ("lib/apk/db/installed", "usr/lib/apk/db/installed")
+# a compiled module beside its source or in its place (PEP 3147)
+_COMPILED = re.compile(r"(?P<folder>(?:.*/)?)__pycache__/(?P<name>[^/.]+)\.[^/]+\.pyc")
+
+
+@dataclass(frozen=True, order=True)
+class Owner:
+    """`kind` is "debian", "alpine", "python", "rust", "ours" or "other"."""
+
+    kind: str
+    name: str
+    version: str = ""
+
+
+OTHER = Owner("other", "other")
+
+
+def of(
+    files: Mapping[str, Entry], texts: Mapping[str, str], labels: Mapping[str, str]
+) -> dict[str, Owner]:
+    """Return the owner of each path of `files`, from the records in `texts`."""
+    recorded = {**dict(_python(texts)), **dict(_alpine(texts)), **dict(_debian(texts))}
+    version = labels.get(VERSION, "")
+    ours = Owner("ours", labels.get(TITLE, "ours"), version)
+    return {
+        path: _recorded(path, recorded) or _unrecorded(entry, ours, version)
+        for path, entry in files.items()
+    }
+
+
+def _recorded(path: str, recorded: Mapping[str, Owner]) -> Owner | None:
+    """Return whose record names `path`, its source, or the place it had before /usr was merged."""
+    for name in (path, *_sources(path), path.removeprefix("usr/")):
+        if owner := recorded.get(name):
+            return owner
+    # folders that hold one package's own documents
+    folder = re.match(r"usr/share/doc/[^/]+|.*?\.(?:dist|egg)-info(?=/)", path)
+    return recorded.get(folder[0] + "/") if folder else None
+
+
+def _sources(path: str) -> tuple[str, ...]:
+    """Return the source that a .pyc was compiled from."""
+    if not path.endswith(".pyc"):
+        return ()
+    cached = _COMPILED.fullmatch(path)
+    return (f"{cached['folder']}{cached['name']}.py",) if cached else (path[:-1],)
+
+
+def _unrecorded(entry: Entry, ours: Owner, version: str) -> Owner:
+    if entry.elf and entry.elf.language == "rust":
+        return Owner("rust", posixpath.basename(entry.path), version)
+    return ours if entry.path.startswith(OURS) else OTHER
+
+
+def _debian(texts: Mapping[str, str]) -> Iterator[tuple[str, Owner]]:
+    """Yield paths and owners of a whole system's database, or of a slice's records."""
+    packages = {}
+    for paragraph in texts.get(DPKG + "status", "").split("\n\n"):
+        fields = HeaderParser().parsestr(paragraph)
+        packages[fields.get("Package", "")] = fields.get("Version", "")
+    for path, text in texts.items():
+        folder, name = posixpath.split(path)
+        package = re.sub(r"(:[^.]+)?\.(list|md5sums)$", "", name)
+        if folder == DPKG + "info":
+            owner = Owner("debian", package, packages.get(package, ""))
+            yield from ((line.lstrip("/"), owner) for line in text.splitlines())
+        elif folder == DPKG + "status.d" and not name.endswith(".md5sums"):
+            fields = HeaderParser().parsestr(text)
+            owner = Owner("debian", fields.get("Package", name), fields.get("Version", ""))
+            yield from ((found, owner) for found in (path, path + ".md5sums"))
+            yield f"usr/share/doc/{name}/", owner
+            hashes = texts.get(path + ".md5sums", "").splitlines()
+            yield from ((line.partition("  ")[2], owner) for line in hashes)
+
+
+def _alpine(texts: Mapping[str, str]) -> Iterator[tuple[str, Owner]]:
+    """Yield paths and owners of apk's database: P: name, V: version, F: folder, R: file."""
+    for path in APK:
+        for paragraph in texts.get(path, "").split("\n\n"):
+            name = version = folder = ""
+            for line in paragraph.splitlines():
+                key, _, value = line.partition(":")
+                if key == "P":
+                    name = value
+                elif key == "V":
+                    version = value
+                elif key == "F":
+                    folder = value
+                elif key == "R":
+                    yield posixpath.join(folder, value), Owner("alpine", name, version)
+
+
+def _python(texts: Mapping[str, str]) -> Iterator[tuple[str, Owner]]:
+    """Yield paths and owners of every RECORD: paths are relative to its site-packages.
+
+    Those of an egg-info's installed-files.txt are relative to the egg-info itself.
+    """
+    for path, text in texts.items():
+        folder, name = posixpath.split(path)
+        if name not in ("METADATA", "PKG-INFO"):
+            continue
+        fields = HeaderParser().parsestr(text)
+        owner = Owner("python", fields.get("Name", ""), fields.get("Version", ""))
+        yield folder + "/", owner
+        for line in texts.get(folder + "/installed-files.txt", "").splitlines():
+            yield posixpath.normpath(posixpath.join(folder, line)), owner
+        for name in recorded(texts.get(folder + "/RECORD", "")):
+            yield posixpath.normpath(posixpath.join(posixpath.dirname(folder), name)), owner
+
+
+def recorded(text: str) -> list[str]:
+    """Return the paths of a RECORD, none of one that is no CSV."""
+    return [name for name, _ in hashed(text)]
+
+
+def hashed(text: str) -> list[tuple[str, str]]:
+    """Return paths and hashes ("sha256=…" or "") of a RECORD, none of one that is no CSV."""
+    try:
+        return [(row[0], "".join(row[1:2])) for row in csv.reader(text.splitlines()) if row]
+    except csv.Error:
+        return []

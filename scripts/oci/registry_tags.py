@@ -1,0 +1,249 @@
+"""A registry's tags: read, and moved to a digest that is there already.
+
+Blobs are the engine's to push (`engine.push`). Tags are moved by the registry's HTTP API
+(OCI distribution specification 1.1), byte for byte the manifest that has the digest:
+a pull and a push may change it (docker/cli#3394). Trust is the engine's: its insecure
+registries, the certificates in /etc/docker/certs.d, else the system's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urljoin, urlsplit
+from urllib.request import parse_http_list, parse_keqv_list
+
+import requests
+from urllib3.exceptions import HTTPError, InsecureRequestWarning
+
+from scripts.common import settings
+from scripts.common.errors import SutraError
+from scripts.common.reference import NAME
+from scripts.engine import client as engine
+from scripts.oci.manifest import ACCEPTED, MAX_DOCUMENT
+
+CERTIFICATES = Path("/etc/docker/certs.d")
+SECONDS = (10, 60)  # to connect, and for each answer
+PAGES = 1000
+HOST = re.compile(r"(?:localhost|[\w-]+(?:\.[\w-]+)+|(?:[\w.-]+|\[[0-9a-f:]+\])(?=:))(?::\d{1,5})?")
+
+
+class CannotDeleteError(SutraError):
+    """The registry takes no tag away; most do not."""
+
+
+def check(address: str) -> str:
+    """Return `address` ("host:port/path") if it is one, else raise SutraError."""
+    host, *path = address.split("/")
+    if not HOST.fullmatch(host) or not all(NAME.fullmatch(part) for part in path):
+        shown = address if address.isprintable() else repr(address)[1:-1]
+        raise SutraError(f'REGISTRY: not host/path "{shown}"', "such as REGISTRY=localhost:5000/me")
+    return address
+
+
+class Registry:
+    """One registry, and the path below which images get their repositories."""
+
+    def __init__(self, client: engine.Client, address: str) -> None:
+        self.address = check(address)
+        self.host, _, path = address.partition("/")
+        self._login = engine.credentials(self.host)  # one that cannot be read ends it here
+        self._server, self._path = engine.registry_server(client, self.host), path
+        insecure = engine.is_insecure(client, self.host)
+        self._session = requests.Session()
+        # a proxy is the engine's matter; ~/.netrc is not where Docker's logins are
+        self._session.trust_env = False
+        self._session.verify = _trusted(self.host, insecure)
+        self._insecure = insecure
+        self._schemes = ["https", "http"] if insecure else ["https"]
+
+    def reference(self, image: str, tag: str) -> str:
+        """Return the whole name of a tag: "host:port/path/sutra-api:1.4"."""
+        return f"{self.address}/{image}:{tag}"
+
+    def digest(self, reference: str) -> str | None:
+        """Return the digest that a tag is on, None when there is no such tag."""
+        found = self._manifest(*self._split(reference))
+        return found[0] if found else None
+
+    def tags(self, image: str) -> set[str]:
+        """Return all tags of an image, none when the registry does not know it."""
+        repository = "/".join(filter(None, (self._path, image)))
+        found: set[str] = set()
+        path, shown = f"/v2/{repository}/tags/list", f'list the tags of "{self.address}/{image}"'
+        for _ in range(PAGES):
+            answer, body = self._ask("GET", path, repository)
+            if answer.status_code == 404:
+                return found
+            self._expect(answer, 200, shown)
+            try:
+                found |= {str(tag) for tag in json.loads(body)["tags"] or []}
+            except (ValueError, KeyError, TypeError) as error:
+                raise self._error(shown, "its answer cannot be read") from error
+            following = answer.links.get("next", {}).get("url")
+            if not following:
+                return found
+            path = urljoin(path, following)
+        raise self._error(shown, "it has no end")
+
+    def move(self, reference: str, digest: str) -> None:
+        """Put a tag on the manifest that has `digest` in the same repository."""
+        repository, tag = self._split(reference)
+        found = self._manifest(repository, digest)
+        if found is None:
+            raise SutraError(
+                f'registry: digest vanished "{reference.rpartition(":")[0]}@{digest}"',
+                "`make promote` pushes what is verified again",
+            )
+        _, kind, body = found
+        answer, _ = self._ask(
+            "PUT", f"/v2/{repository}/manifests/{tag}", repository, body, {"Content-Type": kind}
+        )
+        self._expect(answer, 201, f'tag "{reference}"')
+
+    def remove(self, reference: str) -> None:
+        """Take a tag away. Raises CannotDeleteError where the registry does not do that."""
+        repository, tag = self._split(reference)
+        answer, _ = self._ask("DELETE", f"/v2/{repository}/manifests/{tag}", repository)
+        if answer.status_code == 404 and self.digest(reference) is None:
+            return
+        if answer.status_code in (400, 404, 405):
+            raise CannotDeleteError(f'registry: does not remove tags "{reference}"')
+        self._expect(answer, 202, f'remove the tag "{reference}"')
+
+    def _split(self, reference: str) -> tuple[str, str]:
+        repository, _, tag = reference.removeprefix(self.host + "/").rpartition(":")
+        return repository, tag
+
+    def _manifest(self, repository: str, name: str) -> tuple[str, str, bytes] | None:
+        """Return digest, media type and bytes of a manifest by tag or digest, or None."""
+        path = f"/v2/{repository}/manifests/{name}"
+        answer, body = self._ask("GET", path, repository, headers={"Accept": ACCEPTED})
+        if answer.status_code == 404:
+            return None
+        shown = f'read "{self.host}/{repository}:{name}"'
+        self._expect(answer, 200, shown)
+        digest = "sha256:" + hashlib.sha256(body).hexdigest()
+        said = name if name.startswith("sha256:") else answer.headers.get("Docker-Content-Digest")
+        if said not in (None, digest):
+            raise self._error(shown, f"its bytes are {digest}")
+        return digest, answer.headers.get("Content-Type", ""), body
+
+    # --- the wire -----------------------------------------------------------
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        repository: str,
+        body: bytes | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> tuple[requests.Response, bytes]:
+        """Return one answer and its body, logged in where the registry asks for it."""
+        with self._reached(f"{method} {path}"):
+            while True:
+                base = f"{self._schemes[0]}://{self._server}"
+                try:
+                    answer, found = self._send(method, base + path, body, headers)
+                    if answer.status_code == 401 and self._log_in(answer, repository):
+                        answer, found = self._send(method, base + path, body, headers)
+                    return answer, found
+                except requests.exceptions.SSLError:
+                    if len(self._schemes) == 1:
+                        raise
+                    self._schemes.pop(0)  # an insecure one may speak no TLS at all
+
+    def _send(
+        self, method: str, url: str, body: bytes | None, headers: dict[str, str] | None
+    ) -> tuple[requests.Response, bytes]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", InsecureRequestWarning)  # the engine's own choice
+            answer = self._session.request(
+                method, url, data=body, headers=headers, timeout=SECONDS, stream=True
+            )
+        with answer:
+            found = answer.raw.read(MAX_DOCUMENT + 1, decode_content=True)
+        if len(found) > MAX_DOCUMENT:
+            raise self._error(f"{method} {urlsplit(url).path}", f"more than {MAX_DOCUMENT} bytes")
+        return answer, found
+
+    def _log_in(self, refused: requests.Response, repository: str) -> bool:
+        """Set what the next request is authorized by; return whether there is anything.
+
+        A registry asks for a password (RFC 7617) or names a service that gives tokens
+        (Docker's "Token Authentication Specification").
+        """
+        kind, _, rest = refused.headers.get("WWW-Authenticate", "").partition(" ")
+        login = self._login
+        if kind.lower() == "basic" and login:
+            self._session.auth = login
+            return True
+        if kind.lower() != "bearer":
+            return False
+        asked = parse_keqv_list(parse_http_list(rest))
+        if urlsplit(asked["realm"]).scheme != "https" and not self._insecure:
+            return False  # a login is not sent in clear over a network
+        form = {"service": asked.get("service", ""), "scope": f"repository:{repository}:pull,push"}
+        with requests.Session() as session:
+            session.trust_env, session.verify = False, self._session.verify
+            if login and login[0] == engine.TOKEN_USER:
+                form |= {"grant_type": "refresh_token", "refresh_token": login[1]}
+                given = session.post(
+                    asked["realm"], data={**form, "client_id": "sutra"}, timeout=SECONDS
+                )
+            else:
+                given = session.get(
+                    asked["realm"],
+                    params=form,
+                    timeout=SECONDS,
+                    auth=login,
+                )
+        if given.status_code != 200:
+            return False
+        token = given.json()
+        self._session.headers["Authorization"] = (
+            f"Bearer {token.get('token') or token['access_token']}"
+        )
+        return True
+
+    @contextmanager
+    def _reached(self, what: str) -> Iterator[None]:
+        """Turn what can go wrong on the wire into one clear line."""
+        try:
+            yield
+        except (requests.RequestException, HTTPError, OSError) as error:
+            raise SutraError(
+                f'registry: no answer from "{self.host}" ({engine.reason(error)})',
+                "check the name, the network and its certificate, then run the same command again",
+            ) from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise self._error(what, "its answer cannot be read") from error
+
+    def _expect(self, answer: requests.Response, status: int, what: str) -> None:
+        if answer.status_code == status:
+            return
+        if answer.status_code in (401, 403):
+            raise SutraError(
+                f"registry: cannot {what}: {answer.status_code} {answer.reason}",
+                f"`docker login {self.host}`, then run the same command again",
+            )
+        raise self._error(what, f"{answer.status_code} {answer.reason}")
+
+    def _error(self, what: str, reason: str) -> SutraError:
+        return SutraError(
+            f"registry: cannot {what}: {reason}", "run the same command again, or ask its keepers"
+        )
+
+
+def _trusted(host: str, insecure: bool) -> str | bool:
+    """Return what `requests` takes as `verify`: a file of certificates, or whether to check."""
+    own = CERTIFICATES / host / "ca.crt"
+    if own.is_file():
+        return str(own)
+    return not insecure and (settings.ca_bundle(os.environ) or True)

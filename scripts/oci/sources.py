@@ -1,0 +1,160 @@
+"""Where an image is read from, by its reference: the same layers, wherever they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
+
+from scripts.engine import client as engine
+from scripts.oci import docker_archive, manifest, registry
+from scripts.oci.layer import Layer
+from scripts.oci.tar_stream import content, entries
+
+Config = Mapping[str, Any]
+Blobs = Callable[[Mapping[str, Layer]], Iterator[tuple[str, IO[bytes]]]]
+
+
+@dataclass(frozen=True)
+class Source:
+    """An image that was found, not yet read.
+
+    `config` returns the OCI image config. `blobs` yields what may be layers, each with
+    the digest that its place gives it ("" for none), and may leave out the layers
+    given by diff_id. `stored` are the digests of the layers' bytes as they stand there, ""
+    for an unknown one; None where only the bytes say it. `announced` are the bytes of all
+    layers as they are stored, where its manifest says so. `damaged` and `missing` begin the
+    messages for what is wrong with it.
+    """
+
+    id: str
+    diff_ids: tuple[str, ...]
+    config: Callable[[], Config]
+    blobs: Blobs
+    damaged: str
+    missing: str
+    tip: str = "build the image again"
+    announced: int | None = None
+    stored: tuple[str, ...] | None = None
+
+
+def scheme(reference: str) -> tuple[str, str]:
+    """Return where a reference leads ("oci", "archive", "registry", "engine"), and the rest.
+
+    `oci:` and its like are also names of images ("registry:2"): they count as a scheme
+    only before a path, or before a file or folder that is there.
+    """
+    name, _, rest = reference.partition(":")
+    if name in ("oci", "archive", "registry") and ("/" in rest or Path(rest).exists()):
+        return name, rest
+    return ("archive" if Path(reference).is_file() else "engine"), reference
+
+
+def find(client: engine.Client | None, reference: str) -> Source | None:
+    """Return the image, or None when the engine does not have it.
+
+    Without a client the engine's images are not looked for. Raises SutraError for
+    a file, layout or registry that does not hold what was asked for.
+    """
+    kind, place = scheme(reference)
+    if kind == "oci":
+        return _layout(place)
+    if kind == "archive":
+        return _archive(Path(place))
+    if kind == "registry":
+        return _registry(place)
+    return _engine(client or engine.connect(), reference)
+
+
+def _layout(place: str) -> Source:
+    image, folder = docker_archive.layout(place)
+    return _source(
+        image, str(folder), lambda known: docker_archive.layout_blobs(image, folder, known)
+    )
+
+
+def _archive(path: Path) -> Source:
+    image, names = docker_archive.archive(path)
+    source = _source(
+        image, str(path), lambda known: docker_archive.archive_blobs(path, image, names, known)
+    )
+    return replace(source, announced=None)  # engines save layers uncompressed
+
+
+def _registry(place: str) -> Source:
+    image, repository = registry.find(place)
+    blobs = partial(registry.blobs, image, repository)
+    return _source(image, repository.where, blobs)
+
+
+def _source(image: manifest.Image, where: str, blobs: Blobs) -> Source:
+    return Source(
+        image.digest,
+        image.diff_ids,
+        lambda: image.config,
+        blobs,
+        f"{where}: layer is damaged",
+        f"{where}: layer missing",
+        manifest.SAVE_AGAIN,
+        sum(layer.size for layer in image.layers),
+        tuple(layer.digest for layer in image.layers),
+    )
+
+
+def _engine(client: engine.Client, reference: str) -> Source | None:
+    image = engine.inspect(client, reference)
+    if image is None:
+        return None
+    identity = image["Id"]
+    return Source(
+        identity,
+        tuple(image["RootFS"].get("Layers") or ()),
+        lambda: _config(client, image),
+        lambda known: _saved_blobs(client, [identity], known),
+        f'engine: archive of "{identity}" is damaged',
+        f'engine: layer missing from "{reference}"',
+    )
+
+
+def together(client: engine.Client, images: Sequence[Source]) -> Source:
+    """Return images of the engine as one: what they share is handed out once."""
+    identities = [image.id for image in images]
+    return Source(
+        "",
+        tuple(dict.fromkeys(diff_id for image in images for diff_id in image.diff_ids)),
+        dict,
+        lambda known: _saved_blobs(client, identities, known),
+        "engine: archive of several images is damaged",
+        "engine: layer missing from several images",
+    )
+
+
+def _config(client: engine.Client, image: Mapping[str, Any]) -> Config:
+    """Return an OCI image config of what the engine tells: it does not hand out its own."""
+    return {
+        "architecture": image["Architecture"],
+        "os": image["Os"],
+        "created": image.get("Created", ""),
+        "config": image["Config"],
+        "rootfs": {"type": "layers", "diff_ids": list(image["RootFS"].get("Layers") or ())},
+        "history": engine.history(client, image["Id"]),
+    }
+
+
+def _saved_blobs(
+    client: engine.Client, identities: Sequence[str], known: Mapping[str, Layer]
+) -> Iterator[tuple[str, IO[bytes]]]:
+    """Yield the blobs of `docker save`, but for those of layers that are known."""
+    skip = {layer.blob for layer in known.values()}
+    with engine.saved(client, *identities) as stream:
+        for member, archive in entries(stream):
+            # before version 25 engines saved `<id>/layer.tar`
+            is_blob = member.name.startswith("blobs/")
+            # such a name holds no digest
+            blob = "sha256:" + member.name.rpartition("/")[2] if is_blob else ""
+            if not member.isreg() or blob in skip:
+                continue
+            if is_blob or member.name.endswith("/layer.tar"):
+                yield blob, content(member, archive)

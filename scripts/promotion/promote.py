@@ -1,0 +1,229 @@
+"""Move `:latest`, and a version's tags, to the images that passed every check in this call."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from scripts.build import bake as build
+from scripts.catalog import budget_history, catalog
+from scripts.catalog.catalog import Catalog
+from scripts.checks import gate
+from scripts.checks.gate import Verdict
+from scripts.common import settings, terminal
+from scripts.common.errors import CHECK_FAILED, OK, SutraError
+from scripts.engine import client as engine
+from scripts.engine.move import Move
+from scripts.history import ledger
+from scripts.history.ledger import Entry
+from scripts.oci import registry_tags
+from scripts.oci.registry_tags import Registry
+from scripts.promotion import plan as plans
+from scripts.promotion import transaction, versions
+from scripts.report import show
+
+KEEP = 5
+CLEAN = "commit, then run `make prod` again; ALLOW_DIRTY=1 promotes it as it is"
+
+
+@dataclass(frozen=True)
+class Options:
+    """The knobs of everything that moves tags; `keep` is how many promotions stay."""
+
+    version: str = ""
+    registry: str = ""
+    to: str = ""
+    keep: int = KEEP
+    allow_dirty: bool = False
+    dry_run: bool = False
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> Options:
+        """Return the knobs as the environment has them. Raises SutraError for a wrong one."""
+        keep = environment.get("KEEP") or str(KEEP)
+        if not (keep.isascii() and keep.isdigit() and int(keep[:9]) > 0):
+            raise SutraError(f'KEEP: not a whole number of 1 or more "{keep}"', "such as KEEP=5")
+        version, address = environment.get("VERSION", ""), environment.get("REGISTRY", "")
+        return cls(
+            str(versions.parse(version)) if version else "",
+            registry_tags.check(address) if address else "",
+            environment.get("TO", ""),
+            int(keep[:9]),
+            settings.flag(environment, "ALLOW_DIRTY"),
+            settings.flag(environment, "DRY_RUN"),
+        )
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is asked for, and what was found about it.
+
+    `groups` are the engine's ids by name of each promotion that `entry.tags` names;
+    `problems` are reasons besides the verdicts not to move anything, a line each.
+    """
+
+    entry: Entry
+    groups: Mapping[int, Mapping[str, str]]
+    verdicts: Sequence[Verdict]
+    problems: Sequence[str] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether it may move."""
+        return not self.problems and all(verdict.ok for verdict in self.verdicts)
+
+
+def verify_and_promote(client: engine.Client, options: Options) -> int:
+    """Verify all images, promote them when every gate let them pass, and end with the table."""
+    promises = catalog.load()
+    budget_history.refuse_raises(promises)
+    target = Registry(client, options.registry) if options.registry else None
+    with transaction.begun(client, options.dry_run):
+        entries = ledger.read()
+        at = plans.now(entries)
+        tags = tags_to_set(client, promises, target, entries, options.version)
+        verdict = gate.everything(client, promises)
+        commit = build.commit_labels().get("REVISION", "")
+        built_from = plans.revisions(client, verdict.ids)
+        number = len(entries) + 1
+        entry = Entry(
+            number=number,
+            at=at,
+            who=plans.who(),
+            verb="promote",
+            version=options.version,
+            commit=commit,
+            registry=options.registry,
+            verdict=f"{len(verdict.results)} checks passed",
+            of=number,
+            previous=entries[-1].of if entries else 0,
+            tags=dict.fromkeys(tags, number),
+            images=plans.images(verdict, built_from),
+        )
+        refuse_other_images(entries, entry)
+        problems = [] if options.allow_dirty else unclean(built_from, commit)
+        change = Change(entry, {number: verdict.ids}, [verdict], problems)
+        return move(client, promises, entries, change, options, target)
+
+
+def tags_to_set(
+    client: engine.Client,
+    promises: Catalog,
+    target: Registry | None,
+    entries: Sequence[Entry],
+    version: str,
+) -> list[str]:
+    """Return "latest", or what `version` sets beside the versions that are known.
+
+    Known are those of the ledger, and those of the engine's and the registry's tags:
+    another machine may have promoted them.
+    """
+    if not version:
+        return [versions.LATEST]
+    others = {entry.version for entry in entries}
+    for image in promises.images:
+        others |= engine.repository_tags(client, image.name)
+        others |= target.tags(image.name) if target else set()
+    return versions.tags_of(versions.parse(version), versions.known(others))
+
+
+def refuse_other_images(entries: Sequence[Entry], entry: Entry) -> None:
+    """Raise SutraError when the entry's version was promoted with other images before."""
+    for earlier in entries:
+        if entry.version and earlier.version == entry.version and earlier.ids != entry.ids:
+            raise SutraError(
+                f'VERSION: "{entry.version}" is other images already '
+                f"({ledger.LEDGER}: line {earlier.number})",
+                "a version never moves: choose the next one",
+            )
+
+
+def unclean(built_from: Mapping[str, str], commit: str) -> list[str]:
+    """Return a line for each reason why the images are not those of a clean commit."""
+    if not commit:
+        return ["git: no commit is checked out, so nobody can say what the images are built from"]
+    if commit.endswith("-dirty"):
+        return ["git: uncommitted changes, the images are verified but not promoted"]
+    return [
+        f'{name}: {plans.REVISION}: not the commit that is checked out "{revision}", '
+        f'expected "{commit}"'
+        for name, revision in built_from.items()
+        if revision != commit
+    ]
+
+
+def move(
+    client: engine.Client,
+    promises: Catalog,
+    entries: Sequence[Entry],
+    change: Change,
+    options: Options,
+    target: Registry | None,
+) -> int:
+    """Move what the change says, if all passed and it is no dry run; end with the tables."""
+    plan = plans.make(client, promises, change.entry, change.groups)
+    transaction.refuse_moved_version(plan.moves, change.entry.version)
+    remote = _remote(client, target, plan) if target and options.dry_run else []
+    after = [*entries, change.entry]
+    moving = change.passed and not options.dry_run
+    standing = all(move.before == move.after for move in plan.moves)
+    if moving and (target or not standing or not recorded(entries, change)):
+        transaction.carry_out(client, plan, target)
+        let_go(client, after, options.keep)
+    shown = plans.visible(plan.moves)
+    if not options.dry_run:
+        verb = {"promote": "promoted", "rollback": "rolled back"}[change.entry.verb]
+        for each in shown:
+            done = verb if change.passed else "not moved"
+            print(f"{done} {plans.describe(each)}", file=sys.stderr, flush=True)
+    for verdict in change.verdicts:
+        show.show(verdict.results)
+    if options.dry_run:
+        shown += remote + plans.expired(client, after, options.keep)
+        terminal.console().print(plans.table(shown))
+    for problem in change.problems:
+        print(problem, file=sys.stderr)
+    if change.problems:
+        print(f"tip: {CLEAN}", file=sys.stderr)
+    return OK if change.passed else CHECK_FAILED
+
+
+def recorded(entries: Sequence[Entry], change: Change) -> bool:
+    """Whether the ledger says already that these images are current, under these tags."""
+    state = ledger.state(entries)
+    return (
+        bool(entries)
+        and entries[-1].ids == change.entry.ids
+        and all(
+            tag in state and entries[state[tag] - 1].ids == change.groups[number]
+            for tag, number in change.entry.tags.items()
+        )
+    )
+
+
+def _remote(client: engine.Client, target: Registry, plan: transaction.Plan) -> list[Move]:
+    """Return what would move in the registry, by the engine's own digests.
+
+    Raises SutraError when a version is on something else there. An image of which the
+    engine knows no digest yet may be the same one: that only the push can tell.
+    """
+    moves = []
+    for key, identity in plan.wanted.items():
+        reference, known = target.reference(*key), engine.digests_anywhere(client, identity)
+        before = target.digest(reference)
+        move = Move(reference, before, before if before and before in known else identity)
+        if known:
+            transaction.refuse_moved_version([move], plan.entry.version)
+        moves.append(move)
+    return plans.visible(moves)
+
+
+def let_go(client: engine.Client, entries: Sequence[Entry], keep: int) -> None:
+    """Take the holding tags from images that have left the last `keep` promotions."""
+    for move in plans.expired(client, entries, keep):
+        try:
+            engine.untag(client, move.tag)
+            print(f"no longer kept {move.tag}", file=sys.stderr)
+        except SutraError as error:  # a container still runs on it
+            print(f"still kept {move.tag}: {error.message}", file=sys.stderr)

@@ -1,0 +1,130 @@
+"""Move the group's floating tags back to what was promoted before, verified again."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+
+from scripts.catalog import catalog
+from scripts.catalog.catalog import Catalog
+from scripts.checks import gate
+from scripts.common.errors import SutraError
+from scripts.engine import client as engine
+from scripts.history import ledger
+from scripts.history.ledger import Entry
+from scripts.oci.registry_tags import Registry
+from scripts.promotion import plan, promote, transaction, versions
+from scripts.promotion.promote import Change, Options
+
+HISTORY = "`make history` shows what was promoted"
+
+
+def rollback(client: engine.Client, options: Options) -> int:
+    """Verify what was promoted before, or `options.to`, and move the floating tags there."""
+    promises = catalog.load()
+    with transaction.begun(client, options.dry_run):
+        entries = ledger.read()
+        goal, moved = choose(entries, options.to)
+        groups = {number: entries[number - 1].ids for number in {goal.number, *moved.values()}}
+        for number in groups:
+            refuse_unlike(client, promises, entries[number - 1])
+        verdicts = [gate.everything(client, promises, ids) for ids in groups.values()]
+        address = options.registry or entries[-1].registry
+        entry = replace(
+            goal,
+            number=len(entries) + 1,
+            at=plan.now(entries),
+            who=plan.who(),
+            verb="rollback",
+            registry=address,
+            verdict=f"{sum(len(each.results) for each in verdicts)} checks passed",
+            of=goal.number,
+            previous=entries[-1].of,
+            tags=moved,
+        )
+        print(f"rolling back to {name(goal)}", file=sys.stderr)
+        target = Registry(client, address) if address else None
+        change = Change(entry, groups, verdicts)
+        return promote.move(client, promises, entries, change, options, target)
+
+
+def name(entry: Entry) -> str:
+    """Return how a person knows a promotion: its version, or its number."""
+    return entry.version or f"promotion {entry.number}"
+
+
+def choose(entries: Sequence[Entry], to: str) -> tuple[Entry, dict[str, int]]:
+    """Return the promotion to go back to, and for each tag to move the promotion it goes to.
+
+    `to` is a version or a promotion's number; without it, it is the nearest earlier
+    promotion of other images. Raises SutraError when there is none, and when the current
+    one only set new tags: what else is deployed was not its doing.
+    """
+    if to:
+        goal = find(entries, to)
+        if found := moves(entries, goal, exactly=True):
+            return goal, found
+        raise SutraError(f"rollback: everything is on {name(goal)} already", HISTORY)
+    current = entries[entries[-1].of - 1] if entries else None
+    number = current.previous if current else 0
+    while current and number and entries[number - 1].ids == current.ids:
+        number = entries[number - 1].previous
+    if not current or not number:
+        raise SutraError("rollback: nothing else was promoted before", HISTORY)
+    goal = entries[number - 1]
+    if found := moves(entries, goal, exactly=False):
+        return goal, found
+    raise SutraError(
+        f"rollback: {name(current)} moved no tag that was on something else before",
+        f"`make rollback TO=version` names where to go; {HISTORY}",
+    )
+
+
+def find(entries: Sequence[Entry], to: str) -> Entry:
+    """Return the promotion that `to` names, by version or by number."""
+    wanted = "" if to.isascii() and to.isdigit() else str(versions.parse(to, "TO"))
+    for entry in reversed(entries):
+        if entry.verb == "promote" and (
+            entry.version == wanted if wanted else str(entry.number) == to
+        ):
+            return entry
+    raise SutraError(f'TO: was never promoted "{to}"', HISTORY)
+
+
+def moves(entries: Sequence[Entry], goal: Entry, exactly: bool) -> dict[str, int]:
+    """Return the floating tags that were on other images after `goal` than they are on now.
+
+    A tag that was not there then stays: it never was on anything else. `exactly` says
+    that the goal was asked for by name, so that its own floating tags go to it even where
+    a newer version had them at that time.
+    """
+    then, today = ledger.state(entries[: goal.number]), ledger.state(entries)
+    if exactly:
+        own = (
+            versions.tags_of(versions.parse(goal.version), ())
+            if goal.version
+            else [versions.LATEST]
+        )
+        then |= {tag: goal.number for tag in own if tag in today}
+    return {
+        tag: number
+        for tag, number in then.items()
+        if not versions.is_version(tag) and entries[today[tag] - 1].ids != entries[number - 1].ids
+    }
+
+
+def refuse_unlike(client: engine.Client, promises: Catalog, entry: Entry) -> None:
+    """Raise SutraError when the promotion is not of today's images, or one of them is gone."""
+    again = f"check out {entry.commit or 'its commit'} and run `make prod`; {HISTORY}"
+    if set(entry.ids) != {image.name for image in promises.images}:
+        raise SutraError(
+            f"{ledger.LEDGER}: line {entry.number}: not the images of {promises.path} "
+            f'"{", ".join(entry.ids)}"',
+            again,
+        )
+    for image, identity in entry.ids.items():
+        if engine.inspect(client, identity) is None:
+            raise SutraError(
+                f'{ledger.LEDGER}: line {entry.number}: image vanished "{image}@{identity}"', again
+            )

@@ -1,0 +1,217 @@
+"""Move a group's tags as one: all of them or none, in the engine and in a registry.
+
+The order is what makes it so: intent on the disk → blobs to the registry → its tags → the
+engine's tags → a line in the ledger → intent gone. The ledger's line decides: where it
+stands, the promotion happened; where it does not, `settle` puts back what was moved.
+Every command that moves tags settles first, so a run may be killed anywhere.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from scripts.common.errors import SutraError
+from scripts.engine import client as engine
+from scripts.engine import tags
+from scripts.engine.move import Move
+from scripts.history import journal, ledger
+from scripts.history.journal import Intent
+from scripts.history.ledger import Entry
+from scripts.oci.registry_tags import CannotDeleteError, Registry
+
+# a registry refuses what it does not have; a tag of the engine's keeps an image from `prune`
+KEPT = "kept-"
+MOVED = ", the tags have moved, only their line is missing"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What moves: the entry as the ledger will have it, and the engine's moves.
+
+    `wanted` says for each of the registry's tags (image, tag) which id it goes to.
+    """
+
+    entry: Entry
+    moves: tuple[Move, ...]
+    wanted: Mapping[tuple[str, str], str]
+
+
+def kept_tag(identity: str) -> str:
+    """Return the tag under which an image stays for rollback: it names what it is on."""
+    return KEPT + identity.rpartition(":")[2][:12]
+
+
+@contextmanager
+def exclusive(client: engine.Client) -> Iterator[None]:
+    """Hold the lock, with whatever a killed run left settled."""
+    with journal.locked():
+        if outcome := settle(client):
+            print(outcome, file=sys.stderr)
+        yield
+
+
+@contextmanager
+def begun(client: engine.Client, dry_run: bool) -> Iterator[None]:
+    """Hold the lock, with a killed run settled; a dry run only says that there is one."""
+    if not dry_run:
+        with exclusive(client):
+            yield
+        return
+    journal.say_pending()
+    yield
+
+
+def carry_out(client: engine.Client, plan: Plan, target: Registry | None) -> Entry:
+    """Move everything and return the entry as it was written, or raise and leave all as it was.
+
+    When even the way back fails, the intent stays for the next command.
+    """
+    intent = Intent(plan.entry, plan.moves)
+    if target:
+        copies = {
+            target.reference(name, kept_tag(identity)): identity
+            for (name, _), identity in plan.wanted.items()
+        }
+        intent = replace(intent, scratch=tuple(copies))
+    journal.write(intent)
+    try:
+        if target:
+            intent = _push(client, target, intent, plan)
+            for move in intent.remote:
+                if move.before != move.after:
+                    target.move(move.tag, move.after)
+        for move in intent.moves:
+            if move.before != move.after:
+                engine.tag(client, move.after, move.tag)
+        ledger.append(intent.entry)
+    except BaseException as error:
+        if not _finished_after(client, error):
+            raise
+    else:
+        _end(client, intent)
+    return intent.entry
+
+
+def _finished_after(client: engine.Client, error: BaseException) -> bool:
+    """Settle at once; return whether that could only be done forwards, to the end.
+
+    Where it cannot be done at all, the tip of `error` says what will, and it is not true
+    any more that nothing was moved.
+    """
+    intent = journal.read()
+    try:
+        print(settle(client), file=sys.stderr)
+    except SutraError as second:
+        if isinstance(error, SutraError):
+            error.message = error.message.removesuffix(ledger.NOTHING_MOVED)
+            error.tip = f"{journal.UNFINISHED} ({second.message})"
+        return False
+    return isinstance(error, SutraError) and intent is not None and ledger.holds(intent.entry)
+
+
+def _push(client: engine.Client, target: Registry, intent: Intent, plan: Plan) -> Intent:
+    """Push every image under a tag that names it, bases first; return the intent with digests.
+
+    Nothing that anyone deploys has moved by then.
+    """
+    digests: dict[tuple[str, str], str] = {}
+    for (name, _), identity in plan.wanted.items():
+        if (name, identity) not in digests:
+            digests[name, identity] = push_one(client, target, name, identity)
+    remote = [
+        Move(reference, target.digest(reference), digests[name, identity])
+        for (name, tag), identity in plan.wanted.items()
+        for reference in (target.reference(name, tag),)
+    ]
+    refuse_moved_version(remote, intent.entry.version)
+    # what cannot be taken back everywhere, a new tag, comes last
+    remote.sort(key=lambda move: move.before is None)
+    images = {
+        name: replace(image, digest=digests[name, image.id])
+        for name, image in intent.entry.images.items()
+    }
+    intent = replace(intent, remote=tuple(remote), entry=replace(intent.entry, images=images))
+    journal.write(intent)
+    return intent
+
+
+def push_one(client: engine.Client, target: Registry, name: str, identity: str) -> str:
+    """Push one image; return the registry's digest of it, which is the engine's own."""
+    reference = target.reference(name, kept_tag(identity))
+    engine.tag(client, identity, reference)
+    print(f"pushing {reference}", file=sys.stderr, flush=True)
+    engine.push(client, reference)
+    found = target.digest(reference)
+    local = engine.digests(client, reference)
+    engine.untag(client, reference)
+    if found is None or found not in local:
+        raise SutraError(
+            f'registry: digest of "{reference}" is {found}, the engine has {", ".join(local)}',
+            "run the same command again, or ask the registry's keepers",
+        )
+    return found
+
+
+def refuse_moved_version(moves: Sequence[Move], version: str) -> None:
+    """Raise SutraError when a version's own tag is on something else already."""
+    for move in moves:
+        if move.tag.endswith(f":{version}") and move.before not in (None, move.after):
+            raise SutraError(
+                f'VERSION: "{move.tag}" is set already, to {move.before}, not {move.after}',
+                "a version never moves: choose the next one",
+            )
+
+
+def settle(client: engine.Client) -> str:
+    """Finish a run that did not end, or put everything back; return one line about it, or "".
+
+    Raises SutraError when neither can be done now; the intent stays then.
+    """
+    intent = journal.read()
+    if intent is None:
+        journal.tidy()
+        return ""
+    ledger.mend(intent.entry)
+    if ledger.holds(intent.entry):
+        _end(client, intent)
+        return f"{journal.named(intent.entry)} was complete"
+    try:
+        _back(client, intent)
+    except (CannotDeleteError, engine.ImageVanishedError):
+        _forward(client, intent)
+        return f"{journal.named(intent.entry)} could not be taken back, and is finished now"
+    _end(client, intent)
+    return f"{journal.named(intent.entry)} was interrupted, everything is as it was before it"
+
+
+def _back(client: engine.Client, intent: Intent) -> None:
+    target = Registry(client, intent.entry.registry) if intent.remote else None
+    for move in reversed(intent.remote):
+        if target is None or move.before == move.after or target.digest(move.tag) != move.after:
+            continue
+        if move.before:
+            target.move(move.tag, move.before)
+        else:
+            target.remove(move.tag)
+    tags.revert(client, intent.moves)
+
+
+def _forward(client: engine.Client, intent: Intent) -> None:
+    """Make every move once more: what was verified and pushed before the first tag moved."""
+    if intent.remote:
+        target = Registry(client, intent.entry.registry)
+        for move in intent.remote:
+            target.move(move.tag, move.after)
+    for move in intent.moves:
+        engine.tag(client, move.after, move.tag)
+    ledger.append(intent.entry, outcome=MOVED)
+    _end(client, intent)
+
+
+def _end(client: engine.Client, intent: Intent) -> None:
+    for reference in intent.scratch:
+        engine.untag(client, reference)
+    journal.clear()

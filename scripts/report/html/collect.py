@@ -1,0 +1,127 @@
+"""Collect what the report shows: verdict, shares, development images, history."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.catalog.catalog import Catalog
+from scripts.checks import gate
+from scripts.common.check_result import RELEASE, CheckResult
+from scripts.common.errors import SutraError
+from scripts.engine import client as engine
+from scripts.image import inventory, read_layers
+from scripts.image.size_cache import CACHE
+from scripts.report import tables
+from scripts.report.html import breakdown, size_history, treemap
+from scripts.report.html.breakdown import Part
+from scripts.report.html.size_history import Point
+from scripts.report.html.treemap import Cell
+from scripts.report.readme_tables import BEFORE
+
+LARGEST_FILES = 30
+LARGEST_OWNERS = 60
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A budget and how much of it is used; `share` is 1 when it is used up, may be more."""
+
+    result: CheckResult
+    value: str
+    limit: str
+    share: float
+
+
+@dataclass(frozen=True)
+class Section:
+    """All about one image; `before` are the bytes of its development image, if that is built."""
+
+    name: str
+    installed: int
+    before: int | None
+    bars: tuple[Bar, ...]
+    cells: tuple[Cell, ...]
+    owners: tuple[Part, ...]
+    more_owners: int
+    files: tuple[tuple[Part, Part], ...]
+    more_files: int
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of owners that the picture shows, for its legend."""
+        return sorted({cell.kind for cell in self.cells})
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the template shows."""
+
+    version: str
+    results: tuple[CheckResult, ...]
+    release: tuple[Bar, ...]
+    sections: tuple[Section, ...]
+    points: tuple[Point, ...]
+    treemap: tuple[float, float] = (treemap.WIDTH, treemap.HEIGHT)
+
+    @property
+    def failed(self) -> list[CheckResult]:
+        """The checks that failed."""
+        return [result for result in self.results if not result.ok]
+
+
+def gather(client: engine.Client, promises: Catalog, cache: Path = CACHE) -> Report:
+    """Check every image and collect the report. Raises SutraError for one that is not built."""
+    verdict = gate.everything(client, promises)
+    sections, versions = [], []
+    for image in promises.images:
+        found = inventory.read(client, verdict.ids[image.name], cache)
+        if found is None:
+            raise SutraError(f'engine: image vanished "{image.reference}"', "run `make build`")
+        before = read_layers.measure(client, BEFORE.get(image.name, f"{image.name}:dev"), cache)
+        own = [result for result in verdict.results if result.image == image.name]
+        owners = breakdown.by_owner(found)
+        sections.append(section(image.name, owners, own, before.installed if before else None))
+        versions.append(_version(found.config))
+    release = [result for result in verdict.results if result.image == RELEASE]
+    return Report(
+        ", ".join(dict.fromkeys(filter(None, versions))),
+        verdict.results,
+        bars(release),
+        tuple(sections),
+        tuple(size_history.read()),
+    )
+
+
+def section(
+    name: str, owners: Sequence[Part], results: Sequence[CheckResult], before: int | None
+) -> Section:
+    """Return an image's section; long tables are cut, and say by how much."""
+    files = sorted(breakdown.files_of(owners), key=lambda pair: (-pair[0].size, pair[0].name))
+    return Section(
+        name,
+        sum(owner.size for owner in owners),
+        before,
+        bars(results),
+        treemap.lay_out(owners),
+        tuple(owners[:LARGEST_OWNERS]),
+        len(owners[LARGEST_OWNERS:]),
+        tuple(files[:LARGEST_FILES]),
+        len(files[LARGEST_FILES:]),
+    )
+
+
+def bars(results: Sequence[CheckResult]) -> tuple[Bar, ...]:
+    """Return a bar for each result with a limit above zero: sizes, times, memory."""
+    return tuple(
+        Bar(result, tables.value(result), tables.limit(result), (result.actual or 0) / result.limit)
+        for result in results
+        if result.limit > 0
+    )
+
+
+def _version(config: Mapping[str, object]) -> str:
+    inner = config.get("config")
+    labels = inner.get("Labels") if isinstance(inner, dict) else None
+    return breakdown.shown(str((labels or {}).get("org.opencontainers.image.version", "")))

@@ -1,0 +1,101 @@
+"""Check results as tables: one of sizes, a row an image, and one of every other check."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich.markup import escape
+from rich.table import Table
+
+from scripts.common.check_result import RELEASE, CheckResult
+from scripts.common.units import format_size, format_time
+
+Row = tuple[str, ...]
+SIZES = ("installed", "download")
+SIZE_HEADINGS = ("image", "installed", "budget", "download", "budget", "ok")
+CHECK_HEADINGS = ("image", "check", "actual", "limit", "ok")
+SHARED = f"{RELEASE} (shared layers once)"
+NO_LIMIT = "–"
+NOT_MEASURED = "not measured"
+BLANK = ("", "")
+
+
+def bodies(results: Sequence[CheckResult]) -> Iterator[tuple[Row, list[Row]]]:
+    """Yield headings and rows of each table that has any."""
+    for headings, rows in ((SIZE_HEADINGS, sizes(results)), (CHECK_HEADINGS, checks(results))):
+        if rows:
+            yield headings, rows
+
+
+def sizes(results: Sequence[CheckResult]) -> list[Row]:
+    """Return a row an image: name, installed, its budget, download, its budget, ok or not.
+
+    A size that was not asked for is left blank.
+    """
+    found = {(result.image, result.name): result for result in results if result.name in SIZES}
+    rows: list[Row] = []
+    for name in dict.fromkeys(image for image, _ in found):
+        pair = [found.get((name, size)) for size in SIZES]
+        figures = [shown for one in pair for shown in ((value(one), limit(one)) if one else BLANK)]
+        ok = "ok" if all(one.ok for one in pair if one) else "OVER"
+        rows.append((SHARED if name == RELEASE else name, *figures, ok))
+    return rows
+
+
+def checks(results: Sequence[CheckResult]) -> list[Row]:
+    """Return the rows of what is no size: what was measured and what failed, each by itself.
+
+    Where nothing was found, an image's checks share one row, which says how many
+    there are, and how many of them had an exception with a reason.
+    """
+    rows: list[Row] = []
+    others = [result for result in results if result.name not in SIZES]
+    for image in dict.fromkeys(result.image for result in others):
+        own = [result for result in others if result.image == image]
+        quiet = [one for one in own if one.ok and (one.unit == "findings" or one.actual == 0)]
+        rows += [
+            (image, one.name, value(one), limit(one), "ok" if one.ok else "FAILED")
+            for one in own
+            if one not in quiet
+        ]
+        if quiet:
+            excepted = sum(bool(result.detail) for result in quiet)
+            reasons = f", {excepted} with exceptions" if excepted else ""
+            rows.append((image, f"{len(quiet)} without findings{reasons}", "0", "0", "ok"))
+    return rows
+
+
+def value(result: CheckResult) -> str:
+    """Return what was found, in the unit that people read."""
+    return NOT_MEASURED if result.actual is None else _amount(result.actual, result.unit)
+
+
+def limit(result: CheckResult) -> str:
+    """Return what was allowed; a result that is ok above its limit has none."""
+    if result.ok and (result.actual or 0) > result.limit:
+        return NO_LIMIT
+    return _amount(result.limit, result.unit)
+
+
+def _amount(number: int, unit: str) -> str:
+    shown = {"bytes": format_size, "ms": format_time}.get(unit, str)
+    return shown(number)
+
+
+def table(headings: Row, rows: Sequence[Row]) -> Table:
+    """Return rows as a table for a terminal; the release stands apart, what failed is red."""
+    drawn = Table(*headings)
+    for column in drawn.columns[1:-1]:
+        column.justify = "left" if column.header == "check" else "right"
+    for row in rows:
+        if row[0] == SHARED:
+            drawn.add_section()
+        drawn.add_row(*map(escape, row), style=None if row[-1] == "ok" else "red")
+    return drawn
+
+
+def markdown(headings: Row, rows: Sequence[Row]) -> str:
+    """Return rows as a Markdown table."""
+    rules = ["---" if name in ("image", "check", "ok", "what") else "--:" for name in headings]
+    lines = ["| " + " | ".join(headings) + " |", "|" + "|".join(rules) + "|"]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])

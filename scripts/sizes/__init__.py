@@ -1,1 +1,0 @@
-"""What images weigh: figures kept by digest, what checks them, and what measures anew."""

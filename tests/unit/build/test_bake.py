@@ -1,0 +1,667 @@
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from docker.errors import APIError
+
+from scripts.__main__ import main as front_door
+from scripts.build import bake as build
+from scripts.common import settings as knobs
+from scripts.common.errors import SutraError
+from tests.unit.fakes import FakeEngine, FakeImage, tar_of
+
+PLAN: dict[str, Any] = {
+    "group": {
+        "default": {"targets": ["prod"]},
+        "prod": {"targets": ["builders", "sutra-base-python", "sutra-api"]},
+        "builders": {"targets": ["builder"]},
+    },
+    "target": {
+        "builder": {
+            "args": {"BASE": "debian", "DEBIAN_VERSION": "trixie-slim"},
+            "output": ["type=cacheonly"],
+        },
+        "sutra-base-python": {"tags": ["sutra-base-python:prod", "sutra-base-python:1"]},
+        "sutra-api": {"tags": ["sutra-api:prod"]},
+    },
+}
+CATALOG = """\
+release: {budget: {installed: 9 MB, download: 1 MB}}
+images:
+  sutra-base-python: {budget: {installed: 9 MB, download: 1 MB}}
+  sutra-api: {budget: {installed: 3 MB, download: 1 MB}}
+"""
+SPACE_TIP = "`docker system df` shows what fills it, `make clean DRY_RUN=1` this project's part"
+
+
+# ---- small parts -----------------------------------------------------------
+
+
+def asked_for(*names: str) -> dict[str, Any]:
+    """Return PLAN as it is printed when `names` are asked for."""
+    return {**PLAN, "group": {**PLAN["group"], "default": {"targets": list(names)}}}
+
+
+def test_the_tags_of_exported_targets_are_requested() -> None:
+    assert build.requested_tags(PLAN) == {
+        "sutra-base-python": ["sutra-base-python:prod", "sutra-base-python:1"],
+        "sutra-api": ["sutra-api:prod"],
+    }
+
+
+def test_groups_in_groups_are_followed() -> None:
+    groups = {
+        "default": {"targets": ["all", "d"]},
+        "all": {"targets": ["a", "inner"]},
+        "inner": {"targets": ["b", "innermost"]},
+        "innermost": {"targets": ["c"]},
+    }
+    targets = {name: {"tags": [f"{name}:prod"]} for name in "dcbax"}
+    found = build.requested_tags({"group": groups, "target": targets})
+    assert list(found.items()) == [(name, [f"{name}:prod"]) for name in "abcd"]
+
+
+def test_a_single_target_requests_its_own_tags() -> None:
+    alone = {
+        "group": {"default": {"targets": ["sutra-api"]}},
+        "target": {"sutra-api": {"tags": ["sutra-api:prod"]}},
+    }
+    assert build.requested_tags(alone) == {"sutra-api": ["sutra-api:prod"]}
+
+
+def test_a_target_and_its_group_request_its_tags_once() -> None:
+    assert build.requested_tags(asked_for("sutra-api", "prod")) == build.requested_tags(PLAN)
+
+
+def test_a_target_that_is_only_linked_requests_none() -> None:
+    """Newer buildx prints it with its tags, and with an output that exports nothing."""
+    linked = {
+        "group": {"default": {"targets": ["sutra-api"]}},
+        "target": {
+            "sutra-api": {
+                "contexts": {"sutra-base-python": "target:sutra-base-python"},
+                "tags": ["sutra-api:prod"],
+                "output": [{"type": "docker"}],
+            },
+            "sutra-base-python": {
+                "tags": ["sutra-base-python:prod"],
+                "output": [{"type": "cacheonly"}],
+            },
+        },
+    }
+    assert build.requested_tags(linked) == {"sutra-api": ["sutra-api:prod"]}
+
+
+@pytest.mark.parametrize("target", [{}, {"tags": []}, {"tags": None}, {"output": ["type=docker"]}])
+def test_a_target_without_tags_requests_none(target: dict[str, Any]) -> None:
+    made = {"group": {"default": {"targets": ["a"]}}, "target": {"a": target}}
+    assert build.requested_tags(made) == {}
+
+
+def test_a_given_bundle_is_used(tmp_path: Path) -> None:
+    bundle = tmp_path / "ca.pem"
+    bundle.touch()
+    assert knobs.ca_bundle({"CA_BUNDLE": str(bundle)}) == str(bundle)
+
+
+@pytest.mark.parametrize("kind", ["missing", "folder"])
+def test_a_given_bundle_that_is_no_file_is_refused(tmp_path: Path, kind: str) -> None:
+    named = tmp_path / "absent.pem" if kind == "missing" else tmp_path
+    with pytest.raises(SutraError) as caught:
+        knobs.ca_bundle({"CA_BUNDLE": str(named)})
+    assert caught.value.message == f'CA_BUNDLE: no such file "{named}"'
+    assert caught.value.tip == "name a PEM file, or leave CA_BUNDLE out"
+
+
+@pytest.mark.parametrize("environment", [{}, {"CA_BUNDLE": ""}])
+def test_without_one_the_first_bundle_of_the_system_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]
+) -> None:
+    places = [str(tmp_path / name) for name in ("debian", "fedora", "suse")]
+    monkeypatch.setattr(knobs, "SYSTEM_BUNDLES", places)
+    assert knobs.ca_bundle(environment) == ""
+    Path(places[1]).touch()
+    Path(places[2]).touch()
+    assert knobs.ca_bundle(environment) == places[1]
+
+
+# ---- commit_labels ---------------------------------------------------------
+
+
+def git(*words: str) -> str:
+    settings = ["-c", "user.name=A", "-c", "user.email=a@b.c", "-c", "init.defaultBranch=main"]
+    done = subprocess.run(
+        ["git", *settings, *words],
+        env={**os.environ, "GIT_COMMITTER_DATE": "2024-05-06T07:08:09+02:00"},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def repository(folder: Path) -> Path:
+    git("init")
+    (folder / "file").write_text("1")
+    git("add", "file")
+    git("commit", "-m", "one")
+    return folder
+
+
+def test_a_clean_commit_is_named_by_its_hash(repository: Path) -> None:
+    assert build.commit_labels() == {
+        "VERSION": git("rev-parse", "--short", "HEAD"),
+        "REVISION": git("rev-parse", "HEAD"),
+        "CREATED": "2024-05-06T07:08:09+02:00",
+    }
+
+
+def test_a_tagged_commit_is_named_by_its_tag(repository: Path) -> None:
+    git("tag", "v1.2.3")
+    assert build.commit_labels() == {
+        "VERSION": "v1.2.3",
+        "REVISION": git("rev-parse", "HEAD"),
+        "CREATED": "2024-05-06T07:08:09+02:00",
+    }
+
+
+@pytest.mark.parametrize("staged", [False, True])
+def test_changes_that_are_not_committed_show(repository: Path, staged: bool) -> None:
+    (repository / "file").write_text("2")
+    if staged:
+        git("add", "file")
+    assert build.commit_labels() == {
+        "VERSION": git("rev-parse", "--short", "HEAD") + "-dirty",
+        "REVISION": git("rev-parse", "HEAD") + "-dirty",
+        "CREATED": "2024-05-06T07:08:09+02:00",
+    }
+
+
+def test_files_that_git_does_not_know_show_in_the_revision(repository: Path) -> None:
+    """`git describe` does not see them."""
+    (repository / "new").touch()
+    assert build.commit_labels() == {
+        "VERSION": git("rev-parse", "--short", "HEAD"),
+        "REVISION": git("rev-parse", "HEAD") + "-dirty",
+        "CREATED": "2024-05-06T07:08:09+02:00",
+    }
+
+
+def test_files_that_git_ignores_do_not_show(repository: Path) -> None:
+    (repository / ".gitignore").write_text("new\n")
+    git("add", ".gitignore")
+    git("commit", "-m", "two")
+    (repository / "new").touch()
+    assert build.commit_labels() == {
+        "VERSION": git("rev-parse", "--short", "HEAD"),
+        "REVISION": git("rev-parse", "HEAD"),
+        "CREATED": "2024-05-06T07:08:09+02:00",
+    }
+
+
+def test_outside_of_a_repository_there_are_no_labels(folder: Path) -> None:
+    assert build.commit_labels() == {}
+
+
+def test_a_repository_without_commits_has_no_labels(folder: Path) -> None:
+    git("init")
+    assert build.commit_labels() == {}
+
+
+def test_without_git_there_are_no_labels(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(repository))
+    assert build.commit_labels() == {}
+
+
+def test_a_repository_whose_changes_cannot_be_told_is_not_clean(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", "C")
+    (repository / "file").write_text("2")
+    (repository / ".git/index").write_bytes(b"torn")
+    with pytest.raises(SutraError) as caught:
+        build.commit_labels()
+    assert caught.value.message == (
+        "git status --porcelain: fatal: .git/index: index file smaller than expected"
+    )
+    assert caught.value.tip == "mend the repository, then run the same command again"
+
+
+# ---- require_space ---------------------------------------------------------
+
+
+NAMES = ("sutra-base-python", "sutra-api")
+REFERENCES = [f"{name}:prod" for name in NAMES]
+COLD = "build: {free} GB free on the engine's disk, 5.0 GB needed"
+WARM = "build: {free} GB free on the engine's disk, 1.0 GB needed"
+
+
+class Disk:
+    """What statvfs says of a disk with `free` bytes for those who are not root."""
+
+    f_bfree = 10**18
+
+    def __init__(self, free: int) -> None:
+        self.f_frsize = 1000 if free % 1000 == 0 else 1
+        self.f_bavail = free // self.f_frsize
+
+
+@pytest.fixture
+def local(engine: FakeEngine, tmp_path: Path) -> FakeEngine:
+    """An engine whose disk is on this machine."""
+    engine.disk = str(tmp_path)
+    return engine
+
+
+def build_all(engine: FakeEngine) -> None:
+    for name in NAMES:
+        engine.add(FakeImage([tar_of({name: b"1"})]), f"{name}:prod")
+
+
+def refused(engine: FakeEngine) -> str:
+    with pytest.raises(SutraError) as caught:
+        build.require_space(engine, REFERENCES)
+    assert caught.value.tip == SPACE_TIP
+    return caught.value.message
+
+
+def leave(monkeypatch: pytest.MonkeyPatch, engine: FakeEngine, free: int) -> None:
+    def statvfs(path: str | Path) -> Disk:
+        assert str(path) == engine.disk
+        return Disk(free)
+
+    monkeypatch.setattr(build.os, "statvfs", statvfs)
+
+
+def test_the_thresholds_are_those_of_the_documentation() -> None:
+    assert (build.COLD_BYTES, build.WARM_BYTES) == (5_000_000_000, 1_000_000_000)
+
+
+@pytest.mark.parametrize("built", [(), ("sutra-api",), ("sutra-base-python",)])
+def test_a_first_build_needs_exactly_five_gigabytes(
+    local: FakeEngine, monkeypatch: pytest.MonkeyPatch, built: tuple[str, ...]
+) -> None:
+    for name in built:
+        local.add(FakeImage([]), f"{name}:prod")
+    leave(monkeypatch, local, 5_000_000_000)
+    assert build.require_space(local, REFERENCES) is None
+    leave(monkeypatch, local, 4_999_999_999)
+    assert refused(local) == COLD.format(free="5.0")
+    leave(monkeypatch, local, 1_000_000_000)
+    assert refused(local) == COLD.format(free="1.0")
+
+
+def test_a_later_build_needs_exactly_one_gigabyte(
+    local: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build_all(local)
+    leave(monkeypatch, local, 1_000_000_000)
+    assert build.require_space(local, REFERENCES) is None
+    leave(monkeypatch, local, 999_999_999)
+    assert refused(local) == WARM.format(free="1.0")
+    leave(monkeypatch, local, 0)
+    assert refused(local) == WARM.format(free="0.0")
+
+
+def test_images_of_other_tags_make_no_later_build(
+    local: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in NAMES:
+        local.add(FakeImage([]), f"{name}:latest", f"{name}:dev")
+    leave(monkeypatch, local, 4_999_999_999)
+    assert refused(local) == COLD.format(free="5.0")
+
+
+def test_a_real_disk_without_space_is_refused(engine: FakeEngine) -> None:
+    """/proc has no bytes free, on any machine."""
+    assert os.statvfs("/proc").f_bavail == 0
+    engine.disk = "/proc"
+    assert refused(engine) == COLD.format(free="0.0")
+    build_all(engine)
+    assert refused(engine) == WARM.format(free="0.0")
+
+
+def test_the_disk_of_another_machine_is_not_judged(engine: FakeEngine) -> None:
+    """Even where a folder of that name is here as well."""
+    engine.base_url, engine.disk = "http://build.example:2375", "/proc"
+    assert build.require_space(engine, REFERENCES) is None
+
+
+def test_a_disk_that_is_not_here_is_not_judged(engine: FakeEngine) -> None:
+    engine.disk = "/nonexistent/docker"
+    assert build.require_space(engine, REFERENCES) is None
+
+
+# ---- failure ---------------------------------------------------------------
+
+STEP = """\
+#12 [sutra-api builder 3/5] RUN pip install
+#12 ERROR: process "/bin/sh -c pip install" did not complete successfully: exit code: 1
+------
+ > [sutra-api builder 3/5] RUN pip install:
+0.412 {reason}
+------
+Dockerfile.prod:12
+--------------------
+ERROR: failed to solve: process "/bin/sh -c pip install" did not complete successfully: exit code: 1
+"""
+REGISTRY = """\
+#3 [sutra-api internal] load metadata for docker.io/library/debian:trixie-slim
+------
+ > [sutra-api internal] load metadata for docker.io/library/debian:trixie-slim:
+------
+ERROR: failed to solve: debian:trixie-slim: failed to resolve source metadata for \
+docker.io/library/debian:trixie-slim: failed to do request: dial tcp: no such host
+"""
+# as buildx 0.20 and newer write it
+NEWER_STEP = STEP.replace("ERROR: failed to solve", "ERROR: failed to build: failed to solve")
+NEWER_REGISTRY = """\
+#2 [internal] load metadata for docker.io/library/debian:trixie-slim
+#2 ERROR: failed to do request: Head "https://registry.example/v2/library/debian/manifests/\
+trixie-slim": dial tcp 192.0.2.1:443: connect: connection refused
+------
+ > [internal] load metadata for docker.io/library/debian:trixie-slim:
+------
+python-prod.Dockerfile:14
+--------------------
+  14 | >>> FROM debian:${DEBIAN_VERSION} AS root
+--------------------
+ERROR: failed to build: failed to solve: debian:trixie-slim: failed to resolve source metadata for \
+docker.io/library/debian:trixie-slim: failed to do request: Head \
+"https://registry.example/v2/library/debian/manifests/trixie-slim": \
+dial tcp 192.0.2.1:443: connect: connection refused
+
+View build details: docker-desktop://dashboard/build/default/default/1: shown elsewhere
+"""
+DENIED = """\
+ERROR: failed to solve: registry.test:5000/sutra/root:1: failed to resolve source metadata for \
+registry.test:5000/sutra/root:1: pull access denied, repository does not exist or may require \
+authorization: server message: insufficient_scope: authorization failed
+"""
+
+
+@pytest.mark.parametrize(
+    ("output", "message", "tip"),
+    [
+        (
+            STEP.format(reason="error: no matching distribution"),
+            'build: step failed "sutra-api builder 3/5": process "/bin/sh -c pip install" '
+            "did not complete successfully: exit code: 1",
+            "the step's own output is above; mend it, then run `make build` again",
+        ),
+        (
+            STEP.format(reason="OSError: [Errno 28] no space left on device"),
+            'build: no space left on the engine\'s disk at step "sutra-api builder 3/5"',
+            SPACE_TIP,
+        ),
+        (
+            "ERROR: failed to solve: write /var/lib/docker/x: no space left on device\n",
+            'build: no space left on the engine\'s disk at step "the first step"',
+            SPACE_TIP,
+        ),
+        (
+            REGISTRY,
+            'build: no registry gave "debian:trixie-slim": no such host',
+            "check the network, or `docker load` an archive of it, then run `make build` again",
+        ),
+        (
+            NEWER_REGISTRY,
+            'build: no registry gave "debian:trixie-slim": connection refused',
+            "check the network, or `docker load` an archive of it, then run `make build` again",
+        ),
+        (
+            DENIED,
+            'build: no registry gave "registry.test:5000/sutra/root:1": authorization failed',
+            "check the network, or `docker load` an archive of it, then run `make build` again",
+        ),
+        (
+            NEWER_STEP.format(reason="error: no matching distribution"),
+            'build: step failed "sutra-api builder 3/5": process "/bin/sh -c pip install" '
+            "did not complete successfully: exit code: 1",
+            "the step's own output is above; mend it, then run `make build` again",
+        ),
+        (
+            NEWER_STEP.format(reason="OSError: [Errno 28] no space left on device"),
+            'build: no space left on the engine\'s disk at step "sutra-api builder 3/5"',
+            SPACE_TIP,
+        ),
+        (
+            "ERROR: target sutra-x: failed to solve: rpc error: code = Unavailable\n",
+            'build: step failed "the first step": rpc error: code = Unavailable',
+            "the step's own output is above; mend it, then run `make build` again",
+        ),
+        (
+            "ERROR: failed to connect to the docker API\n",
+            'build: step failed "the first step": failed to connect to the docker API',
+            "the step's own output is above; mend it, then run `make build` again",
+        ),
+        (
+            NEWER_STEP.format(
+                reason='sutra: ALPINE_MIRROR: "http://m.test": no index\n0.3 tip: check the address'
+            ),
+            'build: ALPINE_MIRROR: "http://m.test": no index',
+            "check the address",
+        ),
+        (
+            "",
+            'build: step failed "the first step": no reason given',
+            "the step's own output is above; mend it, then run `make build` again",
+        ),
+    ],
+    ids=["step", "no space", "no space at once", "registry", "newer registry", "denied",
+         "newer step", "newer no space", "target", "engine", "a script's", "nothing"],
+)  # fmt: skip
+def test_a_failed_build_is_one_clear_line(output: str, message: str, tip: str) -> None:
+    error = build.failure(output.splitlines())
+    assert (error.message, error.tip) == (message, tip)
+
+
+# ---- build, on an engine in memory -----------------------------------------
+
+
+class Bake:
+    """`docker buildx bake` on an engine in memory: stages one image a target."""
+
+    def __init__(self, engine: FakeEngine) -> None:
+        self.engine = engine
+        self.code = 0
+        self.error: BaseException | None = None
+        self.plans: list[tuple[list[str], dict[str, str]]] = []
+        self.builds: list[tuple[list[str], list[str], dict[str, str]]] = []
+
+    def plan(self, groups: Sequence[str], knobs: Mapping[str, str]) -> dict[str, Any]:
+        self.plans.append((list(groups), dict(knobs)))
+        return PLAN
+
+    def bake(
+        self, groups: Sequence[str], overrides: Sequence[str], knobs: Mapping[str, str]
+    ) -> tuple[int, list[str]]:
+        self.builds.append((list(groups), list(overrides), dict(knobs)))
+        done = overrides[:1] if self.code or self.error else overrides
+        for override in done:
+            tag = override.partition(".tags=")[2]
+            self.engine.add(FakeImage([tar_of({tag: b"new"})]), tag)
+        if self.error:
+            raise self.error
+        return self.code, STEP.format(reason="boom").splitlines() if self.code else []
+
+
+@pytest.fixture
+def bake(engine: FakeEngine, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Bake:
+    made = Bake(engine)
+    engine.add(FakeImage([]), "debian:trixie-slim")
+    engine.add(FakeImage([tar_of({"old": b"1"})]), "sutra-api:prod")
+    monkeypatch.setattr("scripts.engine.client.bake_plan", made.plan)
+    monkeypatch.setattr("scripts.engine.client.bake", made.bake)
+    monkeypatch.setattr(knobs, "SYSTEM_BUNDLES", [])
+    (folder / "images.yaml").write_text(CATALOG)
+    return made
+
+
+STAGED = [
+    f"{name}.tags={name}:building-{os.getpid()}" for name in ("sutra-base-python", "sutra-api")
+]
+
+
+def test_the_staging_tag_is_of_this_run_alone() -> None:
+    assert f"building-{os.getpid()}" == build.STAGING
+
+
+def test_a_build_moves_every_tag_and_leaves_no_other(engine: FakeEngine, bake: Bake) -> None:
+    build.build(engine, ["prod"], {})
+    new = {
+        name: FakeImage([tar_of({f"{name}:{build.STAGING}": b"new"})]).id
+        for name in ("sutra-base-python", "sutra-api")
+    }
+    assert {tag: image for tag, image in engine.tags.items() if tag.startswith("sutra")} == {
+        "sutra-base-python:prod": new["sutra-base-python"],
+        "sutra-base-python:1": new["sutra-base-python"],
+        "sutra-api:prod": new["sutra-api"],
+    }
+
+
+def test_knobs_reach_the_plan_and_the_build(engine: FakeEngine, bake: Bake, folder: Path) -> None:
+    bundle = folder / "ca.pem"
+    bundle.touch()
+    build.build(engine, ["prod"], {"CA_BUNDLE": str(bundle)})
+    given = {"CA_BUNDLE": str(bundle), "SUTRA_PROJECT": "sutra"}
+    assert bake.plans == [(["prod"], given)]
+    assert bake.builds == [(["prod"], STAGED, {**given, "ROOT_CONTEXT": ""})]
+
+
+def test_images_get_the_project_that_the_stack_has(
+    engine: FakeEngine, bake: Bake, folder: Path
+) -> None:
+    """Compose reads `.env`, buildx does not."""
+    (folder / ".env").write_text("SUTRA_PROJECT=b\n")
+    build.build(engine, ["prod"], {})
+    assert [given["SUTRA_PROJECT"] for _, _, given in bake.builds] == ["b"]
+
+
+def test_the_labels_of_the_commit_reach_the_build(
+    engine: FakeEngine, bake: Bake, repository: Path
+) -> None:
+    build.build(engine, ["prod"], {})
+    assert bake.builds[0][2] == {
+        "CA_BUNDLE": "", "SUTRA_PROJECT": "sutra", "ROOT_CONTEXT": "", **build.commit_labels()
+    }  # fmt: skip
+    assert len(bake.builds[0][2]) == 6
+
+
+def test_the_context_of_a_bootstrapped_root_reaches_the_build(
+    engine: FakeEngine, bake: Bake, folder: Path
+) -> None:
+    del engine.tags["debian:trixie-slim"]
+    layout = folder / ".cache" / "roots" / "debian-trixie-slim"
+    layout.mkdir(parents=True)
+    (layout / "index.json").touch()
+    build.build(engine, ["prod"], {})
+    assert bake.builds[0][2]["ROOT_CONTEXT"] == f"oci-layout://{layout}:trixie-slim"
+
+
+def test_a_failed_build_moves_no_tag(engine: FakeEngine, bake: Bake) -> None:
+    before = dict(engine.tags)
+    bake.code = 1
+    with pytest.raises(SutraError) as caught:
+        build.build(engine, ["prod"], {})
+    assert caught.value.message == (
+        'build: step failed "sutra-api builder 3/5": process "/bin/sh -c pip install" '
+        "did not complete successfully: exit code: 1"
+    )
+    assert engine.tags == before
+    assert engine.moves == []
+
+
+def test_an_interrupted_build_moves_no_tag(engine: FakeEngine, bake: Bake) -> None:
+    before = dict(engine.tags)
+    bake.error = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        build.build(engine, ["prod"], {})
+    assert engine.tags == before
+    assert engine.moves == []
+
+
+@pytest.mark.parametrize("tag", ["sutra-base-python:prod", "sutra-base-python:1", "sutra-api:prod"])
+@pytest.mark.parametrize(
+    "error",
+    [APIError("500", explanation="disk is read-only"), KeyboardInterrupt()],
+    ids=["failure", "interrupt"],
+)
+def test_when_a_tag_cannot_be_moved_none_is(
+    engine: FakeEngine, bake: Bake, tag: str, error: BaseException
+) -> None:
+    before = dict(engine.tags)
+    engine.fail_tag, engine.error = tag, error
+    with pytest.raises((SutraError, KeyboardInterrupt)) as caught:
+        build.build(engine, ["prod"], {})
+    if isinstance(error, APIError):
+        assert str(caught.value) == f'engine: cannot tag "{tag}": disk is read-only'
+    assert engine.tags == before
+
+
+def test_a_full_disk_is_refused_before_anything_is_built(engine: FakeEngine, bake: Bake) -> None:
+    engine.disk = "/proc"
+    with pytest.raises(SutraError) as caught:
+        build.build(engine, ["prod"], {})
+    assert caught.value.message == COLD.format(free="0.0")
+    assert caught.value.tip == SPACE_TIP
+    assert (len(bake.plans), bake.builds, engine.moves) == (1, [], [])
+
+
+def test_a_full_disk_is_refused_before_a_later_build(engine: FakeEngine, bake: Bake) -> None:
+    engine.disk = "/proc"
+    tags = [tag for target in PLAN["target"].values() for tag in target.get("tags", ())]
+    engine.add(FakeImage([]), *tags)
+    with pytest.raises(SutraError) as caught:
+        build.build(engine, ["prod"], {})
+    assert caught.value.message == WARM.format(free="0.0")
+    assert (bake.builds, engine.moves) == ([], [])
+
+
+def test_the_catalogue_is_checked_before_the_disk(
+    engine: FakeEngine, bake: Bake, folder: Path
+) -> None:
+    engine.disk = "/proc"
+    (folder / "images.yaml").write_text(CATALOG.replace("sutra-api", "sutra-app"))
+    with pytest.raises(SutraError) as caught:
+        build.build(engine, ["prod"], {})
+    assert caught.value.message == (
+        'images.yaml: images.sutra-app: not an image of docker-bake.hcl, did you mean "sutra-api"?'
+    )
+
+
+def test_a_catalogue_that_names_other_images_is_refused_before_anything_is_built(
+    engine: FakeEngine, bake: Bake, folder: Path
+) -> None:
+    (folder / "images.yaml").write_text(CATALOG.replace("sutra-api", "sutra-app"))
+    with pytest.raises(SutraError) as caught:
+        build.build(engine, ["prod"], {})
+    assert caught.value.message == (
+        'images.yaml: images.sutra-app: not an image of docker-bake.hcl, did you mean "sutra-api"?'
+    )
+    assert bake.builds == []
+
+
+def test_other_groups_are_not_held_against_the_catalogue(
+    engine: FakeEngine, bake: Bake, folder: Path
+) -> None:
+    (folder / "images.yaml").unlink()
+    build.build(engine, ["dev", "test"], {})
+    assert bake.builds[0][:2] == (["dev", "test"], STAGED)
+
+
+@pytest.mark.parametrize(("words", "groups"), [([], ["prod"]), (["dev", "test"], ["dev", "test"])])
+def test_main_builds_prod_without_other_groups(
+    engine: FakeEngine,
+    bake: Bake,
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    groups: list[str],
+) -> None:
+    monkeypatch.setattr("scripts.engine.client.connect", lambda: engine)
+    assert front_door(["build", *words]) == 0
+    assert bake.builds[0][0] == groups

@@ -1,0 +1,532 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from scripts.catalog import catalog
+from scripts.catalog.catalog import Budget, Catalog, Image
+from scripts.catalog.runtime_needs import Runtime
+from scripts.common.errors import SutraError
+
+ROOT = Path(__file__).resolve().parents[3]
+GOOD = """\
+release:
+  budget: {installed: 60 MB, download: 20 MB}
+images:
+  sutra-base-python:
+    budget: {installed: 50 MB, download: 15 MB}
+    not_promoted_because: builders start from it
+  sutra-api:
+    budget: {installed: 1.5 MiB, download: 900 kB}
+"""
+RELEASE = "release: {budget: {installed: 6 MB, download: 2 MB}}\n"
+NOT_A_SIZE = 'not a size such as "50 MB"'
+
+
+def write(folder: Path, text: str) -> Path:
+    file = folder / "images.yaml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def refusal(folder: Path, text: str) -> str:
+    """Return the message for `text`, without the file's folder; the tip is checked here."""
+    file = write(folder, text)
+    with pytest.raises(SutraError) as caught:
+        catalog.load(file)
+    assert caught.value.tip == f"mend {file}, then run the same command again"
+    return caught.value.message.replace(str(file), "images.yaml")
+
+
+def small(api: str = "{budget: {installed: 5 MB, download: 1 MB}}", release: str = RELEASE) -> str:
+    return f"{release}images:\n  sutra-api: {api}\n"
+
+
+def test_a_good_file_becomes_dataclasses(tmp_path: Path) -> None:
+    file = write(tmp_path, GOOD)
+    assert catalog.load(file) == Catalog(
+        file,
+        (
+            Image("sutra-base-python", Budget(50_000_000, 15_000_000), "builders start from it"),
+            Image("sutra-api", Budget(1_572_864, 900_000), ""),
+        ),
+        Budget(60_000_000, 20_000_000),
+    )
+
+
+ALPINE = """\
+release:
+  budget: {installed: 9 MB, download: 8 MB, alpine: {installed: 11 MB, download: 10 MB}}
+images:
+  sutra-api:
+    budget:
+      installed: 5 MB
+      download: 1 MB
+      ready: 5 s
+      alpine: {installed: 6 MB, download: 2 MB, because: a shell is in it}
+  sutra-storage: {budget: {installed: 3 MB, download: 1 MB}}
+"""
+
+
+def test_a_base_has_sizes_of_its_own(tmp_path: Path) -> None:
+    file = write(tmp_path, ALPINE)
+    default, alpine = (catalog.load(file, {"BASE": base}) for base in ("debian", "alpine"))
+    ours = Budget(6_000_000, 2_000_000, "a shell is in it", ready=5000, base="alpine")
+    theirs = Budget(5_000_000, 1_000_000, ready=5000)
+    assert (alpine.find("sutra-api").budget, alpine.find("sutra-api").others) == (ours, (theirs,))
+    assert (default.find("sutra-api").budget, default.find("sutra-api").others) == (theirs, (ours,))
+    assert alpine.find("sutra-storage").budget == Budget(3_000_000, 1_000_000)
+    assert alpine.release == Budget(11_000_000, 10_000_000, base="alpine")
+    assert catalog.load(file, {}) == default, "without BASE it is Debian's"
+    assert (ours.key, theirs.key) == ("budget.alpine", "budget")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{installed: 6 MB}", "images.yaml: images.sutra-api.budget.alpine.download: missing"),
+        (
+            "{installed: 6 MB, download: 2 MB, ready: 5 s}",
+            'images.yaml: images.sutra-api.budget.alpine: unknown key "ready"',
+        ),
+        ("6 MB", 'images.yaml: images.sutra-api.budget.alpine: not a mapping "6 MB"'),
+    ],
+)
+def test_a_bases_budget_is_sizes(tmp_path: Path, text: str, message: str) -> None:
+    budget = f"{{budget: {{installed: 5 MB, download: 1 MB, alpine: {text}}}}}"
+    assert refusal(tmp_path, small(budget)) == message
+
+
+def test_a_base_that_is_unknown_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SutraError) as caught:
+        catalog.load(write(tmp_path, ALPINE), {"BASE": "arch"})
+    assert (caught.value.message, caught.value.tip) == (
+        'BASE: unknown "arch"',
+        "choose one of debian, alpine",
+    )
+
+
+def test_a_reference_is_the_tag_that_a_build_sets() -> None:
+    assert Image("sutra-api", Budget(1, 1)).reference == "sutra-api:prod"
+
+
+def test_the_projects_own_file_names_the_images_that_the_bake_file_tags_prod() -> None:
+    bake_file = (ROOT / "docker-bake.hcl").read_text()
+    tagged = re.findall(r'^\s*tags\s*=\s*\["([^":]+):prod"\]$', bake_file, re.MULTILINE)
+    assert [image.name for image in catalog.load(ROOT / "images.yaml").images] == tagged
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "images.yaml: not a mapping"),
+        ("# nothing\n", "images.yaml: not a mapping"),
+        ("- a\n", "images.yaml: not a mapping \"['a']\""),
+        ("word\n", 'images.yaml: not a mapping "word"'),
+        (small() + "imags: {}\n", 'images.yaml: unknown key "imags", did you mean "images"?'),
+        (small() + "zzz: {}\n", 'images.yaml: unknown key "zzz"'),
+        (small() + "7: {}\n", 'images.yaml: key is not text "7"'),
+        (small() + "on: {}\n", 'images.yaml: key is not text "True"'),
+        ("images: {a: {}}\n", "images.yaml: images.a.budget: missing"),
+        (RELEASE, "images.yaml: images: missing"),
+        (RELEASE + "images:\n", "images.yaml: images: missing"),
+        (RELEASE + "images: {}\n", "images.yaml: images: empty"),
+        (RELEASE + "images: []\n", 'images.yaml: images: not a mapping "[]"'),
+        (RELEASE + "images: {1: {}}\n", 'images.yaml: images: key is not text "1"'),
+        (small(release=""), "images.yaml: release: missing"),
+        (small(release="release:\n"), "images.yaml: release: missing"),
+        (small(release="release: 5 MB\n"), 'images.yaml: release: not a mapping "5 MB"'),
+        (small(release="release: {}\n"), "images.yaml: release.budget: missing"),
+        (
+            small(release="release: {budgte: {}}\n"),
+            'images.yaml: release: unknown key "budgte", did you mean "budget"?',
+        ),
+        (
+            small(release="release: {images: {}}\n"),
+            'images.yaml: release: unknown key "images"',
+        ),
+        (
+            small(release="release: {budget: {installed: 1 MB}}\n"),
+            "images.yaml: release.budget.download: missing",
+        ),
+        (
+            small(release="release: {budget: {installed: 1, download: 1 MB}}\n"),
+            f'images.yaml: release.budget.installed: {NOT_A_SIZE}: "1"',
+        ),
+        (
+            small(release="release: {budget: {installed: 1 MB, dowload: 1 MB}}\n"),
+            'images.yaml: release.budget: unknown key "dowload", did you mean "download"?',
+        ),
+        (small("5 MB"), 'images.yaml: images.sutra-api: not a mapping "5 MB"'),
+        (small(""), "images.yaml: images.sutra-api: missing"),
+        (small("{}"), "images.yaml: images.sutra-api.budget: missing"),
+        (small("{budget: }"), "images.yaml: images.sutra-api.budget: missing"),
+        (
+            small("{budget: 5 MB}"),
+            'images.yaml: images.sutra-api.budget: not a mapping "5 MB"',
+        ),
+        (
+            small("{buget: {}}"),
+            'images.yaml: images.sutra-api: unknown key "buget", did you mean "budget"?',
+        ),
+        (small("{zzz: {}}"), 'images.yaml: images.sutra-api: unknown key "zzz"'),
+        (small("{2: {}}"), 'images.yaml: images.sutra-api: key is not text "2"'),
+        (
+            small("{budget: {instaled: 1 MB}}"),
+            "images.yaml: images.sutra-api.budget: "
+            'unknown key "instaled", did you mean "installed"?',
+        ),
+        (
+            small("{budget: {zzz: 1 MB}}"),
+            'images.yaml: images.sutra-api.budget: unknown key "zzz"',
+        ),
+        (
+            small("{budget: {3: 1 MB}}"),
+            'images.yaml: images.sutra-api.budget: key is not text "3"',
+        ),
+        (
+            small("{budget: {download: 1 MB}}"),
+            "images.yaml: images.sutra-api.budget.installed: missing",
+        ),
+        (
+            small("{budget: {installed: 1 MB}}"),
+            "images.yaml: images.sutra-api.budget.download: missing",
+        ),
+        (
+            small("{budget: {installed: 1 MB, download: }}"),
+            "images.yaml: images.sutra-api.budget.download: missing",
+        ),
+        (
+            small("{budget: {installed: 50, download: 1 MB}}"),
+            f'images.yaml: images.sutra-api.budget.installed: {NOT_A_SIZE}: "50"',
+        ),
+        (
+            small("{budget: {installed: 0, download: 1 MB}}"),
+            f'images.yaml: images.sutra-api.budget.installed: {NOT_A_SIZE}: "0"',
+        ),
+        (
+            small("{budget: {installed: true, download: 1 MB}}"),
+            f'images.yaml: images.sutra-api.budget.installed: {NOT_A_SIZE}: "True"',
+        ),
+        (
+            small("{budget: {installed: -5 MB, download: 1 MB}}"),
+            f'images.yaml: images.sutra-api.budget.installed: {NOT_A_SIZE}: "-5 MB"',
+        ),
+        (
+            small("{budget: {installed: [], download: 1 MB}}"),
+            f'images.yaml: images.sutra-api.budget.installed: {NOT_A_SIZE}: "[]"',
+        ),
+        (
+            small("{budget: {installed: 5 MB, download: 5 TB}}"),
+            "images.yaml: images.sutra-api.budget.download: "
+            'unknown unit, use B, kB, MB, GB, KiB, MiB or GiB: "5 TB"',
+        ),
+        (
+            small('{budget: {installed: 5 MB, download: 1 MB}, not_promoted_because: ""}'),
+            'images.yaml: images.sutra-api.not_promoted_because: not a text ""',
+        ),
+        (
+            small('{budget: {installed: 5 MB, download: 1 MB}, not_promoted_because: " "}'),
+            'images.yaml: images.sutra-api.not_promoted_because: not a text " "',
+        ),
+        (
+            small("{budget: {installed: 5 MB, download: 1 MB}, not_promoted_because: }"),
+            "images.yaml: images.sutra-api.not_promoted_because: not a text",
+        ),
+        (
+            small("{budget: {installed: 5 MB, download: 1 MB}, not_promoted_because: true}"),
+            'images.yaml: images.sutra-api.not_promoted_because: not a text "True"',
+        ),
+    ],
+)
+def test_bad_content_is_refused_with_its_key_path(tmp_path: Path, text: str, message: str) -> None:
+    assert refusal(tmp_path, text) == message
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("release: {budget: {a: b\nimages:\n", "line 2: expected ',' or '}', but got ':'"),
+        ("a: b: c\n", "line 1: mapping values are not allowed here"),
+        ("release:\n\tbudget: x\n", "line 2: found character '\\t' that cannot start any token"),
+        ("a: 1\nb: *nowhere\n", "line 2: found undefined alias 'nowhere'"),
+        ("? [a]\n: b\n", "line 1: found unhashable key"),
+        ("a: !!python/name:os.system\n", "line 1: could not determine a constructor for the tag "
+         "'tag:yaml.org,2002:python/name:os.system'"),
+        ("a: \x00\n", "unacceptable character #x0000: special characters are not allowed"),
+    ],
+)  # fmt: skip
+def test_what_is_not_yaml_is_refused_with_its_line(tmp_path: Path, text: str, problem: str) -> None:
+    file = write(tmp_path, text)
+    with pytest.raises(SutraError) as caught:
+        catalog.load(file)
+    assert caught.value.message == f"{file}: not YAML: {problem}"
+    assert caught.value.tip == f"`yamllint {file}` says more"
+
+
+def test_a_missing_file_is_refused(folder: Path) -> None:
+    with pytest.raises(SutraError) as caught:
+        catalog.load()
+    assert caught.value.message == "images.yaml: no such file"
+    assert caught.value.tip == "run it in the folder of the project"
+
+
+def test_a_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SutraError) as caught:
+        catalog.load(tmp_path)
+    assert caught.value.message == (
+        f"{tmp_path}: cannot be read: [Errno 21] Is a directory: '{tmp_path}'"
+    )
+    assert caught.value.tip == ""
+
+
+def test_a_file_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "images.yaml"
+    file.write_bytes(b"release: \xff\n")
+    with pytest.raises(SutraError) as caught:
+        catalog.load(file)
+    assert caught.value.message == (
+        f"{file}: cannot be read: "
+        "'utf-8' codec can't decode byte 0xff in position 9: invalid start byte"
+    )
+
+
+def test_an_image_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    """Else the second budget silently replaces the first."""
+    twice = small() + "  sutra-api: {budget: {installed: 9 MB, download: 9 MB}}\n"
+    with pytest.raises(SutraError):
+        catalog.load(write(tmp_path, twice))
+
+
+@pytest.fixture
+def promises(tmp_path: Path) -> Catalog:
+    return Catalog(
+        Path("images.yaml"),
+        (Image("sutra-api", Budget(1, 1)), Image("sutra-hybrid", Budget(1, 1))),
+        Budget(1, 1),
+    )
+
+
+def test_find_returns_the_image(promises: Catalog) -> None:
+    assert promises.find("sutra-hybrid") is promises.images[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (
+            "sutra-ap",
+            'images.yaml: images: no such image "sutra-ap", did you mean "sutra-api"?',
+        ),
+        ("zzz", 'images.yaml: images: no such image "zzz"'),
+        ("", 'images.yaml: images: no such image ""'),
+    ],
+)
+def test_find_refuses_an_unknown_name(promises: Catalog, name: str, message: str) -> None:
+    with pytest.raises(SutraError) as caught:
+        promises.find(name)
+    assert caught.value.message == message
+    assert caught.value.tip == "names: sutra-api, sutra-hybrid"
+
+
+BAKE = Path("docker-bake.hcl")
+TAGS = {"sutra-api": ["sutra-api:prod"], "sutra-hybrid": ["sutra-hybrid:prod"]}
+
+
+def test_a_catalogue_that_names_the_bake_files_images_is_accepted(promises: Catalog) -> None:
+    accepted = catalog.check_against(promises, {**TAGS}, BAKE)
+    assert accepted is None
+
+
+@pytest.mark.parametrize(
+    ("tags", "message", "tip"),
+    [
+        (
+            {"sutra-api": ["sutra-api:prod"], "sutra-hybird": ["sutra-hybird:prod"]},
+            "images.yaml: images.sutra-hybrid: not an image of docker-bake.hcl"
+            ', did you mean "sutra-hybird"?',
+            "give docker-bake.hcl that target in group prod, or take out the key",
+        ),
+        (
+            {},
+            "images.yaml: images.sutra-api: not an image of docker-bake.hcl",
+            "give docker-bake.hcl that target in group prod, or take out the key",
+        ),
+        (
+            {**TAGS, "sutra-new": ["sutra-new:prod"]},
+            "images.yaml: images.sutra-new: missing, though docker-bake.hcl builds it",
+            "give it a budget in images.yaml",
+        ),
+        (
+            {**TAGS, "sutra-api": ["sutra-app:prod", "sutra-api:prod"]},
+            "docker-bake.hcl: target.sutra-api.tags: "
+            'not the target\'s own name "sutra-app:prod, sutra-api:prod"',
+            "target, key and image carry the same name; rename one",
+        ),
+        (
+            {**TAGS, "sutra-api": ["sutra-app:prod"]},
+            'docker-bake.hcl: target.sutra-api.tags: not the target\'s own name "sutra-app:prod"',
+            "target, key and image carry the same name; rename one",
+        ),
+    ],
+)
+def test_a_mismatch_with_the_bake_file_is_refused(
+    promises: Catalog, tags: dict[str, list[str]], message: str, tip: str
+) -> None:
+    with pytest.raises(SutraError) as caught:
+        catalog.check_against(promises, tags, BAKE)
+    assert (caught.value.message, caught.value.tip) == (message, tip)
+
+
+WORDS = st.sampled_from(["release", "images", "budget", "installed", "download", "a", "5 MB"])
+DOCUMENTS = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | WORDS,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(WORDS | st.integers(), inner, max_size=4)
+    ),
+    max_leaves=20,
+)
+
+
+def only_sutra_error(folder: Path, content: bytes) -> None:
+    file = folder / "images.yaml"
+    file.write_bytes(content)
+    try:
+        assert catalog.load(file).images
+    except SutraError as error:
+        assert error.message.startswith(f"{file}: ")  # noqa: PT017 - or it succeeds
+
+
+@given(document=DOCUMENTS)
+def test_no_document_raises_anything_but_sutra_error(
+    tmp_path_factory: pytest.TempPathFactory, document: object
+) -> None:
+    only_sutra_error(tmp_path_factory.mktemp("a"), yaml.safe_dump(document).encode())
+
+
+@given(text=st.text())
+def test_no_text_raises_anything_but_sutra_error(
+    tmp_path_factory: pytest.TempPathFactory, text: str
+) -> None:
+    only_sutra_error(tmp_path_factory.mktemp("a"), text.encode(errors="surrogatepass"))
+
+
+@given(content=st.binary())
+@example(content=b"\xef\xbb\xbf")
+def test_no_bytes_raise_anything_but_sutra_error(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
+    only_sutra_error(tmp_path_factory.mktemp("a"), content)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a: 2001-99-99", "a: 0x_", "a: !!bool x", "a: !!int x", "a: !!timestamp x",
+     "[" * 3000, "a: " + "1" * 5000],
+    ids=["date", "hex", "bool", "int", "timestamp", "nesting", "digits"],
+)  # fmt: skip
+def test_values_that_pyyaml_itself_stumbles_over_are_refused(tmp_path: Path, text: str) -> None:
+    """PyYAML raises ValueError, KeyError, AttributeError and RecursionError for these."""
+    with pytest.raises(SutraError):
+        catalog.load(write(tmp_path, text))
+
+
+# ---- how an image is started ------------------------------------------------
+
+BUDGET = "budget: {installed: 5 MB, download: 1 MB}"
+STORE = "{budget: {installed: 5 MB, download: 1 MB, ready: 2 s}, runtime: {alias: store}}"
+
+
+def started(api: str, store: str = STORE) -> str:
+    return f"{RELEASE}images:\n  api: {{{BUDGET}, runtime: {api}}}\n  store: {store}\n"
+
+
+def test_how_a_service_is_started_is_read(tmp_path: Path) -> None:
+    file = write(
+        tmp_path,
+        RELEASE + "images:\n"
+        "  api:\n"
+        "    budget: {installed: 5 MB, download: 1 MB, ready: 1.5 s, memory: 40 MB}\n"
+        "    runtime: {needs: [store], writes: [/tmp, /var/lib/api], loads: [libgcc_s.so.1]}\n"
+        f"  store: {STORE}\n",
+    )
+    assert catalog.load(file).images == (
+        Image(
+            "api",
+            Budget(5_000_000, 1_000_000, ready=1500, memory=40_000_000),
+            runtime=Runtime(("store",), "", ("/tmp", "/var/lib/api"), ("libgcc_s.so.1",)),
+        ),
+        Image("store", Budget(5_000_000, 1_000_000, ready=2000), runtime=Runtime(alias="store")),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (started("5"), 'images.yaml: images.api.runtime: not a mapping "5"'),
+        (
+            started("{need: [store]}"),
+            'images.yaml: images.api.runtime: unknown key "need", did you mean "needs"?',
+        ),
+        (
+            started("{needs: store}"),
+            'images.yaml: images.api.runtime.needs: not a list of texts "store"',
+        ),
+        (
+            started("{needs: [stor]}"),
+            'images.yaml: images.api.runtime.needs: no such image "stor", did you mean "store"?',
+        ),
+        (
+            started("{needs: [store]}", f"{{{BUDGET}}}"),
+            'images.yaml: images.api.runtime.needs: not a service, it has no budget.ready: "store"',
+        ),
+        (
+            started("{}", STORE.replace("alias: store", "needs: [store]")),
+            'images.yaml: images.store.runtime.needs: cycle "store → store"',
+        ),
+        (
+            started("{alias: 7}"),
+            'images.yaml: images.api.runtime.alias: not a text "7"',
+        ),
+        (
+            started("{writes: [tmp]}"),
+            'images.yaml: images.api.runtime.writes: not the absolute path of a folder "tmp"',
+        ),
+        (
+            started("{writes: [/]}"),
+            'images.yaml: images.api.runtime.writes: not the absolute path of a folder "/"',
+        ),
+        (
+            started("{writes: [/a/../b]}"),
+            'images.yaml: images.api.runtime.writes: not the absolute path of a folder "/a/../b"',
+        ),
+        (
+            started("{}", STORE.replace("2 s", "2")),
+            'images.yaml: images.store.budget.ready: not a time such as "5 s": "2"',
+        ),
+        (
+            started("{}", STORE.replace("ready: 2 s", "memory: 2 s")),
+            "images.yaml: images.store.budget.memory: unknown unit, "
+            'use B, kB, MB, GB, KiB, MiB or GiB: "2 s"',
+        ),
+        (
+            small(release="release: {budget: {installed: 1 MB, download: 1 MB, ready: 1 s}}\n"),
+            'images.yaml: release.budget: unknown key "ready"',
+        ),
+    ],
+)
+def test_how_an_image_is_started_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    assert refusal(tmp_path, text) == message
+
+
+def test_a_longer_cycle_of_needs_is_refused(tmp_path: Path) -> None:
+    budget = "budget: {installed: 5 MB, download: 1 MB, ready: 2 s}"
+    lines = [f"  {a}: {{{budget}, runtime: {{needs: [{b}]}}}}" for a, b in ("ab", "bc", "cb")]
+    assert refusal(tmp_path, RELEASE + "images:\n" + "\n".join(lines) + "\n") == (
+        'images.yaml: images.a.runtime.needs: cycle "a → b → c → b"'
+    )

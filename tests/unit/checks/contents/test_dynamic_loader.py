@@ -1,0 +1,185 @@
+"""Where loaders find libraries: glibc's and musl's rules, on images made in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scripts.checks.contents.dynamic_loader import Loader, Missing
+from scripts.image.inventory import Elf, Entry, Inventory, LayerFiles
+
+Files = Mapping[str, Elf | str | None]
+
+
+def lib(*needed: str, soname: str = "", rpath: str = "", runpath: str = "", **more: str) -> Elf:
+    folders = (tuple(filter(None, text.split(":"))) for text in (rpath, runpath))
+    machine, interpreter = more.get("machine", "x86_64"), more.get("interpreter", "")
+    return Elf(machine, "DYN", interpreter, needed, soname, *folders)
+
+
+def image(files: Files, texts: Mapping[str, str] | None = None) -> Inventory:
+    """Return an image of ELF files, of symlinks (as text), and of other files (None)."""
+    texts = texts or {}
+    kinds = {path: "symlink" if isinstance(found, str) else "file" for path, found in files.items()}
+    entries = [
+        Entry(
+            path, kinds.get(path, "file"), 0, 0o755, 0, 0, 0,
+            link=found if isinstance(found := files.get(path), str) else "",
+            elf=found if isinstance(found, Elf) else None,
+        )
+        for path in {**files, **dict.fromkeys(texts)}
+    ]  # fmt: skip
+    return Inventory("x", "x", "amd64", {}, (LayerFiles("x", 0, 0, tuple(entries), texts),))
+
+
+def missing(
+    files: Files, texts: Mapping[str, str] | None = None, library_path: str = ""
+) -> list[tuple[str, str]]:
+    """Return what is missing, as (who needs it, what)."""
+    objects = {path: found for path, found in files.items() if isinstance(found, Elf)}
+    found = Loader(image(files, texts), library_path).closure(objects)
+    return sorted((one.path, one.library) for one in found)
+
+
+L = lib(soname="l.so")
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"a": lib("l.so"), "lib/l.so": L},
+        {"a": lib("l.so"), "usr/lib/x86_64-linux-gnu/l.so": L},
+        {"a": lib("l.so"), "usr/lib64/l.so": L},
+        {"a": lib("l.so"), "lib": "usr/lib", "usr/lib/l.so": "l.so.1", "usr/lib/l.so.1": L},
+        {"a": lib("/opt/l.so"), "opt/l.so": L},
+        {"x/a": lib("l.so", rpath="$ORIGIN"), "x/l.so": L},
+        {"x/a": lib("l.so", runpath="${ORIGIN}/../y:/z"), "y/l.so": L},
+        {"x/a": lib("l.so", runpath="/z:/y"), "y/l.so": L},
+        {"x/a": lib("l.so", rpath="/y/$LIB"), "y/lib64/l.so": L},
+        {"x/a": lib("l.so", rpath="/y/$LIB"), "y/lib/x86_64-linux-gnu/l.so": L},
+        {"x/a": lib("l.so", rpath="/y/$PLATFORM"), "y/x86_64/l.so": L},
+        {"x/a": lib("$ORIGIN/l.so"), "x/l.so": L},
+        # one of another machine is passed over
+        {"x/a": lib("l.so", rpath="/y"), "y/l.so": lib(machine="aarch64"), "lib/l.so": L},
+        # $ORIGIN is where the object was found, not where a link to it leads
+        {"x/a": lib("m.so", rpath="/y"), "y/m.so": "../z/m.so", "y/l.so": L,
+         "z/m.so": lib("l.so", rpath="$ORIGIN")},
+        # RPATH of those that load it counts, through as many as there are
+        {"x/a": lib("m.so", rpath="/y"), "y/m.so": lib("n.so"), "y/n.so": lib("l.so"), "y/l.so": L},
+        # what was loaded by its soname is not looked for again
+        {"x/a": lib("l.so.1", "m.so", runpath="/y"), "y/l.so.1": L,
+         "y/m.so": lib("l.so")},
+        # two that need each other
+        {"x/a": lib("m.so", rpath="/y"), "y/m.so": lib("n.so", soname="m.so"),
+         "y/n.so": lib("m.so", soname="n.so")},
+        {"y/m.so": lib("n.so", rpath="/y"), "y/n.so": lib("m.so", rpath="/y")},
+    ],
+)  # fmt: skip
+def test_glibc_finds_it(files: Files) -> None:
+    assert missing(files) == []
+
+
+@pytest.mark.parametrize(
+    ("files", "library"),
+    [
+        ({"a": lib("l.so")}, ("a", "l.so")),
+        ({"a": lib("l.so"), "opt/l.so": L}, ("a", "l.so")),
+        ({"a": lib("l.so"), "lib/l.so": None}, ("a", "l.so")),
+        ({"a": lib("l.so"), "lib/l.so": lib(machine="aarch64")}, ("a", "l.so")),
+        ({"a": lib("l.so"), "lib/l.so": "nowhere"}, ("a", "l.so")),
+        ({"a": lib("opt/l.so"), "opt/l.so": L}, ("a", "opt/l.so")),
+        ({"a": lib("l.so", rpath="opt"), "opt/l.so": L}, ("a", "l.so")),
+        ({"x/a": lib("l.so", rpath="$ORIGINAL"), "xAL/l.so": L}, ("x/a", "l.so")),
+        # /usr/local/lib is in ld.so.conf, and so in the cache, or nowhere
+        ({"a": lib("l.so"), "usr/local/lib/l.so": L}, ("a", "l.so")),
+        # RPATH is void beside RUNPATH
+        ({"x/a": lib("l.so", rpath="/y", runpath="/z"), "y/l.so": L}, ("x/a", "l.so")),
+        # RUNPATH is for the object's own libraries alone
+        ({"x/a": lib("m.so", runpath="/y"), "y/m.so": lib("l.so"), "y/l.so": L},
+         ("y/m.so", "l.so")),
+        # an object with RUNPATH looks at nobody's RPATH
+        ({"x/a": lib("m.so", rpath="/y"), "y/m.so": lib("l.so", runpath="/z"), "y/l.so": L},
+         ("y/m.so", "l.so")),
+        # one program's RPATH is not another's
+        ({"x/a": lib("m.so", rpath="/y"), "x/b": lib("m.so", runpath="/y"), "y/m.so": lib("l.so"),
+          "y/l.so": L}, ("y/m.so", "l.so")),
+        ({"y/m.so": lib("n.so", "l.so", rpath="/y"), "y/n.so": lib("m.so", rpath="/y")},
+         ("y/m.so", "l.so")),
+    ],
+)  # fmt: skip
+def test_glibc_does_not_find_it(files: Files, library: tuple[str, str]) -> None:
+    assert missing(files) == [library]
+
+
+def test_the_cache_of_ldconfig_counts_by_the_paths_in_it() -> None:
+    files = {"a": lib("l.so", "m.so"), "usr/local/lib/l.so": L, "usr/local/lib/m.so": L}
+    cache = "glibc-ld.so.cache1.1\x1e\0\0/usr/local/lib/l.so\0/usr/local/lib/gone.so\0"
+    assert missing(files, {"etc/ld.so.cache": cache}) == [("a", "m.so")]
+
+
+def test_the_images_library_path_counts() -> None:
+    files = {"a": lib("l.so"), "opt/l.so": L}
+    assert missing(files, library_path="/x:/opt") == []
+    assert missing(files, library_path="/x") == [("a", "l.so")]
+
+
+MUSL: Files = {"lib/ld-musl-x86_64.so.1": lib(), "lib/libc.musl-x86_64.so.1": "ld-musl-x86_64.so.1"}
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"a": lib("libc.musl-x86_64.so.1")},
+        {"a": lib("libc.so", "libpthread.so.0")},
+        {"a": lib("l.so"), "usr/local/lib/l.so": L},
+        # either tag counts for those that are loaded
+        {"x/a": lib("m.so", runpath="/y"), "y/m.so": lib("l.so"), "y/l.so": L},
+    ],
+)
+def test_musl_finds_it(files: Files) -> None:
+    assert missing({**MUSL, **files}) == []
+
+
+def test_musl_knows_no_multiarch_folder() -> None:
+    files = {**MUSL, "a": lib("l.so"), "usr/lib/x86_64-linux-gnu/l.so": L}
+    assert missing(files) == [("a", "l.so")]
+
+
+@pytest.mark.parametrize("separator", [":", "\n"])
+def test_musls_path_file_replaces_its_folders(separator: str) -> None:
+    texts = {"etc/ld-musl-x86_64.path": f"/x{separator}/opt\n"}
+    files = {**MUSL, "a": lib("l.so"), "opt/l.so": L}
+    assert missing(files, texts) == []
+    assert missing({**MUSL, "a": lib("l.so"), "usr/lib/l.so": L}, texts) == [("a", "l.so")]
+
+
+TEXT = st.text(st.sampled_from("ab/.$:{}ORIGINLIB\0"), max_size=12)
+NAMES = st.sampled_from(["a", "b", "lib/a", "lib/b", "x/a"])
+
+
+@given(
+    st.dictionaries(
+        NAMES,
+        st.builds(
+            lambda needed, rpath, runpath: lib(*needed, rpath=rpath, runpath=runpath),
+            st.lists(st.one_of(TEXT, NAMES), max_size=3), TEXT, TEXT,
+        ),
+    ),
+    st.sampled_from([{}, MUSL]),
+)  # fmt: skip
+def test_no_search_path_makes_it_fail_or_leave_the_image(files: Files, libc: Files) -> None:
+    everything = {**libc, **files}
+    objects = {path: found for path, found in everything.items() if isinstance(found, Elf)}
+    needed = {name for found in objects.values() for name in found.needed}
+    for one in Loader(image(everything)).closure(objects):
+        assert isinstance(one, Missing)
+        assert one.library in needed
+
+
+@given(st.permutations(["x/a", "y/m.so", "y/n.so", "y/l.so"]))
+def test_the_order_of_files_changes_nothing(order: list[str]) -> None:
+    found = {"x/a": lib("m.so", runpath="/y"), "y/m.so": lib("n.so"), "y/n.so": lib(), "y/l.so": L}
+    assert missing({path: found[path] for path in order}) == [("y/m.so", "n.so")]

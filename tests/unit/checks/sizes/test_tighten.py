@@ -1,0 +1,415 @@
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from scripts.__main__ import main as front_door
+from scripts.catalog import budget_history, catalog
+from scripts.catalog.catalog import Budget
+from scripts.checks.sizes import budgets as limits
+from scripts.checks.sizes import tighten
+from scripts.checks.sizes.tighten import lowered, rewritten
+from scripts.common.errors import SutraError
+from scripts.oci.layer import Layer, Measured
+from tests.unit.fakes import FakeEngine, FakeImage, tar_of
+
+TEXT = """\
+# a comment with installed: 9 MB
+release: # shared once
+  budget: {installed: 20 MB, download: 10 MB}
+
+images:
+  sutra-api: # why
+    budget: {installed: 10 MB,   download: "5MB"} # odd, but kept
+  sutra-hybrid:
+    budget:
+      installed: 9.5 MiB
+      download: 4 MB # last
+"""
+
+
+def measured(installed: int, download: int) -> Measured:
+    return Measured("x", (Layer(f"sha256:{installed}", "", installed, download),))
+
+
+def changes(api: Measured, hybrid: Measured) -> list[tighten.Lowered]:
+    found = {"sutra-api": api, "sutra-hybrid": hybrid}
+    return lowered(catalog.parse(Path("images.yaml"), TEXT), found)
+
+
+def test_budgets_go_down_to_what_is_measured_plus_two_percent() -> None:
+    found = changes(measured(5_000_000, 4_902_000), measured(9_900_000, 2_000_000))
+    assert [str(change) for change in found] == [
+        "images.sutra-api.budget.installed: 10.0 MB → 5.1 MB",
+        "images.sutra-hybrid.budget.download: 4.0 MB → 2.1 MB",
+        "release.budget.installed: 20.0 MB → 15.2 MB",
+        "release.budget.download: 10.0 MB → 7.1 MB",
+    ]
+
+
+def test_a_bases_sizes_go_down_where_it_is_what_was_measured() -> None:
+    text = TEXT.replace('"5MB"}', '"5MB", alpine: {installed: 12 MB, download: 6 MB}}')
+    promises = catalog.parse(Path("images.yaml"), text, "alpine")
+    api, hybrid = measured(11_000_000, 5_000_000), measured(9_900_000, 4_000_000)
+    found = lowered(promises, {"sutra-api": api, "sutra-hybrid": hybrid})
+    assert [str(change) for change in found if "sutra-api" in str(change)] == [
+        "images.sutra-api.budget.alpine.installed: 12.0 MB → 11.3 MB",
+        "images.sutra-api.budget.alpine.download: 6.0 MB → 5.1 MB",
+    ]
+    changed = rewritten(text, tighten.settled(text, promises, found))
+    assert "alpine: {installed: 11.3 MB, download: 5.1 MB}}" in changed
+    assert 'installed: 10 MB,   download: "5MB"' in changed
+
+
+def test_every_other_byte_of_the_file_stays() -> None:
+    found = changes(measured(5_000_000, 1_000_000), measured(1_000_000, 2_000_000))
+    assert rewritten(TEXT, found) == (
+        TEXT.replace("installed: 20 MB, download: 10 MB", "installed: 6.2 MB, download: 3.1 MB")
+        .replace('installed: 10 MB,   download: "5MB"', "installed: 5.1 MB,   download: 1.1 MB")
+        .replace("9.5 MiB", "1.1 MB")
+        .replace("4 MB # last", "2.1 MB # last")
+    )
+
+
+@pytest.mark.parametrize(
+    ("actual", "budget"),
+    [
+        # 102 % is a tenth of a megabyte exactly, and a byte more
+        (5_000_000, "5.1 MB"), (5_000_001, "5.2 MB"),
+        # the next tenth is the budget itself, or above it
+        (9_705_883, None), (9_800_000, None), (10_000_000, None), (11_000_000, None),
+        (9_705_882, "9.9 MB"), (0, "0.0 MB"),
+    ],
+)  # fmt: skip
+def test_the_exact_boundary(actual: int, budget: str | None) -> None:
+    pair = measured(actual, 5_000_000), measured(9_900_000, 4_000_000)
+    found = [str(one) for one in changes(*pair)]
+    line = f"images.sutra-api.budget.installed: 10.0 MB → {budget}"
+    assert [one for one in found if "sutra-api" in one] == ([line] if budget else [])
+
+
+def test_a_budget_is_never_raised() -> None:
+    assert changes(measured(50_000_000, 50_000_000), measured(60_000_000, 60_000_000)) == []
+
+
+SHARED = """\
+release: {budget: {installed: 20 MB, download: 10 MB}}
+images:
+  one: {budget: &both {installed: 10 MB, download: 1000 kB}} # installed: 10 MB
+  two: {budget: *both}
+  three:
+    budget:
+      <<: *both
+      download: 2 MB
+  four: {budget: {<<: [{installed: 9 MB}, *both], because: it is}}
+"""
+
+
+def shared(sizes: dict[str, tuple[int, int]]) -> tuple[list[str], str]:
+    promises = catalog.parse(Path("images.yaml"), SHARED)
+    found = {name: measured(*size) for name, size in sizes.items()}
+    changes = tighten.settled(SHARED, promises, lowered(promises, found))
+    return [str(change) for change in changes], rewritten(SHARED, changes)
+
+
+def test_a_shared_budget_goes_down_to_what_the_largest_needs() -> None:
+    kb = 100_000
+    sizes = {"one": (40 * kb, kb), "two": (50 * kb, 9 * kb), "three": (30 * kb, kb)}
+    lines, text = shared({**sizes, "four": (90 * kb, 2 * kb)})
+    assert lines == [
+        "images.one.budget.installed: 10.0 MB → 5.1 MB",
+        "images.two.budget.installed: 10.0 MB → 5.1 MB",
+        "images.three.budget.installed: 10.0 MB → 5.1 MB",
+        "images.three.budget.download: 2.0 MB → 0.2 MB",
+        "release.budget.download: 10.0 MB → 1.4 MB",
+    ]
+    assert text == (
+        SHARED.replace("{installed: 10 MB, download: 1000", "{installed: 5.1 MB, download: 1000")
+        .replace("download: 2 MB", "download: 0.2 MB")
+        .replace("download: 10 MB", "download: 1.4 MB")
+    )
+    assert catalog.parse(Path("images.yaml"), text).find("three").budget == Budget(
+        5_100_000, 200_000
+    )
+
+
+def test_a_shared_budget_that_one_needs_whole_stays() -> None:
+    sizes = {"one": (9_900_000, 1_000_000), "two": (1, 1), "three": (1, 2_000_000)}
+    assert shared({**sizes, "four": (10_000_000, 7_000_000)}) == ([], SHARED)
+
+
+CATALOG = """\
+release: {budget: {installed: 5 MB, download: 5 MB}} # kept
+images:
+  sutra-api: {budget: {installed: 3 MB, download: 0.1 MB}}
+"""
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_main_lowers_or_only_shows(
+    engine: FakeEngine,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    dry_run: bool,
+) -> None:
+    (folder / "images.yaml").write_text(CATALOG)
+    engine.add(FakeImage([tar_of({"a": b"\0" * 1_000_000})]), "sutra-api:prod")
+    monkeypatch.setattr("scripts.engine.client.connect", lambda: engine)
+    assert front_door(["budgets", *(["--dry-run"] if dry_run else [])]) == 0
+    verb = "would lower" if dry_run else "lowered"
+    assert capfd.readouterr() == (
+        "",
+        f"{verb} images.sutra-api.budget.installed: 3.0 MB → 1.1 MB\n"
+        f"{verb} release.budget.installed: 5.0 MB → 1.1 MB\n"
+        f"{verb} release.budget.download: 5.0 MB → 0.1 MB\n",
+    )
+    after = CATALOG.replace(
+        "installed: 5 MB, download: 5 MB", "installed: 1.1 MB, download: 0.1 MB"
+    )
+    after = after.replace("3 MB", "1.1 MB")
+    assert (folder / "images.yaml").read_text() == (CATALOG if dry_run else after)
+    assert [file.name for file in folder.iterdir() if file.suffix == ".partial"] == []
+    if not dry_run:
+        assert front_door(["budgets"]) == 0
+        assert capfd.readouterr().err == "no budget is more than 2 % above what is measured\n"
+
+
+# ---- raising one takes a reason --------------------------------------------
+
+
+@pytest.fixture
+def repository(folder: Path) -> Path:
+    for words in (("init", "-q"), ("config", "user.email", "a@b"), ("config", "user.name", "n")):
+        subprocess.run(["git", *words], check=True)
+    commit(folder, CATALOG)
+    return folder
+
+
+def commit(folder: Path, text: str) -> None:
+    (folder / "images.yaml").write_text(text)
+    subprocess.run(["git", "add", "-A"], check=True)
+    subprocess.run(["git", "commit", "-q", "-m", "x"], check=True)
+
+
+RAISED = CATALOG.replace("installed: 3 MB", "installed: 3.1 MB")
+WITH_REASON = RAISED.replace("0.1 MB}", "0.1 MB, because: a model came}")
+REFUSAL = (
+    'images.yaml: images.sutra-api.budget.installed: raised "3.1 MB", it was 3.0 MB',
+    "say why in images.sutra-api.budget.because, or lower it again",
+)
+
+
+def refusal() -> tuple[str, str] | None:
+    try:
+        budget_history.refuse_raises(catalog.load())
+    except SutraError as error:
+        return error.message, error.tip
+    return None
+
+
+def test_raising_takes_a_reason(repository: Path) -> None:
+    (repository / "images.yaml").write_text(RAISED)
+    assert refusal() == REFUSAL
+    (repository / "images.yaml").write_text(WITH_REASON)
+    assert refusal() is None
+
+
+def test_a_pipeline_sees_what_was_committed(repository: Path) -> None:
+    commit(repository, RAISED)
+    assert refusal() == REFUSAL
+    (repository / "other").write_text("")
+    commit(repository, RAISED)
+    assert refusal() == REFUSAL
+    commit(repository, WITH_REASON)
+    assert refusal() is None
+
+
+def test_the_release_takes_a_reason_too(repository: Path) -> None:
+    text = CATALOG.replace("download: 5 MB", "download: 5.1 MB")
+    (repository / "images.yaml").write_text(text)
+    assert refusal() == (
+        'images.yaml: release.budget.download: raised "5.1 MB", it was 5.0 MB',
+        "say why in release.budget.because, or lower it again",
+    )
+
+
+@pytest.mark.parametrize("base", ["debian", "alpine"])
+def test_raising_a_bases_sizes_takes_a_reason_whichever_is_built(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, base: str
+) -> None:
+    monkeypatch.setenv("BASE", base)
+    text = CATALOG.replace(
+        "installed: 3 MB", "alpine: {installed: 4 MB, download: 1 MB}, installed: 3 MB"
+    )
+    commit(repository, text)
+    assert refusal() is None
+    (repository / "images.yaml").write_text(text.replace("4 MB", "4.1 MB"))
+    assert refusal() == (
+        'images.yaml: images.sutra-api.budget.alpine.installed: raised "4.1 MB", it was 4.0 MB',
+        "say why in images.sutra-api.budget.alpine.because, or lower it again",
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        CATALOG,
+        CATALOG.replace("3 MB", "2 MB"),
+        CATALOG + "  sutra-new: {budget: {installed: 9 MB, download: 9 MB}}\n",
+    ],
+    ids=["unchanged", "lowered", "a new image"],
+)
+def test_what_needs_no_reason(repository: Path, text: str) -> None:
+    (repository / "images.yaml").write_text(text)
+    assert refusal() is None
+
+
+def test_without_an_earlier_version_nothing_was_raised(folder: Path) -> None:
+    (folder / "images.yaml").write_text(CATALOG)
+    assert refusal() is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["images: of another form\n", "[", "\0", "{}", "images: {sutra-api: {budget: {installed: 1}}}"],
+)
+def test_an_earlier_version_of_another_form_is_passed_over(repository: Path, text: str) -> None:
+    commit(repository, text)
+    (repository / "images.yaml").write_text(RAISED)
+    assert refusal() == REFUSAL
+    (repository / "images.yaml").write_text(CATALOG)
+    assert refusal() is None
+
+
+def test_a_later_commit_hides_no_raise(repository: Path) -> None:
+    commit(repository, RAISED)
+    commit(repository, RAISED + "# a comment\n")
+    assert refusal() == REFUSAL
+    commit(repository, RAISED.replace("  sutra-api", "  sutra-other"))
+    commit(repository, RAISED)
+    assert refusal() == REFUSAL
+
+
+def test_the_lowest_counts_not_the_last(repository: Path) -> None:
+    commit(repository, CATALOG.replace("3 MB", "9 MB"))
+    commit(repository, CATALOG.replace("3 MB", "4 MB"))
+    assert refusal() == (REFUSAL[0].replace("3.1", "4.0"), REFUSAL[1])
+
+
+def test_the_next_raise_takes_a_new_reason(repository: Path) -> None:
+    commit(repository, WITH_REASON)
+    again = WITH_REASON.replace("3.1 MB", "99 MB")
+    (repository / "images.yaml").write_text(again)
+    message = 'images.yaml: images.sutra-api.budget.installed: raised "99.0 MB", it was 3.1 MB'
+    tip = "say why anew in images.sutra-api.budget.because, or lower it again"
+    assert refusal() == (message, tip)
+    commit(repository, again)
+    commit(repository, again + "# a comment\n")
+    assert refusal() == (message, tip)
+    commit(repository, again.replace("a model", "two models"))
+    assert refusal() is None
+
+
+def test_a_reason_taken_out_and_given_again_is_no_new_one(repository: Path) -> None:
+    commit(repository, WITH_REASON)
+    commit(repository, RAISED)
+    assert refusal() is None
+    commit(repository, WITH_REASON.replace("3.1 MB", "99 MB"))
+    assert refusal() == (
+        'images.yaml: images.sutra-api.budget.installed: raised "99.0 MB", it was 3.1 MB',
+        "say why anew in images.sutra-api.budget.because, or lower it again",
+    )
+
+
+def test_a_branch_that_is_merged_is_held_against_where_it_came_to(repository: Path) -> None:
+    subprocess.run(["git", "checkout", "-q", "-b", "side"], check=True)
+    commit(repository, CATALOG.replace("3 MB", "1 MB"))
+    commit(repository, CATALOG.replace("3 MB", "2.9 MB"))
+    assert refusal() == (
+        'images.yaml: images.sutra-api.budget.installed: raised "2.9 MB", it was 1.0 MB',
+        REFUSAL[1],
+    )
+    subprocess.run(["git", "checkout", "-q", "-"], check=True)
+    subprocess.run(["git", "merge", "-q", "--no-ff", "-m", "x", "side"], check=True)
+    assert refusal() is None
+
+
+def test_a_shallow_clone_says_that_it_may_not_see_a_raise(
+    repository: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    commit(repository, RAISED)
+    shallow, whole = (tmp_path_factory.mktemp("clones") / name for name in ("shallow", "whole"))
+    subprocess.run(["git", "clone", "-q", "--depth=1", f"file://{repository}", shallow], check=True)
+    subprocess.run(["git", "clone", "-q", f"file://{repository}", whole], check=True)
+    capfd.readouterr()
+    monkeypatch.chdir(shallow)
+    assert refusal() is None
+    assert capfd.readouterr() == (
+        "",
+        "images.yaml: budgets: raised ones may pass, in a shallow clone with "
+        '"1" versions of the file (`git fetch --unshallow` gets all)\n',
+    )
+    monkeypatch.chdir(whole)
+    assert refusal() == REFUSAL
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_pipeline_fetches_the_history() -> None:
+    """checkout's default is one commit, in which the ratchet could not fail."""
+    workflow = Path(__file__).parents[4] / ".github/workflows/build.yml"
+    steps = yaml.safe_load(workflow.read_text())["jobs"]["images"]["steps"]
+    (checkout,) = (step for step in steps if step.get("uses", "").startswith("actions/checkout@"))
+    assert checkout["with"]["fetch-depth"] == 0
+
+
+def test_without_git_nothing_was_raised(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (repository / "images.yaml").write_text(RAISED)
+    monkeypatch.setenv("PATH", "/nonexistent")
+    assert refusal() is None
+
+
+def test_a_reason_is_printed_beside_a_check_that_passes() -> None:
+    promises = catalog.parse(Path("images.yaml"), WITH_REASON)
+    found = limits.verify(promises, {"sutra-api": measured(1, 1)})
+    assert [one.detail for one in found if one.image == "sutra-api"] == [
+        "images.yaml: images.sutra-api.budget.installed: because a model came",
+        "images.yaml: images.sutra-api.budget.download: because a model came",
+    ]
+    assert all(one.ok for one in found)
+
+
+def test_a_reason_that_is_empty_is_refused() -> None:
+    with pytest.raises(SutraError) as caught:
+        catalog.parse(Path("images.yaml"), WITH_REASON.replace("a model came", '" "'))
+    assert caught.value.message == 'images.yaml: images.sutra-api.budget.because: not a text " "'
+
+
+@pytest.mark.parametrize(("value", "dry"), [("1", True), ("0", False)])
+def test_the_knob_says_whether_it_only_shows(
+    engine: FakeEngine,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    value: str,
+    dry: bool,
+) -> None:
+    (folder / "images.yaml").write_text(CATALOG)
+    engine.add(FakeImage([tar_of({"a": b"\0" * 1_000_000})]), "sutra-api:prod")
+    monkeypatch.setattr("scripts.engine.client.connect", lambda: engine)
+    monkeypatch.setenv("DRY_RUN", value)
+    assert front_door(["budgets"]) == 0
+    assert ((folder / "images.yaml").read_text() == CATALOG) is dry
+
+
+def test_a_knob_that_says_neither_lowers_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DRY_RUN", "maybe")
+    with pytest.raises(SutraError, match=r'^DRY_RUN: neither yes nor no "maybe"$'):
+        front_door(["budgets"])

@@ -1,0 +1,253 @@
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from scripts.__main__ import main as front_door
+from scripts.cleaning import clean, resources
+from scripts.cleaning.clean import confirm, show
+from scripts.cleaning.resources import Thing, Wish
+from scripts.common.errors import SutraError
+from scripts.engine.move import Move
+from scripts.history import journal
+from scripts.promotion import transaction
+from tests.unit.fakes import FakeEngine, FakeImage
+from tests.unit.history.test_ledger import entry
+
+ROOT = Path(__file__).resolve().parents[3]
+Start = Callable[..., list[object]]
+
+THINGS = [
+    Thing("container", "c1", "sutra-sutra-api-1", 120_000),
+    Thing("image", "sha256:1", "sutra-api:prod 0123456789ab", 72_200_000, "", ("sutra-api:prod",)),
+    Thing("image", "sha256:2", "sutra-api:latest 456789abcdef", 1, "promoted: rollback needs it"),
+    Thing("volume", "sutra_data", "sutra_data", 5_000_000),
+]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal())
+
+
+def answers(*lines: str) -> tuple[list[str], object]:
+    """Return the list that questions are written to, and what answers them."""
+    asked: list[str] = []
+    rest = list(lines)
+
+    def read(question: str) -> str:
+        asked.append(question)
+        if not rest:
+            raise EOFError
+        return rest.pop(0)
+
+    return asked, read
+
+
+def test_the_list_says_what_goes_first_and_what_stays_why(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    show("sutra", THINGS)
+    assert capsys.readouterr().out == (
+        "remove  container      0.1 MB  sutra-sutra-api-1\n"
+        "remove  image         72.2 MB  sutra-api:prod 0123456789ab\n"
+        "remove  volume         5.0 MB  sutra_data\n"
+        "keep    image          0.0 MB  sutra-api:latest 456789abcdef"
+        "  (promoted: rollback needs it)\n"
+    )
+
+
+def test_an_empty_list_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    show("sutra", [])
+    assert capsys.readouterr().out == 'clean: nothing of project "sutra" is on this engine\n'
+
+
+@pytest.mark.parametrize("word", ["y", "Y", "yes", " YES "])
+def test_yes_and_the_name_confirm(terminal: None, word: str) -> None:
+    asked, read = answers(word, "sutra_data")
+    confirm(THINGS, False, "go?", read)
+    assert asked == ["go? [y/N] ", "type sutra_data to delete that data: "]
+
+
+def test_a_kept_volume_is_not_asked_for(terminal: None) -> None:
+    asked, read = answers("y")
+    confirm([Thing("volume", "v", "v", 0, "data: --data removes it")], False, "go?", read)
+    assert asked == ["go? [y/N] "]
+
+
+@pytest.mark.parametrize(
+    ("given", "message", "tip"),
+    [
+        (("n",), "clean: not confirmed", "nothing was touched"),
+        (("",), "clean: not confirmed", "nothing was touched"),
+        ((), "clean: not confirmed", "nothing was touched"),
+        (("y",), "clean: not confirmed", "nothing was touched"),
+        (
+            ("y", "sutra-data"),
+            'clean: not confirmed "sutra_data"',
+            "leave out --data to keep it; nothing was touched",
+        ),
+        (
+            ("y", "y"),
+            'clean: not confirmed "sutra_data"',
+            "leave out --data to keep it; nothing was touched",
+        ),
+    ],
+)
+def test_anything_else_stops(
+    terminal: None, given: tuple[str, ...], message: str, tip: str
+) -> None:
+    with pytest.raises(SutraError) as caught:
+        confirm(THINGS, False, "go?", answers(*given)[1])
+    assert (caught.value.message, caught.value.tip) == (message, tip)
+
+
+def test_without_a_terminal_it_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\nsutra_data\n"))
+    with pytest.raises(SutraError) as caught:
+        confirm(THINGS, False, "go?")
+    assert caught.value.message == "clean: asks, and there is no terminal"
+    assert caught.value.tip == "add --yes; nothing was touched"
+
+
+def test_with_yes_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    asked, read = answers()
+    confirm(THINGS, True, "go?", read)
+    assert asked == []
+
+
+def test_every_kind_has_a_remover() -> None:
+    assert set(clean.REMOVERS) == {"container", "network", "image", "cache", "volume"}
+
+
+# ---- the whole command, on an engine that only writes down what it is asked ----
+
+
+@pytest.fixture
+def start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
+    """Clean THINGS with knobs and words; returns scopes, wishes and what was removed."""
+
+    def run(*words: str, client: object = None, **knobs: str) -> list[object]:
+        done: list[object] = []
+        for name, value in knobs.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(clean.engine, "connect", lambda: client)
+        monkeypatch.setattr(resources, "scope", lambda name: name)
+        monkeypatch.setattr(
+            resources,
+            "found",
+            lambda _, name, wish: done.append((name, wish)) or THINGS,
+        )
+        monkeypatch.setattr(clean, "remove", lambda _, things: done.append([t.id for t in things]))
+        assert front_door(["clean", *words]) == 0
+        return done
+
+    return run
+
+
+IDS = [thing.id for thing in THINGS]
+
+
+def test_the_project_is_the_one_that_compose_deploys(start: Start, folder: Path) -> None:
+    (folder / ".env").write_text("SUTRA_PROJECT=b\n")
+    assert start("--yes") == [("b", Wish()), IDS]
+
+
+def test_knobs_that_say_yes_are_options(start: Start) -> None:
+    assert start(YES="1", DATA="yes", ALL="TRUE") == [("sutra", Wish(True, True)), IDS]
+
+
+def test_knobs_that_say_no_are_none(start: Start) -> None:
+    assert start("--yes", DATA="0", ALL="no", DRY_RUN="false") == [("sutra", Wish()), IDS]
+
+
+@pytest.mark.parametrize("knobs", [{"DRY_RUN": "1"}, {"DRY_RUN": "0"}])
+def test_a_dry_run_by_knob_or_word_removes_nothing(start: Start, knobs: dict[str, str]) -> None:
+    words = [] if knobs["DRY_RUN"] == "1" else ["--dry-run"]
+    assert start(*words, YES="1", **knobs) == [("sutra", Wish())]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("YES", "2"), ("DATA", "/srv/data"), ("ALL", "x"), ("DRY_RUN", "y")]
+)
+def test_a_knob_that_says_neither_is_refused(start: Start, name: str, value: str) -> None:
+    words = () if name == "YES" else ("--yes",)  # the word would win over its knob
+    with pytest.raises(SutraError) as caught:
+        start(*words, **{name: value})
+    assert caught.value.message == f'{name}: neither yes nor no "{value}"'
+    assert caught.value.tip == f"{name}=1, or leave it out"
+
+
+def test_without_a_yes_somebody_is_asked(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    with pytest.raises(SutraError, match=r"^clean: asks, and there is no terminal$"):
+        start(YES="0")
+
+
+@pytest.mark.parametrize("target", ["clean", "budgets"])
+def test_make_hands_on_values_not_words(target: str) -> None:
+    """`$(if $(YES),--yes)` takes YES=0 for a yes."""
+    given = ["YES=0", "DATA=/srv/data", "ALL=no", "DRY_RUN=0"]
+    make = ["make", "--silent", "--old-file=venv", "-C", str(ROOT), target, *given]
+    shown = "echo $$YES $$DATA $$ALL $$DRY_RUN"
+    done = subprocess.run([*make, f"RUN={shown}"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"0 /srv/data no 0 {target}\n"
+
+
+@pytest.fixture
+def killed(engine: FakeEngine, folder: Path) -> FakeEngine:
+    """A promotion that was killed after its tag had moved."""
+    old, new = engine.add(FakeImage([b"old"])), engine.add(FakeImage([b"new"]), "sutra-api:latest")
+    journal.write(journal.Intent(entry(1), (Move("sutra-api:latest", old, new),)))
+    engine.tags["old"] = old
+    return engine
+
+
+def test_what_a_killed_promotion_left_is_settled_first(
+    start: Start, killed: FakeEngine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert start("--yes", client=killed) == [("sutra", Wish()), IDS]
+    assert killed.tags["sutra-api:latest"] == killed.tags["old"]
+    assert not journal.JOURNAL.exists()
+    assert capsys.readouterr().err == (
+        f"{journal.named(entry(1))} was interrupted, everything is as it was before it\n"
+    )
+
+
+def test_a_dry_run_only_says_that_a_promotion_was_killed(
+    start: Start, killed: FakeEngine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert start("--dry-run", client=killed) == [("sutra", Wish())]
+    assert killed.tags["sutra-api:latest"] != killed.tags["old"]
+    assert capsys.readouterr().err == (
+        f"{journal.named(entry(1))} is unfinished; {journal.UNFINISHED}\n"
+    )
+
+
+def test_removal_holds_the_lock_and_the_question_does_not(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[bool] = []
+
+    @contextmanager
+    def exclusive(_: object) -> Iterator[None]:
+        held.append(True)
+        yield
+        held.append(False)
+
+    monkeypatch.setattr(transaction, "exclusive", exclusive)
+    monkeypatch.setattr(clean, "confirm", lambda *_: held.append(held[-1]))
+    start()
+    assert held == [True, False, False, True, False]

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scripts.cleaning import resources
+from scripts.cleaning.resources import Scope, Thing, cache_ids, only
+from tests.conftest import ROOT
+
+SCOPE = Scope("sutra", frozenset({"sutra-api:prod", "sutra-api:dev", "sutra-base-python:latest"}))
+HOSTED = Scope("sutra", frozenset({"host:5000/sutra-api:prod"}))
+
+
+@pytest.mark.parametrize(
+    ("reference", "owned"),
+    [
+        ("sutra-api:prod", True),
+        ("sutra-api:1.4.2", True),
+        ("sutra-api:kept-0123456789ab", True),
+        ("sutra-apis:prod", False),
+        ("my-sutra-api:prod", False),
+        ("sutra-foo:prod", False),
+        ("host:5000/sutra-api:prod", False),
+        ("sutra-api", False),
+        ("<none>:<none>", False),
+    ],
+)
+def test_a_tag_is_ours_by_its_whole_repository(reference: str, owned: bool) -> None:
+    assert SCOPE.owns(reference) is owned
+
+
+def test_a_repository_with_a_port_is_no_other() -> None:
+    assert HOSTED.owns("host:5000/sutra-api:1")
+    assert not HOSTED.owns("host:5001/sutra-api:1")
+
+
+@pytest.mark.parametrize(
+    ("reference", "rebuilt"),
+    [
+        ("sutra-api:prod", True),
+        ("sutra-api:dev", True),
+        ("sutra-base-python:latest", True),  # the toolchain, which nobody deploys
+        ("sutra-api:building-4711", True),
+        ("sutra-api:latest", False),
+        ("sutra-api:1.4.2", False),
+        ("sutra-api:building-", False),
+        ("sutra-api:building-4711x", False),
+    ],
+)
+def test_what_a_build_tags_again(reference: str, rebuilt: bool) -> None:
+    assert SCOPE.rebuilds(reference) is rebuilt
+
+
+@given(st.text(alphabet="abc-:/.0129", max_size=20))
+def test_no_text_that_is_not_one_of_our_repositories_is_ours(text: str) -> None:
+    repository = text.rpartition(":")[0]
+    assert SCOPE.owns(text) is (repository in {"sutra-api", "sutra-base-python"})
+
+
+def test_cache_mounts_are_ours_where_they_name_the_project(folder: Path) -> None:
+    (folder / "Dockerfile").write_text(
+        "RUN --mount=type=cache,target=/root/.cache/pip \\\n"
+        "    --mount=type=cache,id=shared,target=/shared \\\n"
+        "    --mount=type=cache,id=${SUTRA_PROJECT}-storage-target,target=/build \\\n"
+        "    --mount=id=${SUTRA_PROJECT}-first,type=cache,target=/build \\\n"
+        "    --mount=type=secret,id=${SUTRA_PROJECT}-secret true\n"
+    )
+    target = {"context": ".", "dockerfile": "Dockerfile"}
+    assert cache_ids("mine", [target]) == {"mine-storage-target", "mine-first"}
+
+
+def test_only_what_was_shown_goes_and_only_by_tags_that_were_shown() -> None:
+    shown = [
+        Thing("image", "sha256:1", "old", 1, "", ("a:prod",)),
+        Thing("image", "sha256:2", "kept then", 1, "promoted: rollback needs it", ("a:latest",)),
+        Thing("image", "sha256:3", "kept now", 1),
+        Thing("image", "sha256:5", "tagged anew", 1, "", ("a:dev",)),
+    ]
+    now = [
+        Thing("image", "sha256:1", "old", 1, "", ("a:new", "a:prod")),
+        Thing("image", "sha256:2", "kept then", 1, "", ("a:latest",)),
+        Thing("image", "sha256:3", "kept now", 1, "in use by another project's container x"),
+        Thing("image", "sha256:4", "came since", 1),
+        Thing("image", "sha256:5", "tagged anew", 1, "", ("a:prod",)),
+        Thing("volume", "sha256:1", "another kind", 1),
+    ]
+    assert only(now, shown) == [
+        Thing("image", "sha256:1", "old", 1, "", ("a:prod",)),
+        Thing("image", "sha256:2", "kept then", 1, "", ("a:latest",)),
+    ]
+
+
+def test_one_label_in_all_files() -> None:
+    assert f'labels = {{ "{resources.LABEL}" = SUTRA_PROJECT }}' in _text("docker-bake.hcl")
+    assert f"{resources.LABEL}: ${{SUTRA_PROJECT:-sutra}}" in _text("docker-compose.yml")
+    assert f"label={resources.LABEL}=$project" in _text("sutra-deploy.sh")
+
+
+def _text(name: str) -> str:
+    return (ROOT / name).read_text()

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.build import bake as build
+from scripts.checks import gate
+from scripts.checks.gate import Verdict
+from scripts.commands import prod
+from tests.support import sizes_only
+from tests.unit.fakes import FakeEngine, FakeImage, tar_of
+
+CATALOG = """\
+release: {budget: {installed: 9 B, download: 1 MB}}
+images:
+  sutra-base-python: {budget: {installed: 9 B, download: 1 MB}, not_promoted_because: a toolchain}
+  sutra-api: {budget: {installed: 5 B, download: 1 MB}}
+"""
+ALREADY = "promoted already, by line 1 of .build/history.jsonl"
+
+
+class Front:
+    """`make prod` over an engine in memory; counts how often every check was made."""
+
+    def __init__(self, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.engine, self.checked, self.commit = engine, 0, "c" * 40
+        monkeypatch.setattr(build, "build", self._build)
+        monkeypatch.setattr(build, "commit_labels", lambda: {"REVISION": self.commit})
+        monkeypatch.setattr(gate, "everything", self._everything)
+
+    def _build(self, client: Any, groups: Sequence[str], no_cache: bool) -> None:
+        assert (groups, no_cache) == (["prod"], False)
+
+    def _everything(self, *given: Any) -> Verdict:
+        self.checked += 1
+        return sizes_only.everything(*given)
+
+    def add(self, content: str, name: str) -> None:
+        self.engine.add(FakeImage([tar_of({"file": content.encode()})]), f"{name}:prod")
+
+    def make(self) -> int:
+        client: Any = self.engine
+        return prod.make(client)
+
+
+@pytest.fixture
+def front(engine: FakeEngine, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Front:
+    (folder / "images.yaml").write_text(CATALOG)
+    monkeypatch.setenv("ALLOW_DIRTY", "1")
+    for name in ("VERSION", "REGISTRY", "DRY_RUN"):
+        monkeypatch.delenv(name, raising=False)
+    made = Front(engine, monkeypatch)
+    made.add("1", "sutra-base-python")
+    made.add("123", "sutra-api")
+    return made
+
+
+def test_what_is_promoted_already_is_measured_and_not_checked_again(
+    front: Front, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert (front.make(), front.checked) == (0, 1)
+    capfd.readouterr()
+    assert (front.make(), front.checked) == (0, 1)
+    shown, errors = capfd.readouterr()
+    assert (shown.count("│ ok │"), errors.splitlines()) == (3, [ALREADY])
+
+
+@pytest.mark.parametrize("name", ["sutra-api", "sutra-base-python"])
+def test_another_image_is_checked(front: Front, name: str) -> None:
+    front.make()
+    front.add("12345"[: 5 if name == "sutra-api" else 2], name)
+    assert (front.make(), front.checked) == (0, 2)
+
+
+@pytest.mark.parametrize("commit", ["d" * 40, "c" * 40 + "-dirty", ""])
+def test_promises_of_another_or_no_commit_are_checked(front: Front, commit: str) -> None:
+    """The images may be the same, and what images.yaml promises of them another."""
+    front.make()
+    front.commit = commit
+    assert (front.make(), front.checked) == (0, 2)
+
+
+def test_a_tag_that_was_taken_away_is_set_again(front: Front) -> None:
+    front.make()
+    del front.engine.tags["sutra-api:latest"]
+    assert (front.make(), front.checked) == (0, 2)
+    assert front.engine.tags["sutra-api:latest"] == front.engine.tags["sutra-api:prod"]
+
+
+@pytest.mark.parametrize(("knob", "value"), [("VERSION", "1.0.0"), ("DRY_RUN", "1")])
+def test_what_is_asked_for_is_done(
+    front: Front, monkeypatch: pytest.MonkeyPatch, knob: str, value: str
+) -> None:
+    front.make()
+    monkeypatch.setenv(knob, value)
+    assert (front.make(), front.checked) == (0, 2)
+
+
+def test_a_budget_that_was_lowered_fails_all_the_same(
+    front: Front, folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    front.make()
+    (folder / "images.yaml").write_text(CATALOG.replace("installed: 5 B", "installed: 2 B"))
+    assert (front.make(), front.checked) == (1, 1)
+    over = 'images.yaml: images.sutra-api.budget.installed: over budget "0.0 MB"'
+    assert capfd.readouterr().err.splitlines()[-1].startswith(over)

@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+import io
+import shutil
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from elftools.elf.elffile import ELFFile
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scripts.image import elf, layer_entries
+from scripts.image.elf import UNREADABLE, Elf, facts
+from scripts.image.layer_reader import read_layer
+from tests.unit.fakes import tar_of
+
+SECTION = struct.Struct("<IIQQQQIIQQ")
+SEGMENT = struct.Struct("<IIQQQQQQ")
+NAMES = b"\0.dynamic\0.dynstr\0.shstrtab\0.symtab\0.debug_info\0"
+
+
+def made(
+    machine: int = 62,
+    kind: int = 3,
+    tags: list[tuple[int, str]] | None = None,
+    interpreter: str = "",
+    sections: tuple[str, ...] = (),
+) -> bytes:
+    """Return a small 64-bit ELF file; `tags` are entries of the dynamic section with a string."""
+    strings, dynamic = b"\0", b""
+    for tag, text in tags or []:
+        dynamic += struct.pack("<QQ", tag, len(strings))
+        strings += text.encode() + b"\0"
+    at = 64 + 3 * SEGMENT.size
+    places = {".interp": (at, interpreter.encode() + b"\0")}
+    places[".dynstr"] = (at + len(places[".interp"][1]), strings)
+    start = places[".dynstr"][0] + len(strings)
+    dynamic += struct.pack("<QQQQQQ", 5, places[".dynstr"][0], 10, len(strings), 0, 0)
+    names_at = start + len(dynamic)
+    table = names_at + len(NAMES)
+    segments = SEGMENT.pack(1, 4, 0, 0, 0, table, table, 1)
+    segments += SEGMENT.pack(2, 4, start, start, start, len(dynamic), len(dynamic), 8)
+    if interpreter:
+        where, text = places[".interp"]
+        segments += SEGMENT.pack(3, 4, where, where, where, len(text), len(text), 1)
+    listed = SECTION.pack(*[0] * 10)
+    listed += SECTION.pack(NAMES.index(b".dynamic"), 6, 0, start, start, len(dynamic), 2, 0, 8, 16)
+    listed += SECTION.pack(
+        NAMES.index(b".dynstr"), 3, 0, places[".dynstr"][0], places[".dynstr"][0], len(strings),
+        0, 0, 1, 0,
+    )  # fmt: skip
+    for name in sections:
+        listed += SECTION.pack(NAMES.index(name.encode()), 1, 0, 0, 0, 0, 0, 0, 1, 0)
+    listed += SECTION.pack(NAMES.index(b".shstrtab"), 3, 0, 0, names_at, len(NAMES), 0, 0, 1, 0)
+    count = 4 + len(sections)
+    ident = b"\x7fELF\x02\x01\x01" + bytes(9)
+    head = ident + struct.pack(
+        "<HHIQQQIHHHHHH", kind, machine, 1, 0, 64, table, 0, 64, SEGMENT.size,
+        3 if interpreter else 2, SECTION.size, count, count - 1,
+    )  # fmt: skip
+    segments = segments.ljust(3 * SEGMENT.size, b"\0")
+    return head + segments + places[".interp"][1] + strings + dynamic + NAMES + listed
+
+
+def test_what_a_dynamic_section_says() -> None:
+    data = made(
+        tags=[(1, "libc.so.6"), (1, "libm.so.6"), (14, "libx.so.1"),
+              (15, "$ORIGIN/../a:/b"), (29, "$ORIGIN:")],
+        interpreter="/lib64/ld-linux-x86-64.so.2",
+    )  # fmt: skip
+    assert facts(io.BytesIO(data)) == Elf(
+        "x86_64", "DYN", "/lib64/ld-linux-x86-64.so.2", ("libc.so.6", "libm.so.6"), "libx.so.1",
+        ("$ORIGIN/../a", "/b"), ("$ORIGIN",), True,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("number", "name"),
+    [
+        (62, "x86_64"),
+        (183, "aarch64"),
+        (3, "i386"),
+        (40, "arm"),
+        (243, "riscv"),
+        (9999, "machine 9999"),
+    ],
+)
+def test_machines(number: int, name: str) -> None:
+    assert facts(io.BytesIO(made(machine=number))).machine == name
+
+
+@pytest.mark.parametrize(("number", "name"), [(1, "REL"), (2, "EXEC"), (3, "DYN"), (4, "CORE")])
+def test_kinds(number: int, name: str) -> None:
+    assert facts(io.BytesIO(made(kind=number))).kind == name
+
+
+@pytest.mark.parametrize("section", [".symtab", ".debug_info"])
+def test_what_is_not_stripped(section: str) -> None:
+    assert facts(io.BytesIO(made())).stripped
+    assert not facts(io.BytesIO(made(sections=(section,)))).stripped
+
+
+def test_a_real_file_is_read_as_readelf_reads_it() -> None:
+    readelf = shutil.which("readelf")
+    if not readelf:
+        pytest.skip("not run here: it takes binutils")
+    path = str(Path(sys.executable).resolve())
+    said = subprocess.run([readelf, "-dl", path], capture_output=True, text=True, check=True).stdout
+    with open(path, "rb") as file:
+        found = facts(file)
+    needed = [line.split("[")[1].rstrip("]") for line in said.splitlines() if "(NEEDED)" in line]
+    assert list(found.needed) == needed
+    assert f"interpreter: {found.interpreter}]" in said
+
+
+def test_a_file_in_a_layer_has_its_facts(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = made(tags=[(1, "libc.so.6")]) + bytes(3 << 20)
+    for limit in (1 << 30, 1000):  # in memory, and in a temporary file
+        monkeypatch.setattr(layer_entries, "MAX_MEMORY", limit)
+        assert in_layer(data).needed == ("libc.so.6",)
+
+
+@pytest.mark.parametrize("at", [100, (1 << 20) - 9, (1 << 20) - 1, (2 << 20) + 5])
+def test_rust_is_recognised_by_what_panics_carry(at: int) -> None:
+    data = bytearray(made() + bytes(3 << 20))
+    data[at + 500 : at + 517] = b"library/core/src/"
+    assert in_layer(bytes(data)).language == "rust"
+    assert in_layer(bytes(data).replace(b"core/src/", b"CORE/src/")).language == ""
+
+
+def in_layer(data: bytes) -> Elf:
+    found: list[Elf | None] = []
+    read_layer(io.BytesIO(tar_of({"x": data})), sink=lambda one, _: found.append(one.elf))
+    assert found[0]
+    return found[0]
+
+
+def test_a_file_that_is_too_large_is_unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = made()
+    for limit, kind in ((len(data), "DYN"), (len(data) - 1, UNREADABLE)):
+        monkeypatch.setattr(layer_entries, "MAX_ELF", limit)
+        assert in_layer(data).kind == kind
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x7fELF",
+        made()[:63],
+        made()[:200],
+        b"\x7fELF" + b"\xff" * 500,
+        made()[:60] + b"\xff\xff\xff\xff" + made()[64:],
+    ],
+)
+def test_a_damaged_file_is_unreadable(data: bytes) -> None:
+    assert facts(io.BytesIO(data)) == Elf("", UNREADABLE)
+
+
+def test_tables_and_names_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = made(tags=[(1, f"lib{number}.so") for number in range(200)])
+    assert len(facts(io.BytesIO(data)).needed) == 200
+    monkeypatch.setattr(elf, "MAX_TABLE", 300)
+    assert facts(io.BytesIO(data)) == Elf("", UNREADABLE)
+    monkeypatch.undo()
+    monkeypatch.setattr(elf, "MAX_NAME", 8)
+    assert facts(io.BytesIO(data)) == Elf("", UNREADABLE)  # lib100.so has nine letters
+
+
+def by_library(data: bytes) -> Elf:
+    """Return the same facts, as pyelftools reads them."""
+    parsed = ELFFile(io.BytesIO(data))
+    found: dict[str, list[str]] = {"needed": [], "soname": [], "rpath": [], "runpath": []}
+    interpreter = ""
+    for segment in parsed.iter_segments():
+        if segment["p_type"] == "PT_INTERP":
+            interpreter = segment.get_interp_name()
+        elif segment["p_type"] == "PT_DYNAMIC":
+            for tag in segment.iter_tags():
+                if (name := str(tag.entry.d_tag)[3:].lower()) in found:
+                    found[name].append(getattr(tag, name))
+    names = [section.name for section in parsed.iter_sections()]
+    return Elf(
+        {"EM_X86_64": "x86_64", "EM_AARCH64": "aarch64", "EM_386": "i386"}[parsed["e_machine"]],
+        parsed["e_type"][3:],
+        interpreter,
+        tuple(found["needed"]),
+        "".join(found["soname"]),
+        tuple(filter(None, ":".join(found["rpath"]).split(":"))),
+        tuple(filter(None, ":".join(found["runpath"]).split(":"))),
+        not any(name == ".symtab" or name.startswith(".debug_") for name in names),
+    )
+
+
+def test_real_files_are_read_as_pyelftools_reads_them() -> None:
+    places = [Path(sys.executable).resolve(), *Path(sys.prefix).rglob("*.so")]
+    places += [file for file in Path("/usr/lib/x86_64-linux-gnu").glob("*.so.*") if file.is_file()]
+    places += [file for file in Path("/usr/bin").glob("*") if file.is_file()]
+    elves = [data for file in places[:400] if (data := file.read_bytes()).startswith(elf.MAGIC)]
+    assert len(elves) > 20
+    for data in elves:
+        assert facts(io.BytesIO(data)) == by_library(data)
+
+
+WHOLE = made(tags=[(1, "libc.so.6"), (29, "/a")], interpreter="/ld.so", sections=(".symtab",))
+
+
+@given(
+    edits=st.lists(
+        st.tuples(st.integers(0, len(WHOLE) - 1), st.binary(min_size=1, max_size=8)),
+        min_size=1, max_size=8,
+    ),
+    length=st.integers(4, len(WHOLE)),
+)  # fmt: skip
+def test_a_mutated_file_is_read_or_unreadable(edits: list[tuple[int, bytes]], length: int) -> None:
+    data = bytearray(WHOLE)
+    for at, value in edits:
+        data[at : at + len(value)] = value
+    found = facts(io.BytesIO(bytes(data[:length])))
+    assert found.kind == UNREADABLE or found.machine
+
+
+def test_the_maker_of_these_files_makes_what_the_library_reads() -> None:
+    parsed = ELFFile(io.BytesIO(WHOLE))
+    assert [section.name for section in parsed.iter_sections()] == [
+        "", ".dynamic", ".dynstr", ".symtab", ".shstrtab",
+    ]  # fmt: skip

@@ -1,0 +1,285 @@
+"""Layers that are wrong, on purpose or not: one clear line each, in bounded memory and time."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import sys
+import tarfile
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scripts.common.errors import SutraError
+from scripts.image import inventory, layer_entries
+from scripts.image.layer_reader import read_layer
+from scripts.image.read_layers import measure
+from scripts.oci import tar_stream
+from tests.support.oci import entry, layer
+from tests.unit.fakes import FakeEngine, FakeImage, tar_of
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+
+def header(name: str = "a", kind: bytes = tarfile.REGTYPE, size: int = 0) -> bytes:
+    made = tarfile.TarInfo(name)
+    made.type, made.size = kind, size
+    return made.tobuf(tarfile.GNU_FORMAT)
+
+
+def pax(records: dict[str, str], name: str = "a", content: bytes = b"") -> bytes:
+    made, data = entry(name, content)
+    made.pax_headers = records
+    return layer((made, data), form=tarfile.PAX_FORMAT)
+
+
+def old_sparse(real: int) -> bytes:
+    """An old GNU sparse file of `real` bytes, none of them stored."""
+    made = bytearray(tarfile.TarInfo("hole").tobuf(tarfile.GNU_FORMAT))
+    made[156:157] = tarfile.GNUTYPE_SPARSE
+    made[483:495] = b"\x80" + real.to_bytes(11, "big")
+    made[148:156] = b"        "
+    made[148:156] = b"%06o\0 " % sum(made)
+    return bytes(made) + bytes(1024)
+
+
+LONG = 1 << 20
+HOSTILE: dict[str, tuple[bytes, str]] = {
+    "a path that climbs": (
+        layer(entry("../etc/passwd")), 'path leads outside the image "../etc/passwd"'),
+    "a path that climbs inside": (
+        layer(entry("a/../../b")), 'path leads outside the image "a/../../b"'),
+    "an absolute path": (layer(entry("/etc/passwd")), 'path leads outside the image "/etc/passwd"'),
+    "a folder without a name": (
+        layer(entry("/", kind=tarfile.DIRTYPE)), 'path leads outside the image ""'),
+    "a path with a NUL": (pax({"path": "a\0b"}), 'path leads outside the image "a\\x00b"'),
+    "a path with colours": (
+        layer(entry("../\x1b[31m")), 'path leads outside the image "../\\x1b[31m"'),
+    "a hard link that climbs": (
+        layer(entry("a", kind=tarfile.LNKTYPE, link="../../etc/shadow")),
+        'path leads outside the image "../../etc/shadow"'),
+    "an absolute hard link": (
+        layer(entry("a", kind=tarfile.LNKTYPE, link="/etc/shadow")),
+        'path leads outside the image "/etc/shadow"'),
+    "a whiteout of the folder above": (
+        layer(entry("a/.wh...")), 'path leads outside the image ".."'),
+    "a whiteout of nothing": (layer(entry("a/.wh.")), 'path leads outside the image ""'),
+    "10 GB announced": (header(size=10**10), "unexpected end of data"),
+    "10 GB announced and some sent": (header(size=10**10) + bytes(LONG), "unexpected end of data"),
+    "2^60 bytes announced": (header(size=1 << 60), "unexpected end of data"),
+    "a negative size": (pax({"size": "-5"}), 'negative size of "a"'),
+    "a long name of 10 GB": (
+        header("././@LongLink", tarfile.GNUTYPE_LONGNAME, 10**10),
+        "header of 10000000000 bytes"),
+    "a long link of 1 MiB and a byte": (
+        header("././@LongLink", tarfile.GNUTYPE_LONGLINK, LONG + 1), "header of 1048577 bytes"),
+    "a PAX header of 10 GB": (
+        header("pax", tarfile.XHDTYPE, 10**10), "header of 10000000000 bytes"),
+    "global PAX headers without end": (
+        b"".join(
+            header("g", tarfile.XGLTYPE, LONG // 2)
+            + (b"%d k%d=" % (LONG // 2, number)).ljust(LONG // 2 - 1, b"x") + b"\n"
+            for number in range(4)
+        ),
+        "global headers of 1572831 bytes"),
+    "a chain of PAX headers": (
+        (header("pax", tarfile.XHDTYPE, 0)) * 5000, "headers too deep"),
+    "a time that is none": (pax({"mtime": "nan"}), 'time "nan"'),
+    "a time past any float": (pax({"mtime": "inf"}), 'time "inf"'),
+    "a sparse file of 10 GB": (old_sparse(10**10), 'sparse file "hole" of 10000000000 bytes'),
+    "a sparse file of GNU format 1.0": (
+        pax({"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "9"}),
+        "sparse files of GNU format 1.0 are not read"),
+    "an entry of an unknown type": (
+        layer(entry("a", kind=b"Z")), 'entry of unknown type b\'Z\' "a"'),
+    "zstd cut off": (
+        zstd.compress(tar_of({"a": b"1" * 5000}))[:-3],
+        "Compressed file ended before the end-of-stream marker was reached"),
+    "zstd that wants 2 GiB of memory": (
+        b"\x28\xb5\x2f\xfd\x00\xa8" + bytes(50),
+        "Unable to decompress Zstandard data: Frame requires too much memory for decoding"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_layer_is_one_clear_line(engine: FakeEngine, tmp_path: Path, name: str) -> None:
+    blob, reason = HOSTILE[name]
+    good = tar_of({"a": b"1"})
+    image = FakeImage([good], [blob])
+    with pytest.raises(SutraError) as caught:
+        measure(engine, engine.add(image), tmp_path)
+    assert caught.value.message == f'engine: archive of "{image.id}" is damaged: {reason}'
+    assert caught.value.tip == "build the image again"
+    assert [file for file in tmp_path.rglob("*") if file.is_file()] == []
+
+
+@pytest.mark.parametrize("name", [name for name in HOSTILE if "zstd" not in name])
+@pytest.mark.parametrize("pack", [gzip.compress, zstd.compress])
+def test_packing_it_does_not_help(name: str, pack: object) -> None:
+    blob, reason = HOSTILE[name]
+    packed = pack(blob)
+    with pytest.raises(tar_stream.DAMAGE) as caught:
+        read_layer(io.BytesIO(packed))
+    assert str(caught.value) == reason
+
+
+def test_a_long_name_of_exactly_the_limit_is_read() -> None:
+    name = "folder/" * (LONG // 7 - 1) + "name"
+    blob = layer(entry(name, b"12"))
+    found: list[str] = []
+    read_layer(io.BytesIO(blob), sink=lambda one, _: found.append(one.path))
+    assert found == [name]
+
+
+def test_as_many_entries_as_are_allowed_and_one_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layer_entries, "MAX_ENTRIES", 100)
+    blob = tar_of({f"f{number}": b"1" for number in range(100)})
+    read = read_layer(io.BytesIO(blob))
+    assert read
+    assert read.installed == 100
+    more = tar_of({f"f{number}": b"1" for number in range(101)})
+    with pytest.raises(tarfile.ReadError, match=r"^more than 100 entries$"):
+        read_layer(io.BytesIO(more))
+
+
+def test_texts_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layer_entries, "MAX_TEXTS", 10)
+    read_layer(io.BytesIO(tar_of({"etc/passwd": b"x" * 10})))
+    with pytest.raises(tarfile.ReadError, match=r"^package records of more than 10 bytes$"):
+        read_layer(io.BytesIO(tar_of({"etc/passwd": b"x" * 10, "etc/group": b"x"})))
+
+
+class Repeated:
+    """A file of `header` over and over, then the end: many entries from few bytes."""
+
+    def __init__(self, block: bytes, times: int) -> None:
+        self._parts: Iterator[bytes] = iter([block * 2000] * (times // 2000) + [bytes(1024)])
+        self._rest = b""
+
+    def read(self, size: int) -> bytes:
+        while len(self._rest) < size and (part := next(self._parts, b"")):
+            self._rest += part
+        part, self._rest = self._rest[:size], self._rest[size:]
+        return part
+
+
+def test_memory_does_not_grow_with_the_number_of_entries() -> None:
+    """Blocks under way take 9 MB at the most; 20,000 entries kept by `tarfile` another 20."""
+    tracemalloc.start()
+    try:
+        source = Repeated(header("a/file"), 20_000)
+        assert read_layer(source, sink=lambda *_: None)
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, zstd.compress])
+def test_plain_gzip_and_zstd_are_one_layer(
+    engine: FakeEngine, tmp_path: Path, pack: object
+) -> None:
+    plain = tar_of({"a/b": b"12345" * 1000})
+    image = FakeImage([plain], [pack(plain)])
+    found = measure(engine, engine.add(image), tmp_path)
+    assert found
+    assert found.installed == 5000
+
+
+# ---- fuzzing ---------------------------------------------------------------
+
+SEEDS = [
+    tar_of({"a": b"12345", "b/c": b"x" * 700}),
+    layer(entry("folder/" * 30 + "n", b"1"), entry("l", kind=tarfile.SYMTYPE, link="a" * 150)),
+    layer(entry("é" * 80, b"1"), form=tarfile.PAX_FORMAT),
+    pax({"size": "12", "mtime": "1.5", "path": "some/where"}, content=b"123456789012"),
+    old_sparse(1000),
+    layer(
+        entry("a", b"\x7fELF\x02\x01\x01" + bytes(200)), entry("b", kind=tarfile.LNKTYPE, link="a")
+    ),
+    layer(entry("x.pyc", b"\xf3\r\r\n" + bytes(20)), entry(".wh.gone"), entry("d/.wh..wh..opq")),
+]
+EDITS = st.lists(
+    st.tuples(st.integers(0, 1 << 16), st.sampled_from(["set", "cut", "add", "drop"]),
+              st.binary(min_size=1, max_size=12)),
+    min_size=1, max_size=6,
+)  # fmt: skip
+
+
+def mutated(data: bytes, edits: list[tuple[int, str, bytes]], mend: bool) -> bytes:
+    """Return `data` after `edits`; `mend` puts each header's checksum right again."""
+    made = bytearray(data)
+    for place, what, value in edits:
+        at = place % (len(made) or 1)
+        if what == "set":
+            made[at : at + len(value)] = value
+        elif what == "cut":
+            del made[at:]
+        elif what == "add":
+            made[at:at] = value
+        else:
+            del made[at : at + len(value)]
+    for at in range(0, len(made) - 511, 512) if mend else ():
+        if bytes(made[at + 257 : at + 262]) == b"ustar":
+            made[at + 148 : at + 156] = b"        "
+            made[at + 148 : at + 156] = b"%06o\0 " % sum(made[at : at + 512])
+    return bytes(made)
+
+
+def outcome(blob: bytes) -> int | str:
+    """Return the installed bytes, or why the blob is refused; nothing else may be raised."""
+    try:
+        found = read_layer(io.BytesIO(blob), sink=lambda *_: None)
+    except tar_stream.DAMAGE as error:
+        return str(error)
+    return found.installed if found else 0
+
+
+def is_well(found: int | str) -> bool:
+    return found >= 0 if isinstance(found, int) else bool(found)
+
+
+@given(seed=st.sampled_from(SEEDS), edits=EDITS, mend=st.booleans(), packing=st.integers(0, 2))
+def test_a_mutated_layer_is_read_or_refused(
+    seed: bytes, edits: list[tuple[int, str, bytes]], mend: bool, packing: int
+) -> None:
+    pack = (bytes, gzip.compress, zstd.compress)[packing]
+    assert is_well(outcome(pack(mutated(seed, edits, mend))))
+
+
+@given(
+    seed=st.sampled_from([gzip.compress(SEEDS[0], mtime=0), zstd.compress(SEEDS[0])]), edits=EDITS
+)
+def test_a_mutated_packed_layer_is_read_or_refused(
+    seed: bytes, edits: list[tuple[int, str, bytes]]
+) -> None:
+    assert is_well(outcome(mutated(seed, edits, mend=False)))
+
+
+STARTS = st.sampled_from([b"", b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd"])
+
+
+@given(blob=st.binary(max_size=3000), start=STARTS)
+def test_any_bytes_are_read_or_refused(blob: bytes, start: bytes) -> None:
+    assert is_well(outcome(start + blob))
+
+
+@given(edits=EDITS)
+def test_a_mutated_archive_of_the_engine_is_read_or_refused(
+    edits: list[tuple[int, str, bytes]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    engine, image = FakeEngine(), FakeImage([SEEDS[0], SEEDS[-1]])
+    image.archive = mutated(image.archive, edits, mend=True)
+    message, size = "engine: ", 5
+    try:
+        found = inventory.read(engine, engine.add(image), tmp_path_factory.mktemp("cache"))
+        size = found.files["a"].size if found else 0
+    except SutraError as error:
+        message = error.message
+    assert (message.startswith("engine: "), "\n" in message, size) == (True, False, 5)

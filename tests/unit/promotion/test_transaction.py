@@ -1,0 +1,226 @@
+"""The group moves as one in a registry, too: it fails, goes away, or removes no tags."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.checks import gate
+from scripts.common.errors import SutraError
+from scripts.engine import client as engines
+from scripts.history import journal, ledger
+from scripts.promotion import promote, rollback, transaction
+from scripts.promotion.promote import Options
+from tests.support import sizes_only
+from tests.support.memory_registry import MemoryRegistry
+from tests.unit.fakes import FakeEngine
+from tests.unit.promotion.test_promote import CATALOG, image
+
+KEPT = ":kept-"
+
+
+@pytest.fixture(autouse=True)
+def _sizes_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate, "everything", sizes_only.everything)
+
+
+@pytest.fixture
+def target(monkeypatch: pytest.MonkeyPatch, engine: FakeEngine) -> MemoryRegistry:
+    """A registry to which the engine in memory pushes."""
+    made = MemoryRegistry()
+    connect_to(made, engine, monkeypatch)
+    return made
+
+
+def connect_to(made: MemoryRegistry, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (transaction, promote, rollback):
+        monkeypatch.setattr(module, "Registry", lambda client, address: made)
+    monkeypatch.setattr(
+        engines, "push", lambda client, reference: made.push(reference, engine.tags[reference])
+    )
+    monkeypatch.setattr(engines, "digests", lambda client, reference: {engine.tags[reference]})
+
+
+@pytest.fixture
+def built(engine: FakeEngine, folder: Path, target: MemoryRegistry) -> FakeEngine:
+    (folder / "images.yaml").write_text(CATALOG)
+    engine.add(image("1"), "sutra-base-python:prod")
+    return engine
+
+
+def go(engine: FakeEngine, content: str, version: str = "", dry_run: str = "") -> int:
+    engine.add(image(content), "sutra-api:prod")
+    client: Any = engine
+    knobs = {"ALLOW_DIRTY": "1", "VERSION": version, "REGISTRY": "localhost/team"}
+    knobs["DRY_RUN"] = dry_run
+    return promote.verify_and_promote(client, Options.read(knobs))
+
+
+def both(engine: FakeEngine, target: MemoryRegistry) -> tuple[dict[str, str], dict[str, str]]:
+    """Return what people deploy: from the registry and from the engine."""
+    return tuple(  # type: ignore[return-value]
+        {tag: each for tag, each in found.items() if KEPT not in tag and not tag.endswith(":prod")}
+        for found in (target.known, engine.tags)
+    )
+
+
+def test_the_registry_gets_the_same_tags_and_no_tag_of_the_push_stays(
+    built: FakeEngine, target: MemoryRegistry
+) -> None:
+    assert go(built, "a", "1.4.2") == 0
+    remote, local = both(built, target)
+    assert remote == {f"localhost/team/{tag}": each for tag, each in local.items()}
+    assert not any(tag.startswith("localhost") for tag in built.tags)
+    [entry] = ledger.read()
+    assert all(image.digest == image.id for image in entry.images.values())
+
+
+def test_new_tags_move_last(built: FakeEngine, target: MemoryRegistry) -> None:
+    go(built, "a", "1.4.1")
+    target.moves.clear()
+    go(built, "b", "1.4.2")
+    assert target.moves == [
+        *(f"localhost/team/sutra-api:{tag}" for tag in ("1.4", "1", "latest")),
+        "localhost/team/sutra-base-python:1.4.2",
+        "localhost/team/sutra-api:1.4.2",
+    ]
+
+
+@pytest.mark.parametrize("tag", ["1.4", "1", "latest", "1.4.2"])
+def test_a_registry_that_fails_at_any_tag_moves_nothing(
+    built: FakeEngine, target: MemoryRegistry, tag: str
+) -> None:
+    go(built, "a", "1.4.1")
+    before = both(built, target)
+    target.fail_at = f"localhost/team/sutra-api:{tag}"
+    with pytest.raises(SutraError) as caught:
+        go(built, "b", "1.4.2")
+    assert (caught.value.message, caught.value.tip) == ("registry: away", "wait")
+    assert both(built, target) == before
+    assert journal.read() is None
+    assert len(ledger.read()) == 1
+
+
+def test_a_registry_that_stays_away_is_settled_by_the_next_command(
+    built: FakeEngine, target: MemoryRegistry
+) -> None:
+    go(built, "a", "1.4.1")
+    before = both(built, target)
+    target.fail_at, target.away = "localhost/team/sutra-api:latest", 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(target, "_reached", _away(target))
+        with pytest.raises(SutraError) as caught:
+            go(built, "b", "1.4.2")
+    assert caught.value.tip == (
+        "the next `make promote` or `make rollback` settles what is unfinished (registry: away)"
+    )
+    assert both(built, target)[0] != before[0]
+    assert both(built, target)[1] == before[1]  # the engine's tags come after the registry's
+    target.away = 0
+    client: Any = built
+    with transaction.exclusive(client):
+        pass
+    assert both(built, target) == before
+
+
+def _away(target: MemoryRegistry) -> Any:
+    def reached() -> None:
+        if target.fail_at == "":
+            raise SutraError("registry: away", "wait")
+
+    return reached
+
+
+def test_where_no_tag_can_be_removed_a_new_one_is_finished(
+    built: FakeEngine, target: MemoryRegistry, capfd: pytest.CaptureFixture[str]
+) -> None:
+    go(built, "a", "1.4.1")
+    target.deletes = False
+    target.fail_at = "localhost/team/sutra-api:1.4.2"  # the base has its 1.4.2 by then
+    assert go(built, "b", "1.4.2") == 0
+    assert "could not be taken back, and is finished now" in capfd.readouterr().err
+    remote, local = both(built, target)
+    assert remote == {f"localhost/team/{tag}": each for tag, each in local.items()}
+    assert local["sutra-api:latest"] == built.tags["sutra-api:prod"]
+    assert [entry.version for entry in ledger.read()] == ["1.4.1", "1.4.2"]
+    assert journal.read() is None
+
+
+def test_a_digest_that_is_not_the_engines_moves_nothing(
+    built: FakeEngine, target: MemoryRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "digests", lambda client, reference: {"sha256:other"})
+    base = built.tags["sutra-base-python:prod"]
+    before = dict(built.tags)
+    with pytest.raises(SutraError) as caught:
+        go(built, "a")
+    reference = f"localhost/team/sutra-base-python:{transaction.kept_tag(base)}"
+    assert caught.value.message == (
+        f'registry: digest of "{reference}" is {base}, the engine has sha256:other'
+    )
+    assert caught.value.tip == "run the same command again, or ask the registry's keepers"
+    assert both(built, target) == ({}, {})
+    assert {**before, "sutra-api:prod": built.tags["sutra-api:prod"]} == built.tags
+
+
+def test_a_dry_run_refuses_a_version_that_the_registry_has_on_other_images(
+    built: FakeEngine, target: MemoryRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go(built, "a", "1.4.2")
+    first = built.tags["sutra-api:1.4.2"]
+    ledger.LEDGER.unlink()  # as another machine, which knows of nothing
+    built.tags = {tag: each for tag, each in built.tags.items() if tag.endswith(":prod")}
+    known: dict[str, set[str]] = {}
+    monkeypatch.setattr(engines, "digests_anywhere", lambda _, each: known.get(each, set()))
+    assert go(built, "b", "1.4.2", dry_run="1") == 0  # a digest that only the push will tell
+    other = built.tags["sutra-api:prod"]
+    known[other] = {other}
+    with pytest.raises(SutraError) as caught:
+        go(built, "b", "1.4.2", dry_run="1")
+    assert caught.value.message == (
+        f'VERSION: "localhost/team/sutra-api:1.4.2" is set already, to {first}, not {other}'
+    )
+    assert caught.value.tip == "a version never moves: choose the next one"
+    known[other] = {first}  # what the classic store calls the same image
+    assert go(built, "b", "1.4.2", dry_run="1") == 0
+
+
+def test_rollback_goes_to_the_registry_of_the_last_promotion(
+    built: FakeEngine, target: MemoryRegistry
+) -> None:
+    go(built, "a")
+    before = both(built, target)
+    go(built, "b")
+    client: Any = built
+    assert rollback.rollback(client, Options()) == 0
+    assert both(built, target) == before
+    assert ledger.read()[-1].registry == "localhost/team"
+
+
+def test_tags_that_moved_without_their_line_are_not_called_unmoved(
+    built: FakeEngine, target: MemoryRegistry
+) -> None:
+    go(built, "a", "1.4.1")
+    target.deletes = False  # so that 1.4.2 can only be finished
+
+    def refuse(file: int, data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ledger.os, "write", refuse)
+        with pytest.raises(SutraError) as caught:
+            go(built, "b", "1.4.2")
+        client: Any = built
+        with pytest.raises(SutraError) as again, transaction.exclusive(client):
+            pass
+    full = ".build/history.jsonl: cannot be written: No space left on device"
+    missing = f"{full}, the tags have moved, only their line is missing"
+    assert caught.value.message == full
+    assert caught.value.tip == f"{journal.UNFINISHED} ({missing})"
+    assert again.value.message == missing
+    assert again.value.tip == "`df -h .build` and `ls -ld .build` say more"
+    assert built.tags["sutra-api:latest"] == built.tags["sutra-api:prod"]
+    with transaction.exclusive(client):
+        assert [entry.version for entry in ledger.read()] == ["1.4.1", "1.4.2"]
