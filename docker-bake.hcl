@@ -27,16 +27,25 @@ variable "CREATED" { default = "1970-01-01T00:00:00Z" }
 # whose images these are: what a clean-up may remove
 variable "SUTRA_PROJECT" { default = "sutra" }
 
+# every service: its image's name, its language, its folder in packages/
+variable "SERVICES" {
+  default = [
+    { name = "sutra-api", language = "python", folder = "sutra-api" },
+    { name = "sutra-hybrid", language = "python", folder = "sutra-hybrid" },
+    { name = "sutra-storage-server", language = "rust", folder = "sutra-storage" },
+  ]
+}
+
 group "default" { targets = ["prod"] }
 group "bases" { targets = ["sutra-base-python", "sutra-base-rust-runtime"] }
 # in every group that uses them: buildx before 0.17 unpacks a target that is only
 # built upon into the engine, whatever its output says (buildx#2580)
-group "builders" { targets = ["python-builder", "rust-builder"] }
-group "prod" { targets = ["builders", "bases", "sutra-api", "sutra-hybrid", "sutra-storage-server"] }
+group "builders" { targets = ["python-builder", "python-runtime", "rust-builder", "rust-runtime"] }
+group "prod" { targets = concat(["builders", "bases"], [for s in SERVICES : s.name]) }
 group "dev-bases" { targets = ["sutra-base-python-dev", "sutra-base-rust-dev"] }
-group "dev" { targets = ["builders", "dev-bases", "sutra-api-dev", "sutra-hybrid-dev", "sutra-storage-server-dev"] }
-# the packages' own tests; nothing is exported
-group "test" { targets = ["builders", "sutra-api-test", "sutra-hybrid-test", "sutra-storage-server-test"] }
+group "dev" { targets = concat(["builders", "dev-bases"], [for s in SERVICES : "${s.name}-dev"]) }
+# the packages' own tests, on the cleaned tree; nothing is exported
+group "test" { targets = concat(["builders"], [for s in SERVICES : "${s.name}-test"]) }
 
 target "_common" {
   args = {
@@ -65,25 +74,17 @@ target "_base" {
   }
 }
 
-target "sutra-base-python" {
-  inherits   = ["_base"]
-  dockerfile = "python-prod.Dockerfile"
-  tags       = ["sutra-base-python:prod"]
-  output     = ["type=docker"]
-}
-
-target "sutra-base-rust-runtime" {
-  inherits   = ["_base"]
-  dockerfile = "rust-runtime-prod.Dockerfile"
-  tags       = ["sutra-base-rust-runtime:prod"]
-  output     = ["type=docker"]
-}
-
-# What production builders start FROM. Nothing is exported: only `dev` asks for
-# these as images, and unpacking a toolchain takes longer than all else.
+# What other targets are built on has no tag of its own: buildx before 0.17 exports such
+# targets too, and building one image would move another image's tag.
 target "python-builder" {
   inherits   = ["_base"]
   dockerfile = "python-dev.Dockerfile"
+  output     = ["type=cacheonly"]
+}
+
+target "python-runtime" {
+  inherits   = ["_base"]
+  dockerfile = "python-prod.Dockerfile"
   output     = ["type=cacheonly"]
 }
 
@@ -91,6 +92,24 @@ target "rust-builder" {
   inherits   = ["_base"]
   dockerfile = "rust-dev.Dockerfile"
   output     = ["type=cacheonly"]
+}
+
+target "rust-runtime" {
+  inherits   = ["_base"]
+  dockerfile = "rust-runtime-prod.Dockerfile"
+  output     = ["type=cacheonly"]
+}
+
+target "sutra-base-python" {
+  inherits = ["python-runtime"]
+  tags     = ["sutra-base-python:prod"]
+  output   = ["type=docker"]
+}
+
+target "sutra-base-rust-runtime" {
+  inherits = ["rust-runtime"]
+  tags     = ["sutra-base-rust-runtime:prod"]
+  output   = ["type=docker"]
 }
 
 target "sutra-base-python-dev" {
@@ -105,18 +124,18 @@ target "sutra-base-rust-dev" {
   output   = ["type=docker"]
 }
 
-# ---- services --------------------------------------------------------------
+# ---- services: three targets for each of SERVICES ----------------------------
 
 # BuildKit names the context of an image with tag "latest" without that tag.
 target "_python-package" {
   inherits = ["_common"]
   contexts = { "sutra-base-python" = "target:python-builder" }
-  args     = { PIP_INDEX_URL = PIP_INDEX_URL }
+  args     = { PIP_INDEX_URL = PIP_INDEX_URL, APT_MIRROR = APT_MIRROR, BASE = BASE }
 }
 
 target "_python-service" {
   inherits = ["_python-package"]
-  contexts = { "sutra-base-python:prod" = "target:sutra-base-python" }
+  contexts = { "sutra-base-python:prod" = "target:python-runtime" }
 }
 
 target "_rust-package" {
@@ -127,69 +146,32 @@ target "_rust-package" {
 
 target "_rust-service" {
   inherits = ["_rust-package"]
-  contexts = { "sutra-base-rust-runtime:prod" = "target:sutra-base-rust-runtime" }
+  contexts = { "sutra-base-rust-runtime:prod" = "target:rust-runtime" }
 }
 
-target "sutra-api" {
-  inherits   = ["_python-service"]
-  dockerfile = "packages/sutra-api/Dockerfile.prod"
-  tags       = ["sutra-api:prod"]
+target "_prod" {
+  matrix     = { service = SERVICES }
+  name       = service.name
+  inherits   = ["_${service.language}-service"]
+  dockerfile = "packages/${service.folder}/Dockerfile.prod"
+  tags       = ["${service.name}:prod"]
   output     = ["type=docker"]
 }
 
-target "sutra-hybrid" {
-  inherits   = ["_python-service"]
-  args       = { APT_MIRROR = APT_MIRROR, BASE = BASE }
-  dockerfile = "packages/sutra-hybrid/Dockerfile.prod"
-  tags       = ["sutra-hybrid:prod"]
-  output     = ["type=docker"]
-}
-
-target "sutra-storage-server" {
-  inherits   = ["_rust-service"]
-  dockerfile = "packages/sutra-storage/Dockerfile.prod"
-  tags       = ["sutra-storage-server:prod"]
-  output     = ["type=docker"]
-}
-
-target "sutra-api-dev" {
-  inherits   = ["_python-package"]
-  dockerfile = "packages/sutra-api/Dockerfile"
-  tags       = ["sutra-api:dev"]
-  output     = ["type=docker"]
-}
-
-target "sutra-hybrid-dev" {
-  inherits   = ["_python-package"]
-  dockerfile = "packages/sutra-hybrid/Dockerfile"
-  tags       = ["sutra-hybrid:dev"]
-  output     = ["type=docker"]
-}
-
-target "sutra-storage-server-dev" {
-  inherits   = ["_rust-package"]
-  dockerfile = "packages/sutra-storage/Dockerfile"
-  tags       = ["sutra-storage-server:dev"]
+target "_dev" {
+  matrix     = { service = SERVICES }
+  name       = "${service.name}-dev"
+  inherits   = ["_${service.language}-package"]
+  dockerfile = "packages/${service.folder}/Dockerfile"
+  tags       = ["${service.name}:dev"]
   output     = ["type=docker"]
 }
 
 target "_test" {
-  target = "test"
-  output = ["type=cacheonly"]
-}
-
-target "sutra-api-test" {
-  inherits   = ["_python-service", "_test"]
-  dockerfile = "packages/sutra-api/Dockerfile.prod"
-}
-
-target "sutra-hybrid-test" {
-  inherits   = ["_python-service", "_test"]
-  args       = { APT_MIRROR = APT_MIRROR, BASE = BASE }
-  dockerfile = "packages/sutra-hybrid/Dockerfile.prod"
-}
-
-target "sutra-storage-server-test" {
-  inherits   = ["_rust-package", "_test"]
-  dockerfile = "packages/sutra-storage/Dockerfile.prod"
+  matrix     = { service = SERVICES }
+  name       = "${service.name}-test"
+  inherits   = ["_${service.language}-service"]
+  dockerfile = "packages/${service.folder}/Dockerfile.prod"
+  target     = "test"
+  output     = ["type=cacheonly"]
 }

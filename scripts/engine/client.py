@@ -55,6 +55,8 @@ BAKE_ENVIRONMENT = {
     # from 0.20 on buildx asks before it reads a secret from outside the folder: the
     # certificates are, and this bake file is our own
     "BUILDX_BAKE_ENTITLEMENTS_FS": "0",
+    # buildx before 0.17 loads targets that are only built upon: 1 GB of toolchain without a name
+    "BUILDX_NO_DEFAULT_LOAD": "1",
 }
 # enough of a build's progress to hold its failing step and its error
 TAIL_BYTES = 1 << 16

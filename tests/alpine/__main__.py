@@ -1,6 +1,6 @@
 """Run a command with the variables for a build on the test's Alpine; its mirror runs meanwhile.
 
-eg: python -m tests.alpine .venv/bin/python -m scripts.bench.bases
+eg: python -m tests.alpine .venv/bin/python -m scripts bench bases
 """
 
 from __future__ import annotations

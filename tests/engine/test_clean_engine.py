@@ -91,9 +91,9 @@ class World:
         tags = [tag for each in self.client.api.images() for tag in each["RepoTags"] or []]
         return {tag for tag in tags if self.name in tag}
 
-    def run(self, *words: str, module: str = "clean_engine") -> subprocess.CompletedProcess[str]:
+    def run(self, *words: str, module: str = "clean") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", f"scripts.{module}", *words],
+            [sys.executable, "-m", "scripts", module.replace("_", "-"), *words],
             cwd=self.folder,
             env=self.environment(),
             stdin=subprocess.DEVNULL,

@@ -38,7 +38,7 @@ images:
 
 @dataclass(frozen=True)
 class Project:
-    """A folder with everything that `python -m scripts.commands.prod` reads."""
+    """A folder with everything that `python -m scripts prod` reads."""
 
     folder: Path
     name: str
@@ -49,7 +49,7 @@ class Project:
 
     def command(self, module: str, *words: str) -> list[str]:
         """Return the command line of one of the scripts."""
-        return [sys.executable, "-m", f"scripts.{module}", *words]
+        return [sys.executable, "-m", "scripts", module.replace("_", "-"), *words]
 
     def environment(self, **more: str) -> dict[str, str]:
         """Return an environment in which the scripts are found from this folder."""

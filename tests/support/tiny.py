@@ -72,7 +72,7 @@ class Group:
 
     def command(self, module: str, *words: str) -> list[str]:
         """Return the command line of one of the scripts."""
-        return [sys.executable, "-m", f"scripts.{module}", *words]
+        return [sys.executable, "-m", "scripts", module.replace("_", "-"), *words]
 
 
 def archive(content: str) -> bytes:

@@ -117,7 +117,9 @@ def test_a_reference_is_the_tag_that_a_build_sets() -> None:
 
 def test_the_projects_own_file_names_the_images_that_the_bake_file_tags_prod() -> None:
     bake_file = (ROOT / "docker-bake.hcl").read_text()
-    tagged = re.findall(r'^\s*tags\s*=\s*\["([^":]+):prod"\]$', bake_file, re.MULTILINE)
+    bases = re.findall(r'^\s*tags\s*=\s*\["([\w-]+):prod"\]$', bake_file, re.MULTILINE)
+    services = re.findall(r'^ *{ name = "([\w-]+)", language = ', bake_file, re.MULTILINE)
+    tagged = [*bases, *services]
     assert [image.name for image in catalog.load(ROOT / "images.yaml").images] == tagged
 
 
