@@ -341,7 +341,7 @@ async def test_no_route_and_wrong_method(api: httpx.AsyncClient) -> None:
     assert (await api.get("/x")).json() == problem(404, "Not Found", "Not Found")
     answer = await api.patch("/concepts/a")
     assert answer.json() == problem(405, "Method Not Allowed", "Method Not Allowed")
-    assert answer.headers["allow"] == "DELETE, GET, PUT"
+    assert answer.headers["allow"] == "DELETE, GET, HEAD, PUT"
 
 
 @pytest.mark.parametrize(
@@ -425,6 +425,7 @@ async def test_the_routes_are_described(api: httpx.AsyncClient) -> None:
         "/concepts/{concept_id}": ["delete", "get", "put"],
         "/concepts/{concept_id}/associations": ["get"],
         "/health": ["get"],
+        "/live": ["get"],
         "/metrics": ["get"],
         "/path": ["get"],
         "/search": ["get"],

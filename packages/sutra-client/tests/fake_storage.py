@@ -16,7 +16,7 @@ class FakeStorage(httpx.AsyncBaseTransport):
 
     `calls` records "METHOD raw-path?query", `headers` what came with it. Errors
     put in `failures` are raised instead of the next answers; `answer`, when set, replaces every
-    answer.
+    answer. With a `key`, all but /health wants it as a bearer token.
     """
 
     def __init__(self) -> None:
@@ -28,6 +28,7 @@ class FakeStorage(httpx.AsyncBaseTransport):
         self.headers: list[httpx.Headers] = []
         self.failures: list[Exception] = []
         self.down = False
+        self.key: str | None = None
         self.answer: Callable[[], Response] | None = None
         self._asgi = httpx.ASGITransport(self)
 
@@ -60,7 +61,16 @@ class FakeStorage(httpx.AsyncBaseTransport):
         if scope["type"] != "http":
             raise RuntimeError("http only")
         request = Request(scope, receive)
-        response = self.answer() if self.answer else self._route(request, await request.body())
+        body = await request.body()
+        wanted = f"Bearer {self.key}"
+        if (
+            self.key
+            and scope["path"] != "/health"
+            and request.headers.get("authorization") != wanted
+        ):
+            response = problem_answer(401, "Unauthorized", "the bearer token is wrong")
+        else:
+            response = self.answer() if self.answer else self._route(request, body)
         await response(scope, receive, send)
 
     def _route(self, request: Request, body: bytes) -> Response:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
 
 START_SECONDS = 30
 
@@ -49,6 +50,17 @@ def get(port: int, path: str) -> HTTPResponse:
     finally:
         connection.close()
     return answer
+
+
+def resident(process: subprocess.Popen[str]) -> int:
+    """Return the bytes of memory that a process holds."""
+    pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def descriptors(process: subprocess.Popen[str]) -> int:
+    """Return how many files and connections a process has open."""
+    return len(os.listdir(f"/proc/{process.pid}/fd"))
 
 
 def wait_until_listening(process: subprocess.Popen[str], port: int) -> None:

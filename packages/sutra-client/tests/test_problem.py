@@ -73,7 +73,7 @@ async def test_no_route_and_wrong_method() -> None:
     assert (await ask(app, "GET", "/x")).json() == problem(404, "Not Found", "Not Found")
     answer = await ask(app, "POST", "/raise")
     assert answer.json() == problem(405, "Method Not Allowed", "Method Not Allowed")
-    assert answer.headers["allow"] == "GET"
+    assert answer.headers["allow"] == "GET, HEAD"
 
 
 @pytest.mark.parametrize(

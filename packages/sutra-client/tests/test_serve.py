@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from http.client import HTTPResponse
+from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 
 import pytest
@@ -52,6 +52,61 @@ def test_a_running_request_is_answered_before_the_end() -> None:
         assert process.wait(10) == 0
         asking.join()
     assert [answer.status for answer in answers] == [200]
+
+
+def ask(connection: HTTPConnection, path: str) -> tuple[int, str | None]:
+    """Return the status, and what the answer says of the connection."""
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    answer.read()
+    return answer.status, answer.getheader("connection")
+
+
+def test_not_ready_before_it_stops() -> None:
+    port = free_port()
+    env = variables(port) | {"SUTRA_DRAIN_SECONDS": "1.5"}
+    with running(command(), env) as process:
+        wait_until_listening(process, port)
+        kept = HTTPConnection("127.0.0.1", port, timeout=10)
+        assert ask(kept, "/slow") == (200, None)
+        start = time.monotonic()
+        process.terminate()
+        time.sleep(0.5)
+        assert ask(kept, "/slow") == (200, "close")
+        health, live = get(port, "/health"), get(port, "/live")
+        assert (health.status, live.status) == (503, 200)
+        assert json.loads(health.body)["detail"] == "the service is stopping"  # type: ignore[attr-defined]
+        assert process.wait(10) == 0
+        kept.close()
+    assert 1.5 <= time.monotonic() - start < 5
+
+
+def test_while_the_last_request_runs_new_ones_are_refused() -> None:
+    port = free_port()
+    answers: list[HTTPResponse] = []
+    with running(command(), variables(port)) as process:
+        wait_until_listening(process, port)
+        asking = threading.Thread(target=lambda: answers.append(get(port, "/slow")))
+        asking.start()
+        time.sleep(0.2)
+        process.terminate()
+        time.sleep(0.2)
+        statuses = [get(port, path).status for path in ("/health", "/live", "/metrics")]
+        assert process.wait(10) == 0
+        asking.join()
+    assert statuses == [503, 200, 503]
+    assert [answer.status for answer in answers] == [200]
+
+
+@pytest.mark.parametrize("value", ["-1", "301", "soon"])
+def test_a_wrong_time_to_drain_ends_with_status_2(value: str) -> None:
+    with running(command(), environment(SUTRA_DRAIN_SECONDS=value)) as process:
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, out) == (2, "")
+    assert err == (
+        f'SUTRA_DRAIN_SECONDS: not a number from 0 to 300 "{value}"\n'
+        "tip: set it to such a number, or unset it for 0\n"
+    )
 
 
 def test_a_stop_during_the_imports_ends_with_status_0() -> None:

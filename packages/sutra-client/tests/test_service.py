@@ -10,8 +10,11 @@ import httpx
 import pytest
 from fastapi import FastAPI, Request
 from prometheus_client.parser import text_string_to_metric_families
+from starlette.types import Message, Receive, Scope, Send
 
+from sutra_client.body_limit import Arriving, BodyLimit
 from sutra_client.context import request_id
+from sutra_client.lifecycle import Stage
 from sutra_client.metrics import Metrics
 from sutra_client.serve import JsonFormatter
 from sutra_client.service import equip
@@ -166,7 +169,9 @@ async def test_two_tokens_are_wrong() -> None:
         assert (await client.get("/things/1", headers=headers)).status_code == 401
 
 
-@pytest.mark.parametrize("path", ["/things/1", "/metrics", "/openapi.json", "/no-such", "/health/"])
+@pytest.mark.parametrize(
+    "path", ["/things/1", "/metrics", "/openapi.json", "/no-such", "/health/", "/live/"]
+)
 async def test_no_token(path: str) -> None:
     async with client_of(app_with(key=KEY)) as client:
         answer = await client.get(path)
@@ -175,9 +180,45 @@ async def test_no_token(path: str) -> None:
     assert answer.headers["www-authenticate"] == 'Bearer realm="sutra"'
 
 
-async def test_health_is_open() -> None:
+async def test_probes_are_open() -> None:
     async with client_of(app_with(key=KEY)) as client:
         assert (await client.get("/health")).json() == "ok"
+        assert (await client.get("/live")).json() == {"status": "ok"}
+        answer = await client.get("/live?x=1")
+    assert answer.json() == problem(400, "Bad Request", "query: unknown parameter, known: none")
+
+
+async def test_head_is_get_without_a_body(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    async with client_of(app_with()) as client:
+        answer = await client.head("/things/1", headers={"X-Request-ID": "abc"})
+        wrong = await client.head("/size")
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["content-length"] == str(len('"abc"'))
+    assert (wrong.status_code, wrong.content, wrong.headers["allow"]) == (405, b"", "PUT")
+    lines = [record.fields for record in caplog.records if record.name == "sutra.request"]  # type: ignore[attr-defined]
+    assert [(line["method"], line["route"]) for line in lines] == [
+        ("HEAD", "/things/{thing}"),
+        ("HEAD", "/size"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("stage", "statuses"),
+    [
+        (Stage.SERVING, {"/health": 200, "/live": 200, "/things/1": 200}),
+        (Stage.DRAINING, {"/health": 503, "/live": 200, "/things/1": 200}),
+        (Stage.CLOSING, {"/health": 503, "/live": 200, "/things/1": 503}),
+    ],
+)
+async def test_the_stages_of_a_stop(stage: Stage, statuses: dict[str, int]) -> None:
+    app = app_with()
+    app.state.lifecycle.stage = stage
+    async with client_of(app) as client:
+        answers = {path: await client.get(path) for path in statuses}
+    assert {path: answer.status_code for path, answer in answers.items()} == statuses
+    close = None if stage is Stage.SERVING else "close"
+    assert {answer.headers.get("connection") for answer in answers.values()} == {close}
 
 
 async def chunks(*sizes: int) -> AsyncIterator[bytes]:
@@ -215,6 +256,81 @@ async def test_a_body_that_does_not_arrive() -> None:
         answer = await client.put("/size", content=late())
     expected = problem(408, "Request Timeout", "body: must arrive within 0.1 s")
     assert (answer.status_code, answer.json()) == (408, expected)
+
+
+def sending(size: int, go_on: asyncio.Event) -> Receive:
+    """Return a `receive` that gives all but the last byte at once, and that when told."""
+    parts = [{"type": "http.request", "body": b"x" * (size - 1), "more_body": True}]
+
+    async def receive() -> Message:
+        if parts:
+            return parts.pop()
+        await go_on.wait()
+        return {"type": "http.request", "body": b"x", "more_body": False}
+
+    return receive
+
+
+async def test_bodies_arrive_in_bounded_memory() -> None:
+    """Of five bodies of ten bytes, in room for 35, the first two make room for the others."""
+    seen: list[int] = []
+
+    async def app(_: Scope, receive: Receive, __: Send) -> None:
+        seen.append(len((await receive())["body"]))
+
+    answers: dict[int, list[Message]] = {number: [] for number in range(5)}
+    arriving = Arriving(most_bytes=35)
+    limit = BodyLimit(app, arriving=arriving)
+    go_on = asyncio.Event()
+
+    async def send_one(number: int) -> None:
+        async def keep(message: Message) -> None:
+            answers[number].append(message)
+
+        scope = {"type": "http", "path": "/", "headers": [(b"content-length", b"10")]}
+        await limit(scope, sending(10, go_on), keep)
+
+    tasks = []
+    for number in range(5):
+        tasks.append(asyncio.create_task(send_one(number)))
+        await asyncio.sleep(0.01)
+        assert arriving.bytes <= 35
+    go_on.set()
+    await asyncio.gather(*tasks)
+    statuses = [parts[0]["status"] if parts else None for parts in answers.values()]
+    assert statuses == [503, 503, None, None, None]
+    assert seen == [10, 10, 10]
+    assert (arriving.bytes, arriving.bodies) == (0, {})
+
+
+async def test_one_body_larger_than_the_room_for_all() -> None:
+    answer: list[Message] = []
+
+    async def app(_: Scope, __: Receive, ___: Send) -> None:
+        raise AssertionError("passed on")
+
+    async def keep(message: Message) -> None:
+        answer.append(message)
+
+    scope = {"type": "http", "path": "/", "headers": [(b"transfer-encoding", b"chunked")]}
+    arriving = Arriving(most_bytes=5)
+    await BodyLimit(app, arriving=arriving)(scope, sending(10, asyncio.Event()), keep)
+    assert answer[0]["status"] == 503
+    assert (arriving.bytes, arriving.bodies) == (0, {})
+
+
+async def test_a_client_that_leaves_amid_its_body() -> None:
+    async def app(_: Scope, __: Receive, ___: Send) -> None:
+        raise AssertionError("passed on")
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def keep(message: Message) -> None:
+        raise AssertionError(message)
+
+    scope = {"type": "http", "path": "/", "headers": [(b"content-length", b"10")]}
+    await BodyLimit(app)(scope, receive, keep)
 
 
 async def test_too_many_at_once() -> None:

@@ -1,6 +1,9 @@
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
 import pytest
 
-from sutra_client.settings import SettingsError, api_key, number, port, storage_url
+from sutra_client.settings import SettingsError, api_key, number, port, storage_key, storage_url
 
 
 @pytest.mark.parametrize(
@@ -103,3 +106,69 @@ def test_bad_keys(value: str, shown: str) -> None:
     assert caught.value.tip == (
         "set it to what `openssl rand -hex 32` prints, or unset it to let everybody in"
     )
+
+
+KEY = "0123456789abcdef"
+Read = Callable[[Mapping[str, str]], str | None]
+READERS = [("SUTRA_API_KEY", api_key), ("SUTRA_STORAGE_KEY", storage_key)]
+
+
+@pytest.mark.parametrize(("name", "read"), READERS)
+@pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("after", [b"", b"\n", b"\r\n"])
+def test_a_key_of_a_file(
+    tmp_path: Path, name: str, read: Read, before: bytes, after: bytes
+) -> None:
+    path = tmp_path / "key"
+    path.write_bytes(before + KEY.encode() + after)
+    assert read({f"{name}_FILE": str(path)}) == KEY
+    assert read({name: KEY}) == KEY
+    assert read({}) is None
+
+
+@pytest.mark.parametrize(
+    ("content", "shown"),
+    [
+        (b"", ""),
+        (b"\n", ""),
+        (b"short\n", "5 characters, not shown"),
+        (KEY.encode() + b"\n\n", "17 characters, not shown"),
+        (b" " + KEY.encode(), "17 characters, not shown"),
+        (b"a" * 1_000_000, "4096 characters, not shown"),
+    ],
+)
+def test_a_bad_key_in_a_file(tmp_path: Path, content: bytes, shown: str) -> None:
+    path = tmp_path / "key"
+    path.write_bytes(content)
+    with pytest.raises(SettingsError) as caught:
+        api_key({"SUTRA_API_KEY_FILE": str(path)})
+    message = f'SUTRA_API_KEY_FILE: not 16 to 512 letters, digits or -._~+/ "{shown}"'
+    assert str(caught.value) == message
+
+
+def test_a_file_that_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_bytes(KEY.encode("utf-16"))
+    with pytest.raises(SettingsError) as caught:
+        storage_key({"SUTRA_STORAGE_KEY_FILE": str(path)})
+    assert str(caught.value) == f'SUTRA_STORAGE_KEY_FILE: not UTF-8 text "{path}"'
+    assert caught.value.tip == "save the file as UTF-8"
+
+
+@pytest.mark.parametrize(
+    ("name", "why"), [("none", "no such file or directory"), (".", "is a directory")]
+)
+def test_a_file_that_cannot_be_read(tmp_path: Path, name: str, why: str) -> None:
+    path = tmp_path / name
+    with pytest.raises(SettingsError) as caught:
+        api_key({"SUTRA_API_KEY_FILE": str(path)})
+    assert str(caught.value) == f'SUTRA_API_KEY_FILE: cannot be read, {why} "{path}"'
+    assert caught.value.tip == "let it name a file that the service's user (10001) may read"
+
+
+@pytest.mark.parametrize(("name", "read"), READERS)
+def test_a_key_and_a_file(name: str, read: Read) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read({name: KEY, f"{name}_FILE": "/run/key"})
+    assert str(caught.value) == f'{name}_FILE: set beside {name} "/run/key"'
+    assert caught.value.tip == "unset one of the two"

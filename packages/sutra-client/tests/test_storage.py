@@ -1,6 +1,6 @@
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -298,6 +298,89 @@ async def test_every_call_is_reported(fake: FakeStorage) -> None:
         ("GET", "unavailable"),
     ]
     assert all(0 <= seconds < 5 for _, _, seconds in reported)
+
+
+async def test_the_key_is_sent_with_every_call(fake: FakeStorage) -> None:
+    fake.key = "0123456789abcdef"
+    async with StorageClient("http://storage", fake, key=fake.key) as client:
+        await client.ready()
+        await client.put_concept(Concept("a", "x"))
+        await client.batch(b"")
+    sent = {headers.get("authorization") for headers in fake.headers}
+    assert sent == {"Bearer 0123456789abcdef"}
+
+
+async def test_without_a_key_none_is_sent(fake: FakeStorage) -> None:
+    async with client_of(fake) as client:
+        await client.ready()
+        await client.stats()
+    assert not any("authorization" in headers for headers in fake.headers)
+    assert fake.calls == ["GET /health", "GET /stats"]
+
+
+@pytest.mark.parametrize("key", [None, "another-key-0123"])
+async def test_a_wrong_key_is_not_the_callers_fault(fake: FakeStorage, key: str | None) -> None:
+    fake.key = "0123456789abcdef"
+    message = "^the storage wants another key: the bearer token is wrong$"
+    async with StorageClient("http://storage", fake, key=key) as client:
+        for ask in [*GETS[:-1], *WRITES]:
+            with pytest.raises(StorageUnavailable, match=message):
+                await ask(client)
+
+
+async def test_with_a_wrong_key_it_is_not_ready(fake: FakeStorage) -> None:
+    fake.key = "0123456789abcdef"
+    async with StorageClient("http://storage", fake, key="another-key-0123") as client:
+        with pytest.raises(StorageUnavailable, match=r"^the storage wants another key"):
+            await client.ready()
+
+
+class Pages(httpx.AsyncBaseTransport):
+    """Answers pages of `fake` in pieces, with or without their length; counts what is read."""
+
+    def __init__(self, fake: FakeStorage, announced: bool) -> None:
+        self.fake, self.announced, self.sent = fake, announced, 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        answer = await self.fake.handle_async_request(request)
+        content = await answer.aread()
+
+        async def pieces() -> AsyncIterator[bytes]:
+            for start in range(0, len(content), 65536):
+                self.sent += 65536
+                yield content[start : start + 65536]
+
+        headers = {"content-length": str(len(content))} if self.announced else {}
+        return httpx.Response(answer.status_code, headers=headers, content=pieces())
+
+
+@pytest.mark.parametrize("announced", [True, False])
+async def test_a_page_that_is_too_large_is_asked_for_in_parts(
+    fake: FakeStorage, announced: bool
+) -> None:
+    for number in range(200):
+        fake.add(f"{number:03}", "x" * 65_536)  # 13 MB
+    transport = Pages(fake, announced)
+    async with client_of(transport) as client:
+        first = await client.list_concepts(limit=1000)
+        assert [concept.id for concept in first.concepts] == [f"{n:03}" for n in range(15)]
+        assert first.next == "014"
+        found = [concept.id async for page in client.pages(1000) for concept in page.concepts]
+    assert found == [f"{number:03}" for number in range(200)]
+    asked = [int(call.partition("limit=")[2].partition("&")[0]) for call in fake.calls]
+    assert asked[:3] == [1000, 125, 15]
+    assert len(asked) < 30
+    assert transport.sent < 50_000_000
+
+
+async def test_one_row_that_is_too_large(fake: FakeStorage) -> None:
+    fake.add("a", "x" * 3_000_000)
+    detail = "^the answer to /concepts is of more than 2097152 bytes$"
+    async with client_of(fake) as client:
+        with pytest.raises(StorageUnavailable, match=detail):
+            await client.list_concepts()
+        with pytest.raises(StorageUnavailable, match=r"^the answer to /concepts/a is"):
+            await client.get_concept("a")
 
 
 async def test_a_timeout_is_not_retried(fake: FakeStorage) -> None:

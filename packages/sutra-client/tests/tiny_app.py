@@ -1,18 +1,22 @@
 """Apps that the tests of `serve` run as processes."""
 
 import asyncio
+import os
 import sys
 import time
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
 
-from sutra_client.problem import add_handlers
+from sutra_client.metrics import Metrics
+from sutra_client.service import equip
+
+LARGE = 8 * 1024 * 1024
 
 
 def create_app() -> FastAPI:
     """Return an app with a healthy, a slow and a broken route."""
     app = FastAPI()
-    add_handlers(app)
+    equip(app, Metrics(), key=os.environ.get("SUTRA_API_KEY"))
 
     @app.get("/health")
     async def health() -> dict[str, str]:
@@ -22,6 +26,18 @@ def create_app() -> FastAPI:
     async def slow() -> dict[str, str]:
         await asyncio.sleep(0.7)
         return {"status": "done"}
+
+    @app.get("/stuck")
+    async def stuck() -> None:
+        await asyncio.sleep(600)
+
+    @app.get("/large")
+    async def large() -> Response:
+        return Response(b"x" * LARGE)
+
+    @app.put("/size")
+    async def size(request: Request) -> int:
+        return len(await request.body())
 
     @app.get("/broken")
     async def broken() -> None:

@@ -13,7 +13,7 @@ from sutra_api.slots import Slots
 from sutra_client import described
 from sutra_client.metrics import Metrics
 from sutra_client.service import NO_TELEMETRY, equip
-from sutra_client.settings import api_key, storage_url
+from sutra_client.settings import api_key, storage_key, storage_url
 from sutra_client.storage import StorageClient
 
 
@@ -22,12 +22,12 @@ def create_app(transport: httpx.AsyncBaseTransport | None = None) -> FastAPI:
 
     Raises SettingsError.
     """
-    url, key = storage_url(os.environ), api_key(os.environ)
+    url, key, to_storage = storage_url(os.environ), api_key(os.environ), storage_key(os.environ)
     metrics = Metrics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        client = StorageClient(url, transport, report=metrics.storage_call)
+        client = StorageClient(url, transport, report=metrics.storage_call, key=to_storage)
         async with client as app.state.storage:
             yield
 
@@ -42,6 +42,7 @@ def create_app(transport: httpx.AsyncBaseTransport | None = None) -> FastAPI:
     )
     app.state.searches = Slots(explore.SEARCHES)
     app.state.batches = Slots(routes.BATCHES)
+    app.state.pages = Slots(routes.PAGES, routes.PAGE_SECONDS)
     equip(app, metrics, key=key, max_bodies={"/batch": routes.MAX_BATCH_BYTES})
     app.add_middleware(RawPath)
     # not `include_router`, whose routes hide from the `Allow` of a 405, and are found more slowly

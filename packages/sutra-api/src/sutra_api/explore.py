@@ -17,7 +17,7 @@ SEARCHES = 4
 router = APIRouter(tags=["explore"], dependencies=[Depends(known_query)])
 
 
-def _slots(request: Request) -> Slots:
+async def _slots(request: Request) -> Slots:
     slots: Slots = request.app.state.searches
     return slots
 
@@ -50,7 +50,7 @@ async def search(
         wanted = words.words_of(q)
     except ValueError as error:
         raise HTTPException(400, f"query.q: {error}") from None
-    with slots.one("searches"):
+    async with slots.one("searches"):
         return await words.search(storage, wanted, after, limit)
 
 
@@ -64,5 +64,5 @@ async def path(
     directed: Annotated[bool, Query(description="false: follow associations either way")] = True,
 ) -> ConceptPath:
     """Return a shortest path of associations from one concept to another."""
-    with slots.one("searches"):
+    async with slots.one("searches"):
         return await shortest.shortest(storage, source, target, max_depth, directed)

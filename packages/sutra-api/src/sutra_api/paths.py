@@ -37,7 +37,7 @@ _Segment = Annotated[
 ]
 
 
-def _decode(concept_id: _Segment) -> str:
+async def _decode(concept_id: _Segment) -> str:
     try:
         return check_id(unquote_to_bytes(concept_id.encode("latin-1")).decode())
     except UnicodeDecodeError:

@@ -1,5 +1,6 @@
 """Routes that pass one question on to the storage."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
@@ -22,17 +23,27 @@ from sutra_client.storage import (
 
 MAX_BATCH_BYTES = 8 * 1024 * 1024
 BATCHES = 4
-
+# Pages that are read, parsed and written at once; a page is ready in milliseconds.
+PAGES = 4
+PAGE_SECONDS = 5.0
 
 router = APIRouter(dependencies=[Depends(known_query)])
 
 
-def _storage(request: Request) -> StorageClient:
+async def _storage(request: Request) -> StorageClient:
     storage: StorageClient = request.app.state.storage
     return storage
 
 
+async def _page_slot(request: Request) -> AsyncIterator[None]:
+    """Hold a slot until the page is written: rows take memory until then."""
+    slots: Slots = request.app.state.pages
+    async with slots.one("pages"):
+        yield
+
+
 Storage = Annotated[StorageClient, Depends(_storage)]
+PAGE = [Depends(_page_slot)]
 Limit = Annotated[int, Query(ge=1, le=1000, description="most rows of the page")]
 After = Annotated[ConceptId | None, Query(description="only ids that follow this one")]
 Cursor = Annotated[
@@ -43,7 +54,7 @@ Cursor = Annotated[
 @router.get("/health", responses=errors(), tags=["service"])
 async def health(storage: Storage) -> Health:
     """Say whether this service can do its work: 200, or 503 in under two seconds."""
-    await storage.health()
+    await storage.ready()
     return Health()
 
 
@@ -79,7 +90,7 @@ async def delete_concept(concept_id: PathId, storage: Storage) -> None:
     await storage.delete_concept(concept_id)
 
 
-@router.get("/concepts", responses=errors(), tags=["concepts"])
+@router.get("/concepts", responses=errors(), dependencies=PAGE, tags=["concepts"])
 async def list_concepts(
     storage: Storage,
     after: After = None,
@@ -116,7 +127,7 @@ async def delete_association(
     await storage.delete_association(source, target, kind)
 
 
-@router.get("/associations", responses=errors(), tags=["associations"])
+@router.get("/associations", responses=errors(), dependencies=PAGE, tags=["associations"])
 async def list_associations(
     storage: Storage, after: Cursor = None, limit: Limit = 100
 ) -> AssociationPage:
@@ -124,7 +135,12 @@ async def list_associations(
     return await storage.association_page(None, after, limit)
 
 
-@router.get("/concepts/{concept_id}/associations", responses=errors(404), tags=["associations"])
+@router.get(
+    "/concepts/{concept_id}/associations",
+    responses=errors(404),
+    dependencies=PAGE,
+    tags=["associations"],
+)
 async def list_associations_of(
     concept_id: PathId, storage: Storage, after: Cursor = None, limit: Limit = 100
 ) -> AssociationPage:
@@ -156,7 +172,7 @@ async def batch(request: Request, storage: Storage) -> Response:
     if kind != NDJSON:  # also keeps web pages out: a browser sends this to strangers only if asked
         raise HTTPException(415, f"body: must have the Content-Type {NDJSON}")
     slots: Slots = request.app.state.batches
-    with slots.one("batches"):
+    async with slots.one("batches"):
         lines = await request.body()
         if not lines:
             raise HTTPException(400, "body: must hold lines of NDJSON, is empty")

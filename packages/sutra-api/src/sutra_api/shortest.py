@@ -6,7 +6,7 @@ returned for the same store, whatever order the answers of the storage arrive in
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from sutra_api.models import ConceptPath
@@ -19,10 +19,13 @@ MAX_DEPTH = 16
 MAX_SEEN = 10_000
 # Longer than one call of the storage may take: that one being down is not a bound met.
 SECONDS = 3.0
-# How many concepts one request asks for at the same time.
-AT_ONCE = 8
+# How many concepts one request asks for at the same time, a page of each.
+AT_ONCE = 4
 
 Seen = dict[str, Association | None]
+# Of a concept that is reached: the best way to it, and by what it is better than another.
+Rank = tuple[int, float, str]
+Reached = dict[str, tuple[Rank, Association]]
 
 
 @dataclass
@@ -76,42 +79,61 @@ async def _search(
 
 
 async def _step(storage: StorageClient, side: Side, room: int, directed: bool) -> None:
-    """Move the front of `side` one association on."""
+    """Move the front of `side` one association on.
+
+    No more of what it reads is kept than the best way to each concept: one with a hundred thousand
+    associations takes no more memory than another.
+    """
     front, side.front = side.front, []
     for start in range(0, len(front), AT_ONCE):
-        some = front[start : start + AT_ONCE]
-        answers = await asyncio.gather(*(_associations(storage, one) for one in some))
-        for here, associations in zip(some, answers, strict=True):
-            for there, association in _reached(here, associations, side.along, directed):
-                if there not in side.seen:
-                    side.seen[there] = association
-                    side.front.append(there)
-            if len(side.seen) > room:
-                raise _bound("seen", f"no path among the first {MAX_SEEN} concepts")
+        reached: Reached = {}
+        some = enumerate(front[start : start + AT_ONCE])
+        await asyncio.gather(
+            *(_reach(storage, side, room, directed, reached, *each) for each in some)
+        )
+        for there, (_, association) in reached.items():
+            side.seen[there] = association
+            side.front.append(there)
     side.front.sort()
 
 
-async def _associations(storage: StorageClient, concept_id: str) -> list[Association]:
+async def _reach(
+    storage: StorageClient,
+    side: Side,
+    room: int,
+    directed: bool,
+    reached: Reached,
+    number: int,
+    here: str,
+) -> None:
+    """Note in `reached` where one step from `here` leads, page by page.
+
+    The first of the front wins, then the strongest association, then the kind. Raises Refusal.
+    """
     try:
-        return await storage.list_associations(concept_id)
+        async for page in storage.association_pages(here):
+            for there, association in _steps(here, page.associations, side.along, directed):
+                rank = (number, -association.weight, association.kind)
+                if there not in side.seen and (there not in reached or rank < reached[there][0]):
+                    reached[there] = rank, association
+            if len(side.seen) + len(reached) > room:
+                raise _bound("seen", f"no path among the first {MAX_SEEN} concepts")
     except NotFound:  # removed while we were searching
-        return []
+        pass
 
 
-def _reached(
+def _steps(
     here: str, associations: Iterable[Association], along: bool, directed: bool
-) -> list[tuple[str, Association]]:
-    """Return where one step leads, the strongest association of each pair first."""
-    found = []
+) -> Iterator[tuple[str, Association]]:
+    """Yield where one step leads."""
     for association in associations:
         near, far = association.source, association.target
         if not along:
             near, far = far, near
         if near == here:
-            found.append((far, association))
+            yield far, association
         elif not directed and far == here:
-            found.append((near, association))
-    return sorted(found, key=lambda pair: (-pair[1].weight, pair[0], pair[1].kind))
+            yield near, association
 
 
 def _joined(ahead: Seen, back: Seen, meeting: str) -> ConceptPath:

@@ -1,25 +1,35 @@
-"""A bound on work that costs more than one call of the storage."""
+"""A bound on work that takes more memory, or more calls of the storage, than other work."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from starlette.exceptions import HTTPException
 
 
 class Slots:
-    """At most `number` at once; the next is answered 503 at once, not queued."""
+    """At most `number` at once; the next waits for `seconds`, and is answered 503 then."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, seconds: float = 0) -> None:
         """Start with all of them free."""
-        self.free = number
+        self.seconds = seconds
+        self._free = asyncio.Semaphore(number)
 
-    @contextmanager
-    def one(self, what: str) -> Iterator[None]:
-        """Hold a slot; raise HTTPException 503 when none is free."""
-        if not self.free:
-            raise HTTPException(503, f"too many {what} at once", {"Retry-After": "1"})
-        self.free -= 1
+    @asynccontextmanager
+    async def one(self, what: str) -> AsyncIterator[None]:
+        """Hold a slot; raise HTTPException 503 when none gets free in time."""
+        if self._free.locked() and not self.seconds:
+            raise _busy(what)
+        try:
+            async with asyncio.timeout(self.seconds or None):
+                await self._free.acquire()
+        except TimeoutError:
+            raise _busy(what) from None
         try:
             yield
         finally:
-            self.free += 1
+            self._free.release()
+
+
+def _busy(what: str) -> HTTPException:
+    return HTTPException(503, f"too many {what} at once", {"Retry-After": "1"})

@@ -5,14 +5,14 @@ import hmac
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from sutra_client.lifecycle import PROBES
 from sutra_client.problem import ProblemResponse, problem
 
-OPEN = frozenset({"/health"})
 REALM = 'Bearer realm="sutra"'
 
 
 class Bearer:
-    """Answer 401 unless `Authorization: Bearer KEY` was sent. `OPEN` paths need nothing."""
+    """Answer 401 unless `Authorization: Bearer KEY` was sent; probes have no secrets."""
 
     def __init__(self, app: ASGIApp, key: str) -> None:
         """Wrap `app`."""
@@ -22,7 +22,7 @@ class Bearer:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on, or refuse before the body is read."""
         refused = None
-        if scope["type"] == "http" and scope["path"] not in OPEN:
+        if scope["type"] == "http" and scope["path"] not in PROBES:
             refused = self._refused(Headers(scope=scope).getlist("authorization"))
         await (refused or self.app)(scope, receive, send)
 

@@ -4,6 +4,8 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from sutra_client.lifecycle import PROBES
+
 Responses = dict[int | str, dict[str, Any]]
 
 PROBLEM = {
@@ -70,7 +72,8 @@ def complete(app: FastAPI, secured: bool) -> None:
             if secured:
                 parts["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
                 schema["security"] = [{"key": []}]
-                schema["paths"]["/health"]["get"]["security"] = []
+                for path in PROBES & schema["paths"].keys():
+                    schema["paths"][path]["get"]["security"] = []
         return app.openapi_schema
 
     # FastAPI's own way to change its description ("Extending OpenAPI")

@@ -11,6 +11,10 @@ class StorageUnavailable(StorageError):
     """The storage cannot be reached, is too slow, or answers outside its contract."""
 
 
+class AnswerTooLarge(StorageUnavailable):
+    """The storage's answer is larger than this process wants to hold; fewer rows may be asked."""
+
+
 class StorageRefused(StorageError):
     """The storage answered with an error; `problem` is its problem+json body.
 

@@ -105,7 +105,8 @@ def _methods(request: Request) -> list[str]:
     """Return every method that this path takes: Starlette tells those of one route only."""
     routes = [route for route in request.app.routes if isinstance(route, Route)]
     fitting = (route for route in routes if route.matches(request.scope)[0] != Match.NONE)
-    return sorted({method for route in fitting for method in route.methods or ()})
+    methods = {method for route in fitting for method in route.methods or ()}
+    return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
 
 
 async def _refused(_: Request, error: Exception) -> ProblemResponse:

@@ -3,7 +3,9 @@
 from fastapi import HTTPException, Request
 
 
-def known_query(request: Request) -> None:
+# A coroutine, as every dependency here: FastAPI runs others in a thread, which takes longer than
+# they do, and lets other requests in between parsing a body and checking it.
+async def known_query(request: Request) -> None:
     """Raise HTTPException 400 for a query parameter that the route does not have, or twice."""
     known = [field.alias for field in request.scope["route"].dependant.query_params]
     given = [name for name, _ in request.query_params.multi_items()]

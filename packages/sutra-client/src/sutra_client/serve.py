@@ -11,15 +11,14 @@ import signal
 import sys
 from datetime import UTC, datetime
 from importlib import import_module
-from types import FrameType
 from typing import Any
 
 from sutra_client.context import request_id
-from sutra_client.settings import SettingsError, port
+from sutra_client.settings import SettingsError, number, port
 from sutra_client.startup import quick_imports
 
-# Seconds that running requests get after SIGTERM; docker kills after ten.
-GRACE_SECONDS = 5
+# The most seconds from not ready to closing: an orchestrator kills at some time, too.
+MAX_DRAIN_SECONDS = 300
 
 
 class JsonFormatter(logging.Formatter):
@@ -45,7 +44,8 @@ def main(factory: str, default_port: int) -> int:
     """Serve the app that `factory` ("module:function") makes; return the exit status.
 
     0 after SIGTERM or SIGINT, 1 when the server could not start, 2 on a wrong setting.
-    SUTRA_HOST (default 0.0.0.0: a container's own network) and SUTRA_PORT say where.
+    SUTRA_HOST (default 0.0.0.0: a container's own network) and SUTRA_PORT say where,
+    SUTRA_DRAIN_SECONDS how long a load balancer gets to notice a stop.
     """
     _on_stop(_leave)
     _log_as_json()
@@ -59,29 +59,16 @@ def main(factory: str, default_port: int) -> int:
 
 
 def _serve(factory: str, host: str, port_number: int) -> int:
+    drain_seconds = number(os.environ, "SUTRA_DRAIN_SECONDS", 0, 0, MAX_DRAIN_SECONDS)
     module, _, function = factory.partition(":")
     with quick_imports():
         app: Any = getattr(import_module(module), function)()
-        from uvicorn import Config, Server
+        from sutra_client import server
 
-    config = Config(
-        app,
-        host=host,
-        port=port_number,
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-    )
-    server = Server(config)
+    made = server.make(app, host, port_number, drain_seconds)
 
-    def stop(_: int, __: FrameType | None) -> None:
-        server.should_exit = True
+    def stop(_: int, __: object) -> None:
+        made.should_exit = True
 
     # uvicorn (0.29 and later) handles signals while it serves; afterwards it restores the
     # handlers it found and raises the signal again, which would end us by signal 15 instead
@@ -89,18 +76,18 @@ def _serve(factory: str, host: str, port_number: int) -> int:
     # https://github.com/encode/uvicorn/pull/1600
     _on_stop(stop)
     try:
-        server.run()
+        made.run()
     except SystemExit:  # port in use or failed start: uvicorn has logged it, and exits with 3
         return 1
     return 0
 
 
 def _on_stop(handler: Any) -> None:
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, handler)
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, handler)
 
 
-def _leave(_: int, __: FrameType | None) -> None:
+def _leave(_: int, __: object) -> None:
     raise SystemExit(0)
 
 

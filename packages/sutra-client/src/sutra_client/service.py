@@ -1,16 +1,23 @@
 """What both services wear: request ids, log lines, metrics, limits, problems, and the token."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.responses import Response
 from fastapi.telemetry import TelemetryConfig
 
 from sutra_client.bearer import Bearer
 from sutra_client.body_limit import ARRIVE_SECONDS, MAX_BODY_BYTES, BodyLimit
+from sutra_client.described import errors
+from sutra_client.head import Head
+from sutra_client.in_flight import MAX_IN_FLIGHT, InFlight
+from sutra_client.lifecycle import LIVE, Lifecycle
 from sutra_client.metrics import CONTENT_TYPE, Metrics
-from sutra_client.observe import MAX_IN_FLIGHT, Observe
+from sutra_client.observe import Observe
 from sutra_client.problem import add_handlers
+from sutra_client.query import known_query
 
 # FastAPI's own, for OpenTelemetry: nothing here collects it, and it is a quarter of the CPU time of
 # a request that has little else to do.
@@ -20,6 +27,13 @@ NO_TELEMETRY: TelemetryConfig = {
     "logs": False,
     "operation_spans": False,
 }
+
+
+@dataclass(frozen=True)
+class Live:
+    """Answer of GET /live."""
+
+    status: Literal["ok"] = "ok"
 
 
 def equip(
@@ -32,21 +46,31 @@ def equip(
     max_in_flight: int = MAX_IN_FLIGHT,
     body_seconds: float = ARRIVE_SECONDS,
 ) -> None:
-    """Equip `app`, and give it `GET /metrics`.
+    """Equip `app`, and give it `GET /live` and `GET /metrics`.
 
-    `key` is the bearer token that every path but /health then needs; `max_body` the most bytes of
-    a request's body, `max_bodies` exceptions by path, `body_seconds` how long it may take to
+    `key` is the bearer token that every path but the probes then needs; `max_body` the most bytes
+    of a request's body, `max_bodies` exceptions by path, `body_seconds` how long it may take to
     arrive. Beyond `max_in_flight` requests at once, the next is answered 503.
     Starlette's first middleware is the last one added: what is added after this sees a request
     before all of these.
     """
     add_handlers(app)
+    app.add_middleware(InFlight, most=max_in_flight)
     app.add_middleware(BodyLimit, most=max_body, routes=max_bodies, seconds=body_seconds)
+    app.add_middleware(Head)
     if key is not None:
         app.add_middleware(Bearer, key=key)
-    app.add_middleware(Observe, metrics=metrics, max_in_flight=max_in_flight)
+    app.state.lifecycle = Lifecycle()
+    app.add_middleware(Observe, metrics=metrics, lifecycle=app.state.lifecycle)
     app.state.metrics = metrics
+    asked = [Depends(known_query)]
+    app.add_api_route(LIVE, live, dependencies=asked, responses=errors(), tags=["service"])
     app.add_api_route("/metrics", show_metrics, response_class=Response, tags=["service"])
+
+
+async def live() -> Live:
+    """Say that this process answers, whatever its storage does: whether to start it again."""
+    return Live()
 
 
 async def show_metrics(request: Request) -> Response:

@@ -65,16 +65,49 @@ def port(env: Mapping[str, str], default: int) -> int:
 
 # RFC 6750's b64token. Whoever can guess 16 of these characters can read memory as well.
 _KEY = re.compile(r"[A-Za-z0-9._~+/-]{16,512}=*", re.ASCII)
+# The most bytes that are read of a key's file: more than any key, and never a whole disk.
+MAX_KEY_FILE = 4096
 
 
 def api_key(env: Mapping[str, str]) -> str | None:
-    """Return SUTRA_API_KEY, or None when it is not set.
+    """Return the key that callers need: SUTRA_API_KEY, or what SUTRA_API_KEY_FILE holds.
 
-    Set and empty is an error: whoever meant to set it must not run open to all.
+    None where neither is set. Set and empty is an error: whoever meant to set it must not run open
+    to all.
     """
-    value = env.get("SUTRA_API_KEY")
+    tip = "set it to what `openssl rand -hex 32` prints, or unset it to let everybody in"
+    return _key(env, "SUTRA_API_KEY", tip)
+
+
+def storage_key(env: Mapping[str, str]) -> str | None:
+    """Return the key that the storage wants: SUTRA_STORAGE_KEY, or SUTRA_STORAGE_KEY_FILE's."""
+    return _key(env, "SUTRA_STORAGE_KEY", "set it to the storage's own, or unset it on both sides")
+
+
+def _key(env: Mapping[str, str], name: str, tip: str) -> str | None:
+    value, path = env.get(name), env.get(f"{name}_FILE")
+    if path is not None:
+        if value is not None:
+            raise SettingsError(f"{name}_FILE", f"set beside {name}", path, "unset one of the two")
+        name, value = f"{name}_FILE", _content(f"{name}_FILE", path)
     if value is not None and not _KEY.fullmatch(value):
         shown = f"{len(value)} characters, not shown" if value else ""
-        tip = "set it to what `openssl rand -hex 32` prints, or unset it to let everybody in"
-        raise SettingsError("SUTRA_API_KEY", "not 16 to 512 letters, digits or -._~+/", shown, tip)
+        raise SettingsError(name, "not 16 to 512 letters, digits or -._~+/", shown, tip)
     return value
+
+
+def _content(name: str, path: str) -> str:
+    """Return the text of a key's file, without the byte order mark and the end of the line.
+
+    Editors add both, and nobody sees them.
+    """
+    try:
+        with open(path, "rb") as file:
+            text = file.read(MAX_KEY_FILE).decode("utf-8-sig")
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        tip = "let it name a file that the service's user (10001) may read"
+        raise SettingsError(name, f"cannot be read, {reason}", path, tip) from None
+    except UnicodeDecodeError:
+        raise SettingsError(name, "not UTF-8 text", path, "save the file as UTF-8") from None
+    return text.removesuffix("\n").removesuffix("\r")

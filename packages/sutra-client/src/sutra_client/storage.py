@@ -1,7 +1,7 @@
 """Client for the storage server: its HTTP routes as methods."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any, Self, TypeVar
@@ -9,7 +9,13 @@ from typing import Any, Self, TypeVar
 import httpx
 
 from sutra_client import records
-from sutra_client.errors import NotFound, StorageError, StorageRefused, StorageUnavailable
+from sutra_client.errors import (
+    AnswerTooLarge,
+    NotFound,
+    StorageError,
+    StorageRefused,
+    StorageUnavailable,
+)
 from sutra_client.fields import path_segment
 from sutra_client.records import Association, AssociationPage, Concept, Health, Page, Stats
 from sutra_client.transport import DEADLINE, Report, Transport, no_report
@@ -36,6 +42,10 @@ HEALTH_DEADLINE = 1.5
 BATCH_DEADLINE = 30.0
 # So often it is asked meanwhile, in seconds; with HEALTH_DEADLINE less than two after it froze.
 WATCH = 0.25
+# Bytes of a batch's results: 10,000 lines, each with ids.
+MAX_RESULTS = 16 * 1024 * 1024
+# Of a page that is too large, so much less is asked for.
+SMALLER = 8
 NDJSON = "application/x-ndjson"
 
 
@@ -52,12 +62,15 @@ class StorageClient:
         *,
         deadline: float = DEADLINE,
         report: Report = no_report,
+        key: str | None = None,
     ) -> None:
         """Connect lazily to `url`; a test passes a `transport` instead of a network.
 
-        A call takes `deadline` seconds at most; `report(method, outcome, seconds)` is told of each.
+        `key` is the storage's bearer token, where it has one. A call takes `deadline` seconds at
+        most; `report(method, outcome, seconds)` is told of each.
         """
-        self._transport = Transport(url, transport, deadline, report)
+        self._has_key = key is not None
+        self._transport = Transport(url, transport, deadline, report, key)
 
     async def __aenter__(self) -> Self:
         """Return the client itself."""
@@ -93,19 +106,30 @@ class StorageClient:
     ) -> Page:
         """Return up to `limit` (1 to 1000) concepts whose ids follow `after`.
 
-        With a `prefix`, only those whose ids begin with it.
+        With a `prefix`, only those whose ids begin with it. Fewer where they are large: `next`
+        alone says whether there are more.
         """
-        response = await self._get("/concepts", limit=limit, after=after, prefix=prefix)
-        return _parse(response, records.page)
+        while True:
+            try:
+                response = await self._get("/concepts", limit=limit, after=after, prefix=prefix)
+            except AnswerTooLarge:
+                if limit == 1:
+                    raise
+                limit = max(1, limit // SMALLER)
+            else:
+                return _parse(response, records.page)
 
     async def pages(self, limit: int, after: str | None = None) -> AsyncIterator[Page]:
         """Yield every page of `limit` concepts, from `after` to the last."""
+        asked = limit
         while True:
-            page = await self.list_concepts(after, limit)
+            page = await self.list_concepts(after, asked)
             yield page
             if page.next is None:
                 return
             after = page.next
+            # after a page that was too large not far more than what fitted
+            asked = min(limit, 2 * len(page.concepts) + 1)
 
     async def put_association(self, association: Association) -> bool:
         """Store an association; return whether it is new (see `put_concept`)."""
@@ -118,13 +142,17 @@ class StorageClient:
 
     async def list_associations(self, concept_id: str) -> list[Association]:
         """Return all associations of one concept: outgoing, then incoming."""
-        found: list[Association] = []
+        pages = self.association_pages(concept_id)
+        return [association async for page in pages for association in page.associations]
+
+    async def association_pages(self, concept_id: str) -> AsyncIterator[AssociationPage]:
+        """Yield every page of the associations of one concept."""
         after: str | None = None
         while True:
             page = await self.association_page(concept_id, after)
-            found += page.associations
+            yield page
             if page.next is None:
-                return found
+                return
             after = page.next
 
     async def association_page(
@@ -146,7 +174,9 @@ class StorageClient:
         await self._alive()
         headers = {"Content-Type": NDJSON}
         sent = asyncio.ensure_future(
-            self._transport.ask("POST", "/batch", BATCH_DEADLINE, content=lines, headers=headers)
+            self._transport.ask(
+                "POST", "/batch", BATCH_DEADLINE, MAX_RESULTS, content=lines, headers=headers
+            )
         )
         try:
             while not (await asyncio.wait({sent}, timeout=WATCH))[0]:
@@ -163,6 +193,16 @@ class StorageClient:
     async def health(self, deadline: float = HEALTH_DEADLINE) -> Health:
         """Return the storage's health, or raise StorageUnavailable within `deadline` seconds."""
         return _parse(await self._transport.ask("GET", "/health", deadline), records.health)
+
+    async def ready(self) -> None:
+        """Raise StorageUnavailable or StorageRefused unless the storage is well, and takes our key.
+
+        Its health is open to all: only another question tells whether the key is the right one.
+        """
+        asked: list[Awaitable[object]] = [self.health()]
+        if self._has_key:
+            asked.append(self._transport.ask("GET", "/stats", HEALTH_DEADLINE))
+        await asyncio.gather(*asked)
 
     async def _alive(self) -> None:
         """Raise StorageUnavailable when nothing answers; an error is an answer."""

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 from sutra_client.context import request_id
-from sutra_client.errors import NotFound, StorageRefused, StorageUnavailable
+from sutra_client.errors import AnswerTooLarge, NotFound, StorageRefused, StorageUnavailable
 
 IDEMPOTENT = frozenset({"GET", "PUT", "DELETE"})
 CONNECT_SECONDS = 1.0
@@ -23,6 +23,8 @@ CONNECT_SECONDS = 1.0
 DEADLINE = 1.5
 CONNECTIONS = 64
 KEPT_ALIVE = 16
+# Bytes of one answer. Parsed and written again it takes some four times as much.
+MAX_ANSWER_BYTES = 2 * 1024 * 1024
 AGAIN = "sutra.sent_again"
 
 Report = Callable[[str, str, float], None]
@@ -44,9 +46,11 @@ class Transport:
         transport: httpx.AsyncBaseTransport | None = None,
         deadline: float = DEADLINE,
         report: Report = no_report,
+        key: str | None = None,
     ) -> None:
-        """Connect lazily; a test passes a `transport` instead of a network."""
+        """Connect lazily, as who has the bearer token `key`; a test passes a `transport`."""
         self._url = url
+        self._headers = {} if key is None else {"Authorization": f"Bearer {key}"}
         self._deadline = deadline
         self._report = report
         # Not httpx.AsyncClient: its redirects, cookies and proxies are of no use here, and are a
@@ -62,40 +66,51 @@ class Transport:
         await self._pool.aclose()
 
     async def ask(
-        self, method: str, path: str, deadline: float | None = None, **options: Any
+        self,
+        method: str,
+        path: str,
+        deadline: float | None = None,
+        most: int = MAX_ANSWER_BYTES,
+        **options: Any,
     ) -> httpx.Response:
-        """Return a successful answer, whole; raise StorageUnavailable or StorageRefused."""
+        """Return a successful answer, whole; raise StorageUnavailable or StorageRefused.
+
+        One of more than `most` bytes raises AnswerTooLarge.
+        """
         seconds = self._deadline if deadline is None else deadline
-        options = {**options, "extensions": _limits(seconds)}
+        headers = {**self._headers, **_request_id(), **options.pop("headers", {})}
+        options |= {"extensions": _limits(seconds), "headers": headers}
         with self._reported(method):
             try:
                 async with asyncio.timeout(seconds):
-                    response = await self._send(method, path, **_with_id(options))
+                    response = await self._send(method, path, most, **options)
             except TimeoutError:
                 raise StorageUnavailable(f"no answer within {seconds:g} s") from None
             except httpx.RequestError as error:
                 raise StorageUnavailable(str(error) or type(error).__name__) from error
             return _accepted(response)
 
-    async def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
+    async def _send(self, method: str, path: str, most: int, **options: Any) -> httpx.Response:
         request = httpx.Request(method, self._url + path, **options)
         try:
-            return await self._once(request)
+            return await self._once(request, most)
         except (httpx.NetworkError, httpx.RemoteProtocolError):
             if method not in IDEMPOTENT:
                 raise
-        response = await self._once(request)
+        response = await self._once(request, most)
         response.extensions[AGAIN] = True
         return response
 
-    async def _once(self, request: httpx.Request) -> httpx.Response:
+    async def _once(self, request: httpx.Request, most: int) -> httpx.Response:
         response = await self._pool.handle_async_request(request)
         response.request = request
         try:
-            await response.aread()
+            body = await _body(response, most)
         finally:
             await response.aclose()
-        return response
+        return httpx.Response(
+            response.status_code, headers=response.headers, content=body, request=request
+        )
 
     @contextmanager
     def _reported(self, method: str) -> Iterator[None]:
@@ -112,12 +127,25 @@ class Transport:
             self._report(method, outcome, time.perf_counter() - start)
 
 
-def _with_id(options: dict[str, Any]) -> dict[str, Any]:
-    """Pass the id of our own request on, so that both logs can be read together."""
+async def _body(response: httpx.Response, most: int) -> bytes:
+    """Return the whole body; raise AnswerTooLarge by the length announced, or when it is."""
+    body = bytearray()
+    announced = int(response.headers.get("content-length", 0))
+    if announced <= most:
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) > most:
+                break
+    if max(announced, len(body)) > most:
+        path = response.request.url.path
+        raise AnswerTooLarge(f"the answer to {path} is of more than {most} bytes")
+    return bytes(body)
+
+
+def _request_id() -> dict[str, str]:
+    """Return the id of our own request as a header, so that both logs can be read together."""
     current = request_id.get()
-    if not current:
-        return options
-    return {**options, "headers": {**options.get("headers", {}), "X-Request-ID": current}}
+    return {"X-Request-ID": current} if current else {}
 
 
 def _limits(seconds: float) -> dict[str, Any]:
@@ -130,6 +158,9 @@ def _accepted(response: httpx.Response) -> httpx.Response:
     if response.is_success:
         return response
     problem = _problem(response)
+    if problem["status"] == httpx.codes.UNAUTHORIZED:
+        # not the caller's fault, whose own token was right
+        raise StorageUnavailable(f"the storage wants another key: {problem['detail']}")
     refused = NotFound if problem["status"] == httpx.codes.NOT_FOUND else StorageRefused
     raise refused(problem, response.headers.get("retry-after"), AGAIN in response.extensions)
 

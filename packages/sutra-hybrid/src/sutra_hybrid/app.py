@@ -14,7 +14,7 @@ from sutra_client.described import errors
 from sutra_client.problem import ProblemResponse, Refusal, problem
 from sutra_client.query import known_query
 from sutra_client.service import equip
-from sutra_client.settings import api_key, number, storage_url
+from sutra_client.settings import api_key, number, storage_key, storage_url
 from sutra_client.storage import StorageClient
 from sutra_hybrid.corpus import limits
 from sutra_hybrid.counted import HybridMetrics
@@ -39,17 +39,17 @@ SEARCHES = 4
 router = APIRouter(dependencies=[Depends(known_query)])
 
 
-def _storage(request: Request) -> StorageClient:
+async def _storage(request: Request) -> StorageClient:
     storage: StorageClient = request.app.state.storage
     return storage
 
 
-def _refresher(request: Request) -> Refresher:
+async def _refresher(request: Request) -> Refresher:
     refresher: Refresher = request.app.state.refresher
     return refresher
 
 
-def _searches(request: Request) -> CapacityLimiter:
+async def _searches(request: Request) -> CapacityLimiter:
     searches: CapacityLimiter = request.app.state.searches
     return searches
 
@@ -64,14 +64,16 @@ def create_app(transport: httpx.AsyncBaseTransport | None = None) -> FastAPI:
 
     Raises SettingsError.
     """
-    url, key = storage_url(os.environ), api_key(os.environ)
+    url, key, to_storage = storage_url(os.environ), api_key(os.environ), storage_key(os.environ)
     interval = number(os.environ, "SUTRA_REFRESH_SECONDS", default=5, low=0.1, high=3600)
     most = limits(os.environ)
     metrics = HybridMetrics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        client = StorageClient(url, transport, deadline=READ_SECONDS, report=metrics.storage_call)
+        client = StorageClient(
+            url, transport, deadline=READ_SECONDS, report=metrics.storage_call, key=to_storage
+        )
         async with client as app.state.storage:
             refresher = Refresher(client, most)
             app.state.refresher = metrics.refresher = refresher
@@ -115,7 +117,7 @@ async def health(storage: Storage, refresher: CurrentRefresher) -> Health:
     While the storage is down, or no new index can be built (`"index": "failed"`), questions are
     answered all the same from the last index, if there is one.
     """
-    await storage.health()
+    await storage.ready()
     if refresher.broken is not None:
         raise _failure(refresher.broken)
     return Health(index="building" if refresher.snapshot is None else "ready")
