@@ -18,6 +18,12 @@ if [[ $# -gt 0 ]]; then
   exit 2
 fi
 
-scripts/engine.sh
-scripts/venv.sh
+if [[ ! -w . ]]; then
+  echo "build-prod: checkout: not writable \"$PWD\"" >&2
+  echo "tip: mount it for writing, or clone it to a folder of yours: \`git clone $PWD ~/sutra\`" >&2
+  exit 2
+fi
+# each says itself what it lacks
+scripts/engine.sh || exit
+scripts/venv.sh || exit
 exec .venv/bin/python -m scripts prod

@@ -38,14 +38,20 @@ for word in "$@"; do
   esac
 done
 if [[ -n $asks && -z $dry && ! -t 0 ]]; then
-  echo "clean-and-rebuild: asks, and there is no terminal" >&2
+  echo "clean-and-rebuild: confirmation needed, but stdin is not a terminal" >&2
   echo "tip: add --yes; nothing was touched" >&2
   exit 2
 fi
 
-if [[ -n $dry ]]; then scripts/engine.sh check; else
-  scripts/engine.sh
-  scripts/engine.sh compose
+if [[ ! -w . ]]; then
+  echo "clean-and-rebuild: checkout: not writable \"$PWD\"" >&2
+  echo "tip: mount it for writing, or clone it to a folder of yours: \`git clone $PWD ~/sutra\`" >&2
+  exit 2
 fi
-scripts/venv.sh
+# each says itself what it lacks
+if [[ -n $dry ]]; then scripts/engine.sh check || exit; else
+  scripts/engine.sh || exit
+  scripts/engine.sh compose || exit
+fi
+scripts/venv.sh || exit
 exec .venv/bin/python -m scripts rebuild "$@"

@@ -8,20 +8,15 @@
 set -Eeuo pipefail
 trap 'echo "install: FAILED at line ${LINENO}" >&2' ERR
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+readonly SCRIPT=install
+# shellcheck source=scripts/common.sh
+. scripts/common.sh
 
 readonly LOG=.cache/apt.log
+# how long another package manager, such as unattended-upgrades, may take
+readonly APT_SECONDS=${APT_SECONDS:-600}
 
-die() { # die PROBLEM TIP
-  echo "install: $1" >&2
-  echo "tip: $2" >&2
-  exit 2
-}
-
-is_debian_like() { grep -qE '^ID(_LIKE)?=.*(debian|ubuntu)' /etc/os-release 2>/dev/null; }
-
-as_root() {
-  if [[ $EUID -eq 0 ]]; then "$@"; else sudo -n "$@"; fi
-}
+is_debian_like() { grep -qE '^ID(_LIKE)?=.*(debian|ubuntu)' "${OS_RELEASE:-/etc/os-release}" 2>/dev/null; }
 
 # RUNLEVEL=1 keeps a package's init script from starting a daemon behind our back.
 apt_get() {
@@ -29,13 +24,27 @@ apt_get() {
     apt-get -q -y -o Dpkg::Use-Pty=0 "$@"
 }
 
+# apt-get waits for dpkg's lock if it is told to, and never for the one of its lists.
+apt_get_when_free() {
+  local started=$SECONDS waits=""
+  until apt_get "$@" >"$LOG" 2>&1; do
+    grep -q 'Could not get lock' "$LOG" || return 1
+    ((SECONDS - started < APT_SECONDS)) || return 1
+    [[ -n $waits ]] || echo "install: waiting: $(grep -m 1 'Could not get lock' "$LOG" | sed 's/^E: //')" >&2
+    waits=said
+    sleep 2
+  done
+}
+
 [[ $# -gt 0 ]] || die "no package named" "usage: scripts/install.sh PACKAGE..."
 is_debian_like || die "this system is not Debian or Ubuntu" "install $* yourself, then run the same command again"
-[[ $EUID -eq 0 ]] || sudo -n true 2>/dev/null || die "no root rights" "install $* as root, then run the same command again"
+may_be_root || die "no root rights" "install $* as root, then run the same command again"
+require_writable_checkout
+require_temporary_space 10
 
 mkdir -p .cache
 echo "install: $* (log: $LOG)" >&2
-if ! { apt_get update && apt_get install --no-install-recommends --no-remove "$@"; } >"$LOG" 2>&1; then
+if ! { apt_get_when_free update && apt_get_when_free install --no-install-recommends --no-remove "$@"; }; then
   tail -n 5 "$LOG" >&2
-  die "apt-get failed" "read $LOG, mend it, then run the same command again"
+  die "apt-get failed" "read $LOG, fix it, then run the same command again"
 fi

@@ -8,42 +8,87 @@
 set -Eeuo pipefail
 trap 'echo "venv: FAILED at line ${LINENO}" >&2' ERR
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+readonly SCRIPT=venv
+# shellcheck source=scripts/common.sh
+. scripts/common.sh
 
 readonly PYTHON=${PYTHON:-python3}
-
-die() { # die PROBLEM TIP
-  echo "venv: $1" >&2
-  echo "tip: $2" >&2
-  exit 2
-}
+readonly CHOOSE="install Python 3.11 or newer, or name one: \`PYTHON=python3.13 make prod\`"
+# the largest wheel, twice: packed and unpacked
+readonly TEMPORARY_MB=200
+# what .venv was made by
+readonly MADE_BY=.venv/.python
 
 case ${1:-} in
-  "") lock=requirements.lock ;;
-  dev) lock=requirements-dev.lock ;;
+  "") lock_file=requirements.lock ;;
+  dev) lock_file=requirements-dev.lock ;;
   *) die "argument: unknown \"$1\"" "usage: scripts/venv.sh [dev]" ;;
 esac
 
-# of the lock, and of the interpreter, whose upgrade leaves a broken environment behind
-stamp=.venv/.$lock.$({ cat "$lock" scripts/venv.sh && "$PYTHON" --version; } 2>&1 | sha256sum | cut -c1-16)
+# Prints version and path of the interpreter itself, also where PYTHON is one of an environment.
+identify() {
+  "$PYTHON" -IS -c 'import os, sys
+if sys.version_info < (3, 11):
+    sys.exit("too old")
+print(sys.version.split()[0], os.path.realpath(getattr(sys, "_base_executable", sys.executable)))'
+}
+
+# Sets IDENTITY ("3.13.5 /usr/bin/python3.13"), or says what is wrong with PYTHON.
+require_python() {
+  command -v "$PYTHON" >/dev/null || die "PYTHON: no such program \"$PYTHON\"" "$CHOOSE"
+  local problem
+  IDENTITY=$(identify 2>/dev/null) || true
+  [[ ! $IDENTITY =~ ^3\.[0-9.]+[a-z0-9+]*' /'[^[:cntrl:]]+$ ]] || return 0
+  problem=$(identify 2>&1 | tail -n 1) || true
+  [[ $problem != "too old" ]] || die "PYTHON: too old \"$PYTHON\" ($("$PYTHON" --version)), 3.11 or newer is needed" "$CHOOSE"
+  die "PYTHON: does not run \"$PYTHON\": ${problem:-no output}" "$CHOOSE"
+}
+
+# Debian splits what makes a virtual environment into a package of its own.
+has_venv() { "$PYTHON" -c 'import ensurepip' 2>/dev/null; }
+
+require_venv() {
+  has_venv || scripts/install.sh python3-venv
+  has_venv || die "$PYTHON has no ensurepip" "install the venv package of that very version, or name another: PYTHON=python3"
+}
+
+make_environment() {
+  if [[ $(cat "$MADE_BY" 2>/dev/null) == "$IDENTITY" ]] && .venv/bin/python -c 'import pip' 2>/dev/null; then return; fi
+  [[ ! -e .venv ]] || echo "venv: making .venv anew with Python $IDENTITY" >&2
+  "${IDENTITY#* }" -m venv --clear .venv || die "$PYTHON could not make .venv" \
+    "read its lines above; \`df -h . ${TMPDIR:-/tmp}\` shows free space"
+  echo "$IDENTITY" >"$MADE_BY"
+}
+
+# This checkout is found also under PYTHONSAFEPATH. The cleanup's modules are in the base
+# images' build context, where their builders reach them.
+add_to_path() {
+  printf '%s\n' "$PWD" "$PWD/base-images/lib" >"$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/sutra.pth"
+}
+
+# An older pip knows only its own certificates; the system's may hold a private CA.
+trust_system() {
+  local bundle
+  for bundle in ${CA_BUNDLE:+"$CA_BUNDLE"} /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt; do
+    if [[ -z ${PIP_CERT:-} && -s $bundle ]]; then export PIP_CERT=$bundle; fi
+  done
+}
+
+require_python
+stamp=.venv/.$lock_file.$({ cat "$lock_file" scripts/venv.sh && echo "$IDENTITY"; } | sha256sum | cut -c1-16)
 [[ ! -e $stamp ]] || exit 0
 
-"$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
-  die "no Python 3.11 or newer: \"$("$PYTHON" --version 2>&1 | tail -n 1)\"" "install one, or name it: PYTHON=python3.13 make prod"
-# Debian splits what makes a virtual environment into a package of its own
-has_venv() { "$PYTHON" -c 'import ensurepip' 2>/dev/null; }
-has_venv || scripts/install.sh python3-venv
-has_venv || die "$PYTHON has no ensurepip" "install the venv package of that very version, or name another: PYTHON=python3"
-
-# an older pip knows only its own certificates; the system's may hold a private CA
-for bundle in ${CA_BUNDLE:+"$CA_BUNDLE"} /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt; do
-  if [[ -z ${PIP_CERT:-} && -s $bundle ]]; then export PIP_CERT=$bundle; fi
-done
-
-echo "venv: installing $lock" >&2
-.venv/bin/python -c 'import pip' 2>/dev/null || "$PYTHON" -m venv --clear .venv
-rm -f .venv/."$lock".*
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock" ||
-  die "pip could not install $lock" "read pip's lines above; PIP_INDEX_URL and CA_BUNDLE name a mirror and a private CA"
-# sutra_cleanup is in the base images' build context, where their builders reach it
-echo "$PWD/base-images/lib" >"$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/sutra_cleanup.pth"
+require_writable_checkout
+mkdir -p .cache
+lock .cache/venv.lock
+[[ ! -e $stamp ]] || exit 0 # made while this run waited
+require_temporary_space "$TEMPORARY_MB"
+require_venv
+trust_system
+echo "venv: installing $lock_file" >&2
+make_environment
+rm -f .venv/."$lock_file".*
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock_file" ||
+  die "pip could not install $lock_file" "read pip's lines above; PIP_INDEX_URL and CA_BUNDLE name a mirror and a private CA"
+add_to_path
 touch "$stamp"

@@ -26,4 +26,4 @@ done <"$out/crates"
 for package in libc6 libgcc-s1 libstd-rust-dev; do
   [ ! -e "/usr/share/doc/$package/copyright" ] || cp -L "/usr/share/doc/$package/copyright" "$out/$package"
 done
-chmod -R a+rX "$out"
+chmod -R u=rwX,go=rX "$out"

@@ -88,7 +88,7 @@ def test_an_engine_that_somebody_chose_is_not_replaced() -> None:
     assert done.returncode == 2
     assert done.stderr == (
         'engine: DOCKER_HOST: no engine answers at "unix:///nothing.sock"\n'
-        "tip: mend or unset DOCKER_HOST\n"
+        "tip: start that engine, or correct or unset DOCKER_HOST\n"
     )
 
 

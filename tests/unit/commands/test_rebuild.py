@@ -219,7 +219,8 @@ def test_without_a_terminal_the_script_wants_yes(
     monkeypatch.setenv("DRY_RUN", value)
     assert script(folder, "--all") == (
         2,
-        "clean-and-rebuild: asks, and there is no terminal\ntip: add --yes; nothing was touched\n",
+        "clean-and-rebuild: confirmation needed, but stdin is not a terminal\n"
+        "tip: add --yes; nothing was touched\n",
         [],
     )
 
