@@ -26,6 +26,8 @@ FILE ?=##                  of explain: a file, such as numpy/testing/__init__.py
 YES ?=##                   1: clean asks nothing
 DATA ?=##                  1: clean removes the data volumes as well
 ALL ?=##                   1: clean removes what rollback needs as well
+TESTS ?=##                 skip: promote without the packages' own tests, never a version
+PACKAGE ?=##               of test-package: a service of docker-bake.hcl, such as sutra-api
 FULL ?=##                  1: bench-services builds an index of 100,000 concepts too
 PYTHON ?= python3##        interpreter that makes .venv, 3.11 or newer
 export BASE DEBIAN_VERSION ALPINE_VERSION APT_MIRROR ALPINE_MIRROR PIP_INDEX_URL CARGO_REGISTRY CA_BUNDLE PYTHON
@@ -34,7 +36,7 @@ PY := .venv/bin/python -m
 RUN := $(PY) scripts
 .PHONY: help prod build dev verify verify-sizes verify-contents verify-runtime report diff budgets promote rollback history explain \
   cleanup-report engine engine-stop roots venv venv-dev \
-  test test-unit test-alpine bench bench-storage bench-services lint format lock readme
+  test test-unit test-package test-alpine bench bench-storage bench-services lint format lock readme
 
 help: ## list targets and knobs
 	@awk -f scripts/help.awk Makefile
@@ -114,6 +116,9 @@ test: venv-dev ## run every test; starts an engine if none runs, and stops it ag
 
 test-unit: venv-dev ## run the tests that need no engine
 	@$(PY) pytest tests/unit
+
+test-package: engine venv ## run one service's own tests, on its cleaned tree (PACKAGE=…)
+	@$(RUN) build "$(PACKAGE)-test"
 
 test-alpine: venv-dev ## run the tests on a real Alpine, made from packages of PyPI and Debian
 	@$(PY) pytest tests/alpine

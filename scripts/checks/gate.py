@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scripts.catalog.catalog import Catalog
+from scripts.checks import package_tests
 from scripts.checks.contents import verify as verify_contents
 from scripts.checks.runtime import verify as verify_runtime
 from scripts.checks.sizes import budgets, growth, measure
@@ -28,15 +29,24 @@ class Verdict:
 
 
 def everything(
-    client: engine.Client, promises: Catalog, references: Mapping[str, str] | None = None
+    client: engine.Client,
+    promises: Catalog,
+    references: Mapping[str, str] | None = None,
+    tests: package_tests.Plan = package_tests.NONE,
 ) -> Verdict:
     """Check all images of the catalogue, each under its `:prod` tag: sizes, contents, runtime.
 
     `references` (name → tag or id) says what to check instead. Every check is made of
-    the ids that were measured first, whatever becomes of the tags meanwhile. Raises
-    SutraError for an image that is not there.
+    the ids that were measured first, whatever becomes of the tags meanwhile. The packages'
+    `tests` run beside the checks. Raises SutraError for an image that is not there.
     """
-    named = references or {}
+    with package_tests.running(tests) as run:
+        verdict = _of_images(client, promises, references or {})
+        return Verdict((*verdict.results, *run.results()), verdict.ids)
+
+
+def _of_images(client: engine.Client, promises: Catalog, named: Mapping[str, str]) -> Verdict:
+    """Check the images themselves."""
     wanted = [named.get(image.name, image.reference) for image in promises.images]
     read_layers.read_together(client, wanted)
     measured = {

@@ -32,7 +32,7 @@ def make(client: engine.Client, no_cache: bool = False) -> int:
     build.build(client, [build.GROUP], no_cache=no_cache)
     promises = catalog.load()
     asked = options.version or options.registry or options.dry_run
-    if not asked and (number := promoted_already(client, promises)):
+    if not asked and (number := promoted_already(client, promises, options)):
         print(f"promoted already, by line {number} of {ledger.LEDGER}", file=sys.stderr)
         results = measure.verify_all(client, promises)
         show.show(results)
@@ -40,7 +40,7 @@ def make(client: engine.Client, no_cache: bool = False) -> int:
     return promote.verify_and_promote(client, options)
 
 
-def promoted_already(client: engine.Client, promises: Catalog) -> int:
+def promoted_already(client: engine.Client, promises: Catalog, options: promote.Options) -> int:
     """Return the ledger's line that promoted these very images, if no tag has to move; else 0.
 
     Then there is nothing to gate: they passed every promise of this same, clean commit.
@@ -56,8 +56,13 @@ def promoted_already(client: engine.Client, promises: Catalog) -> int:
         if tag
     }
     last = entries[-1]
-    standing = last.commit == commit and all(
-        (found := engine.inspect(client, tag)) and found["Id"] == last.ids.get(name)
-        for tag, name in tags.items()
+    tested = not last.verdict.endswith(promote.SKIPPED) or options.skip_tests
+    standing = (
+        tested
+        and last.commit == commit
+        and all(
+            (found := engine.inspect(client, tag)) and found["Id"] == last.ids.get(name)
+            for tag, name in tags.items()
+        )
     )
     return last.number if standing else 0

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from scripts.catalog import budget_history, catalog
-from scripts.checks import gate
+from scripts.checks import gate, package_tests
 from scripts.commands import verify_contents
 from scripts.common import arguments
 from scripts.common.errors import CHECK_FAILED, OK
@@ -17,14 +18,18 @@ from scripts.report import show
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     arguments.value(parser, "format", "how to print", show.FORMATS)
+    arguments.value(parser, "tests", "skip: leave out the packages' own tests", ("skip",))
 
 
 def main(options: argparse.Namespace) -> int:
     """Check everything and print the tables."""
     form = arguments.output_format(options, show.FORMATS)
+    skipped = package_tests.skips(arguments.knobs(options))
     promises = catalog.load()
     budget_history.refuse_raises(promises)
-    verdict = gate.everything(engine.connect(), promises)
+    client = engine.connect()
+    tests = package_tests.plan(client, promises, os.environ, skipped)
+    verdict = gate.everything(client, promises, tests=tests)
     show.show(verdict.results, form)
     for image in promises.images:
         own = (one for one in verdict.results if one.image == image.name and not one.ok)

@@ -304,9 +304,17 @@ def bake(
     `overrides` are values of `--set`. Return the exit code and the last lines of
     the progress, from which a failure can be explained.
     """
+    command, own = bake_command(targets, overrides)
+    return tee(command, {**own, **environment})
+
+
+def bake_command(
+    targets: Sequence[str], overrides: Sequence[str] = ()
+) -> tuple[list[str], dict[str, str]]:
+    """Return the command that builds `targets`, and the environment that it wants."""
     command = [find_client(), "buildx", "bake", "-f", str(BAKE_FILE)]
     command += [word for value in overrides for word in ("--set", value)]
-    return tee([*command, *targets], {**os.environ, **BAKE_ENVIRONMENT, **environment})
+    return [*command, *targets], {**os.environ, **BAKE_ENVIRONMENT}
 
 
 def tee(command: Sequence[str], environment: Mapping[str, str]) -> tuple[int, list[str]]:

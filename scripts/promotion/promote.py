@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from scripts.build import bake as build
 from scripts.catalog import budget_history, catalog
 from scripts.catalog.catalog import Catalog
-from scripts.checks import gate
+from scripts.checks import gate, package_tests
 from scripts.checks.gate import Verdict
 from scripts.common import settings, terminal
 from scripts.common.errors import CHECK_FAILED, OK, SutraError
@@ -24,6 +25,8 @@ from scripts.promotion import transaction, versions
 from scripts.report import show
 
 KEEP = 5
+# end of an entry's verdict where the packages' tests were left out
+SKIPPED = f", {package_tests.SKIPPED}"
 CLEAN = "commit, then run `make prod` again; ALLOW_DIRTY=1 promotes it as it is"
 
 
@@ -37,6 +40,7 @@ class Options:
     keep: int = KEEP
     allow_dirty: bool = False
     dry_run: bool = False
+    skip_tests: bool = False
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Options:
@@ -52,7 +56,18 @@ class Options:
             int(keep[:9]),
             settings.flag(environment, "ALLOW_DIRTY"),
             settings.flag(environment, "DRY_RUN"),
-        )
+            package_tests.skips(environment),
+        )._checked()
+
+    def _checked(self) -> Options:
+        """Raise SutraError where a version would be promoted untested."""
+        if self.skip_tests and self.version:
+            raise SutraError(
+                f'VERSION: "{self.version}" needs the packages\' tests, and '
+                f"{package_tests.SKIPPED} leaves them out",
+                f"leave out {package_tests.SKIPPED}",
+            )
+        return self
 
 
 @dataclass(frozen=True)
@@ -83,7 +98,8 @@ def verify_and_promote(client: engine.Client, options: Options) -> int:
         entries = ledger.read()
         at = plans.now(entries)
         tags = tags_to_set(client, promises, target, entries, options.version)
-        verdict = gate.everything(client, promises)
+        tests = package_tests.plan(client, promises, os.environ, options.skip_tests)
+        verdict = gate.everything(client, promises, tests=tests)
         commit = build.commit_labels().get("REVISION", "")
         built_from = plans.revisions(client, verdict.ids)
         number = len(entries) + 1
@@ -95,7 +111,7 @@ def verify_and_promote(client: engine.Client, options: Options) -> int:
             version=options.version,
             commit=commit,
             registry=options.registry,
-            verdict=f"{len(verdict.results)} checks passed",
+            verdict=f"{len(verdict.results)} checks passed" + SKIPPED * tests.skipped,
             of=number,
             previous=entries[-1].of if entries else 0,
             tags=dict.fromkeys(tags, number),

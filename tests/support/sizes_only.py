@@ -8,15 +8,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from scripts.catalog.catalog import Catalog
+from scripts.checks import package_tests
 from scripts.checks.gate import Verdict
 from scripts.checks.sizes import budgets, measure
 from scripts.engine import client as engine
 
 
 def everything(
-    client: engine.Client, promises: Catalog, references: Mapping[str, str] | None = None
+    client: engine.Client,
+    promises: Catalog,
+    references: Mapping[str, str] | None = None,
+    tests: package_tests.Plan = package_tests.NONE,
 ) -> Verdict:
-    """Return a verdict of the shape that `verify.everything` has."""
+    """Return a verdict of the shape that `gate.everything` has."""
     named = references or {}
     measured = {
         image.name: measure.measure_one(

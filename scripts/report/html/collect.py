@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.catalog.catalog import Catalog
-from scripts.checks import gate
+from scripts.checks import gate, package_tests
 from scripts.common.check_result import RELEASE, CheckResult
 from scripts.common.errors import SutraError
 from scripts.engine import client as engine
@@ -73,7 +74,8 @@ class Report:
 
 def gather(client: engine.Client, promises: Catalog, cache: Path = CACHE) -> Report:
     """Check every image and collect the report. Raises SutraError for one that is not built."""
-    verdict = gate.everything(client, promises)
+    tests = package_tests.plan(client, promises, os.environ, package_tests.skips(os.environ))
+    verdict = gate.everything(client, promises, tests=tests)
     sections, versions = [], []
     for image in promises.images:
         found = inventory.read(client, verdict.ids[image.name], cache)

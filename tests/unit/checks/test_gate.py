@@ -108,6 +108,7 @@ def test_a_failure_of_contents_ends_with_what_to_run_next(
     monkeypatch.setattr(catalog, "load", lambda: PROMISES)
     monkeypatch.setattr(budget_history, "refuse_raises", lambda _: None)
     monkeypatch.setattr("scripts.engine.client.connect", lambda: None)
-    monkeypatch.setattr(gate, "everything", lambda *_: gate.Verdict((failed,), {}))
+    monkeypatch.setattr(gate.package_tests, "plan", lambda *_: gate.package_tests.NONE)
+    monkeypatch.setattr(gate, "everything", lambda *_, **__: gate.Verdict((failed,), {}))
     assert front_door(["verify", "--format", "json"]) == 1
     assert capsys.readouterr().err == "why\n" + tips

@@ -613,3 +613,12 @@ def test_a_dry_run_shows_what_would_no_longer_be_kept(
         ["│", f"sutra-api:kept-{short(first)}", "│", short(first), "│", "removed", "│"]
     ]
     assert tags.current(engine, f"sutra-api:kept-{short(first)}") == first  # type: ignore[arg-type]
+
+
+def test_a_version_is_never_promoted_untested() -> None:
+    with pytest.raises(SutraError) as caught:
+        promote.Options.read({"VERSION": "1.4.2", "TESTS": "skip"})
+    assert caught.value.message == (
+        'VERSION: "1.4.2" needs the packages\' tests, and TESTS=skip leaves them out'
+    )
+    assert caught.value.tip == "leave out TESTS=skip"

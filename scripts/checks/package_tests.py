@@ -1,0 +1,185 @@
+"""The packages' own tests, on the cleaned tree: the `test` stage of each service.
+
+They run beside the other checks, as one build of the bake file's `<image>-test` targets;
+BuildKit remembers what passed. Where that build fails, each target is built alone, so that
+every image gets a result of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO
+
+from scripts.build import bake
+from scripts.catalog.catalog import Catalog
+from scripts.common.check_result import CheckResult, printable
+from scripts.common.errors import SutraError
+from scripts.engine import client as engine
+
+NAME = "tests"
+SUFFIX = "-test"
+# seconds for the tests of all packages together, the stages that they stand on included
+LIMIT = 1800
+GRACE = 10
+KNOB, SKIP = "TESTS", "skip"
+SKIPPED = f"{KNOB}={SKIP}"
+# the log's block about the step that failed, and a line of it without its time
+STEP = re.compile(r"^------\n > .*?:\n(.*?)^------$", re.MULTILINE | re.DOTALL)
+STAMP = re.compile(r"^[\d.]+ ", re.MULTILINE)
+LAST_LINES = 3
+GROUP = re.compile(r'^group "test"', re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be run: the bake targets by image, and the variables of the bake file.
+
+    `untested` are services that the bake file has no tests for. With `skipped` nothing is
+    run. The results say both.
+    """
+
+    targets: Mapping[str, str]
+    variables: Mapping[str, str]
+    untested: tuple[str, ...] = ()
+    skipped: bool = False
+
+
+NONE = Plan({}, {})
+
+
+def skips(environment: Mapping[str, str]) -> bool:
+    """Return whether TESTS=skip is set. Raises SutraError for another value."""
+    wanted = environment.get(KNOB, "")
+    if wanted not in ("", SKIP):
+        raise SutraError(f'{KNOB}: unknown "{wanted}"', f"{SKIPPED}, or leave it out")
+    return bool(wanted)
+
+
+def plan(
+    client: engine.Client, promises: Catalog, environment: Mapping[str, str], skipped: bool = False
+) -> Plan:
+    """Return the tests of the catalogue's images; none where no bake file is there."""
+    if not engine.BAKE_FILE.exists():
+        return NONE
+    variables = bake.variables(environment)
+    known: Mapping[str, object] = {}
+    if GROUP.search(engine.BAKE_FILE.read_text("utf-8")):
+        planned = engine.bake_plan(["test"], variables)
+        known = planned["target"]
+        if not skipped:
+            variables |= bake.root_variable(client, planned)
+    names = [image.name for image in promises.images]
+    targets = {name: name + SUFFIX for name in names if name + SUFFIX in known}
+    untested = [i.name for i in promises.images if i.budget.ready and i.name not in targets]
+    return Plan(targets, variables, tuple(untested), skipped)
+
+
+@contextmanager
+def running(todo: Plan) -> Iterator[Run]:
+    """Start the tests; whatever ends the block ends them too."""
+    run = Run(todo)
+    try:
+        yield run
+    finally:
+        run.stop()
+
+
+class Run:
+    """Tests under way."""
+
+    def __init__(self, todo: Plan) -> None:
+        self._todo = todo
+        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop
+        self._process: subprocess.Popen[bytes] | None = None
+        self._end = time.monotonic() + LIMIT
+        if todo.targets and not todo.skipped:
+            self._process = self._start(list(todo.targets.values()))
+
+    def results(self) -> list[CheckResult]:
+        """Wait for the tests and return a result for each service."""
+        return [
+            *self._of_targets(),
+            *(_not_run(image, "the bake file has no such target") for image in self._todo.untested),
+        ]
+
+    def _of_targets(self) -> list[CheckResult]:
+        targets = self._todo.targets
+        if self._todo.skipped:
+            return [_not_run(image, SKIPPED) for image in targets]
+        if self._process is None:
+            return []
+        if self._wait() == 0:
+            return [_result(image, "") for image in targets]
+        return [_result(image, self._problem_of(target)) for image, target in targets.items()]
+
+    def stop(self) -> None:
+        """End what still runs."""
+        if self._process and self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGTERM)
+            try:
+                self._process.wait(GRACE)
+            except subprocess.TimeoutExpired:
+                os.killpg(self._process.pid, signal.SIGKILL)
+                self._process.wait()
+        self._log.close()
+
+    def _start(self, targets: Sequence[str]) -> subprocess.Popen[bytes]:
+        self._log.truncate(0)
+        self._log.seek(0)
+        command, environment = engine.bake_command(targets, ["*.output=type=cacheonly"])
+        return subprocess.Popen(
+            [*command, "--progress=plain"],
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=self._log,
+            env={**environment, **self._todo.variables},
+            process_group=0,
+        )
+
+    def _wait(self) -> int | None:
+        """Return the exit code, None where the time is up."""
+        assert self._process is not None  # noqa: S101 - results() asks only for what was started
+        try:
+            return self._process.wait(max(0.0, self._end - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGTERM)
+            self._process.wait()
+            return None
+
+    def _problem_of(self, target: str) -> str:
+        """Build one target alone; return "" where it passes, else its last lines."""
+        self._process = self._start([target])
+        code = self._wait()
+        if code == 0:
+            return ""
+        if code is None:
+            return f"not finished in {LIMIT} s"
+        self._log.seek(0)
+        return last_lines(self._log.read().decode(errors="replace"))
+
+
+def last_lines(log: str) -> str:
+    """Return the last lines of the step that failed as one line, of the whole log without one."""
+    blocks = STEP.findall(log)
+    lines = STAMP.sub("", blocks[-1] if blocks else log).splitlines()
+    return printable(" | ".join([line.strip() for line in lines if line.strip()][-LAST_LINES:]))
+
+
+def _result(image: str, problem: str) -> CheckResult:
+    detail = f'{engine.BAKE_FILE}: target.{image}{SUFFIX}: tests failed "{problem}"'
+    return CheckResult(
+        image, NAME, not problem, int(bool(problem)), 0, detail if problem else "", "findings"
+    )
+
+
+def _not_run(image: str, why: str) -> CheckResult:
+    detail = f"{engine.BAKE_FILE}: target.{image}{SUFFIX}: not run: {why}"
+    return CheckResult(image, NAME, True, None, 0, detail, "findings")

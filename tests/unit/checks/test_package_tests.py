@@ -1,0 +1,157 @@
+"""The packages' tests as checks: a `docker` that answers as buildx does stands for the engine."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from scripts.catalog.catalog import Budget, Catalog, Image
+from scripts.checks import package_tests
+from scripts.common.check_result import CheckResult
+from scripts.common.errors import SutraError
+from tests.unit.fakes import program
+
+API, HYBRID = Image("api", Budget(1, 1, ready=1)), Image("hybrid", Budget(1, 1, ready=1))
+BASE = Image("base", Budget(1, 1))
+PROMISES = Catalog(Path("images.yaml"), (BASE, API, HYBRID), Budget(1, 1))
+TODO = package_tests.Plan({"api": "api-test", "hybrid": "hybrid-test"}, {"CA_BUNDLE": "/ca"})
+PLAN = '{"group": {}, "target": {"api-test": {}, "hybrid-test": {}, "other-test": {}}}'
+FAILURE = """\
+#7 [api-test test 2/2] RUN pytest
+#7 0.50 a line of no interest
+------
+ > [api-test test 2/2] RUN pytest:
+0.50 E   assert 500 == 200
+0.51 FAILED tests/test_api.py::test_answers
+0.52 1 failed
+------
+ERROR: failed to solve: process "pytest" did not complete successfully: exit code: 1
+"""
+
+
+@pytest.fixture
+def buildx(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A client of which `script` says what a build does; its words are kept in `words`."""
+    client = program(
+        folder,
+        "docker",
+        'if [ "$2" = version ]; then exit 0; fi\n'
+        f'echo "$@" >> {folder}/words\n'
+        f"env > {folder}/environment\n"
+        f". {folder}/script\n",
+    )
+    monkeypatch.setenv("DOCKER", str(client))
+    (folder / "docker-bake.hcl").write_text('group "test" { targets = ["api-test"] }\n')
+    return folder
+
+
+def results(todo: package_tests.Plan = TODO) -> list[CheckResult]:
+    with package_tests.running(todo) as run:
+        return run.results()
+
+
+def passed(image: str) -> CheckResult:
+    return CheckResult(image, "tests", True, 0, 0, "", "findings")
+
+
+def test_tests_that_pass_are_one_build(buildx: Path) -> None:
+    (buildx / "script").write_text("exit 0\n")
+    assert results() == [passed("api"), passed("hybrid")]
+    assert (buildx / "words").read_text() == (
+        "buildx bake -f docker-bake.hcl --set *.output=type=cacheonly "
+        "api-test hybrid-test --progress=plain\n"
+    )
+    assert "CA_BUNDLE=/ca" in (buildx / "environment").read_text().splitlines()
+
+
+def test_the_package_whose_tests_fail_is_named_with_their_last_lines(buildx: Path) -> None:
+    (buildx / "script").write_text(
+        f"case \" $* \" in *api-test*) cat >&2 <<'END'\n{FAILURE}END\nexit 1;; esac\n"
+    )
+    assert results() == [
+        CheckResult(
+            "api", "tests", False, 1, 0,
+            "docker-bake.hcl: target.api-test: tests failed "
+            '"E   assert 500 == 200 | FAILED tests/test_api.py::test_answers | 1 failed"',
+            "findings",
+        ),
+        passed("hybrid"),
+    ]  # fmt: skip
+
+
+def test_a_build_that_fails_before_any_step_shows_its_last_lines(buildx: Path) -> None:
+    (buildx / "script").write_text("echo 'ERROR: no space left' >&2; exit 1\n")
+    assert [result.ok for result in results()] == [False, False]
+    assert results()[0].detail == (
+        'docker-bake.hcl: target.api-test: tests failed "ERROR: no space left"'
+    )
+
+
+def test_tests_that_hang_are_ended_and_have_failed(
+    buildx: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (buildx / "script").write_text("exec sleep 1000\n")
+    monkeypatch.setattr(package_tests, "LIMIT", 0.3)
+    found = results()
+    assert [result.ok for result in found] == [False, False]
+    assert found[0].detail.endswith('tests failed "not finished in 0.3 s"')
+
+
+def test_what_ends_the_checks_ends_the_tests(buildx: Path) -> None:
+    (buildx / "script").write_text(f"echo $$ > {buildx}/pid; exec sleep 1000\n")
+
+    def interrupted() -> None:
+        with package_tests.running(TODO):
+            while not (buildx / "pid").exists() or not (buildx / "pid").read_text():
+                time.sleep(0.01)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert not Path("/proc", (buildx / "pid").read_text().strip()).exists()
+
+
+def test_tests_that_are_skipped_are_not_run_and_say_so(buildx: Path) -> None:
+    (buildx / "script").write_text("exit 1\n")
+    todo = package_tests.Plan({"api": "api-test"}, {}, (), skipped=True)
+    assert results(todo) == [
+        CheckResult(
+            "api", "tests", True, None, 0,
+            "docker-bake.hcl: target.api-test: not run: TESTS=skip", "findings",
+        )
+    ]  # fmt: skip
+    assert not (buildx / "words").exists()
+
+
+def test_the_plan_has_the_images_that_the_bake_file_has_tests_for(
+    buildx: Path, engine: object
+) -> None:
+    (buildx / "script").write_text(f"echo '{PLAN}'\n")
+    todo = package_tests.plan(engine, PROMISES, {"CA_BUNDLE": ""})  # type: ignore[arg-type]
+    assert dict(todo.targets) == {"api": "api-test", "hybrid": "hybrid-test"}
+    assert todo.untested == ()
+
+
+def test_a_service_without_tests_is_a_line_and_a_base_is_not(buildx: Path, engine: object) -> None:
+    (buildx / "docker-bake.hcl").write_text('group "prod" {}\n')
+    todo = package_tests.plan(engine, PROMISES, {"CA_BUNDLE": ""})  # type: ignore[arg-type]
+    assert todo.untested == ("api", "hybrid")
+    assert results(todo)[0] == CheckResult(
+        "api", "tests", True, None, 0,
+        "docker-bake.hcl: target.api-test: not run: the bake file has no such target", "findings",
+    )  # fmt: skip
+
+
+def test_without_a_bake_file_there_are_no_tests(folder: Path, engine: object) -> None:
+    assert package_tests.plan(engine, PROMISES, {}) == package_tests.NONE  # type: ignore[arg-type]
+
+
+def test_the_knob_has_one_value() -> None:
+    assert package_tests.skips({"TESTS": "skip"})
+    assert not package_tests.skips({})
+    with pytest.raises(SutraError) as caught:
+        package_tests.skips({"TESTS": "no"})
+    assert caught.value.message == 'TESTS: unknown "no"'
+    assert caught.value.tip == "TESTS=skip, or leave it out"
