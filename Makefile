@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -Eeuo pipefail -c
 .DEFAULT_GOAL := help
 
-# ---- knobs: make KNOB=value target, or from the environment ----------------
+# knobs: make KNOB=value target, or from the environment
 BASE ?= debian##          root image: debian or alpine
 DEBIAN_VERSION ?= trixie-slim##  tag of the Debian root image
 ALPINE_VERSION ?= 3.23##   tag of the Alpine root image
@@ -34,14 +34,13 @@ export BASE DEBIAN_VERSION ALPINE_VERSION APT_MIRROR ALPINE_MIRROR PIP_INDEX_URL
 
 PY := .venv/bin/python -m
 RUN := $(PY) scripts
-.PHONY: help prod build dev verify verify-sizes verify-contents verify-runtime report diff budgets promote rollback history explain \
-  cleanup-report engine engine-stop roots venv venv-dev \
-  test test-unit test-package test-alpine bench bench-storage bench-services lint format lock readme
+# every target is a command; a file of its name must not end it
+.PHONY: $(shell awk -F: '/^[a-z-]+:/ { print $$1 }' $(firstword $(MAKEFILE_LIST)))
 
 help: ## list targets and knobs
 	@awk -f scripts/help.awk Makefile
 
-# ---- images ----------------------------------------------------------------
+# ---- build ----------------------------------------------------------------
 
 prod: ## build, verify and promote the production images: everything, from nothing
 	@./build-prod.sh
@@ -52,26 +51,42 @@ build: engine venv ## build the production images, without checks
 dev: ## build the development images (./build.sh)
 	@./build.sh
 
+roots: engine venv ## refresh the root image, where no registry serves it
+	@$(RUN) roots
+
+engine: ## find a Docker engine with buildx, or install and start one
+	@scripts/engine.sh
+
+engine-stop: ## end the engine that `make engine` started, no other
+	@scripts/engine.sh stop
+
+# ---- check ----------------------------------------------------------------
+
+verify: engine venv ## check everything that images.yaml promises: sizes, contents, runtime
+	@$(RUN) verify
+
 verify-sizes: venv ## check every image's sizes against images.yaml
 	@$(RUN) verify-sizes
 
 verify-contents: venv ## check what every image holds against docs/verification.md
 	@$(RUN) verify-contents
 
-diff: venv ## say what came, went and grew between two images (IMAGE=… FROM=ref TO=ref)
-	@$(RUN) diff "$(IMAGE)"
-
-budgets: venv ## lower each size budget to what is measured plus 2 % (DRY_RUN=1 shows it)
-	@$(RUN) budgets
-
 verify-runtime: engine venv ## start every image hardened: modules, health, memory, stop, writes
 	@$(RUN) verify-runtime
 
-verify: engine venv ## check everything that images.yaml promises: sizes, contents, runtime
-	@$(RUN) verify
-
 report: engine venv ## check everything and write .build/report.html (SCREENSHOT=docs/report.png)
 	@$(RUN) report
+
+diff: venv ## say what came, went and grew between two images (IMAGE=… FROM=ref TO=ref)
+	@$(RUN) diff "$(IMAGE)"
+
+explain: venv ## say which cleanup rule keeps or removes a file (IMAGE=… FILE=…)
+	@$(RUN) explain "$(IMAGE)" "$(FILE)"
+
+cleanup-report: venv ## show what the cleanup took out of an image (IMAGE=…)
+	@$(RUN) cleanup-report "$(IMAGE)"
+
+# ---- release --------------------------------------------------------------
 
 promote: venv ## verify, then move :latest to what passed (VERSION=… REGISTRY=… DRY_RUN=1)
 	@$(RUN) promote
@@ -82,37 +97,21 @@ rollback: venv ## verify what was promoted before, and move the tags back (TO=�
 history: venv ## show what was promoted, newest first (FORMAT=json for all of it)
 	@$(RUN) history
 
-explain: venv ## say which cleanup rule keeps or removes a file (IMAGE=… FILE=…)
-	@$(RUN) explain "$(IMAGE)" "$(FILE)"
+budgets: venv ## lower each size budget to what is measured plus 2 % (DRY_RUN=1 shows it)
+	@$(RUN) budgets
 
-cleanup-report: venv ## show what the cleanup took out of an image (IMAGE=…)
-	@$(RUN) cleanup-report "$(IMAGE)"
+# ---- clean ----------------------------------------------------------------
 
-.PHONY: clean
 clean: venv ## remove this project's containers, networks, images and cache, shown and asked
 	@$(RUN) clean
 
-# ---- what they need --------------------------------------------------------
+# ---- develop --------------------------------------------------------------
 
-engine: ## find a Docker engine with buildx, or install and start one
-	@scripts/engine.sh
-
-engine-stop: ## end the engine that `make engine` started, no other
-	@scripts/engine.sh stop
-
-roots: engine venv ## refresh the root image, where no registry serves it
-	@$(RUN) roots
-
-venv:
-	@scripts/venv.sh
-
-venv-dev: venv
-	@scripts/venv.sh dev
-
-# ---- development -----------------------------------------------------------
-
-test: venv-dev ## run every test; starts an engine if none runs, and stops it again
+test: venv-dev ## run the tests, long suites in their fast form; starts an engine if none runs
 	@$(PY) pytest
+
+test-all: venv-dev ## run every test, the long suites whole
+	@$(PY) pytest -m ""
 
 test-unit: venv-dev ## run the tests that need no engine
 	@$(PY) pytest tests/unit
@@ -122,6 +121,15 @@ test-package: engine venv ## run one service's own tests, on its cleaned tree (P
 
 test-alpine: venv-dev ## run the tests on a real Alpine, made from packages of PyPI and Debian
 	@$(PY) pytest tests/alpine
+
+lint: venv-dev ## check style: ruff, mypy, shellcheck, shfmt, hadolint, yamllint
+	@scripts/lint.sh
+
+format: venv-dev ## rewrite Python and shell files in the project's style
+	@scripts/lint.sh --fix
+
+lock: venv-dev ## resolve every requirements.in again, with hashes
+	@scripts/lock.sh
 
 bench: engine venv-dev ## measure rebuilds, bytecode modes, readers, and Debian beside Alpine, as ratios
 	@$(RUN) bench rebuilds
@@ -135,14 +143,11 @@ bench-storage: ## measure the storage beside SQLite, redb and fjall, and its all
 bench-services: engine venv-dev ## measure API against storage, /similar over HTTP, and the index (FULL=1)
 	@$(RUN) bench services
 
-lint: venv-dev ## check style: ruff, mypy, shellcheck, shfmt, hadolint, yamllint
-	@scripts/lint.sh
-
-format: venv-dev ## rewrite Python and shell files in the project's style
-	@scripts/lint.sh --fix
-
-lock: venv-dev ## resolve every requirements.in again, with hashes
-	@scripts/lock.sh
-
 readme: engine venv ## write the table of sizes into README.md
 	@$(RUN) readme
+
+venv: ## make .venv hold what the commands need
+	@scripts/venv.sh
+
+venv-dev: venv ## make .venv hold what tests and linters need as well
+	@scripts/venv.sh dev

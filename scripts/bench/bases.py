@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from rich.table import Table
 
@@ -30,6 +31,7 @@ from scripts.image import read_layers
 from scripts.report import readme_tables, tables
 
 RUNS = 5
+DOCUMENT = Path("docs/debian-or-alpine.md")
 TAG = f"bench-{os.getpid()}-alpine"
 DEBIAN, ALPINE = "debian", "alpine"
 # of one load on the API
@@ -180,7 +182,7 @@ def table(drawn: Rows) -> Table:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Print the table; with --readme, write it into README.md as well."""
+    """Print the table; with --readme, write it into DOCUMENT as well."""
     client, promises = engine.connect(), catalog.load()
     names = [image.name for image in promises.images]
     shipped = {image.name: image.reference for image in promises.images}
@@ -188,5 +190,5 @@ def main(options: argparse.Namespace) -> int:
         drawn = rows(measure(client, {DEBIAN: shipped, ALPINE: references}))
     terminal.console().print(table(drawn))
     if options.readme:
-        readme_tables.write("bases", tables.markdown(HEADINGS, drawn) + "\n")
+        readme_tables.write("bases", tables.markdown(HEADINGS, drawn) + "\n", DOCUMENT)
     return OK

@@ -21,7 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     listed = "; ".join(f"{name}: {what}" for name, what in SUBJECTS.items())
     parser.add_argument("subject", choices=SUBJECTS, help=listed)
-    parser.add_argument("--readme", action="store_true", help="bases: write README.md's table")
+    parser.add_argument(
+        "--readme", action="store_true", help="bases: write docs/debian-or-alpine.md"
+    )
     parser.add_argument("--requests", type=int, default=REQUESTS, help="services: of each kind")
     arguments.flag(parser, "full", "services: an index of 100,000 concepts too")
 

@@ -1,8 +1,7 @@
-"""Write the tables of figures into README.md: measured, never typed.
+"""Tables of figures in documents: measured, never typed.
 
-Between `<!-- sizes -->` and `<!-- /sizes -->` stands what was measured of the
-images in the engine, beside the development images where those are built. The block
-`bases` is written by scripts.bench.bases.
+The block `sizes` of README.md has what was measured of the images in the engine, beside the
+development images. The block `bases` of docs/debian-or-alpine.md is written by bench.bases.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ import re
 from pathlib import Path
 
 from scripts.catalog.catalog import Catalog
+from scripts.common import files
 from scripts.common.errors import SutraError
 from scripts.common.units import format_size
 from scripts.engine import client as engine
@@ -43,12 +43,14 @@ def marked_block(name: str) -> re.Pattern[str]:
     return re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
 
 
-def write(name: str, block: str) -> None:
-    """Replace what stands between `<!-- name -->` and `<!-- /name -->` in README.md."""
+def write(name: str, block: str, document: Path = README) -> None:
+    """Replace what is between `<!-- name -->` and `<!-- /name -->` in a document.
+
+    Raises SutraError where the document has no such block, or cannot be written.
+    """
     marked = marked_block(name)
-    text = README.read_text()
+    text = document.read_text("utf-8")
     if not marked.search(text):
-        raise SutraError(f"{README}: no <!-- {name} --> block", "put the two markers back")
-    partial = README.with_suffix(".partial")
-    partial.write_text(marked.sub(lambda found: found[1] + block + found[2], text))
-    partial.rename(README)
+        raise SutraError(f"{document}: no <!-- {name} --> block", "put the two markers back")
+    written = marked.sub(lambda block_found: block_found[1] + block + block_found[2], text)
+    files.write(document, written, "readme", f"`ls -l {document}`")
