@@ -3,8 +3,7 @@
 use serde::Deserialize;
 use serde_json::{json, Map, Value};
 
-use crate::http::MAX_BODY;
-use crate::model::{Association, Concept, Id, Kind, Weight, MAX_TEXT};
+use crate::model::{Association, Concept, Id, Kind, Weight, MAX_BODY, MAX_TEXT};
 use crate::problem::Problem;
 use crate::store::op::{Key, Op};
 use crate::store::{StoreError, Written};

@@ -4,15 +4,20 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
 
+use crate::memory::Room;
+use crate::token::Token;
+
 const ADDR: &str = "SUTRA_STORAGE_ADDR";
 const DATA: &str = "SUTRA_STORAGE_DATA";
 const CONCURRENCY: &str = "SUTRA_STORAGE_CONCURRENCY";
 const TIMEOUT: &str = "SUTRA_STORAGE_TIMEOUT";
+const DRAIN: &str = "SUTRA_DRAIN_SECONDS";
 const LOG: &str = "SUTRA_LOG";
 
 /// What `--help` prints.
@@ -22,6 +27,7 @@ storage_server_simple: a small durable knowledge store over HTTP and JSON
 usage: storage_server_simple [COMMAND]
 
   (none)         serve until SIGTERM or SIGINT
+  restore FILE   make a snapshot (GET /snapshot) the data of an empty folder
   healthcheck    ask the running server for /health; exit 0 if it is well, else 1
   --version      print the version
   --help         print this text
@@ -31,6 +37,12 @@ environment:
   SUTRA_STORAGE_DATA         data folder, created if missing   [/var/lib/sutra]
   SUTRA_STORAGE_CONCURRENCY  requests at once, 1 to 10000; more are answered 503  [256]
   SUTRA_STORAGE_TIMEOUT      seconds for a request, 1 to 3600; then it is answered 503  [10]
+  SUTRA_STORAGE_MEMORY       memory to keep within, 96m or more; what is new is refused before
+                             [what the container or the machine has]
+  SUTRA_STORAGE_KEY          the token that clients must show; without one everybody may
+  SUTRA_STORAGE_KEY_FILE     a file that holds it
+  SUTRA_DRAIN_SECONDS        seconds to serve on after a stop signal with /health at 503,
+                             0 to 3600  [0]
   SUTRA_LOG                  off, error, warn, info, debug or trace  [info]
 
 eg: SUTRA_STORAGE_ADDR=127.0.0.1:50051 SUTRA_STORAGE_DATA=./data storage_server_simple
@@ -40,6 +52,8 @@ eg: SUTRA_STORAGE_ADDR=127.0.0.1:50051 SUTRA_STORAGE_DATA=./data storage_server_
 #[derive(Debug, PartialEq, Eq)]
 pub enum Command {
     Serve,
+    /// From this file.
+    Restore(PathBuf),
     Healthcheck,
     Version,
     Help,
@@ -56,6 +70,12 @@ pub struct Config {
     pub concurrency: usize,
     /// How long a request may take.
     pub timeout: Duration,
+    /// How much memory each part may take.
+    pub room: Room,
+    /// What a client must show; without one everybody may read and write.
+    pub token: Option<Token>,
+    /// How long to serve on after a stop signal.
+    pub drain: Duration,
     pub log: LevelFilter,
 }
 
@@ -102,8 +122,11 @@ impl Config {
         Ok(Self {
             addr: addr(&var)?,
             data: data(&var)?,
-            concurrency: number(&var, CONCURRENCY, 256, 10_000)? as usize,
-            timeout: Duration::from_secs(number(&var, TIMEOUT, 10, 3600)?),
+            concurrency: number(&var, CONCURRENCY, 256, 1..=10_000)? as usize,
+            timeout: Duration::from_secs(number(&var, TIMEOUT, 10, 1..=3600)?),
+            room: Room::from_env(&var)?,
+            token: Token::from_env(&var)?,
+            drain: Duration::from_secs(number(&var, DRAIN, 0, 0..=3600)?),
             log: log(&var)?,
         })
     }
@@ -117,12 +140,25 @@ pub fn command(args: impl IntoIterator<Item = OsString>) -> Result<Command, Star
     let mut args = args.into_iter();
     let command = match args.next() {
         None => return Ok(Command::Serve),
+        Some(arg) if arg == "restore" => Command::Restore(file(args.next())?),
         Some(arg) => named_command(&arg)?,
     };
     match args.next() {
         None => Ok(command),
         Some(extra) => Err(unknown_argument(&extra)),
     }
+}
+
+fn file(arg: Option<OsString>) -> Result<PathBuf, StartError> {
+    let none = || {
+        StartError::new(
+            "storage_server_simple: restore: no file",
+            "storage_server_simple restore FILE, with what GET /snapshot gave",
+        )
+    };
+    arg.filter(|arg| !arg.is_empty())
+        .map(PathBuf::from)
+        .ok_or_else(none)
 }
 
 fn named_command(arg: &OsStr) -> Result<Command, StartError> {
@@ -158,7 +194,11 @@ pub fn addr(var: impl Fn(&str) -> Option<OsString>) -> Result<SocketAddr, StartE
         })
 }
 
-fn data(var: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf, StartError> {
+/// The data folder.
+///
+/// # Errors
+/// It is empty.
+pub fn data(var: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf, StartError> {
     let value = var(DATA).unwrap_or_else(|| "/var/lib/sutra".into());
     if value.is_empty() {
         return Err(StartError::data(
@@ -173,17 +213,21 @@ fn number(
     var: impl Fn(&str) -> Option<OsString>,
     name: &str,
     default: u64,
-    most: u64,
+    range: RangeInclusive<u64>,
 ) -> Result<u64, StartError> {
     let Some(value) = var(name) else {
         return Ok(default);
     };
     let number = value.to_str().and_then(|text| text.parse().ok());
     number
-        .filter(|number| (1..=most).contains(number))
+        .filter(|number| range.contains(number))
         .ok_or_else(|| {
             StartError::new(
-                format!("{name}: not a number from 1 to {most} {value:?}"),
+                format!(
+                    "{name}: not a number from {} to {} {value:?}",
+                    range.start(),
+                    range.end()
+                ),
                 format!("write one, or unset it for {default}"),
             )
         })
@@ -205,6 +249,7 @@ fn log(var: impl Fn(&str) -> Option<OsString>) -> Result<LevelFilter, StartError
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::memory::MEMORY;
 
     fn config(name: &'static str, value: &'static str) -> Result<Config, StartError> {
         Config::from_env(|asked| (asked == name).then(|| value.into()))
@@ -221,6 +266,9 @@ mod tests {
             data: "/var/lib/sutra".into(),
             concurrency: 256,
             timeout: Duration::from_secs(10),
+            room: Room::from_env(|_| None).unwrap(),
+            token: None,
+            drain: Duration::ZERO,
             log: LevelFilter::INFO,
         };
         assert_eq!(config("", ""), Ok(expected));
@@ -233,6 +281,12 @@ mod tests {
         assert_eq!(config(LOG, "debug").unwrap().log, LevelFilter::DEBUG);
         assert_eq!(config(CONCURRENCY, "1").unwrap().concurrency, 1);
         assert_eq!(config(CONCURRENCY, "10000").unwrap().concurrency, 10_000);
+        assert_eq!(config(DRAIN, "5").unwrap().drain, Duration::from_secs(5));
+        assert_eq!(config(MEMORY, "1g").unwrap().room.total, 1 << 30);
+        assert!(config("SUTRA_STORAGE_KEY", "0123456789abcdef")
+            .unwrap()
+            .token
+            .is_some());
         let hour = Duration::from_secs(3600);
         assert_eq!(config(TIMEOUT, "3600").unwrap().timeout, hour);
     }
@@ -288,6 +342,19 @@ mod tests {
         assert_eq!(command_of(&["healthcheck"]), Ok(Command::Healthcheck));
         assert_eq!(command_of(&["--version"]), Ok(Command::Version));
         assert_eq!(command_of(&["-h"]), Ok(Command::Help));
+        let restore = Command::Restore("a".into());
+        assert_eq!(command_of(&["restore", "a"]), Ok(restore));
+    }
+
+    #[test]
+    fn a_restore_without_a_file_is_refused() {
+        for args in [&["restore"][..], &["restore", ""]] {
+            assert_eq!(
+                command_of(args).unwrap_err().to_string(),
+                "storage_server_simple: restore: no file\n\
+                 tip: storage_server_simple restore FILE, with what GET /snapshot gave"
+            );
+        }
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! The HTTP interface: routes and handlers.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::{header, HeaderMap, Method, StatusCode, Uri};
@@ -15,18 +16,21 @@ use serde::Deserialize;
 use serde_json::{json, Map, Value};
 
 use crate::batch::{self, Line, MAX_BATCH};
-use crate::limits::{limit, observe, Limits};
+use crate::guard::{plain_head, with_token};
+use crate::limits::{limit, observe, within_memory, Limits, Memory, Needs};
 use crate::metrics::{self, Metrics};
-use crate::model::{Association, Concept, Id, Kind, MAX_TEXT};
+use crate::model::{Association, Concept, Id, Kind, Stats, MAX_BODY};
 use crate::problem::Problem;
 use crate::store::op::{Key, Op, SEPARATOR};
-use crate::store::{After, Page, Stats, Store, StoreError, Written};
+use crate::store::{After, Page, Store, StoreError, Written, MAX_PAGE};
+use crate::token::Token;
 
-/// Most bytes of a request's body. JSON may write one byte of text as six (`\u0001`), so this
-/// takes any text that fits [`MAX_TEXT`] and 128 KiB more.
-pub const MAX_BODY: usize = 6 * MAX_TEXT + 128 * 1024;
 /// Batches that are worked on at once; each may take some times [`MAX_BATCH`] of memory.
 const BATCHES: usize = 4;
+/// A page of concepts as it is read, and as one text; the last concept may make each larger.
+const PAGE: usize = 2 * (MAX_PAGE + MAX_BODY);
+/// Snapshots at once; each has a thread of its own.
+const SNAPSHOTS: usize = 2;
 const DEFAULT_LIMIT: usize = 100;
 const MAX_LIMIT: usize = 1000;
 
@@ -39,6 +43,19 @@ type Shared = State<Arc<App>>;
 pub struct App {
     pub store: Arc<Store>,
     pub metrics: Arc<Metrics>,
+    /// Set at a stop signal.
+    pub stopping: Arc<AtomicBool>,
+}
+
+/// What requests may take.
+#[derive(Debug)]
+pub struct Bounds {
+    /// Requests at once.
+    pub concurrency: usize,
+    /// How long each may take.
+    pub timeout: Duration,
+    /// Bytes of memory for them and their answers.
+    pub memory: u64,
 }
 
 /// The body of `PUT /concepts/{id}`.
@@ -77,54 +94,81 @@ struct KeyQuery {
     kind: Kind,
 }
 
-/// Every route of the server over `store`; at most `concurrency` requests at once, each for at
-/// most `timeout`.
-pub fn router(
-    store: Arc<Store>,
-    metrics: Arc<Metrics>,
-    concurrency: usize,
-    timeout: Duration,
-) -> Router {
-    let requests = Limits::new("requests", concurrency, timeout, metrics.clone());
-    let batches = Limits::new("batches", BATCHES, timeout, metrics.clone());
-    let app = Arc::new(App {
-        store,
-        metrics: metrics.clone(),
-    });
-    let limited = Router::new()
-        .route("/concepts", get(list_concepts))
-        .route(
-            "/concepts/{id}",
-            get(get_concept).put(put_concept).delete(delete_concept),
-        )
-        .route("/concepts/{id}/associations", get(list_associations_of))
-        .route(
-            "/associations",
-            put(put_association)
-                .get(list_associations)
-                .delete(delete_association),
-        )
-        .layer(DefaultBodyLimit::max(MAX_BODY))
-        .route(
-            "/batch",
-            post(post_batch)
-                .layer(DefaultBodyLimit::max(MAX_BATCH))
-                .layer(middleware::from_fn_with_state(batches, limit)),
-        )
-        .layer(middleware::from_fn_with_state(requests, limit));
+/// Every route of the server; with a `token`, most ask for it.
+pub fn router(app: App, bounds: &Bounds, token: Option<Token>) -> Router {
+    let metrics = app.metrics.clone();
+    let limits = |what, most| Limits::new(what, most, bounds.timeout, metrics.clone());
+    // Apart, so that bodies that come slowly let nobody wait who only reads.
+    let memory = |part| Memory::new(bounds.memory / 4 * part, metrics.clone());
+    let data = data_routes(&memory(1), &memory(3), limits("batches", BATCHES)).layer(
+        middleware::from_fn_with_state(limits("requests", bounds.concurrency), limit),
+    );
     // An overloaded server can still be watched.
-    Router::new()
-        .route("/health", get(health))
+    let mut router = Router::new()
+        .route("/health", get(ready))
+        .route("/live", get(live))
         .route("/metrics", get(get_metrics))
         .route("/stats", get(stats))
-        .merge(limited)
+        .merge(data)
+        .merge(snapshot_route(limits("snapshots", SNAPSHOTS)))
         .fallback(no_route)
-        .method_not_allowed_fallback(wrong_method)
+        .method_not_allowed_fallback(wrong_method);
+    if let Some(token) = token {
+        router = router.layer(middleware::from_fn_with_state(Arc::new(token), with_token));
+    }
+    router
+        .layer(middleware::from_fn(plain_head))
         .layer(middleware::from_fn_with_state(metrics, observe))
-        .with_state(app)
+        .with_state(Arc::new(app))
 }
 
-async fn health(State(app): Shared) -> Result<Json<Value>, Problem> {
+/// The route of snapshots, whose answers may take as long as a client wants.
+fn snapshot_route(snapshots: Arc<Limits>) -> Router<Arc<App>> {
+    let route = get(snapshot).layer(middleware::from_fn_with_state(snapshots, limit));
+    Router::new().route("/snapshot", route)
+}
+
+/// The routes that read what is stored within the memory `reads`, or change it within `writes`.
+fn data_routes(reads: &Memory, writes: &Memory, batches: Arc<Limits>) -> Router<Arc<App>> {
+    let within = |memory: &Memory, body, work| {
+        middleware::from_fn_with_state((memory.clone(), Needs { body, work }), within_memory)
+    };
+    let list = || within(reads, 0, PAGE);
+    let change = || within(writes, MAX_BODY, 0);
+    let concept = get(get_concept).layer(within(reads, 0, MAX_BODY));
+    let concept = concept.merge(put(put_concept).delete(delete_concept).layer(change()));
+    let links = get(list_associations).layer(list());
+    let links = links.merge(
+        put(put_association)
+            .delete(delete_association)
+            .layer(change()),
+    );
+    let batch = post(post_batch)
+        .layer(DefaultBodyLimit::max(MAX_BATCH))
+        .layer(within(writes, MAX_BATCH, 0))
+        .layer(middleware::from_fn_with_state(batches, limit));
+    Router::new()
+        .route("/concepts", get(list_concepts).layer(list()))
+        .route("/concepts/{id}", concept)
+        .route(
+            "/concepts/{id}/associations",
+            get(list_associations_of).layer(list()),
+        )
+        .route("/associations", links)
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .route("/batch", batch)
+}
+
+/// Whether requests should be sent here: not to a server that is stopping.
+async fn ready(state: Shared) -> Result<Json<Value>, Problem> {
+    if state.stopping.load(Ordering::Relaxed) {
+        return Err(Problem::busy("the server is stopping"));
+    }
+    live(state).await
+}
+
+/// Whether this process is worth keeping: once the disk failed, only a restart helps.
+async fn live(State(app): Shared) -> Result<Json<Value>, Problem> {
     if app.store.has_failed() {
         return Err(Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -148,6 +192,11 @@ async fn stats(State(app): Shared) -> Json<Stats> {
     Json(app.store.stats())
 }
 
+async fn snapshot(State(app): Shared) -> Response {
+    let body = Body::new(app.store.snapshot().stream());
+    ([(header::CONTENT_TYPE, "application/octet-stream")], body).into_response()
+}
+
 async fn list_concepts(
     State(app): Shared,
     query: QueryOf<ConceptsQuery>,
@@ -168,7 +217,10 @@ async fn list_concepts(
 
 /// The concepts are JSON already.
 fn concepts_json(page: &Page<Vec<u8>>) -> Vec<u8> {
-    let mut json = b"{\"concepts\":[".to_vec();
+    let size: usize = page.items.iter().map(|concept| concept.len() + 1).sum();
+    // Not grown step by step, each of which would be a copy.
+    let mut json = Vec::with_capacity(size + 1024);
+    json.extend(b"{\"concepts\":[");
     for (number, concept) in page.items.iter().enumerate() {
         if number > 0 {
             json.push(b',');

@@ -2,11 +2,16 @@
 
 pub mod batch;
 pub mod config;
+pub mod guard;
 pub mod healthcheck;
 pub mod http;
 pub mod limits;
+pub mod memory;
 pub mod metrics;
 pub mod model;
+mod places;
 pub mod problem;
 pub mod serve;
+pub mod snapshot;
 pub mod store;
+pub mod token;

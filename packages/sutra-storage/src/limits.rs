@@ -1,8 +1,8 @@
-//! How many requests are worked on at once, and for how long.
+//! How many requests are worked on at once, for how long, and in how much memory.
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{ready, Context, Poll};
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
@@ -53,12 +53,7 @@ pub async fn limit(State(limits): State<Arc<Limits>>, request: Request, next: Ne
         let seconds = limits.timeout.as_secs();
         Problem::busy(format!("the request took more than {seconds} s")).into_response()
     });
-    response.map(|body| {
-        Body::new(Counted {
-            body,
-            _permit: permit,
-        })
-    })
+    response.map(|body| Held::body(body, permit))
 }
 
 /// Counts the request; logs it at the debug level only, since a path tells what somebody stores.
@@ -93,13 +88,113 @@ fn known(method: &Method) -> &str {
     }
 }
 
-/// A body that holds a request's permit.
-struct Counted {
+/// Memory for requests that are being worked on and for answers on their way.
+#[derive(Clone)]
+pub struct Memory {
+    /// One permit a KiB.
+    kib: Arc<Semaphore>,
+    /// Permits in all: what needs more waits for all of them.
+    most: u32,
+    metrics: Arc<Metrics>,
+}
+
+/// What the requests of a route take, in bytes.
+#[derive(Clone, Copy)]
+pub struct Needs {
+    /// Most of a body.
+    pub body: usize,
+    /// While the answer is put together.
+    pub work: usize,
+}
+
+impl Memory {
+    pub fn new(bytes: u64, metrics: Arc<Metrics>) -> Self {
+        let most = u32::try_from(bytes / 1024).unwrap_or(u32::MAX);
+        let kib = Arc::new(Semaphore::new(most as usize));
+        Self { kib, most, metrics }
+    }
+
+    /// Waits until there is room; the request's time limit ends that.
+    async fn wait_for(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let kib = self.kib.clone();
+        kib.acquire_many_owned(in_kib(bytes).min(self.most))
+            .await
+            .ok()
+    }
+
+    /// Makes `held` as large as an answer of `bytes`, if there is room.
+    fn fit(&self, held: OwnedSemaphorePermit, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let mut held = held;
+        let (has, needs) = (held.num_permits(), in_kib(bytes) as usize);
+        match needs <= has {
+            true => drop(held.split(has - needs)),
+            false => {
+                let more = u32::try_from(needs - has).ok()?;
+                held.merge(self.kib.clone().try_acquire_many_owned(more).ok()?);
+            }
+        }
+        Some(held)
+    }
+}
+
+fn in_kib(bytes: usize) -> u32 {
+    u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX)
+}
+
+/// Copies of a body that there are at once: as it came, twice while its parts are joined, as
+/// changes, and as what is written.
+const COPIES: usize = 4;
+/// Bytes of a request beside its body and its work.
+const REQUEST: usize = 16 * 1024;
+
+/// Starts a request once there is memory for it, and sends its answer if there is for that.
+pub async fn within_memory(
+    State((memory, needs)): State<(Memory, Needs)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    // A length that is not declared may be the largest; one that is too large is not read.
+    let body = request.body().size_hint().upper();
+    let body = body.map_or(needs.body, |size| needs.body.min(size as usize));
+    let busy = || {
+        memory.metrics.refused();
+        Problem::busy("no memory for one request more").into_response()
+    };
+    let Some(held) = memory.wait_for(REQUEST + COPIES * body + needs.work).await else {
+        return busy();
+    };
+    let response = next.run(request).await;
+    // An answer that is put together as it is sent takes what its work does.
+    let size = response.body().size_hint().exact();
+    let size = size.map_or(needs.work, |size| size as usize);
+    match memory.fit(held, REQUEST + size) {
+        Some(held) => response.map(|body| Held::body(body, held)),
+        None => busy(),
+    }
+}
+
+/// Bytes of an answer that are handed on at a time.
+const PIECE: usize = 64 * 1024;
+
+/// A body that holds a permit until all but its last piece is with the system. Whole, the server
+/// would take it at once, and let go of the permit while a slow client still keeps the memory.
+struct Held {
     body: Body,
+    rest: Bytes,
     _permit: OwnedSemaphorePermit,
 }
 
-impl HttpBody for Counted {
+impl Held {
+    fn body(body: Body, permit: OwnedSemaphorePermit) -> Body {
+        Body::new(Self {
+            body,
+            rest: Bytes::new(),
+            _permit: permit,
+        })
+    }
+}
+
+impl HttpBody for Held {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -107,14 +202,31 @@ impl HttpBody for Counted {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        if self.rest.is_empty() {
+            match ready!(Pin::new(&mut self.body).poll_frame(context)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => self.rest = data,
+                    Err(other) => return Poll::Ready(Some(Ok(other))),
+                },
+                end => return Poll::Ready(end),
+            }
+        }
+        let size = self.rest.len().min(PIECE);
+        let piece = self.rest.split_to(size);
+        Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.rest.is_empty() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let (inner, rest) = (self.body.size_hint(), self.rest.len() as u64);
+        let mut hint = SizeHint::new();
+        if let Some(upper) = inner.upper() {
+            hint.set_upper(upper + rest);
+        }
+        hint.set_lower(inner.lower() + rest);
+        hint
     }
 }

@@ -3,26 +3,32 @@
 //! Exit codes: 0 all well, 1 the health check failed, 2 the call or its surroundings are wrong.
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
 use std::sync::Arc;
 
-use tokio::net::TcpListener;
 use tracing::level_filters::LevelFilter;
 
 use sutra_storage::config::{self, Command, Config, StartError};
+use sutra_storage::http::{App, Bounds};
 use sutra_storage::metrics::Metrics;
-use sutra_storage::store::Store;
+use sutra_storage::serve::Signals;
+use sutra_storage::store::{self, Store};
 use sutra_storage::{healthcheck, http, serve};
 
 #[cfg(target_env = "musl")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// Threads that wait for the disk.
+const READERS: usize = 16;
 const VERSION: &str = concat!("storage_server_simple ", env!("CARGO_PKG_VERSION"), "\n");
 
 fn main() -> ExitCode {
     let done = match config::command(std::env::args_os().skip(1)) {
         Ok(Command::Serve) => run(),
+        Ok(Command::Restore(file)) => restore(&file),
         Ok(Command::Healthcheck) => return healthcheck(),
         Ok(Command::Version) => say(VERSION),
         Ok(Command::Help) => say(config::HELP),
@@ -41,9 +47,11 @@ fn run() -> Result<(), StartError> {
     let metrics =
         Metrics::new().map_err(|error| StartError::new(error.to_string(), "report it"))?;
     let metrics = Arc::new(metrics);
-    let store = Arc::new(Store::open(&config.data, metrics.clone())?);
+    let store = Arc::new(Store::open(&config.data, config.room, metrics.clone())?);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        // Each may put a page together: this bounds their memory.
+        .max_blocking_threads(READERS)
         .build();
     let served = runtime.and_then(|runtime| {
         let served = runtime.block_on(listen(&config, store.clone(), metrics));
@@ -59,12 +67,34 @@ fn run() -> Result<(), StartError> {
 
 /// Binds the address, logs the one that it got (the port may have been 0), and serves there.
 async fn listen(config: &Config, store: Arc<Store>, metrics: Arc<Metrics>) -> io::Result<()> {
-    let signal = serve::stop_signal()?;
-    let listener = TcpListener::bind(config.addr).await?;
-    let router = http::router(store, metrics.clone(), config.concurrency, config.timeout);
+    let signals = Signals::new()?;
+    let listener = serve::listen(config.addr)?;
+    let stopping = Arc::new(AtomicBool::new(false));
+    let app = App {
+        store,
+        metrics: metrics.clone(),
+        stopping: stopping.clone(),
+    };
+    let bounds = Bounds {
+        concurrency: config.concurrency,
+        timeout: config.timeout,
+        memory: config.room.requests,
+    };
+    let router = http::router(app, &bounds, config.token.clone());
+    if config.token.is_none() {
+        tracing::warn!("no SUTRA_STORAGE_KEY: whoever reaches the address may read and write");
+    }
     tracing::info!(addr = %listener.local_addr()?, "listening");
-    serve::serve(listener, router, metrics, signal).await;
+    serve::serve(listener, router, metrics, signals, &stopping, config.drain).await;
     Ok(())
+}
+
+fn restore(file: &Path) -> Result<(), StartError> {
+    let folder = config::data(|name| std::env::var_os(name))?;
+    let changes = store::restore::restore(&folder, file)?;
+    say(&format!(
+        "restored {folder:?} from {file:?}: {changes} changes\n"
+    ))
 }
 
 /// Asks the running server how it is. Fails with 1 whatever the reason, since engines reserve 2.

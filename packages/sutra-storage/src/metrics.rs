@@ -7,7 +7,7 @@ use prometheus::{
     Registry, TextEncoder,
 };
 
-use crate::store::Stats;
+use crate::model::Stats;
 
 /// The content type of [`Metrics::text`].
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -20,6 +20,9 @@ pub struct Metrics {
     group: Histogram,
     sync: Histogram,
     no_space: IntCounter,
+    no_memory: IntCounter,
+    index_bytes: IntGauge,
+    index_limit: IntGauge,
     concepts: IntGauge,
     associations: IntGauge,
     revision: IntGauge,
@@ -56,6 +59,12 @@ impl Metrics {
                 options("sync_seconds", "time to put a group on disk").buckets(seconds.into()),
             )?,
             no_space: IntCounter::new("no_space_total", "groups that a full disk refused")?,
+            no_memory: IntCounter::new("no_memory_total", "changes that the memory limit refused")?,
+            index_bytes: gauge("index_bytes", "memory that the index may take")?,
+            index_limit: gauge(
+                "index_limit_bytes",
+                "memory for the index; what is new is refused beyond",
+            )?,
             concepts: gauge("concepts", "concepts in the store")?,
             associations: gauge("associations", "associations in the store")?,
             revision: gauge("revision", "changes since the store was created")?,
@@ -74,14 +83,16 @@ impl Metrics {
         for histogram in [&self.group, &self.sync] {
             registry.register(Box::new(histogram.clone()))?;
         }
-        for counter in [&self.refused, &self.no_space] {
+        for counter in [&self.refused, &self.no_space, &self.no_memory] {
             registry.register(Box::new(counter.clone()))?;
         }
         let sizes = [&self.bytes, &self.live_bytes, &self.failed];
-        for gauge in sizes
-            .into_iter()
-            .chain([&self.concepts, &self.associations, &self.revision])
-        {
+        let memory = [&self.index_bytes, &self.index_limit];
+        for gauge in sizes.into_iter().chain(memory).chain([
+            &self.concepts,
+            &self.associations,
+            &self.revision,
+        ]) {
             registry.register(Box::new(gauge.clone()))?;
         }
         Ok(())
@@ -117,6 +128,17 @@ impl Metrics {
         self.no_space.inc();
     }
 
+    /// A change was refused by the memory limit.
+    pub fn no_memory(&self) {
+        self.no_memory.inc();
+    }
+
+    /// The index may take `bytes` of memory.
+    pub fn index_limit(&self, bytes: u64) {
+        self.index_limit
+            .set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
     /// Everything as text.
     ///
     /// # Errors
@@ -127,6 +149,7 @@ impl Metrics {
         self.revision.set(stats.revision as i64);
         self.bytes.set(stats.bytes as i64);
         self.live_bytes.set(stats.live_bytes as i64);
+        self.index_bytes.set(stats.memory as i64);
         self.failed.set(i64::from(failed));
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;

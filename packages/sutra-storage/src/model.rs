@@ -10,6 +10,10 @@ pub const MAX_KIND: usize = 64;
 /// Most bytes of a concept's text.
 pub const MAX_TEXT: usize = 64 * 1024;
 
+/// Most bytes of a request's body. JSON may write one byte of text as six (`\u0001`), so this
+/// takes any text that fits [`MAX_TEXT`] and 128 KiB more.
+pub const MAX_BODY: usize = 6 * MAX_TEXT + 128 * 1024;
+
 /// A concept's name: 1 to 512 bytes of UTF-8 without control characters.
 ///
 /// The store's keys rely on the last part: they join ids with NUL.
@@ -43,6 +47,22 @@ pub struct Association {
     pub target: Id,
     pub kind: Kind,
     pub weight: Weight,
+}
+
+/// How much there is.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Stats {
+    pub concepts: u64,
+    pub associations: u64,
+    /// Grows by one with every change, and survives restarts.
+    pub revision: u64,
+    /// Of the log file.
+    pub bytes: u64,
+    /// Of the log's records that still count.
+    pub live_bytes: u64,
+    /// Bytes that the index may take, its copy during a compaction included.
+    #[serde(skip)]
+    pub memory: u64,
 }
 
 impl Id {

@@ -7,7 +7,7 @@ use axum::http::{header, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{json, Value};
 
-use crate::http::MAX_BODY;
+use crate::model::MAX_BODY;
 use crate::store::StoreError;
 
 /// An error as the client sees it.
@@ -27,6 +27,10 @@ enum Kind {
     Busy,
     /// It works once somebody made space: 503 with a longer `Retry-After`.
     NoSpace,
+    /// It works once somebody deleted something; the same.
+    NoMemory,
+    /// No token, or a wrong one: 401 with what to show.
+    Unauthorized,
 }
 
 impl Problem {
@@ -43,6 +47,17 @@ impl Problem {
         Self {
             kind: Kind::Busy,
             ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+        }
+    }
+
+    /// The request showed no token, or a wrong one.
+    pub fn unauthorized() -> Self {
+        Self {
+            kind: Kind::Unauthorized,
+            ..Self::new(
+                StatusCode::UNAUTHORIZED,
+                "authorization: must be Bearer with the storage's key",
+            )
         }
     }
 
@@ -73,6 +88,7 @@ impl Problem {
     pub fn json(&self) -> Value {
         let (kind, title) = match self.kind {
             Kind::NoSpace => ("urn:sutra:no-space-left", "no space left"),
+            Kind::NoMemory => ("urn:sutra:memory-limit-reached", "memory limit reached"),
             _ => (
                 "about:blank",
                 self.status.canonical_reason().unwrap_or("Error"),
@@ -100,12 +116,14 @@ impl IntoResponse for Problem {
         let body = self.json().to_string();
         let headers = [(header::CONTENT_TYPE, "application/problem+json")];
         let mut response = (self.status, headers, body).into_response();
-        let seconds = match self.kind {
+        let (name, value) = match self.kind {
             Kind::Plain => return response,
-            Kind::Busy => HeaderValue::from_static("1"),
-            Kind::NoSpace => HeaderValue::from_static("30"),
+            Kind::Busy => (header::RETRY_AFTER, "1"),
+            Kind::NoSpace | Kind::NoMemory => (header::RETRY_AFTER, "30"),
+            Kind::Unauthorized => (header::WWW_AUTHENTICATE, "Bearer"),
         };
-        response.headers_mut().insert(header::RETRY_AFTER, seconds);
+        let headers = response.headers_mut();
+        headers.insert(name, HeaderValue::from_static(value));
         response
     }
 }
@@ -146,6 +164,10 @@ impl From<StoreError> for Problem {
             }
             StoreError::NoSpace => Self {
                 kind: Kind::NoSpace,
+                ..Self::busy(detail)
+            },
+            StoreError::NoMemory => Self {
+                kind: Kind::NoMemory,
                 ..Self::busy(detail)
             },
             StoreError::Stopping => Self::busy(detail),

@@ -2,6 +2,8 @@
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,12 +13,12 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::signal::unix::{signal, SignalKind};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::signal::unix::{signal, Signal, SignalKind};
 use tokio_io_timeout::TimeoutStream;
 
 use crate::metrics::Metrics;
+use crate::places::{Place, Places};
 use crate::problem::Problem;
 
 /// How long open requests may take to finish after a stop signal; the writer then has two seconds
@@ -24,58 +26,85 @@ use crate::problem::Problem;
 const GRACE: Duration = Duration::from_secs(3);
 /// How long a connection may take to send a request's head, or do nothing between two. Longer than
 /// clients keep a connection that they do not use (httpx: 5 seconds).
-const IDLE: Duration = Duration::from_secs(30);
+const IDLE: Duration = Duration::from_secs(15);
 /// How long a client may take to read a part of an answer.
 const WRITE: Duration = Duration::from_secs(10);
-/// Most open connections, half of the file descriptors that a process usually gets.
-const CONNECTIONS: usize = 512;
+/// Bytes of an answer that wait in the system for a client; it takes twice as much.
+const SEND_BUFFER: u32 = 64 * 1024;
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 1024;
 /// Most bytes of a request's head. hyper takes no less than 8 KiB.
 const MAX_HEAD: usize = 16 * 1024;
 
-/// Serves until `signal`, then lets open requests finish, [`GRACE`] at most.
+/// Takes connections at `addr`.
+///
+/// # Errors
+/// The address is in use or not of this machine.
+pub fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match addr {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.set_reuseaddr(true)?;
+    // Connections have the listener's. Without this the system lets those of clients that do not
+    // read grow to megabytes, which count as this container's memory.
+    socket.set_send_buffer_size(SEND_BUFFER)?;
+    socket.bind(addr)?;
+    socket.listen(BACKLOG)
+}
+
+/// What tells the server to stop.
+pub trait Stop {
+    /// Ends when it does; may be asked again.
+    fn told(&mut self) -> impl Future<Output = ()> + Send;
+}
+
+/// Serves until `stop`, and for `drain` longer, with `stopping` set, so that whoever sends requests
+/// here can see it and stop; a second `stop` ends that. Then lets open requests finish, [`GRACE`]
+/// at most.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
     metrics: Arc<Metrics>,
-    signal: impl Future<Output = ()>,
+    mut stop: impl Stop,
+    stopping: &AtomicBool,
+    drain: Duration,
 ) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let places = Arc::new(Places::default());
     let graceful = GracefulShutdown::new();
-    let mut signal = std::pin::pin!(signal);
+    let end = async {
+        stop.told().await;
+        stopping.store(true, Ordering::Relaxed);
+        tracing::info!("stopping");
+        let _ = tokio::time::timeout(drain, stop.told()).await;
+    };
+    let mut end = std::pin::pin!(end);
     loop {
         let accepted = tokio::select! {
-            () = &mut signal => break,
+            () = &mut end => break,
             accepted = listener.accept() => accepted,
         };
-        match (accepted, places.clone().try_acquire_owned()) {
-            (Ok((stream, _)), Ok(place)) => talk(stream, router.clone(), &graceful, place),
-            (Ok((stream, _)), Err(_)) => {
+        match accepted.map(|(stream, peer)| (stream, places.take(peer.ip()))) {
+            Ok((stream, Some(place))) => talk(stream, router.clone(), &graceful, place),
+            Ok((stream, None)) => {
                 metrics.refused();
                 tokio::spawn(turn_away(stream));
             }
-            (Err(error), _) => {
+            Err(error) => {
                 // Usually out of file descriptors: wait until some are closed.
                 tracing::warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
     }
-    tracing::info!("stopping");
     drop(listener);
-    if tokio::time::timeout(GRACE, graceful.shutdown())
-        .await
-        .is_err()
-    {
+    let finished = tokio::time::timeout(GRACE, graceful.shutdown());
+    if finished.await.is_err() {
         tracing::warn!("requests still open after {GRACE:?}, dropped");
     }
 }
 
-fn talk(
-    stream: TcpStream,
-    router: Router,
-    graceful: &GracefulShutdown,
-    place: OwnedSemaphorePermit,
-) {
+fn talk(stream: TcpStream, router: Router, graceful: &GracefulShutdown, place: Place) {
     // An answer is one write, which must not wait for more.
     let _ = stream.set_nodelay(true);
     let mut stream = TimeoutStream::new(stream);
@@ -110,17 +139,30 @@ async fn turn_away(mut stream: TcpStream) {
     let _ = stream.shutdown().await;
 }
 
-/// Ends at SIGTERM or SIGINT. Both are caught from the moment this returns.
-///
-/// # Errors
-/// The system refused a handler.
-pub fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    let mut term = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
+/// SIGTERM and SIGINT.
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Both are caught from now on.
+    ///
+    /// # Errors
+    /// The system refused a handler.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+}
+
+impl Stop for Signals {
+    async fn told(&mut self) {
         tokio::select! {
-            _ = term.recv() => {}
-            _ = interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
-    })
+    }
 }

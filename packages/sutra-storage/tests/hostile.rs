@@ -6,13 +6,12 @@
 mod support;
 
 use std::cell::Cell;
-use std::fs;
 use std::io::{Read, Write};
 use std::net::Shutdown;
 
 use proptest::prelude::*;
 use serde_json::json;
-use support::{server, Answer, Server};
+use support::{memory, server, Answer, Server};
 
 /// Requests of the kinds below, together.
 const REQUESTS: u32 = 2_000;
@@ -84,14 +83,6 @@ fn answer(server: &Server, request: &[u8], ends: bool) -> Option<Answer> {
     }
 }
 
-/// Resident memory of the server, in bytes.
-fn resident(server: &Server) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", server.child.id())).unwrap();
-    let (_, rest) = status.split_once("VmRSS:").unwrap();
-    let kibibytes: u64 = rest.split_whitespace().next().unwrap().parse().unwrap();
-    kibibytes * 1024
-}
-
 #[test]
 fn raw_bytes_are_refused_and_leave_the_server_as_it_was() {
     let (mut server, _folder) = server();
@@ -109,9 +100,9 @@ fn raw_bytes_are_refused_and_leave_the_server_as_it_was() {
         });
     };
     send(REQUESTS / 10);
-    let before = resident(&server);
+    let before = memory(&server, "VmRSS");
     send(REQUESTS);
-    let after = resident(&server);
+    let after = memory(&server, "VmRSS");
     assert!(after < before + GROWTH, "resident: {before}, then {after}");
     assert!(answered.get() > REQUESTS / 2, "{} answers", answered.get());
     let health = server.get("/health");

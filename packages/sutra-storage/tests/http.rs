@@ -610,6 +610,35 @@ fn a_body_sent_by_half_does_not_keep_the_server_and_writes_nothing() {
 }
 
 #[test]
+fn health_and_life_answer_a_head_too() {
+    let (server, _folder) = server();
+    for path in ["/health", "/live"] {
+        let whole = server.get(path);
+        whole.is(200, json!({ "status": "ok", "version": "0.2.0" }));
+        let head = server.ask("HEAD", path);
+        assert_eq!((head.head, head.body.as_str()), (whole.head, ""));
+    }
+}
+
+#[test]
+fn a_server_that_drains_serves_on_and_says_that_it_is_not_ready() {
+    let folder = TempDir::new().unwrap();
+    let mut command = command("127.0.0.1:0", folder.path());
+    let mut server = Server::spawn(command.env("SUTRA_DRAIN_SECONDS", "60"));
+    kill(server.child.id(), "TERM");
+    let mut line = String::new();
+    server.stdout.read_line(&mut line).unwrap();
+    assert!(line.contains("\"stopping\""), "{line}");
+    let health = server.get("/health");
+    health.is_problem(503, "Service Unavailable", "the server is stopping");
+    assert_eq!(server.get("/live").status, 200);
+    server.put_concepts(&["a"]);
+    let start = Instant::now();
+    assert_eq!(server.signal("TERM").code(), Some(0));
+    assert!(start.elapsed() < STOP, "{:?}", start.elapsed());
+}
+
+#[test]
 fn healthcheck_tells_a_running_server_from_none() {
     let (mut server, folder) = server();
     let addr = server.addr.to_string();
@@ -669,6 +698,7 @@ fn a_file_that_is_no_store_is_refused_and_kept() {
     for (bytes, why) in [
         (no_store, "not a log of this version"),
         (cut, "not a log: 9 bytes are too few"),
+        (Vec::new(), "not a log: 0 bytes are too few"),
     ] {
         let folder = TempDir::new().unwrap();
         let file = folder.path().join("store.log");
@@ -676,8 +706,8 @@ fn a_file_that_is_no_store_is_refused_and_kept() {
         let output = command("127.0.0.1:0", folder.path()).output().unwrap();
         let lines = format!(
             "SUTRA_STORAGE_DATA: damaged {file:?}: offset 0: {why}\n\
-             tip: nothing was changed; put back a copy of store.log that is well, or keep a copy \
-             of this one and cut it to its first 0 bytes to go on with what is before\n"
+             tip: nothing was changed; put back a copy of store.log that is well; nothing in this \
+             one can be saved by a cut: without a copy, move it away to start empty\n"
         );
         assert_output(&output, 2, "", &lines);
         assert_eq!(fs::read(&file).unwrap(), bytes);

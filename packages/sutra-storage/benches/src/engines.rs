@@ -5,6 +5,7 @@ use std::sync::{mpsc, Arc, Mutex};
 use std::thread;
 
 use rusqlite::{params, Connection, OptionalExtension};
+use sutra_storage::memory::Room;
 use sutra_storage::metrics::Metrics;
 use sutra_storage::store::op::Op;
 use sutra_storage::store::Store;
@@ -55,7 +56,9 @@ thread_local! {
 impl Log {
     fn open(folder: &Path) -> Self {
         let metrics = Arc::new(Metrics::new().expect("metrics"));
-        Self(Store::open(folder, metrics).unwrap_or_else(|error| panic!("{error}")))
+        Self(
+            Store::open(folder, Room::UNBOUNDED, metrics).unwrap_or_else(|error| panic!("{error}")),
+        )
     }
 }
 

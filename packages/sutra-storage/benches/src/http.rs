@@ -4,14 +4,16 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Stdio};
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use sutra_storage::http::{App, Bounds};
+use sutra_storage::memory::Room;
 use sutra_storage::metrics::Metrics;
 use sutra_storage::store::Store;
 use sutra_storage::{http, serve};
-use tokio::net::TcpListener;
 
 use crate::{id, median, scattered, this_program, CONCEPTS, RUNS, SECONDS};
 
@@ -45,21 +47,37 @@ pub fn measure() {
 /// The server; the first line that it prints is its address.
 pub fn serve(folder: &Path) {
     let metrics = Arc::new(Metrics::new().expect("metrics"));
-    let store = Store::open(folder, metrics.clone()).unwrap_or_else(|error| panic!("{error}"));
-    let router = http::router(
-        Arc::new(store),
-        metrics.clone(),
-        256,
-        Duration::from_secs(10),
-    );
+    let store = Store::open(folder, Room::UNBOUNDED, metrics.clone());
+    let store = store.unwrap_or_else(|error| panic!("{error}"));
+    let stopping = Arc::new(AtomicBool::new(false));
+    let app = App {
+        store: Arc::new(store),
+        metrics: metrics.clone(),
+        stopping: stopping.clone(),
+    };
+    let bounds = Bounds {
+        concurrency: 256,
+        timeout: Duration::from_secs(10),
+        memory: Room::UNBOUNDED.requests,
+    };
+    let router = http::router(app, &bounds, None);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();
     runtime.expect("a runtime").block_on(async {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let listener = serve::listen(([127, 0, 0, 1], 0).into()).expect("a port");
         println!("{}", listener.local_addr().expect("an address"));
-        serve::serve(listener, router, metrics, std::future::pending()).await;
+        serve::serve(listener, router, metrics, Never, &stopping, Duration::ZERO).await;
     });
+}
+
+/// Runs until it is killed.
+struct Never;
+
+impl serve::Stop for Never {
+    async fn told(&mut self) {
+        std::future::pending().await
+    }
 }
 
 fn one_run() -> [f64; FIGURES.len()] {

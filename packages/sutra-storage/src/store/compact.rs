@@ -1,22 +1,25 @@
 //! Rewrites the log without what was replaced or deleted, while the writer goes on.
 //!
-//! A thread reads the log up to where it was at the start, and writes what counts to a new one.
-//! Then the writer copies what it has appended meanwhile, and renames the new log over the old.
+//! A thread walks the index and writes what is in it to a new log, a piece at a time, while the
+//! index changes. Then the writer repeats every change since the start upon that, which makes it
+//! what the old log says, and renames the new log over the old.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::ops::Bound;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 
+use super::appender::Appender;
 use super::folder::{sync_folder, LOG, NEW_LOG};
-use super::index::{mirrored, Index};
+use super::index::{Index, Link};
 use super::log::{self, End, Frame, ReadError};
 use super::op::{encode_association, encode_concept, Op};
-use super::read_value;
-use super::writer::Appender;
+use super::place::Place;
+use super::state::{read_value, Shared, State};
 
 /// A log is rewritten when more than this many bytes, and more than half of it, no longer count.
 const MIN_GARBAGE: u64 = 32 * 1024 * 1024;
@@ -24,6 +27,8 @@ const MIN_GARBAGE: u64 = 32 * 1024 * 1024;
 const FRAME: usize = 1024 * 1024;
 /// Bytes of a rewritten log after which they are synced: a stop waits for one sync at most.
 const SYNC: u64 = 32 * 1024 * 1024;
+/// Entries of the index that are taken under one lock.
+const PIECE: usize = 1000;
 
 pub struct Compaction {
     thread: Option<JoinHandle<()>>,
@@ -59,9 +64,10 @@ impl Compaction {
         &mut self,
         folder: &Path,
         log: &Appender,
-        live: u64,
+        shared: &Arc<Shared>,
         done: impl FnOnce(io::Result<Rewritten>) + Send + 'static,
     ) {
+        let live = shared.state().index.live;
         let garbage = log.end.offset.saturating_sub(live);
         let grown = log.end.offset.saturating_sub(self.last);
         // After one that failed, wait until there is something new to gain.
@@ -69,10 +75,10 @@ impl Compaction {
         if self.thread.is_some() || !due {
             return;
         }
-        let (source, end) = (log.file.clone(), log.end);
+        let (shared, end) = (shared.clone(), log.end);
         let (path, stopping) = (folder.join(NEW_LOG), self.stopping.clone());
         let thread = thread::Builder::new().name("compaction".into());
-        match thread.spawn(move || done(rewrite(&path, &source, end, stopping))) {
+        match thread.spawn(move || done(rewrite(&path, &shared.state, end, stopping))) {
             Ok(thread) => self.thread = Some(thread),
             Err(error) => tracing::warn!(%error, "cannot rewrite the log; it stays as it is"),
         }
@@ -94,42 +100,43 @@ impl Compaction {
     }
 }
 
+/// Writes what `state` holds to a new log; `end` is that of the old log, which `state` agrees with
+/// at the start.
 fn rewrite(
     path: &Path,
-    source: &File,
+    state: &RwLock<State>,
     end: End,
     stopping: Arc<AtomicBool>,
 ) -> io::Result<Rewritten> {
-    let rewritten = rewrite_live(path, source, end, stopping);
+    let rewritten = Rewritten::create(path, end, stopping).and_then(|mut new| {
+        new.walk(state)?;
+        new.flush()?;
+        new.file.sync_data()?;
+        Ok(new)
+    });
     if rewritten.is_err() {
         let _ = fs::remove_file(path);
     }
     rewritten
 }
 
-fn rewrite_live(
-    path: &Path,
-    source: &File,
-    end: End,
-    stopping: Arc<AtomicBool>,
-) -> io::Result<Rewritten> {
-    let mut old = Index::default();
-    let first = log::first(source, end.offset).map_err(other)?;
-    log::read(source, first, end.offset, |op, place| {
-        old.apply(&op, place);
-        unless(&stopping)
-    })
-    .map_err(other)?;
-    let mut new = Rewritten::create(path, end, stopping)?;
-    for (id, place) in std::mem::take(&mut old.concepts) {
-        new.concept(&id, &read_value(source, place)?)?;
-    }
-    for (key, weight) in std::mem::take(&mut old.outgoing) {
-        new.association(&key, weight)?;
-    }
-    new.flush()?;
-    new.file.sync_data()?;
-    Ok(new)
+/// Takes the concepts that follow `after`, at most [`PIECE`] of them, and the file they are in.
+fn concepts(state: &RwLock<State>, after: Option<&str>) -> (Arc<File>, Vec<(Arc<str>, Place)>) {
+    let state = state.read().unwrap_or_else(PoisonError::into_inner);
+    let range = state.index.concepts.range::<str, _>(beyond(after));
+    let piece = range.take(PIECE).map(|(id, place)| (id.clone(), *place));
+    (state.file.clone(), piece.collect())
+}
+
+/// Takes the associations that follow `after`, at most [`PIECE`] of them.
+fn links(state: &RwLock<State>, after: Option<&str>) -> Vec<Link> {
+    let state = state.read().unwrap_or_else(PoisonError::into_inner);
+    state.index.links(beyond(after)).take(PIECE).collect()
+}
+
+fn beyond(after: Option<&str>) -> (Bound<&str>, Bound<&str>) {
+    let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+    (start, Bound::Unbounded)
 }
 
 fn unless(stopping: &AtomicBool) -> io::Result<()> {
@@ -160,18 +167,40 @@ impl Rewritten {
         })
     }
 
-    fn concept(&mut self, id: &str, value: &[u8]) -> io::Result<()> {
-        let place = self.frame.push(|to| encode_concept(to, id, value));
+    /// Writes every concept and association of `state`, which may change meanwhile.
+    fn walk(&mut self, state: &RwLock<State>) -> io::Result<()> {
+        let mut last: Option<Arc<str>> = None;
+        loop {
+            let (file, piece) = concepts(state, last.as_deref());
+            let Some((id, _)) = piece.last() else { break };
+            last = Some(id.clone());
+            for (id, place) in piece {
+                self.concept(id, &read_value(&file, place)?)?;
+            }
+        }
+        let mut last: Option<Arc<str>> = None;
+        loop {
+            let piece = links(state, last.as_deref());
+            let Some(link) = piece.last() else { break };
+            last = Some(link.outgoing.clone());
+            piece.into_iter().try_for_each(|link| self.link(link))?;
+        }
+        Ok(())
+    }
+
+    fn concept(&mut self, id: Arc<str>, value: &[u8]) -> io::Result<()> {
+        let place = self.frame.push(|to| encode_concept(to, &id, value));
         self.index.put_concept(id, place);
         self.go_on()
     }
 
-    fn association(&mut self, key: &str, weight: f64) -> io::Result<()> {
+    fn link(&mut self, link: Link) -> io::Result<()> {
         self.frame.push(|to| {
-            encode_association(to, key, weight);
+            encode_association(to, &link.outgoing, link.weight);
             0..0
         });
-        self.index.put_association(key, &mirrored(key), weight);
+        self.index
+            .put_association(link.outgoing, link.incoming, link.weight);
         self.go_on()
     }
 
@@ -245,10 +274,11 @@ fn other(error: ReadError) -> io::Error {
 /// Rewrites the log of a store that nobody has open.
 #[cfg(test)]
 pub fn rewrite_now(folder: &Path) -> io::Result<()> {
-    let opened = super::folder::open_log(folder);
-    let (old, _) = opened.map_err(|error| io::Error::other(error.problem))?;
-    let end = old.end;
-    let rewritten = rewrite(&folder.join(NEW_LOG), &old.file, end, Arc::default())?;
+    let opened = super::folder::open_log(folder, u64::MAX);
+    let (old, index) = opened.map_err(|error| io::Error::other(error.problem))?;
+    let (file, end) = (old.file.clone(), old.end);
+    let state = RwLock::new(State { file, end, index });
+    let rewritten = rewrite(&folder.join(NEW_LOG), &state, end, Arc::default())?;
     rewritten.catch_up(&old)?.rename(folder)?.1
 }
 
@@ -257,12 +287,10 @@ mod tests {
     use super::super::folder;
     use super::*;
 
-    const LINK: &str = "a\tb\tis_a";
-
     /// A log with one concept, and a flag that says that the server is stopping.
     fn log_while_stopping() -> (tempfile::TempDir, Appender, Arc<AtomicBool>) {
         let folder = tempfile::TempDir::new().unwrap();
-        let (mut log, _) = folder::open_log(folder.path()).unwrap();
+        let (mut log, _) = folder::open_log(folder.path(), u64::MAX).unwrap();
         let mut frame = Frame::new(log.end.offset);
         frame.push(|to| encode_concept(to, "a", b"{}"));
         assert!(log.append(frame, 1).is_ok());
@@ -276,10 +304,16 @@ mod tests {
     }
 
     #[test]
-    fn a_stop_ends_the_reading_of_the_old_log_and_leaves_no_file() {
+    fn a_stop_ends_the_walk_and_leaves_no_file() {
         let (folder, log, stopping) = log_while_stopping();
         let path = folder.path().join(NEW_LOG);
-        assert_stopped(rewrite(&path, &log.file, log.end, stopping));
+        let (old, index) = folder::open_log(folder.path(), u64::MAX).unwrap();
+        let state = RwLock::new(State {
+            file: old.file,
+            end: old.end,
+            index,
+        });
+        assert_stopped(rewrite(&path, &state, log.end, stopping));
         assert!(!path.exists());
     }
 
@@ -287,8 +321,13 @@ mod tests {
     fn a_stop_ends_the_writing_of_concepts_and_of_associations() {
         let (folder, log, stopping) = log_while_stopping();
         let mut new = Rewritten::create(&folder.path().join(NEW_LOG), log.end, stopping).unwrap();
-        assert_stopped(new.concept("a", b"{}"));
-        assert_stopped(new.association(LINK, 0.5));
+        assert_stopped(new.concept("a".into(), b"{}"));
+        let link = Link {
+            outgoing: "a\tb\tis_a".into(),
+            incoming: "b\ta\tis_a".into(),
+            weight: 0.5,
+        };
+        assert_stopped(new.link(link));
     }
 
     #[test]
@@ -311,7 +350,7 @@ mod tests {
         let value = vec![b'x'; FRAME];
         while new.end.offset < SYNC {
             assert_eq!(new.synced, 0);
-            new.concept("a", &value).unwrap();
+            new.concept("a".into(), &value).unwrap();
         }
         assert_eq!(new.synced, new.end.offset);
     }

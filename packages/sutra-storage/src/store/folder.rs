@@ -6,9 +6,9 @@ use std::path::Path;
 
 use rustix::fs::{flock, FlockOperation};
 
+use super::appender::{Appender, Failure};
 use super::index::Index;
 use super::log::{self, End, ReadError};
-use super::writer::{Appender, Failure};
 use crate::config::StartError;
 
 pub const LOG: &str = "store.log";
@@ -41,8 +41,8 @@ pub fn lock(folder: &Path) -> Result<File, StartError> {
 /// Opens the log in `folder`, or creates it, and cuts off a torn end. The lock must be held.
 ///
 /// # Errors
-/// The log cannot be read or written, or is damaged.
-pub fn open_log(folder: &Path) -> Result<(Appender, Index), StartError> {
+/// The log cannot be read or written, is damaged, or its index takes more than `memory` bytes.
+pub fn open_log(folder: &Path, memory: u64) -> Result<(Appender, Index), StartError> {
     let no = |error: io::Error| cannot_write(folder, &error);
     let path = folder.join(LOG);
     if !path.exists() {
@@ -55,19 +55,22 @@ pub fn open_log(folder: &Path) -> Result<(Appender, Index), StartError> {
         .open(&path)
         .map_err(no)?;
     let mut index = Index::default();
-    let end = load(&file, &mut index).map_err(|error| cannot_read(folder, error))?;
+    let end = load(&file, &mut index, memory).map_err(|error| cannot_read(folder, error))?;
     // Only now: next to a damaged log nothing is touched.
     remove_unfinished(folder).map_err(no)?;
     let log = repair(file, &path, end).map_err(no)?;
     Ok((log, index))
 }
 
-fn load(file: &File, index: &mut Index) -> Result<End, ReadError> {
+fn load(file: &File, index: &mut Index, memory: u64) -> Result<End, ReadError> {
     let len = file.metadata()?.len();
     let first = log::first(file, len)?;
     log::read(file, first, len, |op, place| {
         index.apply(&op, place);
-        Ok(())
+        match index.memory <= memory {
+            true => Ok(()),
+            false => Err(io::ErrorKind::OutOfMemory.into()),
+        }
     })
 }
 
@@ -149,16 +152,32 @@ pub fn cannot_write(folder: &Path, error: &io::Error) -> StartError {
 fn cannot_read(folder: &Path, error: ReadError) -> StartError {
     let path = folder.join(LOG);
     match error {
+        ReadError::Io(error) if error.kind() == io::ErrorKind::OutOfMemory => StartError::data(
+            format_args!("more concepts and associations than fit in memory {path:?}"),
+            "give the server more memory (SUTRA_STORAGE_MEMORY); nothing was changed",
+        ),
         ReadError::Io(error) => StartError::data(
             format_args!("cannot read {path:?}: {error}"),
             "check the disk; nothing was changed",
         ),
         ReadError::Damaged { offset, why } => StartError::data(
             format_args!("damaged {path:?}: offset {offset}: {why}"),
-            &format!(
-                "nothing was changed; put back a copy of {LOG} that is well, or keep a copy of \
-                 this one and cut it to its first {offset} bytes to go on with what is before"
-            ),
+            &way_out(offset),
+        ),
+    }
+}
+
+/// What helps with a log that is damaged at `offset`.
+fn way_out(offset: u64) -> String {
+    let copy = format!("nothing was changed; put back a copy of {LOG} that is well");
+    match offset > log::FILE_HEADER as u64 {
+        true => format!(
+            "{copy}, or keep a copy of this one and cut it to its first {offset} bytes to go on \
+             with what is before"
+        ),
+        false => format!(
+            "{copy}; nothing in this one can be saved by a cut: without a copy, move it away to \
+             start empty"
         ),
     }
 }

@@ -2,38 +2,53 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Bound;
+use std::sync::Arc;
 
 use super::log::RECORD_HEADER;
 use super::op::{association_size, concept_overhead, Key, Op, SEPARATOR};
+use super::place::Place;
 
-/// Where a concept's JSON is in the log, and its checksum.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
-    pub offset: u64,
-    pub size: u32,
-    pub crc: u32,
-}
+/// Bytes that a name takes beside its own: two counters, and what an allocator adds.
+const NAME: u64 = 32;
+/// Bytes of a concept's entry in a node that is as empty as nodes get.
+const CONCEPT_ENTRY: u64 = 80;
+/// Bytes of an association's two entries in such nodes.
+const ASSOCIATION_ENTRIES: u64 = 64 + 48;
+/// Indexes at once while one is replaced by a rewritten log's; they share their names.
+const COPIES: u64 = 2;
 
 #[derive(Debug, Default, PartialEq)]
 pub struct Index {
-    pub concepts: BTreeMap<Box<str>, Place>,
+    pub concepts: BTreeMap<Arc<str>, Place>,
     /// `source TAB target TAB kind` to weight.
-    pub outgoing: BTreeMap<Box<str>, f64>,
+    pub outgoing: BTreeMap<Arc<str>, f64>,
     /// `target TAB source TAB kind`
-    pub incoming: BTreeSet<Box<str>>,
+    pub incoming: BTreeSet<Arc<str>>,
     /// Bytes of the log's records that still count.
     pub live: u64,
+    /// Most bytes of memory that this takes, its copy during a compaction included.
+    pub memory: u64,
+}
+
+/// An association with its names.
+pub struct Link {
+    /// `source TAB target TAB kind`
+    pub outgoing: Arc<str>,
+    /// `target TAB source TAB kind`
+    pub incoming: Arc<str>,
+    pub weight: f64,
 }
 
 impl Index {
     /// Applies a change that is in the log; `place` is where a concept's JSON is.
     pub fn apply(&mut self, op: &Op, place: Place) {
         match op {
-            Op::PutConcept(id, _) => self.put_concept(id.as_str(), place),
+            Op::PutConcept(id, _) => self.put_concept(id.as_str().into(), place),
             Op::DeleteConcept(id) => self.delete_concept(id.as_str()),
             Op::PutAssociation(association) => {
                 let key = Key::from(association);
-                self.put_association(&key.outgoing(), &key.incoming(), association.weight.get());
+                let (outgoing, incoming) = (key.outgoing().into(), key.incoming().into());
+                self.put_association(outgoing, incoming, association.weight.get());
             }
             Op::DeleteAssociation(key) => {
                 self.delete_association(&key.outgoing(), &key.incoming());
@@ -41,23 +56,28 @@ impl Index {
         }
     }
 
-    pub fn put_concept(&mut self, id: &str, place: Place) {
-        self.live += concept_size(id, place);
-        if let Some(old) = self.concepts.insert(id.into(), place) {
-            self.live -= concept_size(id, old);
+    pub fn put_concept(&mut self, id: Arc<str>, place: Place) {
+        let length = id.len();
+        self.live += concept_size(length, place);
+        match self.concepts.insert(id, place) {
+            Some(old) => self.live -= concept_size(length, old),
+            None => self.memory += concept_memory(length),
         }
     }
 
-    pub fn put_association(&mut self, outgoing: &str, incoming: &str, weight: f64) {
-        if self.outgoing.insert(outgoing.into(), weight).is_none() {
-            self.incoming.insert(incoming.into());
-            self.live += RECORD_HEADER as u64 + association_size(outgoing);
+    pub fn put_association(&mut self, outgoing: Arc<str>, incoming: Arc<str>, weight: f64) {
+        let length = outgoing.len();
+        if self.outgoing.insert(outgoing, weight).is_none() {
+            self.incoming.insert(incoming);
+            self.live += RECORD_HEADER as u64 + association_size(length);
+            self.memory += association_memory(length);
         }
     }
 
     fn delete_concept(&mut self, id: &str) {
         if let Some(old) = self.concepts.remove(id) {
-            self.live -= concept_size(id, old);
+            self.live -= concept_size(id.len(), old);
+            self.memory -= concept_memory(id.len());
         }
         for key in self
             .outgoing_of(id, None)
@@ -78,8 +98,27 @@ impl Index {
     fn delete_association(&mut self, outgoing: &str, incoming: &str) {
         if self.outgoing.remove(outgoing).is_some() {
             self.incoming.remove(incoming);
-            self.live -= RECORD_HEADER as u64 + association_size(outgoing);
+            self.live -= RECORD_HEADER as u64 + association_size(outgoing.len());
+            self.memory -= association_memory(outgoing.len());
         }
+    }
+
+    /// The associations whose outgoing name is in `range`, in order.
+    pub fn links<'a>(
+        &'a self,
+        range: (Bound<&str>, Bound<&str>),
+    ) -> impl Iterator<Item = Link> + use<'a> {
+        let found = self.outgoing.range::<str, _>(range);
+        found.filter_map(|(outgoing, weight)| {
+            // Every outgoing name has its incoming one.
+            let incoming = self.incoming.get(mirrored(outgoing).as_str())?.clone();
+            let (outgoing, weight) = (outgoing.clone(), *weight);
+            Some(Link {
+                outgoing,
+                incoming,
+                weight,
+            })
+        })
     }
 
     /// The associations from `id` in order, those after the key `after`.
@@ -117,8 +156,27 @@ pub fn mirrored(key: &str) -> String {
     format!("{far}{SEPARATOR}{near}{SEPARATOR}{kind}")
 }
 
-fn concept_size(id: &str, place: Place) -> u64 {
-    RECORD_HEADER as u64 + concept_overhead(id) + u64::from(place.size)
+/// Bytes of memory by which `op` lets an index grow, if it creates something.
+pub fn growth(op: &Op) -> u64 {
+    match op {
+        Op::PutConcept(id, _) => concept_memory(id.as_str().len()),
+        Op::PutAssociation(association) => {
+            association_memory(Key::from(association).outgoing().len())
+        }
+        Op::DeleteConcept(_) | Op::DeleteAssociation(_) => 0,
+    }
+}
+
+const fn concept_memory(id: usize) -> u64 {
+    id as u64 + NAME + COPIES * CONCEPT_ENTRY
+}
+
+const fn association_memory(key: usize) -> u64 {
+    2 * (key as u64 + NAME) + COPIES * ASSOCIATION_ENTRIES
+}
+
+const fn concept_size(id: usize, place: Place) -> u64 {
+    RECORD_HEADER as u64 + concept_overhead(id) + place.size as u64
 }
 
 /// The range of keys whose first part is `id`.

@@ -17,8 +17,8 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 
-use super::index::Place;
 use super::op::Op;
+use super::place::Place;
 
 const MAGIC: &[u8; 8] = b"SUTRALOG";
 const VERSION: u32 = 1;
@@ -30,7 +30,7 @@ pub const FRAME_HEADER: usize = 32;
 /// Bytes of a record before its change.
 pub const RECORD_HEADER: usize = 4;
 /// Most bytes of a frame's body.
-pub const MAX_BODY: usize = 16 * 1024 * 1024;
+pub const MAX_FRAME: usize = 16 * 1024 * 1024;
 
 /// How many zeros are written at a time, in bytes.
 pub const ROOM: usize = 1024 * 1024;
@@ -136,6 +136,11 @@ impl Frame {
     }
 }
 
+/// A frame without records, to follow `end`.
+pub fn mark(end: &End) -> Vec<u8> {
+    Frame::new(end.offset).finish(end.number, end.revision)
+}
+
 impl Header {
     fn encode(&self) -> [u8; FRAME_HEADER] {
         let mut bytes = [0; FRAME_HEADER];
@@ -160,7 +165,7 @@ impl Header {
             crc: u32_at(24)?,
         };
         let whole = &bytes[..4] == FRAME_MAGIC && u32_at(28)? == crc32fast::hash(&bytes[..28]);
-        (whole && header.size as usize <= MAX_BODY).then_some(header)
+        (whole && header.size as usize <= MAX_FRAME).then_some(header)
     }
 }
 
@@ -290,7 +295,7 @@ fn torn_header(file: &File, end: End, len: u64) -> Result<End, ReadError> {
         return Ok(end);
     }
     let left = len - end.offset;
-    if left > (FRAME_HEADER + MAX_BODY + ROOM) as u64 {
+    if left > (FRAME_HEADER + MAX_FRAME + ROOM) as u64 {
         return Err(damaged(end.offset, "no frame, and more bytes than one has"));
     }
     let mut bytes = vec![0; left as usize];

@@ -5,31 +5,37 @@
 //! A write is answered after it is on disk; writes that wait at the same time share one sync.
 //! Reads see only what is on disk. They block for as long as the disk takes.
 
+mod appender;
 mod compact;
 mod folder;
 pub mod index;
 pub mod log;
 pub mod op;
+mod outcome;
+mod place;
+pub mod restore;
+mod state;
 mod writer;
 
-use std::fmt;
 use std::fs::File;
-use std::io;
 use std::ops::Bound;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::thread::JoinHandle;
 
-use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::config::StartError;
+use crate::memory::Room;
 use crate::metrics::Metrics;
-use crate::model::{Association, Id};
-use index::{mirrored, Index, Place};
+use crate::model::{Association, Id, Stats};
+use crate::snapshot::Snapshot;
+use index::mirrored;
 use op::{Key, Op};
+pub use outcome::{StoreError, Written};
+use place::Place;
+use state::{read_value, Shared, State};
 use writer::{Job, Message, Writer};
 
 /// Most bytes of the concepts of one page, so that a thousand large ones do not fill the memory;
@@ -43,44 +49,6 @@ pub struct Store {
     shared: Arc<Shared>,
     jobs: mpsc::Sender<Message>,
     writer: Mutex<Option<JoinHandle<()>>>,
-}
-
-/// What the writer changes and everybody reads.
-struct Shared {
-    state: RwLock<State>,
-    /// Set once the disk failed in a way that only a restart can clear up.
-    failed: AtomicBool,
-    /// Set when the store is being closed: a compaction ends without a result.
-    stopping: Arc<AtomicBool>,
-    revision: AtomicU64,
-    bytes: AtomicU64,
-    metrics: Arc<Metrics>,
-}
-
-struct State {
-    file: Arc<File>,
-    index: Index,
-}
-
-/// What a write did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Written {
-    Created,
-    Replaced,
-    Deleted,
-}
-
-/// Why a call of the store failed.
-#[derive(Debug, Clone, PartialEq)]
-pub enum StoreError {
-    NoConcept(Id),
-    NoAssociation(Key),
-    /// The disk is full; the write is not there, and a later one may succeed.
-    NoSpace,
-    /// The disk failed; the log says how. Writes are refused until the server is restarted.
-    Failed,
-    /// The store is being closed.
-    Stopping,
 }
 
 /// A concept as JSON: `{"id", "text", "metadata"}`.
@@ -102,56 +70,26 @@ pub enum After {
     Incoming(String),
 }
 
-/// How much there is.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-pub struct Stats {
-    pub concepts: u64,
-    pub associations: u64,
-    /// Grows by one with every change, and survives restarts.
-    pub revision: u64,
-    /// Of the log file.
-    pub bytes: u64,
-    /// Of the log's records that still count.
-    pub live_bytes: u64,
-}
-
-impl fmt::Display for StoreError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoConcept(id) => write!(f, "no concept {:?}", id.as_str()),
-            Self::NoAssociation(Key {
-                source,
-                target,
-                kind,
-            }) => {
-                let (source, target, kind) = (source.as_str(), target.as_str(), kind.as_str());
-                write!(f, "no association {kind:?} from {source:?} to {target:?}")
-            }
-            Self::NoSpace => f.write_str("the data folder is full; free space or enlarge it"),
-            Self::Failed => f.write_str("the store failed; the server's log says why"),
-            Self::Stopping => f.write_str("the server is stopping"),
-        }
-    }
-}
-
 impl Store {
-    /// Opens the log in `folder`, creates either if missing, and cuts off a torn end.
+    /// Opens the log in `folder`, creates either if missing, and cuts off a torn end. What makes
+    /// the index larger than `room.index` is refused later; deletes and replacements are not.
     ///
     /// # Errors
-    /// The folder cannot be made or written, another process holds it, or the log is damaged, in
-    /// which case nothing is changed.
-    pub fn open(folder: &Path, metrics: Arc<Metrics>) -> Result<Self, StartError> {
+    /// The folder cannot be made or written, another process holds it, the log is damaged, or its
+    /// index would not fit in `room.total`; in either case nothing is changed.
+    pub fn open(folder: &Path, room: Room, metrics: Arc<Metrics>) -> Result<Self, StartError> {
         let lock = folder::lock(folder)?;
-        let (log, index) = folder::open_log(folder)?;
+        let (log, index) = folder::open_log(folder, room.total)?;
+        metrics.index_limit(room.index);
         let shared = Arc::new(Shared {
             state: RwLock::new(State {
                 file: log.file.clone(),
+                end: log.end,
                 index,
             }),
             failed: AtomicBool::new(false),
             stopping: Arc::default(),
-            revision: AtomicU64::new(log.end.revision),
-            bytes: AtomicU64::new(log.end.offset),
+            room: room.index,
             metrics,
         });
         let (jobs, queue) = mpsc::channel(QUEUE);
@@ -321,15 +259,25 @@ impl Store {
         Stats {
             concepts: state.index.concepts.len() as u64,
             associations: state.index.outgoing.len() as u64,
-            revision: self.shared.revision.load(Ordering::Relaxed),
-            bytes: self.shared.bytes.load(Ordering::Relaxed),
+            revision: state.end.revision,
+            memory: state.index.memory,
+            bytes: state.end.offset,
             live_bytes: state.index.live,
         }
     }
 
+    /// Everything that is on disk now, as [`restore`] takes it.
+    pub fn snapshot(&self) -> Snapshot {
+        let state = self.state();
+        Snapshot {
+            file: state.file.clone(),
+            size: state.end.offset,
+            end: log::mark(&state.end).into(),
+        }
+    }
+
     fn state(&self) -> RwLockReadGuard<'_, State> {
-        let state = self.shared.state.read();
-        state.unwrap_or_else(PoisonError::into_inner)
+        self.shared.state()
     }
 
     fn value(&self, file: &File, place: Place) -> Result<Json, StoreError> {
@@ -338,19 +286,6 @@ impl Store {
             StoreError::Failed
         })
     }
-}
-
-/// Reads what is at `place`, and checks it.
-fn read_value(file: &File, place: Place) -> io::Result<Json> {
-    let mut value = vec![0; place.size as usize];
-    file.read_exact_at(&mut value, place.offset)?;
-    if crc32fast::hash(&value) != place.crc {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "checksum does not match",
-        ));
-    }
-    Ok(value)
 }
 
 /// Takes items with their size and name until `limit` or [`MAX_PAGE`] is reached, and the name of

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use axum::body::Bytes;
+use bytes::Bytes;
 
 use crate::model::{Association, Id, Kind, Weight};
 
@@ -155,14 +155,14 @@ pub fn encode_association(to: &mut Vec<u8>, key: &str, weight: f64) {
     to.extend(key.as_bytes());
 }
 
-/// Bytes of a concept's record without its JSON.
-pub const fn concept_overhead(id: &str) -> u64 {
-    (1 + 2 + id.len()) as u64
+/// Bytes of a concept's record without its JSON, for an id of `id` bytes.
+pub const fn concept_overhead(id: usize) -> u64 {
+    (1 + 2 + id) as u64
 }
 
-/// Bytes of an association's record.
-pub const fn association_size(key: &str) -> u64 {
-    (1 + 8 + key.len()) as u64
+/// Bytes of an association's record, for a key of `key` bytes.
+pub const fn association_size(key: usize) -> u64 {
+    (1 + 8 + key) as u64
 }
 
 fn text(bytes: &[u8]) -> Result<&str, String> {

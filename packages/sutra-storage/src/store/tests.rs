@@ -14,7 +14,7 @@ fn metrics() -> Arc<Metrics> {
 }
 
 fn open(folder: &TempDir) -> Result<Store, StartError> {
-    Store::open(folder.path(), metrics())
+    Store::open(folder.path(), Room::UNBOUNDED, metrics())
 }
 
 fn id(text: &str) -> Id {
@@ -290,7 +290,7 @@ fn writes_after_closing_are_refused() {
 fn many_waiting_writers_share_a_sync() {
     let folder = TempDir::new().unwrap();
     let metrics = metrics();
-    let store = Store::open(folder.path(), metrics.clone()).unwrap();
+    let store = Store::open(folder.path(), Room::UNBOUNDED, metrics.clone()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
@@ -323,7 +323,7 @@ fn many_waiting_writers_share_a_sync() {
 // ---- what the disk does -----------------------------------------------------
 
 /// A writer's end on a device file; `/dev/full` refuses writes and `/dev/null` cannot be synced.
-fn failure_on(device: &str) -> writer::Failure {
+fn failure_on(device: &str) -> appender::Failure {
     let file = OpenOptions::new().write(true).open(device).unwrap();
     let end = log::End {
         offset: 0,
@@ -331,7 +331,7 @@ fn failure_on(device: &str) -> writer::Failure {
         revision: 0,
         marked: false,
     };
-    let mut appender = writer::Appender::new(file, end, 0);
+    let mut appender = appender::Appender::new(file, end, 0);
     let failure = appender.append(log::Frame::new(0), 1).err().unwrap();
     assert_eq!(appender.end, end);
     failure
@@ -341,7 +341,7 @@ fn failure_on(device: &str) -> writer::Failure {
 fn a_failed_sync_is_final() {
     assert!(matches!(
         failure_on("/dev/null"),
-        writer::Failure::Broken(_)
+        appender::Failure::Broken(_)
     ));
 }
 
@@ -349,7 +349,7 @@ fn a_failed_sync_is_final() {
 fn a_full_disk_whose_log_cannot_be_cut_is_final() {
     assert!(matches!(
         failure_on("/dev/full"),
-        writer::Failure::Broken(_)
+        appender::Failure::Broken(_)
     ));
 }
 
@@ -528,22 +528,38 @@ fn damage_is_told_with_its_offset_and_what_to_do() {
         told(&|log| drop(log.drain(second..last))),
         damaged(second, "frame 2 where 1 should be")
     );
-    let many = vec![7; FRAME_HEADER + log::MAX_BODY + log::ROOM + 1];
+    let many = vec![7; FRAME_HEADER + log::MAX_FRAME + log::ROOM + 1];
     assert_eq!(
         told(&|log| log.extend(&many)),
         damaged(log.len(), "no frame, and more bytes than one has")
     );
+}
 
-    let folder = folder_with(&log[..15]);
-    let path = log_of(&folder);
+#[test]
+fn a_tip_names_a_cut_only_where_it_saves_something() {
+    let tip = |log: &[u8]| open(&folder_with(log)).err().unwrap().tip;
+    let (log, last) = killed();
+    let none = "nothing was changed; put back a copy of store.log that is well; nothing in this \
+                one can be saved by a cut: without a copy, move it away to start empty";
+    assert_eq!(tip(&[]), none);
+    assert_eq!(tip(&log[..15]), none);
+    let mut first = log.clone();
+    first[FILE_HEADER] = 0;
+    assert_eq!(tip(&first), none);
+    let mut later = log.clone();
+    later[last - 1] ^= 1;
+    let offset = found_in(&later).unwrap_err();
+    let (_, offset) = offset.split_once("offset ").unwrap();
+    let (offset, _) = offset.split_once(':').unwrap();
     assert_eq!(
-        open(&folder).err().unwrap().to_string(),
+        tip(&later),
         format!(
-            "SUTRA_STORAGE_DATA: damaged {path:?}: offset 0: not a log: 15 bytes are too few\n\
-             tip: nothing was changed; put back a copy of store.log that is well, or keep a copy \
-             of this one and cut it to its first 0 bytes to go on with what is before"
+            "nothing was changed; put back a copy of store.log that is well, or keep a copy of \
+             this one and cut it to its first {offset} bytes to go on with what is before"
         )
     );
+    let saved = found_in(&later[..offset.parse().unwrap()]);
+    assert_eq!(saved, Ok(vec!["a".into()]));
 }
 
 #[test]

@@ -1,24 +1,25 @@
 //! The one thread that writes: it takes all changes that wait, and puts them on disk with one sync.
 
-use std::fmt;
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use axum::body::Bytes;
+use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
+use super::appender::{Appender, Failure};
 use super::compact::{Compaction, Rewritten};
 use super::folder::NEW_LOG;
-use super::index::{Index, Overlay, Place};
-use super::log::{End, Frame, ROOM};
+use super::index::{growth, Index, Overlay};
+use super::log::{End, Frame};
 use super::op::{Key, Op};
-use super::{Shared, StoreError, Written};
+use super::outcome::{StoreError, Written};
+use super::place::Place;
+use super::state::Shared;
 
 /// A frame is written once its records reach this many bytes.
 const GROUP: usize = 4 * 1024 * 1024;
@@ -37,14 +38,6 @@ pub enum Message {
     Close,
 }
 
-/// The end of a log that is written to.
-pub struct Appender {
-    pub file: Arc<File>,
-    pub end: End,
-    /// Of the file, in bytes; what is after `end` is zeros.
-    size: u64,
-}
-
 pub struct Writer {
     folder: PathBuf,
     log: Appender,
@@ -53,6 +46,8 @@ pub struct Writer {
     compaction: Compaction,
     /// Whether the last write found no space.
     full: bool,
+    /// Whether the last change was refused because the index has no room.
+    crowded: bool,
     /// Held open for its lock.
     _lock: File,
 }
@@ -62,6 +57,8 @@ struct Group {
     frame: Frame,
     ops: Vec<(Op, Place)>,
     overlay: Overlay,
+    /// Bytes of memory by which the changes let the index grow; what they delete is not taken off.
+    grown: u64,
 }
 
 impl Writer {
@@ -79,6 +76,7 @@ impl Writer {
             jobs: jobs.downgrade(),
             compaction: Compaction::new(shared.stopping.clone()),
             full: false,
+            crowded: false,
             _lock: lock,
         }
     }
@@ -154,10 +152,20 @@ impl Writer {
         }
     }
 
-    fn stage(&self, group: &mut Group, op: Op) -> Outcome {
-        let state = self.shared.state.read();
-        let state = state.unwrap_or_else(PoisonError::into_inner);
-        group.stage(&state.index, op)
+    fn stage(&mut self, group: &mut Group, op: Op) -> Outcome {
+        let staged = group.stage(&self.shared.state().index, self.shared.room, op);
+        let refused = staged == Err(StoreError::NoMemory);
+        if refused {
+            self.shared.metrics.no_memory();
+        }
+        // Once, not for every write; another outcome than a creation says nothing about the room.
+        if refused && !std::mem::replace(&mut self.crowded, true) {
+            tracing::warn!("memory limit reached; what is new is refused, reads and deletes go on");
+        }
+        if staged == Ok(Written::Created) && std::mem::take(&mut self.crowded) {
+            tracing::info!("there is memory again; new concepts are taken");
+        }
+        staged
     }
 
     /// Puts `group` on disk, then where readers see it. What was decided upon it fails with it.
@@ -176,15 +184,11 @@ impl Writer {
             return;
         }
         self.shared.metrics.group(count);
-        let state = self.shared.state.write();
-        let mut state = state.unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.shared.state_mut();
         for (op, place) in &group.ops {
             state.index.apply(op, *place);
         }
-        self.shared.revision.store(revision, Ordering::Relaxed);
-        self.shared
-            .bytes
-            .store(self.log.end.offset, Ordering::Relaxed);
+        state.end = self.log.end;
     }
 
     fn append(&mut self, frame: Frame, revision: u64) -> Result<(), StoreError> {
@@ -212,10 +216,6 @@ impl Writer {
     }
 
     fn compact_if_due(&mut self) {
-        let live = {
-            let state = self.shared.state.read();
-            state.unwrap_or_else(PoisonError::into_inner).index.live
-        };
         if self.shared.failed.load(Ordering::Relaxed) {
             return;
         }
@@ -227,7 +227,7 @@ impl Writer {
             let _ = jobs.blocking_send(Message::Rewritten(result));
         };
         self.compaction
-            .start_if_due(&self.folder, &self.log, live, done);
+            .start_if_due(&self.folder, &self.log, &self.shared, done);
     }
 
     /// Goes on with a rewritten log.
@@ -257,12 +257,14 @@ impl Writer {
 
     fn swap(&mut self, log: Appender, index: Index) {
         self.compaction.ended(log.end.offset);
-        let state = self.shared.state.write();
-        let mut state = state.unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.shared.state_mut();
         state.file = log.file.clone();
-        state.index = index;
-        self.shared.bytes.store(log.end.offset, Ordering::Relaxed);
+        let old = std::mem::replace(&mut state.index, index);
+        state.end = log.end;
         self.log = log;
+        drop(state);
+        // A large one takes a while to free: readers do not wait for that.
+        drop(old);
     }
 
     fn stop(&mut self) {
@@ -285,11 +287,21 @@ impl Group {
             frame: Frame::new(end.offset),
             ops: Vec::new(),
             overlay: Overlay::default(),
+            grown: 0,
         }
     }
 
-    fn stage(&mut self, index: &Index, op: Op) -> Outcome {
+    /// Decides about a change; one that creates something is refused where the index would then
+    /// take more than `room` bytes.
+    fn stage(&mut self, index: &Index, room: u64, op: Op) -> Outcome {
         let written = decide(index, &self.overlay, &op)?;
+        if written == Written::Created {
+            let grown = self.grown + growth(&op);
+            if index.memory + grown > room {
+                return Err(StoreError::NoMemory);
+            }
+            self.grown = grown;
+        }
         self.overlay.apply(&op);
         let place = self.frame.push(|bytes| op.encode(bytes));
         self.ops.push((without_value(op), place));
@@ -338,85 +350,4 @@ fn size_of(op: &Op) -> usize {
         Op::PutConcept(_, value) => value.len(),
         _ => 0,
     }
-}
-
-/// How a write failed.
-pub enum Failure {
-    /// The log is as it was.
-    NoSpace(io::Error),
-    /// Nobody knows what is on disk.
-    Broken(io::Error),
-}
-
-impl Appender {
-    /// `size` is that of the file, which has only zeros after `end`.
-    pub fn new(file: File, end: End, size: u64) -> Self {
-        let file = Arc::new(file);
-        Self { file, end, size }
-    }
-
-    /// Puts a frame on disk.
-    ///
-    /// # Errors
-    /// A frame that was written in part is cut off again. A failed sync is final, as the system
-    /// may have dropped what it could not write.
-    pub fn append(&mut self, frame: Frame, revision: u64) -> Result<(), Failure> {
-        let bytes = frame.finish(self.end.number, revision);
-        self.make_room(bytes.len() as u64);
-        if let Err(error) = self.file.write_all_at(&bytes, self.end.offset) {
-            let cut = self.cut();
-            return Err(match (is_no_space(&error), cut) {
-                (true, Ok(())) => Failure::NoSpace(error),
-                _ => Failure::Broken(error),
-            });
-        }
-        self.file.sync_data().map_err(Failure::Broken)?;
-        self.end = self.end.after(bytes.len(), revision);
-        self.size = self.size.max(self.end.offset);
-        Ok(())
-    }
-
-    /// Writes zeros after the end if less than `needed` bytes of them are there. Where that fails,
-    /// the write that needs them finds out why.
-    fn make_room(&mut self, needed: u64) {
-        if self.end.offset + needed > self.size {
-            let zeros = vec![0; needed as usize + ROOM];
-            if self.file.write_all_at(&zeros, self.end.offset).is_ok() {
-                self.size = self.end.offset + zeros.len() as u64;
-            }
-        }
-    }
-
-    /// Makes the file end with its last frame.
-    pub fn cut(&mut self) -> io::Result<()> {
-        self.file.set_len(self.end.offset)?;
-        self.size = self.end.offset;
-        Ok(())
-    }
-
-    /// Appends a mark, a frame without records, unless there is one or nothing to mark.
-    ///
-    /// # Errors
-    /// As [`Appender::append`].
-    pub fn mark(&mut self) -> Result<(), Failure> {
-        if self.end.marked || self.end.number == 0 {
-            return Ok(());
-        }
-        self.append(Frame::new(self.end.offset), self.end.revision)?;
-        self.end.marked = true;
-        Ok(())
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::NoSpace(error) | Self::Broken(error)) = self;
-        error.fmt(f)
-    }
-}
-
-/// Disk full, quota used up, or file larger than its limit.
-fn is_no_space(error: &io::Error) -> bool {
-    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
-    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
 }

@@ -4,6 +4,7 @@
 // program uses some of them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, dead_code)]
 
+use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
@@ -19,13 +20,18 @@ pub const TIMEOUT: Duration = Duration::from_secs(20);
 /// What the README promises a stop to take at most.
 pub const STOP: Duration = Duration::from_secs(5);
 
+/// What a server without a token says.
+pub const OPEN: &str = "no SUTRA_STORAGE_KEY: whoever reaches the address may read and write";
+
 /// A running server; killed when dropped.
 pub struct Server {
     pub child: Child,
     pub stdout: BufReader<ChildStdout>,
     pub addr: SocketAddr,
-    /// The fields of what it logged before it listened.
+    /// The fields of what it logged before it listened, [`OPEN`] left out.
     pub warnings: Vec<Value>,
+    /// Whether it said that it asks for no token.
+    pub open: bool,
 }
 
 pub struct Answer {
@@ -43,7 +49,7 @@ impl Server {
     pub fn spawn(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let mut warnings = Vec::new();
+        let mut warnings: Vec<Value> = Vec::new();
         let log = loop {
             let mut line = String::new();
             assert_ne!(
@@ -57,12 +63,16 @@ impl Server {
                 false => warnings.push(log["fields"].clone()),
             }
         };
+        let before = warnings.len();
+        warnings.retain(|fields| fields["message"] != OPEN);
+        let open = warnings.len() < before;
         let addr = log["fields"]["addr"].as_str().unwrap().parse().unwrap();
         Self {
             child,
             stdout,
             addr,
             warnings,
+            open,
         }
     }
 
@@ -224,6 +234,14 @@ pub fn command(addr: &str, data: &Path) -> Command {
 pub fn server() -> (Server, TempDir) {
     let folder = TempDir::new().unwrap();
     (Server::start(&folder.path().join("new/data")), folder)
+}
+
+/// A size in `/proc/PID/status`, in bytes.
+pub fn memory(server: &Server, name: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", server.child.id())).unwrap();
+    let (_, rest) = status.split_once(&format!("{name}:")).unwrap();
+    let kibibytes: u64 = rest.split_whitespace().next().unwrap().parse().unwrap();
+    kibibytes * 1024
 }
 
 /// Sends a signal to a process that this test started.

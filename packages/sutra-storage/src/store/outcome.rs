@@ -1,0 +1,51 @@
+//! What a write did, or why a call of the store failed.
+
+use std::fmt;
+
+use super::op::Key;
+use crate::model::Id;
+
+/// What a write did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    Created,
+    Replaced,
+    Deleted,
+}
+
+/// Why a call of the store failed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StoreError {
+    NoConcept(Id),
+    NoAssociation(Key),
+    /// The disk is full; the write is not there, and a later one may succeed.
+    NoSpace,
+    /// The index has no room for what is new; deletes make some.
+    NoMemory,
+    /// The disk failed; the log says how. Writes are refused until the server is restarted.
+    Failed,
+    /// The store is being closed.
+    Stopping,
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoConcept(id) => write!(f, "no concept {:?}", id.as_str()),
+            Self::NoAssociation(Key {
+                source,
+                target,
+                kind,
+            }) => {
+                let (source, target, kind) = (source.as_str(), target.as_str(), kind.as_str());
+                write!(f, "no association {kind:?} from {source:?} to {target:?}")
+            }
+            Self::NoSpace => f.write_str("the data folder is full; free space or enlarge it"),
+            Self::NoMemory => f.write_str(
+                "the memory limit is reached; delete something or raise SUTRA_STORAGE_MEMORY",
+            ),
+            Self::Failed => f.write_str("the store failed; the server's log says why"),
+            Self::Stopping => f.write_str("the server is stopping"),
+        }
+    }
+}
