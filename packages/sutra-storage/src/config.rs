@@ -42,7 +42,7 @@ environment:
   SUTRA_STORAGE_KEY          the token that clients must show; without one everybody may
   SUTRA_STORAGE_KEY_FILE     a file that holds it
   SUTRA_DRAIN_SECONDS        seconds to serve on after a stop signal with /health at 503,
-                             0 to 3600  [0]
+                             0 to 300  [0]
   SUTRA_LOG                  off, error, warn, info, debug or trace  [info]
 
 eg: SUTRA_STORAGE_ADDR=127.0.0.1:50051 SUTRA_STORAGE_DATA=./data storage_server_simple
@@ -126,7 +126,7 @@ impl Config {
             timeout: Duration::from_secs(number(&var, TIMEOUT, 10, 1..=3600)?),
             room: Room::from_env(&var)?,
             token: Token::from_env(&var)?,
-            drain: Duration::from_secs(number(&var, DRAIN, 0, 0..=3600)?),
+            drain: Duration::from_secs(number(&var, DRAIN, 0, 0..=300)?),
             log: log(&var)?,
         })
     }
