@@ -23,8 +23,9 @@ from scripts.image.layer_entries import Entry, Pyc
 _SCRIPTS = Path(__file__).resolve().parents[1]
 # a change of what is found in a file makes earlier findings void
 _FINDERS = (
-    "image/layer_entries.py", "image/elf.py", "image/pyc.py", "image/secret_scan.py",
-    "image/secret_names.py", "oci/tar_stream.py", "common/multi_search.py",
+    "image/layer_entries.py", "image/capabilities.py", "image/elf.py", "image/kept_texts.py",
+    "image/pyc.py", "image/secret_scan.py", "image/secret_names.py", "oci/tar_stream.py",
+    "common/multi_search.py",
 )  # fmt: skip
 # layers that stay in memory
 LOADED = 32
@@ -147,7 +148,7 @@ def _row(entry: Entry, text: str | None) -> list[Any]:
         elf and [elf.machine, elf.kind, elf.interpreter, elf.needed, elf.soname,
                  elf.rpath, elf.runpath, elf.stripped, elf.language],
         pyc and [pyc.magic, pyc.kind, pyc.mtime, pyc.size, pyc.hash],
-        entry.secrets, entry.script, entry.sources, entry.sha1, text,
+        entry.secrets, entry.script, entry.sources, entry.sha1, entry.capabilities, text,
     ]  # fmt: skip
 
 
@@ -158,5 +159,5 @@ def _entry(row: list[Any]) -> Entry:
         elf and Elf(elf[0], elf[1], elf[2], tuple(elf[3]), elf[4], tuple(elf[5]), tuple(elf[6]),
                     elf[7], elf[8]),
         pyc and Pyc(*pyc),
-        tuple(row[11]), row[12], tuple(row[13]), row[14],
+        tuple(row[11]), row[12], tuple(row[13]), row[14], tuple(row[15]),
     )  # fmt: skip

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from scripts.common.errors import SutraError
 from scripts.engine import client as engine
-from scripts.image import entry_cache, package_owners, read_layers
+from scripts.image import entry_cache, kept_texts, package_owners, read_layers
 from scripts.image.elf import Elf as Elf
 from scripts.image.layer_entries import Entry as Entry
 from scripts.image.layer_entries import Pyc as Pyc
+from scripts.image.overlay import Overlay, parents
 from scripts.image.package_owners import Owner as Owner
 from scripts.image.size_cache import CACHE
 from scripts.oci import sources
@@ -51,24 +52,41 @@ class Inventory:
 
         A hard link has the facts of the file that it leads to, but no size.
         """
-        return {path: entry for path, (entry, _) in self._seen[0].items()}
+        return self._overlay.files()
+
+    @cached_property
+    def folders(self) -> frozenset[str]:
+        """Paths of all folders, also of those that are there by what is in them alone."""
+        named = (path for path, entry in self.files.items() if entry.kind == "folder")
+        return frozenset((*parents(self.files), *named))
 
     @cached_property
     def wasted(self) -> tuple[tuple[Entry, str], ...]:
         """Files that a later layer overwrites or removes, each with its layer's diff_id."""
-        return tuple(self._seen[1])
+        return tuple((each.file, self.layers[each.layer].diff_id) for each in self._overlay.wasted)
 
     @cached_property
-    def _seen(self) -> tuple[dict[str, tuple[Entry, int]], list[tuple[Entry, str]]]:
-        seen: dict[str, tuple[Entry, int]] = {}
-        wasted: list[tuple[Entry, str]] = []
+    def _overlay(self) -> Overlay:
+        overlay = Overlay()
         for number, layer in enumerate(self.layers):
-            _Overlay(seen, wasted, self.layers, number).apply(layer.entries)
-        return seen, wasted
+            overlay.apply(number, layer.entries)
+        return overlay
 
     def resolve(self, path: str) -> Entry | None:
         """Return the entry at `path`, links followed inside the image, at most MAX_LINKS."""
-        left, here, followed = path.strip("/").split("/"), "", 0
+        place = self.walk(path)
+        found = self.files.get(place[-1]) if place else None
+        if found and found.kind == "hardlink":  # two names of one file: the one with its bytes
+            first = self.files.get(found.link)
+            return first if first and first.digest == found.digest else found
+        return found
+
+    def walk(self, path: str) -> list[str]:
+        """Return the folders that `path` leads through, and where it ends; symlinks followed.
+
+        "bin/x" → [".", "usr", "usr/bin", "usr/bin/x"]. Nothing for more than MAX_LINKS symlinks.
+        """
+        left, here, followed, passed = path.strip("/").split("/"), "", 0, ["."]
         while left:
             part = left.pop(0)
             if part in ("", "."):
@@ -80,23 +98,21 @@ class Inventory:
             if entry and entry.kind == "symlink":
                 followed += 1
                 if followed > MAX_LINKS:
-                    return None
+                    return []
                 here = "" if entry.link.startswith("/") else here
                 left = entry.link.split("/") + left
             else:
                 here = posixpath.join(here, part)
-        found = self.files.get(here or ".")
-        if found and found.kind == "hardlink":  # two names of one file: the one with its bytes
-            first = self.files.get(found.link)
-            return first if first and first.digest == found.digest else found
-        return found
+                passed.append(here)
+        return passed if (here or ".") == passed[-1] else [*passed, here or "."]
 
     def text(self, path: str) -> str | None:
-        """Return the text of one of layer_entries.TEXTS, as a container sees it."""
-        entry, number = self._seen[0].get(path, (None, 0))
-        if entry is None or entry.kind not in ("file", "hardlink"):
+        """Return the text of a file that is kept as one, as a container sees it."""
+        seen = self._overlay.seen.get(path)
+        if seen is None or seen.entry.kind not in ("file", "hardlink"):
             return None
-        return self.layers[number].texts.get(entry.link or path)
+        kept = kept_texts.has_name(path)
+        return self.layers[seen.layer].texts.get(seen.file.path) if kept else None
 
     @cached_property
     def texts(self) -> Mapping[str, str]:
@@ -114,56 +130,6 @@ class Inventory:
         labels = config.get("Labels") if isinstance(config, dict) else None
         known = labels if isinstance(labels, dict) else {}
         return package_owners.of({**paths, **self.files}, self.texts, known)
-
-
-@dataclass(frozen=True)
-class _Overlay:
-    """One layer on what those below it show."""
-
-    seen: dict[str, tuple[Entry, int]]
-    wasted: list[tuple[Entry, str]]
-    layers: tuple[LayerFiles, ...]
-    number: int
-
-    def apply(self, entries: tuple[Entry, ...]) -> None:
-        """Remove what the layer's whiteouts name of the layers below, then add its entries."""
-        gone = {entry.path for entry in entries if entry.kind == "whiteout"}
-        emptied = {entry.path for entry in entries if entry.kind == "opaque"}
-        replaced = {
-            entry.path
-            for entry in entries
-            if entry.kind not in ("folder", "whiteout", "opaque")
-            and (below := self.seen.get(entry.path))
-            and below[0].kind == "folder"
-        }
-        if gone or emptied or replaced:
-            for path in [path for path in self.seen if _under(path, gone, emptied | replaced)]:
-                self._remove(path)
-        for entry in entries:
-            if entry.kind not in ("whiteout", "opaque"):
-                self._add(entry)
-
-    def _add(self, entry: Entry) -> None:
-        if entry.kind != "folder" or self.seen.get(entry.path, (entry, 0))[0].kind != "folder":
-            self._remove(entry.path)
-        if entry.kind == "hardlink" and (target := self.seen.get(entry.link)):
-            entry = replace(target[0], path=entry.path, kind="hardlink", link=entry.link, size=0)
-        self.seen[entry.path] = entry, self.number
-
-    def _remove(self, path: str) -> None:
-        below = self.seen.pop(path, None)
-        if below and below[0].kind == "file":
-            self.wasted.append((below[0], self.layers[below[1]].diff_id))
-
-
-def _under(path: str, gone: set[str], emptied: set[str]) -> bool:
-    """Say whether `path` is in `gone`, or inside of anything in `gone` or `emptied`."""
-    if path in gone:
-        return True
-    while path := posixpath.dirname(path):
-        if path in gone or path in emptied:
-            return True
-    return "." in emptied
 
 
 def read(client: engine.Client | None, reference: str, cache: Path = CACHE) -> Inventory | None:

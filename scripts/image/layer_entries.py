@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import posixpath
-import re
 import struct
 import tarfile
 import tempfile
@@ -14,17 +13,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from scripts.common.multi_search import any_of
-from scripts.image import elf, secret_scan
+from scripts.image import capabilities, elf, secret_scan
 from scripts.image.elf import Elf
+from scripts.image.kept_texts import MAX_ALIKE, MAX_TEXT, MAX_TEXTS, has_name, looks_alike
 from scripts.image.pyc import MAGIC, source_hash
 from scripts.image.secret_scan import Watch
 from scripts.oci.tar_stream import BLOCK, content, entries
 
 # a layer with more is refused, so that memory has an end; a whole Debian has 0.2 million
 MAX_ENTRIES = 1_000_000
-# of one file kept as text, and of all of a layer
-MAX_TEXT = 4 << 20
-MAX_TEXTS = 64 << 20
 # an ELF file is held in memory up to here, in a temporary file up to MAX_ELF
 MAX_MEMORY = 32 << 20
 MAX_ELF = 1 << 30
@@ -34,17 +31,6 @@ MAX_SOURCE = 16 << 20
 _is_rust = any_of([elf.RUST])
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
-# files whose text says whose the others are, and what the image is
-TEXTS = re.compile(
-    r"etc/(os-release|ld\.so\.(conf|cache|conf\.d/[^/]+)|ld-musl-[^/]+\.path|passwd|group)"
-    r"|usr/lib/(os-release|apk/db/installed)"
-    r"|lib/apk/db/installed"
-    r"|var/lib/dpkg/(status|status\.d/[^/]+|info/[^/]+\.(list|md5sums))"
-    r"|usr/share/sutra/[^/]+\.json"
-    r"|(.*/)?[^/]+\.dist-info/(METADATA|RECORD)"
-    r"|(.*/)?[^/]+\.egg-info/(PKG-INFO|installed-files\.txt)"
-    r"|(.*/)?pyvenv\.cfg"
-)
 _KINDS = {
     tarfile.DIRTYPE: "folder",
     tarfile.SYMTYPE: "symlink",
@@ -89,24 +75,29 @@ class Entry:
     script: str = ""
     sources: tuple[str, ...] = ()
     sha1: str = ""
+    capabilities: tuple[str, ...] = ()  # "setuid": what a program may do, whoever starts it
 
 
 Sink = Callable[[Entry, str | None], None]
 
 
 def scan(stream: Any, sink: Sink | None = None) -> int:
-    """Pass each entry of a tar stream, and its text where TEXTS asks for it, to `sink`.
+    """Pass each entry of a tar stream, and its text where it is kept, to `sink`.
 
     Return the bytes of all regular files; links and folders have none of their
     own. Raises one of scripts.oci.tar_stream.DAMAGE, also for a path that leads outside.
     """
-    total = texts = 0
+    total = texts = alike = 0
     for number, (member, archive) in enumerate(entries(stream), 1):
         if number > MAX_ENTRIES:
             raise tarfile.ReadError(f"more than {MAX_ENTRIES} entries")
         total += member.size if member.isreg() else 0
         entry, text = _entry(member, archive)
-        texts += len(text or "")
+        if text and not has_name(entry.path):
+            alike += len(text)
+            text = text if alike <= MAX_ALIKE else None
+        elif text:
+            texts += len(text)
         if texts > MAX_TEXTS:
             raise tarfile.ReadError(f"package records of more than {MAX_TEXTS} bytes")
         if sink:
@@ -115,12 +106,15 @@ def scan(stream: Any, sink: Sink | None = None) -> int:
 
 
 def inside(name: str) -> str:
-    """Return `name` normalised, or raise ReadError when it leads outside the image."""
+    """Return `name` normalised, or raise ReadError when it leads outside the image.
+
+    An absolute one, as kaniko writes it, begins at the image's root.
+    """
     # names are bytes; what is no text is shown by its escapes
     name = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    if name.startswith("/") or ".." in name.split("/") or "\0" in name or not name:
+    if ".." in name.split("/") or "\0" in name or not name:
         raise tarfile.ReadError(f"path leads outside the image {_quoted(name)}")
-    return posixpath.normpath(name)
+    return posixpath.normpath(name.lstrip("/") or ".")
 
 
 def _quoted(name: str) -> str:
@@ -129,7 +123,8 @@ def _quoted(name: str) -> str:
 
 
 def _entry(member: tarfile.TarInfo, archive: tarfile.TarFile) -> tuple[Entry, str | None]:
-    path = inside(member.name)
+    # tarfile takes the slash from the end of a folder's name: that of the root is then empty
+    path = inside(member.name or ("/" if member.isdir() else ""))
     kind = "file" if member.isreg() else _KINDS.get(member.type, "")
     if not kind:
         raise tarfile.ReadError(f"entry of unknown type {member.type!r} {_quoted(path)}")
@@ -169,10 +164,13 @@ def _content(
 ) -> tuple[dict[str, Any], str | None]:
     """Return the facts of a regular file's content, and its text where it is kept."""
     file = content(member, archive)
-    wanted = TEXTS.fullmatch(path) and member.size <= MAX_TEXT
+    wanted = has_name(path) and member.size <= MAX_TEXT
     source = path.endswith(".py") and member.size <= MAX_SOURCE
     head = file.read(MAX_SOURCE if source else MAX_TEXT if wanted else BLOCK)
+    wanted = wanted or (len(head) == member.size and looks_alike(head))
     found: dict[str, Any] = {"secrets": secret_scan.find(path, head)}
+    if member.pax_headers and (held := capabilities.of(member.pax_headers)):
+        found["capabilities"] = held
     # for the most part the head is all there is
     rest = secret_scan.Watch(file if member.size > len(head) else io.BytesIO(), head)
     if head.startswith(elf.MAGIC):

@@ -24,7 +24,7 @@ from scripts.oci.manifest import (
     image,
     resolve,
 )
-from scripts.oci.tar_stream import DAMAGE, GZIP, ZSTD, content, entries, unpacked
+from scripts.oci.tar_stream import DAMAGE, ZSTD, content, entries, is_packed, unpacked
 
 # of an archive's documents, all together
 MAX_DOCUMENTS = 64 << 20
@@ -152,7 +152,7 @@ def _documents(path: Path) -> Archive:
                 elif member.isreg():
                     file = content(member, tar)
                     start = file.read(len(ZSTD))
-                    if start.startswith((GZIP, ZSTD)):
+                    if is_packed(start):
                         compressed.add(name)
                     elif start.startswith((b"{", b"[")) and member.size <= MAX_DOCUMENT:
                         documents[name] = start + file.read(MAX_DOCUMENT)
@@ -189,7 +189,7 @@ def _normal(name: str) -> str:
 
 
 def _texts(document: Document, key: str) -> list[str]:
-    values = document.get(key, list)
+    values = document.listed(key)
     if not all(isinstance(value, str) for value in values):
         raise SutraError(f"{document.where}: {key}: not all texts", SAVE_AGAIN)
     return values

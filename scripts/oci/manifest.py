@@ -89,10 +89,17 @@ class Document:
             raise SutraError(f"{self.where}: {key}: missing or of a wrong type", SAVE_AGAIN)
         return value
 
+    def listed(self, key: str) -> list[Any]:
+        """Return the values of a list; Go writes an empty one as null."""
+        if key in self.value and self.value[key] is None:
+            return []
+        values: list[Any] = self.get(key, list)
+        return values
+
     def children(self, key: str) -> list[Document]:
         """Return the objects of a list."""
-        listed: list[Any] = self.get(key, list)
-        return [Document(f"{self.where}: {key}.{at}", value) for at, value in enumerate(listed)]
+        listed = enumerate(self.listed(key))
+        return [Document(f"{self.where}: {key}.{at}", value) for at, value in listed]
 
     def child(self, key: str) -> Document:
         """Return one object."""
@@ -129,7 +136,7 @@ def resolve(where: str, document: Document, digest: str, fetch: Fetch) -> Image:
 def image(where: str, digest: str, config: bytes, layers: Sequence[Blob]) -> Image:
     """Return an image of its parsed config and the blobs of its layers."""
     document = Document.parse(f"{where}: config", config)
-    diff_ids = document.child("rootfs").get("diff_ids", list)
+    diff_ids = document.child("rootfs").listed("diff_ids")
     if not all(isinstance(diff_id, str) and DIGEST.fullmatch(diff_id) for diff_id in diff_ids):
         raise SutraError(f"{where}: config: rootfs.diff_ids: not digests", SAVE_AGAIN)
     if len(diff_ids) != len(layers):

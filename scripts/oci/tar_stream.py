@@ -23,6 +23,8 @@ else:
 BLOCK = 1 << 20
 GZIP = b"\x1f\x8b"
 ZSTD = b"\x28\xb5\x2f\xfd"
+# what a zstd frame that holds no data begins with (RFC 8878, 3.1.2); pzstd puts one first
+SKIPPABLE = tuple(bytes((first, 0x2A, 0x4D, 0x18)) for first in range(0x50, 0x60))
 # log2 of the most memory that a zstd frame may ask for: 128 MiB, what `zstd -d` takes
 ZSTD_WINDOW_LOG = 27
 # the most bytes of a header for long names or PAX records (Go's archive/tar has the same)
@@ -80,10 +82,15 @@ def unpacked(file: IO[bytes], digests: bool = False) -> tuple[Stored, Any]:
     whole: Any = stored
     if stored.start.startswith(GZIP):
         whole = gzip_ng.GzipNGFile(fileobj=whole)  # type: ignore[no-untyped-call]
-    elif stored.start.startswith(ZSTD):
+    elif stored.is_packed:
         limit = {int(zstd.DecompressionParameter.window_log_max): ZSTD_WINDOW_LOG}
         whole = zstd.ZstdFile(whole, options=limit)
     return stored, whole
+
+
+def is_packed(start: bytes) -> bool:
+    """Return whether `start` begins gzip or zstd data."""
+    return start.startswith((GZIP, ZSTD, *SKIPPABLE))
 
 
 def is_tar(start: bytes) -> bool:
@@ -199,7 +206,7 @@ class Stored:
     @property
     def is_packed(self) -> bool:
         """Say whether it is gzip or zstd."""
-        return self.start.startswith((GZIP, ZSTD))
+        return is_packed(self.start)
 
     def read(self, size: int = -1) -> bytes:
         """Return up to `size` bytes."""

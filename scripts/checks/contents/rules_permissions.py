@@ -9,7 +9,7 @@ from scripts.checks.contents.rule import Finding, Rule, Subject, quoted
 
 
 def rights(subject: Subject) -> Iterator[Finding]:
-    """Find set-uid and set-gid, what everybody may write to, and devices."""
+    """Find set-uid, set-gid and capabilities, what everybody may write to, and devices."""
     for path, entry in subject.files.items():
         if entry.kind == "symlink":
             continue
@@ -18,6 +18,9 @@ def rights(subject: Subject) -> Iterator[Finding]:
         elif entry.mode & 0o6000:
             which = "set-uid" if entry.mode & 0o4000 else "set-gid"
             yield Finding(path, f"{which} {quoted(path)}")
+        elif entry.capabilities:
+            named = ", ".join(entry.capabilities)
+            yield Finding(path, f"file capabilities ({named}) {quoted(path)}")
         elif entry.mode & 0o002 and not (entry.kind == "folder" and entry.mode & 0o1000):
             yield Finding(path, f"writable by everybody {quoted(path)}")
 
@@ -48,7 +51,8 @@ def _numbers(subject: Subject, file: str) -> set[int]:
 RULES = (
     Rule(
         "rights",
-        "no set-uid or set-gid, nothing that everybody may write to but sticky folders, no device",
+        "no set-uid or set-gid, no file capabilities, nothing that everybody may write to but "
+        "sticky folders, no device",
         rights,
     ),
     Rule("user", "USER is a number, not root, and stands in /etc/passwd and /etc/group", user),

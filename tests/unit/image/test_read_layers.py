@@ -27,6 +27,7 @@ from scripts.image.layer_reader import read_layer
 from scripts.image.read_layers import measure
 from scripts.image.size_cache import METHOD
 from scripts.oci.layer import Layer, Measured, shared_once
+from scripts.oci.tar_stream import zstd
 from tests.support.oci import LAYER, Blobs, saved, write_layout
 from tests.unit.fakes import FakeEngine, FakeImage, digest, old_archive, tar_of
 
@@ -144,6 +145,27 @@ def test_gzip_in_several_members_is_one_layer() -> None:
     data, _ = ARCHIVES["many blocks"]
     halves = gzip.compress(data[:1_000_000]) + gzip.compress(data[1_000_000:])
     assert read(halves) == replace(read(data), blob=digest(halves), download=len(halves))
+
+
+SKIPPED = b"\x5f\x2a\x4d\x18" + (5).to_bytes(4, "little") + b"12345"
+HALVES = [
+    zstd.compress(half)
+    for half in (ARCHIVES["many blocks"][0][:99], ARCHIVES["many blocks"][0][99:])
+]
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        b"".join(HALVES),
+        SKIPPED + HALVES[0] + SKIPPED * 2 + HALVES[1] + SKIPPED,
+        SKIPPED.replace(b"\x5f", b"\x50", 1) * 2 + b"".join(HALVES),
+    ],
+    ids=["frames", "skippable frames between and at the end", "skippable frames first"],
+)
+def test_zstd_in_several_frames_is_one_layer(packed: bytes) -> None:
+    data, _ = ARCHIVES["many blocks"]
+    assert read(packed) == replace(read(data), blob=digest(packed), download=len(packed))
 
 
 @pytest.mark.parametrize("name", ["many blocks", "noise", "a block and a byte", "empty"])

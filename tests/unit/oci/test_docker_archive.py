@@ -20,6 +20,7 @@ from scripts.oci import manifest as oci
 from tests.support.oci import (
     INDEX,
     LAYER,
+    MANIFEST,
     Blobs,
     config_of,
     entry,
@@ -32,6 +33,7 @@ from tests.unit.fakes import FakeEngine, FakeImage, digest, old_archive, tar_of
 
 BASE, API = tar_of({"a": b"x" * 100}), tar_of({"b": b"y" * 50})
 AGAIN = "save the image again"
+CONFIG = "application/vnd.oci.image.config.v1+json"
 
 
 def sizes(reference: str, cache: Path) -> list[tuple[str, int]]:
@@ -58,6 +60,28 @@ def test_a_layout_is_read(tmp_path: Path) -> None:
     index = json.loads((place / "index.json").read_text())
     assert found.id == index["manifests"][0]["digest"]
     assert sizes(f"oci:{place}", tmp_path / "cache") == WANTED
+
+
+NO_LAYERS = {"architecture": "amd64", "os": "linux", "config": {},
+             "rootfs": {"type": "layers", "diff_ids": None}}  # fmt: skip
+
+
+def test_an_archive_of_an_image_without_layers_is_read_as_docker_writes_it(tmp_path: Path) -> None:
+    listed = [{"Config": "c.json", "RepoTags": None, "Layers": None}]
+    files = {"c.json": json.dumps(NO_LAYERS).encode(), "manifest.json": json.dumps(listed).encode()}
+    (tmp_path / "a.tar").write_bytes(tar_of(files))
+    assert sizes(f"archive:{tmp_path}/a.tar", tmp_path / "cache") == []
+    found = inventory.read(None, f"archive:{tmp_path}/a.tar", tmp_path / "cache")
+    assert found
+    assert (dict(found.files), found.layers) == ({}, ())
+
+
+def test_a_layout_of_an_image_without_layers_is_read(tmp_path: Path) -> None:
+    blobs = Blobs()
+    config = blobs.add(NO_LAYERS, CONFIG)
+    image = blobs.add({"schemaVersion": 2, "config": config, "layers": None}, MANIFEST)
+    place = write_layout(tmp_path / "layout", blobs, image)
+    assert sizes(f"oci:{place}", tmp_path / "cache") == []
 
 
 def test_a_layer_that_is_known_is_not_opened(tmp_path: Path) -> None:
