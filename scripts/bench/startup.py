@@ -175,7 +175,7 @@ def _alternate(
     for mode in built:
         sizes = read_layers.measure(client, built[mode][service])
         if sizes is None:
-            raise SutraError(f'engine: image vanished "{built[mode][service]}"')
+            raise SutraError(f'engine: image no longer exists "{built[mode][service]}"')
         healthy, imported = (statistics.median(each) for each in zip(*times[mode], strict=True))
         yield Row(service, mode, sizes.installed, sizes.download, healthy, imported)
 

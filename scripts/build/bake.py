@@ -86,7 +86,9 @@ def built(
     for name, references in wanted.items():
         image = engine.inspect(client, staged[name])
         if image is None:
-            raise SutraError(f'build: image vanished "{staged[name]}"', "run `make build` again")
+            raise SutraError(
+                f'build: image no longer exists "{staged[name]}"', "run `make build` again"
+            )
         found.update(dict.fromkeys(references, image["Id"]))
     return found
 
@@ -132,7 +134,7 @@ def _git(*words: str) -> str:
         reason = next(iter(done.stderr.splitlines()), f"exit code {done.returncode}")
         raise SutraError(
             f"git {' '.join(words)}: {reason}",
-            "mend the repository, then run the same command again",
+            "fix the repository, then run the same command again",
         )
     return done.stdout.strip()
 
@@ -190,5 +192,5 @@ def failure(lines: Sequence[str]) -> SutraError:
         return SutraError(f"build: {found[1]}", found[2] or "the step's own output is above")
     return SutraError(
         f'build: step failed "{step}": {reason.rpartition("failed to solve: ")[2]}',
-        "the step's own output is above; mend it, then run `make build` again",
+        "the step's own output is above; fix it, then run `make build` again",
     )

@@ -114,7 +114,7 @@ class _Node:
         shown = "" if value is None else f' "{value}"'
         return SutraError(
             f"{self.file}: {place + ': ' if place else ''}{problem}{shown}{hint}",
-            f"mend {self.file}, then run the same command again",
+            f"fix {self.file}, then run the same command again",
         )
 
     def child(self, key: str, keys: Collection[str] | None = None) -> _Node:

@@ -44,7 +44,10 @@ def confirm(
     if yes:
         return
     if not sys.stdin.isatty():
-        raise SutraError("clean: asks, and there is no terminal", "add --yes; nothing was touched")
+        raise SutraError(
+            "clean: confirmation needed, but stdin is not a terminal",
+            "add --yes; nothing was touched",
+        )
     try:
         if read(f"{question} [y/N] ").strip().lower() not in ("y", "yes"):
             raise SutraError("clean: not confirmed", "nothing was touched")

@@ -49,6 +49,6 @@ def main(options: argparse.Namespace) -> int:
 def tip(name: str, reference: str, shown: bool = False) -> str:
     """Return what to do after a check of an image failed, all findings `shown` or not yet."""
     if shown:
-        return "tip: mend the image, or allow it in images.yaml with a reason: docs/verification.md"
+        return "tip: fix the image, or allow it in images.yaml with a reason: docs/verification.md"
     words = shlex.join([reference, "--as", name])
     return f"tip: .venv/bin/python -m scripts verify-contents {words} --all"

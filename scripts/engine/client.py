@@ -216,7 +216,9 @@ def history(client: docker.DockerClient, reference: str) -> list[dict[str, Any]]
         with asked(f'tell the history of "{reference}"'):
             steps: list[dict[str, Any]] = client.api.history(reference)  # type: ignore[no-untyped-call]
     except ImageNotFound as error:
-        raise SutraError(f'engine: image vanished "{reference}"', "run `make build`") from error
+        raise SutraError(
+            f'engine: image no longer exists "{reference}"', "run `make build`"
+        ) from error
     return [
         {"created_by": step["CreatedBy"], "comment": step["Comment"], "bytes": step["Size"]}
         for step in reversed(steps)
@@ -240,7 +242,7 @@ def saved(client: docker.DockerClient, *references: str) -> Iterator[Any]:
             finally:
                 response.close()
     except ImageNotFound as error:
-        raise SutraError(f'engine: image vanished "{shown}"', "run `make build`") from error
+        raise SutraError(f'engine: image no longer exists "{shown}"', "run `make build`") from error
 
 
 def _several(client: docker.DockerClient, references: Sequence[str]) -> Iterator[bytes]:
@@ -291,7 +293,7 @@ def bake_plan(targets: Sequence[str], environment: Mapping[str, str]) -> dict[st
             done.stderr.strip(),
         )
         raise SutraError(
-            f"{BAKE_FILE}: {reason.removeprefix('ERROR: ')}", "mend it, then run `make build` again"
+            f"{BAKE_FILE}: {reason.removeprefix('ERROR: ')}", "fix it, then run `make build` again"
         )
     return dict(json.loads(done.stdout))
 
@@ -423,7 +425,7 @@ def tag(client: docker.DockerClient, source: str, target: str) -> None:
             client.api.tag(source, repository, name)
     except ImageNotFound as error:
         raise ImageVanishedError(
-            f'engine: image vanished "{source}"', "run `make build`"
+            f'engine: image no longer exists "{source}"', "run `make build`"
         ) from error
 
 
@@ -518,7 +520,7 @@ def create(client: Client, image: str, **options: Any) -> Container:
         with asked(f'create a container of "{image}"'):
             return client.containers.create(image, **options)
     except ImageNotFound as error:
-        raise SutraError(f'engine: image vanished "{image}"', "run `make build`") from error
+        raise SutraError(f'engine: image no longer exists "{image}"', "run `make build`") from error
 
 
 class CommandError(Exception):

@@ -172,7 +172,7 @@ def append(entry: Entry, path: Path = LEDGER, outcome: str = NOTHING_MOVED) -> N
         os.close(file)
 
 
-def mend(entry: Entry, path: Path = LEDGER) -> None:
+def repair(entry: Entry, path: Path = LEDGER) -> None:
     """Take out what a killed `append` of this very entry left; a torn line of another stays."""
     *_, last = (b"", *_lines(path))
     if last and not last.endswith(b"\n") and entry.line().startswith(last):

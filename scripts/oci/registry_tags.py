@@ -98,7 +98,7 @@ class Registry:
         found = self._manifest(repository, digest)
         if found is None:
             raise SutraError(
-                f'registry: digest vanished "{reference.rpartition(":")[0]}@{digest}"',
+                f'registry: digest no longer exists "{reference.rpartition(":")[0]}@{digest}"',
                 "`make promote` pushes what is verified again",
             )
         _, kind, body = found
@@ -237,7 +237,7 @@ class Registry:
 
     def _error(self, what: str, reason: str) -> SutraError:
         return SutraError(
-            f"registry: cannot {what}: {reason}", "run the same command again, or ask its keepers"
+            f"registry: cannot {what}: {reason}", "retry, or ask the registry's administrators"
         )
 
 

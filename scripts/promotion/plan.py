@@ -30,7 +30,7 @@ def now(entries: Sequence[Entry]) -> str:
     if entries and at < entries[-1].at:
         raise SutraError(
             f'clock: now "{at}", which is before the last promotion "{entries[-1].at}"',
-            f"set the clock, or mend that time in {ledger.LEDGER}",
+            f"set the clock, or fix that time in {ledger.LEDGER}",
         )
     return at
 

@@ -126,5 +126,7 @@ def refuse_unlike(client: engine.Client, promises: Catalog, entry: Entry) -> Non
     for image, identity in entry.ids.items():
         if engine.inspect(client, identity) is None:
             raise SutraError(
-                f'{ledger.LEDGER}: line {entry.number}: image vanished "{image}@{identity}"', again
+                f"{ledger.LEDGER}: line {entry.number}: "
+                f'image no longer exists "{image}@{identity}"',
+                again,
             )

@@ -150,7 +150,7 @@ def push_one(client: engine.Client, target: Registry, name: str, identity: str) 
     if found is None or found not in local:
         raise SutraError(
             f'registry: digest of "{reference}" is {found}, the engine has {", ".join(local)}',
-            "run the same command again, or ask the registry's keepers",
+            "retry, or ask the registry's administrators",
         )
     return found
 
@@ -174,7 +174,7 @@ def settle(client: engine.Client) -> str:
     if intent is None:
         journal.tidy()
         return ""
-    ledger.mend(intent.entry)
+    ledger.repair(intent.entry)
     if ledger.holds(intent.entry):
         _end(client, intent)
         return f"{journal.named(intent.entry)} was complete"

@@ -16,7 +16,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.support.project import Project
 
-RUN_AGAIN = "the step's own output is above; mend it, then run `make build` again"
+RUN_AGAIN = "the step's own output is above; fix it, then run `make build` again"
 
 
 def said(done: subprocess.CompletedProcess[str]) -> list[str]:
@@ -100,7 +100,7 @@ def test_a_target_that_the_bake_file_does_not_have(project: Project) -> None:
     assert done.returncode == 2
     assert said(done) == [
         "docker-bake.hcl: failed to find target nothing",
-        "tip: mend it, then run `make build` again",
+        "tip: fix it, then run `make build` again",
     ]
 
 

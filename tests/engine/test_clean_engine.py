@@ -222,7 +222,8 @@ def test_without_a_terminal_nothing_is_touched(world: World) -> None:
     done = world.run("--data", "--all")
     assert done.returncode == 2
     assert done.stderr == (
-        "clean: asks, and there is no terminal\ntip: add --yes; nothing was touched\n"
+        "clean: confirmation needed, but stdin is not a terminal\n"
+        "tip: add --yes; nothing was touched\n"
     )
     assert (world.there(), world.tags()) == (before, tags)
 

@@ -37,8 +37,8 @@ def test_a_module_that_the_runtime_stage_lacks(client: docker.DockerClient) -> N
     with services.on_base(client, main) as broken:
         said = run(client, broken, code)
     assert said == (1, "ModuleNotFoundError: No module named 'helper'")
-    with services.on_base(client, {**main, "app/helper.py": "WORD = 'here'"}) as mended:
-        assert run(client, mended, code) == (0, "here")
+    with services.on_base(client, {**main, "app/helper.py": "WORD = 'here'"}) as fixed:
+        assert run(client, fixed, code) == (0, "here")
 
 
 def test_a_library_that_the_runtime_stage_lacks(client: docker.DockerClient) -> None:
@@ -52,8 +52,8 @@ def test_a_library_that_the_runtime_stage_lacks(client: docker.DockerClient) -> 
             "No such file or directory",
         )
         files = {"libcrypta.so.3": link("libcrypto.so.3")}
-        with services.on_base(client, files, broken, LIBRARIES) as mended:
-            assert run(client, mended, code) == (0, "OpenSSL")
+        with services.on_base(client, files, broken, LIBRARIES) as fixed:
+            assert run(client, fixed, code) == (0, "OpenSSL")
 
 
 def test_a_folder_that_the_service_may_not_write(client: docker.DockerClient) -> None:
@@ -66,8 +66,8 @@ def test_a_folder_that_the_service_may_not_write(client: docker.DockerClient) ->
     with services.on_base(client, folder(0)) as broken:
         said = run(client, broken, code, read_only=False)
         assert said == (1, "PermissionError: [Errno 13] Permission denied: '/state/x'")
-    with services.on_base(client, folder(USER)) as mended:
-        assert run(client, mended, code, read_only=False) == (0, "4")
-        said = run(client, mended, code)
+    with services.on_base(client, folder(USER)) as fixed:
+        assert run(client, fixed, code, read_only=False) == (0, "4")
+        said = run(client, fixed, code)
         assert said == (1, "OSError: [Errno 30] Read-only file system: '/state/x'")
     assert run(client, services.BASE, code, writes=("/state",)) == (0, "4")

@@ -356,7 +356,7 @@ def test_an_image_that_vanishes_is_told(client: docker.DockerClient) -> None:
         sandbox.container(client, sandbox.Setup("sutra-test-none:1")),
     ):
         pass
-    assert caught.value.message == 'engine: image vanished "sutra-test-none:1"'
+    assert caught.value.message == 'engine: image no longer exists "sutra-test-none:1"'
 
 
 def test_an_interrupt_leaves_nothing(

@@ -207,5 +207,5 @@ def _present(client: engine.Client | None, measured: Measured, cache: Path) -> I
     engines = sources.scheme(measured.reference)[0] == "engine"
     found = inventory.read(client, measured.id if engines else measured.reference, cache)
     if found is None:
-        raise SutraError(f'engine: image vanished "{measured.id}"', "run `make build`")
+        raise SutraError(f'engine: image no longer exists "{measured.id}"', "run `make build`")
     return found

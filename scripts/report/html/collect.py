@@ -80,7 +80,9 @@ def gather(client: engine.Client, promises: Catalog, cache: Path = CACHE) -> Rep
     for image in promises.images:
         found = inventory.read(client, verdict.ids[image.name], cache)
         if found is None:
-            raise SutraError(f'engine: image vanished "{image.reference}"', "run `make build`")
+            raise SutraError(
+                f'engine: image no longer exists "{image.reference}"', "run `make build`"
+            )
         before = read_layers.measure(client, BEFORE.get(image.name, f"{image.name}:dev"), cache)
         own = [result for result in verdict.results if result.image == image.name]
         owners = breakdown.by_owner(found)

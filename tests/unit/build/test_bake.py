@@ -228,7 +228,7 @@ def test_a_repository_whose_changes_cannot_be_told_is_not_clean(
     assert caught.value.message == (
         "git status --porcelain: fatal: .git/index: index file smaller than expected"
     )
-    assert caught.value.tip == "mend the repository, then run the same command again"
+    assert caught.value.tip == "fix the repository, then run the same command again"
 
 
 # ---- require_space ---------------------------------------------------------
@@ -391,7 +391,7 @@ authorization: server message: insufficient_scope: authorization failed
             STEP.format(reason="error: no matching distribution"),
             'build: step failed "sutra-api builder 3/5": process "/bin/sh -c pip install" '
             "did not complete successfully: exit code: 1",
-            "the step's own output is above; mend it, then run `make build` again",
+            "the step's own output is above; fix it, then run `make build` again",
         ),
         (
             STEP.format(reason="OSError: [Errno 28] no space left on device"),
@@ -422,7 +422,7 @@ authorization: server message: insufficient_scope: authorization failed
             NEWER_STEP.format(reason="error: no matching distribution"),
             'build: step failed "sutra-api builder 3/5": process "/bin/sh -c pip install" '
             "did not complete successfully: exit code: 1",
-            "the step's own output is above; mend it, then run `make build` again",
+            "the step's own output is above; fix it, then run `make build` again",
         ),
         (
             NEWER_STEP.format(reason="OSError: [Errno 28] no space left on device"),
@@ -432,12 +432,12 @@ authorization: server message: insufficient_scope: authorization failed
         (
             "ERROR: target sutra-x: failed to solve: rpc error: code = Unavailable\n",
             'build: step failed "the first step": rpc error: code = Unavailable',
-            "the step's own output is above; mend it, then run `make build` again",
+            "the step's own output is above; fix it, then run `make build` again",
         ),
         (
             "ERROR: failed to connect to the docker API\n",
             'build: step failed "the first step": failed to connect to the docker API',
-            "the step's own output is above; mend it, then run `make build` again",
+            "the step's own output is above; fix it, then run `make build` again",
         ),
         (
             NEWER_STEP.format(
@@ -449,7 +449,7 @@ authorization: server message: insufficient_scope: authorization failed
         (
             "",
             'build: step failed "the first step": no reason given',
-            "the step's own output is above; mend it, then run `make build` again",
+            "the step's own output is above; fix it, then run `make build` again",
         ),
     ],
     ids=["step", "no space", "no space at once", "registry", "newer registry", "denied",

@@ -39,7 +39,7 @@ def refusal(folder: Path, text: str) -> str:
     file = write(folder, text)
     with pytest.raises(SutraError) as caught:
         catalog.load(file)
-    assert caught.value.tip == f"mend {file}, then run the same command again"
+    assert caught.value.tip == f"fix {file}, then run the same command again"
     return caught.value.message.replace(str(file), "images.yaml")
 
 

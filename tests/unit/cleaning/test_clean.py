@@ -117,7 +117,7 @@ def test_without_a_terminal_it_stops(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("y\nsutra_data\n"))
     with pytest.raises(SutraError) as caught:
         confirm(THINGS, False, "go?")
-    assert caught.value.message == "clean: asks, and there is no terminal"
+    assert caught.value.message == "clean: confirmation needed, but stdin is not a terminal"
     assert caught.value.tip == "add --yes; nothing was touched"
 
 
@@ -192,7 +192,9 @@ def test_a_knob_that_says_neither_is_refused(start: Start, name: str, value: str
 
 def test_without_a_yes_somebody_is_asked(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO(""))
-    with pytest.raises(SutraError, match=r"^clean: asks, and there is no terminal$"):
+    with pytest.raises(
+        SutraError, match=r"^clean: confirmation needed, but stdin is not a terminal$"
+    ):
         start(YES="0")
 
 

@@ -191,7 +191,9 @@ def test_allow_dirty_begins_all_the_same(start: Start, monkeypatch: pytest.Monke
 
 
 def test_nobody_to_ask_does_nothing(start: Start) -> None:
-    with pytest.raises(SutraError, match=r"^clean: asks, and there is no terminal$"):
+    with pytest.raises(
+        SutraError, match=r"^clean: confirmation needed, but stdin is not a terminal$"
+    ):
         start("--free-space-first")
     assert start.steps == []  # type: ignore[attr-defined]
 

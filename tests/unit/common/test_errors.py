@@ -31,12 +31,12 @@ def test_run_exits_with_the_code_of_main(code: int, capfd: pytest.CaptureFixture
 
 def test_an_error_is_shown_as_message_and_tip(capfd: pytest.CaptureFixture[str]) -> None:
     def main() -> int:
-        raise SutraError('images.yaml: images: unknown key "x"', "mend it")
+        raise SutraError('images.yaml: images: unknown key "x"', "fix it")
 
     with pytest.raises(SystemExit) as caught:
         run(main)
     assert caught.value.code == 2
-    assert capfd.readouterr() == ("", 'images.yaml: images: unknown key "x"\ntip: mend it\n')
+    assert capfd.readouterr() == ("", 'images.yaml: images: unknown key "x"\ntip: fix it\n')
 
 
 def test_an_error_without_tip_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:

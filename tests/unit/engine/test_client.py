@@ -359,7 +359,7 @@ def test_a_bake_file_that_buildx_refuses_is_one_clear_line(
     with pytest.raises(SutraError) as caught:
         bake_plan(["x"], {})
     assert caught.value.message == f"docker-bake.hcl: {reason}"
-    assert caught.value.tip == "mend it, then run `make build` again"
+    assert caught.value.tip == "fix it, then run `make build` again"
 
 
 def test_a_build_passes_overrides_and_knobs(
@@ -745,10 +745,10 @@ def test_an_image_is_saved_as_one_stream() -> None:
     assert saved(client) == image.archive
 
 
-def test_saving_an_image_that_vanished_is_refused() -> None:
+def test_saving_an_image_that_is_gone_is_refused() -> None:
     with pytest.raises(SutraError) as caught:
         saved(Refusing(ImageNotFound("no such image")))
-    assert caught.value.message == 'engine: image vanished "a:prod"'
+    assert caught.value.message == 'engine: image no longer exists "a:prod"'
     assert caught.value.tip == "run `make build`"
 
 

@@ -181,19 +181,19 @@ def test_only_a_torn_line_of_its_own_is_mended(cut: int) -> None:
     ledger.append(entry(1))
     with PATH.open("ab") as file:
         file.write(entry(2).line()[:cut])
-    ledger.mend(entry(2))
+    ledger.repair(entry(2))
     assert PATH.read_bytes() == entry(1).line()
     assert not ledger.holds(entry(2))
 
 
 def test_a_whole_line_and_a_torn_one_of_another_stay() -> None:
     ledger.append(entry(1))
-    ledger.mend(entry(1))
+    ledger.repair(entry(1))
     assert ledger.holds(entry(1))
     with PATH.open("ab") as file:
         file.write(b"somebody else")
     before = PATH.read_bytes()
-    ledger.mend(entry(2))
+    ledger.repair(entry(2))
     assert PATH.read_bytes() == before
 
 

@@ -211,8 +211,8 @@ EDITS = st.lists(
 )  # fmt: skip
 
 
-def mutated(data: bytes, edits: list[tuple[int, str, bytes]], mend: bool) -> bytes:
-    """Return `data` after `edits`; `mend` puts each header's checksum right again."""
+def mutated(data: bytes, edits: list[tuple[int, str, bytes]], repair: bool) -> bytes:
+    """Return `data` after `edits`; `repair` puts each header's checksum right again."""
     made = bytearray(data)
     for place, what, value in edits:
         at = place % (len(made) or 1)
@@ -224,7 +224,7 @@ def mutated(data: bytes, edits: list[tuple[int, str, bytes]], mend: bool) -> byt
             made[at:at] = value
         else:
             del made[at : at + len(value)]
-    for at in range(0, len(made) - 511, 512) if mend else ():
+    for at in range(0, len(made) - 511, 512) if repair else ():
         if bytes(made[at + 257 : at + 262]) == b"ustar":
             made[at + 148 : at + 156] = b"        "
             made[at + 148 : at + 156] = b"%06o\0 " % sum(made[at : at + 512])
@@ -244,12 +244,12 @@ def is_well(found: int | str) -> bool:
     return found >= 0 if isinstance(found, int) else bool(found)
 
 
-@given(seed=st.sampled_from(SEEDS), edits=EDITS, mend=st.booleans(), packing=st.integers(0, 2))
+@given(seed=st.sampled_from(SEEDS), edits=EDITS, repair=st.booleans(), packing=st.integers(0, 2))
 def test_a_mutated_layer_is_read_or_refused(
-    seed: bytes, edits: list[tuple[int, str, bytes]], mend: bool, packing: int
+    seed: bytes, edits: list[tuple[int, str, bytes]], repair: bool, packing: int
 ) -> None:
     pack = (bytes, gzip.compress, zstd.compress)[packing]
-    assert is_well(outcome(pack(mutated(seed, edits, mend))))
+    assert is_well(outcome(pack(mutated(seed, edits, repair))))
 
 
 @given(
@@ -258,7 +258,7 @@ def test_a_mutated_layer_is_read_or_refused(
 def test_a_mutated_packed_layer_is_read_or_refused(
     seed: bytes, edits: list[tuple[int, str, bytes]]
 ) -> None:
-    assert is_well(outcome(mutated(seed, edits, mend=False)))
+    assert is_well(outcome(mutated(seed, edits, repair=False)))
 
 
 STARTS = st.sampled_from([b"", b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd"])
@@ -274,7 +274,7 @@ def test_a_mutated_archive_of_the_engine_is_read_or_refused(
     edits: list[tuple[int, str, bytes]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     engine, image = FakeEngine(), FakeImage([SEEDS[0], SEEDS[-1]])
-    image.archive = mutated(image.archive, edits, mend=True)
+    image.archive = mutated(image.archive, edits, repair=True)
     message, size = "engine: ", 5
     try:
         found = inventory.read(engine, engine.add(image), tmp_path_factory.mktemp("cache"))

@@ -528,7 +528,7 @@ def test_an_image_that_vanishes_before_it_is_read_is_refused(
     image.attrs["Id"] = "sha256:gone"
     with pytest.raises(SutraError) as caught:
         measure(engine, "sutra-api:prod", cache)
-    assert caught.value.message == 'engine: image vanished "sha256:gone"'
+    assert caught.value.message == 'engine: image no longer exists "sha256:gone"'
     assert caught.value.tip == "run `make build`"
 
 

@@ -299,7 +299,7 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     assert refused(f"archive:{tmp_path}/pipe", tmp_path) == message
 
 
-def test_a_layer_that_vanished_from_a_layout(tmp_path: Path) -> None:
+def test_a_layer_that_is_gone_from_a_layout(tmp_path: Path) -> None:
     place = layout(tmp_path)
     blob = place / "blobs" / "sha256" / digest(API)[7:]
     blob.unlink()

@@ -218,7 +218,7 @@ def test_an_image_that_is_not_there(server: Server, tmp_path: Path) -> None:
     assert tip == "check the name, the network and `docker login`"
 
 
-def test_a_layer_that_vanished(server: Server, tmp_path: Path) -> None:
+def test_a_layer_that_is_gone(server: Server, tmp_path: Path) -> None:
     del server.blobs[digest(PACKED)]
     message, _ = refused(reference(server), tmp_path)
     where = f'registry: "{server.host}/team/api:1"'

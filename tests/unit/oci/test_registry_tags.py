@@ -24,7 +24,7 @@ from scripts.oci.registry_tags import CannotDeleteError, Registry
 KIND = "application/vnd.oci.image.manifest.v1+json"
 MANIFEST = b'{"schemaVersion": 2}'
 DIGEST = "sha256:" + hashlib.sha256(MANIFEST).hexdigest()
-KEEPERS = "run the same command again, or ask its keepers"
+KEEPERS = "retry, or ask the registry's administrators"
 
 
 class Server(ThreadingHTTPServer):
@@ -186,11 +186,11 @@ def test_a_tag_is_moved_byte_for_byte(server: Server, target: Registry) -> None:
     assert server.manifests["/v2/team/api/manifests/latest"] == MANIFEST
 
 
-def test_a_digest_that_vanished(server: Server, target: Registry) -> None:
+def test_a_digest_that_is_gone(server: Server, target: Registry) -> None:
     with pytest.raises(SutraError) as caught:
         target.move(target.reference("api", "latest"), DIGEST)
     assert caught.value.message == (
-        f'registry: digest vanished "{server.address}/team/api@{DIGEST}"'
+        f'registry: digest no longer exists "{server.address}/team/api@{DIGEST}"'
     )
     assert caught.value.tip == "`make promote` pushes what is verified again"
 

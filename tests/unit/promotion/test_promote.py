@@ -448,7 +448,7 @@ def test_a_clock_that_went_backwards(
     assert refused(engine) == (
         'clock: now "2026-01-02T03:04:05Z", which is before the last promotion '
         '"2999-01-01T00:00:00Z"',
-        "set the clock, or mend that time in .build/history.jsonl",
+        "set the clock, or fix that time in .build/history.jsonl",
     )
 
 

@@ -160,7 +160,7 @@ def test_a_digest_that_is_not_the_engines_moves_nothing(
     assert caught.value.message == (
         f'registry: digest of "{reference}" is {base}, the engine has sha256:other'
     )
-    assert caught.value.tip == "run the same command again, or ask the registry's keepers"
+    assert caught.value.tip == "retry, or ask the registry's administrators"
     assert both(built, target) == ({}, {})
     assert {**before, "sutra-api:prod": built.tags["sutra-api:prod"]} == built.tags
 

@@ -548,7 +548,7 @@ def test_a_wrong_exception_is_refused(contents: str, message: str, tmp_path: Pat
     assert caught.value.message == (
         f"{tmp_path}/images.yaml: images.{NAME}.contents{where}{separator}{message}"
     )
-    assert caught.value.tip == f"mend {tmp_path}/images.yaml, then run the same command again"
+    assert caught.value.tip == f"fix {tmp_path}/images.yaml, then run the same command again"
 
 
 # ---- the command -----------------------------------------------------------
@@ -599,7 +599,7 @@ def test_all_findings_are_printed_when_asked_for(
         "contents: an image.tar\n"
         f'{key("shells")}forbidden "app/sh"\n'
         f'{key("shells")}forbidden "app/dash"\n'
-        "tip: mend the image, or allow it in images.yaml with a reason: docs/verification.md\n"
+        "tip: fix the image, or allow it in images.yaml with a reason: docs/verification.md\n"
     )
     assert tip(NAME, "an image.tar") == (
         f"tip: .venv/bin/python -m scripts verify-contents 'an image.tar' --as {NAME} --all"
