@@ -54,8 +54,8 @@ require_writable_checkout() {
 require_temporary_space() { # require_temporary_space MB
   local folder=${TMPDIR:-/tmp} free
   [[ -d $folder && -w $folder ]] || die "TMPDIR: not a folder to write to \"$folder\"" \
-    "name another one: \`mkdir -p ~/tmp && TMPDIR=~/tmp make prod\`"
+    "name another one: \`TMPDIR=/var/tmp make prod\`"
   free=$(df -Pm "$folder" | awk 'NR == 2 { print $4 }')
   ((free >= $1)) || die "TMPDIR: $free MB free in \"$folder\", $1 MB needed" \
-    "free some space there, or name another folder: \`mkdir -p ~/tmp && TMPDIR=~/tmp make prod\`"
+    "free some space there, or name another folder: \`TMPDIR=/var/tmp make prod\`"
 }

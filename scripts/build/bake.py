@@ -36,10 +36,11 @@ def build(
     groups: Sequence[str],
     environment: Mapping[str, str] = os.environ,
     no_cache: bool = False,
-) -> None:
-    """Build every target of `groups` and tag the images, or raise SutraError and tag nothing.
+) -> dict[str, str]:
+    """Build every target of `groups` and tag the images; return the id by tag.
 
-    `no_cache` runs every step again, whatever an earlier build left.
+    `no_cache` runs every step again, whatever an earlier build left. Where this raises
+    SutraError no tag has moved.
     """
     settings = variables(environment)
     plan = engine.bake_plan(groups, settings)
@@ -55,7 +56,9 @@ def build(
         code, lines = engine.bake(groups, overrides, settings)
         if code:
             raise failure(lines)
-        tags.apply(client, tags.plan(client, built(client, wanted, staged)))
+        ids = built(client, wanted, staged)
+        tags.apply(client, tags.plan(client, ids))
+    return ids
 
 
 def variables(environment: Mapping[str, str]) -> dict[str, str]:

@@ -1,8 +1,9 @@
 """Where a root image comes from: the engine, its registry, or a bootstrap of our own.
 
-A root that the engine holds or that its registry serves is left to BuildKit.
-Where no registry answers, Debian is bootstrapped from signed packages by
-mmdebstrap into an OCI layout, which bake takes as a named context.
+A root that the engine holds is left to BuildKit. One that its registry serves is pulled
+first: what BuildKit alone pulled is forgotten when the registry is gone. Where no registry
+answers, Debian is bootstrapped from signed packages by mmdebstrap into an OCI layout, which
+bake takes as a named context.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from scripts.build import root_store
 from scripts.common import settings
 from scripts.common.errors import SutraError
 from scripts.engine import client as engine
@@ -28,6 +30,11 @@ from scripts.engine import client as engine
 CACHE = Path(".cache/roots")
 # A registry that is up answers in well under a second; one that is not must not cost minutes.
 REGISTRY_SECONDS = 5
+# A root is 30 MB: 100 kB a second.
+PULL_SECONDS = 300
+# What mmdebstrap unpacks in TMPDIR, with the archive that it makes of it.
+UNPACKED_BYTES = 600_000_000
+OTHER_FOLDER = "name another folder: `TMPDIR=/var/tmp make prod`"
 # What makes Debian "slim": documentation stays out, licences stay in.
 SLIM = (
     "path-exclude=/usr/share/doc/*",
@@ -54,22 +61,30 @@ def root_image(plan: Mapping[str, Any]) -> str:
 def context(client: engine.Client, image: str, cache: Path = CACHE, fresh: bool = False) -> str:
     """Return the bake context for the root `image` ("debian:trixie-slim").
 
-    An empty string leaves the image to BuildKit. Otherwise the answer is
-    `oci-layout://…` of a root that was bootstrapped here: now, or by an earlier
-    call, whose layout is reused unless `fresh`. Raises SutraError when there is
-    no way to get the root.
+    An empty string leaves the image to BuildKit. Otherwise it is a root that was
+    bootstrapped here: now, or by an earlier call, whose layout is reused unless `fresh`.
+    Raises SutraError when there is no way to get the root.
     """
     layout = cache / image.replace(":", "-")
-    if engine.inspect(client, image):
+    held = engine.inspect(client, image) is not None
+    if held and not fresh:
         return ""
     if fresh or not (layout / "index.json").exists():
-        refusal = engine.registry_refusal(image, REGISTRY_SECONDS)
+        refusal = engine.registry_refusal(image, REGISTRY_SECONDS) or pull(image)
         if not refusal:
-            shutil.rmtree(layout, ignore_errors=True)  # of a time when no registry answered
+            shutil.rmtree(layout, ignore_errors=True)  # a bootstrap of when no registry answered
             return ""
         _say(f"{image}: no registry serves it ({refusal})")
+        if held:
+            return ""
         bootstrap(image, layout)
-    return f"oci-layout://{layout.resolve()}:{image.partition(':')[2]}"
+    return root_store.context(client, image, layout)
+
+
+def pull(image: str) -> str:
+    """Have the engine keep the root; return "", or why it was not pulled in time."""
+    _say(f"{image}: pulling it")
+    return engine.pull_refusal(image, PULL_SECONDS)
 
 
 def bootstrap(image: str, layout: Path, environment: Mapping[str, str] = os.environ) -> None:
@@ -85,6 +100,7 @@ def bootstrap(image: str, layout: Path, environment: Mapping[str, str] = os.envi
             f"`docker load` an archive of {image}, or build with BASE=debian",
         )
     _require_mmdebstrap()
+    _require_temporary_folder(environment)
     _say(
         f"{image}: bootstrapping it from Debian's signed packages (once; `make roots` refreshes it)"
     )
@@ -103,6 +119,24 @@ def bootstrap(image: str, layout: Path, environment: Mapping[str, str] = os.envi
                 "free some space (`df -h .`), then run `make roots` again",
             ) from error
     _say(f"{image}: bootstrapped")
+
+
+def _require_temporary_folder(environment: Mapping[str, str]) -> None:
+    """Raise SutraError where mmdebstrap would blame the mirror for a folder that is too small."""
+    folder = environment.get("TMPDIR") or "/tmp"  # noqa: S108 - mmdebstrap's own default
+    try:
+        system = os.statvfs(folder)
+    except OSError as error:
+        raise SutraError(f'roots: TMPDIR: {error.strerror} "{folder}"', OTHER_FOLDER) from error
+    free = system.f_bavail * system.f_frsize
+    if system.f_flag & os.ST_NOEXEC:
+        raise SutraError(f'roots: TMPDIR: mounted noexec "{folder}"', OTHER_FOLDER)
+    if free < UNPACKED_BYTES:
+        raise SutraError(
+            f'roots: TMPDIR: {free / 1e6:.0f} MB free in "{folder}", '
+            f"{UNPACKED_BYTES / 1e6:.0f} MB needed",
+            f"free some space there, or {OTHER_FOLDER}",
+        )
 
 
 def _require_mmdebstrap() -> None:

@@ -29,7 +29,8 @@ def main(options: argparse.Namespace) -> int:
 def make(client: engine.Client, no_cache: bool = False) -> int:
     """Build, verify and promote; return the exit code. `no_cache` runs every step again."""
     options = promote.Options.read(os.environ)  # a wrong one ends it before the build
-    build.build(client, [build.GROUP], no_cache=no_cache)
+    promote.refuse_unreadable_commit(options)
+    built = build.build(client, [build.GROUP], no_cache=no_cache)
     promises = catalog.load()
     asked = options.version or options.registry or options.dry_run
     if not asked and (number := promoted_already(client, promises, options)):
@@ -37,7 +38,7 @@ def make(client: engine.Client, no_cache: bool = False) -> int:
         results = measure.verify_all(client, promises)
         show.show(results)
         return OK if all(result.ok for result in results) else CHECK_FAILED
-    return promote.verify_and_promote(client, options)
+    return promote.verify_and_promote(client, options, built)
 
 
 def promoted_already(client: engine.Client, promises: Catalog, options: promote.Options) -> int:

@@ -19,7 +19,7 @@ from scripts.cleaning import clean, resources
 from scripts.cleaning.resources import Thing
 from scripts.commands import clean as clean_command
 from scripts.commands import prod
-from scripts.common import arguments, settings
+from scripts.common import arguments, git, settings
 from scripts.common.errors import OK, SutraError
 from scripts.engine import client as engine
 from scripts.promotion import promote, transaction
@@ -66,7 +66,10 @@ def main(options: argparse.Namespace) -> int:
 
 def refuse_unclean() -> None:
     """Raise SutraError where what is built would not be promoted in the end."""
-    if promote.unclean({}, build.commit_labels().get("REVISION", "")):
+    revision = build.commit_labels().get("REVISION", "")
+    if not revision and (problem := git.unreadable_commit()):
+        raise SutraError(problem.message, f"{problem.tip}; nothing was touched")
+    if promote.unclean({}, revision):
         raise SutraError(
             "clean-and-rebuild: no clean commit is checked out, nothing would be promoted",
             "commit first, or ALLOW_DIRTY=1 promotes it as it is; nothing was touched",

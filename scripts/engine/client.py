@@ -23,7 +23,7 @@ from contextlib import closing, contextmanager, suppress
 from functools import partial
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 import docker
@@ -48,6 +48,10 @@ MINIMUM_MAJOR = 23
 # HTTP: unauthorized, forbidden, not found, too many requests
 REFUSALS = (401, 403, 404, 429)
 TIP = "run `make engine`"
+NO_CONTEXT = (
+    "`docker context ls` lists them; without DOCKER_CONTEXT and after "
+    "`docker context use default` it is this machine's engine"
+)
 BAKE_FILE = Path("docker-bake.hcl")
 BAKE_ENVIRONMENT = {
     # attestations carry the time of the build, so that no two builds are the same image
@@ -105,16 +109,23 @@ def refuse_old(version: str) -> None:
 
 
 def _endpoint() -> str:
-    """Return the current context's address, else the default socket."""
+    """Return the current context's address, else the default socket.
+
+    Raises SutraError for a context that is not there: it is not this machine's engine.
+    """
     default = "unix:///var/run/docker.sock"
-    if not shutil.which("docker"):
+    docker = shutil.which(os.environ.get("DOCKER") or "docker")
+    if not docker:
         return default
     asked = subprocess.run(
-        ["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"],
+        [docker, "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"],
         capture_output=True,
         text=True,
         check=False,
     )
+    if asked.returncode and "context" in asked.stderr and "not found" in asked.stderr:
+        reason = asked.stderr.strip().splitlines()[-1].partition(": open ")[0]
+        raise SutraError(f"engine: {reason}", NO_CONTEXT)
     return asked.stdout.strip() or default
 
 
@@ -415,6 +426,34 @@ def registry_refusal(image: str, seconds: int) -> str:
     except DockerException as error:
         return str(error)
     return ""
+
+
+def pull_refusal(image: str, seconds: int) -> str:
+    """Pull `image` into the engine; return "", or why it was not there after `seconds`."""
+    command = [find_client(), "pull", "--quiet", image]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds)
+    except subprocess.TimeoutExpired:
+        return f"not pulled in {seconds} s"
+    lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+    return lines[-1] if done.returncode else ""
+
+
+def load(client: Client, archive: IO[bytes]) -> None:
+    """Load an archive of `docker save`'s form. Raises SutraError."""
+    with asked("load an archive"):
+        client.images.load(archive)
+
+
+def takes_layouts(client: Client) -> bool:
+    """Return whether the builder reads OCI layouts: not the one in an engine's classic store."""
+    command = [find_client(), "buildx", "inspect"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if re.search(r"^Driver:\s+(?!docker$)\S", done.stdout, re.MULTILINE):
+        return True
+    with asked("describe itself"):
+        status = client.info().get("DriverStatus") or []
+    return ["driver-type", "io.containerd.snapshotter.v1"] in status
 
 
 def tag(client: docker.DockerClient, source: str, target: str) -> None:

@@ -12,7 +12,7 @@ from scripts.catalog import budget_history, catalog
 from scripts.catalog.catalog import Catalog
 from scripts.checks import gate, package_tests
 from scripts.checks.gate import Verdict
-from scripts.common import settings, terminal
+from scripts.common import git, settings, terminal
 from scripts.common.errors import CHECK_FAILED, OK, SutraError
 from scripts.engine import client as engine
 from scripts.engine.move import Move
@@ -27,6 +27,7 @@ from scripts.report import show
 KEEP = 5
 # end of an entry's verdict where the packages' tests were left out
 SKIPPED = f", {package_tests.SKIPPED}"
+AGAIN = "run `make prod` again, with no other build beside it"
 CLEAN = "commit, then run `make prod` again; ALLOW_DIRTY=1 promotes it as it is"
 
 
@@ -89,8 +90,21 @@ class Change:
         return not self.problems and all(verdict.ok for verdict in self.verdicts)
 
 
-def verify_and_promote(client: engine.Client, options: Options) -> int:
-    """Verify all images, promote them when every gate let them pass, and end with the table."""
+def refuse_unreadable_commit(options: Options) -> None:
+    """Raise SutraError where nothing would be promoted in the end, whatever the checks say."""
+    problem = None if options.allow_dirty or options.dry_run else git.unreadable_commit()
+    if problem:
+        raise problem
+
+
+def verify_and_promote(
+    client: engine.Client, options: Options, built: Mapping[str, str] | None = None
+) -> int:
+    """Verify all images, promote them when every gate let them pass, and end with the table.
+
+    `built` are the ids that this run has built, by tag: another run may move the tags.
+    """
+    refuse_unreadable_commit(options)
     promises = catalog.load()
     budget_history.refuse_raises(promises)
     target = Registry(client, options.registry) if options.registry else None
@@ -118,7 +132,9 @@ def verify_and_promote(client: engine.Client, options: Options) -> int:
             images=plans.images(verdict, built_from),
         )
         refuse_other_images(entries, entry)
-        problems = [] if options.allow_dirty else unclean(built_from, commit)
+        problems = moved_meanwhile(promises, verdict.ids, built or {})
+        if not problems and not options.allow_dirty:
+            problems = unclean(built_from, commit)
         change = Change(entry, {number: verdict.ids}, [verdict], problems)
         return move(client, promises, entries, change, options, target)
 
@@ -155,10 +171,22 @@ def refuse_other_images(entries: Sequence[Entry], entry: Entry) -> None:
             )
 
 
+def moved_meanwhile(
+    promises: Catalog, ids: Mapping[str, str], built: Mapping[str, str]
+) -> list[str]:
+    """Return a line for each image that is not the one this run has built."""
+    return [
+        f'{image.name}: another build moved "{image.reference}" while this one ran'
+        for image in promises.images
+        if built.get(image.reference, ids[image.name]) != ids[image.name]
+    ]
+
+
 def unclean(built_from: Mapping[str, str], commit: str) -> list[str]:
     """Return a line for each reason why the images are not those of a clean commit."""
     if not commit:
-        return ["git: no commit is checked out, so nobody can say what the images are built from"]
+        problem = git.unreadable_commit()
+        return [problem.message if problem else "git: no commit can be read"]
     if commit.endswith("-dirty"):
         return ["git: uncommitted changes, the images are verified but not promoted"]
     return [
@@ -201,8 +229,16 @@ def move(
     for problem in change.problems:
         print(problem, file=sys.stderr)
     if change.problems:
-        print(f"tip: {CLEAN}", file=sys.stderr)
+        print(f"tip: {tip(change.problems)}", file=sys.stderr)
     return OK if change.passed else CHECK_FAILED
+
+
+def tip(problems: Sequence[str]) -> str:
+    """Return what helps: where the images are another build's, not to promote those."""
+    if problems[0].startswith("git: uncommitted"):
+        return CLEAN
+    unreadable = git.unreadable_commit()
+    return unreadable.tip if unreadable else AGAIN
 
 
 def recorded(entries: Sequence[Entry], change: Change) -> bool:

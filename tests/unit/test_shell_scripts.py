@@ -16,7 +16,7 @@ from tests.conftest import ROOT
 from tests.unit.fakes import program
 
 CHOOSE = "tip: install Python 3.11 or newer, or name one: `PYTHON=python3.13 make prod`\n"
-NO_SPACE = "or name another folder: `mkdir -p ~/tmp && TMPDIR=~/tmp make prod`\n"
+NO_SPACE = "or name another folder: `TMPDIR=/var/tmp make prod`\n"
 
 
 @pytest.fixture
@@ -161,7 +161,7 @@ def test_a_folder_for_temporary_files_that_is_not_there(checkout: Path) -> None:
     assert said(run(checkout, "scripts/venv.sh", TMPDIR="/nothing")) == (
         2,
         'venv: TMPDIR: not a folder to write to "/nothing"\n'
-        "tip: name another one: `mkdir -p ~/tmp && TMPDIR=~/tmp make prod`\n",
+        "tip: name another one: `TMPDIR=/var/tmp make prod`\n",
     )
 
 

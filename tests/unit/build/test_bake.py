@@ -553,8 +553,9 @@ def test_the_labels_of_the_commit_reach_the_build(
 
 
 def test_the_context_of_a_bootstrapped_root_reaches_the_build(
-    engine: FakeEngine, bake: Bake, folder: Path
+    engine: FakeEngine, bake: Bake, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("scripts.engine.client.takes_layouts", lambda client: True)
     del engine.tags["debian:trixie-slim"]
     layout = folder / ".cache" / "roots" / "debian-trixie-slim"
     layout.mkdir(parents=True)

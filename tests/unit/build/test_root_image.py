@@ -304,6 +304,46 @@ def test_only_debian_is_bootstrapped(tmp_path: Path, image: str) -> None:
     assert os.listdir(tmp_path) == []
 
 
+def test_a_folder_for_temporary_files_that_is_not_there(debootstrap: Path) -> None:
+    with pytest.raises(SutraError) as caught:
+        root_image.bootstrap(IMAGE, debootstrap / "layout", {"TMPDIR": "/nothing"})
+    assert caught.value.message == 'roots: TMPDIR: No such file or directory "/nothing"'
+    assert caught.value.tip == "name another folder: `TMPDIR=/var/tmp make prod`"
+
+
+@pytest.mark.parametrize(
+    ("flags", "missing", "message", "tip"),
+    [
+        (os.ST_NOEXEC, 0, 'TMPDIR: mounted noexec "/t"', ""),
+        (0, 1, 'TMPDIR: 600 MB free in "/t", 600 MB needed', "free some space there, or "),
+    ],
+)
+def test_temporary_files_that_mmdebstrap_cannot_make(
+    debootstrap: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    flags: int,
+    missing: int,
+    message: str,
+    tip: str,
+) -> None:
+    free = root_image.UNPACKED_BYTES - missing
+    system = os.statvfs_result((1, 1, free, free, free, 1, 1, 1, flags, 255))
+    monkeypatch.setattr(os, "statvfs", lambda folder: system)
+    with pytest.raises(SutraError) as caught:
+        root_image.bootstrap(IMAGE, debootstrap / "layout", {"TMPDIR": "/t"})
+    assert caught.value.message == f"roots: {message}"
+    assert caught.value.tip == f"{tip}name another folder: `TMPDIR=/var/tmp make prod`"
+    assert not (debootstrap / "words").exists()
+
+
+def test_just_enough_space_is_enough(debootstrap: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    free = root_image.UNPACKED_BYTES
+    system = os.statvfs_result((1, 1, free, free, free, 1, 1, 1, 0, 255))
+    monkeypatch.setattr(os, "statvfs", lambda folder: system)
+    root_image.bootstrap(IMAGE, debootstrap / "layout", {"TMPDIR": "/t"})
+    assert words(debootstrap) == COMMON
+
+
 def test_without_mmdebstrap_it_is_installed(
     debootstrap: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -338,6 +378,8 @@ def test_when_mmdebstrap_cannot_be_installed_that_is_said(
 class Registry:
     """A client whose engine asks a registry; `answer` is raised, None is served."""
 
+    script = '[ "$1" = pull ] && echo "$3" >>"${0%/*}/pulled"; exit 0\n'
+
     def __init__(self, answer: Any) -> None:
         self.images = self
         self.answer = answer
@@ -355,7 +397,7 @@ class Registry:
 
 
 @pytest.fixture
-def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
+def registry(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Registry:
     made = Registry(None)
 
     def connect(timeout: int = 60) -> Registry:
@@ -363,23 +405,83 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
         return made
 
     monkeypatch.setattr("scripts.engine.client.connect", connect)
+    monkeypatch.setattr("scripts.engine.client.takes_layouts", lambda client: True)
+    docker = program(tmp_path_factory.mktemp("client"), "docker", made.script)
+    monkeypatch.setenv("DOCKER", str(docker))
     return made
 
 
-@pytest.mark.parametrize("fresh", [False, True])
+PULLING = "roots: debian:trixie-slim: pulling it\n"
+
+
+def pulled() -> list[str]:
+    """Return what the client was asked to pull."""
+    file = Path(os.environ["DOCKER"]).parent / "pulled"
+    return file.read_text().splitlines() if file.exists() else []
+
+
 def test_a_root_that_the_engine_holds_is_left_to_it(
-    engine: FakeEngine, registry: Registry, tmp_path: Path, fresh: bool
-) -> None:
-    engine.add(FakeImage([]), IMAGE)
-    assert root_image.context(engine, IMAGE, tmp_path, fresh) == ""
-    assert registry.asked == []
-
-
-def test_a_root_that_the_registry_serves_is_left_to_the_engine(
     engine: FakeEngine, registry: Registry, tmp_path: Path
 ) -> None:
+    engine.add(FakeImage([]), IMAGE)
     assert root_image.context(engine, IMAGE, tmp_path) == ""
+    assert (registry.asked, pulled()) == ([], [])
+
+
+def test_a_root_that_the_registry_serves_is_kept_by_the_engine(
+    engine: FakeEngine, registry: Registry, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What BuildKit alone pulled is forgotten when the registry is gone."""
+    assert root_image.context(engine, IMAGE, tmp_path) == ""
+    assert pulled() == [IMAGE]
     assert os.listdir(tmp_path) == []
+    assert capfd.readouterr() == ("", PULLING)
+
+
+def test_a_refresh_pulls_what_the_engine_holds(
+    engine: FakeEngine, registry: Registry, tmp_path: Path
+) -> None:
+    engine.add(FakeImage([]), IMAGE)
+    assert root_image.context(engine, IMAGE, tmp_path, fresh=True) == ""
+    assert pulled() == [IMAGE]
+
+
+def test_a_refresh_without_a_registry_leaves_what_the_engine_holds(
+    engine: FakeEngine, registry: Registry, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    engine.add(FakeImage([]), IMAGE)
+    registry.answer = ReadTimeout()
+    assert root_image.context(engine, IMAGE, tmp_path, fresh=True) == ""
+    assert (pulled(), os.listdir(tmp_path)) == ([], [])
+    refused = "roots: debian:trixie-slim: no registry serves it (no answer in 5 s)\n"
+    assert capfd.readouterr() == ("", refused)
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ("echo 'error pulling image: EOF' >&2; exit 1", "error pulling image: EOF"),
+        ("exit 1", "exit code 1"),
+        ("exec sleep 9", "not pulled in 1 s"),
+    ],
+)
+def test_a_registry_that_breaks_off_or_drips_is_given_up(
+    engine: FakeEngine,
+    registry: Registry,
+    debootstrap: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    script: str,
+    reason: str,
+) -> None:
+    client = Path(os.environ["DOCKER"])
+    program(client.parent, "docker", f'[ "$1" = pull ] || exit 0\n{script}\n')
+    monkeypatch.setattr(root_image, "PULL_SECONDS", 1)
+    cache = debootstrap / "roots"
+    wanted = f"oci-layout://{cache}/debian-trixie-slim:trixie-slim"
+    assert root_image.context(engine, IMAGE, cache) == wanted
+    refused = f"roots: debian:trixie-slim: no registry serves it ({reason})\n"
+    assert capfd.readouterr() == ("", PULLING + refused + START + END)
 
 
 def layout_of_before(folder: Path) -> Path:
@@ -396,8 +498,8 @@ def test_a_fresh_root_that_the_registry_serves_again_replaces_the_layout(
     (layout.parent / "alpine-3.23").mkdir()
     assert root_image.context(engine, IMAGE, layout.parent, fresh=True) == ""
     assert os.listdir(layout.parent) == ["alpine-3.23"]
-    assert registry.asked == [IMAGE]
-    assert capfd.readouterr() == ("", "")
+    assert (registry.asked, pulled()) == ([IMAGE], [IMAGE])
+    assert capfd.readouterr() == ("", PULLING)
 
 
 def test_a_layout_is_used_without_asking_the_registry(
@@ -495,13 +597,18 @@ def test_main_says_where_the_root_comes_from(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     engine.add(FakeImage([]), IMAGE)
-    monkeypatch.setattr("scripts.engine.client.connect", lambda: engine)
+    unanswered = Registry(ReadTimeout())
+    monkeypatch.setattr(
+        "scripts.engine.client.connect", lambda timeout=0: unanswered if timeout else engine
+    )
     monkeypatch.setattr(
         "scripts.engine.client.bake_plan",
         lambda groups, knobs: plan(BASE="debian", DEBIAN_VERSION="trixie-slim"),
     )
     assert front_door(["roots"]) == 0
-    assert capfd.readouterr() == ("", "roots: debian:trixie-slim: left to the engine\n")
+    refused = "roots: debian:trixie-slim: no registry serves it (no answer in 5 s)\n"
+    left = "roots: debian:trixie-slim: left to the engine\n"
+    assert capfd.readouterr() == ("", refused + left)
 
 
 def test_a_layer_of_the_layout_is_a_tar(tmp_path: Path) -> None:

@@ -167,19 +167,37 @@ def test_a_dry_run_by_knob_does_nothing(start: Start, monkeypatch: pytest.Monkey
     assert start("--yes", "--all") == (0, [])
 
 
-@pytest.mark.parametrize("revision", ["c" * 40 + "-dirty", ""])
+@pytest.mark.parametrize(
+    ("revision", "message", "tip"),
+    [
+        (
+            "c" * 40 + "-dirty",
+            "clean-and-rebuild: no clean commit is checked out, nothing would be promoted",
+            "commit first, or ALLOW_DIRTY=1 promotes it as it is",
+        ),
+        (
+            "",
+            "git: no commit can be read: bad object HEAD",
+            "`git fsck` says what is damaged",
+        ),
+    ],
+)
 @pytest.mark.parametrize("words", [["--yes", "--free-space-first"], ["--dry-run"]])
 def test_what_would_not_be_promoted_is_not_begun(
-    start: Start, capsys: pytest.CaptureFixture[str], revision: str, words: list[str]
+    start: Start,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    revision: str,
+    message: str,
+    tip: str,
+    words: list[str],
 ) -> None:
+    problem = None if revision else SutraError(message, tip)
+    monkeypatch.setattr(rebuild.git, "unreadable_commit", lambda: problem)
     with pytest.raises(SutraError) as caught:
         start(*words, revision=revision)
-    assert caught.value.message == (
-        "clean-and-rebuild: no clean commit is checked out, nothing would be promoted"
-    )
-    assert caught.value.tip == (
-        "commit first, or ALLOW_DIRTY=1 promotes it as it is; nothing was touched"
-    )
+    assert caught.value.message == message
+    assert caught.value.tip == f"{tip}; nothing was touched"
     assert start.steps == []  # type: ignore[attr-defined]
     assert capsys.readouterr().out == ""
 

@@ -23,6 +23,7 @@ from tests.support import sizes_only
 from tests.unit.fakes import FakeEngine, FakeImage, tar_of
 
 REVISION = plan.REVISION
+NAMES = ("sutra-base-python", "sutra-api")
 
 
 @pytest.fixture(autouse=True)
@@ -322,6 +323,7 @@ def test_an_image_that_is_not_built_promotes_nothing(
 
 # ---- the commit ------------------------------------------------------------
 
+AGAIN = "tip: run `make prod` again, with no other build beside it\n"
 TIP = "tip: commit, then run `make prod` again; ALLOW_DIRTY=1 promotes it as it is\n"
 
 
@@ -376,21 +378,58 @@ def test_images_of_another_commit_are_not_promoted(
     assert capfd.readouterr().err == (
         f"not moved sutra-api:latest: (none) → {short(api)}\n"
         f"sutra-api: {REVISION}: not the commit that is checked out "
-        f'"{"0" * 40}-dirty", expected "{commit}"\n' + TIP
+        f'"{"0" * 40}-dirty", expected "{commit}"\n' + AGAIN
     )
     assert deployed(engine) == {}
 
 
-def test_without_a_commit_nothing_is_promoted(
+def test_without_a_commit_nothing_is_verified(
     built: tuple[FakeEngine, str], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    engine, api = built
-    assert go(engine, ALLOW_DIRTY="") == 1
-    assert capfd.readouterr().err == (
-        f"not moved sutra-api:latest: (none) → {short(api)}\n"
-        "git: no commit is checked out, so nobody can say what the images are built from\n" + TIP
+    """It would be in vain: minutes pass before the last line says so."""
+    engine, _ = built
+    with pytest.raises(SutraError) as caught:
+        go(engine, ALLOW_DIRTY="")
+    assert caught.value.message == (
+        "git: no commit can be read: not a git repository (or any of the parent directories): .git"
     )
+    assert capfd.readouterr() == ("", "")
     assert deployed(engine) == {}
+
+
+def test_a_dry_run_without_a_commit_says_so_at_its_end(
+    built: tuple[FakeEngine, str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    engine, _ = built
+    assert go(engine, ALLOW_DIRTY="", DRY_RUN="1") == 1
+    assert capfd.readouterr().err == (
+        "git: no commit can be read: not a git repository "
+        "(or any of the parent directories): .git\n"
+        "tip: a ZIP or a copy without .git names no commit: `git clone` the repository, "
+        "or ALLOW_DIRTY=1 promotes what nobody can trace\n"
+    )
+
+
+@pytest.mark.parametrize("allow_dirty", [False, True])
+def test_images_that_another_build_moved_are_not_promoted(
+    built: tuple[FakeEngine, str],
+    commit: str,
+    capfd: pytest.CaptureFixture[str],
+    allow_dirty: bool,
+) -> None:
+    """Two `make prod` at once: the first to build finds the other's images under its tags."""
+    engine, _ = built
+    ids = {f"{name}:prod": engine.tags[f"{name}:prod"] for name in NAMES}
+    assert promote.verify_and_promote(engine, Options(allow_dirty=allow_dirty), ids) == 0
+    before = deployed(engine)
+    other = engine.add(image("12", commit), "sutra-api:prod")
+    capfd.readouterr()
+    assert promote.verify_and_promote(engine, Options(allow_dirty=allow_dirty), ids) == 1
+    assert capfd.readouterr().err == (
+        f"not moved sutra-api:latest: {short(before['sutra-api:latest'])} → {short(other)}\n"
+        'sutra-api: another build moved "sutra-api:prod" while this one ran\n' + AGAIN
+    )
+    assert deployed(engine) == before
 
 
 # ---- knobs -----------------------------------------------------------------
