@@ -1,6 +1,7 @@
 """How an image is started to be checked: the key `runtime` of images.yaml.
 
-runtime: {needs: [sutra-storage-server], writes: [/tmp], alias: api, loads: [libgcc_s.so.1]}
+runtime: {needs: [sutra-storage-server], ready: [ask, "8000"], writes: [/tmp], alias: api,
+          loads: [libgcc_s.so.1]}
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from scripts.catalog.catalog import Image
     from scripts.catalog.catalog import _Node as Node
 
-KEYS = ("needs", "alias", "writes", "loads")
+KEYS = ("needs", "alias", "writes", "loads", "ready")
 
 
 @dataclass(frozen=True)
@@ -22,13 +23,15 @@ class Runtime:
 
     `needs` are images of the catalogue that run beside it, `alias` the name under
     which those that need it reach it, `writes` the folders that it may write to,
-    and `loads` shared libraries that its own loader must load.
+    `loads` shared libraries that its own loader must load, and `ready` the command that
+    says whether it can do its work, where HEALTHCHECK only says whether it lives.
     """
 
     needs: tuple[str, ...] = ()
     alias: str = ""
     writes: tuple[str, ...] = ()
     loads: tuple[str, ...] = ()
+    ready: tuple[str, ...] = ()
 
 
 AS_IS = Runtime()
@@ -43,7 +46,9 @@ def parse(image: Node) -> Runtime:
     for place in writes:
         if not place.startswith("/") or ".." in place.split("/") or place == "/":
             raise node.error("writes", "not the absolute path of a folder", place)
-    return Runtime(node.texts("needs"), node.text("alias"), writes, node.texts("loads"))
+    return Runtime(
+        node.texts("needs"), node.text("alias"), writes, node.texts("loads"), node.texts("ready")
+    )
 
 
 def refuse_needs(images: Node, found: Mapping[str, Image]) -> None:

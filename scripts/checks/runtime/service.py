@@ -43,7 +43,7 @@ def verify(
     `known` is what the engine knows of the image. Raises SutraError for a
     HEALTHCHECK without `budget.ready`: the service would never be started.
     """
-    key, probe = f"{promises.path}: images.{image.name}", health.probe_of(known)
+    key, probe = f"{promises.path}: images.{image.name}", _probe(image, known)
     if image.budget.ready is None:
         if probe:
             raise SutraError(
@@ -63,6 +63,14 @@ def verify(
                 return found
         except _NeedError as problem:
             return [_ready(key, image, Health(0, str(problem)))]
+
+
+def _probe(image: Image, known: Mapping[str, Any]) -> Probe | None:
+    """Return what says that the image is ready: `runtime.ready`, or its HEALTHCHECK."""
+    probe = health.probe_of(known)
+    if probe is None or not image.runtime.ready:
+        return probe
+    return replace(probe, command=image.runtime.ready)
 
 
 def _setup(image: Image, known: Mapping[str, Any], network: str) -> Setup:
@@ -90,7 +98,7 @@ def _beside(
             known = engine.inspect(client, reference)
             if known is None:
                 raise promises.not_built(need, reference)
-            probe = health.probe_of(known)
+            probe = _probe(need, known)
             if probe is None:
                 raise _NeedError(f'it needs "{need.name}", which has no HEALTHCHECK')
             setup = _setup(need, known, network)

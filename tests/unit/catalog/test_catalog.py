@@ -454,14 +454,17 @@ def test_how_a_service_is_started_is_read(tmp_path: Path) -> None:
         RELEASE + "images:\n"
         "  api:\n"
         "    budget: {installed: 5 MB, download: 1 MB, ready: 1.5 s, memory: 40 MB}\n"
-        "    runtime: {needs: [store], writes: [/tmp, /var/lib/api], loads: [libgcc_s.so.1]}\n"
+        "    runtime: {needs: [store], writes: [/tmp, /var/lib/api], loads: [libgcc_s.so.1],\n"
+        '              ready: [ask, "8000"]}\n'
         f"  store: {STORE}\n",
     )
     assert catalog.load(file).images == (
         Image(
             "api",
             Budget(5_000_000, 1_000_000, ready=1500, memory=40_000_000),
-            runtime=Runtime(("store",), "", ("/tmp", "/var/lib/api"), ("libgcc_s.so.1",)),
+            runtime=Runtime(
+                ("store",), "", ("/tmp", "/var/lib/api"), ("libgcc_s.so.1",), ("ask", "8000")
+            ),
         ),
         Image("store", Budget(5_000_000, 1_000_000, ready=2000), runtime=Runtime(alias="store")),
     )

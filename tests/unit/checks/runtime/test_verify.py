@@ -121,6 +121,21 @@ def test_a_health_check_is_read_from_the_image(check: object, probe: Probe | Non
     assert health.probe_of({"Config": {"Healthcheck": check}}) == probe
 
 
+@pytest.mark.parametrize(
+    ("check", "ready", "probe"),
+    [
+        (None, ("ask",), None),
+        ({"Test": ["CMD", "live"]}, (), Probe(("live",), 30.0)),
+        ({"Test": ["CMD", "live"], "Timeout": 1_000_000_000}, ("ask", "8"), Probe(("ask", "8"), 1)),
+    ],
+)
+def test_readiness_may_be_asked_otherwise_than_liveness(
+    check: object, ready: tuple[str, ...], probe: Probe | None
+) -> None:
+    image = Image("api", Budget(1, 1), runtime=Runtime(ready=ready))
+    assert service._probe(image, {"Config": {"Healthcheck": check}}) == probe
+
+
 # ---- the checks' exact boundaries and words ---------------------------------
 
 
