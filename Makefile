@@ -11,6 +11,7 @@ APT_MIRROR ?=##            Debian mirror for builders, its security suite at $AP
 ALPINE_MIRROR ?=##         Alpine mirror for builders
 PIP_INDEX_URL ?=##         Python package index
 CARGO_REGISTRY ?=##        cargo registry index, such as sparse+https://…
+BUILDER ?=##               builder of buildx that builds, instead of the engine's own BuildKit
 CA_BUNDLE ?=##             certificates that builders trust; the system's bundle without it
 FORMAT ?= table##          of verify-*, history and diff: table, json; verify-* also markdown, junit, github
 SCREENSHOT ?=##            of report: a PNG of its beginning, taken by a headless Chromium
@@ -118,6 +119,10 @@ test-unit: venv-dev ## run the tests that need no engine
 
 test-package: engine venv ## run one service's own tests, on its cleaned tree (PACKAGE=…)
 	@$(RUN) build "$(PACKAGE)-test"
+
+test-engines: engine venv-dev ## build the product on other engines and builders, and write docs/engines.md (40 minutes)
+	@$(PY) pytest tests/engines tests/engines/farm.py
+	@$(PY) tests.engines
 
 test-alpine: venv-dev ## run the tests on a real Alpine, made from packages of PyPI and Debian
 	@$(PY) pytest tests/alpine

@@ -18,8 +18,9 @@ from scripts.build import root_image
 from scripts.catalog import catalog
 from scripts.common import settings as knobs
 from scripts.common.errors import SutraError
+from scripts.engine import builders, tags
 from scripts.engine import client as engine
-from scripts.engine import tags
+from scripts.engine.builders import Builder
 
 # What a first build of everything takes on the engine's disk, and what a later one does.
 COLD_BYTES = 5_000_000_000
@@ -27,6 +28,11 @@ WARM_BYTES = 1_000_000_000
 # of this run alone: another checkout may be building on the same engine
 STAGING = f"building-{os.getpid()}"
 GROUP = "prod"
+# an image that no registry gave, by its familiar name, and the last reason why
+UNRESOLVED = (
+    r"failed to resolve source metadata for (?:docker\.io/(?:library/)?)?([^@\s]+?)(?:@\S+)?: "
+    r".*?([^:\n]+)$"
+)
 # the tip where the engine's disk is full
 FULL = "`docker system df` shows what fills it, `make clean DRY_RUN=1` this project's part"
 
@@ -43,19 +49,22 @@ def build(
     SutraError no tag has moved.
     """
     settings = variables(environment)
+    builder = builders.find(environment)
     plan = engine.bake_plan(groups, settings)
     wanted = requested_tags(plan)
     if GROUP in groups:
         catalog.check_against(catalog.load(), wanted, engine.BAKE_FILE)
-    require_space(client, [tag for tags_of_one in wanted.values() for tag in tags_of_one])
-    settings |= root_variable(client, plan)
+    require_space(client, [tag for tags_of_one in wanted.values() for tag in tags_of_one], builder)
+    settings |= root_variable(client, plan, builder)
     staged = {name: f"{name}:{STAGING}" for name in wanted}
-    with untagged_afterwards(client, list(staged.values())):
+    with untagged_afterwards(client, list(staged.values())), engine.metadata_file() as metadata:
         overrides = [f"{name}.tags={reference}" for name, reference in staged.items()]
         overrides += ["*.no-cache=true"] * no_cache
-        code, lines = engine.bake(groups, overrides, settings)
+        code, lines = engine.bake(groups, overrides, settings, metadata)
         if code:
-            raise failure(lines)
+            raise failure(lines, builder)
+        if not builder.is_engine:
+            builders.refuse_other_images(client, builder, staged, metadata)
         ids = built(client, wanted, staged)
         tags.apply(client, tags.plan(client, ids))
     return ids
@@ -66,11 +75,14 @@ def variables(environment: Mapping[str, str]) -> dict[str, str]:
     return {
         "CA_BUNDLE": knobs.ca_bundle(environment),
         knobs.KNOB: knobs.project(environment),
+        **builders.variables(environment),
         **commit_labels(),
     }
 
 
-def root_variable(client: engine.Client, plan: Mapping[str, Any]) -> dict[str, str]:
+def root_variable(
+    client: engine.Client, plan: Mapping[str, Any], builder: Builder = builders.OWN
+) -> dict[str, str]:
     """Return the variable that says where the plan's root image comes from; none without one.
 
     A ROOT_CONTEXT in the environment says it already.
@@ -78,7 +90,7 @@ def root_variable(client: engine.Client, plan: Mapping[str, Any]) -> dict[str, s
     image = root_image.root_image(plan)
     if os.environ.get("ROOT_CONTEXT"):
         return {}
-    return {"ROOT_CONTEXT": root_image.context(client, image)} if image else {}
+    return {"ROOT_CONTEXT": root_image.context(client, image, builder=builder)} if image else {}
 
 
 def built(
@@ -142,17 +154,19 @@ def _git(*words: str) -> str:
     return done.stdout.strip()
 
 
-def require_space(client: engine.Client, references: Sequence[str]) -> None:
+def require_space(
+    client: engine.Client, references: Sequence[str], builder: Builder = builders.OWN
+) -> None:
     """Raise SutraError when the engine's disk has too little free to build these images.
 
-    Less is needed where all of them are there from an earlier build. The disk of another
-    machine's engine cannot be seen from here.
+    Less is needed where all of them are there from an earlier build, or where another
+    builder keeps the cache. The disk of another machine's engine cannot be seen from here.
     """
     root = engine.local_disk(client)
     if root is None:
         return
-    warm = bool(references) and all(engine.inspect(client, each) for each in references)
-    need = WARM_BYTES if warm else COLD_BYTES
+    there = bool(references) and all(engine.inspect(client, each) for each in references)
+    need = WARM_BYTES if there or not builder.is_engine else COLD_BYTES
     free = os.statvfs(root).f_bavail * os.statvfs(root).f_frsize
     if free < need:
         raise SutraError(
@@ -171,21 +185,27 @@ def untagged_afterwards(client: engine.Client, references: Sequence[str]) -> Ite
             engine.untag(client, reference)
 
 
-def failure(lines: Sequence[str]) -> SutraError:
+def failure(lines: Sequence[str], builder: Builder = builders.OWN) -> SutraError:
     """Return the one clear line for a build whose progress ended in `lines`."""
     text = "\n".join(lines)
     step = next(
         (m[1] for m in map(re.compile(r"^ > \[([^\]]+)\]").match, lines) if m), "the first step"
     )
-    reason = next(
-        (m[1] for m in map(re.compile(r"^ERROR: (.*)").match, lines) if m), "no reason given"
-    )
+    # buildx writes its error behind a step's unfinished line; those with a number are steps'
+    reason = next(iter(re.findall(r"(?<!\d )ERROR: (.*)", text)), "no reason given")
+    if re.search(builders.GONE, reason):
+        cause = re.split(r"desc = |failed to solve: ", reason)[-1]
+        return SutraError(
+            f'build: the builder "{builder.name}" went away: {cause}',
+            f"`docker buildx inspect {builder.name}` says what it is; when it runs, "
+            "run `make build` again: what was built is in its cache",
+        )
     if "no space left on device" in text:
         return SutraError(
             f'build: no space left on the engine\'s disk at step "{step}"',
             FULL,
         )
-    if found := re.search(r"(\S+): failed to resolve source metadata.*?([^:\n]+)$", text, re.M):
+    if found := re.search(UNRESOLVED, text, re.M):
         return SutraError(
             f'build: no registry gave "{found[1]}": {found[2].strip()}',
             "check the network, or `docker load` an archive of it, then run `make build` again",

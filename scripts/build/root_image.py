@@ -25,7 +25,9 @@ from typing import Any
 from scripts.build import root_store
 from scripts.common import settings
 from scripts.common.errors import SutraError
+from scripts.engine import builders
 from scripts.engine import client as engine
+from scripts.engine.builders import Builder
 
 CACHE = Path(".cache/roots")
 # A registry that is up answers in well under a second; one that is not must not cost minutes.
@@ -58,7 +60,13 @@ def root_image(plan: Mapping[str, Any]) -> str:
     return ""
 
 
-def context(client: engine.Client, image: str, cache: Path = CACHE, fresh: bool = False) -> str:
+def context(
+    client: engine.Client,
+    image: str,
+    cache: Path = CACHE,
+    fresh: bool = False,
+    builder: Builder = builders.OWN,
+) -> str:
     """Return the bake context for the root `image` ("debian:trixie-slim").
 
     An empty string leaves the image to BuildKit. Otherwise it is a root that was
@@ -66,11 +74,14 @@ def context(client: engine.Client, image: str, cache: Path = CACHE, fresh: bool 
     Raises SutraError when there is no way to get the root.
     """
     layout = cache / image.replace(":", "-")
-    held = engine.inspect(client, image) is not None
+    # another builder does not see the engine's images
+    held = builder.is_engine and engine.inspect(client, image) is not None
     if held and not fresh:
         return ""
     if fresh or not (layout / "index.json").exists():
-        refusal = engine.registry_refusal(image, REGISTRY_SECONDS) or pull(image)
+        refusal = engine.registry_refusal(image, REGISTRY_SECONDS)
+        if not refusal and builder.is_engine:
+            refusal = pull(image)
         if not refusal:
             shutil.rmtree(layout, ignore_errors=True)  # a bootstrap of when no registry answered
             return ""
@@ -78,7 +89,7 @@ def context(client: engine.Client, image: str, cache: Path = CACHE, fresh: bool 
         if held:
             return ""
         bootstrap(image, layout)
-    return root_store.context(client, image, layout)
+    return root_store.context(client, image, layout, builder)
 
 
 def pull(image: str) -> str:

@@ -16,14 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from scripts.common.errors import SutraError
+from scripts.engine import builders
 from scripts.engine import client as engine
+from scripts.engine.builders import Builder
 
 REPOSITORY = "sutra-root"
 
 
-def context(client: engine.Client, image: str, layout: Path) -> str:
+def context(client: engine.Client, image: str, layout: Path, builder: Builder) -> str:
     """Return the bake context for the root `image` ("debian:trixie-slim") in `layout`."""
-    if engine.takes_layouts(client):
+    if builders.takes_layouts(client, builder):
         return f"oci-layout://{layout.resolve()}:{image.partition(':')[2]}"
     reference = f"{REPOSITORY}:{image.replace(':', '-')}"
     load(client, reference, layout)

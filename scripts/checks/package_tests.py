@@ -22,6 +22,7 @@ from scripts.build import bake
 from scripts.catalog.catalog import Catalog
 from scripts.common.check_result import CheckResult, printable
 from scripts.common.errors import SutraError
+from scripts.engine import builders
 from scripts.engine import client as engine
 
 NAME = "tests"
@@ -75,7 +76,7 @@ def plan(
         planned = engine.bake_plan(["test"], variables)
         known = planned["target"]
         if not skipped:
-            variables |= bake.root_variable(client, planned)
+            variables |= bake.root_variable(client, planned, builders.find(environment))
     names = [image.name for image in promises.images]
     targets = {name: name + SUFFIX for name in names if name + SUFFIX in known}
     untested = [i.name for i in promises.images if i.budget.ready and i.name not in targets]

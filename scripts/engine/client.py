@@ -16,6 +16,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import termios
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -53,6 +54,7 @@ NO_CONTEXT = (
     "`docker context use default` it is this machine's engine"
 )
 BAKE_FILE = Path("docker-bake.hcl")
+BUILD = Path(".build")
 BAKE_ENVIRONMENT = {
     # attestations carry the time of the build, so that no two builds are the same image
     "BUILDX_NO_DEFAULT_ATTESTATIONS": "1",
@@ -309,16 +311,29 @@ def bake_plan(targets: Sequence[str], environment: Mapping[str, str]) -> dict[st
     return dict(json.loads(done.stdout))
 
 
+@contextmanager
+def metadata_file() -> Iterator[Path]:
+    """Yield where `bake` may write what it built, in the checkout; it is removed afterwards."""
+    BUILD.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=BUILD, prefix=".metadata-") as folder:
+        yield Path(folder) / "metadata.json"
+
+
 def bake(
-    targets: Sequence[str], overrides: Sequence[str], environment: Mapping[str, str]
+    targets: Sequence[str],
+    overrides: Sequence[str],
+    environment: Mapping[str, str],
+    metadata: Path | None = None,
 ) -> tuple[int, list[str]]:
     """Build `targets` with BuildKit's own progress on stderr.
 
-    `overrides` are values of `--set`. Return the exit code and the last lines of
-    the progress, from which a failure can be explained.
+    `overrides` are values of `--set`; `metadata` is a file for buildx to write what it
+    built to. Return the exit code and the last lines of the progress, from which a
+    failure can be explained.
     """
     command, own = bake_command(targets, overrides)
-    return tee(command, {**own, **environment})
+    more = [f"--metadata-file={metadata}"] if metadata else []
+    return tee([*command, *more], {**own, **environment})
 
 
 def bake_command(
@@ -405,6 +420,13 @@ def local_disk(client: Client) -> Path | None:
     return root if root.exists() else None
 
 
+def has_containerd_store(client: Client) -> bool:
+    """Return whether the engine keeps images in containerd's store, not in the classic one."""
+    with asked("describe itself"):
+        status = client.info().get("DriverStatus") or []
+    return ["driver-type", "io.containerd.snapshotter.v1"] in status
+
+
 def registry_refusal(image: str, seconds: int) -> str:
     """Ask the engine to ask its registry for `image`; return "" when that serves it.
 
@@ -443,17 +465,6 @@ def load(client: Client, archive: IO[bytes]) -> None:
     """Load an archive of `docker save`'s form. Raises SutraError."""
     with asked("load an archive"):
         client.images.load(archive)
-
-
-def takes_layouts(client: Client) -> bool:
-    """Return whether the builder reads OCI layouts: not the one in an engine's classic store."""
-    command = [find_client(), "buildx", "inspect"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if re.search(r"^Driver:\s+(?!docker$)\S", done.stdout, re.MULTILINE):
-        return True
-    with asked("describe itself"):
-        status = client.info().get("DriverStatus") or []
-    return ["driver-type", "io.containerd.snapshotter.v1"] in status
 
 
 def tag(client: docker.DockerClient, source: str, target: str) -> None:

@@ -43,7 +43,7 @@ def refused(
     client: docker.DockerClient, monkeypatch: pytest.MonkeyPatch, settings: Mapping[str, str]
 ) -> Refused:
     monkeypatch.setattr(
-        build, "root_variable", lambda client, plan: {"ROOT_CONTEXT": settings["ROOT_CONTEXT"]}
+        build, "root_variable", lambda *_: {"ROOT_CONTEXT": settings["ROOT_CONTEXT"]}
     )
 
     def call(address: str, target: str = TARGET) -> SutraError:

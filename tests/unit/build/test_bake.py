@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ from scripts.__main__ import main as front_door
 from scripts.build import bake as build
 from scripts.common import settings as knobs
 from scripts.common.errors import SutraError
+from scripts.engine import builders
 from tests.unit.fakes import FakeEngine, FakeImage, tar_of
 
 PLAN: dict[str, Any] = {
@@ -36,6 +38,7 @@ images:
   sutra-base-python: {budget: {installed: 9 MB, download: 1 MB}}
   sutra-api: {budget: {installed: 3 MB, download: 1 MB}}
 """
+FARM = builders.Builder("farm", "remote", {"tcp://127.0.0.1:7770": "running"})
 SPACE_TIP = "`docker system df` shows what fills it, `make clean DRY_RUN=1` this project's part"
 
 
@@ -384,6 +387,28 @@ authorization: server message: insufficient_scope: authorization failed
 """
 
 
+# a builder that was killed: its last step's line is not finished
+GONE = """\
+#10 6.854 Fetched 16.9 MB in 7s (2573 kB/s)
+#10 6.854 Reading package lists...ERROR: target sutra-storage-server: failed to receive status: \
+rpc error: code = Unavailable desc = error reading from server: EOF
+"""
+GONE_TIP = (
+    "`docker buildx inspect default` says what it is; when it runs, run `make build` again: "
+    "what was built is in its cache"
+)
+# BuildKit 0.25 on an engine with the classic store
+SCHEME = """\
+#2 [context debian:trixie-slim] load metadata for docker.io/library/debian:trixie-slim@sha256:e06d
+#2 ERROR: unknown scheme oci-layout: not found
+------
+ > [context debian:trixie-slim] load metadata for docker.io/library/debian:trixie-slim@sha256:e06d:
+------
+ERROR: failed to solve: failed to resolve source metadata for \
+docker.io/library/debian:trixie-slim@sha256:e06d: unknown scheme oci-layout: not found
+"""
+
+
 @pytest.mark.parametrize(
     ("output", "message", "tip"),
     [
@@ -447,13 +472,30 @@ authorization: server message: insufficient_scope: authorization failed
             "check the address",
         ),
         (
+            GONE,
+            'build: the builder "default" went away: error reading from server: EOF',
+            GONE_TIP,
+        ),
+        (
+            "ERROR: failed to list workers: Unavailable: connection error\n",
+            'build: the builder "default" went away: '
+            "failed to list workers: Unavailable: connection error",
+            GONE_TIP,
+        ),
+        (
+            SCHEME,
+            'build: no registry gave "debian:trixie-slim": not found',
+            "check the network, or `docker load` an archive of it, then run `make build` again",
+        ),
+        (
             "",
             'build: step failed "the first step": no reason given',
             "the step's own output is above; fix it, then run `make build` again",
         ),
     ],
     ids=["step", "no space", "no space at once", "registry", "newer registry", "denied",
-         "newer step", "newer no space", "target", "engine", "a script's", "nothing"],
+         "newer step", "newer no space", "target", "engine", "a script's",
+         "gone", "gone at once", "scheme", "nothing"],
 )  # fmt: skip
 def test_a_failed_build_is_one_clear_line(output: str, message: str, tip: str) -> None:
     error = build.failure(output.splitlines())
@@ -469,7 +511,9 @@ class Bake:
     def __init__(self, engine: FakeEngine) -> None:
         self.engine = engine
         self.code = 0
+        self.builder = builders.OWN
         self.error: BaseException | None = None
+        self.metadata: dict[str, Any] = {}
         self.plans: list[tuple[list[str], dict[str, str]]] = []
         self.builds: list[tuple[list[str], list[str], dict[str, str]]] = []
 
@@ -478,9 +522,14 @@ class Bake:
         return PLAN
 
     def bake(
-        self, groups: Sequence[str], overrides: Sequence[str], knobs: Mapping[str, str]
+        self,
+        groups: Sequence[str],
+        overrides: Sequence[str],
+        knobs: Mapping[str, str],
+        metadata: Path,
     ) -> tuple[int, list[str]]:
         self.builds.append((list(groups), list(overrides), dict(knobs)))
+        metadata.write_text(json.dumps(self.metadata))
         done = overrides[:1] if self.code or self.error else overrides
         for override in done:
             tag = override.partition(".tags=")[2]
@@ -497,6 +546,7 @@ def bake(engine: FakeEngine, folder: Path, monkeypatch: pytest.MonkeyPatch) -> B
     engine.add(FakeImage([tar_of({"old": b"1"})]), "sutra-api:prod")
     monkeypatch.setattr("scripts.engine.client.bake_plan", made.plan)
     monkeypatch.setattr("scripts.engine.client.bake", made.bake)
+    monkeypatch.setattr("scripts.engine.builders.find", lambda environment: made.builder)
     monkeypatch.setattr(knobs, "SYSTEM_BUNDLES", [])
     (folder / "images.yaml").write_text(CATALOG)
     return made
@@ -555,13 +605,47 @@ def test_the_labels_of_the_commit_reach_the_build(
 def test_the_context_of_a_bootstrapped_root_reaches_the_build(
     engine: FakeEngine, bake: Bake, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("scripts.engine.client.takes_layouts", lambda client: True)
+    monkeypatch.setattr("scripts.engine.client.has_containerd_store", lambda client: True)
     del engine.tags["debian:trixie-slim"]
     layout = folder / ".cache" / "roots" / "debian-trixie-slim"
     layout.mkdir(parents=True)
     (layout / "index.json").touch()
     build.build(engine, ["prod"], {})
     assert bake.builds[0][2]["ROOT_CONTEXT"] == f"oci-layout://{layout}:trixie-slim"
+
+
+def test_another_builder_gets_the_root_as_a_layout(
+    engine: FakeEngine, bake: Bake, folder: Path
+) -> None:
+    """It does not see the engine's own."""
+    bake.builder = FARM
+    layout = folder / ".cache" / "roots" / "debian-trixie-slim"
+    layout.mkdir(parents=True)
+    (layout / "index.json").touch()
+    build.build(engine, ["prod"], {"BUILDER": "farm"})
+    assert bake.builds[0][2]["ROOT_CONTEXT"] == f"oci-layout://{layout}:trixie-slim"
+    assert bake.builds[0][2]["BUILDX_BUILDER"] == "farm"
+
+
+def test_another_image_than_was_built_gets_no_tag(
+    engine: FakeEngine, bake: Bake, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = dict(engine.tags)
+    bake.builder = FARM
+    bake.metadata = {"sutra-api": {"containerimage.digest": "sha256:other"}}
+    monkeypatch.setattr("scripts.engine.client.has_containerd_store", lambda client: True)
+    monkeypatch.setenv("ROOT_CONTEXT", "oci-layout:///roots:1")
+    with pytest.raises(SutraError, match="the engine holds another image"):
+        build.build(engine, ["prod"], {})
+    assert engine.tags == before
+
+
+def test_another_builder_needs_little_space_on_the_engine(
+    local: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cache is the builder's; an exact gigabyte takes the images."""
+    leave(monkeypatch, local, 1_000_000_000)
+    assert build.require_space(local, REFERENCES, FARM) is None
 
 
 def test_a_failed_build_moves_no_tag(engine: FakeEngine, bake: Bake) -> None:

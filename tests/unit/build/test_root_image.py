@@ -17,6 +17,7 @@ from requests.exceptions import ReadTimeout
 from scripts.__main__ import main as front_door
 from scripts.build import root_image
 from scripts.common.errors import SutraError
+from scripts.engine import builders
 from tests.unit.fakes import FakeEngine, FakeImage, digest, program, tar_of
 
 IMAGE = "debian:trixie-slim"
@@ -405,7 +406,7 @@ def registry(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathF
         return made
 
     monkeypatch.setattr("scripts.engine.client.connect", connect)
-    monkeypatch.setattr("scripts.engine.client.takes_layouts", lambda client: True)
+    monkeypatch.setattr("scripts.engine.client.has_containerd_store", lambda client: True)
     docker = program(tmp_path_factory.mktemp("client"), "docker", made.script)
     monkeypatch.setenv("DOCKER", str(docker))
     return made
@@ -616,3 +617,19 @@ def test_a_layer_of_the_layout_is_a_tar(tmp_path: Path) -> None:
     (tmp_path / "layer.tar").write_bytes(layer)
     with tarfile.open(tmp_path / "layer.tar") as archive:
         assert archive.getnames() == ["etc/os-release", "bin/sh"]
+
+
+def test_another_builder_gets_no_image_of_the_engine(
+    engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It cannot see one; and what its registry serves it pulls itself."""
+    engine.add(FakeImage([]), IMAGE)
+    farm = builders.Builder("farm", "remote", {"tcp://127.0.0.1:7770": "running"})
+    monkeypatch.setattr("scripts.engine.client.registry_refusal", lambda *_: "")
+    monkeypatch.setattr("scripts.engine.client.pull_refusal", lambda *_: 1 / 0)
+    assert root_image.context(engine, IMAGE, tmp_path, builder=farm) == ""
+    layout = tmp_path / "debian-trixie-slim"
+    layout.mkdir()
+    (layout / "index.json").touch()
+    context = root_image.context(engine, IMAGE, tmp_path, builder=farm)
+    assert context == f"oci-layout://{layout}:trixie-slim"

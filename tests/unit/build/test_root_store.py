@@ -11,8 +11,9 @@ import pytest
 
 from scripts.build import root_image, root_store
 from scripts.common.errors import SutraError
-from scripts.engine import client as engine_client
-from tests.unit.fakes import program, tar_of
+from scripts.engine import builders
+from scripts.engine.builders import Builder
+from tests.unit.fakes import tar_of
 
 IMAGE = "debian:trixie-slim"
 ROOT = tar_of({"etc/os-release": b"ID=debian\n"})
@@ -51,11 +52,6 @@ def layout(tmp_path: Path) -> Path:
     return tmp_path / "layout"
 
 
-def use_builder(folder: Path, monkeypatch: pytest.MonkeyPatch, driver: str) -> None:
-    script = f'[ "$2" = inspect ] && printf "Name:   default\\nDriver: {driver}\\n"; exit 0\n'
-    monkeypatch.setenv("DOCKER", str(program(folder / "bin", "docker", script)))
-
-
 @pytest.mark.parametrize(
     ("driver", "status", "takes"),
     [
@@ -66,36 +62,28 @@ def use_builder(folder: Path, monkeypatch: pytest.MonkeyPatch, driver: str) -> N
         ("remote", [["Backing Filesystem", "extfs"]], True),
     ],
 )
-def test_which_builder_takes_layouts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, driver: str, status: Any, takes: bool
-) -> None:
-    use_builder(tmp_path, monkeypatch, driver)
+def test_which_builder_takes_layouts(driver: str, status: Any, takes: bool) -> None:
     client: Any = Classic(status)
-    assert engine_client.takes_layouts(client) is takes
+    assert builders.takes_layouts(client, Builder("farm", driver, {})) is takes
 
 
-def test_a_builder_that_takes_layouts_gets_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layout: Path
-) -> None:
-    use_builder(tmp_path, monkeypatch, "docker")
+def test_a_builder_that_takes_layouts_gets_one(layout: Path) -> None:
     client: Any = Classic([SNAPSHOTTER])
-    assert root_store.context(client, IMAGE, layout) == f"oci-layout://{layout}:trixie-slim"
+    context = root_store.context(client, IMAGE, layout, builders.OWN)
+    assert context == f"oci-layout://{layout}:trixie-slim"
     assert client.loaded == []
 
 
-def test_the_classic_store_gets_the_image_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layout: Path
-) -> None:
-    use_builder(tmp_path, monkeypatch, "docker")
+def test_the_classic_store_gets_the_image_once(layout: Path) -> None:
     client: Any = Classic()
     for _ in range(2):
-        context = root_store.context(client, IMAGE, layout)
+        context = root_store.context(client, IMAGE, layout, builders.OWN)
         assert context == "docker-image://sutra-root:debian-trixie-slim"
     assert client.tags == {"sutra-root:debian-trixie-slim"}
     (names,) = client.loaded
     assert len(names) == 3
     client.attrs = {"Id": "sha256:of-an-earlier-bootstrap"}
-    root_store.context(client, IMAGE, layout)
+    root_store.context(client, IMAGE, layout, builders.OWN)
     assert client.loaded == [names, names]
 
 

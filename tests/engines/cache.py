@@ -1,0 +1,53 @@
+"""Where what takes minutes to make is kept, outside of the checkout: a fresh clone finds it.
+
+Each thing is made once, under a lock, to a partial name that is renamed when it is whole.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.conftest import ROOT
+
+FOLDER = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sutra-tests"
+
+
+def kept(name: str, recipe: Sequence[str], make: Callable[[Path], None]) -> Path:
+    """Return the file `name` as `make` wrote it by `recipe`, which gives it another name.
+
+    Files of other recipes go: they are hundreds of megabytes.
+    """
+    digest = hashlib.sha256("\n".join(recipe).encode()).hexdigest()[:12]
+    file = FOLDER / f"{name}-{digest}"
+    with locked(name):
+        if not file.exists():
+            for old in FOLDER.glob(f"{name}-*"):
+                old.unlink()
+            partial = FOLDER / f"{name}.partial"
+            partial.unlink(missing_ok=True)
+            make(partial)
+            partial.rename(file)
+    return file
+
+
+@contextmanager
+def locked(name: str) -> Iterator[None]:
+    """Hold the lock `name` against other runs of the tests on this machine."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with (FOLDER / f".{name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def program(name: str, *packages: str) -> str:
+    """Return where the program is, installed from Debian's packages if need be."""
+    if not shutil.which(name):
+        subprocess.run(["scripts/install.sh", *(packages or (name,))], cwd=ROOT, check=True)
+    return shutil.which(name) or name

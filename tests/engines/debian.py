@@ -1,0 +1,88 @@
+"""Another Debian release as an image: its engine, buildx, compose and Python.
+
+Every package is checked against the release's signed index (InRelease, Debian's archive
+keyring), as apt always does. What is not asked for is that the index be young: mirrors
+that are frozen serve one whose `Valid-Until` has passed. So an old state of the release
+can be passed off for the newest, and nothing that Debian did not sign.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import subprocess
+import tarfile
+import tempfile
+from pathlib import Path
+
+from tests.conftest import ROOT
+from tests.engines import cache
+
+PACKAGES = (
+    "ca-certificates",
+    "containerd",
+    "docker-buildx",
+    "docker-cli",
+    "docker-compose",
+    "docker.io",
+    "git",
+    "iptables",
+    "make",
+    "mmdebstrap",
+    "openssl",
+    "procps",
+    "python3",
+    "python3-venv",
+    "runc",
+    "uidmap",
+)
+OPTIONS = (
+    "--variant=minbase",
+    '--aptopt=Acquire::Check-Valid-Until "false"',
+    "--dpkgopt=path-exclude=/usr/share/doc/*",
+    "--dpkgopt=path-exclude=/usr/share/locale/*",
+    "--dpkgopt=path-exclude=/usr/share/man/*",
+)
+REPOSITORY = "sutra-test-machine"
+
+
+def archive(suite: str) -> Path:
+    """Return an archive for `docker load` of Debian's `suite` with PACKAGES, made once."""
+    command = ["mmdebstrap", *OPTIONS, f"--include={','.join(PACKAGES)}"]
+    if bundle := os.environ.get("CA_BUNDLE"):
+        command.append(f'--aptopt=Acquire::https::CaInfo "{Path(bundle).resolve()}"')
+    mirror = [os.environ["APT_MIRROR"]] if os.environ.get("APT_MIRROR") else []
+
+    def make(file: Path) -> None:
+        cache.program("mmdebstrap", "mmdebstrap", "debian-archive-keyring", "uidmap")
+        with tempfile.TemporaryDirectory(dir=file.parent, prefix=".root-") as folder:
+            root = Path(folder) / "layer.tar"
+            done = subprocess.run(
+                [*command, suite, str(root), *mirror], cwd=ROOT, capture_output=True, text=True
+            )
+            assert done.returncode == 0, done.stderr[-3000:]
+            pack(root, file, f"{REPOSITORY}:{suite}")
+
+    return cache.kept(f"{suite}.tar", command, make)
+
+
+def pack(root: Path, file: Path, tag: str) -> None:
+    """Write the archive of an image whose one layer is the tar file `root`."""
+    with root.open("rb") as content:
+        diff_id = hashlib.file_digest(content, "sha256").hexdigest()
+    config = {
+        "architecture": {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine],
+        "os": "linux",
+        "config": {"Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]},
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{diff_id}"]},
+    }
+    manifest = [{"Config": "config.json", "RepoTags": [tag], "Layers": ["layer.tar"]}]
+    with tarfile.open(file, "w") as archive:
+        archive.add(root, "layer.tar")
+        for name, content in (("config.json", config), ("manifest.json", manifest)):
+            data = json.dumps(content).encode()
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))

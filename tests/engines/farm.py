@@ -1,0 +1,97 @@
+"""A remote builder over mutual TLS, and what can go wrong with it: part of `make test-engines`.
+
+Not of `make test`, whence the name that pytest does not look for: buildkitd is compiled first.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.engines import buildkit, matrix
+from tests.engines.machine import Done, Machine
+
+TARGET = "sutra-base-rust-runtime"
+IDS = ("docker", "image", "inspect", "--format={{.Id}}", f"{TARGET}:prod")
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["containerd", "classic"])
+def farm(newest: Machine, request: pytest.FixtureRequest) -> Iterator[Machine]:
+    with newest.engine(containerd_store=request.param):
+        buildkit.start(newest)
+        yield newest
+        buildkit.stop(newest)
+
+
+def build(machine: Machine, *words: str, builder: str = buildkit.BUILDER) -> Done:
+    return machine.run(*matrix.PYTHON, "build", *words or (TARGET,), BUILDER=builder)
+
+
+def test_images_come_back_into_the_engine(farm: Machine) -> None:
+    done = build(farm)
+    assert done.code == 0, done.text[-3000:]
+    assert farm.run(*IDS).text.startswith("sha256:")
+    used = farm.run("docker", "buildx", "du", "--builder", buildkit.BUILDER).text
+    assert "[slice" in used
+
+
+def test_what_is_verified_is_what_came_back(farm: Machine) -> None:
+    done = farm.run(*matrix.PYTHON, "verify-contents", f"{TARGET}:prod", "--as", TARGET)
+    assert done.code == 0, done.text[-3000:]
+
+
+def test_a_certificate_of_another_authority_is_refused(farm: Machine) -> None:
+    buildkit.create(farm, "stranger", "stranger")
+    assert_refused(build(farm, builder="stranger"), "stranger", buildkit.ADDRESS)
+
+
+def test_a_builder_that_does_not_run(farm: Machine) -> None:
+    buildkit.create(farm, "nobody", "client", "tcp://127.0.0.1:7779")
+    assert_refused(build(farm, builder="nobody"), "nobody", "tcp://127.0.0.1:7779")
+
+
+def assert_refused(done: Done, name: str, address: str) -> None:
+    assert done.code == 2
+    assert done.text.splitlines()[-2:] == [
+        f'builder: no answer from "{name}" at {address}',
+        "tip: check that buildkitd runs there and takes this certificate "
+        f"(`docker buildx inspect {name}`), or build without BUILDER",
+    ]
+
+
+def test_a_builder_that_nobody_made(farm: Machine) -> None:
+    done = build(farm, builder="nothing")
+    assert done.code == 2
+    assert done.text.splitlines()[-2:] == [
+        'builder: cannot use "nothing": no builder "nothing" found',
+        "tip: `docker buildx ls` lists the builders, docs/build-farm.md says how to make one",
+    ]
+
+
+def test_a_builder_that_is_killed_in_the_middle_moves_no_tag(farm: Machine) -> None:
+    before = farm.run(*IDS).text
+    kill = threading.Thread(target=kill_when_busy, args=(farm,))
+    kill.start()
+    done = build(farm, "dev-bases")
+    kill.join()
+    assert done.code == 2
+    lines = done.text.splitlines()
+    assert lines[-2].startswith('build: the builder "farm" went away: '), done.text[-2000:]
+    assert lines[-1].startswith("tip: `docker buildx inspect farm` ")
+    assert farm.run(*IDS).text == before
+    assert "building-" not in farm.run("docker", "images").text
+    buildkit.start(farm)
+    again = build(farm)
+    assert again.code == 0, again.text[-3000:]
+
+
+def kill_when_busy(machine: Machine) -> None:
+    """Kill buildkitd as soon as it runs a step."""
+    end = time.monotonic() + 120
+    while machine.run("pgrep", "-x", "runc", folder="/").code:
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    machine.run("pkill", "-9", "-x", "buildkitd", folder="/")
