@@ -43,6 +43,22 @@ def everything(client: socket.socket) -> bytes:
     return answer
 
 
+def answer_of(client: socket.socket) -> bytes:
+    """Return one answer, whole, whose length is in its head."""
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        head += client.recv(1) or b"\r\n\r\n"
+    length = next(
+        int(line.partition(b":")[2])
+        for line in head.lower().splitlines()
+        if line.startswith(b"content-length:")
+    )
+    body = b""
+    while len(body) < length and (chunk := client.recv(length - len(body))):
+        body += chunk
+    return head + body
+
+
 def send(client: socket.socket, data: bytes) -> bool:
     """Send, as far as the other side takes it; return whether it took all."""
     try:

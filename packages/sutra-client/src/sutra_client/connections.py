@@ -19,6 +19,9 @@ from sutra_client.problem import problem
 MAX_HEAD_BYTES = 16 * 1024
 # So much is looked at in one go: a head may be as much larger.
 PIECE = 2 * 1024
+# Chunks of a body beyond the first thousand hold so many bytes on average: each takes time.
+FREE_CHUNKS = 1000
+MIN_CHUNK_BYTES = 16
 MAX_CONNECTIONS = 1000
 # Bytes of answers that clients have not read yet, all together.
 MAX_UNREAD_BYTES = 32 * 1024 * 1024
@@ -73,6 +76,25 @@ class Connections:
             oldest.abort()
 
 
+class Parser(h11.Connection):
+    """h11, which also refuses a body in very many very small chunks."""
+
+    chunks = 0
+    chunk_bytes = 0
+
+    def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        """Return the next event; raise RemoteProtocolError."""
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            self.chunks = self.chunk_bytes = 0
+        elif isinstance(event, h11.Data):
+            self.chunks += event.chunk_end  # an event may hold a part of one
+            self.chunk_bytes += len(event.data)
+            if self.chunks > FREE_CHUNKS and self.chunk_bytes < self.chunks * MIN_CHUNK_BYTES:
+                raise h11.RemoteProtocolError("chunks are too small")
+        return event
+
+
 class Connection(H11Protocol):
     """One connection; `bounded` sets the `connections` that it is one of."""
 
@@ -83,6 +105,7 @@ class Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first head."""
         super().connection_made(transport)
+        self.conn = Parser(h11.SERVER, MAX_HEAD_BYTES)
         self._settle()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from uvicorn import Config, Server
 
-from sutra_client.connections import MAX_CONNECTIONS, MAX_HEAD_BYTES, Connections, bounded
+from sutra_client.connections import MAX_CONNECTIONS, Connections, bounded
 from sutra_client.lifecycle import Lifecycle, Stage
 
 logger = logging.getLogger(__name__)
@@ -73,7 +73,6 @@ def make(app: Any, host: str, port: int, drain_seconds: float) -> GracefulServer
         port=port,
         loop="uvloop",
         http=bounded(Connections(_most_connections())),
-        h11_max_incomplete_event_size=MAX_HEAD_BYTES,
         ws="none",
         lifespan="on",
         log_config=None,
