@@ -19,6 +19,7 @@ VERSION ?=##               of promote: also set 1.4.2, 1.4 and 1
 REGISTRY ?=##              of promote and rollback: host/path that gets the images as well
 KEEP ?= 5##                of promote: how many promotions stay for rollback
 ALLOW_DIRTY ?=##           1: promote images that are of no clean commit
+ALLOW_UNCOMPARED ?=##      1: go on where git cannot tell the earlier budgets
 DRY_RUN ?=##               1: promote, rollback and budgets show what they would change
 IMAGE ?=##                 of explain, cleanup-report and diff: an image of images.yaml
 FROM ?=##                  of diff: any image; IMAGE:latest without it

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from scripts.build import root_image
 from scripts.catalog import catalog
+from scripts.common import git
 from scripts.common import settings as knobs
 from scripts.common.errors import SutraError
 from scripts.engine import builders, tags
@@ -76,7 +76,7 @@ def variables(environment: Mapping[str, str]) -> dict[str, str]:
         "CA_BUNDLE": knobs.ca_bundle(environment),
         knobs.KNOB: knobs.project(environment),
         **builders.variables(environment),
-        **commit_labels(),
+        **git.labels(allow_unreadable=knobs.flag(environment, "ALLOW_DIRTY")),
     }
 
 
@@ -122,36 +122,6 @@ def requested_tags(plan: Mapping[str, Any]) -> dict[str, list[str]]:
         elif asked := plan["target"].get(name, {}).get("tags"):
             found[name] = asked
     return found
-
-
-def commit_labels() -> dict[str, str]:
-    """Return VERSION, REVISION and CREATED of the checked-out commit.
-
-    CREATED is the commit's own time, so that an unchanged tree gives an unchanged
-    image. Uncommitted changes show as `-dirty`. Without git or a commit all are left
-    at the bake file's defaults. Raises SutraError when git cannot say more of a commit.
-    """
-    try:
-        revision = _git("rev-parse", "HEAD")
-    except (FileNotFoundError, SutraError):
-        return {}
-    dirty = "-dirty" if _git("status", "--porcelain") else ""
-    return {
-        "VERSION": _git("describe", "--tags", "--always", "--dirty"),
-        "REVISION": revision + dirty,
-        "CREATED": _git("show", "-s", "--format=%cI", "HEAD"),
-    }
-
-
-def _git(*words: str) -> str:
-    done = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
-    if done.returncode:
-        reason = next(iter(done.stderr.splitlines()), f"exit code {done.returncode}")
-        raise SutraError(
-            f"git {' '.join(words)}: {reason}",
-            "fix the repository, then run the same command again",
-        )
-    return done.stdout.strip()
 
 
 def require_space(

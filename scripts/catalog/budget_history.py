@@ -1,8 +1,12 @@
-"""Raising a budget takes a reason, which reports print."""
+"""Raising a budget takes a reason, which reports print.
+
+The earlier values are git's. Where git cannot tell them the check cannot be made, and that is
+an error: a knob, ALLOW_UNCOMPARED, goes on without it.
+"""
 
 from __future__ import annotations
 
-import subprocess
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,8 +17,10 @@ from typing import Any
 import yaml
 
 from scripts.catalog.catalog import OTHER_BASES, Budget, Catalog
+from scripts.common import git
 from scripts.common.check_result import RELEASE
 from scripts.common.errors import SutraError
+from scripts.common.git import GitError
 from scripts.common.units import format_size, parse_size
 
 SIZES = ("installed", "download")
@@ -32,17 +38,34 @@ class Past:
     because: str
 
 
+class UncomparedError(SutraError):
+    """Nobody can tell whether a budget was raised."""
+
+    def __init__(self, path: Path, reason: str, tip: str) -> None:
+        super().__init__(
+            f"{path}: budgets: cannot tell whether one was raised: {reason}",
+            f"{tip}; ALLOW_UNCOMPARED=1 goes on without",
+        )
+
+
 Version = Mapping[str, Past]  # by path: "images.sutra-api.budget"
 
 
-def refuse_raises(promises: Catalog) -> None:
+def refuse_raises(promises: Catalog, allow_uncompared: bool = False) -> None:
     """Raise SutraError when a budget is larger than it was, and no new `because:` says why.
 
-    Each is held against the lowest that it was in git since its `because:` was
-    last given or changed. Without git, or without an earlier version, nothing was
-    raised; a shallow clone, which may hide earlier versions, is told on stderr.
+    Each is held against the lowest that it was in git since its `because:` was last given or
+    changed. Also raised where git cannot tell: a damaged repository, another owner's, a
+    shallow clone that may hide earlier versions. `allow_uncompared` prints that one instead.
+    In no repository there is nothing to compare with, which is printed.
     """
-    history = list(_history(promises.path))
+    try:
+        history = list(_history(promises.path))
+    except UncomparedError as error:
+        if not allow_uncompared:
+            raise
+        print(error.message, file=sys.stderr)
+        return
     for path, budget in _budgets(promises):
         now = Past({size: getattr(budget, size) for size in SIZES}, budget.because)
         versions = [now, *(version[path] for version in history if path in version)]
@@ -79,31 +102,48 @@ def _budgets(promises: Catalog) -> list[tuple[str, Budget]]:
 
 
 def _history(path: Path) -> Iterator[Version]:
-    """Yield what git has of the file, newest first.
+    """Yield what git has of the file, newest first. Raises UncomparedError.
 
     By first parents, where each version follows the one before it: a branch's own
     come from elsewhere.
     """
-    wanted = f"--format=%H:./{path.name}"
-    names = _git(path, "log", "--first-parent", wanted, f"-{VERSIONS}", "--", path.name)
-    found = list(_texts(_git(path, "cat-file", "--batch", said=names))) if names else []
-    if len(found) < VERSIONS and _git(path, "rev-parse", "--is-shallow-repository") == b"true\n":
-        print(
-            f"{path}: budgets: raised ones may pass, in a shallow clone with "
-            f'"{len(found)}" versions of the file (`git fetch --unshallow` gets all)',
-            file=sys.stderr,
-        )
-    yield from map(_version, found)
+    folder = path.absolute().parent
+    try:
+        if not git.commit(folder):
+            print(f"{path}: budgets: not compared with earlier ones, no commit", file=sys.stderr)
+            return
+        texts = list(_texts(folder, path.name))
+        shallow = git.ask("rev-parse", "--is-shallow-repository", folder=folder) == b"true\n"
+    except GitError as error:
+        raise UncomparedError(path, error.message, error.tip) from error
+    if len(texts) < VERSIONS and shallow:
+        reason = f'a shallow clone has "{len(texts)}" versions of the file'
+        raise UncomparedError(path, reason, f"`git fetch --unshallow` gets all, {git.AGAIN}")
+    yield from map(_version, texts)
 
 
-def _texts(batch: bytes) -> Iterator[bytes]:
-    """Yield the contents in what `git cat-file --batch` says; a missing one has a line alone."""
-    while batch:
+def _texts(folder: Path, name: str) -> Iterator[bytes]:
+    """Yield the file's committed contents, newest first; a commit that removed it has none."""
+    words = ("rev-list", "--first-parent", f"--max-count={VERSIONS}", "HEAD", "--", name)
+    commits = git.ask(*words, folder=folder).split()
+    asked = b"".join(b"%b:./%b\n" % (commit, os.fsencode(name)) for commit in commits)
+    batch = git.ask("cat-file", "--batch", folder=folder, given=asked)
+    for commit in commits:
         header, _, batch = batch.partition(b"\n")
-        if not header.endswith(b" missing"):
-            size = int(header.rpartition(b" ")[2])
-            yield batch[:size]
-            batch = batch[size + 1 :]
+        if header.endswith(b" missing"):
+            _refuse_lost(folder, name, commit.decode())
+            continue
+        size = int(header.rpartition(b" ")[2])
+        yield batch[:size]
+        batch = batch[size + 1 :]
+
+
+def _refuse_lost(folder: Path, name: str, commit: str) -> None:
+    """Raise GitError where a commit has the file, but the repository lost its content."""
+    if git.ask("ls-tree", commit, "--", name, folder=folder):
+        raise GitError(
+            f"git cat-file {commit[:12]}:{name}", "missing from the repository", git.REPAIR
+        )
 
 
 def _version(text: bytes) -> Version:
@@ -131,13 +171,3 @@ def _pasts(places: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Past]]:
 
 def _mapping(value: Any) -> Mapping[Any, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def _git(path: Path, *words: str, said: bytes = b"") -> bytes:
-    """Return what git says, nothing where there is none or it fails."""
-    try:
-        return subprocess.run(
-            ["git", *words], cwd=path.absolute().parent, capture_output=True, input=said
-        ).stdout
-    except OSError:
-        return b""

@@ -10,6 +10,7 @@ from scripts.build import bake as build
 from scripts.catalog import catalog
 from scripts.catalog.catalog import Catalog
 from scripts.checks.sizes import measure
+from scripts.common import git
 from scripts.common.errors import CHECK_FAILED, OK
 from scripts.engine import client as engine
 from scripts.history import journal, ledger
@@ -47,7 +48,7 @@ def promoted_already(client: engine.Client, promises: Catalog, options: promote.
     Then there is nothing to gate: they passed every promise of this same, clean commit.
     """
     entries = ledger.read()
-    commit = build.commit_labels().get("REVISION", "")
+    commit = git.labels(allow_unreadable=options.allow_dirty).get("REVISION", "")
     if journal.read() or not entries or promote.unclean({}, commit):
         return 0
     tags = {

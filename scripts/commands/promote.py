@@ -16,6 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.value(parser, "keep", "how many promotions stay for a rollback")
     arguments.flag(parser, "allow-dirty", "promote images that are of no clean commit")
     arguments.value(parser, "tests", "skip: leave out the packages' own tests", ("skip",))
+    arguments.allow_uncompared(parser)
     arguments.flag(parser, "dry-run", "show which tags would move, and move none")
 
 

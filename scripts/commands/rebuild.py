@@ -66,7 +66,7 @@ def main(options: argparse.Namespace) -> int:
 
 def refuse_unclean() -> None:
     """Raise SutraError where what is built would not be promoted in the end."""
-    revision = build.commit_labels().get("REVISION", "")
+    revision = git.labels(allow_unreadable=True).get("REVISION", "")
     if not revision and (problem := git.unreadable_commit()):
         raise SutraError(problem.message, f"{problem.tip}; nothing was touched")
     if promote.unclean({}, revision):

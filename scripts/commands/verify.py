@@ -19,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     arguments.value(parser, "format", "how to print", show.FORMATS)
     arguments.value(parser, "tests", "skip: leave out the packages' own tests", ("skip",))
+    arguments.allow_uncompared(parser)
 
 
 def main(options: argparse.Namespace) -> int:
@@ -26,7 +27,7 @@ def main(options: argparse.Namespace) -> int:
     form = arguments.output_format(options, show.FORMATS)
     skipped = package_tests.skips(arguments.knobs(options))
     promises = catalog.load()
-    budget_history.refuse_raises(promises)
+    budget_history.refuse_raises(promises, arguments.is_set(options, "ALLOW_UNCOMPARED"))
     client = engine.connect()
     tests = package_tests.plan(client, promises, os.environ, skipped)
     verdict = gate.everything(client, promises, tests=tests)

@@ -19,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.image_reference(parser, "budgets")
     parser.add_argument("--only", choices=("installed", "download"), help="just one of the sizes")
     arguments.value(parser, "format", "how to print", show.FORMATS)
+    arguments.allow_uncompared(parser)
 
 
 def main(options: argparse.Namespace) -> int:
@@ -29,7 +30,7 @@ def main(options: argparse.Namespace) -> int:
     form = arguments.output_format(options, show.FORMATS)
     journal.say_pending()
     promises = catalog.load()
-    budget_history.refuse_raises(promises)
+    budget_history.refuse_raises(promises, arguments.is_set(options, "ALLOW_UNCOMPARED"))
     known = None if options.reference else unchanged.verified(promises)
     results = checked_by_reading(promises, options) if known is None else known
     show.show(results, form)

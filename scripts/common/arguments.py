@@ -10,6 +10,7 @@ import argparse
 import os
 from collections.abc import Mapping, Sequence
 
+from scripts.common import settings
 from scripts.common.errors import SutraError
 
 TABLE = "table"
@@ -44,6 +45,11 @@ def image_reference(parser: argparse.ArgumentParser, what: str) -> None:
     )
 
 
+def allow_uncompared(parser: argparse.ArgumentParser) -> None:
+    """Add `--allow-uncompared`, which all commands have that hold budgets against git's."""
+    flag(parser, "allow-uncompared", "go on where git cannot tell the earlier budgets")
+
+
 def require_pair(options: argparse.Namespace) -> None:
     """End with a usage error where a reference came without `--as`, or `--as` without one."""
     if bool(options.reference) != bool(options.name):
@@ -61,6 +67,11 @@ def knobs(
     """Return the environment, with what was given as an argument in its place."""
     given = {name: text for name, text in vars(options).items() if name.isupper() and text}
     return {**environment, **given}
+
+
+def is_set(options: argparse.Namespace, name: str) -> bool:
+    """Return whether a flag, or its knob, says yes. Raises SutraError for neither yes nor no."""
+    return settings.flag(knobs(options), name)
 
 
 def output_format(options: argparse.Namespace, choices: Sequence[str]) -> str:

@@ -1,48 +1,161 @@
-"""Why git names no commit of this checkout, in its own words, and what helps."""
+"""What git knows of a folder. The only module that runs `git`.
+
+A folder in no repository, or in one without a commit, is a normal answer. A repository that
+git cannot read (another owner's checkout, damage, no git) is an error with git's own words:
+whoever asks decides by the answer whether a gate is open.
+"""
 
 from __future__ import annotations
 
 import os
 import re
 import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from scripts.common.errors import SutraError
 
+HERE = Path()
+AGAIN = "then run the same command again"
 ANYWAY = "or ALLOW_DIRTY=1 promotes what nobody can trace"
+REPAIR = f"repair the repository (`git fsck` says more) or clone it again, {AGAIN}"
 # what git says → the tip; the first that matches
-TIPS = (
-    (r"dubious ownership in repository at '(?P<folder>.*)'",
-     "`git config --global --add safe.directory {folder}`, then run the same command again"),
+OTHER_OWNER = (
+    r"dubious ownership in repository at '(?P<folder>.*)'",
+    f"`git config --global --add safe.directory {{folder}}`, {AGAIN}",
+)
+TIPS = (OTHER_OWNER, (r"", REPAIR))
+COMMIT_TIPS = (
+    OTHER_OWNER,
     (r"not a git repository",
      f"a ZIP or a copy without .git names no commit: `git clone` the repository, {ANYWAY}"),
-    (r"does not have any commits yet", f"`git commit`, then run the same command again, {ANYWAY}"),
+    (r"does not have any commits yet", f"`git commit`, {AGAIN}, {ANYWAY}"),
     (r"", f"`git fsck` says what is damaged, and a new `git clone` has it whole; {ANYWAY}"),
 )  # fmt: skip
 
 
-def unreadable_commit() -> SutraError | None:
-    """Return why the checked-out commit cannot be read, or None where it can."""
+class GitError(SutraError):
+    """Git could not answer. `reason` is its own words; `runs` is False where it did not start."""
+
+    def __init__(self, command: str, reason: str, tip: str, runs: bool = True) -> None:
+        super().__init__(f"{command}: {reason}", tip)
+        self.reason, self.runs = reason, runs
+
+
+def ask(*words: str, folder: Path = HERE, given: bytes = b"") -> bytes:
+    """Return the output of `git WORDS` in `folder`. Raises GitError when git fails.
+
+    No configuration of the user makes it wait for a password or translate its words.
+    """
+    shown = f"git {' '.join(words)}"
+    environment = {**os.environ, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
     try:
         done = subprocess.run(
-            ["git", "log", "-1", "--format=%H"],
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**os.environ, "LC_ALL": "C"},
+            ["git", *words], cwd=folder, capture_output=True, input=given, env=environment
         )
     except OSError as error:
-        return SutraError(
-            f"git: no commit can be read: git does not run: {error.strerror}",
-            "install git (Debian: `apt-get install git`), "
-            f"then run the same command again, {ANYWAY}",
-        )
-    if done.returncode == 0:
-        return None
-    said = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[0]
-    match, tip = next(
-        (match, tip) for pattern, tip in TIPS if (match := re.search(pattern, done.stderr))
-    )
-    return SutraError(
-        f"git: no commit can be read: {said.removeprefix('fatal: ')}",
-        tip.format(**match.groupdict()),
-    )
+        why = f"git does not run: {error.strerror}"
+        raise GitError(shown, why, f"install git, {AGAIN}", runs=False) from error
+    if done.returncode:
+        said = done.stderr.decode(errors="replace")
+        reason = _first_problem(said) or f"exit code {done.returncode}"
+        raise GitError(shown, reason, _tip(TIPS, reason))
+    return done.stdout
+
+
+def commit(folder: Path = HERE) -> str:
+    """Return the hash of the commit that is checked out, "" where there is none.
+
+    Raises GitError where there is a repository that git cannot read, and where the
+    branch had commits whose name is lost.
+    """
+    if not in_repository(folder):
+        return ""
+    try:
+        return _line(folder, "rev-parse", "--verify", "--quiet", "HEAD")
+    except GitError:
+        branch = _line(folder, "symbolic-ref", "HEAD")  # fails with git's words, if it must
+    for kind in ("", "logs/"):
+        if (folder / _line(folder, "rev-parse", "--git-path", f"{kind}{branch}")).exists():
+            raise GitError("git rev-parse HEAD", f"{branch} names no commit", REPAIR)
+    return ""
+
+
+def unreadable_commit() -> GitError | None:
+    """Return why the checked-out commit cannot be read, or None where it can."""
+    try:
+        ask("log", "-1", "--format=%H")
+    except GitError as error:
+        tip = _tip(COMMIT_TIPS, error.reason)
+        if not error.runs:
+            tip = f"install git (Debian: `apt-get install git`), {AGAIN}, {ANYWAY}"
+        return GitError("git: no commit can be read", error.reason, tip, error.runs)
+    return None
+
+
+def labels(folder: Path = HERE, allow_unreadable: bool = False) -> dict[str, str]:
+    """Return VERSION, REVISION and CREATED of the checked-out commit, nothing without one.
+
+    CREATED is the commit's own time, so that an unchanged tree gives an unchanged
+    image. Uncommitted changes show as `-dirty`. Raises GitError where git cannot read the
+    repository, unless `allow_unreadable` takes that for no commit.
+    """
+    try:
+        return _labels(folder)
+    except GitError:
+        if not allow_unreadable:
+            raise
+        return {}
+
+
+def _labels(folder: Path) -> dict[str, str]:
+    revision = commit(folder)
+    if not revision:
+        return {}
+    # a user may have configured that new files do not show
+    changes = _line(folder, "status", "--porcelain", "--untracked-files=normal")
+    return {
+        "VERSION": _line(folder, "describe", "--tags", "--always", "--dirty"),
+        "REVISION": revision + ("-dirty" if changes else ""),
+        "CREATED": _line(folder, "show", "--no-show-signature", "-s", "--format=%cI", "HEAD"),
+    }
+
+
+def in_repository(folder: Path = HERE) -> bool:
+    """Return whether git would look for a repository above `folder`, readable or not.
+
+    The same search as git's own, which says "not a git repository" of a damaged one, too.
+    """
+    if os.environ.get("GIT_DIR"):
+        return True
+    return any(os.path.lexists(each / ".git") for each in _searched(folder.absolute()))
+
+
+def _searched(folder: Path) -> Iterator[Path]:
+    """Yield the folders where git looks for `.git`, up to a ceiling or another file system."""
+    listed = os.environ.get("GIT_CEILING_DIRECTORIES", "").split(os.pathsep)
+    ceilings = {Path(ceiling) for ceiling in listed if ceiling}
+    across = os.environ.get("GIT_DISCOVERY_ACROSS_FILESYSTEM", "").lower() in ("1", "true", "yes")
+    device = folder.stat().st_dev
+    for each in (folder, *folder.parents):
+        if each != folder and (each in ceilings or not (across or each.stat().st_dev == device)):
+            return
+        yield each
+
+
+def _line(folder: Path, *words: str) -> str:
+    return ask(*words, folder=folder).decode(errors="replace").strip()
+
+
+def _first_problem(said: str) -> str:
+    """Return the line in which git gives its reason, the first one without any."""
+    lines = said.splitlines() or [""]
+    fatal = "fatal: "
+    return next((line for line in lines if line.startswith(fatal)), lines[0]).removeprefix(fatal)
+
+
+def _tip(tips: Sequence[tuple[str, str]], reason: str) -> str:
+    """Return the tip of the first pattern that is in git's words; the last one always is."""
+    found = ((re.search(pattern, reason), tip) for pattern, tip in tips)
+    match, tip = next((match, tip) for match, tip in found if match)
+    return tip.format(**match.groupdict())

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from scripts.build import bake as build
 from scripts.catalog import budget_history, catalog
 from scripts.catalog.catalog import Catalog
 from scripts.checks import gate, package_tests
@@ -40,6 +39,7 @@ class Options:
     to: str = ""
     keep: int = KEEP
     allow_dirty: bool = False
+    allow_uncompared: bool = False
     dry_run: bool = False
     skip_tests: bool = False
 
@@ -56,6 +56,7 @@ class Options:
             environment.get("TO", ""),
             int(keep[:9]),
             settings.flag(environment, "ALLOW_DIRTY"),
+            settings.flag(environment, "ALLOW_UNCOMPARED"),
             settings.flag(environment, "DRY_RUN"),
             package_tests.skips(environment),
         )._checked()
@@ -106,7 +107,7 @@ def verify_and_promote(
     """
     refuse_unreadable_commit(options)
     promises = catalog.load()
-    budget_history.refuse_raises(promises)
+    budget_history.refuse_raises(promises, options.allow_uncompared)
     target = Registry(client, options.registry) if options.registry else None
     with transaction.begun(client, options.dry_run):
         entries = ledger.read()
@@ -114,7 +115,7 @@ def verify_and_promote(
         tags = tags_to_set(client, promises, target, entries, options.version)
         tests = package_tests.plan(client, promises, os.environ, options.skip_tests)
         verdict = gate.everything(client, promises, tests=tests)
-        commit = build.commit_labels().get("REVISION", "")
+        commit = git.labels(allow_unreadable=options.allow_dirty).get("REVISION", "")
         built_from = plans.revisions(client, verdict.ids)
         number = len(entries) + 1
         entry = Entry(

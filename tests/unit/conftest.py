@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.unit.fakes import FakeEngine
+from tests.unit.fakes import FakeEngine, run_git
 
 # no run depends on an earlier one
 settings.register_profile("sutra", database=None, deadline=None, derandomize=True, max_examples=60)
@@ -16,7 +16,7 @@ settings.load_profile("sutra")
 
 KNOBS = ("APT_MIRROR", "BASE", "CA_BUNDLE", "DOCKER", "SUTRA_PROJECT")
 KNOBS += ("YES", "DATA", "ALL", "DRY_RUN", "ALLOW_DIRTY", "FORMAT", "FROM", "TO", "VERSION")
-KNOBS += ("REGISTRY", "KEEP", "SCREENSHOT", "FULL")
+KNOBS += ("REGISTRY", "KEEP", "SCREENSHOT", "FULL", "ALLOW_UNCOMPARED")
 
 
 @pytest.fixture(autouse=True)
@@ -37,3 +37,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def repository(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, a git repository with one commit."""
+    monkeypatch.setenv("LC_ALL", "C")
+    run_git("init")
+    (folder / "file").write_text("1")
+    run_git("add", "file")
+    run_git("commit", "-m", "one")
+    return folder

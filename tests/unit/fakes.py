@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
+import subprocess
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -191,3 +193,14 @@ def program(folder: Path, name: str, script: str) -> Path:
     made.write_text("#!/bin/sh\n" + script)
     made.chmod(0o755)
     return made
+
+
+def run_git(*words: str) -> str:
+    """Return the output of `git WORDS` in the working directory; commits are of one time."""
+    settings = ["-c", "user.name=A", "-c", "user.email=a@b.c", "-c", "init.defaultBranch=main"]
+    done = subprocess.run(
+        ["git", *settings, *words],
+        env={**os.environ, "GIT_COMMITTER_DATE": "2024-05-06T07:08:09+02:00"},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return done.stdout.strip()

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from docker.errors import APIError
 
 from scripts.__main__ import main as front_door
 from scripts.build import bake as build
+from scripts.common import git
 from scripts.common import settings as knobs
 from scripts.common.errors import SutraError
 from scripts.engine import builders
@@ -131,107 +131,6 @@ def test_without_one_the_first_bundle_of_the_system_is_used(
     Path(places[1]).touch()
     Path(places[2]).touch()
     assert knobs.ca_bundle(environment) == places[1]
-
-
-# ---- commit_labels ---------------------------------------------------------
-
-
-def git(*words: str) -> str:
-    settings = ["-c", "user.name=A", "-c", "user.email=a@b.c", "-c", "init.defaultBranch=main"]
-    done = subprocess.run(
-        ["git", *settings, *words],
-        env={**os.environ, "GIT_COMMITTER_DATE": "2024-05-06T07:08:09+02:00"},
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    return done.stdout.strip()
-
-
-@pytest.fixture
-def repository(folder: Path) -> Path:
-    git("init")
-    (folder / "file").write_text("1")
-    git("add", "file")
-    git("commit", "-m", "one")
-    return folder
-
-
-def test_a_clean_commit_is_named_by_its_hash(repository: Path) -> None:
-    assert build.commit_labels() == {
-        "VERSION": git("rev-parse", "--short", "HEAD"),
-        "REVISION": git("rev-parse", "HEAD"),
-        "CREATED": "2024-05-06T07:08:09+02:00",
-    }
-
-
-def test_a_tagged_commit_is_named_by_its_tag(repository: Path) -> None:
-    git("tag", "v1.2.3")
-    assert build.commit_labels() == {
-        "VERSION": "v1.2.3",
-        "REVISION": git("rev-parse", "HEAD"),
-        "CREATED": "2024-05-06T07:08:09+02:00",
-    }
-
-
-@pytest.mark.parametrize("staged", [False, True])
-def test_changes_that_are_not_committed_show(repository: Path, staged: bool) -> None:
-    (repository / "file").write_text("2")
-    if staged:
-        git("add", "file")
-    assert build.commit_labels() == {
-        "VERSION": git("rev-parse", "--short", "HEAD") + "-dirty",
-        "REVISION": git("rev-parse", "HEAD") + "-dirty",
-        "CREATED": "2024-05-06T07:08:09+02:00",
-    }
-
-
-def test_files_that_git_does_not_know_show_in_the_revision(repository: Path) -> None:
-    """`git describe` does not see them."""
-    (repository / "new").touch()
-    assert build.commit_labels() == {
-        "VERSION": git("rev-parse", "--short", "HEAD"),
-        "REVISION": git("rev-parse", "HEAD") + "-dirty",
-        "CREATED": "2024-05-06T07:08:09+02:00",
-    }
-
-
-def test_files_that_git_ignores_do_not_show(repository: Path) -> None:
-    (repository / ".gitignore").write_text("new\n")
-    git("add", ".gitignore")
-    git("commit", "-m", "two")
-    (repository / "new").touch()
-    assert build.commit_labels() == {
-        "VERSION": git("rev-parse", "--short", "HEAD"),
-        "REVISION": git("rev-parse", "HEAD"),
-        "CREATED": "2024-05-06T07:08:09+02:00",
-    }
-
-
-def test_outside_of_a_repository_there_are_no_labels(folder: Path) -> None:
-    assert build.commit_labels() == {}
-
-
-def test_a_repository_without_commits_has_no_labels(folder: Path) -> None:
-    git("init")
-    assert build.commit_labels() == {}
-
-
-def test_without_git_there_are_no_labels(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(repository))
-    assert build.commit_labels() == {}
-
-
-def test_a_repository_whose_changes_cannot_be_told_is_not_clean(
-    repository: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("LC_ALL", "C")
-    (repository / "file").write_text("2")
-    (repository / ".git/index").write_bytes(b"torn")
-    with pytest.raises(SutraError) as caught:
-        build.commit_labels()
-    assert caught.value.message == (
-        "git status --porcelain: fatal: .git/index: index file smaller than expected"
-    )
-    assert caught.value.tip == "fix the repository, then run the same command again"
 
 
 # ---- require_space ---------------------------------------------------------
@@ -597,7 +496,7 @@ def test_the_labels_of_the_commit_reach_the_build(
 ) -> None:
     build.build(engine, ["prod"], {})
     assert bake.builds[0][2] == {
-        "CA_BUNDLE": "", "SUTRA_PROJECT": "sutra", "ROOT_CONTEXT": "", **build.commit_labels()
+        "CA_BUNDLE": "", "SUTRA_PROJECT": "sutra", "ROOT_CONTEXT": "", **git.labels()
     }  # fmt: skip
     assert len(bake.builds[0][2]) == 6
 

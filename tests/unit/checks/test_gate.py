@@ -106,7 +106,7 @@ def test_a_failure_of_contents_ends_with_what_to_run_next(
 ) -> None:
     failed = CheckResult(NAMES[1], check, False, 2, 0, "why", "findings")
     monkeypatch.setattr(catalog, "load", lambda: PROMISES)
-    monkeypatch.setattr(budget_history, "refuse_raises", lambda _: None)
+    monkeypatch.setattr(budget_history, "refuse_raises", lambda *_: None)
     monkeypatch.setattr("scripts.engine.client.connect", lambda: None)
     monkeypatch.setattr(gate.package_tests, "plan", lambda *_: gate.package_tests.NONE)
     monkeypatch.setattr(gate, "everything", lambda *_, **__: gate.Verdict((failed,), {}))

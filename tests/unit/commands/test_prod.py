@@ -10,6 +10,7 @@ from scripts.build import bake as build
 from scripts.checks import gate
 from scripts.checks.gate import Verdict
 from scripts.commands import prod
+from scripts.common import git
 from tests.support import sizes_only
 from tests.unit.fakes import FakeEngine, FakeImage, tar_of
 
@@ -28,7 +29,7 @@ class Front:
     def __init__(self, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
         self.engine, self.checked, self.commit = engine, 0, "c" * 40
         monkeypatch.setattr(build, "build", self._build)
-        monkeypatch.setattr(build, "commit_labels", lambda: {"REVISION": self.commit})
+        monkeypatch.setattr(git, "labels", lambda **_: {"REVISION": self.commit})
         monkeypatch.setattr(gate, "everything", self._everything)
 
     def _build(self, client: Any, groups: Sequence[str], no_cache: bool) -> None:

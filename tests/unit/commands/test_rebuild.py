@@ -77,7 +77,7 @@ def start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
             return SimpleNamespace(returncode=deployed)
 
         monkeypatch.setattr(rebuild.engine, "connect", lambda: client)
-        monkeypatch.setattr(rebuild.build, "commit_labels", lambda: {"REVISION": revision})
+        monkeypatch.setattr(rebuild.git, "labels", lambda **_: {"REVISION": revision})
         monkeypatch.setattr(
             rebuild.resources, "scope", lambda *_: Scope("sutra", frozenset({"sutra-api:prod"}))
         )

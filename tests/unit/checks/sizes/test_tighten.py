@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
-import yaml
 
 from scripts.__main__ import main as front_door
-from scripts.catalog import budget_history, catalog
+from scripts.catalog import catalog
 from scripts.catalog.catalog import Budget
 from scripts.checks.sizes import budgets as limits
 from scripts.checks.sizes import tighten
@@ -178,201 +176,9 @@ def test_main_lowers_or_only_shows(
         assert capfd.readouterr().err == "no budget is more than 2 % above what is measured\n"
 
 
-# ---- raising one takes a reason --------------------------------------------
+# ---- reasons and knobs ------------------------------------------------------
 
-
-@pytest.fixture
-def repository(folder: Path) -> Path:
-    for words in (("init", "-q"), ("config", "user.email", "a@b"), ("config", "user.name", "n")):
-        subprocess.run(["git", *words], check=True)
-    commit(folder, CATALOG)
-    return folder
-
-
-def commit(folder: Path, text: str) -> None:
-    (folder / "images.yaml").write_text(text)
-    subprocess.run(["git", "add", "-A"], check=True)
-    subprocess.run(["git", "commit", "-q", "-m", "x"], check=True)
-
-
-RAISED = CATALOG.replace("installed: 3 MB", "installed: 3.1 MB")
-WITH_REASON = RAISED.replace("0.1 MB}", "0.1 MB, because: a model came}")
-REFUSAL = (
-    'images.yaml: images.sutra-api.budget.installed: raised "3.1 MB", it was 3.0 MB',
-    "say why in images.sutra-api.budget.because, or lower it again",
-)
-
-
-def refusal() -> tuple[str, str] | None:
-    try:
-        budget_history.refuse_raises(catalog.load())
-    except SutraError as error:
-        return error.message, error.tip
-    return None
-
-
-def test_raising_takes_a_reason(repository: Path) -> None:
-    (repository / "images.yaml").write_text(RAISED)
-    assert refusal() == REFUSAL
-    (repository / "images.yaml").write_text(WITH_REASON)
-    assert refusal() is None
-
-
-def test_a_pipeline_sees_what_was_committed(repository: Path) -> None:
-    commit(repository, RAISED)
-    assert refusal() == REFUSAL
-    (repository / "other").write_text("")
-    commit(repository, RAISED)
-    assert refusal() == REFUSAL
-    commit(repository, WITH_REASON)
-    assert refusal() is None
-
-
-def test_the_release_takes_a_reason_too(repository: Path) -> None:
-    text = CATALOG.replace("download: 5 MB", "download: 5.1 MB")
-    (repository / "images.yaml").write_text(text)
-    assert refusal() == (
-        'images.yaml: release.budget.download: raised "5.1 MB", it was 5.0 MB',
-        "say why in release.budget.because, or lower it again",
-    )
-
-
-@pytest.mark.parametrize("base", ["debian", "alpine"])
-def test_raising_a_bases_sizes_takes_a_reason_whichever_is_built(
-    repository: Path, monkeypatch: pytest.MonkeyPatch, base: str
-) -> None:
-    monkeypatch.setenv("BASE", base)
-    text = CATALOG.replace(
-        "installed: 3 MB", "alpine: {installed: 4 MB, download: 1 MB}, installed: 3 MB"
-    )
-    commit(repository, text)
-    assert refusal() is None
-    (repository / "images.yaml").write_text(text.replace("4 MB", "4.1 MB"))
-    assert refusal() == (
-        'images.yaml: images.sutra-api.budget.alpine.installed: raised "4.1 MB", it was 4.0 MB',
-        "say why in images.sutra-api.budget.alpine.because, or lower it again",
-    )
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        CATALOG,
-        CATALOG.replace("3 MB", "2 MB"),
-        CATALOG + "  sutra-new: {budget: {installed: 9 MB, download: 9 MB}}\n",
-    ],
-    ids=["unchanged", "lowered", "a new image"],
-)
-def test_what_needs_no_reason(repository: Path, text: str) -> None:
-    (repository / "images.yaml").write_text(text)
-    assert refusal() is None
-
-
-def test_without_an_earlier_version_nothing_was_raised(folder: Path) -> None:
-    (folder / "images.yaml").write_text(CATALOG)
-    assert refusal() is None
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["images: of another form\n", "[", "\0", "{}", "images: {sutra-api: {budget: {installed: 1}}}"],
-)
-def test_an_earlier_version_of_another_form_is_passed_over(repository: Path, text: str) -> None:
-    commit(repository, text)
-    (repository / "images.yaml").write_text(RAISED)
-    assert refusal() == REFUSAL
-    (repository / "images.yaml").write_text(CATALOG)
-    assert refusal() is None
-
-
-def test_a_later_commit_hides_no_raise(repository: Path) -> None:
-    commit(repository, RAISED)
-    commit(repository, RAISED + "# a comment\n")
-    assert refusal() == REFUSAL
-    commit(repository, RAISED.replace("  sutra-api", "  sutra-other"))
-    commit(repository, RAISED)
-    assert refusal() == REFUSAL
-
-
-def test_the_lowest_counts_not_the_last(repository: Path) -> None:
-    commit(repository, CATALOG.replace("3 MB", "9 MB"))
-    commit(repository, CATALOG.replace("3 MB", "4 MB"))
-    assert refusal() == (REFUSAL[0].replace("3.1", "4.0"), REFUSAL[1])
-
-
-def test_the_next_raise_takes_a_new_reason(repository: Path) -> None:
-    commit(repository, WITH_REASON)
-    again = WITH_REASON.replace("3.1 MB", "99 MB")
-    (repository / "images.yaml").write_text(again)
-    message = 'images.yaml: images.sutra-api.budget.installed: raised "99.0 MB", it was 3.1 MB'
-    tip = "say why anew in images.sutra-api.budget.because, or lower it again"
-    assert refusal() == (message, tip)
-    commit(repository, again)
-    commit(repository, again + "# a comment\n")
-    assert refusal() == (message, tip)
-    commit(repository, again.replace("a model", "two models"))
-    assert refusal() is None
-
-
-def test_a_reason_taken_out_and_given_again_is_no_new_one(repository: Path) -> None:
-    commit(repository, WITH_REASON)
-    commit(repository, RAISED)
-    assert refusal() is None
-    commit(repository, WITH_REASON.replace("3.1 MB", "99 MB"))
-    assert refusal() == (
-        'images.yaml: images.sutra-api.budget.installed: raised "99.0 MB", it was 3.1 MB',
-        "say why anew in images.sutra-api.budget.because, or lower it again",
-    )
-
-
-def test_a_branch_that_is_merged_is_held_against_where_it_came_to(repository: Path) -> None:
-    subprocess.run(["git", "checkout", "-q", "-b", "side"], check=True)
-    commit(repository, CATALOG.replace("3 MB", "1 MB"))
-    commit(repository, CATALOG.replace("3 MB", "2.9 MB"))
-    assert refusal() == (
-        'images.yaml: images.sutra-api.budget.installed: raised "2.9 MB", it was 1.0 MB',
-        REFUSAL[1],
-    )
-    subprocess.run(["git", "checkout", "-q", "-"], check=True)
-    subprocess.run(["git", "merge", "-q", "--no-ff", "-m", "x", "side"], check=True)
-    assert refusal() is None
-
-
-def test_a_shallow_clone_says_that_it_may_not_see_a_raise(
-    repository: Path,
-    tmp_path_factory: pytest.TempPathFactory,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    commit(repository, RAISED)
-    shallow, whole = (tmp_path_factory.mktemp("clones") / name for name in ("shallow", "whole"))
-    subprocess.run(["git", "clone", "-q", "--depth=1", f"file://{repository}", shallow], check=True)
-    subprocess.run(["git", "clone", "-q", f"file://{repository}", whole], check=True)
-    capfd.readouterr()
-    monkeypatch.chdir(shallow)
-    assert refusal() is None
-    assert capfd.readouterr() == (
-        "",
-        "images.yaml: budgets: raised ones may pass, in a shallow clone with "
-        '"1" versions of the file (`git fetch --unshallow` gets all)\n',
-    )
-    monkeypatch.chdir(whole)
-    assert refusal() == REFUSAL
-    assert capfd.readouterr() == ("", "")
-
-
-def test_the_pipeline_fetches_the_history() -> None:
-    """checkout's default is one commit, in which the ratchet could not fail."""
-    workflow = Path(__file__).parents[4] / ".github/workflows/build.yml"
-    steps = yaml.safe_load(workflow.read_text())["jobs"]["images"]["steps"]
-    (checkout,) = (step for step in steps if step.get("uses", "").startswith("actions/checkout@"))
-    assert checkout["with"]["fetch-depth"] == 0
-
-
-def test_without_git_nothing_was_raised(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (repository / "images.yaml").write_text(RAISED)
-    monkeypatch.setenv("PATH", "/nonexistent")
-    assert refusal() is None
+WITH_REASON = CATALOG.replace("0.1 MB}", "0.1 MB, because: a model came}")
 
 
 def test_a_reason_is_printed_beside_a_check_that_passes() -> None:
