@@ -18,7 +18,6 @@ import subprocess
 import sys
 import tempfile
 import termios
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import partial
@@ -28,8 +27,8 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 
 import docker
-import docker.auth
 from docker.constants import DEFAULT_DATA_CHUNK_SIZE
+from docker.context.config import get_current_context_name
 from docker.errors import (
     APIError,
     DockerException,
@@ -42,7 +41,9 @@ from requests.exceptions import HTTPError as HTTPStatus
 from requests.exceptions import RequestException
 from urllib3.exceptions import HTTPError
 
+from scripts.common.check_result import printable
 from scripts.common.errors import SutraError
+from scripts.engine import logins, process
 from scripts.engine.read_ahead import Ahead
 
 MINIMUM_MAJOR = 23
@@ -70,9 +71,10 @@ TAIL_BYTES = 1 << 16
 CLIENTS = ("docker", "/usr/bin/docker", "/usr/local/bin/docker")
 
 
+DEFAULT_SOCKET = "unix:///var/run/docker.sock"
+DEFAULT_CONTEXT = "default"
+
 Client = docker.DockerClient
-# the name that stands for an identity token, in Docker's own helpers
-TOKEN_USER = "<token>"  # noqa: S105 - a name, no secret
 
 
 class ImageVanishedError(SutraError):
@@ -85,6 +87,7 @@ def connect(timeout: int = 60) -> Client:
     `timeout` is in seconds, for one answer. Raises SutraError when no engine
     answers or when it is older than MINIMUM_MAJOR.
     """
+    logins.load()  # the SDK reads them as well, and has no words for what is wrong with them
     try:
         if os.environ.get("DOCKER_HOST"):  # with DOCKER_TLS_VERIFY and DOCKER_CERT_PATH
             client = docker.from_env(timeout=timeout, version="auto")
@@ -111,24 +114,34 @@ def refuse_old(version: str) -> None:
 
 
 def _endpoint() -> str:
-    """Return the current context's address, else the default socket.
+    """Return the address of the context that the `docker` command would use.
 
-    Raises SutraError for a context that is not there: it is not this machine's engine.
+    Raises SutraError for a context that the client does not know, or that no client can
+    tell: another engine is no substitute.
     """
-    default = "unix:///var/run/docker.sock"
-    docker = shutil.which(os.environ.get("DOCKER") or "docker")
-    if not docker:
-        return default
-    asked = subprocess.run(
-        [docker, "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if asked.returncode and "context" in asked.stderr and "not found" in asked.stderr:
-        reason = asked.stderr.strip().splitlines()[-1].partition(": open ")[0]
-        raise SutraError(f"engine: {reason}", NO_CONTEXT)
-    return asked.stdout.strip() or default
+    program = shutil.which(os.environ.get("DOCKER") or "docker")
+    if not program:
+        name = os.environ.get("DOCKER_CONTEXT") or get_current_context_name()
+        if name not in ("", DEFAULT_CONTEXT):
+            raise _no_context(f'no docker client that knows the context "{name}"')
+        return DEFAULT_SOCKET
+    command = [program, "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]
+    try:
+        answer = process.answered(command, b"", os.environ)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise _no_context(f"docker context inspect: {process.reason(error)}") from error
+    lines = answer.stderr.decode(errors="replace").splitlines()
+    if answer.returncode:
+        problem = next(filter(None, lines), f"exit code {answer.returncode}")
+        raise _no_context(f"docker context inspect: {problem}")
+    host = answer.stdout.decode(errors="replace").strip()
+    if not host:
+        raise _no_context("docker context inspect: no address of an engine")
+    return host
+
+
+def _no_context(problem: str) -> SutraError:
+    return SutraError(f"engine: {printable(problem)}", NO_CONTEXT)
 
 
 def reason(error: BaseException) -> str:
@@ -191,6 +204,9 @@ def _answering(what: str) -> Iterator[None]:
         raise
     except APIError as error:
         raise SutraError(f"engine: cannot {what}: {error.explanation or error}", TIP) from error
+    except DockerException as error:
+        problem = (str(error).splitlines() or [""])[0]
+        raise SutraError(f"engine: cannot {what}: {problem}", TIP) from error
     except (RequestException, HTTPError, ConnectionError) as error:
         raise SutraError(f"engine: no answer ({reason(error)})", TIP) from error
 
@@ -202,25 +218,6 @@ def inspect(client: docker.DockerClient, reference: str) -> dict[str, Any] | Non
             return dict(client.images.get(reference).attrs)
     except ImageNotFound:
         return None
-
-
-def credentials(registry: str) -> tuple[str, str] | None:
-    """Return user and password for a registry, as `docker login` or a helper keeps them.
-
-    An identity token comes as the password of TOKEN_USER.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a missing helper, which raises as well
-            found = docker.auth.load_config().resolve_authconfig(registry)
-    except DockerException as error:
-        raise SutraError(f'engine: login of "{registry}": {error}', "run `docker login`") from error
-    if not found:
-        return None
-    held = {key.lower(): value for key, value in found.items()}
-    if held.get("identitytoken"):
-        return TOKEN_USER, held["identitytoken"]
-    return held["username"], held["password"]
 
 
 def history(client: docker.DockerClient, reference: str) -> list[dict[str, Any]]:
@@ -360,7 +357,7 @@ def tee(command: Sequence[str], environment: Mapping[str, str]) -> tuple[int, li
         reader, writer = os.pipe()
     tail = b""
     try:
-        process = subprocess.Popen(
+        child = subprocess.Popen(
             command, stderr=writer, stdin=subprocess.DEVNULL, env=dict(environment), process_group=0
         )
     except BaseException:
@@ -372,13 +369,13 @@ def tee(command: Sequence[str], environment: Mapping[str, str]) -> tuple[int, li
         for chunk in iter(partial(_read, reader), b""):
             os.write(ours, chunk)
             tail = (tail + chunk)[-TAIL_BYTES:]
-        return process.wait(), tail.decode(errors="replace").splitlines()
+        return child.wait(), tail.decode(errors="replace").splitlines()
     except BaseException:
-        os.killpg(process.pid, signal.SIGTERM)
+        os.killpg(child.pid, signal.SIGTERM)
         for chunk in iter(partial(_read, reader), b""):  # else its last words block it
             with suppress(OSError):  # nobody reads our own stderr any more
                 os.write(ours, chunk)
-        process.wait()
+        child.wait()
         raise
     finally:
         os.close(reader)

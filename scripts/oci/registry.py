@@ -21,6 +21,7 @@ from urllib3.exceptions import HTTPError
 from scripts.common import settings
 from scripts.common.errors import SutraError
 from scripts.engine import client as engine
+from scripts.engine import logins
 from scripts.oci.layer import Layer
 from scripts.oci.manifest import ACCEPTED, MAX_DOCUMENT, Document, Image, digest_of, resolve
 
@@ -82,7 +83,7 @@ class Repository:
     def _log_in(self, refusal: requests.Response) -> bool:
         """Make the session answer a challenge; say whether another try makes sense."""
         challenge = refusal.headers.get("WWW-Authenticate", "")
-        login = engine.credentials(self.host)
+        login = logins.credentials(self.host)
         if challenge.lower().startswith("basic") and login:
             self.session.auth = HTTPBasicAuth(*login)
             return True
@@ -104,7 +105,7 @@ class Repository:
         self, realm: str, query: Mapping[str, str], login: tuple[str, str] | None
     ) -> requests.Response:
         """Ask the registry's token service, by name and password or by an identity token."""
-        if login and login[0] == engine.TOKEN_USER:
+        if login and login[0] == logins.TOKEN_USER:
             form = {**query, "grant_type": "refresh_token", "refresh_token": login[1]}
             form["client_id"] = "sutra"
             return self.session.post(realm, data=form, timeout=TIMEOUT, stream=True)

@@ -26,6 +26,7 @@ from scripts.common import settings
 from scripts.common.errors import SutraError
 from scripts.common.reference import NAME
 from scripts.engine import client as engine
+from scripts.engine import logins
 from scripts.oci.manifest import ACCEPTED, MAX_DOCUMENT
 
 CERTIFICATES = Path("/etc/docker/certs.d")
@@ -53,7 +54,7 @@ class Registry:
     def __init__(self, client: engine.Client, address: str) -> None:
         self.address = check(address)
         self.host, _, path = address.partition("/")
-        self._login = engine.credentials(self.host)  # one that cannot be read ends it here
+        self._login = logins.credentials(self.host)  # one that cannot be read ends it here
         self._server, self._path = engine.registry_server(client, self.host), path
         insecure = engine.is_insecure(client, self.host)
         self._session = requests.Session()
@@ -192,7 +193,7 @@ class Registry:
         form = {"service": asked.get("service", ""), "scope": f"repository:{repository}:pull,push"}
         with requests.Session() as session:
             session.trust_env, session.verify = False, self._session.verify
-            if login and login[0] == engine.TOKEN_USER:
+            if login and login[0] == logins.TOKEN_USER:
                 form |= {"grant_type": "refresh_token", "refresh_token": login[1]}
                 given = session.post(
                     asked["realm"], data={**form, "client_id": "sutra"}, timeout=SECONDS

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from scripts.common.errors import SutraError
 from scripts.engine import client as engine
+from scripts.engine import logins
 from scripts.oci import registry_tags
 from scripts.oci.registry_tags import CannotDeleteError, Registry
 
@@ -320,9 +321,9 @@ def test_a_token_is_asked_for_with_an_identity(
 ) -> None:
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     monkeypatch.setattr(
-        engine,
+        logins,
         "credentials",
-        lambda host: (engine.TOKEN_USER, "a-token"),
+        lambda host: (logins.TOKEN_USER, "a-token"),
     )
     server.tokens = True
     server.manifests["/v2/api/manifests/latest"] = MANIFEST
