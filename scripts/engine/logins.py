@@ -13,7 +13,7 @@ from typing import Any
 
 import docker.auth
 import docker.credentials
-from docker.credentials.errors import StoreError
+from docker.credentials.errors import StoreError, process_store_error
 from docker.errors import DockerException
 from docker.utils.config import find_config_file
 
@@ -84,7 +84,7 @@ class Logins(docker.auth.AuthConfig):
     """Docker's logins, with helpers that have to answer in time."""
 
     def _get_store_instance(self, name: str) -> docker.credentials.Store:
-        return Helper(name, environment=self._credstore_env)
+        return Helper(name)
 
 
 class Helper(docker.credentials.Store):
@@ -93,12 +93,11 @@ class Helper(docker.credentials.Store):
     def _execute(self, subcmd: str, data_input: bytes | None) -> bytes:
         if self.exe is None:
             raise StoreError(f"{self.program} not installed or not available in PATH")
-        environment = {**os.environ, **(self.environment or {})}
         try:
-            done = process.answered([self.exe, subcmd], data_input or b"", environment)
+            done = process.answered([str(self.exe), subcmd], data_input or b"", os.environ)
         except (OSError, subprocess.TimeoutExpired) as error:
             raise StoreError(f"{self.program}: {process.reason(error)}") from error
         if done.returncode:
-            failed = subprocess.CalledProcessError(done.returncode, self.exe, done.stdout)
-            raise docker.credentials.errors.process_store_error(failed, self.program)
+            failed = subprocess.CalledProcessError(done.returncode, self.program, done.stdout)
+            raise process_store_error(failed, self.program)
         return done.stdout

@@ -8,11 +8,12 @@ fixed compressor stands in, which comes within 0.2 % of Docker's own.
 
 from __future__ import annotations
 
+import hashlib
 import sys
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
 
 from scripts.common.errors import SutraError
 from scripts.engine import client as engine
@@ -22,7 +23,7 @@ from scripts.image.size_cache import CACHE
 from scripts.oci import sources
 from scripts.oci.layer import Layer, Measured
 from scripts.oci.sources import Source
-from scripts.oci.tar_stream import DAMAGE
+from scripts.oci.tar_stream import BLOCK, DAMAGE
 
 T = TypeVar("T")
 SLOW = 2.0
@@ -102,16 +103,23 @@ def _read_together(
 
 
 def _kept(source: Source, cache: Path) -> tuple[Layer, ...] | None:
-    return size_cache.kept(source.id, source.diff_ids, source.stored, cache)
+    """Return the layers of an engine's image that are in the cache, None for any other."""
+    if source.stored is not None:
+        return None
+    return size_cache.kept(source.id, source.diff_ids, None, cache)
 
 
 def known(source: Source, cache: Path, again: Collection[str] = ()) -> tuple[Layer, ...]:
     """Return the layers of an image, in order; what is not in the cache is read into it.
 
-    Layers of `again` are read whether they are in the cache or not.
+    Layers of `again` are read whether they are in the cache or not. An engine checked the
+    bytes of its layers; in a file or a registry anything may have a digest's name, so
+    that the cache vouches for none of them before their bytes are hashed.
     """
-    stored = source.stored or size_cache.recall_stored(cache, source.id)
-    found = size_cache.recalled(source.diff_ids, stored, cache, again)
+    found: dict[str, Layer] = {}
+    if source.stored is None:
+        stored = size_cache.recall_stored(cache, source.id)
+        found = size_cache.recalled(source.diff_ids, stored, cache, again)
     if len(found) < len(set(source.diff_ids)):
         for layer in _read(source, found, cache, again):
             found[layer.diff_id] = layer
@@ -131,19 +139,37 @@ def _read(
     """Read the layers of an image, but for those in `found`, and keep what they hold."""
     left = len(set(source.diff_ids) - set(found))
     try:
-        for blob, file in told_when_slow(source.blobs(found), f"layers: reading {left} new ones"):
-            kept = size_cache.recall(cache, blob)  # of another image
+        for blob, file in told_when_slow(source.blobs(found), f"layers: reading {left} of them"):
+            kept = size_cache.recall(cache, blob)
             if kept and kept.diff_id in set(source.diff_ids) - set(again):
+                if source.stored is not None:
+                    _refuse_other_bytes(source, blob, _digest(file))
                 yield kept
                 continue
             with entry_cache.writer(cache) as writer:
                 layer = read_layer(file, writer)
                 if layer:
+                    if source.stored is not None:
+                        _refuse_other_bytes(source, blob, layer.blob)
                     writer.keep(layer.diff_id)
                     size_cache.remember(cache, layer)
                     yield layer
     except DAMAGE as error:
         raise SutraError(f"{source.damaged}: {error}", source.tip) from error
+
+
+def _digest(file: IO[bytes]) -> str:
+    """Return "sha256:…" of what is left to read of a file."""
+    found = hashlib.sha256()
+    while block := file.read(BLOCK):
+        found.update(block)
+    return f"sha256:{found.hexdigest()}"
+
+
+def _refuse_other_bytes(source: Source, name: str, digest: str) -> None:
+    """Raise SutraError where a blob's bytes are not those of its name, if it has one."""
+    if name and name != digest:
+        raise SutraError(f"{source.damaged}: content is not that of {name}", source.tip)
 
 
 def told_when_slow(items: Iterator[T], message: str) -> Iterator[T]:

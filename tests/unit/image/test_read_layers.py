@@ -404,7 +404,12 @@ def test_a_layout_that_names_a_layer_otherwise_spoils_nothing(
     blobs = Blobs()
     manifest = blobs.image([BASE], [real], LAYER + "+gzip")
     blobs[digest(real)] = other
-    measure(None, f"oci:{write_layout(tmp_path / 'l', blobs, manifest)}", cache)
+    place = write_layout(tmp_path / "l", blobs, manifest)
+    with pytest.raises(SutraError) as caught:
+        measure(None, f"oci:{place}", cache)
+    assert caught.value.message == (
+        f"{place}: layer is damaged: content is not that of {digest(real)}"
+    )
     found = measure(engine, engine.add(FakeImage([BASE], [real])), cache)
     assert found
     assert found.download == len(real)

@@ -84,12 +84,41 @@ def test_a_layout_of_an_image_without_layers_is_read(tmp_path: Path) -> None:
     assert sizes(f"oci:{place}", tmp_path / "cache") == []
 
 
-def test_a_layer_that_is_known_is_not_opened(tmp_path: Path) -> None:
+def test_a_cache_vouches_for_no_layer_of_a_layout_that_is_gone(tmp_path: Path) -> None:
     place = layout(tmp_path)
-    sizes(f"oci:{place}", tmp_path / "cache")
-    for one in (BASE, API):
-        (place / "blobs" / "sha256" / digest(one)[7:]).unlink()
     assert sizes(f"oci:{place}", tmp_path / "cache") == WANTED
+    blob = place / "blobs" / "sha256" / digest(API)[7:]
+    blob.unlink()
+    assert refused(f"oci:{place}", tmp_path) == (
+        f"{blob}: cannot be read: No such file or directory",
+        "check the path",
+    )
+
+
+@pytest.mark.parametrize("rubbish", [b"", b"{}", b"rubbish", BASE, API + b"\0", API[:-1]])
+def test_a_cache_vouches_for_no_layer_of_a_layout_with_other_bytes(
+    tmp_path: Path, rubbish: bytes
+) -> None:
+    place = layout(tmp_path)
+    assert sizes(f"oci:{place}", tmp_path / "cache") == WANTED
+    (place / "blobs" / "sha256" / digest(API)[7:]).write_bytes(rubbish)
+    assert refused(f"oci:{place}", tmp_path) == (
+        f"{place}: layer is damaged: content is not that of {digest(API)}",
+        AGAIN,
+    )
+
+
+def test_a_cache_vouches_for_no_layer_of_an_archive_with_other_bytes(tmp_path: Path) -> None:
+    file = tmp_path / "saved.tar"
+    content = saved([BASE, API])
+    file.write_bytes(content)
+    assert sizes(str(file), tmp_path / "cache") == WANTED
+    other = API[:-1] + b"x"
+    file.write_bytes(content.replace(API, other))
+    assert refused(str(file), tmp_path) == (
+        f"{file}: layer is damaged: content is not that of {digest(API)}",
+        AGAIN,
+    )
 
 
 def test_a_layout_says_what_a_download_takes(tmp_path: Path) -> None:
@@ -312,7 +341,10 @@ def test_a_layer_that_is_gone_from_a_layout(tmp_path: Path) -> None:
 def test_a_layer_that_is_another(tmp_path: Path) -> None:
     place = layout(tmp_path)
     (place / "blobs" / "sha256" / digest(API)[7:]).write_bytes(tar_of({"b": b"other"}))
-    assert refused(f"oci:{place}", tmp_path) == (f"{place}: layer missing: {digest(API)}", AGAIN)
+    assert refused(f"oci:{place}", tmp_path) == (
+        f"{place}: layer is damaged: content is not that of {digest(API)}",
+        AGAIN,
+    )
 
 
 def test_a_damaged_layer(tmp_path: Path) -> None:

@@ -141,13 +141,16 @@ def test_the_download_size_takes_no_layer(server: Server, tmp_path: Path) -> Non
     assert not any(digest(PACKED) in path for path in server.asked)
 
 
-def test_a_layer_that_is_known_is_not_downloaded_again(server: Server, tmp_path: Path) -> None:
-    read_layers.measure(None, reference(server), tmp_path)
-    server.asked.clear()
+def test_a_cache_vouches_for_no_layer_of_a_registry(server: Server, tmp_path: Path) -> None:
     found = read_layers.measure(None, reference(server), tmp_path)
     assert found
-    assert found.installed == 100
-    assert not any(digest(PACKED) in path for path in server.asked)
+    assert read_layers.measure(None, reference(server), tmp_path) == found
+    server.blobs[digest(PACKED)] = bytes(len(PACKED))
+    message, _ = refused(reference(server), tmp_path)
+    assert message == (
+        f'registry: "{server.host}/team/api:1": layer is damaged: '
+        f"content is not that of {digest(PACKED)}"
+    )
 
 
 def test_a_digest_names_an_image_as_a_tag_does(server: Server, tmp_path: Path) -> None:
@@ -246,7 +249,10 @@ def test_a_layer_that_breaks_off(server: Server, tmp_path: Path) -> None:
 def test_a_layer_of_other_bytes(server: Server, tmp_path: Path) -> None:
     server.blobs[digest(PACKED)] = tar_of({"b": b"1"})
     message, _ = refused(reference(server), tmp_path)
-    assert message == f'registry: "{server.host}/team/api:1": layer missing: {digest(BASE)}'
+    assert message == (
+        f'registry: "{server.host}/team/api:1": layer is damaged: '
+        f"content is not that of {digest(PACKED)}"
+    )
 
 
 def test_a_manifest_of_other_bytes(server: Server, tmp_path: Path) -> None:
