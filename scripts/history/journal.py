@@ -28,6 +28,7 @@ JOURNAL = Path(".build/promotion.json")
 LOCK = Path(".build/lock")
 LOCK_SECONDS = 900.0
 UNFINISHED = "the next `make promote` or `make rollback` settles what is unfinished"
+BY_HAND = f"look at {JOURNAL} and at the tags, remove it, then run the same command again"
 # of the engine ("sutra-api:1.4"), or of a registry
 REFERENCE = re.compile(rf"(?:[\w.\[:\]-]+/)?(?:{NAME.pattern}/)*{NAME.pattern}:{TAG.pattern}", re.A)
 
@@ -88,7 +89,7 @@ def read(path: Path = JOURNAL) -> Intent | None:
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise SutraError(
             f"{path}: not what a promotion writes",
-            f"look at {path} and at the tags, remove it, then run the same command again",
+            BY_HAND,
         ) from error
 
 

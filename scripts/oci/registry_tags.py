@@ -107,6 +107,16 @@ class Registry:
             "PUT", f"/v2/{repository}/manifests/{tag}", repository, body, {"Content-Type": kind}
         )
         self._expect(answer, 201, f'tag "{reference}"')
+        self._require_kept(reference, digest, body)
+
+    def _require_kept(self, reference: str, digest: str, body: bytes) -> None:
+        """Raise SutraError unless a tag that was just put there is read back, byte for byte."""
+        found = self._manifest(*self._split(reference))
+        if found is None or found[2] != body:
+            raise self._error(
+                f'tag "{reference}"',
+                f"it was put on {digest} and is on {found[0] if found else '(none)'}",
+            )
 
     def remove(self, reference: str) -> None:
         """Take a tag away. Raises CannotDeleteError where the registry does not do that."""

@@ -69,8 +69,12 @@ def make(
     promises: Catalog,
     entry: Entry,
     groups: Mapping[int, Mapping[str, str]],
+    seen: Mapping[str, str | None],
 ) -> Plan:
-    """Return the plan of an entry; `groups` are the ids by name of each promotion it names."""
+    """Return the plan of an entry.
+
+    `groups` are the ids by name of each promotion that it names, `seen` is where its tags were.
+    """
     held = {
         (name, kept_tag(identity)): identity
         for ids in groups.values()
@@ -85,7 +89,7 @@ def make(
     }
     wanted = {**held, **wanted}
     moves = tags.plan(client, {f"{name}:{tag}": each for (name, tag), each in wanted.items()})
-    return Plan(entry, tuple(moves), wanted)
+    return Plan(entry, tuple(moves), wanted, seen)
 
 
 def expired(client: engine.Client, entries: Sequence[Entry], keep: int) -> list[Move]:

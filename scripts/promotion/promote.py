@@ -19,8 +19,8 @@ from scripts.history import ledger
 from scripts.history.ledger import Entry
 from scripts.oci import registry_tags
 from scripts.oci.registry_tags import Registry
+from scripts.promotion import moved_tags, transaction, versions
 from scripts.promotion import plan as plans
-from scripts.promotion import transaction, versions
 from scripts.report import show
 
 KEEP = 5
@@ -77,12 +77,14 @@ class Change:
     """What is asked for, and what was found about it.
 
     `groups` are the engine's ids by name of each promotion that `entry.tags` names;
-    `problems` are reasons besides the verdicts not to move anything, a line each.
+    `seen` is where the tags were when that was decided; `problems` are reasons besides the
+    verdicts not to move anything, a line each.
     """
 
     entry: Entry
     groups: Mapping[int, Mapping[str, str]]
     verdicts: Sequence[Verdict]
+    seen: Mapping[str, str | None]
     problems: Sequence[str] = ()
 
     @property
@@ -113,6 +115,7 @@ def verify_and_promote(
         entries = ledger.read()
         at = plans.now(entries)
         tags = tags_to_set(client, promises, target, entries, options.version)
+        seen = moved_tags.read(client, target, [image.name for image in promises.images], tags)
         tests = package_tests.plan(client, promises, os.environ, options.skip_tests)
         verdict = gate.everything(client, promises, tests=tests)
         commit = git.labels(allow_unreadable=options.allow_dirty).get("REVISION", "")
@@ -136,7 +139,7 @@ def verify_and_promote(
         problems = moved_meanwhile(promises, verdict.ids, built or {})
         if not problems and not options.allow_dirty:
             problems = unclean(built_from, commit)
-        change = Change(entry, {number: verdict.ids}, [verdict], problems)
+        change = Change(entry, {number: verdict.ids}, [verdict], seen, problems)
         return move(client, promises, entries, change, options, target)
 
 
@@ -198,6 +201,15 @@ def unclean(built_from: Mapping[str, str], commit: str) -> list[str]:
     ]
 
 
+@dataclass(frozen=True)
+class Decision:
+    """What a change does: its moves, whether they are made, and what a dry run shows besides."""
+
+    plan: transaction.Plan
+    moves: bool
+    only_shown: Sequence[Move] = ()
+
+
 def move(
     client: engine.Client,
     promises: Catalog,
@@ -207,31 +219,50 @@ def move(
     target: Registry | None,
 ) -> int:
     """Move what the change says, if all passed and it is no dry run; end with the tables."""
-    plan = plans.make(client, promises, change.entry, change.groups)
+    decision = decide(client, promises, entries, change, options, target)
+    if decision.moves:
+        transaction.carry_out(client, decision.plan, target)
+        release_expired_tags(client, [*entries, change.entry], options.keep)
+    print_outcome(decision, change, options.dry_run)
+    return OK if change.passed else CHECK_FAILED
+
+
+def decide(
+    client: engine.Client,
+    promises: Catalog,
+    entries: Sequence[Entry],
+    change: Change,
+    options: Options,
+    target: Registry | None,
+) -> Decision:
+    """Return what is to be done. Raises SutraError for a version that is set to other images."""
+    plan = plans.make(client, promises, change.entry, change.groups, change.seen)
     transaction.refuse_moved_version(plan.moves, change.entry.version)
-    remote = _remote(client, target, plan) if target and options.dry_run else []
-    after = [*entries, change.entry]
-    moving = change.passed and not options.dry_run
+    if options.dry_run:
+        shown = _remote(client, target, plan) if target else []
+        shown += plans.expired(client, [*entries, change.entry], options.keep)
+        return Decision(plan, False, shown)
     standing = all(move.before == move.after for move in plan.moves)
-    if moving and (target or not standing or not recorded(entries, change)):
-        transaction.carry_out(client, plan, target)
-        let_go(client, after, options.keep)
-    shown = plans.visible(plan.moves)
-    if not options.dry_run:
+    needed = target is not None or not standing or not recorded(entries, change)
+    return Decision(plan, change.passed and needed)
+
+
+def print_outcome(decision: Decision, change: Change, dry_run: bool) -> None:
+    """Print the tables on stdout, and on stderr what became of each tag and why."""
+    shown = plans.visible(decision.plan.moves)
+    if not dry_run:
         verb = {"promote": "promoted", "rollback": "rolled back"}[change.entry.verb]
         for each in shown:
             done = verb if change.passed else "not moved"
             print(f"{done} {plans.describe(each)}", file=sys.stderr, flush=True)
     for verdict in change.verdicts:
         show.show(verdict.results)
-    if options.dry_run:
-        shown += remote + plans.expired(client, after, options.keep)
-        terminal.console().print(plans.table(shown))
+    if dry_run:
+        terminal.console().print(plans.table([*shown, *decision.only_shown]))
     for problem in change.problems:
         print(problem, file=sys.stderr)
     if change.problems:
         print(f"tip: {tip(change.problems)}", file=sys.stderr)
-    return OK if change.passed else CHECK_FAILED
 
 
 def tip(problems: Sequence[str]) -> str:
@@ -272,7 +303,7 @@ def _remote(client: engine.Client, target: Registry, plan: transaction.Plan) -> 
     return plans.visible(moves)
 
 
-def let_go(client: engine.Client, entries: Sequence[Entry], keep: int) -> None:
+def release_expired_tags(client: engine.Client, entries: Sequence[Entry], keep: int) -> None:
     """Take the holding tags from images that have left the last `keep` promotions."""
     for move in plans.expired(client, entries, keep):
         try:

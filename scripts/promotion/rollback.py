@@ -14,7 +14,7 @@ from scripts.engine import client as engine
 from scripts.history import ledger
 from scripts.history.ledger import Entry
 from scripts.oci.registry_tags import Registry
-from scripts.promotion import plan, promote, transaction, versions
+from scripts.promotion import moved_tags, plan, promote, transaction, versions
 from scripts.promotion.promote import Change, Options
 
 HISTORY = "`make history` shows what was promoted"
@@ -29,8 +29,10 @@ def rollback(client: engine.Client, options: Options) -> int:
         groups = {number: entries[number - 1].ids for number in {goal.number, *moved.values()}}
         for number in groups:
             refuse_unlike(client, promises, entries[number - 1])
-        verdicts = [gate.everything(client, promises, ids) for ids in groups.values()]
         address = options.registry or entries[-1].registry
+        target = Registry(client, address) if address else None
+        seen = moved_tags.read(client, target, goal.ids, moved)
+        verdicts = [gate.everything(client, promises, ids) for ids in groups.values()]
         entry = replace(
             goal,
             number=len(entries) + 1,
@@ -44,8 +46,7 @@ def rollback(client: engine.Client, options: Options) -> int:
             tags=moved,
         )
         print(f"rolling back to {name(goal)}", file=sys.stderr)
-        target = Registry(client, address) if address else None
-        change = Change(entry, groups, verdicts)
+        change = Change(entry, groups, verdicts, seen)
         return promote.move(client, promises, entries, change, options, target)
 
 

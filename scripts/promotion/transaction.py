@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from scripts.common.errors import SutraError
 from scripts.engine import client as engine
@@ -21,6 +21,7 @@ from scripts.history import journal, ledger
 from scripts.history.journal import Intent
 from scripts.history.ledger import Entry
 from scripts.oci.registry_tags import CannotDeleteError, Registry
+from scripts.promotion import moved_tags
 
 # a registry refuses what it does not have; a tag of the engine's keeps an image from `prune`
 KEPT = "kept-"
@@ -31,12 +32,14 @@ MOVED = ", the tags have moved, only their line is missing"
 class Plan:
     """What moves: the entry as the ledger will have it, and the engine's moves.
 
-    `wanted` says for each of the registry's tags (image, tag) which id it goes to.
+    `wanted` says for each of the registry's tags (image, tag) which id it goes to, `seen`
+    where each tag of engine and registry was when that was decided.
     """
 
     entry: Entry
     moves: tuple[Move, ...]
     wanted: Mapping[tuple[str, str], str]
+    seen: Mapping[str, str | None] = field(default_factory=dict)
 
 
 def kept_tag(identity: str) -> str:
@@ -67,8 +70,10 @@ def begun(client: engine.Client, dry_run: bool) -> Iterator[None]:
 def carry_out(client: engine.Client, plan: Plan, target: Registry | None) -> Entry:
     """Move everything and return the entry as it was written, or raise and leave all as it was.
 
-    When even the way back fails, the intent stays for the next command.
+    Raises MovedError for a tag that somebody else moves meanwhile; it stays there. When even
+    the way back fails, the intent stays for the next command.
     """
+    moved_tags.refuse_changed(plan.moves, plan.seen)
     intent = Intent(plan.entry, plan.moves)
     if target:
         copies = {
@@ -80,12 +85,8 @@ def carry_out(client: engine.Client, plan: Plan, target: Registry | None) -> Ent
     try:
         if target:
             intent = _push(client, target, intent, plan)
-            for move in intent.remote:
-                if move.before != move.after:
-                    target.move(move.tag, move.after)
-        for move in intent.moves:
-            if move.before != move.after:
-                engine.tag(client, move.after, move.tag)
+        _move_all(client, target, intent)
+        moved_tags.require_all(client, target, intent)
         ledger.append(intent.entry)
     except BaseException as error:
         if not _finished_after(client, error):
@@ -93,6 +94,27 @@ def carry_out(client: engine.Client, plan: Plan, target: Registry | None) -> Ent
     else:
         _end(client, intent)
     return intent.entry
+
+
+def _move_all(
+    client: engine.Client, target: Registry | None, intent: Intent, gone: Sequence[None] = ()
+) -> None:
+    """Move the registry's tags, then the engine's: each from where the intent found it.
+
+    A push may take minutes, in which somebody else moves them. `gone` is (None,) where a
+    tag may also have gone away.
+    """
+    if target:
+        for move in intent.remote:
+            found = target.digest(move.tag)
+            moved_tags.require(move.tag, found, [move.before, move.after, *gone])
+            if found != move.after:
+                target.move(move.tag, move.after)
+    for move in intent.moves:
+        found = tags.current(client, move.tag)
+        moved_tags.require(move.tag, found, [move.before, move.after, *gone])
+        if found != move.after:
+            engine.tag(client, move.after, move.tag)
 
 
 def _finished_after(client: engine.Client, error: BaseException) -> bool:
@@ -127,6 +149,7 @@ def _push(client: engine.Client, target: Registry, intent: Intent, plan: Plan) -
         for reference in (target.reference(name, tag),)
     ]
     refuse_moved_version(remote, intent.entry.version)
+    moved_tags.refuse_changed(remote, plan.seen)
     # what cannot be taken back everywhere, a new tag, comes last
     remote.sort(key=lambda move: move.before is None)
     images = {
@@ -200,13 +223,16 @@ def _back(client: engine.Client, intent: Intent) -> None:
 
 
 def _forward(client: engine.Client, intent: Intent) -> None:
-    """Make every move once more: what was verified and pushed before the first tag moved."""
-    if intent.remote:
-        target = Registry(client, intent.entry.registry)
-        for move in intent.remote:
-            target.move(move.tag, move.after)
-    for move in intent.moves:
-        engine.tag(client, move.after, move.tag)
+    """Make every move once more: what was verified and pushed before the first tag moved.
+
+    Raises MovedError for a tag that somebody else has moved since: that is for a person.
+    """
+    target = Registry(client, intent.entry.registry) if intent.remote else None
+    try:
+        _move_all(client, target, intent, gone=(None,))
+    except moved_tags.MovedError as error:
+        error.tip = journal.BY_HAND
+        raise
     ledger.append(intent.entry, outcome=MOVED)
     _end(client, intent)
 

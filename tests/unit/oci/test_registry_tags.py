@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ class Server(ThreadingHTTPServer):
         self.manifests: dict[str, bytes] = {}
         self.answers: dict[str, tuple[int, dict[str, str], bytes]] = {}
         self.tokens = False
+        self.puts: Callable[[str, bytes], bytes | None] = lambda path, body: body
         self.seen: list[tuple[str, str, str]] = []
 
     @property
@@ -64,7 +65,8 @@ class _Handler(BaseHTTPRequestHandler):
             status, headers, found = self.server.answers[path]
             return self.say(status, found, headers)
         if self.command == "PUT":
-            self.server.manifests[path] = body
+            if (kept := self.server.puts(path, body)) is not None:
+                self.server.manifests[path] = kept
             return self.say(201)
         if self.command == "DELETE":
             known = self.server.manifests.pop(path, None)
@@ -185,6 +187,28 @@ def test_a_tag_is_moved_byte_for_byte(server: Server, target: Registry) -> None:
     target.move(reference, DIGEST)
     assert target.digest(reference) == DIGEST
     assert server.manifests["/v2/team/api/manifests/latest"] == MANIFEST
+
+
+@pytest.mark.parametrize("kept", [None, b'{"schemaVersion": 3}', MANIFEST + b" "])
+@pytest.mark.parametrize("before", [None, b"{}"])
+def test_a_tag_that_is_not_kept_as_it_was_put_is_refused(
+    server: Server, target: Registry, kept: bytes | None, before: bytes | None
+) -> None:
+    """201 says only that somebody answered: what is read back counts."""
+    place = "/v2/team/api/manifests/latest"
+    server.manifests[f"/v2/team/api/manifests/{DIGEST}"] = MANIFEST
+    if before:
+        server.manifests[place] = before
+    server.puts = lambda path, body: kept
+    with pytest.raises(SutraError) as caught:
+        target.move(target.reference("api", "latest"), DIGEST)
+    held = kept or before
+    found = "sha256:" + hashlib.sha256(held).hexdigest() if held else "(none)"
+    assert caught.value.message == (
+        f'registry: cannot tag "{server.address}/team/api:latest": '
+        f"it was put on {DIGEST} and is on {found}"
+    )
+    assert caught.value.tip == KEEPERS
 
 
 def test_a_digest_that_is_gone(server: Server, target: Registry) -> None:

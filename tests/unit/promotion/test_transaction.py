@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -224,3 +225,151 @@ def test_tags_that_moved_without_their_line_are_not_called_unmoved(
     assert built.tags["sutra-api:latest"] == built.tags["sutra-api:prod"]
     with transaction.exclusive(client):
         assert [entry.version for entry in ledger.read()] == ["1.4.1", "1.4.2"]
+
+
+# ---- somebody else moves a tag meanwhile ---------------------------------------
+
+OTHER = "sha256:" + "e" * 64
+LOOK = "look at what moved it, then run the same command again"
+
+
+def meanwhile(
+    monkeypatch: pytest.MonkeyPatch, place: Any, name: str, act: Callable[[], None], last: int = 1
+) -> None:
+    """Have `act` run once, after the call number `last` of a function."""
+    real, calls = getattr(place, name), 0
+
+    def wrapped(*given: Any, **options: Any) -> Any:
+        nonlocal calls
+        found = real(*given, **options)
+        calls += 1
+        if calls == last:
+            act()
+        return found
+
+    monkeypatch.setattr(place, name, wrapped)
+
+
+def refused(engine: FakeEngine, version: str = "") -> tuple[str, str]:
+    with pytest.raises(SutraError) as caught:
+        go(engine, "b", version)
+    assert journal.read() is None
+    return caught.value.message, caught.value.tip
+
+
+def moved(tag: str, found: str, *expected: str) -> str:
+    return (
+        f'promote: "{tag}" was moved by somebody else: on {found}, not on {" or ".join(expected)}'
+    )
+
+
+@pytest.mark.parametrize("when", ["checks", "push", "moves"])
+def test_a_registry_tag_that_somebody_else_moves_stays_theirs(
+    built: FakeEngine, target: MemoryRegistry, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    go(built, "a")
+    first, local = built.tags["sutra-api:latest"], both(built, target)[1]
+    tag = "localhost/team/sutra-api:latest"
+
+    def theirs() -> None:
+        target.known[tag] = OTHER
+
+    place = {"checks": (gate, "everything"), "push": (target, "digest"), "moves": (target, "move")}
+    meanwhile(monkeypatch, *place[when], theirs, last=1 if when != "push" else 5)
+    message, tip = refused(built)
+    second = built.tags["sutra-api:prod"]
+    expected = {"checks": [first, second], "push": [first, second], "moves": [second]}
+    assert message == moved(tag, OTHER, *expected[when])
+    assert tip == LOOK
+    assert target.known[tag] == OTHER
+    assert both(built, target)[1] == local
+    assert len(ledger.read()) == 1
+
+
+@pytest.mark.parametrize("when", ["checks", "push", "moves"])
+def test_an_engine_tag_that_somebody_else_moves_stays_theirs(
+    built: FakeEngine, target: MemoryRegistry, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    go(built, "a")
+    first, remote = built.tags["sutra-api:latest"], both(built, target)[0]
+    other = built.add(image("o"))
+    tag = "sutra-api:latest"
+
+    def theirs() -> None:
+        built.tags[tag] = other
+
+    place = {"checks": (gate, "everything"), "push": (target, "move"), "moves": (ledger, "append")}
+    if when == "moves":
+        meanwhile(monkeypatch, transaction, "_move_all", theirs)
+    else:
+        meanwhile(monkeypatch, *place[when], theirs)
+    message, tip = refused(built)
+    second = built.tags["sutra-api:prod"]
+    expected = [second] if when == "moves" else [first, second]
+    assert message == moved(tag, other, *expected)
+    assert tip == LOOK
+    assert built.tags[tag] == other
+    assert both(built, target)[0] == remote
+    assert len(ledger.read()) == 1
+
+
+def test_a_newer_version_that_somebody_else_promotes_meanwhile_is_not_moved_back(
+    built: FakeEngine, target: MemoryRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is the newest was decided before the checks, which take minutes."""
+    go(built, "a", "1.4.1")
+    newer = {f"localhost/team/sutra-api:{tag}": OTHER for tag in ("1.5.0", "1.5", "1", "latest")}
+    meanwhile(monkeypatch, gate, "everything", lambda: target.known.update(newer))
+    message, _ = refused(built, "1.4.2")
+    assert message.startswith('promote: "localhost/team/sutra-api:1" was moved by somebody else')
+    assert target.known.items() >= newer.items()
+
+
+def test_the_same_move_by_somebody_else_is_none(
+    built: FakeEngine, target: MemoryRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go(built, "a")
+    tag = "sutra-api:latest"
+    meanwhile(
+        monkeypatch,
+        gate,
+        "everything",
+        lambda: built.tags.update({tag: built.tags["sutra-api:prod"]}),
+    )
+    assert go(built, "b") == 0
+    assert len(ledger.read()) == 2
+
+
+def test_a_tag_that_somebody_else_removes_is_noticed(
+    built: FakeEngine, target: MemoryRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go(built, "a")
+    first = built.tags["sutra-api:latest"]
+    meanwhile(monkeypatch, gate, "everything", lambda: built.tags.pop("sutra-api:latest"))
+    message, _ = refused(built)
+    second = built.tags["sutra-api:prod"]
+    assert message == moved("sutra-api:latest", "(none)", first, second)
+
+
+def test_what_can_go_neither_way_is_left_to_a_person(
+    built: FakeEngine, target: MemoryRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new tag that no registry removes, and another that somebody else has moved since."""
+    go(built, "a", "1.4.1")
+    target.deletes = False
+    tag = "localhost/team/sutra-api:latest"
+
+    def theirs() -> None:
+        target.known[tag] = OTHER
+
+    meanwhile(monkeypatch, transaction, "_move_all", theirs)
+    with pytest.raises(SutraError) as caught:
+        go(built, "b", "1.4.2")
+    second = built.tags["sutra-api:prod"]
+    assert caught.value.message == moved(tag, OTHER, second)
+    assert target.known[tag] == OTHER
+    client: Any = built
+    with pytest.raises(SutraError) as again, transaction.exclusive(client):
+        pass
+    assert again.value.tip == journal.BY_HAND
+    assert len(ledger.read()) == 1
