@@ -77,7 +77,7 @@ def _pair(held: dict[str, Any]) -> tuple[str, str]:
 
 
 def _file() -> str:
-    return find_config_file() or "~/.docker/config.json"
+    return str(find_config_file() or "~/.docker/config.json")
 
 
 class Logins(docker.auth.AuthConfig):
