@@ -91,6 +91,14 @@ def ask(container: Container, method: str, path: str, body: object = None) -> An
         return json.load(answer)
 
 
+def check(container: Container, path: str) -> int:
+    """Return the exit status of the image's own health check, asked for `path`."""
+    container.reload()
+    command = [*container.attrs["Config"]["Healthcheck"]["Test"][1:], path]
+    status: int = container.exec_run(command).exit_code
+    return status
+
+
 def test_what_is_learned_is_found(stack: Stack) -> None:
     for name, text in (("rust", "rust is a compiled language"), ("tea", "tea is a hot drink")):
         ask(stack.api, "PUT", f"/concepts/{name}", {"text": text})
@@ -118,8 +126,11 @@ def test_without_storage_the_api_says_so_and_recovers(stack: Stack) -> None:
         ask(stack.api, "GET", "/health")
     refused.value.close()
     assert refused.value.code == 503
+    # the process lives: an orchestrator must not start it again for that
+    assert [check(stack.api, path) for path in ("/live", "/health")] == [0, 1]
     stack.storage.start()
     wait_healthy(stack.storage)
+    assert check(stack.api, "/health") == 0
     assert ask(stack.api, "GET", "/health") == {"status": "ok", "storage": "ok"}
 
 

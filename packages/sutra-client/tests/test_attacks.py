@@ -128,6 +128,10 @@ def test_how_large_a_head_may_be(service: Service, size: int, status: int) -> No
         b"GET /live HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
         b"PUT /size HTTP/1.1\r\nHost: a\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n",
         b"PUT /size HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"PUT /size HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"0\r\n\r\n",
+        b"PUT /size HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"PUT /size HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
         b"GET /live HTTP/1.1\r\nHost : a\r\n\r\n",
         b"GET /l\x00ive HTTP/1.1\r\nHost: a\r\n\r\n",
         b"nonsense\r\n\r\n",
@@ -159,6 +163,23 @@ def test_a_body_in_very_many_tiny_chunks(service: Service, size: int, number: in
 
 def test_http_1_0_needs_no_host(service: Service) -> None:
     assert exchange(service.port, b"GET /live HTTP/1.0\r\n\r\n").split()[1] == b"200"
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        (b"http://a/live", b"200"),
+        (b"http://a/live?x=1", b"400"),
+        (b"http://a", b"404"),
+        (b"http:///live", b"200"),
+        (b"https://a/live", b"404"),
+        (b"//live", b"404"),
+        (b"*", b"404"),
+    ],
+)
+def test_forms_of_a_target(service: Service, target: bytes, status: bytes) -> None:
+    request = b"GET " + target + b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    assert exchange(service.port, request).split()[1] == status
 
 
 @pytest.mark.parametrize("path", [b"/health", b"/live", b"/metrics", b"/nothing"])

@@ -1,9 +1,8 @@
 """uvicorn's HTTP/1.1 on h11, with the bounds of time and number that uvicorn leaves to a proxy.
 
-h11 bounds the head, refuses HTTP/1.1 without exactly one Host, and keeps trailers apart from the
-head. Added here: a head must be whole in time, what is left of a body after the answer must end in
-time, and an answer must be read in time. Where there are too many connections, the one that has
-waited longest makes room, as in nginx: a client that asks at once is never that one.
+A head must be whole in time, what is left of a body after its answer must end in time, and an
+answer must be read in time. Where there are too many connections, the one that has waited longest
+makes room, as in nginx: a client that asks at once is never that one.
 """
 
 import asyncio
@@ -13,15 +12,11 @@ from enum import Enum
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from sutra_client.parser import MAX_HEAD_BYTES, Parser
 from sutra_client.problem import problem
 
-# Bytes of a request's line and headers.
-MAX_HEAD_BYTES = 16 * 1024
 # So much is looked at in one go: a head may be as much larger.
 PIECE = 2 * 1024
-# Chunks of a body beyond the first thousand hold so many bytes on average: each takes time.
-FREE_CHUNKS = 1000
-MIN_CHUNK_BYTES = 16
 MAX_CONNECTIONS = 1000
 # Bytes of answers that clients have not read yet, all together.
 MAX_UNREAD_BYTES = 32 * 1024 * 1024
@@ -74,25 +69,6 @@ class Connections:
                 return
             total -= size
             oldest.abort()
-
-
-class Parser(h11.Connection):
-    """h11, which also refuses a body in very many very small chunks."""
-
-    chunks = 0
-    chunk_bytes = 0
-
-    def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
-        """Return the next event; raise RemoteProtocolError."""
-        event = super().next_event()
-        if isinstance(event, h11.Request):
-            self.chunks = self.chunk_bytes = 0
-        elif isinstance(event, h11.Data):
-            self.chunks += event.chunk_end  # an event may hold a part of one
-            self.chunk_bytes += len(event.data)
-            if self.chunks > FREE_CHUNKS and self.chunk_bytes < self.chunks * MIN_CHUNK_BYTES:
-                raise h11.RemoteProtocolError("chunks are too small")
-        return event
 
 
 class Connection(H11Protocol):
@@ -175,7 +151,8 @@ class Connection(H11Protocol):
             self.timer = self.loop.call_later(seconds, self._late)
 
     def _current(self) -> Phase:
-        if self.cycle is not None and not self.cycle.response_complete:
+        cycle = self.cycle
+        if cycle is not None and not (cycle.response_complete or cycle.disconnected):
             return Phase.WORK
         if self.unread:
             return Phase.UNREAD

@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 # Seconds that running requests get; docker kills after ten.
 GRACE_SECONDS = 5.0
+# Seconds for those that were ended to answer so.
+END_SECONDS = 2.0
 # Seconds for clients to read their last answers.
 CLOSE_SECONDS = 1.0
 TICK = 0.05
@@ -62,7 +64,8 @@ class GracefulServer(Server):
             logger.warning("ended %d requests that ran longer than the stop may take", len(tasks))
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if tasks:  # a thread cannot be cancelled: it is not waited for much longer
+            await asyncio.wait(tasks, timeout=END_SECONDS)
 
 
 def make(app: Any, host: str, port: int, drain_seconds: float) -> GracefulServer:
