@@ -24,8 +24,8 @@ from scripts.catalog import catalog
 from scripts.common import terminal
 from scripts.common.errors import OK, SutraError
 from scripts.common.units import format_size
+from scripts.engine import buildx, sandbox
 from scripts.engine import client as engine
-from scripts.engine import sandbox
 from scripts.engine.sandbox import Setup
 from scripts.image import read_layers
 from scripts.report import readme_tables, tables
@@ -95,11 +95,11 @@ References = Mapping[str, str]
 def on_alpine(client: engine.Client, names: list[str]) -> Iterator[References]:
     """Build the images on Alpine and yield their references; nothing else is tagged."""
     settings = {**build.variables(os.environ), "BASE": ALPINE}
-    settings |= build.root_variable(client, engine.bake_plan([build.GROUP], settings))
+    settings |= build.root_variable(client, buildx.bake_plan([build.GROUP], settings))
     references = {name: f"{name}:{TAG}" for name in names}
     overrides = [f"{name}.tags={reference}" for name, reference in references.items()]
     with build.untagged_afterwards(client, list(references.values())):
-        code, lines = engine.bake([build.GROUP], overrides, settings)
+        code, lines = buildx.bake([build.GROUP], overrides, settings)
         if code:
             raise build.failure(lines)
         yield references

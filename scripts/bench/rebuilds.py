@@ -22,6 +22,7 @@ from rich.table import Table
 from scripts.build import bake as build
 from scripts.common import terminal
 from scripts.common.errors import OK, SutraError
+from scripts.engine import buildx
 from scripts.engine import client as engine
 
 RUNS = 5
@@ -57,11 +58,11 @@ def main(options: argparse.Namespace) -> int:
     client = engine.connect()
     environment = {
         **os.environ,
-        **engine.BAKE_ENVIRONMENT,
+        **buildx.BAKE_ENVIRONMENT,
         **build.variables(os.environ),
-        **build.root_variable(client, engine.bake_plan(["bases"], {})),
+        **build.root_variable(client, buildx.bake_plan(["bases"], {})),
     }
-    bare = [engine.find_client(), "buildx", "bake", build.GROUP]
+    bare = [buildx.find_client(), "buildx", "bake", build.GROUP]
     # as people call it: VERSION, which is a label here, would be a version to promote there
     timed(["make", "prod"], os.environ)
     unchanged, bake = pair(

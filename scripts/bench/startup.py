@@ -25,8 +25,8 @@ from scripts.build import bake as build
 from scripts.common import terminal
 from scripts.common.errors import OK, SutraError
 from scripts.common.units import format_size
+from scripts.engine import buildx, health, images, sandbox
 from scripts.engine import client as engine
-from scripts.engine import health, sandbox
 from scripts.engine.sandbox import Setup
 from scripts.image import read_layers
 
@@ -91,11 +91,11 @@ class Row:
 def build_variants(client: engine.Client, mode: str, references: Mapping[str, str]) -> None:
     """Build every service with all bytecode in `mode`, each as `references` names it."""
     knobs = build.variables(os.environ)
-    knobs |= build.root_variable(client, engine.bake_plan(list(SERVICES), knobs))
+    knobs |= build.root_variable(client, buildx.bake_plan(list(SERVICES), knobs))
     overrides = [f"{name}.args.BYTECODE={mode}" for name in (BASE, *SERVICES)]
     overrides += [f"{name}.tags={reference}" for name, reference in references.items()]
     overrides += [f"{BASE}.tags=", f"{BASE}.output=type=cacheonly"]
-    code, lines = engine.bake(["builders", BASE, *SERVICES], overrides, knobs)
+    code, lines = buildx.bake(["builders", BASE, *SERVICES], overrides, knobs)
     if code:
         raise build.failure(lines)
 
@@ -117,7 +117,7 @@ def healthy(client: engine.Client, setup: Setup) -> Iterator[Container]:
 
     Raises SutraError when it is not healthy.
     """
-    known = engine.inspect(client, setup.image)
+    known = images.inspect(client, setup.image)
     probe = health.probe_of(known) if known else None
     if probe is None:
         raise SutraError(f'bench: not built "{setup.image}"', "run `make build`")
@@ -159,7 +159,7 @@ def measure(client: engine.Client) -> list[Row]:
     finally:
         for references in made.values():
             for reference in references.values():
-                engine.untag(client, reference)
+                images.untag(client, reference)
 
 
 def _alternate(

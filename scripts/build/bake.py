@@ -18,7 +18,7 @@ from scripts.catalog import catalog
 from scripts.common import git
 from scripts.common import settings as knobs
 from scripts.common.errors import SutraError
-from scripts.engine import builders, tags
+from scripts.engine import builders, buildx, images, tags
 from scripts.engine import client as engine
 from scripts.engine.builders import Builder
 
@@ -50,17 +50,17 @@ def build(
     """
     settings = variables(environment)
     builder = builders.find(environment)
-    plan = engine.bake_plan(groups, settings)
+    plan = buildx.bake_plan(groups, settings)
     wanted = requested_tags(plan)
     if GROUP in groups:
-        catalog.check_against(catalog.load(), wanted, engine.BAKE_FILE)
+        catalog.check_against(catalog.load(), wanted, buildx.BAKE_FILE)
     require_space(client, [tag for tags_of_one in wanted.values() for tag in tags_of_one], builder)
     settings |= root_variable(client, plan, builder)
     staged = {name: f"{name}:{STAGING}" for name in wanted}
-    with untagged_afterwards(client, list(staged.values())), engine.metadata_file() as metadata:
+    with untagged_afterwards(client, list(staged.values())), buildx.metadata_file() as metadata:
         overrides = [f"{name}.tags={reference}" for name, reference in staged.items()]
         overrides += ["*.no-cache=true"] * no_cache
-        code, lines = engine.bake(groups, overrides, settings, metadata)
+        code, lines = buildx.bake(groups, overrides, settings, metadata)
         if code:
             raise failure(lines, builder)
         if not builder.is_engine:
@@ -99,7 +99,7 @@ def built(
     """Return the id that each wanted tag goes to: what stands under the staging tag now."""
     found = {}
     for name, references in wanted.items():
-        image = engine.inspect(client, staged[name])
+        image = images.inspect(client, staged[name])
         if image is None:
             raise SutraError(
                 f'build: image no longer exists "{staged[name]}"', "run `make build` again"
@@ -135,7 +135,7 @@ def require_space(
     root = engine.local_disk(client)
     if root is None:
         return
-    there = bool(references) and all(engine.inspect(client, each) for each in references)
+    there = bool(references) and all(images.inspect(client, each) for each in references)
     need = WARM_BYTES if there or not builder.is_engine else COLD_BYTES
     free = os.statvfs(root).f_bavail * os.statvfs(root).f_frsize
     if free < need:
@@ -152,7 +152,7 @@ def untagged_afterwards(client: engine.Client, references: Sequence[str]) -> Ite
         yield
     finally:
         for reference in references:
-            engine.untag(client, reference)
+            images.untag(client, reference)
 
 
 def failure(lines: Sequence[str], builder: Builder = builders.OWN) -> SutraError:

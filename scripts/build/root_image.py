@@ -25,7 +25,7 @@ from typing import Any
 from scripts.build import root_store
 from scripts.common import settings
 from scripts.common.errors import SutraError
-from scripts.engine import builders
+from scripts.engine import builders, images, process, registries
 from scripts.engine import client as engine
 from scripts.engine.builders import Builder
 
@@ -75,11 +75,11 @@ def context(
     """
     layout = cache / image.replace(":", "-")
     # another builder does not see the engine's images
-    held = builder.is_engine and engine.inspect(client, image) is not None
+    held = builder.is_engine and images.inspect(client, image) is not None
     if held and not fresh:
         return ""
     if fresh or not (layout / "index.json").exists():
-        refusal = engine.registry_refusal(image, REGISTRY_SECONDS)
+        refusal = registries.registry_refusal(image, REGISTRY_SECONDS)
         if not refusal and builder.is_engine:
             refusal = pull(image)
         if not refusal:
@@ -95,7 +95,7 @@ def context(
 def pull(image: str) -> str:
     """Have the engine keep the root; return "", or why it was not pulled in time."""
     _say(f"{image}: pulling it")
-    return engine.pull_refusal(image, PULL_SECONDS)
+    return registries.pull_refusal(image, PULL_SECONDS)
 
 
 def bootstrap(image: str, layout: Path, environment: Mapping[str, str] = os.environ) -> None:
@@ -175,7 +175,7 @@ def _mmdebstrap(suite: str, tar: Path, environment: Mapping[str, str]) -> None:
             f"deb {mirror} {suite}-updates main",
             f"deb {mirror}-security {suite}-security main",
         ]
-    code, lines = engine.tee(command, os.environ)
+    code, lines = process.tee(command, os.environ)
     if code:
         causes = [line for line in lines if re.search(r"^(E|Err):|No space left", line)]
         reason = re.sub(r".*\b(E|Err): ", "", (causes or lines or ["no output"])[0]).strip()

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.common.errors import SutraError
-from scripts.engine import builders
+from scripts.engine import builders, images
 from scripts.engine import client as engine
 from scripts.engine.builders import Builder
 
@@ -42,12 +42,12 @@ def load(client: engine.Client, reference: str, layout: Path) -> None:
         (entry,) = _json(layout / "index.json")["manifests"]
         manifest = _json(blobs / _hex(entry))
         identity = manifest["config"]["digest"]
-        if (engine.inspect(client, reference) or {}).get("Id") == identity:
+        if (images.inspect(client, reference) or {}).get("Id") == identity:
             return
         with tempfile.TemporaryFile(dir=layout.parent) as file:
             _write_archive(file, reference, blobs, manifest)
             file.seek(0)
-            engine.load(client, file)
+            images.load(client, file)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SutraError(
             f'roots: cannot read "{layout}": {error}', "`make roots` makes it anew"

@@ -22,7 +22,7 @@ from scripts.build import bake
 from scripts.catalog.catalog import Catalog
 from scripts.common.check_result import CheckResult, printable
 from scripts.common.errors import SutraError
-from scripts.engine import builders
+from scripts.engine import builders, buildx
 from scripts.engine import client as engine
 
 NAME = "tests"
@@ -68,12 +68,12 @@ def plan(
     client: engine.Client, promises: Catalog, environment: Mapping[str, str], skipped: bool = False
 ) -> Plan:
     """Return the tests of the catalogue's images; none where no bake file is there."""
-    if not engine.BAKE_FILE.exists():
+    if not buildx.BAKE_FILE.exists():
         return NONE
     variables = bake.variables(environment)
     known: Mapping[str, object] = {}
-    if GROUP.search(engine.BAKE_FILE.read_text("utf-8")):
-        planned = engine.bake_plan(["test"], variables)
+    if GROUP.search(buildx.BAKE_FILE.read_text("utf-8")):
+        planned = buildx.bake_plan(["test"], variables)
         known = planned["target"]
         if not skipped:
             variables |= bake.root_variable(client, planned, builders.find(environment))
@@ -135,7 +135,7 @@ class Run:
     def _start(self, targets: Sequence[str]) -> subprocess.Popen[bytes]:
         self._log.truncate(0)
         self._log.seek(0)
-        command, environment = engine.bake_command(targets, ["*.output=type=cacheonly"])
+        command, environment = buildx.bake_command(targets, ["*.output=type=cacheonly"])
         return subprocess.Popen(
             [*command, "--progress=plain"],
             stdin=subprocess.DEVNULL,
@@ -175,12 +175,12 @@ def last_lines(log: str) -> str:
 
 
 def _result(image: str, problem: str) -> CheckResult:
-    detail = f'{engine.BAKE_FILE}: target.{image}{SUFFIX}: tests failed "{problem}"'
+    detail = f'{buildx.BAKE_FILE}: target.{image}{SUFFIX}: tests failed "{problem}"'
     return CheckResult(
         image, NAME, not problem, int(bool(problem)), 0, detail if problem else "", "findings"
     )
 
 
 def _not_run(image: str, why: str) -> CheckResult:
-    detail = f"{engine.BAKE_FILE}: target.{image}{SUFFIX}: not run: {why}"
+    detail = f"{buildx.BAKE_FILE}: target.{image}{SUFFIX}: not run: {why}"
     return CheckResult(image, NAME, True, None, 0, detail, "findings")

@@ -13,6 +13,7 @@ from scripts.cleaning.resources import Thing
 from scripts.common.errors import SutraError
 from scripts.common.units import format_size
 from scripts.engine import client as engine
+from scripts.engine import images
 
 # seconds that a container has to finish its work and to write what it holds
 GRACE = 10
@@ -83,10 +84,10 @@ def _network(client: engine.Client, each: Thing) -> None:
 
 def _image(client: engine.Client, each: Thing) -> None:
     for tag in each.tags:
-        now = engine.inspect(client, tag)
+        now = images.inspect(client, tag)
         if now and now["Id"] == each.id:  # it may be on a newer image since
-            engine.untag(client, tag)
-    now = None if each.tags else engine.inspect(client, each.id)
+            images.untag(client, tag)
+    now = None if each.tags else images.inspect(client, each.id)
     if now and not now["RepoTags"]:  # somebody may have tagged it since
         client.api.remove_image(each.id, noprune=True)
 

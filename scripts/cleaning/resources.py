@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.build import bake as build
+from scripts.engine import buildx
 from scripts.engine import client as engine
 
 LABEL = "org.sutra.project"
@@ -72,7 +73,7 @@ class Wish:
 
 def scope(project: str, groups: Iterable[str] = GROUPS) -> Scope:
     """Read the bake file and its Dockerfiles, and return what the project calls its own."""
-    plan = engine.bake_plan(list(groups), {})
+    plan = buildx.bake_plan(list(groups), {})
     tags = {tag for each in build.requested_tags(plan).values() for tag in each}
     return Scope(project, frozenset(tags), cache_ids(project, plan["target"].values()))
 

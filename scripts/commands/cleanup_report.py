@@ -17,6 +17,7 @@ from scripts.common import terminal
 from scripts.common.errors import OK, SutraError
 from scripts.common.units import format_size
 from scripts.engine import client as engine
+from scripts.engine import images
 
 PLACES = {"sutra-base-python": "/usr/share/sutra/cleanup-base.json"}
 PLACE = "/usr/share/sutra/cleanup.json"
@@ -25,7 +26,7 @@ PLACE = "/usr/share/sutra/cleanup.json"
 def read(client: engine.Client, image: catalog.Image) -> dict[str, Any]:
     """Return the report that the image carries. Raises SutraError where there is none."""
     place = PLACES.get(image.name, PLACE)
-    content = engine.read_file(client, image.reference, place)
+    content = images.read_file(client, image.reference, place)
     if content is None:
         raise SutraError(f'cleanup-report: no {place} in "{image.reference}"', "run `make build`")
     with tarfile.open(fileobj=io.BytesIO(content)) as archive:

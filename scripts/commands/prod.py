@@ -13,6 +13,7 @@ from scripts.checks.sizes import measure
 from scripts.common import git
 from scripts.common.errors import CHECK_FAILED, OK
 from scripts.engine import client as engine
+from scripts.engine import images
 from scripts.history import journal, ledger
 from scripts.promotion import promote
 from scripts.report import show
@@ -63,7 +64,7 @@ def promoted_already(client: engine.Client, promises: Catalog, options: promote.
         tested
         and last.commit == commit
         and all(
-            (found := engine.inspect(client, tag)) and found["Id"] == last.ids.get(name)
+            (found := images.inspect(client, tag)) and found["Id"] == last.ids.get(name)
             for tag, name in tags.items()
         )
     )

@@ -7,7 +7,7 @@ import sys
 
 from scripts.build import root_image
 from scripts.common.errors import OK
-from scripts.engine import builders
+from scripts.engine import builders, buildx
 from scripts.engine import client as engine
 
 
@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Refresh the root image."""
-    image = root_image.root_image(engine.bake_plan(("bases",), {}))
+    image = root_image.root_image(buildx.bake_plan(("bases",), {}))
     context = root_image.context(engine.connect(), image, fresh=True, builder=builders.find())
     print(f"roots: {image}: {context or 'left to the engine'}", file=sys.stderr, flush=True)
     return OK

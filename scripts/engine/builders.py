@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.common.errors import SutraError
+from scripts.engine import buildx, images
 from scripts.engine import client as engine
 
 KNOB = "BUILDER"
@@ -69,7 +70,7 @@ def find(environment: Mapping[str, str] = os.environ) -> Builder:
     """
     chosen = variables(environment)
     done = subprocess.run(
-        [engine.find_client(), "buildx", "inspect"],
+        [buildx.find_client(), "buildx", "inspect"],
         capture_output=True,
         text=True,
         check=False,
@@ -109,7 +110,7 @@ def refuse_other_images(
     written, containerd = json.loads(metadata.read_text()), engine.has_containerd_store(client)
     for target, reference in staged.items():
         digest = written.get(target, {}).get(DIGEST if containerd else CONFIG_DIGEST)
-        held = (engine.inspect(client, reference) or {}).get("Id")
+        held = (images.inspect(client, reference) or {}).get("Id")
         if digest and digest != held:
             raise SutraError(
                 f'build: the engine holds another image than "{builder.name}" built '

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from scripts.common.units import format_time
 from scripts.engine import client as engine
-from scripts.engine import sandbox
+from scripts.engine import containers, sandbox
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
@@ -62,7 +62,7 @@ def wait(client: engine.Client, made: Container, probe: Probe, budget: int) -> H
     begun = time.monotonic()
     try:
         sandbox.start(made)
-    except engine.CommandError as refused:
+    except containers.CommandError as refused:
         return Health(_since(begun), f'cannot be started "{refused}"')
     while True:
         problem = _ask(client, made, probe)
@@ -81,7 +81,7 @@ def _ask(client: engine.Client, made: Container, probe: Probe) -> str:
     """Run the health check once; return "" for yes, else what is wrong."""
     try:
         code = sandbox.execute(client, made, probe.command, probe.seconds)
-    except engine.CommandError as refused:
+    except containers.CommandError as refused:
         return f"health check cannot be run: {refused}"
     return f"health check exited with {code}" if code else ""
 

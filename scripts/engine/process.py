@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
+import pty
 import signal
 import subprocess
+import sys
+import termios
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 
+# enough of a build's progress to hold its failing step and its error
+TAIL_BYTES = 1 << 16
 # for an answer of a program that asks no engine: the client's settings, a helper
 SECONDS = 30.0
 
@@ -39,3 +45,50 @@ def reason(error: OSError | subprocess.TimeoutExpired) -> str:
     if isinstance(error, subprocess.TimeoutExpired):
         return f"no answer in {error.timeout:.0f} s"
     return error.strerror or type(error).__name__
+
+
+def tee(command: Sequence[str], environment: Mapping[str, str]) -> tuple[int, list[str]]:
+    """Run `command`, pass its stderr on as it comes, and return exit code and last lines.
+
+    On a terminal the command gets one as well, so that it draws live progress.
+    An interrupt ends the command before it is raised here. The command has a
+    process group of its own: mmdebstrap ends its whole group when it fails.
+    """
+    ours = sys.stderr.fileno()
+    if os.isatty(ours):
+        reader, writer = pty.openpty()
+        termios.tcsetwinsize(writer, termios.tcgetwinsize(ours))
+    else:
+        reader, writer = os.pipe()
+    tail = b""
+    try:
+        child = subprocess.Popen(
+            command, stderr=writer, stdin=subprocess.DEVNULL, env=dict(environment), process_group=0
+        )
+    except BaseException:
+        os.close(reader)
+        raise
+    finally:
+        os.close(writer)
+    try:
+        for chunk in iter(partial(_read, reader), b""):
+            os.write(ours, chunk)
+            tail = (tail + chunk)[-TAIL_BYTES:]
+        return child.wait(), tail.decode(errors="replace").splitlines()
+    except BaseException:
+        os.killpg(child.pid, signal.SIGTERM)
+        for chunk in iter(partial(_read, reader), b""):  # else its last words block it
+            with suppress(OSError):  # nobody reads our own stderr any more
+                os.write(ours, chunk)
+        child.wait()
+        raise
+    finally:
+        os.close(reader)
+
+
+def _read(descriptor: int) -> bytes:
+    """Return the next bytes; a terminal whose other end was closed says so by EIO."""
+    try:
+        return os.read(descriptor, 1 << 16)
+    except OSError:
+        return b""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from scripts.common.check_result import printable
 from scripts.common.errors import SutraError
 from scripts.engine import client as engine
+from scripts.engine import containers
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
@@ -54,7 +55,7 @@ def network(client: engine.Client) -> Iterator[str]:
             client.networks.create(name, internal=True, labels={LABEL: RUN})
         yield name
     finally:
-        engine.remove_network(client, name)
+        containers.remove_network(client, name)
 
 
 @contextmanager
@@ -66,7 +67,7 @@ def container(client: engine.Client, setup: Setup) -> Iterator[Container]:
         aliases = [setup.alias] if setup.alias else None
         joined[setup.network] = client.api.create_endpoint_config(aliases=aliases)
     try:
-        made = engine.create(
+        made = containers.create(
             client,
             setup.image,
             name=name,
@@ -83,7 +84,7 @@ def container(client: engine.Client, setup: Setup) -> Iterator[Container]:
         )
         yield made
     finally:
-        engine.remove_container(client, name)
+        containers.remove_container(client, name)
 
 
 def _name(kind: str) -> str:
@@ -92,13 +93,13 @@ def _name(kind: str) -> str:
 
 def start(made: Container) -> None:
     """Start a container. Raises engine.CommandError when its command cannot be run."""
-    with engine.running():
+    with containers.running():
         made.start()
 
 
 def terminate(made: Container) -> None:
     """Send SIGTERM; a container that has ended by itself gets none."""
-    with suppress(engine.CommandError), engine.running():
+    with suppress(containers.CommandError), containers.running():
         made.kill("SIGTERM")
 
 
@@ -124,7 +125,7 @@ def execute(client: engine.Client, made: Container, command: Sequence[str], seco
     One that takes longer than `seconds` is left to itself and counts as failed
     (124, as `timeout` has it). Raises engine.CommandError when it cannot be run.
     """
-    with engine.running():
+    with containers.running():
         identity = client.api.exec_create(str(made.id), list(command))["Id"]
         client.api.exec_start(identity, detach=True)
         end = time.monotonic() + seconds

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from scripts.engine import client as engine
+from scripts.engine import images
 from scripts.engine.move import Move
 
 
@@ -15,7 +16,7 @@ def plan(client: engine.Client, wanted: Mapping[str, str]) -> list[Move]:
 
 def current(client: engine.Client, tag: str) -> str | None:
     """Return the id of the image that the tag is on, None when there is no such tag."""
-    known = engine.inspect(client, tag)
+    known = images.inspect(client, tag)
     return str(known["Id"]) if known else None
 
 
@@ -29,7 +30,7 @@ def apply(client: engine.Client, moves: Sequence[Move]) -> None:
         for move in moves:
             done.append(move)
             if move.before != move.after:
-                engine.tag(client, move.after, move.tag)
+                images.tag(client, move.after, move.tag)
     except BaseException:
         revert(client, done)
         raise
@@ -41,6 +42,6 @@ def revert(client: engine.Client, moves: Sequence[Move]) -> None:
         if move.before == move.after or current(client, move.tag) != move.after:
             continue
         if move.before:
-            engine.tag(client, move.before, move.tag)
+            images.tag(client, move.before, move.tag)
         else:
-            engine.untag(client, move.tag)
+            images.untag(client, move.tag)

@@ -26,7 +26,7 @@ from scripts.common import settings
 from scripts.common.errors import SutraError
 from scripts.common.reference import NAME
 from scripts.engine import client as engine
-from scripts.engine import logins
+from scripts.engine import logins, registries
 from scripts.oci.manifest import ACCEPTED, MAX_DOCUMENT
 
 CERTIFICATES = Path("/etc/docker/certs.d")
@@ -55,8 +55,8 @@ class Registry:
         self.address = check(address)
         self.host, _, path = address.partition("/")
         self._login = logins.credentials(self.host)  # one that cannot be read ends it here
-        self._server, self._path = engine.registry_server(client, self.host), path
-        insecure = engine.is_insecure(client, self.host)
+        self._server, self._path = registries.registry_server(client, self.host), path
+        insecure = registries.is_insecure(client, self.host)
         self._session = requests.Session()
         # a proxy is the engine's matter; ~/.netrc is not where Docker's logins are
         self._session.trust_env = False

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from scripts.engine import client as engine
+from scripts.engine import images
 from scripts.oci import docker_archive, manifest, registry
 from scripts.oci.layer import Layer
 from scripts.oci.tar_stream import content, entries
@@ -104,7 +105,7 @@ def _source(image: manifest.Image, where: str, blobs: Blobs) -> Source:
 
 
 def _engine(client: engine.Client, reference: str) -> Source | None:
-    image = engine.inspect(client, reference)
+    image = images.inspect(client, reference)
     if image is None:
         return None
     identity = image["Id"]
@@ -139,7 +140,7 @@ def _config(client: engine.Client, image: Mapping[str, Any]) -> Config:
         "created": image.get("Created", ""),
         "config": image["Config"],
         "rootfs": {"type": "layers", "diff_ids": list(image["RootFS"].get("Layers") or ())},
-        "history": engine.history(client, image["Id"]),
+        "history": images.history(client, image["Id"]),
     }
 
 
@@ -148,7 +149,7 @@ def _saved_blobs(
 ) -> Iterator[tuple[str, IO[bytes]]]:
     """Yield the blobs of `docker save`, but for those of layers that are known."""
     skip = {layer.blob for layer in known.values()}
-    with engine.saved(client, *identities) as stream:
+    with images.saved(client, *identities) as stream:
         for member, archive in entries(stream):
             # before version 25 engines saved `<id>/layer.tar`
             is_blob = member.name.startswith("blobs/")

@@ -14,7 +14,7 @@ from scripts.catalog.catalog import Catalog
 from scripts.checks.gate import Verdict
 from scripts.common.errors import SutraError
 from scripts.engine import client as engine
-from scripts.engine import tags
+from scripts.engine import images, tags
 from scripts.engine.move import Move
 from scripts.history import ledger
 from scripts.history.ledger import Entry, Promoted
@@ -46,10 +46,10 @@ def who() -> str:
 
 def revisions(client: engine.Client, ids: Mapping[str, str]) -> dict[str, str]:
     """Return the commit that each image's label says it was built from, "" without a label."""
-    return {name: engine.labels(client, each).get(REVISION, "") for name, each in ids.items()}
+    return {name: images.labels(client, each).get(REVISION, "") for name, each in ids.items()}
 
 
-def images(verdict: Verdict, built_from: Mapping[str, str]) -> dict[str, Promoted]:
+def promoted_images(verdict: Verdict, built_from: Mapping[str, str]) -> dict[str, Promoted]:
     """Return what the ledger says of each image that was checked."""
     sizes = {(result.image, result.name): result.actual or 0 for result in verdict.results}
     return {
@@ -106,7 +106,7 @@ def expired(client: engine.Client, entries: Sequence[Entry], keep: int) -> list[
     return [
         Move(f"{name}:{tag}", held[tag], "")
         for name, held in past.items()
-        for tag in sorted(held.keys() & engine.repository_tags(client, name))
+        for tag in sorted(held.keys() & images.repository_tags(client, name))
     ]
 
 

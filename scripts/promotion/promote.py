@@ -14,6 +14,7 @@ from scripts.checks.gate import Verdict
 from scripts.common import git, settings, terminal
 from scripts.common.errors import CHECK_FAILED, OK, SutraError
 from scripts.engine import client as engine
+from scripts.engine import images
 from scripts.engine.move import Move
 from scripts.history import ledger
 from scripts.history.ledger import Entry
@@ -133,7 +134,7 @@ def verify_and_promote(
             of=number,
             previous=entries[-1].of if entries else 0,
             tags=dict.fromkeys(tags, number),
-            images=plans.images(verdict, built_from),
+            images=plans.promoted_images(verdict, built_from),
         )
         refuse_other_images(entries, entry)
         problems = moved_meanwhile(promises, verdict.ids, built or {})
@@ -159,7 +160,7 @@ def tags_to_set(
         return [versions.LATEST]
     others = {entry.version for entry in entries}
     for image in promises.images:
-        others |= engine.repository_tags(client, image.name)
+        others |= images.repository_tags(client, image.name)
         others |= target.tags(image.name) if target else set()
     return versions.tags_of(versions.parse(version), versions.known(others))
 
@@ -294,7 +295,7 @@ def _remote(client: engine.Client, target: Registry, plan: transaction.Plan) -> 
     """
     moves = []
     for key, identity in plan.wanted.items():
-        reference, known = target.reference(*key), engine.digests_anywhere(client, identity)
+        reference, known = target.reference(*key), images.digests_anywhere(client, identity)
         before = target.digest(reference)
         move = Move(reference, before, before if before and before in known else identity)
         if known:
@@ -307,7 +308,7 @@ def release_expired_tags(client: engine.Client, entries: Sequence[Entry], keep: 
     """Take the holding tags from images that have left the last `keep` promotions."""
     for move in plans.expired(client, entries, keep):
         try:
-            engine.untag(client, move.tag)
+            images.untag(client, move.tag)
             print(f"no longer kept {move.tag}", file=sys.stderr)
         except SutraError as error:  # a container still runs on it
             print(f"still kept {move.tag}: {error.message}", file=sys.stderr)

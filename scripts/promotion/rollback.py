@@ -11,6 +11,7 @@ from scripts.catalog.catalog import Catalog
 from scripts.checks import gate
 from scripts.common.errors import SutraError
 from scripts.engine import client as engine
+from scripts.engine import images
 from scripts.history import ledger
 from scripts.history.ledger import Entry
 from scripts.oci.registry_tags import Registry
@@ -125,7 +126,7 @@ def refuse_unlike(client: engine.Client, promises: Catalog, entry: Entry) -> Non
             again,
         )
     for image, identity in entry.ids.items():
-        if engine.inspect(client, identity) is None:
+        if images.inspect(client, identity) is None:
             raise SutraError(
                 f"{ledger.LEDGER}: line {entry.number}: "
                 f'image no longer exists "{image}@{identity}"',

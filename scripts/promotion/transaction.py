@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from scripts.common.errors import SutraError
 from scripts.engine import client as engine
-from scripts.engine import tags
+from scripts.engine import images, registries, tags
 from scripts.engine.move import Move
 from scripts.history import journal, ledger
 from scripts.history.journal import Intent
@@ -114,7 +114,7 @@ def _move_all(
         found = tags.current(client, move.tag)
         moved_tags.require(move.tag, found, [move.before, move.after, *gone])
         if found != move.after:
-            engine.tag(client, move.after, move.tag)
+            images.tag(client, move.after, move.tag)
 
 
 def _finished_after(client: engine.Client, error: BaseException) -> bool:
@@ -164,12 +164,12 @@ def _push(client: engine.Client, target: Registry, intent: Intent, plan: Plan) -
 def push_one(client: engine.Client, target: Registry, name: str, identity: str) -> str:
     """Push one image; return the registry's digest of it, which is the engine's own."""
     reference = target.reference(name, kept_tag(identity))
-    engine.tag(client, identity, reference)
+    images.tag(client, identity, reference)
     print(f"pushing {reference}", file=sys.stderr, flush=True)
-    engine.push(client, reference)
+    registries.push(client, reference)
     found = target.digest(reference)
-    local = engine.digests(client, reference)
-    engine.untag(client, reference)
+    local = images.digests(client, reference)
+    images.untag(client, reference)
     if found is None or found not in local:
         raise SutraError(
             f'registry: digest of "{reference}" is {found}, the engine has {", ".join(local)}',
@@ -203,7 +203,7 @@ def settle(client: engine.Client) -> str:
         return f"{journal.named(intent.entry)} was complete"
     try:
         _back(client, intent)
-    except (CannotDeleteError, engine.ImageVanishedError):
+    except (CannotDeleteError, images.ImageVanishedError):
         _forward(client, intent)
         return f"{journal.named(intent.entry)} could not be taken back, and is finished now"
     _end(client, intent)
@@ -239,5 +239,5 @@ def _forward(client: engine.Client, intent: Intent) -> None:
 
 def _end(client: engine.Client, intent: Intent) -> None:
     for reference in intent.scratch:
-        engine.untag(client, reference)
+        images.untag(client, reference)
     journal.clear()

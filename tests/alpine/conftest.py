@@ -9,7 +9,7 @@ import docker
 import pytest
 
 from scripts.build import bake as build
-from scripts.engine import client as engine
+from scripts.engine import buildx
 from tests.alpine import mirror
 from tests.alpine.mirror import REPOSITORY
 from tests.alpine.rig import make
@@ -49,10 +49,10 @@ def built(
     settings: Mapping[str, str], target: str, tag: str = "test", *overrides: str
 ) -> dict[str, str]:
     """Bake `target`; return the reference of each image by its name."""
-    wanted = build.requested_tags(engine.bake_plan([target], settings))
+    wanted = build.requested_tags(buildx.bake_plan([target], settings))
     references = {name: f"{REPOSITORY}/{name}:{tag}" for name in wanted}
     tags = [f"{name}.tags={reference}" for name, reference in references.items()]
-    code, lines = engine.bake([target], [*overrides, *tags], settings)
+    code, lines = buildx.bake([target], [*overrides, *tags], settings)
     if code:
         raise build.failure(lines)
     return references

@@ -9,7 +9,7 @@ import pytest
 
 from scripts.catalog import catalog
 from scripts.checks import gate
-from scripts.engine import client as engine
+from scripts.engine import buildx, images
 from tests.alpine.conftest import built
 from tests.alpine.mirror import REPOSITORY
 
@@ -37,12 +37,12 @@ def test_the_packages_own_tests_pass(
     # buildx before 0.17 exports what is only built upon, too (buildx#2580): under no user's tag
     tagged = {
         name
-        for name, one in engine.bake_plan(targets, settings)["target"].items()
+        for name, one in buildx.bake_plan(targets, settings)["target"].items()
         if one.get("tags")
     }
     overrides = [f"{name}.tags={REPOSITORY}/{name}:test" for name in tagged]
     before = tags(client)
-    code, lines = engine.bake(
+    code, lines = buildx.bake(
         targets, [*overrides, f"{package}-test.args.PYTEST_ADDOPTS={LEFT_OUT}"], settings
     )
     assert code == 0, lines[-50:]
@@ -71,7 +71,7 @@ def twice(client: docker.DockerClient, settings: Mapping[str, str]) -> Iterator[
     ]
     for each in builds:
         for reference in each.values():
-            engine.untag(client, reference)
+            images.untag(client, reference)
 
 
 def test_two_builds_of_a_base_without_cache_give_the_same_layers(twice: list[list[str]]) -> None:

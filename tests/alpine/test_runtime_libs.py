@@ -13,7 +13,7 @@ import pytest
 from scripts.checks.contents.rule import Subject
 from scripts.checks.contents.rules_package_records import records
 from scripts.common import settings as knobs
-from scripts.engine import client as engine
+from scripts.engine import buildx, images
 from scripts.image import inventory
 from scripts.image.inventory import Inventory
 from tests.alpine.mirror import REPOSITORY
@@ -38,7 +38,7 @@ def baked(folder: Path, settings: Mapping[str, str], libraries: str) -> tuple[in
     """Build an image with these libraries taken along; return the exit code and what was said."""
     (folder / "Dockerfile").write_text(DOCKERFILE.format(libraries=libraries))
     command = [
-        engine.find_client(), "buildx", "build", "--progress", "plain", "--tag", REFERENCE,
+        buildx.find_client(), "buildx", "build", "--progress", "plain", "--tag", REFERENCE,
         "--output", "type=docker", "--build-context", "lib=base-images/lib",
         "--build-context", f"alpine:3.23={settings['ROOT_CONTEXT']}",
         "--build-arg", f"ALPINE_MIRROR={settings['ALPINE_MIRROR']}", str(folder),
@@ -58,7 +58,7 @@ def image(
     found = inventory.read(client, REFERENCE, tmp_path / "layers")
     assert found is not None
     yield found
-    engine.untag(client, REFERENCE)
+    images.untag(client, REFERENCE)
 
 
 def test_it_belongs_to_its_package(client: docker.DockerClient, image: Inventory) -> None:

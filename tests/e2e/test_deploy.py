@@ -14,7 +14,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from scripts.engine import client as engine
+from scripts.engine import buildx, images
 from tests.conftest import ROOT
 from tests.support.stack import API, HYBRID, STORAGE, Stack, deployed, override, request
 
@@ -148,7 +148,7 @@ def test_a_newer_image_is_deployed_and_the_data_stays(
         client.api.tag(f"{name}:{tag}", f"{registry}/{name}", "latest")
     stack = Stack(client, f"sutra-test-e2e-{uuid.uuid4().hex[:8]}", {"REGISTRY": registry})
     try:
-        command = [engine.find_client(), "compose", "up", "--detach", "--wait"]
+        command = [buildx.find_client(), "compose", "up", "--detach", "--wait"]
         done = subprocess.run(
             command, cwd=ROOT, env=stack.environment(), capture_output=True, text=True
         )
@@ -165,7 +165,7 @@ def test_a_newer_image_is_deployed_and_the_data_stays(
     finally:
         stack.remove()
         for name in names:
-            engine.untag(client, f"{registry}/{name}:latest")
+            images.untag(client, f"{registry}/{name}:latest")
 
 
 def test_an_image_that_is_not_there(nothing: Stack) -> None:

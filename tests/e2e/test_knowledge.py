@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from scripts.engine import client as engine
+from scripts.engine import buildx
 from tests.conftest import ROOT
 from tests.support.stack import API, HYBRID, STORAGE, Stack, wait_for
 
@@ -124,7 +124,7 @@ def test_a_copy_of_the_data_gives_the_same_answers(learned: Stack, tmp_path: Pat
     """As docs/deployment.md says: copied out, everything deleted, copied back."""
     before, copy = answers(learned), tmp_path / "sutra-data.tar"
     learned.container(STORAGE).stop()
-    compose = [engine.find_client(), "compose", "cp"]
+    compose = [buildx.find_client(), "compose", "cp"]
     with copy.open("wb") as target:
         subprocess.run(
             [*compose, f"{STORAGE}:/var/lib/sutra/.", "-"],

@@ -13,7 +13,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from scripts.engine import client as engine
+from scripts.engine import buildx
 from tests.support import project as projects
 from tests.support.project import Project
 
@@ -83,7 +83,7 @@ def wait_for(address: str, log: Path) -> docker.DockerClient:
     end = time.monotonic() + 60
     while time.monotonic() < end:
         asked = subprocess.run(
-            [engine.find_client(), "-H", address, "version"], capture_output=True
+            [buildx.find_client(), "-H", address, "version"], capture_output=True
         )
         if asked.returncode == 0:
             return docker.DockerClient(base_url=address, version="auto")

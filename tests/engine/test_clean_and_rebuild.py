@@ -9,7 +9,7 @@ import docker
 import pytest
 
 from scripts.cleaning.resources import LABEL, TITLE
-from scripts.engine import client as engine
+from scripts.engine import images
 from tests.support.project import Project
 
 BAKE = """
@@ -50,7 +50,7 @@ def run(project: Project, module: str, *words: str) -> int:
 
 
 def tag(client: docker.DockerClient, project: Project, name: str) -> str | None:
-    found = engine.inspect(client, f"{project.name}:{name}")
+    found = images.inspect(client, f"{project.name}:{name}")
     return found["Id"] if found else None
 
 
@@ -68,8 +68,8 @@ def test_the_new_is_deployed_and_the_old_removed(
     assert now == tag(client, once, "prod")
     assert now not in (None, promoted, unpromoted)
     assert deployments(once.folder) == "deployed up\n"
-    assert engine.inspect(client, str(promoted)) is None
-    assert engine.inspect(client, str(unpromoted)) is None
+    assert images.inspect(client, str(promoted)) is None
+    assert images.inspect(client, str(unpromoted)) is None
 
 
 @pytest.mark.parametrize("words", [[], ["--all", "--data", "--free-space-first"]])
@@ -109,7 +109,7 @@ def test_a_stack_that_does_not_become_healthy_keeps_the_old_images(
     assert run(once, "rebuild", "--yes", "--all") == 1
     assert deployments(once.folder) == "deployed up\n"
     for image in (promoted, unpromoted):
-        assert engine.inspect(client, str(image))
+        assert images.inspect(client, str(image))
 
 
 def test_nobody_to_ask_changes_nothing(once: Project, client: docker.DockerClient) -> None:

@@ -21,7 +21,7 @@ import pytest
 
 from scripts.cleaning import resources
 from scripts.cleaning.resources import COMPOSE_LABEL, LABEL, TITLE
-from scripts.engine import client as engine
+from scripts.engine import buildx
 from tests.conftest import ROOT
 from tests.unit.fakes import tar_of
 
@@ -340,7 +340,7 @@ def test_a_cache_mount_of_another_project_stays(world: World, production: object
         """["python3", "-c", "open('/mnt/cache/file', 'w').write('x' * 10**6)"]\n"""
     )
     for project in (world.name, world.other):
-        command = [engine.find_client(), "buildx", "build", "--output", "type=cacheonly", "."]
+        command = [buildx.find_client(), "buildx", "build", "--output", "type=cacheonly", "."]
         command += ["--build-arg", f"SUTRA_PROJECT={project}"]
         done = subprocess.run(command, cwd=world.folder, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr

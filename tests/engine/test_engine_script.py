@@ -9,6 +9,7 @@ from pathlib import Path
 import docker
 import pytest
 
+from scripts.engine import buildx
 from scripts.engine import client as engine
 from tests.conftest import ROOT
 from tests.support.old_engine import old_engine
@@ -39,7 +40,7 @@ def test_an_engine_that_starts_here_bounds_its_build_cache(client: docker.Docker
     ours = started.exists() and Path("/proc", started.read_text().strip()).exists()
     if not ours or os.environ.get("DOCKER_HOST") or Path("/etc/docker/daemon.json").exists():
         pytest.skip("not run here: this engine's configuration is somebody else's")
-    command = [engine.find_client(), "buildx", "inspect", "default"]
+    command = [buildx.find_client(), "buildx", "inspect", "default"]
     shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert "30GiB" in shown.partition("GC Policy")[2], "started before? `make engine-stop engine`"
 

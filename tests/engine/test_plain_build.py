@@ -15,7 +15,7 @@ import pytest
 
 from scripts.build import root_image
 from scripts.common import settings
-from scripts.engine import client as engine
+from scripts.engine import buildx, images
 from scripts.image import read_layers
 from tests.conftest import ROOT
 
@@ -37,7 +37,7 @@ def closed_network(client: docker.DockerClient) -> list[str]:
     options = []
     if bundle := settings.ca_bundle({}):
         options += ["--secret", f"id=ca,src={bundle}"]
-    image = root_image.root_image(engine.bake_plan(["bases"], {}))
+    image = root_image.root_image(buildx.bake_plan(["bases"], {}))
     if context := root_image.context(client, image):
         options += ["--build-context", f"{image}={context}"]
     return options
@@ -48,7 +48,7 @@ def tag(client: docker.DockerClient) -> Iterator[str]:
     """A tag that is no one else's, so that :prod stays what was verified."""
     name = f"sutra-test-plain-{os.getpid()}:plain"
     yield name
-    engine.untag(client, name)
+    images.untag(client, name)
 
 
 @pytest.mark.parametrize(("folder", "dockerfile", "image"), COMMANDS)
@@ -63,7 +63,7 @@ def test_a_plain_docker_build_gives_the_same_files(
     image: str,
 ) -> None:
     known = image if ":" in image else f"{image}:prod"
-    command = [engine.find_client(), "build", "-f", dockerfile, "-t", tag, *closed_network, "."]
+    command = [buildx.find_client(), "build", "-f", dockerfile, "-t", tag, *closed_network, "."]
     done = subprocess.run(command, cwd=ROOT / folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     plain, baked = read_layers.measure(client, tag), read_layers.measure(client, known)

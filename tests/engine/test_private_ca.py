@@ -14,7 +14,7 @@ import pytest
 
 from scripts.build import root_image
 from scripts.common import settings
-from scripts.engine import client as engine
+from scripts.engine import buildx, images
 from tests.conftest import ROOT
 from tests.support.archives import layer_bytes
 from tests.support.names import IMAGES
@@ -95,9 +95,9 @@ def test_a_build_from_nothing_with_a_private_certificate_leaves_no_trace(
     both.write_bytes(bundle.read_bytes() + Path(settings.ca_bundle({})).read_bytes())
     tag = f"sutra-test-ca-{os.getpid()}:plain"
     folder = "base-images" if dockerfile.startswith("base-images/") else "."
-    command = [engine.find_client(), "build", "--no-cache", "-f", dockerfile, "-t", tag]
+    command = [buildx.find_client(), "build", "--no-cache", "-f", dockerfile, "-t", tag]
     command += ["--secret", f"id=ca,src={both}"]
-    image = root_image.root_image(engine.bake_plan(["bases"], {}))
+    image = root_image.root_image(buildx.bake_plan(["bases"], {}))
     if context := root_image.context(client, image):
         command += ["--build-context", f"{image}={context}"]
     done = subprocess.run([*command, folder], cwd=ROOT, capture_output=True, text=True)
@@ -105,7 +105,7 @@ def test_a_build_from_nothing_with_a_private_certificate_leaves_no_trace(
     try:
         assert leaks([certificate], layer_bytes(client, tag)) == set()
     finally:
-        engine.untag(client, tag)
+        images.untag(client, tag)
 
 
 def test_a_secret_bundle_is_used_and_leaves_no_trace(

@@ -14,7 +14,7 @@ import docker
 import pytest
 
 from scripts.bench import rebuilds
-from scripts.engine import client as engine
+from scripts.engine import images
 from tests.support.bake import bake
 
 BASES = ("sutra-base-python", "sutra-base-rust-runtime")
@@ -27,7 +27,7 @@ def tags(client: docker.DockerClient) -> Iterator[list[str]]:
     yield names
     for name in names:
         for base in BASES:
-            engine.untag(client, f"{base}:{name}")
+            images.untag(client, f"{base}:{name}")
 
 
 def layers_of(client: docker.DockerClient, folder: Path, tag: str) -> dict[str, list[str]]:

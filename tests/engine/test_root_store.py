@@ -12,7 +12,7 @@ import docker
 import pytest
 
 from scripts.build import root_image, root_store
-from scripts.engine import client as engine
+from scripts.engine import buildx, images
 from tests.support.tiny import archive
 
 IMAGE = f"debian:sutra-test-{os.getpid()}"
@@ -33,7 +33,7 @@ def either(request: pytest.FixtureRequest) -> Iterator[docker.DockerClient]:
     found: docker.DockerClient = request.getfixturevalue(request.param)
     yield found
     for reference in (BUILT, f"{root_store.REPOSITORY}:{IMAGE.replace(':', '-')}"):
-        engine.untag(found, reference)
+        images.untag(found, reference)
 
 
 def test_a_bootstrapped_root_is_built_upon(
@@ -46,8 +46,8 @@ def test_a_bootstrapped_root_is_built_upon(
     root_image.write_layout(tmp_path / "root.tar", tmp_path / "layout", IMAGE.partition(":")[2])
     contexts = {root_store.context(either, IMAGE, tmp_path / "layout") for _ in range(2)}
     (context,) = contexts
-    command = [engine.find_client(), "buildx", "bake", "--load", "--progress", "plain"]
-    environment = os.environ | engine.BAKE_ENVIRONMENT | {"ROOT_CONTEXT": context}
+    command = [buildx.find_client(), "buildx", "bake", "--load", "--progress", "plain"]
+    environment = os.environ | buildx.BAKE_ENVIRONMENT | {"ROOT_CONTEXT": context}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     diff_id = hashlib.sha256((tmp_path / "root.tar").read_bytes()).hexdigest()

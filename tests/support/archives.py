@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import docker
 
-from scripts.engine.client import Stream
+from scripts.engine.images import Stream
 
 
 @contextmanager

@@ -28,6 +28,7 @@ import docker
 from scripts.checks import gate
 from scripts.common.errors import SutraError
 from scripts.engine import client as engine
+from scripts.engine import context
 from scripts.history import journal, ledger
 from scripts.promotion import promote, rollback, transaction
 from scripts.promotion.promote import Options
@@ -218,7 +219,7 @@ def options(**knobs: str) -> Options:
 def main(word: str, folder: str, seed: str, count: str) -> None:
     """Kill `count` commands at random lines; print the figures."""
     # each child connects: without asking the docker command where to
-    os.environ.setdefault("DOCKER_HOST", engine._endpoint())
+    os.environ.setdefault("DOCKER_HOST", context.endpoint())
     gate.everything = sizes_only.everything
     client = engine.connect()
     group = Group(client, Path(folder), word)

@@ -19,7 +19,7 @@ from scripts.common.check_result import CheckResult
 from scripts.common.errors import SutraError
 from scripts.common.units import format_size, format_time
 from scripts.engine import client as engine
-from scripts.engine import health, sandbox
+from scripts.engine import health, images, sandbox
 from scripts.engine.health import Health, Probe
 from scripts.engine.sandbox import Memory, Setup
 
@@ -95,7 +95,7 @@ def _beside(
     with ExitStack() as stack:
         for need in _in_order(promises, image):
             reference = others.get(need.name, need.reference)
-            known = engine.inspect(client, reference)
+            known = images.inspect(client, reference)
             if known is None:
                 raise promises.not_built(need, reference)
             probe = _probe(need, known)

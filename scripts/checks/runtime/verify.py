@@ -18,7 +18,7 @@ from scripts.checks.runtime import service
 from scripts.common.check_result import CheckResult
 from scripts.common.errors import SutraError
 from scripts.engine import client as engine
-from scripts.engine import sandbox
+from scripts.engine import containers, images, sandbox
 from scripts.engine.sandbox import Setup
 from scripts.image import inventory
 from scripts.image.size_cache import CACHE
@@ -59,7 +59,7 @@ def verify_one(
             f'verify_runtime: only images in the engine can be started "{reference}"',
             INTO_ENGINE[kind].format(shlex.quote(place)),
         )
-    known = engine.inspect(client, reference)
+    known = images.inspect(client, reference)
     if known is None:
         raise promises.not_built(image, reference)
     _say(f"{image.name}: starting it")
@@ -80,7 +80,7 @@ def _modules(
     setup = Setup(identity, ("python3", "-c", PROBE.read_text(), *modules))
     try:
         code, said = sandbox.run(client, setup, IMPORT_SECONDS)
-    except engine.CommandError as refused:
+    except containers.CommandError as refused:
         code, said = -1, str(refused)
     failures = 0 if code == 0 else max(1, len(FAILURE.findall(said)))
     ending = f"not in {IMPORT_SECONDS} s" if code is None else f"exit code {code}"
@@ -129,7 +129,7 @@ def _load(
     setup = Setup(identity, (f"/{loader}", "--list", f"/{place}"))
     try:
         code, said = sandbox.run(client, setup, LOAD_SECONDS)
-    except engine.CommandError as error:
+    except containers.CommandError as error:
         return str(error)
     # glibc's loader says what is missing and ends with 0 all the same
     wrong = [line for line in said.splitlines() if code or "not found" in line]

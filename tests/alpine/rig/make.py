@@ -17,6 +17,7 @@ from scripts.build import bake as build
 from scripts.build import root_image
 from scripts.common import settings
 from scripts.common.errors import SutraError
+from scripts.engine import buildx, process
 from scripts.engine import client as engine
 from tests.alpine.rig import disk, fixtures
 
@@ -95,7 +96,7 @@ def _key(cache: Path, context: Path) -> None:
 
 
 def _build(client: engine.Client, target: str, output: str, context: Path) -> None:
-    command = [engine.find_client(), "buildx", "build", "--target", target, "--output", output]
+    command = [buildx.find_client(), "buildx", "build", "--target", target, "--output", output]
     command += ["--build-context", f"fixtures={context}", "--build-context", f"lib={LIBRARY}"]
     if debian := root_image.context(client, DEBIAN):
         command += ["--build-context", f"{DEBIAN}={debian}"]
@@ -103,7 +104,7 @@ def _build(client: engine.Client, target: str, output: str, context: Path) -> No
         command += ["--secret", f"id=ca,src={bundle}"]
     if mirror := os.environ.get("APT_MIRROR"):
         command += ["--build-arg", f"APT_MIRROR={mirror}"]
-    code, lines = engine.tee([*command, str(FOLDER)], os.environ)
+    code, lines = process.tee([*command, str(FOLDER)], os.environ)
     if code:
         failed = build.failure(lines)
         raise SutraError(f"alpine rig: {failed.message}", "the step's own output is above")

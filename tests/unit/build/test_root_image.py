@@ -603,7 +603,7 @@ def test_main_says_where_the_root_comes_from(
         "scripts.engine.client.connect", lambda timeout=0: unanswered if timeout else engine
     )
     monkeypatch.setattr(
-        "scripts.engine.client.bake_plan",
+        "scripts.engine.buildx.bake_plan",
         lambda groups, knobs: plan(BASE="debian", DEBIAN_VERSION="trixie-slim"),
     )
     assert front_door(["roots"]) == 0
@@ -625,8 +625,8 @@ def test_another_builder_gets_no_image_of_the_engine(
     """It cannot see one; and what its registry serves it pulls itself."""
     engine.add(FakeImage([]), IMAGE)
     farm = builders.Builder("farm", "remote", {"tcp://127.0.0.1:7770": "running"})
-    monkeypatch.setattr("scripts.engine.client.registry_refusal", lambda *_: "")
-    monkeypatch.setattr("scripts.engine.client.pull_refusal", lambda *_: 1 / 0)
+    monkeypatch.setattr("scripts.engine.registries.registry_refusal", lambda *_: "")
+    monkeypatch.setattr("scripts.engine.registries.pull_refusal", lambda *_: 1 / 0)
     assert root_image.context(engine, IMAGE, tmp_path, builder=farm) == ""
     layout = tmp_path / "debian-trixie-slim"
     layout.mkdir()

@@ -25,9 +25,12 @@ from requests.exceptions import ConnectionError as RequestsConnectionError
 from requests.exceptions import ReadTimeout
 
 from scripts.common.errors import SutraError
+from scripts.engine import buildx, containers, context, images, process, registries
 from scripts.engine import client as module
-from scripts.engine import process
-from scripts.engine.client import Stream, bake, bake_plan, connect, find_client, refuse_old, tee
+from scripts.engine.buildx import bake, bake_plan, find_client
+from scripts.engine.client import connect, refuse_old
+from scripts.engine.images import Stream
+from scripts.engine.process import tee
 from tests.unit.fakes import FakeEngine, FakeImage, program
 
 TIP = "run `make engine`"
@@ -152,7 +155,7 @@ def test_without_docker_host_the_context_of_the_client_holds(
     )
 
 
-CONTEXTS = module.NO_CONTEXT
+CONTEXTS = context.NO_CONTEXT
 
 
 @pytest.mark.parametrize("name", ["", "default"])
@@ -163,7 +166,7 @@ def test_without_a_client_the_default_socket_holds(
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("DOCKER_CONTEXT", name)
-    assert module._endpoint() == "unix:///var/run/docker.sock"
+    assert context.endpoint() == "unix:///var/run/docker.sock"
 
 
 @pytest.mark.parametrize("place", ["environment", "file"])
@@ -338,7 +341,7 @@ def test_the_first_client_with_buildx_is_found(
     with_plugin = program(tmp_path / "two", "docker", WORKS)
     third = program(tmp_path / "three", "docker", WORKS)
     monkeypatch.setenv("PATH", str(without.parent))
-    monkeypatch.setattr(module, "CLIENTS", ("docker", str(with_plugin), str(third)))
+    monkeypatch.setattr(buildx, "CLIENTS", ("docker", str(with_plugin), str(third)))
     assert find_client() == str(with_plugin)
 
 
@@ -346,7 +349,7 @@ def test_a_client_on_path_comes_first(tmp_path: Path, monkeypatch: pytest.Monkey
     first = program(tmp_path / "one", "docker", WORKS)
     other = program(tmp_path / "two", "docker", WORKS)
     monkeypatch.setenv("PATH", str(first.parent))
-    monkeypatch.setattr(module, "CLIENTS", ("docker", str(other)))
+    monkeypatch.setattr(buildx, "CLIENTS", ("docker", str(other)))
     assert find_client() == str(first)
 
 
@@ -366,7 +369,7 @@ def test_no_client_with_buildx_is_refused(
 ) -> None:
     made = [program(tmp_path / str(at), "docker", text) for at, text in enumerate(scripts)]
     monkeypatch.setenv("PATH", str(tmp_path / "0"))
-    monkeypatch.setattr(module, "CLIENTS", ("docker", *map(str, made[1:])))
+    monkeypatch.setattr(buildx, "CLIENTS", ("docker", *map(str, made[1:])))
     with pytest.raises(SutraError) as caught:
         find_client()
     assert caught.value.message == "engine: no docker client with a working buildx plugin"
@@ -377,7 +380,7 @@ def test_no_client_with_buildx_is_refused(
 
 
 @pytest.fixture
-def buildx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def buildx_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A docker client that writes down its words and knobs, and runs `script`."""
     client = program(
         tmp_path, "docker",
@@ -391,12 +394,12 @@ def buildx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_plan_is_what_buildx_prints(buildx: Path) -> None:
+def test_a_plan_is_what_buildx_prints(buildx_program: Path) -> None:
     assert bake_plan(["prod", "dev"], {"CA_BUNDLE": "/ca.pem"}) == {"target": {}}
-    assert (buildx / "words").read_text().splitlines() == [
+    assert (buildx_program / "words").read_text().splitlines() == [
         "buildx", "bake", "-f", "docker-bake.hcl", "--print", "prod", "dev",
     ]  # fmt: skip
-    assert "CA_BUNDLE=/ca.pem" in (buildx / "environment").read_text().splitlines()
+    assert "CA_BUNDLE=/ca.pem" in (buildx_program / "environment").read_text().splitlines()
 
 
 @pytest.mark.parametrize(
@@ -408,9 +411,9 @@ def test_a_plan_is_what_buildx_prints(buildx: Path) -> None:
     ],
 )  # fmt: skip
 def test_a_bake_file_that_buildx_refuses_is_one_clear_line(
-    buildx: Path, script: str, reason: str
+    buildx_program: Path, script: str, reason: str
 ) -> None:
-    (buildx / "script").write_text(script)
+    (buildx_program / "script").write_text(script)
     with pytest.raises(SutraError) as caught:
         bake_plan(["x"], {})
     assert caught.value.message == f"docker-bake.hcl: {reason}"
@@ -418,18 +421,18 @@ def test_a_bake_file_that_buildx_refuses_is_one_clear_line(
 
 
 def test_a_build_passes_overrides_and_knobs(
-    buildx: Path, capfd: pytest.CaptureFixture[str]
+    buildx_program: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    (buildx / "script").write_text('echo "#1 DONE" >&2; echo "ERROR: boom" >&2; exit 3')
+    (buildx_program / "script").write_text('echo "#1 DONE" >&2; echo "ERROR: boom" >&2; exit 3')
     assert bake(["prod"], ["a.tags=a:x", "b.tags=b:x"], {"VERSION": "1"}) == (
         3, ["#1 DONE", "ERROR: boom"]
     )  # fmt: skip
     assert capfd.readouterr() == ("", "#1 DONE\nERROR: boom\n")
-    assert (buildx / "words").read_text().splitlines() == [
+    assert (buildx_program / "words").read_text().splitlines() == [
         "buildx", "bake", "-f", "docker-bake.hcl",
         "--set", "a.tags=a:x", "--set", "b.tags=b:x", "prod",
     ]  # fmt: skip
-    environment = (buildx / "environment").read_text().splitlines()
+    environment = (buildx_program / "environment").read_text().splitlines()
     assert {
         "VERSION=1", "BUILDX_NO_DEFAULT_ATTESTATIONS=1", "BUILDX_BAKE_ENTITLEMENTS_FS=0"
     } <= set(environment)  # fmt: skip
@@ -464,7 +467,7 @@ def test_only_the_tail_is_kept_and_all_is_passed_on(capfd: pytest.CaptureFixture
     code, lines = tee([sys.executable, "-c", script], os.environ)
     whole = "".join(f"line {n:05}\n" for n in range(30000))
     assert code == 0
-    assert lines == whole[-module.TAIL_BYTES :].splitlines()
+    assert lines == whole[-process.TAIL_BYTES :].splitlines()
     assert lines[-1] == "line 29999"
     assert capfd.readouterr() == ("", whole)
 
@@ -687,7 +690,7 @@ def answered(status: int, explanation: str | None, kind: type[APIError] = APIErr
 
 
 def test_a_registry_that_serves_refuses_nothing(registry: Registry) -> None:
-    assert module.registry_refusal(IMAGE, 5) == ""
+    assert registries.registry_refusal(IMAGE, 5) == ""
     assert (registry.asked, registry.closed) == ([IMAGE], True)
 
 
@@ -709,7 +712,7 @@ def test_why_no_registry_answered_is_one_line(
     registry: Registry, answer: Exception, reason: str
 ) -> None:
     registry.answer = answer
-    assert module.registry_refusal(IMAGE, 5) == reason
+    assert registries.registry_refusal(IMAGE, 5) == reason
     assert (registry.asked, registry.closed) == ([IMAGE], True)
 
 
@@ -731,7 +734,7 @@ def test_a_registry_that_refuses_is_one_clear_line(
 ) -> None:
     registry.answer = answer
     with pytest.raises(SutraError) as caught:
-        module.registry_refusal(IMAGE, 5)
+        registries.registry_refusal(IMAGE, 5)
     assert caught.value.message == f'roots: its registry refuses "{IMAGE}": {reason}'
     assert caught.value.tip == "check the name and the login"
     assert (registry.asked, registry.closed) == ([IMAGE], True)
@@ -755,15 +758,15 @@ class Refusing:
 
 
 def saved(client: Refusing | FakeEngine, reference: str = "a:prod") -> bytes:
-    with module.saved(client, reference) as stream:
+    with images.saved(client, reference) as stream:
         return bytes(stream.read(10**6))
 
 
 CALLS = {
-    "inspect": lambda client: module.inspect(client, "a:prod"),
+    "inspect": lambda client: images.inspect(client, "a:prod"),
     "save": saved,
-    "tag": lambda client: module.tag(client, "sha256:1", "a:prod"),
-    "remove the tag": lambda client: module.untag(client, "a:prod"),
+    "tag": lambda client: images.tag(client, "sha256:1", "a:prod"),
+    "remove the tag": lambda client: images.untag(client, "a:prod"),
 }
 
 
@@ -785,13 +788,13 @@ def test_an_engine_that_went_away_is_one_clear_line(name: str) -> None:
 
 
 def test_an_image_that_is_not_there_is_none() -> None:
-    assert module.inspect(FakeEngine(), "a:prod") is None
+    assert images.inspect(FakeEngine(), "a:prod") is None
 
 
 def test_an_image_that_is_there_is_inspected() -> None:
     client, image = FakeEngine(), FakeImage([b"x"])
     client.add(image, "a:prod")
-    assert module.inspect(client, "a:prod") == image.attrs
+    assert images.inspect(client, "a:prod") == image.attrs
 
 
 def test_an_image_is_saved_as_one_stream() -> None:
@@ -818,7 +821,7 @@ def test_the_answer_is_closed_when_reading_stops() -> None:
             finally:
                 closed.append(True)
 
-    with module.saved(Saving(), "a") as stream:
+    with images.saved(Saving(), "a") as stream:
         assert stream.read(1) == b"1"
         assert closed == []
     assert closed == [True]
@@ -827,14 +830,14 @@ def test_the_answer_is_closed_when_reading_stops() -> None:
 def test_removing_a_tag_that_is_not_there_is_no_failure() -> None:
     client = FakeEngine()
     client.tags["b:prod"] = "sha256:b"
-    module.untag(client, "a:prod")
+    images.untag(client, "a:prod")
     assert client.tags == {"b:prod": "sha256:b"}
 
 
 def test_a_tag_is_removed() -> None:
     client = FakeEngine()
     client.tags.update({"a:prod": "sha256:a", "a:latest": "sha256:a"})
-    module.untag(client, "a:prod")
+    images.untag(client, "a:prod")
     assert client.tags == {"a:latest": "sha256:a"}
 
 
@@ -861,13 +864,13 @@ def test_importing_the_modules_needs_no_engine() -> None:
     ],
 )
 def test_a_command_that_cannot_be_run_is_no_failure_of_the_engine(status: int, said: str) -> None:
-    with pytest.raises(module.CommandError) as caught, module.running():
+    with pytest.raises(containers.CommandError) as caught, containers.running():
         raise refusal(status, said)
     assert str(caught.value) == said
 
 
 def test_an_engine_that_fails_is_one() -> None:
-    with pytest.raises(SutraError) as caught, module.running():
+    with pytest.raises(SutraError) as caught, containers.running():
         raise refusal(500, "disk is read-only")
     assert caught.value.message == "engine: cannot run a container: disk is read-only"
 

@@ -9,7 +9,7 @@ import pytest
 from docker.errors import APIError
 
 from scripts.common.errors import SutraError
-from scripts.engine import client as engine
+from scripts.engine import images, registries
 from tests.unit.fakes import FakeEngine, FakeImage, tar_of
 
 LAYER = tar_of({"file": b"x"})
@@ -18,16 +18,16 @@ LAYER = tar_of({"file": b"x"})
 def test_tags_of_one_repository_and_of_no_other() -> None:
     client: Any = FakeEngine()
     client.add(FakeImage([LAYER]), "sutra-api:prod", "sutra-api:1.4", "my/sutra-api:latest")
-    assert engine.repository_tags(client, "sutra-api") == {"prod", "1.4"}
-    assert engine.repository_tags(client, "sutra") == set()
+    assert images.repository_tags(client, "sutra-api") == {"prod", "1.4"}
+    assert images.repository_tags(client, "sutra") == set()
 
 
 @pytest.mark.parametrize("labels", [None, {}, {"a": "b"}])
 def test_labels(labels: dict[str, str] | None) -> None:
     client: Any = FakeEngine()
     client.add(FakeImage([LAYER], labels=labels), "sutra-api:prod")
-    assert engine.labels(client, "sutra-api:prod") == (labels or {})
-    assert engine.labels(client, "sutra-api:other") == {}
+    assert images.labels(client, "sutra-api:prod") == (labels or {})
+    assert images.labels(client, "sutra-api:other") == {}
 
 
 def test_digests_of_one_repository_and_of_no_other() -> None:
@@ -35,10 +35,10 @@ def test_digests_of_one_repository_and_of_no_other() -> None:
     made = FakeImage([LAYER])
     made.attrs["RepoDigests"] = ["localhost:5000/me/api@sha256:a", "api@sha256:b"]  # type: ignore[assignment]
     client.add(made, "localhost:5000/me/api:1")
-    assert engine.digests(client, "localhost:5000/me/api:1") == {"sha256:a"}
-    assert engine.digests(client, "localhost:5000/me/none:1") == set()
-    assert engine.digests_anywhere(client, "localhost:5000/me/api:1") == {"sha256:a", "sha256:b"}
-    assert engine.digests_anywhere(client, "localhost:5000/me/none:1") == set()
+    assert images.digests(client, "localhost:5000/me/api:1") == {"sha256:a"}
+    assert images.digests(client, "localhost:5000/me/none:1") == set()
+    assert images.digests_anywhere(client, "localhost:5000/me/api:1") == {"sha256:a", "sha256:b"}
+    assert images.digests_anywhere(client, "localhost:5000/me/none:1") == set()
 
 
 class Pusher:
@@ -59,14 +59,14 @@ class Pusher:
 
 def test_a_push_is_of_one_tag() -> None:
     client: Any = Pusher({"status": "Pushed"}, {"aux": {"Tag": "1"}})
-    engine.push(client, "localhost:5000/me/api:1")
+    registries.push(client, "localhost:5000/me/api:1")
     assert client.asked == [("localhost:5000/me/api", "1")]
 
 
 def test_a_push_that_fails_on_its_way() -> None:
     client: Any = Pusher({"status": "Waiting"}, {"error": "denied: no\nmore lines"})
     with pytest.raises(SutraError) as caught:
-        engine.push(client, "localhost:5000/me/api:1")
+        registries.push(client, "localhost:5000/me/api:1")
     assert caught.value.message == 'registry: cannot push "localhost:5000/me/api:1": denied: no'
     assert caught.value.tip == (
         "check the network and `docker login localhost:5000`, then run the same command again"
@@ -76,5 +76,5 @@ def test_a_push_that_fails_on_its_way() -> None:
 def test_a_push_that_the_engine_refuses() -> None:
     client: Any = Pusher(error=APIError("500", explanation="no such tag"))
     with pytest.raises(SutraError) as caught:
-        engine.push(client, "localhost:5000/me/api:1")
+        registries.push(client, "localhost:5000/me/api:1")
     assert caught.value.message == 'engine: cannot push "localhost:5000/me/api:1": no such tag'

@@ -17,8 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts.common.errors import SutraError
-from scripts.engine import client as engine
-from scripts.engine import logins
+from scripts.engine import logins, registries
 from scripts.oci import registry_tags
 from scripts.oci.registry_tags import CannotDeleteError, Registry
 
@@ -408,12 +407,12 @@ def test_a_challenge_that_cannot_be_met(server: Server, target: Registry, challe
     ],
 )
 def test_the_engine_says_which_registry_needs_no_certificate(host: str, insecure: bool) -> None:
-    assert engine.is_insecure(CLIENT, host) == insecure
+    assert registries.is_insecure(CLIENT, host) == insecure
 
 
 def test_the_engines_own_default_is_served_elsewhere() -> None:
-    assert engine.registry_server(CLIENT, "example.org") == "index.example.org"
-    assert engine.registry_server(CLIENT, "lab.example.org") == "lab.example.org"
+    assert registries.registry_server(CLIENT, "example.org") == "index.example.org"
+    assert registries.registry_server(CLIENT, "lab.example.org") == "lab.example.org"
 
 
 def test_certificates_of_the_engine_come_first(

@@ -10,7 +10,7 @@ import pytest
 
 from scripts.checks import gate
 from scripts.common.errors import SutraError
-from scripts.engine import client as engines
+from scripts.engine import images, registries
 from scripts.history import journal, ledger
 from scripts.promotion import promote, rollback, transaction
 from scripts.promotion.promote import Options
@@ -39,9 +39,9 @@ def connect_to(made: MemoryRegistry, engine: FakeEngine, monkeypatch: pytest.Mon
     for module in (transaction, promote, rollback):
         monkeypatch.setattr(module, "Registry", lambda client, address: made)
     monkeypatch.setattr(
-        engines, "push", lambda client, reference: made.push(reference, engine.tags[reference])
+        registries, "push", lambda client, reference: made.push(reference, engine.tags[reference])
     )
-    monkeypatch.setattr(engines, "digests", lambda client, reference: {engine.tags[reference]})
+    monkeypatch.setattr(images, "digests", lambda client, reference: {engine.tags[reference]})
 
 
 @pytest.fixture
@@ -152,7 +152,7 @@ def test_where_no_tag_can_be_removed_a_new_one_is_finished(
 def test_a_digest_that_is_not_the_engines_moves_nothing(
     built: FakeEngine, target: MemoryRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engines, "digests", lambda client, reference: {"sha256:other"})
+    monkeypatch.setattr(images, "digests", lambda client, reference: {"sha256:other"})
     base = built.tags["sutra-base-python:prod"]
     before = dict(built.tags)
     with pytest.raises(SutraError) as caught:
@@ -174,7 +174,7 @@ def test_a_dry_run_refuses_a_version_that_the_registry_has_on_other_images(
     ledger.LEDGER.unlink()  # as another machine, which knows of nothing
     built.tags = {tag: each for tag, each in built.tags.items() if tag.endswith(":prod")}
     known: dict[str, set[str]] = {}
-    monkeypatch.setattr(engines, "digests_anywhere", lambda _, each: known.get(each, set()))
+    monkeypatch.setattr(images, "digests_anywhere", lambda _, each: known.get(each, set()))
     assert go(built, "b", "1.4.2", dry_run="1") == 0  # a digest that only the push will tell
     other = built.tags["sutra-api:prod"]
     known[other] = {other}

@@ -20,8 +20,7 @@ from scripts.checks.runtime import service
 from scripts.checks.runtime import verify as verify_runtime
 from scripts.common.check_result import CheckResult, printable
 from scripts.common.errors import SutraError
-from scripts.engine import client as engine
-from scripts.engine import health, sandbox
+from scripts.engine import containers, health, sandbox
 from scripts.engine.health import Health, Probe
 from scripts.engine.sandbox import Memory, Setup
 
@@ -71,7 +70,7 @@ class Service:
         answer = self.answers[min(self.asked, len(self.answers) - 1)]
         self.asked += 1
         if answer < 0:
-            raise engine.CommandError("container is not running")
+            raise containers.CommandError("container is not running")
         return answer
 
     def wait(self, budget: int) -> Health:
@@ -323,13 +322,13 @@ def test_whatever_a_container_prints_is_one_printable_line(text: str) -> None:
 def test_a_command_that_cannot_be_run_is_no_failure_of_the_engine(
     status: int, words: str, problem: str
 ) -> None:
-    with pytest.raises(engine.CommandError) as caught, engine.running():
+    with pytest.raises(containers.CommandError) as caught, containers.running():
         raise APIError("x", response=answer(status), explanation=words)
     assert str(caught.value) == problem
 
 
 def test_an_engine_that_fails_says_so() -> None:
-    with pytest.raises(SutraError) as caught, engine.running():
+    with pytest.raises(SutraError) as caught, containers.running():
         raise APIError("x", response=answer(500), explanation="no space left on device")
     assert caught.value.message == "engine: cannot run a container: no space left on device"
 

@@ -1,0 +1,178 @@
+"""Images of the engine: inspected, saved, loaded, tagged and removed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from typing import IO, Any
+
+import docker
+from docker.constants import DEFAULT_DATA_CHUNK_SIZE
+from docker.errors import (
+    ImageNotFound,
+    NotFound,
+    create_api_error_from_http_exception,
+)
+from requests.exceptions import HTTPError as HTTPStatus
+
+from scripts.common.errors import SutraError
+from scripts.engine import client as engine
+from scripts.engine.read_ahead import Ahead
+
+
+class ImageVanishedError(SutraError):
+    """An image that was there is gone."""
+
+
+def inspect(client: docker.DockerClient, reference: str) -> dict[str, Any] | None:
+    """Return what the engine knows of an image, or None when it does not have it."""
+    try:
+        with engine.asked(f'inspect "{reference}"'):
+            return dict(client.images.get(reference).attrs)
+    except ImageNotFound:
+        return None
+
+
+def history(client: docker.DockerClient, reference: str) -> list[dict[str, Any]]:
+    """Return how an image was made, first step first, in the words of an OCI config."""
+    try:
+        with engine.asked(f'tell the history of "{reference}"'):
+            steps: list[dict[str, Any]] = client.api.history(reference)  # type: ignore[no-untyped-call]
+    except ImageNotFound as error:
+        raise SutraError(
+            f'engine: image no longer exists "{reference}"', "run `make build`"
+        ) from error
+    return [
+        {"created_by": step["CreatedBy"], "comment": step["Comment"], "bytes": step["Size"]}
+        for step in reversed(steps)
+    ]
+
+
+@contextmanager
+def saved(client: docker.DockerClient, *references: str) -> Iterator[Any]:
+    """Open `docker save` of images: a file of one tar stream, read once, forwards."""
+    shown = " ".join(references)
+    try:
+        with engine.answering(f'save "{shown}"'):  # what reads the archive explains its damage
+            response: Any = (
+                _several(client, references)
+                if len(references) > 1
+                else client.api.get_image(references[0])
+            )
+            try:
+                with Ahead(response) as chunks:
+                    yield Stream(chunks)
+            finally:
+                response.close()
+    except ImageNotFound as error:
+        raise SutraError(f'engine: image no longer exists "{shown}"', "run `make build`") from error
+
+
+def _several(client: docker.DockerClient, references: Sequence[str]) -> Iterator[bytes]:
+    """Ask for one archive of several images, which the SDK has no call for (API 1.25 and on)."""
+    api = client.api
+    address = f"{api.base_url}/v{api.api_version}/images/get"
+    with closing(api.get(address, params={"names": references}, stream=True)) as response:
+        try:
+            response.raise_for_status()
+        except HTTPStatus as error:
+            raise create_api_error_from_http_exception(error) from error
+        yield from response.iter_content(DEFAULT_DATA_CHUNK_SIZE)
+
+
+class Stream:
+    """The little of a file that `tarfile` wants, over chunks of bytes."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = iter(chunks)
+        self._rest = memoryview(b"")
+
+    def read(self, size: int) -> bytes:
+        """Return `size` bytes, fewer only at the end."""
+        parts: list[memoryview] = []
+        while size > 0:
+            if not self._rest:
+                self._rest = memoryview(next(self._chunks, b""))
+                if not self._rest:
+                    break
+            part, self._rest = self._rest[:size], self._rest[size:]
+            parts.append(part)
+            size -= len(part)
+        return b"".join(parts)
+
+
+def read_file(client: engine.Client, reference: str, path: str) -> bytes | None:
+    """Return a tar archive with one file of an image, or None when it is not there.
+
+    A container is created for it, never started, and removed.
+    """
+    with engine.asked(f'read "{path}" of "{reference}"'):
+        try:
+            container = client.containers.create(reference, command=["/nothing"])
+        except ImageNotFound:
+            return None
+        try:
+            return b"".join(container.get_archive(path)[0])
+        except NotFound:
+            return None
+        finally:
+            container.remove(v=True)
+
+
+def load(client: engine.Client, archive: IO[bytes]) -> None:
+    """Load an archive of `docker save`'s form. Raises SutraError."""
+    with engine.asked("load an archive"):
+        client.images.load(archive)
+
+
+def tag(client: docker.DockerClient, source: str, target: str) -> None:
+    """Move the tag `target` ("sutra-api:prod") to the image `source` (reference or id)."""
+    repository, _, name = target.rpartition(":")
+    try:
+        with engine.asked(f'tag "{target}"'):
+            client.api.tag(source, repository, name)
+    except ImageNotFound as error:
+        raise ImageVanishedError(
+            f'engine: image no longer exists "{source}"', "run `make build`"
+        ) from error
+
+
+def untag(client: docker.DockerClient, reference: str) -> None:
+    """Remove the tag `reference`, if it is there; the image stays while it has another."""
+    with suppress(ImageNotFound), engine.asked(f'remove the tag "{reference}"'):
+        client.api.remove_image(reference, noprune=True)
+
+
+def repository_tags(client: engine.Client, repository: str) -> set[str]:
+    """Return all tags of a repository of the engine: {"prod", "latest", "1.4.2"}."""
+    with engine.asked(f'list the tags of "{repository}"'):
+        images = client.api.images(name=repository)
+    pairs = (tag.rpartition(":") for image in images for tag in image["RepoTags"] or ())
+    return {tag for name, _, tag in pairs if name == repository}
+
+
+def labels(client: engine.Client, reference: str) -> dict[str, str]:
+    """Return an image's labels; none of an image that is not there."""
+    known = inspect(client, reference) or {}
+    return dict((known.get("Config") or {}).get("Labels") or {})
+
+
+def digests(client: engine.Client, reference: str) -> set[str]:
+    """Return the digests under which the engine knows an image in a reference's repository.
+
+    With the containerd store that is the image's own, with the classic one the digest
+    that the engine made of it for a push.
+    """
+    repository = reference.rpartition(":")[0]
+    return {digest for name, digest in _digests(client, reference) if name == repository}
+
+
+def digests_anywhere(client: engine.Client, reference: str) -> set[str]:
+    """Return the digests of an image in every repository, none where it never was in one."""
+    return {digest for _, digest in _digests(client, reference)}
+
+
+def _digests(client: engine.Client, reference: str) -> list[tuple[str, str]]:
+    known = inspect(client, reference) or {}
+    pairs = (each.partition("@") for each in known.get("RepoDigests") or ())
+    return [(name, digest) for name, _, digest in pairs]
