@@ -20,6 +20,7 @@ NAMES = (
     "architecture",
     "stripped",
     "libraries",
+    "hardened",
     "bytecode",
     "rights",
     "user",

@@ -1,4 +1,4 @@
-"""Whether bytes hold one of several texts: all of them looked for in one pass."""
+"""Which of several texts bytes hold: all of them looked for in one pass."""
 
 from __future__ import annotations
 
@@ -13,3 +13,12 @@ def any_of(texts: Sequence[bytes]) -> Callable[[bytes], bool]:
     # it reports one of them, which is all that is asked
     found = BytesAhoCorasick(texts, matchkind=MatchKind.LeftmostFirst)
     return lambda content: bool(found.find_matches_as_indexes(content))
+
+
+def found_in(texts: Sequence[bytes]) -> Callable[[bytes], set[int]]:
+    """Return a function that tells which of `texts` bytes hold, by their numbers.
+
+    Of texts that overlap it may report one alone.
+    """
+    found = BytesAhoCorasick(texts, matchkind=MatchKind.LeftmostFirst)
+    return lambda content: {match[0] for match in found.find_matches_as_indexes(content)}

@@ -8,14 +8,12 @@ Structures: https://refspecs.linuxfoundation.org/elf/gabi4+/contents.html
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import IO, Any
 
 MAGIC = b"\x7fELF"
 UNREADABLE = "unreadable"
-# paths of the standard library's sources, which panics carry, whatever is stripped
-RUST = b"library/core/src/"
 # the most bytes of one table, and of one name in it
 MAX_TABLE = 16 << 20
 MAX_NAME = 4096
@@ -30,8 +28,16 @@ _FORMS = {
     1: ("HHIIIIIHHHHHH", "IIIIIIII", "IIIIIIIIII", "II"),
     2: ("HHIQQQIHHHHHH", "IIQQQQQQ", "IIQQQQIIQQ", "QQ"),
 }
-_LOAD, _DYNAMIC, _INTERP = 1, 2, 3
+_LOAD, _DYNAMIC, _INTERP, _STACK = 1, 2, 3, 0x6474E551
 _NEEDED, _STRTAB, _SONAME, _RPATH, _RUNPATH = 1, 5, 14, 15, 29
+_TEXTREL, _FLAGS, _FLAGS_1, _VERDEF, _VERNEED = 22, 30, 0x6FFFFFFB, 0x6FFFFFFC, 0x6FFFFFFE
+_EXECUTABLE, _HAS_TEXTREL, _IS_PIE = 1, 4, 0x08000000
+# symbol versions: a definition and its name, what is needed of a library and each version of it
+# (LSB, symversion.html); flags: the file's own name, and a version that may be missing
+_DEFINED, _DEFINED_NAME, _WANTED, _WANTED_NAME = "HHHHIII", "II", "HHIII", "IHHII"
+_BASE, _WEAK = 1, 2
+# entries of both tables together; libstdc++ has 60
+MAX_VERSIONS = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,16 @@ class Elf:
     runpath: tuple[str, ...] = ()
     stripped: bool = True  # no .symtab and no .debug_*
     language: str = ""  # "rust", where the content shows it
+    # libraries with the symbol versions that must be in each, and versions that it has itself
+    wants: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    versions: tuple[str, ...] = ()
+    # "pie" (a program), "executable stack", "text relocations", "relative search path"
+    traits: tuple[str, ...] = ()
+
+    @property
+    def is_program(self) -> bool:
+        """Return whether it is started, not loaded: dynamic, static or position-independent."""
+        return bool(self.interpreter) or self.kind == "EXEC" or "pie" in self.traits
 
 
 @dataclass(frozen=True)
@@ -55,6 +71,7 @@ class _Segment:
     offset: int
     address: int
     size: int
+    flags: int
 
 
 def facts(file: IO[bytes], language: str = "") -> Elf:
@@ -74,6 +91,7 @@ class _Reader:
         forms = _FORMS[ident[4]]
         order = {1: "<", 2: ">"}[ident[5]]
         head, *self._forms = (struct.Struct(order + form) for form in forms)
+        self._order, self._budget = order, MAX_VERSIONS
         (self._kind, self._machine, _, _, self._segments_at, self._sections_at, _, _,
          _, self._segment_count, self._section_size, self._section_count,
          self._names_in) = head.unpack(self._at(16, head.size))  # fmt: skip
@@ -81,20 +99,68 @@ class _Reader:
     def facts(self, language: str) -> Elf:
         segments = list(self._segments())
         interpreter = [self._name(one.offset) for one in segments if one.kind == _INTERP]
+        numbers = self._tags(segments)
         tags: dict[int, list[str]] = {}
-        for tag, text in self._tags(segments):
-            tags.setdefault(tag, []).append(text)
+        texts = next((value for tag, value in numbers if tag == _STRTAB), None)
+        at = None if texts is None else _in_file(segments, texts)
+        for tag, value in numbers:
+            if tag in (_NEEDED, _SONAME, _RPATH, _RUNPATH) and at is not None:
+                tags.setdefault(tag, []).append(self._name(at + value))
+        folders = (tags.get(_RPATH, []), tags.get(_RUNPATH, []))
         return Elf(
             _MACHINES.get(self._machine, f"machine {self._machine}"),
             _KINDS.get(self._kind, f"type {self._kind}"),
             "".join(interpreter),
             tuple(tags.get(_NEEDED, ())),
             "".join(tags.get(_SONAME, ())),
-            _folders(tags.get(_RPATH, [])),
-            _folders(tags.get(_RUNPATH, [])),
+            _folders(folders[0]),
+            _folders(folders[1]),
             not any(map(_is_debug, self._section_names())),
             language,
+            tuple(self._wanted(dict(numbers), segments, at)),
+            tuple(self._defined(dict(numbers), segments, at)),
+            tuple(_traits(numbers, segments, folders)),
         )
+
+    def _wanted(
+        self, tags: dict[int, int], segments: list[_Segment], texts: int | None
+    ) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Yield libraries with the versions of their symbols that must be there."""
+        if _VERNEED not in tags or texts is None:
+            return
+        for place, (_, count, file, first, _) in self._chain(
+            _WANTED, _in_file(segments, tags[_VERNEED]), MAX_VERSIONS
+        ):
+            names = self._chain(_WANTED_NAME, place + first, count)
+            versions = [self._name(texts + name) for _, (_, flags, _, name, _) in names
+                        if not flags & _WEAK]  # fmt: skip
+            yield self._name(texts + file), tuple(versions)
+
+    def _defined(
+        self, tags: dict[int, int], segments: list[_Segment], texts: int | None
+    ) -> Iterator[str]:
+        """Yield the versions that the file has symbols of."""
+        if _VERDEF not in tags or texts is None:
+            return
+        for place, (_, flags, _, _, _, first, _) in self._chain(
+            _DEFINED, _in_file(segments, tags[_VERDEF]), MAX_VERSIONS
+        ):
+            if not flags & _BASE:
+                for _, (name, _) in self._chain(_DEFINED_NAME, place + first, 1):
+                    yield self._name(texts + name)
+
+    def _chain(self, form: str, place: int, most: int) -> Iterator[tuple[int, tuple[int, ...]]]:
+        """Yield entries that end with how far the next one is, each with its place."""
+        entry = struct.Struct(self._order + form)
+        for _ in range(most):
+            self._budget -= 1
+            if self._budget < 0:
+                raise ValueError("too many versions")
+            fields = entry.unpack(self._at(place, entry.size))
+            yield place, fields
+            if not fields[-1]:
+                return
+            place += fields[-1]
 
     def _at(self, offset: int, size: int) -> bytes:
         """Return exactly `size` bytes."""
@@ -119,20 +185,19 @@ class _Reader:
         table = self._at(self._segments_at, form.size * self._segment_count)
         for fields in form.iter_unpack(table):
             # the flags stand second in a 64-bit file, last but one in a 32-bit one
-            offset, address, _, size = fields[2:6] if form.size == 56 else fields[1:5]
-            yield _Segment(fields[0], offset, address, size)
+            wide = form.size == 56
+            offset, address, _, size = fields[2:6] if wide else fields[1:5]
+            yield _Segment(fields[0], offset, address, size, fields[1] if wide else fields[6])
 
-    def _tags(self, segments: list[_Segment]) -> Iterator[tuple[int, str]]:
-        """Yield the tags whose value is a text."""
+    def _tags(self, segments: list[_Segment]) -> list[tuple[int, int]]:
+        """Return the entries of the dynamic section: tags and their values."""
+        found: list[tuple[int, int]] = []
         for segment in segments:
             if segment.kind == _DYNAMIC:
                 size = self._forms[2].size
                 table = self._at(segment.offset, min(segment.size, MAX_TAGS * size) // size * size)
-                tags = list(_until_null(self._forms[2].iter_unpack(table)))
-                texts = next((value for tag, value in tags if tag == _STRTAB), None)
-                for tag, value in tags:
-                    if tag in (_NEEDED, _SONAME, _RPATH, _RUNPATH) and texts is not None:
-                        yield tag, self._name(_in_file(segments, texts) + value)
+                found.extend(_until_null(self._forms[2].iter_unpack(table)))
+        return found
 
     def _section_names(self) -> Iterator[str]:
         if not self._sections_at:
@@ -167,6 +232,22 @@ def _in_file(segments: list[_Segment], address: int) -> int:
 
 def _folders(values: list[str]) -> tuple[str, ...]:
     return tuple(filter(None, ":".join(values).split(":")))
+
+
+def _traits(
+    tags: list[tuple[int, int]], segments: list[_Segment], folders: Iterable[list[str]]
+) -> Iterator[str]:
+    """Yield what Elf.traits says of a file."""
+    flags = {tag: value for tag, value in tags if tag in (_FLAGS, _FLAGS_1)}
+    if flags.get(_FLAGS_1, 0) & _IS_PIE:
+        yield "pie"
+    if any(one.kind == _STACK and one.flags & _EXECUTABLE for one in segments):
+        yield "executable stack"
+    if any(tag == _TEXTREL for tag, _ in tags) or flags.get(_FLAGS, 0) & _HAS_TEXTREL:
+        yield "text relocations"
+    # an empty part is the folder in which the program happens to run
+    if any("" in text.split(":") for texts in folders for text in texts if text):
+        yield "relative search path"
 
 
 def _is_debug(name: str) -> bool:

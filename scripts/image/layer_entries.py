@@ -12,8 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from scripts.common.multi_search import any_of
-from scripts.image import capabilities, elf, secret_scan
+from scripts.image import capabilities, elf, known_content, secret_scan
 from scripts.image.elf import Elf
 from scripts.image.kept_texts import MAX_ALIKE, MAX_TEXT, MAX_TEXTS, has_name, looks_alike
 from scripts.image.pyc import MAGIC, source_hash
@@ -28,7 +27,7 @@ MAX_ELF = 1 << 30
 MAX_SCRIPT = 256
 # of one Python source, held in memory for its hash; the longest of CPython's own has 0.3 MB
 MAX_SOURCE = 16 << 20
-_is_rust = any_of([elf.RUST])
+RUST = f"{known_content.LANGUAGE}:rust"
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
 _KINDS = {
@@ -76,6 +75,7 @@ class Entry:
     sources: tuple[str, ...] = ()
     sha1: str = ""
     capabilities: tuple[str, ...] = ()  # "setuid": what a program may do, whoever starts it
+    marks: tuple[str, ...] = ()  # "shells:busybox": what it is by its bytes (known_content)
 
 
 Sink = Callable[[Entry, str | None], None]
@@ -173,10 +173,20 @@ def _content(
         found["capabilities"] = held
     # for the most part the head is all there is
     rest = secret_scan.Watch(file if member.size > len(head) else io.BytesIO(), head)
+    marks = set[str]()
     if head.startswith(elf.MAGIC):
-        found["digest"], found["elf"] = _read_elf(head, rest, member.size)
+        found["digest"], found["elf"], marks = _read_elf(head, rest, member.size)
+    elif known_content.is_zip(head):
+        end = _End()
+        found["digest"] = _read_rest(head, rest, end)
+        marks.update(known_content.of_zip(end.bytes))
     else:
         found["digest"] = _read_rest(head, rest)
+        marks.update(known_content.of_beginning(head))
+    if path.endswith(".py"):
+        marks.update(known_content.of_blob(head))
+    if marks:
+        found["marks"] = tuple(sorted(marks))
     found["secrets"] = rest.kinds(found["secrets"])
     if any(kind.startswith(secret_scan.CERTIFICATE) for kind in found["secrets"]):
         # one that is longer than its head is nobody's bundle
@@ -187,9 +197,20 @@ def _content(
     if source:
         found["sources"] = tuple(source_hash(magic, head) for magic in MAGIC.values())
     if head.startswith(b"#!"):
-        line = head[2:MAX_SCRIPT].partition(b"\n")[0]
-        found["script"] = line.decode("utf-8", "backslashreplace").strip()
+        found["script"] = first_line(head)
     return found, head.decode("utf-8", "backslashreplace") if wanted else None
+
+
+def first_line(head: bytes) -> str:
+    """Return what follows "#!", without blanks around it; "" where Linux takes it for none.
+
+    A carriage return is a part of it. Of a line that is longer than Linux reads, the name
+    of the interpreter must be whole.
+    """
+    line, end, _ = head[2:MAX_SCRIPT].partition(b"\n")
+    text = line.decode("utf-8", "backslashreplace").strip(" \t\0")
+    whole = end or len(head) < MAX_SCRIPT or " " in text or "\t" in text
+    return text if whole else ""
 
 
 def _read_rest(head: bytes, file: Watch, keep: Callable[[bytes], Any] | None = None) -> str:
@@ -203,22 +224,34 @@ def _read_rest(head: bytes, file: Watch, keep: Callable[[bytes], Any] | None = N
     return f"sha256:{digest.hexdigest()}"
 
 
-def _read_elf(head: bytes, file: Watch, size: int) -> tuple[str, Elf]:
-    """Return the digest and the facts of an ELF file, which wants to be read back and forth."""
+class _End:
+    """What a file ends with, at most ZIP_END bytes and a block of it."""
+
+    def __init__(self) -> None:
+        self.bytes = b""
+
+    def __call__(self, block: bytes) -> None:
+        self.bytes = self.bytes[-known_content.ZIP_END :] + block
+
+
+def _read_elf(head: bytes, file: Watch, size: int) -> tuple[str, Elf, set[str]]:
+    """Return the digest, the facts and the marks of an ELF file: it wants to be read twice."""
+    program = known_content.Program()
     if size > MAX_ELF:
-        return _read_rest(head, file), Elf("", elf.UNREADABLE)
+        return _read_rest(head, file, program.see), Elf("", elf.UNREADABLE), set()
     with tempfile.SpooledTemporaryFile(MAX_MEMORY) as copy:
-        before, rust = b"", False
 
         def keep(block: bytes) -> None:
-            nonlocal before, rust
-            rust = rust or _is_rust(block) or elf.RUST in before + block[: len(elf.RUST)]
-            before = block[-len(elf.RUST) :]
+            program.see(block)
             copy.write(block)
 
         digest = _read_rest(head, file, keep)
         copy.seek(0)
-        return digest, elf.facts(copy, "rust" if rust else "")
+        texts = program.marks()
+        language = "rust" if RUST in texts else ""
+        facts = elf.facts(copy, language)
+        # a library may hold a text that is only about a program
+        return digest, facts, texts - {RUST} if facts.is_program else set()
 
 
 def pyc(head: bytes) -> Pyc | None:

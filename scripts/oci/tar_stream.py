@@ -16,9 +16,9 @@ from typing import IO, Any
 from zlib_ng import gzip_ng, zlib_ng
 
 if sys.version_info >= (3, 14):
-    from compression import zstd
+    from compression import zstd as zstd
 else:
-    from backports import zstd
+    from backports import zstd as zstd
 
 BLOCK = 1 << 20
 GZIP = b"\x1f\x8b"

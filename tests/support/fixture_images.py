@@ -36,6 +36,7 @@ class Item:
     uid: int = 0
     gid: int = 0
     mtime: int = 0
+    headers: Mapping[str, str] = field(default_factory=dict)  # of PAX
 
 
 Files = Mapping[str, Item | bytes | str]
@@ -60,6 +61,7 @@ def layer(files: Files) -> bytes:
             member.type, member.linkname = TYPES[item.kind], item.link
             member.mode, member.uid, member.gid = item.mode, item.uid, item.gid
             member.mtime, member.size = item.mtime, len(item.content)
+            member.pax_headers = dict(item.headers)
             archive.addfile(member, io.BytesIO(item.content))
     return made.getvalue()
 
@@ -114,17 +116,24 @@ def elf(
     machine: str = "x86_64",
     symbols: bool = False,
     text: bytes = b"",
+    kind: int = 3,
+    stack: bool = False,
+    tags: Sequence[tuple[int, int]] = (),
 ) -> bytes:
-    """Return an ELF file that says this of itself; it holds no code. Source: elf(5)."""
+    """Return an ELF file that says this of itself; it holds no code. Source: elf(5).
+
+    `kind` is e_type: 1 an object, 2 a program, 3 shared, 4 a core dump. `stack`: it may be
+    executed. `tags` are numbers and values of the dynamic section.
+    """
     strings = b"\0"
-    tags: list[tuple[int, int]] = []
+    tags = list(tags)
     values = [*((1, name) for name in needed), (14, soname), (15, rpath), (29, runpath)]
     for tag, value in values:
         if value:
             tags.append((tag, len(strings)))
             strings += value.encode() + b"\0"
     names = b"\0.shstrtab\0.symtab\0"
-    start = 64 + 3 * 56
+    start = 64 + 4 * 56
     interp = interpreter.encode() + b"\0" if interpreter else b""
     at_strings = start + len(interp)
     tags += [(5, BASE + at_strings), (10, len(strings)), (0, 0)]
@@ -136,17 +145,18 @@ def elf(
     sections += [_section(11, 2, at_names, 0)] if symbols else []
     segments = [_segment(1, 0, at_sections), _segment(2, at_dynamic, len(dynamic))]
     segments += [_segment(3, start, len(interp))] if interp else [_segment(0, 0, 0)]
+    segments += [_segment(0x6474E551, 0, 0, 7)] if stack else [_segment(0, 0, 0)]
     header = b"\x7fELF\x02\x01\x01" + bytes(9) + struct.pack(
-        "<HHIQQQIHHHHHH", 3, MACHINES[machine], 1, 0, 64, at_sections, 0, 64, 56, 3, 64,
+        "<HHIQQQIHHHHHH", kind, MACHINES[machine], 1, 0, 64, at_sections, 0, 64, 56, 4, 64,
         len(sections), 1,
     )  # fmt: skip
     body = interp + strings + dynamic + names + text
     return header + b"".join(segments) + body + b"".join(sections)
 
 
-def _segment(kind: int, offset: int, size: int) -> bytes:
+def _segment(kind: int, offset: int, size: int, flags: int = 4) -> bytes:
     at = BASE + offset
-    return struct.pack("<IIQQQQQQ", kind, 4, offset, at, at, size, size, 1)
+    return struct.pack("<IIQQQQQQ", kind, flags, offset, at, at, size, size, 1)
 
 
 def _section(name: int, kind: int, offset: int, size: int) -> bytes:

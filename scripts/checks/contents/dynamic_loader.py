@@ -12,14 +12,16 @@ from __future__ import annotations
 import posixpath
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from scripts.image.elf import Elf
+
 if TYPE_CHECKING:
-    from scripts.image.inventory import Elf, Entry, Inventory
+    from scripts.image.inventory import Entry, Inventory
 
 MUSL = re.compile(r"(?:usr/)?lib/ld-musl-([^/]+)\.so\.1")
 CACHE = "etc/ld.so.cache"
@@ -41,28 +43,45 @@ MAX_LOADED = 2000
 MAX_PLACES = 1000
 
 
+_NONE = Elf("", "")
+
+
 @dataclass(frozen=True)
 class Missing:
-    """A library that `path` needs and that the loader does not find."""
+    """A library that `path` needs and that the loader does not take.
+
+    It has not the symbols of `version`, where that is given; it is there and `closed` to the
+    image's user; or else it is not found.
+    """
 
     path: str
     library: str
+    version: str = ""
+    closed: bool = False
 
 
 @dataclass(frozen=True)
-class _Object:
+class Object:
     """An object as it was loaded: under which path, and for whom."""
 
     path: str
     elf: Elf
-    loaded_by: _Object | None = None
+    loaded_by: Object | None = None
 
 
 class Loader:
-    """The loader of one image. `library_path` is its LD_LIBRARY_PATH."""
+    """The loader of one image. `library_path` is its LD_LIBRARY_PATH.
 
-    def __init__(self, image: Inventory, library_path: str = "") -> None:
-        self._image = image
+    `reads` returns whether the user can open a path: what it cannot, the loader passes over.
+    """
+
+    def __init__(
+        self,
+        image: Inventory,
+        library_path: str = "",
+        reads: Callable[[str], bool] = lambda _: True,
+    ) -> None:
+        self._image, self._reads = image, reads
         self._library_path = tuple(filter(None, re.split("[:;]", library_path)))
         self._known: dict[str, Entry | None] = {}
 
@@ -101,45 +120,64 @@ class Loader:
 
         Return the paths of the files that were loaded for it, and what is missing.
         """
-        queue = deque([_Object(path, elf)])
-        by_name = {elf.soname} if elf.soname else set()
-        loaded: set[str] = set()
+        queue = deque([Object(path, elf)])
+        by_name = {elf.soname: elf} if elf.soname else {}
+        loaded: dict[str, Elf] = {}
         missing = []
         while queue and len(loaded) < MAX_LOADED:
             user = queue.popleft()
             for name in user.elf.needed:
                 if name in by_name:
                     continue
-                by_name.add(name)
                 found = self._search(name, user)
+                by_name[name] = found.elf if found else _NONE
                 if found is None:
-                    missing.append(Missing(user.path, name))
+                    missing.append(Missing(user.path, name, closed=self._is_closed(name, user)))
                 elif found.path not in loaded and (entry := self.find(found.path)):
-                    loaded.add(entry.path)
-                    by_name |= {found.elf.soname} - {""}
+                    loaded[entry.path] = found.elf
+                    by_name.setdefault(found.elf.soname, found.elf)
                     queue.append(found)
-        return loaded, missing
+        objects = {path: elf, **loaded}
+        return set(loaded), [*missing, *self._versions(objects, by_name)]
 
-    def _search(self, name: str, user: _Object) -> _Object | None:
+    def _versions(
+        self, objects: Mapping[str, Elf], by_name: Mapping[str, Elf]
+    ) -> Iterator[Missing]:
+        """Yield symbol versions that an object needs of a library that has others.
+
+        glibc, elf/dl-version.c: one without any is taken with a warning. musl does not ask.
+        """
+        for path, elf in objects.items() if not self.musl else ():
+            for library, wanted in elf.wants:
+                there = by_name.get(library, _NONE).versions
+                for version in wanted if there else ():
+                    if version not in there:
+                        yield Missing(path, library, version)
+
+    def _search(self, name: str, user: Object) -> Object | None:
         if self.musl and MUSL_OWN.fullmatch(name):
-            return _Object(f"lib/ld-musl-{self.musl}.so.1", user.elf, user)
+            return Object(f"lib/ld-musl-{self.musl}.so.1", user.elf, user)
         for place in islice(self._places(name, user), MAX_PLACES):
-            entry = self.find(place)
-            # of another machine: the loader passes over it
-            if entry and entry.elf and entry.elf.machine == user.elf.machine:
-                return _Object(posixpath.normpath(place).lstrip("/"), entry.elf, user)
+            # of another machine, or unreadable: the loader passes over it
+            if (elf := _fits(self.find(place), user)) and self._reads(place):
+                return Object(posixpath.normpath(place).lstrip("/"), elf, user)
         return None
 
-    def _places(self, name: str, user: _Object) -> Iterator[str]:
+    def _is_closed(self, name: str, user: Object) -> bool:
+        """Return whether a library that was not taken is there after all."""
+        places = islice(self._places(name, user), MAX_PLACES)
+        return any(_fits(self.find(place), user) for place in places)
+
+    def _places(self, name: str, user: Object) -> Iterator[str]:
         if "/" in name:
-            yield from self._expanded(name, user)
+            yield from self.expanded(name, user)
             return
         yield from (f"{at}/{name}" for at in self._folders(user))
         if not self.musl:
             yield from (at for at in self._cached if at.rpartition("/")[2] == name)
             yield from (f"{at}/{name}" for at in self._defaults(user.elf.machine))
 
-    def _folders(self, user: _Object) -> Iterator[str]:
+    def _folders(self, user: Object) -> Iterator[str]:
         """Yield the folders that the object, its loaders and the image name, in order."""
         if self.musl:
             yield from self._library_path
@@ -154,10 +192,11 @@ class Loader:
         yield from self._library_path
         yield from self._all_expanded(user.elf.runpath, user)
 
-    def _all_expanded(self, folders: tuple[str, ...], of: _Object) -> Iterator[str]:
-        return (place for folder in folders for place in self._expanded(folder, of))
+    def _all_expanded(self, folders: tuple[str, ...], of: Object) -> Iterator[str]:
+        return (place for folder in folders for place in self.expanded(folder, of))
 
-    def _expanded(self, text: str, of: _Object) -> list[str]:
+    @staticmethod
+    def expanded(text: str, of: Object) -> list[str]:
         """Return `text` with $ORIGIN, $LIB and $PLATFORM filled in; $LIB has several forms.
 
         A path that is not absolute then depends on the working folder: none.
@@ -188,7 +227,13 @@ class Loader:
         return (at.format(multiarch) for at in DEFAULTS if multiarch or "{}" not in at)
 
 
-def _chain(user: _Object | None) -> Iterator[_Object]:
+def _fits(entry: Entry | None, user: Object) -> Elf | None:
+    """Return what a file is, where it is of the machine of `user`."""
+    elf = entry.elf if entry else None
+    return elf if elf and elf.machine == user.elf.machine else None
+
+
+def _chain(user: Object | None) -> Iterator[Object]:
     while user:
         yield user
         user = user.loaded_by

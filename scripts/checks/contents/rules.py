@@ -11,11 +11,13 @@ from scripts.checks.contents import (
     rules_leaks,
     rules_package_records,
     rules_permissions,
+    rules_programs,
     rules_wasted_space,
 )
 from scripts.checks.contents.rule import Rule
 
 _FAMILIES = (
+    rules_programs,
     rules_forbidden_files,
     rules_binaries,
     rules_bytecode,

@@ -49,6 +49,7 @@ def bytecode(subject: Subject) -> Iterator[Finding]:
     for entry in compiled:
         if problem := _problem(subject, entry, wanted):
             yield Finding(entry.path, f"{problem} {quoted(entry.path)}")
+    yield from _uncompiled(subject, versions)
     cleaned = set()
     for path in filter(REPORT.fullmatch, subject.files):
         try:
@@ -80,6 +81,37 @@ def _problem(subject: Subject, entry: Entry, wanted: set[int]) -> str:
     if entry.pyc.magic not in hashes:  # of no release that is known, or too long a source
         return "bytecode that cannot be compared with its source"
     return "" if entry.pyc.hash == hashes[entry.pyc.magic] else "stale bytecode"
+
+
+def _uncompiled(subject: Subject, versions: set[str]) -> Iterator[Finding]:
+    """Find modules of our own that every container compiles anew: nobody may write beside them.
+
+    What is started as a script (by its first line, with the right to execute it) is never
+    taken from bytecode.
+    """
+    folders = tuple(f"{folder.strip('/')}/" for folder in ("app", subject.folder) if folder != "/")
+    for entry in subject.contents() if versions else ():
+        path = entry.path
+        if not (path.endswith(".py") and path.startswith(folders)):
+            continue
+        if (entry.script and entry.mode & 0o111) or path + "c" in subject.files:
+            continue
+        folder, name = posixpath.split(path[:-3])
+        tags = (f"cpython-{version.replace('.', '')}" for version in versions)
+        cached = (posixpath.join(folder, "__pycache__", f"{name}.{tag}.pyc") for tag in tags)
+        if not any(place in subject.files for place in cached):
+            yield Finding(path, f"module without bytecode {quoted(path)}")
+
+
+def cleaned_trees(subject: Subject) -> set[str]:
+    """Return the trees that the reports of cleanups are about."""
+    found = set()
+    for path in filter(REPORT.fullmatch, subject.files):
+        try:
+            found.add(_report(subject, path)[0])
+        except (ValueError, KeyError, TypeError, RecursionError):
+            continue  # found by the rule `bytecode`
+    return found
 
 
 def _report(subject: Subject, path: str) -> tuple[str, dict[str, Any]]:
@@ -123,8 +155,8 @@ def _count(subject: Subject, tree: str) -> Counter[str]:
 RULES = (
     Rule(
         "bytecode",
-        "bytecode is of the image's Python, none is stale or without its source, and the "
-        "modules have the form that the cleanup manifest gave them",
+        "bytecode is of the image's Python, none is stale or without its source, the modules "
+        "have the form that the cleanup manifest gave them, and those in /app have bytecode",
         bytecode,
     ),
 )

@@ -1,23 +1,22 @@
-"""How a container starts: its command and its health check."""
+"""How a container starts: its command, its health check, and the scripts that it may call."""
 
 from __future__ import annotations
 
-import posixpath
+import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
+from scripts.checks.contents.execution import NO_FORMAT, Execution, env_target, is_env
+from scripts.checks.contents.known_programs import known, program
 from scripts.checks.contents.rule import Finding, Rule, Subject, quoted
-from scripts.checks.contents.rules_forbidden_files import SHELLS, program
 
-if TYPE_CHECKING:
-    from scripts.image.inventory import Entry
-
-# what the engine sets where an image has no PATH; moby, oci/defaults.go
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+SHELLS = known("shells")["any"]
+# where whatever may be executed is a program, or looks like one
+_PROGRAM = re.compile(r"(?:.*/)?s?bin/[^/]+|.*\.sh", re.DOTALL)
 
 
 def command(subject: Subject) -> Iterator[Finding]:
-    """Find a command that is missing, in shell form, or that the user cannot execute."""
+    """Find a command that is missing, in shell form, or that the user cannot start."""
+    yield from _folder(subject)
     if subject.command:
         yield from _problems(subject, "command", subject.command)
     else:
@@ -25,7 +24,7 @@ def command(subject: Subject) -> Iterator[Finding]:
 
 
 def healthcheck(subject: Subject) -> Iterator[Finding]:
-    """Find a health check that is missing, in shell form, or not executable."""
+    """Find a health check that is missing, in shell form, or that cannot start."""
     kind, *words = subject.healthcheck or ("NONE",)
     if kind == "NONE" or not words:
         yield Finding("healthcheck", "no HEALTHCHECK")
@@ -36,16 +35,28 @@ def healthcheck(subject: Subject) -> Iterator[Finding]:
 
 
 def scripts(subject: Subject) -> Iterator[Finding]:
-    """Find executable scripts whose interpreter is not there: they can only fail."""
+    """Find what may be executed and can only fail: by its interpreter, or for want of one."""
+    execution = Execution(subject)
     for entry in subject.contents():
-        if entry.script and entry.mode & 0o111 and not _interpreter(subject, entry):
-            named = quoted(entry.script)
-            yield Finding(entry.path, f"interpreter not found {named}, of {quoted(entry.path)}")
+        if not entry.mode & 0o111:
+            continue
+        if entry.script:
+            if broken := execution.script(entry):
+                yield Finding(entry.path, f"{broken.of('interpreter')}, of {quoted(entry.path)}")
+        elif entry.elf is None and _PROGRAM.fullmatch(entry.path):
+            yield Finding(entry.path, f"{NO_FORMAT.removeprefix('is ')} {quoted(entry.path)}")
 
 
-def _interpreter(subject: Subject, entry: Entry) -> bool:
-    words = entry.script.split()
-    return bool(words) and _is_file(subject.image.resolve(words[0]))
+def _folder(subject: Subject) -> Iterator[Finding]:
+    """Find a WORKDIR in which no container can start."""
+    folder = subject.folder
+    place = subject.image.walk(folder)
+    if not folder.startswith("/"):
+        yield Finding("workdir", f"working folder is not an absolute path {quoted(folder)}")
+    elif not place or place[-1] not in subject.image.folders:
+        yield Finding("workdir", f"working folder not found {quoted(folder)}")
+    elif Execution(subject).access.closed(f"{folder}/any"):
+        yield Finding("workdir", f"working folder is closed to the image's user {quoted(folder)}")
 
 
 def _problems(subject: Subject, what: str, words: Sequence[str]) -> Iterator[Finding]:
@@ -53,15 +64,17 @@ def _problems(subject: Subject, what: str, words: Sequence[str]) -> Iterator[Fin
     if _is_shell_form(words):
         yield Finding(what, f"{what} is in shell form {quoted(' '.join(words))}")
         return
-    found = [entry for place in _places(subject, first) if (entry := subject.image.resolve(place))]
-    if not any(_is_file(entry) for entry in found):
-        yield Finding(what, f"{what} not found {quoted(first)}")
-    elif not any(_runs(subject, entry) for entry in found):
-        yield Finding(what, f"{what} is not executable for the image's user {quoted(first)}")
+    broken = Execution(subject).command(words)
+    if broken and broken.is_own:
+        yield Finding(what, broken.of(what))
+    elif broken:
+        yield Finding(what, f"{what} cannot start {quoted(first)}: {broken.of('interpreter')}")
 
 
 def _is_shell_form(words: Sequence[str]) -> bool:
-    """Whether a shell is to read a text: "sh -c", "sh -ec", "bash -o pipefail -c"."""
+    """Return whether a shell is to read a text: "sh -c", "sh -ec", "bash -o pipefail -c"."""
+    if is_env(words[0]):
+        words = env_target(words[1:], "")[0] or words
     names = [program(word) for word in words[:2]]
     options = list(words[2:] if names[0] in ("busybox", "toybox") else words[1:])
     if names[0] not in SHELLS or (names[0] in ("busybox", "toybox") and names[-1] not in SHELLS):
@@ -75,32 +88,22 @@ def _is_shell_form(words: Sequence[str]) -> bool:
     return False
 
 
-def _places(subject: Subject, name: str) -> list[str]:
-    """Return where execve looks for `name`, as paths from the root of the image."""
-    if "/" in name:
-        return [posixpath.join(subject.folder, name)]
-    paths = (subject.environment.get("PATH") or PATH).split(":")
-    return [posixpath.join(subject.folder, path, name) for path in paths]
-
-
-def _is_file(entry: Entry | None) -> bool:
-    return entry is not None and entry.kind in ("file", "hardlink")
-
-
-def _runs(subject: Subject, entry: Entry) -> bool:
-    """Whether the image's user may execute a file: by its owner's, group's or others' bit."""
-    if not _is_file(entry) or (entry.script and not _interpreter(subject, entry)):
-        return False
-    uid, _, gid = subject.user.partition(":")
-    if uid in ("", "0", "root"):
-        return bool(entry.mode & 0o111)
-    if uid == str(entry.uid):
-        return bool(entry.mode & 0o100)
-    return bool(entry.mode & (0o010 if gid == str(entry.gid) else 0o001))
-
-
 RULES = (
-    Rule("command", "ENTRYPOINT and CMD are in exec form, found by PATH, and executable", command),
-    Rule("healthcheck", "HEALTHCHECK is in exec form, found by PATH, and executable", healthcheck),
-    Rule("scripts", "the interpreter of every executable script is in the image", scripts),
+    Rule(
+        "command",
+        "ENTRYPOINT and CMD are in exec form, found by PATH, and the image's user can start them "
+        "in WORKDIR",
+        command,
+    ),
+    Rule(
+        "healthcheck",
+        "HEALTHCHECK is in exec form, found by PATH, and the image's user can start it",
+        healthcheck,
+    ),
+    Rule(
+        "scripts",
+        "every executable script names an interpreter, or one behind `env`, that is in the image "
+        "and can start; what is executable in a `bin` folder is a program or a script",
+        scripts,
+    ),
 )

@@ -6,7 +6,9 @@ import posixpath
 import re
 from collections.abc import Iterator
 
+from scripts.checks.contents.recorded import APK, DPKG, recorded_hashes
 from scripts.checks.contents.rule import Finding, Rule, Subject, quoted
+from scripts.checks.contents.rules_bytecode import cleaned_trees
 from scripts.image.package_owners import recorded
 
 DIST_INFO = re.compile(r"(.*/[^/]+\.(?:dist|egg)-info)(?:/(.+))?", re.DOTALL)
@@ -16,8 +18,6 @@ NAMES = {"dist": ("METADATA", "RECORD"), "egg": ("PKG-INFO", "installed-files.tx
 LOCAL = re.compile(r"usr/local/.+|opt/(?:[^/]+/)*s?bin/.+", re.DOTALL)
 SITE = re.compile(r"(?:.*/)?(?:site|dist)-packages/.+", re.DOTALL)
 SYSTEM = re.compile(r"(?:usr/)?(?:bin|sbin|lib|lib32|lib64|libexec)/(?!apk/db/).+", re.DOTALL)
-DPKG = re.compile(r"var/lib/dpkg/status(?:\.d/(?!.*\.md5sums$)[^/]+)?")
-APK = re.compile(r"(?:usr/)?lib/apk/db/installed")
 LICENCE = re.compile(r"(?:.*/)?(?:LICEN[CS]E|COPYING|NOTICE)[^/]*|.*/licenses/.+", re.IGNORECASE)
 
 
@@ -37,6 +37,25 @@ def records(subject: Subject) -> Iterator[Finding]:
             entry.elf and LOCAL.fullmatch(entry.path) and kind in ("other", "ours")
         ):
             yield Finding(entry.path, f"of no package {quoted(entry.path)}")
+    yield from _changed(subject)
+
+
+def _changed(subject: Subject) -> Iterator[Finding]:
+    """Find files that are not what the RECORD of their distribution says.
+
+    A cleanup strips programs and libraries, and takes away what its manifest names: inside
+    of a tree that it reports that is no difference.
+    """
+    cleaned = tuple(f"{tree}/" for tree in cleaned_trees(subject))
+    for path, digest in recorded_hashes(subject).items():
+        entry = subject.image.resolve(path)
+        if entry is None:
+            if not path.startswith(cleaned) and subject.image.resolve(path + "c") is None:
+                yield Finding(path, f"recorded and not there {quoted(path)}")
+        elif digest.startswith("sha256:") and entry.digest not in (digest, ""):
+            stripped = entry.elf and entry.elf.stripped
+            if not (stripped and path.startswith(cleaned)):
+                yield Finding(path, f"not as its distribution recorded it {quoted(path)}")
 
 
 def licences(subject: Subject) -> Iterator[Finding]:
@@ -118,7 +137,7 @@ RULES = (
     Rule(
         "records",
         "every distribution has METADATA and RECORD, every installed file is in the record of "
-        "a distribution or package",
+        "a distribution or package, and as the RECORD says",
         records,
     ),
     Rule(

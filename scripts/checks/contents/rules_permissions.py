@@ -5,7 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from scripts.checks.contents.access import READ, Access
 from scripts.checks.contents.rule import Finding, Rule, Subject, quoted
+
+# runc takes no higher number of a user or group
+HIGHEST = (1 << 31) - 1
+# what programs read in every image: code, data of packages, accounts, certificates
+READ_BY_PROGRAMS = re.compile(
+    r"(?:app|opt|srv|usr|bin|sbin|lib\d*)(?:/.+)?|(?:.*/)?(?:site|dist)-packages(?:/.+)?"
+    r"|.+\.pyc?|etc/(?:passwd|group|nsswitch\.conf|localtime|ld\.so\.cache|os-release|ssl"
+    r"|ssl/(?:certs(?:/.+)?|cert\.pem|openssl\.cnf))",
+    re.DOTALL,
+)
 
 
 def rights(subject: Subject) -> Iterator[Finding]:
@@ -23,6 +34,35 @@ def rights(subject: Subject) -> Iterator[Finding]:
             yield Finding(path, f"file capabilities ({named}) {quoted(path)}")
         elif entry.mode & 0o002 and not (entry.kind == "folder" and entry.mode & 0o1000):
             yield Finding(path, f"writable by everybody {quoted(path)}")
+    yield from closed(subject)
+
+
+def closed(subject: Subject) -> Iterator[Finding]:
+    """Find what the image's user is to read and cannot: a COPY under umask 077, for one.
+
+    A folder is found once, with all that is in it. Programs and libraries are found by the
+    rule `libraries`.
+    """
+    access, found = Access(subject), set[str]()
+    for path, entry in subject.files.items():
+        if entry.elf or entry.kind not in ("file", "hardlink", "folder"):
+            continue
+        if not _is_read(subject, path):
+            continue
+        folder = access.closed(path)
+        if folder or (entry.kind == "folder" and not access.may(entry, READ)):
+            found.add(folder or path)
+        elif not access.may(entry, READ):
+            yield Finding(path, f"closed to the image's user {quoted(path)}")
+    for path in sorted(found):
+        yield Finding(path, f"folder closed to the image's user {quoted(path)}")
+
+
+def _is_read(subject: Subject, path: str) -> bool:
+    """Return whether programs that the user starts read `path`."""
+    folders = (subject.folder, *subject.environment.get("PYTHONPATH", "").split(":"))
+    ours = (f"{folder.strip('/')}/" for folder in folders if folder.strip("/"))
+    return bool(READ_BY_PROGRAMS.fullmatch(path)) or f"{path}/".startswith(tuple(ours))
 
 
 def user(subject: Subject) -> Iterator[Finding]:
@@ -33,6 +73,8 @@ def user(subject: Subject) -> Iterator[Finding]:
         yield Finding("user", "no USER, so root")
     elif not re.fullmatch(r"[0-9]{1,10}(:[0-9]{1,10})?", given):
         yield Finding("user", f"USER is not a number {quoted(given)}")
+    elif max(int(number or 0) for number in (uid, gid)) > HIGHEST:
+        yield Finding("user", f"USER is out of range {quoted(given)}")
     elif int(uid) == 0:
         yield Finding("user", f"USER is root {quoted(given)}")
     else:
@@ -52,7 +94,7 @@ RULES = (
     Rule(
         "rights",
         "no set-uid or set-gid, no file capabilities, nothing that everybody may write to but "
-        "sticky folders, no device",
+        "sticky folders, no device, no code or data closed to the image's user",
         rights,
     ),
     Rule("user", "USER is a number, not root, and stands in /etc/passwd and /etc/group", user),

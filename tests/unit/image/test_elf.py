@@ -5,10 +5,13 @@ import shutil
 import struct
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from elftools.elf.elffile import ELFFile
+from elftools.elf.gnuversions import GNUVerDefSection, GNUVerNeedSection
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -73,7 +76,7 @@ def test_what_a_dynamic_section_says() -> None:
     )  # fmt: skip
     assert facts(io.BytesIO(data)) == Elf(
         "x86_64", "DYN", "/lib64/ld-linux-x86-64.so.2", ("libc.so.6", "libm.so.6"), "libx.so.1",
-        ("$ORIGIN/../a", "/b"), ("$ORIGIN",), True,
+        ("$ORIGIN/../a", "/b"), ("$ORIGIN",), True, traits=("relative search path",),
     )  # fmt: skip
 
 
@@ -182,6 +185,7 @@ def by_library(data: bytes) -> Elf:
                 if (name := str(tag.entry.d_tag)[3:].lower()) in found:
                     found[name].append(getattr(tag, name))
     names = [section.name for section in parsed.iter_sections()]
+    wants, versions = versions_of(parsed)
     return Elf(
         {"EM_X86_64": "x86_64", "EM_AARCH64": "aarch64", "EM_386": "i386"}[parsed["e_machine"]],
         parsed["e_type"][3:],
@@ -191,7 +195,45 @@ def by_library(data: bytes) -> Elf:
         tuple(filter(None, ":".join(found["rpath"]).split(":"))),
         tuple(filter(None, ":".join(found["runpath"]).split(":"))),
         not any(name == ".symtab" or name.startswith(".debug_") for name in names),
+        "",
+        wants,
+        versions,
+        tuple(traits_of(parsed)),
     )
+
+
+def versions_of(parsed: Any) -> tuple[Any, tuple[str, ...]]:
+    """Return which versions a file needs of which library, and which it has."""
+    wants: list[tuple[str, tuple[str, ...]]] = []
+    versions: list[str] = []
+    for section in parsed.iter_sections():
+        if isinstance(section, GNUVerNeedSection):
+            for library, names in section.iter_versions():
+                strong = (name for name in names if not name["vna_flags"] & 2)
+                wants.append((library.name, tuple(name.name for name in strong)))
+        elif isinstance(section, GNUVerDefSection):
+            for definition, names in section.iter_versions():
+                if not definition["vd_flags"] & 1:
+                    versions.append(next(iter(names)).name)
+    return tuple(wants), tuple(versions)
+
+
+def traits_of(parsed: Any) -> Iterator[str]:
+    tags = [
+        tag.entry
+        for segment in parsed.iter_segments()
+        if segment["p_type"] == "PT_DYNAMIC"
+        for tag in segment.iter_tags()
+    ]
+    if any(tag.d_tag == "DT_FLAGS_1" and tag.d_val & 0x08000000 for tag in tags):
+        yield "pie"
+    stacks = (one["p_flags"] for one in parsed.iter_segments() if one["p_type"] == "PT_GNU_STACK")
+    if any(flags & 1 for flags in stacks):
+        yield "executable stack"
+    if any(
+        tag.d_tag == "DT_TEXTREL" or (tag.d_tag == "DT_FLAGS" and tag.d_val & 4) for tag in tags
+    ):
+        yield "text relocations"
 
 
 def test_real_files_are_read_as_pyelftools_reads_them() -> None:
@@ -202,6 +244,52 @@ def test_real_files_are_read_as_pyelftools_reads_them() -> None:
     assert len(elves) > 20
     for data in elves:
         assert facts(io.BytesIO(data)) == by_library(data)
+
+
+@pytest.mark.parametrize(("flags", "trait"), [
+    (("-z", "execstack"), "executable stack"), (("-z", "noexecstack"), ""),
+    (("-z", "notext"), ""),
+])  # fmt: skip
+def test_what_the_linker_makes_is_seen(flags: tuple[str, ...], trait: str, tmp_path: Path) -> None:
+    linked = compiled(tmp_path, "int f(void){return 1;}", f"-Wl,{','.join(flags)}")
+    assert facts(io.BytesIO(linked)).traits == ((trait,) if trait else ())
+
+
+def test_versions_of_a_library_and_of_what_is_linked_with_it(tmp_path: Path) -> None:
+    (tmp_path / "v").write_text(
+        "ONE_1.0 { global: f; local: *; };\nONE_2.0 { global: g; } ONE_1.0;"
+    )
+    library = compiled(
+        tmp_path, "int f(void){return 1;} int g(void){return 2;}",
+        f"-Wl,-soname,libone.so.1,--version-script={tmp_path}/v",
+    )  # fmt: skip
+    found = facts(io.BytesIO(library))
+    assert (found.versions, found.wants) == (("ONE_1.0", "ONE_2.0"), ())
+    (tmp_path / "libone.so.1").write_bytes(library)
+    user = compiled(
+        tmp_path, "int g(void); int h(void){return g();}", str(tmp_path / "libone.so.1")
+    )
+    assert facts(io.BytesIO(user)).wants == (("libone.so.1", ("ONE_2.0",)),)
+
+
+def compiled(folder: Path, source: str, *flags: str) -> bytes:
+    """Return a library of one C source, as gcc and ld make it."""
+    (folder / "x.c").write_text(source)
+    command = ["gcc", "-shared", "-fPIC", "-nostdlib", "-s", "-o", "x.so", "x.c", *flags]
+    subprocess.run(command, cwd=folder, check=True)
+    return (folder / "x.so").read_bytes()
+
+
+def test_version_tables_have_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "v").write_text("A { global: f; local: *; };\nB { global: g; } A;")
+    library = compiled(
+        tmp_path, "int f(void){return 1;} int g(void){return 2;}",
+        f"-Wl,--version-script={tmp_path}/v",
+    )  # fmt: skip
+    monkeypatch.setattr(elf, "MAX_VERSIONS", 5)  # of itself, of A and of B: with a name each
+    assert facts(io.BytesIO(library)).versions == ("A", "B")
+    monkeypatch.setattr(elf, "MAX_VERSIONS", 4)
+    assert facts(io.BytesIO(library)) == Elf("", UNREADABLE)
 
 
 WHOLE = made(tags=[(1, "libc.so.6"), (29, "/a")], interpreter="/ld.so", sections=(".symtab",))

@@ -1,0 +1,160 @@
+"""Whether a container can start a program: execve's own steps, played through on an image.
+
+A file that the user may execute is a program (ELF), or a script whose first line names
+one, which may again be a script (fs/binfmt_script.c, fs/exec.c). `env` looks for what
+it starts in PATH, as a shell does.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from scripts.checks.contents.access import READ, RUN, Access
+from scripts.checks.contents.rule import Subject, quoted
+from scripts.image.inventory import Entry
+
+# what the engine sets where an image has no PATH; moby, oci/defaults.go
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# where execvp looks without a PATH, as behind `env -i`; glibc, _CS_PATH
+BARE = "/bin:/usr/bin"
+# scripts that name scripts: Linux follows five
+MAX_CHAIN = 5
+CANNOT = "is not executable for the image's user"
+NO_FORMAT = 'is neither a program nor a script that begins with "#!"'
+
+
+@dataclass(frozen=True)
+class Broken:
+    """Why a file cannot be started: `what` of `name`, which another file may ask for."""
+
+    name: str
+    what: str  # "not found", or a constant of this module
+    is_own: bool = True  # of the file itself; else of an interpreter or what env starts
+
+    def of(self, role: str) -> str:
+        """Return a line for people: `role` is "command", "interpreter" or the like."""
+        return f"{role} {self.what} {quoted(self.name)}"
+
+
+class Execution:
+    """The programs of one image, as its user starts them."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject, self._image = subject, subject.image
+        self.access = Access(subject)
+        self._path = subject.environment.get("PATH") or PATH
+
+    def command(self, words: Sequence[str]) -> Broken | None:
+        """Return why a container that starts with `words` fails at once, or None."""
+        return self._called(words[0], self._path, 0) or (
+            self._behind_env(list(words[1:]), 0) if is_env(words[0]) else None
+        )
+
+    def script(self, entry: Entry, depth: int = 0) -> Broken | None:
+        """Return why a script cannot start: by its first line, of which `entry.script` is it."""
+        if "\r" in entry.script:
+            return Broken(entry.script, "with a carriage return", is_own=False)
+        name, *rest = re.split(r"[ \t\0]+", entry.script, maxsplit=1)
+        if not name.startswith("/"):
+            return Broken(name, "is not an absolute path", is_own=False)
+        if depth >= MAX_CHAIN:
+            return Broken(name, "is one script too many", is_own=False)
+        if broken := self.file(name, depth + 1):
+            shown = entry.script if broken.is_own else broken.name
+            return Broken(shown, broken.what, is_own=False)
+        if not is_env(name):
+            return None
+        # all that follows the name is one argument; the script's own path is the next one
+        words = [*(rest and [rest[0].strip()]), f"/{entry.path}"]
+        return self._behind_env([word for word in words if word], depth + 1)
+
+    def file(self, path: str, depth: int = 0) -> Broken | None:
+        """Return why execve of `path` fails, or None; relative ones begin in WORKDIR."""
+        place = posixpath.join(self._subject.folder, path)
+        entry = self._image.resolve(place)
+        if not (entry and entry.kind in ("file", "hardlink")):
+            return Broken(path, "not found")
+        if folder := self.access.closed(place):
+            return Broken(path, f"is in a folder closed to the image's user {quoted(folder)}:")
+        if not self.access.may(entry, RUN):
+            return Broken(path, CANNOT)
+        if entry.elf:
+            return None
+        if not entry.script:
+            return Broken(path, NO_FORMAT)
+        if not self.access.may(entry, READ):  # the interpreter opens it
+            return Broken(path, "is not readable for the image's user")
+        return self.script(entry, depth)
+
+    def _called(self, name: str, path: str, depth: int) -> Broken | None:
+        """Return why `name`, looked for in `path` as execvp does, cannot start."""
+        if "/" in name or not name:
+            return self.file(name, depth) if name else Broken(name, "not found")
+        places = [posixpath.join(folder or ".", name) for folder in path.split(":")]
+        reasons = [self._own(place) for place in places]
+        if None in reasons:
+            broken = self.file(places[reasons.index(None)], depth)
+            return replace(broken, name=name) if broken and broken.is_own else broken
+        seen = (reason.what for reason in reasons if reason and reason.what != "not found")
+        return Broken(name, next(seen, "not found"))
+
+    def _own(self, place: str) -> Broken | None:
+        """Return what keeps a search from taking the file at `place`, whatever is in it."""
+        broken = self.file(place, MAX_CHAIN)
+        return broken if broken and broken.is_own and broken.what != NO_FORMAT else None
+
+    def _behind_env(self, words: list[str], depth: int) -> Broken | None:
+        target, path = env_target(words, self._path)
+        if not target:
+            return Broken("env", "has nothing to start", is_own=False)
+        if depth > 2 * MAX_CHAIN:
+            return Broken(target[0], "starts itself without end", is_own=False)
+        broken = self._called(target[0], path, depth + 1)
+        return broken and Broken(broken.name, broken.what, is_own=False)
+
+
+def is_env(name: str) -> bool:
+    """Return whether a word is coreutils' or busybox' `env`."""
+    return posixpath.basename(name) == "env"
+
+
+def env_target(words: Sequence[str], path: str) -> tuple[list[str], str]:
+    """Return the words that `env` with these arguments starts, and the PATH it looks in.
+
+    coreutils, env(1): options, then assignments, then the program. `-S` splits its text
+    as a shell does; without it a text with blanks is one name.
+    """
+    left, options = list(words), True
+    while left:
+        word = left.pop(0)
+        if options and word in ("-", "-i", "--ignore-environment"):
+            path = BARE
+        elif options and word == "--":
+            options = False
+        elif options and word in ("-u", "-C", "-a", "--unset", "--chdir", "--argv0"):
+            left = left[1:]
+        elif options and (
+            split := re.fullmatch(r"(-[0iv]*)S(.*)|--split-string=?(.*)", word, re.S)
+        ):
+            path = BARE if "i" in (split[1] or "") else path
+            text = (split[2] or split[3] or "").strip() or (left.pop(0) if left else "")
+            left = [*_words(text), *left]
+        elif options and word.startswith("-"):
+            path = BARE if re.fullmatch("-[0v]*i[0iv]*", word) else path
+        elif "=" in word.lstrip("="):
+            name, _, value = word.partition("=")
+            path, options = (value if name == "PATH" else path), False
+        else:
+            return [word, *left], path
+    return [], path
+
+
+def _words(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError:  # a quote without its end: env refuses it
+        return []

@@ -1,0 +1,72 @@
+"""What an image records as installed: packages of Debian and Alpine, distributions of Python."""
+
+from __future__ import annotations
+
+import base64
+import posixpath
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from scripts.image.package_owners import hashed
+
+if TYPE_CHECKING:
+    from scripts.checks.contents.rule import Subject
+
+DPKG = re.compile(r"var/lib/dpkg/status(?:\.d/(?!.*\.md5sums$)[^/]+)?")
+APK = re.compile(r"(?:usr/)?lib/apk/db/installed")
+_INFO = re.compile(r"((?:.*/)?([^/]+?)(?:-\d[^/]*)?\.(?:dist|egg)-info)(?:/[^/]+)?", re.DOTALL)
+
+
+def packages(subject: Subject) -> Iterator[str]:
+    """Yield the names of installed packages, also where a record alone is left of them."""
+    for path in subject.files:
+        if DPKG.fullmatch(path):
+            for paragraph in (subject.image.text(path) or "").split("\n\n"):
+                fields = dict(line.partition(": ")[::2] for line in paragraph.splitlines())
+                if fields.get("Status", " installed").endswith(" installed"):
+                    yield from filter(None, [fields.get("Package", "").strip()])
+        elif APK.fullmatch(path):
+            lines = (subject.image.text(path) or "").splitlines()
+            yield from (line[2:] for line in lines if line.startswith("P:"))
+
+
+def distributions(subject: Subject) -> Iterator[tuple[str, str]]:
+    """Yield each dist-info and egg-info, and the normalised names of its distribution.
+
+    One by its folder, and one by what its metadata says, where that is another (PEP 503).
+    """
+    seen = set[tuple[str, str]]()
+    for path in subject.files:
+        if not (match := _INFO.fullmatch(path)):
+            continue
+        names = [match[2]]
+        if posixpath.basename(path) in ("METADATA", "PKG-INFO"):
+            text = subject.image.text(path) or ""
+            names += re.findall(r"(?mi)^Name: *(\S+)", text.partition("\n\n")[0])[:1]
+        for name in names:
+            found = match[1], re.sub(r"[-_.]+", "-", name).lower()
+            if found not in seen:
+                seen.add(found)
+                yield found
+
+
+def recorded_hashes(subject: Subject) -> dict[str, str]:
+    """Return "sha256:…" by path, of every row of a RECORD that has a hash (PEP 376)."""
+    found = {}
+    for path, text in subject.image.texts.items():
+        if path.endswith(".dist-info/RECORD"):
+            site = posixpath.dirname(posixpath.dirname(path))
+            for name, digest in hashed(text):
+                kind, _, value = digest.partition("=")
+                if value:
+                    found[posixpath.normpath(f"{site}/{name}")] = f"{kind}:{_hexadecimal(value)}"
+    return found
+
+
+def _hexadecimal(text: str) -> str:
+    """Return URL-safe base64, whose padding is left out, in hexadecimal; "" for none."""
+    try:
+        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).hex()
+    except ValueError:
+        return ""

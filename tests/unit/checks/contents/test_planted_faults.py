@@ -1,0 +1,79 @@
+"""Faults of every kind are caught, whatever they are called and wherever they are."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from scripts.catalog.catalog import Budget, Catalog, Image
+from scripts.checks.contents import verify as verify_contents
+from scripts.checks.contents.rules import RULES
+from scripts.image import inventory
+from tests.support.fixture_images import Made, program
+from tests.support.good_image import NAME, good
+from tests.support.planted_faults import HARMLESS, PLANTED, Plant
+
+PROMISES = Catalog(Path("images.yaml"), (Image(NAME, Budget(1, 1)),), Budget(1, 1))
+# the fewest plants of each kind: what is taken away here is no longer promised
+PROMISED = {
+    "programs under another name": 42,
+    "programs, packages and distributions by name": 119,
+    "installers in archives": 27,
+    "what building leaves": 47,
+    "rights and versions": 24,
+    "scripts": 35,
+    "commands": 31,
+}
+
+
+def findings(image: Made, folder: Path) -> dict[str, set[str]]:
+    """Return the paths that each rule finds in an image, of rules that find any."""
+    path = image.save(folder / "image.tar")
+    read = inventory.read(None, f"archive:{path}", folder / "cache")
+    assert read
+    subject = verify_contents.Subject(NAME, read, frozenset(), frozenset())
+    found = {rule.name: {one.path for one in rule.check(subject)} for rule in RULES}
+    results = verify_contents.judge(PROMISES, PROMISES.images[0], read)
+    failed = {one.name.partition(".")[2] for one in results if not one.ok}
+    assert failed == {name for name, paths in found.items() if paths}
+    return {name: paths for name, paths in found.items() if paths}
+
+
+@pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: f"{plant.kind}: {plant.name}")
+def test_a_planted_fault_is_caught_by_its_rule(plant: Plant, tmp_path: Path) -> None:
+    assert plant.finding in findings(plant.image, tmp_path).get(plant.rule, set())
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_what_is_near_to_a_fault_is_none(name: str, tmp_path: Path) -> None:
+    assert findings(HARMLESS[name], tmp_path) == {}
+
+
+def test_every_promised_kind_is_planted(capsys: pytest.CaptureFixture[str]) -> None:
+    planted = Counter(plant.kind for plant in PLANTED)
+    with capsys.disabled():
+        print(f"\nplanted faults, each asserted above: {planted.total()}")
+        for kind, count in planted.items():
+            print(f"  {count:4} {kind}")
+    assert dict(planted) == PROMISED
+    names = [(plant.kind, plant.name) for plant in PLANTED]
+    assert len(set(names)) == len(names)
+
+
+# what most machines have: programs as they are, under a name that says nothing
+REAL = {"sh": "shells", "bash": "shells", "dash": "shells", "perl": "shells", "busybox": "shells",
+        "gcc": "toolchain", "ld": "toolchain", "make": "toolchain", "strace": "toolchain",
+        "gdb": "toolchain", "dpkg": "package-managers", "apt-get": "package-managers"}  # fmt: skip
+
+
+def test_real_programs_are_known_by_their_bytes(tmp_path: Path) -> None:
+    places = {name: shutil.which(name) for name in REAL}
+    there = {name: Path(place).resolve() for name, place in places.items() if place}
+    assert "sh" in there
+    image = good({f"app/{name}.dat": program(path.read_bytes()) for name, path in there.items()})
+    found = findings(image, tmp_path)
+    wrong = [name for name in there if f"app/{name}.dat" not in found.get(REAL[name], ())]
+    assert wrong == []
