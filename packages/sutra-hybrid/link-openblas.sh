@@ -24,7 +24,15 @@ for name in get_config get_corename get_num_threads get_parallel set_num_threads
   echo "scipy_openblas_$name"
 done >>names
 sort -u names -o names
-sed 's/^scipy_\(.*\)$/\1 &/' names >renamed
+# names with 64-bit integers are functions of ours, which call those with 32-bit ones
+grep '64_$' names >wide
+python3 "$(dirname "$0")/ilp64-shim.py" wide >shim.c
+gcc -O2 -fPIC -fno-strict-aliasing -c shim.c -o shim.o
+{
+  grep -v '64_$' names
+  nm --undefined-only shim.o | sed -n 's/^ *U \(scipy_[a-z0-9_]*\).*/\1/p'
+} | sort -u >narrow
+sed 's/^scipy_\(.*\)$/\1 &/' narrow >renamed
 objcopy --redefine-syms=renamed "$archive" libopenblas.a
 
 # a table that is another's name is not taken from the archive, nor are its kernels
@@ -47,7 +55,7 @@ sed 's/^/-Wl,-u,/' names >>options
   sed 's/$/;/' names
   echo 'local: *; };'
 } >exported
-gcc -shared -o "$openblas" "-Wl,-soname,$(basename "$openblas")" @options libopenblas.a \
+gcc -shared -o "$openblas" "-Wl,-soname,$(basename "$openblas")" @options shim.o libopenblas.a \
   -Wl,--version-script=exported -Wl,--gc-sections -Wl,-z,defs -Wl,-z,noexecstack \
   -l:libgfortran.a -l:libquadmath.a -lm -lpthread
 cd /

@@ -1,7 +1,7 @@
 """Let numpy and scipy use one OpenBLAS, and drop the libraries that nothing is taken from.
 
-numpy was built to ask for `libscipy_openblas.so` (build-numpy.sh); scipy's wheel carries
-that library under a name of its own. A wheel may also name libraries at whose functions
+Each wheel carries an OpenBLAS of its own; link-openblas.sh has put one in the place of scipy's
+that has the names of both. A wheel may also name libraries at whose functions
 it never looks, as scipy's `_fblas` does with libgfortran; linked `--as-needed`, it would not.
 
     eg: share-libraries.py /opt/sutra/lib/python3.13/site-packages
@@ -23,7 +23,8 @@ from elftools.elf.dynamic import DynamicSection
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
-OPENBLAS = "libscipy_openblas.so"
+# beginning of the name under which numpy's wheel carries its own, with 64-bit integers
+OPENBLAS = "libscipy_openblas64_-"
 
 
 def needed(file: Path) -> list[str]:
@@ -56,9 +57,11 @@ def share_openblas(site: Path) -> int:
     (openblas,) = site.glob("scipy.libs/libscipy_openblas-*.so")
     count = 0
     for file in site.glob("numpy/**/*.so"):
-        if OPENBLAS in needed(file):
+        for name in needed(file):
+            if not name.startswith(OPENBLAS):
+                continue
             folder = os.path.relpath(openblas.parent, file.parent)
-            patch(file, "--replace-needed", OPENBLAS, openblas.name)
+            patch(file, "--replace-needed", name, openblas.name)
             patch(file, "--set-rpath", f"$ORIGIN/{folder}")
             count += 1
     return count
