@@ -128,7 +128,7 @@ test-engines: engine venv-dev ## build the product on other engines and builders
 test-alpine: venv-dev ## run the tests on a real Alpine, made from packages of PyPI and Debian
 	@$(PY) pytest tests/alpine
 
-lint: venv-dev ## check style: ruff, mypy, shellcheck, shfmt, hadolint, yamllint
+lint: venv-dev ## check style: ruff, mypy, imports, shellcheck, shfmt, hadolint, yamllint, actionlint
 	@scripts/lint.sh
 
 format: venv-dev ## rewrite Python and shell files in the project's style

@@ -27,3 +27,12 @@ shellcheck "${shell[@]}"
 shfmt -i 2 -ci -d "${shell[@]}"
 hadolint --config .hadolint.yaml "${dockerfiles[@]}"
 yamllint --strict .
+
+# no wheel carries it: the package of its name on PyPI downloads a binary from elsewhere
+if command -v actionlint >/dev/null; then
+  actionlint
+elif command -v go >/dev/null; then
+  go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.7
+else
+  echo "lint: actionlint: not run, neither it nor go is on PATH" >&2
+fi
