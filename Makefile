@@ -29,7 +29,8 @@ YES ?=##                   1: clean asks nothing
 DATA ?=##                  1: clean removes the data volumes as well
 ALL ?=##                   1: clean removes what rollback needs as well
 TESTS ?=##                 skip: promote without the packages' own tests, never a version
-PACKAGE ?=##               of test-package: a service of docker-bake.hcl, such as sutra-api
+PACKAGE ?=##               of test-package: a service of docker-bake.hcl; of lock: a folder of packages/
+UPGRADE ?=##               of lock: names to take to their newest, with commas; PACKAGE says where
 FULL ?=##                  1: bench-services builds an index of 100,000 concepts too
 PYTHON ?= python3##        interpreter that makes .venv, 3.11 or newer
 export BASE DEBIAN_VERSION ALPINE_VERSION APT_MIRROR ALPINE_MIRROR PIP_INDEX_URL CARGO_REGISTRY CA_BUNDLE PYTHON
@@ -134,7 +135,7 @@ lint: venv-dev ## check style: ruff, mypy, imports, shellcheck, shfmt, hadolint,
 format: venv-dev ## rewrite Python and shell files in the project's style
 	@scripts/lint.sh --fix
 
-lock: venv-dev ## resolve every requirements.in again, with hashes
+lock: venv-dev ## resolve every lock again, with hashes; one package's with PACKAGE=… UPGRADE=…
 	@scripts/lock.sh
 
 bench: engine venv-dev ## measure rebuilds, bytecode modes, readers, and Debian beside Alpine, as ratios

@@ -1,23 +1,71 @@
 #!/usr/bin/env bash
-# Resolves every requirements.in of the repository into its lock, with hashes.
-# Locks hold for every platform, and for the oldest Python that installs them.
+# Resolves requirements.in files into their locks, with hashes. What a lock has already stays
+# at its version, unless UPGRADE names it or nothing was named at all.
 #
-#   eg: scripts/lock.sh
+#   eg: scripts/lock.sh                                          everything, to the newest
+#       PACKAGE=sutra-api scripts/lock.sh                        one package: what its .in asks for now
+#       PACKAGE=sutra-api UPGRADE=httpx scripts/lock.sh          and httpx to its newest
+#       PACKAGE=sutra-storage UPGRADE=tokio scripts/lock.sh      a crate of a Rust package
+#
+# Locks hold for every platform, and for the oldest Python that installs them.
+# Exit 0: locked. Exit 2: the tip says what to do.
 set -Eeuo pipefail
 trap 'echo "lock: FAILED" >&2' ERR
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+root=$PWD
+
+readonly PACKAGE=${PACKAGE:-} UPGRADE=${UPGRADE:-}
+
+die() { # die PROBLEM TIP
+  trap - ERR
+  echo "lock: $1" >&2
+  echo "tip: $2" >&2
+  exit 2
+}
+
+upgrades=()
+if [[ -z $PACKAGE$UPGRADE ]]; then
+  upgrades=(--upgrade)
+elif [[ -z $PACKAGE ]]; then
+  die "UPGRADE: of which package \"$UPGRADE\"" "name one: PACKAGE=sutra-api UPGRADE=$UPGRADE make lock"
+fi
+for name in ${UPGRADE//,/ }; do upgrades+=(--upgrade-package "$name"); done
 
 lock() { # lock PYTHON FOLDER NAME [CONSTRAINTS]
-  (cd "$2" && "$OLDPWD/.venv/bin/uv" pip compile --quiet --upgrade --universal --generate-hashes \
+  local named=("${upgrades[@]}")
+  # a name that a lock does not have would be ignored without a word
+  [[ -e $2/$3.in ]] || return 0
+  (cd "$2" && "$root/.venv/bin/uv" pip compile --quiet "${named[@]}" --universal --generate-hashes \
     --no-header --python-version "$1" ${4:+-c "$4"} "$3.in" -o "$3.lock")
   echo "lock: $2/$3.lock"
 }
 
-lock 3.11 . requirements
-lock 3.11 . requirements-dev requirements.lock
-for package in packages/*/requirements.in; do
-  # Alpine 3.23 has Python 3.12, Debian 13 has 3.13
-  lock 3.12 "$(dirname "$package")" requirements
-  lock 3.12 "$(dirname "$package")" requirements-test requirements.lock
+python_package() { # python_package FOLDER: Alpine 3.23 has Python 3.12, Debian 13 has 3.13
+  lock 3.12 "$1" requirements
+  lock 3.12 "$1" requirements-test requirements.lock
+  lock 3.12 "$1" requirements-build
+}
+
+rust_package() { # rust_package FOLDER
+  command -v cargo >/dev/null || die "cargo: not found" "install Rust, or lock in the builder image"
+  local words=()
+  for name in ${UPGRADE//,/ }; do words+=(--package "$name"); done
+  if [[ -z $UPGRADE && -n $PACKAGE ]]; then words=(--workspace); fi
+  (cd "$1" && cargo update --quiet "${words[@]}") || die "cargo update failed in $1" "read cargo's lines above"
+  echo "lock: $1/Cargo.lock"
+}
+
+if [[ -z $PACKAGE ]]; then
+  lock 3.11 . requirements
+  lock 3.11 . requirements-dev requirements.lock
+fi
+if [[ -n $PACKAGE ]]; then folders=("packages/$PACKAGE/"); else folders=(packages/*/); fi
+[[ -d ${folders[0]} ]] || die "PACKAGE: no such folder \"packages/$PACKAGE\"" "one of: $(echo packages/*/ | sed 's|packages/||g; s|/||g')"
+for name in ${UPGRADE//,/ }; do
+  grep -qsE "^(name = \"$name\"|${name}==)" "${folders[0]}"*.lock || die "UPGRADE: not in a lock of $PACKAGE \"$name\"" "grep '==' ${folders[0]}*.lock"
 done
-lock 3.12 packages/sutra-hybrid requirements-build
+for folder in "${folders[@]}"; do
+  folder=${folder%/}
+  if [[ -e $folder/requirements.in ]]; then python_package "$folder"; fi
+  if [[ -e $folder/Cargo.toml ]]; then rust_package "$folder"; fi
+done
