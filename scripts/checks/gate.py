@@ -36,30 +36,39 @@ def everything(
 ) -> Verdict:
     """Check all images of the catalogue, each under its `:prod` tag: sizes, contents, runtime.
 
-    `references` (name → tag or id) says what to check instead. Every check is made of
-    the ids that were measured first, whatever becomes of the tags meanwhile. The packages'
-    `tests` run beside the checks. Raises SutraError for an image that is not there.
+    `references` (name → tag or id) says what to check instead, those images alone. Every
+    check is made of the ids that were measured first, whatever becomes of the tags meanwhile.
+    The packages' `tests` run beside the checks. Raises SutraError for an image that is not
+    there.
     """
     with package_tests.running(tests) as run:
         verdict = _of_images(client, promises, references or {})
         return Verdict((*verdict.results, *run.results()), verdict.ids)
 
 
+def references_of(promises: Catalog, named: Mapping[str, str]) -> dict[str, str]:
+    """Return what to check by name: `named` where there is any, else every image's own tag."""
+    return {
+        image.name: named.get(image.name, image.reference)
+        for image in promises.images
+        if not named or image.name in named
+    }
+
+
 def _of_images(client: engine.Client, promises: Catalog, named: Mapping[str, str]) -> Verdict:
     """Check the images themselves."""
-    wanted = [named.get(image.name, image.reference) for image in promises.images]
-    read_layers.read_together(client, wanted)
+    wanted = references_of(promises, named)
+    read_layers.read_together(client, list(wanted.values()))
     measured = {
-        image.name: measure.measure_one(
-            client, promises, image, named.get(image.name, image.reference)
-        )
+        image.name: measure.measure_one(client, promises, image, wanted[image.name])
         for image in promises.images
+        if image.name in wanted
     }
     ids = {name: found.id for name, found in measured.items()}
     why = growth.since_promoted(client, promises, measured)
     results = budgets.verify(promises, measured, why)
     private = verify_contents.private_certificates()
-    for image in promises.images:
+    for image in (image for image in promises.images if image.name in ids):
         identity = ids[image.name]
         results += verify_contents.verify_one(client, promises, image, identity, private=private)
         results += verify_runtime.verify_one(client, promises, image, identity, ids)

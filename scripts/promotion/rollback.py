@@ -27,13 +27,13 @@ def rollback(client: engine.Client, options: Options) -> int:
     with transaction.begun(client, options.dry_run):
         entries = ledger.read()
         goal, moved = choose(entries, options.to)
-        groups = {number: entries[number - 1].ids for number in {goal.number, *moved.values()}}
-        for number in groups:
-            refuse_unlike(client, promises, entries[number - 1])
+        numbers = {goal.number, *moved.values()}
+        groups = {number: shared(client, promises, entries[number - 1]) for number in numbers}
         address = options.registry or entries[-1].registry
         target = Registry(client, address) if address else None
-        seen = moved_tags.read(client, target, goal.ids, moved)
-        verdicts = [gate.everything(client, promises, ids) for ids in groups.values()]
+        ids = groups[goal.number]
+        seen = moved_tags.read(client, target, ids, moved)
+        verdicts = [gate.everything(client, promises, group) for group in groups.values()]
         entry = replace(
             goal,
             number=len(entries) + 1,
@@ -45,8 +45,11 @@ def rollback(client: engine.Client, options: Options) -> int:
             of=goal.number,
             previous=entries[-1].of,
             tags=moved,
+            images={image: goal.images[image] for image in ids},
         )
         print(f"rolling back to {name(goal)}", file=sys.stderr)
+        for line in staying(promises, goal):
+            print(line, file=sys.stderr)
         change = Change(entry, groups, verdicts, seen)
         return promote.move(client, promises, entries, change, options, target)
 
@@ -116,19 +119,29 @@ def moves(entries: Sequence[Entry], goal: Entry, exactly: bool) -> dict[str, int
     }
 
 
-def refuse_unlike(client: engine.Client, promises: Catalog, entry: Entry) -> None:
-    """Raise SutraError when the promotion is not of today's images, or one of them is gone."""
+def shared(client: engine.Client, promises: Catalog, entry: Entry) -> dict[str, str]:
+    """Return the ids of the promotion's images that the catalogue still has, by name.
+
+    Raises SutraError when it has none of them, and when one of them is gone.
+    """
     again = f"check out {entry.commit or 'its commit'} and run `make prod`; {HISTORY}"
-    if set(entry.ids) != {image.name for image in promises.images}:
-        raise SutraError(
-            f"{ledger.LEDGER}: line {entry.number}: not the images of {promises.path} "
-            f'"{", ".join(entry.ids)}"',
-            again,
-        )
-    for image, identity in entry.ids.items():
+    where = f"{ledger.LEDGER}: line {entry.number}"
+    names = {image.name for image in promises.images}
+    ids = {image: identity for image, identity in entry.ids.items() if image in names}
+    if not ids:
+        listed = ", ".join(entry.ids)
+        raise SutraError(f'{where}: no image of {promises.path} "{listed}"', again)
+    for image, identity in ids.items():
         if images.inspect(client, identity) is None:
-            raise SutraError(
-                f"{ledger.LEDGER}: line {entry.number}: "
-                f'image no longer exists "{image}@{identity}"',
-                again,
-            )
+            raise SutraError(f'{where}: image no longer exists "{image}@{identity}"', again)
+    return ids
+
+
+def staying(promises: Catalog, goal: Entry) -> list[str]:
+    """Return a line for each image that a rollback leaves where it is, because only one has it."""
+    names = [image.name for image in promises.images]
+    added = [f"stays {each}: not in {name(goal)}" for each in names if each not in goal.ids]
+    removed = [
+        f"stays {each}: not in {promises.path} any more" for each in goal.ids if each not in names
+    ]
+    return added + removed

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from scripts.catalog.catalog import Catalog
 from scripts.checks import package_tests
-from scripts.checks.gate import Verdict
+from scripts.checks.gate import Verdict, references_of
 from scripts.checks.sizes import budgets, measure
 from scripts.engine import client as engine
 
@@ -21,12 +21,11 @@ def everything(
     tests: package_tests.Plan = package_tests.NONE,
 ) -> Verdict:
     """Return a verdict of the shape that `gate.everything` has."""
-    named = references or {}
+    wanted = references_of(promises, references or {})
     measured = {
-        image.name: measure.measure_one(
-            client, promises, image, named.get(image.name, image.reference)
-        )
+        image.name: measure.measure_one(client, promises, image, wanted[image.name])
         for image in promises.images
+        if image.name in wanted
     }
     ids = {name: found.id for name, found in measured.items()}
     return Verdict(tuple(budgets.verify(promises, measured)), ids)

@@ -209,14 +209,59 @@ def test_an_image_that_is_gone(built: FakeEngine) -> None:
     )
 
 
-def test_a_promotion_of_other_images_than_todays(built: FakeEngine, folder: Path) -> None:
+MORE = "  sutra-more: {budget: {installed: 9 B, download: 1 MB}}\n"
+
+
+def test_a_service_that_was_added_since_stays_where_it_is(
+    built: FakeEngine, folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    a = go(built, "a")
+    (folder / "images.yaml").write_text(CATALOG + MORE)
+    more = built.add(image("m"), "sutra-more:prod")
+    go(built, "b")
+    assert back(built) == 0
+    assert api(built) == {"latest": a}
+    assert built.tags["sutra-more:latest"] == more
+    assert "stays sutra-more: not in promotion 1" in capfd.readouterr().err.splitlines()
+    assert set(ledger.read()[-1].images) == {"sutra-base-python", "sutra-api"}
+
+
+def test_a_service_that_was_removed_since_stays_and_the_others_go_back(
+    built: FakeEngine, folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "images.yaml").write_text(CATALOG + MORE)
+    more = built.add(image("m"), "sutra-more:prod")
+    a = go(built, "a")
+    (folder / "images.yaml").write_text(CATALOG)
+    go(built, "b")
+    assert back(built) == 0
+    assert api(built) == {"latest": a}
+    assert built.tags["sutra-more:latest"] == more
+    line = "stays sutra-more: not in images.yaml any more"
+    assert line in capfd.readouterr().err.splitlines()
+
+
+def test_a_rollback_across_both_can_be_taken_back(built: FakeEngine, folder: Path) -> None:
+    go(built, "a")
+    (folder / "images.yaml").write_text(CATALOG + MORE)
+    built.add(image("m"), "sutra-more:prod")
+    b = go(built, "b")
+    assert back(built) == 0
+    assert back(built, "2") == 0
+    assert api(built) == {"latest": b}
+
+
+def test_a_promotion_that_has_no_image_of_todays_is_refused(
+    built: FakeEngine, folder: Path
+) -> None:
     go(built, "a")
     go(built, "b")
-    more = "  sutra-more: {budget: {installed: 9 B, download: 1 MB}}\n"
-    (folder / "images.yaml").write_text(CATALOG + more)
+    (folder / "images.yaml").write_text(
+        "release: {budget: {installed: 9 B, download: 1 MB}}\nimages:\n" + MORE
+    )
+    built.add(image("m"), "sutra-more:prod")
     assert refused(built) == (
-        ".build/history.jsonl: line 1: not the images of images.yaml "
-        '"sutra-base-python, sutra-api"',
+        '.build/history.jsonl: line 1: no image of images.yaml "sutra-base-python, sutra-api"',
         f"check out its commit and run `make prod`; {HISTORY}",
     )
 
