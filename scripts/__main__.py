@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from scripts.common import output
 from scripts.common.errors import run
 
 PROGRAM = "python -m scripts"
@@ -83,4 +84,5 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    output.guard()
     run(main)

@@ -7,6 +7,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NoReturn
 
 # environment variable that shows the traceback of a bug
@@ -36,24 +37,33 @@ def run(main: Callable[[], int]) -> NoReturn:
     SIGTERM counts as an interrupt, so that what was begun is taken back.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    code: int | str | None
     try:
-        code = main()
+        try:
+            code = main()
+        except SystemExit as end:  # argparse's
+            code = end.code
+        sys.stdout.flush()
     except SutraError as error:
-        print(error.message, file=sys.stderr)
-        if error.tip:
-            print(f"tip: {error.tip}", file=sys.stderr)
+        _tell(error.message, f"tip: {error.tip}" if error.tip else "")
         code = WRONG_CALL
     except Exception as error:  # a bug of ours: not a failed check, and not 30 lines either
-        if os.environ.get(TRACEBACK):
-            traceback.print_exc()
-        print(unexpected(error), file=sys.stderr)
-        print(f"tip: report it with what `{TRACEBACK}=1` shows before that line", file=sys.stderr)
+        trace = traceback.format_exc().rstrip() if os.environ.get(TRACEBACK) else ""
+        tip = f"tip: report it with what `{TRACEBACK}=1` shows before that line"
+        _tell(trace, unexpected(error), tip)
         code = WRONG_CALL
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        print("tip: run the same command again, finished steps are cached", file=sys.stderr)
+        _tell("interrupted", "tip: run the same command again, finished steps are cached")
         code = WRONG_CALL
     sys.exit(code)
+
+
+def _tell(*lines: str) -> None:
+    """Print the last words of a process. Where nobody can be told, the exit code says it."""
+    with suppress(SutraError, OSError):
+        for line in filter(None, lines):
+            print(line, file=sys.stderr)
+        sys.stderr.flush()
 
 
 def unexpected(error: BaseException) -> str:

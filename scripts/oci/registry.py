@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from requests.auth import HTTPBasicAuth
 from urllib3.exceptions import HTTPError
 
 from scripts.common import settings
+from scripts.common.deadline import within
 from scripts.common.errors import SutraError
 from scripts.engine import client as engine
 from scripts.engine import logins
@@ -27,6 +29,12 @@ from scripts.oci.manifest import ACCEPTED, MAX_DOCUMENT, Document, Image, digest
 
 # seconds without an answer
 TIMEOUT = 30
+# seconds for a JSON document from its first byte to its last
+WHOLE_SECONDS = 90
+# a layer may take as long, and as much more as its bytes take at this many a second; an hour
+# at most, whatever size is announced
+SLOWEST = 100_000
+HOUR = 3600
 TIP = "check the name, the network and `docker login`"
 _NAME = re.compile(
     r"(?P<host>[A-Za-z0-9.-]+(:\d+)?|\[[0-9a-fA-F:]+\](:\d+)?)"
@@ -52,8 +60,15 @@ class Repository:
     def document(self, kind: str, reference: str) -> bytes:
         """Return a JSON document, not yet checked: of "manifests" by tag or digest, of "blobs"."""
         headers = {"Accept": ACCEPTED} if kind == "manifests" else {}
-        with self.answer(f"{kind}/{reference}", headers) as response:
-            return self._bounded(response)
+
+        def read() -> bytes:
+            with self.answer(f"{kind}/{reference}", headers) as response:
+                return self._bounded(response)
+
+        try:
+            return within(WHOLE_SECONDS, read)
+        except TimeoutError as error:
+            raise SutraError(f"{self.where}: {error}", TIP) from error
 
     @contextmanager
     def answer(self, path: str, headers: Mapping[str, str] | None = None) -> Iterator[Any]:
@@ -138,20 +153,32 @@ def blobs(
     for diff_id, blob in zip(found.diff_ids, found.layers, strict=True):
         if diff_id not in known:
             with repository.answer(f"blobs/{blob.digest}") as response:
-                body: Any = _Body(response.raw, repository.where)
+                seconds = min(WHOLE_SECONDS + blob.size / SLOWEST, HOUR)
+                body: Any = _Body(response.raw, repository.where, seconds)
                 yield blob.digest, body
 
 
 class _Body:
-    """The bytes of an answer; an answer that breaks off ends in a SutraError."""
+    """The bytes of an answer; one that breaks off or never ends is a SutraError."""
 
-    def __init__(self, raw: Any, where: str) -> None:
-        self._raw, self._where = raw, where
+    def __init__(self, raw: Any, where: str, seconds: float) -> None:
+        self._raw, self._where, self._seconds = raw, where, seconds
+        self._end = time.monotonic() + seconds
 
     def read(self, size: int) -> bytes:
-        """Return up to `size` bytes."""
+        """Return `size` bytes, fewer only at the end."""
+        parts: list[bytes] = []
+        while size > 0 and (part := self._some(size)):
+            parts.append(part)
+            size -= len(part)
+        return b"".join(parts)
+
+    def _some(self, size: int) -> bytes:
+        """Return what has come, up to `size` bytes: waiting for all of them has no end."""
+        if time.monotonic() > self._end:
+            raise SutraError(f"{self._where}: no whole layer in {self._seconds:.0f} s", TIP)
         try:
-            return bytes(self._raw.read(size))
+            return bytes(self._raw.read1(size))
         except (HTTPError, OSError) as error:
             raise SutraError(f"{self._where}: {engine.reason(error)}", TIP) from error
 

@@ -15,6 +15,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 from urllib.request import parse_http_list, parse_keqv_list
@@ -23,6 +24,7 @@ import requests
 from urllib3.exceptions import HTTPError, InsecureRequestWarning
 
 from scripts.common import settings
+from scripts.common.deadline import within
 from scripts.common.errors import SutraError
 from scripts.common.reference import NAME
 from scripts.engine import client as engine
@@ -30,8 +32,10 @@ from scripts.engine import logins, registries
 from scripts.oci.manifest import ACCEPTED, MAX_DOCUMENT
 
 CERTIFICATES = Path("/etc/docker/certs.d")
-SECONDS = (10, 60)  # to connect, and for each answer
+SECONDS = (10, 60)  # to connect, and for each part of an answer
+WHOLE_SECONDS = 90  # for an answer from its first byte to its last
 PAGES = 1000
+SERVER_ERROR = 500
 HOST = re.compile(r"(?:localhost|[\w-]+(?:\.[\w-]+)+|(?:[\w.-]+|\[[0-9a-f:]+\])(?=:))(?::\d{1,5})?")
 
 
@@ -139,6 +143,8 @@ class Registry:
         if answer.status_code == 404:
             return None
         shown = f'read "{self.host}/{repository}:{name}"'
+        if answer.status_code == SERVER_ERROR and not name.startswith("sha256:"):
+            raise self._damaged(shown, repository, name)
         self._expect(answer, 200, shown)
         digest = "sha256:" + hashlib.sha256(body).hexdigest()
         said = name if name.startswith("sha256:") else answer.headers.get("Docker-Content-Digest")
@@ -161,9 +167,12 @@ class Registry:
             while True:
                 base = f"{self._schemes[0]}://{self._server}"
                 try:
-                    answer, found = self._send(method, base + path, body, headers)
-                    if answer.status_code == 401 and self._log_in(answer, repository):
-                        answer, found = self._send(method, base + path, body, headers)
+                    send = partial(self._send, method, base + path, body, headers)
+                    answer, found = within(WHOLE_SECONDS, send)
+                    if answer.status_code == 401 and within(
+                        WHOLE_SECONDS, partial(self._log_in, answer, repository)
+                    ):
+                        answer, found = within(WHOLE_SECONDS, send)
                     return answer, found
                 except requests.exceptions.SSLError:
                     if len(self._schemes) == 1:
@@ -245,6 +254,16 @@ class Registry:
                 f"`docker login {self.host}`, then run the same command again",
             )
         raise self._error(what, f"{answer.status_code} {answer.reason}")
+
+    def _damaged(self, what: str, repository: str, tag: str) -> SutraError:
+        """Return the error for a tag that cannot be read; a registry killed at it leaves one."""
+        local = f"{repository.rpartition('/')[2]}:{tag}"
+        remote = f"{self.host}/{repository}:{tag}"
+        return SutraError(
+            f"registry: cannot {what}: 500 Internal Server Error",
+            "retry; if it stays, the registry was killed as it wrote that tag: "
+            f"`docker tag {local} {remote} && docker push {remote}` writes it anew",
+        )
 
     def _error(self, what: str, reason: str) -> SutraError:
         return SutraError(

@@ -122,11 +122,16 @@ class _StrictInfo(tarfile.TarInfo):
         if kept > MAX_HEADER:
             raise tarfile.ReadError(f"global headers of {kept} bytes")
         made: _StrictInfo = super()._proc_member(archive)  # type: ignore[misc]
-        if made.size < 0:
-            raise tarfile.ReadError(f'negative size of "{made.name}"')
+        made._block(made.size)
         if made.issparse() and made.size > MAX_SPARSE:
             raise tarfile.ReadError(f'sparse file "{made.name}" of {made.size} bytes')
         return made
+
+    def _block(self, count: int) -> int:
+        """Round up to whole blocks. Pythons since 2025 say "invalid offset" here, older nothing."""
+        if count < 0:
+            raise tarfile.ReadError(f'negative size of "{self.name}"')
+        return int(super()._block(count))  # type: ignore[misc]
 
     def _proc_gnusparse_10(self, *_: Any) -> None:
         """Refuse a map that stands in the file's own bytes: it has no length to believe."""

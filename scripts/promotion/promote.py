@@ -137,6 +137,7 @@ def verify_and_promote(
             images=plans.promoted_images(verdict, built_from),
         )
         refuse_other_images(entries, entry)
+        refuse_other_spelling(client, entry)
         problems = moved_meanwhile(promises, verdict.ids, built or {})
         if not problems and not options.allow_dirty:
             problems = unclean(built_from, commit)
@@ -172,6 +173,18 @@ def refuse_other_images(entries: Sequence[Entry], entry: Entry) -> None:
             raise SutraError(
                 f'VERSION: "{entry.version}" is other images already '
                 f"({ledger.LEDGER}: line {earlier.number})",
+                "a version never moves: choose the next one",
+            )
+
+
+def refuse_other_spelling(client: engine.Client, entry: Entry) -> None:
+    """Raise SutraError when the version is other images already under "v1.4.2"."""
+    for name, identity in entry.ids.items() if entry.version else ():
+        spelled = engine.inspect(client, f"{name}:v{entry.version}")
+        if spelled and spelled["Id"] != identity:
+            raise SutraError(
+                f'VERSION: "{name}:v{entry.version}" is set already, to {spelled["Id"]}, '
+                f"not {identity}",
                 "a version never moves: choose the next one",
             )
 

@@ -43,14 +43,17 @@ def parse(text: str, knob: str = "VERSION") -> Version:
 
 
 def known(tags: Iterable[str]) -> set[Version]:
-    """Return those of `tags` that are versions as `parse` would set them, and no others."""
+    """Return those of `tags` that are versions as `parse` would set them, and no others.
+
+    Other tools set "v1.4.2" for the same version: floating tags must not go back behind it.
+    """
     found = set()
     for tag in tags:
         try:
             version = parse(tag)
         except SutraError:
             continue
-        if str(version) == tag:
+        if str(version) == tag.removeprefix("v"):
             found.add(version)
     return found
 

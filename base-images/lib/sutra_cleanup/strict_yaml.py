@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
+
+RANGES = {
+    "year": (1, 9999),
+    "month": (1, 12),
+    "hour": (0, 23),
+    "minute": (0, 59),
+    "second": (0, 59),
+}
 
 
 class _OnceEach(yaml.SafeLoader):
@@ -20,6 +29,25 @@ class _OnceEach(yaml.SafeLoader):
                 )
             seen.add(key.value)
         return super().construct_mapping(node, deep)
+
+    def construct_yaml_timestamp(self, node: yaml.ScalarNode) -> Any:
+        """Return the date or time. Raises ValueError in the same words on every Python."""
+        try:
+            return super().construct_yaml_timestamp(node)
+        except ValueError as error:
+            parts = self.timestamp_regexp.match(node.value)
+            raise ValueError(_wrong_part(parts.groupdict() if parts else {})) from error
+
+
+_OnceEach.add_constructor("tag:yaml.org,2002:timestamp", _OnceEach.construct_yaml_timestamp)
+
+
+def _wrong_part(parts: Mapping[str, str | None]) -> str:
+    """Return which part of a time is out of its range; Python 3.14 adds the value to it."""
+    for name, (low, high) in RANGES.items():
+        if parts.get(name) and not low <= int(parts[name] or 0) <= high:
+            return f"{name} must be in {low}..{high}"
+    return "day is out of range for month"
 
 
 def load(text: str) -> Any:

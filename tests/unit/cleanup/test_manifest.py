@@ -231,6 +231,11 @@ def test_a_folder_is_refused(tmp_path: Path) -> None:
         (b"rules: [", "line 1: expected the node content, but found '<stream end>'"),
         (b"a: b: c", "line 1: mapping values are not allowed here"),
         (b"dedupe: 2001-99-99", "month must be in 1..12"),
+        (b"dedupe: 2001-02-30", "day is out of range for month"),
+        (b"dedupe: 0000-02-03", "year must be in 1..9999"),
+        (b"dedupe: 2001-02-03 24:00:00", "hour must be in 0..23"),
+        (b"dedupe: 2001-02-03 23:60:00", "minute must be in 0..59"),
+        (b"dedupe: 2001-02-03 23:59:60", "second must be in 0..59"),
         (b"\xff", "'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"),
     ],
 )

@@ -6,7 +6,9 @@ import base64
 import gzip
 import json
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -36,7 +38,7 @@ class Server(ThreadingHTTPServer):
         self.blobs = Blobs()
         self.tags: dict[str, str] = {}
         self.auth = self.realm = ""
-        self.cut = False
+        self.cut = self.drips = False
         self.asked: list[str] = []
 
     @property
@@ -82,8 +84,17 @@ class Handler(BaseHTTPRequestHandler):
         if challenge:
             self.send_header("WWW-Authenticate", challenge)
         self.end_headers()
+        if self.server.drips and status == 200:
+            return self.drip(data)
         self.wfile.write(data[:20] if self.server.cut else data)
         self.close_connection = self.server.cut
+
+    def drip(self, data: bytes) -> None:
+        """Send a byte at a time, in 10 s at most."""
+        with suppress(OSError):
+            for place in range(50):
+                self.wfile.write(data[place : place + 1])
+                time.sleep(0.2)
 
     def log_message(self, format: str, *args: object) -> None:
         pass
@@ -101,6 +112,29 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Server]:
     made.shutdown()
     thread.join()
     made.server_close()
+
+
+def test_a_document_that_drips(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "WHOLE_SECONDS", 1)
+    server.drips = True
+    started = time.monotonic()
+    with pytest.raises(SutraError) as caught:
+        registry.find(f"{server.host}/team/api:1")
+    assert time.monotonic() - started < 5
+    assert caught.value.message == (f'registry: "{server.host}/team/api:1": no whole answer in 1 s')
+
+
+def test_a_layer_that_drips(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    found, repository = registry.find(f"{server.host}/team/api:1")
+    monkeypatch.setattr(registry, "WHOLE_SECONDS", 1)
+    server.drips = True
+    started = time.monotonic()
+    layers = registry.blobs(found, repository, {})
+    _, body = next(layers)
+    with pytest.raises(SutraError) as caught:
+        body.read(1 << 20)
+    assert time.monotonic() - started < 5
+    assert caught.value.message == (f'registry: "{server.host}/team/api:1": no whole layer in 1 s')
 
 
 def log_in(folder: Path, host: str, **more: str) -> None:

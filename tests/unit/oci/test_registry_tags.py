@@ -6,7 +6,9 @@ import base64
 import hashlib
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,11 @@ from scripts.oci.registry_tags import CannotDeleteError, Registry
 KIND = "application/vnd.oci.image.manifest.v1+json"
 MANIFEST = b'{"schemaVersion": 2}'
 DIGEST = "sha256:" + hashlib.sha256(MANIFEST).hexdigest()
+ANEW = (
+    "retry; if it stays, the registry was killed as it wrote that tag: "
+    "`docker tag api:latest {0}/team/api:latest && docker push {0}/team/api:latest` "
+    "writes it anew"
+)
 KEEPERS = "retry, or ask the registry's administrators"
 
 
@@ -38,6 +45,7 @@ class Server(ThreadingHTTPServer):
         self.answers: dict[str, tuple[int, dict[str, str], bytes]] = {}
         self.tokens = False
         self.puts: Callable[[str, bytes], bytes | None] = lambda path, body: body
+        self.drips = ""
         self.seen: list[tuple[str, str, str]] = []
 
     @property
@@ -55,6 +63,8 @@ class _Handler(BaseHTTPRequestHandler):
             (self.command, self.path, self.headers.get("Authorization") or body.decode())
         )
         path = urlsplit(self.path).path
+        if self.server.drips:
+            return self.drip()
         if path == "/token":
             return self.say(200, json.dumps({"token": "let-me-in"}).encode())
         if self.server.tokens and self.headers.get("Authorization") != "Bearer let-me-in":
@@ -83,6 +93,16 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
+
+    def drip(self) -> None:
+        """Send the status line, headers, or the body a byte at a time, in 10 s at most."""
+        self.wfile.write(b"HTTP/1.1 200 OK\r\n"[: None if self.server.drips != "status" else 5])
+        if self.server.drips == "body":
+            self.wfile.write(b"Content-Length: 100\r\n\r\n")
+        with suppress(OSError):
+            for _ in range(50):
+                self.wfile.write(b"x")
+                time.sleep(0.2)
 
     def log_message(self, *_: object) -> None:
         """Stay silent."""
@@ -298,7 +318,8 @@ def test_an_answer_without_bounds(
 @pytest.mark.parametrize(
     ("status", "reason", "tip"),
     [
-        (500, "500 Internal Server Error", KEEPERS),
+        (500, "500 Internal Server Error", ANEW),
+        (502, "502 Bad Gateway", KEEPERS),
         (429, "429 Too Many Requests", KEEPERS),
         (403, "403 Forbidden", "`docker login {}`, then run the same command again"),
     ],
@@ -313,6 +334,22 @@ def test_a_registry_that_refuses(
         f'registry: cannot read "{server.address}/team/api:latest": {reason}'
     )
     assert caught.value.tip == tip.format(server.address)
+
+
+@pytest.mark.parametrize("part", ["status", "headers", "body"])
+def test_an_answer_that_drips(
+    server: Server, target: Registry, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    """Each byte comes in time, and the last one never."""
+    monkeypatch.setattr(registry_tags, "WHOLE_SECONDS", 1)
+    server.drips = part
+    started = time.monotonic()
+    with pytest.raises(SutraError) as caught:
+        target.digest(target.reference("api", "latest"))
+    assert time.monotonic() - started < 5
+    assert caught.value.message == (
+        f'registry: no answer from "{server.address}" (no whole answer in 1 s)'
+    )
 
 
 def test_an_answer_that_is_cut_short(server: Server, target: Registry) -> None:

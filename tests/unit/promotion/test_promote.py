@@ -322,6 +322,21 @@ def test_an_image_that_is_not_built_promotes_nothing(
     assert capfd.readouterr() == ("", UNCOMPARED)
 
 
+def test_a_version_is_not_other_images_under_another_spelling(
+    built: tuple[FakeEngine, str],
+) -> None:
+    engine, api = built
+    other = engine.add(image("12"), "sutra-api:v1.4.2")
+    with pytest.raises(SutraError) as caught:
+        go(engine, VERSION="1.4.2")
+    assert caught.value.message == (
+        f'VERSION: "sutra-api:v1.4.2" is set already, to {other}, not {api}'
+    )
+    assert caught.value.tip == "a version never moves: choose the next one"
+    engine.tags["sutra-api:v1.4.2"] = api
+    assert go(engine, VERSION="1.4.2") == 0
+
+
 # ---- the commit ------------------------------------------------------------
 
 AGAIN = "tip: run `make prod` again, with no other build beside it\n"
