@@ -126,6 +126,9 @@ test-engines: engine venv-dev ## build the product on other engines and builders
 	@$(PY) pytest tests/engines tests/engines/farm.py
 	@$(PY) tests.engines
 
+test-pythons: venv-dev ## run the unit tests on the Pythons of Debian's releases and of PATH
+	@$(PY) tests.pythons
+
 test-alpine: venv-dev ## run the tests on a real Alpine, made from packages of PyPI and Debian
 	@$(PY) pytest tests/alpine
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 Answer = TypeVar("Answer")
+THREAD = "within"
 
 
 def within(seconds: float, call: Callable[[], Answer]) -> Answer:
@@ -23,7 +24,7 @@ def within(seconds: float, call: Callable[[], Answer]) -> Answer:
         except BaseException as error:
             errors.append(error)
 
-    thread = threading.Thread(target=ask, daemon=True)
+    thread = threading.Thread(target=ask, name=THREAD, daemon=True)
     thread.start()
     thread.join(seconds)
     if errors:

@@ -180,7 +180,7 @@ def refuse_other_images(entries: Sequence[Entry], entry: Entry) -> None:
 def refuse_other_spelling(client: engine.Client, entry: Entry) -> None:
     """Raise SutraError when the version is other images already under "v1.4.2"."""
     for name, identity in entry.ids.items() if entry.version else ():
-        spelled = engine.inspect(client, f"{name}:v{entry.version}")
+        spelled = images.inspect(client, f"{name}:v{entry.version}")
         if spelled and spelled["Id"] != identity:
             raise SutraError(
                 f'VERSION: "{name}:v{entry.version}" is set already, to {spelled["Id"]}, '

@@ -20,6 +20,7 @@ from scripts.common.check_result import CheckResult
 from scripts.common.errors import SutraError
 from scripts.image import inventory, read_layers
 from scripts.oci import registry, sources
+from tests.support import deadline
 from tests.support.oci import INDEX, LAYER, Blobs
 from tests.unit.fakes import digest, tar_of
 
@@ -91,8 +92,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def drip(self, data: bytes) -> None:
         """Send a byte at a time, in 10 s at most."""
+        self.close_connection = True
         with suppress(OSError):
             for place in range(50):
+                if not self.server.drips:
+                    break
                 self.wfile.write(data[place : place + 1])
                 time.sleep(0.2)
 
@@ -109,6 +113,8 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Server]:
     thread = threading.Thread(target=made.serve_forever, args=(0.01,))
     thread.start()
     yield made
+    made.drips = False
+    deadline.left_to_themselves()
     made.shutdown()
     thread.join()
     made.server_close()
@@ -133,6 +139,7 @@ def test_a_layer_that_drips(server: Server, monkeypatch: pytest.MonkeyPatch) -> 
     _, body = next(layers)
     with pytest.raises(SutraError) as caught:
         body.read(1 << 20)
+    layers.close()
     assert time.monotonic() - started < 5
     assert caught.value.message == (f'registry: "{server.host}/team/api:1": no whole layer in 1 s')
 

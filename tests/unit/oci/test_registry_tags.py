@@ -22,6 +22,7 @@ from scripts.common.errors import SutraError
 from scripts.engine import logins, registries
 from scripts.oci import registry_tags
 from scripts.oci.registry_tags import CannotDeleteError, Registry
+from tests.support import deadline
 
 KIND = "application/vnd.oci.image.manifest.v1+json"
 MANIFEST = b'{"schemaVersion": 2}'
@@ -96,11 +97,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def drip(self) -> None:
         """Send the status line, headers, or the body a byte at a time, in 10 s at most."""
+        self.close_connection = True
         self.wfile.write(b"HTTP/1.1 200 OK\r\n"[: None if self.server.drips != "status" else 5])
         if self.server.drips == "body":
             self.wfile.write(b"Content-Length: 100\r\n\r\n")
         with suppress(OSError):
             for _ in range(50):
+                if not self.server.drips:
+                    break
                 self.wfile.write(b"x")
                 time.sleep(0.2)
 
@@ -114,6 +118,8 @@ def server() -> Iterator[Server]:
         thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         yield made
+        made.drips = ""
+        deadline.left_to_themselves()
         made.shutdown()
         thread.join()
 

@@ -1,0 +1,59 @@
+"""Run the unit tests on every Python that can be had: Debian's releases, and those on PATH.
+
+eg: python -m tests.pythons               python -m tests.pythons forky python3.12
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.conftest import ROOT
+from tests.pythons import debian
+
+INTERPRETERS = ("python3.11", "python3.12", "python3.13", "python3.14")
+TESTS = ("tests/unit",)
+
+
+def on_path(interpreter: str) -> int:
+    """Run the unit tests on an interpreter of this machine, in a copy of the checkout."""
+    with tempfile.TemporaryDirectory() as folder:
+        listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        names = subprocess.run(listed, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+        for name in filter(None, names.split("\0")):
+            if (ROOT / name).is_file():
+                (Path(folder) / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / name, Path(folder) / name)
+        for command in (["git", "init", "-q", "."], ["git", "add", "-A"]):
+            subprocess.run(command, cwd=folder, check=True)
+        environment = {**os.environ, "PYTHON": interpreter}
+        subprocess.run(["scripts/venv.sh", "dev"], cwd=folder, env=environment, check=True)
+        command = [".venv/bin/python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS]
+        return subprocess.run(command, cwd=folder, env=environment).returncode
+
+
+def works(interpreter: str) -> bool:
+    """Return whether it is there and runs: a manager's stand-in may only say that it is not."""
+    return bool(shutil.which(interpreter)) and not (
+        subprocess.run([interpreter, "--version"], capture_output=True).returncode
+    )
+
+
+def main() -> int:
+    """Run them all, or those that are named, and end with a line for each."""
+    chosen = sys.argv[1:] or [*debian.SUITES, *filter(works, INTERPRETERS)]
+    codes = {}
+    for each in chosen:
+        print(f"pythons: {each}", flush=True)
+        codes[each] = debian.run(each, TESTS) if each in debian.SUITES else on_path(each)
+    for each, code in codes.items():
+        print(f"pythons: {each}: {'FAILED' if code else 'ok'}")
+    return int(any(codes.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
