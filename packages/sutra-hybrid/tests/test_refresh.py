@@ -48,6 +48,45 @@ async def test_only_another_revision_is_read(fake: FakeStorage, refresher: Refre
     assert built(refresher) == ["cat"]
 
 
+async def test_a_hundred_who_ask_at_once_share_two_builds(
+    client: StorageClient, fake: FakeStorage
+) -> None:
+    started, go_on = threading.Event(), threading.Event()
+    built: list[list[str]] = []
+
+    def slowly(corpus: Corpus, before: Snapshot | None) -> Snapshot:
+        started.set()
+        assert go_on.wait(20)
+        snapshot = make(corpus, before)
+        built.append(snapshot.texts)
+        return snapshot
+
+    refresher = Refresher(client, make=slowly)
+    first = asyncio.create_task(refresher.refresh_now())
+    await until(started.is_set)
+    fake.add("a", "written before the others ask")
+    others = [asyncio.create_task(refresher.refresh_now()) for _ in range(100)]
+    await asyncio.sleep(0.05)
+    others[0].cancel()  # one that leaves takes nobody's turn away
+    go_on.set()
+    results = await asyncio.gather(first, *others, return_exceptions=True)
+    assert [result for result in results if result is not None] == [results[1]]
+    assert isinstance(results[1], asyncio.CancelledError)
+    assert built == [[], ["written before the others ask"]]
+
+
+async def test_all_who_share_a_turn_hear_that_it_failed(
+    refresher: Refresher, fake: FakeStorage
+) -> None:
+    fake.down = True
+    asked = [refresher.refresh_now() for _ in range(3)]
+    results = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(result) for result in results] == [StorageUnavailable] * 3
+    fake.down = False
+    await refresher.refresh_now()
+    assert built(refresher) == []
+
+
 async def test_a_lower_revision_is_another_store(fake: FakeStorage, refresher: Refresher) -> None:
     fake.add("a", "cat")
     await refresher.refresh()

@@ -142,5 +142,5 @@ async def ask(question: Question, refresher: CurrentRefresher, searches: Searche
 @router.post("/refresh", responses=errors(), tags=["service"])
 async def refresh(refresher: CurrentRefresher) -> RefreshAnswer:
     """Read the storage and rebuild now, and answer when it is done."""
-    await refresher.refresh(force=True)
+    await refresher.refresh_now()
     return RefreshAnswer(index=IndexState.of(await refresher.ready()))

@@ -47,6 +47,7 @@ class Refresher:
         self._make = make
         self._lock = asyncio.Lock()
         self._tried = asyncio.Event()
+        self._turn: asyncio.Task[bool] | None = None
 
     async def ready(self) -> Snapshot:
         """Return the snapshot; wait for the first one while it is being made.
@@ -67,12 +68,23 @@ class Refresher:
         """Say why no index can be built, once FAILURES builds in a row have failed."""
         return str(self._broken) if self._failures >= FAILURES else None
 
+    async def refresh_now(self) -> None:
+        """Read everything and rebuild. Who asks while others wait for that shares their turn.
+
+        What is being built already does not count: it may have read the storage too early.
+        """
+        if self._turn is None:
+            self._turn = asyncio.create_task(self.refresh(force=True))
+        await asyncio.shield(self._turn)  # the others' as well
+
     async def refresh(self, force: bool = False) -> bool:
         """Make a snapshot if the storage's revision is another; return whether one was made.
 
         Raises StorageError or BuildFailed, keeping the old one.
         """
         async with self._lock:
+            if force:
+                self._turn = None
             try:
                 made = await self._refresh(force)
                 self.failing = self._broken = None
