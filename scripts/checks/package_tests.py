@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO
 
 from scripts.build import bake
@@ -175,12 +175,14 @@ def last_lines(log: str) -> str:
 
 
 def _result(image: str, problem: str) -> CheckResult:
-    detail = f'{buildx.BAKE_FILE}: target.{image}{SUFFIX}: tests failed "{problem}"'
-    return CheckResult(
-        image, NAME, not problem, int(bool(problem)), 0, detail if problem else "", "findings"
-    )
+    said = f'tests failed "{problem}"' if problem else ""
+    return replace(_of(image), ok=not problem, actual=int(bool(problem)), problem=said)
 
 
 def _not_run(image: str, why: str) -> CheckResult:
-    detail = f"{buildx.BAKE_FILE}: target.{image}{SUFFIX}: not run: {why}"
-    return CheckResult(image, NAME, True, None, 0, detail, "findings")
+    return replace(_of(image), problem=f"not run: {why}")
+
+
+def _of(image: str) -> CheckResult:
+    file, key = str(buildx.BAKE_FILE), f"target.{image}{SUFFIX}"
+    return CheckResult(image, NAME, True, None, 0, unit="findings", file=file, key=key)

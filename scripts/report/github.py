@@ -28,20 +28,12 @@ def commands(results: Sequence[CheckResult]) -> list[str]:
 
 
 def _command(result: CheckResult) -> str:
-    file, key = place(result.detail)
     properties = {"title": f"{result.image}: {result.name}"}
-    if file:
-        properties = {"file": file, "line": str(line(Path(file), key)), **properties}
+    if result.problem and result.file.endswith((".yaml", ".yml")):
+        number = line(Path(result.file), result.key)
+        properties = {"file": result.file, "line": str(number), **properties}
     listed = ",".join(f"{name}={_property(text)}" for name, text in properties.items())
     return f"::error {listed}::{_data(result.detail or f'{result.name} failed')}"
-
-
-def place(detail: str) -> tuple[str, str]:
-    """Return file and key path that a detail begins with, each "" where it names none."""
-    file, _, rest = detail.partition(": ")
-    if not file.endswith((".yaml", ".yml")):
-        return "", ""
-    return file, rest.partition(": ")[0]
 
 
 def line(file: Path, key: str) -> int:

@@ -23,7 +23,9 @@ def show(results: Sequence[CheckResult], form: str = "table", everything: bool =
     shown = [
         replace(
             result,
-            detail=printable(result.detail),
+            problem=printable(result.problem),
+            file=printable(result.file),
+            key=printable(result.key),
             findings=tuple(map(printable, result.findings)),
         )
         for result in results
@@ -41,11 +43,8 @@ def show(results: Sequence[CheckResult], form: str = "table", everything: bool =
 
 
 def _lines(result: CheckResult) -> list[str]:
-    """Return a line a finding, each with the file and key path that the detail begins with."""
-    if not result.findings:
-        return [result.detail]
-    place = result.detail.partition(result.findings[0])[0]
-    return [place + finding for finding in result.findings]
+    """Return a line a finding, each with the file and key path of the promise."""
+    return [result.place + finding for finding in result.findings] or [result.detail]
 
 
 def as_text(results: Sequence[CheckResult], form: str) -> str:

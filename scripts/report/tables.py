@@ -59,7 +59,7 @@ def checks(results: Sequence[CheckResult]) -> list[Row]:
             if one not in quiet
         ]
         if quiet:
-            excepted = sum(bool(result.detail) for result in quiet)
+            excepted = sum(bool(result.problem) for result in quiet)
             reasons = f", {excepted} with exceptions" if excepted else ""
             rows.append((image, f"{len(quiet)} without findings{reasons}", "0", "0", "ok"))
     return rows
@@ -71,10 +71,8 @@ def value(result: CheckResult) -> str:
 
 
 def limit(result: CheckResult) -> str:
-    """Return what was allowed; a result that is ok above its limit has none."""
-    if result.ok and (result.actual or 0) > result.limit:
-        return NO_LIMIT
-    return _amount(result.limit, result.unit)
+    """Return what was allowed, NO_LIMIT where nothing was promised."""
+    return NO_LIMIT if result.limit is None else _amount(result.limit, result.unit)
 
 
 def _amount(number: int, unit: str) -> str:

@@ -21,6 +21,7 @@ from scripts.common.errors import SutraError
 from scripts.engine import sandbox
 from tests.conftest import ROOT
 from tests.support import services
+from tests.support.results import flat
 
 GENEROUS = Budget(1, 1, ready=60_000)
 API = Image("api", GENEROUS)
@@ -60,7 +61,7 @@ def verify(
 ) -> dict[str, CheckResult]:
     promises = Catalog(Path("images.yaml"), (image, *more), Budget(1, 1))
     found = verify_runtime.verify_one(client, promises, image, reference, others)
-    return {result.name: result for result in found}
+    return {result.name: result for result in flat(found)}
 
 
 def timeless(detail: str) -> str:
@@ -249,7 +250,7 @@ def libraries(
     image = Image("api", GENEROUS, runtime=Runtime(loads=names))
     promises = Catalog(Path("images.yaml"), (image,), Budget(1, 1))
     identity = str(client.images.get(reference).id)
-    (found,) = verify_runtime._libraries(client, promises, image, identity, folder)
+    (found,) = flat(verify_runtime._libraries(client, promises, image, identity, folder))
     return found
 
 

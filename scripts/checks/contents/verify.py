@@ -87,12 +87,11 @@ def _result(
     inherited: dict[str, Waiver],
 ) -> CheckResult:
     name = f"contents.{rule.name}"
-    key = f"{promises.path}: images.{image.name}.{name}"
+    file, key = str(promises.path), f"images.{image.name}.{name}"
     waiver = own.get(rule.name)
     if waiver and waiver.skip:
-        return CheckResult(
-            image.name, name, True, 0, 0, f"{key}: skipped: {waiver.because}", rule.unit
-        )
+        skipped = f"skipped: {waiver.because}"
+        return CheckResult(image.name, name, True, 0, 0, skipped, rule.unit, (), file, key)
     allowed = waiver.allow if waiver else ()
     above = inherited[rule.name].allow if rule.name in inherited else ()
     findings = list(rule.check(subject))
@@ -102,11 +101,13 @@ def _result(
             for glob in allowed if not any(_matches([glob], one) for one in findings)]  # fmt: skip
     ok = actual <= limit and not idle
     problems = [*(bad if actual > limit else ()), *idle]
-    detail = "" if ok else f"{key}: {_summary(problems, rule, actual, limit)}"
+    problem = "" if ok else _summary(problems, rule, actual, limit)
     lines = () if ok else _lines(problems)
     if ok and waiver:
-        detail = f"{key}: {len(findings) - len(bad) or rule.unit} allowed: {waiver.because}"
-    return CheckResult(image.name, name, ok, actual + len(idle), limit, detail, rule.unit, lines)
+        problem = f"{len(findings) - len(bad) or rule.unit} allowed: {waiver.because}"
+    return CheckResult(
+        image.name, name, ok, actual + len(idle), limit, problem, rule.unit, lines, file, key
+    )
 
 
 def _lines(problems: Sequence[Finding]) -> tuple[str, ...]:

@@ -43,26 +43,27 @@ def verify(
     `known` is what the engine knows of the image. Raises SutraError for a
     HEALTHCHECK without `budget.ready`: the service would never be started.
     """
-    key, probe = f"{promises.path}: images.{image.name}", _probe(image, known)
+    file, probe = str(promises.path), _probe(image, known)
     if image.budget.ready is None:
         if probe:
             raise SutraError(
-                f"{key}.budget.ready: missing, though the image has a HEALTHCHECK",
+                f"{file}: images.{image.name}.budget.ready: "
+                "missing, though the image has a HEALTHCHECK",
                 f'say in {promises.path} how soon it must be healthy, eg "ready: 5 s"',
             )
         return []
     if probe is None:
-        return [_ready(key, image, Health(0, f'no HEALTHCHECK in the image "{image.name}"'))]
+        return [_ready(file, image, Health(0, f'no HEALTHCHECK in the image "{image.name}"'))]
     with sandbox.network(client) as network:
         setup = _setup(image, known, network)
         try:
             with _beside(client, promises, image, network, others):
-                found = _read_only(client, image, setup, probe, key)
+                found = _read_only(client, image, setup, probe, file)
                 if found[1:]:  # it became healthy, in time or not
-                    found.append(_writable(client, image, setup, probe, known, key))
+                    found.append(_writable(client, image, setup, probe, known, file))
                 return found
         except _NeedError as problem:
-            return [_ready(key, image, Health(0, str(problem)))]
+            return [_ready(file, image, Health(0, str(problem)))]
 
 
 def _probe(image: Image, known: Mapping[str, Any]) -> Probe | None:
@@ -118,7 +119,7 @@ def _in_order(promises: Catalog, image: Image) -> list[Image]:
 
 
 def _read_only(
-    client: engine.Client, image: Image, setup: Setup, probe: Probe, key: str
+    client: engine.Client, image: Image, setup: Setup, probe: Probe, file: str
 ) -> list[CheckResult]:
     """Return ready, memory and stop; ready alone when it did not become healthy.
 
@@ -128,12 +129,12 @@ def _read_only(
     for left in reversed(range(STARTS)):
         with sandbox.container(client, setup) as made:
             found = health.wait(client, made, probe, image.budget.ready or 0)
-            ready = _ready(key, image, found)
+            ready = _ready(file, image, found)
             if found.problem:
                 return [ready]
             if ready.ok or not left:
-                memory = _memory(key, image, sandbox.memory(client, made))
-                return [ready, memory, _stop(key, image, made)]
+                memory = _memory(file, image, sandbox.memory(client, made))
+                return [ready, memory, _stop(file, image, made)]
     raise AssertionError("the last start returns")
 
 
@@ -143,7 +144,7 @@ def _writable(
     setup: Setup,
     probe: Probe,
     known: Mapping[str, Any],
-    key: str,
+    file: str,
 ) -> CheckResult:
     """Return what the service writes outside the declared places, where the root lets it."""
     with sandbox.container(client, replace(setup, read_only=False)) as made:
@@ -155,15 +156,14 @@ def _writable(
         written |= sandbox.written(client, made)
         places = _outside(image, known, sandbox.deepest(written))
     more = f" (+{len(places) - 1} more)" if places[1:] else ""
-    detail = (
-        f'{key}.runtime.writes: written outside them "{sandbox.one_line(places[0])}"{more}'
-        if places
-        else ""
-    )
+    problem = f'written outside them "{sandbox.one_line(places[0])}"{more}' if places else ""
     if found.problem:
-        detail = f"{key}.runtime.writes: where the root can be written to, {found.problem}"
+        problem = f"where the root can be written to, {found.problem}"
     count = max(len(places), bool(found.problem))
-    return CheckResult(image.name, "writes", not count, count, 0, detail, "findings")
+    key = f"images.{image.name}.runtime.writes"
+    return CheckResult(
+        image.name, "writes", not count, count, 0, problem, "findings", file=file, key=key
+    )
 
 
 def _outside(image: Image, known: Mapping[str, Any], written: Sequence[str]) -> list[str]:
@@ -178,34 +178,32 @@ def _outside(image: Image, known: Mapping[str, Any], written: Sequence[str]) -> 
     ]
 
 
-def _ready(key: str, image: Image, found: Health) -> CheckResult:
+def _ready(file: str, image: Image, found: Health) -> CheckResult:
     limit = image.budget.ready or 0
-    ok, detail = not found.problem and found.ms <= limit, ""
-    if found.problem:
-        detail = f"{key}.budget.ready: {found.problem}"
-    elif not ok:
+    ok, problem = not found.problem and found.ms <= limit, found.problem
+    if not ok and not problem:
         late = f'healthy too late "{format_time(found.ms)}", {format_time(limit)} allowed'
-        detail = f"{key}.budget.ready: {late} (+{found.ms - limit} ms)"
-    return CheckResult(image.name, "ready", ok, found.ms, limit, detail, "ms")
+        problem = f"{late} (+{found.ms - limit} ms)"
+    key = f"images.{image.name}.budget.ready"
+    return CheckResult(image.name, "ready", ok, found.ms, limit, problem, "ms", file=file, key=key)
 
 
-def _memory(key: str, image: Image, memory: Memory) -> CheckResult:
-    """Return the memory after start; without a budget it is only told, with limit 0.
+def _memory(file: str, image: Image, memory: Memory) -> CheckResult:
+    """Return the memory after start; without a budget it has no limit, and is only shown.
 
     Memory that nothing could count passes, and the result says so.
     """
-    limit, actual = image.budget.memory, memory.held
+    limit, actual, problem = image.budget.memory, memory.held, ""
     if actual is None:
-        detail = f"{key}.budget.memory: not measured: {memory.why}"
-        return CheckResult(image.name, "memory", True, None, limit or 0, detail)
-    ok = limit is None or actual <= limit
-    allowed = limit or 0
-    over = f'over budget "{format_size(actual)}", {format_size(allowed)} allowed'
-    detail = "" if ok else f"{key}.budget.memory: {over} (+{actual - allowed} bytes)"
-    return CheckResult(image.name, "memory", ok, actual, allowed, detail)
+        problem = f"not measured: {memory.why}"
+    elif limit is not None and actual > limit:
+        over = f'over budget "{format_size(actual)}", {format_size(limit)} allowed'
+        problem = f"{over} (+{actual - limit} bytes)"
+    key, ok = f"images.{image.name}.budget.memory", actual is None or not problem
+    return CheckResult(image.name, "memory", ok, actual, limit, problem, file=file, key=key)
 
 
-def _stop(key: str, image: Image, made: Container) -> CheckResult:
+def _stop(file: str, image: Image, made: Container) -> CheckResult:
     """Send SIGTERM; the service must end with 0 before `docker stop` would kill it."""
     begun = time.monotonic()
     sandbox.terminate(made)
@@ -214,5 +212,6 @@ def _stop(key: str, image: Image, made: Container) -> CheckResult:
     ok = code == 0 and actual <= STOP_MS
     took = format_time(actual)
     ending = f'still running "{took}"' if code is None else f'ended with "{code}" {took}'
-    detail = f"{key}: {ending} after SIGTERM{health.heard(made)}"
-    return CheckResult(image.name, "stop", ok, actual, STOP_MS, "" if ok else detail, "ms")
+    problem = "" if ok else f"{ending} after SIGTERM{health.heard(made)}"
+    key = f"images.{image.name}"
+    return CheckResult(image.name, "stop", ok, actual, STOP_MS, problem, "ms", file=file, key=key)

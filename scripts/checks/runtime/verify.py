@@ -84,15 +84,13 @@ def _modules(
         code, said = -1, str(refused)
     failures = 0 if code == 0 else max(1, len(FAILURE.findall(said)))
     ending = f"not in {IMPORT_SECONDS} s" if code is None else f"exit code {code}"
-    detail = (
-        f"{promises.path}: images.{image.name}: modules do not load "
-        f'"{sandbox.one_line(said)}" ({ending})'
-    )
+    problem = f'modules do not load "{sandbox.one_line(said)}" ({ending})' if failures else ""
     return [
         CheckResult(
-            image.name, "modules", not failures, failures, 0, detail if failures else "", "findings"
+            image.name, "modules", not failures, failures, 0, problem, "findings",
+            file=str(promises.path), key=f"images.{image.name}",
         )
-    ]
+    ]  # fmt: skip
 
 
 def _libraries(
@@ -110,11 +108,11 @@ def _libraries(
         if (problem := _load(client, identity, loader, name, files))
     ]
     shown = sandbox.one_line("\n".join(problems))
-    detail = f'{promises.path}: images.{image.name}.runtime.loads: does not load "{shown}"'
+    problem = f'does not load "{shown}"' if problems else ""
     return [
         CheckResult(
-            image.name, "libraries", not problems, len(problems), 0,
-            detail if problems else "", "findings",
+            image.name, "libraries", not problems, len(problems), 0, problem, "findings",
+            file=str(promises.path), key=f"images.{image.name}.runtime.loads",
         )
     ]  # fmt: skip
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from scripts.catalog.catalog import Catalog, Image
+from scripts.catalog.catalog import Budget, Catalog, Image
 from scripts.common.check_result import RELEASE, CheckResult
 from scripts.common.errors import SutraError
 from scripts.common.units import format_change, format_size
@@ -38,6 +38,7 @@ def check(
 ) -> list[CheckResult]:
     """Return the checks of one image, or of the release; a size equal to its budget is within."""
     budget = image.budget if image else promises.release
+    key = f"images.{image.name}" if image else RELEASE
     pairs = (("installed", installed, budget.installed), ("download", download, budget.download))
     return [
         CheckResult(
@@ -46,32 +47,26 @@ def check(
             actual <= limit,
             actual,
             limit,
-            _reason(promises, image, what)
-            if actual <= limit
-            else _detail(promises, image, what, actual - limit, why),
+            _reason(budget) if actual <= limit else _problem(image, what, actual, limit, why),
+            file=str(promises.path),
+            key=f"{key}.{budget.key}.{what}",
         )
         for what, actual, limit in pairs
     ]
 
 
-def _reason(promises: Catalog, image: Image | None, what: str) -> str:
+def _reason(budget: Budget) -> str:
     """Return why a budget was raised, for a check that passes by it."""
-    budget = image.budget if image else promises.release
-    key = f"images.{image.name}" if image else RELEASE
-    because = budget.because
-    return f"{promises.path}: {key}.{budget.key}.{what}: because {because}" if because else ""
+    return f"because {budget.because}" if budget.because else ""
 
 
-def _detail(promises: Catalog, image: Image | None, what: str, over: int, why: Why) -> str:
-    budget = image.budget if image else promises.release
-    limit: int = getattr(budget, what)
-    key = f"images.{image.name}" if image else RELEASE
+def _problem(image: Image | None, what: str, actual: int, limit: int, why: Why) -> str:
     try:
         reason = why(image, what)
     except SutraError as error:  # the check failed, whatever keeps us from saying why
         reason = f"what grew is unknown ({error.message})"
     line = (
-        f'{promises.path}: {key}.{budget.key}.{what}: over budget "{format_size(limit + over)}", '
-        f"{format_size(limit)} allowed ({format_change(over)})"
+        f'over budget "{format_size(actual)}", '
+        f"{format_size(limit)} allowed ({format_change(actual - limit)})"
     )
     return f"{line}: {reason}" if reason else line

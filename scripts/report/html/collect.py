@@ -121,7 +121,7 @@ def bars(results: Sequence[CheckResult]) -> tuple[Bar, ...]:
     return tuple(
         Bar(result, tables.value(result), tables.limit(result), (result.actual or 0) / result.limit)
         for result in results
-        if result.limit > 0
+        if result.limit
     )
 
 

@@ -11,6 +11,7 @@ from scripts.catalog.catalog import Budget, Catalog, Image
 from scripts.checks import package_tests
 from scripts.common.check_result import CheckResult
 from scripts.common.errors import SutraError
+from tests.support.results import flat
 from tests.unit.fakes import program
 
 API, HYBRID = Image("api", Budget(1, 1, ready=1)), Image("hybrid", Budget(1, 1, ready=1))
@@ -49,7 +50,7 @@ def buildx(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def results(todo: package_tests.Plan = TODO) -> list[CheckResult]:
     with package_tests.running(todo) as run:
-        return run.results()
+        return flat(run.results())
 
 
 def passed(image: str) -> CheckResult:

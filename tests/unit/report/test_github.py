@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scripts.common.check_result import CheckResult, printable
 from scripts.common.errors import SutraError
 from scripts.report import github, show
+from tests.support.results import placed
 
 CATALOG = """\
 # promises
@@ -28,7 +29,7 @@ images:
 OVER = 'images.yaml: images.sutra-api.budget.download: over budget "2.0 MB", 100% of it, again'
 RESULTS = [
     CheckResult("sutra-api", "installed", True, 1_000_000, 1_000_000),
-    CheckResult("sutra-api", "download", False, 2_000_000, 1_000_000, OVER),
+    placed(CheckResult("sutra-api", "download", False, 2_000_000, 1_000_000, OVER)),
     CheckResult("sutra-api", "ready", True, 900, 5000, "", "ms"),
 ]
 ANNOTATION = (

@@ -8,13 +8,14 @@ from rich.console import Console
 
 from scripts.common.check_result import CheckResult
 from scripts.report import show, tables
+from tests.support.results import placed
 
 OVER = 'images.yaml: images.sutra-hybrid.budget.download: over budget "75.0 MB", 75.0 MB allowed'
 RESULTS = [
     CheckResult("sutra-api", "installed", True, 49_800_000, 50_000_000),
     CheckResult("sutra-api", "download", True, 18_400_000, 20_000_000),
     CheckResult("sutra-hybrid", "installed", True, 206_000_000, 207_000_000),
-    CheckResult("sutra-hybrid", "download", False, 75_000_001, 75_000_000, OVER),
+    placed(CheckResult("sutra-hybrid", "download", False, 75_000_001, 75_000_000, OVER)),
     CheckResult("release", "installed", True, 217_000_000, 229_000_000),
     CheckResult("release", "download", True, 83_000_000, 84_000_000),
 ]
@@ -97,6 +98,9 @@ def test_json_holds_every_check(capfd: pytest.CaptureFixture[str]) -> None:
             "actual": 206_000_000,
             "limit": 207_000_000,
             "detail": "",
+            "file": "",
+            "key": "",
+            "problem": "",
             "unit": "bytes",
             "findings": [],
         },
@@ -107,6 +111,9 @@ def test_json_holds_every_check(capfd: pytest.CaptureFixture[str]) -> None:
             "actual": 75_000_001,
             "limit": 75_000_000,
             "detail": OVER,
+            "file": "images.yaml",
+            "key": "images.sutra-hybrid.budget.download",
+            "problem": 'over budget "75.0 MB", 75.0 MB allowed',
             "unit": "bytes",
             "findings": [],
         },
@@ -122,14 +129,14 @@ def test_json_of_nothing_is_an_empty_list(capfd: pytest.CaptureFixture[str]) -> 
 LATE = "images.yaml: images.sutra-api: late"
 RUNTIME = [
     CheckResult("sutra-api", "modules", True, 0, 0, "", "findings"),
-    CheckResult("sutra-api", "ready", False, 5001, 5000, LATE, "ms"),
-    CheckResult("sutra-api", "memory", True, 40_000_000, 0),
+    placed(CheckResult("sutra-api", "ready", False, 5001, 5000, LATE, "ms")),
+    CheckResult("sutra-api", "memory", True, 40_000_000, None),
 ]
 WAIVED = "images.yaml: images.sutra-api.contents.tests: 1 allowed: scipy imports it"
 FOUND = 'images.yaml: images.sutra-api.contents.shells: forbidden file "bin/sh"'
 CONTENTS = [
-    CheckResult("sutra-api", "contents.tests", True, 0, 0, WAIVED, "findings"),
-    CheckResult("sutra-api", "contents.shells", False, 1, 0, FOUND, "findings"),
+    placed(CheckResult("sutra-api", "contents.tests", True, 0, 0, WAIVED, "findings")),
+    placed(CheckResult("sutra-api", "contents.shells", False, 1, 0, FOUND, "findings")),
 ]
 RUNTIME_ROWS = [
     ("sutra-api", "ready", "5.00 s", "5.00 s", "FAILED"),
@@ -164,10 +171,10 @@ def test_a_reason_is_told_though_its_check_passed(capfd: pytest.CaptureFixture[s
     assert capfd.readouterr().err == f"{WAIVED}\n{FOUND}\n"
 
 
-MANY = CheckResult(
+MANY = placed(CheckResult(
     "sutra-api", "contents.shells", False, 2, 0, FOUND + " (+1 more)", "findings",
     ('forbidden file "bin/sh"', 'forbidden file "bin/b\nash"'),
-)  # fmt: skip
+))  # fmt: skip
 
 
 def test_json_holds_every_finding(capfd: pytest.CaptureFixture[str]) -> None:

@@ -17,6 +17,7 @@ from scripts.common.check_result import CheckResult
 from scripts.image.size_cache import CACHE, remember, remember_stored
 from scripts.oci.layer import Layer
 from tests.conftest import ROOT
+from tests.support.results import flat
 from tests.unit.fakes import program
 
 API = Image("sutra-api", Budget(50, 20))
@@ -53,7 +54,7 @@ def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_known_images_are_checked_by_what_was_kept(docker: Path) -> None:
     answering(docker, *LINES)
-    assert verified(PROMISES, docker / CACHE) == [
+    assert flat(verified(PROMISES, docker / CACHE) or []) == [
         CheckResult("sutra-api", "installed", True, 50, 50, ""),
         CheckResult("sutra-api", "download", True, 20, 20, ""),
         CheckResult("sutra-hybrid", "installed", True, 90, 90, ""),
