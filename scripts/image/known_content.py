@@ -56,6 +56,7 @@ _IN_ZIP = (
     (re.compile(r"(?:.*/)?[^/]+\.whl"), "package:wheel"),
     (re.compile(r"(?:.*/)?(pip|setuptools|virtualenv|poetry|pipx|pipenv|uv)/__init__\.pyc?"), ""),
 )
+_USTAR = slice(257, 262)  # where a tar archive says what it is (POSIX.1-1988)
 _IN_TAR = (
     (re.compile(r"[^/]+-\d[^/]*/PKG-INFO"), "package:sdist"),
     (re.compile(r"\.PKGINFO"), "package:apk"),
@@ -136,7 +137,7 @@ def of_zip(end: bytes) -> Iterator[str]:
 
 def _unpacked(head: bytes) -> bytes:
     """Return how a plain or packed tar archive begins, b"" for what is none."""
-    if tar_stream.is_tar(head):
+    if head[_USTAR] == b"ustar":
         return head
     unpacker = next((make for begin, make in _UNPACKERS.items() if head.startswith(begin)), None)
     try:

@@ -152,6 +152,9 @@ def _renamed() -> dict[str, tuple[str, str, dict[str, Any]]]:
         "bash": ("shells", b"GNU bash, version"),
         "toybox": ("shells", b"Toybox %s multicall binary"),
         "zsh": ("shells", b"zsh/zutil"),
+        "fish": ("shells", b"fish_emoji_width"),
+        "ndisasm": ("toolchain", b"NDISASM version 2.16"),
+        "eu-readelf": ("toolchain", b"Copyright (C) %s The elfutils developers <%s>."),
         "mksh": ("shells", b"@(#)MIRBSD KSH R59"),
         "ksh93": ("shells", b"a tracked alias for"),
         "yash": ("shells", b"undefine aliases"),
@@ -978,6 +981,7 @@ def _harmless() -> dict[str, dict[str, Any]]:
             "root": folder(0o700),
             "etc/shadow": Item(b"x", 0o600),
             "var/lib/private": folder(0o700),
+            "lib/apk/db/lock": Item(b"", 0o600),
         },
         "versions that are there, or may be missing": {
             **RECORDED,

@@ -10,9 +10,11 @@ from scripts.checks.contents.rule import Finding, Rule, Subject, quoted
 
 # runc takes no higher number of a user or group
 HIGHEST = (1 << 31) - 1
-# what programs read in every image: code, data of packages, accounts, certificates
+# what programs read in every image: code, data of packages, accounts, certificates; not what
+# apk alone reads, such as its lock of mode 600
 READ_BY_PROGRAMS = re.compile(
-    r"(?:app|opt|srv|usr|bin|sbin|lib\d*)(?:/.+)?|(?:.*/)?(?:site|dist)-packages(?:/.+)?"
+    r"(?!(?:usr/)?lib/apk/)(?:app|opt|srv|usr|bin|sbin|lib\d*)(?:/.+)?"
+    r"|(?:.*/)?(?:site|dist)-packages(?:/.+)?"
     r"|.+\.pyc?|etc/(?:passwd|group|nsswitch\.conf|localtime|ld\.so\.cache|os-release|ssl"
     r"|ssl/(?:certs(?:/.+)?|cert\.pem|openssl\.cnf))",
     re.DOTALL,
