@@ -523,6 +523,11 @@ def _left() -> dict[str, tuple[str, str, dict[str, Any]]]:
         "app/_test/x",
     ):
         made[path] = ("tests", path, {path: ""})
+    made["a package of tests called test"] = (
+        "tests",
+        "app/one/test/__init__.pyc",
+        {"app/one/test/__init__.pyc": pyc(), "app/one/test/more/test_x.pyc": pyc()},
+    )
     for path in (
         "root/.bash_history",
         "app/.x.py.swp",
@@ -601,6 +606,11 @@ def _rights() -> dict[str, tuple[str, str, dict[str, Any]]]:
             {"etc/passwd": Item(b"root:x:0:0::/:\nsutra:x:10001:10001::/app:\n", 0o600)},
         ),
         "a library of mode 600": ("libraries", "app/l.so", {"app/l.so": Item(elf(), 0o600)}),
+        "a library that may only be executed": (
+            "libraries",
+            "app/l.so",
+            {"app/l.so": Item(elf(), 0o711)},
+        ),
         "a needed library of mode 600": (
             "libraries",
             "app/x",
@@ -958,6 +968,7 @@ def _harmless() -> dict[str, dict[str, Any]]:
         "a stack that may not be executed, a program of its own place": {
             "app/x": elf(stack=False, tags=[(0x6FFFFFFB, 0x08000000)])
         },
+        "a program that may only be executed": {"app/x": Item(elf(kind=2), 0o711)},
         "RUNPATH to places of root": {
             "app/x": elf(runpath="$ORIGIN/../lib:${ORIGIN}:/usr/lib:/opt/none/lib")
         },

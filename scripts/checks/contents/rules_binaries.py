@@ -57,7 +57,9 @@ def libraries(subject: Subject) -> Iterator[Finding]:
             yield Finding(path, f"interpreter is closed to the image's user {named}, of "
                                 f"{quoted(path)}")  # fmt: skip
         entry = subject.files[path]
-        if access.closed(path) or not (access.may(entry, READ) or access.may(entry, RUN)):
+        # a library is read; a program need only be started
+        opens = access.may(entry, READ) or (elf.is_program and access.may(entry, RUN))
+        if access.closed(path) or not opens:
             yield Finding(path, f"program or library closed to the image's user {quoted(path)}")
     for missing in loader.closure(objects):
         yield Finding(missing.path, _said(missing))

@@ -23,6 +23,8 @@ TESTS = re.compile(
     r"((?:.*/)?(?:(?:unit|integration|functional|e2e)[-_])?_?tests?/).+|(?:.*/)?conftest\.pyc?",
     re.IGNORECASE | re.DOTALL,
 )
+_TEST_FOLDER = re.compile(r"(?:^|(?<=/))test/")
+_MODULE = re.compile(r"(?:.*/)?test/__init__\.pyc?", re.DOTALL)
 _A_TEST = re.compile(r"(?:.*/)?(?:test_[^/]*|[^/]*_test|conftest|tests)\.pyc?", re.DOTALL)
 # beside what packages bring: a module called docs is none, and what is inside of a tree of
 # Python is its cleanup's work
@@ -75,25 +77,22 @@ def _files(pattern: str, kinds: tuple[str, ...] = ()) -> Callable[[Subject], Ite
 
 def tests(subject: Subject) -> Iterator[Finding]:
     """Find test folders, but for a module called `test` in which no test is (django.test)."""
-    modules = _modules(subject)
+    modules = _test_modules(subject)
     for path, entry in subject.files.items():
         match = None if entry.kind == "folder" else TESTS.fullmatch(path)
-        if match and not (match[1] and _is_module(subject, modules, match[1])):
+        if match and match[1] not in modules:
             yield Finding(path, f"forbidden {quoted(path)}")
 
 
-def _is_module(subject: Subject, modules: set[str], folder: str) -> bool:
-    """Return whether a folder called `test` is a package of Python without tests."""
-    if posixpath.basename(folder.rstrip("/")) != "test" or folder not in modules:
-        return False
-    return not any(path.startswith(folder) and _A_TEST.fullmatch(path) for path in subject.files)
-
-
-def _modules(subject: Subject) -> set[str]:
-    """Return the folders of Python's packages, each with a slash at its end."""
-    names = ("__init__.py", "__init__.pyc")
-    return {path.removesuffix(name) for path in subject.files for name in names
-            if path.endswith(f"/{name}")}  # fmt: skip
+def _test_modules(subject: Subject) -> set[str]:
+    """Return folders called `test` that are packages of Python without tests: "a/test/"."""
+    modules, suites = set[str](), set[str]()
+    for path in subject.files:
+        if _MODULE.fullmatch(path):
+            modules.add(posixpath.dirname(path) + "/")
+        elif _A_TEST.fullmatch(path):
+            suites.update(path[: match.end()] for match in _TEST_FOLDER.finditer(path))
+    return modules - suites
 
 
 RULES = (

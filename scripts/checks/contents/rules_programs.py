@@ -115,14 +115,15 @@ def _programs(rule: str, pattern: str = "") -> Callable[[Subject], Iterator[Find
 RULES = (
     Rule(
         "toolchain",
-        "no compiler, assembler, linker, debugger, make, cargo or rustc",
+        "no compiler, assembler, linker, debugger, make, cargo or rustc, whatever they are called",
         _programs("toolchain"),
     ),
     Rule(
         "installers",
-        "no pip, setuptools, wheel or other installer of language packages",
+        "no pip, setuptools, wheel or other installer of language packages, and no package or "
+        "archive that something was installed from",
         _programs("installers", PACKAGING),
     ),
     Rule("package-managers", "no package manager of a distribution", _programs("package-managers")),
-    Rule("shells", "no shell, busybox or perl", _programs("shells")),
+    Rule("shells", "no shell, busybox, perl or other interpreter but Python", _programs("shells")),
 )

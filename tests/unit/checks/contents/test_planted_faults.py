@@ -22,8 +22,8 @@ PROMISED = {
     "programs under another name": 45,
     "programs, packages and distributions by name": 119,
     "installers in archives": 27,
-    "what building leaves": 47,
-    "rights and versions": 24,
+    "what building leaves": 48,
+    "rights and versions": 25,
     "scripts": 35,
     "commands": 31,
 }
