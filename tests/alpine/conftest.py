@@ -40,7 +40,16 @@ def bases(client: docker.DockerClient, settings: Mapping[str, str]) -> Mapping[s
 
 
 @pytest.fixture(scope="session")
-def images(client: docker.DockerClient, settings: Mapping[str, str]) -> Mapping[str, str]:
+def most_images(
+    client: docker.DockerClient, bases: Mapping[str, str], settings: Mapping[str, str]
+) -> Mapping[str, str]:
+    """All images but the hybrid, for which scikit-learn is compiled in ten minutes."""
+    services = [built(settings, name) for name in ("sutra-api", "sutra-storage-server")]
+    return {**bases, **services[0], **services[1]}
+
+
+@pytest.fixture(scope="session")
+def all_images(client: docker.DockerClient, settings: Mapping[str, str]) -> Mapping[str, str]:
     """All images, built on Alpine: references by name. They stay, as the cache does."""
     return built(settings, build.GROUP)
 
