@@ -29,7 +29,7 @@ YES ?=##                   1: clean asks nothing
 DATA ?=##                  1: clean removes the data volumes as well
 ALL ?=##                   1: clean removes what rollback needs as well
 TESTS ?=##                 skip: promote without the packages' own tests, never a version
-PACKAGE ?=##               of test-package: a service of docker-bake.hcl; of lock: a folder of packages/
+PACKAGE ?=##               of test-package: a service; of lock: a folder of packages/; of try-package: as pip knows it
 UPGRADE ?=##               of lock: names to take to their newest, with commas; PACKAGE says where
 FULL ?=##                  1: bench-services builds an index of 100,000 concepts too
 PYTHON ?= python3##        interpreter that makes .venv, 3.11 or newer
@@ -121,6 +121,12 @@ test-unit: venv-dev ## run the tests that need no engine
 
 test-package: engine venv ## run one service's own tests, on its cleaned tree (PACKAGE=…)
 	@$(RUN) build "$(PACKAGE)-test"
+
+try-package: venv-dev ## run the shared cleanup rules on a fresh install, and say what it needs (PACKAGE=sqlalchemy)
+	@$(RUN) try-package "$(PACKAGE)"
+
+test-packages: venv-dev ## try the 60 packages of tests/packages, and write docs/packages.md (20 minutes)
+	@$(RUN) try-package --list tests/packages/packages.tsv --write
 
 test-engines: engine venv-dev ## build the product on other engines and builders, and write docs/engines.md (40 minutes)
 	@$(PY) pytest tests/engines tests/engines/farm.py

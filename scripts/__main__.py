@@ -42,6 +42,7 @@ GROUPS = {
         "clean": "remove what this project has on the engine, shown and asked",
     },
     "develop": {
+        "try-package": "run the shared cleanup rules on a fresh install of a package",
         "bench": "measure against a peer or an earlier state, as ratios",
         "readme": "write the tables of sizes into README.md",
     },

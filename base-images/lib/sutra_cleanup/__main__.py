@@ -1,4 +1,4 @@
-"""Clean a tree by a manifest: plan → remove → strip → dedupe → compile → prove → report.
+"""Clean a tree by a manifest: plan → remove → strip → dedupe → compile → record → prove → report.
 
 Exit 0: clean and proven. 1: the proof failed. 2: the manifest or the call is wrong,
 or the disk. Other than with 0 the tree is as it was.
@@ -12,7 +12,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from . import bytecode, dedupe, elf, manifest, proof, report, stand_in, tree
+from . import bytecode, dedupe, elf, manifest, proof, record, references, report, stand_in, tree
 from .errors import CleanupError
 from .trash import Trash
 
@@ -42,8 +42,9 @@ def clean(
                 stripped = elf.strip(plan, trash, python, shown_as)
             deduped = dedupe.dedupe(plan, trash) if plan.manifest.dedupe else dedupe.Deduped()
             compiled = bytecode.compile_tree(plan, trash, shown_as, stand_in.modules(plan))
+            recorded = record.rewrite(plan, trash)
             proven = proof.prove(plan, python, before, trash)
-            done = report.Done(stripped, deduped, compiled, proven)
+            done = report.Done(stripped, deduped, compiled, recorded, proven)
             found = report.summary(plan, done, report.weigh(plan), shown_as)
             if file:
                 report.write(found, file)
@@ -82,7 +83,7 @@ def main() -> int:
         if given.bytecode:
             rules = manifest.with_bytecode(rules, given.bytecode)
         plan = tree.plan(given.tree, rules)
-        for line in tree.unmatched(plan):
+        for line in (*tree.unmatched(plan), *references.warnings(plan)):
             print(f"warning: {line}", file=sys.stderr)
         if given.dry_run:
             print(report.dry(plan))
@@ -97,7 +98,7 @@ def main() -> int:
     except OSError as error:
         shown = f' "{tree.show(os.fsdecode(error.filename))}"' if error.filename else ""
         print(f"cleanup: {(error.strerror or str(error)).lower()}{shown}", file=sys.stderr)
-        print("tip: mend that, then run it again", file=sys.stderr)
+        print("tip: fix that, then run it again", file=sys.stderr)
         return 2
     print(report.text(found))
     return 0

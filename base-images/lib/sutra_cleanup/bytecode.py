@@ -16,14 +16,16 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
+from . import docstrings, sandbox
 from .errors import CleanupError
-from .probe import ENVIRONMENT
 from .trash import Trash
 from .tree import Plan
 
+CAUSE = "bytecode"
+# in which an interpreter says its version
+SECONDS = 60
 # the header's flags: the file is checked by hash, and not at every start (PEP 552)
 UNCHECKED_HASH = (1).to_bytes(4, "little")
-_HAS_DOCSTRING = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module
 
 
 @dataclass(frozen=True)
@@ -55,14 +57,16 @@ def require_same(python: Sequence[str]) -> None:
     """Raise CleanupError unless `python` reads the bytecode that this interpreter writes."""
     ask = "import importlib.util as u, sys; sys.stdout.write(u.MAGIC_NUMBER.hex())"
     try:
-        done = subprocess.run(
-            [*python, "-c", ask], capture_output=True, text=True, check=False, env=ENVIRONMENT
-        )
+        done = sandbox.run([*python, "-c", ask], SECONDS)
     except OSError as error:
         raise CleanupError(
             f'python: cannot run "{" ".join(python)}": {error.strerror}', "check --python"
         ) from error
-    if done.stdout != importlib.util.MAGIC_NUMBER.hex():
+    except subprocess.TimeoutExpired as error:
+        raise CleanupError(
+            f'python: no answer in {SECONDS} s "{" ".join(python)}"', "check --python"
+        ) from error
+    if done.out != importlib.util.MAGIC_NUMBER.hex():
         raise CleanupError(
             f'python: bytecode of another version "{" ".join(python)}"',
             "run the cleanup with the version that the image has",
@@ -74,7 +78,7 @@ def files_of(plan: Plan, path: str, source: str, ready: str, shown_as: str) -> d
 
     `path` is its own, `source` its text in a file, and `ready` where bytecode may be made.
     """
-    mode = plan.manifest.mode(path)
+    mode = plan.mode(path)
     if mode == "source":
         return {path: source}
     job = _job(plan, path, mode, source, ready, shown_as)
@@ -107,7 +111,7 @@ def compile_tree(plan: Plan, trash: Trash, shown_as: str, made: Sequence[str] = 
     modules = {entry.path for entry in plan.staying if entry.path.endswith(".py")}
     source = len(modules) - sum(counts.values())
     for path in made:
-        mode = plan.manifest.mode(path)
+        mode = plan.mode(path)
         if mode == "source":
             source += 1
         else:
@@ -130,17 +134,17 @@ def _stands_alone(path: str, sources: set[str]) -> bool:
 
 def _install(job: _Job, trash: Trash, tree: str) -> None:
     if os.path.lexists(f"{tree}/{job.target}"):
-        trash.move("bytecode", job.target)  # the installer's own
+        trash.move(CAUSE, job.target)  # the installer's own
     if job.mode == "cached":
-        trash.add("bytecode", job.target, job.ready)
+        trash.add(CAUSE, job.target, job.ready)
     else:
-        trash.move("bytecode", job.path, made=(job.target,))
+        trash.move(CAUSE, job.path, made=(job.target,))
         os.rename(job.ready, f"{tree}/{job.target}")
 
 
 def _jobs(plan: Plan, trash: Trash, tree: str, shown_as: str) -> Iterator[_Job]:
     for number, entry in enumerate(plan.staying):
-        mode = plan.manifest.mode(entry.path) if entry.path.endswith(".py") else "source"
+        mode = plan.mode(entry.path) if entry.path.endswith(".py") else "source"
         if mode == "source" or entry.is_link:
             continue
         ready = trash.spare(f"{number}.pyc")
@@ -153,6 +157,11 @@ def _job(plan: Plan, path: str, mode: str, source: str, ready: str, shown_as: st
     return _Job(path, mode, source, target, ready, f"{shown_as}/{path}", drops)
 
 
+def compile_whole(source: str, target: str, shown: str) -> None:
+    """Compile a module with its docstrings, in the place of bytecode that is there."""
+    _compile(_Job(source, "sourceless", source, target, target, shown, drops_docstrings=False))
+
+
 def _compile(job: _Job) -> bool:
     """Compile one module; a file that is no Python of this version stays as it is."""
     with open(job.source, "rb") as file:
@@ -160,7 +169,7 @@ def _compile(job: _Job) -> bool:
     try:
         parsed = ast.parse(source, job.shown)
         if job.drops_docstrings:
-            drop_docstrings(parsed)
+            docstrings.drop(parsed, source)
         code = compile(parsed, job.shown, "exec", dont_inherit=True, optimize=0)
     except (SyntaxError, ValueError, RecursionError):
         return False
@@ -169,23 +178,3 @@ def _compile(job: _Job) -> bool:
     with open(job.ready, "wb") as file:
         file.write(header + marshal.dumps(code))
     return True
-
-
-def drop_docstrings(module: ast.Module) -> None:
-    """Take the docstring out of a module, and of every class and function in it."""
-    for node in ast.walk(module):
-        if not isinstance(node, _HAS_DOCSTRING) or not _is_text(node.body[:1]):
-            continue
-        # a text that follows would become the docstring, and a body is never empty
-        alone = len(node.body) == 1 or _is_text(node.body[1:2])
-        node.body[:1] = [ast.copy_location(ast.Pass(), node.body[0])] if alone else []
-
-
-def _is_text(statements: list[ast.stmt]) -> bool:
-    """Tell whether the first statement is a text and nothing else."""
-    return any(
-        isinstance(first, ast.Expr)
-        and isinstance(first.value, ast.Constant)
-        and isinstance(first.value.value, str)
-        for first in statements
-    )

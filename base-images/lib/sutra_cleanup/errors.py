@@ -2,10 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Fix:
+    """What a manifest needs so that it breaks nothing: a kind of entry, and a glob for it.
+
+    Kinds are "keep", "cached" and "docstrings", and without a place "strip" and "dedupe".
+    """
+
+    kind: str = ""
+    place: str = ""
+
+    def text(self) -> str:
+        """Return the entry as a person writes it, "" where none is known."""
+        texts = {
+            "keep": f'rules: {{needed: {{why: …, keep: ["{self.place}"]}}}}',
+            "cached": f'bytecode: {{cached: ["{self.place}"]}}',
+            "docstrings": f'docstrings: {{keep: ["{self.place}"]}}',
+            "strip": "strip: off",
+            "dedupe": "dedupe: false",
+        }
+        return texts.get(self.kind, "")
+
 
 class CleanupError(Exception):
     """The manifest or the call is wrong (exit 2), or the cleaned tree is broken (exit 1)."""
 
-    def __init__(self, message: str, tip: str = "", exit_code: int = 2) -> None:
+    def __init__(
+        self, message: str, tip: str = "", exit_code: int = 2, fix: Fix | None = None
+    ) -> None:
         super().__init__(message)
         self.message, self.tip, self.exit_code = message, tip, exit_code
+        self.fix = fix or Fix()

@@ -37,6 +37,7 @@ class Rule:
     file: Path
     source: str = ""
     stand_in: bool = False
+    breaks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,11 @@ class Manifest:
 
     def mode(self, path: str) -> str:
         """Return the bytecode mode of the module at `path`."""
-        return next((mode for glob, mode in self.bytecode_for if glob.matches(path)), self.bytecode)
+        return self.chosen_mode(path) or self.bytecode
+
+    def chosen_mode(self, path: str) -> str:
+        """Return the bytecode mode that a glob chooses for the module at `path`, or ""."""
+        return next((mode for glob, mode in self.bytecode_for if glob.matches(path)), "")
 
     def drops_docstrings(self, path: str) -> bool:
         """Tell whether the bytecode of the module at `path` is made without docstrings."""
@@ -140,19 +145,22 @@ def _own(node: _Node, file: Path) -> Manifest:
 
 
 def _rule(rules: _Node, name: str, file: Path) -> Rule:
-    node = rules.child(name, ("why", "remove", "keep", "source", "stand_in"), needed=True)
+    node = rules.child(name, ("why", "remove", "keep", "source", "stand_in", "breaks"), needed=True)
     remove, keep = node.globs("remove"), node.globs("keep")
     if not remove and not keep:
         raise node.error("remove", "missing")
-    stand_in = node.flag("stand_in") or False
+    stand_in, breaks = node.flag("stand_in") or False, node.texts("breaks")
+    if breaks and not remove:
+        raise node.error("breaks", "removes nothing")
     if stand_in and not remove:
         raise node.error("stand_in", "removes nothing")
     for glob in remove if stand_in else ():
         if not glob.text.endswith(".so"):
             raise node.error("stand_in", "only for extension modules (*.so), not for", glob.text)
     return Rule(
-        name, node.text("why", needed=True), remove, keep, file, node.text("source"), stand_in
-    )
+        name, node.text("why", needed=True), remove, keep, file, node.text("source"), stand_in,
+        breaks,
+    )  # fmt: skip
 
 
 def _extended(below: Manifest, above: Manifest) -> Manifest:
@@ -213,7 +221,7 @@ class _Node:
         shown = "" if value is None else f' "{value}"'
         return CleanupError(
             f"{self.file.name}: {place + ': ' if place else ''}{problem}{shown}{hint}",
-            f"mend {self.file.name}, then build again",
+            f"fix {self.file.name}, then build again",
         )
 
     def child(self, key: str, keys: Collection[str] | None = None, needed: bool = False) -> _Node:

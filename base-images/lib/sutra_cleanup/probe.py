@@ -1,89 +1,147 @@
-"""Ask an interpreter what loads: modules by import, libraries by the dynamic loader.
+"""Ask an interpreter what loads: modules by import, entry points, libraries by the loader.
 
-The interpreter may be another root's (`chroot /rootfs python3`), so the probe goes
-to it as text, and its answers come back line by line. An interpreter that crashes
-is started again behind the item that crashed it.
+The interpreter may be another root's (`chroot /rootfs python3`), so the worker goes to
+it as text, and its answers come back line by line. An interpreter that crashes, or does
+not answer in time, is started again behind the item that it was at.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
 
-SECONDS = 300
+from . import sandbox
+
+# how long one import may be silent, and how often a package may be before the rest of it is
+# asked no more
+SECONDS = 60
+HANGS = 2
 OK = ""
-# nothing may be written beside the modules, and nothing of the builder's leaks in
-ENVIRONMENT = {
-    "PYTHONDONTWRITEBYTECODE": "1",
-    "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
-}
+_WORKER = Path(__file__).with_name("worker.py").read_text(encoding="utf-8")
 
-# stdout belongs to the answers: what a module prints goes to stderr
-_PROBE = """
-import json, os, sys
-out = os.fdopen(os.dup(1), "w")
-os.dup2(2, 1)
-kind, items = json.loads(sys.stdin.readline())
-def ask(item):
-    if kind == "import":
-        import importlib
-        importlib.import_module(item)
-    elif kind == "load":
-        import ctypes
-        ctypes.CDLL(item)
-for item in items:
-    print(json.dumps({"start": item}), file=out, flush=True)
-    try:
-        ask(item)
-        said = ""
-    except BaseException as error:
-        said = f"{type(error).__name__}: {error}".splitlines()[0]
-    print(json.dumps({"end": item, "said": said}), file=out, flush=True)
-out.flush()
-os._exit(0)
-"""
+
+@dataclass
+class _Heard:
+    """The answers of one interpreter, the item that it was at, and how it ended."""
+
+    answers: dict[str, str] = field(default_factory=dict)
+    begun: str = ""
+    done: bool = False
+    hung: bool = False
+    code: int = 0
 
 
 def imports(python: Sequence[str], modules: Sequence[str]) -> dict[str, str]:
-    """Import all `modules` in order and return what each said: "" when it loaded."""
-    return _ask(python, "import", modules)
+    """Import all `modules`, packages side by side; return what each said: "" when it loaded.
+
+    Those of one package are imported in order, by one interpreter for as long as it lives.
+    """
+    return _ask_all(python, "import", modules)
+
+
+def entry_points(python: Sequence[str], values: Sequence[str]) -> dict[str, str]:
+    """Load all entry points ("package.module:name") and return what each said."""
+    return _ask_all(python, "entry point", values)
 
 
 def loads(python: Sequence[str], libraries: Sequence[str]) -> dict[str, str]:
     """Load all shared `libraries` and return what the loader said of each: "" for well."""
-    return _ask(python, "load", libraries)
+    with sandbox.scratch() as place:
+        return _ask(python, "load", libraries, place)
 
 
-def _ask(python: Sequence[str], kind: str, items: Sequence[str]) -> dict[str, str]:
+def _ask_all(python: Sequence[str], kind: str, items: Sequence[str]) -> dict[str, str]:
+    workers = len(os.sched_getaffinity(0))
+    with sandbox.scratch() as place, ThreadPoolExecutor(workers) as pool:
+        shares = _shares(list(dict.fromkeys(items)), workers)
+        answers = pool.map(lambda share: _ask(python, kind, share, place), shares)
+        said = {item: text for each in answers for item, text in each.items()}
+    return {item: said[item] for item in dict.fromkeys(items)}
+
+
+def package(item: str) -> str:
+    """Return the top-level package of a module or an entry point."""
+    return item.partition(":")[0].partition(".")[0].strip()
+
+
+def _shares(items: list[str], workers: int) -> list[list[str]]:
+    """Split `items` between about twice as many interpreters as `workers`, packages whole."""
+    packages: dict[str, list[str]] = {}
+    for item in items:
+        packages.setdefault(package(item), []).append(item)
+    enough = len(items) / (2 * workers)
+    shares: list[list[str]] = []
+    for each in sorted(packages.values(), key=len, reverse=True):
+        if not shares or len(shares[-1]) >= enough:
+            shares.append([])
+        shares[-1] += each
+    return shares
+
+
+def _ask(
+    python: Sequence[str], kind: str, items: Sequence[str], place: sandbox.Scratch
+) -> dict[str, str]:
     answers: dict[str, str] = {}
-    left = list(items)
+    hung: Counter[str] = Counter()
+    left = list(dict.fromkeys(items))
     while left:
-        said_of_crash, lines = _talk(python, json.dumps([kind, left]) + "\n")
-        begun = ""
-        for line in lines:
-            said = json.loads(line)
-            begun = said.get("start", begun)
-            if "end" in said:
-                answers[said["end"]] = said["said"]
-        if not begun:  # it never came as far as the first item
-            return dict.fromkeys(items, said_of_crash.replace("crashed", "exited"))
-        if begun not in answers:
-            answers[begun] = said_of_crash
+        heard = _talk(python, [kind, left, place.folder], place)
+        answers |= {item: said for item, said in heard.answers.items() if item in left}
+        if not heard.begun:  # it never came as far as the first item
+            said = "gave no answer" if heard.hung else f"exited with {heard.code}"
+            return {**dict.fromkeys(left, f"interpreter {said}"), **answers}
+        if heard.hung:
+            answers.setdefault(heard.begun, f"no answer in {SECONDS} s")
+            hung[package(heard.begun)] += 1
+        elif not heard.done:
+            answers.setdefault(heard.begun, f"interpreter crashed with {heard.code}")
+        left = [item for item in left if item not in answers]
+        for item in left:
+            if hung[package(item)] >= HANGS:
+                answers[item] = f'not asked: "{package(item)}" gave no answer {HANGS} times'
         left = [item for item in left if item not in answers]
     return answers
 
 
-def _talk(python: Sequence[str], question: str) -> tuple[str, list[str]]:
-    """Return what is to be said of an item that was begun and not answered, and the answers."""
+def _talk(python: Sequence[str], question: list[object], place: sandbox.Scratch) -> _Heard:
+    heard = _Heard()
+    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with sandbox.started([*python, "-c", _WORKER], place, **streams) as process:
+        _send(process, json.dumps(question).encode() + b"\n")
+        for line in sandbox.lines(process, SECONDS):
+            _hear(heard, line)
+            if heard.done:
+                return heard
+        heard.hung = not sandbox.is_over(process)
+    heard.code = process.returncode
+    return heard
+
+
+def _send(process: subprocess.Popen[bytes], question: bytes) -> None:
+    assert process.stdin is not None  # noqa: S101 # for mypy: it was asked for
     try:
-        done = subprocess.run(
-            [*python, "-c", _PROBE], input=question, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL, text=True, check=False, timeout=SECONDS, env=ENVIRONMENT,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired as error:
-        heard = error.stdout or b""
-        text = heard.decode(errors="replace") if isinstance(heard, bytes) else heard
-        whole = text[: text.rfind("\n") + 1]
-        return f"no answer in {SECONDS} s", whole.splitlines()
-    return f"interpreter crashed with {done.returncode}", done.stdout.splitlines()
+        process.stdin.write(question)
+        process.stdin.close()
+    except BrokenPipeError:  # it ended without reading: its exit code says so
+        return
+
+
+def _hear(heard: _Heard, line: bytes) -> None:
+    """Take in one line. A module that finds the answers' descriptor may write anything there."""
+    try:
+        said = json.loads(line)
+    except ValueError:
+        return
+    if not isinstance(said, dict):
+        return
+    heard.done = heard.done or said.get("done") is True
+    if isinstance(said.get("start"), str):
+        heard.begun = said["start"]
+    if isinstance(said.get("end"), str) and isinstance(said.get("said"), str):
+        heard.answers[said["end"]] = said["said"]

@@ -1,154 +1,184 @@
 """Show that the cleaned tree still works, and name the guilty rule where it does not.
 
-What loaded before must load afterwards: the modules of `prove`, and every
-top-level module of every installed distribution. Distributions must be listed as
-before. On a difference changes are put back, group by group and then file by
-file, until it is known which one broke the module.
+What loaded before must load afterwards: the modules of `prove`, every module that stays,
+and every entry point that metadata declares. Distributions must be listed as before, with
+their modules. On a difference changes are put back, group by group and then file by file,
+until it is known which one broke it.
 """
 
 from __future__ import annotations
 
+import fnmatch
+import os
+import re
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
-from . import probe
+from . import probe, questions, sandbox
+from .blame import Broken, blame
 from .errors import CleanupError
 from .trash import Trash
-from .tree import SITE, Plan, show
+from .tree import Plan, folders, show
 
-SUFFIXES = (".py", ".pyc", ".so")
+# in which the command of `prove` must end
+SECONDS = 300
+Asked = Callable[[Sequence[str], Sequence[str]], dict[str, str]]
+_MISSING = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """What held before anything was changed: answers of imports, and the distributions."""
+    """What is to be asked again: all modules, and what was listed before anything was changed."""
 
-    imports: dict[str, str]
-    distributions: str
-    run: str
-
-
-def modules(plan: Plan) -> list[str]:
-    """Return the modules to import: those of `prove`, then every top-level one installed."""
-    found = dict.fromkeys(plan.manifest.imports)
-    for entry in plan.entries:
-        site = SITE.match(entry.path)
-        if site and not entry.is_link:
-            found.update(dict.fromkeys(_top_level(entry.path[site.end() :])))
-    return list(found)
+    modules: tuple[str, ...]
+    listing: questions.Listing
 
 
-def _top_level(path: str) -> Iterator[str]:
-    top, _, rest = path.partition("/")
-    name = top.split(".", 1)[0] if not rest else top
-    is_module = top.endswith(SUFFIXES) if not rest else rest.startswith("__init__.")
-    if is_module and name.isidentifier() and not name.startswith("__"):
-        yield name
+@dataclass(frozen=True)
+class Proven:
+    """How many modules and entry points load as before, and which may not, by `breaks`."""
+
+    modules: int = 0
+    entry_points: int = 0
+    broken: tuple[str, ...] = ()
 
 
 def baseline(plan: Plan, python: Sequence[str]) -> Baseline:
     """Ask all questions of the tree as it is. Raises CleanupError when `prove` fails already."""
-    listed, distributions = _distributions(python)
-    if not listed:
+    listing = questions.listing(python)
+    if isinstance(listing, str):
         raise CleanupError(
-            f"importlib.metadata: fails before the cleanup: {distributions}",
-            "mend the metadata of the distribution that it names, or check --python",
+            f"importlib.metadata: fails before the cleanup: {listing}",
+            "fix the metadata of the distribution that it names, or check --python",
         )
-    found = Baseline(probe.imports(python, modules(plan)), distributions, _run(plan, python))
-    broken = [name for name in plan.manifest.imports if found.imports[name] != probe.OK]
-    if broken:
+    said = probe.imports(python, plan.manifest.imports)
+    if broken := next((name for name in said if said[name] != probe.OK), None):
         raise CleanupError(
-            f'{plan.manifest.file.name}: prove.import: fails before the cleanup "{broken[0]}": '
-            f"{found.imports[broken[0]]}",
-            "install what it needs, or mend the name",
+            f'{plan.manifest.file.name}: prove.import: fails before the cleanup "{broken}": '
+            f"{said[broken]}",
+            "install what it needs, or correct the name",
         )
-    if found.run:
+    if failed := _run(plan, python):
         raise CleanupError(
-            f"{plan.manifest.file.name}: prove.run: fails before the cleanup: {found.run}",
-            "mend the command",
+            f"{plan.manifest.file.name}: prove.run: fails before the cleanup: {failed}",
+            "correct the command",
         )
-    return found
+    return Baseline(tuple(questions.modules(plan)), listing)
 
 
-def prove(plan: Plan, python: Sequence[str], before: Baseline, trash: Trash) -> int:
-    """Return how many modules load as before, or raise CleanupError with the guilty rule."""
-    after = probe.imports(python, list(before.imports))
-    for name, said in after.items():
-        if said != probe.OK and before.imports[name] == probe.OK:
-            raise _blame(name, said, trash, partial(_alone, python, name))
-    as_before = True, before.distributions
-    if _distributions(python) != as_before:
-        raise _blame(
-            "importlib.metadata", "distributions are no longer listed", trash,
-            lambda: "" if _distributions(python) == as_before else "differs",
-        )  # fmt: skip
-    if said := _run(plan, python):
-        raise _blame(" ".join(plan.manifest.run), said, trash, lambda: _run(plan, python))
-    return sum(said == probe.OK for said in after.values())
+def prove(plan: Plan, python: Sequence[str], before: Baseline, trash: Trash) -> Proven:
+    """Return what loads as before, or raise CleanupError with the guilty rule.
 
-
-def _alone(python: Sequence[str], module: str) -> str:
-    return probe.imports(python, [module])[module]
-
-
-def _blame(what: str, said: str, trash: Trash, still: Callable[[], str]) -> CleanupError:
-    cause, path = guilty(trash, still)
-    shown = f' "{show(path)}"' if path else ""
-    return CleanupError(
-        f'cleanup: broke "{what}": {said}: by {cause}{shown}',
-        "keep that file by a keep glob, or take the rule out",
-        exit_code=1,
-    )
-
-
-def guilty(trash: Trash, still: Callable[[], str]) -> tuple[str, str]:
-    """Put every change back; return the cause and the file that break `still` when done anew.
-
-    The file is "" where no change of that cause breaks it alone.
+    What does not load is asked again in the tree as it was: few modules need that, and
+    to ask all of them twice would double the time.
     """
-    groups: dict[str, list[int]] = {}
-    for number in trash.standing():
-        groups.setdefault(trash.changes[number].cause, []).append(number)
+    _require_listed(plan, python, before, trash)
+    state = _state(plan)
+    declared = {value: (group, name) for group, name, value in sorted(before.listing.entry_points)}
+    ask = partial(_ask, plan, python, trash)
+    modules = ask(probe.imports, before.modules)
+    points = ask(probe.entry_points, tuple(declared))
+    _require_same(state, _state(plan))
+    broken = [
+        *(_module(python, name, said) for name, said in modules.broken.items()),
+        *(_entry_point(python, v, said, *declared[v]) for v, said in points.broken.items()),
+    ]
+    forbidden = [each for each in broken if not _may_break(plan, each)]
+    for number, each in enumerate(forbidden):
+        # what loaded only after others never loaded by itself: that is no fault of the cleanup
+        if each.still() and not _as_it_was(trash, each.still):
+            others = forbidden[number + 1 :]
+            below = f"{each.module}."  # goes with it
+            more = sum(not other.module.startswith(below) for other in others)
+            raise blame(plan, each, trash, more)
+    if said := _run(plan, python):
+        still = partial(_run, plan, python)
+        raise blame(plan, Broken(f'"{" ".join(plan.manifest.run)}"', "", said, still), trash)
+    allowed = (each.module for each in broken if each not in forbidden)
+    return Proven(modules.loaded, points.loaded, tuple(sorted(set(allowed))))
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """How many load, and what those say that loaded before and do not now."""
+
+    loaded: int
+    broken: dict[str, str]
+
+
+def _ask(
+    plan: Plan, python: Sequence[str], trash: Trash, ask: Asked, names: Sequence[str]
+) -> _Answers:
+    failed = {name: said for name, said in ask(python, names).items() if said != probe.OK}
+    again = [name for name, said in failed.items() if not _is_absent(plan, said)]
+    before = _as_it_was(trash, lambda: ask(python, again)) if again else {}
+    broken = {name: failed[name] for name in again if before[name] == probe.OK}
+    return _Answers(len(names) - len(failed), broken)
+
+
+def _is_absent(plan: Plan, said: str) -> bool:
+    """Return whether a module is missing of which the tree never had anything."""
+    missing = _MISSING.fullmatch(said)
+    return missing is not None and missing[1].partition(".")[0] not in plan.tops
+
+
+def _as_it_was(trash: Trash, ask: Callable[[], Found]) -> Found:
+    """Ask in the tree as it was, and then make all changes anew."""
+    numbers = trash.standing()
     trash.put_all_back()
-    for cause, numbers in groups.items():
-        if _breaks(trash, numbers, still):
-            return cause, _one_file(trash, numbers, still)
-    return "several causes together", ""
-
-
-def _one_file(trash: Trash, numbers: list[int], still: Callable[[], str]) -> str:
-    """Halve the changes for as long as one half alone breaks it."""
-    while len(numbers) > 1:
-        half, rest = numbers[: len(numbers) // 2], numbers[len(numbers) // 2 :]
-        part = next((part for part in (half, rest) if _breaks(trash, part, still)), None)
-        if part is None:
-            return ""
-        numbers = part
-    change = trash.changes[numbers[0]]
-    return change.path or change.made[0]
-
-
-def _breaks(trash: Trash, numbers: list[int], still: Callable[[], str]) -> bool:
-    """Make those changes alone, ask, and take them back."""
-    trash.take_out_again(numbers)
     try:
-        return bool(still())
+        return ask()
     finally:
-        trash.put_back(numbers)
+        trash.take_out_again(numbers)
 
 
-def _distributions(python: Sequence[str]) -> tuple[bool, str]:
-    """Return True and the distributions that are listed, or False and why they are not."""
-    ask = (
-        "from importlib.metadata import distributions as d;"
-        "print(*sorted(f'{x.name}=={x.version}' for x in d()), sep='\\n')"
-    )
-    done = subprocess.run(
-        [*python, "-c", ask], capture_output=True, text=True, check=False, env=probe.ENVIRONMENT
-    )
-    return (True, done.stdout) if done.returncode == 0 else (False, _last_line(done))
+def _may_break(plan: Plan, broken: Broken) -> bool:
+    """Return whether a rule says that this module, or an entry point in it, may break."""
+    patterns = (pattern for rule in plan.manifest.rules for pattern in rule.breaks)
+    return any(fnmatch.fnmatchcase(broken.module, pattern) for pattern in patterns)
+
+
+def _module(python: Sequence[str], name: str, said: str) -> Broken:
+    return Broken(f'"{name}"', name, said, partial(_alone, python, probe.imports, name))
+
+
+def _entry_point(python: Sequence[str], value: str, said: str, group: str, name: str) -> Broken:
+    still = partial(_alone, python, probe.entry_points, value)
+    module = value.partition(":")[0].partition("[")[0].strip()
+    return Broken(f'entry point "{name}" of "{group}"', module, said, still)
+
+
+def _alone(python: Sequence[str], ask: Asked, name: str) -> str:
+    return ask(python, [name])[name]
+
+
+def _require_listed(plan: Plan, python: Sequence[str], before: Baseline, trash: Trash) -> None:
+    """Raise CleanupError unless all distributions are listed, with entry points and modules."""
+    tops = {probe.package(name) for name in before.modules}
+
+    def unlisted() -> str:
+        return next(_unlisted(before.listing, questions.listing(python), tops), "")
+
+    if said := unlisted():
+        raise blame(plan, Broken('"importlib.metadata"', "", said, unlisted), trash)
+
+
+def _unlisted(
+    before: questions.Listing, after: questions.Listing | str, tops: set[str]
+) -> Iterator[str]:
+    """Yield what importlib.metadata no longer knows; of modules, those that are still there."""
+    if isinstance(after, str) or after.distributions != before.distributions:
+        yield "distributions are no longer listed"
+        return
+    for group, name, _ in sorted(before.entry_points - after.entry_points):
+        yield f'entry point "{name}" of "{group}" is no longer listed'
+    for top, name in sorted(before.providers - after.providers):
+        if top in tops:
+            yield f'module "{top}" is no longer known to be of "{name}"'
 
 
 def _run(plan: Plan, python: Sequence[str]) -> str:
@@ -159,15 +189,32 @@ def _run(plan: Plan, python: Sequence[str]) -> str:
     if words[0] == "python":
         words[:1] = python
     try:
-        done = subprocess.run(
-            words, capture_output=True, text=True, check=False, timeout=probe.SECONDS,
-            env=probe.ENVIRONMENT,
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired) as error:
+        done = sandbox.run(words, SECONDS)
+    except subprocess.TimeoutExpired:
+        return f"no answer in {SECONDS} s"
+    except OSError as error:
         return str(error)
-    return "" if done.returncode == 0 else _last_line(done)
+    return "" if done.code == 0 else done.last_line
 
 
-def _last_line(done: subprocess.CompletedProcess[str]) -> str:
-    """Return what a program that failed said last."""
-    return (done.stderr.strip().splitlines() or [f"exit {done.returncode}"])[-1]
+def _state(plan: Plan) -> dict[str, tuple[int, int]]:
+    """Return size and time of change of every file in the tree."""
+    root = os.fspath(plan.tree)
+    found = {}
+    for folder in folders(root):
+        with os.scandir(f"{root}/{folder}") as items:
+            for item in items:
+                if not item.is_dir(follow_symlinks=False):
+                    stat = item.stat(follow_symlinks=False)
+                    found[folder + item.name] = stat.st_size, stat.st_mtime_ns
+    return found
+
+
+def _require_same(before: dict[str, tuple[int, int]], after: dict[str, tuple[int, int]]) -> None:
+    """Raise CleanupError when a program that an import started wrote into the tree."""
+    for path in sorted(before.keys() | after.keys()):
+        if before.get(path) != after.get(path):
+            raise CleanupError(
+                f'cleanup: an import changed the tree "{show(path)}"',
+                "import it by hand to see which; the cleanup needs a tree that stays as it is",
+            )

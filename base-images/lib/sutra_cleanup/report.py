@@ -15,6 +15,8 @@ from .bytecode import Compiled
 from .dedupe import Deduped
 from .elf import Stripped
 from .errors import CleanupError
+from .proof import Proven
+from .record import Recorded
 from .tree import Plan, folders, show
 
 
@@ -25,7 +27,8 @@ class Done:
     stripped: Stripped
     deduped: Deduped
     compiled: Compiled
-    proven: int
+    recorded: Recorded
+    proven: Proven
 
 
 def summary(plan: Plan, done: Done, after: Counter[str], shown_as: str) -> dict[str, Any]:
@@ -51,7 +54,10 @@ def summary(plan: Plan, done: Done, after: Counter[str], shown_as: str) -> dict[
             show(name): {"before": before[name], "after": after[name]}
             for name in dict.fromkeys([*(name for name, _ in before.most_common()), *after])
         },
-        **{name: value for name, value in asdict(done).items()},
+        **{name: value for name, value in asdict(done).items() if name != "proven"},
+        "proven": done.proven.modules,
+        "entry_points": done.proven.entry_points,
+        "broken": done.proven.broken,
         "stand_ins": [show(path) for path in stand_in.modules(plan)],
     }
 
@@ -110,6 +116,7 @@ def text(found: dict[str, Any]) -> str:
         f"put back after strip: {show(path)}: {show(why)}" for path, why in stripped["restored"]
     ]
     rows += [f"raises when it is used: {path}" for path in found["stand_ins"]]
+    rows += [f"no longer loads, as its rule says: {name}" for name in found["broken"]]
     rows.append(
         f"bytecode: {compiled['sourceless']} sourceless, {compiled['cached']} cached, "
         f"{compiled['source']} sources alone, {len(compiled['refused'])} do not compile, "
@@ -117,7 +124,7 @@ def text(found: dict[str, Any]) -> str:
     )
     rows.append(
         f"{found['before'] / 1e6:.2f} MB → {found['after'] / 1e6:.2f} MB, "
-        f"{found['proven']} modules proven"
+        f"{found['proven']} modules and {found['entry_points']} entry points proven"
     )
     return "\n".join(rows)
 

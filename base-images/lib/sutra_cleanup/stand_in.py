@@ -10,13 +10,12 @@ goes on quietly without what was removed.
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from . import bytecode
 from .errors import CleanupError
 from .manifest import Rule
 from .trash import Trash
-from .tree import METADATA, SITE, Entry, Plan
+from .tree import Entry, Plan
 
 _SOURCE = '''\
 """Stands in for an extension module that this image leaves out."""
@@ -80,8 +79,8 @@ def source(rule: Rule, path: str) -> str:
 def replace(plan: Plan, entry: Entry, trash: Trash, cause: str, shown_as: str) -> None:
     """Move the extension `entry` aside and put its stand-in there, as bytecode is wanted.
 
-    `cause` is what the changes are known by. The distribution's RECORD names the module
-    from then on. Raises CleanupError where one of that name is there beside it.
+    `cause` is what the changes are known by. Raises CleanupError where a module of that name
+    is there already.
     """
     rule = plan.rule(entry.removed or 0)
     path, root = module(entry.path), os.fspath(plan.tree)
@@ -100,23 +99,3 @@ def replace(plan: Plan, entry: Entry, trash: Trash, cause: str, shown_as: str) -
     for target, made in files.items():
         os.makedirs(os.path.dirname(f"{root}/{target}"), exist_ok=True)
         os.rename(made, f"{root}/{target}")
-    _record(plan, path, entry.path, trash, cause)
-
-
-def _record(plan: Plan, path: str, extension: str, trash: Trash, cause: str) -> None:
-    """Name `path` in the RECORD that names `extension` (PEP 376), where there is one."""
-    found = SITE.match(path)
-    site, tree = found[0] if found else "", os.fspath(plan.tree)
-    for info in filter(METADATA.fullmatch, os.listdir(f"{tree}/{site}")):
-        place = f"{site}{info}/RECORD"
-        try:
-            text = Path(f"{tree}/{place}").read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
-            continue  # an egg-info has none
-        name = os.fsencode(extension.removeprefix(site))
-        if b"\n%b," % name not in b"\n" + text:
-            continue
-        ready = trash.spare(f"record-{len(trash.changes)}")
-        Path(ready).write_bytes(b"%b\n%b,,\n" % (text.rstrip(), os.fsencode(path[len(site) :])))
-        trash.move(cause, place, made=(place,))
-        os.rename(ready, f"{tree}/{place}")

@@ -15,6 +15,7 @@ from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 
+from . import record_file, references
 from .errors import CleanupError
 from .globs import Folder, Glob, Matcher
 from .manifest import Manifest, Rule
@@ -68,6 +69,40 @@ class Plan:
     def owners(self) -> dict[str, str]:
         """The distribution that owns each top-level name of a packages folder."""
         return dict(_owners(self.tree, self.entries))
+
+    @cached_property
+    def as_files(self) -> frozenset[str]:
+        """The sources that something reads as files: no bytecode takes their place."""
+        return references.read_by_path(self) if "sourceless" in self._modes else frozenset()
+
+    @cached_property
+    def tops(self) -> frozenset[str]:
+        """The names that are first in a path of any packages folder, without suffixes."""
+        return frozenset(
+            self.inside(e.path).partition("/")[0].partition(".")[0] for e in self.entries
+        )
+
+    @cached_property
+    def named(self) -> dict[str, references.Sources]:
+        """What the sources that stay name, by distribution."""
+        return references.sources(self)
+
+    @property
+    def _modes(self) -> set[str]:
+        return {self.manifest.bytecode, *(mode for _, mode in self.manifest.bytecode_for)}
+
+    def mode(self, path: str) -> str:
+        """Return the bytecode mode of the module at `path`."""
+        chosen = self.manifest.chosen_mode(path)
+        return (
+            "source" if not chosen and path in self.as_files else chosen or self.manifest.bytecode
+        )
+
+    @staticmethod
+    def inside(path: str) -> str:
+        """Return a path below its packages folder, "" for one that is in none."""
+        site = SITE.match(path)
+        return path[site.end() :] if site else ""
 
     def owner(self, path: str) -> str:
         """Return the distribution that `path` belongs to, else its top-level folder."""
@@ -149,8 +184,8 @@ def _owners(tree: Path, entries: tuple[Entry, ...]) -> Iterator[tuple[str, str]]
         if name == "RECORD" and METADATA.fullmatch(info) and not entry.is_link:
             distribution = info.split("-")[0].replace("_", "-").lower()
             yield info, distribution
-            for line in (tree / entry.path).read_text(errors="replace").splitlines():
-                top = line.split("/", 1)[0].split(",", 1)[0]
+            for row in record_file.rows(record_file.read(tree / entry.path)):
+                top = row[0].split("/", 1)[0]
                 if top and top != ".." and not METADATA.fullmatch(top):
                     yield top, distribution
 

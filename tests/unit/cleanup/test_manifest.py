@@ -119,7 +119,7 @@ def test_a_glob_may_name_bytes_that_are_no_text(tmp_path: Path) -> None:
 
 # ---- bad files -------------------------------------------------------------
 
-MEND = "mend cleanup.yaml, then build again"
+MEND = "fix cleanup.yaml, then build again"
 
 
 @pytest.mark.parametrize(

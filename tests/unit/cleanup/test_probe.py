@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from sutra_cleanup import probe
+from sutra_cleanup import probe, sandbox
 
-from tests.unit.cleanup.trees import library, make, needs_gcc, venv
+from tests.unit.cleanup.trees import SITE, library, make, needs_gcc, snapshot, venv
 from tests.unit.fakes import program
 
 
@@ -130,6 +130,111 @@ def test_a_module_that_never_ends_does_not_keep_the_others_from_being_asked(
     monkeypatch.setattr(probe, "SECONDS", 1)
     found = probe.imports(python, ["slow", "fine"])
     assert (found["slow"] != "", found["fine"]) == (True, "")
+
+
+# ---- modules that do more than to be imported --------------------------------
+
+SERVES = "import socketserver as s; s.TCPServer(('127.0.0.1', 0), None).serve_forever()"
+FORKS = "import os, time\nif not os.fork(): time.sleep(600)\n"
+DETACHES = "import os, time\nif not os.fork():\n    os.setsid()\n    time.sleep(600)\n"
+STARTS = "import subprocess as s; s.Popen(['sleep', '600'], start_new_session=True)"
+FORKS_AND_RETURNS = "import os; os.fork()"
+JUNK = """
+import os
+for number in range(3, 9):
+    try:
+        os.write(number, b'{}\\n[1]\\njunk\\n')
+    except OSError:
+        pass
+"""
+CLOSES_ALL = "import os; os.closerange(3, 99)"
+
+
+def running(mark: str) -> list[str]:
+    """Return the processes that a proof started and that are still there."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            environment = (place / "environ").read_bytes()
+            is_over = ") Z " in (place / "stat").read_text()
+        except OSError:
+            continue
+        if mark.encode() in environment and not is_over:
+            found.append(place.name)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (SERVES, "no answer in 3 s"),
+        (FORKS, ""),
+        (DETACHES, ""),
+        (STARTS, ""),
+        (FORKS_AND_RETURNS, ""),
+        (JUNK, ""),
+        (CLOSES_ALL, "interpreter crashed with 1"),
+        ("import sys; input()", "EOFError: EOF when reading a line"),
+    ],
+)
+def test_a_module_that_does_more_neither_hangs_nor_leaves_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, said: str
+) -> None:
+    monkeypatch.setattr(probe, "SECONDS", 3)
+    monkeypatch.setattr(sandbox, "MARK", f"SUTRA_TEST_{tmp_path.name}")
+    python = [venv(tmp_path / "venv", {"odd.py": source, "odd2.py": ""})]
+    assert probe.imports(python, ["odd", "odd2"]) == {"odd": said, "odd2": ""}
+    assert running(f"SUTRA_TEST_{tmp_path.name}=") == []
+
+
+def test_what_a_module_writes_is_refused_or_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    inside = "import pathlib; pathlib.Path(__file__).with_name('cache').write_text('x')"
+    folder = "import os; os.mkdir('made')"
+    removes = "import os; os.remove(__file__)"
+    home = "import pathlib, tempfile as t\n(pathlib.Path.home() / 'x').touch(); t.mkstemp()\n"
+    modules = {"inside.py": inside, "folder.py": folder, "removes.py": removes, "home.py": home}
+    python = [venv(tmp_path / "venv", modules)]
+    before = snapshot(tmp_path)
+    found = probe.imports(python, ["inside", "folder", "removes", "home"])
+    site = tmp_path / "venv" / SITE
+    refused = "PermissionError: [Errno 13] the proof writes nothing there"
+    assert found == {
+        "inside": f"{refused}: '{site}/cache'",
+        "folder": f"{refused}: '{tmp_path}/made'",
+        "removes": f"{refused}: '{site}/removes.py'",
+        "home": "",
+    }
+    assert snapshot(tmp_path) == before
+
+
+def test_of_a_package_that_hangs_twice_the_rest_is_not_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probe, "SECONDS", 1)
+    hangs = "import time; time.sleep(600)"
+    modules = {f"slow/{name}.py": hangs for name in "abcd"}
+    python = [venv(tmp_path / "venv", {"slow/__init__.py": "", "fine.py": "", **modules})]
+    assert probe.imports(python, ["slow.a", "slow.b", "slow.c", "slow.d", "fine"]) == {
+        "slow.a": "no answer in 1 s",
+        "slow.b": "no answer in 1 s",
+        "slow.c": 'not asked: "slow" gave no answer 2 times',
+        "slow.d": 'not asked: "slow" gave no answer 2 times',
+        "fine": "",
+    }
+
+
+def test_entry_points_are_loaded_as_metadata_names_them(tmp_path: Path) -> None:
+    python = [venv(tmp_path / "venv", {"one.py": "class C:\n    x = 1\n"})]
+    assert probe.entry_points(python, ["one:C.x", "one", "one:C [extra]", "one:D", "two:x"]) == {
+        "one:C.x": "",
+        "one": "",
+        "one:C [extra]": "",
+        "one:D": "AttributeError: module 'one' has no attribute 'D'",
+        "two:x": "ModuleNotFoundError: No module named 'two'",
+    }
 
 
 # ---- libraries -------------------------------------------------------------

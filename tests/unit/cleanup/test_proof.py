@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sutra_cleanup import manifest, proof, tree
+from sutra_cleanup import blame, manifest, questions, tree
 from sutra_cleanup.__main__ import clean
 from sutra_cleanup.errors import CleanupError
 from sutra_cleanup.trash import Trash
@@ -34,6 +34,11 @@ ONE = distribution(
 )
 TWO = distribution("two", {"two.py": "import json\n"})
 KEEP = "keep that file by a keep glob, or take the rule out"
+
+
+def keep(path: str) -> str:
+    """Return the tip for a file that a rule took."""
+    return f'cleanup.yaml: rules: {{needed: {{why: …, keep: ["{path}"]}}}}'
 
 
 @pytest.fixture
@@ -74,7 +79,9 @@ def test_the_modules_of_prove_come_first_then_every_top_level_one(tmp_path: Path
     venv(tmp_path / "tree", modules)
     make(tmp_path / "tree", {"lib/python3/other.py": "", "bin/tool.py": ""})
     plan = planned(tmp_path / "tree", "prove: {import: [c, z.y]}")
-    assert proof.modules(plan) == ["c", "z.y", "a", "b", "d", "e", "h"]
+    assert questions.modules(plan) == [
+        "c", "z.y", "a", "a.deep", "b", "d", "e", "h", "namespace.x",
+    ]  # fmt: skip
 
 
 def test_a_sound_tree_is_proven(root: Path) -> None:
@@ -85,14 +92,14 @@ rules: {tests: {why: a, remove: [tests/]}}
 prove: {import: [one.testing.helper, json], run: [python, -c, import one]}
 """,
     )
-    assert found["proven"] == 4
+    assert found["proven"] == 5
     assert f"{SITE}/one/tests/test_a.py" not in files(root)
 
 
 def test_what_failed_before_may_fail_afterwards(root: Path) -> None:
     make(root / SITE, {"windows.py": "import winreg\n", "windows.md": ""})
     found = cleaned(root, "rules: {docs: {why: a, remove: ['*.md']}}")
-    assert found["proven"] == 2
+    assert found["proven"] == 6
 
 
 # ---- what must hold before -------------------------------------------------
@@ -102,7 +109,7 @@ def test_a_module_of_prove_that_fails_before_is_the_manifests_mistake(root: Path
     assert refused(root, "prove: {import: [one, tow]}") == (
         'cleanup.yaml: prove.import: fails before the cleanup "tow": '
         "ModuleNotFoundError: No module named 'tow'",
-        "install what it needs, or mend the name",
+        "install what it needs, or correct the name",
         2,
     )
 
@@ -120,7 +127,7 @@ def test_a_command_of_prove_that_fails_before_is_the_manifests_mistake(
 ) -> None:
     assert refused(root, f"prove: {{run: {run}}}") == (
         f"cleanup.yaml: prove.run: fails before the cleanup: {said}",
-        "mend the command",
+        "correct the command",
         2,
     )
 
@@ -129,7 +136,7 @@ def test_a_command_of_prove_that_is_not_there_is_the_manifests_mistake(root: Pat
     message, tip, code = refused(root, "prove: {run: [no-such-command]}")
     assert message.startswith("cleanup.yaml: prove.run: fails before the cleanup: ")
     assert "no-such-command" in message
-    assert (tip, code) == ("mend the command", 2)
+    assert (tip, code) == ("correct the command", 2)
 
 
 def test_distributions_that_are_not_listed_before_are_refused(root: Path) -> None:
@@ -143,7 +150,7 @@ def test_distributions_that_are_not_listed_before_are_refused(root: Path) -> Non
         clean(plan, [str(python)], str(root))
     assert (caught.value.message, caught.value.tip, caught.value.exit_code) == (
         "importlib.metadata: fails before the cleanup: OSError: no mail",
-        "mend the metadata of the distribution that it names, or check --python",
+        "fix the metadata of the distribution that it names, or check --python",
         2,
     )
     assert snapshot(root) == before
@@ -165,7 +172,7 @@ rules:
     path = f"{SITE}/one/testing/helper.py"
     assert found == (
         f'cleanup: broke "one": {broken}: by rule "testing" "{path}"',
-        KEEP,
+        keep("one/testing/helper.py"),
         1,
     )
 
@@ -189,7 +196,7 @@ def test_of_two_guilty_files_one_is_named(root: Path) -> None:
         "cleanup: broke \"one\": ModuleNotFoundError: No module named 'one.a': "
         f'by rule "two" "{SITE}/one/a.py"'
     )
-    assert (tip, code) == (KEEP, 1)
+    assert (tip, code) == (keep("one/a.py"), 1)
 
 
 EITHER = """
@@ -227,16 +234,16 @@ def test_a_guilty_file_of_an_odd_name_is_shown_as_text(root: Path) -> None:
 
 
 def test_bytecode_is_guilty_where_a_package_reads_its_own_source(root: Path) -> None:
-    code = "import os.path\nopen(os.path.dirname(__file__) + '/a.py').close()\n"
+    code = "import os.path\nopen(os.path.dirname(__file__) + '/a' + '.py').close()\n"
     make(root / SITE, {"one/__init__.py": code, "one/a.py": ""})
     place = f"{root}/{SITE}/one/a.py"
     assert refused(root, "bytecode: {default: sourceless}") == (
         f"cleanup: broke \"one\": FileNotFoundError: [Errno 2] No such file or directory: '{place}'"
         f': by bytecode "{SITE}/one/a.py"',
-        KEEP,
+        'cleanup.yaml: bytecode: {cached: ["one/a.py"]}',
         1,
     )
-    assert cleaned(root, "bytecode: {default: sourceless, source: [one/a.py]}")["proven"] == 2
+    assert cleaned(root, "bytecode: {default: sourceless, cached: [one/a.py]}")["proven"] == 7
 
 
 @pytest.mark.parametrize("mode", ["source", "cached", "sourceless"])
@@ -245,7 +252,7 @@ def test_a_broken_tree_is_as_it_was_in_every_mode(root: Path, mode: str) -> None
     assert refused(root, rules) == (
         "cleanup: broke \"one\": ModuleNotFoundError: No module named 'one.testing.helper': "
         f'by rule "t" "{SITE}/one/testing/helper.py"',
-        KEEP,
+        keep("one/testing/helper.py"),
         1,
     )
 
@@ -258,7 +265,7 @@ def test_distributions_that_are_no_longer_listed_are_missed(root: Path) -> None:
     assert refused(root, rules) == (
         'cleanup: broke "importlib.metadata": distributions are no longer listed: '
         f'by rule "records" "{SITE}/two-1.0.dist-info/METADATA"',
-        KEEP,
+        keep("two-1.0.dist-info/METADATA"),
         1,
     )
 
@@ -271,7 +278,7 @@ prove: {run: [python, -c, import one.tests.test_a]}
     assert refused(root, rules) == (
         f'cleanup: broke "python -c import one.tests.test_a": ModuleNotFoundError: '
         f'No module named \'one.tests\': by rule "tests" "{SITE}/one/tests/test_a.py"',
-        KEEP,
+        keep("one/tests/test_a.py"),
         1,
     )
 
@@ -281,9 +288,89 @@ def test_a_module_that_crashes_afterwards_is_named(root: Path) -> None:
     make(root / SITE, {"one/__init__.py": code, "one/helper.py": ""})
     assert refused(root, "rules: {h: {why: a, remove: [one/helper.py]}}") == (
         f'cleanup: broke "one": interpreter crashed with -6: by rule "h" "{SITE}/one/helper.py"',
-        KEEP,
+        keep("one/helper.py"),
         1,
     )
+
+
+# ---- what metadata declares, and what lies deep -------------------------------
+
+
+def test_an_entry_point_that_a_rule_broke_is_named(root: Path) -> None:
+    points = "[bugs.plugins]\nb = two.test.backend:load\n[console_scripts]\nnever = none:main\n"
+    make(root / SITE, {
+        "two/__init__.py": "", "two/test/__init__.py": "",
+        "two/test/backend.py": "def load(): return 1\n",
+        "two-1.0.dist-info/entry_points.txt": points,
+    })  # fmt: skip
+    (root / SITE / "two.py").unlink()
+    assert refused(root, "rules: {tests: {why: a, remove: [test/]}}") == (
+        'cleanup: broke entry point "b" of "bugs.plugins": ModuleNotFoundError: '
+        f'No module named \'two.test\': by rule "tests" "{SITE}/two/test/backend.py"',
+        keep("two/test/backend.py"),
+        1,
+    )
+
+
+def test_an_entry_point_that_is_no_longer_listed_is_missed(root: Path) -> None:
+    make(root / SITE, {"two-1.0.dist-info/entry_points.txt": "[a.group]\nb = two\n"})
+    rules = "rules: {points: {why: a, remove: [entry_points.txt]}}"
+    path = "two-1.0.dist-info/entry_points.txt"
+    assert refused(root, rules) == (
+        'cleanup: broke "importlib.metadata": entry point "b" of "a.group" is no longer listed: '
+        f'by rule "points" "{SITE}/{path}"',
+        keep(path),
+        1,
+    )
+
+
+DEEP = {
+    "two/__init__.py": "",
+    "two/a/__init__.py": "",
+    "two/a/b.py": "import two.c\n",
+    "two/c.py": "",
+}
+
+
+def test_a_module_deep_in_a_package_is_imported_too(root: Path) -> None:
+    make(root / SITE, DEEP)
+    assert refused(root, "rules: {c: {why: a, remove: [two/c.py]}}") == (
+        "cleanup: broke \"two.a.b\": ModuleNotFoundError: No module named 'two.c': "
+        f'by rule "c" "{SITE}/two/c.py"',
+        keep("two/c.py"),
+        1,
+    )
+
+
+def test_what_a_rule_says_that_it_breaks_may_break(root: Path) -> None:
+    make(root / SITE, DEEP)
+    found = cleaned(root, "rules: {c: {why: a, remove: [two/c.py], breaks: [two.a.*]}}")
+    assert found["broken"] == ("two.a.b",)
+
+
+def test_docstrings_that_a_module_wants_are_told_from_other_bytecode(root: Path) -> None:
+    code = "from one.a import f\nassert f.__doc__, 'no docstring'\n"
+    make(root / SITE, {"one/__init__.py": code, "one/a.py": 'def f():\n    """f"""\n'})
+    rules = "{bytecode: {default: sourceless}, docstrings: {default: drop}}"
+    assert refused(root, rules) == (
+        f'cleanup: broke "one": AssertionError: no docstring: by docstrings "{SITE}/one/a.py"',
+        'cleanup.yaml: docstrings: {keep: ["one/a.py"]}',
+        1,
+    )
+
+
+def test_a_program_is_not_imported_to_see_whether_it_loads(root: Path) -> None:
+    make(root / SITE, {"one/__main__.py": "raise SystemExit('ran')\n"})
+    plan = planned(root, "{}")
+    assert "one.__main__" not in questions.modules(plan)
+
+
+def test_a_module_that_loads_only_after_another_is_no_fault_of_the_cleanup(root: Path) -> None:
+    make(root / SITE, {
+        "one/__init__.py": "", "one/a.py": "import sys; sys.one_came_first = True\n",
+        "one/b.py": "import sys; sys.one_came_first\n", "one/c.md": "",
+    })  # fmt: skip
+    assert cleaned(root, "rules: {docs: {why: a, remove: ['*.md']}}")["proven"] == 6
 
 
 # ---- guilty, change by change ----------------------------------------------
@@ -307,7 +394,7 @@ def test_a_guilty_strip_is_named_and_everything_is_back(tmp_path: Path) -> None:
         for path in ("a.so", "b.so"):
             trash.move("strip", path, made=(path,))
             make(root, {path: "damaged"})
-        assert proof.guilty(trash, content(root, "b.so", "B")) == ("strip", "b.so")
+        assert blame.guilty(trash, content(root, "b.so", "B")) == blame.Guilt("strip", "b.so", (2,))
         assert snapshot(root) == before
 
 
@@ -323,7 +410,7 @@ def test_a_change_that_was_undone_already_is_not_guilty(tmp_path: Path) -> None:
         make(root, {"a.so": "damaged"})
         trash.put_back([0])
         trash.move("bytecode", "b.py", made=("b.pyc",))
-        assert proof.guilty(trash, sound) == ("bytecode", "b.py")
+        assert blame.guilty(trash, sound) == blame.Guilt("bytecode", "b.py", (1,))
         assert snapshot(root) == before
 
 
@@ -331,7 +418,7 @@ def test_nothing_guilty_is_several_causes(tmp_path: Path) -> None:
     root = make(tmp_path / "tree", {"a": "A"})
     with Trash(root) as trash:
         trash.move("r", "a")
-        assert proof.guilty(trash, lambda: "") == ("several causes together", "")
+        assert blame.guilty(trash, lambda: "") == blame.Guilt("several causes together", "")
         assert files(root) == ["a"]
 
 
@@ -345,7 +432,7 @@ def test_everything_is_back_when_the_question_fails(tmp_path: Path) -> None:
     with Trash(root) as trash:
         trash.move("r", "a")
         with pytest.raises(KeyboardInterrupt):
-            proof.guilty(trash, interrupted)
+            blame.guilty(trash, interrupted)
         assert snapshot(root) == before
 
 
@@ -360,7 +447,7 @@ def test_a_library_that_strip_broke_for_its_module_alone_is_named(
     make(root / SITE, {"one/__init__.py": code})
     assert refused(root, "strip: verified") == (
         f'cleanup: broke "one": AssertionError: no symbols: by strip "{SITE}/one/lib.so"',
-        KEEP,
+        "cleanup.yaml: strip: off",
         1,
     )
 
@@ -368,4 +455,4 @@ def test_a_library_that_strip_broke_for_its_module_alone_is_named(
 def test_words_of_the_interpreter_stay_words(root: Path) -> None:
     python = str(program(root.parent, "wrapped", f'shift; exec "{root}/bin/python" "$@"\n'))
     plan = planned(root, "prove: {import: [one], run: [python, -c, import two]}")
-    assert clean(plan, [python, "--first"], str(root))["proven"] == 2
+    assert clean(plan, [python, "--first"], str(root))["proven"] == 6

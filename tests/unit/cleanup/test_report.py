@@ -9,6 +9,8 @@ from sutra_cleanup import manifest, report, tree
 from sutra_cleanup.bytecode import Compiled
 from sutra_cleanup.dedupe import Deduped
 from sutra_cleanup.elf import Stripped
+from sutra_cleanup.proof import Proven
+from sutra_cleanup.record import Recorded
 from sutra_cleanup.report import Done
 from sutra_cleanup.tree import Plan
 
@@ -25,7 +27,8 @@ DONE = Done(
     Stripped(2, 1_500_000, (("a/bad.so", "load segment not aligned to 4096"),)),
     Deduped(1, 250_000),
     Compiled(1, 2, 3, 2, ("old.py",)),
-    7,
+    Recorded(2, 40_000),
+    Proven(7, 3, ("a.plugin",)),
 )
 FOUND: dict[str, Any] = {
     "manifest": "cleanup.yaml",
@@ -52,7 +55,10 @@ FOUND: dict[str, Any] = {
         "without_docstrings": 2,
         "refused": ("old.py",),
     },
+    "recorded": {"files": 2, "saved": 40_000},
     "proven": 7,
+    "entry_points": 3,
+    "broken": ("a.plugin",),
     "stand_ins": [],
 }
 
@@ -91,7 +97,10 @@ def test_bytes_by_rule_and_by_package(plan: Plan) -> None:
         "stripped": FOUND["stripped"],
         "deduped": FOUND["deduped"],
         "compiled": FOUND["compiled"],
+        "recorded": {"files": 2, "saved": 40_000},
         "proven": 7,
+        "entry_points": 3,
+        "broken": ("a.plugin",),
         "stand_ins": [],
     }
 
@@ -145,8 +154,9 @@ package                           before    after
 one                                 3.00     1.20
 bin                                 0.50     0.05
 put back after strip: a/bad.so: load segment not aligned to 4096
+no longer loads, as its rule says: a.plugin
 bytecode: 2 sourceless, 1 cached, 3 sources alone, 1 do not compile, 2 without docstrings
-3.50 MB → 1.25 MB, 7 modules proven"""
+3.50 MB → 1.25 MB, 7 modules and 3 entry points proven"""
     )
 
 

@@ -86,7 +86,9 @@ def venv(tree: Path, modules: Mapping[str, str | bytes | Link] | None = None) ->
     Return the path of its interpreter.
     """
     base = os.path.realpath(sys.executable)
-    make(tree, {"pyvenv.cfg": f"home = {os.path.dirname(base)}\n", "bin/python": Link(base)})
+    alone = "include-system-site-packages = false\n"
+    config = f"home = {os.path.dirname(base)}\n{alone}"
+    make(tree, {"pyvenv.cfg": config, "bin/python": Link(base)})
     make(tree / SITE, modules or {})
     return f"{tree}/bin/python"
 

@@ -1,0 +1,147 @@
+"""Keep the record of each distribution true: what was replaced stands in it as it is now.
+
+A RECORD (PEP 376, PEP 627) names each file with its hash and size. Scanners and, since
+Python 3.12, `importlib.metadata` go by the files that are there: with a record of sources
+that became bytecode no module would be known of a distribution.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import importlib.util
+import io
+import os
+import posixpath
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .record_file import read, rows
+from .trash import Trash
+from .tree import METADATA, Plan
+
+CAUSE = "record"
+# a verifier goes by these lines to find licences that a rule took
+LICENCE = re.compile(r"(?:LICEN[CS]E|COPYING|NOTICE|AUTHORS)[^/]*|.*/licenses/.+", re.IGNORECASE)
+# up to this version importlib.metadata knows a distribution's modules by its sources alone
+BY_SOURCE = (3, 11)
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """How many records were written anew, and the bytes that this saved."""
+
+    files: int = 0
+    saved: int = 0
+
+
+@dataclass
+class _Changes:
+    """What became of files: path in the tree → paths instead of it; bytecode by its source."""
+
+    replaced: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    cached: dict[str, str] = field(default_factory=dict)
+
+
+def rewrite(plan: Plan, trash: Trash) -> Recorded:
+    """Write each record anew that names a file which was changed, and return how many."""
+    changes, root = _changes(trash), os.fspath(plan.tree)
+    files = saved = 0
+    for entry in plan.staying:
+        info, _, name = entry.path.rpartition("/")
+        if entry.is_link or not METADATA.fullmatch(posixpath.basename(info)):
+            continue
+        if name == "RECORD":
+            before, after = _record(root, entry.path, changes)
+            _declare_modules(trash, root, info, after)
+        elif name == "installed-files.txt":
+            before, after = _installed_files(root, entry.path, changes)
+        else:
+            continue
+        if before != after:
+            _write(trash, root, entry.path, after)
+            files, saved = files + 1, saved + len(before) - len(after)
+    return Recorded(files, saved)
+
+
+def _changes(trash: Trash) -> _Changes:
+    """Follow every change in order: a library may be stripped, and then become a link."""
+    found = _Changes()
+    for number in trash.standing():
+        change = trash.changes[number]
+        if change.path:
+            found.replaced[change.path] = change.made
+        for made in change.made if not change.path else ():
+            found.cached[importlib.util.source_from_cache(made)] = made
+    return found
+
+
+def _record(root: str, path: str, changes: _Changes) -> tuple[str, str]:
+    """Return a RECORD's text as it is, and as it should be."""
+    site = posixpath.dirname(posixpath.dirname(path))
+    before = read(Path(root, path))
+    table = rows(before)
+    new = [row for each in table for row in _rows(root, site, each, changes)]
+    if new == table:
+        return before, before
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(new)
+    return before, out.getvalue()
+
+
+def _rows(root: str, site: str, row: list[str], changes: _Changes) -> Iterator[list[str]]:
+    """Yield the rows that stand for one row now."""
+    place = posixpath.normpath(posixpath.join(site, row[0]))
+    made = changes.replaced.get(place)
+    if made is None or (not made and LICENCE.fullmatch(row[0])):
+        yield row
+    elif place not in changes.cached.values():
+        for each in made:
+            yield [posixpath.relpath(each, site or "."), *_hash_and_size(f"{root}/{each}")]
+    if place in changes.cached:
+        yield [posixpath.relpath(changes.cached[place], site or "."), "", ""]
+
+
+def _hash_and_size(full: str) -> tuple[str, str]:
+    with open(full, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").digest()
+        size = os.fstat(file.fileno()).st_size
+    return f"sha256={base64.urlsafe_b64encode(digest).decode().rstrip('=')}", str(size)
+
+
+def _installed_files(root: str, path: str, changes: _Changes) -> tuple[str, str]:
+    """Return the text of an egg-info's list as it is, and as it should be; paths are its own."""
+    info = posixpath.dirname(path)
+    before = read(Path(root, path))
+    new = []
+    for line in before.splitlines():
+        place = posixpath.normpath(posixpath.join(info, line))
+        made = changes.replaced.get(place, (place,))
+        new += [line] if made == (place,) else [posixpath.relpath(each, info) for each in made]
+    return before, before if new == before.splitlines() else "".join(f"{x}\n" for x in new)
+
+
+def _declare_modules(trash: Trash, root: str, info: str, record: str) -> None:
+    """Add top_level.txt where this Python would know no module of a distribution without it."""
+    if sys.version_info[:2] > BY_SOURCE or os.path.lexists(f"{root}/{info}/top_level.txt"):
+        return
+    names = [row[0] for row in rows(record)]
+    if any(name.endswith(".py") for name in names):
+        return
+    tops = {n.partition("/")[0].removesuffix(".pyc") for n in names if n.endswith(".pyc")}
+    if tops := {top for top in tops if top.isidentifier() and top != "__pycache__"}:
+        ready = trash.spare(f"{CAUSE}-{len(trash.changes)}")
+        Path(ready).write_text("".join(f"{top}\n" for top in sorted(tops)))
+        trash.add(CAUSE, f"{info}/top_level.txt", ready)
+
+
+def _write(trash: Trash, root: str, path: str, text: str) -> None:
+    ready = trash.spare(f"{CAUSE}-{len(trash.changes)}")
+    Path(ready).write_bytes(text.encode("utf-8", "surrogateescape"))
+    os.chmod(ready, os.stat(f"{root}/{path}").st_mode)
+    trash.move(CAUSE, path, made=(path,))
+    os.rename(ready, f"{root}/{path}")
