@@ -18,7 +18,7 @@ from scripts.catalog import runtime_needs, waivers
 from scripts.catalog.runtime_needs import AS_IS, Runtime
 from scripts.catalog.waivers import Waiver
 from scripts.common import settings
-from scripts.common.errors import SutraError
+from scripts.common.errors import CatalogError
 from scripts.common.units import parse_size, parse_time
 
 CATALOG = Path("images.yaml")
@@ -81,14 +81,14 @@ class Catalog:
             if image.name == name:
                 return image
         names = [image.name for image in self.images]
-        raise SutraError(
+        raise CatalogError(
             f'{self.path}: images: no such image "{name}"{_hint(name, names)}',
             f"names: {', '.join(names)}",
         )
 
-    def not_built(self, image: Image, reference: str) -> SutraError:
+    def not_built(self, image: Image, reference: str) -> CatalogError:
         """Return the error for an image whose `reference` the engine does not have."""
-        return SutraError(
+        return CatalogError(
             f'{self.path}: images.{image.name}: not built "{reference}"', "run `make build`"
         )
 
@@ -109,10 +109,10 @@ class _Node:
             if keys is not None and key not in keys:
                 raise self.error("", "unknown key", key, _hint(key, keys))
 
-    def error(self, key: str, problem: str, value: Any = None, hint: str = "") -> SutraError:
+    def error(self, key: str, problem: str, value: Any = None, hint: str = "") -> CatalogError:
         place = ".".join(part for part in (self.path, key) if part)
         shown = "" if value is None else f' "{value}"'
-        return SutraError(
+        return CatalogError(
             f"{self.file}: {place + ': ' if place else ''}{problem}{shown}{hint}",
             f"fix {self.file}, then run the same command again",
         )
@@ -151,7 +151,7 @@ class _Node:
         except ValueError as reason:
             raise self.error(key, str(reason) + ":", value) from reason
 
-    def unknown(self, key: str, problem: str, value: str, known: Collection[str]) -> SutraError:
+    def unknown(self, key: str, problem: str, value: str, known: Collection[str]) -> CatalogError:
         return self.error(key, problem, value, _hint(value, known))
 
 
@@ -164,9 +164,11 @@ def load(path: Path = CATALOG, environment: Mapping[str, str] = os.environ) -> C
     try:
         return parse(path, path.read_text(encoding="utf-8"), base)
     except FileNotFoundError as error:
-        raise SutraError(f"{path}: no such file", "run it in the folder of the project") from error
+        raise CatalogError(
+            f"{path}: no such file", "run it in the folder of the project"
+        ) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise SutraError(f"{path}: cannot be read: {error}") from error
+        raise CatalogError(f"{path}: cannot be read: {error}") from error
 
 
 def parse(path: Path, text: str, base: str = settings.BASES[0]) -> Catalog:
@@ -174,7 +176,7 @@ def parse(path: Path, text: str, base: str = settings.BASES[0]) -> Catalog:
     try:
         content = strict_yaml.load(text)
     except ValueError as error:
-        raise SutraError(f"{path}: not YAML: {error}", f"`yamllint {path}` says more") from error
+        raise CatalogError(f"{path}: not YAML: {error}", f"`yamllint {path}` says more") from error
     top = _Node(path, "", content, ("release", "images"))
     images = top.child("images")
     if not images.value:
@@ -231,7 +233,7 @@ def check_against(catalog: Catalog, tags: Mapping[str, list[str]], bake_file: Pa
     """
     for image in catalog.images:
         if image.name not in tags:
-            raise SutraError(
+            raise CatalogError(
                 f"{catalog.path}: images.{image.name}: not an image of {bake_file}"
                 f"{_hint(image.name, tags)}",
                 f"give {bake_file} that target in group prod, or take out the key",
@@ -239,13 +241,13 @@ def check_against(catalog: Catalog, tags: Mapping[str, list[str]], bake_file: Pa
     for name, references in tags.items():
         image_names = {reference.rpartition(":")[0] for reference in references}
         if image_names != {name}:
-            raise SutraError(
+            raise CatalogError(
                 f"{bake_file}: target.{name}.tags: "
                 f'not the target\'s own name "{", ".join(references)}"',
                 "target, key and image carry the same name; rename one",
             )
         if not any(image.name == name for image in catalog.images):
-            raise SutraError(
+            raise CatalogError(
                 f"{catalog.path}: images.{name}: missing, though {bake_file} builds it",
                 f"give it a budget in {catalog.path}",
             )

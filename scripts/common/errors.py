@@ -31,6 +31,33 @@ class SutraError(Exception):
         self.tip = tip
 
 
+class EngineError(SutraError):
+    """The engine does not answer, refuses, or answers something else than was asked.
+
+    `problem` is the message without what it begins with: "engine", or the file of a setting.
+    """
+
+    def __init__(self, problem: str, tip: str = "", where: str = "engine") -> None:
+        super().__init__(f"{where}: {problem}", tip)
+        self.problem = problem
+
+
+class RegistryError(SutraError):
+    """A registry does not answer, refuses, or keeps something else than it was given."""
+
+
+class CatalogError(SutraError):
+    """A file of promises, images.yaml, says what it may not say."""
+
+
+class DiskError(SutraError):
+    """A file of ours cannot be written. `outcome` ends the message: what that means."""
+
+    def __init__(self, problem: str, tip: str = "", outcome: str = "") -> None:
+        super().__init__(problem + outcome, tip)
+        self.problem = problem
+
+
 def run(main: Callable[[], int]) -> NoReturn:
     """Call `main` and exit with its code; print a SutraError as message and tip.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from scripts.common.errors import SutraError
+from scripts.common.errors import DiskError
 
 
 def write(place: Path, text: str, who: str, tip: str) -> None:
@@ -20,4 +20,4 @@ def write(place: Path, text: str, who: str, tip: str) -> None:
         partial.rename(place)
     except OSError as error:
         partial.unlink(missing_ok=True)
-        raise SutraError(f'{who}: cannot write "{place}": {error.strerror}', tip) from error
+        raise DiskError(f'{who}: cannot write "{place}": {error.strerror}', tip) from error

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from scripts.common.errors import SutraError
+from scripts.common.errors import EngineError, SutraError
 from scripts.engine import client as engine
 from scripts.engine import process
 
@@ -46,7 +46,7 @@ def find_client() -> str:
             and subprocess.run([path, "buildx", "version"], capture_output=True).returncode == 0
         ):
             return path
-    raise SutraError("engine: no docker client with a working buildx plugin", engine.TIP)
+    raise EngineError("no docker client with a working buildx plugin", engine.TIP)
 
 
 def bake_plan(targets: Sequence[str], environment: Mapping[str, str]) -> dict[str, Any]:

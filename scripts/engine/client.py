@@ -21,7 +21,7 @@ from docker.errors import (
 from requests.exceptions import RequestException
 from urllib3.exceptions import HTTPError
 
-from scripts.common.errors import SutraError
+from scripts.common.errors import EngineError
 from scripts.engine import context, logins
 
 MINIMUM_MAJOR = 23
@@ -45,7 +45,7 @@ def connect(timeout: int = 60) -> Client:
             )
         version = str(client.version()["Version"])
     except (DockerException, OSError, *UNEXPECTED) as error:
-        raise SutraError(f"engine: no answer ({reason(error)})", TIP) from error
+        raise EngineError(f"no answer ({reason(error)})", TIP) from error
     refuse_old(version)
     return client
 
@@ -57,8 +57,8 @@ def refuse_old(version: str) -> None:
     """
     number = re.match(r"\d+", version)
     if number and int(number[0]) < MINIMUM_MAJOR:
-        raise SutraError(
-            f'engine: server.version: too old "{version}", {MINIMUM_MAJOR} or newer is needed',
+        raise EngineError(
+            f'server.version: too old "{version}", {MINIMUM_MAJOR} or newer is needed',
             "upgrade the engine, or point DOCKER_HOST at a newer one",
         )
 
@@ -90,8 +90,8 @@ def asked(what: str) -> Iterator[None]:
             yield
         except UNEXPECTED as error:
             problem = f"{type(error).__name__}: {error}".splitlines()[0]
-            raise SutraError(
-                f"engine: cannot {what}: unexpected answer ({problem})",
+            raise EngineError(
+                f"cannot {what}: unexpected answer ({problem})",
                 "check its version and its log: `docker version`",
             ) from error
 
@@ -107,12 +107,12 @@ def answering(what: str) -> Iterator[None]:
     except ImageNotFound:
         raise
     except APIError as error:
-        raise SutraError(f"engine: cannot {what}: {error.explanation or error}", TIP) from error
+        raise EngineError(f"cannot {what}: {error.explanation or error}", TIP) from error
     except DockerException as error:
         problem = (str(error).splitlines() or [""])[0]
-        raise SutraError(f"engine: cannot {what}: {problem}", TIP) from error
+        raise EngineError(f"cannot {what}: {problem}", TIP) from error
     except (RequestException, HTTPError, ConnectionError) as error:
-        raise SutraError(f"engine: no answer ({reason(error)})", TIP) from error
+        raise EngineError(f"no answer ({reason(error)})", TIP) from error
 
 
 def local_disk(client: Client) -> Path | None:

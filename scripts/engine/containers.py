@@ -13,7 +13,7 @@ from docker.errors import (
 )
 from docker.models.containers import Container
 
-from scripts.common.errors import SutraError
+from scripts.common.errors import EngineError
 from scripts.engine import client as engine
 
 
@@ -23,7 +23,7 @@ def create(client: engine.Client, image: str, **options: Any) -> Container:
         with engine.asked(f'create a container of "{image}"'):
             return client.containers.create(image, **options)
     except ImageNotFound as error:
-        raise SutraError(f'engine: image no longer exists "{image}"', "run `make build`") from error
+        raise EngineError(f'image no longer exists "{image}"', "run `make build`") from error
 
 
 class CommandError(Exception):

@@ -9,7 +9,7 @@ import subprocess
 from docker.context.config import get_current_context_name
 
 from scripts.common.check_result import printable
-from scripts.common.errors import SutraError
+from scripts.common.errors import EngineError
 from scripts.engine import process
 
 NO_CONTEXT = (
@@ -47,5 +47,5 @@ def endpoint() -> str:
     return host
 
 
-def _no_context(problem: str) -> SutraError:
-    return SutraError(f"engine: {printable(problem)}", NO_CONTEXT)
+def _no_context(problem: str) -> EngineError:
+    return EngineError(f"{printable(problem)}", NO_CONTEXT)

@@ -15,12 +15,12 @@ from docker.errors import (
 )
 from requests.exceptions import HTTPError as HTTPStatus
 
-from scripts.common.errors import SutraError
+from scripts.common.errors import EngineError
 from scripts.engine import client as engine
 from scripts.engine.read_ahead import Ahead
 
 
-class ImageVanishedError(SutraError):
+class ImageVanishedError(EngineError):
     """An image that was there is gone."""
 
 
@@ -39,9 +39,7 @@ def history(client: docker.DockerClient, reference: str) -> list[dict[str, Any]]
         with engine.asked(f'tell the history of "{reference}"'):
             steps: list[dict[str, Any]] = client.api.history(reference)  # type: ignore[no-untyped-call]
     except ImageNotFound as error:
-        raise SutraError(
-            f'engine: image no longer exists "{reference}"', "run `make build`"
-        ) from error
+        raise EngineError(f'image no longer exists "{reference}"', "run `make build`") from error
     return [
         {"created_by": step["CreatedBy"], "comment": step["Comment"], "bytes": step["Size"]}
         for step in reversed(steps)
@@ -65,7 +63,7 @@ def saved(client: docker.DockerClient, *references: str) -> Iterator[Any]:
             finally:
                 response.close()
     except ImageNotFound as error:
-        raise SutraError(f'engine: image no longer exists "{shown}"', "run `make build`") from error
+        raise EngineError(f'image no longer exists "{shown}"', "run `make build`") from error
 
 
 def _several(client: docker.DockerClient, references: Sequence[str]) -> Iterator[bytes]:
@@ -133,7 +131,7 @@ def tag(client: docker.DockerClient, source: str, target: str) -> None:
             client.api.tag(source, repository, name)
     except ImageNotFound as error:
         raise ImageVanishedError(
-            f'engine: image no longer exists "{source}"', "run `make build`"
+            f'image no longer exists "{source}"', "run `make build`"
         ) from error
 
 

@@ -18,7 +18,7 @@ from docker.errors import DockerException
 from docker.utils.config import find_config_file
 
 from scripts.common.check_result import printable
-from scripts.common.errors import SutraError
+from scripts.common.errors import EngineError
 from scripts.engine import process
 
 # the name that stands for an identity token, in Docker's own helpers
@@ -41,12 +41,10 @@ def credentials(registry: str) -> tuple[str, str] | None:
         return _pair(held) if held else None
     except DockerException as error:
         problem = printable(str(error))[:SHOWN]
-        raise SutraError(
-            f'engine: login of "{registry}": {problem}', "run `docker login`"
-        ) from error
+        raise EngineError(f'login of "{registry}": {problem}', "run `docker login`") from error
     except UNEXPECTED as error:
-        raise SutraError(
-            f'engine: login of "{registry}": not a user and a password, nor a token',
+        raise EngineError(
+            f'login of "{registry}": not a user and a password, nor a token',
             f"run `docker login {registry}`, or look at {_file()} and its credential helper",
         ) from error
 
@@ -59,9 +57,10 @@ def load() -> docker.auth.AuthConfig:
     try:
         return Logins.load_config(None, None)
     except (DockerException, *UNEXPECTED) as error:
-        raise SutraError(
-            f"{_file()}: logins cannot be read: not what `docker login` writes",
+        raise EngineError(
+            "logins cannot be read: not what `docker login` writes",
             "correct its `auths`, or move the file away and run `docker login` again",
+            where=_file(),
         ) from error
 
 

@@ -15,7 +15,7 @@ from docker.errors import (
 )
 from requests.exceptions import RequestException
 
-from scripts.common.errors import SutraError
+from scripts.common.errors import RegistryError
 from scripts.engine import buildx
 from scripts.engine import client as engine
 
@@ -35,7 +35,7 @@ def registry_refusal(image: str, seconds: int) -> str:
     except APIError as error:
         reason = ((error.explanation or "").strip() or str(error.args[0])).splitlines()[0]
         if error.status_code in REFUSALS or "toomanyrequests" in reason:
-            raise SutraError(
+            raise RegistryError(
                 f'roots: its registry refuses "{image}": {reason}',
                 "check the name and the login",
             ) from error
@@ -69,7 +69,7 @@ def push(client: engine.Client, reference: str) -> None:
         for line in client.api.push(repository, name, stream=True, decode=True):
             if "error" in line:
                 problem = str(line["error"]).strip().splitlines()[0]
-                raise SutraError(
+                raise RegistryError(
                     f'registry: cannot push "{reference}": {problem}',
                     f"check the network and `docker login {repository.partition('/')[0]}`, "
                     "then run the same command again",

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from scripts.common.check_result import printable
-from scripts.common.errors import SutraError
+from scripts.common.errors import EngineError
 from scripts.engine import client as engine
 from scripts.engine import containers
 
@@ -180,10 +180,10 @@ def memory(client: engine.Client, made: Container) -> Memory:
     for count in (_cgroup_memory, _process_memory):
         try:
             held = count(client, made)
-        except SutraError as error:
+        except EngineError as error:
             if exit_code(made) is not None:
                 return Memory(0)
-            problems.append(error.message.removeprefix("engine: "))
+            problems.append(error.problem)
         else:
             return Memory(held)
     return Memory(None, printable("; ".join(problems)))
@@ -203,7 +203,7 @@ def _cgroup_memory(client: engine.Client, made: Container) -> int:
             cache = details.get("total_inactive_file", details.get("inactive_file", 0))
             return int(counted["usage"]) - int(cache)
         said = str(answer.get("message") or "no usage in its answer").splitlines()[0]
-    raise SutraError(f"engine: counts no memory of containers ({said})")
+    raise EngineError(f"counts no memory of containers ({said})")
 
 
 def _process_memory(client: engine.Client, made: Container) -> int:

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from scripts.common.errors import SutraError
+from scripts.common.errors import DiskError, SutraError
 from scripts.common.reference import DIGEST, NAME, TAG
 
 LEDGER = Path(".build/history.jsonl")
@@ -185,11 +185,12 @@ def holds(entry: Entry, path: Path = LEDGER) -> bool:
     return last == entry.line()
 
 
-def cannot_write(path: Path, error: OSError, outcome: str = NOTHING_MOVED) -> SutraError:
+def cannot_write(path: Path, error: OSError, outcome: str = NOTHING_MOVED) -> DiskError:
     """Return the one line for a file of ours that cannot be written."""
-    return SutraError(
-        f"{path}: cannot be written: {error.strerror}{outcome}",
+    return DiskError(
+        f"{path}: cannot be written: {error.strerror}",
         f"`df -h {path.parent}` and `ls -ld {path.parent}` say more",
+        outcome,
     )
 
 

@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, TypeVar
 
-from scripts.common.errors import SutraError
+from scripts.common.errors import EngineError, SutraError
 from scripts.engine import client as engine
 from scripts.image import entry_cache, size_cache
 from scripts.image.layer_reader import read_layer
@@ -26,6 +26,12 @@ from scripts.oci.sources import Source
 from scripts.oci.tar_stream import BLOCK, DAMAGE
 
 T = TypeVar("T")
+
+
+class LayerError(SutraError):
+    """A layer is damaged, another than its name says, or missing."""
+
+
 SLOW = 2.0
 
 
@@ -94,7 +100,10 @@ def _read_together(
     try:
         for layer in _read(both, {}, cache, again):
             blobs.setdefault(layer.diff_id, set()).add(layer.blob)
-    except SutraError:  # said by `known`, which reads each alone and knows which it is
+    except (
+        EngineError,
+        LayerError,
+    ):  # said by `known`, which reads each alone and knows which it is
         return
     for image in new:
         stored = [blobs.get(diff_id, set()) for diff_id in image.diff_ids]
@@ -125,7 +134,7 @@ def known(source: Source, cache: Path, again: Collection[str] = ()) -> tuple[Lay
             found[layer.diff_id] = layer
     for diff_id in source.diff_ids:
         if diff_id not in found:
-            raise SutraError(f"{source.missing}: {diff_id}", source.tip)
+            raise LayerError(f"{source.missing}: {diff_id}", source.tip)
     layers = tuple(found[diff_id] for diff_id in source.diff_ids)
     blobs = [layer.blob for layer in layers]
     if source.stored is None and blobs != stored:
@@ -155,7 +164,7 @@ def _read(
                     size_cache.remember(cache, layer)
                     yield layer
     except DAMAGE as error:
-        raise SutraError(f"{source.damaged}: {error}", source.tip) from error
+        raise LayerError(f"{source.damaged}: {error}", source.tip) from error
 
 
 def _digest(file: IO[bytes]) -> str:
@@ -169,7 +178,7 @@ def _digest(file: IO[bytes]) -> str:
 def _refuse_other_bytes(source: Source, name: str, digest: str) -> None:
     """Raise SutraError where a blob's bytes are not those of its name, if it has one."""
     if name and name != digest:
-        raise SutraError(f"{source.damaged}: content is not that of {name}", source.tip)
+        raise LayerError(f"{source.damaged}: content is not that of {name}", source.tip)
 
 
 def told_when_slow(items: Iterator[T], message: str) -> Iterator[T]:

@@ -21,7 +21,7 @@ from urllib3.exceptions import HTTPError
 
 from scripts.common import settings
 from scripts.common.deadline import within
-from scripts.common.errors import SutraError
+from scripts.common.errors import RegistryError
 from scripts.engine import client as engine
 from scripts.engine import logins
 from scripts.oci.layer import Layer
@@ -68,7 +68,7 @@ class Repository:
         try:
             return within(WHOLE_SECONDS, read)
         except TimeoutError as error:
-            raise SutraError(f"{self.where}: {error}", TIP) from error
+            raise RegistryError(f"{self.where}: {error}", TIP) from error
 
     @contextmanager
     def answer(self, path: str, headers: Mapping[str, str] | None = None) -> Iterator[Any]:
@@ -82,17 +82,17 @@ class Repository:
                 response = self.session.get(url, headers=headers, timeout=TIMEOUT, stream=True)
             with response:
                 if response.status_code != 200:
-                    raise SutraError(
+                    raise RegistryError(
                         f"{self.where}: {response.status_code} {response.reason} for {path}", TIP
                     )
                 yield response
         except (requests.RequestException, HTTPError) as error:
-            raise SutraError(f"{self.where}: {engine.reason(error)}", TIP) from error
+            raise RegistryError(f"{self.where}: {engine.reason(error)}", TIP) from error
 
     def _bounded(self, response: requests.Response) -> bytes:
         data: bytes = response.raw.read(MAX_DOCUMENT + 1, decode_content=True)
         if len(data) > MAX_DOCUMENT:
-            raise SutraError(f"{self.where}: more than {MAX_DOCUMENT} bytes of JSON", TIP)
+            raise RegistryError(f"{self.where}: more than {MAX_DOCUMENT} bytes of JSON", TIP)
         return data
 
     def _log_in(self, refusal: requests.Response) -> bool:
@@ -134,14 +134,14 @@ def find(reference: str) -> tuple[Image, Repository]:
     """
     named = _NAME.fullmatch(reference)
     if not named:
-        raise SutraError(f'registry: not a reference "{reference}"', "name it as host/name:tag")
+        raise RegistryError(f'registry: not a reference "{reference}"', "name it as host/name:tag")
     session = requests.Session()
     session.verify = settings.ca_bundle(os.environ) or True
     repository = Repository(reference, named["host"], named["name"], session)
     data = repository.document("manifests", named["digest"] or named["tag"] or "latest")
     digest = digest_of(data)
     if named["digest"] and named["digest"] != digest:
-        raise SutraError(f"{repository.where}: content is not that of its digest", TIP)
+        raise RegistryError(f"{repository.where}: content is not that of its digest", TIP)
     document = Document.parse(f"{repository.where}: manifest", data)
     return resolve(repository.where, document, digest, repository.document), repository
 
@@ -176,11 +176,11 @@ class _Body:
     def _some(self, size: int) -> bytes:
         """Return what has come, up to `size` bytes: waiting for all of them has no end."""
         if time.monotonic() > self._end:
-            raise SutraError(f"{self._where}: no whole layer in {self._seconds:.0f} s", TIP)
+            raise RegistryError(f"{self._where}: no whole layer in {self._seconds:.0f} s", TIP)
         try:
             return bytes(self._raw.read1(size))
         except (HTTPError, OSError) as error:
-            raise SutraError(f"{self._where}: {engine.reason(error)}", TIP) from error
+            raise RegistryError(f"{self._where}: {engine.reason(error)}", TIP) from error
 
 
 def _is_loopback(host: str) -> bool:

@@ -25,7 +25,7 @@ from urllib3.exceptions import HTTPError, InsecureRequestWarning
 
 from scripts.common import settings
 from scripts.common.deadline import within
-from scripts.common.errors import SutraError
+from scripts.common.errors import RegistryError
 from scripts.common.reference import NAME
 from scripts.engine import client as engine
 from scripts.engine import logins, registries
@@ -39,7 +39,7 @@ SERVER_ERROR = 500
 HOST = re.compile(r"(?:localhost|[\w-]+(?:\.[\w-]+)+|(?:[\w.-]+|\[[0-9a-f:]+\])(?=:))(?::\d{1,5})?")
 
 
-class CannotDeleteError(SutraError):
+class CannotDeleteError(RegistryError):
     """The registry takes no tag away; most do not."""
 
 
@@ -48,7 +48,9 @@ def check(address: str) -> str:
     host, *path = address.split("/")
     if not HOST.fullmatch(host) or not all(NAME.fullmatch(part) for part in path):
         shown = address if address.isprintable() else repr(address)[1:-1]
-        raise SutraError(f'REGISTRY: not host/path "{shown}"', "such as REGISTRY=localhost:5000/me")
+        raise RegistryError(
+            f'REGISTRY: not host/path "{shown}"', "such as REGISTRY=localhost:5000/me"
+        )
     return address
 
 
@@ -102,7 +104,7 @@ class Registry:
         repository, tag = self._split(reference)
         found = self._manifest(repository, digest)
         if found is None:
-            raise SutraError(
+            raise RegistryError(
                 f'registry: digest no longer exists "{reference.rpartition(":")[0]}@{digest}"',
                 "`make promote` pushes what is verified again",
             )
@@ -238,7 +240,7 @@ class Registry:
         try:
             yield
         except (requests.RequestException, HTTPError, OSError) as error:
-            raise SutraError(
+            raise RegistryError(
                 f'registry: no answer from "{self.host}" ({engine.reason(error)})',
                 "check the name, the network and its certificate, then run the same command again",
             ) from error
@@ -249,24 +251,24 @@ class Registry:
         if answer.status_code == status:
             return
         if answer.status_code in (401, 403):
-            raise SutraError(
+            raise RegistryError(
                 f"registry: cannot {what}: {answer.status_code} {answer.reason}",
                 f"`docker login {self.host}`, then run the same command again",
             )
         raise self._error(what, f"{answer.status_code} {answer.reason}")
 
-    def _damaged(self, what: str, repository: str, tag: str) -> SutraError:
+    def _damaged(self, what: str, repository: str, tag: str) -> RegistryError:
         """Return the error for a tag that cannot be read; a registry killed at it leaves one."""
         local = f"{repository.rpartition('/')[2]}:{tag}"
         remote = f"{self.host}/{repository}:{tag}"
-        return SutraError(
+        return RegistryError(
             f"registry: cannot {what}: 500 Internal Server Error",
             "retry; if it stays, the registry was killed as it wrote that tag: "
             f"`docker tag {local} {remote} && docker push {remote}` writes it anew",
         )
 
-    def _error(self, what: str, reason: str) -> SutraError:
-        return SutraError(
+    def _error(self, what: str, reason: str) -> RegistryError:
+        return RegistryError(
             f"registry: cannot {what}: {reason}", "retry, or ask the registry's administrators"
         )
 

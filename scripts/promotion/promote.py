@@ -12,7 +12,7 @@ from scripts.catalog.catalog import Catalog
 from scripts.checks import gate, package_tests
 from scripts.checks.gate import Verdict
 from scripts.common import git, settings, terminal
-from scripts.common.errors import CHECK_FAILED, OK, SutraError
+from scripts.common.errors import CHECK_FAILED, OK, EngineError, SutraError
 from scripts.engine import client as engine
 from scripts.engine import images
 from scripts.engine.move import Move
@@ -323,5 +323,5 @@ def release_expired_tags(client: engine.Client, entries: Sequence[Entry], keep: 
         try:
             images.untag(client, move.tag)
             print(f"no longer kept {move.tag}", file=sys.stderr)
-        except SutraError as error:  # a container still runs on it
+        except EngineError as error:  # a container still runs on it
             print(f"still kept {move.tag}: {error.message}", file=sys.stderr)

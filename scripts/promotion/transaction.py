@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from scripts.common.errors import SutraError
+from scripts.common.errors import DiskError, SutraError
 from scripts.engine import client as engine
 from scripts.engine import images, registries, tags
 from scripts.engine.move import Move
@@ -120,16 +120,16 @@ def _move_all(
 def _finished_after(client: engine.Client, error: BaseException) -> bool:
     """Settle at once; return whether that could only be done forwards, to the end.
 
-    Where it cannot be done at all, the tip of `error` says what will, and it is not true
-    any more that nothing was moved.
+    Where it cannot be done at all, that is an error with the words of the first one, and a
+    tip that says what will: it is not true any more that nothing was moved.
     """
     intent = journal.read()
     try:
         print(settle(client), file=sys.stderr)
     except SutraError as second:
         if isinstance(error, SutraError):
-            error.message = error.message.removesuffix(ledger.NOTHING_MOVED)
-            error.tip = f"{journal.UNFINISHED} ({second.message})"
+            said = error.problem if isinstance(error, DiskError) else error.message
+            raise SutraError(said, f"{journal.UNFINISHED} ({second.message})") from error
         return False
     return isinstance(error, SutraError) and intent is not None and ledger.holds(intent.entry)
 
@@ -231,8 +231,7 @@ def _forward(client: engine.Client, intent: Intent) -> None:
     try:
         _move_all(client, target, intent, gone=(None,))
     except moved_tags.MovedError as error:
-        error.tip = journal.BY_HAND
-        raise
+        raise moved_tags.MovedError(error.message, journal.BY_HAND) from error
     ledger.append(intent.entry, outcome=MOVED)
     _end(client, intent)
 

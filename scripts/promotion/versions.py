@@ -8,6 +8,11 @@ from packaging.version import InvalidVersion, Version
 
 from scripts.common.errors import SutraError
 
+
+class VersionError(SutraError):
+    """A text is no version that a tag can hold."""
+
+
 LATEST = "latest"
 # the longest tag that registries take (OCI distribution specification, "pulling manifests")
 LONGEST = 128
@@ -20,20 +25,22 @@ def parse(text: str, knob: str = "VERSION") -> Version:
     Raises SutraError for what is no version, what a tag cannot hold, and what PEP 440
     and semver read as two different things ("1.4.2-1": a post-release, or a pre-release).
     """
-    too_long = SutraError(f"{knob}: longer than the {LONGEST} characters of a tag", EXAMPLE)
+    too_long = VersionError(f"{knob}: longer than the {LONGEST} characters of a tag", EXAMPLE)
     if len(text) > LONGEST:  # Python refuses to read a number of more than 4300 digits
         raise too_long
     shown = f'"{text if text.isprintable() else repr(text)[1:-1]}"'
     try:
         version = Version(text)
     except InvalidVersion as error:
-        raise SutraError(f"{knob}: not a version {shown}", EXAMPLE) from error
+        raise VersionError(f"{knob}: not a version {shown}", EXAMPLE) from error
     if version.epoch or len(version.release) != 3:
-        raise SutraError(f"{knob}: not major.minor.patch {shown}", EXAMPLE)
+        raise VersionError(f"{knob}: not major.minor.patch {shown}", EXAMPLE)
     if version.local:
-        raise SutraError(f'{knob}: a tag cannot hold "+" {shown}', f'leave "+{version.local}" out')
+        raise VersionError(
+            f'{knob}: a tag cannot hold "+" {shown}', f'leave "+{version.local}" out'
+        )
     if "-" in text and not version.is_prerelease:
-        raise SutraError(
+        raise VersionError(
             f"{knob}: a pre-release to semver, a post-release to PEP 440 {shown}",
             f'write "{version}", or a pre-release as "{version.base_version}rc1"',
         )
@@ -51,7 +58,7 @@ def known(tags: Iterable[str]) -> set[Version]:
     for tag in tags:
         try:
             version = parse(tag)
-        except SutraError:
+        except VersionError:
             continue
         if str(version) == tag.removeprefix("v"):
             found.add(version)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from scripts.catalog.catalog import Catalog, Image
 from scripts.checks.sizes.budgets import Why
-from scripts.common.errors import SutraError
+from scripts.common.errors import EngineError, SutraError
 from scripts.common.units import format_change
 from scripts.engine import client as engine
 from scripts.history import ledger
@@ -196,7 +196,7 @@ def _promoted(client: engine.Client | None, image: Image, cache: Path) -> Invent
         found = inventory.read(client, last[0].images[image.name].id, cache)
         where = f"{image.name} of promotion {last[0].of}"
         return replace(found, reference=where) if found else None
-    except SutraError:
+    except EngineError:
         if client is None:  # a file or a registry is checked where there is no engine
             return None
         raise

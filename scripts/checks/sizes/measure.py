@@ -8,7 +8,7 @@ from scripts.catalog.catalog import Catalog, Image
 from scripts.checks.sizes import growth
 from scripts.checks.sizes.budgets import check, verify
 from scripts.common.check_result import CheckResult
-from scripts.common.errors import SutraError
+from scripts.common.errors import EngineError
 from scripts.engine import client as engine
 from scripts.image import read_layers
 from scripts.image.size_cache import CACHE
@@ -79,7 +79,7 @@ def connected(reference: str | None) -> engine.Client | None:
     """Return the engine's client; None where a file or a registry does without."""
     try:
         return engine.connect()
-    except SutraError:
+    except EngineError:
         if reference and sources.scheme(reference)[0] != "engine":
             return None
         raise

@@ -12,7 +12,7 @@ from scripts.catalog.catalog import Budget, Catalog, Image
 from scripts.checks.sizes import budgets, growth, measure
 from scripts.checks.sizes.growth import Change, explain
 from scripts.commands import diff
-from scripts.common.errors import SutraError
+from scripts.common.errors import EngineError, SutraError
 from scripts.common.units import format_change
 from scripts.history import ledger
 from scripts.history.ledger import Entry, Promoted
@@ -221,7 +221,7 @@ def test_without_an_engine_there_is_nothing_to_compare_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse() -> None:
-        raise SutraError("engine: no answer")
+        raise EngineError("no answer")
 
     monkeypatch.setattr(growth.sources.engine, "connect", refuse)
     measured = {"sutra-api": Measured("x", (), "archive:./a")}
