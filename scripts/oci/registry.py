@@ -5,32 +5,23 @@ The protocol: https://github.com/opencontainers/distribution-spec/blob/main/spec
 
 from __future__ import annotations
 
-import ipaddress
-import os
 import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Any
-from urllib.parse import urlsplit
 
 import requests
-from requests.auth import HTTPBasicAuth
 from urllib3.exceptions import HTTPError
 
-from scripts.common import settings
-from scripts.common.deadline import within
 from scripts.common.errors import RegistryError
 from scripts.engine import client as engine
-from scripts.engine import logins
+from scripts.oci import registry_session
 from scripts.oci.layer import Layer
-from scripts.oci.manifest import ACCEPTED, MAX_DOCUMENT, Document, Image, digest_of, resolve
+from scripts.oci.manifest import ACCEPTED, Document, Image, digest_of, resolve
+from scripts.oci.registry_session import FORM, WIRE, Answer, OverlongError, Session, is_loopback
 
-# seconds without an answer
-TIMEOUT = 30
-# seconds for a JSON document from its first byte to its last
-WHOLE_SECONDS = 90
 # a layer may take as long, and as much more as its bytes take at this many a second; an hour
 # at most, whatever size is announced
 SLOWEST = 100_000
@@ -48,9 +39,8 @@ class Repository:
     """One repository of a registry, with the session that may read it."""
 
     reference: str
-    host: str
     name: str
-    session: requests.Session
+    session: Session
 
     @property
     def where(self) -> str:
@@ -60,71 +50,42 @@ class Repository:
     def document(self, kind: str, reference: str) -> bytes:
         """Return a JSON document, not yet checked: of "manifests" by tag or digest, of "blobs"."""
         headers = {"Accept": ACCEPTED} if kind == "manifests" else {}
-
-        def read() -> bytes:
-            with self.answer(f"{kind}/{reference}", headers) as response:
-                return self._bounded(response)
-
-        try:
-            return within(WHOLE_SECONDS, read)
-        except TimeoutError as error:
-            raise RegistryError(f"{self.where}: {error}", TIP) from error
+        path = f"{kind}/{reference}"
+        with self._explained():
+            answer, data = self.session.whole("GET", self._address(path), self.name, None, headers)
+            self._expect_found(answer, path)
+            return data
 
     @contextmanager
-    def answer(self, path: str, headers: Mapping[str, str] | None = None) -> Iterator[Any]:
-        """Ask for `path`, with a token when the registry wants one. Raises SutraError."""
-        scheme = "http" if _is_loopback(self.host) else "https"
-        url = f"{scheme}://{self.host}/v2/{self.name}/{path}"
+    def layer(self, digest: str) -> Iterator[Any]:
+        """Open the bytes of a blob."""
+        path = f"blobs/{digest}"
+        with self._explained():
+            answer = self.session.open("GET", self._address(path), self.name)
+        with answer:
+            self._expect_found(answer, path)
+            yield answer.raw
+
+    def _address(self, path: str) -> str:
+        return f"/v2/{self.name}/{path}"
+
+    def _expect_found(self, answer: Answer, path: str) -> None:
+        if answer.status_code != requests.codes.ok:
+            raise RegistryError(
+                f"{self.where}: {answer.status_code} {answer.reason} for {path}", TIP
+            )
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn what can go wrong on the wire into one clear line."""
         try:
-            response = self.session.get(url, headers=headers, timeout=TIMEOUT, stream=True)
-            if response.status_code == 401 and self._log_in(response):
-                response.close()
-                response = self.session.get(url, headers=headers, timeout=TIMEOUT, stream=True)
-            with response:
-                if response.status_code != 200:
-                    raise RegistryError(
-                        f"{self.where}: {response.status_code} {response.reason} for {path}", TIP
-                    )
-                yield response
-        except (requests.RequestException, HTTPError) as error:
+            yield
+        except OverlongError as error:
+            raise RegistryError(f"{self.where}: {error} of JSON", TIP) from error
+        except WIRE as error:
             raise RegistryError(f"{self.where}: {engine.reason(error)}", TIP) from error
-
-    def _bounded(self, response: requests.Response) -> bytes:
-        data: bytes = response.raw.read(MAX_DOCUMENT + 1, decode_content=True)
-        if len(data) > MAX_DOCUMENT:
-            raise RegistryError(f"{self.where}: more than {MAX_DOCUMENT} bytes of JSON", TIP)
-        return data
-
-    def _log_in(self, refusal: requests.Response) -> bool:
-        """Make the session answer a challenge; say whether another try makes sense."""
-        challenge = refusal.headers.get("WWW-Authenticate", "")
-        login = logins.credentials(self.host)
-        if challenge.lower().startswith("basic") and login:
-            self.session.auth = HTTPBasicAuth(*login)
-            return True
-        fields = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
-        realm = fields.get("realm", "")
-        place = urlsplit(realm)
-        if place.scheme != "https" and not _is_loopback(place.netloc):
-            return False  # a login is not sent in clear over a network
-        query = {"service": fields.get("service", ""), "scope": f"repository:{self.name}:pull"}
-        with self._ask_token(realm, query, login) as answer:
-            if answer.status_code != 200:
-                return False
-            document = Document.parse(f"{self.where}: token", self._bounded(answer))
-        token = document.value.get("token") or document.value.get("access_token")
-        self.session.headers["Authorization"] = f"Bearer {token}"
-        return True
-
-    def _ask_token(
-        self, realm: str, query: Mapping[str, str], login: tuple[str, str] | None
-    ) -> requests.Response:
-        """Ask the registry's token service, by name and password or by an identity token."""
-        if login and login[0] == logins.TOKEN_USER:
-            form = {**query, "grant_type": "refresh_token", "refresh_token": login[1]}
-            form["client_id"] = "sutra"
-            return self.session.post(realm, data=form, timeout=TIMEOUT, stream=True)
-        return self.session.get(realm, params=query, auth=login, timeout=TIMEOUT, stream=True)
+        except FORM as error:  # of a challenge, or a token
+            raise RegistryError(f"{self.where}: its login cannot be read", TIP) from error
 
 
 def find(reference: str) -> tuple[Image, Repository]:
@@ -135,9 +96,10 @@ def find(reference: str) -> tuple[Image, Repository]:
     named = _NAME.fullmatch(reference)
     if not named:
         raise RegistryError(f'registry: not a reference "{reference}"', "name it as host/name:tag")
-    session = requests.Session()
-    session.verify = settings.ca_bundle(os.environ) or True
-    repository = Repository(reference, named["host"], named["name"], session)
+    host = named["host"]
+    # no engine is asked here: by its own default those of this machine need no certificate
+    session = Session(host, "pull", insecure=is_loopback(host))
+    repository = Repository(reference, named["name"], session)
     data = repository.document("manifests", named["digest"] or named["tag"] or "latest")
     digest = digest_of(data)
     if named["digest"] and named["digest"] != digest:
@@ -152,9 +114,9 @@ def blobs(
     """Yield the layers that are not known, as they come from the registry."""
     for diff_id, blob in zip(found.diff_ids, found.layers, strict=True):
         if diff_id not in known:
-            with repository.answer(f"blobs/{blob.digest}") as response:
-                seconds = min(WHOLE_SECONDS + blob.size / SLOWEST, HOUR)
-                body: Any = _Body(response.raw, repository.where, seconds)
+            with repository.layer(blob.digest) as raw:
+                seconds = min(registry_session.WHOLE_SECONDS + blob.size / SLOWEST, HOUR)
+                body: Any = _Body(raw, repository.where, seconds)
                 yield blob.digest, body
 
 
@@ -181,12 +143,3 @@ class _Body:
             return bytes(self._raw.read1(size))
         except (HTTPError, OSError) as error:
             raise RegistryError(f"{self._where}: {engine.reason(error)}", TIP) from error
-
-
-def _is_loopback(host: str) -> bool:
-    """Say whether a registry may be spoken to in clear, as Docker does for these."""
-    name = urlsplit(f"//{host}").hostname or ""
-    try:
-        return name == "localhost" or ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False

@@ -10,30 +10,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
-from pathlib import Path
 from urllib.parse import urljoin, urlsplit
-from urllib.request import parse_http_list, parse_keqv_list
 
 import requests
-from urllib3.exceptions import HTTPError, InsecureRequestWarning
 
-from scripts.common import settings
-from scripts.common.deadline import within
 from scripts.common.errors import RegistryError
 from scripts.common.reference import NAME
 from scripts.engine import client as engine
-from scripts.engine import logins, registries
-from scripts.oci.manifest import ACCEPTED, MAX_DOCUMENT
+from scripts.engine import registries
+from scripts.oci.manifest import ACCEPTED
+from scripts.oci.registry_session import FORM, WIRE, OverlongError, Session
 
-CERTIFICATES = Path("/etc/docker/certs.d")
-SECONDS = (10, 60)  # to connect, and for each part of an answer
-WHOLE_SECONDS = 90  # for an answer from its first byte to its last
 PAGES = 1000
 SERVER_ERROR = 500
 HOST = re.compile(r"(?:localhost|[\w-]+(?:\.[\w-]+)+|(?:[\w.-]+|\[[0-9a-f:]+\])(?=:))(?::\d{1,5})?")
@@ -60,15 +50,11 @@ class Registry:
     def __init__(self, client: engine.Client, address: str) -> None:
         self.address = check(address)
         self.host, _, path = address.partition("/")
-        self._login = logins.credentials(self.host)  # one that cannot be read ends it here
-        self._server, self._path = registries.registry_server(client, self.host), path
+        self._path = path
+        server = registries.registry_server(client, self.host)
         insecure = registries.is_insecure(client, self.host)
-        self._session = requests.Session()
-        # a proxy is the engine's matter; ~/.netrc is not where Docker's logins are
-        self._session.trust_env = False
-        self._session.verify = _trusted(self.host, insecure)
-        self._insecure = insecure
-        self._schemes = ["https", "http"] if insecure else ["https"]
+        self._session = Session(self.host, "pull,push", insecure, server)
+        _ = self._session.login  # one that cannot be read ends it here
 
     def reference(self, image: str, tag: str) -> str:
         """Return the whole name of a tag: "host:port/path/sutra-api:1.4"."""
@@ -164,87 +150,23 @@ class Registry:
         body: bytes | None = None,
         headers: dict[str, str] | None = None,
     ) -> tuple[requests.Response, bytes]:
-        """Return one answer and its body, logged in where the registry asks for it."""
-        with self._reached(f"{method} {path}"):
-            while True:
-                base = f"{self._schemes[0]}://{self._server}"
-                try:
-                    send = partial(self._send, method, base + path, body, headers)
-                    answer, found = within(WHOLE_SECONDS, send)
-                    if answer.status_code == 401 and within(
-                        WHOLE_SECONDS, partial(self._log_in, answer, repository)
-                    ):
-                        answer, found = within(WHOLE_SECONDS, send)
-                    return answer, found
-                except requests.exceptions.SSLError:
-                    if len(self._schemes) == 1:
-                        raise
-                    self._schemes.pop(0)  # an insecure one may speak no TLS at all
-
-    def _send(
-        self, method: str, url: str, body: bytes | None, headers: dict[str, str] | None
-    ) -> tuple[requests.Response, bytes]:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", InsecureRequestWarning)  # the engine's own choice
-            answer = self._session.request(
-                method, url, data=body, headers=headers, timeout=SECONDS, stream=True
-            )
-        with answer:
-            found = answer.raw.read(MAX_DOCUMENT + 1, decode_content=True)
-        if len(found) > MAX_DOCUMENT:
-            raise self._error(f"{method} {urlsplit(url).path}", f"more than {MAX_DOCUMENT} bytes")
-        return answer, found
-
-    def _log_in(self, refused: requests.Response, repository: str) -> bool:
-        """Set what the next request is authorized by; return whether there is anything.
-
-        A registry asks for a password (RFC 7617) or names a service that gives tokens
-        (Docker's "Token Authentication Specification").
-        """
-        kind, _, rest = refused.headers.get("WWW-Authenticate", "").partition(" ")
-        login = self._login
-        if kind.lower() == "basic" and login:
-            self._session.auth = login
-            return True
-        if kind.lower() != "bearer":
-            return False
-        asked = parse_keqv_list(parse_http_list(rest))
-        if urlsplit(asked["realm"]).scheme != "https" and not self._insecure:
-            return False  # a login is not sent in clear over a network
-        form = {"service": asked.get("service", ""), "scope": f"repository:{repository}:pull,push"}
-        with requests.Session() as session:
-            session.trust_env, session.verify = False, self._session.verify
-            if login and login[0] == logins.TOKEN_USER:
-                form |= {"grant_type": "refresh_token", "refresh_token": login[1]}
-                given = session.post(
-                    asked["realm"], data={**form, "client_id": "sutra"}, timeout=SECONDS
-                )
-            else:
-                given = session.get(
-                    asked["realm"],
-                    params=form,
-                    timeout=SECONDS,
-                    auth=login,
-                )
-        if given.status_code != 200:
-            return False
-        token = given.json()
-        self._session.headers["Authorization"] = (
-            f"Bearer {token.get('token') or token['access_token']}"
-        )
-        return True
+        """Return one answer and its body."""
+        with self._reached(f"{method} {urlsplit(path).path}"):
+            return self._session.whole(method, path, repository, body, headers)
 
     @contextmanager
     def _reached(self, what: str) -> Iterator[None]:
         """Turn what can go wrong on the wire into one clear line."""
         try:
             yield
-        except (requests.RequestException, HTTPError, OSError) as error:
+        except OverlongError as error:
+            raise self._error(what, str(error)) from error
+        except WIRE as error:
             raise RegistryError(
                 f'registry: no answer from "{self.host}" ({engine.reason(error)})',
                 "check the name, the network and its certificate, then run the same command again",
             ) from error
-        except (ValueError, KeyError, TypeError) as error:
+        except FORM as error:
             raise self._error(what, "its answer cannot be read") from error
 
     def _expect(self, answer: requests.Response, status: int, what: str) -> None:
@@ -271,11 +193,3 @@ class Registry:
         return RegistryError(
             f"registry: cannot {what}: {reason}", "retry, or ask the registry's administrators"
         )
-
-
-def _trusted(host: str, insecure: bool) -> str | bool:
-    """Return what `requests` takes as `verify`: a file of certificates, or whether to check."""
-    own = CERTIFICATES / host / "ca.crt"
-    if own.is_file():
-        return str(own)
-    return not insecure and (settings.ca_bundle(os.environ) or True)

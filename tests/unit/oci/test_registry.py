@@ -19,7 +19,7 @@ from scripts.checks.sizes import measure
 from scripts.common.check_result import CheckResult
 from scripts.common.errors import SutraError
 from scripts.image import inventory, read_layers
-from scripts.oci import registry, sources
+from scripts.oci import registry, registry_session, sources
 from tests.support import deadline
 from tests.support.oci import INDEX, LAYER, Blobs
 from tests.support.results import flat
@@ -122,7 +122,7 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Server]:
 
 
 def test_a_document_that_drips(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "WHOLE_SECONDS", 1)
+    monkeypatch.setattr(registry_session, "WHOLE_SECONDS", 1)
     server.drips = True
     started = time.monotonic()
     with pytest.raises(SutraError) as caught:
@@ -133,7 +133,7 @@ def test_a_document_that_drips(server: Server, monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_layer_that_drips(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     found, repository = registry.find(f"{server.host}/team/api:1")
-    monkeypatch.setattr(registry, "WHOLE_SECONDS", 1)
+    monkeypatch.setattr(registry_session, "WHOLE_SECONDS", 1)
     server.drips = True
     started = time.monotonic()
     layers = registry.blobs(found, repository, {})
@@ -333,4 +333,4 @@ def test_what_is_no_reference(tmp_path: Path, name: str) -> None:
      ("example.org", False), ("localhost.example.org", False), ("10.0.0.1:5000", False)],
 )  # fmt: skip
 def test_only_loopback_is_spoken_to_in_clear(host: str, clear: bool) -> None:
-    assert registry._is_loopback(host) == clear
+    assert registry_session.is_loopback(host) == clear

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from scripts.common.errors import SutraError
 from scripts.engine import logins, registries
-from scripts.oci import registry_tags
+from scripts.oci import registry_session, registry_tags
 from scripts.oci.registry_tags import CannotDeleteError, Registry
 from tests.support import deadline
 
@@ -66,9 +66,13 @@ class _Handler(BaseHTTPRequestHandler):
         path = urlsplit(self.path).path
         if self.server.drips:
             return self.drip()
-        if path == "/token":
+        if path == "/token" and path not in self.server.answers:
             return self.say(200, json.dumps({"token": "let-me-in"}).encode())
-        if self.server.tokens and self.headers.get("Authorization") != "Bearer let-me-in":
+        if (
+            path != "/token"
+            and self.server.tokens
+            and self.headers.get("Authorization") != "Bearer let-me-in"
+        ):
             realm = f'Bearer realm="http://{self.server.address}/token",service="test, here"'
             return self.say(401, b"", {"WWW-Authenticate": realm})
         if path in self.server.answers:
@@ -309,7 +313,7 @@ def test_a_manifest_that_is_not_what_its_digest_says(server: Server, target: Reg
 def test_an_answer_without_bounds(
     server: Server, target: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry_tags, "MAX_DOCUMENT", len(MANIFEST))
+    monkeypatch.setattr(registry_session, "MAX_DOCUMENT", len(MANIFEST))
     reference = target.reference("api", "latest")
     server.manifests["/v2/team/api/manifests/latest"] = MANIFEST
     assert target.digest(reference) == DIGEST
@@ -347,7 +351,7 @@ def test_an_answer_that_drips(
     server: Server, target: Registry, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
     """Each byte comes in time, and the last one never."""
-    monkeypatch.setattr(registry_tags, "WHOLE_SECONDS", 1)
+    monkeypatch.setattr(registry_session, "WHOLE_SECONDS", 1)
     server.drips = part
     started = time.monotonic()
     with pytest.raises(SutraError) as caught:
@@ -461,16 +465,16 @@ def test_the_engines_own_default_is_served_elsewhere() -> None:
 def test_certificates_of_the_engine_come_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry_tags, "CERTIFICATES", tmp_path)
-    monkeypatch.setattr(registry_tags.settings, "SYSTEM_BUNDLES", ())
-    assert registry_tags._trusted("a.example.org", insecure=False) is True
-    assert registry_tags._trusted("127.0.0.1:5", insecure=True) is False
+    monkeypatch.setattr(registry_session, "CERTIFICATES", tmp_path)
+    monkeypatch.setattr(registry_session.settings, "SYSTEM_BUNDLES", ())
+    assert registry_session.trusted("a.example.org", insecure=False) is True
+    assert registry_session.trusted("127.0.0.1:5", insecure=True) is False
     (tmp_path / "127.0.0.1:5").mkdir()
     (tmp_path / "127.0.0.1:5" / "ca.crt").write_text("")
-    assert registry_tags._trusted("127.0.0.1:5", insecure=True) == str(
+    assert registry_session.trusted("127.0.0.1:5", insecure=True) == str(
         tmp_path / "127.0.0.1:5/ca.crt"
     )
     bundle = tmp_path / "bundle.pem"
     bundle.write_text("")
     monkeypatch.setenv("CA_BUNDLE", str(bundle))
-    assert registry_tags._trusted("a.example.org", insecure=False) == str(bundle)
+    assert registry_session.trusted("a.example.org", insecure=False) == str(bundle)
