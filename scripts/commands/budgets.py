@@ -8,7 +8,7 @@ import sys
 from scripts.catalog import catalog
 from scripts.checks.sizes import measure
 from scripts.checks.sizes.tighten import lowered, rewritten, settled
-from scripts.common import arguments, settings
+from scripts.common import arguments, files, settings
 from scripts.common.errors import OK
 from scripts.engine import client as engine
 
@@ -30,7 +30,5 @@ def main(options: argparse.Namespace) -> int:
     if not changes:
         print("no budget is more than 2 % above what is measured", file=sys.stderr)
     elif not dry_run:
-        partial = promises.path.with_suffix(".partial")
-        partial.write_text(rewritten(text, changes), "utf-8")
-        partial.rename(promises.path)
+        files.write(promises.path, rewritten(text, changes), "budgets", "`df -h .` and `ls -ld .`")
     return OK

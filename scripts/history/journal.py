@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from scripts.common import files
 from scripts.common.errors import SutraError
 from scripts.common.reference import NAME, TAG
 from scripts.engine.move import Move
@@ -25,6 +26,7 @@ from scripts.history import ledger
 from scripts.history.ledger import Entry
 
 JOURNAL = Path(".build/promotion.json")
+PARTIAL = ".partial"
 LOCK = Path(".build/lock")
 LOCK_SECONDS = 900.0
 UNFINISHED = "the next `make promote` or `make rollback` settles what is unfinished"
@@ -59,18 +61,9 @@ def say_pending() -> None:
 
 def write(intent: Intent, path: Path = JOURNAL) -> None:
     """Have the intent on the disk, whole, or raise SutraError and leave what was there."""
-    partial = path.with_suffix(".partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("w") as file:
-            json.dump(asdict(intent), file)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-        _sync(path.parent)
+        files.replace(path, json.dumps(asdict(intent)), path.with_suffix(PARTIAL), durable=True)
     except OSError as error:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
         raise ledger.cannot_write(path, error) from error
 
 
@@ -106,21 +99,12 @@ def clear(path: Path = JOURNAL) -> None:
     """Say that nothing is under way any more."""
     path.unlink(missing_ok=True)
     tidy(path)
-    _sync(path.parent)
+    files.sync_names(path.parent)
 
 
 def tidy(path: Path = JOURNAL) -> None:
     """Remove what a run left that was killed while it wrote its intent."""
-    path.with_suffix(".partial").unlink(missing_ok=True)
-
-
-def _sync(folder: Path) -> None:
-    """Have a folder's names on the disk: a rename alone may be lost with the power."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    path.with_suffix(PARTIAL).unlink(missing_ok=True)
 
 
 @contextmanager

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.common.check_result import printable
-from scripts.common.errors import SutraError
+from scripts.history import ledger
 
-LEDGER = Path(".build/history.jsonl")
 # of the oldest, only their number is told
 SHOWN = 50
 
@@ -23,30 +20,16 @@ class Point:
     installed: dict[str, int]
 
 
-def read(path: Path = LEDGER) -> list[Point]:
-    """Return all promotions, oldest first; none where nothing was promoted yet.
-
-    Raises SutraError for a line that is no entry.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        return []
-    except (OSError, UnicodeDecodeError) as error:
-        raise SutraError(f"{path}: cannot be read: {error}") from error
-    points = []
-    for number, line in enumerate(lines, 1):
-        try:
-            entry = json.loads(line)
-            sizes = {str(name): int(one["installed"]) for name, one in entry["images"].items()}
-            at, version = printable(str(entry["at"])), printable(str(entry["version"]))
-            points.append(Point(at, version, sizes))
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise SutraError(
-                f"{path}: line {number}: not a promotion: {printable(str(error))}",
-                f"take that line out of {path}, then run the same command again",
-            ) from error
-    return points
+def read(path: Path = ledger.LEDGER) -> list[Point]:
+    """Return all promotions, oldest first; none where nothing was promoted yet."""
+    return [
+        Point(
+            entry.at,
+            entry.version,
+            {name: image.installed for name, image in entry.images.items()},
+        )
+        for entry in ledger.read(path)
+    ]
 
 
 def line(points: list[Point], name: str, width: float, height: float) -> str:

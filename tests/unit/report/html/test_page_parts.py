@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from hypothesis import strategies as st
 
 from scripts.common.check_result import CheckResult
 from scripts.common.errors import SutraError
+from scripts.history import ledger
 from scripts.image.inventory import Entry
 from scripts.report.html import breakdown, collect, screenshot, size_history, treemap
 from scripts.report.html.breakdown import Part
@@ -17,6 +17,7 @@ from scripts.report.html.render import render, write
 from scripts.report.html.size_history import Point
 from scripts.report.html.treemap import Cell
 from tests.support.reports import HOSTILE, inventory, packages, report
+from tests.unit.history.test_ledger import entry
 
 # ---- shares -----------------------------------------------------------------
 
@@ -159,15 +160,14 @@ def test_a_name_is_cut_to_its_cell(text: str, width: float, shown: str) -> None:
 
 # ---- history ----------------------------------------------------------------
 
-ENTRY = {"at": "2026-11-24T06:00:00Z", "version": "1.2.0", "images": {"a": {"installed": 5}}}
-
 
 def test_the_ledger_is_read(folder: Path) -> None:
     file = folder / "history.jsonl"
-    file.write_text(json.dumps(ENTRY) + "\n" + json.dumps({**ENTRY, "version": "\x1b"}) + "\n")
+    for number, version in (1, "1.2.0"), (2, ""):
+        ledger.append(entry(number, version=version), file)
     assert size_history.read(file) == [
-        Point("2026-11-24T06:00:00Z", "1.2.0", {"a": 5}),
-        Point("2026-11-24T06:00:00Z", "\ufffd", {"a": 5}),
+        Point("2026-01-02T03:04:05Z", "1.2.0", {"api": 3}),
+        Point("2026-01-02T03:04:05Z", "", {"api": 3}),
     ]
 
 
@@ -176,13 +176,17 @@ def test_no_ledger_is_no_history(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("line", ["", "[]", "{}", "7", '{"at": 1, "version": 1, "images": 5}', "{"])
-def test_a_line_that_is_no_promotion_is_refused(folder: Path, line: str) -> None:
+def test_a_line_that_is_no_promotion_is_refused_as_everywhere(folder: Path, line: str) -> None:
     file = folder / "history.jsonl"
-    file.write_text(json.dumps(ENTRY) + "\n" + line + "\n")
+    ledger.append(entry(1), file)
+    with file.open("a") as opened:
+        opened.write(line + "\n")
     with pytest.raises(SutraError) as caught:
         size_history.read(file)
-    assert caught.value.message.startswith(f"{file}: line 2: not a promotion: ")
-    assert caught.value.tip == f"take that line out of {file}, then run the same command again"
+    assert caught.value.message == f'{file}: line 2: not an entry "{line}"'
+    assert caught.value.tip == (
+        f"take that line out of {file}, or put the file aside, then run the same command again"
+    )
 
 
 def test_growth_is_drawn_from_zero() -> None:
