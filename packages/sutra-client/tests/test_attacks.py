@@ -286,6 +286,19 @@ def test_answers_that_nobody_reads_are_dropped() -> None:
         assert errors(service) == []
 
 
+def test_requests_behind_an_answer_that_nobody_reads_take_no_place() -> None:
+    large = b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n"
+    with serving(SHORT) as service, ExitStack() as stack:
+        for _ in range(200):  # more than may be worked on at once
+            client = stack.enter_context(connect(service.port))
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            send(client, large + HEAD + b"\r\n")
+        time.sleep(2.5)
+        assert get(service.port, "/large").status == 200
+        assert descriptors(service.process) < 30
+        assert errors(service) == []
+
+
 def test_requests_without_end_on_one_connection_are_bounded(service: Service) -> None:
     before = resident(service.process)
     with connect(service.port) as client:
@@ -316,13 +329,15 @@ def test_what_comes_after_an_answer_is_no_error_of_ours(garbage: bytes) -> None:
 def test_a_stop_with_open_connections_is_no_error() -> None:
     body = b"PUT /size HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n1"
     stuck = b"GET /stuck HTTP/1.1\r\nHost: a\r\n\r\n"
-    with serving(SHORT) as service:  # noqa: SIM117 # two lines are read more easily
-        with connections(service.port, 5) as (silent, half, slow, waiting, unread):
+    with serving(f"{SHORT} c.SECONDS[c.Phase.UNREAD] = 30") as service:  # noqa: SIM117 # two lines are read more easily
+        with connections(service.port, 6) as (silent, half, slow, waiting, unread, behind):
             send(half, HEAD)
             send(slow, body)
             send(waiting, stuck)
             unread.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             send(unread, b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
+            behind.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            send(behind, b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n" + HEAD + b"\r\n")
             time.sleep(0.3)
             start = time.monotonic()
             assert errors(service) == []

@@ -28,7 +28,7 @@ class Phase(Enum):
     HEAD = "waits for a whole head"
     WORK = "answers a request"
     REST = "takes what is left of the body of a request that is answered"
-    UNREAD = "sends an answer"
+    UNREAD = "sends an answer, whatever else it does"
 
 
 # Seconds that each may take. An answer's time is bounded by what makes it.
@@ -151,11 +151,11 @@ class Connection(H11Protocol):
             self.timer = self.loop.call_later(seconds, self._late)
 
     def _current(self) -> Phase:
+        if self.unread:  # another request is not answered before this answer is read
+            return Phase.UNREAD
         cycle = self.cycle
         if cycle is not None and not (cycle.response_complete or cycle.disconnected):
             return Phase.WORK
-        if self.unread:
-            return Phase.UNREAD
         return Phase.REST if self.conn.their_state is h11.SEND_BODY else Phase.HEAD
 
     def _late(self) -> None:

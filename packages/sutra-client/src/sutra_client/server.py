@@ -59,6 +59,11 @@ class GracefulServer(Server):
             await asyncio.sleep(TICK)
 
     async def _end_the_rest(self) -> None:
+        """Cut off clients that do not read, and let the other requests answer 503."""
+        for connection in list(self.server_state.connections):
+            if connection.transport.get_write_buffer_size():
+                connection.transport.abort()
+        await asyncio.sleep(TICK)
         tasks = list(self.server_state.tasks)
         if tasks:
             logger.warning("ended %d requests that ran longer than the stop may take", len(tasks))
