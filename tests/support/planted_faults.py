@@ -824,6 +824,42 @@ def _starts() -> dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]]:
             {"app/bin/run": script("#!/none"), "app/b/run": prog()},
             {"Cmd": ["run"], "Env": ["PATH=/app/bin:/app/b"]},
         ),
+        "an init for what is not there": (
+            "command",
+            "command",
+            {"app/tini": prog()},
+            {"Cmd": ["/app/tini", "-g", "-e", "143", "--", "/app/none"]},
+        ),
+        "an init, env, and what is not there": (
+            "command",
+            "command",
+            {**ENV, "app/dumb-init": prog()},
+            {"Cmd": ["/app/dumb-init", "env", "A=b", "python9"]},
+        ),
+        "a shell behind an init": (
+            "command",
+            "command",
+            {"app/tini": prog()},
+            {"Cmd": ["/app/tini", "--", "sh", "-c", "exec x"]},
+        ),
+        "a script of Python that is not there": (
+            "command",
+            "command",
+            {},
+            {"Cmd": ["python3", "-u", "-X", "dev", "main.py"], "WorkingDir": "/opt"},
+        ),
+        "a script of Python that the user may not read": (
+            "command",
+            "command",
+            {"app/main.pyc": Item(pyc(), 0o600)},
+            {"Cmd": ["python3", "/app/main.pyc"]},
+        ),
+        "a module that is not there": (
+            "command",
+            "command",
+            {},
+            {"Cmd": ["python3", "-Bm", "nine.x"]},
+        ),
         "no such working folder": ("command", "workdir", {}, {"WorkingDir": "/srv/none"}),
         "a relative working folder": ("command", "workdir", {"app/x": ""}, {"WorkingDir": "app"}),
         "a closed working folder": (
@@ -1035,6 +1071,19 @@ def _harmless() -> dict[str, dict[str, Any]]:
             "srv/b": link("a"),
             "WorkingDir": "/srv/b",
         },
+        "an init with its program": {
+            "app/tini": prog(),
+            "app/run": prog(),
+            "Cmd": ["/app/tini", "-g", "-p", "KILL", "--", "/app/run"],
+        },
+        "a script, a folder and a module of Python": {
+            "app/main.pyc": pyc(),
+            "app/tool/__main__.pyc": pyc(),
+            "WorkingDir": "/app",
+            "Cmd": ["python3", "-X", "dev", "main.pyc"],
+            "Healthcheck": {"Test": ["CMD", "python3", "-u", "/app/tool"]},
+        },
+        "a command in Python itself": {"Cmd": ["python3", "-c", "import nothing"]},
         "a program in the working folder": {
             "app/run": prog(),
             "WorkingDir": "/app",

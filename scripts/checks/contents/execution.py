@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import posixpath
 import re
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from scripts.checks.contents.access import READ, RUN, Access
+from scripts.checks.contents.launch import env_target, init_target, is_env, python_target
 from scripts.checks.contents.rule import Subject, quoted
 from scripts.image.inventory import Entry
 
 # what the engine sets where an image has no PATH; moby, oci/defaults.go
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# where execvp looks without a PATH, as behind `env -i`; glibc, _CS_PATH
-BARE = "/bin:/usr/bin"
 # scripts that name scripts: Linux follows five
 MAX_CHAIN = 5
 CANNOT = "is not executable for the image's user"
@@ -34,6 +32,7 @@ class Broken:
     name: str
     what: str  # "not found", or a constant of this module
     is_own: bool = True  # of the file itself; else of an interpreter or what env starts
+    role: str = "interpreter"  # of what is not the file itself
 
     def of(self, role: str) -> str:
         """Return a line for people: `role` is "command", "interpreter" or the like."""
@@ -49,10 +48,44 @@ class Execution:
         self._path = subject.environment.get("PATH") or PATH
 
     def command(self, words: Sequence[str]) -> Broken | None:
-        """Return why a container that starts with `words` fails at once, or None."""
-        return self._called(words[0], self._path, 0) or (
-            self._behind_env(list(words[1:]), 0) if is_env(words[0]) else None
-        )
+        """Return why a container that starts with `words` fails at once, or None.
+
+        What an init or `env` is asked to start must start, too, and what Python runs be there.
+        """
+        path, is_own = self._path, True
+        for _ in range(MAX_CHAIN):
+            if broken := self._called(words[0], path, 0):
+                return replace(broken, is_own=is_own and broken.is_own)
+            if is_env(words[0]):
+                words, path = env_target(words[1:], path)
+                if not words:
+                    return Broken("env", "has nothing to start", is_own=False)
+            elif behind := init_target(words):
+                words = behind
+            else:
+                return self._of_python(words)
+            is_own = False
+        return None
+
+    def _of_python(self, words: Sequence[str]) -> Broken | None:
+        """Return why Python does not find the script or the module that it is to run."""
+        kind, name = python_target(words)
+        if kind == "script":
+            place = posixpath.join(self._subject.folder, name)
+            if (self._image.walk(place) or [""])[-1] in self._image.folders:
+                return None
+            if self._image.resolve(place) is None:
+                return Broken(name, "not found", is_own=False, role=kind)
+            if not self.access.reads(place):
+                return Broken(name, "is closed to the image's user", is_own=False, role=kind)
+        if kind == "module" and not self._has_module(name.partition(".")[0]):
+            return Broken(name, "not found", is_own=False, role=kind)
+        return None
+
+    def _has_module(self, name: str) -> bool:
+        """Return whether a module may be anywhere: sys.path has many sources, and zip files."""
+        there = re.compile(rf"(?:.*/)?(?:{re.escape(name)}(?:/.*|\.pyc?|[^/]*\.so)|[^/]+\.zip)")
+        return any(map(there.fullmatch, self._image.files))
 
     def script(self, entry: Entry, depth: int = 0) -> Broken | None:
         """Return why a script cannot start: by its first line, of which `entry.script` is it."""
@@ -115,46 +148,3 @@ class Execution:
             return Broken(target[0], "starts itself without end", is_own=False)
         broken = self._called(target[0], path, depth + 1)
         return broken and Broken(broken.name, broken.what, is_own=False)
-
-
-def is_env(name: str) -> bool:
-    """Return whether a word is coreutils' or busybox' `env`."""
-    return posixpath.basename(name) == "env"
-
-
-def env_target(words: Sequence[str], path: str) -> tuple[list[str], str]:
-    """Return the words that `env` with these arguments starts, and the PATH it looks in.
-
-    coreutils, env(1): options, then assignments, then the program. `-S` splits its text
-    as a shell does; without it a text with blanks is one name.
-    """
-    left, options = list(words), True
-    while left:
-        word = left.pop(0)
-        if options and word in ("-", "-i", "--ignore-environment"):
-            path = BARE
-        elif options and word == "--":
-            options = False
-        elif options and word in ("-u", "-C", "-a", "--unset", "--chdir", "--argv0"):
-            left = left[1:]
-        elif options and (
-            split := re.fullmatch(r"(-[0iv]*)S(.*)|--split-string=?(.*)", word, re.S)
-        ):
-            path = BARE if "i" in (split[1] or "") else path
-            text = (split[2] or split[3] or "").strip() or (left.pop(0) if left else "")
-            left = [*_words(text), *left]
-        elif options and word.startswith("-"):
-            path = BARE if re.fullmatch("-[0v]*i[0iv]*", word) else path
-        elif "=" in word.lstrip("="):
-            name, _, value = word.partition("=")
-            path, options = (value if name == "PATH" else path), False
-        else:
-            return [word, *left], path
-    return [], path
-
-
-def _words(text: str) -> list[str]:
-    try:
-        return shlex.split(text)
-    except ValueError:  # a quote without its end: env refuses it
-        return []

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from scripts.checks.contents.execution import NO_FORMAT, Execution, env_target, is_env
+from scripts.checks.contents.execution import NO_FORMAT, Execution
 from scripts.checks.contents.known_programs import known, program
+from scripts.checks.contents.launch import env_target, init_target, is_env
 from scripts.checks.contents.rule import Finding, Rule, Subject, quoted
 
 SHELLS = known("shells")["any"]
@@ -68,11 +69,12 @@ def _problems(subject: Subject, what: str, words: Sequence[str]) -> Iterator[Fin
     if broken and broken.is_own:
         yield Finding(what, broken.of(what))
     elif broken:
-        yield Finding(what, f"{what} cannot start {quoted(first)}: {broken.of('interpreter')}")
+        yield Finding(what, f"{what} cannot start {quoted(first)}: {broken.of(broken.role)}")
 
 
 def _is_shell_form(words: Sequence[str]) -> bool:
     """Return whether a shell is to read a text: "sh -c", "sh -ec", "bash -o pipefail -c"."""
+    words = init_target(words) or words
     if is_env(words[0]):
         words = env_target(words[1:], "")[0] or words
     names = [program(word) for word in words[:2]]

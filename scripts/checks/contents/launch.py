@@ -1,0 +1,90 @@
+"""What a program is asked to start by its arguments: env, an init such as tini, Python."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import shlex
+from collections.abc import Sequence
+
+from scripts.checks.contents.known_programs import program
+
+# where execvp looks without a PATH, as behind `env -i`; glibc, _CS_PATH
+BARE = "/bin:/usr/bin"
+# an init for containers: options, those with a value, then the program
+INITS = {"tini": "-p -e", "dumb-init": "-r --rewrite", "catatonit": "", "docker-init": "-p -e"}
+# of python(1): options whose value is the next word
+_PYTHON_VALUES = ("-X", "-W", "--check-hash-based-pycs")
+
+
+def init_target(words: Sequence[str]) -> list[str]:
+    """Return the words that an init starts, nothing for what is none: "tini -g -- x" → "x"."""
+    name = program(words[0])
+    if name not in INITS:
+        return []
+    left = list(words[1:])
+    while left and left[0].startswith("-"):
+        option = left.pop(0)
+        if option == "--":
+            break
+        if option in INITS[name].split():
+            left = left[1:]
+    return left
+
+
+def python_target(words: Sequence[str]) -> tuple[str, str]:
+    """Return what Python runs: ("script", "main.py"), ("module", "app.server"), or ("", "")."""
+    if program(words[0]) not in ("python", "pypy"):
+        return "", ""
+    left = list(words[1:])
+    while left and left[0].startswith("-") and left[0] != "-":
+        option = left.pop(0)
+        if option in _PYTHON_VALUES:
+            left = left[1:]
+        elif not option.startswith("--") and (flag := re.search("[cm]", option)):
+            module = option[flag.end() :] or "".join(left[:1])
+            return ("module", module) if flag[0] == "m" else ("", "")
+    return ("script", left[0]) if left and left[0] != "-" else ("", "")
+
+
+def is_env(name: str) -> bool:
+    """Return whether a word is coreutils' or busybox' `env`."""
+    return posixpath.basename(name) == "env"
+
+
+def env_target(words: Sequence[str], path: str) -> tuple[list[str], str]:
+    """Return the words that `env` with these arguments starts, and the PATH it looks in.
+
+    coreutils, env(1): options, then assignments, then the program. `-S` splits its text
+    as a shell does; without it a text with blanks is one name.
+    """
+    left, options = list(words), True
+    while left:
+        word = left.pop(0)
+        if options and word in ("-", "-i", "--ignore-environment"):
+            path = BARE
+        elif options and word == "--":
+            options = False
+        elif options and word in ("-u", "-C", "-a", "--unset", "--chdir", "--argv0"):
+            left = left[1:]
+        elif options and (
+            split := re.fullmatch(r"(-[0iv]*)S(.*)|--split-string=?(.*)", word, re.S)
+        ):
+            path = BARE if "i" in (split[1] or "") else path
+            text = (split[2] or split[3] or "").strip() or (left.pop(0) if left else "")
+            left = [*_words(text), *left]
+        elif options and word.startswith("-"):
+            path = BARE if re.fullmatch("-[0v]*i[0iv]*", word) else path
+        elif "=" in word.lstrip("="):
+            name, _, value = word.partition("=")
+            path, options = (value if name == "PATH" else path), False
+        else:
+            return [word, *left], path
+    return [], path
+
+
+def _words(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError:  # a quote without its end: env refuses it
+        return []
