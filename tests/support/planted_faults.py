@@ -153,6 +153,8 @@ def _renamed() -> dict[str, tuple[str, str, dict[str, Any]]]:
         "toybox": ("shells", b"Toybox %s multicall binary"),
         "zsh": ("shells", b"zsh/zutil"),
         "fish": ("shells", b"fish_emoji_width"),
+        "node": ("shells", b"NODE_REPL_HISTORY"),
+        "php": ("shells", b"PHP_INI_SCAN_DIR"),
         "ndisasm": ("toolchain", b"NDISASM version 2.16"),
         "eu-readelf": ("toolchain", b"Copyright (C) %s The elfutils developers <%s>."),
         "mksh": ("shells", b"@(#)MIRBSD KSH R59"),

@@ -20,7 +20,7 @@ _TRIPLET = re.compile(
 _VERSION = re.compile(r"[-_]?v?\d[.\d]*$")
 # what is put behind the name of a program that something else stands in for
 _BEHIND = re.compile(
-    r"(?:\.(?:real|bin|orig|distrib|static|exe|old|bak|disabled|dpkg-\w+)|-static(?:-\w+)?"
+    r"(?:\.(?:real|bin|orig|distrib|static|exe|old|bak|disabled|phar|dpkg-\w+)|-static(?:-\w+)?"
     r"|[-_.](?:x86_64|amd64|aarch64|arm64|armv7l?|i686|musl|linux))$"
 )
 

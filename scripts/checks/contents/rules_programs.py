@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _BIN = re.compile(r"(?:.*/)?s?bin/[^/]+", re.DOTALL)
 # programs that are what the name of a link to them says
 _MULTICALL = ("busybox", "toybox")
+# kinds of marks that a rule finds beside those of its own name
+_ALSO = {"toolchain": {"packed"}, "installers": {"package"}}
 _PYTHON = r"(?:.*/)?(?:site|dist)-packages/"
 PACKAGING = (
     rf"{_PYTHON}(?:pip|setuptools|wheel|pkg_resources|_distutils_hack|uv)"
@@ -41,7 +43,7 @@ class Forbidden:
         def of(*sections: str) -> Names:
             return Names(*(names.get(section, frozenset()) for section in sections))
 
-        self._rule = rule
+        self._kinds = {rule} | _ALSO.get(rule, set())
         self._tools, self._scripts, self._links = of("any", "programs"), of("any"), of("links")
         self._libraries = of("libraries")
         self.packages, self.distributions = of("packages"), of("distributions")
@@ -71,11 +73,10 @@ class Forbidden:
 
     def by_content(self, entry: Entry) -> str:
         """Return what an entry is by its bytes, or by the libraries that it needs; else ""."""
-        kinds = (self._rule, "packed") if self._rule == "toolchain" else (self._rule,)
-        kinds = (*kinds, "package") if self._rule == "installers" else kinds
-        marks = [mark for mark in entry.marks if mark.partition(":")[0] in kinds]
-        if marks:
-            return marks[0].partition(":")[2]
+        for mark in entry.marks:
+            kind, _, name = mark.partition(":")
+            if kind in self._kinds:
+                return name
         if entry.elf and entry.elf.is_program:
             return next((name for name in entry.elf.needed if name in self._libraries), "")
         return ""
