@@ -94,7 +94,8 @@ class Inventory:
             if part == "..":
                 here = posixpath.dirname(here)
                 continue
-            entry = self.files.get(posixpath.join(here, part))
+            place = f"{here}/{part}" if here else part
+            entry = self.files.get(place)
             if entry and entry.kind == "symlink":
                 followed += 1
                 if followed > MAX_LINKS:
@@ -102,7 +103,7 @@ class Inventory:
                 here = "" if entry.link.startswith("/") else here
                 left = entry.link.split("/") + left
             else:
-                here = posixpath.join(here, part)
+                here = place
                 passed.append(here)
         return passed if (here or ".") == passed[-1] else [*passed, here or "."]
 

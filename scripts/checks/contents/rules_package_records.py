@@ -48,9 +48,11 @@ def _changed(subject: Subject) -> Iterator[Finding]:
     """
     cleaned = tuple(f"{tree}/" for tree in cleaned_trees(subject))
     for path, digest in recorded_hashes(subject).items():
+        if path not in subject.files and path.startswith(cleaned):
+            continue  # the manifest's own doing, for most of them
         entry = subject.image.resolve(path)
         if entry is None:
-            if not path.startswith(cleaned) and subject.image.resolve(path + "c") is None:
+            if subject.image.resolve(path + "c") is None:
                 yield Finding(path, f"recorded and not there {quoted(path)}")
         elif digest.startswith("sha256:") and entry.digest not in (digest, ""):
             stripped = entry.elf and entry.elf.stripped

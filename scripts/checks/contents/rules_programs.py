@@ -47,9 +47,8 @@ class Forbidden:
         self._tools, self._scripts, self._links = of("any", "programs"), of("any"), of("links")
         self._libraries = of("libraries")
         self.packages, self.distributions = of("packages"), of("distributions")
-        folders = map(_in_folder, sorted(names.get("folders", ())))
-        paths = "|".join(filter(None, (pattern, *folders)))
-        self._paths = re.compile(paths or "(?!)", re.DOTALL)
+        folders = _in_folders(sorted(names.get("folders", ())))
+        self._paths = re.compile("|".join(filter(None, (pattern, folders))) or "(?!)", re.DOTALL)
 
     def is_path(self, path: str) -> bool:
         """Return whether a path says it all: of a folder, a library or a pattern."""
@@ -82,9 +81,10 @@ class Forbidden:
         return ""
 
 
-def _in_folder(name: str) -> str:
-    """Return a pattern for what is in a folder of that name, at any depth."""
-    return r"(?:.*/)?" + re.escape(name).replace(r"\*", "[^/]*") + ".+"
+def _in_folders(names: list[str]) -> str:
+    """Return a pattern for what is in a folder of one of those names, at any depth."""
+    any_of = "|".join(re.escape(name).replace(r"\*", "[^/]*") for name in names)
+    return rf"(?:.*/)?(?:{any_of}).+" if names else ""
 
 
 def _names(entry: Entry) -> Iterator[str]:
