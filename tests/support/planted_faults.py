@@ -1085,6 +1085,9 @@ def _harmless() -> dict[str, dict[str, Any]]:
             "Cmd": ["python3", "-X", "dev", "main.pyc"],
             "Healthcheck": {"Test": ["CMD", "python3", "-u", "/app/tool"]},
         },
+        "options of Python with their values behind them": {
+            "Cmd": ["python3", "-Xfrozen_modules=off", "-Wonce", "-uBm", "one"]
+        },
         "a command in Python itself": {"Cmd": ["python3", "-c", "import nothing"]},
         "a program in the working folder": {
             "app/run": prog(),

@@ -15,6 +15,8 @@ BARE = "/bin:/usr/bin"
 INITS = {"tini": "-p -e", "dumb-init": "-r --rewrite", "catatonit": "", "docker-init": "-p -e"}
 # of python(1): options whose value is the next word
 _PYTHON_VALUES = ("-X", "-W", "--check-hash-based-pycs")
+# options without a value, then the one that ends them: "-Bm" of "-Bm app"
+_PYTHON_LAST = re.compile("-[bBdEiIOPqRsStuvVx?]*([cm])(.*)", re.DOTALL)
 
 
 def init_target(words: Sequence[str]) -> list[str]:
@@ -41,9 +43,9 @@ def python_target(words: Sequence[str]) -> tuple[str, str]:
         option = left.pop(0)
         if option in _PYTHON_VALUES:
             left = left[1:]
-        elif not option.startswith("--") and (flag := re.search("[cm]", option)):
-            module = option[flag.end() :] or "".join(left[:1])
-            return ("module", module) if flag[0] == "m" else ("", "")
+        elif flag := _PYTHON_LAST.fullmatch(option):
+            module = flag[2] or "".join(left[:1])
+            return ("module", module) if flag[1] == "m" else ("", "")
     return ("script", left[0]) if left and left[0] != "-" else ("", "")
 
 
