@@ -33,7 +33,7 @@ def known(rule: str) -> Mapping[str, frozenset[str]]:
     for line in (FOLDER / f"{rule}.txt").read_text().splitlines():
         if line.startswith("["):
             section = line.strip("[]")
-        elif not line.startswith("#"):
+        elif line and not line.startswith("#"):
             found.setdefault(section, set()).update(line.split())
     return {name: frozenset(names) for name, names in found.items()}
 
