@@ -170,9 +170,11 @@ fn a_stop_does_not_wait_for_the_log_to_be_rewritten() {
     let folder = TempDir::new().unwrap();
     let mut server = Server::start(folder.path());
     let text = "x".repeat(60_000);
-    // 3.6 MB each: after ten, more than 32 MiB are of concepts that were replaced.
-    for _ in 0..11 {
+    // 3.6 MB each, 36 MB of concepts: after twenty more is of concepts that were replaced, and
+    // there is enough to rewrite for a stop to come first.
+    for round in 0..20 {
         let lines = (0..60).map(|id| {
+            let id = (round * 60 + id) % 600;
             json!({ "op": "put_concept", "id": id.to_string(), "text": text }).to_string()
         });
         assert_eq!(
@@ -192,7 +194,7 @@ fn a_stop_does_not_wait_for_the_log_to_be_rewritten() {
     let stats = again.get("/stats").json();
     assert_eq!(
         (&stats["concepts"], &stats["revision"]),
-        (&json!(60), &json!(660))
+        (&json!(600), &json!(1200))
     );
 }
 
