@@ -17,21 +17,31 @@ set -Eeuo pipefail
 trap 'echo "sutra-deploy: FAILED at line ${LINENO}" >&2' ERR
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
+readonly SCRIPT=sutra-deploy
+# shellcheck source=scripts/common.sh
+. scripts/common.sh
+
 readonly WAIT_SECONDS=120
 readonly LOG_LINES=40
+readonly KEYS=.secrets
 # where distributions and Docker's own packages put a client with plugins
 if [[ -n ${DOCKER:-} ]]; then CLIENTS=("$DOCKER"); else CLIENTS=(docker /usr/bin/docker /usr/local/bin/docker); fi
 readonly CLIENTS
-# the project's name is SUTRA_PROJECT: labels and names must not say different things
-unset COMPOSE_PROJECT_NAME
+# the stack's files and no other's: those of COMPOSE_FILE may be of another project, data included
+FILES=(--project-directory . --file docker-compose.yml)
+[[ ! -e docker-compose.override.yml ]] || FILES+=(--file docker-compose.override.yml)
+[[ -z ${SUTRA_COMPOSE_OVERRIDE:-} ]] || FILES+=(--file "$SUTRA_COMPOSE_OVERRIDE")
+readonly FILES
+# Compose's own variables may change the file, the project or what is removed. Set and empty they
+# say nothing, and win over those of .env.
+unset "${!COMPOSE_@}"
+export COMPOSE_FILE="" COMPOSE_PROJECT_NAME="" COMPOSE_PROFILES="" COMPOSE_ENV_FILES="" \
+  COMPOSE_DISABLE_ENV_FILE="" COMPOSE_PATH_SEPARATOR="" COMPOSE_IGNORE_ORPHANS="" COMPOSE_REMOVE_ORPHANS=""
 
-die() { # die PROBLEM TIP [EXIT CODE]
-  echo "sutra-deploy: $1" >&2
-  echo "tip: $2" >&2
-  exit "${3:-2}"
+usage() {
+  sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]##*/}" 2>/dev/null ||
+    die "standard output cannot be written" "free space where it goes, or send it elsewhere"
 }
-
-usage() { sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0"; }
 
 require_compose() { # sets CLIENT to the first client whose compose works
   for CLIENT in "${CLIENTS[@]}"; do
@@ -43,14 +53,20 @@ require_compose() { # sets CLIENT to the first client whose compose works
   die "no docker client with a working compose plugin" "run \`scripts/engine.sh compose\`"
 }
 
-compose() { "$CLIENT" compose "$@"; }
+PROJECT=""
+compose() { "$CLIENT" compose "${FILES[@]}" ${PROJECT:+--project-name "$PROJECT"} "$@"; }
+
+print() { # print TEXT
+  printf '%s\n' "$1" 2>/dev/null || die "standard output cannot be written" "free space where it goes, or send it elsewhere"
+}
 
 logs() { # in a pipe without the "erase line" that compose 2.26 writes before each
   if [[ -t 1 ]]; then compose logs "$@"; else compose logs "$@" | sed -u $'s/^\e\\[2K//'; fi
 }
 
-require_config() { # sets CONFIG to the file as compose understands it, knobs filled in
-  CONFIG=$(compose config) || die "docker-compose.yml: refused, see above" "mend it, .env or the variable that it names"
+require_config() { # sets CONFIG to the file as compose understands it, knobs filled in, and PROJECT
+  CONFIG=$(compose config) || die "docker-compose.yml: refused, see above" "fix it, .env or the variable that it names"
+  PROJECT=$(sed -n 's/^name: "\{0,1\}\([a-z0-9_-]*\).*/\1/p' <<<"$CONFIG")
 }
 
 require_images() { # without one, compose would start the others first
@@ -59,6 +75,18 @@ require_images() { # without one, compose would start the others first
     "$CLIENT" image inspect "$image" >/dev/null 2>&1 ||
       die "image is not there \"$image\"" "run \`make prod\`, or set SUTRA_TAG to a version that is"
   done
+}
+
+make_key() { # the token between the services: the containers' user alone can read it
+  local name="$PROJECT-storage-key" image
+  [[ ! -e $KEYS/$name ]] || return 0
+  image=$(compose config --images | sed -n '/sutra-storage-server/{p;q;}')
+  (umask 077 && mkdir -p "$KEYS")
+  # the image knows that user; whoever deploys may not be allowed to give a file away
+  "$CLIENT" run --rm --network none --read-only --user 0:0 --cap-drop ALL --cap-add CHOWN \
+    --cap-add DAC_OVERRIDE --volume "$PWD/$KEYS:/keys" "$image" storage_server_simple key "/keys/$name" ||
+    die "up: $KEYS/$name: cannot be made, see above" \
+      "a version before tokens has to be given one: \`(umask 077; openssl rand -hex 32 >$KEYS/$name)\`"
 }
 
 warn_open() { # whoever reaches an open port may read and write
@@ -89,15 +117,15 @@ start() { # start WHAT COMPOSE-OPTIONS...
     # shellcheck disable=SC2086 # a list of services
     [[ -z $bad ]] || logs --no-color --tail "$LOG_LINES" $bad >&2
     die "$what: not healthy: ${bad:-none, but compose failed}" \
-      "mend what the lines above say, then run \`./sutra-deploy.sh up\` again; \`down\` removes what was started" 1
+      "fix what the lines above say, then run \`./sutra-deploy.sh up\` again; \`down\` removes what was started" 1
   fi
-  echo "sutra-deploy: $what: API http://$(compose port sutra-api 8000), hybrid http://$(compose port sutra-hybrid 8001)"
+  say "$what: API http://$(compose port sutra-api 8000), hybrid http://$(compose port sutra-hybrid 8001)"
 }
 
 up() {
   refuse_pending
-  require_config
   require_images
+  make_key
   warn_open
   start up
 }
@@ -109,17 +137,16 @@ restart() {
 }
 
 status() {
-  local bad
-  compose ps --all
+  local bad shown
+  shown=$(compose ps --all) || die "status: refused, see above" "fix what it says above, then run the same command again"
+  print "$shown"
   bad=$(not_healthy | paste -sd ' ')
   [[ -z $bad ]] || die "status: not healthy: $bad" "\`./sutra-deploy.sh logs\` says why, \`up\` starts what is missing" 1
 }
 
 volumes() { # of the project, one a line
-  local project
-  project=$(sed -n 's/^name: //p' <<<"$CONFIG")
-  "$CLIENT" volume ls --quiet --filter "label=com.docker.compose.project=$project" \
-    --filter "label=org.sutra.project=$project"
+  "$CLIENT" volume ls --quiet --filter "label=com.docker.compose.project=$PROJECT" \
+    --filter "label=org.sutra.project=$PROJECT"
 }
 
 confirm_data() { # confirm_data VOLUME...
@@ -132,7 +159,7 @@ confirm_data() { # confirm_data VOLUME...
 }
 
 down() {
-  local data="" found=()
+  local data="" found=() again="fix what it says above, then run the same command again"
   for word in "$@"; do
     case $word in
       --data) data=yes ;;
@@ -140,12 +167,14 @@ down() {
       *) die "down: unknown argument \"$word\"" "\`./sutra-deploy.sh --help\` lists what it takes" ;;
     esac
   done
-  require_config
   if [[ -n $data ]]; then
     mapfile -t found < <(volumes)
     [[ ${#found[@]} -eq 0 ]] || confirm_data "${found[@]}"
   fi
-  compose down --remove-orphans ${data:+--volumes} || die "down: compose could not remove all of it" "mend what it says above, then run the same command again"
+  compose down --remove-orphans || die "down: compose could not remove all of it" "$again"
+  # not by compose, which may know of others: what was shown, and nothing else
+  [[ ${#found[@]} -eq 0 ]] || "$CLIENT" volume rm "${found[@]}" >/dev/null || die "down: a volume is still there" "$again"
+  [[ -z $data ]] || rm -f "$KEYS/$PROJECT-storage-key"
 }
 
 main() {
@@ -159,6 +188,7 @@ main() {
   esac
   shift
   require_compose
+  require_config
   case $command in
     logs) logs "$@" || die "logs: refused, see above" "services: $(services | paste -sd ' ')" ;;
     *) "$command" "$@" ;;

@@ -84,7 +84,8 @@ def project(environment: Mapping[str, str], file: Path = FILE) -> str:
 def _assigned(file: Path) -> str:
     """Return what the last assignment of `.env` says, "" without one."""
     try:
-        text = file.read_text("utf-8", errors="replace")
+        # an editor's byte order mark is no part of the first name: compose skips it too
+        text = file.read_text("utf-8-sig", errors="replace")
     except FileNotFoundError:
         return ""
     except OSError as error:

@@ -56,9 +56,9 @@ def test_every_service_is_hardened(stack: Stack, service: str) -> None:
     assert host["Memory"] == host["MemorySwap"] == MEMORY[service]
     assert host["PidsLimit"] == PIDS[service]
     assert host["RestartPolicy"]["Name"] == "unless-stopped"
-    assert [mount["Destination"] for mount in found["Mounts"]] == (
-        ["/var/lib/sutra"] if service == STORAGE else []
-    )
+    mounts = {mount["Destination"]: mount["RW"] for mount in found["Mounts"]}
+    data = {"/var/lib/sutra": True} if service == STORAGE else {}
+    assert mounts == {"/run/secrets/storage-key": False} | data
     assert list(host.get("Tmpfs") or {}) == ([] if service == STORAGE else ["/tmp"])
 
 
@@ -188,7 +188,7 @@ def test_a_port_that_is_taken(nothing: Stack) -> None:
     *_, message, tip = done.stderr.splitlines()
     # the hybrid may have been started by then, or not
     assert message.startswith(f"sutra-deploy: up: not healthy: {API}")
-    assert tip.startswith("tip: mend what the lines above say, then run `./sutra-deploy.sh up`")
+    assert tip.startswith("tip: fix what the lines above say, then run `./sutra-deploy.sh up`")
     nothing.up()  # once it is free
 
 
@@ -196,7 +196,7 @@ def test_a_service_that_cannot_start_is_named_with_its_log(nothing: Stack, tmp_p
     files = override(
         tmp_path, "services: {sutra-storage: {environment: {SUTRA_STORAGE_ADDR: nowhere}}}\n"
     )
-    done = nothing.deploy("up", COMPOSE_FILE=files)
+    done = nothing.deploy("up", SUTRA_COMPOSE_OVERRIDE=files)
     assert done.returncode == 1
     assert 'SUTRA_STORAGE_ADDR: not a socket address "nowhere"' in done.stderr
     assert done.stderr.splitlines()[-2] == (

@@ -25,7 +25,7 @@ TEXT = "a fact that takes its space. " * 1000
 def small(client: docker.DockerClient, tag: str, tmp_path_factory: Any) -> Iterator[Stack]:
     """A stack on the small disk, which stays mounted while the storage restarts."""
     files = override(tmp_path_factory.mktemp("small"), SMALL_DISK)
-    with deployed(client, SUTRA_TAG=tag, COMPOSE_FILE=files) as stack:
+    with deployed(client, SUTRA_TAG=tag, SUTRA_COMPOSE_OVERRIDE=files) as stack:
         holder = client.containers.run(
             f"sutra-api:{tag}",
             ["python", "-c", "import time; time.sleep(3600)"],

@@ -160,6 +160,7 @@ def deployed(client: docker.DockerClient, **knobs: str) -> Iterator[Stack]:
 
 
 def override(folder: Path, text: str) -> str:
-    """Write a compose file that changes ours, and return the value of COMPOSE_FILE."""
-    (folder / "override.yml").write_text(text)
-    return f"{ROOT / 'docker-compose.yml'}:{folder / 'override.yml'}"
+    """Write a compose file that changes ours; return the value of SUTRA_COMPOSE_OVERRIDE."""
+    file = folder / "override.yml"
+    file.write_text(text)
+    return str(file)

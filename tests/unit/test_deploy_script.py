@@ -1,4 +1,4 @@
-"""What ./sutra-deploy.sh refuses before it asks the engine for anything."""
+"""What ./sutra-deploy.sh refuses before it asks the engine for anything, and what it asks for."""
 
 from __future__ import annotations
 
@@ -11,20 +11,36 @@ import pytest
 from tests.unit.fakes import program
 
 ROOT = Path(__file__).parents[2]
-# a client that writes down what is to be done, and knows of no image
-CLIENT = 'case "$*" in *version) ;; *) echo "$*" >>asked ;; esac\n'
+# a client that writes down what is to be done, and knows one project with one volume
+CLIENT = """case "$*" in
+  *version) ;;
+  *" config") echo 'name: mine' ;;
+  *"config --images") echo sutra-api:latest; echo sutra-storage-server:latest ;;
+  "volume ls"*) echo "$*" >>listed; echo mine_data ;;
+  *) echo "$*" >>asked; env | sort | grep ^COMPOSE_ >environment ;;
+esac
+"""
+COMPOSE = "compose --project-directory . --file docker-compose.yml --project-name mine"
 
 
 @pytest.fixture
 def checkout(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copy(ROOT / "sutra-deploy.sh", folder)
+    (folder / "scripts").mkdir()
+    shutil.copy(ROOT / "scripts/common.sh", folder / "scripts")
     monkeypatch.setenv("DOCKER", str(program(folder / "bin", "docker", CLIENT)))
     return folder
 
 
 def deploy(*words: str) -> tuple[int, str]:
-    done = subprocess.run(["./sutra-deploy.sh", *words], capture_output=True, text=True)
+    done = subprocess.run(
+        ["./sutra-deploy.sh", *words], capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
     return done.returncode, done.stderr
+
+
+def asked(checkout: Path) -> list[str]:
+    return (checkout / "asked").read_text().splitlines()
 
 
 def test_a_promotion_that_has_not_ended_is_not_deployed(checkout: Path) -> None:
@@ -41,4 +57,130 @@ def test_a_promotion_that_has_not_ended_is_not_deployed(checkout: Path) -> None:
 
 def test_without_one_it_is_deployed(checkout: Path) -> None:
     assert deploy("up")[0] == 0
-    assert "compose up --detach" in (checkout / "asked").read_text()
+    started = f"{COMPOSE} up --detach --remove-orphans --wait --wait-timeout 120"
+    assert started in asked(checkout)
+
+
+# ---- the token between the services ----------------------------------------
+
+
+def test_the_first_up_has_the_key_made_by_the_image_that_will_read_it(checkout: Path) -> None:
+    assert deploy("up")[0] == 0
+    made, *_ = asked(checkout)
+    assert made == (
+        "run --rm --network none --read-only --user 0:0 --cap-drop ALL --cap-add CHOWN "
+        f"--cap-add DAC_OVERRIDE --volume {checkout}/.secrets:/keys sutra-storage-server:latest "
+        "storage_server_simple key /keys/mine-storage-key"
+    )
+    assert (checkout / ".secrets").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_key_that_is_there_stays(checkout: Path) -> None:
+    (checkout / ".secrets").mkdir()
+    (checkout / ".secrets/mine-storage-key").touch()
+    assert deploy("up")[0] == 0
+    assert not any(line.startswith("run ") for line in asked(checkout))
+
+
+def test_git_ignores_the_key() -> None:
+    path = ".secrets/sutra-storage-key"
+    done = subprocess.run(["git", "check-ignore", path], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == f"{path}\n"
+
+
+# ---- whose stack it is -----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("COMPOSE_FILE", "other/compose.yml"),
+        ("COMPOSE_PROJECT_NAME", "other"),
+        ("COMPOSE_PROFILES", "other"),
+        ("COMPOSE_ENV_FILES", "other/.env"),
+        ("COMPOSE_PATH_SEPARATOR", "c"),
+        ("COMPOSE_DISABLE_ENV_FILE", "1"),
+        ("COMPOSE_IGNORE_ORPHANS", "1"),
+        ("COMPOSE_ANYTHING", "other"),
+    ],
+)
+def test_a_variable_of_compose_changes_nothing(
+    checkout: Path, name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert deploy("down")[0] == 0
+    assert asked(checkout) == [f"{COMPOSE} down --remove-orphans"]
+    # set and empty: they win over those of .env
+    assert (checkout / "environment").read_text().splitlines() == [
+        "COMPOSE_DISABLE_ENV_FILE=",
+        "COMPOSE_ENV_FILES=",
+        "COMPOSE_FILE=",
+        "COMPOSE_IGNORE_ORPHANS=",
+        "COMPOSE_PATH_SEPARATOR=",
+        "COMPOSE_PROFILES=",
+        "COMPOSE_PROJECT_NAME=",
+        "COMPOSE_REMOVE_ORPHANS=",
+    ]
+
+
+def test_overrides_are_named_in_their_order(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (checkout / "docker-compose.override.yml").touch()
+    monkeypatch.setenv("SUTRA_COMPOSE_OVERRIDE", "mine.yml")
+    assert deploy("down")[0] == 0
+    files = "--file docker-compose.yml --file docker-compose.override.yml --file mine.yml"
+    assert asked(checkout) == [
+        f"compose --project-directory . {files} --project-name mine down --remove-orphans"
+    ]
+
+
+def test_data_is_not_removed_without_an_answer(checkout: Path) -> None:
+    assert deploy("down", "--data") == (
+        2,
+        "sutra-deploy: down --data deletes every concept in: mine_data\n"
+        "sutra-deploy: down --data: asks, and there is no terminal\n"
+        "tip: add --yes\n",
+    )
+    assert not (checkout / "asked").exists()
+
+
+def test_only_what_was_shown_is_removed(checkout: Path) -> None:
+    (checkout / ".secrets").mkdir()
+    keys = [checkout / ".secrets" / f"{name}-storage-key" for name in ("mine", "other")]
+    for key in keys:
+        key.touch()
+    code, shown = deploy("down", "--data", "--yes")
+    assert (code, shown) == (
+        0,
+        "sutra-deploy: down --data deletes every concept in: mine_data\n",
+    )
+    assert asked(checkout) == [f"{COMPOSE} down --remove-orphans", "volume rm mine_data"]
+    labels = ("com.docker.compose.project", "org.sutra.project")
+    assert (checkout / "listed").read_text() == (
+        "volume ls --quiet " + " ".join(f"--filter label={label}=mine" for label in labels) + "\n"
+    )
+    assert [key.exists() for key in keys] == [False, True]
+
+
+# ---- where nothing can be written ------------------------------------------
+
+
+@pytest.mark.parametrize("words", [("--help",), ("status",), ("up",)])
+def test_a_full_output_is_one_line(checkout: Path, words: tuple[str, ...]) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            ["./sutra-deploy.sh", *words], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert (done.returncode, done.stderr) == (
+        2,
+        "sutra-deploy: standard output cannot be written\n"
+        "tip: free space where it goes, or send it elsewhere\n",
+    )
+
+
+def test_a_closed_output_is_nobodys(checkout: Path) -> None:
+    done = subprocess.run(
+        ["bash", "-c", "./sutra-deploy.sh up >&-"], stderr=subprocess.PIPE, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -28,6 +28,8 @@ usage: storage_server_simple [COMMAND]
 
   (none)         serve until SIGTERM or SIGINT
   restore FILE   make a snapshot (GET /snapshot) the data of an empty folder
+  key FILE       make a file of mode 600 with a new token, unless it is there; it belongs to
+                 whom the data folder does
   healthcheck    ask the running server for /health; exit 0 if it is well, else 1
   --version      print the version
   --help         print this text
@@ -54,6 +56,8 @@ pub enum Command {
     Serve,
     /// From this file.
     Restore(PathBuf),
+    /// Into this file.
+    Key(PathBuf),
     Healthcheck,
     Version,
     Help,
@@ -140,7 +144,16 @@ pub fn command(args: impl IntoIterator<Item = OsString>) -> Result<Command, Star
     let mut args = args.into_iter();
     let command = match args.next() {
         None => return Ok(Command::Serve),
-        Some(arg) if arg == "restore" => Command::Restore(file(args.next())?),
+        Some(arg) if arg == "restore" => Command::Restore(file(
+            args.next(),
+            "storage_server_simple: restore: no file",
+            "storage_server_simple restore FILE, with what GET /snapshot gave",
+        )?),
+        Some(arg) if arg == "key" => Command::Key(file(
+            args.next(),
+            "storage_server_simple: key: no file",
+            "storage_server_simple key FILE, which the services then read",
+        )?),
         Some(arg) => named_command(&arg)?,
     };
     match args.next() {
@@ -149,16 +162,10 @@ pub fn command(args: impl IntoIterator<Item = OsString>) -> Result<Command, Star
     }
 }
 
-fn file(arg: Option<OsString>) -> Result<PathBuf, StartError> {
-    let none = || {
-        StartError::new(
-            "storage_server_simple: restore: no file",
-            "storage_server_simple restore FILE, with what GET /snapshot gave",
-        )
-    };
+fn file(arg: Option<OsString>, problem: &str, tip: &str) -> Result<PathBuf, StartError> {
     arg.filter(|arg| !arg.is_empty())
         .map(PathBuf::from)
-        .ok_or_else(none)
+        .ok_or_else(|| StartError::new(problem, tip))
 }
 
 fn named_command(arg: &OsStr) -> Result<Command, StartError> {
@@ -344,6 +351,7 @@ mod tests {
         assert_eq!(command_of(&["-h"]), Ok(Command::Help));
         let restore = Command::Restore("a".into());
         assert_eq!(command_of(&["restore", "a"]), Ok(restore));
+        assert_eq!(command_of(&["key", "a"]), Ok(Command::Key("a".into())));
     }
 
     #[test]

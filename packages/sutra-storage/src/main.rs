@@ -15,7 +15,7 @@ use sutra_storage::http::{App, Bounds};
 use sutra_storage::metrics::Metrics;
 use sutra_storage::serve::Signals;
 use sutra_storage::store::{self, Store};
-use sutra_storage::{healthcheck, http, serve};
+use sutra_storage::{healthcheck, http, serve, token};
 
 #[cfg(target_env = "musl")]
 #[global_allocator]
@@ -29,6 +29,7 @@ fn main() -> ExitCode {
     let done = match config::command(std::env::args_os().skip(1)) {
         Ok(Command::Serve) => run(),
         Ok(Command::Restore(file)) => restore(&file),
+        Ok(Command::Key(file)) => make_key(&file),
         Ok(Command::Healthcheck) => return healthcheck(),
         Ok(Command::Version) => say(VERSION),
         Ok(Command::Help) => say(config::HELP),
@@ -95,6 +96,10 @@ fn restore(file: &Path) -> Result<(), StartError> {
     say(&format!(
         "restored {folder:?} from {file:?}: {changes} changes\n"
     ))
+}
+
+fn make_key(file: &Path) -> Result<(), StartError> {
+    token::make(file, &config::data(|name| std::env::var_os(name))?)
 }
 
 /// Asks the running server how it is. Fails with 1 whatever the reason, since engines reserve 2.

@@ -3,7 +3,8 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::fs;
-use std::io;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{fchown, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use subtle::ConstantTimeEq;
@@ -67,6 +68,39 @@ impl Token {
         let same: bool = token.ct_eq(self.0.as_bytes()).into();
         scheme.eq_ignore_ascii_case(b"Bearer ") && same
     }
+}
+
+/// Makes `file` with a new token, for its owner alone, who is then the owner of `data`. One that is
+/// there stays as it is.
+///
+/// # Errors
+/// The file cannot be made; then there is none.
+pub fn make(file: &Path, data: &Path) -> Result<(), StartError> {
+    let mut options = fs::OpenOptions::new();
+    let made = match options.write(true).create_new(true).mode(0o600).open(file) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+        Err(error) => Err(error),
+        Ok(made) => fill(made, data).inspect_err(|_| {
+            // What is there by half is no token.
+            let _ = fs::remove_file(file);
+        }),
+    };
+    made.map_err(|error| {
+        StartError::new(
+            format!("key: cannot make {file:?}: {error}"),
+            "name a file in a folder that may be written, by a user who may give it away",
+        )
+    })
+}
+
+fn fill(mut file: fs::File, data: &Path) -> io::Result<()> {
+    let mut random = [0; 32];
+    fs::File::open("/dev/urandom")?.read_exact(&mut random)?;
+    let digits: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    file.write_all(digits.as_bytes())?;
+    let owner = fs::metadata(data)?;
+    fchown(&file, Some(owner.uid()), Some(owner.gid()))?;
+    file.sync_all()
 }
 
 impl fmt::Debug for Token {
@@ -174,6 +208,38 @@ mod tests {
             "SUTRA_STORAGE_KEY_FILE: cannot read \"/nowhere/key\": No such file or directory \
              (os error 2)\ntip: name the file that holds the token"
         );
+    }
+
+    #[test]
+    fn a_new_file_has_a_token_for_its_owner_alone_and_stays() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let file = folder.path().join("key");
+        make(&file, folder.path()).unwrap();
+        let text = fs::read_to_string(&file).unwrap();
+        assert_eq!(text.len(), 64);
+        assert_eq!(from_file(text.as_bytes()), Ok(Some(Token(text.clone()))));
+        assert_eq!(fs::metadata(&file).unwrap().mode() & 0o7777, 0o600);
+        make(&file, folder.path()).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), text);
+        let other = folder.path().join("other");
+        make(&other, folder.path()).unwrap();
+        assert_ne!(fs::read_to_string(&other).unwrap(), text);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_made_leaves_nothing() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let file = folder.path().join("key");
+        assert_eq!(
+            make(&file, &folder.path().join("nowhere"))
+                .unwrap_err()
+                .to_string(),
+            format!(
+                "key: cannot make {file:?}: No such file or directory (os error 2)\n\
+                 tip: name a file in a folder that may be written, by a user who may give it away"
+            )
+        );
+        assert!(!file.exists());
     }
 
     #[test]

@@ -49,6 +49,7 @@ def test_of_the_environment(folder: Path, environment: dict[str, str], name: str
         ("SUTRA_PROJECT=\n", "sutra"),
         ("SUTRA_PROJECT=b", "b"),
         ("SUTRA_PROJECT=b\r\nX=1\r\n", "b"),
+        ("\ufeffSUTRA_PROJECT=b\n", "b"),
         ("SUTRA_PROJECT: b\n", "b"),
         ("SUTRA_PROJECT=b # mine\n", "b"),
         ("SUTRA_PROJECT='b'\n", "b"),
