@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import socket
@@ -148,6 +149,7 @@ def test_a_newer_image_is_deployed_and_the_data_stays(
         client.api.tag(f"{name}:{tag}", f"{registry}/{name}", "latest")
     stack = Stack(client, f"sutra-test-e2e-{uuid.uuid4().hex[:8]}", {"REGISTRY": registry})
     try:
+        stack.make_key()
         command = [buildx.find_client(), "compose", "up", "--detach", "--wait"]
         done = subprocess.run(
             command, cwd=ROOT, env=stack.environment(), capture_output=True, text=True
@@ -166,6 +168,38 @@ def test_a_newer_image_is_deployed_and_the_data_stays(
         stack.remove()
         for name in names:
             images.untag(client, f"{registry}/{name}:latest")
+
+
+ASK = """
+import sys, urllib.error, urllib.request
+request = urllib.request.Request("http://sutra-storage:50051/stats")
+if sys.argv[1] == "key":
+    key = open("/run/secrets/storage-key").read()
+    request.add_header("Authorization", "Bearer " + key)
+try:
+    print(urllib.request.urlopen(request, timeout=10).status)
+except urllib.error.HTTPError as error:
+    print(error.code)
+"""
+
+
+@pytest.mark.parametrize(("shown", "status"), [("none", b"401\n"), ("key", b"200\n")])
+def test_the_storage_asks_its_neighbours_for_the_key(
+    stack: Stack, shown: str, status: bytes
+) -> None:
+    command = ["python", "-c", ASK, shown]
+    assert stack.container(API).exec_run(command).output == status
+
+
+def test_the_key_is_for_the_containers_user_alone_and_in_no_variable_or_log(stack: Stack) -> None:
+    file = stack.key.stat()
+    assert (file.st_mode & 0o7777, file.st_uid) == (0o600, 10001)
+    key = stack.key.read_text()
+    assert len(key) == 64
+    for service in SERVICES:
+        container = stack.container(service)
+        assert key not in json.dumps(container.attrs)
+        assert key.encode() not in bytes(container.logs())
 
 
 def test_an_image_that_is_not_there(nothing: Stack) -> None:

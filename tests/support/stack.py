@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import secrets
 import subprocess
 import time
 import uuid
@@ -49,6 +50,18 @@ class Stack:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("SUTRA_", "COMPOSE"))}
         ours = {"SUTRA_PROJECT": self.project, "SUTRA_API_PORT": "0", "SUTRA_HYBRID_PORT": "0"}
         return inherited | ours | self.knobs
+
+    @property
+    def key(self) -> Path:
+        """Return the file with the token between the services."""
+        return ROOT / ".secrets" / f"{self.project}-storage-key"
+
+    def make_key(self) -> None:
+        """Make the key as `up` does, for who calls compose without the script."""
+        self.key.parent.mkdir(mode=0o700, exist_ok=True)
+        self.key.touch(mode=0o600, exist_ok=False)
+        self.key.write_text(secrets.token_hex(32))
+        os.chown(self.key, 10001, 10001)
 
     def deploy(self, *words: str, **knobs: str) -> subprocess.CompletedProcess[str]:
         """Run `./sutra-deploy.sh` with these words, without a terminal."""
