@@ -32,11 +32,11 @@ FILES=(--project-directory . --file docker-compose.yml)
 [[ ! -e docker-compose.override.yml ]] || FILES+=(--file docker-compose.override.yml)
 [[ -z ${SUTRA_COMPOSE_OVERRIDE:-} ]] || FILES+=(--file "$SUTRA_COMPOSE_OVERRIDE")
 readonly FILES
-# Compose's own variables may change the file, the project or what is removed. Set and empty they
+# Compose's own variables may change the file, the project or what is removed. Set to nothing they
 # say nothing, and win over those of .env.
 unset "${!COMPOSE_@}"
-export COMPOSE_FILE="" COMPOSE_PROJECT_NAME="" COMPOSE_PROFILES="" COMPOSE_ENV_FILES="" \
-  COMPOSE_DISABLE_ENV_FILE="" COMPOSE_PATH_SEPARATOR="" COMPOSE_IGNORE_ORPHANS="" COMPOSE_REMOVE_ORPHANS=""
+export COMPOSE_FILE="" COMPOSE_PROJECT_NAME="" COMPOSE_PROFILES="" COMPOSE_ENV_FILES="" COMPOSE_PATH_SEPARATOR="" \
+  COMPOSE_DISABLE_ENV_FILE=0 COMPOSE_IGNORE_ORPHANS=0 COMPOSE_REMOVE_ORPHANS=0
 
 usage() {
   sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]##*/}" 2>/dev/null ||

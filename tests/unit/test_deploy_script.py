@@ -110,16 +110,16 @@ def test_a_variable_of_compose_changes_nothing(
     monkeypatch.setenv(name, value)
     assert deploy("down")[0] == 0
     assert asked(checkout) == [f"{COMPOSE} down --remove-orphans"]
-    # set and empty: they win over those of .env
+    # set to nothing: they win over those of .env
     assert (checkout / "environment").read_text().splitlines() == [
-        "COMPOSE_DISABLE_ENV_FILE=",
+        "COMPOSE_DISABLE_ENV_FILE=0",
         "COMPOSE_ENV_FILES=",
         "COMPOSE_FILE=",
-        "COMPOSE_IGNORE_ORPHANS=",
+        "COMPOSE_IGNORE_ORPHANS=0",
         "COMPOSE_PATH_SEPARATOR=",
         "COMPOSE_PROFILES=",
         "COMPOSE_PROJECT_NAME=",
-        "COMPOSE_REMOVE_ORPHANS=",
+        "COMPOSE_REMOVE_ORPHANS=0",
     ]
 
 
