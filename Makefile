@@ -12,6 +12,7 @@ ALPINE_MIRROR ?=##         Alpine mirror for builders
 PIP_INDEX_URL ?=##         Python package index
 CARGO_REGISTRY ?=##        cargo registry index, such as sparse+https://…
 BUILDER ?=##               builder of buildx that builds, instead of the engine's own BuildKit
+CACHE ?=##                 of builds: host/path of a registry, or a folder (./cache), for what was built
 CA_BUNDLE ?=##             certificates that builders trust; the system's bundle without it
 FORMAT ?= table##          of verify-*, history and diff: table, json; verify-* also markdown, junit, github
 SCREENSHOT ?=##            of report: a PNG of its beginning, taken by a headless Chromium

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from scripts.build import root_image
+from scripts.build import cache, root_image
 from scripts.catalog import catalog
 from scripts.common import git
 from scripts.common import settings as knobs
@@ -48,8 +48,10 @@ def build(
     `no_cache` runs every step again, whatever an earlier build left. Where this raises
     SutraError no tag has moved.
     """
-    settings = variables(environment)
+    settings, kept = variables(environment), cache.read(environment)
     builder = builders.find(environment)
+    if kept:
+        cache.require_export(client, builder)
     plan = buildx.bake_plan(groups, settings)
     wanted = requested_tags(plan)
     if GROUP in groups:
@@ -57,10 +59,18 @@ def build(
     require_space(client, [tag for tags_of_one in wanted.values() for tag in tags_of_one], builder)
     settings |= root_variable(client, plan, builder)
     staged = {name: f"{name}:{STAGING}" for name in wanted}
-    with untagged_afterwards(client, list(staged.values())), buildx.metadata_file() as metadata:
+    with (
+        untagged_afterwards(client, list(staged.values())),
+        buildx.metadata_file() as metadata,
+        cache.renewed(kept, wanted),
+    ):
         overrides = [f"{name}.tags={reference}" for name, reference in staged.items()]
         overrides += ["*.no-cache=true"] * no_cache
-        code, lines = buildx.bake(groups, overrides, settings, metadata)
+        writes, reads = (kept.writes(wanted), kept.reads(wanted)) if kept else ([], [])
+        code, lines = buildx.bake(groups, [*overrides, *writes, *reads], settings, metadata)
+        if code and kept and cache.is_damaged(lines):
+            cache.warn_damaged(kept.place)
+            code, lines = buildx.bake(groups, [*overrides, *writes], settings, metadata)
         if code:
             raise failure(lines, builder)
         if not builder.is_engine:
@@ -163,12 +173,18 @@ def failure(lines: Sequence[str], builder: Builder = builders.OWN) -> SutraError
     )
     # buildx writes its error behind a step's unfinished line; those with a number are steps'
     reason = next(iter(re.findall(r"(?<!\d )ERROR: (.*)", text)), "no reason given")
-    if re.search(builders.GONE, reason):
+    if re.search(builders.GONE, f"{reason}\n{text if step == 'internal' else ''}"):
         cause = re.split(r"desc = |failed to solve: ", reason)[-1]
         return SutraError(
             f'build: the builder "{builder.name}" went away: {cause}',
             f"`docker buildx inspect {builder.name}` says what it is; when it runs, "
             "run `make build` again: what was built is in its cache",
+        )
+    if re.search(r"lease \S+: not found", reason):
+        return SutraError(
+            f'build: the builder "{builder.name}" has lost what it knew of "{step}": {reason}',
+            "a cache gave it other bytes than were asked for: start it again (buildkitd, or the "
+            "engine), then run `make build` again",
         )
     if "no space left on device" in text:
         return SutraError(

@@ -18,7 +18,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 
 from scripts.common.errors import RegistryError
-from scripts.common.reference import NAME
+from scripts.common.reference import HOST, NAME
 from scripts.engine import client as engine
 from scripts.engine import registries
 from scripts.oci.manifest import ACCEPTED
@@ -26,7 +26,6 @@ from scripts.oci.registry_session import FORM, WIRE, OverlongError, Session
 
 PAGES = 1000
 SERVER_ERROR = 500
-HOST = re.compile(r"(?:localhost|[\w-]+(?:\.[\w-]+)+|(?:[\w.-]+|\[[0-9a-f:]+\])(?=:))(?::\d{1,5})?")
 
 
 class CannotDeleteError(RegistryError):

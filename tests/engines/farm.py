@@ -5,6 +5,7 @@ Not of `make test`, whence the name that pytest does not look for: buildkitd is 
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -26,8 +27,15 @@ def farm(newest: Machine, request: pytest.FixtureRequest) -> Iterator[Machine]:
         buildkit.stop(newest)
 
 
-def build(machine: Machine, *words: str, builder: str = buildkit.BUILDER) -> Done:
-    return machine.run(*matrix.PYTHON, "build", *words or (TARGET,), BUILDER=builder)
+def build(machine: Machine, *words: str, builder: str = buildkit.BUILDER, cache: str = "") -> Done:
+    command = (*matrix.PYTHON, "build", *(words or (TARGET,)))
+    return machine.run(*command, BUILDER=builder, CACHE=cache)
+
+
+def forget(machine: Machine) -> None:
+    """Take everything that it built from the builder."""
+    done = machine.run("docker", "buildx", "prune", "-af", "--builder", buildkit.BUILDER)
+    assert done.code == 0, done.text
 
 
 def test_images_come_back_into_the_engine(farm: Machine) -> None:
@@ -35,12 +43,38 @@ def test_images_come_back_into_the_engine(farm: Machine) -> None:
     assert done.code == 0, done.text[-3000:]
     assert farm.run(*IDS).text.startswith("sha256:")
     used = farm.run("docker", "buildx", "du", "--builder", buildkit.BUILDER).text
-    assert "[slice" in used
+    assert re.search(r"^Total:\s+\d[\d.]+MB$", used, re.MULTILINE), used
 
 
 def test_what_is_verified_is_what_came_back(farm: Machine) -> None:
     done = farm.run(*matrix.PYTHON, "verify-contents", f"{TARGET}:prod", "--as", TARGET)
     assert done.code == 0, done.text[-3000:]
+
+
+def test_an_empty_builder_begins_where_the_cache_ends(farm: Machine) -> None:
+    forget(farm)
+    first = build(farm, cache="/tmp/cache")
+    assert first.code == 0, first.text[-3000:]
+    assert "Get:1 " in first.text  # apt's word for a package that it fetches
+    forget(farm)
+    again = build(farm, cache="/tmp/cache")
+    assert again.code == 0, again.text[-3000:]
+    assert "Get:1 " not in again.text
+    assert "CACHED" in again.text
+
+
+def test_a_cache_with_other_bytes_is_left_out_and_written_anew(farm: Machine) -> None:
+    spoil = "echo x | tee -a $(find /tmp/cache -type f -size +1M)"
+    assert farm.run("sh", "-c", spoil).code == 0
+    forget(farm)
+    done = build(farm, cache="/tmp/cache")
+    assert done.code == 0, done.text[-3000:]
+    assert (
+        f'CACHE: "/tmp/cache/{TARGET}" holds other bytes than it says: '
+        "building without it, writing it anew"
+    ) in done.text.splitlines()
+    assert "Get:1 " in done.text
+    assert "holds other bytes" not in build(farm, cache="/tmp/cache").text
 
 
 def test_a_certificate_of_another_authority_is_refused(farm: Machine) -> None:

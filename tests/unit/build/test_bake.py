@@ -382,6 +382,19 @@ docker.io/library/debian:trixie-slim@sha256:e06d: unknown scheme oci-layout: not
             GONE_TIP,
         ),
         (
+            "#1 [internal] waiting for connection\n#1 ERROR: context deadline exceeded\n------\n"
+            " > [internal] waiting for connection:\n------\nERROR: context deadline exceeded\n",
+            'build: the builder "default" went away: context deadline exceeded',
+            GONE_TIP,
+        ),
+        (
+            'ERROR: target builder: failed to solve: lease "0fefi20m7u3s": not found\n',
+            'build: the builder "default" has lost what it knew of "the first step": '
+            'target builder: failed to solve: lease "0fefi20m7u3s": not found',
+            "a cache gave it other bytes than were asked for: start it again (buildkitd, or the "
+            "engine), then run `make build` again",
+        ),
+        (
             SCHEME,
             'build: no registry gave "debian:trixie-slim": not found',
             "check the network, or `docker load` an archive of it, then run `make build` again",
@@ -394,7 +407,7 @@ docker.io/library/debian:trixie-slim@sha256:e06d: unknown scheme oci-layout: not
     ],
     ids=["step", "no space", "no space at once", "registry", "newer registry", "denied",
          "newer step", "newer no space", "target", "engine", "a script's",
-         "gone", "gone at once", "scheme", "nothing"],
+         "gone", "gone at once", "gone before", "lease", "scheme", "nothing"],
 )  # fmt: skip
 def test_a_failed_build_is_one_clear_line(output: str, message: str, tip: str) -> None:
     error = build.failure(output.splitlines())
@@ -413,6 +426,7 @@ class Bake:
         self.builder = builders.OWN
         self.error: BaseException | None = None
         self.metadata: dict[str, Any] = {}
+        self.damaged = False  # what its cache holds
         self.plans: list[tuple[list[str], dict[str, str]]] = []
         self.builds: list[tuple[list[str], list[str], dict[str, str]]] = []
 
@@ -429,6 +443,8 @@ class Bake:
     ) -> tuple[int, list[str]]:
         self.builds.append((list(groups), list(overrides), dict(knobs)))
         metadata.write_text(json.dumps(self.metadata))
+        if self.damaged and any("cache-from" in each for each in overrides):
+            return 1, ["ERROR: unexpected commit digest sha256:a, expected sha256:b"]
         done = overrides[:1] if self.code or self.error else overrides
         for override in done:
             tag = override.partition(".tags=")[2]
@@ -545,6 +561,37 @@ def test_another_builder_needs_little_space_on_the_engine(
     """The cache is the builder's; an exact gigabyte takes the images."""
     leave(monkeypatch, local, 1_000_000_000)
     assert build.require_space(local, REFERENCES, FARM) is None
+
+
+def test_a_cache_is_read_and_written(
+    engine: FakeEngine, bake: Bake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROOT_CONTEXT", "oci-layout:///roots:1")
+    bake.builder = FARM
+    build.build(engine, ["prod"], {"CACHE": "registry.example/c", "GITHUB_REF_NAME": "fix"})
+    (overrides,) = (each for _, each, _ in bake.builds)
+    kind = "type=registry,ref=registry.example/c"
+    assert [each for each in overrides if "cache-" in each and "sutra-api" in each] == [
+        f"sutra-api.cache-to={kind}:sutra-api-fix,mode=max,ignore-error=true",
+        f"*.cache-from={kind}:sutra-api-fix",
+        f"*.cache-from={kind}:sutra-api-main",
+    ]
+
+
+def test_a_cache_with_other_bytes_is_left_out_and_written_anew(
+    engine: FakeEngine,
+    bake: Bake,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("ROOT_CONTEXT", "oci-layout:///roots:1")
+    bake.builder = FARM
+    bake.damaged = True
+    build.build(engine, ["prod"], {"CACHE": "registry.example/c"})
+    first, second = (each for _, each, _ in bake.builds)
+    assert [each for each in first if "cache-from" not in each] == second
+    assert "sutra-api.cache-to=" in " ".join(second)
+    assert 'CACHE: "registry.example/c" holds other bytes' in capsys.readouterr().err
 
 
 def test_a_failed_build_moves_no_tag(engine: FakeEngine, bake: Bake) -> None:

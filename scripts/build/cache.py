@@ -1,0 +1,167 @@
+"""What BuildKit built, kept beside its own cache for builders that begin with nothing.
+
+    CACHE=registry.example/sutra-cache   a tag for each image and branch, main's read as well
+    CACHE=./cache                        a folder for each image
+
+Each holds every step that led to the image (`mode=max`). A cache can only make a build
+quicker: one that is not there, or cannot be read, is left out; one that holds other bytes
+than it says is left out and written anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.common.errors import SutraError
+from scripts.common.reference import HOST, NAME
+from scripts.engine import client as engine
+from scripts.engine.builders import Builder
+
+KNOB = "CACHE"
+MAIN = "main"
+# where pipelines check out a commit and no branch: GitHub's pull requests and pushes, GitLab's
+BRANCHES = ("GITHUB_HEAD_REF", "GITHUB_REF_NAME", "CI_COMMIT_REF_NAME")
+# what BuildKit says of bytes that are not what their digest says
+WRONG_BYTES = re.compile(r"unexpected commit (?:digest|size).*|failed to verify.*digest.*")
+
+
+@dataclass(frozen=True)
+class Cache:
+    """A place for caches: a repository of a registry, or a folder; and the branch that is built."""
+
+    place: str
+    branch: str = MAIN
+
+    @property
+    def is_folder(self) -> bool:
+        """Return whether it is a folder of this machine."""
+        return self.place.startswith(("/", "./", "../"))
+
+    def reads(self, images: Iterable[str]) -> list[str]:
+        """Return the values of `--set` that let every target read the images' caches."""
+        if self.is_folder:
+            there = [image for image in images if self._is_whole(Path(self.place) / image)]
+            sources = [f"type=local,src={self.place}/{image}" for image in there]
+        else:
+            branches = dict.fromkeys((self.branch, MAIN))
+            sources = [
+                f"type=registry,ref={self.place}:{tag(image, branch)}"
+                for image in images
+                for branch in branches
+            ]
+        return [f"*.cache-from={source}" for source in sources]
+
+    def _is_whole(self, folder: Path) -> bool:
+        """Return whether a cache is there with each blob as its name says; warn of a damaged one.
+
+        A BuildKit that was given other bytes for a layer refuses that layer until it is
+        started again ("lease … not found", seen with 0.25 and 0.34).
+        """
+        if not folder.is_dir():
+            return False
+        for blob in (folder / "blobs/sha256").iterdir():
+            with blob.open("rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() != blob.name:
+                    warn_damaged(str(folder))
+                    return False
+        return True
+
+    def writes(self, images: Iterable[str]) -> list[str]:
+        """Return the values of `--set` that write each image's cache, to a new place if local."""
+        if self.is_folder:
+            new = f"type=local,dest={self.place}/{NEW}"
+            return [f"{image}.cache-to={new}/{image},mode=max" for image in images]
+        kind = f"type=registry,ref={self.place}"
+        return [
+            f"{image}.cache-to={kind}:{tag(image, self.branch)},mode=max,ignore-error=true"
+            for image in images
+        ]
+
+
+# of this run alone: another one may be writing to the same folder
+NEW = f".new-{os.getpid()}"
+
+
+def read(environment: Mapping[str, str]) -> Cache | None:
+    """Return the cache that the knob names, None without one. Raises SutraError."""
+    place = environment.get(KNOB, "").rstrip("/")
+    if not place:
+        return None
+    cache = Cache(place, branch(environment))
+    host, *path = place.split("/")
+    names = HOST.fullmatch(host) and path and all(NAME.fullmatch(part) for part in path)
+    if "," in place or not (cache.is_folder or names):
+        raise SutraError(
+            f'{KNOB}: neither host/path nor a folder "{place}"',
+            f"such as {KNOB}=registry.example/sutra-cache or {KNOB}=./cache",
+        )
+    return cache
+
+
+def require_export(client: engine.Client, builder: Builder) -> None:
+    """Raise SutraError for an engine's own builder on the classic store: it writes no cache."""
+    if builder.is_engine and not engine.has_containerd_store(client):
+        raise SutraError(
+            f"{KNOB}: the engine's own BuildKit writes no cache with the classic image store",
+            "build with another builder (BUILDER=name, docs/build-farm.md), or without it",
+        )
+
+
+def branch(environment: Mapping[str, str]) -> str:
+    """Return the branch that is built, as the pipeline or git names it."""
+    named = next((environment[key] for key in BRANCHES if environment.get(key)), "")
+    if not named:
+        command = ["git", "symbolic-ref", "--quiet", "--short", "HEAD"]
+        named = subprocess.run(command, capture_output=True, text=True).stdout.strip()
+    return named or "detached"
+
+
+def tag(image: str, branch: str) -> str:
+    """Return the tag of an image's cache: "sutra-api-main"."""
+    return re.sub(r"[^\w.-]", "-", f"{image}-{branch}", flags=re.ASCII)[:128]
+
+
+def is_damaged(lines: Iterable[str]) -> bool:
+    """Return whether a build failed since its cache holds other bytes than it says."""
+    return any(WRONG_BYTES.search(line) for line in lines)
+
+
+def warn_damaged(place: str) -> None:
+    """Say that a cache is left out."""
+    print(
+        f'{KNOB}: "{place}" holds other bytes than it says: building without it, writing it anew',
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+@contextmanager
+def renewed(cache: Cache | None, images: Iterable[str]) -> Iterator[None]:
+    """Put each image's new folder in the place of its old one, when the build in here is done."""
+    if cache is None or not cache.is_folder:
+        yield
+        return
+    new = Path(cache.place) / NEW
+    try:
+        yield
+        for image in images:
+            old = Path(cache.place) / image
+            if (new / image).is_dir():
+                shutil.rmtree(old, ignore_errors=True)
+                (new / image).rename(old)
+    except OSError as error:
+        raise SutraError(
+            f'{KNOB}: cannot write "{cache.place}": {error.strerror}',
+            "free some space there, or build without it",
+        ) from error
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
