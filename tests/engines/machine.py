@@ -162,11 +162,12 @@ def image(client: docker.DockerClient, suite: str) -> Iterator[str]:
         with archive.open("rb") as file:
             client.images.load(file)
         client.api.tag(loaded, debian.REPOSITORY, own)
-        client.api.remove_image(loaded, noprune=True)
+        # forced: a machine of another run may be of the same image; only the tag goes
+        client.api.remove_image(loaded, force=True, noprune=True)
     try:
         yield f"{debian.REPOSITORY}:{own}"
     finally:
-        client.api.remove_image(f"{debian.REPOSITORY}:{own}")
+        client.api.remove_image(f"{debian.REPOSITORY}:{own}", force=True)
 
 
 def check_out(machine: Machine) -> None:
