@@ -68,12 +68,15 @@ class Cache:
         """
         if not folder.is_dir():
             return False
-        for blob in (folder / "blobs/sha256").iterdir():
-            with blob.open("rb") as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() != blob.name:
-                    warn_damaged(str(folder))
-                    return False
-        return True
+        try:
+            whole = (folder / "index.json").is_file() and all(
+                _digest(blob) == blob.name for blob in (folder / "blobs/sha256").iterdir()
+            )
+        except OSError:
+            whole = False
+        if not whole:
+            warn_damaged(str(folder))
+        return whole
 
     def writes(self, images: Iterable[str]) -> list[str]:
         """Return the values of `--set` that write each image's cache, to a new place if local."""
@@ -85,6 +88,11 @@ class Cache:
             f"{image}.cache-to={kind}:{tag(image, self.branch)},mode=max,ignore-error=true"
             for image in images
         ]
+
+
+def _digest(blob: Path) -> str:
+    with blob.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 # of this run alone: another one may be writing to the same folder
@@ -153,15 +161,19 @@ def renewed(cache: Cache | None, images: Iterable[str]) -> Iterator[None]:
     new = Path(cache.place) / NEW
     try:
         yield
-        for image in images:
-            old = Path(cache.place) / image
-            if (new / image).is_dir():
-                shutil.rmtree(old, ignore_errors=True)
-                (new / image).rename(old)
-    except OSError as error:
-        raise SutraError(
-            f'{KNOB}: cannot write "{cache.place}": {error.strerror}',
-            "free some space there, or build without it",
-        ) from error
+        _replace(new, Path(cache.place), images)
     finally:
         shutil.rmtree(new, ignore_errors=True)
+
+
+def _replace(new: Path, place: Path, images: Iterable[str]) -> None:
+    try:
+        for image in images:
+            if (new / image).is_dir():
+                shutil.rmtree(place / image, ignore_errors=True)
+                (new / image).rename(place / image)
+    except OSError as error:
+        raise SutraError(
+            f'{KNOB}: cannot write "{place}": {error.strerror}',
+            "free some space there, or build without it",
+        ) from error

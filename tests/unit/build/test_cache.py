@@ -104,6 +104,7 @@ def blob(folder: Path, content: bytes) -> Path:
     file = folder / "blobs/sha256" / hashlib.sha256(content).hexdigest()
     file.parent.mkdir(parents=True)
     file.write_bytes(content)
+    (folder / "index.json").touch()
     return file
 
 
@@ -118,6 +119,16 @@ def test_a_folder_that_holds_other_bytes_is_left_out(
         f'CACHE: "{tmp_path}/sutra-api" holds other bytes than it says: '
         "building without it, writing it anew\n"
     )
+
+
+@pytest.mark.parametrize("missing", ["index.json", "blobs"])
+def test_a_folder_that_was_not_written_whole_is_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], missing: str
+) -> None:
+    blob(tmp_path / "sutra-api", b"layer")
+    (tmp_path / "sutra-api" / missing).rename(tmp_path / "gone")
+    assert Cache(str(tmp_path)).reads(IMAGES) == []
+    assert "holds other bytes than it says" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
