@@ -10,9 +10,9 @@ import re
 from collections.abc import Callable, Iterator
 
 from scripts.checks.contents.rule import Finding, Rule, Subject, quoted
+from scripts.checks.contents.shared_keeps import but_kept
 
 _PYTHON = r"(?:.*/)?(?:site|dist)-packages/"
-_LICENCE = r"(?:LICEN[CS]E|COPYING|NOTICE|AUTHORS)[^/]*"
 HEADERS = (
     r"(?:.*/)?[^/]+\.(?:h|hh|hpp|hxx|h\+\+|inl|ipp|tcc|cuh|gch|pch)"
     r"|usr/(?:local/)?include/.+|opt/(?:[^/]+/)?include/.+"
@@ -39,7 +39,9 @@ DOCS = (
     r"usr/(?:local/)?share/(?:man|info|gtk-doc|help|locale|i18n|lintian|bug)/.+"
     r"|usr/share/doc/[^/]+/(?!copyright$).+|usr/share/doc/[^/]+/copyright/.+"
     rf"|{_PYTHON}(?:.*/)?(?:docs?/(?!(?:.*/)?[^/]+\.pyc?$)|examples?/).+"
-    rf"|{_PYTHON}(?!(?:.*/)?(?:licenses/.+|{_LICENCE})$).*\.(?:rst|md)"
+    # packages read other texts as templates and prompts (base-images/cleanup/python.yaml)
+    rf"|{_PYTHON}(?!(?:.*/)?licenses/)(?:.*/)?(?:README|CHANGE|CONTRIBUTING|HISTORY)[^/]*\.(?:rst|md)"
+    rf"|{_PYTHON}.*\.rst\.txt"
     rf"|{_OWN_DOCS}"
 )
 CACHES = (
@@ -102,11 +104,11 @@ RULES = (
         "no static libraries and object files, whatever they are called",
         _files(STATIC, ("static-libraries", "REL")),
     ),
-    Rule("tests", "no test folders", tests),
+    Rule("tests", "no test folders", but_kept(tests)),
     Rule(
         "docs",
         "no documentation, manual pages, examples or translations; copyright files are none",
-        _files(DOCS),
+        but_kept(_files(DOCS)),
     ),
     Rule(
         "caches",

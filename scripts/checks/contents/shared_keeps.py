@@ -1,0 +1,36 @@
+"""What the shared cleanup rules keep of single packages: verify agrees that it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+
+from sutra_cleanup import manifest
+from sutra_cleanup.globs import Glob
+from sutra_cleanup.tree import SITE
+
+from scripts.checks.contents.rule import Finding, Subject
+
+SHARED = Path("base-images/cleanup")
+Check = Callable[[Subject], Iterator[Finding]]
+
+
+@cache
+def _globs(folder: Path) -> tuple[Glob, ...]:
+    """Return the globs that rules with a source keep: each is about one package."""
+    rules = (rule for file in sorted(folder.glob("*.yaml")) for rule in manifest.load(file).rules)
+    return tuple({glob.text: glob for rule in rules if rule.source for glob in rule.keep}.values())
+
+
+def is_kept(path: str) -> bool:
+    """Return whether a shared rule keeps a file in a packages folder of Python."""
+    if not SITE.match(path):
+        return False
+    seen = path[:-1] if path.endswith(".pyc") else path
+    return any(glob.matches(seen) for glob in _globs(SHARED))
+
+
+def but_kept(check: Check) -> Check:
+    """Return `check` without its findings in what a shared rule keeps."""
+    return lambda subject: (each for each in check(subject) if not is_kept(each.path))
