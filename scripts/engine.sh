@@ -81,18 +81,28 @@ say_ready() { say "ready: engine ${VERSION}, client ${CLIENT}"; }
 
 # --- somebody else's choice of engine is not replaced by one of ours --------
 
-# A group's new member has its rights from the next login on, or under `sg`.
+# Not every system has `sg`: Debian 14 leaves it out of its smallest form.
+at_once() { # at_once GROUP: what has its rights without a new login; empty where nothing does
+  if command -v sg >/dev/null; then
+    echo "sg $1 -c 'make prod'"
+  elif command -v sudo >/dev/null; then
+    echo "sudo -u $(id -un) -g $1 make prod"
+  fi
+}
+
+# A group's new member has its rights from the next login on.
 refuse_socket() { # refuse_socket [SOCKET]
-  local socket=${1:-$SOCKET} group user
+  local socket=${1:-$SOCKET} group user now
   [[ -S $socket && ! -w $socket ]] || return 0
   user=$(id -un)
   group=$(stat -c %G "$socket")
+  now=$(at_once "$group")
   if id -nG "$user" | tr ' ' '\n' | grep -qxF "$group"; then
     die "this login may not talk to the engine at $socket yet" \
-      "\`sg $group -c 'make prod'\` works at once; after a new login \`make prod\` does"
+      "${now:+\`$now\` works at once; }after a new login \`make prod\` works"
   fi
   die "you may not talk to the engine at $socket" \
-    "join its group: \`sudo usermod -aG $group $user\`, then \`sg $group -c 'make prod'\` or log in again; or run as root"
+    "join its group: \`usermod -aG $group $user\` as root, then ${now:+\`$now\` or }log in again; or run as root"
 }
 
 refuse_context() {
