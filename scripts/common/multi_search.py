@@ -1,24 +1,91 @@
-"""Which of several texts bytes hold: all of them looked for in one pass."""
+"""Where bytes hold any of several texts: all of them looked for in one vectorised pass."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 
-from ahocorasick_rs import BytesAhoCorasick, MatchKind
+import hyperscan
 
 
-def any_of(texts: Sequence[bytes]) -> Callable[[bytes], bool]:
-    """Return a function that tells whether bytes hold one of `texts`."""
-    # of this kind alone the library has its vectorised search (Teddy): where texts overlap
-    # it reports one of them, which is all that is asked
-    found = BytesAhoCorasick(texts, matchkind=MatchKind.LeftmostFirst)
-    return lambda content: bool(found.find_matches_as_indexes(content))
+class Searcher:
+    """Finds every occurrence of `texts`, also where they overlap; in any case if `caseless`.
+
+    Hyperscan takes a few hundred texts at the speed of one; Aho-Corasick with SIMD (Teddy)
+    takes 64, and a tenth of the speed from there on.
+    """
+
+    def __init__(self, texts: Sequence[bytes], caseless: Sequence[bool] = ()) -> None:
+        self._lengths = [len(text) for text in texts]
+        cases = caseless or [False] * len(texts)
+        self._scan = _Database(
+            [_escaped(text) for text in texts],
+            [hyperscan.HS_FLAG_CASELESS if each else 0 for each in cases],
+        ).scan
+
+    def positions(self, content: bytes) -> list[tuple[int, int]]:
+        """Return (which text, where it begins) of each occurrence, in no promised order."""
+        found: list[tuple[int, int]] = []
+        lengths = self._lengths
+
+        def add(which: int, _start: int, end: int, _flags: int, _context: object) -> None:
+            found.append((which, end - lengths[which]))
+
+        self._scan(content, add)
+        return found
+
+
+class _Database:
+    """Patterns that are searched for at once, by as many threads as want to."""
+
+    def __init__(self, patterns: Sequence[bytes], flags: Sequence[int]) -> None:
+        self._database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+        self._database.compile(expressions=patterns, ids=list(range(len(patterns))), flags=flags)
+        self._scratch = threading.local()  # memory of one search: each thread has its own
+
+    def scan(self, content: bytes, on_match: Callable[..., bool | None]) -> None:
+        """Call `on_match` with each match: (pattern, its begin or 0, its end, flags, context)."""
+        scratch = getattr(self._scratch, "own", None)
+        if scratch is None:
+            scratch = self._scratch.own = hyperscan.Scratch(self._database)
+        self._database.scan(content, match_event_handler=on_match, scratch=scratch)
+
+    def matches(self, content: bytes) -> bool:
+        """Return whether a pattern is somewhere in `content`."""
+        found: list[int] = []
+
+        def stop(which: int, *_: object) -> bool:
+            found.append(which)
+            return True
+
+        try:
+            self.scan(content, stop)
+        except hyperscan.ScanTerminated:
+            return True
+        return bool(found)
 
 
 def found_in(texts: Sequence[bytes]) -> Callable[[bytes], set[int]]:
-    """Return a function that tells which of `texts` bytes hold, by their numbers.
+    """Return a function that returns which of `texts` bytes hold, by their numbers."""
+    once = [hyperscan.HS_FLAG_SINGLEMATCH] * len(texts)
+    database = _Database([_escaped(text) for text in texts], once)
 
-    Of texts that overlap it may report one alone.
+    def which(content: bytes) -> set[int]:
+        found = set[int]()
+        database.scan(content, lambda number, *_: found.add(number))
+        return found
+
+    return which
+
+
+def may_match(patterns: Sequence[bytes]) -> Callable[[bytes], bool]:
+    """Return a quick filter: where it returns False none of `patterns`, written for `re`, matches.
+
+    Hyperscan does not know all that `re` does, such as looking ahead: it then takes more.
     """
-    found = BytesAhoCorasick(texts, matchkind=MatchKind.LeftmostFirst)
-    return lambda content: {match[0] for match in found.find_matches_as_indexes(content)}
+    prefilter = hyperscan.HS_FLAG_PREFILTER | hyperscan.HS_FLAG_DOTALL
+    return _Database(patterns, [prefilter] * len(patterns)).matches
+
+
+def _escaped(text: bytes) -> bytes:
+    return b"".join(b"\\x%02x" % byte for byte in text)

@@ -24,8 +24,12 @@ _SCRIPTS = Path(__file__).resolve().parents[1]
 # a change of what is found in a file makes earlier findings void
 _FINDERS = (
     "image/layer_entries.py", "image/capabilities.py", "image/elf.py", "image/kept_texts.py",
-    "image/known_content.py", "image/known_texts.txt", "image/pyc.py", "image/secret_scan.py",
-    "image/secret_names.py", "oci/tar_stream.py", "common/multi_search.py",
+    "image/known_content.py", "image/known_texts.txt",
+    "image/pyc.py", "image/certificates.py", "image/secret_scan.py", "image/secret_files.py",
+    "image/secret_files.toml", "image/secret_formats.py", "image/secret_formats.toml",
+    "image/secret_lines.py", "image/secret_lines.toml", "image/secret_names.py",
+    "image/secret_packed.py", "image/secret_words.toml", "oci/tar_stream.py",
+    "common/multi_search.py",
 )  # fmt: skip
 # layers that stay in memory
 LOADED = 32

@@ -88,11 +88,12 @@ def scan(stream: Any, sink: Sink | None = None) -> int:
     own. Raises one of scripts.oci.tar_stream.DAMAGE, also for a path that leads outside.
     """
     total = texts = alike = 0
+    budget = secret_scan.Budget()
     for number, (member, archive) in enumerate(entries(stream), 1):
         if number > MAX_ENTRIES:
             raise tarfile.ReadError(f"more than {MAX_ENTRIES} entries")
         total += member.size if member.isreg() else 0
-        entry, text = _entry(member, archive)
+        entry, text = _entry(member, archive, budget)
         if text and not has_name(entry.path):
             alike += len(text)
             text = text if alike <= MAX_ALIKE else None
@@ -122,13 +123,15 @@ def _quoted(name: str) -> str:
     return f'"{shown[:200]}"'
 
 
-def _entry(member: tarfile.TarInfo, archive: tarfile.TarFile) -> tuple[Entry, str | None]:
+def _entry(
+    member: tarfile.TarInfo, archive: tarfile.TarFile, budget: secret_scan.Budget
+) -> tuple[Entry, str | None]:
     # tarfile takes the slash from the end of a folder's name: that of the root is then empty
     path = inside(member.name or ("/" if member.isdir() else ""))
     kind = "file" if member.isreg() else _KINDS.get(member.type, "")
     if not kind:
         raise tarfile.ReadError(f"entry of unknown type {member.type!r} {_quoted(path)}")
-    found, text = _content(path, member, archive) if kind == "file" else ({}, None)
+    found, text = _content(path, member, archive, budget) if kind == "file" else ({}, None)
     folder, name = posixpath.split(path)
     if name == OPAQUE:
         kind, path = "opaque", folder or "."
@@ -160,7 +163,7 @@ def _text_of(link: str) -> str:
 
 
 def _content(
-    path: str, member: tarfile.TarInfo, archive: tarfile.TarFile
+    path: str, member: tarfile.TarInfo, archive: tarfile.TarFile, budget: secret_scan.Budget
 ) -> tuple[dict[str, Any], str | None]:
     """Return the facts of a regular file's content, and its text where it is kept."""
     file = content(member, archive)
@@ -168,11 +171,12 @@ def _content(
     source = path.endswith(".py") and member.size <= MAX_SOURCE
     head = file.read(MAX_SOURCE if source else MAX_TEXT if wanted else BLOCK)
     wanted = wanted or (len(head) == member.size and looks_alike(head))
-    found: dict[str, Any] = {"secrets": secret_scan.find(path, head)}
+    found: dict[str, Any] = {"secrets": secret_scan.find(path, head, budget)}
     if member.pax_headers and (held := capabilities.of(member.pax_headers)):
         found["capabilities"] = held
     # for the most part the head is all there is
-    rest = secret_scan.Watch(file if member.size > len(head) else io.BytesIO(), head)
+    after = file if member.size > len(head) else io.BytesIO()
+    rest = secret_scan.Watch(after, head, path, budget)
     marks = set[str]()
     if head.startswith(elf.MAGIC):
         found["digest"], found["elf"], marks = _read_elf(head, rest, member.size)

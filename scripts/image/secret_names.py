@@ -4,31 +4,16 @@ from __future__ import annotations
 
 import itertools
 import re
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Any
 
-# how a word of a name ends: "PGPASSWORD", "npm_token", "apikey"
-_SECRET = re.compile(
-    r"(?:password|passwd|passphrase|passcode|secret|token|credential|apikey|secretkey|accesskey"
-    r"|privatekey)s?$"
-)
-# "PWD" alone is the folder that a shell is in
-_SHORT = {"pass", "pwd", "pw"}
-# a key of this kind opens something; GPG_KEY, PUBLIC_KEY and PRIMARY_KEY do not
-_KEYS = {
-    "access", "account", "aes", "api", "auth", "cookie", "crypto", "decryption", "deploy",
-    "encryption", "fernet", "hmac", "host", "jwt", "license", "master", "private", "root",
-    "secret", "session", "shared", "signing", "ssh", "storage", "webhook",
-}  # fmt: skip
-# what stands last in a name that says something about a secret
-_ABOUT = {
-    "age", "algorithm", "algorithms", "bytes", "command", "count", "dir", "directory", "enabled",
-    "endpoint", "expire", "expires", "expiry", "file", "files", "folder", "format", "header",
-    "id", "issuer", "length", "lifetime", "limit", "location", "max", "min", "mode", "name",
-    "names", "path", "paths", "policy", "prefix", "provider", "required", "rotation", "seconds",
-    "size", "timeout", "ttl", "type", "uri", "url", "version",
-}  # fmt: skip
-_SWITCH = re.compile(r"(?i:true|false|yes|no|on|off|none|null|0|1)$")
+DATA = Path(__file__).with_name("secret_words.toml")
+# between the words of a name: also where small letters end and a capital begins
+_BETWEEN = re.compile(r"[_.:\-]+|(?<=[a-z0-9])(?=[A-Z])")
 # a variable or a command of the shell, or several, and what then ends the word
-_VARIABLE = re.compile(r"(?:\$\w+|\$\{[^}]*\})+[;,)&|]*$|\$\(|`|\$\{")
+_VARIABLE = re.compile(r"(?:\$\w+|\$\{[^}]*\})+[;,)&|]*$|\$\(|`|\$\{|%\{|\$\[\[")
 # of hier(7) and of where secrets are mounted; in base64 "/" may stand first, too
 _PATH = re.compile(
     r"/(?:app|bin|data|dev|etc|home|lib|media|mnt|opt|proc|root|run|secrets|srv|sys|tmp|usr|var"
@@ -37,22 +22,75 @@ _PATH = re.compile(
 
 
 def names_secret(name: str) -> bool:
-    """Say whether a variable of that name holds a secret: "DJANGO_SECRET_KEY", not "GPG_KEY"."""
-    words = [word for word in re.split(r"[_.-]+", name.lower()) if word]
-    if not words or words[-1] in _ABOUT or words == ["pwd"]:
+    """Return whether a variable of that name holds a secret: "DJANGO_SECRET_KEY", not "GPG_KEY".
+
+    The last word that is a secret counts: "TOKEN_COOKIE_SECRET" is one, "CSRF_TOKEN_COOKIE" not.
+    """
+    words = _words(name)
+    at = max(itertools.chain(_ends_of_secrets(words), [-1]))
+    if at < 0 or words == ["pwd"]:
         return False
-    pairs = itertools.pairwise(words)
-    return any(_SECRET.search(word) or word in _SHORT for word in words) or any(
-        before in _KEYS and after in ("key", "keys") for before, after in pairs
+    listed = _data()
+    return not any(word in listed["about"] for word in words[at + 1 :]) and not (
+        at and words[at - 1] in listed["harmless"] and not words[at].endswith("key")
     )
 
 
 def is_secret(name: str, value: str) -> bool:
-    """Say whether `name` holds a secret and `value` is one: no path, variable or switch.
+    """Return whether `name` holds a secret and `value` is one.
 
-    How many tokens a model may use is a number.
+    None is a path, a variable, a switch, a placeholder, or where a secret is; how many tokens a
+    model may use is a number.
     """
-    if not names_secret(name) or _VARIABLE.match(value) or _PATH.match(value):
+    if not names_secret(name) or not is_value(value):
         return False
-    amount = value.isdigit() and name.lower().endswith("tokens")
-    return not amount and not _SWITCH.match(value)
+    return not (value.isdigit() and name.lower().endswith("tokens"))
+
+
+def is_value(value: str) -> bool:
+    """Return whether a value can be a secret, given to a name that holds one."""
+    if _VARIABLE.match(value) or _PATH.match(value):
+        return False
+    plain = value.strip("\"'`\\;,)")
+    return bool(plain) and not _no_values().fullmatch(plain)
+
+
+def _words(name: str) -> list[str]:
+    return [word.lower() for word in _BETWEEN.split(name) if word]
+
+
+def _ends_of_secrets(words: list[str]) -> list[int]:
+    """Return at which words a secret is named."""
+    listed = _data()
+    single = [at for at, word in enumerate(words) if _single().fullmatch(word)]
+    if listed["publics"] & set(words):  # NEXT_PUBLIC_API_KEY: browsers get it
+        return []
+    return single + [
+        at + 1
+        for at, (before, after) in enumerate(itertools.pairwise(words))
+        if (before in listed["keys"] and after in ("key", "keys"))
+        or (before, after) in listed["pairs"]
+    ]
+
+
+@cache
+def _data() -> dict[str, Any]:
+    data = tomllib.loads(DATA.read_text(encoding="utf-8"))
+    listed: dict[str, Any] = {key: frozenset(data[key]) for key in ("keys", "about", "harmless")}
+    listed["pairs"] = frozenset(map(tuple, data["pairs"]))
+    listed["publics"] = frozenset(("public", "publishable"))
+    return {**data, **listed}
+
+
+@cache
+def _single() -> re.Pattern[str]:
+    data = _data()
+    return re.compile(rf".*(?:{'|'.join(data['endings'])})s?|{'|'.join(data['words'])}")
+
+
+@cache
+def _no_values() -> re.Pattern[str]:
+    values = _data()["values"]
+    settings = "|".join(map(re.escape, values["settings"]))
+    others = "|".join(f"(?:{each})" for each in values["placeholders"] + values["references"])
+    return re.compile(rf"(?i:{settings})|(?i:{others})", re.DOTALL)

@@ -1,0 +1,93 @@
+"""Files that hold secrets by their place, and which files are settings or programs of our own."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+
+from scripts.common.multi_search import may_match
+from scripts.image import secret_lines
+
+# kind, how a path ends, texts that must be in the file, and what finds the secret there
+Rule = tuple[str, re.Pattern[str], list[bytes], Callable[[bytes], object]]
+
+DATA = Path(__file__).with_suffix(".toml")
+SETTING, PROGRAM = "setting", "program"
+# what packages bring: their files are not settings of ours, and full of samples
+_PACKAGED = re.compile(
+    r"(?:^|/)(?:site-packages|dist-packages|node_modules|[^/]{1,200}\.(?:dist|egg)-info|lib/python[\d.]+)/"
+    r"|^(?:usr/(?:share|lib\w*|include|src|libexec|s?bin)|lib\w*|s?bin|proc|sys|var/lib/(?:dpkg|apt))/"
+    # of Debian and Alpine, where a word such as "passwd" names a database or a rule
+    r"|^etc/(?:nsswitch\.conf|ssl/.*|login\.defs|pam\.(?:conf|d/.*)|(?:add|del)user\.conf|debconf\.conf"
+    r"|security/.*|services|protocols|init\.d/.*|X11/.*|fonts/.*|ld\.so\.conf.*|apparmor.*|dpkg/.*)$"
+    r"|(?:^|/)[^/]*\.env\.(?:example|sample|template|dist|tmpl|defaults?)$"
+    r"|(?:^|/)(?:package(?:-lock)?|composer\.lock|Pipfile\.lock|npm-shrinkwrap|tokenizer(?:_config)?"
+    r"|special_tokens_map|vocab|added_tokens)(?:\.json)?$",
+    re.DOTALL,
+)  # fmt: skip
+_SETTINGS = re.compile(
+    r"(?:.*/)?(?:[^/]+\.(?:env|ini|cfg|cnf|conf|config|toml|ya?ml|json5?|jsonc|properties|xml|sh|bash|zsh"
+    r"|ksh|service|timer|tfvars|hcl|tf|txt|plist|rc|secrets?|credentials?|local|prod|production|dev"
+    r"|staging|sql|dump|http|rest|desktop|nomad|ps1|bat|cmd|bak|old|orig|save|swp|reg|url|webloc|ovpn)"
+    r"|\.flaskenv|\.envrc|\.env\.\w+|\.gitconfig|Dockerfile[^/]*|Containerfile|Makefile|Procfile|\.\w+_history"
+    r"|\.\w*rc|\.(?:bash_)?profile|crontab|cron\.d/[^/]+|etc/environment|etc/profile\.d/[^/]+"
+    r"|[^/.]*(?:secret|credential|passwor)[^/.]*)",
+    re.DOTALL | re.IGNORECASE,
+)  # fmt: skip
+_PROGRAMS = re.compile(
+    r"(?:.*/)?[^/]+\.(?:py|pyw|rb|php|pl|lua|js|cjs|mjs|ts|java|kt|go|cs|scala|groovy|exs?|r|ipynb)",
+    re.DOTALL | re.IGNORECASE,
+)
+_SHELL = re.compile(rb"#!\s*\S*/(?:env\s+(?:-S\s+)?)?(?:ba|da|k|z|a)?sh\b")
+
+
+def by_place(path: str, head: bytes) -> set[str]:
+    """Return the kinds of a file that is called as those are in which tools keep secrets."""
+    rules, may_match = _rules()
+    if not may_match(path.encode(errors="surrogateescape")):
+        return set()
+    return {
+        kind
+        for kind, name, needs, holds in rules
+        if name.fullmatch(path) and all(text in head for text in needs) and holds(head)
+    }
+
+
+def own(path: str, head: bytes) -> str:
+    """Return SETTING or PROGRAM for a text of ours, "" for a package's file and for bytes."""
+    if b"\0" in head[:4096] or _PACKAGED.search(path):
+        return ""
+    if _SETTINGS.fullmatch(path):
+        return SETTING
+    if _PROGRAMS.fullmatch(path):
+        return PROGRAM
+    if head.startswith(b"#!"):
+        return SETTING if _SHELL.match(head) else PROGRAM
+    return ""
+
+
+def in_text(which: str, head: bytes) -> Iterator[str]:
+    """Yield the kinds of secret in a text of ours by what they are called there."""
+    text = head[: secret_lines.MAX_TEXT].decode("utf-8", "replace").removeprefix("\ufeff")
+    yield from (secret_lines.find_setting if which == SETTING else secret_lines.find_program)(text)
+
+
+@cache
+def _rules() -> tuple[list[Rule], Callable[[bytes], bool]]:
+    """Return all rules, and a filter for paths that none of them is about."""
+    rows = tomllib.loads(DATA.read_text(encoding="utf-8"))["file"]
+    urls = {"PASSWORD_IN_URL": secret_lines.PASSWORD, "TOKEN_IN_URL": secret_lines.TOKEN}
+    rules: list[Rule] = []
+    for row in rows:
+        content: re.Pattern[bytes] = re.compile(
+            urls.get(row["content"], row["content"]).encode("latin-1")
+        )
+        # `search` would try again at every byte
+        holds = content.match if rb"\A" in content.pattern else content.search
+        name = re.compile(f"(?:.*/)?(?:{row['path']})", re.DOTALL)
+        needs = [text.encode() for text in row.get("needs", [])]
+        rules.append((row["kind"], name, needs, holds))
+    return rules, may_match([f"(?:^|/)(?:{row['path']})$".encode() for row in rows])

@@ -1,0 +1,184 @@
+"""The formats in secret_formats.toml: which kinds of secret bytes hold."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+DATA = Path(__file__).with_suffix(".toml")
+# what may stand between the parts of a key: line ends, also escaped ones, and where the literals
+# of a program's source end, are joined and begin
+JUNK = r"""(?:[\s"'`,]|\\+(?:[nr]|x0[ad]|u000[ad])?|(?<=["'`\s])[+.&](?=\s{0,40}["'`]))"""
+# longest text that `back` of a format looks at
+BACK = 128
+# positions of one format that are looked at one by one; more are left to `re`
+FEW = 16_384
+# values that documentation shows; of AWS, Stripe, jwt.io, Google and Vagrant by their hash
+_SHOWN = re.compile(
+    rb"(?i)example|placeholder|redacted|dummy|your[_-]?(?:own|api|key|token|secret)|x{8}|\*{8}|0{16}"
+)
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format. `strict` is for text; `loose` for programs, where strings touch each other."""
+
+    name: str
+    kind: str
+    starts: tuple[bytes, ...]
+    strict: re.Pattern[bytes]
+    loose: re.Pattern[bytes]
+    back: re.Pattern[bytes] | None
+    is_shown: bool  # documentation of packages shows such ones
+    is_caseless: bool
+    stands_alone: bool
+    source: str
+
+    def matches(self, content: bytes, positions: Sequence[int], in_program: bool) -> bool:
+        """Return whether one stands at one of the `positions` of its starts."""
+        pattern = self.loose if in_program else self.strict
+        found: Iterable[re.Match[bytes] | None] = (
+            (pattern.match(content, at) for at in positions)
+            if len(positions) <= FEW
+            else pattern.finditer(content, min(positions))
+        )
+        free = in_program and not self.stands_alone
+        return any(match is not None and self._holds(match, free) for match in found)
+
+    def anywhere(self, text: bytes) -> bool:
+        """Return whether one stands in a text; for formats without a start."""
+        return any(self._holds(match, False) for match in self.strict.finditer(text))
+
+    def _holds(self, match: re.Match[bytes], free: bool) -> bool:
+        """Return whether a match is one: no sample, and in a program no word by chance."""
+        before = match.string[max(0, match.start() - BACK) : match.start()]
+        if self.back and not self.back.search(before):
+            return False
+        token: bytes = match[0]
+        if _SHOWN.search(token) or _hash(token) in _known():
+            return False
+        return not free or self.kind == "private key" or _is_apart(match) or _is_random(token)
+
+
+def _is_apart(match: re.Match[bytes]) -> bool:
+    """Return whether no word's character touches a match."""
+    around = match.string[max(0, match.start() - 1) : match.start()]
+    around += match.string[match.end() : match.end() + 1]
+    return not re.search(rb"\w", around)
+
+
+def _is_random(token: bytes) -> bool:
+    """Return whether it has digits, or letters of both cases as no words have them."""
+    return (
+        any(48 <= byte < 58 for byte in token)
+        or min(sum(65 <= byte < 91 for byte in token), sum(97 <= byte < 123 for byte in token))
+        >= len(token) // 4
+    )
+
+
+def kinds(
+    content: bytes,
+    positions: Iterable[tuple[int, int]],
+    in_program: bool = False,
+    shown: bool = False,
+) -> set[str]:
+    """Return the kinds of secret whose format is somewhere in `content`.
+
+    `positions` are where the searched() texts are, as Searcher gives them. `shown`: the text is
+    a package's documentation, in which some formats have samples.
+    """
+    hits: dict[int, list[int]] = defaultdict(list)
+    for which, at in positions:
+        for number in _owners()[which]:
+            hits[number].append(at)
+    listed = formats()
+    return {
+        listed[number].kind
+        for number, places in hits.items()
+        if not (shown and listed[number].is_shown)
+        and listed[number].matches(content, places, in_program)
+    }
+
+
+def kinds_slowly(content: bytes, in_program: bool = False) -> Iterator[str]:
+    """Yield what `kinds` returns, each format looked for alone: what it is checked against."""
+    lowered = content.lower()
+    for each in formats():
+        for start in each.starts:
+            text, wanted = (lowered, start.lower()) if each.is_caseless else (content, start)
+            positions = [at for at in range(len(text)) if text.startswith(wanted, at)]
+            if any(each.matches(content, [at], in_program) for at in positions):
+                yield each.kind
+
+
+def kinds_without_start(text: bytes) -> set[str]:
+    """Return the kinds in a text of our own whose formats begin with nothing special."""
+    return {each.kind for each in formats() if not each.starts and each.anywhere(text)}
+
+
+def searched() -> tuple[tuple[bytes, bool], ...]:
+    """Return the texts that `kinds` wants the positions of, and whether each is in any case."""
+    return tuple(_texts())
+
+
+@cache
+def formats() -> tuple[Format, ...]:
+    """Return all formats, compiled when first asked for."""
+    return tuple(_format(row) for row in _data()["format"])
+
+
+@cache
+def _data() -> dict[str, Any]:
+    return tomllib.loads(DATA.read_text(encoding="utf-8"))
+
+
+@cache
+def _known() -> frozenset[str]:
+    return frozenset(_data()["public"]["sha256"])
+
+
+def _hash(token: bytes) -> str:
+    return hashlib.sha256(token).hexdigest()
+
+
+def _format(row: dict[str, Any]) -> Format:
+    starts = tuple(start.encode("latin-1") for start in row["starts"])
+    begin = b"|".join(re.escape(start) for start in starts)
+    begin = b"(?i:%b)" % begin if row.get("caseless") else b"(?:%b)" % begin
+    rest = _regex(row["rest"])
+    before, after = row.get("before", ""), row.get("after", "")
+    strict = (_regex(f"(?<![{before}])") if before else b"") + begin + rest
+    strict += _regex(f"(?![{after}])") if after else b""
+    alone = bool(row.get("alone"))
+    loose = strict if alone else begin + _regex(row.get("loose", row["rest"]))
+    return Format(
+        row["name"], row["kind"], starts, re.compile(strict), re.compile(loose),
+        re.compile(_regex(f"(?:{row['back']})\\Z")) if "back" in row else None,
+        bool(row.get("sample")), bool(row.get("caseless")), alone, row["source"],
+    )  # fmt: skip
+
+
+def _regex(text: str) -> bytes:
+    return text.replace("{junk}", JUNK).encode("latin-1")
+
+
+@cache
+def _texts() -> dict[tuple[bytes, bool], tuple[int, ...]]:
+    """Return the formats, by number, that begin with a text in this or in any case."""
+    found: dict[tuple[bytes, bool], list[int]] = defaultdict(list)
+    for number, each in enumerate(formats()):
+        for start in each.starts:
+            found[start, each.is_caseless].append(number)
+    return {text: tuple(numbers) for text, numbers in found.items()}
+
+
+@cache
+def _owners() -> tuple[tuple[int, ...], ...]:
+    return tuple(_texts().values())

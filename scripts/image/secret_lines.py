@@ -1,0 +1,154 @@
+"""Secrets in texts by where they stand: `NAME=value`, `--password x`, headers, URLs, settings."""
+
+from __future__ import annotations
+
+import base64
+import re
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from scripts.image.secret_names import is_secret, is_value
+
+DATA = Path(__file__).with_suffix(".toml")
+# a text is looked at up to here, and a line of it: what is longer was not written by hand
+MAX_TEXT = 1 << 20
+MAX_LINE = 1 << 13
+# findings of one text
+MAX_FOUND = 20
+URL_KIND = "credentials in a URL"
+# a variable, or several, stand for a password; a "$" alone is a part of one
+_VARIABLES = r"(?!(?:\$\w+|\$\{[^}\s]*\})+@|\{|<|%\(|%s|\*+@)"
+PASSWORD = rf"[a-z]://[^/\s:@\"']*:{_VARIABLES}[^/\s:@\"']+@"
+# an index takes a token for the user; these names stand for one that a keyring holds
+TOKEN = rf"https?://{_VARIABLES}(?!(?:__token__|oauth2accesstoken|VssSessionToken)@)[^/\s:@\"']+@"
+_URL = re.compile(rf"{PASSWORD}|\b(?:PIP|UV)_\w*INDEX\w*=[\"']?{TOKEN}")
+# what tools write where a person is to put theirs: alembic's own template, documentation
+_SAMPLE_URL = re.compile(
+    r"://(?:user(?:name)?|usr|login|my_?user|foo|u|scott|dbuser|db_user):(?:pass(?:word|wd)?|pw|pwd|bar|p|secret"
+    r"|tiger|dbpass|db_pass\w*|your\w*)@|@(?:[\w-]+\.)*example\.(?:com|org|net)\b"
+)  # fmt: skip
+# The value is only looked at: it may hold the next assignment, as in "A=b;TOKEN=c".
+_ASSIGNED = re.compile(
+    r"(?<![\w.-])-{0,2}(?P<name>[A-Za-z_][\w.-]*+)(?:\\?[\"'])?=\\?[\"']?(?=(?P<value>[^\s\"'\\]{1,200}))"
+)
+# of commands, after a blank; in JSON and Go's lists of words, quotes are between
+_OPTION = re.compile(
+    r"(?<![\w-])--?(?P<name>[A-Za-z][\w.-]*+)(?:[\"'],?\s{0,3}[\"']|[\"']?\s{1,3}[\"']?)"
+    r"(?=(?P<value>[^\s\"'-][^\s\"']{0,200}))"
+)
+# of headers, JSON and YAML
+_NAMED = re.compile(
+    r"(?<![\w.-])(?P<name>[A-Za-z_][\w.-]*+)(?:\\?[\"'](?:\s{0,3}:\s{0,3})|:\s{1,3})"
+    r"\\?(?P<quote>[\"']?)(?=(?P<value>[^\s\"'\\,}\]]{1,200}))"
+)
+_ELEMENT = re.compile(r"<(?P<name>[A-Za-z][\w.-]*+)>(?P<value>[^<>\s]{1,200})</(?P=name)>")
+_ATTRIBUTE = re.compile(
+    r"(?i)\b(?:key|name)\s*=\s*\"(?P<name>[\w.:-]+)\"\s+value\s*=\s*\"(?P<value>[^\"\s]{1,200})\""
+)
+# `NAME = value` of files, where blanks may stand around the sign
+_SETTING = re.compile(
+    r"(?m)^[ \t]*(?:export[ \t]+|set[ \t]+|ENV[ \t]+|ARG[ \t]+)?[\"'\[]{0,2}"
+    r"(?P<name>[A-Za-z_][\w.:-]*+)[\"'\]]{0,2}[ \t]*"
+    r"(?:=|:=|=>)[ \t]*[\"']?(?=(?P<value>[^\s\"'][^\s\"']{0,199})[\"']?[ \t,;]*(?:[#;].*)?$)"
+)  # fmt: skip
+# of programs, only where it is a literal with no blank: `db.password = "…"`, `"PASSWORD": "…"`
+_LITERAL = re.compile(
+    r"(?<![\w.-])(?P<name>[A-Za-z_][\w.-]*+)(?:[\"'\]]{0,2}\s{0,3}(?:=>|[=:])|[\"'],)\s{0,3}[rbuf]?([\"'])(?P<value>[^\s\"'\\]{6,200})\2"
+)
+# of XML, over several lines
+_COMMENT = re.compile(r"<!--(?:[^-]|-(?!->))*+-->")
+# in programs such a literal is a name, not a secret
+_IDENTIFIER = re.compile(r"[a-z_.:/-]+|[A-Z_]+|[A-Z]?[a-z]+(?:[A-Z][a-z]+)*")
+
+
+def find_text(text: str) -> Iterator[str]:
+    """Yield the kinds of secret in one line of the configuration, not sorted, some twice."""
+    if _URL.search(text):
+        yield URL_KIND
+    yield from _values(text, _ASSIGNED, _OPTION)
+    yield from _named(text)
+    yield from _listed(text)
+
+
+def find_setting(text: str) -> Iterator[str]:
+    """Yield the kinds in a file of settings or a script of a shell."""
+    for line in _lines(text):
+        yield from _url(line)
+        yield from _values(line, _SETTING, _OPTION, _ELEMENT, _ATTRIBUTE)
+        yield from _listed(line)
+        yield from _named(line)
+        if re.search(r"[-?&;]\w", line):  # options, queries, connection strings
+            yield from _values(line, _ASSIGNED)
+
+
+def find_program(text: str) -> Iterator[str]:
+    """Yield the kinds in a program's source, where most names stand for no value of their own."""
+    for line in _lines(text):
+        yield from _url(line)
+        yield from (
+            f'value of "{match["name"]}"'
+            for match in _LITERAL.finditer(line)
+            if is_secret(match["name"], match["value"])
+            and not _IDENTIFIER.fullmatch(match["value"])
+        )
+
+
+def _lines(text: str) -> Iterator[str]:
+    """Yield lines that are no comment, and short enough to be written by hand."""
+    for line in _COMMENT.sub("", text[:MAX_TEXT]).splitlines():
+        if len(line) <= MAX_LINE and not line.lstrip().startswith(("#", ";", "//", "*", "<!--")):
+            yield line
+
+
+def _url(line: str) -> Iterator[str]:
+    match = _URL.search(line) if "://" in line else None
+    if match and not _SAMPLE_URL.search(line, max(0, match.start() - 10)):
+        yield URL_KIND
+
+
+def _values(text: str, *patterns: re.Pattern[str]) -> Iterator[str]:
+    for pattern in patterns:
+        for match in pattern.finditer(text):
+            if is_secret(match["name"], match["value"]):
+                name = match["name"]
+                # java -Dname=value
+                before = text[match.start() : match.start("name")]
+                cut = before.endswith("-") and name[:1] == "D" and "." in name
+                yield f'value of "{name[1:] if cut else name}"'
+
+
+def _named(text: str) -> Iterator[str]:
+    for match in _NAMED.finditer(text):
+        # a sentence after "Password:" is none
+        rest = text[match.end("value") :].partition("\n")[0].strip()[:1]
+        if rest in (match["quote"], "", "#", "}", ",", '"', "'", "\\") and is_secret(
+            match["name"], match["value"]
+        ):
+            yield f'value of "{match["name"]}"'
+
+
+def _listed(line: str) -> Iterator[str]:
+    for when, name, pattern in _patterns():
+        if when in line:
+            for match in pattern.finditer(line):
+                if is_value(match["value"]) and _opens(name, match["value"]):
+                    yield f'value of "{name}"'
+
+
+def _opens(name: str, value: str) -> bool:
+    """Return whether a value can be one of its kind: a registry's is `user:password` in base64."""
+    if not name.startswith("auth of"):
+        return True
+    try:
+        user, sign, password = base64.b64decode(value, validate=True).partition(b":")
+    except ValueError:
+        return len(value) > 20
+    return bool(user and sign and password)
+
+
+@cache
+def _patterns() -> tuple[tuple[str, str, re.Pattern[str]], ...]:
+    rows = tomllib.loads(DATA.read_text(encoding="utf-8"))["line"]
+    return tuple((row["when"], row["name"], re.compile(row["pattern"])) for row in rows)

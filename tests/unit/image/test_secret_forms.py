@@ -1,0 +1,197 @@
+"""Secrets in another form: packed, encoded, in a wide text; and the bounds of looking for them."""
+
+from __future__ import annotations
+
+import base64
+import bz2
+import gzip
+import io
+import lzma
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from scripts.image import entry_cache, secret_formats, secret_packed, secret_scan
+from scripts.image.secret_scan import Budget
+from scripts.oci.tar_stream import zstd
+from tests.unit.image.secret_corpus import PEM, TOKENS
+
+KEY, TOKEN = PEM.encode(), TOKENS["GitHub classic"].encode()
+
+
+def zip_of(name: str, content: bytes) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, content)
+    return out.getvalue()
+
+
+def tar_of(name: str, content: bytes) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        member = tarfile.TarInfo(name)
+        member.size = len(content)
+        archive.addfile(member, io.BytesIO(content))
+    return out.getvalue()
+
+
+def in_lines(content: bytes) -> bytes:
+    return base64.encodebytes(content)
+
+
+FORMS = {
+    "gzip": gzip.compress(KEY),
+    "bzip2": bz2.compress(KEY),
+    "xz": lzma.compress(KEY),
+    "zstd": zstd.compress(KEY),
+    "zip": zip_of("k.pem", KEY),
+    "wheel": zip_of("pkg/k.pem", KEY),
+    "tar": tar_of("k.pem", KEY),
+    "tar.gz": gzip.compress(tar_of("k.pem", KEY)),
+    "zip in tar.gz": gzip.compress(tar_of("a.zip", zip_of("k.pem", KEY))),
+    "script with a zip": b"#!/usr/bin/env python3\n" + zip_of("__main__.py", KEY),
+    "base64": b"key: " + base64.b64encode(KEY),
+    "base64, one byte on": base64.b64encode(b"x" + KEY),
+    "base64, two bytes on": base64.b64encode(b"xy" + KEY),
+    "base64 in lines": in_lines(KEY),
+    "base64 in a program's literal": b'"' + in_lines(KEY).replace(b"\n", b'\\n"\n"') + b'"',
+    "base64 twice": base64.b64encode(base64.b64encode(KEY)),
+    "base64 without padding, of URLs": base64.urlsafe_b64encode(KEY).rstrip(b"="),
+    "gzip in base64": base64.b64encode(gzip.compress(KEY, mtime=0)),
+    "hex": KEY.hex().encode(),
+    "hex, in capitals": KEY.hex().upper().encode(),
+    "UTF-16": KEY.decode().encode("utf-16"),
+    "UTF-16, big end first": KEY.decode().encode("utf-16-be"),
+    "UTF-16 in bytes": b"\1\2\3" * 999 + KEY.decode().encode("utf-16-le"),
+    "URL": KEY.replace(b" ", b"%20").replace(b"\n", b"%0A").replace(b"+", b"%2B"),
+    "JSON": KEY.replace(b"\n", b"\\n"),
+    "JSON in JSON": KEY.replace(b"\n", b"\\\\n"),
+    "Windows": KEY.replace(b"\n", b"\r\n"),
+    "one line": KEY.replace(b"\n", b" "),
+    "strings that are joined": b" +\n".join(b'"%b\\n"' % line for line in KEY.splitlines()),
+    "strings side by side": b"\n".join(b"'%b\\n'" % line for line in KEY.splitlines()),
+    "a list of strings": b",".join(b'"%b"' % line for line in KEY.splitlines()),
+    "indented": b"\n    ".join(KEY.splitlines()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("content", FORMS.values(), ids=FORMS)
+def test_a_key_is_found_in_every_form(content: bytes) -> None:
+    assert secret_scan.find("app/x", content) == ("private key",)
+
+
+def test_a_token_is_found_in_archives_by_its_place_and_by_its_form() -> None:
+    assert secret_scan.find("app/x.whl", zip_of("pkg/a.txt", TOKEN)) == ("access token",)
+    assert secret_scan.find("app/x.zip", zip_of("root/.netrc", b"machine x")) == (
+        "credentials file",
+    )
+    assert secret_scan.find("app/.env.gz", gzip.compress(b"A=b")) == ("environment file",)
+    assert secret_scan.find("app/x.yaml", b"t: " + base64.b64encode(TOKEN)) == ("access token",)
+    assert secret_scan.find("app/x.txt", TOKEN.decode().encode("utf-16")) == ("access token",)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        zip_of("a.txt", b"nothing"),
+        zip_of("k.pem", KEY)[:-30],
+        b"PK\x03\x04" + b"\xff" * 100,
+        b"\x1f\x8b\x08" + b"\xff" * 100,
+        b"BZh" + b"\0" * 100,
+        b"\xfd7zXZ\0" + b"\0" * 100,
+        b"\x28\xb5\x2f\xfd" + b"\0" * 100,
+        b"\0" * 257 + b"ustar" + b"\xff" * 500,
+        base64.b64encode(b"-----BEGIN nothing"),
+        b"2d2d2d2d2d424547494e" + b"zz",
+    ],
+)
+def test_what_is_damaged_or_harmless_is_no_finding_and_no_error(content: bytes) -> None:
+    assert secret_scan.find("app/x", content) == ()
+
+
+def test_an_archive_is_opened_as_deep_as_promised_and_no_deeper() -> None:
+    content = KEY
+    for _ in range(secret_packed.MAX_DEPTH):
+        content = gzip.compress(content)
+    assert secret_scan.find("app/x", content) == ("private key",)
+    assert secret_scan.find("app/x", gzip.compress(content)) == ()
+
+
+def test_a_layer_is_unpacked_as_far_as_its_budget_goes() -> None:
+    bomb = gzip.compress(b"\0" * (1 << 20))
+    budget = Budget(bytes=(1 << 20) + len(KEY))
+    assert secret_scan.find("app/x", bomb, budget) == ()
+    assert budget.bytes == len(KEY)
+    assert secret_scan.find("app/x", gzip.compress(KEY), budget) == ("private key",)
+    assert budget.bytes == 0
+    assert secret_scan.find("app/x", gzip.compress(KEY), budget) == ()
+
+
+def test_members_are_counted_for_a_layer() -> None:
+    budget = Budget(members=2)
+    archive = zip_of("k.pem", KEY)
+    found = [secret_scan.find("app/x", archive, budget) for _ in range(3)]
+    assert found == [("private key",), ("private key",), ()]
+
+
+def test_a_bomb_gives_no_more_than_one_member_may_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(secret_packed, "MAX_MEMBER", 1 << 16)
+    budget = Budget()
+    secret_scan.find("app/x", gzip.compress(b"\0" * (1 << 22)), budget)
+    secret_scan.find("app/x", bz2.compress(b"\0" * (1 << 22)), budget)
+    secret_scan.find("app/x", lzma.compress(b"\0" * (1 << 22)), budget)
+    secret_scan.find("app/x", zip_of("a", b"\0" * (1 << 22)), budget)
+    secret_scan.find("app/x", tar_of("a", b"\0" * (1 << 18)), budget)
+    assert Budget().bytes - budget.bytes == 5 << 16
+
+
+def test_a_token_is_found_wherever_blocks_end() -> None:
+    for at in (4096 - len(TOKEN) - 1, 4096 - 10, 4096, 3 * 4096 - 20):
+        whole = b"\0" * at + TOKEN + b"\0" * 5000
+        watch = secret_scan.Watch(io.BytesIO(whole[4096:]), whole[:4096])
+        while watch.read(4096):
+            pass
+        known = secret_scan.find("app/x", whole[:4096])
+        assert watch.kinds(known) == ("access token",)
+
+
+def test_an_archive_longer_than_its_head_is_unpacked_whole() -> None:
+    noise = b"".join(bytes([at % 251, at % 241]) for at in range(50_000))
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("a.bin", noise)
+        archive.writestr("k.pem.gz", gzip.compress(KEY))
+    whole = out.getvalue()
+    watch = secret_scan.Watch(io.BytesIO(whole[4096:]), whole[:4096], "app/x.zip", Budget())
+    while watch.read(4096):
+        pass
+    assert watch.kinds(secret_scan.find("app/x.zip", whole[:4096])) == ("private key",)
+
+
+def test_texts_of_ours_are_read_as_far_as_the_layers_budget_goes() -> None:
+    budget = Budget(text=30)
+    line = b"db_password = hunter2hunter2hunter2\n"
+    assert secret_scan.find("app/x.ini", line, budget) == ('value of "db_password"',)
+    assert secret_scan.find("app/x.ini", line, budget) == ()
+
+
+def test_a_token_among_more_beginnings_than_are_looked_at_one_by_one_is_found() -> None:
+    decoys = b"ghp_" * (secret_formats.FEW + 1)
+    assert secret_scan.find("app/x", b"\0" + decoys) == ()
+    assert secret_scan.find("app/x", b"\0" + decoys + b"\n" + TOKEN) == ("access token",)
+
+
+def test_a_change_of_any_module_or_data_voids_what_was_found() -> None:
+    folder = Path(secret_scan.__file__).parent
+    files = {f"image/{path.name}" for path in folder.glob("secret_*.*")}
+    assert len(files) >= 10
+    assert files <= set(entry_cache._FINDERS)
+
+
+def test_every_format_names_its_source() -> None:
+    for each in secret_formats.formats():
+        assert each.source.startswith("https://"), each.name
+    names = [each.name for each in secret_formats.formats()]
+    assert len(set(names)) == len(names)
