@@ -50,20 +50,6 @@ class _Database:
             scratch = self._scratch.own = hyperscan.Scratch(self._database)
         self._database.scan(content, match_event_handler=on_match, scratch=scratch)
 
-    def matches(self, content: bytes) -> bool:
-        """Return whether a pattern is somewhere in `content`."""
-        found: list[int] = []
-
-        def stop(which: int, *_: object) -> bool:
-            found.append(which)
-            return True
-
-        try:
-            self.scan(content, stop)
-        except hyperscan.ScanTerminated:
-            return True
-        return bool(found)
-
 
 def found_in(texts: Sequence[bytes]) -> Callable[[bytes], set[int]]:
     """Return a function that returns which of `texts` bytes hold, by their numbers."""
@@ -76,15 +62,6 @@ def found_in(texts: Sequence[bytes]) -> Callable[[bytes], set[int]]:
         return found
 
     return which
-
-
-def may_match(patterns: Sequence[bytes]) -> Callable[[bytes], bool]:
-    """Return a quick filter: where it returns False none of `patterns`, written for `re`, matches.
-
-    Hyperscan does not know all that `re` does, such as looking ahead: it then takes more.
-    """
-    prefilter = hyperscan.HS_FLAG_PREFILTER | hyperscan.HS_FLAG_DOTALL
-    return _Database(patterns, [prefilter] * len(patterns)).matches
 
 
 def _escaped(text: bytes) -> bytes:

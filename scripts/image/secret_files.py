@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
-from scripts.common.multi_search import may_match
 from scripts.image import secret_lines
 
 # kind, how a path ends, texts that must be in the file, and what finds the secret there
@@ -16,6 +15,8 @@ Rule = tuple[str, re.Pattern[str], list[bytes], Callable[[bytes], object]]
 
 DATA = Path(__file__).with_suffix(".toml")
 SETTING, PROGRAM = "setting", "program"
+# of a path, from its end: Linux takes no longer ones
+MAX_PATH = 4096
 # what packages bring: their files are not settings of ours, and full of samples
 _PACKAGED = re.compile(
     r"(?:^|/)(?:site-packages|dist-packages|node_modules|[^/]{1,200}\.(?:dist|egg)-info|lib/python[\d.]+)/"
@@ -46,19 +47,20 @@ _SHELL = re.compile(rb"#!\s*\S*/(?:env\s+(?:-S\s+)?)?(?:ba|da|k|z|a)?sh\b")
 
 def by_place(path: str, head: bytes) -> set[str]:
     """Return the kinds of a file that is called as those are in which tools keep secrets."""
-    rules, may_match = _rules()
-    if not may_match(path.encode(errors="surrogateescape")):
+    rules, any_path = _rules()
+    end = path[-MAX_PATH:]
+    if not any_path.search(end):
         return set()
     return {
         kind
         for kind, name, needs, holds in rules
-        if name.fullmatch(path) and all(text in head for text in needs) and holds(head)
+        if name.search(end) and all(text in head for text in needs) and holds(head)
     }
 
 
 def own(path: str, head: bytes) -> str:
     """Return SETTING or PROGRAM for a text of ours, "" for a package's file and for bytes."""
-    if b"\0" in head[:4096] or _PACKAGED.search(path):
+    if b"\0" in head[:4096] or _PACKAGED.search(path[:MAX_PATH]):
         return ""
     if _SETTINGS.fullmatch(path):
         return SETTING
@@ -76,8 +78,8 @@ def in_text(which: str, head: bytes) -> Iterator[str]:
 
 
 @cache
-def _rules() -> tuple[list[Rule], Callable[[bytes], bool]]:
-    """Return all rules, and a filter for paths that none of them is about."""
+def _rules() -> tuple[list[Rule], re.Pattern[str]]:
+    """Return all rules, and one pattern for the paths that they are about."""
     rows = tomllib.loads(DATA.read_text(encoding="utf-8"))["file"]
     urls = {"PASSWORD_IN_URL": secret_lines.PASSWORD, "TOKEN_IN_URL": secret_lines.TOKEN}
     rules: list[Rule] = []
@@ -87,7 +89,10 @@ def _rules() -> tuple[list[Rule], Callable[[bytes], bool]]:
         )
         # `search` would try again at every byte
         holds = content.match if rb"\A" in content.pattern else content.search
-        name = re.compile(f"(?:.*/)?(?:{row['path']})", re.DOTALL)
         needs = [text.encode() for text in row.get("needs", [])]
-        rules.append((row["kind"], name, needs, holds))
-    return rules, may_match([f"(?:^|/)(?:{row['path']})$".encode() for row in rows])
+        rules.append((row["kind"], _ending([row["path"]]), needs, holds))
+    return rules, _ending([row["path"] for row in rows])
+
+
+def _ending(paths: list[str]) -> re.Pattern[str]:
+    return re.compile(rf"(?:^|/)(?:{'|'.join(paths)})\Z", re.DOTALL)

@@ -112,24 +112,35 @@ class Watch:
     def __init__(
         self, file: IO[bytes], before: bytes, path: str = "", budget: Budget | None = None
     ) -> None:
-        self._file, self._before, self._path = file, before[-OVERLAP:], path
+        self._file, self._head, self._path = file, before, path
         self._budget = budget or Budget()
-        self._wide = secret_packed.is_wide(before)
-        self._in_program = not self._wide and b"\0" in before[:4096]
+        self._before = b""
+        self._wide = self._in_program = False
         self._found: set[str] = set()
-        self._packed = [before] if secret_packed.is_packed(before) else []
-        self._held = len(before)
+        self._packed: list[bytes] = []
+        self._held = 0
 
     def read(self, size: int) -> bytes:
         """Return the next bytes, at most `size`; none at the end."""
         block = self._file.read(size)
         if block:
+            self._begin()
             window = self._before + block
             plain = window.replace(b"\0", b"") if self._wide else window
             self._found |= _in_bytes(self._path, plain, self._budget, 0, self._in_program)
             self._before = window[-OVERLAP:]
             self._hold(block)
         return block
+
+    def _begin(self) -> None:
+        """Learn from the head what the file is, when anything follows it: most are read by then."""
+        if self._held:
+            return
+        head = self._head
+        self._before, self._held = head[-OVERLAP:], max(1, len(head))
+        self._wide = secret_packed.is_wide(head)
+        self._in_program = not self._wide and b"\0" in head[:4096]
+        self._packed = [head] if secret_packed.is_packed(head) else []
 
     def kinds(self, known: tuple[str, ...]) -> tuple[str, ...]:
         """Return the kinds of secret that are `known` and those found since, sorted."""
