@@ -15,8 +15,6 @@ DATA = Path(__file__).with_suffix(".toml")
 # a text is looked at up to here, and a line of it: what is longer was not written by hand
 MAX_TEXT = 1 << 20
 MAX_LINE = 1 << 13
-# findings of one text
-MAX_FOUND = 20
 URL_KIND = "credentials in a URL"
 # a variable, or several, stand for a password; a "$" alone is a part of one
 _VARIABLES = r"(?!(?:\$\w+|\$\{[^}\s]*\})+@|\{|<|%\(|%s|\*+@)"
@@ -57,8 +55,6 @@ _SETTING = re.compile(
 _LITERAL = re.compile(
     r"(?<![\w.-])(?P<name>[A-Za-z_][\w.-]*+)(?:[\"'\]]{0,2}\s{0,3}(?:=>|[=:])|[\"'],)\s{0,3}[rbuf]?([\"'])(?P<value>[^\s\"'\\]{6,200})\2"
 )
-# of XML, over several lines
-_COMMENT = re.compile(r"<!--(?:[^-]|-(?!->))*+-->")
 # in programs such a literal is a name, not a secret
 _IDENTIFIER = re.compile(r"[a-z_.:/-]+|[A-Z_]+|[A-Z]?[a-z]+(?:[A-Z][a-z]+)*")
 
@@ -97,14 +93,25 @@ def find_program(text: str) -> Iterator[str]:
 
 def _lines(text: str) -> Iterator[str]:
     """Yield lines that are no comment, and short enough to be written by hand."""
-    for line in _COMMENT.sub("", text[:MAX_TEXT]).splitlines():
-        if len(line) <= MAX_LINE and not line.lstrip().startswith(("#", ";", "//", "*", "<!--")):
+    for line in _without_comments(text[:MAX_TEXT]).splitlines():
+        if 3 < len(line) <= MAX_LINE and not line.lstrip().startswith(
+            ("#", ";", "//", "*", "<!--")
+        ):
             yield line
+
+
+def _without_comments(text: str) -> str:
+    """Return XML without its comments, over several lines; one that does not end stays."""
+    parts, at = [], 0
+    while (begin := text.find("<!--", at)) >= 0 and (end := text.find("-->", begin)) >= 0:
+        parts.append(text[at:begin])
+        at = end + 3
+    return "".join([*parts, text[at:]])
 
 
 def _url(line: str) -> Iterator[str]:
     match = _URL.search(line) if "://" in line else None
-    if match and not _SAMPLE_URL.search(line, max(0, match.start() - 10)):
+    if match and not _SAMPLE_URL.search(line, match.start(), match.end() + 60):
         yield URL_KIND
 
 
@@ -122,7 +129,7 @@ def _values(text: str, *patterns: re.Pattern[str]) -> Iterator[str]:
 def _named(text: str) -> Iterator[str]:
     for match in _NAMED.finditer(text):
         # a sentence after "Password:" is none
-        rest = text[match.end("value") :].partition("\n")[0].strip()[:1]
+        rest = text[match.end("value") : match.end("value") + 100].partition("\n")[0].strip()[:1]
         if rest in (match["quote"], "", "#", "}", ",", '"', "'", "\\") and is_secret(
             match["name"], match["value"]
         ):

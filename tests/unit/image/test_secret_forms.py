@@ -8,6 +8,7 @@ import gzip
 import io
 import lzma
 import tarfile
+import time
 import zipfile
 from pathlib import Path
 
@@ -181,6 +182,21 @@ def test_a_token_among_more_beginnings_than_are_looked_at_one_by_one_is_found() 
     decoys = b"ghp_" * (secret_formats.FEW + 1)
     assert secret_scan.find("app/x", b"\0" + decoys) == ()
     assert secret_scan.find("app/x", b"\0" + decoys + b"\n" + TOKEN) == ("access token",)
+
+
+@pytest.mark.parametrize("text", ["<!--", "<!-- -", "curl -u ", "a-", "password=", "a://u:"])
+def test_settings_written_to_be_slow_take_a_time_that_grows_with_their_length(text: str) -> None:
+    """A quadratic search of this megabyte would take minutes."""
+    started = time.process_time()
+    secret_scan.find("app/x.ini", (text * (8000 // len(text)) + "\n").encode() * 131)
+    assert time.process_time() - started < 30
+
+
+def test_comments_of_xml_are_no_settings_and_what_surrounds_them_is() -> None:
+    comment = b"<!--\n<password>hunter2</password>\n-->"
+    assert secret_scan.find("app/x.xml", b"<a>\n" + comment + b"\n</a>") == ()
+    after = comment + b"\n<password>hunter2</password>\n<!-- open"
+    assert secret_scan.find("app/x.xml", after) == ('value of "password"',)
 
 
 def test_a_change_of_any_module_or_data_voids_what_was_found() -> None:
