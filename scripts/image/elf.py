@@ -18,6 +18,10 @@ UNREADABLE = "unreadable"
 MAX_TABLE = 16 << 20
 MAX_NAME = 4096
 MAX_TAGS = 10_000
+# bytes of all names that one file's facts hold; LibreOffice's largest library has 2 kB
+MAX_NAMES = 1 << 16
+# of a section's name, as much as tells what it is
+SECTION_NAME = 16
 _MACHINES = {
     3: "i386", 21: "ppc64", 22: "s390", 40: "arm", 62: "x86_64", 183: "aarch64", 243: "riscv",
     258: "loongarch",
@@ -91,7 +95,7 @@ class _Reader:
         forms = _FORMS[ident[4]]
         order = {1: "<", 2: ">"}[ident[5]]
         head, *self._forms = (struct.Struct(order + form) for form in forms)
-        self._order, self._budget = order, MAX_VERSIONS
+        self._order, self._budget, self._names_left = order, MAX_VERSIONS, MAX_NAMES
         (self._kind, self._machine, _, _, self._segments_at, self._sections_at, _, _,
          _, self._segment_count, self._section_size, self._section_count,
          self._names_in) = head.unpack(self._at(16, head.size))  # fmt: skip
@@ -178,6 +182,9 @@ class _Reader:
         text, end, _ = self._file.read(MAX_NAME).partition(b"\0")
         if not end:
             raise ValueError("name without end")
+        self._names_left -= len(text)
+        if self._names_left < 0:
+            raise ValueError("names too long")
         return text.decode("utf-8", "backslashreplace")
 
     def _segments(self) -> Iterator[_Segment]:
@@ -194,9 +201,11 @@ class _Reader:
         found: list[tuple[int, int]] = []
         for segment in segments:
             if segment.kind == _DYNAMIC:
-                size = self._forms[2].size
-                table = self._at(segment.offset, min(segment.size, MAX_TAGS * size) // size * size)
+                size, left = self._forms[2].size, MAX_TAGS - len(found)
+                table = self._at(segment.offset, min(segment.size, left * size) // size * size)
                 found.extend(_until_null(self._forms[2].iter_unpack(table)))
+                if len(found) >= MAX_TAGS:
+                    break
         return found
 
     def _section_names(self) -> Iterator[str]:
@@ -212,7 +221,8 @@ class _Reader:
         sections = list(form.iter_unpack(self._at(self._sections_at, count * form.size)))
         names = self._at(sections[names_in][4], sections[names_in][5])
         for section in sections:
-            yield names[section[0] : names.find(b"\0", section[0])].decode("ascii", "replace")
+            name = names[section[0] : section[0] + SECTION_NAME].partition(b"\0")[0]
+            yield name.decode("ascii", "replace")
 
 
 def _until_null(tags: Iterator[tuple[Any, ...]]) -> Iterator[tuple[int, int]]:

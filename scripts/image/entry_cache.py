@@ -10,9 +10,10 @@ import os
 import sys
 import tempfile
 import zlib
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -31,8 +32,9 @@ _FINDERS = (
     "image/secret_packed.py", "image/secret_words.toml", "oci/tar_stream.py",
     "common/multi_search.py",
 )  # fmt: skip
-# layers that stay in memory
-LOADED = 32
+# bytes of the layers that stay in memory, and about what one entry takes
+LOADED = 128 << 20
+ENTRY = 600
 # bytes of lines that are compressed at once
 LINES = 1 << 18
 _DAMAGE = (OSError, EOFError, zlib.error, ValueError, TypeError, LookupError)
@@ -64,13 +66,41 @@ def load(folder: Path, diff_id: str) -> tuple[tuple[Entry, ...], dict[str, str]]
         found = place.stat()
     except OSError:
         return None
-    return _loaded(place, found.st_ino, found.st_mtime_ns, found.st_size)
+    return _RECENT.get(place, (found.st_ino, found.st_mtime_ns, found.st_size))
 
 
-# what images share, and what one check after the other asks for, is parsed once
-@lru_cache(maxsize=LOADED)
-def _loaded(place: Path, *_: int) -> tuple[tuple[Entry, ...], dict[str, str]] | None:
-    """Return what a file holds, None when it is damaged; of its stat, so that it is that file."""
+class _Recent:
+    """What images share, and what one check after the other asks for, is parsed once."""
+
+    def __init__(self) -> None:
+        self._layers: OrderedDict[tuple[Path, tuple[int, ...]], tuple[_Held, int]] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, place: Path, stat: tuple[int, ...]) -> _Held:
+        """Return what a file holds; `stat` says that it is still the same file."""
+        if (place, stat) in self._layers:
+            self._layers.move_to_end((place, stat))
+            return self._layers[place, stat][0]
+        layer = _parsed(place)
+        size = ENTRY * len(layer[0]) + sum(map(len, layer[1].values())) if layer else 0
+        self._layers[place, stat] = layer, size
+        self._bytes += size
+        while self._bytes > LOADED:
+            self._bytes -= self._layers.popitem(last=False)[1][1]
+        return layer
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._layers.clear()
+        self._bytes = 0
+
+
+_Held = tuple[tuple[Entry, ...], dict[str, str]] | None
+_RECENT = _Recent()
+
+
+def _parsed(place: Path) -> _Held:
+    """Return what a file holds, None when it is damaged."""
     found: list[Entry] = []
     texts: dict[str, str] = {}
     try:

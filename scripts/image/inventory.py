@@ -21,6 +21,9 @@ from scripts.image.size_cache import CACHE
 from scripts.oci import sources
 
 AGAIN = "run the same command again"
+# what an image may hold in memory: bytes of kept texts, and entries at about 0.5 kB each
+MAX_TEXTS = 128 << 20
+MAX_ENTRIES = 600_000
 # what Linux follows before it says ELOOP
 MAX_LINKS = 40
 
@@ -133,6 +136,29 @@ class Inventory:
         return package_owners.of({**paths, **self.files}, self.texts, known)
 
 
+@dataclass(frozen=True)
+class Held:
+    """What an image's layers hold in memory: entries, and characters of kept texts."""
+
+    entries: int
+    texts: int
+
+    def __add__(self, other: Held) -> Held:
+        return Held(self.entries + other.entries, self.texts + other.texts)
+
+    def refuse_too_much(self, reference: str) -> None:
+        """Raise SutraError for more than MAX_ENTRIES or MAX_TEXTS."""
+        for count, most, what in (
+            (self.entries, MAX_ENTRIES, "entries"),
+            (self.texts, MAX_TEXTS, "bytes of package records"),
+        ):
+            if count > most:
+                raise SutraError(
+                    f'layers: more than {most} {what} in "{reference}"',
+                    "such an image is not one that a person would build; look at its layers",
+                )
+
+
 def read(client: engine.Client | None, reference: str, cache: Path = CACHE) -> Inventory | None:
     """Return what an image holds, or None when the engine does not have it.
 
@@ -145,12 +171,14 @@ def read(client: engine.Client | None, reference: str, cache: Path = CACHE) -> I
     wanted = dict.fromkeys(source.diff_ids)
     kept = {diff_id: entry_cache.load(cache, diff_id) for diff_id in wanted}
     again = {diff_id for diff_id, found in kept.items() if found is None}
-    found_layers = []
+    found_layers, total = [], Held(0, 0)
     for layer in read_layers.known(source, cache, again):
         found = kept[layer.diff_id] or entry_cache.load(cache, layer.diff_id)
         if found is None:
             raise SutraError(f'layers: cache was emptied while "{reference}" was read', AGAIN)
         kept[layer.diff_id] = found
+        total += Held(len(found[0]), sum(map(len, found[1].values())))
+        total.refuse_too_much(reference)
         found_layers.append(LayerFiles(layer.diff_id, layer.installed, layer.download, *found))
     config = source.config()
     return Inventory(

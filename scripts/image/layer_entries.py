@@ -19,8 +19,11 @@ from scripts.image.pyc import MAGIC, source_hash
 from scripts.image.secret_scan import Watch
 from scripts.oci.tar_stream import BLOCK, content, entries
 
-# a layer with more is refused, so that memory has an end; a whole Debian has 0.2 million
-MAX_ENTRIES = 1_000_000
+# a layer with more is refused, so that memory and work have an end; a whole Debian has 0.2 million
+MAX_ENTRIES = 500_000
+# bytes and folders of one path: Linux' PATH_MAX, and more than any package manager nests
+MAX_PATH = 4096
+MAX_DEPTH = 256
 # an ELF file is held in memory up to here, in a temporary file up to MAX_ELF
 MAX_MEMORY = 32 << 20
 MAX_ELF = 1 << 30
@@ -113,8 +116,11 @@ def inside(name: str) -> str:
     """
     # names are bytes; what is no text is shown by its escapes
     name = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    if ".." in name.split("/") or "\0" in name or not name:
+    parts = name.split("/")
+    if ".." in parts or "\0" in name or not name:
         raise tarfile.ReadError(f"path leads outside the image {_quoted(name)}")
+    if len(name) > MAX_PATH or len(parts) > MAX_DEPTH:
+        raise tarfile.ReadError(f"path of {len(name)} characters in {len(parts)} parts")
     return posixpath.normpath(name.lstrip("/") or ".")
 
 

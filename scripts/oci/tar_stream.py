@@ -29,8 +29,15 @@ SKIPPABLE = tuple(bytes((first, 0x2A, 0x4D, 0x18)) for first in range(0x50, 0x60
 ZSTD_WINDOW_LOG = 27
 # the most bytes of a header for long names or PAX records (Go's archive/tar has the same)
 MAX_HEADER = 1 << 20
-# a sparse file's holes are announced, not stored: this many bytes are believed
-MAX_SPARSE = 1 << 30
+# what global PAX headers may hold, which are looked at again for every entry that follows;
+# `git archive` writes one key of 52 bytes
+MAX_GLOBAL_KEYS = 100
+MAX_GLOBAL_BYTES = 1 << 16
+# bytes of headers for long names and PAX records: of an archive, and for each of its entries
+HEADERS = 16 << 20
+HEADERS_PER_ENTRY = 1 << 10
+# a sparse file's holes are announced, not stored: bytes that are believed of an archive
+MAX_SPARSE = 256 << 20
 # what a damaged archive raises, besides what `entries` turns into ReadError
 _INFLATE: Any = zlib_ng.error  # its stub calls the class an instance
 DAMAGE = (tarfile.TarError, EOFError, _INFLATE, gzip.BadGzipFile, zstd.ZstdError)
@@ -55,9 +62,10 @@ def entries(file: Any) -> Iterator[tuple[tarfile.TarInfo, tarfile.TarFile]]:
     # what a header's fields may hold that `tarfile` does not expect: no number, a number
     # past any float, a chain of headers past the interpreter's stack
     try:
-        with tarfile.TarFile(fileobj=source, tarinfo=_StrictInfo) as archive:
+        with _Counted(fileobj=source, tarinfo=_StrictInfo) as archive:
             while (member := archive.next()) is not None:
                 archive.members.clear()  # type: ignore[attr-defined]
+                archive.passed += 1
                 yield member, archive
     except (ValueError, ArithmeticError, LookupError, TypeError, RecursionError) as error:
         reason = "headers too deep" if isinstance(error, RecursionError) else str(error)
@@ -116,15 +124,14 @@ class _StrictInfo(tarfile.TarInfo):
 
     def _proc_member(self, archive: tarfile.TarFile) -> _StrictInfo:
         """Refuse sizes that are announced to be read whole, or that no bytes stand behind."""
-        if self.type in _HEADERS and self.size > MAX_HEADER:
-            raise tarfile.ReadError(f"header of {self.size} bytes")
-        kept = sum(map(len, archive.pax_headers.values()))  # global ones hold for all that follow
-        if kept > MAX_HEADER:
-            raise tarfile.ReadError(f"global headers of {kept} bytes")
+        counted: _Counted = archive  # type: ignore[assignment]
+        if self.type in _HEADERS:
+            counted.count_header(self.size)
+        counted.refuse_global_headers()  # those of the entries before it
         made: _StrictInfo = super()._proc_member(archive)  # type: ignore[misc]
         made._block(made.size)
-        if made.issparse() and made.size > MAX_SPARSE:
-            raise tarfile.ReadError(f'sparse file "{made.name}" of {made.size} bytes')
+        if made.issparse():
+            counted.count_sparse(made.name, made.size)
         return made
 
     def _block(self, count: int) -> int:
@@ -136,6 +143,37 @@ class _StrictInfo(tarfile.TarInfo):
     def _proc_gnusparse_10(self, *_: Any) -> None:
         """Refuse a map that stands in the file's own bytes: it has no length to believe."""
         raise tarfile.ReadError("sparse files of GNU format 1.0 are not read")
+
+
+class _Counted(tarfile.TarFile):
+    """An archive that counts what costs work without standing behind bytes of its own."""
+
+    passed = 0
+    headers = 0
+    sparse = 0
+
+    def count_header(self, size: int) -> None:
+        """Count a header for a long name or PAX records. Raises ReadError for too much."""
+        if size > MAX_HEADER:
+            raise tarfile.ReadError(f"header of {size} bytes")
+        self.headers += size
+        most = HEADERS + HEADERS_PER_ENTRY * self.passed
+        if self.headers > most:
+            raise tarfile.ReadError(f"headers of more than {most} bytes")
+
+    def refuse_global_headers(self) -> None:
+        """Raise ReadError where global PAX headers are more than MAX_GLOBAL_… allow."""
+        kept = sum(len(key) + len(value) for key, value in self.pax_headers.items())
+        if kept > MAX_GLOBAL_BYTES:
+            raise tarfile.ReadError(f"global headers of {kept} bytes")
+        if len(self.pax_headers) > MAX_GLOBAL_KEYS:
+            raise tarfile.ReadError(f"global headers of {len(self.pax_headers)} keys")
+
+    def count_sparse(self, name: str, size: int) -> None:
+        """Count a sparse file. Raises ReadError for more than MAX_SPARSE in all."""
+        self.sparse += size
+        if self.sparse > MAX_SPARSE:
+            raise tarfile.ReadError(f'sparse file "{name}" of {size} bytes')
 
 
 class _Forward:

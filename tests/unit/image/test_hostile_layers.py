@@ -87,7 +87,27 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
             + (b"%d k%d=" % (LONG // 2, number)).ljust(LONG // 2 - 1, b"x") + b"\n"
             for number in range(4)
         ),
-        "global headers of 1572831 bytes"),
+        "global headers of 524279 bytes"),
+    "global PAX headers whose keys are long": (
+        header("g", tarfile.XGLTYPE, LONG // 2)
+        + (b"%d " % (LONG // 2)).ljust(LONG // 2 - 3, b"k") + b"=v\n" + header("a"),
+        "global headers of 524279 bytes"),
+    "global PAX headers of many keys": (
+        b"".join(
+            header("g", tarfile.XGLTYPE, 10) + (b"10 k%03d=v\n" % number).ljust(512, b"\0")
+            for number in range(200)
+        ),
+        "global headers of 101 keys"),
+    "100,000 PAX keys for each of many entries": (
+        (header("x", tarfile.XHDTYPE, LONG) + b"10 kkkk=v\n" * (LONG // 10) + bytes(LONG % 10)
+         + bytes(-LONG % 512) + header("a")) * 20,
+        "headers of more than 16793600 bytes"),
+    "a path of 2,000 folders": (
+        layer(entry("d/" * 2000 + "f")), "path of 4001 characters in 2001 parts"),
+    "a path past PATH_MAX": (
+        layer(entry("d" * 4097)), "path of 4097 characters in 1 parts"),
+    "sparse files of 10 GB together": (
+        old_sparse(200 << 20)[:512] * 50, 'sparse file "hole" of 209715200 bytes'),
     "a chain of PAX headers": (
         (header("pax", tarfile.XHDTYPE, 0)) * 5000, "headers too deep"),
     "a time that is none": (pax({"mtime": "nan"}), 'time "nan"'),
@@ -132,9 +152,25 @@ def test_packing_it_does_not_help(name: str, pack: object) -> None:
 def test_a_long_name_of_exactly_the_limit_is_read() -> None:
     name = "folder/" * (LONG // 7 - 1) + "name"
     blob = layer(entry(name, b"12"))
+    assert [member.name for member, _ in tar_stream.entries(io.BytesIO(blob))] == [name]
+
+
+@pytest.mark.parametrize("name", ["d/" * 255 + "f", "d" * 255 + "/" + "f" * 3840])
+def test_a_path_as_long_and_as_deep_as_is_allowed_is_read(name: str) -> None:
     found: list[str] = []
-    read_layer(io.BytesIO(blob), sink=lambda one, _: found.append(one.path))
+    read_layer(io.BytesIO(layer(entry(name, b"12"))), sink=lambda one, _: found.append(one.path))
     assert found == [name]
+
+
+def test_headers_may_be_as_long_as_entries_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tar_stream, "HEADERS", 100)
+    monkeypatch.setattr(tar_stream, "HEADERS_PER_ENTRY", 30)
+    record = header("x", tarfile.XHDTYPE, 20) + b"20 comment=123456789\n"[:20].ljust(512, b"\0")
+    blob = (record + header("a")) * 50
+    assert len(list(tar_stream.entries(io.BytesIO(blob)))) == 50
+    monkeypatch.setattr(tar_stream, "HEADERS_PER_ENTRY", 0)
+    with pytest.raises(tarfile.ReadError, match=r"^headers of more than 100 bytes$"):
+        list(tar_stream.entries(io.BytesIO(blob)))
 
 
 def test_as_many_entries_as_are_allowed_and_one_more(monkeypatch: pytest.MonkeyPatch) -> None:

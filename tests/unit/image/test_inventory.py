@@ -6,6 +6,7 @@ import struct
 import tarfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -323,3 +324,38 @@ def test_the_hash_of_a_source_is_what_this_python_writes(source: bytes) -> None:
 def test_the_hash_of_a_source_is_what_python_3_13_writes() -> None:
     """What importlib.util.source_hash returned in the python3.13 of Debian 13."""
     assert source_hash(MAGIC["3.13"], b"x = 1\n") == "e786e2893651120e"
+
+
+@pytest.mark.parametrize(
+    ("bound", "count", "message"),
+    [
+        ("MAX_ENTRIES", 3, 'layers: more than 3 entries in "api:prod"'),
+        ("MAX_TEXTS", 10, 'layers: more than 10 bytes of package records in "api:prod"'),
+    ],
+)
+def test_what_all_layers_of_an_image_hold_has_an_end(
+    engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    bound: str, count: int, message: str,
+) -> None:  # fmt: skip
+    """110 layers of 62 MB of texts each took over 3.9 GB."""
+    record = {"var/lib/dpkg/status": b"Package: a\n", "etc/b": b""}
+    engine.add(FakeImage([tar_of(record), tar_of({**record, "etc/c": b"2"})]), "api:prod")
+    client: Any = engine
+    monkeypatch.setattr(inventory, bound, count)
+    with pytest.raises(SutraError) as caught:
+        inventory.read(client, "api:prod", tmp_path)
+    assert caught.value.message == message
+    monkeypatch.setattr(inventory, bound, 22)
+    assert inventory.read(client, "api:prod", tmp_path)
+
+
+def test_layers_that_stay_in_memory_have_an_end(
+    engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client: Any = engine
+    engine.add(FakeImage([tar_of({"a": b"1"}), tar_of({"b": b"1"})]), "api:prod")
+    inventory.read(client, "api:prod", tmp_path)
+    entry_cache._RECENT.clear()
+    monkeypatch.setattr(entry_cache, "LOADED", entry_cache.ENTRY)  # one layer of one entry
+    inventory.read(client, "api:prod", tmp_path)
+    assert len(entry_cache._RECENT._layers) == 1
