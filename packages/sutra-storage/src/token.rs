@@ -96,8 +96,9 @@ pub fn make(file: &Path, data: &Path) -> Result<(), StartError> {
 fn fill(mut file: fs::File, data: &Path) -> io::Result<()> {
     let mut random = [0; 32];
     fs::File::open("/dev/urandom")?.read_exact(&mut random)?;
-    let digits: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-    file.write_all(digits.as_bytes())?;
+    for byte in random {
+        write!(file, "{byte:02x}")?;
+    }
     let owner = fs::metadata(data)?;
     fchown(&file, Some(owner.uid()), Some(owner.gid()))?;
     file.sync_all()
