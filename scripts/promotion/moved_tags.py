@@ -55,10 +55,13 @@ def require(tag: str, found: str | None, expected: Iterable[str | None]) -> None
         )
 
 
-def require_all(client: engine.Client, target: Registry | None, intent: Intent) -> None:
-    """Raise MovedError unless every tag is where the intent put it, in engine and registry."""
+def require_remote(target: Registry, intent: Intent) -> None:
+    """Raise MovedError unless every tag of the registry is where the intent put it."""
+    for move in intent.remote:
+        require(move.tag, target.digest(move.tag), [move.after])
+
+
+def require_local(client: engine.Client, intent: Intent) -> None:
+    """Raise MovedError unless every tag of the engine is where the intent put it."""
     for move in intent.moves:
         require(move.tag, tags.current(client, move.tag), [move.after])
-    if target:
-        for move in intent.remote:
-            require(move.tag, target.digest(move.tag), [move.after])

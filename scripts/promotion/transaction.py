@@ -86,7 +86,7 @@ def carry_out(client: engine.Client, plan: Plan, target: Registry | None) -> Ent
         if target:
             intent = _push(client, target, intent, plan)
         _move_all(client, target, intent)
-        moved_tags.require_all(client, target, intent)
+        moved_tags.require_local(client, intent)
         ledger.append(intent.entry)
     except BaseException as error:
         if not _finished_after(client, error):
@@ -101,8 +101,9 @@ def _move_all(
 ) -> None:
     """Move the registry's tags, then the engine's: each from where the intent found it.
 
-    A push may take minutes, in which somebody else moves them. `gone` is (None,) where a
-    tag may also have gone away.
+    A push may take minutes, in which somebody else moves them. The registry is asked once more
+    before the engine's first tag moves: one that has gone away leaves the engine as it was.
+    `gone` is (None,) where a tag may also have gone away.
     """
     if target:
         for move in intent.remote:
@@ -110,6 +111,7 @@ def _move_all(
             moved_tags.require(move.tag, found, [move.before, move.after, *gone])
             if found != move.after:
                 target.move(move.tag, move.after)
+        moved_tags.require_remote(target, intent)
     for move in intent.moves:
         found = tags.current(client, move.tag)
         moved_tags.require(move.tag, found, [move.before, move.after, *gone])

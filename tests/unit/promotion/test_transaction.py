@@ -359,10 +359,14 @@ def test_what_can_go_neither_way_is_left_to_a_person(
     target.deletes = False
     tag = "localhost/team/sutra-api:latest"
 
-    def theirs() -> None:
-        target.known[tag] = OTHER
+    real = target.move
 
-    meanwhile(monkeypatch, transaction, "_move_all", theirs)
+    def move(reference: str, digest: str) -> None:
+        real(reference, digest)
+        if reference.endswith("/sutra-api:1.4.2"):  # the last one
+            target.known[tag] = OTHER
+
+    monkeypatch.setattr(target, "move", move)
     with pytest.raises(SutraError) as caught:
         go(built, "b", "1.4.2")
     second = built.tags["sutra-api:prod"]
@@ -372,4 +376,31 @@ def test_what_can_go_neither_way_is_left_to_a_person(
     with pytest.raises(SutraError) as again, transaction.exclusive(client):
         pass
     assert again.value.tip == journal.BY_HAND
+    assert len(ledger.read()) == 1
+
+
+def test_a_registry_that_goes_away_after_its_last_tag_leaves_the_engine_as_it_was(
+    built: FakeEngine, target: MemoryRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It cannot be taken back then, and the engine must not be half a promotion ahead of it."""
+    go(built, "a")
+    before = both(built, target)[1]
+
+    real = target.move
+
+    def last(reference: str, digest: str) -> None:
+        real(reference, digest)
+        target.away = 1000
+
+    monkeypatch.setattr(target, "move", last)
+    with pytest.raises(SutraError) as caught:
+        go(built, "b")
+    assert caught.value.message == "registry: away"
+    assert both(built, target)[1] == before
+    target.away = 0
+    monkeypatch.setattr(target, "move", real)
+    client: Any = built
+    with transaction.exclusive(client):
+        pass
+    assert both(built, target)[1] == before
     assert len(ledger.read()) == 1
