@@ -12,7 +12,7 @@ import docker
 import pytest
 
 from scripts.build import root_image, root_store
-from scripts.engine import buildx, images
+from scripts.engine import builders, buildx, images
 from tests.support.tiny import archive
 
 IMAGE = f"debian:sutra-test-{os.getpid()}"
@@ -44,8 +44,9 @@ def test_a_bootstrapped_root_is_built_upon(
     (tmp_path / "docker-bake.hcl").write_text(BAKE)
     (tmp_path / "root.tar").write_bytes(archive("a root"))
     root_image.write_layout(tmp_path / "root.tar", tmp_path / "layout", IMAGE.partition(":")[2])
-    contexts = {root_store.context(either, IMAGE, tmp_path / "layout") for _ in range(2)}
-    (context,) = contexts
+    layout = tmp_path / "layout"
+    first, context = (root_store.context(either, IMAGE, layout, builders.OWN) for _ in range(2))
+    assert first == context
     command = [buildx.find_client(), "buildx", "bake", "--load", "--progress", "plain"]
     environment = os.environ | buildx.BAKE_ENVIRONMENT | {"ROOT_CONTEXT": context}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
