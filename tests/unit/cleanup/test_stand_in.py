@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+import hashlib
 import subprocess
 import sysconfig
 from pathlib import Path
@@ -114,9 +116,11 @@ def test_the_distribution_names_it_in_its_record(root: Path) -> None:
     record = root / SITE / "one-1.0.dist-info/RECORD"
     record.write_text(f"one/{NAME}{SUFFIX},sha256=abc,9\n" + record.read_text())
     cleaned(root, f"rules: {{{RULE}}}")
+    content = (root / SITE / f"one/{NAME}.py").read_bytes()
+    digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).decode().rstrip("=")
     assert record.read_text() == (
-        f"one/{NAME}{SUFFIX},sha256=abc,9\none/__init__.py,,\none-1.0.dist-info/METADATA,,\n"
-        f"one-1.0.dist-info/RECORD,,\none/{NAME}.py,,\n"
+        f"one/{NAME}.py,sha256={digest},{len(content)}\none/__init__.py,,\n"
+        "one-1.0.dist-info/METADATA,,\none-1.0.dist-info/RECORD,,\n"
     )
 
 
