@@ -29,6 +29,9 @@ MARK = "SUTRA_PROOF"
 TICK, PAUSE = 0.2, 0.01
 # looks at marked processes before those that cannot be killed are left alone
 LOOKS = 100
+# looks in a row that find none: a process that is just replaced by another program
+# shows no environment for a moment
+QUIET = 4
 CHUNK = 1 << 16
 
 
@@ -131,9 +134,11 @@ def is_over(process: subprocess.Popen[bytes]) -> bool:
 
 def _kill_marked(mark: bytes) -> None:
     """Kill every process whose environment holds `mark`, and those that they start meanwhile."""
+    quiet = 0
     for _ in range(LOOKS):
         found = [pid for pid in _processes() if mark in _environment(pid)]
-        if not found:
+        quiet = 0 if found else quiet + 1
+        if quiet == QUIET:
             return
         for pid in found:
             with contextlib.suppress(ProcessLookupError, PermissionError):
