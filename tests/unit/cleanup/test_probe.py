@@ -3,6 +3,7 @@ from __future__ import annotations
 import ctypes.util
 import os
 import sys
+import uuid
 from pathlib import Path
 
 import pytest
@@ -181,10 +182,11 @@ def test_a_module_that_does_more_neither_hangs_nor_leaves_anything(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, said: str
 ) -> None:
     monkeypatch.setattr(probe, "SECONDS", 3)
-    monkeypatch.setattr(sandbox, "MARK", f"SUTRA_TEST_{tmp_path.name}")
+    mark = f"SUTRA_TEST_{uuid.uuid4().hex}"
+    monkeypatch.setattr(sandbox, "MARK", mark)
     python = [venv(tmp_path / "venv", {"odd.py": source, "odd2.py": ""})]
     assert probe.imports(python, ["odd", "odd2"]) == {"odd": said, "odd2": ""}
-    assert running(f"SUTRA_TEST_{tmp_path.name}=") == []
+    assert running(f"{mark}=") == []
 
 
 def test_what_a_module_writes_is_refused_or_gone(
