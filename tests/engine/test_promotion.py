@@ -131,6 +131,9 @@ def test_of_two_at_once_one_waits(group: Group) -> None:
     with journal.locked():
         second = command(group, "promote")
         assert second.stderr
+        assert second.stderr.readline() == (
+            "images.yaml: budgets: not compared with earlier ones, no commit\n"
+        )
         assert second.stderr.readline() == f"waiting for process {os.getpid()}, which moves tags\n"
         assert group.tags("prod") == {}
     out, err = second.communicate(timeout=60)
