@@ -80,7 +80,8 @@ require_images() { # without one, compose would start the others first
 make_key() { # the token between the services: the containers' user alone can read it
   local name="$PROJECT-storage-key" image
   [[ ! -e $KEYS/$name ]] || return 0
-  image=$(compose config --images | sed -n '/sutra-storage-server/{p;q;}')
+  # sed reads to the end: a pipe that is closed before would end compose with an error
+  image=$(compose config --images | sed -n '/sutra-storage-server/p')
   (umask 077 && mkdir -p "$KEYS")
   # the image knows that user; whoever deploys may not be allowed to give a file away
   "$CLIENT" run --rm --network none --read-only --user 0:0 --cap-drop ALL --cap-add CHOWN \

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -65,6 +65,7 @@ def build(
         cache.renewed(kept, wanted),
     ):
         overrides = [f"{name}.tags={reference}" for name, reference in staged.items()]
+        overrides += loaded(plan, wanted)
         overrides += ["*.no-cache=true"] * no_cache
         writes, reads = (kept.writes(wanted), kept.reads(wanted)) if kept else ([], [])
         code, lines = buildx.bake(groups, [*overrides, *writes, *reads], settings, metadata)
@@ -78,6 +79,16 @@ def build(
         ids = built(client, wanted, staged)
         tags.apply(client, tags.plan(client, ids))
     return ids
+
+
+def loaded(plan: Mapping[str, Any], wanted: Iterable[str]) -> list[str]:
+    """Return overrides that load into the engine what a bake file gives no output of its own.
+
+    buildx would do so by itself, and would load what is only built upon as well.
+    """
+    return [
+        f"{name}.output=type=docker" for name in wanted if not plan["target"][name].get("output")
+    ]
 
 
 def variables(environment: Mapping[str, str]) -> dict[str, str]:

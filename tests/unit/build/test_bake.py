@@ -28,8 +28,11 @@ PLAN: dict[str, Any] = {
             "args": {"BASE": "debian", "DEBIAN_VERSION": "trixie-slim"},
             "output": ["type=cacheonly"],
         },
-        "sutra-base-python": {"tags": ["sutra-base-python:prod", "sutra-base-python:1"]},
-        "sutra-api": {"tags": ["sutra-api:prod"]},
+        "sutra-base-python": {
+            "tags": ["sutra-base-python:prod", "sutra-base-python:1"],
+            "output": ["type=docker"],
+        },
+        "sutra-api": {"tags": ["sutra-api:prod"], "output": ["type=docker"]},
     },
 }
 CATALOG = """\
@@ -470,6 +473,12 @@ def bake(engine: FakeEngine, folder: Path, monkeypatch: pytest.MonkeyPatch) -> B
 STAGED = [
     f"{name}.tags={name}:building-{os.getpid()}" for name in ("sutra-base-python", "sutra-api")
 ]
+
+
+def test_what_has_no_output_of_its_own_is_loaded() -> None:
+    """BUILDX_NO_DEFAULT_LOAD keeps out what is only built upon, and would keep out these too."""
+    plan = {"target": {"api": {"tags": ["api:prod"]}, "hybrid": {"output": ["type=docker"]}}}
+    assert build.loaded(plan, ["api", "hybrid"]) == ["api.output=type=docker"]
 
 
 def test_the_staging_tag_is_of_this_run_alone() -> None:

@@ -96,7 +96,7 @@ def test_only_what_was_shown_goes_and_only_by_tags_that_were_shown() -> None:
 def test_one_label_in_all_files() -> None:
     assert f'labels = {{ "{resources.LABEL}" = SUTRA_PROJECT }}' in _text("docker-bake.hcl")
     assert f"{resources.LABEL}: ${{SUTRA_PROJECT:-sutra}}" in _text("docker-compose.yml")
-    assert f"label={resources.LABEL}=$project" in _text("sutra-deploy.sh")
+    assert f"label={resources.LABEL}=$PROJECT" in _text("sutra-deploy.sh")
 
 
 def _text(name: str) -> str:

@@ -173,7 +173,7 @@ def test_a_wrong_manifest_is_refused(explained: Explained, folder: Path) -> None
         2,
         "",
         'cleanup.yaml: unknown key "rulez", did you mean "rules"?\n'
-        "tip: mend cleanup.yaml, then build again\n",
+        "tip: fix cleanup.yaml, then build again\n",
     )
 
 
