@@ -126,8 +126,8 @@ start() { # start WHAT COMPOSE-OPTIONS...
 up() {
   refuse_pending
   require_images
-  make_key
   warn_open
+  make_key
   start up
 }
 
