@@ -165,7 +165,7 @@ def test_a_path_as_long_and_as_deep_as_is_allowed_is_read(name: str) -> None:
 def test_headers_may_be_as_long_as_entries_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tar_stream, "HEADERS", 100)
     monkeypatch.setattr(tar_stream, "HEADERS_PER_ENTRY", 30)
-    record = header("x", tarfile.XHDTYPE, 20) + b"20 comment=123456789\n"[:20].ljust(512, b"\0")
+    record = header("x", tarfile.XHDTYPE, 21) + b"21 comment=123456789\n".ljust(512, b"\0")
     blob = (record + header("a")) * 50
     assert len(list(tar_stream.entries(io.BytesIO(blob)))) == 50
     monkeypatch.setattr(tar_stream, "HEADERS_PER_ENTRY", 0)
