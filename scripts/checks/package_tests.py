@@ -124,12 +124,7 @@ class Run:
     def stop(self) -> None:
         """End what still runs."""
         if self._process and self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGTERM)
-            try:
-                self._process.wait(GRACE)
-            except subprocess.TimeoutExpired:
-                os.killpg(self._process.pid, signal.SIGKILL)
-                self._process.wait()
+            _end(self._process)
         self._log.close()
 
     def _start(self, targets: Sequence[str]) -> subprocess.Popen[bytes]:
@@ -151,8 +146,7 @@ class Run:
         try:
             return self._process.wait(max(0.0, self._end - time.monotonic()))
         except subprocess.TimeoutExpired:
-            os.killpg(self._process.pid, signal.SIGTERM)
-            self._process.wait()
+            _end(self._process)
             return None
 
     def _problem_of(self, target: str) -> str:
@@ -165,6 +159,16 @@ class Run:
             return f"not finished in {LIMIT} s"
         self._log.seek(0)
         return last_lines(self._log.read().decode(errors="replace"))
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process and its group; one that does not go in GRACE seconds is killed."""
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(GRACE)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def last_lines(log: str) -> str:

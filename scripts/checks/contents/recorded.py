@@ -60,11 +60,11 @@ def recorded_hashes(subject: Subject) -> dict[str, str]:
             for name, digest in hashed(text):
                 kind, _, value = digest.partition("=")
                 if value:
-                    found[posixpath.normpath(f"{site}/{name}")] = f"{kind}:{_hexadecimal(value)}"
+                    found[posixpath.normpath(f"{site}/{name}")] = f"{kind}:{hexadecimal(value)}"
     return found
 
 
-def _hexadecimal(text: str) -> str:
+def hexadecimal(text: str) -> str:
     """Return URL-safe base64, whose padding is left out, in hexadecimal; "" for none."""
     try:
         return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).hex()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import posixpath
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from scripts.checks.contents.recorded import hexadecimal, recorded_hashes
 from scripts.checks.contents.rule import Finding, Rule, Subject, quoted
 from scripts.image import secret_scan
-from scripts.image.package_owners import APK, hashed
+from scripts.image.package_owners import APK
 
 if TYPE_CHECKING:
     from scripts.image.inventory import Entry
@@ -58,7 +58,7 @@ def certificates(subject: Subject) -> Iterator[Finding]:
     """
     lines = (line for path in RECORDS for line in (subject.image.text(path) or "").splitlines())
     shipped = {line.split()[0] for line in lines if line.strip()}
-    hashes = {**_alpine(subject), **_python(subject)}
+    hashes = {**_alpine(subject), **recorded_hashes(subject)}
     for layer in subject.image.layers:
         for entry in layer.entries:
             for kind in entry.secrets:
@@ -87,27 +87,8 @@ def _alpine(subject: Subject) -> dict[str, str]:
             elif key == "R":
                 name = posixpath.join(folder, value)
             elif key == "Z" and value.startswith("Q1"):
-                found[name] = f"sha1:{_hexadecimal(value[2:])}"
+                found[name] = f"sha1:{hexadecimal(value[2:])}"
     return found
-
-
-def _python(subject: Subject) -> dict[str, str]:
-    """Return "sha256:…" by path of every RECORD, which has them in base64 without its end."""
-    found = {}
-    for path, text in subject.image.texts.items():
-        if path.endswith(".dist-info/RECORD"):
-            site = posixpath.dirname(posixpath.dirname(path))
-            for name, digest in hashed(text):
-                kind, _, value = digest.partition("=")
-                found[posixpath.normpath(f"{site}/{name}")] = f"{kind}:{_hexadecimal(value)}"
-    return found
-
-
-def _hexadecimal(text: str) -> str:
-    try:
-        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).hex()
-    except ValueError:
-        return ""
 
 
 RULES = (
