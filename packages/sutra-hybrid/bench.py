@@ -1,6 +1,6 @@
 """Time and memory of an index, and what questions take, also while it is built.
 
-    eg: PYTHONPATH=src:../sutra-client/src python bench.py 10000 100000
+    eg: PYTHONPATH=src:../sutra-service/src python bench.py 10000 100000
 
 Texts are 40 words of 50,000, frequent ones more often; two associations a concept. Seconds are
 those of the clock, then those of the processor (of this process and of the one that builds):
@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sutra_client.storage import Association, Concept
 from sutra_hybrid.corpus import Corpus
 from sutra_hybrid.snapshot import Snapshot, make
+from sutra_service.client.storage import Association, Concept
 
 WORDS = 50_000
 QUESTIONS = 300

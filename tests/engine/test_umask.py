@@ -26,7 +26,7 @@ def sources(folder: Path, umask: int) -> Path:
     for name in names.split():
         (made / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, made / name)
-    for package in ("sutra-client", "sutra-api"):
+    for package in ("sutra-service", "sutra-api"):
         source = made / "packages" / package / "src"
         for path in (source, *source.rglob("*")):
             path.chmod((0o777 if path.is_dir() else 0o666) & ~umask)

@@ -13,8 +13,8 @@ from fake_storage import FakeStorage
 from sutra_api import routes
 from sutra_api.app import create_app
 from sutra_api.shortest import shortest
-from sutra_client.problem import Refusal
-from sutra_client.storage import StorageClient
+from sutra_service.client.storage import StorageClient
+from sutra_service.web.problem import Refusal
 
 pytestmark = pytest.mark.anyio
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from fake_storage import FakeStorage
 from sutra_api import shortest
-from sutra_client.problem import Refusal
-from sutra_client.storage import StorageClient
+from sutra_service.client.storage import StorageClient
+from sutra_service.web.problem import Refusal
 
 pytestmark = pytest.mark.anyio
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from fake_storage import FakeStorage
 from sutra_api import words
-from sutra_client.storage import Concept, StorageClient
+from sutra_service.client.storage import Concept, StorageClient
 
 pytestmark = pytest.mark.anyio
 

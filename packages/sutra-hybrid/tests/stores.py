@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 
-from sutra_client.storage import Association, Concept
 from sutra_hybrid.corpus import Corpus
 from sutra_hybrid.snapshot import Snapshot, make
+from sutra_service.client.storage import Association, Concept
 
 Link = tuple[str, str, str, float]
 

@@ -1,10 +1,10 @@
 import pytest
 
 from fake_storage import FakeStorage
-from sutra_client.settings import SettingsError
-from sutra_client.storage import StorageClient
 from sutra_hybrid import corpus
 from sutra_hybrid.corpus import Corpus, Limits, limits, read
+from sutra_service.client.storage import StorageClient
+from sutra_service.settings import SettingsError
 
 
 async def read_all(fake: FakeStorage, most: Limits | None = None) -> Corpus:

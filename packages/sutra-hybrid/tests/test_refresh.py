@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from fake_storage import FakeStorage
-from sutra_client.storage import StorageClient, StorageUnavailable
 from sutra_hybrid import refresh
 from sutra_hybrid.corpus import Corpus, Limits
 from sutra_hybrid.errors import BuildFailed, NotReady
 from sutra_hybrid.refresh import FAILURES, Refresher
 from sutra_hybrid.snapshot import Snapshot, make
+from sutra_service.client.storage import StorageClient, StorageUnavailable
 
 pytestmark = pytest.mark.anyio
 

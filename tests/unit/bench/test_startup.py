@@ -81,7 +81,8 @@ def test_a_service_that_does_not_start_ends_the_bench(monkeypatch: pytest.Monkey
         assert setup.command[3:] == (
             "sutra_api",
             "8000",
-            "sutra_api.app, sutra_client.serve, sutra_client.startup, sutra_client.healthcheck",
+            "sutra_api.app, sutra_service.web.serve, sutra_service.web.startup, "
+            "sutra_service.web.healthcheck",
         )
         return 1, "Traceback\nnot healthy\n"
 

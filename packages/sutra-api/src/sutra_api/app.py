@@ -10,11 +10,11 @@ from fastapi import FastAPI
 from sutra_api import explore, routes
 from sutra_api.paths import RawPath
 from sutra_api.slots import Slots
-from sutra_client import described
-from sutra_client.metrics import Metrics
-from sutra_client.service import NO_TELEMETRY, equip
-from sutra_client.settings import api_key, storage_key, storage_url
-from sutra_client.storage import StorageClient
+from sutra_service.client.storage import StorageClient
+from sutra_service.settings import api_key, storage_key, storage_url
+from sutra_service.web import described
+from sutra_service.web.metrics import Metrics
+from sutra_service.web.service import NO_TELEMETRY, equip
 
 
 def create_app(transport: httpx.AsyncBaseTransport | None = None) -> FastAPI:

@@ -8,9 +8,9 @@ from sutra_api import shortest, words
 from sutra_api.models import ConceptPath, Found
 from sutra_api.routes import After, Storage
 from sutra_api.slots import Slots
-from sutra_client.described import errors
-from sutra_client.fields import ConceptId
-from sutra_client.query import known_query
+from sutra_service.client.fields import ConceptId
+from sutra_service.web.described import errors
+from sutra_service.web.query import known_query
 
 SEARCHES = 4
 

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from sutra_client.fields import ConceptId, Kind, Text
-from sutra_client.records import Association, Concept
+from sutra_service.client.fields import ConceptId, Kind, Text
+from sutra_service.client.records import Association, Concept
 
 MAX_METADATA_BYTES = 16_384
 # The storage's parser ends at 128 levels, of which the rest of a line in a batch takes some.

@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 from fastapi import Depends, HTTPException, Path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sutra_client.fields import ID_SCHEMA, check_id
+from sutra_service.client.fields import ID_SCHEMA, check_id
 
 
 class RawPath:

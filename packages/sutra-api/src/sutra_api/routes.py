@@ -8,10 +8,8 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from sutra_api.models import AssociationBody, ConceptBody, Health
 from sutra_api.paths import PathId
 from sutra_api.slots import Slots
-from sutra_client.described import created, errors
-from sutra_client.fields import ConceptId, Kind
-from sutra_client.query import known_query
-from sutra_client.storage import (
+from sutra_service.client.fields import ConceptId, Kind
+from sutra_service.client.storage import (
     NDJSON,
     Association,
     AssociationPage,
@@ -20,6 +18,8 @@ from sutra_client.storage import (
     Stats,
     StorageClient,
 )
+from sutra_service.web.described import created, errors
+from sutra_service.web.query import known_query
 
 MAX_BATCH_BYTES = 8 * 1024 * 1024
 BATCHES = 4

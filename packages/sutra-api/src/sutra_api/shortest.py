@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from sutra_api.models import ConceptPath
-from sutra_client.problem import Refusal
-from sutra_client.records import Association
-from sutra_client.storage import NotFound, StorageClient
+from sutra_service.client.records import Association
+from sutra_service.client.storage import NotFound, StorageClient
+from sutra_service.web.problem import Refusal
 
 MAX_DEPTH = 16
 # Concepts seen from both ends: bounds the memory of one request to some megabytes.

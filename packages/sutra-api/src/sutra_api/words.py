@@ -12,8 +12,8 @@ import unicodedata
 from collections.abc import Callable
 
 from sutra_api.models import Found
-from sutra_client.records import Concept
-from sutra_client.storage import StorageClient
+from sutra_service.client.records import Concept
+from sutra_service.client.storage import StorageClient
 
 MAX_SCANNED = 20_000
 SECONDS = 1.0

@@ -9,13 +9,6 @@ import httpx
 from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Depends, FastAPI, Request
 
-from sutra_client import described
-from sutra_client.described import errors
-from sutra_client.problem import ProblemResponse, Refusal, problem
-from sutra_client.query import known_query
-from sutra_client.service import equip
-from sutra_client.settings import api_key, number, storage_key, storage_url
-from sutra_client.storage import StorageClient
 from sutra_hybrid.corpus import limits
 from sutra_hybrid.counted import HybridMetrics
 from sutra_hybrid.errors import BuildFailed, NotReady
@@ -30,6 +23,13 @@ from sutra_hybrid.models import (
     similar_answer,
 )
 from sutra_hybrid.refresh import Refresher
+from sutra_service.client.storage import StorageClient
+from sutra_service.settings import api_key, number, storage_key, storage_url
+from sutra_service.web import described
+from sutra_service.web.described import errors
+from sutra_service.web.problem import ProblemResponse, Refusal, problem
+from sutra_service.web.query import known_query
+from sutra_service.web.service import equip
 
 # A page of the storage may be large; nobody waits for it.
 READ_SECONDS = 10.0

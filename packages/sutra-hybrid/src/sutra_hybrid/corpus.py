@@ -4,8 +4,8 @@ from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sutra_client.settings import number
-from sutra_client.storage import Association, Concept, StorageClient
+from sutra_service.client.storage import Association, Concept, StorageClient
+from sutra_service.settings import number
 
 # Pages are parsed between two answers: so much text of one takes a few milliseconds.
 PAGE_TEXT = 128 * 1024

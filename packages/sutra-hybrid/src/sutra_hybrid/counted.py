@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from sutra_client.metrics import Metrics, gauge
 from sutra_hybrid.refresh import Refresher
+from sutra_service.web.metrics import Metrics, gauge
 
 
 class HybridMetrics(Metrics):

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from sutra_client.fields import Text
 from sutra_hybrid.snapshot import Snapshot
+from sutra_service.client.fields import Text
 
 
 def _whole(value: object) -> object:

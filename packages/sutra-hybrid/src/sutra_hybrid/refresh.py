@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 
-from sutra_client.metrics import Counter
-from sutra_client.storage import StorageClient, StorageError
 from sutra_hybrid import background
 from sutra_hybrid.corpus import Corpus, Limits, read
 from sutra_hybrid.errors import BuildFailed, NotReady
 from sutra_hybrid.snapshot import Snapshot, make
+from sutra_service.client.storage import StorageClient, StorageError
+from sutra_service.web.metrics import Counter
 
 logger = logging.getLogger(__name__)
 

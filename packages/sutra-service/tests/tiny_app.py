@@ -1,0 +1,54 @@
+"""Apps that the tests of `serve` run as processes."""
+
+import asyncio
+import os
+import sys
+import time
+
+from fastapi import FastAPI, Request, Response
+
+from sutra_service.web.metrics import Metrics
+from sutra_service.web.service import equip
+
+LARGE = 8 * 1024 * 1024
+
+
+def create_app() -> FastAPI:
+    """Return an app with a healthy, a slow and a broken route."""
+    app = FastAPI()
+    equip(app, Metrics(), key=os.environ.get("SUTRA_API_KEY"))
+
+    @app.get("/health")
+    async def health() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/slow")
+    async def slow() -> dict[str, str]:
+        await asyncio.sleep(0.7)
+        return {"status": "done"}
+
+    @app.get("/stuck")
+    async def stuck() -> None:
+        await asyncio.sleep(600)
+
+    @app.get("/large")
+    async def large() -> Response:
+        return Response(b"x" * LARGE)
+
+    @app.put("/size")
+    async def size(request: Request) -> int:
+        return len(await request.body())
+
+    @app.get("/broken")
+    async def broken() -> None:
+        raise RuntimeError("the secret cause")
+
+    return app
+
+
+def create_slowly() -> FastAPI:
+    """Never return: stands for long imports."""
+    print("starting", file=sys.stderr, flush=True)
+    for _ in range(600):  # not one long sleep: a signal just before it would not cut it short
+        time.sleep(0.1)
+    raise AssertionError("not stopped")
