@@ -2,7 +2,8 @@
 
 Files are `unchecked-hash` (PEP 552): a time stamp that an image builder rewrites
 makes them no staler, and start-up reads no source to find out. Docstrings may be
-left out; assertions stay, other than under `python -OO`.
+left out; assertions stay, other than under `python -OO`. Columns stay where the source
+does: carets are drawn below its lines.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
-from . import docstrings, sandbox
+from . import docstrings, line_table, sandbox
 from .errors import CleanupError
 from .trash import Trash
 from .tree import Plan
@@ -173,6 +174,8 @@ def _compile(job: _Job) -> bool:
         code = compile(parsed, job.shown, "exec", dont_inherit=True, optimize=0)
     except (SyntaxError, ValueError, RecursionError):
         return False
+    if job.mode == "sourceless":
+        code = line_table.without_columns(code)
     hashed = importlib.util.source_hash(source)
     header = importlib.util.MAGIC_NUMBER + UNCHECKED_HASH + hashed
     with open(job.ready, "wb") as file:

@@ -88,3 +88,35 @@ def test_builder_and_runtime_are_the_same_python(
 def test_distributions_are_listed(python: Callable[[str, str], str], image: str) -> None:
     code = "from importlib.metadata import distributions as d; print(*sorted(x.name for x in d()))"
     assert {"fastapi", "httpx", "pydantic", "uvicorn"} <= set(python(image, code).split())
+
+
+COLUMNS = """
+from importlib import import_module
+def columns(code):
+    own = {each[2:] for each in code.co_positions()} - {(None, None)}
+    return own.union(*(columns(each) for each in code.co_consts if hasattr(each, "co_code")))
+def lines(code):
+    return {line for _, _, line in code.co_lines()} - {None}
+for name in NAMES:
+    spec = import_module(name).__spec__
+    code = spec.loader.get_code(name)
+    print(name, spec.cached == spec.origin, bool(columns(code)), len(lines(code)) > 5)
+"""
+
+
+@pytest.mark.parametrize(
+    ("image", "dependency", "ours"),
+    [
+        ("sutra-base-python", "json.decoder", ""),
+        ("sutra-api", "pydantic.main", "sutra_api.app"),
+        ("sutra-hybrid", "numpy.linalg._linalg", "sutra_hybrid.app"),
+    ],
+)
+def test_columns_are_there_for_our_sources_alone(
+    python: Callable[[str, str], str], image: str, dependency: str, ours: str
+) -> None:
+    """Of each module: whether it is sourceless, has columns, has lines."""
+    names = ["json.decoder", dependency, *([ours] if ours else [])]
+    expected = [f"{name} True False True" for name in names[:2]]
+    expected += [f"{ours} False True True"] if ours else []
+    assert python(image, f"NAMES = {names}{COLUMNS}").splitlines() == expected

@@ -255,6 +255,40 @@ def test_lines_of_tracebacks_stay_right_without_docstrings(tmp_path: Path) -> No
     assert f'File "/opt/x/m.py", line {line}, in method' in done.stderr
 
 
+# ---- columns ----------------------------------------------------------------
+
+FAILS = "def f(a):\n    return (a +\n            1 / 0)\n"
+
+
+@pytest.mark.parametrize(
+    ("mode", "made", "has_columns"),
+    [("cached", f"__pycache__/m.{TAG}.pyc", True), ("sourceless", "m.pyc", False)],
+)
+def test_columns_stay_where_the_source_does(
+    tmp_path: Path, mode: str, made: str, has_columns: bool
+) -> None:
+    root = make(tmp_path / "tree", {"m.py": FAILS})
+    compiled(root, f"bytecode: {{default: {mode}}}")
+    code = code_of(root / made)
+    inner = next(each for each in code.co_consts if isinstance(each, CodeType))
+    for each in (code, inner):
+        columns = {column for *_, column, end in each.co_positions() for column in (column, end)}
+        assert (columns != {None}) == has_columns
+
+
+def test_a_traceback_says_the_line_of_a_module_without_columns(tmp_path: Path) -> None:
+    root = make(tmp_path / "tree", {"m.py": FAILS})
+    compiled(root, "bytecode: {default: sourceless}")
+    done = subprocess.run(
+        [sys.executable, "-S", "-B", "-c", "import m; m.f(1)"],
+        cwd=root, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.stderr.splitlines()[-2:] == [
+        '  File "/opt/x/m.py", line 3, in f',
+        "ZeroDivisionError: division by zero",
+    ]
+
+
 # ---- taken back ------------------------------------------------------------
 
 
