@@ -1,0 +1,113 @@
+"""How the tests of the rules judge a fixture image, and what several of them plant in it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import certifi
+import pytest
+
+from scripts.catalog import catalog
+from scripts.catalog.catalog import Catalog
+from scripts.checks.contents import verify as verify_contents
+from scripts.common.check_result import CheckResult
+from scripts.image import inventory, secret_scan
+from tests.support.fixture_images import Made, elf, program
+from tests.support.good_image import NAME, SITE, good
+
+RSA = "-----BEGIN RSA PRIVATE KEY-----\n" + "MIIEowIBAAKCAQEA" * 8 + "\n"
+
+
+AWS = "AKIA" + "ABCDEFGH23456722"
+
+
+DER = b"\x30\x82\x01\x00" + bytes(range(256))
+
+
+def pem(certificate: bytes) -> bytes:
+    body = base64.encodebytes(certificate)
+    return b"-----BEGIN CERTIFICATE-----\n%b-----END CERTIFICATE-----\n" % body
+
+
+PEM = pem(DER)
+
+
+CACHED = "opt/sutra/lib/__pycache__/x.cpython-313.pyc"
+
+
+EGG = f"{SITE}/old-1.0.egg-info"
+
+
+APK = "lib/apk/db/installed"
+
+
+BUNDLE = f"{SITE}/one/cacert.pem"
+
+
+ROOT_CA = pem(next(secret_scan.certificates(Path(certifi.where()).read_bytes())))
+
+
+def record_of(bundle: bytes) -> str:
+    digest = base64.urlsafe_b64encode(hashlib.sha256(bundle).digest()).decode().rstrip("=")
+    return f"one/cacert.pem,sha256={digest},{len(bundle)}\n"
+
+
+def apk_of(bundle: bytes) -> str:
+    digest = base64.b64encode(hashlib.sha1(bundle, usedforsecurity=False).digest()).decode()
+    return f"P:ca\nL:MPL\nF:etc/ssl\nR:cert.pem\na:0:0:644\nZ:Q1{digest}\n"
+
+
+def promise(folder: Path, contents: str = "", more: str = "") -> Catalog:
+    file = folder / "images.yaml"
+    file.write_text(
+        f"release: {{budget: {{installed: 1 MB, download: 1 MB}}}}\n"
+        f"images:\n"
+        f"  {NAME}:\n    budget: {{installed: 1 MB, download: 1 MB}}\n{contents}{more}"
+    )
+    return catalog.load(file)
+
+
+def verify(
+    folder: Path,
+    image: Made,
+    promises: Catalog | None = None,
+    private: frozenset[str] = frozenset(),
+) -> list[CheckResult]:
+    """Return all results for an image that is written to, and read from, a file."""
+    path = image.save(folder / "image.tar")
+    promises = promises or promise(folder)
+    found = inventory.read(None, f"archive:{path}", folder / "cache")
+    assert found
+    return verify_contents.judge(promises, promises.find(NAME), found, private)
+
+
+def details(results: Sequence[CheckResult], folder: Path) -> list[str]:
+    """Return what is said of the failed ones, without the folder of the catalogue."""
+    return [result.detail.replace(f"{folder}/", "") for result in results if not result.ok]
+
+
+def case(rule: str, message: str, files: dict[str, Any] | None = None, **how: Any) -> Any:
+    return pytest.param(rule, message, good(files, **how), id=f"{rule}: {message}"[:80])
+
+
+def exe(path: str) -> dict[str, Any]:
+    """A program in which nothing but its name and its mode speaks."""
+    return {path: program(elf())}
+
+
+def passing(what: str, files: dict[str, Any] | None = None, **how: Any) -> Any:
+    return pytest.param(good(files, **how), id=what)
+
+
+def later(files: dict[str, Any], image: Made | None = None) -> Made:
+    """Return the good image with one more layer on top."""
+    image = image or good()
+    return Made([*image.layers, files], image.config)
+
+
+def key(rule: str) -> str:
+    return f"images.yaml: images.{NAME}.contents.{rule}: "

@@ -1,0 +1,94 @@
+"""Records and licences of packages: what each rule fails, and what passes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from scripts.checks.contents.rules_package_records import RULES
+from tests.support.fixture_images import Made, elf
+from tests.support.good_image import LIB, NAME, SITE, good
+from tests.unit.checks.contents.judging import (
+    APK,
+    EGG,
+    case,
+    details,
+    key,
+    passing,
+    verify,
+)
+
+FAILING = [
+    case("records", f'no RECORD of a distribution "{SITE}/two-1.0.dist-info"',
+         {f"{SITE}/two-1.0.dist-info/METADATA": "Name: two\nLicense: MIT\n"}),
+    case("records", f'no METADATA of a distribution "{SITE}/two-1.0.dist-info" (+1 more)',
+         {f"{SITE}/two-1.0.dist-info/RECORD": ""}),
+    case("records", f'of no distribution "{SITE}/two.json"', {f"{SITE}/two.json": ""}),
+    case("records", f'of no package "{LIB}/libz.so.1"', {f"{LIB}/libz.so.1": ""}),
+    case("records", 'of no package "usr/local/bin/x"', {"usr/local/bin/x": elf()}),
+    case("records", 'of no package "usr/local/lib/x.so"', {"usr/local/lib/x.so": elf()}),
+    case("records", 'of no package "opt/sutra/bin/x"', {"opt/sutra/bin/x": elf()}),
+    case("records", 'of no package "opt/x/bin/x"', {"opt/x/bin/x": elf()}),
+    case("records", f'no installed-files.txt of a distribution "{EGG}"',
+         {f"{EGG}/PKG-INFO": "Name: old\nLicense: MIT\n"}),
+    case("records", f'no installed-files.txt of a distribution "{EGG}" (+1 more)', {EGG: ""}),
+    case("licences", f'no licence of distribution "{EGG}"',
+         {f"{EGG}/PKG-INFO": "Name: old\n", f"{EGG}/installed-files.txt": "PKG-INFO\n"}),
+    case("licences", 'no licence of package "libc6"', without="usr/share/doc"),
+    case("licences", f'licence not found "{SITE}/one-1.0.dist-info/licenses/LICENSE"',
+         without=f"{SITE}/one-1.0.dist-info/licenses"),
+    case("licences", f'no licence of distribution "{SITE}/two-1.0.dist-info"',
+         {f"{SITE}/two-1.0.dist-info/METADATA": "Name: two\n",
+          f"{SITE}/two-1.0.dist-info/RECORD": "two.txt,,\n"}),
+    case("licences", 'no licence of package "musl"', {APK: "P:musl\nV:1\n\nP:zlib\nL:Zlib\n"}),
+    case("licences", 'no licence of the crates in "app/x"',
+         {"app/x": elf(text=b"library/core/src/")}),
+]  # fmt: skip
+
+
+PASSING = [
+    passing("a library of our own elsewhere, a Rust program with licences",
+            {"app/bin/x": elf(), "usr/local/bin/x": elf(text=b"library/core/src/"),
+             "usr/share/licenses/x/y": ""}),
+    passing("an egg-info with its record",
+            {f"{EGG}/PKG-INFO": "Name: old\nLicense: MIT\n", f"{SITE}/old.json": "",
+             f"{EGG}/installed-files.txt": "PKG-INFO\n../old.json\n"}),
+    passing("an egg-info of a package",
+            {"usr/lib/old.egg-info": "", "var/lib/dpkg/status.d/p": "Package: p\n",
+             "var/lib/dpkg/status.d/p.md5sums": "0  usr/lib/old.egg-info\n",
+             "usr/share/doc/p/copyright": "",
+             "usr/share/sutra/x.json": json.dumps(
+                 {"tree": "/usr/lib", "compiled": dict.fromkeys(
+                     ("source", "cached", "sourceless"), 0)})}),
+    passing("a Rust program with its licences",
+            {"app/x": elf(text=b"library/core/src/"), "usr/share/licenses/x/y": ""}),
+    passing("Alpine's record with licences", {APK: "P:zlib\nL:Zlib\n"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rule", "message", "image"), FAILING)
+def test_what_a_rule_forbids_fails_that_rule_alone(
+    rule: str, message: str, image: Made, tmp_path: Path
+) -> None:
+    results = verify(tmp_path, image)
+    assert details(results, tmp_path) == [f"images.yaml: images.{NAME}.contents.{rule}: {message}"]
+
+
+def test_every_rule_has_an_image_that_fails_it() -> None:
+    assert {item.values[0] for item in FAILING} == {rule.name for rule in RULES}
+
+
+@pytest.mark.parametrize("image", PASSING)
+def test_what_is_near_to_it_passes(image: Made, tmp_path: Path) -> None:
+    assert details(verify(tmp_path, image), tmp_path) == []
+
+
+def test_a_record_that_is_no_csv_records_nothing(tmp_path: Path) -> None:
+    record = f"{SITE}/one-1.0.dist-info/RECORD"
+    found = verify(tmp_path, good({record: '"' + "x" * 200_000}))
+    assert details(found, tmp_path) == [
+        key("records") + f'of no distribution "{SITE}/one/__init__.pyc" (+1 more)',
+        key("licences") + f'no licence of distribution "{SITE}/one-1.0.dist-info"',
+    ]

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from docker.errors import APIError, ImageNotFound
+from hypothesis import given
+from hypothesis import strategies as st
+from requests.exceptions import ConnectionError as RequestsConnectionError
+
+from scripts.common.errors import SutraError
+from scripts.engine import images
+from scripts.engine.images import Stream
+from tests.unit.engine.stand_ins import TIP, Refusing
+from tests.unit.fakes import FakeEngine, FakeImage, tar_of
+
+
+@given(
+    chunks=st.lists(st.binary(min_size=1, max_size=20), max_size=20),
+    sizes=st.lists(st.integers(1, 50), min_size=1, max_size=30),
+)
+def test_reads_of_any_size_give_the_bytes_of_chunks_of_any_size(
+    chunks: list[bytes], sizes: list[int]
+) -> None:
+    whole, stream, at = b"".join(chunks), Stream(iter(chunks)), 0
+    for size in sizes:
+        assert stream.read(size) == whole[at : at + size]
+        at += size
+    assert stream.read(1000) == whole[at:]
+    assert stream.read(1) == b""
+
+
+def test_nothing_is_read_before_it_is_asked_for() -> None:
+    asked: list[int] = []
+
+    def chunks() -> Iterator[bytes]:
+        for number in range(3):
+            asked.append(number)
+            yield b"ab"
+
+    stream = Stream(chunks())
+    assert (stream.read(0), asked) == (b"", [])
+    assert (stream.read(2), asked) == (b"ab", [0])
+    assert (stream.read(1), asked) == (b"a", [0, 1])
+
+
+def saved(client: Refusing | FakeEngine, reference: str = "a:prod") -> bytes:
+    with images.saved(client, reference) as stream:
+        return bytes(stream.read(10**6))
+
+
+CALLS = {
+    "inspect": lambda client: images.inspect(client, "a:prod"),
+    "save": saved,
+    "tag": lambda client: images.tag(client, "sha256:1", "a:prod"),
+    "remove the tag": lambda client: images.untag(client, "a:prod"),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_what_the_engine_refuses_is_one_clear_line(name: str) -> None:
+    with pytest.raises(SutraError) as caught:
+        CALLS[name](Refusing(APIError("500", explanation="layer is corrupt")))
+    assert caught.value.message == f'engine: cannot {name} "a:prod": layer is corrupt'
+    assert caught.value.tip == TIP
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_an_engine_that_went_away_is_one_clear_line(name: str) -> None:
+    """The SDK passes the errors of `requests` on: they are no DockerException."""
+    gone = RequestsConnectionError("[Errno 111] Connection refused")
+    with pytest.raises(SutraError) as caught:
+        CALLS[name](Refusing(gone))
+    assert caught.value.tip == TIP
+
+
+def test_an_image_that_is_not_there_is_none() -> None:
+    assert images.inspect(FakeEngine(), "a:prod") is None
+
+
+def test_an_image_that_is_there_is_inspected() -> None:
+    client, image = FakeEngine(), FakeImage([b"x"])
+    client.add(image, "a:prod")
+    assert images.inspect(client, "a:prod") == image.attrs
+
+
+def test_an_image_is_saved_as_one_stream() -> None:
+    client, image = FakeEngine(), FakeImage([b"x" * 5000])
+    client.add(image, "a:prod")
+    assert saved(client) == image.archive
+
+
+def test_saving_an_image_that_is_gone_is_refused() -> None:
+    with pytest.raises(SutraError) as caught:
+        saved(Refusing(ImageNotFound("no such image")))
+    assert caught.value.message == 'engine: image no longer exists "a:prod"'
+    assert caught.value.tip == "run `make build`"
+
+
+def test_the_answer_is_closed_when_reading_stops() -> None:
+    closed: list[bool] = []
+
+    class Saving(FakeEngine):
+        def get_image(self, reference: str) -> Iterator[bytes]:
+            try:
+                while True:  # more than is received ahead
+                    yield b"1" * (1 << 20)
+            finally:
+                closed.append(True)
+
+    with images.saved(Saving(), "a") as stream:
+        assert stream.read(1) == b"1"
+        assert closed == []
+    assert closed == [True]
+
+
+def test_removing_a_tag_that_is_not_there_is_no_failure() -> None:
+    client = FakeEngine()
+    client.tags["b:prod"] = "sha256:b"
+    images.untag(client, "a:prod")
+    assert client.tags == {"b:prod": "sha256:b"}
+
+
+def test_a_tag_is_removed() -> None:
+    client = FakeEngine()
+    client.tags.update({"a:prod": "sha256:a", "a:latest": "sha256:a"})
+    images.untag(client, "a:prod")
+    assert client.tags == {"a:latest": "sha256:a"}
+
+
+LAYER = tar_of({"file": b"x"})
+
+
+def test_tags_of_one_repository_and_of_no_other() -> None:
+    client: Any = FakeEngine()
+    client.add(FakeImage([LAYER]), "sutra-api:prod", "sutra-api:1.4", "my/sutra-api:latest")
+    assert images.repository_tags(client, "sutra-api") == {"prod", "1.4"}
+    assert images.repository_tags(client, "sutra") == set()
+
+
+@pytest.mark.parametrize("labels", [None, {}, {"a": "b"}])
+def test_labels(labels: dict[str, str] | None) -> None:
+    client: Any = FakeEngine()
+    client.add(FakeImage([LAYER], labels=labels), "sutra-api:prod")
+    assert images.labels(client, "sutra-api:prod") == (labels or {})
+    assert images.labels(client, "sutra-api:other") == {}
+
+
+def test_digests_of_one_repository_and_of_no_other() -> None:
+    client: Any = FakeEngine()
+    made = FakeImage([LAYER])
+    made.attrs["RepoDigests"] = ["localhost:5000/me/api@sha256:a", "api@sha256:b"]  # type: ignore[assignment]
+    client.add(made, "localhost:5000/me/api:1")
+    assert images.digests(client, "localhost:5000/me/api:1") == {"sha256:a"}
+    assert images.digests(client, "localhost:5000/me/none:1") == set()
+    assert images.digests_anywhere(client, "localhost:5000/me/api:1") == {"sha256:a", "sha256:b"}
+    assert images.digests_anywhere(client, "localhost:5000/me/none:1") == set()

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from requests.exceptions import ReadTimeout
+
+from scripts.common.errors import SutraError
+from scripts.engine import client as module
+from scripts.engine import registries
+
+IMAGE = "debian:trixie-slim"
+
+
+class Registry:
+    """A client whose engine asks a registry; `answer` is raised, None is served."""
+
+    def __init__(self) -> None:
+        self.images = self
+        self.answer: Exception | None = None
+        self.asked: list[str] = []
+        self.closed = False
+
+    def get_registry_data(self, image: str) -> object:
+        self.asked.append(image)
+        if self.answer:
+            raise self.answer
+        return object()
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
+    made = Registry()
+
+    def connect(timeout: int = 60) -> Registry:
+        assert timeout == 5
+        return made
+
+    monkeypatch.setattr(module, "connect", connect)
+    return made
+
+
+def answered(status: int, explanation: str | None, kind: type[APIError] = APIError) -> APIError:
+    response = requests.Response()
+    response.status_code = status
+    return kind(f"{status} Error", response=response, explanation=explanation)
+
+
+def test_a_registry_that_serves_refuses_nothing(registry: Registry) -> None:
+    assert registries.registry_refusal(IMAGE, 5) == ""
+    assert (registry.asked, registry.closed) == ([IMAGE], True)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (answered(500, "Get: no such host\nmore"), "Get: no such host"),
+        (answered(503, "unavailable"), "unavailable"),
+        (answered(400, "bad"), "bad"),
+        (APIError("500", explanation="Get: no such host\nmore"), "Get: no such host"),
+        (APIError("500 Server Error"), "500 Server Error"),
+        (APIError("500 Server Error", explanation="\n"), "500 Server Error"),
+        (ReadTimeout("Read timed out."), "no answer in 5 s"),
+        (DockerException("bad"), "bad"),
+    ],
+    ids=repr,
+)
+def test_why_no_registry_answered_is_one_line(
+    registry: Registry, answer: Exception, reason: str
+) -> None:
+    registry.answer = answer
+    assert registries.registry_refusal(IMAGE, 5) == reason
+    assert (registry.asked, registry.closed) == ([IMAGE], True)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (answered(401, "unauthorized: login\nmore"), "unauthorized: login"),
+        (answered(403, "denied: requested access"), "denied: requested access"),
+        (answered(404, "manifest unknown", ImageNotFound), "manifest unknown"),
+        (answered(404, None, NotFound), "404 Error"),
+        (answered(429, "slow down"), "slow down"),
+        (answered(500, "toomanyrequests: rate limit"), "toomanyrequests: rate limit"),
+        (APIError("x", explanation="toomanyrequests: limit"), "toomanyrequests: limit"),
+    ],
+    ids=repr,
+)
+def test_a_registry_that_refuses_is_one_clear_line(
+    registry: Registry, answer: APIError, reason: str
+) -> None:
+    registry.answer = answer
+    with pytest.raises(SutraError) as caught:
+        registries.registry_refusal(IMAGE, 5)
+    assert caught.value.message == f'roots: its registry refuses "{IMAGE}": {reason}'
+    assert caught.value.tip == "check the name and the login"
+    assert (registry.asked, registry.closed) == ([IMAGE], True)
+
+
+class Pusher:
+    """An engine whose push says `lines`, or raises."""
+
+    def __init__(self, *lines: dict[str, Any], error: Exception | None = None) -> None:
+        self.api, self.lines, self.error = self, lines, error
+        self.asked: list[tuple[str, str]] = []
+
+    def push(self, repository: str, tag: str, stream: bool, decode: bool) -> Iterator[Any]:
+        assert stream
+        assert decode
+        self.asked.append((repository, tag))
+        if self.error:
+            raise self.error
+        return iter(self.lines)
+
+
+def test_a_push_is_of_one_tag() -> None:
+    client: Any = Pusher({"status": "Pushed"}, {"aux": {"Tag": "1"}})
+    registries.push(client, "localhost:5000/me/api:1")
+    assert client.asked == [("localhost:5000/me/api", "1")]
+
+
+def test_a_push_that_fails_on_its_way() -> None:
+    client: Any = Pusher({"status": "Waiting"}, {"error": "denied: no\nmore lines"})
+    with pytest.raises(SutraError) as caught:
+        registries.push(client, "localhost:5000/me/api:1")
+    assert caught.value.message == 'registry: cannot push "localhost:5000/me/api:1": denied: no'
+    assert caught.value.tip == (
+        "check the network and `docker login localhost:5000`, then run the same command again"
+    )
+
+
+def test_a_push_that_the_engine_refuses() -> None:
+    client: Any = Pusher(error=APIError("500", explanation="no such tag"))
+    with pytest.raises(SutraError) as caught:
+        registries.push(client, "localhost:5000/me/api:1")
+    assert caught.value.message == 'engine: cannot push "localhost:5000/me/api:1": no such tag'
