@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs the stack of docker-compose.yml: storage, API and hybrid, hardened, on loopback.
+# Runs the stack of docker-compose.yml: storage, API and hybrid, hardened, on loopback; or on
+# an orchestrator (docs/kubernetes.md), where up, down and status go on.
 #
 #   ./sutra-deploy.sh up                   start or upgrade, wait until all are healthy
 #   ./sutra-deploy.sh down                 stop and remove it; the data stays
@@ -7,6 +8,8 @@
 #   ./sutra-deploy.sh status               what runs, and how well
 #   ./sutra-deploy.sh logs [SERVICE...]    what it says; options as of `docker compose logs`
 #   ./sutra-deploy.sh restart              the same containers again, in order of health
+#
+#   ./sutra-deploy.sh up TARGET=kubernetes [OVERLAY=one-node] [DRY_RUN=1]
 #
 #   eg: ./sutra-deploy.sh up
 #       SUTRA_TAG=1.4.2 ./sutra-deploy.sh up     (knobs: docs/deployment.md)
@@ -178,7 +181,24 @@ down() {
   [[ -z $data ]] || rm -f "$KEYS/$PROJECT-storage-key"
 }
 
+orchestrate() { # orchestrate COMMAND WORDS...: by Python, which checks what it sends
+  case $1 in
+    up | down | status) ;;
+    *) die "$1: not with TARGET=$TARGET" "\`up\`, \`down\` and \`status\` are; docs/kubernetes.md has its own commands" ;;
+  esac
+  scripts/venv.sh
+  exec .venv/bin/python -m scripts deploy "$@"
+}
+
 main() {
+  local word words=()
+  for word in "$@"; do
+    case $word in
+      TARGET=* | OVERLAY=* | DRY_RUN=*) export "${word?}" ;;
+      *) words+=("$word") ;;
+    esac
+  done
+  set -- "${words[@]}"
   local command=${1:-}
   case $command in
     -h | --help) usage && exit 0 ;;
@@ -186,6 +206,11 @@ main() {
     up | status | restart) [[ $# -eq 1 ]] || die "$command: unknown argument \"$2\"" "\`./sutra-deploy.sh --help\` lists what it takes" ;;
     down | logs) ;;
     *) die "unknown command \"$command\"" "\`./sutra-deploy.sh --help\` lists them" ;;
+  esac
+  case ${TARGET:-compose} in
+    compose) [[ -z ${DRY_RUN:-} ]] || die "DRY_RUN: not with compose \"$DRY_RUN\"" "leave it out, or name a TARGET" ;;
+    kubernetes) orchestrate "$@" ;;
+    *) die "TARGET: unknown \"$TARGET\"" "one of compose, kubernetes" ;;
   esac
   shift
   require_compose

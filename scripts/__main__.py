@@ -38,6 +38,9 @@ GROUPS = {
         "history": "show what was promoted, newest first",
         "budgets": "lower each size budget to what is measured plus 2 %",
     },
+    "run": {
+        "deploy": "deploy to an orchestrator (./sutra-deploy.sh up TARGET=kubernetes)",
+    },
     "clean": {
         "clean": "remove what this project has on the engine, shown and asked",
     },

@@ -71,7 +71,7 @@ def project(environment: Mapping[str, str], file: Path = FILE) -> str:
     """
     where, name = KNOB, environment.get(KNOB)
     if name is None:
-        where, name = f"{file}: {KNOB}", _assigned(file)
+        where, name = f"{file}: {KNOB}", _assigned(file, KNOB)
     if name and not NAME.fullmatch(name):
         shown = name if name.isprintable() else repr(name)[1:-1]
         raise SutraError(
@@ -81,8 +81,14 @@ def project(environment: Mapping[str, str], file: Path = FILE) -> str:
     return name or PROJECT
 
 
-def _assigned(file: Path) -> str:
-    """Return what the last assignment of `.env` says, "" without one."""
+def assigned(environment: Mapping[str, str], name: str, file: Path = FILE) -> str:
+    """Return a variable as docker-compose.yml gets it: environment, else `.env`, else ""."""
+    value = environment.get(name)
+    return _assigned(file, name) if value is None else value
+
+
+def _assigned(file: Path, wanted: str) -> str:
+    """Return what the last assignment of `wanted` in `.env` says, "" without one."""
     try:
         # an editor's byte order mark is no part of the first name: compose skips it too
         text = file.read_text("utf-8-sig", errors="replace")
@@ -92,6 +98,6 @@ def _assigned(file: Path) -> str:
         raise SutraError(f"{file}: cannot be read: {error.strerror}", f"`ls -l {file}`") from error
     found = ""
     for name, *values in ASSIGNED.findall(text.replace("\r\n", "\n")):
-        if name == KNOB:
+        if name == wanted:
             found = "".join(values).strip()
     return found

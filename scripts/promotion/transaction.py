@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from scripts.common.errors import DiskError, SutraError
+from scripts.deploy import kustomize_images
 from scripts.engine import client as engine
 from scripts.engine import images, registries, tags
 from scripts.engine.move import Move
@@ -239,6 +240,7 @@ def _forward(client: engine.Client, intent: Intent) -> None:
 
 
 def _end(client: engine.Client, intent: Intent) -> None:
+    kustomize_images.write(ledger.read())
     for reference in intent.scratch:
         images.untag(client, reference)
     journal.clear()

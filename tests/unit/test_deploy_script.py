@@ -184,3 +184,63 @@ def test_a_closed_output_is_nobodys(checkout: Path) -> None:
         ["bash", "-c", "./sutra-deploy.sh up >&-"], stderr=subprocess.PIPE, text=True
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+# ---- an orchestrator in place of compose -----------------------------------
+
+# what stands in for the environment: it notes what is asked, and the knobs that it gets
+PYTHON = """echo "$* TARGET=$TARGET OVERLAY=$OVERLAY DRY_RUN=$DRY_RUN" >>python-asked
+"""
+
+
+@pytest.fixture
+def environment(checkout: Path) -> Path:
+    program(checkout / "scripts", "venv.sh", "")
+    program(checkout / ".venv/bin", "python", PYTHON)
+    return checkout
+
+
+def test_a_target_is_deployed_by_python(environment: Path) -> None:
+    words = ("up", "TARGET=kubernetes", "OVERLAY=one-node", "DRY_RUN=1")
+    assert deploy(*words) == (0, "")
+    assert (environment / "python-asked").read_text() == (
+        "-m scripts deploy up TARGET=kubernetes OVERLAY=one-node DRY_RUN=1\n"
+    )
+    assert not (environment / "asked").exists()
+
+
+def test_a_target_gets_the_other_words(environment: Path) -> None:
+    assert deploy("TARGET=kubernetes", "down", "--data", "--yes") == (0, "")
+    assert (environment / "python-asked").read_text() == (
+        "-m scripts deploy down --data --yes TARGET=kubernetes OVERLAY= DRY_RUN=\n"
+    )
+
+
+@pytest.mark.parametrize("verb", ["logs", "restart"])
+def test_what_a_target_has_commands_of_its_own_for_is_refused(environment: Path, verb: str) -> None:
+    assert deploy(verb, "TARGET=kubernetes") == (
+        2,
+        f"sutra-deploy: {verb}: not with TARGET=kubernetes\n"
+        "tip: `up`, `down` and `status` are; docs/kubernetes.md has its own commands\n",
+    )
+
+
+def test_an_unknown_target_is_refused(checkout: Path) -> None:
+    assert deploy("up", "TARGET=nomad") == (
+        2,
+        'sutra-deploy: TARGET: unknown "nomad"\ntip: one of compose, kubernetes\n',
+    )
+    assert not (checkout / "asked").exists()
+
+
+def test_compose_has_no_dry_run(checkout: Path) -> None:
+    assert deploy("up", "DRY_RUN=1") == (
+        2,
+        'sutra-deploy: DRY_RUN: not with compose "1"\ntip: leave it out, or name a TARGET\n',
+    )
+    assert not (checkout / "asked").exists()
+
+
+def test_compose_is_a_target_too(checkout: Path) -> None:
+    assert deploy("down", "TARGET=compose")[0] == 0
+    assert asked(checkout) == [f"{COMPOSE} down --remove-orphans"]

@@ -23,7 +23,7 @@ KNOBS = dict(re.findall(r"^([A-Z_]+) \?= ?([^#\n]*?)##", MAKEFILE, re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?://)([^)#]+)\)")
 CODE = re.compile(r"`([^`\n]+)`|^ *(?:docker|make|\./|\.venv)[^\n]*", re.MULTILINE)
 PATH = re.compile(
-    r"(?<![\w/.…$-])((?:scripts|tests|docs|packages|base-images|\.github)/[\w./-]*\w)"
+    r"(?<![\w/.…$-])((?:scripts|tests|docs|packages|base-images|deploy|\.github)/[\w./-]*\w)"
 )
 MAKE = re.compile(r"\bmake ((?:[A-Z_]+=\S+ )*)([a-z][a-z-]*)")
 

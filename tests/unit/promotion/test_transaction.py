@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from scripts.checks import gate
 from scripts.common.errors import SutraError
+from scripts.deploy import kustomize_images
 from scripts.engine import images, registries
 from scripts.history import journal, ledger
 from scripts.promotion import promote, rollback, transaction
@@ -198,6 +200,54 @@ def test_rollback_goes_to_the_registry_of_the_last_promotion(
     assert rollback.rollback(client, Options()) == 0
     assert both(built, target) == before
     assert ledger.read()[-1].registry == "localhost/team"
+
+
+# ---- the digests that Kubernetes deploys -----------------------------------
+
+
+def deployed() -> dict[str, str]:
+    """Return the digest of each image in the file that promotion writes for Kubernetes."""
+    written = yaml.safe_load(kustomize_images.FILE.read_text())
+    return {image["newName"]: image["digest"] for image in written["images"]}
+
+
+def test_kubernetes_gets_the_digests_of_the_ledgers_last_line(
+    built: FakeEngine, target: MemoryRegistry
+) -> None:
+    go(built, "a", "1.4.1")
+    first = deployed()
+    assert first == {
+        f"localhost/team/{name}": target.known[f"localhost/team/{name}:1.4.1"]
+        for name in ("sutra-base-python", "sutra-api")
+    }
+    target.fail_at = "localhost/team/sutra-api:latest"
+    with pytest.raises(SutraError):
+        go(built, "b", "1.4.2")
+    assert deployed() == first
+    target.fail_at = ""
+    go(built, "b", "1.4.2")
+    assert deployed()["localhost/team/sutra-api"] != first["localhost/team/sutra-api"]
+    client: Any = built
+    assert rollback.rollback(client, Options()) == 0
+    assert deployed() == first
+
+
+def test_a_run_that_is_killed_before_it_wrote_them_is_finished(
+    built: FakeEngine, target: MemoryRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(kustomize_images, "write", killed)
+        with pytest.raises(KeyboardInterrupt):
+            go(built, "a")
+    assert not kustomize_images.FILE.exists()
+    client: Any = built
+    with transaction.exclusive(client):
+        pass
+    assert set(deployed()) == {"localhost/team/sutra-base-python", "localhost/team/sutra-api"}
+    assert journal.read() is None
 
 
 def test_tags_that_moved_without_their_line_are_not_called_unmoved(

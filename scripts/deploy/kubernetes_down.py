@@ -1,0 +1,49 @@
+"""Taking the stack off a cluster. The data stay, unless somebody asks for them by name."""
+
+from __future__ import annotations
+
+import sys
+
+from scripts.common.errors import OK, SutraError
+from scripts.deploy import cluster, cluster_keys
+from scripts.deploy.kubectl import Kubectl
+from scripts.deploy.kubernetes import KINDS, require_ours
+from scripts.deploy.release import LABEL
+
+
+def down(kubectl: Kubectl, data: bool, yes: bool, dry_run: bool = False) -> int:
+    """Delete what `up` made. Claims and keys go with `data`, after their names were typed."""
+    found = kubectl.find("namespace", kubectl.namespace)
+    if not found:
+        print(f'sutra-deploy: down: no namespace "{kubectl.namespace}"', file=sys.stderr)
+        return OK
+    require_ours(kubectl, found)
+    scope = f"--selector={LABEL}={kubectl.namespace}"
+    claims = cluster.claims(kubectl) if data else []
+    dry = ["--dry-run=server"] * dry_run
+    if claims and not dry_run:
+        _confirm(claims, yes)
+    print(kubectl.run("delete", KINDS, scope, *dry), end="")
+    if claims:
+        # not by their label: what was shown, and nothing else
+        print(kubectl.run("delete", "persistentvolumeclaim", *claims, *dry), end="")
+    if data:
+        names = [cluster_keys.STORAGE, cluster_keys.API]
+        print(kubectl.run("delete", "secret", *names, "--ignore-not-found", *dry), end="")
+    return OK
+
+
+def _confirm(claims: list[str], yes: bool) -> None:
+    """Raise SutraError unless the claims' names are typed, or `yes`."""
+    names = " ".join(claims)
+    print(f"sutra-deploy: down --data deletes every concept in: {names}", file=sys.stderr)
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise SutraError("down --data: asks, and there is no terminal", "add --yes")
+    answer = input("type the claim's name to delete it: ")
+    if answer != names:
+        raise SutraError(
+            f'down --data: not the name "{answer}", nothing was touched',
+            "`./sutra-deploy.sh down TARGET=kubernetes` keeps the data",
+        )

@@ -1,0 +1,47 @@
+"""The images that Kubernetes runs, by digest: a kustomize component that promotion writes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scripts.common import files
+from scripts.history.ledger import Entry
+
+FILE = Path(".build/kubernetes/images/kustomization.yaml")
+# the manifests' own policy never asks a registry: their names have none
+PULL = {
+    "target": {"kind": "Deployment|StatefulSet"},
+    "patch": '[{"op": "replace", "path": "/spec/template/spec/containers/0/imagePullPolicy", '
+    '"value": "IfNotPresent"}]\n',
+}
+
+
+def write(entries: Sequence[Entry], file: Path = FILE) -> None:
+    """Write the digests of the last promotion that went to a registry, if there is one.
+
+    Raises DiskError; the file is whole or as it was.
+    """
+    pushed = [entry for entry in entries if entry.registry]
+    if pushed:
+        files.write(file, text(pushed[-1]), "kubernetes", f"`ls -ld {file.parent}` says more")
+
+
+def text(entry: Entry) -> str:
+    """Return the component that sets every image of a promotion to its registry's digest."""
+    component: dict[str, Any] = {
+        "apiVersion": "kustomize.config.k8s.io/v1alpha1",
+        "kind": "Component",
+        "images": [
+            {"name": name, "newName": f"{entry.registry}/{name}", "digest": image.digest}
+            for name, image in entry.images.items()
+            if image.digest
+        ],
+        "patches": [PULL],
+    }
+    what = f"{entry.verb} {entry.number}" + f" ({entry.version})" * bool(entry.version)
+    body = yaml.safe_dump(component, sort_keys=False, width=200)
+    return f"# Written by {what} at {entry.at}; the next one writes it anew.\n{body}"

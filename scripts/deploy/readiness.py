@@ -1,0 +1,49 @@
+"""Which workloads of a cluster are not ready, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from scripts.common.check_result import printable
+from scripts.deploy.kubectl import Kubectl
+from scripts.deploy.release import LABEL
+
+# conditions whose being true, or false, holds a workload or a pod back
+BAD = {("ReplicaFailure", "True"), ("PodScheduled", "False")}
+
+
+def _ours(kubectl: Kubectl, kinds: str) -> list[Mapping[str, Any]]:
+    items = kubectl.get(kinds, f"--selector={LABEL}={kubectl.namespace}")["items"]
+    return sorted(items, key=lambda thing: str(thing["metadata"]["name"]))
+
+
+def not_ready(kubectl: Kubectl) -> list[str]:
+    """Return the workloads that have fewer ready replicas than they want; "nothing" without any."""
+    found = _ours(kubectl, "deployment,statefulset")
+    late = [
+        thing["metadata"]["name"]
+        for thing in found
+        if thing.get("status", {}).get("readyReplicas", 0) < thing["spec"].get("replicas", 1)
+    ]
+    return late if found else ["nothing is deployed"]
+
+
+def reasons(kubectl: Kubectl) -> list[str]:
+    """Return a line for each thing that holds a pod back: its image, its place, its crash."""
+    return [
+        f"{thing['metadata']['name']}: {printable(reason)}"
+        for thing in _ours(kubectl, "deployment,statefulset,pod")
+        for reason in _reasons(thing.get("status", {}))
+    ]
+
+
+def _reasons(status: Mapping[str, Any]) -> Iterator[str]:
+    for condition in status.get("conditions") or []:
+        if (condition.get("type"), condition.get("status")) in BAD:
+            yield f"{condition.get('reason', '')}: {condition.get('message', '')}"
+    for container in status.get("containerStatuses") or []:
+        if waiting := container.get("state", {}).get("waiting"):
+            yield f"{waiting.get('reason', '')}: {waiting.get('message', '')}".removesuffix(": ")
+        elif not container.get("ready"):
+            yield f"runs and is not ready, restarted {container.get('restartCount', 0)} times"
