@@ -1,0 +1,19 @@
+"""How wide tables are."""
+
+from __future__ import annotations
+
+import pytest
+
+from scripts.common import terminal
+
+
+def test_a_table_that_goes_into_a_pipe_has_a_fixed_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    assert terminal.console().width == 120
+    assert terminal.console(90).width == 90
+
+
+def test_a_table_on_a_terminal_is_as_wide_as_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert terminal.console().width == 40
