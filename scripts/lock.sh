@@ -58,6 +58,7 @@ rust_package() { # rust_package FOLDER
 if [[ -z $PACKAGE ]]; then
   lock 3.11 . requirements
   lock 3.11 . requirements-dev requirements.lock
+  lock 3.11 packages requirements-types
 fi
 if [[ -n $PACKAGE ]]; then folders=("packages/$PACKAGE/"); else folders=(packages/*/); fi
 [[ -d ${folders[0]} ]] || die "PACKAGE: no such folder \"packages/$PACKAGE\"" "one of: $(echo packages/*/ | sed 's|packages/||g; s|/||g')"

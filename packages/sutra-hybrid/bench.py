@@ -36,9 +36,9 @@ def corpus(count: int) -> Corpus:
         made.add(Concept(f"c{number:07}", text(chance, 40)))
     made.sort()
     for _ in range(2 * count):
-        ends = (f"c{chance.randrange(count):07}" for _ in range(2))
+        source, target = (f"c{chance.randrange(count):07}" for _ in range(2))
         kind = chance.choice(["is_a", "part_of", "likes"])
-        made.link(Association(*ends, kind, chance.random()))
+        made.link(Association(source, target, kind, chance.random()))
     return made
 
 

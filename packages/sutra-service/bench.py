@@ -78,9 +78,10 @@ def cpu(pid: int) -> float:
 def answers(port: int) -> bool:
     """Return whether a new client gets an answer in time."""
     try:
-        return exchange(port, HEAD + b"Connection: close\r\n\r\n").split()[1:2] == [b"200"]
+        answer: bytes = exchange(port, HEAD + b"Connection: close\r\n\r\n")
     except OSError:
         return False
+    return answer.split()[1:2] == [b"200"]
 
 
 @contextmanager

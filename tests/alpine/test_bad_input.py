@@ -71,7 +71,7 @@ def broken(refused: Refused, bridge: str) -> Broken:
 
 
 def tags(client: docker.DockerClient) -> dict[str, str]:
-    return {tag: image.id for image in client.images.list(TARGET) for tag in image.tags}
+    return {tag: str(image.id) for image in client.images.list(TARGET) for tag in image.tags}
 
 
 def index_of(address: str, repository: str) -> str:

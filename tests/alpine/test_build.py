@@ -68,7 +68,7 @@ def test_the_packages_own_tests_pass(
 
 def tags(client: docker.DockerClient) -> dict[str, str]:
     """All tags that are not the tests' own, with what they lead to."""
-    found = {tag: image.id for image in client.images.list() for tag in image.tags}
+    found = {tag: str(image.id) for image in client.images.list() for tag in image.tags}
     return {
         tag: identity for tag, identity in found.items() if not tag.startswith(f"{REPOSITORY}/")
     }

@@ -32,7 +32,11 @@ def test_twenty_kills_under_load_lose_nothing_acknowledged(stack: Stack) -> None
     with writing(stack) as load:
         for _ in range(KILLS):
             goal = load.acknowledged() + WRITES
-            wait_for(lambda goal=goal: load.acknowledged() >= goal, "no write was acknowledged")
+
+            def has_written(goal: int = goal) -> bool:
+                return load.acknowledged() >= goal
+
+            wait_for(has_written, "no write was acknowledged")
             kill(storage)
         stack.wait_ready(API)
     assert load.acknowledged() >= KILLS * WRITES

@@ -69,6 +69,7 @@ def test_only_api_and_hybrid_are_published_and_on_loopback(stack: Stack) -> None
     for service, port in ((API, "8000/tcp"), (HYBRID, "8001/tcp")):
         ((only, bindings),) = ports[service].items()
         assert only == port
+        assert bindings
         assert {binding["HostIp"] for binding in bindings} == {"127.0.0.1"}
 
 
@@ -90,6 +91,7 @@ def test_nothing_but_tmp_can_be_written(stack: Stack, service: str) -> None:
         "        pass\n"
     )
     _, shown = stack.container(service).exec_run(["python", "-c", code])
+    assert isinstance(shown, bytes)
     assert shown.decode().split() == ["/tmp", "/dev/shm"]
 
 
@@ -117,6 +119,7 @@ def test_the_key_is_wanted_where_one_is_set(client: docker.DockerClient, tag: st
 def test_without_a_key_the_variable_is_not_there_at_all(stack: Stack, service: str) -> None:
     code = "import os; print('SUTRA_API_KEY' in os.environ)"
     _, shown = stack.container(service).exec_run(["python", "-c", code])
+    assert isinstance(shown, bytes)
     assert shown.decode() == "False\n"
 
 

@@ -39,7 +39,7 @@ def once(project: Project, client: docker.DockerClient) -> Iterator[Project]:
     project.write("content", "z" * 1000)
     yield project
     for image in client.images.list(filters={"label": f"{LABEL}={project.name}"}):
-        if not image.tags:
+        if not image.tags and image.id:
             client.api.remove_image(image.id, noprune=True)
 
 

@@ -70,7 +70,7 @@ class World:
         """Commit a container: an image that inherits the labels and adds a step of its own."""
         container = self.client.containers.create(image, ["/nothing"])
         try:
-            made = self.client.api.commit(container.id, changes=["ENV THEIRS=1"])
+            made = self.client.api.commit(str(container.id), changes=["ENV THEIRS=1"])
         finally:
             container.remove()
         self.ids[short] = made["Id"]

@@ -43,7 +43,16 @@ def peer_passes(folder: Path, archive: Path, checks: dict[str, Any]) -> bool:
     """Ask container-structure-test about a saved image; no container is started."""
     config = folder / "checks.yaml"
     config.write_text(yaml.safe_dump({"schemaVersion": "2.0.0", **checks}))
-    command = [PEER, "test", "--driver", "tar", "--image", archive, "--config", config]
+    command = [
+        str(PEER),
+        "test",
+        "--driver",
+        "tar",
+        "--image",
+        str(archive),
+        "--config",
+        str(config),
+    ]
     done = subprocess.run([*command, "--output", "json"], capture_output=True, text=True)
     found = json.loads(done.stdout.splitlines()[0])
     assert found["Total"] >= 1, done.stderr

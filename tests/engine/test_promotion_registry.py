@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import uuid
 from collections import Counter
@@ -15,6 +16,7 @@ import pytest
 
 from scripts.checks import gate
 from scripts.common.errors import SutraError
+from scripts.engine import client as engine
 from scripts.history import journal, ledger
 from scripts.oci.registry_tags import Registry
 from scripts.promotion import promote, rollback, transaction
@@ -171,7 +173,7 @@ printf '{"ServerURL": "%s", "Username": "{user}", "Secret": "{password}"}' "$ser
 def helper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Docker's configuration with a credential helper of its own; returns its folder."""
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
-    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{promote.os.environ['PATH']}")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     (tmp_path / "docker").mkdir()
     (tmp_path / "docker" / "config.json").write_text(json.dumps({"credsStore": "sutra-test"}))
     log_in(tmp_path / "bin", registries.PASSWORD)
@@ -186,7 +188,7 @@ def log_in(folder: Path, password: str) -> None:
 @contextmanager
 def connected() -> Iterator[docker.DockerClient]:
     """A client that reads Docker's configuration now, as each command does."""
-    made = promote.engine.connect()
+    made = engine.connect()
     try:
         yield made
     finally:

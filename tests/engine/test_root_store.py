@@ -39,7 +39,7 @@ def either(request: pytest.FixtureRequest) -> Iterator[docker.DockerClient]:
 def test_a_bootstrapped_root_is_built_upon(
     either: docker.DockerClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    socket = either.api._custom_adapter.socket_path
+    socket = vars(either.api)["_custom_adapter"].socket_path
     monkeypatch.setenv("DOCKER_HOST", f"unix://{socket}")
     (tmp_path / "docker-bake.hcl").write_text(BAKE)
     (tmp_path / "root.tar").write_bytes(archive("a root"))

@@ -19,7 +19,7 @@ def copies(
 ) -> docker.DockerClient:
     """The second engine with all production images loaded into it."""
     for image in IMAGES:
-        other_store.api.load_image(client.api.get_image(f"{image}:prod"))
+        other_store.images.load(client.api.get_image(f"{image}:prod"))
     return other_store
 
 

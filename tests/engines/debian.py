@@ -81,8 +81,8 @@ def pack(root: Path, file: Path, tag: str) -> None:
     manifest = [{"Config": "config.json", "RepoTags": [tag], "Layers": ["layer.tar"]}]
     with tarfile.open(file, "w") as archive:
         archive.add(root, "layer.tar")
-        for name, content in (("config.json", config), ("manifest.json", manifest)):
-            data = json.dumps(content).encode()
+        for name, document in (("config.json", config), ("manifest.json", manifest)):
+            data = json.dumps(document).encode()
             member = tarfile.TarInfo(name)
             member.size = len(data)
             archive.addfile(member, io.BytesIO(data))

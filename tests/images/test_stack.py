@@ -81,6 +81,7 @@ def wait_healthy(container: Container) -> None:
 def ask(container: Container, method: str, path: str, body: object = None) -> Any:
     container.reload()
     (bindings,) = container.ports.values()
+    assert bindings
     request = urllib.request.Request(
         f"http://127.0.0.1:{bindings[0]['HostPort']}{path}",
         data=None if body is None else json.dumps(body).encode(),
@@ -95,7 +96,8 @@ def check(container: Container, path: str) -> int:
     """Return the exit status of the image's own health check, asked for `path`."""
     container.reload()
     command = [*container.attrs["Config"]["Healthcheck"]["Test"][1:], path]
-    status: int = container.exec_run(command).exit_code
+    status = container.exec_run(command).exit_code
+    assert status is not None
     return status
 
 

@@ -106,7 +106,7 @@ def _pack(file: Path) -> None:
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(listed, cwd=ROOT, check=True, capture_output=True).stdout
     there = b"\0".join(name for name in names.split(b"\0") if (ROOT / name.decode()).is_file())
-    command = ["tar", "-cf", file, "--null", "--files-from=-"]
+    command = ["tar", "-cf", str(file), "--null", "--files-from=-"]
     subprocess.run(command, cwd=ROOT, input=there, check=True)
 
 

@@ -8,6 +8,7 @@ import json
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import IO, cast
 
 import docker
 
@@ -19,7 +20,9 @@ def open_container(client: docker.DockerClient, image: str) -> Iterator[tarfile.
     """Open an image's final file system as a forward-only archive; nothing is started."""
     container = client.containers.create(image, command=["/nothing"])
     try:
-        with tarfile.open(fileobj=Stream(container.export()), mode="r|") as archive:
+        # the stubs say that `export` returns a text: it yields bytes
+        content = cast(IO[bytes], Stream(cast(Iterator[bytes], container.export())))
+        with tarfile.open(fileobj=content, mode="r|") as archive:
             yield archive
     finally:
         container.remove(v=True)

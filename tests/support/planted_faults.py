@@ -191,7 +191,7 @@ def _renamed() -> dict[str, tuple[str, str, dict[str, Any]]]:
         "apk": ("package-managers", b"apk-tools 2.14"),
         "uv": ("installers", b"UV_PYTHON_INSTALL_DIR"),
     }
-    made = {
+    made: dict[str, tuple[str, str, dict[str, Any]]] = {
         name: (rule, "app/server", {"app/server": prog(text)})
         for name, (rule, text) in texts.items()
     }
@@ -319,7 +319,7 @@ def _named() -> dict[str, tuple[str, str, dict[str, Any]]]:
             "corepack",
         ),
     }
-    made = {
+    made: dict[str, tuple[str, str, dict[str, Any]]] = {
         f"{rule}: {name}": (rule, f"app/tools/{name}", {f"app/tools/{name}": prog()})
         for rule, all_names in names.items()
         for name in all_names
@@ -432,7 +432,7 @@ def _packed() -> dict[str, tuple[str, str, dict[str, Any]]]:
         "get-pip.py under another name": PYTHON
         + b"#\n# Hi There!\n#\n# You may wonder what this giant blob of binary data is\n",
     }
-    made = {
+    made: dict[str, tuple[str, str, dict[str, Any]]] = {
         name: ("installers", "app/data.bin", {"app/data.bin": data}) for name, data in files.items()
     }
     for name in (

@@ -14,9 +14,27 @@ from tests.unit.fakes import FakeEngine, run_git
 settings.register_profile("sutra", database=None, deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("sutra")
 
-KNOBS = ("APT_MIRROR", "BASE", "CA_BUNDLE", "DOCKER", "SUTRA_PROJECT")
-KNOBS += ("YES", "DATA", "ALL", "DRY_RUN", "ALLOW_DIRTY", "FORMAT", "FROM", "TO", "VERSION")
-KNOBS += ("REGISTRY", "KEEP", "SCREENSHOT", "FULL", "ALLOW_UNCOMPARED")
+KNOBS = (
+    "APT_MIRROR",
+    "BASE",
+    "CA_BUNDLE",
+    "DOCKER",
+    "SUTRA_PROJECT",
+    "YES",
+    "DATA",
+    "ALL",
+    "DRY_RUN",
+    "ALLOW_DIRTY",
+    "FORMAT",
+    "FROM",
+    "TO",
+    "VERSION",
+    "REGISTRY",
+    "KEEP",
+    "SCREENSHOT",
+    "FULL",
+    "ALLOW_UNCOMPARED",
+)
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ import subprocess
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from docker.errors import APIError, ImageNotFound
 
@@ -103,7 +103,8 @@ class FakeResponse:
         return (self._content[at : at + min(size, self._chunk)] for at in steps)
 
 
-class FakeEngine:
+# every type in place of docker.DockerClient, most of whose hundred methods no test needs
+class FakeEngine(Any):  # type: ignore[misc]
     """Images and tags in memory, behind the few calls that scripts.engine makes.
 
     `error` is raised when the tag `fail_tag` is set: once, or each time when `fail_always`;
@@ -184,6 +185,11 @@ class FakeEngine:
             raise ImageNotFound(f"no such image: {reference}")
         del self.tags[reference]
         return []
+
+
+def as_file(source: object) -> IO[bytes]:
+    """Return a source of bytes as what readers of layers take: they only call `read`."""
+    return cast(IO[bytes], source)
 
 
 def program(folder: Path, name: str, script: str) -> Path:

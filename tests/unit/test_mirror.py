@@ -81,7 +81,7 @@ def test_what_the_check_must_find(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     (tmp_path / "scripts/__init__.py").touch()
-    groups = [
+    groups: list[dict[str, object]] = [
         {"tested_by": "tests/unit/test_b.py", "because": "", "modules": ["scripts/b.py"]},
         {"tested_by": "tests/unit/no.py", "because": "x", "modules": ["scripts/c.py"] * 2},
     ]

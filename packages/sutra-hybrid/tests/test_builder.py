@@ -65,7 +65,7 @@ def test_the_process_ends_when_who_asked_has_ended() -> None:
 
 def test_main_writes_an_index(monkeypatch: pytest.MonkeyPatch) -> None:
     ended: list[int] = []
-    monkeypatch.setattr(builder.os, "_exit", ended.append)
+    monkeypatch.setattr("os._exit", ended.append)
     result = io.BytesIO()
     builder.main(io.BytesIO(pickle.dumps(["a cat"])), result)
     assert pickle.loads(result.getvalue()).query("cat", 1)[0][0] == 0  # noqa: S301 # just written

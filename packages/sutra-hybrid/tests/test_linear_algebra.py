@@ -7,6 +7,8 @@ mixed up or miscompiled shows.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import scipy.linalg as la
@@ -18,7 +20,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 TYPES = [np.float32, np.float64, np.complex64, np.complex128]
 SIZE = 120
 
-Matrix = NDArray[np.generic]
+Matrix = NDArray[Any]
 
 
 @pytest.fixture(params=TYPES, ids=lambda kind: kind.__name__)

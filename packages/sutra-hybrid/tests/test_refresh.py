@@ -304,7 +304,7 @@ async def test_it_rests_after_a_long_build(
 
     monkeypatch.setattr(refresh, "time", Clock)
     refresher = Refresher(client, make=slowly)
-    monkeypatch.setattr(refresh.asyncio, "sleep", sleep)
+    monkeypatch.setattr("asyncio.sleep", sleep)
     async with refresher.running(5):
         async with asyncio.timeout(20):
             while len(slept) < 2:

@@ -1,6 +1,7 @@
 """What the description promises, tried with generated requests (schemathesis), in process."""
 
 import os
+from typing import Any
 from unittest.mock import patch
 
 import schemathesis
@@ -47,5 +48,5 @@ schema = load()
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-def test_every_operation(case: schemathesis.Case) -> None:
+def test_every_operation(case: schemathesis.Case[Any]) -> None:
     case.call_and_validate(headers=KEY)

@@ -64,7 +64,7 @@ def test_an_unknown_base_is_refused() -> None:
 def blob(layout: Path, descriptor: dict[str, Any]) -> bytes:
     """Return the blob of a descriptor, whose digest and size must be its own."""
     algorithm, _, name = descriptor["digest"].partition(":")
-    data = (layout / "blobs" / algorithm / name).read_bytes()
+    data: bytes = (layout / "blobs" / algorithm / name).read_bytes()
     assert (algorithm, name) == ("sha256", hashlib.sha256(data).hexdigest())
     assert descriptor["size"] == len(data)
     return data

@@ -341,8 +341,7 @@ TAGS = {"sutra-api": ["sutra-api:prod"], "sutra-hybrid": ["sutra-hybrid:prod"]}
 
 
 def test_a_catalogue_that_names_the_bake_files_images_is_accepted(promises: Catalog) -> None:
-    accepted = catalog.check_against(promises, {**TAGS}, BAKE)
-    assert accepted is None
+    catalog.check_against(promises, {**TAGS}, BAKE)  # raises nothing
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from scripts.__main__ import main as front_door
 from scripts.catalog import budget_history, catalog
 from scripts.catalog.catalog import Budget, Catalog, Image
-from scripts.checks import gate
+from scripts.checks import gate, package_tests
 from scripts.common.check_result import CheckResult
 from scripts.common.errors import SutraError
 from tests.unit.fakes import FakeEngine, FakeImage, tar_of
@@ -40,9 +40,9 @@ def asked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Asked:
         assert set(others) == set(NAMES)
         return [CheckResult(image.name, "ready", image.name != "sutra-api", 9, 5, "late", "ms")]
 
-    monkeypatch.setattr(gate.verify_contents, "verify_one", contents)
-    monkeypatch.setattr(gate.verify_contents, "private_certificates", frozenset)
-    monkeypatch.setattr(gate.verify_runtime, "verify_one", runtime)
+    monkeypatch.setattr("scripts.checks.contents.verify.verify_one", contents)
+    monkeypatch.setattr("scripts.checks.contents.verify.private_certificates", frozenset)
+    monkeypatch.setattr("scripts.checks.runtime.verify.verify_one", runtime)
     return found
 
 
@@ -108,7 +108,7 @@ def test_a_failure_of_contents_ends_with_what_to_run_next(
     monkeypatch.setattr(catalog, "load", lambda: PROMISES)
     monkeypatch.setattr(budget_history, "refuse_raises", lambda *_: None)
     monkeypatch.setattr("scripts.engine.client.connect", lambda: None)
-    monkeypatch.setattr(gate.package_tests, "plan", lambda *_: gate.package_tests.NONE)
+    monkeypatch.setattr("scripts.checks.package_tests.plan", lambda *_: package_tests.NONE)
     monkeypatch.setattr(gate, "everything", lambda *_, **__: gate.Verdict((failed,), {}))
     assert front_door(["verify", "--format", "json"]) == 1
     assert capsys.readouterr().err == "why\n" + tips

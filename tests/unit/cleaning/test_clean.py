@@ -41,7 +41,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", Terminal())
 
 
-def answers(*lines: str) -> tuple[list[str], object]:
+def answers(*lines: str) -> tuple[list[str], Callable[[str], str]]:
     """Return the list that questions are written to, and what answers them."""
     asked: list[str] = []
     rest = list(lines)
@@ -141,15 +141,16 @@ def start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
 
     def run(*words: str, client: object = None, **knobs: str) -> list[object]:
         done: list[object] = []
+
+        def found(_: object, name: str, wish: object) -> list[Thing]:
+            done.append((name, wish))
+            return THINGS
+
         for name, value in knobs.items():
             monkeypatch.setenv(name, value)
-        monkeypatch.setattr(clean.engine, "connect", lambda: client)
+        monkeypatch.setattr("scripts.engine.client.connect", lambda: client)
         monkeypatch.setattr(resources, "scope", lambda name: name)
-        monkeypatch.setattr(
-            resources,
-            "found",
-            lambda _, name, wish: done.append((name, wish)) or THINGS,
-        )
+        monkeypatch.setattr(resources, "found", found)
         monkeypatch.setattr(clean, "remove", lambda _, things: done.append([t.id for t in things]))
         assert front_door(["clean", *words]) == 0
         return done

@@ -13,7 +13,6 @@ import pytest
 
 from scripts.__main__ import main as front_door
 from scripts.cleaning.resources import Scope, Thing
-from scripts.commands import rebuild
 from scripts.common.errors import SutraError
 from tests.unit.fakes import program
 
@@ -76,16 +75,17 @@ def start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
             steps.append(" ".join(command))
             return SimpleNamespace(returncode=deployed)
 
-        monkeypatch.setattr(rebuild.engine, "connect", lambda: client)
-        monkeypatch.setattr(rebuild.git, "labels", lambda **_: {"REVISION": revision})
+        monkeypatch.setattr("scripts.engine.client.connect", lambda: client)
+        monkeypatch.setattr("scripts.common.git.labels", lambda **_: {"REVISION": revision})
         monkeypatch.setattr(
-            rebuild.resources, "scope", lambda *_: Scope("sutra", frozenset({"sutra-api:prod"}))
+            "scripts.cleaning.resources.scope",
+            lambda *_: Scope("sutra", frozenset({"sutra-api:prod"})),
         )
-        monkeypatch.setattr(rebuild.resources, "found", lambda *_: states.pop(0))
-        monkeypatch.setattr(rebuild.prod, "make", make)
-        monkeypatch.setattr(rebuild.subprocess, "run", called)
-        monkeypatch.setattr(rebuild.clean, "remove", remove)
-        monkeypatch.setattr(rebuild.transaction, "exclusive", exclusive)
+        monkeypatch.setattr("scripts.cleaning.resources.found", lambda *_: states.pop(0))
+        monkeypatch.setattr("scripts.commands.prod.make", make)
+        monkeypatch.setattr("subprocess.run", called)
+        monkeypatch.setattr("scripts.cleaning.clean.remove", remove)
+        monkeypatch.setattr("scripts.promotion.transaction.exclusive", exclusive)
         run.steps = steps  # type: ignore[attr-defined]
         return front_door(["rebuild", *words]), steps
 
@@ -193,7 +193,7 @@ def test_what_would_not_be_promoted_is_not_begun(
     words: list[str],
 ) -> None:
     problem = None if revision else SutraError(message, tip)
-    monkeypatch.setattr(rebuild.git, "unreadable_commit", lambda: problem)
+    monkeypatch.setattr("scripts.common.git.unreadable_commit", lambda: problem)
     with pytest.raises(SutraError) as caught:
         start(*words, revision=revision)
     assert caught.value.message == message

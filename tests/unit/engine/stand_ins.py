@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from http.server import BaseHTTPRequestHandler
+from typing import Any
 
 import pytest
 
@@ -36,7 +37,8 @@ def answer(monkeypatch: pytest.MonkeyPatch, version: str) -> None:
 unclosed = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 
-class Refusing:
+# every type in place of docker.DockerClient, as FakeEngine
+class Refusing(Any):  # type: ignore[misc]
     """An engine that answers every call with one error."""
 
     def __init__(self, error: Exception) -> None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -50,7 +50,7 @@ def saved(client: Refusing | FakeEngine, reference: str = "a:prod") -> bytes:
         return bytes(stream.read(10**6))
 
 
-CALLS = {
+CALLS: dict[str, Callable[[Any], object]] = {
     "inspect": lambda client: images.inspect(client, "a:prod"),
     "save": saved,
     "tag": lambda client: images.tag(client, "sha256:1", "a:prod"),
@@ -150,7 +150,7 @@ def test_labels(labels: dict[str, str] | None) -> None:
 def test_digests_of_one_repository_and_of_no_other() -> None:
     client: Any = FakeEngine()
     made = FakeImage([LAYER])
-    made.attrs["RepoDigests"] = ["localhost:5000/me/api@sha256:a", "api@sha256:b"]  # type: ignore[assignment]
+    made.attrs["RepoDigests"] = ["localhost:5000/me/api@sha256:a", "api@sha256:b"]
     client.add(made, "localhost:5000/me/api:1")
     assert images.digests(client, "localhost:5000/me/api:1") == {"sha256:a"}
     assert images.digests(client, "localhost:5000/me/none:1") == set()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -76,7 +77,11 @@ def said() -> tuple[str, str]:
 
 def test_a_build_that_is_no_folder() -> None:
     PATH.parent.write_text("")
-    for act in (lambda: journal.write(INTENT), lambda: journal.locked().__enter__()):
+    acts: list[Callable[[], object]] = [
+        lambda: journal.write(INTENT),
+        lambda: journal.locked().__enter__(),
+    ]
+    for act in acts:
         with pytest.raises(SutraError) as caught:
             act()
         assert caught.value.message in (
@@ -123,9 +128,7 @@ def test_the_lock_is_taken_as_soon_as_it_is_free(
         other.write("123")
         other.flush()
         fcntl.flock(other, fcntl.LOCK_EX)
-        monkeypatch.setattr(
-            journal.time, "sleep", lambda seconds: fcntl.flock(other, fcntl.LOCK_UN)
-        )
+        monkeypatch.setattr("time.sleep", lambda seconds: fcntl.flock(other, fcntl.LOCK_UN))
         with journal.locked():
             assert Path(".build/lock").read_text() == str(os.getpid())
     assert capfd.readouterr().err == "waiting for process 123, which moves tags\n"

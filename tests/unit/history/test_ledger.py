@@ -4,6 +4,7 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -122,7 +123,7 @@ def test_foreign_text(line: bytes, shown: str) -> None:
     ],
     ids=repr,
 )
-def test_an_entry_with_a_value_that_promotion_does_not_write(but: dict[str, object]) -> None:
+def test_an_entry_with_a_value_that_promotion_does_not_write(but: dict[str, Any]) -> None:
     line = entry(1, **but).line()
     PATH.write_bytes(line)
     assert said() == (

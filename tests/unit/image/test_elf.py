@@ -47,8 +47,8 @@ def made(
     segments = SEGMENT.pack(1, 4, 0, 0, 0, table, table, 1)
     segments += SEGMENT.pack(2, 4, start, start, start, len(dynamic), len(dynamic), 8)
     if interpreter:
-        where, text = places[".interp"]
-        segments += SEGMENT.pack(3, 4, where, where, where, len(text), len(text), 1)
+        where, path = places[".interp"]
+        segments += SEGMENT.pack(3, 4, where, where, where, len(path), len(path), 1)
     listed = SECTION.pack(*[0] * 10)
     listed += SECTION.pack(NAMES.index(b".dynamic"), 6, 0, start, start, len(dynamic), 2, 0, 8, 16)
     listed += SECTION.pack(
@@ -174,7 +174,7 @@ def test_tables_and_names_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def by_library(data: bytes) -> Elf:
     """Return the same facts, as pyelftools reads them."""
-    parsed = ELFFile(io.BytesIO(data))
+    parsed: Any = ELFFile(io.BytesIO(data))
     found: dict[str, list[str]] = {"needed": [], "soname": [], "rpath": [], "runpath": []}
     interpreter = ""
     for segment in parsed.iter_segments():
@@ -210,7 +210,7 @@ def versions_of(parsed: Any) -> tuple[Any, tuple[str, ...]]:
         if isinstance(section, GNUVerNeedSection):
             for library, names in section.iter_versions():
                 strong = (name for name in names if not name["vna_flags"] & 2)
-                wants.append((library.name, tuple(name.name for name in strong)))
+                wants.append((str(library.name), tuple(name.name for name in strong)))
         elif isinstance(section, GNUVerDefSection):
             for definition, names in section.iter_versions():
                 if not definition["vd_flags"] & 1:

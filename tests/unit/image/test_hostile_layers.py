@@ -7,7 +7,7 @@ import io
 import sys
 import tarfile
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ from scripts.image.layer_reader import read_layer
 from scripts.image.read_layers import measure
 from scripts.oci import tar_stream
 from tests.support.oci import entry, layer
-from tests.unit.fakes import FakeEngine, FakeImage, tar_of
+from tests.unit.fakes import FakeEngine, FakeImage, as_file, tar_of
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -141,7 +141,7 @@ def test_a_hostile_layer_is_one_clear_line(engine: FakeEngine, tmp_path: Path, n
 
 @pytest.mark.parametrize("name", [name for name in HOSTILE if "zstd" not in name])
 @pytest.mark.parametrize("pack", [gzip.compress, zstd.compress])
-def test_packing_it_does_not_help(name: str, pack: object) -> None:
+def test_packing_it_does_not_help(name: str, pack: Callable[[bytes], bytes]) -> None:
     blob, reason = HOSTILE[name]
     packed = pack(blob)
     with pytest.raises(tar_stream.DAMAGE) as caught:
@@ -209,7 +209,7 @@ def test_memory_does_not_grow_with_the_number_of_entries() -> None:
     """Blocks under way take 9 MB at the most; 20,000 entries kept by `tarfile` another 20."""
     tracemalloc.start()
     try:
-        source = Repeated(header("a/file"), 20_000)
+        source = as_file(Repeated(header("a/file"), 20_000))
         assert read_layer(source, sink=lambda *_: None)
         assert tracemalloc.get_traced_memory()[1] < 20_000_000
     finally:
@@ -218,7 +218,7 @@ def test_memory_does_not_grow_with_the_number_of_entries() -> None:
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, zstd.compress])
 def test_plain_gzip_and_zstd_are_one_layer(
-    engine: FakeEngine, tmp_path: Path, pack: object
+    engine: FakeEngine, tmp_path: Path, pack: Callable[[bytes], bytes]
 ) -> None:
     plain = tar_of({"a/b": b"12345" * 1000})
     image = FakeImage([plain], [pack(plain)])

@@ -238,7 +238,7 @@ def test_the_image_for_the_wanted_platform_is_taken(
 def test_without_a_wish_it_is_this_machines(
     monkeypatch: pytest.MonkeyPatch, machine: str, name: str
 ) -> None:
-    monkeypatch.setattr(oci.platform, "machine", lambda: machine)
+    monkeypatch.setattr("platform.machine", lambda: machine)
     assert oci.wanted_platform() == f"linux/{name}"
 
 

@@ -7,7 +7,7 @@ import gzip
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -137,6 +137,7 @@ def test_a_layer_that_drips(server: Server, monkeypatch: pytest.MonkeyPatch) -> 
     server.drips = True
     started = time.monotonic()
     layers = registry.blobs(found, repository, {})
+    assert isinstance(layers, Generator)
     _, body = next(layers)
     with pytest.raises(SutraError) as caught:
         body.read(1 << 20)

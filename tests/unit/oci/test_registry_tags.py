@@ -466,7 +466,7 @@ def test_certificates_of_the_engine_come_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(registry_session, "CERTIFICATES", tmp_path)
-    monkeypatch.setattr(registry_session.settings, "SYSTEM_BUNDLES", ())
+    monkeypatch.setattr("scripts.common.settings.SYSTEM_BUNDLES", ())
     assert registry_session.trusted("a.example.org", insecure=False) is True
     assert registry_session.trusted("127.0.0.1:5", insecure=True) is False
     (tmp_path / "127.0.0.1:5").mkdir()

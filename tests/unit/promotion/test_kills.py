@@ -128,7 +128,7 @@ def test_killed_at_any_line_it_is_all_old_or_all_new(
     for at in range(1, lines + 1, step):
         assert in_a_child(at) == -1
         pending = journal.JOURNAL.exists()
-        with transaction.exclusive(engine):  # type: ignore[arg-type]
+        with transaction.exclusive(engine):
             pass
         left = {path.name for path in Path(".build").iterdir()}
         assert left == {"history.jsonl", "lock"}

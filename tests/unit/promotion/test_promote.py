@@ -138,7 +138,7 @@ def test_the_ledger_says_who_when_what_and_how_it_was_found(
 ) -> None:
     engine, api = built
     monkeypatch.setenv("LOGNAME", "founder")
-    monkeypatch.setattr(plan.socket, "gethostname", lambda: "forge")
+    monkeypatch.setattr("socket.gethostname", lambda: "forge")
     before = datetime.now(UTC).strftime(ledger.TIME)
     go(engine, VERSION="1.4.2")
     [line] = ledger.LEDGER.read_text().splitlines()
@@ -275,7 +275,7 @@ def test_a_dry_run_shows_the_plan_and_moves_nothing(
     words: list[str],
 ) -> None:
     engine, api = built
-    monkeypatch.setattr(promote.engine, "connect", lambda: engine)
+    monkeypatch.setattr("scripts.engine.client.connect", lambda: engine)
     monkeypatch.setenv("ALLOW_DIRTY", "yes")
     monkeypatch.setenv("DRY_RUN", "" if words else "1")
     assert front_door(["promote", *words]) == 0
@@ -288,7 +288,7 @@ def test_main_promotes_without_dry_run(
     built: tuple[FakeEngine, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine, api = built
-    monkeypatch.setattr(promote.engine, "connect", lambda: engine)
+    monkeypatch.setattr("scripts.engine.client.connect", lambda: engine)
     monkeypatch.setenv("ALLOW_DIRTY", "1")
     assert front_door(["promote"]) == 0
     assert engine.tags["sutra-api:latest"] == api
@@ -557,7 +557,8 @@ def test_an_interrupt_leaves_everything_as_it_was(built: tuple[FakeEngine, str])
 
 def stop_at(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, last: str) -> None:
     """From the tag `last` on the engine moves no tag and removes none."""
-    tag, down = engine.tag, []
+    tag = engine.tag
+    down: list[str] = []
 
     def failing(source: str, repository: str, name: str) -> bool:
         if down or f"{repository}:{name}" == last:
@@ -667,7 +668,7 @@ def test_a_dry_run_shows_what_would_no_longer_be_kept(
     assert [row.split() for row in rows] == [
         ["│", f"sutra-api:kept-{short(first)}", "│", short(first), "│", "removed", "│"]
     ]
-    assert tags.current(engine, f"sutra-api:kept-{short(first)}") == first  # type: ignore[arg-type]
+    assert tags.current(engine, f"sutra-api:kept-{short(first)}") == first
 
 
 def test_a_version_is_never_promoted_untested() -> None:

@@ -272,7 +272,7 @@ def test_a_dry_run_moves_nothing(
     a, b = go(built, "a"), go(built, "b")
     before = dict(built.tags)
     capfd.readouterr()
-    monkeypatch.setattr(rollback.engine, "connect", lambda: built)
+    monkeypatch.setattr("scripts.engine.client.connect", lambda: built)
     assert front_door(["rollback", "--dry-run"]) == 0
     out, err = capfd.readouterr()
     assert out.removeprefix(TABLE) == (

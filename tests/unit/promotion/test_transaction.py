@@ -260,7 +260,7 @@ def test_tags_that_moved_without_their_line_are_not_called_unmoved(
         raise OSError(28, "No space left on device")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ledger.os, "write", refuse)
+        patch.setattr("os.write", refuse)
         with pytest.raises(SutraError) as caught:
             go(built, "b", "1.4.2")
         client: Any = built
@@ -284,7 +284,7 @@ LOOK = "look at what moved it, then run the same command again"
 
 
 def meanwhile(
-    monkeypatch: pytest.MonkeyPatch, place: Any, name: str, act: Callable[[], None], last: int = 1
+    monkeypatch: pytest.MonkeyPatch, place: Any, name: str, act: Callable[[], object], last: int = 1
 ) -> None:
     """Have `act` run once, after the call number `last` of a function."""
     real, calls = getattr(place, name), 0

@@ -15,9 +15,9 @@ Files = Mapping[str, Elf | str | None]
 
 
 def lib(*needed: str, soname: str = "", rpath: str = "", runpath: str = "", **more: str) -> Elf:
-    folders = (tuple(filter(None, text.split(":"))) for text in (rpath, runpath))
+    by_needer, by_itself = (tuple(filter(None, text.split(":"))) for text in (rpath, runpath))
     machine, interpreter = more.get("machine", "x86_64"), more.get("interpreter", "")
-    return Elf(machine, "DYN", interpreter, needed, soname, *folders)
+    return Elf(machine, "DYN", interpreter, needed, soname, by_needer, by_itself)
 
 
 def image(files: Files, texts: Mapping[str, str] | None = None) -> Inventory:

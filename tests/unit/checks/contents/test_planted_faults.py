@@ -10,6 +10,7 @@ import pytest
 
 from scripts.catalog.catalog import Budget, Catalog, Image
 from scripts.checks.contents import verify as verify_contents
+from scripts.checks.contents.rule import Subject
 from scripts.checks.contents.rules import RULES
 from scripts.image import inventory
 from tests.support.fixture_images import Made, program
@@ -34,7 +35,7 @@ def findings(image: Made, folder: Path) -> dict[str, set[str]]:
     path = image.save(folder / "image.tar")
     read = inventory.read(None, f"archive:{path}", folder / "cache")
     assert read
-    subject = verify_contents.Subject(NAME, read, frozenset(), frozenset())
+    subject = Subject(NAME, read, frozenset(), frozenset())
     found = {rule.name: {one.path for one in rule.check(subject)} for rule in RULES}
     results = verify_contents.judge(PROMISES, PROMISES.images[0], read)
     failed = {one.name.partition(".")[2] for one in results if not one.ok}

@@ -8,7 +8,7 @@ import pytest
 
 from scripts.checks.contents.rules_leaks import RULES
 from scripts.image import secret_scan
-from tests.support.fixture_images import Made, elf, pyc
+from tests.support.fixture_images import Item, Made, elf, pyc
 from tests.support.good_image import NAME, RECORD, SITE, good
 from tests.unit.checks.contents.judging import (
     APK,
@@ -28,6 +28,7 @@ from tests.unit.checks.contents.judging import (
     verify,
 )
 
+Files = dict[str, Item | bytes | str]
 FAILING = [
     case("secrets", 'private key "app/x"', {"app/x": RSA}),
     case("secrets", 'private key "app/x"', {"app/x": bytes(3 << 20) + RSA.encode()}),
@@ -119,7 +120,10 @@ def test_a_certificate_of_the_builders_is_found_in_any_layer(tmp_path: Path) -> 
 def test_a_certificate_that_was_added_to_a_recorded_bundle_is_of_unknown_origin(
     tmp_path: Path,
 ) -> None:
-    files = {BUNDLE: ROOT_CA + PEM, f"{SITE}/one-1.0.dist-info/RECORD": RECORD + record_of(ROOT_CA)}
+    files: Files = {
+        BUNDLE: ROOT_CA + PEM,
+        f"{SITE}/one-1.0.dist-info/RECORD": RECORD + record_of(ROOT_CA),
+    }
     assert details(verify(tmp_path, good(files)), tmp_path) == [
         key("certificates") + f'certificate of unknown origin in "{BUNDLE}"',
         key("records") + f'not as its distribution recorded it "{BUNDLE}"',
@@ -128,7 +132,7 @@ def test_a_certificate_that_was_added_to_a_recorded_bundle_is_of_unknown_origin(
 
 def test_a_certificate_in_its_packages_record_is_nobodys_secret(tmp_path: Path) -> None:
     mark = secret_scan.fingerprint(DER)
-    files = {
+    files: Files = {
         "etc/ssl/certs/ca-certificates.crt": PEM,
         "var/lib/dpkg/status.d/ca-certificates": "Package: ca-certificates\n",
         "var/lib/dpkg/status.d/ca-certificates.md5sums": f"{mark}  usr/share/x.crt\n",

@@ -36,8 +36,8 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 100.0
-        monkeypatch.setattr(health.time, "monotonic", lambda: self.now)
-        monkeypatch.setattr(health.time, "sleep", self.pass_by)
+        monkeypatch.setattr("time.monotonic", lambda: self.now)
+        monkeypatch.setattr("time.sleep", self.pass_by)
 
     def pass_by(self, seconds: float) -> None:
         self.now += seconds
@@ -212,8 +212,8 @@ def test_what_is_outside_the_declared_places(
     volumes: list[str], written: list[str], outside: list[str]
 ) -> None:
     image = Image("api", Budget(1, 1), runtime=Runtime(writes=("/data", "/run/app")))
-    known = {"Config": {"Volumes": {place: {} for place in volumes}}}
-    assert service._outside(image, known, written) == outside
+    attributes = {"Config": {"Volumes": {place: dict[str, str]() for place in volumes}}}
+    assert service._outside(image, attributes, written) == outside
 
 
 def test_what_is_needed_starts_after_what_it_needs_itself() -> None:

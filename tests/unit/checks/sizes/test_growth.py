@@ -223,7 +223,7 @@ def test_without_an_engine_there_is_nothing_to_compare_with(
     def refuse() -> None:
         raise EngineError("no answer")
 
-    monkeypatch.setattr(growth.sources.engine, "connect", refuse)
+    monkeypatch.setattr("scripts.engine.client.connect", refuse)
     measured = {"sutra-api": Measured("x", (), "archive:./a")}
     why = growth.since_promoted(None, PROMISES, measured, tmp_path)
     assert why(API, "installed") == "no promoted image to compare with"
@@ -260,7 +260,7 @@ def test_main_prints_three_tables(
         "release: {budget: {installed: 1 MB, download: 1 MB}}\n"
         "images: {sutra-api: {budget: {installed: 1 MB, download: 1 MB}}}\n"
     )
-    monkeypatch.setattr(growth.sources.engine, "connect", lambda: engine)
+    monkeypatch.setattr("scripts.engine.client.connect", lambda: engine)
     engine.add(FakeImage([tar_of({"a": b"1", "same": b"1"})]), "sutra-api:latest")
     engine.add(FakeImage([tar_of({"b": b"22", "same": b"1"})]), "sutra-api:prod")
     assert front_door(["diff", "sutra-api"]) == 0
@@ -285,7 +285,7 @@ def test_only_the_largest_changes_are_shown(capfd: pytest.CaptureFixture[str]) -
 
 
 def test_an_image_that_is_not_there(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(growth.sources.engine, "connect", lambda: engine)
+    monkeypatch.setattr("scripts.engine.client.connect", lambda: engine)
     with pytest.raises(SutraError) as caught:
         diff.read("sutra-api:gone")
     assert caught.value.message == 'diff: no such image "sutra-api:gone"'
