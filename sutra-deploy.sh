@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the stack of docker-compose.yml: storage, API and hybrid, hardened, on loopback; or on
-# an orchestrator (docs/kubernetes.md), where up, down and status go on.
+# an orchestrator (docs/kubernetes.md, docs/swarm.md), where up, down and status go on.
 #
 #   ./sutra-deploy.sh up                   start or upgrade, wait until all are healthy
 #   ./sutra-deploy.sh down                 stop and remove it; the data stays
@@ -10,6 +10,7 @@
 #   ./sutra-deploy.sh restart              the same containers again, in order of health
 #
 #   ./sutra-deploy.sh up TARGET=kubernetes [OVERLAY=one-node] [DRY_RUN=1]
+#   ./sutra-deploy.sh up TARGET=swarm [PUBLISH=host] [DRY_RUN=1]
 #
 #   eg: ./sutra-deploy.sh up
 #       SUTRA_TAG=1.4.2 ./sutra-deploy.sh up     (knobs: docs/deployment.md)
@@ -184,17 +185,22 @@ down() {
 orchestrate() { # orchestrate COMMAND WORDS...: by Python, which checks what it sends
   case $1 in
     up | down | status) ;;
-    *) die "$1: not with TARGET=$TARGET" "\`up\`, \`down\` and \`status\` are; docs/kubernetes.md has its own commands" ;;
+    *) die "$1: not with TARGET=$TARGET" "\`up\`, \`down\` and \`status\` are; docs/$TARGET.md has its own commands" ;;
   esac
   scripts/venv.sh
-  exec .venv/bin/python -m scripts deploy "$@"
+  [[ $TARGET == swarm ]] || exec .venv/bin/python -m scripts deploy "$@"
+  require_compose
+  require_config
+  # a pipe: the callers' key may be in it, and is for no file
+  DOCKER=$CLIENT exec .venv/bin/python -m scripts deploy "$@" --compose /dev/fd/3 \
+    3< <(compose config --format json)
 }
 
 main() {
   local word words=()
   for word in "$@"; do
     case $word in
-      TARGET=* | OVERLAY=* | DRY_RUN=*) export "${word?}" ;;
+      TARGET=* | OVERLAY=* | PUBLISH=* | DRY_RUN=*) export "${word?}" ;;
       *) words+=("$word") ;;
     esac
   done
@@ -209,8 +215,8 @@ main() {
   esac
   case ${TARGET:-compose} in
     compose) [[ -z ${DRY_RUN:-} ]] || die "DRY_RUN: not with compose \"$DRY_RUN\"" "leave it out, or name a TARGET" ;;
-    kubernetes) orchestrate "$@" ;;
-    *) die "TARGET: unknown \"$TARGET\"" "one of compose, kubernetes" ;;
+    kubernetes | swarm) orchestrate "$@" ;;
+    *) die "TARGET: unknown \"$TARGET\"" "one of compose, kubernetes, swarm" ;;
   esac
   shift
   require_compose

@@ -216,6 +216,17 @@ def test_a_target_gets_the_other_words(environment: Path) -> None:
     )
 
 
+def test_swarm_gets_what_compose_understands_through_a_pipe(environment: Path) -> None:
+    with_pipe = PYTHON + 'cat /dev/fd/3 >piped; echo "$DOCKER" >client\n'
+    program(environment / ".venv/bin", "python", with_pipe)
+    assert deploy("up", "TARGET=swarm", "PUBLISH=host") == (0, "")
+    assert (environment / "python-asked").read_text() == (
+        "-m scripts deploy up --compose /dev/fd/3 TARGET=swarm OVERLAY= DRY_RUN=\n"
+    )
+    assert (environment / "client").read_text() == f"{environment}/bin/docker\n"
+    assert asked(environment) == [f"{COMPOSE} config --format json"]
+
+
 @pytest.mark.parametrize("verb", ["logs", "restart"])
 def test_what_a_target_has_commands_of_its_own_for_is_refused(environment: Path, verb: str) -> None:
     assert deploy(verb, "TARGET=kubernetes") == (
@@ -228,7 +239,7 @@ def test_what_a_target_has_commands_of_its_own_for_is_refused(environment: Path,
 def test_an_unknown_target_is_refused(checkout: Path) -> None:
     assert deploy("up", "TARGET=nomad") == (
         2,
-        'sutra-deploy: TARGET: unknown "nomad"\ntip: one of compose, kubernetes\n',
+        'sutra-deploy: TARGET: unknown "nomad"\ntip: one of compose, kubernetes, swarm\n',
     )
     assert not (checkout / "asked").exists()
 

@@ -28,7 +28,7 @@ KINDS = NAMES.removeprefix("get-")
 
 
 def deploy(*words: str) -> int:
-    return front_door(["deploy", *words])
+    return front_door(["deploy", *words, "--target", "kubernetes"])
 
 
 def refused(*words: str) -> tuple[str, str]:

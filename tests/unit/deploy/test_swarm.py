@@ -1,0 +1,337 @@
+"""What `up`, `down` and `status` ask of a swarm, in which order, and what they refuse."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.common.errors import SutraError
+from scripts.deploy import stack_file, swarm
+from scripts.deploy.swarm import Call
+from scripts.engine.swarm import require_manager
+from tests.unit.deploy.fake_swarm import FakeSwarm
+from tests.unit.deploy.test_stack_file import CONFIG, IMAGE
+from tests.unit.fakes import program
+
+KEY, OTHER = "0123456789abcdef", "fedcba9876543210"
+ASKED = """echo "$*" >>"$ASKED"
+[ ! -e "$ASKED-$2-error" ] || { cat "$ASKED-$2-error" >&2; exit 1; }
+"""
+LABELS = {"org.sutra.data": "mine"}
+
+
+@pytest.fixture
+def asked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What `docker` was asked for."""
+    monkeypatch.setenv("DOCKER", str(program(folder / "bin", "docker", ASKED)))
+    monkeypatch.setenv("ASKED", str(folder / "asked"))
+    monkeypatch.setattr(swarm, "TICK_SECONDS", 0.0)
+    monkeypatch.setattr(swarm, "WAIT_SECONDS", 1.0)
+    return folder / "asked"
+
+
+@pytest.fixture
+def one(asked: Path) -> FakeSwarm:
+    """A swarm of one node that has the images, and runs what is deployed at once."""
+    made = FakeSwarm()
+    made.local = dict.fromkeys(("api:latest", "store:latest"), IMAGE)
+    made.serve("mine_api", ("running", "new"))
+    return made
+
+
+def call(key: str | None = KEY, **more: Any) -> Call:
+    config = copy.deepcopy(CONFIG)
+    config["services"]["api"]["environment"]["SUTRA_API_KEY"] = key
+    return Call(config, **more)
+
+
+def up(engine: FakeSwarm, wanted: Call) -> int:
+    client: Any = engine
+    return swarm.up(client, wanted)
+
+
+def refused(engine: FakeSwarm, wanted: Call) -> tuple[str, str]:
+    with pytest.raises(SutraError) as caught:
+        up(engine, wanted)
+    return caught.value.message, caught.value.tip
+
+
+def lines(asked: Path) -> list[str]:
+    return asked.read_text().splitlines() if asked.exists() else []
+
+
+def test_up_checks_makes_what_is_referred_to_and_deploys(
+    one: FakeSwarm, asked: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert up(one, call()) == 0
+    assert lines(asked) == [
+        "stack config --compose-file .build/swarm/stack.yml",
+        "stack deploy --compose-file .build/swarm/stack.yml --prune --resolve-image=never "
+        "--with-registry-auth --detach=true mine",
+    ]
+    assert one.machines == {"one": LABELS}
+    storage, api = sorted(one.kept, reverse=True)
+    assert storage == "mine-storage-key"
+    assert len(bytes.fromhex(one.kept[storage][0].decode())) == 32
+    assert one.kept[api][0] == KEY.encode()
+    shown = capsys.readouterr()
+    assert shown.out == ("sutra-deploy: up: stack mine runs; `docker stack ps mine` shows where\n")
+    assert [line.split(":")[1] for line in shown.err.splitlines()] == [
+        " depends_on", " healthcheck", " ports", " memswap_limit", " security_opt",
+    ]  # fmt: skip
+
+
+def test_the_key_is_in_no_file_and_on_no_command_line(one: FakeSwarm, asked: Path) -> None:
+    assert up(one, call()) == 0
+    assert KEY not in stack_file.FILE.read_text() + asked.read_text()
+    assert all(KEY not in str(labels) for _, labels in one.kept.values())
+
+
+def test_the_same_key_is_the_same_secret_and_another_one_replaces_it(one: FakeSwarm) -> None:
+    assert up(one, call()) == 0
+    first = {name: content for name, (content, _) in one.kept.items()}
+    assert up(one, call()) == 0
+    assert {name: content for name, (content, _) in one.kept.items()} == first
+    assert up(one, call(OTHER)) == 0
+    assert sorted(content for content, _ in one.kept.values()) == sorted(
+        [first["mine-storage-key"], OTHER.encode()]
+    )
+
+
+def test_a_dry_run_changes_nothing(
+    one: FakeSwarm, asked: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert up(one, call(dry_run=True)) == 0
+    assert lines(asked) == []
+    assert (one.kept, one.machines) == ({}, {"one": {}})
+    assert not stack_file.FILE.exists()
+    assert "version: '3.13'\n" in capsys.readouterr().out
+
+
+# ---- where the data are ------------------------------------------------------
+
+TWO: tuple[tuple[str, dict[str, str]], ...] = (("one", {}), ("two", {}))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "message", "tip"),
+    [
+        (
+            TWO,
+            "swarm: no node has the label org.sutra.data=mine: the storage's volume would come up "
+            "empty wherever it starts",
+            "choose its node: `docker node update --label-add org.sutra.data=mine NAME`",
+        ),
+        (
+            (("one", {"org.sutra.data": "other"}), ("two", {})),
+            "swarm: no node has the label org.sutra.data=mine: the storage's volume would come up "
+            "empty wherever it starts",
+            "choose its node: `docker node update --label-add org.sutra.data=mine NAME`",
+        ),
+        (
+            (("two", LABELS), ("one", LABELS), ("three", {})),
+            "swarm: 2 nodes have the label org.sutra.data=mine: one, two",
+            "take it from those without the data: `docker node update --label-rm org.sutra.data "
+            "NAME`",
+        ),
+    ],
+)
+def test_a_volume_that_is_pinned_to_no_node_or_to_two_is_refused(
+    asked: Path, nodes: Any, message: str, tip: str
+) -> None:
+    engine = FakeSwarm(*nodes)
+    assert refused(engine, call()) == (message, tip)
+    assert (lines(asked), engine.kept) == ([], {})
+
+
+# ---- images -----------------------------------------------------------------
+
+
+def test_several_nodes_need_a_registry(asked: Path) -> None:
+    engine = FakeSwarm(("one", LABELS), ("two", {}))
+    assert refused(engine, call()) == (
+        'api: image without a registry "api:latest", and 2 nodes would need it',
+        "`make promote REGISTRY=host/path`, then `./sutra-deploy.sh up TARGET=swarm` with the same "
+        "REGISTRY",
+    )
+
+
+def test_an_image_that_is_not_there_is_refused(one: FakeSwarm) -> None:
+    one.local.clear()
+    assert refused(one, call()) == (
+        'api: image is not there "api:latest"',
+        "run `make prod`, or set SUTRA_TAG to a version that is",
+    )
+
+
+# ---- bad input ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", ["inactive", "pending", "locked"])
+def test_an_engine_in_no_swarm_is_refused(one: FakeSwarm, state: str) -> None:
+    one.state = state
+    assert refused(one, call()) == (
+        f'engine: in no swarm "{state}"',
+        "`docker swarm init --advertise-addr ADDRESS` makes one, of this engine alone at first",
+    )
+
+
+def test_a_worker_is_refused(one: FakeSwarm) -> None:
+    one.manager = False
+    client: Any = one
+    with pytest.raises(SutraError) as caught:
+        require_manager(client)
+    assert caught.value.message == "engine: a worker of its swarm, not a manager"
+
+
+def test_anothers_stack_is_refused(one: FakeSwarm, asked: Path) -> None:
+    one.serve("mine_web", project="")
+    message = 'swarm: stack "mine" has another\'s service "mine_web", nothing was touched'
+    assert refused(one, call())[0] == message
+    client: Any = one
+    with pytest.raises(SutraError) as caught:
+        swarm.down(client, call(), data=False)
+    assert caught.value.message == message
+    assert lines(asked) == []
+
+
+def test_loopback_without_a_key_is_refused(one: FakeSwarm, asked: Path) -> None:
+    assert refused(one, call(None)) == (
+        "SUTRA_API_KEY: not set, and Swarm publishes on every address of every node",
+        "set it to what `openssl rand -hex 32` prints; SUTRA_BIND=0.0.0.0 says that whoever "
+        "reaches a node may read and write",
+    )
+    assert lines(asked) == []
+
+
+def test_who_says_that_it_is_open_deploys_without_a_key(one: FakeSwarm) -> None:
+    wanted = call(None)
+    wanted.config["services"]["api"]["ports"][0]["host_ip"] = "0.0.0.0"  # noqa: S104 - what is tested
+    assert up(one, wanted) == 0
+    assert list(one.kept) == ["mine-storage-key"]
+
+
+@pytest.mark.parametrize("key", ["short", "a" * 15, "a" * 513])
+def test_a_key_that_the_services_would_refuse_is_refused(one: FakeSwarm, key: str) -> None:
+    assert refused(one, call(key)) == (
+        "SUTRA_API_KEY: not 16 to 512 letters, digits or -._~+/ "
+        f"({len(key)} characters, not shown)",
+        "set it to what `openssl rand -hex 32` prints",
+    )
+
+
+def test_a_stack_file_that_was_edited_by_hand_is_refused(one: FakeSwarm, asked: Path) -> None:
+    assert up(one, call()) == 0
+    before = lines(asked)
+    with stack_file.FILE.open("a") as file:
+        file.write("# mine\n")
+    assert refused(one, call())[0] == ".build/swarm/stack.yml: edited by hand, nothing was deployed"
+    assert lines(asked) == before
+
+
+@pytest.mark.parametrize("verb", ["config", "deploy"])
+def test_what_docker_refuses_is_one_line(one: FakeSwarm, asked: Path, verb: str) -> None:
+    Path(f"{asked}-{verb}-error").write_text("services.api\nAdditional property x is not allowed\n")
+    assert refused(one, call()) == (
+        f"engine: docker stack {verb}: Additional property x is not allowed",
+        "`docker info` says more",
+    )
+    assert bool(one.kept) == (verb == "deploy")
+
+
+# ---- how it ends -------------------------------------------------------------
+
+
+def test_an_update_that_went_back_fails_with_the_reason(
+    one: FakeSwarm, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one.serve(
+        "mine_api", ("running", "new"), ("failed", "task: non-zero exit (2)"),
+        update="rollback_completed",
+    )  # fmt: skip
+    assert up(one, call()) == 1
+    assert capsys.readouterr().err.splitlines()[-3:] == [
+        "mine_api: task: non-zero exit (2)",
+        "sutra-deploy: up: mine_api went back to what it was",
+        "tip: `docker stack ps --no-trunc mine` says more; fix it, then run it again",
+    ]
+
+
+def test_what_does_not_come_up_in_time_fails_with_the_reason(
+    one: FakeSwarm, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one.serve("mine_store", ("pending", "no suitable node"), replicas=2)
+    assert up(one, call()) == 1
+    assert capsys.readouterr().err.splitlines()[-3:-1] == [
+        "mine_store: no suitable node",
+        "sutra-deploy: up: mine_store runs 0 of 2",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tasks", "update", "code", "line"),
+    [
+        ([("running", "new")], "", 0, "mine_api: 1 of 1\n"),
+        ([("running", "new")], "completed", 0, "mine_api: 1 of 1 (completed)\n"),
+        ([("running", "new")], "updating", 1, "mine_api: 1 of 1 (updating)\n"),
+        ([("running", "old")], "", 1, "mine_api: 0 of 1\n"),
+        ([("failed", "x")], "", 1, "mine_api: 0 of 1\n"),
+    ],
+)
+def test_status_counts_what_runs_of_the_newest(
+    one: FakeSwarm,
+    capsys: pytest.CaptureFixture[str],
+    tasks: list[tuple[str, str]],
+    update: str,
+    code: int,
+    line: str,
+) -> None:
+    one.serve("mine_api", *tasks, update=update)
+    client: Any = one
+    assert swarm.status(client, "mine") == code
+    shown = capsys.readouterr()
+    assert shown.out == line
+    assert ("not ready: mine_api" in shown.err) == bool(code)
+
+
+def test_nothing_deployed_is_not_well(asked: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    client: Any = FakeSwarm()
+    assert swarm.status(client, "mine") == 1
+    assert "sutra-deploy: status: not ready: nothing is deployed\n" in capsys.readouterr().err
+
+
+def test_down_removes_the_stack_and_keeps_keys_and_data(one: FakeSwarm, asked: Path) -> None:
+    one.kept["mine-storage-key"] = (b"", {"org.sutra.project": "mine"})
+    client: Any = one
+    assert swarm.down(client, call(), data=False) == 0
+    assert lines(asked) == ["stack rm --detach=false mine"]
+    assert list(one.kept) == ["mine-storage-key"]
+
+
+def test_down_where_nothing_is_is_well(asked: Path) -> None:
+    client: Any = FakeSwarm()
+    assert swarm.down(client, call(), data=False) == 0
+    assert lines(asked) == []
+
+
+def test_a_dry_run_of_down_removes_nothing(
+    one: FakeSwarm, asked: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client: Any = one
+    assert swarm.down(client, call(dry_run=True), data=False) == 0
+    assert capsys.readouterr().out == "mine_api would be removed\n"
+    assert lines(asked) == []
+
+
+def test_data_are_their_own_nodes_to_remove(one: FakeSwarm, asked: Path) -> None:
+    client: Any = one
+    with pytest.raises(SutraError) as caught:
+        swarm.down(client, call(), data=True)
+    assert (caught.value.message, caught.value.tip) == (
+        "down --data: not with TARGET=swarm, the volume is another node's to remove",
+        "after `down`, on that node: `docker volume rm mine_data`",
+    )
+    assert lines(asked) == []
