@@ -10,7 +10,7 @@ import subprocess
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from docker.errors import APIError, ImageNotFound
 
@@ -103,8 +103,14 @@ class FakeResponse:
         return (self._content[at : at + min(size, self._chunk)] for at in steps)
 
 
+if TYPE_CHECKING:
+    AnyType = Any
+else:
+    AnyType = object  # on Python 3.11 a class below Any takes no arguments
+
+
 # every type in place of docker.DockerClient, most of whose hundred methods no test needs
-class FakeEngine(Any):  # type: ignore[misc]
+class FakeEngine(AnyType):  # type: ignore[misc]
     """Images and tags in memory, behind the few calls that scripts.engine makes.
 
     `error` is raised when the tag `fail_tag` is set: once, or each time when `fail_always`;

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from http.server import BaseHTTPRequestHandler
-from typing import Any
 
 import pytest
+
+from tests.unit.fakes import AnyType
 
 TIP = "run `make engine`"
 
@@ -38,7 +39,7 @@ unclosed = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 
 # every type in place of docker.DockerClient, as FakeEngine
-class Refusing(Any):  # type: ignore[misc]
+class Refusing(AnyType):  # type: ignore[misc]
     """An engine that answers every call with one error."""
 
     def __init__(self, error: Exception) -> None:
