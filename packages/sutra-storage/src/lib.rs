@@ -1,5 +1,6 @@
 //! The parts of `storage_server_simple`; a library so that tests and benchmarks can reach them.
 
+pub mod allocator;
 pub mod batch;
 pub mod config;
 pub mod guard;

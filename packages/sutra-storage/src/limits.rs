@@ -163,7 +163,13 @@ pub async fn within_memory(
     let Some(held) = memory.wait_for(REQUEST + COPIES * body + needs.work).await else {
         return busy();
     };
-    let response = next.run(request).await;
+    // In a task of its own, which goes on when the request's time is over: what it has handed to the
+    // writer takes memory until it is written, however long the disk takes.
+    let done = tokio::spawn(async move { (next.run(request).await, held) });
+    let (response, held) = match done.await {
+        Ok(done) => done,
+        Err(error) => return Problem::internal(&error).into_response(),
+    };
     // An answer that is put together as it is sent takes what its work does.
     let size = response.body().size_hint().exact();
     let size = size.map_or(needs.work, |size| size as usize);
@@ -228,5 +234,46 @@ impl HttpBody for Held {
         }
         hint.set_lower(inner.lower() + rest);
         hint
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::StatusCode;
+    use axum::middleware;
+    use axum::routing::get;
+    use axum::Router;
+    use hyper::service::Service;
+    use hyper_util::service::TowerToHyperService;
+    use tokio::sync::Notify;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_request_whose_time_is_over_keeps_its_memory_until_it_is_done() {
+        let metrics = Arc::new(Metrics::new().unwrap());
+        let memory = Memory::new(1024 * 1024, metrics.clone());
+        let needs = Needs { body: 0, work: 0 };
+        let written = Arc::new(Notify::new());
+        let disk = written.clone();
+        let limits = Limits::new("requests", 1, Duration::from_millis(1), metrics);
+        let router = Router::new()
+            .route("/", get(move || async move { disk.notified().await }))
+            .layer(middleware::from_fn_with_state(
+                (memory.clone(), needs),
+                within_memory,
+            ))
+            .layer(middleware::from_fn_with_state(limits, limit));
+        let answer = TowerToHyperService::new(router).call(Request::new(Body::empty()));
+        assert_eq!(
+            answer.await.unwrap().status(),
+            StatusCode::SERVICE_UNAVAILABLE
+        );
+        let free = || memory.kib.available_permits();
+        assert_eq!(free(), 1024 - REQUEST / 1024);
+        written.notify_one();
+        while free() < 1024 {
+            tokio::task::yield_now().await;
+        }
     }
 }

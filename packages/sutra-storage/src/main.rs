@@ -15,9 +15,9 @@ use sutra_storage::http::{App, Bounds};
 use sutra_storage::metrics::Metrics;
 use sutra_storage::serve::Signals;
 use sutra_storage::store::{self, Store};
-use sutra_storage::{healthcheck, http, serve, token};
+use sutra_storage::{allocator, healthcheck, http, serve, token};
 
-#[cfg(target_env = "musl")]
+#[cfg(any(target_env = "musl", sutra_mimalloc))]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -26,6 +26,7 @@ const READERS: usize = 16;
 const VERSION: &str = concat!("storage_server_simple ", env!("CARGO_PKG_VERSION"), "\n");
 
 fn main() -> ExitCode {
+    allocator::give_back_at_once();
     let done = match config::command(std::env::args_os().skip(1)) {
         Ok(Command::Serve) => run(),
         Ok(Command::Restore(file)) => restore(&file),

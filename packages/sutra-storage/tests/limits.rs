@@ -433,6 +433,44 @@ fn a_full_index_still_has_its_log_rewritten_within_the_limit() {
     is_small(&server);
 }
 
+/// A batch of the largest size: associations among 100 concepts, all of the longest names.
+fn many_links(kind: usize) -> String {
+    let line = |number: usize| {
+        let (source, target) = (long_id(number / 100), long_id(number % 100));
+        let kind = format!("{kind:0>64}");
+        json!({ "op": "put_association", "source": source, "target": target, "kind": kind,
+                "weight": 0.5 })
+        .to_string()
+    };
+    (0..7100).map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_largest_batches_from_several_clients_keep_within_the_limit() {
+    let (server, _folder) = small_server();
+    let concepts: Vec<_> = (0..100)
+        .map(|number| json!({ "op": "put_concept", "id": long_id(number), "text": "t" }))
+        .map(|line| line.to_string())
+        .collect();
+    server.batch(&concepts.join("\n"));
+    thread::scope(|scope| {
+        for kind in 0..4 {
+            let server = &server;
+            let batch = many_links(kind);
+            assert!((8_000_000..8 << 20).contains(&batch.len()), "{}", batch.len());
+            scope.spawn(move || {
+                for _ in 0..2 {
+                    // One that finds no memory in time is refused whole, with no result.
+                    server.with_body("POST", "/batch", "application/x-ndjson", &batch);
+                }
+            });
+        }
+    });
+    let stats = server.get("/stats").json();
+    assert!(stats["associations"].as_u64().unwrap() > 10_000, "{stats}");
+    is_small(&server);
+}
+
 #[test]
 fn a_log_that_does_not_fit_in_memory_is_refused_and_kept() {
     let folder = TempDir::new().unwrap();

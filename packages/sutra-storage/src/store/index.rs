@@ -7,9 +7,10 @@ use std::sync::Arc;
 use super::log::RECORD_HEADER;
 use super::op::{association_size, concept_overhead, Key, Op, SEPARATOR};
 use super::place::Place;
+use crate::allocator::block;
 
-/// Bytes that a name takes beside its own: two counters, and what an allocator adds.
-const NAME: u64 = 32;
+/// Bytes of a name's two counters.
+const COUNTERS: u64 = 16;
 /// Bytes of a concept's entry in a node that is as empty as nodes get.
 const CONCEPT_ENTRY: u64 = 80;
 /// Bytes of an association's two entries in such nodes.
@@ -168,11 +169,15 @@ pub fn growth(op: &Op) -> u64 {
 }
 
 const fn concept_memory(id: usize) -> u64 {
-    id as u64 + NAME + COPIES * CONCEPT_ENTRY
+    name_memory(id) + COPIES * CONCEPT_ENTRY
 }
 
 const fn association_memory(key: usize) -> u64 {
-    2 * (key as u64 + NAME) + COPIES * ASSOCIATION_ENTRIES
+    2 * name_memory(key) + COPIES * ASSOCIATION_ENTRIES
+}
+
+const fn name_memory(length: usize) -> u64 {
+    block(length as u64 + COUNTERS)
 }
 
 const fn concept_size(id: usize, place: Place) -> u64 {
