@@ -18,6 +18,7 @@ FORMAT ?= table##          of verify-*, history and diff: table, json; verify-* 
 SCREENSHOT ?=##            of report: a PNG of its beginning, taken by a headless Chromium
 VERSION ?=##               of promote: also set 1.4.2, 1.4 and 1
 REGISTRY ?=##              of promote and rollback: host/path that gets the images as well
+SIGN_KEY ?=##              of prod and promote: cosign's key that signs what REGISTRY gets (docs/signing.md)
 KEEP ?= 5##                of promote: how many promotions stay for rollback
 ALLOW_DIRTY ?=##           1: promote images that are of no clean commit
 ALLOW_UNCOMPARED ?=##      1: go on where git cannot tell the earlier budgets
@@ -92,7 +93,7 @@ cleanup-report: venv ## show what the cleanup took out of an image (IMAGE=…)
 
 # ---- release --------------------------------------------------------------
 
-promote: venv ## verify, then move :latest to what passed (VERSION=… REGISTRY=… DRY_RUN=1)
+promote: venv ## verify, then move :latest to what passed (VERSION=… REGISTRY=… SIGN_KEY=… DRY_RUN=1)
 	@$(RUN) promote
 
 rollback: venv ## verify what was promoted before, and move the tags back (TO=… DRY_RUN=1)

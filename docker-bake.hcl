@@ -21,6 +21,8 @@ variable "CA_BUNDLE" { default = "" }
 
 # a named context for the root image, where no registry serves it
 variable "ROOT_CONTEXT" { default = "" }
+# the root image with its digest, for the provenance: "debian:trixie-slim@sha256:…"
+variable "ROOT" { default = "" }
 variable "VERSION" { default = "0.0.0" }
 variable "REVISION" { default = "unknown" }
 variable "CREATED" { default = "1970-01-01T00:00:00Z" }
@@ -53,7 +55,10 @@ target "_common" {
     REVISION = REVISION
     CREATED  = CREATED
   }
-  labels = { "org.sutra.project" = SUTRA_PROJECT }
+  labels = ROOT == "" ? { "org.sutra.project" = SUTRA_PROJECT } : {
+    "org.sutra.project" = SUTRA_PROJECT
+    "org.sutra.root"    = ROOT
+  }
   secret = CA_BUNDLE == "" ? [] : ["type=file,id=ca,src=${CA_BUNDLE}"]
 }
 

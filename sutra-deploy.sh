@@ -14,6 +14,7 @@
 #
 #   eg: ./sutra-deploy.sh up
 #       SUTRA_TAG=1.4.2 ./sutra-deploy.sh up     (knobs: docs/deployment.md)
+#       REGISTRY=host/team VERIFY_KEY=sutra.pub ./sutra-deploy.sh up     only what that key has signed
 #
 # Exit 0: done. 1: not everything is healthy. 2: the call or a file is wrong, or
 # there is no engine.
@@ -28,6 +29,8 @@ readonly SCRIPT=sutra-deploy
 readonly WAIT_SECONDS=120
 readonly LOG_LINES=40
 readonly KEYS=.secrets
+# which digest each service gets, once its signature was verified
+readonly PINNED=.build/verified.yml
 # where distributions and Docker's own packages put a client with plugins
 if [[ -n ${DOCKER:-} ]]; then CLIENTS=("$DOCKER"); else CLIENTS=(docker /usr/bin/docker /usr/local/bin/docker); fi
 readonly CLIENTS
@@ -58,7 +61,8 @@ require_compose() { # sets CLIENT to the first client whose compose works
 }
 
 PROJECT=""
-compose() { "$CLIENT" compose "${FILES[@]}" ${PROJECT:+--project-name "$PROJECT"} "$@"; }
+PINS=() # of VERIFY_KEY
+compose() { "$CLIENT" compose "${FILES[@]}" "${PINS[@]}" ${PROJECT:+--project-name "$PROJECT"} "$@"; }
 
 print() { # print TEXT
   printf '%s\n' "$1" 2>/dev/null || die "standard output cannot be written" "free space where it goes, or send it elsewhere"
@@ -104,6 +108,88 @@ refuse_pending() { # some tags may be on the new images, others on the old
     "\`make promote\` or \`make rollback\` waits for it or settles it; then run \`./sutra-deploy.sh up\` again"
 }
 
+# ---- VERIFY_KEY: nothing is started that this key has not signed -----------------------------
+
+require_verifier() {
+  command -v cosign >/dev/null || die "VERIFY_KEY: needs cosign, which is not on PATH" \
+    "install it: Debian 13's package \`cosign\` (its one binary runs on 12 as well)"
+  [[ $VERIFY_KEY == *://* || -f $VERIFY_KEY ]] || die "VERIFY_KEY: no such file \"$VERIFY_KEY\"" \
+    "name the public key, such as VERIFY_KEY=cosign.pub"
+  [[ -n ${REGISTRY:-} ]] || die "VERIFY_KEY: needs REGISTRY, where signatures are kept" \
+    "such as REGISTRY=registry.example/team VERIFY_KEY=$VERIFY_KEY ./sutra-deploy.sh up"
+}
+
+cosign_verify() { # cosign_verify COMMAND REFERENCE OPTIONS...: no transparency log is asked
+  local command=$1 reference=$2 plain=()
+  shift 2
+  # as Docker does: a registry of this machine may speak no TLS
+  case $reference in localhost[:/]* | 127.*) plain=(--allow-http-registry) ;; esac
+  cosign "$command" --key "$VERIFY_KEY" --insecure-ignore-tlog=true "${plain[@]}" "$@" "$reference" 2>"$ERRORS"
+}
+
+reason() { # cosign's own, in one line
+  sed -n 's/^Error: //p;s/^main.go.*error during command execution: //p' "$ERRORS" | head -n 1 | tr -d '\r' | cut -c -200
+}
+
+is_signed() { # is_signed NAME REFERENCE VERSION: sets WHY where it is not
+  local name=$1 reference=$2 version=$3 said
+  # the version is signed as well: an older release, signed too, is not taken for this one
+  said=$(cosign_verify verify "$reference" ${version:+-a "version=$version"}) || {
+    WHY="no signature of $VERIFY_KEY${version:+ for version $version} ($(reason))"
+    return 1
+  }
+  # another image of the same release is signed by the same key
+  grep -qE "\"docker-reference\": ?\"([^\"]*/)?$name\"" <<<"$said" || {
+    WHY="signed as another image"
+    return 1
+  }
+  cosign_verify verify-attestation "$reference" --type slsaprovenance1 >/dev/null || {
+    WHY="no provenance that $VERIFY_KEY has signed ($(reason))"
+    return 1
+  }
+}
+
+verified_digest() { # verified_digest IMAGE: prints the reference by digest that is signed
+  local image=$1 repository=${1%:*} tag=${1##*:} name version="" reference known
+  name=${repository##*/}
+  [[ ! $tag =~ ^[0-9]+\.[0-9]+\.[0-9]+ ]] || version=$tag
+  if [[ ${SUTRA_PULL:-never} == always ]] || ! "$CLIENT" image inspect "$image" >/dev/null 2>&1; then
+    "$CLIENT" pull --quiet "$image" >/dev/null || die "up: cannot be pulled \"$image\"" "see above; nothing was touched"
+  fi
+  known=$("$CLIENT" image inspect --format '{{range .RepoDigests}}{{println .}}{{end}}' "$image")
+  WHY="it is not one of that registry's"
+  while read -r reference; do
+    [[ $reference == "$repository@"* ]] || continue
+    if is_signed "$name" "$reference" "$version"; then
+      echo "$reference"
+      return
+    fi
+  done <<<"$known"
+  die "up: not signed \"$image\": $WHY" "\`make promote REGISTRY=… SIGN_KEY=…\` signs what it promotes; nothing was touched" 1
+}
+
+service_images() { # "service image", one a line
+  awk '/^[^ ]/ { top = $1 } top != "services:" { next } /^  [^ ]/ { name = $1 } /^    image: / { print name, $2 }' \
+    <<<"$CONFIG" | sed 's/: / /; s/"//g'
+}
+
+require_signed() { # pins each service to the digest that is signed
+  local service image digest pinned="services:"
+  [[ -n ${VERIFY_KEY:-} ]] || return 0
+  require_verifier
+  ERRORS=$(mktemp)
+  trap 'rm -f "$ERRORS"' EXIT
+  while read -r service image; do
+    digest=$(verified_digest "$image" </dev/null) || exit
+    echo "sutra-deploy: signed $digest" >&2
+    pinned+=$'\n'"  $service: {image: \"$digest\"}"
+  done < <(service_images)
+  mkdir -p "${PINNED%/*}"
+  printf '%s\n' "$pinned" >"$PINNED"
+  PINS=(--file "$PINNED")
+  require_config
+}
+
 services() { compose config --services | sort; }
 
 not_healthy() { # the services that are not, one a line
@@ -129,6 +215,7 @@ start() { # start WHAT COMPOSE-OPTIONS...
 
 up() {
   refuse_pending
+  require_signed
   require_images
   warn_open
   make_key
@@ -188,6 +275,8 @@ orchestrate() { # orchestrate COMMAND WORDS...: by Python, which checks what it 
     *) die "$1: not with TARGET=$TARGET" "\`up\`, \`down\` and \`status\` are; docs/$TARGET.md has its own commands" ;;
   esac
   scripts/venv.sh
+  [[ -z ${VERIFY_KEY:-} ]] || die "VERIFY_KEY: not with TARGET=$TARGET" \
+    "verify by \`cosign verify\` or the cluster's own policy (docs/signing.md), then leave it out"
   [[ $TARGET == swarm ]] || exec .venv/bin/python -m scripts deploy "$@"
   require_compose
   require_config

@@ -104,14 +104,16 @@ def variables(environment: Mapping[str, str]) -> dict[str, str]:
 def root_variable(
     client: engine.Client, plan: Mapping[str, Any], builder: Builder = builders.OWN
 ) -> dict[str, str]:
-    """Return the variable that says where the plan's root image comes from; none without one.
+    """Return the variables that say where the plan's root image comes from; none without one.
 
-    A ROOT_CONTEXT in the environment says it already.
+    A ROOT_CONTEXT in the environment says it already. ROOT is what a provenance names.
     """
     image = root_image.root_image(plan)
-    if os.environ.get("ROOT_CONTEXT"):
+    if os.environ.get("ROOT_CONTEXT") or not image:
         return {}
-    return {"ROOT_CONTEXT": root_image.context(client, image, builder=builder)} if image else {}
+    context = root_image.context(client, image, builder=builder)
+    digest = root_image.digest(client, image, bootstrapped=bool(context))
+    return {"ROOT_CONTEXT": context, "ROOT": f"{image}@{digest}" if digest else ""}
 
 
 def built(

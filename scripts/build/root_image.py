@@ -92,6 +92,13 @@ def context(
     return root_store.context(client, image, layout, builder)
 
 
+def digest(client: engine.Client, image: str, bootstrapped: bool, cache: Path = CACHE) -> str:
+    """Return the digest of the root that `context` chose, "" where only its builder knows it."""
+    if bootstrapped:
+        return root_store.digest(cache / image.replace(":", "-"))
+    return min(images.digests(client, image), default="")
+
+
 def pull(image: str) -> str:
     """Have the engine keep the root; return "", or why it was not pulled in time."""
     _say(f"{image}: pulling it")

@@ -32,6 +32,17 @@ def context(client: engine.Client, image: str, layout: Path, builder: Builder) -
     return f"docker-image://{reference}"
 
 
+def digest(layout: Path) -> str:
+    """Return the digest of the layout's one image. Raises SutraError for a damaged layout."""
+    try:
+        (entry,) = _json(layout / "index.json")["manifests"]
+        return str(entry["digest"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SutraError(
+            f'roots: cannot read "{layout}": {error}', "`make roots` makes it anew"
+        ) from error
+
+
 def load(client: engine.Client, reference: str, layout: Path) -> None:
     """Have the layout's image in the engine as `reference`; it keeps its id, so only once.
 

@@ -15,7 +15,7 @@ from scripts.common.errors import CHECK_FAILED, OK
 from scripts.engine import client as engine
 from scripts.engine import images
 from scripts.history import journal, ledger
-from scripts.promotion import promote
+from scripts.promotion import promote, signatures
 from scripts.report import show
 
 
@@ -32,6 +32,7 @@ def make(client: engine.Client, no_cache: bool = False) -> int:
     """Build, verify and promote; return the exit code. `no_cache` runs every step again."""
     options = promote.Options.read(os.environ)  # a wrong one ends it before the build
     promote.refuse_unreadable_commit(options)
+    signatures.require_registry(options.sign_key, options.registry)
     built = build.build(client, [build.GROUP], no_cache=no_cache)
     promises = catalog.load()
     asked = options.version or options.registry or options.dry_run

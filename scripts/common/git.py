@@ -121,6 +121,15 @@ def _labels(folder: Path) -> dict[str, str]:
     }
 
 
+def origin(folder: Path = HERE) -> str:
+    """Return the address of the remote "origin", without a login in it; "" where there is none."""
+    try:
+        address = _line(folder, "config", "--get", "remote.origin.url")
+    except GitError:
+        return ""
+    return re.sub(r"(?<=://)[^/@]*@", "", address)
+
+
 def in_repository(folder: Path = HERE) -> bool:
     """Return whether git would look for a repository above `folder`, readable or not.
 

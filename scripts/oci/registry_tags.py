@@ -49,9 +49,9 @@ class Registry:
         self.address = check(address)
         self.host, _, path = address.partition("/")
         self._path = path
-        server = registries.registry_server(client, self.host)
+        self._server = registries.registry_server(client, self.host)
         insecure = registries.is_insecure(client, self.host)
-        self._session = Session(self.host, "pull,push", insecure, server)
+        self._session = Session(self.host, "pull,push", insecure, self._server)
         _ = self._session.login  # one that cannot be read ends it here
 
     def reference(self, image: str, tag: str) -> str:
@@ -65,7 +65,7 @@ class Registry:
 
     def tags(self, image: str) -> set[str]:
         """Return all tags of an image, none when the registry does not know it."""
-        repository = "/".join(filter(None, (self._path, image)))
+        repository = self._repository(image)
         found: set[str] = set()
         path, shown = f"/v2/{repository}/tags/list", f'list the tags of "{self.address}/{image}"'
         for _ in range(PAGES):
@@ -117,6 +117,9 @@ class Registry:
         if answer.status_code in (400, 404, 405):
             raise CannotDeleteError(f'registry: does not remove tags "{reference}"')
         self._expect(answer, 202, f'remove the tag "{reference}"')
+
+    def _repository(self, image: str) -> str:
+        return "/".join(filter(None, (self._path, image)))
 
     def _split(self, reference: str) -> tuple[str, str]:
         repository, _, tag = reference.removeprefix(self.host + "/").rpartition(":")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scripts.catalog import budget_history, catalog
 from scripts.catalog.catalog import Catalog
@@ -19,9 +19,11 @@ from scripts.engine.move import Move
 from scripts.history import ledger
 from scripts.history.ledger import Entry
 from scripts.oci import registry_tags
+from scripts.oci.registry_artifacts import ArtifactRegistry
 from scripts.oci.registry_tags import Registry
-from scripts.promotion import moved_tags, transaction, versions
+from scripts.promotion import moved_tags, signatures, transaction, versions
 from scripts.promotion import plan as plans
+from scripts.promotion.signatures import Signing
 from scripts.report import show
 
 KEEP = 5
@@ -43,6 +45,7 @@ class Options:
     allow_uncompared: bool = False
     dry_run: bool = False
     skip_tests: bool = False
+    sign_key: str = ""
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Options:
@@ -60,6 +63,7 @@ class Options:
             settings.flag(environment, "ALLOW_UNCOMPARED"),
             settings.flag(environment, "DRY_RUN"),
             package_tests.skips(environment),
+            environment.get("SIGN_KEY", ""),
         )._checked()
 
     def _checked(self) -> Options:
@@ -109,7 +113,9 @@ def verify_and_promote(
     `built` are the ids that this run has built, by tag: another run may move the tags.
     """
     refuse_unreadable_commit(options)
+    signatures.require_registry(options.sign_key, options.registry)
     promises = catalog.load()
+    signing = signatures.prepared(promises, options.sign_key, options.version)
     budget_history.refuse_raises(promises, options.allow_uncompared)
     target = Registry(client, options.registry) if options.registry else None
     with transaction.begun(client, options.dry_run):
@@ -119,6 +125,8 @@ def verify_and_promote(
         seen = moved_tags.read(client, target, [image.name for image in promises.images], tags)
         tests = package_tests.plan(client, promises, os.environ, options.skip_tests)
         verdict = gate.everything(client, promises, tests=tests)
+        if signing:
+            signatures.refuse_other_commit(client, verdict.ids, options.allow_dirty)
         commit = git.labels(allow_unreadable=options.allow_dirty).get("REVISION", "")
         built_from = plans.revisions(client, verdict.ids)
         number = len(entries) + 1
@@ -130,7 +138,9 @@ def verify_and_promote(
             version=options.version,
             commit=commit,
             registry=options.registry,
-            verdict=f"{len(verdict.results)} checks passed" + SKIPPED * tests.skipped,
+            verdict=f"{len(verdict.results)} checks passed"
+            + ", signed" * bool(signing)
+            + SKIPPED * tests.skipped,
             of=number,
             previous=entries[-1].of if entries else 0,
             tags=dict.fromkeys(tags, number),
@@ -142,7 +152,7 @@ def verify_and_promote(
         if not problems and not options.allow_dirty:
             problems = unclean(built_from, commit)
         change = Change(entry, {number: verdict.ids}, [verdict], seen, problems)
-        return move(client, promises, entries, change, options, target)
+        return move(client, promises, entries, change, options, target, signing)
 
 
 def tags_to_set(
@@ -231,11 +241,16 @@ def move(
     change: Change,
     options: Options,
     target: Registry | None,
+    signing: Signing | None = None,
 ) -> int:
     """Move what the change says, if all passed and it is no dry run; end with the tables."""
     decision = decide(client, promises, entries, change, options, target)
     if decision.moves:
-        transaction.carry_out(client, decision.plan, target)
+        plan = decision.plan
+        if signing:
+            store = ArtifactRegistry(client, options.registry)
+            plan = replace(plan, sign=signing.to(client, store))
+        transaction.carry_out(client, plan, target)
         release_expired_tags(client, [*entries, change.entry], options.keep)
     print_outcome(decision, change, options.dry_run)
     return OK if change.passed else CHECK_FAILED

@@ -1,8 +1,9 @@
 """Move a group's tags as one: all of them or none, in the engine and in a registry.
 
-The order is what makes it so: intent on the disk → blobs to the registry → its tags → the
-engine's tags → a line in the ledger → intent gone. The ledger's line decides: where it
-stands, the promotion happened; where it does not, `settle` puts back what was moved.
+The order is what makes it so: intent on the disk → blobs to the registry → signatures, by digest
+→ its tags, those of signatures first → the engine's tags → a line in the ledger → intent gone.
+The ledger's line decides: where it stands, the promotion happened; where it does not, `settle`
+puts back what was moved.
 Every command that moves tags settles first, so a run may be killed anywhere.
 """
 
@@ -23,6 +24,7 @@ from scripts.history.journal import Intent
 from scripts.history.ledger import Entry
 from scripts.oci.registry_tags import CannotDeleteError, Registry
 from scripts.promotion import moved_tags
+from scripts.promotion.signatures import Sign
 
 # a registry refuses what it does not have; a tag of the engine's keeps an image from `prune`
 KEPT = "kept-"
@@ -34,13 +36,15 @@ class Plan:
     """What moves: the entry as the ledger will have it, and the engine's moves.
 
     `wanted` says for each of the registry's tags (image, tag) which id it goes to, `seen`
-    where each tag of engine and registry was when that was decided.
+    where each tag of engine and registry was when that was decided. `sign` stores signatures of
+    what was pushed, and says where their tags go.
     """
 
     entry: Entry
     moves: tuple[Move, ...]
     wanted: Mapping[tuple[str, str], str]
     seen: Mapping[str, str | None] = field(default_factory=dict)
+    sign: Sign | None = None
 
 
 def kept_tag(identity: str) -> str:
@@ -155,6 +159,8 @@ def _push(client: engine.Client, target: Registry, intent: Intent, plan: Plan) -
     moved_tags.refuse_changed(remote, plan.seen)
     # what cannot be taken back everywhere, a new tag, comes last
     remote.sort(key=lambda move: move.before is None)
+    # and signatures first of all: no tag is on an image whose signature is not there
+    remote = [*(plan.sign(digests) if plan.sign else ()), *remote]
     images = {
         name: replace(image, digest=digests[name, image.id])
         for name, image in intent.entry.images.items()

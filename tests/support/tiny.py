@@ -40,6 +40,12 @@ class Group:
             + "".join(IMAGE.format(name=name) + REASON * (name == self.base) for name in self.names)
         )
 
+    def write_bake_file(self) -> None:
+        """Name the images as targets: what a provenance says of how they were built."""
+        (self.folder / "docker-bake.hcl").write_text(
+            "".join(f'target "{name}" {{ dockerfile = "Dockerfile" }}\n' for name in self.names)
+        )
+
     def build(self, content: str, revision: str = "") -> dict[str, str]:
         """Give each image this content under `:prod`; return name → the engine's id."""
         found = {}

@@ -255,3 +255,17 @@ def test_compose_has_no_dry_run(checkout: Path) -> None:
 def test_compose_is_a_target_too(checkout: Path) -> None:
     assert deploy("down", "TARGET=compose")[0] == 0
     assert asked(checkout) == [f"{COMPOSE} down --remove-orphans"]
+
+
+@pytest.mark.parametrize("target", ["kubernetes", "swarm"])
+def test_a_key_that_would_not_be_looked_at_is_refused(
+    checkout: Path, target: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(checkout / "scripts", "venv.sh", "")
+    monkeypatch.setenv("VERIFY_KEY", "sutra.pub")
+    assert deploy("up", f"TARGET={target}") == (
+        2,
+        f"sutra-deploy: VERIFY_KEY: not with TARGET={target}\n"
+        "tip: verify by `cosign verify` or the cluster's own policy (docs/signing.md), "
+        "then leave it out\n",
+    )

@@ -41,6 +41,7 @@ images:
   sutra-base-python: {budget: {installed: 9 MB, download: 1 MB}}
   sutra-api: {budget: {installed: 3 MB, download: 1 MB}}
 """
+ROOT_DIGEST = "sha256:" + "d" * 64
 FARM = builders.Builder("farm", "remote", {"tcp://127.0.0.1:7770": "running"})
 SPACE_TIP = "`docker system df` shows what fills it, `make clean DRY_RUN=1` this project's part"
 
@@ -504,7 +505,7 @@ def test_knobs_reach_the_plan_and_the_build(engine: FakeEngine, bake: Bake, fold
     build.build(engine, ["prod"], {"CA_BUNDLE": str(bundle)})
     given = {"CA_BUNDLE": str(bundle), "SUTRA_PROJECT": "sutra"}
     assert bake.plans == [(["prod"], given)]
-    assert bake.builds == [(["prod"], STAGED, {**given, "ROOT_CONTEXT": ""})]
+    assert bake.builds == [(["prod"], STAGED, {**given, "ROOT_CONTEXT": "", "ROOT": ""})]
 
 
 def test_images_get_the_project_that_the_stack_has(
@@ -521,9 +522,9 @@ def test_the_labels_of_the_commit_reach_the_build(
 ) -> None:
     build.build(engine, ["prod"], {})
     assert bake.builds[0][2] == {
-        "CA_BUNDLE": "", "SUTRA_PROJECT": "sutra", "ROOT_CONTEXT": "", **git.labels()
+        "CA_BUNDLE": "", "SUTRA_PROJECT": "sutra", "ROOT_CONTEXT": "", "ROOT": "", **git.labels()
     }  # fmt: skip
-    assert len(bake.builds[0][2]) == 6
+    assert len(bake.builds[0][2]) == 7
 
 
 def test_the_context_of_a_bootstrapped_root_reaches_the_build(
@@ -533,9 +534,10 @@ def test_the_context_of_a_bootstrapped_root_reaches_the_build(
     del engine.tags["debian:trixie-slim"]
     layout = folder / ".cache" / "roots" / "debian-trixie-slim"
     layout.mkdir(parents=True)
-    (layout / "index.json").touch()
+    (layout / "index.json").write_text(f'{{"manifests": [{{"digest": "{ROOT_DIGEST}"}}]}}')
     build.build(engine, ["prod"], {})
     assert bake.builds[0][2]["ROOT_CONTEXT"] == f"oci-layout://{layout}:trixie-slim"
+    assert bake.builds[0][2]["ROOT"] == f"debian:trixie-slim@{ROOT_DIGEST}"
 
 
 def test_another_builder_gets_the_root_as_a_layout(
@@ -545,7 +547,7 @@ def test_another_builder_gets_the_root_as_a_layout(
     bake.builder = FARM
     layout = folder / ".cache" / "roots" / "debian-trixie-slim"
     layout.mkdir(parents=True)
-    (layout / "index.json").touch()
+    (layout / "index.json").write_text(f'{{"manifests": [{{"digest": "{ROOT_DIGEST}"}}]}}')
     build.build(engine, ["prod"], {"BUILDER": "farm"})
     assert bake.builds[0][2]["ROOT_CONTEXT"] == f"oci-layout://{layout}:trixie-slim"
     assert bake.builds[0][2]["BUILDX_BUILDER"] == "farm"

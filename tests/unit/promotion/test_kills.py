@@ -7,17 +7,22 @@ does the same at random lines on a real one.
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from scripts.checks import gate
+from scripts.engine.move import Move
 from scripts.history import journal, ledger
 from scripts.promotion import promote, rollback, transaction
 from scripts.promotion.promote import Options
+from scripts.promotion.signatures import Sign
+from scripts.signing import attached
 from tests.support import sizes_only
 from tests.support.kills import in_child
 from tests.support.memory_registry import MemoryRegistry
@@ -67,10 +72,29 @@ def rolled_back(engine: FakeEngine, address: str) -> int:
 
 
 def deployed(target: MemoryRegistry) -> dict[str, str]:
-    return {tag: each for tag, each in target.known.items() if ":kept-" not in tag}
+    return {
+        tag: each for tag, each in target.known.items() if ":kept-" not in tag and "@" not in tag
+    }
 
 
-@pytest.mark.parametrize("address", ["", "localhost/team"], ids=["engine", "registry"])
+def signing(target: MemoryRegistry) -> Sign:
+    """Store what stands for a signature and a provenance of each image, in two manifests."""
+
+    def sign(digests: Mapping[tuple[str, str], str]) -> list[Move]:
+        return [
+            attached.store(target, name, digest, suffix, [attached.Layer(suffix, b"{}", {}, "")])
+            for (name, _), digest in digests.items()
+            for suffix in ("att", "sig")
+        ]
+
+    return sign
+
+
+@pytest.mark.parametrize(
+    ("address", "signs"),
+    [("", False), ("localhost/team", False), ("localhost/team", True)],
+    ids=["engine", "registry", "signed"],
+)
 @pytest.mark.parametrize(
     "act",
     [lambda engine, address: promoted(engine, "1.4.2", address), rolled_back],
@@ -80,6 +104,7 @@ def test_killed_at_any_line_it_is_all_old_or_all_new(
     folder: Path,
     act: Callable[[FakeEngine, str], int],
     address: str,
+    signs: bool,
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -103,6 +128,8 @@ def test_killed_at_any_line_it_is_all_old_or_all_new(
         )
         act(engine, address)
     [(plan, registry)] = plans
+    if signs:
+        plan = replace(plan, sign=signing(target))
 
     def in_a_child(at: int) -> int:
         """Carry the plan out, from what was before, in a process that is killed."""
@@ -110,7 +137,7 @@ def test_killed_at_any_line_it_is_all_old_or_all_new(
         engine.save()
         target.save()
         for path in Path(".build").iterdir():
-            path.unlink()
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
         ledger.LEDGER.write_bytes(old[2])
         client: Any = engine
         lines = in_child(lambda: transaction.carry_out(client, plan, registry), at)
@@ -122,6 +149,8 @@ def test_killed_at_any_line_it_is_all_old_or_all_new(
     new = snapshot()
     assert new[0] != old[0]
     assert (new[1] != old[1]) == bool(address)
+    signatures = [tag for tag in new[1].keys() - old[1].keys() if ":sha256-" in tag]
+    assert len(signatures) == (4 if signs else 0)
     figures: Counter[str] = Counter()
     # all of them for the engine; a registry's loops are longer and go round and round
     step = 5 if address else 1
@@ -130,7 +159,8 @@ def test_killed_at_any_line_it_is_all_old_or_all_new(
         pending = journal.JOURNAL.exists()
         with transaction.exclusive(engine):
             pass
-        left = {path.name for path in Path(".build").iterdir()}
+        # the digests for Kubernetes are there where a promotion was finished
+        left = {path.name for path in Path(".build").iterdir()} - {"kubernetes"}
         assert left == {"history.jsonl", "lock"}
         now = snapshot()
         outcome = "all old" if now == old else "all new" if now == new else "mixed"

@@ -1,0 +1,77 @@
+"""SIGN_KEY of a promotion: opened before the checks, used after the push."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from scripts.catalog.catalog import Catalog
+from scripts.common import git
+from scripts.common.errors import SutraError
+from scripts.engine import buildx, images
+from scripts.engine import client as engine
+from scripts.engine.move import Move
+from scripts.oci.registry_artifacts import ArtifactRegistry
+from scripts.signing import cosign, provenance
+from scripts.signing.cosign import Signer
+from scripts.signing.sign import Pushed, sign_all
+
+# (image, the engine's id) → the registry's digest
+Digests = Mapping[tuple[str, str], str]
+Sign = Callable[[Digests], list[Move]]
+
+
+@dataclass(frozen=True)
+class Signing:
+    """An opened key, the bake plan that a provenance names, and the version that is signed."""
+
+    signer: Signer
+    plan: Mapping[str, Any]
+    version: str
+
+    def to(self, client: engine.Client, target: ArtifactRegistry) -> Sign:
+        """Return what signs the images that were pushed to `target`."""
+
+        def sign(digests: Digests) -> list[Move]:
+            pushed = [
+                Pushed(name, identity, digest, images.labels(client, identity))
+                for (name, identity), digest in digests.items()
+            ]
+            optional = {"version": self.version} if self.version else {}
+            return sign_all(self.signer, target, pushed, self.plan, optional)
+
+        return sign
+
+
+def require_registry(sign_key: str, registry: str) -> None:
+    """Raise SutraError for a key without a registry: signatures are kept beside the images."""
+    if sign_key and not registry:
+        raise SutraError(
+            f'{cosign.KNOB}: "{sign_key}" needs REGISTRY, where signatures are kept',
+            "such as REGISTRY=localhost:5000/me",
+        )
+
+
+def prepared(promises: Catalog, sign_key: str, version: str) -> Signing | None:
+    """Return what signs, None without a key. Raises SutraError for whatever would fail later."""
+    if not sign_key:
+        return None
+    signer = cosign.open_key(sign_key)
+    plan = buildx.bake_plan([image.name for image in promises.images], {})
+    return Signing(signer, plan, version)
+
+
+def refuse_other_commit(
+    client: engine.Client, ids: Mapping[str, str], allow_unreadable: bool
+) -> None:
+    """Raise SutraError for an image of which this checkout cannot tell the materials."""
+    here = git.labels(allow_unreadable=allow_unreadable).get("REVISION", "")
+    locks = f'the locks here are of "{here}"'
+    for name, identity in ids.items():
+        revision = images.labels(client, identity).get(provenance.REVISION, "")
+        if revision not in ("", "unknown", here):
+            raise SutraError(
+                f'{cosign.KNOB}: {name}: of commit "{revision}", and {locks}',
+                "`make prod` builds this commit; only what it was built from can be signed",
+            )

@@ -1,0 +1,96 @@
+"""Keys that cannot be opened are one line before anything is checked; the engine tests sign."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scripts.common.errors import SutraError
+from scripts.signing import cosign, sign
+from scripts.signing.sign import Pushed
+from tests.unit.fakes import program
+
+IMAGE = Pushed("sutra-api", "sha256:" + "a" * 64, "sha256:" + "b" * 64, {})
+
+
+@pytest.fixture
+def on_path(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cosign that knows one password; returns where keys are."""
+    script = '[ "$COSIGN_PASSWORD" = right ] || { echo "Error: reading key: no" >&2; exit 1; }\n'
+    program(folder / "bin", "cosign", script + "echo public\n")
+    monkeypatch.setenv("PATH", f"{folder / 'bin'}:/usr/bin:/bin")
+    monkeypatch.setenv("COSIGN_PASSWORD", "right")
+    (folder / "sutra.key").touch()
+    return folder
+
+
+def refused(key: str, environment: dict[str, str]) -> tuple[str, str]:
+    with pytest.raises(SutraError) as caught:
+        cosign.open_key(key, environment)
+    return caught.value.message, caught.value.tip
+
+
+def test_a_key_is_opened_by_its_password(on_path: Path) -> None:
+    assert cosign.open_key("sutra.key", {"COSIGN_PASSWORD": "right"}).public == b"public\n"
+
+
+def test_without_cosign(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(folder))
+    assert refused("sutra.key", {}) == (
+        "SIGN_KEY: needs cosign, which is not on PATH",
+        "install it: Debian 13's package `cosign` (its one binary runs on 12 as well)",
+    )
+
+
+def test_a_key_that_is_not_there(on_path: Path) -> None:
+    assert refused("none.key", {"COSIGN_PASSWORD": ""}) == (
+        'SIGN_KEY: no such file "none.key"',
+        "`cosign generate-key-pair` makes one",
+    )
+
+
+def test_no_password(on_path: Path) -> None:
+    assert refused("sutra.key", {}) == (
+        'COSIGN_PASSWORD: not set, and "sutra.key" is opened by it',
+        "`read -rs COSIGN_PASSWORD; export COSIGN_PASSWORD`, then run the same command again",
+    )
+
+
+def test_a_password_that_everyone_can_read(on_path: Path) -> None:
+    given = {"COSIGN_PASSWORD": "right", "MAKEFLAGS": " -- COSIGN_PASSWORD=right"}
+    message, tip = refused("sutra.key", given)
+    assert message == (
+        "COSIGN_PASSWORD: given as an argument, which every process of this machine can read"
+    )
+    assert "right" not in tip
+
+
+def test_a_password_that_does_not_fit(on_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COSIGN_PASSWORD", "wrong")
+    assert refused("sutra.key", {"COSIGN_PASSWORD": "wrong"}) == (
+        'SIGN_KEY: "sutra.key": cosign cannot use it: no',
+        "check that file, and that COSIGN_PASSWORD is its password",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("{", "cannot be read: Expecting property name enclosed in double quotes: "
+              "line 1 column 2 (char 1)"),
+        ("[]", "not an SPDX document"),
+        ('{"spdxVersion": "SPDX-2.3"}', f"of another image, it does not name {IMAGE.id}"),
+    ],
+)  # fmt: skip
+def test_bills_of_materials_that_are_not_this_image_s(
+    folder: Path, text: str, problem: str
+) -> None:
+    (folder / "sutra-api.spdx.json").write_text(text)
+    with pytest.raises(SutraError) as caught:
+        sign.sbom(IMAGE, Path())
+    assert caught.value.message == f"sutra-api.spdx.json: {problem}"
+
+
+def test_a_bill_of_materials_may_be_absent(folder: Path) -> None:
+    assert sign.sbom(IMAGE, Path()) is None
