@@ -22,15 +22,18 @@ SIGN_KEY ?=##              of prod and promote: cosign's key that signs what REG
 KEEP ?= 5##                of promote: how many promotions stay for rollback
 ALLOW_DIRTY ?=##           1: promote images that are of no clean commit
 ALLOW_UNCOMPARED ?=##      1: go on where git cannot tell the earlier budgets
-DRY_RUN ?=##               1: promote, rollback and budgets show what they would change
+DRY_RUN ?=##               1: promote, rollback, budgets and *-service show what they would change
 IMAGE ?=##                 of explain, cleanup-report and diff: an image of images.yaml
 FROM ?=##                  of diff: any image; IMAGE:latest without it
-TO ?=##                    of diff: any image, IMAGE:prod without it; of rollback: a version or number
+TO ?=##                    of diff: any image, IMAGE:prod without it; of rollback: a version or number; of rename-service: the new name
 FILE ?=##                  of explain: a file, such as numpy/testing/__init__.py
-YES ?=##                   1: clean asks nothing
+YES ?=##                   1: clean and remove-service ask nothing
 DATA ?=##                  1: clean removes the data volumes as well
 ALL ?=##                   1: clean removes what rollback needs as well
 TESTS ?=##                 skip: promote without the packages' own tests, never a version
+NAME ?=##                  of new-, remove- and rename-service: a service's image, such as sutra-example
+LANGUAGE ?=##              of new-service: python or rust
+PORT ?=##                  of new-service: where it listens; the next free one without it
 PACKAGE ?=##               of test-package: a service; of lock: a folder of packages/; of try-package: as pip knows it
 UPGRADE ?=##               of lock: names to take to their newest, with commas; PACKAGE says where
 FULL ?=##                  1: bench-services builds an index of 100,000 concepts too
@@ -109,6 +112,17 @@ budgets: venv ## lower each size budget to what is measured plus 2 % (DRY_RUN=1 
 
 clean: venv ## remove this project's containers, networks, images and cache, shown and asked
 	@$(RUN) clean
+
+# ---- services --------------------------------------------------------------
+
+new-service: venv ## add a service from its language's sample (NAME=… LANGUAGE=… PORT=… DRY_RUN=1)
+	@$(RUN) new-service
+
+remove-service: venv ## remove a service, shown and asked (NAME=… DRY_RUN=1 YES=1)
+	@$(RUN) remove-service
+
+rename-service: venv ## give a service another name (NAME=… TO=… DRY_RUN=1)
+	@$(RUN) rename-service
 
 # ---- develop --------------------------------------------------------------
 

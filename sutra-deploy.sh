@@ -200,6 +200,11 @@ not_healthy() { # the services that are not, one a line
   done
 }
 
+addresses() { # of every service with a published port, as "API-NAME http://ADDRESS", with commas
+  compose ps --format '{{.Service}} {{.Ports}}' | sort |
+    sed -nE 's|^([^ ]+) ([^ ,]+)->.*| \1 http://\2|p' | paste -sd ,
+}
+
 start() { # start WHAT COMPOSE-OPTIONS...
   local what=$1 bad
   shift
@@ -210,7 +215,7 @@ start() { # start WHAT COMPOSE-OPTIONS...
     die "$what: not healthy: ${bad:-none, but compose failed}" \
       "fix what the lines above say, then run \`./sutra-deploy.sh up\` again; \`down\` removes what was started" 1
   fi
-  say "$what: API http://$(compose port sutra-api 8000), hybrid http://$(compose port sutra-hybrid 8001)"
+  say "$what:$(addresses)"
 }
 
 up() {

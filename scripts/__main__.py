@@ -44,6 +44,11 @@ GROUPS = {
     "clean": {
         "clean": "remove what this project has on the engine, shown and asked",
     },
+    "services": {
+        "new-service": "add a service, copied from its language's living sample",
+        "remove-service": "remove one, shown and asked",
+        "rename-service": "give one another name",
+    },
     "develop": {
         "try-package": "run the shared cleanup rules on a fresh install of a package",
         "bench": "measure against a peer or an earlier state, as ratios",

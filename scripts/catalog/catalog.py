@@ -231,23 +231,28 @@ def check_against(catalog: Catalog, tags: Mapping[str, list[str]], bake_file: Pa
 
     `tags` are the tags of each exported target: `{"sutra-api": ["sutra-api:prod"]}`.
     """
-    for image in catalog.images:
-        if image.name not in tags:
-            raise CatalogError(
-                f"{catalog.path}: images.{image.name}: not an image of {bake_file}"
-                f"{_hint(image.name, tags)}",
-                f"give {bake_file} that target in group prod, or take out the key",
-            )
-    for name, references in tags.items():
-        image_names = {reference.rpartition(":")[0] for reference in references}
-        if image_names != {name}:
-            raise CatalogError(
-                f"{bake_file}: target.{name}.tags: "
-                f'not the target\'s own name "{", ".join(references)}"',
-                "target, key and image carry the same name; rename one",
-            )
-        if not any(image.name == name for image in catalog.images):
-            raise CatalogError(
-                f"{catalog.path}: images.{name}: missing, though {bake_file} builds it",
-                f"give it a budget in {catalog.path}",
-            )
+    unknown = [
+        f"{catalog.path}: images.{image.name}: not an image of {bake_file}{_hint(image.name, tags)}"
+        for image in catalog.images
+        if image.name not in tags
+    ]
+    _refuse(unknown, f"give {bake_file} that target in group prod, or take out the key")
+    renamed = [
+        f'{bake_file}: target.{name}.tags: not the target\'s own name "{", ".join(references)}"'
+        for name, references in tags.items()
+        if {reference.rpartition(":")[0] for reference in references} != {name}
+    ]
+    _refuse(renamed, "target, key and image carry the same name; rename one")
+    names = {image.name for image in catalog.images}
+    missing = [
+        f"{catalog.path}: images.{name}: missing, though {bake_file} builds it"
+        for name in tags
+        if name not in names
+    ]
+    _refuse(missing, f"give it a budget in {catalog.path}")
+
+
+def _refuse(problems: list[str], tip: str) -> None:
+    """Raise CatalogError with a line for each problem, where there is any."""
+    if problems:
+        raise CatalogError("\n".join(problems), tip)

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 
 from scripts.cleaning.resources import Thing
+from scripts.common.confirm import confirm as ask
 from scripts.common.errors import SutraError
 from scripts.common.units import format_size
 from scripts.engine import client as engine
@@ -42,16 +43,10 @@ def confirm(
 
     Raises SutraError when there is nobody to ask or the answer is not yes.
     """
+    ask("clean", question, yes, read)
     if yes:
         return
-    if not sys.stdin.isatty():
-        raise SutraError(
-            "clean: confirmation needed, but stdin is not a terminal",
-            "add --yes; nothing was touched",
-        )
     try:
-        if read(f"{question} [y/N] ").strip().lower() not in ("y", "yes"):
-            raise SutraError("clean: not confirmed", "nothing was touched")
         for volume in (each for each in going(things) if each.kind == "volume"):
             if read(f"type {volume.name} to delete that data: ").strip() != volume.name:
                 raise SutraError(

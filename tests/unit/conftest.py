@@ -34,6 +34,9 @@ KNOBS = (
     "SCREENSHOT",
     "FULL",
     "ALLOW_UNCOMPARED",
+    "NAME",
+    "LANGUAGE",
+    "PORT",
 )
 
 

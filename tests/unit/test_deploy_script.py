@@ -16,6 +16,7 @@ CLIENT = """case "$*" in
   *version) ;;
   *" config") echo 'name: mine' ;;
   *"config --images") echo sutra-api:latest; echo sutra-storage-server:latest ;;
+  *"ps --format"*) [ ! -e ports ] || cat ports ;;
   "volume ls"*) echo "$*" >>listed; echo mine_data ;;
   *) echo "$*" >>asked; env | sort | grep ^COMPOSE_ >environment ;;
 esac
@@ -53,6 +54,17 @@ def test_a_promotion_that_has_not_ended_is_not_deployed(checkout: Path) -> None:
         "then run `./sutra-deploy.sh up` again\n",
     )
     assert not (checkout / "asked").exists()
+
+
+def test_every_published_service_is_named_with_its_address(checkout: Path) -> None:
+    (checkout / "ports").write_text(
+        "sutra-b 127.0.0.1:8002->8002/tcp\nsutra-store 50051/tcp\n"
+        "sutra-a 0.0.0.0:8000->8000/tcp, [::]:8000->8000/tcp\n"
+    )
+    done = subprocess.run(["./sutra-deploy.sh", "up"], capture_output=True, text=True, check=True)
+    assert done.stdout == (
+        "sutra-deploy: up: sutra-a http://0.0.0.0:8000, sutra-b http://127.0.0.1:8002\n"
+    )
 
 
 def test_without_one_it_is_deployed(checkout: Path) -> None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any
 
 import yaml
 
+from scripts.catalog import yaml_edit
 from scripts.catalog.budget_history import SIZES
 from scripts.catalog.catalog import Budget, Catalog
 from scripts.common.check_result import RELEASE
@@ -22,7 +22,6 @@ from scripts.oci.layer import Measured, shared_once
 SLACK = Fraction(102, 100)
 # budgets are written in tenths of a megabyte
 STEP = 100_000
-MERGE = "tag:yaml.org,2002:merge"
 
 
 @dataclass(frozen=True)
@@ -69,10 +68,10 @@ def settled(text: str, promises: Catalog, changes: list[Lowered]) -> list[Lowere
     wanted = {change.path: change.after for change in changes}
     needs: dict[int, int] = {}
     for path, before in _values(promises):
-        place = _node(root, path).start_mark.index
+        place = yaml_edit.node(root, path).start_mark.index
         needs[place] = max(needs.get(place, 0), wanted.get(path, before))
     possible = [
-        replace(change, after=needs[_node(root, change.path).start_mark.index])
+        replace(change, after=needs[yaml_edit.node(root, change.path).start_mark.index])
         for change in changes
     ]
     return [change for change in possible if change.after < change.before]
@@ -91,27 +90,4 @@ def _values(promises: Catalog) -> Iterator[tuple[tuple[str, ...], int]]:
 
 def rewritten(text: str, changes: list[Lowered]) -> str:
     """Return the file with the values of `changes` replaced, and every other byte as it was."""
-    root = yaml.compose(text, Loader=yaml.SafeLoader)
-    nodes = [(_node(root, change.path), change.after) for change in changes]
-    # a value that is shared is there once
-    places = {(node.start_mark.index, node.end_mark.index): after for node, after in nodes}
-    for (start, end), after in sorted(places.items(), reverse=True):
-        text = text[:start] + format_size(after) + text[end:]
-    return text
-
-
-def _node(node: Any, path: tuple[str, ...]) -> Any:
-    for key in path:
-        node = _value(node, key)
-    return node
-
-
-def _value(node: Any, key: str) -> Any:
-    """Return the value of a mapping's key, its own before one that `<<` merges into it."""
-    merged: list[Any] = []
-    for name, value in node.value:
-        if name.tag == MERGE:
-            merged += [value] if isinstance(value, yaml.MappingNode) else value.value
-        elif name.value == key:
-            return value
-    return next((found for one in merged if (found := _value(one, key))), None)
+    return yaml_edit.replaced(text, {each.path: format_size(each.after) for each in changes})

@@ -355,7 +355,8 @@ def test_a_catalogue_that_names_the_bake_files_images_is_accepted(promises: Cata
         ),
         (
             {},
-            "images.yaml: images.sutra-api: not an image of docker-bake.hcl",
+            "images.yaml: images.sutra-api: not an image of docker-bake.hcl\n"
+            "images.yaml: images.sutra-hybrid: not an image of docker-bake.hcl",
             "give docker-bake.hcl that target in group prod, or take out the key",
         ),
         (
@@ -382,6 +383,15 @@ def test_a_mismatch_with_the_bake_file_is_refused(
     with pytest.raises(SutraError) as caught:
         catalog.check_against(promises, tags, BAKE)
     assert (caught.value.message, caught.value.tip) == (message, tip)
+
+
+def test_all_images_without_a_budget_are_named_at_once(promises: Catalog) -> None:
+    with pytest.raises(SutraError) as caught:
+        catalog.check_against(promises, {**TAGS, "a": ["a:prod"], "b": ["b:prod"]}, BAKE)
+    assert caught.value.message == (
+        "images.yaml: images.a: missing, though docker-bake.hcl builds it\n"
+        "images.yaml: images.b: missing, though docker-bake.hcl builds it"
+    )
 
 
 WORDS = st.sampled_from(["release", "images", "budget", "installed", "download", "a", "5 MB"])

@@ -1,0 +1,1 @@
+"""What sample-service does, in one line."""

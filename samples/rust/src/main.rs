@@ -1,0 +1,69 @@
+//! `sample-service` serves; `sample-service healthcheck` asks a running one, for Docker.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use tokio::signal::unix::{signal, SignalKind};
+
+// apart: where the name stands among the others depends on it
+use sample_service::{routes, PORT};
+
+const HEALTHCHECK_SECONDS: Duration = Duration::from_secs(2);
+
+fn main() -> ExitCode {
+    let port = match std::env::var("SUTRA_PORT") {
+        Ok(text) => match text.parse() {
+            Ok(port) => port,
+            Err(_) => return fail(&format!("SUTRA_PORT: not a port \"{text}\"")),
+        },
+        Err(_) => PORT,
+    };
+    let done = if std::env::args().nth(1).as_deref() == Some("healthcheck") {
+        ask(port)
+    } else {
+        serve(port)
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("sample-service: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn fail(problem: &str) -> ExitCode {
+    eprintln!("{problem}\ntip: a number from 1 to 65535");
+    ExitCode::from(2)
+}
+
+/// Serve until SIGTERM or SIGINT; requests under way are answered.
+#[tokio::main]
+async fn serve(port: u16) -> std::io::Result<()> {
+    let mut stop = signal(SignalKind::terminate())?;
+    let listener = tokio::net::TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await?;
+    axum::serve(listener, routes())
+        .with_graceful_shutdown(async move {
+            tokio::select! {
+                _ = stop.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+        })
+        .await
+}
+
+/// Return an error unless a service on this port answers `GET /live` with 200.
+fn ask(port: u16) -> std::io::Result<()> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let mut stream = TcpStream::connect_timeout(&address, HEALTHCHECK_SECONDS)?;
+    stream.set_read_timeout(Some(HEALTHCHECK_SECONDS))?;
+    stream.write_all(b"GET /live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer)?;
+    if &answer == b"HTTP/1.1 200" {
+        return Ok(());
+    }
+    Err(std::io::Error::other(String::from_utf8_lossy(&answer).into_owned()))
+}

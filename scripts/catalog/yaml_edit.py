@@ -1,0 +1,58 @@
+"""Places of values in a YAML text, so that one is replaced and every other byte stays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+Path = tuple[str, ...]
+MERGE = "tag:yaml.org,2002:merge"
+
+
+def replaced(text: str, values: Mapping[Path, str]) -> str:
+    """Return `text` with the values at these key paths replaced. Raises KeyError for no such key.
+
+    A value that several mappings share (`&anchor`, `<<`) is there once.
+    """
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    nodes = [(node(root, path), value) for path, value in values.items()]
+    places = {(one.start_mark.index, one.end_mark.index): value for one, value in nodes}
+    for (start, end), value in sorted(places.items(), reverse=True):
+        text = text[:start] + value + text[end:]
+    return text
+
+
+def node(root: Any, path: Path) -> Any:
+    """Return the node at a key path. Raises KeyError for no such key."""
+    for key in path:
+        root = _value(root, key)
+        if root is None:
+            raise KeyError(".".join(path))
+    return root
+
+
+def _value(mapping: Any, key: str) -> Any:
+    """Return the value of a mapping's key, its own before one that `<<` merges into it."""
+    merged: list[Any] = []
+    for name, value in mapping.value:
+        if name.tag == MERGE:
+            merged += [value] if isinstance(value, yaml.MappingNode) else value.value
+        elif name.value == key:
+            return value
+    return next((value for one in merged if (value := _value(one, key))), None)
+
+
+def end(text: str, path: Path) -> int:
+    """Return where the value at a key path ends. Raises KeyError for no such key."""
+    place: int = node(yaml.compose(text, Loader=yaml.SafeLoader), path).end_mark.index
+    return place
+
+
+def column(text: str, path: Path) -> int:
+    """Return how far the key at a key path is indented. Raises KeyError for no such key."""
+    *outer, last = path
+    mapping = node(yaml.compose(text, Loader=yaml.SafeLoader), tuple(outer))
+    columns: dict[str, int] = {key.value: key.start_mark.column for key, _ in mapping.value}
+    return columns[last]

@@ -1,0 +1,73 @@
+"""The services of this checkout, and what of each is there or missing."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from scripts.services import shared_files
+from scripts.services.shared_files import BAKE, COMPOSE, README, Listed, SharedFile
+from scripts.services.words import Words
+
+PACKAGES = Path("packages")
+DOCKERFILES = ("Dockerfile.prod", "Dockerfile")
+# of a published port with its default, of EXPOSE, of a health check
+PUBLISHED = re.compile(r'published: "?(?:\$\{\w+:-)?(\d+)|target: (\d+)')
+EXPOSED = re.compile(r"^EXPOSE (\d+)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Known:
+    """A service as the checkout has it: its parts that are there, and those that are missing.
+
+    `folder` is where its sources are; "" in `language` where no list says it.
+    """
+
+    words: Words
+    language: str
+    folder: Path
+    there: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+def find(name: str) -> Known:
+    """Return what the checkout has of a service, which may be nothing."""
+    words = Words(name)
+    line = next((each for each in listed() if each.name == name), Listed(name, "", name))
+    folder = PACKAGES / line.folder
+    parts = {f"{folder}/{each}": (folder / each).is_file() for each in DOCKERFILES}
+    # Kubernetes knows the storage by its folder's name, as the services do
+    names = dict.fromkeys((name, line.folder))
+    for form in shared_files.OWN_FILES:
+        parts[form.format(name)] = any(Path(form.format(each)).is_file() for each in names)
+    for file in shared_files.FILES:
+        parts[f"{file.name}: {file.what}"] = any(_has(file, Words(each)) for each in names)
+    there = tuple(part for part, found in parts.items() if found)
+    missing = tuple(part for part, found in parts.items() if not found)
+    known = Known(words, line.language, folder, there, missing)
+    # a folder without a Dockerfile is a package of another kind, such as a library
+    return known if folder.is_dir() or there else replace(known, missing=tuple(parts))
+
+
+def _has(file: SharedFile, words: Words) -> bool:
+    text = shared_files.read(file.name)
+    if file.name == README:  # rows of figures are written by `make readme`
+        return any(file.find(text, words))
+    return bool(shared_files.spans(file, text, words))
+
+
+def listed() -> list[Listed]:
+    """Return the services of the bake file's list."""
+    return shared_files.listed(shared_files.read(BAKE))
+
+
+def ports() -> dict[int, str]:
+    """Return the ports that services listen on or are published at, with the file that says so."""
+    found: dict[int, str] = {}
+    for match in PUBLISHED.finditer(shared_files.read(COMPOSE)):
+        found.setdefault(int(match[1] or match[2]), COMPOSE)
+    for file in sorted(PACKAGES.glob("*/Dockerfile.prod")):
+        for port in EXPOSED.findall(file.read_text("utf-8")):
+            found.setdefault(int(port), str(file))
+    return found

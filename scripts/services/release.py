@@ -1,0 +1,84 @@
+"""The release's budget, which a new service raises by what it adds, and a removed one lowers.
+
+What a service adds is its own budget without that of the image that it stands on: layers that
+images share count once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from scripts.catalog import catalog, yaml_edit
+from scripts.catalog.budget_history import SIZES
+from scripts.catalog.catalog import Budget, Catalog
+from scripts.common.check_result import RELEASE
+from scripts.common.units import format_size
+from scripts.services.shared_files import IMAGES
+from scripts.services.words import Words
+
+ADDED = "{} was added"
+# the bytes that a service adds to a release, by the key path of the release's budget
+Share = Mapping[yaml_edit.Path, int]
+
+
+def share(text: str, name: str, stands_on: str) -> Share:
+    """Return what the image `name` of a catalogue's text adds to the release."""
+    promises = catalog.parse(Path(IMAGES), text)
+    budgets = _budgets(promises, name)
+    below = _budgets(promises, stands_on) if stands_on else {}
+    amounts: dict[yaml_edit.Path, int] = {}
+    for release in (promises.release, *promises.others):
+        own, base = budgets.get(release.base, budgets[""]), below.get(release.base) or below.get("")
+        for size in SIZES:
+            added = getattr(own, size) - (getattr(base, size) if base else 0)
+            amounts[(RELEASE, *release.key.split("."), size)] = max(added, 0)
+    return amounts
+
+
+def _budgets(promises: Catalog, name: str) -> dict[str, Budget]:
+    image = promises.find(name)
+    return {each.base: each for each in (image.budget, *image.others)}
+
+
+def raised(text: str, words: Words, share: Share) -> str:
+    """Return the catalogue's text with the release's budget raised, and why."""
+    text = _changed(text, share, 1)
+    for path in reversed(_budget_paths(share)):
+        text = _with_reason(text, path, ADDED.format(words.name))
+    return text
+
+
+def lowered(text: str, words: Words, share: Share) -> str:
+    """Return the catalogue's text with the release's budget lowered, and that reason gone."""
+    reason = re.escape(ADDED.format(words.name))
+    text = re.sub(rf";\n +{reason}(?=[;,}}\n])", "", text)
+    text = re.sub(rf"(?<=because: ){reason};\n +", "", text)
+    text = re.sub(rf",\n +because: {reason}(?=[,}}\n])", "", text)
+    return _changed(text, share, -1)
+
+
+def _changed(text: str, share: Share, sign: int) -> str:
+    promises = catalog.parse(Path(IMAGES), text)
+    held = {budget.key: budget for budget in (promises.release, *promises.others)}
+    values = {}
+    for path, amount in share.items():
+        before = getattr(held[".".join(path[1:-1])], path[-1])
+        values[path] = format_size(max(before + sign * amount, 0))
+    return yaml_edit.replaced(text, values)
+
+
+def _budget_paths(share: Share) -> list[yaml_edit.Path]:
+    return sorted({path[:-1] for path in share})
+
+
+def _with_reason(text: str, path: yaml_edit.Path, reason: str) -> str:
+    """Add a reason behind the one that is there, else behind the last size, on its own line."""
+    column = yaml_edit.column(text, (*path, SIZES[0]))
+    try:
+        end = yaml_edit.end(text, (*path, "because"))
+    except KeyError:
+        end = yaml_edit.end(text, (*path, SIZES[-1]))
+        return f"{text[:end]},\n{' ' * column}because: {reason}{text[end:]}"
+    return f"{text[:end]};\n{' ' * (column + 2)}{reason}{text[end:]}"

@@ -1,0 +1,71 @@
+"""The steps that remove a service, whole or half there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from scripts.catalog import catalog
+from scripts.common import git
+from scripts.common.git import GitError
+from scripts.services import call, known, release, sample, shared_files
+from scripts.services.known import Known
+from scripts.services.shared_files import IMAGES
+from scripts.services.steps import Remove, Step, Write
+
+# tests against the built image, where it has any
+TESTS = Path("tests/images")
+
+
+def steps(name: str) -> list[Step]:
+    """Return the steps. Raises SutraError with all that is wrong with the call."""
+    call.refuse([*call.existing_name("NAME", name)], "eg: make remove-service NAME=sutra-example")
+    call.refuse([*needed_by(name)], "take the service out of their `needs` first")
+    service = known.find(name)
+    return [*map(_removed, own_places(service)), *_shared(service)]
+
+
+def needed_by(name: str) -> Iterator[str]:
+    """Yield the images that need this one beside them."""
+    for image in catalog.load(Path(IMAGES)).images:
+        if name in image.runtime.needs:
+            yield f'{IMAGES}: images.{image.name}.runtime.needs: names "{name}"'
+
+
+def own_places(service: Known) -> list[Path]:
+    """Return the folders and files that are the service's alone."""
+    name = service.words.name
+    files = (Path(each.format(name)) for each in shared_files.OWN_FILES)
+    return [each for each in (service.folder, TESTS / name, *files) if each.exists()]
+
+
+def _removed(place: Path) -> Step:
+    return Remove(place, _held(place))
+
+
+def _held(place: Path) -> str:
+    """Return how many files a place holds, and how many of them git cannot give back."""
+    count = sum(1 for each in (place, *place.rglob("*")) if not each.is_dir())
+    try:
+        lost = git.ask("ls-files", "-z", "--others", "--modified", "--", str(place))
+    except GitError:
+        return f"{count} files, and no git that could give them back"
+    return f"{count} files, {len(set(lost.split(bytes(1))) - {b''})} of them not in git as they are"
+
+
+def _shared(service: Known) -> Iterator[Step]:
+    for file in shared_files.FILES:
+        before = shared_files.read(file.name)
+        text = shared_files.without(file, before, service.words)
+        if file.name == IMAGES and text != before:
+            share = release.share(before, service.words.name, _stands_on(service))
+            text = release.lowered(text, service.words, share)
+        if text != before:
+            yield Write(Path(file.name), text, before)
+
+
+def _stands_on(service: Known) -> str:
+    """Return the image whose layers the service shares; "" where no list says its language."""
+    if service.language not in sample.languages():
+        return ""
+    return sample.load(service.language).stands_on

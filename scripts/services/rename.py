@@ -1,0 +1,88 @@
+"""The steps that give a service another name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from scripts.services import call, cargo_lock, known, sample, shared_files
+from scripts.services.known import Known
+from scripts.services.remove import own_places
+from scripts.services.steps import Move, Step, Write
+from scripts.services.words import Words, line_of, renamed
+
+
+def steps(name: str, to: str) -> list[Step]:
+    """Return the steps. Raises SutraError with all that is wrong with the call."""
+    tip = "eg: make rename-service NAME=sutra-example TO=sutra-welcome"
+    call.refuse([*call.existing_name("NAME", name), *call.new_name("TO", to)], tip)
+    service, new = known.find(name), Words(to)
+    missing = [f'NAME: missing of "{name}": {part}' for part in service.missing]
+    call.refuse(missing, "add what is missing, or `make remove-service` takes the rest away")
+    places = own_places(service)
+    call.refuse([line for each in places for line in _used(each, new)], "choose another name")
+    inside = [step for place in places for step in _moved(place, service.words, new)]
+    return [*inside, *_shared(service, new)]
+
+
+def _moved(place: Path, old: Words, new: Words) -> Iterator[Step]:
+    if place.is_dir():
+        yield from _folder(place, old, new)
+        return
+    target = Path(_named(place, old, new))
+    yield Move(place, target)
+    before = _text(place)
+    yield Write(target, renamed(before, old, new), before)
+
+
+def _used(place: Path, new: Words) -> Iterator[str]:
+    """Yield where the new name is used already: the way back could not tell it apart."""
+    for file in sample.files(place) if place.is_dir() else [place]:
+        if line := line_of(_text(file), new):
+            yield f'TO: taken "{new.name}": {file}:{line} has it as a word'
+
+
+def _folder(folder: Path, old: Words, new: Words) -> Iterator[Step]:
+    """Yield the moves, outermost first, then the changes in the files by their new names."""
+    target = folder.with_name(new.name) if folder.name == old.name else folder
+    if target != folder:
+        yield Move(folder, target)
+    for place in sorted(_inner(folder)):
+        new_place = target / _named(place.relative_to(folder), old, new)
+        if new_place.name != place.name:
+            yield Move(new_place.with_name(place.name), new_place)
+    for file in sample.files(folder):
+        before = _text(file)
+        text = renamed(before, old, new)
+        if text != before:
+            if file.name == cargo_lock.FILE:
+                text = cargo_lock.ordered(text)
+            yield Write(target / _named(file.relative_to(folder), old, new), text, before)
+
+
+def _named(place: Path | str, old: Words, new: Words) -> str:
+    """Return a path with the name replaced in each of its parts."""
+    return renamed(str(place), old, new)
+
+
+def _inner(folder: Path) -> set[Path]:
+    """Return the files of a folder and the folders that they are in, without itself."""
+    files = sample.files(folder)
+    return {each for file in files for each in (file, *file.parents) if folder in each.parents}
+
+
+def _text(file: Path) -> str:
+    """Return a file's text; one that is no text has none of a service's words."""
+    try:
+        with file.open(encoding="utf-8", newline="") as opened:
+            return opened.read()
+    except (UnicodeDecodeError, FileNotFoundError):
+        return ""
+
+
+def _shared(service: Known, new: Words) -> Iterator[Step]:
+    for file in shared_files.FILES:
+        before = shared_files.read(file.name)
+        text = renamed(before, service.words, new)
+        if text != before:
+            yield Write(Path(file.name), text, before)

@@ -1,0 +1,152 @@
+"""What a service has in the files that all services share: where it stands, where it goes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.common.errors import SutraError
+from scripts.services.words import Words
+
+BAKE, IMAGES, COMPOSE = "docker-bake.hcl", "images.yaml", "docker-compose.yml"
+DEPLOYMENT, README = "docs/deployment.md", "README.md"
+KUSTOMIZATION = "deploy/kubernetes/base/kustomization.yaml"
+# what a service has for itself outside of its folder
+OWN_FILES = ("deploy/kubernetes/base/{}.yaml",)
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A line of the bake file's list."""
+
+    name: str
+    language: str
+    folder: str
+
+
+@dataclass(frozen=True)
+class SharedFile:
+    """One file: a service's part of it, and after which text a new one's part goes.
+
+    `what` names the part for people. The last match of `after` counts.
+    """
+
+    name: str
+    what: str
+    find: Callable[[str, Words], Iterator[Span]]
+    after: tuple[str, ...]
+
+
+LISTED = re.compile(
+    r'^ *\{ name = "([^"]+)", language = "([^"]+)", folder = "([^"]+)" \},?\n', re.MULTILINE
+)
+
+
+def listed(text: str) -> list[Listed]:
+    """Return the services of the bake file's list."""
+    return [Listed(*match.groups()) for match in LISTED.finditer(text)]
+
+
+def _line(text: str, words: Words) -> Iterator[Span]:
+    for match in LISTED.finditer(text):
+        if match[1] == words.name:
+            yield match.span()
+
+
+def _entry(text: str, words: Words) -> Iterator[Span]:
+    """Yield the image's key with all that is indented below it."""
+    yield from _spans(rf"^  {re.escape(words.name)}:.*\n(?:\n*   .*\n)*", text)
+
+
+def _block(text: str, words: Words) -> Iterator[Span]:
+    """Yield the compose service that runs the image, with the empty line before it."""
+    for start, end in _spans(r"^\n?  [\w-]+:\n(?:\n*    .*\n)+", text):
+        if re.search(rf"^    image: \S*\}}{re.escape(words.name)}:", text[start:end], re.MULTILINE):
+            yield start, end
+
+
+def _rows(text: str, words: Words) -> Iterator[Span]:
+    """Yield the rows of the service and of its knobs, but for those that others share."""
+    yield from _spans(rf"^\| `[\w-]+` \| `{re.escape(words.name)}` \|.*\n", text)
+    knob = rf"`{words.variable}_[A-Z_]+`"
+    yield from _spans(rf"^\| {knob}(?:, {knob})* \|.*\n", text)
+
+
+def _link(text: str, words: Words) -> Iterator[Span]:
+    """Yield the link to the service's README."""
+    yield from _spans(rf"^- \[{re.escape(words.name)}\]\(packages/.*\n", text)
+
+
+def _resource(text: str, words: Words) -> Iterator[Span]:
+    """Yield the line that makes the service a part of the Kubernetes stack."""
+    yield from _spans(rf"^  - {re.escape(words.name)}\.yaml\n", text)
+
+
+def _figures(text: str, words: Words) -> Iterator[Span]:
+    """Yield the rows of the README's tables of sizes."""
+    yield from _spans(rf"^\| {re.escape(words.name)} \|.*\n", text)
+
+
+def _spans(expression: str, text: str) -> Iterator[Span]:
+    for match in re.finditer(expression, text, re.MULTILINE):
+        yield match.span()
+
+
+def _readme(text: str, words: Words) -> Iterator[Span]:
+    yield from _figures(text, words)
+    yield from _link(text, words)
+
+
+FILES = (
+    SharedFile(BAKE, "line of SERVICES", _line, (LISTED.pattern,)),
+    SharedFile(IMAGES, "budget", _entry, (r"^  .*\n\Z",)),
+    SharedFile(COMPOSE, "service", _block, (r"^    .*\n(?=\nnetworks:\n)",)),
+    SharedFile(
+        DEPLOYMENT, "row", _rows,
+        (r"^\| `[\w-]+` \| `[\w-]+` \|.*\n", r"^\| `SUTRA_\w+_PORT`.*\n"),
+    ),
+    SharedFile(KUSTOMIZATION, "resource", _resource, (r"^  - [\w-]+\.yaml\n",)),
+    SharedFile(README, "link to its README", _link, (r"^- \[[\w-]+\]\(packages/.*\n",)),
+)  # fmt: skip
+
+
+def spans(file: SharedFile, text: str, words: Words) -> list[Span]:
+    """Return where a service stands in a file's text, the README's figures included."""
+    find = _readme if file.name == README else file.find
+    return sorted(find(text, words))
+
+
+def without(file: SharedFile, text: str, words: Words) -> str:
+    """Return the text without a service's part."""
+    for start, end in reversed(spans(file, text, words)):
+        text = text[:start] + text[end:]
+    return text
+
+
+def inserted(file: SharedFile, text: str, piece: str) -> str:
+    """Return the text with a new service's part in its place. Raises SutraError without one.
+
+    A piece for several places has a line "---" between them.
+    """
+    for after, part in zip(file.after, piece.split("---\n"), strict=True):
+        matches = list(re.finditer(after, text, re.MULTILINE))
+        if not matches:
+            raise SutraError(
+                f"{file.name}: no place for a new service's {file.what}",
+                f"`git log -p {file.name}` shows the form that is expected",
+            )
+        place = matches[-1].end()
+        text = text[:place] + part + text[place:]
+    return text
+
+
+def read(name: str) -> str:
+    """Return a shared file's text, with its line ends as they are. Raises SutraError."""
+    try:
+        with Path(name).open(encoding="utf-8", newline="") as file:
+            return file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SutraError(f"{name}: cannot be read: {error}", f"`git checkout {name}`") from error

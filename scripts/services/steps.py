@@ -1,0 +1,161 @@
+"""Steps that change a checkout, all of them or none."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.common import files
+from scripts.common.errors import DiskError
+
+Undo = Callable[[], None]
+# where what is removed stands until all steps are done
+ASIDE = ".removed-"
+
+
+@dataclass(frozen=True)
+class Write:
+    """A file gets a text; `before` is None for a new one."""
+
+    file: Path
+    text: str
+    before: str | None = None
+    mode: int = 0o644
+
+    destroys = False
+
+    def shown(self) -> list[str]:
+        """Return it as lines for a person."""
+        if self.before is None:
+            return [f"write {self.file}"]
+        lines = difflib.unified_diff(self.before.splitlines(), self.text.splitlines(), n=0)
+        changes = [f"  {line}" for line in lines if not line.startswith(("---", "+++", "@@"))]
+        return [f"change {self.file}", *changes]
+
+    def do(self) -> Undo:
+        """Write it; return what takes it back."""
+        made = _made_folders(self.file.parent)
+        partial = self.file.with_name(f"{self.file.name}.{os.getpid()}")
+        before = self.file.read_bytes() if self.before is not None else None
+        mode = self.file.stat().st_mode & 0o777 if before is not None else self.mode
+        with _folders_gone_on_error(made):
+            files.replace(self.file, self.text, partial)
+        self.file.chmod(mode)
+
+        def undo() -> None:
+            if before is None:
+                self.file.unlink()
+                _remove_folders(made)
+            else:
+                self.file.write_bytes(before)
+                self.file.chmod(mode)
+
+        return undo
+
+
+@dataclass(frozen=True)
+class Move:
+    """A file or folder gets another name."""
+
+    source: Path
+    target: Path
+
+    destroys = False
+
+    def shown(self) -> list[str]:
+        """Return it as lines for a person."""
+        return [f"move {self.source} to {self.target}"]
+
+    def do(self) -> Undo:
+        """Move it; return what takes it back."""
+        self.source.rename(self.target)
+
+        def undo() -> None:
+            self.target.rename(self.source)
+
+        return undo
+
+
+@dataclass(frozen=True)
+class Remove:
+    """A file or folder goes; `what` says what it holds."""
+
+    place: Path
+    what: str
+
+    destroys = True
+
+    @property
+    def aside(self) -> Path:
+        """Where it stands until all steps are done."""
+        return self.place.with_name(f"{ASIDE}{self.place.name}")
+
+    def shown(self) -> list[str]:
+        """Return it as lines for a person."""
+        return [f"remove {self.place} ({self.what})"]
+
+    def do(self) -> Undo:
+        """Move it aside; return what takes it back."""
+        self.place.rename(self.aside)
+
+        def undo() -> None:
+            self.aside.rename(self.place)
+
+        return undo
+
+
+Step = Write | Move | Remove
+
+
+def in_order(steps: Sequence[Step]) -> list[Step]:
+    """Return the steps with those that destroy something first."""
+    return sorted(steps, key=lambda step: not step.destroys)
+
+
+def apply(steps: Sequence[Step], who: str) -> None:
+    """Do all steps; where one fails, take back those before it. Raises DiskError."""
+    undone: list[Undo] = []
+    try:
+        for step in steps:
+            undone.append(step.do())
+    except BaseException as error:
+        for undo in reversed(undone):
+            undo()
+        if isinstance(error, OSError):
+            raise DiskError(
+                f'{who}: cannot change "{error.filename or "the checkout"}": {error.strerror}',
+                "`df -h .` and `ls -ld .`",
+                "; nothing was changed",
+            ) from error
+        raise
+    for step in steps:
+        if isinstance(step, Remove) and step.aside.is_dir():
+            shutil.rmtree(step.aside)
+        elif isinstance(step, Remove):
+            step.aside.unlink()
+
+
+def _made_folders(folder: Path) -> list[Path]:
+    """Return the folders that are to be made, innermost first."""
+    return [each for each in (folder, *folder.parents) if not each.exists()]
+
+
+@contextmanager
+def _folders_gone_on_error(made: Sequence[Path]) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        _remove_folders(made)
+        raise
+
+
+def _remove_folders(made: Sequence[Path]) -> None:
+    """Remove folders that are empty again."""
+    for folder in made:
+        with suppress(OSError):
+            folder.rmdir()

@@ -1,0 +1,61 @@
+"""The words that a service's name becomes in files, and their replacement by another's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+# what may follow a name: bake targets and cache mounts of the service
+SUFFIXES = "dev|test|target"
+# where a name of one word is a module's, since both forms look the same
+MODULE_AFTER = r"""(?:(?<=-m )|(?<="-m", ")|(?<=import )|(?<=from )|(?<=src/)(?<!/src/))"""
+MODULE_BEFORE = r"(?=\.(?!ya?ml\b)[a-z_]|::)"
+
+
+@dataclass(frozen=True)
+class Words:
+    """A name such as "sutra-example" in the forms that files have it in."""
+
+    name: str
+
+    @property
+    def module(self) -> str:
+        """The name as Python and Rust spell it: "sutra_example"."""
+        return self.name.replace("-", "_")
+
+    @property
+    def variable(self) -> str:
+        """What the service's knobs begin with: "SUTRA_EXAMPLE"."""
+        return f"SUTRA_{self.module.removeprefix('sutra_').upper()}"
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """Every form, in one order."""
+        return (self.name, self.module, self.variable)
+
+
+def pattern(form: str) -> re.Pattern[str]:
+    """Return a pattern for a form that is a word of its own: "api" is none in "api_key"."""
+    if form.isupper():
+        return re.compile(rf"(?<!\w){re.escape(form)}(?=_(?:PORT|MEMORY)\b)")
+    before, after = r"(?<!\w)(?<!\w-)", rf"(?!\w)(?!-(?!(?:{SUFFIXES})\b)\w)"
+    return re.compile(before + re.escape(form) + after)
+
+
+def renamed(text: str, old: Words, new: Words, numbers: Mapping[int, int] | None = None) -> str:
+    """Return `text` with every form of `old` replaced, and whole numbers as `numbers` say."""
+    if old.name == old.module:
+        word = pattern(old.name).pattern
+        text = re.sub(f"{MODULE_AFTER}{word}|{word}{MODULE_BEFORE}", new.module, text)
+    for form, other in zip(old.forms, new.forms, strict=True):
+        text = pattern(form).sub(other, text)
+    for number, wanted in (numbers or {}).items():
+        text = re.sub(rf"(?<![\w.]){number}(?!\w|\.\d)", str(wanted), text)
+    return text
+
+
+def line_of(text: str, words: Words) -> int:
+    """Return the number of the first line that has a form of the name, 0 without one."""
+    found = [match.start() for form in words.forms if (match := pattern(form).search(text))]
+    return text.count("\n", 0, min(found)) + 1 if found else 0

@@ -1,0 +1,404 @@
+"""Services are added, renamed and removed; whatever is wrong is said at once."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scripts.__main__ import main as front_door
+from scripts.catalog import catalog
+from scripts.common.errors import DiskError, SutraError
+from scripts.services import known, sample, shared_files
+from tests.conftest import ROOT
+from tests.unit.services.conftest import changes, git
+
+NAME = "sutra-test-greeter"
+LANGUAGES = tuple(file.stem for file in sorted((ROOT / "samples").glob("*.yaml")))
+TIP = (
+    "eg: make new-service NAME=sutra-example LANGUAGE=python; where a service is half there, "
+    "`make remove-service` takes the rest away"
+)
+TOOLS = Path(sys.executable).parent
+
+
+def new(name: str = NAME, language: str = "python", *more: str) -> int:
+    return front_door(["new-service", "--name", name, "--language", language, *more])
+
+
+def refused(*words: str) -> tuple[list[str], str]:
+    with pytest.raises(SutraError) as caught:
+        front_door(list(words))
+    return caught.value.message.splitlines(), caught.value.tip
+
+
+# ---- there and back --------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", [NAME, "parcels", "zz-9"])
+def test_a_removed_service_leaves_every_byte_as_it_was(
+    checkout: Path, language: str, name: str
+) -> None:
+    assert new(name, language) == 0
+    assert known.find(name).missing == ()
+    assert front_door(["remove-service", "--name", name, "--yes"]) == 0
+    assert changes() == ""
+    assert not (checkout / "packages" / name).exists()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("to", ["parcels", "aa-first-of-all", f"{NAME}-2", "zz-9"])
+def test_a_service_renamed_there_and_back_is_as_it_was(
+    checkout: Path, language: str, to: str
+) -> None:
+    new(NAME, language)
+    git("add", "-A")
+    git("-c", "user.name=a", "-c", "user.email=a@example", "commit", "-qm", "added")
+    assert front_door(["rename-service", "--name", NAME, "--to", to]) == 0
+    assert (known.find(NAME).there, known.find(to).missing) == ((), ())
+    assert front_door(["rename-service", "--name", to, "--to", NAME]) == 0
+    assert changes() == ""
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_renamed_service_is_the_one_that_is_new_under_that_name(
+    checkout: Path, language: str
+) -> None:
+    def added() -> str:
+        git("add", "-A")
+        return git("diff", "--cached")
+
+    new("parcels", language)
+    wanted = added()
+    git("reset", "-q", "--hard")
+    new("sutra-test-greeter", language)
+    front_door(["rename-service", "--name", "sutra-test-greeter", "--to", "parcels"])
+    assert added() == wanted
+
+
+def test_what_a_person_wrote_is_renamed_and_its_own_words_stay(checkout: Path) -> None:
+    new("parcels")
+    own = checkout / "packages/parcels/src/parcels/own.py"
+    own.write_text("from parcels.app import x\n\nparcels_text = x  # packages/parcels\n")
+    front_door(["rename-service", "--name", "parcels", "--to", "sutra-test-greeter"])
+    renamed = checkout / "packages/sutra-test-greeter/src/sutra_test_greeter/own.py"
+    assert renamed.read_text() == (
+        "from sutra_test_greeter.app import x\n\nparcels_text = x  # packages/sutra-test-greeter\n"
+    )
+
+
+def test_what_tools_left_moves_with_a_renamed_service(checkout: Path) -> None:
+    new()
+    cache = checkout / "packages" / NAME / "__pycache__"
+    cache.mkdir()
+    (cache / "x.pyc").write_bytes(b"\xff\x00")
+    front_door(["rename-service", "--name", NAME, "--to", "parcels"])
+    assert (checkout / "packages/parcels/__pycache__/x.pyc").read_bytes() == b"\xff\x00"
+    assert not (checkout / "packages" / NAME).exists()
+
+
+# ---- what a new one is -----------------------------------------------------
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", ["zz", "a" * 40])
+def test_the_files_of_a_new_service_pass_the_linters(
+    checkout: Path, language: str, name: str
+) -> None:
+    """Also with the longest name, and one that stands behind all others."""
+    new(name, language)
+    folder = f"packages/{name}"
+    dockerfiles = [f"{folder}/Dockerfile", f"{folder}/Dockerfile.prod"]
+    for command in (
+        ["ruff", "check", folder],
+        ["ruff", "format", "--check", folder],
+        ["hadolint", "--config", ".hadolint.yaml", *dockerfiles],
+        ["yamllint", "--strict", folder, "images.yaml", "docker-compose.yml", "deploy"],
+    ):
+        done = subprocess.run([TOOLS / command[0], *command[1:]], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_new_service_has_its_budget_and_the_release_what_it_adds(checkout: Path) -> None:
+    before = catalog.load()
+    new()
+    after = catalog.load()
+    own, base = after.find(NAME).budget, after.find("sutra-base-python").budget
+    assert after.release.installed - before.release.installed == own.installed - base.installed
+    assert after.release.download - before.release.download == own.download - base.download
+    assert after.release.because == f"{NAME} was added"
+
+
+def test_the_reason_of_a_second_one_stands_behind_the_first_ones(checkout: Path) -> None:
+    new("aa-1")
+    new("bb-2", LANGUAGES[-1])
+    assert catalog.load().release.because == "aa-1 was added; bb-2 was added"
+    front_door(["remove-service", "--name", "aa-1", "--yes"])
+    front_door(["remove-service", "--name", "bb-2", "--yes"])
+    assert changes() == ""
+
+
+def test_ports_follow_one_another(checkout: Path) -> None:
+    new("aa-1")
+    new("bb-2")
+    assert [known.ports()[port] for port in (8002, 8003)] == ["docker-compose.yml"] * 2
+    assert "EXPOSE 8003\n" in (checkout / "packages/bb-2/Dockerfile.prod").read_text()
+
+
+def test_a_port_that_was_asked_for_is_everywhere(checkout: Path) -> None:
+    new(NAME, "python", "--port", "9123")
+    files = sample.files(checkout / "packages" / NAME)
+    texts = {file.name: file.read_text() for file in files if file.suffix != ".lock"}
+    assert [name for name, text in texts.items() if "8100" in text] == []
+    assert 'published: "${SUTRA_TEST_GREETER_PORT:-9123}"' in Path("docker-compose.yml").read_text()
+
+
+def test_a_dry_run_shows_the_plan_and_writes_nothing(
+    checkout: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert new(NAME, "rust", "--dry-run") == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[:2] == [
+        f"write packages/{NAME}/Cargo.lock",
+        f"write packages/{NAME}/Cargo.toml",
+    ]
+    line = f'  +    {{ name = "{NAME}", language = "rust", folder = "{NAME}" }},'
+    assert line in shown
+    assert changes() == ""
+
+
+def test_a_removal_shows_first_what_it_destroys(
+    checkout: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    new(NAME, "rust")
+    git("add", "-A")
+    (checkout / "packages" / NAME / "notes").write_text("mine")
+    capsys.readouterr()
+    assert front_door(["remove-service", "--name", NAME, "--dry-run"]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    count = len(sample.files(Path("samples/rust"))) + 1
+    assert shown[:3] == [
+        f"remove packages/{NAME} ({count} files, 1 of them not in git as they are)",
+        f"remove deploy/kubernetes/base/{NAME}.yaml (1 files, 0 of them not in git as they are)",
+        "change docker-bake.hcl",
+    ]
+    assert (checkout / "packages" / NAME / "notes").exists()
+
+
+def test_a_removal_asks(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    new()
+    with Path("/dev/null").open() as nobody:
+        monkeypatch.setattr(sys, "stdin", nobody)
+        assert refused("remove-service", "--name", NAME) == (
+            ["remove-service: confirmation needed, but stdin is not a terminal"],
+            "add --yes; nothing was touched",
+        )
+    assert known.find(NAME).missing == ()
+
+
+def test_files_that_still_name_it_are_listed(
+    checkout: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    new()
+    (checkout / "docs/own.md").write_text(f"first\n{NAME} is ours, {NAME} again\n")
+    front_door(["remove-service", "--name", NAME, "--yes"])
+    assert capsys.readouterr().err.splitlines()[-2:] == [
+        "still names it: docs/own.md:2",
+        f"remove-service: {NAME} is gone; `make clean` removes its images",
+    ]
+
+
+# ---- what is wrong, all at once --------------------------------------------
+
+
+def test_all_that_is_wrong_with_a_call_is_said_at_once(checkout: Path) -> None:
+    words = ("new-service", "--name", "sutra-api", "--language", "cobol", "--port", "8000")
+    languages = ", ".join(LANGUAGES)
+    assert refused(*words) == (
+        [
+            'NAME: taken "sutra-api": packages/sutra-api/Dockerfile.prod',
+            f'LANGUAGE: unknown "cobol", choose one of {languages}',
+            'PORT: taken "8000": docker-compose.yml',
+        ],
+        TIP,
+    )
+    assert refused("new-service")[0] == [
+        "NAME: missing",
+        f"LANGUAGE: missing, choose one of {languages}",
+    ]
+    assert changes() == ""
+
+
+FORM = "lower-case letters, digits and single hyphens, a letter first, 40 characters at most"
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("Sutra", f'not the name of an image "Sutra": {FORM}'),
+        ("a--b", f'not the name of an image "a--b": {FORM}'),
+        ("a-", f'not the name of an image "a-": {FORM}'),
+        ("9a", f'not the name of an image "9a": {FORM}'),
+        ("a_b", f'not the name of an image "a_b": {FORM}'),
+        ("../a", f'not the name of an image "../a": {FORM}'),
+        ("a\nb", f'not the name of an image "a\\nb": {FORM}'),
+        ("a" * 41, f'not the name of an image "{"a" * 41}": {FORM}'),
+        ("prod", 'reserved "prod": a target of docker-bake.hcl is called so'),
+        ("my-dev", 'reserved "my-dev": a target of docker-bake.hcl is called so'),
+        ("my-test", 'reserved "my-test": a target of docker-bake.hcl is called so'),
+        ("sutra-base-x", 'reserved "sutra-base-x": a target of docker-bake.hcl is called so'),
+        ("json", 'reserved "json": Python\'s own'),
+        ("class", 'reserved "class": Python\'s own'),
+        ("crate", 'reserved "crate": Rust\'s own'),
+        ("tests", 'reserved "tests": a folder of a package is called so'),
+        ("fastapi", 'reserved "fastapi": samples/python/pyproject.toml:14 uses it'),
+        ("tokio", 'reserved "tokio": samples/rust/Cargo.lock:35 uses it'),
+        ("sutra-hybrid", 'taken "sutra-hybrid": packages/sutra-hybrid/Dockerfile.prod'),
+    ],
+)
+def test_a_name_that_cannot_be_is_refused(checkout: Path, name: str, problem: str) -> None:
+    assert refused("new-service", "--name", name, "--language", "python")[0] == [f"NAME: {problem}"]
+    assert changes() == ""
+
+
+def test_a_folder_and_a_word_of_a_shared_file_are_taken(checkout: Path) -> None:
+    (checkout / "packages/lonely").mkdir()
+    assert refused("new-service", "--name", "lonely", "--language", "python")[0] == [
+        'NAME: taken "lonely": packages/lonely/'
+    ]
+    (checkout / "README.md").write_text("first\nsecond parcels\n")
+    assert refused("new-service", "--name", "parcels", "--language", "python")[0] == [
+        'NAME: taken "parcels": README.md:2 has it as a word'
+    ]
+
+
+@pytest.mark.parametrize(
+    ("port", "problem"),
+    [
+        ("1023", 'PORT: below 1024 "1023": a service has no right to listen there'),
+        ("65536", 'PORT: not a port "65536": a number from 1024 to 65535'),
+        ("0", 'PORT: not a port "0": a number from 1024 to 65535'),
+        ("08002", 'PORT: not a port "08002": a number from 1024 to 65535'),
+        ("http", 'PORT: not a port "http": a number from 1024 to 65535'),
+        ("50051", 'PORT: taken "50051": packages/sutra-storage/Dockerfile.prod'),
+        ("8001", 'PORT: taken "8001": docker-compose.yml'),
+    ],
+)
+def test_a_port_that_cannot_be_is_refused(checkout: Path, port: str, problem: str) -> None:
+    words = ("new-service", "--name", NAME, "--language", "python", "--port", port)
+    assert refused(*words) == ([problem], TIP)
+
+
+@pytest.mark.parametrize("port", ["1024", "65535"])
+def test_the_first_and_the_last_port_are_taken(checkout: Path, port: str) -> None:
+    assert new(NAME, "python", "--port", port) == 0
+
+
+def test_each_missing_piece_of_a_service_half_added_by_hand_is_named(checkout: Path) -> None:
+    bake = checkout / "docker-bake.hcl"
+    text = bake.read_text()
+    line = f'    {{ name = "{NAME}", language = "python", folder = "{NAME}" }},\n'
+    bake.write_text(shared_files.inserted(shared_files.FILES[0], text, line))
+    assert refused("new-service", "--name", NAME, "--language", "python") == (
+        [
+            f'NAME: half there "{NAME}": docker-bake.hcl: line of SERVICES',
+            *(
+                f'NAME: missing of "{NAME}": {part}'
+                for part in (
+                    f"packages/{NAME}/Dockerfile.prod",
+                    f"packages/{NAME}/Dockerfile",
+                    f"deploy/kubernetes/base/{NAME}.yaml",
+                    "images.yaml: budget",
+                    "docker-compose.yml: service",
+                    "docs/deployment.md: row",
+                    "deploy/kubernetes/base/kustomization.yaml: resource",
+                    "README.md: link to its README",
+                )
+            ),
+        ],
+        TIP,
+    )
+    assert len(refused("rename-service", "--name", NAME, "--to", "parcels")[0]) == 8
+    assert front_door(["remove-service", "--name", NAME, "--yes"]) == 0
+    assert changes() == ""
+
+
+@pytest.mark.parametrize("command", ["remove-service", "rename-service"])
+def test_a_service_that_is_not_there_is_refused(checkout: Path, command: str) -> None:
+    more = ("--to", "parcels") if command == "rename-service" else ()
+    names = "sutra-api, sutra-hybrid, sutra-storage-server"
+    assert refused(command, "--name", NAME, *more)[0] == [
+        f'NAME: no such service "{NAME}", services: {names}'
+    ]
+    assert refused(command, *more)[0] == [f"NAME: missing, services: {names}"]
+
+
+def test_a_service_that_others_need_stays(checkout: Path) -> None:
+    assert refused("remove-service", "--name", "sutra-storage-server", "--yes") == (
+        [
+            f'images.yaml: images.{name}.runtime.needs: names "sutra-storage-server"'
+            for name in ("sutra-api", "sutra-hybrid")
+        ],
+        "take the service out of their `needs` first",
+    )
+
+
+def test_a_new_name_that_the_service_uses_already_is_refused(checkout: Path) -> None:
+    new()
+    own = checkout / "packages" / NAME / "own.py"
+    own.write_text("first = 1\nwelcome = 2\n")
+    assert refused("rename-service", "--name", NAME, "--to", "welcome") == (
+        [f'TO: taken "welcome": packages/{NAME}/own.py:2 has it as a word'],
+        "choose another name",
+    )
+
+
+# ---- nothing half-done -----------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["new-service", "remove-service", "rename-service"])
+def test_a_step_that_fails_leaves_nothing_half_done(checkout: Path, command: str) -> None:
+    words = {
+        "new-service": ["--language", "python"],
+        "remove-service": ["--yes"],
+        "rename-service": ["--to", "parcels"],
+    }[command]
+    if command != "new-service":
+        new()
+        git("add", "-A")
+        git("-c", "user.name=a", "-c", "user.email=a@example", "commit", "-qm", "added")
+    # the last shared file cannot be replaced: a folder has the name of its new version
+    blocked = checkout / f"README.md.{os.getpid()}"
+    blocked.mkdir()
+    with pytest.raises(DiskError) as caught:
+        front_door([command, "--name", NAME, *words])
+    assert caught.value.message == (
+        f'{command}: cannot change "README.md.{os.getpid()}": Is a directory; nothing was changed'
+    )
+    blocked.rmdir()
+    assert changes() == ""
+    assert [each for each in (checkout / "packages").iterdir() if each.name[0] == "."] == []
+    assert (checkout / "packages" / NAME).exists() == (command != "new-service")
+
+
+def test_a_shared_file_of_another_form_is_one_line(checkout: Path) -> None:
+    compose = checkout / "docker-compose.yml"
+    compose.write_text(compose.read_text().replace("\nnetworks:\n", "\nnets:\n"))
+    assert refused("new-service", "--name", NAME, "--language", "python") == (
+        ["docker-compose.yml: no place for a new service's service"],
+        "`git log -p docker-compose.yml` shows the form that is expected",
+    )
+
+
+# ---- the product -----------------------------------------------------------
+
+
+def test_every_service_of_the_product_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    names = [each.name for each in known.listed()]
+    assert [part for name in names for part in known.find(name).missing] == []
+    assert known.find("sutra-nothing").there == ()
