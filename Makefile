@@ -12,30 +12,30 @@ ALPINE_MIRROR ?=##         Alpine mirror for builders
 PIP_INDEX_URL ?=##         Python package index
 CARGO_REGISTRY ?=##        cargo registry index, such as sparse+https://…
 BUILDER ?=##               builder of buildx that builds, instead of the engine's own BuildKit
-CACHE ?=##                 of builds: host/path of a registry, or a folder (./cache), for what was built
+CACHE ?=##                 build cache: host/path of a registry, or a folder (./cache)
 CA_BUNDLE ?=##             certificates that builders trust; the system's bundle without it
-FORMAT ?= table##          of verify-*, history and diff: table, json; verify-* also markdown, junit, github
-SCREENSHOT ?=##            of report: a PNG of its beginning, taken by a headless Chromium
-VERSION ?=##               of promote: also set 1.4.2, 1.4 and 1
-REGISTRY ?=##              of promote and rollback: host/path that gets the images as well
-SIGN_KEY ?=##              of prod and promote: cosign's key that signs what REGISTRY gets (docs/signing.md)
-KEEP ?= 5##                of promote: how many promotions stay for rollback
-ALLOW_DIRTY ?=##           1: promote images that are of no clean commit
-ALLOW_UNCOMPARED ?=##      1: go on where git cannot tell the earlier budgets
+FORMAT ?= table##          output of verify-*, history, diff: table or json; verify-* also markdown, junit, github
+SCREENSHOT ?=##            report: PNG file for a picture of the page's top (needs Chromium)
+VERSION ?=##               promote: also set the tags 1.4.2, 1.4 and 1
+REGISTRY ?=##              promote, rollback: host/path of a registry that gets the images too
+SIGN_KEY ?=##              prod, promote: cosign's key that signs what REGISTRY gets (docs/signing.md)
+KEEP ?= 5##                promote: how many promotions to keep for rollback
+ALLOW_DIRTY ?=##           1: promote images even if no clean commit names them
+ALLOW_UNCOMPARED ?=##      1: skip the comparison where git has no earlier budgets
 DRY_RUN ?=##               1: promote, rollback, budgets and *-service show what they would change
-IMAGE ?=##                 of explain, cleanup-report and diff: an image of images.yaml
-FROM ?=##                  of diff: any image; IMAGE:latest without it
-TO ?=##                    of diff: any image, IMAGE:prod without it; of rollback: a version or number; of rename-service: the new name
-FILE ?=##                  of explain: a file, such as numpy/testing/__init__.py
-YES ?=##                   1: clean and remove-service ask nothing
-DATA ?=##                  1: clean removes the data volumes as well
-ALL ?=##                   1: clean removes what rollback needs as well
+IMAGE ?=##                 explain, cleanup-report, diff: an image of images.yaml
+FROM ?=##                  diff: the earlier image; default IMAGE:latest
+TO ?=##                    diff: the later image, default IMAGE:prod; rollback: a version or number; rename-service: the new name
+FILE ?=##                  explain: a file, such as numpy/testing/__init__.py
+YES ?=##                   1: clean and remove-service do not ask
+DATA ?=##                  1: clean removes the data volumes too
+ALL ?=##                   1: clean removes what rollback needs too
 TESTS ?=##                 skip: promote without the packages' own tests, never a version
-NAME ?=##                  of new-, remove- and rename-service: a service's image, such as sutra-example
-LANGUAGE ?=##              of new-service: python or rust
-PORT ?=##                  of new-service: where it listens; the next free one without it
-PACKAGE ?=##               of test-package: a service; of lock: a folder of packages/; of try-package: as pip knows it
-UPGRADE ?=##               of lock: names to take to their newest, with commas; PACKAGE says where
+NAME ?=##                  new-, remove-, rename-service: a service's image, such as sutra-example
+LANGUAGE ?=##              new-service: python or rust
+PORT ?=##                  new-service: port to listen on; default: the next free one
+PACKAGE ?=##               test-package: a service; lock: a folder of packages/; try-package: a name on PyPI
+UPGRADE ?=##               lock: names to upgrade, separated by commas, in PACKAGE
 FULL ?=##                  1: bench-services builds an index of 100,000 concepts too
 PYTHON ?= python3##        interpreter that makes .venv, 3.11 or newer
 export BASE DEBIAN_VERSION ALPINE_VERSION APT_MIRROR ALPINE_MIRROR PIP_INDEX_URL CARGO_REGISTRY CA_BUNDLE PYTHON
@@ -85,10 +85,10 @@ verify-runtime: engine venv ## start every image hardened: modules, health, memo
 report: engine venv ## check everything and write .build/report.html (SCREENSHOT=docs/report.png)
 	@$(RUN) report
 
-diff: venv ## say what came, went and grew between two images (IMAGE=… FROM=ref TO=ref)
+diff: venv ## show what was added, removed or grew between two images (IMAGE=… FROM=ref TO=ref)
 	@$(RUN) diff "$(IMAGE)"
 
-explain: venv ## say which cleanup rule keeps or removes a file (IMAGE=… FILE=…)
+explain: venv ## show which cleanup rule keeps or removes a file (IMAGE=… FILE=…)
 	@$(RUN) explain "$(IMAGE)" "$(FILE)"
 
 cleanup-report: venv ## show what the cleanup took out of an image (IMAGE=…)
@@ -110,7 +110,7 @@ budgets: venv ## lower each size budget to what is measured plus 2 % (DRY_RUN=1 
 
 # ---- clean ----------------------------------------------------------------
 
-clean: venv ## remove this project's containers, networks, images and cache, shown and asked
+clean: venv ## remove this project's containers, networks, images and cache, after showing them and asking
 	@$(RUN) clean
 
 # ---- services --------------------------------------------------------------
@@ -118,7 +118,7 @@ clean: venv ## remove this project's containers, networks, images and cache, sho
 new-service: venv ## add a service from its language's sample (NAME=… LANGUAGE=… PORT=… DRY_RUN=1)
 	@$(RUN) new-service
 
-remove-service: venv ## remove a service, shown and asked (NAME=… DRY_RUN=1 YES=1)
+remove-service: venv ## remove a service, after asking (NAME=… DRY_RUN=1 YES=1)
 	@$(RUN) remove-service
 
 rename-service: venv ## give a service another name (NAME=… TO=… DRY_RUN=1)
@@ -138,7 +138,7 @@ test-unit: venv-dev ## run the tests that need no engine
 test-package: engine venv ## run one service's own tests, on its cleaned tree (PACKAGE=…)
 	@$(RUN) build "$(PACKAGE)-test"
 
-try-package: venv-dev ## run the shared cleanup rules on a fresh install, and say what it needs (PACKAGE=sqlalchemy)
+try-package: venv-dev ## run the shared cleanup rules on a fresh install, and show what it needs (PACKAGE=sqlalchemy)
 	@$(RUN) try-package "$(PACKAGE)"
 
 test-packages: venv-dev ## try the 60 packages of tests/packages, and write docs/packages.md (20 minutes)
@@ -169,7 +169,7 @@ bench: engine venv-dev ## measure rebuilds, bytecode modes, readers, and Debian 
 	@$(RUN) bench readers
 	@$(PY) tests.alpine $(RUN) bench bases
 
-bench-storage: ## measure the storage beside SQLite, redb and fjall, and its allocator (20 minutes)
+bench-storage: ## compare the storage with SQLite, redb and fjall, and its allocator with malloc (20 minutes)
 	@packages/sutra-storage/benches/run.sh
 
 bench-services: engine venv-dev ## measure API against storage, /similar over HTTP, and the index (FULL=1)

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Builds everything anew, verifies, promotes, deploys, and then removes what is old:
+# Builds everything again, verifies, promotes, deploys, and then removes what is old:
 # shown first, and asked. Data and what rollback needs stay.
 #
 #   ./clean-and-rebuild.sh [--yes] [--data] [--all] [--free-space-first] [--dry-run]
 #
-#   --yes               ask nothing: for pipelines
+#   --yes               do not ask, for pipelines
 #   --data              the data volumes as well; asks for their names
 #   --all               what rollback needs as well
 #   --free-space-first  remove old images before the build, never :latest nor what runs
@@ -19,7 +19,7 @@ trap 'echo "clean-and-rebuild: FAILED" >&2' ERR
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 asks=yes dry=""
-# what says neither yes nor no is refused below, by the reader of all knobs
+# other values than yes and no are refused below, by the reader of all knobs
 case ${DRY_RUN:-} in "" | 0 | [Nn][Oo] | [Ff][Aa][Ll][Ss][Ee]) ;; *) dry=yes ;; esac
 for word in "$@"; do
   case $word in

@@ -5,7 +5,7 @@
 
 # ---- knobs (see `make help`) -----------------------------------------------
 
-# which root the images stand on: debian or alpine
+# root image of all images: debian or alpine
 variable "BASE" { default = "debian" }
 variable "DEBIAN_VERSION" { default = "trixie-slim" }
 variable "ALPINE_VERSION" { default = "3.23" }
@@ -26,7 +26,7 @@ variable "ROOT" { default = "" }
 variable "VERSION" { default = "0.0.0" }
 variable "REVISION" { default = "unknown" }
 variable "CREATED" { default = "1970-01-01T00:00:00Z" }
-# whose images these are: what a clean-up may remove
+# owner of these images: `make clean` removes only its own
 variable "SUTRA_PROJECT" { default = "sutra" }
 
 # every service: its image's name, its language, its folder in packages/

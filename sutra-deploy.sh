@@ -29,9 +29,9 @@ readonly SCRIPT=sutra-deploy
 readonly WAIT_SECONDS=120
 readonly LOG_LINES=40
 readonly KEYS=.secrets
-# which digest each service gets, once its signature was verified
+# digest that each service gets, once its signature was verified
 readonly PINNED=.build/verified.yml
-# where distributions and Docker's own packages put a client with plugins
+# paths of a client with plugins, in distributions' and Docker's own packages
 if [[ -n ${DOCKER:-} ]]; then CLIENTS=("$DOCKER"); else CLIENTS=(docker /usr/bin/docker /usr/local/bin/docker); fi
 readonly CLIENTS
 # the stack's files and no other's: those of COMPOSE_FILE may be of another project, data included
@@ -250,7 +250,7 @@ confirm_data() { # confirm_data VOLUME...
   local answer
   echo "sutra-deploy: down --data deletes every concept in: $*" >&2
   [[ -z ${YES:-} ]] || return 0
-  [[ -t 0 ]] || die "down --data: asks, and there is no terminal" "add --yes"
+  [[ -t 0 ]] || die "down --data: confirmation needed, but stdin is not a terminal" "add --yes"
   read -rp "type the volume's name to delete it: " answer
   [[ $answer == "$*" ]] || die "down --data: not the name \"$answer\", nothing was touched" "\`./sutra-deploy.sh down\` keeps the data"
 }

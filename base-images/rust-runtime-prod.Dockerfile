@@ -3,7 +3,7 @@
 #
 #   eg: cd base-images && docker build -f rust-runtime-prod.Dockerfile -t sutra-base-rust-runtime:prod .
 
-# which root the image stands on: debian or alpine
+# root image: debian or alpine
 ARG BASE=debian
 # tag of the Debian root image
 ARG DEBIAN_VERSION=trixie-slim

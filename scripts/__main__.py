@@ -19,7 +19,7 @@ GROUPS = {
     "build": {
         "prod": "build, verify and promote the production images",
         "build": "build the production images, or other groups and targets",
-        "rebuild": "build anew, deploy, then remove the old (./clean-and-rebuild.sh)",
+        "rebuild": "build without cache, deploy, then remove the old (./clean-and-rebuild.sh)",
         "roots": "refresh the root image, where no registry serves it",
     },
     "check": {
@@ -27,7 +27,7 @@ GROUPS = {
         "verify-sizes": "check sizes against budgets",
         "verify-contents": "check what every image holds",
         "verify-runtime": "start every image hardened, and check what it does",
-        "diff": "show what came, went and grew between two images",
+        "diff": "show what was added, removed or grew between two images",
         "explain": "show which cleanup rule keeps or removes a file",
         "cleanup-report": "show what the cleanup took out of an image",
         "report": "check everything and write one HTML file",
@@ -42,7 +42,7 @@ GROUPS = {
         "deploy": "deploy to an orchestrator (./sutra-deploy.sh up TARGET=kubernetes)",
     },
     "clean": {
-        "clean": "remove what this project has on the engine, shown and asked",
+        "clean": "remove what this project has on the engine, after asking",
     },
     "services": {
         "new-service": "add a service, copied from its language's living sample",

@@ -24,10 +24,10 @@ readonly SCRIPT=engine
 
 readonly MINIMUM=23
 readonly STATE=.cache/engine
-# of this machine, whatever the checkout
+# one lock for this machine, whatever the checkout
 readonly LOCK=/tmp/sutra-engine.lock
 readonly SOCKET=/var/run/docker.sock
-# where distributions and Docker's own packages put a client with plugins
+# paths of a client with plugins, in distributions' and Docker's own packages
 if [[ -n ${DOCKER:-} ]]; then CLIENTS=("$DOCKER"); else CLIENTS=(docker /usr/bin/docker /usr/local/bin/docker); fi
 readonly CLIENTS
 

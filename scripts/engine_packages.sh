@@ -82,7 +82,7 @@ ensure_compose() { # the plugin that ./sutra-deploy.sh runs on
 install_client() {
   local want="install Docker's client with the buildx plugin (Debian: \`apt-get install docker-cli docker-buildx\`), then run \`make engine\` again"
   require_installable "docker client to reach ${DOCKER_HOST:-${DOCKER_CONTEXT:-$SOCKET}}" "$want"
-  # its package of the client is that of the engine as well
+  # Ubuntu's package of the client is also that of the engine
   ! is_ubuntu || die "no docker client to reach ${DOCKER_HOST:-${DOCKER_CONTEXT:-$SOCKET}}" "$want"
   if [[ $(os_field VERSION_CODENAME) == bookworm ]]; then
     use_trixie
@@ -97,7 +97,7 @@ installed_version() { dockerd --version 2>/dev/null | sed -n 's/.*version \([^,]
 
 install_missing() { # install_missing VERSION: of the engine that runs, or empty
   local installed
-  installed=$(installed_version || true) # empty where there is none
+  installed=$(installed_version || true) # empty if not installed
   if [[ -n $1 || -z $installed || ${installed%%.*} -lt $MINIMUM ]] || ! find_client >/dev/null; then
     require_installable
     install_engine "$1"

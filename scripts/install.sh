@@ -13,7 +13,7 @@ readonly SCRIPT=install
 . scripts/common.sh
 
 readonly LOG=.cache/apt.log
-# how long another package manager, such as unattended-upgrades, may take
+# time that another package manager, such as unattended-upgrades, may take
 readonly APT_SECONDS=${APT_SECONDS:-600}
 
 is_debian_like() { grep -qE '^ID(_LIKE)?=.*(debian|ubuntu)' "${OS_RELEASE:-/etc/os-release}" 2>/dev/null; }
@@ -24,7 +24,7 @@ apt_get() {
     apt-get -q -y -o Dpkg::Use-Pty=0 "$@"
 }
 
-# apt-get waits for dpkg's lock if it is told to, and never for the one of its lists.
+# apt-get waits for dpkg's lock only with an option, and never for the lock of its lists.
 apt_get_when_free() {
   local started=$SECONDS waits=""
   until apt_get "$@" >"$LOG" 2>&1; do

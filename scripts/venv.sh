@@ -16,7 +16,7 @@ readonly PYTHON=${PYTHON:-python3}
 readonly CHOOSE="install Python 3.11 or newer, or name one: \`PYTHON=python3.13 make prod\`"
 # the largest wheel, twice: packed and unpacked
 readonly TEMPORARY_MB=200
-# what .venv was made by
+# record of the interpreter that made .venv
 readonly MADE_BY=.venv/.python
 
 case ${1:-} in
@@ -49,12 +49,12 @@ has_venv() { "$PYTHON" -c 'import ensurepip' 2>/dev/null; }
 
 require_venv() {
   has_venv || scripts/install.sh python3-venv
-  has_venv || die "$PYTHON has no ensurepip" "install the venv package of that very version, or name another: PYTHON=python3"
+  has_venv || die "$PYTHON has no ensurepip" "install the venv package of that version, or name another: PYTHON=python3"
 }
 
 make_environment() {
   if [[ $(cat "$MADE_BY" 2>/dev/null) == "$IDENTITY" ]] && .venv/bin/python -c 'import pip' 2>/dev/null; then return; fi
-  [[ ! -e .venv ]] || echo "venv: making .venv anew with Python $IDENTITY" >&2
+  [[ ! -e .venv ]] || echo "venv: making .venv again with Python $IDENTITY" >&2
   "${IDENTITY#* }" -m venv --clear .venv || die "$PYTHON could not make .venv" \
     "read its lines above; \`df -h . ${TMPDIR:-/tmp}\` shows free space"
   echo "$IDENTITY" >"$MADE_BY"

@@ -9,5 +9,5 @@ sed -i 's/^\(sutra:!\):.*/\1::0:::::/' /etc/shadow
 # the bundle holds the same certificates; updating it is for a builder
 rm -rf /usr/share/ca-certificates
 rm -rf /etc/profile.d/README /var/cache/apk /var/log/*
-# what adduser and a shell leave behind
+# backups of adduser and the history of a shell
 rm -f /etc/*- /root/.ash_history

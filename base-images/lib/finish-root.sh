@@ -8,6 +8,6 @@
 set -eu
 root=$1
 if [ $# = 2 ]; then install -m 644 "$2"/* "$root/etc/"; fi
-mkdir -p "$root/app" # WORKDIR would make it anew, with the time of the build
+mkdir -p "$root/app" # WORKDIR would create it with the time of the build
 # not 0: what writes ZIP files refuses years before 1980
 find "$root" -exec touch -h -d '1980-01-01 00:00:00' {} +

@@ -61,7 +61,7 @@ gcc -shared -o "$openblas" "-Wl,-soname,$(basename "$openblas")" @options shim.o
 cd /
 rm -r "$work"
 
-# as runtime-libs.sh writes them; of the package's files the image has the licence alone
+# package records, in runtime-libs.sh's form; the image keeps only the package's licence
 status="$root/var/lib/dpkg/status.d"
 mkdir -p "$status"
 for file in "$archive" "$(gcc -print-file-name=libgfortran.a)" "$(gcc -print-file-name=libquadmath.a)"; do

@@ -131,7 +131,7 @@ def main(site: Path) -> int:
     # link-openblas.sh replaced a file before, and what was patched is of any distribution
     for record in sorted(site.glob("*.dist-info/RECORD")):
         if count := mend_record(record):
-            print(f"{record.relative_to(site)}: {count} lines mended")
+            print(f"{record.relative_to(site)}: {count} lines corrected")
     return 0
 
 

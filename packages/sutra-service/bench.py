@@ -35,7 +35,7 @@ UVICORN = (
     "uvicorn tiny_app:create_app --factory --loop uvloop --no-access-log --port {port} --http "
 )
 H2 = ["hypercorn", "h2", "hpack", "hyperframe", "priority", "wsproto"]
-# of each: its command, and what it adds to an image that has uvicorn, uvloop and h11
+# server → its command, and the packages it adds to uvicorn, uvloop and h11
 SERVERS: dict[str, tuple[str, list[str]]] = {
     "uvicorn, httptools": (UVICORN + "httptools", ["httptools"]),
     "uvicorn, h11": (UVICORN + "h11", []),

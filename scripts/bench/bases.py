@@ -34,7 +34,7 @@ RUNS = 5
 DOCUMENT = Path("docs/debian-or-alpine.md")
 TAG = f"bench-{os.getpid()}-alpine"
 DEBIAN, ALPINE = "debian", "alpine"
-# of one load on the API
+# load on the API: duration, connections, concepts
 SECONDS, CONNECTIONS, CONCEPTS = 5, 4, 100
 LIMIT = 60.0
 # runs inside the client's container: keeps connections, and parses no more than it must

@@ -63,7 +63,7 @@ def main(options: argparse.Namespace) -> int:
         **build.root_variable(client, buildx.bake_plan(["bases"], {})),
     }
     bare = [buildx.find_client(), "buildx", "bake", build.GROUP]
-    # as people call it: VERSION, which is a label here, would be a version to promote there
+    # the caller's environment: VERSION is only a label here, but a version to promote there
     timed(["make", "prod"], os.environ)
     unchanged, bake = pair(
         lambda: timed(["make", "prod"], os.environ), lambda: timed(bare, environment)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
 
 RUNS = 10
-# what every module compiled and cached, the peer, is called in the manifests
+# the manifests' name for the mode that the others are compared with
 PEER = "cached"
 MODES = ("source", PEER, "sourceless")
 SHIPPED = "as shipped"
@@ -42,7 +42,7 @@ SERVICES = {"sutra-api": 8000, "sutra-hybrid": 8001}
 BASE, STORAGE, STORAGE_ALIAS = "sutra-base-python", "sutra-storage-server", "sutra-storage"
 TAG = f"bench-{os.getpid()}"
 SECONDS = 120
-# begins the lines of times: what the service says stands in the same log
+# prefix of lines with times: the service writes into the same log
 MARKER = "bench-seconds "
 # runs inside the container: arguments are the module, the port and what else to import
 DRIVER = """
@@ -103,7 +103,7 @@ def build_variants(client: engine.Client, mode: str, references: Mapping[str, st
 @contextmanager
 def storage(client: engine.Client, reference: str = f"{STORAGE}:prod") -> Iterator[str]:
     """Start a storage on a network of its own and yield the network's name."""
-    # its data is in the image's own volume: a tmpfs in its place would be root's
+    # the data stays in the image's volume: a tmpfs would belong to root
     with (
         sandbox.network(client) as network,
         healthy(client, Setup(reference, network=network, alias=STORAGE_ALIAS)),

@@ -25,7 +25,7 @@ from scripts.engine.builders import Builder
 # What a first build of everything takes on the engine's disk, and what a later one does.
 COLD_BYTES = 5_000_000_000
 WARM_BYTES = 1_000_000_000
-# of this run alone: another checkout may be building on the same engine
+# tag of this run alone: another checkout may build on the same engine
 STAGING = f"building-{os.getpid()}"
 GROUP = "prod"
 # an image that no registry gave, by its familiar name, and the last reason why
@@ -119,7 +119,7 @@ def root_variable(
 def built(
     client: engine.Client, wanted: Mapping[str, Sequence[str]], staged: Mapping[str, str]
 ) -> dict[str, str]:
-    """Return the id that each wanted tag goes to: what stands under the staging tag now."""
+    """Return the image id for each wanted tag: the one that its staging tag has now."""
     found = {}
     for name, references in wanted.items():
         image = images.inspect(client, staged[name])
@@ -190,14 +190,14 @@ def failure(lines: Sequence[str], builder: Builder = builders.OWN) -> SutraError
         cause = re.split(r"desc = |failed to solve: ", reason)[-1]
         return SutraError(
             f'build: the builder "{builder.name}" went away: {cause}',
-            f"`docker buildx inspect {builder.name}` says what it is; when it runs, "
-            "run `make build` again: what was built is in its cache",
+            f"`docker buildx inspect {builder.name}` shows its state; once it runs, "
+            "run `make build` again: finished steps are cached",
         )
     if re.search(r"lease \S+: not found", reason):
         return SutraError(
-            f'build: the builder "{builder.name}" has lost what it knew of "{step}": {reason}',
-            "a cache gave it other bytes than were asked for: start it again (buildkitd, or the "
-            "engine), then run `make build` again",
+            f'build: the builder "{builder.name}" has lost its cache of "{step}": {reason}',
+            "a cache returned wrong bytes: restart it (buildkitd or the engine), "
+            "then run `make build` again",
         )
     if "no space left on device" in text:
         return SutraError(
@@ -206,10 +206,10 @@ def failure(lines: Sequence[str], builder: Builder = builders.OWN) -> SutraError
         )
     if found := re.search(UNRESOLVED, text, re.M):
         return SutraError(
-            f'build: no registry gave "{found[1]}": {found[2].strip()}',
+            f'build: no registry served "{found[1]}": {found[2].strip()}',
             "check the network, or `docker load` an archive of it, then run `make build` again",
         )
-    # what a builder's own script says of it, as base-images/lib/apk.sh does
+    # message of a builder's own script, such as base-images/lib/apk.sh
     if found := re.search(r"^[\d.]+ sutra: (.+)(?:\n[\d.]+ tip: (.+))?$", text, re.M):
         return SutraError(f"build: {found[1]}", found[2] or "the step's own output is above")
     return SutraError(

@@ -5,7 +5,7 @@
 
 Each holds every step that led to the image (`mode=max`). A cache can only make a build
 quicker: one that is not there, or cannot be read, is left out; one that holds other bytes
-than it says is left out and written anew.
+than it says is left out and written again.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from scripts.engine.builders import Builder
 
 KNOB = "CACHE"
 MAIN = "main"
-# where pipelines check out a commit and no branch: GitHub's pull requests and pushes, GitLab's
+# variables with the branch where pipelines check out only a commit: GitHub's, then GitLab's
 BRANCHES = ("GITHUB_HEAD_REF", "GITHUB_REF_NAME", "CI_COMMIT_REF_NAME")
-# what BuildKit says of bytes that are not what their digest says
+# BuildKit's messages for bytes that do not match their digest
 WRONG_BYTES = re.compile(r"unexpected commit (?:digest|size).*|failed to verify.*digest.*")
 
 
@@ -95,7 +95,7 @@ def _digest(blob: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-# of this run alone: another one may be writing to the same folder
+# suffix of this run alone: another one may write to the same folder
 NEW = f".new-{os.getpid()}"
 
 
@@ -139,14 +139,14 @@ def tag(image: str, branch: str) -> str:
 
 
 def is_damaged(lines: Iterable[str]) -> bool:
-    """Return whether a build failed since its cache holds other bytes than it says."""
+    """Return whether a build failed because its cache does not match its digests."""
     return any(WRONG_BYTES.search(line) for line in lines)
 
 
 def warn_damaged(place: str) -> None:
     """Say that a cache is left out."""
     print(
-        f'{KNOB}: "{place}" holds other bytes than it says: building without it, writing it anew',
+        f'{KNOB}: "{place}" does not match its digests: building without it and writing it again',
         file=sys.stderr,
         flush=True,
     )

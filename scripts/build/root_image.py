@@ -49,7 +49,7 @@ SLIM = (
 
 
 def root_image(plan: Mapping[str, Any]) -> str:
-    """Return the root image that the plan stands on ("debian:trixie-slim"), or "".
+    """Return the root image that the plan builds on ("debian:trixie-slim"), or "".
 
     Raises SutraError for a BASE that no Dockerfile has a stage for.
     """

@@ -39,7 +39,7 @@ def digest(layout: Path) -> str:
         return str(entry["digest"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SutraError(
-            f'roots: cannot read "{layout}": {error}', "`make roots` makes it anew"
+            f'roots: cannot read "{layout}": {error}', "`make roots` builds it again"
         ) from error
 
 
@@ -61,7 +61,7 @@ def load(client: engine.Client, reference: str, layout: Path) -> None:
             images.load(client, file)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SutraError(
-            f'roots: cannot read "{layout}": {error}', "`make roots` makes it anew"
+            f'roots: cannot read "{layout}": {error}', "`make roots` builds it again"
         ) from error
 
 

@@ -1,7 +1,7 @@
 """Raising a budget takes a reason, which reports print.
 
 The earlier values are git's. Where git cannot tell them the check cannot be made, and that is
-an error: a knob, ALLOW_UNCOMPARED, goes on without it.
+an error: the knob ALLOW_UNCOMPARED skips it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from scripts.common.git import GitError
 from scripts.common.units import format_size, parse_size
 
 SIZES = ("installed", "download")
-# as many committed versions of the file are looked at: bounds the time
+# most committed versions of the file that are read, to bound the time
 VERSIONS = 50
 # ten times as quick, where PyYAML was built with it
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -43,8 +43,8 @@ class UncomparedError(SutraError):
 
     def __init__(self, path: Path, reason: str, tip: str) -> None:
         super().__init__(
-            f"{path}: budgets: cannot tell whether one was raised: {reason}",
-            f"{tip}; ALLOW_UNCOMPARED=1 goes on without",
+            f"{path}: budgets: cannot check whether one was raised: {reason}",
+            f"{tip}; ALLOW_UNCOMPARED=1 skips the comparison",
         )
 
 
@@ -74,7 +74,8 @@ def refuse_raises(promises: Catalog, allow_uncompared: bool = False) -> None:
                 raise SutraError(
                     f"{promises.path}: {path}.{size}: raised "
                     f'"{format_size(now.sizes[size])}", it was {format_size(lowest)}',
-                    f"say why {'anew ' if now.because else ''}in {path}.because, or lower it again",
+                    f"give {'a new' if now.because else 'the'} reason in {path}.because, "
+                    "or lower it again",
                 )
 
 

@@ -45,7 +45,7 @@ class Budget:
 
     @property
     def key(self) -> str:
-        """Where it stands in its entry of the file: "budget" or "budget.alpine"."""
+        """Its key path within its entry of the file: "budget" or "budget.alpine"."""
         return f"budget.{self.base}" if self.base else "budget"
 
 
@@ -172,7 +172,7 @@ def load(path: Path = CATALOG, environment: Mapping[str, str] = os.environ) -> C
 
 
 def parse(path: Path, text: str, base: str = settings.BASES[0]) -> Catalog:
-    """Return the catalogue in `text`, which stands or stood in `path`. Raises as `load` does."""
+    """Return the catalogue in `text`, the content of `path`, now or once. Raises as `load` does."""
     try:
         content = strict_yaml.load(text)
     except ValueError as error:
@@ -236,7 +236,7 @@ def check_against(catalog: Catalog, tags: Mapping[str, list[str]], bake_file: Pa
         for image in catalog.images
         if image.name not in tags
     ]
-    _refuse(unknown, f"give {bake_file} that target in group prod, or take out the key")
+    _refuse(unknown, f"give {bake_file} that target in group prod, or remove the key")
     renamed = [
         f'{bake_file}: target.{name}.tags: not the target\'s own name "{", ".join(references)}"'
         for name, references in tags.items()

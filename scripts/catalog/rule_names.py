@@ -1,6 +1,6 @@
 """The rules' names, in the order of reports.
 
-They stand apart from the rules: images.yaml names them, and whoever reads it need not load
+They are apart from the rules: images.yaml names them, and whoever reads it need not load
 what reads images, which takes longer than a check of sizes.
 """
 

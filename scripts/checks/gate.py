@@ -24,7 +24,7 @@ class Verdict:
 
     @property
     def ok(self) -> bool:
-        """Whether every check passed."""
+        """Return whether every check passed."""
         return all(result.ok for result in self.results)
 
 

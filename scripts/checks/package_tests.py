@@ -27,7 +27,7 @@ from scripts.engine import client as engine
 
 NAME = "tests"
 SUFFIX = "-test"
-# seconds for the tests of all packages together, the stages that they stand on included
+# seconds for the tests of all packages together, including the stages that they build on
 LIMIT = 1800
 GRACE = 10
 KNOB, SKIP = "TESTS", "skip"

@@ -23,7 +23,7 @@ TITLE = "org.opencontainers.image.title"
 # groups of the bake file that together tag every image
 GROUPS = ("prod", "dev")
 STAGED = re.compile(r":building-\d+$")
-# how a Dockerfile writes the project's name
+# the project's name, as Dockerfiles write it
 VARIABLE = "${SUTRA_PROJECT}"
 CACHE_ID = re.compile(r"--mount=\S*type=cache\S*")
 MOUNTED_WITH = re.compile(r'with id "/*(.+)"$', re.DOTALL)

@@ -14,9 +14,9 @@ from scripts.promotion import transaction
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    arguments.flag(parser, "yes", "ask nothing: for pipelines")
-    arguments.flag(parser, "data", "the data volumes as well")
-    arguments.flag(parser, "all", "what rollback needs as well")
+    arguments.flag(parser, "yes", "do not ask, for pipelines")
+    arguments.flag(parser, "data", "remove the data volumes too")
+    arguments.flag(parser, "all", "remove what rollback needs too")
     arguments.flag(parser, "dry-run", "show the list, remove nothing")
 
 

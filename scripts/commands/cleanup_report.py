@@ -24,7 +24,7 @@ PLACE = "/usr/share/sutra/cleanup.json"
 
 
 def read(client: engine.Client, image: catalog.Image) -> dict[str, Any]:
-    """Return the report that the image carries. Raises SutraError where there is none."""
+    """Return the report that the image carries. Raises SutraError if it carries no report."""
     place = PLACES.get(image.name, PLACE)
     content = images.read_file(client, image.reference, place)
     if content is None:
@@ -61,7 +61,7 @@ def main(options: argparse.Namespace) -> int:
     for table in tables(found):
         console.print(table)
     for path in found.get("stand_ins", []):  # reports of older images have none
-        print(f"raises when it is used: {show(path)}")
+        print(f"raises an error when used: {show(path)}")
     for path, why in found["stripped"]["restored"]:
         print(f"put back after strip: {show(path)}: {show(why)}")
     print(

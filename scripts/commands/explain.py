@@ -48,14 +48,14 @@ def explain(manifest: Manifest, path: str) -> list[str]:
     """
     seen = path
     if path.endswith(".pyc") and "__pycache__/" not in path:
-        seen = path[:-1]  # as the cleanup itself sees a module that stands in for its source
+        seen = path[:-1]  # the cleanup matches a sourceless module by its source's name
     below = path.rstrip("/") + "/"
     removing, keeping = _rules(manifest, lambda glob: glob.matches(seen))
     folder = _rules(manifest, lambda glob: glob.is_folder and glob.matches(below + "x"))
     if path.endswith("/") or (not removing and not keeping and any(folder)):
         return _explain_folder(manifest, below, *folder)
     if removing and not keeping:
-        stand_in = "; a module that raises when it is used stands in for it"
+        stand_in = "; a module that raises an error when used replaces it"
         lines = ["leaves" + stand_in * removing[0].stand_in]
     else:
         lines = ["stays" + ("" if keeping else ", no rule names it") + _policy(manifest, seen)]

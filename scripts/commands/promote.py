@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.value(parser, "registry", "host/path that gets the images as well")
     arguments.value(parser, "keep", "how many promotions stay for a rollback")
     arguments.value(parser, "sign-key", "cosign's key that signs what REGISTRY gets")
-    arguments.flag(parser, "allow-dirty", "promote images that are of no clean commit")
+    arguments.flag(parser, "allow-dirty", "promote images that no clean commit names")
     arguments.value(parser, "tests", "skip: leave out the packages' own tests", ("skip",))
     arguments.allow_uncompared(parser)
     arguments.flag(parser, "dry-run", "show which tags would move, and move none")

@@ -1,7 +1,7 @@
-"""`./clean-and-rebuild.sh`: build anew, verify, promote, deploy, and only then remove the old.
+"""`./clean-and-rebuild.sh`: build without cache, verify, promote, deploy; then remove the old.
 
 A build that fails, a check that fails or a stack that does not become healthy removes nothing:
-the old `:latest` stands, and until the deployment the running stack is not touched. With
+the old `:latest` stays, and until the deployment the running stack is not touched. With
 --free-space-first the old images go first, but never `:latest` nor what a container uses.
 """
 

@@ -1,4 +1,4 @@
-"""Refresh the root image that the bake file stands on, and say where it comes from."""
+"""Refresh the root image that the bake file builds on, and print where it comes from."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def lines(trial: Trial) -> list[str]:
         *(f"  broke {each}" for each in trial.broke),
     ]
     if not trial.ok:
-        return [*rows, "  no entry of a manifest is known that leaves it whole"]
+        return [*rows, "  no known manifest entry keeps it working"]
     rows.append(
         f"  {format_size(trial.before)} → {format_size(trial.after)}, {trial.modules} modules "
         f"and {trial.entry_points} entry points proven"

@@ -47,7 +47,7 @@ def image_reference(parser: argparse.ArgumentParser, what: str) -> None:
 
 def allow_uncompared(parser: argparse.ArgumentParser) -> None:
     """Add `--allow-uncompared`, which all commands have that hold budgets against git's."""
-    flag(parser, "allow-uncompared", "go on where git cannot tell the earlier budgets")
+    flag(parser, "allow-uncompared", "skip the comparison where git has no earlier budgets")
 
 
 def require_pair(options: argparse.Namespace) -> None:

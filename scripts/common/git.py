@@ -19,7 +19,7 @@ HERE = Path()
 AGAIN = "then run the same command again"
 ANYWAY = "or ALLOW_DIRTY=1 promotes what nobody can trace"
 REPAIR = f"repair the repository (`git fsck` says more) or clone it again, {AGAIN}"
-# what git says → the tip; the first that matches
+# git's message and the tip for it; the first match wins
 OTHER_OWNER = (
     r"dubious ownership in repository at '(?P<folder>.*)'",
     f"`git config --global --add safe.directory {{folder}}`, {AGAIN}",
@@ -64,7 +64,7 @@ def ask(*words: str, folder: Path = HERE, given: bytes = b"") -> bytes:
 
 
 def commit(folder: Path = HERE) -> str:
-    """Return the hash of the commit that is checked out, "" where there is none.
+    """Return the hash of the commit that is checked out, "" without one.
 
     Raises GitError where there is a repository that git cannot read, and where the
     branch had commits whose name is lost.
@@ -122,7 +122,7 @@ def _labels(folder: Path) -> dict[str, str]:
 
 
 def origin(folder: Path = HERE) -> str:
-    """Return the address of the remote "origin", without a login in it; "" where there is none."""
+    """Return the address of the remote "origin", without a login in it; "" without a remote."""
     try:
         address = _line(folder, "config", "--get", "remote.origin.url")
     except GitError:

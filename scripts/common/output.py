@@ -23,7 +23,7 @@ class OutputError(SutraError):
 
 
 class Output:
-    """A stream of text whose write errors are told from those of any other file."""
+    """A text stream whose write errors have a type of their own."""
 
     def __init__(self, stream: TextIO, name: str) -> None:
         self._stream, self._name = stream, name

@@ -8,5 +8,5 @@ import re
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 NAME = re.compile(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*")
 TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
-# a host is told from a name by its dot or its port
+# host of a registry: unlike a name, it has a dot or a port
 HOST = re.compile(r"(?:localhost|[\w-]+(?:\.[\w-]+)+|(?:[\w.-]+|\[[0-9a-f:]+\])(?=:))(?::\d{1,5})?")

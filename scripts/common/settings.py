@@ -13,7 +13,7 @@ KNOB = "SUTRA_PROJECT"
 # compose reads it, beside docker-compose.yml
 FILE = Path(".env")
 BASES = ("debian", "alpine")
-# where distributions keep the bundle: Debian and Alpine, Fedora, SUSE
+# paths of the certificate bundle: Debian and Alpine, Fedora, SUSE
 SYSTEM_BUNDLES = (
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -26,12 +26,12 @@ ASSIGNED = re.compile(
     r"""(?:"((?:\\.|[^"\\])*)"|'([^']*)'|((?:(?![ \t]#)[^\n])*))""",
     re.MULTILINE | re.DOTALL,
 )
-# what compose takes as it is: of another name it would make one of its own
+# project names that compose takes unchanged; it rewrites all others
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
 def base(environment: Mapping[str, str]) -> str:
-    """Return which root the images stand on. Raises SutraError for one that no stage is for."""
+    """Return the images' root. Raises SutraError if no Dockerfile stage exists for it."""
     wanted = environment.get("BASE") or BASES[0]
     refuse_base(wanted)
     return wanted

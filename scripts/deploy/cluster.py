@@ -9,7 +9,7 @@ from scripts.common.errors import SutraError
 from scripts.deploy.kubectl import Kubectl, KubectlError, answer
 from scripts.deploy.release import LABEL, Release
 
-# of Kubernetes: claims that outlive their StatefulSet, and spreading by revision, are on since
+# oldest Kubernetes: claims that outlive their StatefulSet, and spreading by revision, are on since
 LEAST = (1, 27)
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 METRICS = "metrics.k8s.io"

@@ -20,7 +20,7 @@ from scripts.deploy.release import LABEL
 
 STORAGE, API = "sutra-storage-key", "sutra-api-key"
 KNOB = "SUTRA_API_KEY"
-# what the services take: packages/sutra-service and packages/sutra-storage
+# keys that the services accept: packages/sutra-service and packages/sutra-storage
 KEY = re.compile(r"[A-Za-z0-9._~+/-]{16,512}=*", re.ASCII)
 MAX_BYTES = 4096
 

@@ -40,7 +40,9 @@ def _confirm(claims: list[str], yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise SutraError("down --data: asks, and there is no terminal", "add --yes")
+        raise SutraError(
+            "down --data: confirmation needed, but stdin is not a terminal", "add --yes"
+        )
     answer = input("type the claim's name to delete it: ")
     if answer != names:
         raise SutraError(

@@ -44,4 +44,4 @@ def text(entry: Entry) -> str:
     }
     what = f"{entry.verb} {entry.number}" + f" ({entry.version})" * bool(entry.version)
     body = yaml.safe_dump(component, sort_keys=False, width=200)
-    return f"# Written by {what} at {entry.at}; the next one writes it anew.\n{body}"
+    return f"# Written by {what} at {entry.at}; the next one overwrites it.\n{body}"

@@ -41,7 +41,7 @@ class Stack:
     def text(self) -> str:
         """The file, with a line on top that says whether it still is as it was written."""
         body = yaml.safe_dump(dict(self.content), sort_keys=False, width=100)
-        what = f"# Made of {COMPOSE} by ./sutra-deploy.sh, and made anew by each `up`.\n"
+        what = f"# Made of {COMPOSE} by ./sutra-deploy.sh, and written again by each `up`.\n"
         return f"{MARK}{_digest(what + body)}\n{what}{body}"
 
 

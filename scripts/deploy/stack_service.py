@@ -22,7 +22,7 @@ KEPT = (
     "stop_grace_period", "stop_signal", "ulimits", "user", "working_dir",
 )  # fmt: skip
 RESTART = {"no": "none", "always": "any", "unless-stopped": "any", "on-failure": "on-failure"}
-# what every tmpfs of a service has, whatever is asked for: moby, daemon/oci_linux.go
+# options of every tmpfs of a service, whatever the file says: moby, daemon/oci_linux.go
 TMPFS_FLAGS = {"noexec", "nosuid", "nodev"}
 # the only one: docker stack drops another without a word
 TMPFS_MODE = 0o1777
@@ -104,7 +104,7 @@ def convert(name: str, source: Mapping[str, Any], options: Options) -> Service:
     """Return a service as Swarm takes it. Raises SutraError for what would be lost silently."""
     service = Service(name, source, options)
     for key, value in source.items():
-        if value is None:  # "command: null" is how compose says that there is none
+        if value is None:  # compose writes "command: null" if there is no command
             continue
         if key in KEPT:
             service.made[key] = value

@@ -89,7 +89,7 @@ def require_ours(client: engine.Client, project: str) -> None:
 
 
 def data_node(project: str, nodes: list[Node]) -> Node:
-    """Return the node that has the data. Raises SutraError where that is none, or two.
+    """Return the node that has the data. Raises SutraError if no node has them, or two have.
 
     A swarm of one node has no choice.
     """

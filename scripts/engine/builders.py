@@ -23,7 +23,7 @@ KNOB = "BUILDER"
 BUILDX_KNOB = "BUILDX_BUILDER"
 OWN_DRIVER = "docker"
 REMOTE_DRIVER = "remote"
-# of an image's manifest and of its configuration, in what buildx writes of a build
+# keys in buildx's metadata file: digests of an image's manifest and configuration
 DIGEST, CONFIG_DIGEST = "containerimage.digest", "containerimage.config.digest"
 
 
@@ -42,7 +42,7 @@ class Builder:
 
 
 OWN = Builder("default", OWN_DRIVER, {})
-# what buildx says of a builder that ended, or cannot be reached any more
+# buildx's messages for a builder that ended or cannot be reached
 GONE = (
     r"error reading from server|waiting for connection|failed to receive status|"
     r"failed to list workers|transport is closing"
@@ -81,7 +81,7 @@ def find(environment: Mapping[str, str] = os.environ) -> Builder:
         lines = done.stderr.strip().splitlines() or ["no reason given"]
         raise SutraError(
             f'builder: cannot use "{asked}": {lines[-1].removeprefix("ERROR: ")}',
-            "`docker buildx ls` lists the builders, docs/build-farm.md says how to make one",
+            "`docker buildx ls` lists the builders; docs/build-farm.md shows how to make one",
         )
     builder = parse(done.stdout)
     if builder.driver == REMOTE_DRIVER and "running" not in builder.nodes.values():
@@ -130,6 +130,6 @@ def parse(text: str) -> Builder:
 
 
 def _value(key: str, text: str) -> str:
-    """Return the first value of a key; the builder's name stands before its nodes' names."""
+    """Return the first value of a key; the builder's name comes before its nodes' names."""
     found = re.search(rf"^{key}: +(\S+)", text, re.MULTILINE)
     return found[1] if found else ""

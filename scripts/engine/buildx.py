@@ -24,8 +24,8 @@ BUILD = Path(".build")
 BAKE_ENVIRONMENT = {
     # attestations carry the time of the build, so that no two builds are the same image
     "BUILDX_NO_DEFAULT_ATTESTATIONS": "1",
-    # from 0.20 on buildx asks before it reads a secret from outside the folder: the
-    # certificates are, and this bake file is our own
+    # buildx 0.20 and newer ask before they read a secret outside the folder, such as the
+    # certificates; this bake file is our own
     "BUILDX_BAKE_ENTITLEMENTS_FS": "0",
     # buildx before 0.17 loads targets that are only built upon: 1 GB of toolchain without a name
     "BUILDX_NO_DEFAULT_LOAD": "1",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 PATIENCE = 3
 # between two questions: they must not starve the service that starts
 PAUSE_SECONDS = 0.1
-# of a HEALTHCHECK that names no timeout (Dockerfile reference)
+# default timeout of a HEALTHCHECK (Dockerfile reference)
 TIMEOUT_SECONDS = 30.0
 
 

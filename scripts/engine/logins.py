@@ -21,7 +21,7 @@ from scripts.common.check_result import printable
 from scripts.common.errors import EngineError
 from scripts.engine import process
 
-# the name that stands for an identity token, in Docker's own helpers
+# user name that Docker's helpers give an identity token
 TOKEN_USER = "<token>"  # noqa: S105 - a name, no secret
 # exceptions of code that takes apart text of another form than it expects
 UNEXPECTED = (AttributeError, LookupError, TypeError, ValueError, RecursionError)

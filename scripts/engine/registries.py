@@ -77,7 +77,7 @@ def push(client: engine.Client, reference: str) -> None:
 
 
 def is_insecure(client: engine.Client, host: str) -> bool:
-    """Whether the engine takes a registry without a certificate: loopback, or by its settings."""
+    """Return whether the engine takes a registry without a certificate (loopback or configured)."""
     with engine.asked("describe itself"):
         settings = client.info().get("RegistryConfig") or {}
     known = (settings.get("IndexConfigs") or {}).get(host)

@@ -13,7 +13,7 @@ from scripts.common.errors import EngineError
 from scripts.engine import client as engine
 
 STACK = "com.docker.stack.namespace"
-# of `docker stack deploy`, which asks a registry for nothing: images have digests
+# time limit for `docker stack deploy`, which needs no registry: images have digests
 DEPLOY_SECONDS = 120
 # states of a task that will do nothing any more
 ENDED = {"complete", "failed", "orphaned", "rejected", "remove", "shutdown"}
@@ -43,7 +43,7 @@ class Progress:
 
     @property
     def done(self) -> bool:
-        """Whether all replicas run, and no update is under way."""
+        """Return whether all replicas run, and no update is under way."""
         return self.running >= self.wanted and self.update not in ("updating", "rollback_started")
 
 

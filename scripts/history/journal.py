@@ -30,8 +30,8 @@ PARTIAL = ".partial"
 LOCK = Path(".build/lock")
 LOCK_SECONDS = 900.0
 UNFINISHED = "the next `make promote` or `make rollback` settles what is unfinished"
-BY_HAND = f"look at {JOURNAL} and at the tags, remove it, then run the same command again"
-# of the engine ("sutra-api:1.4"), or of a registry
+BY_HAND = f"check the tags, remove {JOURNAL}, then run the same command again"
+# reference of the engine ("sutra-api:1.4") or of a registry
 REFERENCE = re.compile(rf"(?:[\w.\[:\]-]+/)?(?:{NAME.pattern}/)*{NAME.pattern}:{TAG.pattern}", re.A)
 
 
@@ -87,7 +87,7 @@ def read(path: Path = JOURNAL) -> Intent | None:
 
 
 def _move(value: dict[str, Any]) -> Move:
-    """Return one move. Raises ValueError or TypeError for what is none."""
+    """Return one move. Raises ValueError or TypeError if `value` is not one."""
     move = Move(**value)
     words = (move.tag, move.after) if move.before is None else (move.tag, move.before, move.after)
     if not all(isinstance(word, str) for word in words) or not REFERENCE.fullmatch(move.tag):
@@ -127,7 +127,7 @@ def locked(path: Path = LOCK, seconds: float = LOCK_SECONDS) -> Iterator[None]:
             if time.monotonic() > end:
                 raise SutraError(
                     f"{path}: held by process {holder}, waited {seconds:.0f} s",
-                    "let it end, or end it, then run the same command again",
+                    "wait for it or stop it, then run the same command again",
                 )
             if not said:
                 said = True

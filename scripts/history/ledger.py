@@ -1,6 +1,6 @@
 """The history of promotions: `.build/history.jsonl`, one entry a line, only ever appended to.
 
-An entry that stands there whole is a promotion that happened: its line is written after
+A complete line means that the promotion happened: it is written after
 the last tag, so that it also is what recovery goes by (see scripts/promotion/transaction.py).
 """
 
@@ -57,7 +57,7 @@ class Entry:
     images: Mapping[str, Promoted]
 
     def line(self) -> bytes:
-        """Return the entry as it stands in the file, with its end of line."""
+        """Return the entry as a line of the file, with its end of line."""
         return json.dumps(asdict(self), ensure_ascii=True).encode() + b"\n"
 
     @property
@@ -80,7 +80,7 @@ def parse(text: bytes | str, number: int) -> Entry:
 
 
 def _sound(entry: Entry) -> bool:
-    """Whether everything has the type and the form that its use takes."""
+    """Return whether everything has the type and the form that its use takes."""
     words = (entry.at, entry.who, entry.verb, entry.version, entry.commit, entry.registry)
     return (
         all(isinstance(word, str) and word.isprintable() for word in (*words, entry.verdict))
@@ -118,13 +118,13 @@ def read(path: Path = LEDGER) -> list[Entry]:
             if not line.endswith(b"\n"):
                 raise SutraError(
                     f'{path}: line {number}: torn "{_shown(line)}"',
-                    f"`sed -i '{number}d' {path}` takes it out; then run the same command again",
+                    f"`sed -i '{number}d' {path}` removes it; then run the same command again",
                 )
             entries.append(parse(line, number))
         except ValueError as error:
             raise SutraError(
                 f'{path}: line {number}: not an entry "{_shown(line)}"',
-                f"take that line out of {path}, or put the file aside, "
+                f"remove that line from {path}, or move the file away, "
                 "then run the same command again",
             ) from error
     return entries
@@ -180,7 +180,7 @@ def repair(entry: Entry, path: Path = LEDGER) -> None:
 
 
 def holds(entry: Entry, path: Path = LEDGER) -> bool:
-    """Whether this very entry is the last one."""
+    """Return whether this very entry is the last one."""
     *_, last = (b"", *_lines(path))
     return last == entry.line()
 

@@ -24,7 +24,7 @@ NAMES = (
     "wake_alarm", "block_suspend", "audit_read", "perfmon", "bpf", "checkpoint_restore",
 )  # fmt: skip
 # struct vfs_cap_data and vfs_ns_cap_data: revision 1, 2 and 3 by their length in bytes, and
-# how many times 32 capabilities each holds
+# size of the attribute in bytes → words of 32 capabilities
 _WORDS = {12: 1, 20: 2, 24: 2}
 
 

@@ -8,7 +8,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 
-# how a certificate begins that is longer than 255 bytes (X.690)
+# first bytes of a certificate longer than 255 bytes (X.690)
 DER = b"\x30\x82"
 # the body holds no "-": each search ends at the next one, so all of them are linear
 _PEM = re.compile(

@@ -20,14 +20,14 @@ MAX_NAME = 4096
 MAX_TAGS = 10_000
 # bytes of all names that one file's facts hold; LibreOffice's largest library has 2 kB
 MAX_NAMES = 1 << 16
-# of a section's name, as much as tells what it is
+# bytes of a section's name that are read, enough to know it
 SECTION_NAME = 16
 _MACHINES = {
     3: "i386", 21: "ppc64", 22: "s390", 40: "arm", 62: "x86_64", 183: "aarch64", 243: "riscv",
     258: "loongarch",
 }  # fmt: skip
 _KINDS = {1: "REL", 2: "EXEC", 3: "DYN", 4: "CORE"}
-# by class: header after the ident, program header, section header, dynamic tag
+# ELF class → formats of header (after the ident), program header, section header, dynamic tag
 _FORMS = {
     1: ("HHIIIIIHHHHHH", "IIIIIIII", "IIIIIIIIII", "II"),
     2: ("HHIQQQIHHHHHH", "IIQQQQQQ", "IIQQQQIIQQ", "QQ"),
@@ -233,7 +233,7 @@ def _until_null(tags: Iterator[tuple[Any, ...]]) -> Iterator[tuple[int, int]]:
 
 
 def _in_file(segments: list[_Segment], address: int) -> int:
-    """Return where in the file stands what is loaded at `address`."""
+    """Return the file offset of what is loaded at `address`."""
     for one in segments:
         if one.kind == _LOAD and one.address <= address < one.address + one.size:
             return one.offset + address - one.address

@@ -55,7 +55,7 @@ def name(diff_id: str) -> str:
 
 
 def has(folder: Path, diff_id: str) -> bool:
-    """Say whether a layer's entries are kept."""
+    """Return whether a layer's entries are kept."""
     return (folder / method() / name(diff_id)).exists()
 
 
@@ -126,7 +126,7 @@ def writer(folder: Path) -> Iterator[Writer]:
 
 
 class Writer:
-    """Takes entries as they are read; a file stands only when `keep` says whose they are."""
+    """Takes entries as they are read; the file exists only once `keep` has named their layer."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / method()

@@ -21,10 +21,10 @@ from scripts.image.size_cache import CACHE
 from scripts.oci import sources
 
 AGAIN = "run the same command again"
-# what an image may hold in memory: bytes of kept texts, and entries at about 0.5 kB each
+# limits for one image in memory: bytes of kept texts; entries, about 0.5 kB each
 MAX_TEXTS = 128 << 20
 MAX_ENTRIES = 600_000
-# what Linux follows before it says ELOOP
+# most symlinks that Linux follows before ELOOP
 MAX_LINKS = 40
 
 
@@ -155,7 +155,7 @@ class Held:
             if count > most:
                 raise SutraError(
                     f'layers: more than {most} {what} in "{reference}"',
-                    "such an image is not one that a person would build; look at its layers",
+                    "ordinary images are smaller; inspect its layers",
                 )
 
 

@@ -20,7 +20,7 @@ _NAMES = re.compile(
     r"|(.*/)?[^/]+\.egg-info/(PKG-INFO|installed-files\.txt)"
     r"|(.*/)?pyvenv\.cfg"
 )
-# how METADATA and PKG-INFO, RECORD, dpkg's lists and sums, account files and pyvenv.cfg begin
+# first bytes of METADATA and PKG-INFO, RECORD, dpkg's lists and sums, account files, pyvenv.cfg
 _BEGINNING = re.compile(
     rb"[A-Z][A-Za-z-]{0,40}: ?\S|[^\n,]{1,400},(?:sha\d{3}=[\w-]{1,100})?,\d*\r?\n"
     rb"|[0-9a-f]{32}  \S|/\.\n|[\w-]{1,32}:[^:\n]*:\d+:|home = /"

@@ -33,7 +33,7 @@ _INSTALLER = re.compile(
 )
 # get-pip.py, which brings pip along; pypa/get-pip, templates/default.py
 _BLOB = b"giant blob of binary data"
-# how a file begins: the archives of `ar` (Debian's packages are some), objects, packages
+# first bytes of a file → its kind: archives of `ar` (such as Debian's packages), objects, packages
 _BEGINNINGS = (
     (b"!<arch>\ndebian-binary", "package:deb"),
     (b"!<arch>\n", "static-libraries:ar"),
@@ -43,7 +43,7 @@ _BEGINNINGS = (
     (b"\xed\xab\xee\xdb", "package:rpm"),
     (b"ADBd", "package:apk"),
 )
-# what unpacks a tar archive, by how it begins
+# first bytes of a packed tar archive → its decompressor
 _UNPACKERS: dict[bytes, Callable[[], Any]] = {
     tar_stream.GZIP: lambda: zlib.decompressobj(31),
     tar_stream.ZSTD: tar_stream.zstd.ZstdDecompressor,
@@ -136,7 +136,7 @@ def of_zip(end: bytes) -> Iterator[str]:
 
 
 def _unpacked(head: bytes) -> bytes:
-    """Return how a plain or packed tar archive begins, b"" for what is none."""
+    """Return the first bytes of a plain or packed tar archive, b"" if it is not one."""
     if head[_USTAR] == b"ustar":
         return head
     unpacker = next((make for begin, make in _UNPACKERS.items() if head.startswith(begin)), None)

@@ -28,7 +28,7 @@ MAX_DEPTH = 256
 MAX_MEMORY = 32 << 20
 MAX_ELF = 1 << 30
 MAX_SCRIPT = 256
-# of one Python source, held in memory for its hash; the longest of CPython's own has 0.3 MB
+# largest Python source that is hashed, in memory; CPython's longest has 0.3 MB
 MAX_SOURCE = 16 << 20
 RUST = f"{known_content.LANGUAGE}:rust"
 WHITEOUT = ".wh."

@@ -15,7 +15,7 @@ from scripts.image.layer_entries import Entry
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What stands under one name: `file` is the entry with the bytes, of the layer `layer`.
+    """The content of one name: `file` is the entry with the bytes, of the layer `layer`.
 
     `inode` is the same for all names of one file.
     """
@@ -75,7 +75,7 @@ class Overlay:
         self._put(Seen(entry, entry, number, self._last))
 
     def _link(self, entry: Entry) -> None:
-        """Give what stands under `entry.link` one more name."""
+        """Give the file at `entry.link` one more name."""
         first = self.seen[entry.link]
         self._remove(entry.path)
         if first.file.kind == "file":

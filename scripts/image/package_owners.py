@@ -14,7 +14,7 @@ from email.parser import HeaderParser
 
 from scripts.image.layer_entries import Entry
 
-# where our Dockerfiles put what is ours
+# folders that our Dockerfiles copy our own files to
 OURS = ("app/", "opt/sutra/", "usr/share/sutra/")
 TITLE, VERSION = "org.opencontainers.image.title", "org.opencontainers.image.version"
 DPKG = "var/lib/dpkg/"

@@ -1,9 +1,9 @@
-"""Layers read from wherever an image stands, each once: sizes and entries in one pass.
+"""Read an image's layers from any source, each once: sizes and entries in one pass.
 
 Sizes are counted from the layers' own tar streams, never from what the engine
 prints: `docker images` and `.Size` change meaning with the image store. The
 download size is that of the packed blob. Where a store keeps layers unpacked, one
-fixed compressor stands in, which comes within 0.2 % of Docker's own.
+fixed compressor is used, which comes within 0.2 % of Docker's own.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def measure(client: engine.Client | None, reference: str, cache: Path = CACHE) -
     """Return the sizes of an image, or None when the engine does not have it.
 
     `reference` is anything that scripts.oci.sources finds. Raises SutraError when the
-    image changes or vanishes while it is read, for a layer that is not a tar
+    image changes or is removed while it is read, for a layer that is not a tar
     stream, and when a layer's figures cannot be kept.
     """
     source = sources.find(client, reference)

@@ -15,13 +15,13 @@ Rule = tuple[str, re.Pattern[str], list[bytes], Callable[[bytes], object]]
 
 DATA = Path(__file__).with_suffix(".toml")
 SETTING, PROGRAM = "setting", "program"
-# of a path, from its end: Linux takes no longer ones
+# bytes of a path that are looked at, from its end: Linux's own limit
 MAX_PATH = 4096
-# what packages bring: their files are not settings of ours, and full of samples
+# files of packages: they are not our settings, and full of samples
 _PACKAGED = re.compile(
     r"(?:^|/)(?:site-packages|dist-packages|node_modules|[^/]{1,200}\.(?:dist|egg)-info|lib/python[\d.]+)/"
     r"|^(?:usr/(?:share|lib\w*|include|src|libexec|s?bin)|lib\w*|s?bin|proc|sys|var/lib/(?:dpkg|apt))/"
-    # of Debian and Alpine, where a word such as "passwd" names a database or a rule
+    # files of Debian and Alpine, where a word such as "passwd" names a database or a rule
     r"|^etc/(?:nsswitch\.conf|ssl/.*|login\.defs|pam\.(?:conf|d/.*)|(?:add|del)user\.conf|debconf\.conf"
     r"|security/.*|services|protocols|init\.d/.*|X11/.*|fonts/.*|ld\.so\.conf.*|apparmor.*|dpkg/.*)$"
     r"|(?:^|/)[^/]*\.env\.(?:example|sample|template|dist|tmpl|defaults?)$"

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 DATA = Path(__file__).with_suffix(".toml")
-# what may stand between the parts of a key: line ends, also escaped ones, and where the literals
-# of a program's source end, are joined and begin
+# characters allowed between the parts of a key: line ends, also escaped ones, and the joints
+# between string literals of a program's source
 JUNK = r"""(?:[\s"'`,]|\\+(?:[nr]|x0[ad]|u000[ad])?|(?<=["'`\s])[+.&](?=\s{0,40}["'`]))"""
 # longest text that `back` of a format looks at
 BACK = 128
@@ -42,7 +42,7 @@ class Format:
     source: str
 
     def matches(self, content: bytes, positions: Sequence[int], in_program: bool) -> bool:
-        """Return whether one stands at one of the `positions` of its starts."""
+        """Return whether the format matches at one of the `positions` of its start."""
         pattern = self.loose if in_program else self.strict
         found: Iterable[re.Match[bytes] | None] = (
             (pattern.match(content, at) for at in positions)
@@ -53,7 +53,7 @@ class Format:
         return any(match is not None and self._holds(match, free) for match in found)
 
     def anywhere(self, text: bytes) -> bool:
-        """Return whether one stands in a text; for formats without a start."""
+        """Return whether the format matches anywhere in a text; for formats without a start."""
         return any(self._holds(match, False) for match in self.strict.finditer(text))
 
     def _holds(self, match: re.Match[bytes], free: bool) -> bool:

@@ -22,7 +22,7 @@ PASSWORD = rf"[a-z]://[^/\s:@\"']*:{_VARIABLES}[^/\s:@\"']+@"
 # an index takes a token for the user; these names stand for one that a keyring holds
 TOKEN = rf"https?://{_VARIABLES}(?!(?:__token__|oauth2accesstoken|VssSessionToken)@)[^/\s:@\"']+@"
 _URL = re.compile(rf"{PASSWORD}|\b(?:PIP|UV)_\w*INDEX\w*=[\"']?{TOKEN}")
-# what tools write where a person is to put theirs: alembic's own template, documentation
+# placeholders that tools write, as in alembic's template and in documentation
 _SAMPLE_URL = re.compile(
     r"://(?:user(?:name)?|usr|login|my_?user|foo|u|scott|dbuser|db_user):(?:pass(?:word|wd)?|pw|pwd|bar|p|secret"
     r"|tiger|dbpass|db_pass\w*|your\w*)@|@(?:[\w-]+\.)*example\.(?:com|org|net)\b"
@@ -31,12 +31,12 @@ _SAMPLE_URL = re.compile(
 _ASSIGNED = re.compile(
     r"(?<![\w.-])-{0,2}(?P<name>[A-Za-z_][\w.-]*+)(?:\\?[\"'])?=\\?[\"']?(?=(?P<value>[^\s\"'\\]{1,200}))"
 )
-# of commands, after a blank; in JSON and Go's lists of words, quotes are between
+# options of commands: value after a blank, or after quotes in JSON and in Go's word lists
 _OPTION = re.compile(
     r"(?<![\w-])--?(?P<name>[A-Za-z][\w.-]*+)(?:[\"'],?\s{0,3}[\"']|[\"']?\s{1,3}[\"']?)"
     r"(?=(?P<value>[^\s\"'-][^\s\"']{0,200}))"
 )
-# of headers, JSON and YAML
+# fields of headers, JSON and YAML
 _NAMED = re.compile(
     r"(?<![\w.-])(?P<name>[A-Za-z_][\w.-]*+)(?:\\?[\"'](?:\s{0,3}:\s{0,3})|:\s{1,3})"
     r"\\?(?P<quote>[\"']?)(?=(?P<value>[^\s\"'\\,}\]]{1,200}))"
@@ -51,7 +51,7 @@ _SETTING = re.compile(
     r"(?P<name>[A-Za-z_][\w.:-]*+)[\"'\]]{0,2}[ \t]*"
     r"(?:=|:=|=>)[ \t]*[\"']?(?=(?P<value>[^\s\"'][^\s\"']{0,199})[\"']?[ \t,;]*(?:[#;].*)?$)"
 )  # fmt: skip
-# of programs, only where it is a literal with no blank: `db.password = "…"`, `"PASSWORD": "…"`
+# literals without a blank in programs: `db.password = "…"`, `"PASSWORD": "…"`
 _LITERAL = re.compile(
     r"(?<![\w.-])(?P<name>[A-Za-z_][\w.-]*+)(?:[\"'\]]{0,2}\s{0,3}(?:=>|[=:])|[\"'],)\s{0,3}[rbuf]?([\"'])(?P<value>[^\s\"'\\]{6,200})\2"
 )
@@ -128,7 +128,7 @@ def _values(text: str, *patterns: re.Pattern[str]) -> Iterator[str]:
 
 def _named(text: str) -> Iterator[str]:
     for match in _NAMED.finditer(text):
-        # a sentence after "Password:" is none
+        # a sentence after "Password:" is not a value
         rest = text[match.end("value") : match.end("value") + 100].partition("\n")[0].strip()[:1]
         if rest in (match["quote"], "", "#", "}", ",", '"', "'", "\\") and is_secret(
             match["name"], match["value"]

@@ -1,4 +1,4 @@
-"""Whether `NAME=value` gives a secret away: by the words of the name, and what the value is."""
+"""Return whether `NAME=value` gives a secret away, by the words of the name and by the value."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DATA = Path(__file__).with_name("secret_words.toml")
 _BETWEEN = re.compile(r"[_.:\-]+|(?<=[a-z0-9])(?=[A-Z])")
 # a variable or a command of the shell, or several, and what then ends the word
 _VARIABLE = re.compile(r"(?:\$\w+|\$\{[^}]*\})+[;,)&|]*$|\$\(|`|\$\{|%\{|\$\[\[")
-# of hier(7) and of where secrets are mounted; in base64 "/" may stand first, too
+# paths of hier(7), and where secrets are mounted; base64 may begin with "/" too
 _PATH = re.compile(
     r"/(?:app|bin|data|dev|etc|home|lib|media|mnt|opt|proc|root|run|secrets|srv|sys|tmp|usr|var"
     r"|vault)(?:/[\w.@+-]+)+/?$"

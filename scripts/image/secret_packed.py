@@ -1,4 +1,4 @@
-"""What stands in a file in another form: packed (gzip, zip, wheel, tar …), in base64, in hex.
+"""Text inside a file in another form: packed (gzip, zip, wheel, tar …), in base64, in hex.
 
 Work has an end: bytes, members and depth are bounded for a file and, by Budget, for a layer.
 What is beyond the bounds, or damaged, or encrypted, is not looked into.
@@ -25,13 +25,13 @@ from scripts.oci import tar_stream
 # a packed file is held in memory up to here; a longer one is searched as the bytes that it is
 MAX_PACKED = 32 << 20
 MAX_DEPTH = 4
-# of one text in base64 or hex, before it is decoded
+# most bytes of one base64 or hex text, before decoding
 MAX_ENCODED = 1 << 20
 # memory that an xz file may ask for
 XZ_MEMORY = 128 << 20
-# of base64 in URLs, the two characters that differ
+# the two characters that base64 in URLs has instead
 _OF_URLS = bytes.maketrans(b"-_", b"+/")
-# of one block: more are by chance, or hostile
+# most hints in one block: more are chance, or hostile
 MAX_HINTS = 64
 _MAGIC = (b"\x1f\x8b\x08", b"PK\x03\x04", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd")
 _DAMAGE = (
@@ -55,7 +55,7 @@ class Budget:
         return taken
 
 
-# of one member, and of one packed file that holds no members
+# most bytes of one member, or of one packed file without members
 MAX_MEMBER = 64 << 20
 
 
@@ -205,7 +205,7 @@ SEARCHED = tuple(text for text, _, _ in _FORMS)
 def decoded(
     content: bytes, positions: Sequence[tuple[int, int]], budget: Budget
 ) -> Iterator[bytes]:
-    """Yield what stands in `content` in base64, hex, UTF-16 or as a URL and looks like a key.
+    """Yield texts in `content` that are base64, hex, UTF-16 or URL-encoded and look like a key.
 
     `positions` are where the SEARCHED texts are, as Searcher gives them.
     """

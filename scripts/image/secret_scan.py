@@ -21,7 +21,7 @@ from scripts.image.certificates import fingerprint as fingerprint
 from scripts.image.secret_packed import Budget as Budget
 
 CERTIFICATE = "certificate "
-# of the block before, kept beside the next one: longer than a key's headers in practice
+# bytes of the previous block that are kept: longer than a key's headers in practice
 OVERLAP = 1 << 13
 # text of a package that shows how it is used
 _SHOWN = re.compile(r"(?:.*/)?[^/]+\.(?:dist-info/METADATA|egg-info/PKG-INFO|egg-info)", re.DOTALL)
@@ -40,7 +40,7 @@ def find(path: str, head: bytes, budget: Budget | None = None) -> tuple[str, ...
     what Watch sees. Each X.509 certificate, no secret in itself, is named as
     "certificate <md5>", where the hash is that of its PEM text as Debian's
     ca-certificates ships it: so dpkg's own md5sums tell a private one from a public
-    one. `budget` is what may be unpacked; a file's own where there is none of its layer.
+    one. `budget` is what may be unpacked; the file's own if its layer has no budget.
     """
     kinds = _kinds(path, head, budget or Budget(), 0)
     if head.startswith(DER) or b"-----BEGIN" in head:

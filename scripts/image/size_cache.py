@@ -18,7 +18,7 @@ from scripts.oci.layer import Layer
 CACHE = Path(".cache/layers")
 # a change of how sizes are counted makes earlier figures void; so does another zlib-ng
 METHOD = f"4-zlib-ng-{zlib_ng.ZLIBNG_VERSION}"
-# of a file beside the figures: which blobs an engine's image has, which it does not tell
+# suffix of the file that records an image's blob digests; the engine's API does not expose them
 STORED = ".blobs"
 
 

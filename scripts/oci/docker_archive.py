@@ -26,7 +26,7 @@ from scripts.oci.manifest import (
 )
 from scripts.oci.tar_stream import DAMAGE, ZSTD, content, entries, is_packed, unpacked
 
-# of an archive's documents, all together
+# most bytes of all JSON documents in one archive
 MAX_DOCUMENTS = 64 << 20
 CHECK = "check the path"
 

@@ -21,7 +21,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Measured:
-    """An image as it was read: its id where it stands, and its layers in order."""
+    """An image as it was read: its id in its source, and its layers in order."""
 
     id: str
     layers: tuple[Layer, ...]

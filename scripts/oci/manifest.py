@@ -19,7 +19,7 @@ from scripts.common.reference import DIGEST
 
 T = TypeVar("T")
 Config = Mapping[str, Any]
-# of one document; registries take no larger manifest either
+# most bytes of one document; registries accept no larger manifest either
 MAX_DOCUMENT = 4 << 20
 # an index may lead to another; nobody nests more
 MAX_DEPTH = 4
@@ -31,7 +31,7 @@ INDEXES = (
     "application/vnd.oci.image.index.v1+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",
 )
-# what a registry is asked for, as it stands in a header
+# Accept header for registries
 ACCEPTED = ", ".join((*MANIFESTS, *INDEXES))
 LAYERS = (
     *(
@@ -118,7 +118,7 @@ Fetch = Callable[[str, str], bytes]
 
 
 def resolve(where: str, document: Document, digest: str, fetch: Fetch) -> Image:
-    """Return the image that a manifest or an index of them stands for.
+    """Return the image that a manifest or an index describes.
 
     `fetch` returns the bytes of a document; their digest is checked here. Raises
     SutraError, its message beginning with `where`.
@@ -180,7 +180,7 @@ def wanted_platform() -> str:
 
 
 def choose(where: str, manifests: Sequence[Document]) -> str:
-    """Return the digest of the manifest for the wanted platform; attestations are none.
+    """Return the digest of the manifest for the wanted platform; attestations are skipped.
 
     Where one is left, it is taken, whatever it is for.
     """

@@ -31,7 +31,7 @@ CERTIFICATES = Path("/etc/docker/certs.d")
 SECONDS = (10, 60)  # to connect, and for each part of an answer
 WHOLE_SECONDS = 90  # for an answer from its first byte to its last
 UNAUTHORIZED = 401
-# what a request may raise: the wire's errors, and those of an answer of another form
+# exceptions of a request: WIRE for the transport, FORM for an unexpected answer
 WIRE = (requests.RequestException, HTTPError, OSError)
 FORM = (ValueError, KeyError, TypeError, AttributeError)
 

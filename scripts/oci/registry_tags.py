@@ -186,8 +186,8 @@ class Registry:
         remote = f"{self.host}/{repository}:{tag}"
         return RegistryError(
             f"registry: cannot {what}: 500 Internal Server Error",
-            "retry; if it stays, the registry was killed as it wrote that tag: "
-            f"`docker tag {local} {remote} && docker push {remote}` writes it anew",
+            "retry; if it persists, the registry was killed while it wrote that tag: "
+            f"`docker tag {local} {remote} && docker push {remote}` writes it again",
         )
 
     def _error(self, what: str, reason: str) -> RegistryError:

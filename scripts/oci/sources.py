@@ -153,7 +153,7 @@ def _saved_blobs(
         for member, archive in entries(stream):
             # before version 25 engines saved `<id>/layer.tar`
             is_blob = member.name.startswith("blobs/")
-            # such a name holds no digest
+            # this kind of name holds no digest
             blob = "sha256:" + member.name.rpartition("/")[2] if is_blob else ""
             if not member.isreg() or blob in skip:
                 continue

@@ -23,13 +23,13 @@ else:
 BLOCK = 1 << 20
 GZIP = b"\x1f\x8b"
 ZSTD = b"\x28\xb5\x2f\xfd"
-# what a zstd frame that holds no data begins with (RFC 8878, 3.1.2); pzstd puts one first
+# first bytes of a zstd frame without data (RFC 8878, 3.1.2); pzstd begins with one
 SKIPPABLE = tuple(bytes((first, 0x2A, 0x4D, 0x18)) for first in range(0x50, 0x60))
 # log2 of the most memory that a zstd frame may ask for: 128 MiB, what `zstd -d` takes
 ZSTD_WINDOW_LOG = 27
 # the most bytes of a header for long names or PAX records (Go's archive/tar has the same)
 MAX_HEADER = 1 << 20
-# what global PAX headers may hold, which are looked at again for every entry that follows;
+# limits of global PAX headers, which are read again for every later entry;
 # `git archive` writes one key of 52 bytes
 MAX_GLOBAL_KEYS = 100
 MAX_GLOBAL_BYTES = 1 << 16
@@ -38,7 +38,7 @@ HEADERS = 16 << 20
 HEADERS_PER_ENTRY = 1 << 10
 # a sparse file's holes are announced, not stored: bytes that are believed of an archive
 MAX_SPARSE = 256 << 20
-# what a damaged archive raises, besides what `entries` turns into ReadError
+# exceptions for a damaged archive, beside those that `entries` turns into ReadError
 _INFLATE: Any = zlib_ng.error  # its stub calls the class an instance
 DAMAGE = (tarfile.TarError, EOFError, _INFLATE, gzip.BadGzipFile, zstd.ZstdError)
 _HEADERS = (
@@ -48,7 +48,7 @@ _HEADERS = (
     tarfile.XGLTYPE,
     tarfile.SOLARIS_XHDTYPE,
 )
-# what `tarfile` raises where an archive may end; not part of its documented names
+# exceptions that `tarfile` raises at the end of an archive; undocumented
 _END = (tarfile.EmptyHeaderError, tarfile.EOFHeaderError)  # type: ignore[attr-defined]
 
 
@@ -59,8 +59,8 @@ def entries(file: Any) -> Iterator[tuple[tarfile.TarInfo, tarfile.TarFile]]:
     broken header for the end. Memory does not grow with the number of entries.
     """
     source: Any = _Forward(file)
-    # what a header's fields may hold that `tarfile` does not expect: no number, a number
-    # past any float, a chain of headers past the interpreter's stack
+    # unexpected fields of a header: not a number, a number beyond any float, a chain of
+    # headers deeper than the interpreter's stack
     try:
         with _Counted(fileobj=source, tarinfo=_StrictInfo) as archive:
             while (member := archive.next()) is not None:
@@ -102,7 +102,7 @@ def is_packed(start: bytes) -> bool:
 
 
 def is_tar(start: bytes) -> bool:
-    """Say whether `start` begins with a whole tar header."""
+    """Return whether `start` begins with a whole tar header."""
     try:
         tarfile.TarInfo.frombuf(start[: tarfile.BLOCKSIZE], "utf-8", "surrogateescape")
     except tarfile.HeaderError:
@@ -141,7 +141,7 @@ class _StrictInfo(tarfile.TarInfo):
         return int(super()._block(count))  # type: ignore[misc]
 
     def _proc_gnusparse_10(self, *_: Any) -> None:
-        """Refuse a map that stands in the file's own bytes: it has no length to believe."""
+        """Refuse a sparse map inside the file's own bytes: its length cannot be checked."""
         raise tarfile.ReadError("sparse files of GNU format 1.0 are not read")
 
 
@@ -215,7 +215,7 @@ class _Forward:
 
 
 class _Content:
-    """The bytes of an entry at which its archive stands, less any bookkeeping of `tarfile`."""
+    """The bytes of the archive's current entry, without `tarfile`'s bookkeeping."""
 
     def __init__(self, file: Any, size: int) -> None:
         self._file, self._left = file, size
@@ -248,7 +248,7 @@ class Stored:
 
     @property
     def is_packed(self) -> bool:
-        """Say whether it is gzip or zstd."""
+        """Return whether it is gzip or zstd."""
         return is_packed(self.start)
 
     def read(self, size: int = -1) -> bytes:

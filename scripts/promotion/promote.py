@@ -94,7 +94,7 @@ class Change:
 
     @property
     def passed(self) -> bool:
-        """Whether it may move."""
+        """Return whether it may move."""
         return not self.problems and all(verdict.ok for verdict in self.verdicts)
 
 
@@ -303,7 +303,7 @@ def tip(problems: Sequence[str]) -> str:
 
 
 def recorded(entries: Sequence[Entry], change: Change) -> bool:
-    """Whether the ledger says already that these images are current, under these tags."""
+    """Return whether the ledger says already that these images are current, under these tags."""
     state = ledger.state(entries)
     return (
         bool(entries)

@@ -63,7 +63,7 @@ def choose(entries: Sequence[Entry], to: str) -> tuple[Entry, dict[str, int]]:
     """Return the promotion to go back to, and for each tag to move the promotion it goes to.
 
     `to` is a version or a promotion's number; without it, it is the nearest earlier
-    promotion of other images. Raises SutraError when there is none, and when the current
+    promotion of other images. Raises SutraError if no promotion fits, and when the current
     one only set new tags: what else is deployed was not its doing.
     """
     if to:

@@ -2,7 +2,7 @@
 
 The order is what makes it so: intent on the disk → blobs to the registry → signatures, by digest
 → its tags, those of signatures first → the engine's tags → a line in the ledger → intent gone.
-The ledger's line decides: where it stands, the promotion happened; where it does not, `settle`
+The ledger's line decides: with it the promotion happened; without it `settle`
 puts back what was moved.
 Every command that moves tags settles first, so a run may be killed anywhere.
 """
@@ -157,7 +157,7 @@ def _push(client: engine.Client, target: Registry, intent: Intent, plan: Plan) -
     ]
     refuse_moved_version(remote, intent.entry.version)
     moved_tags.refuse_changed(remote, plan.seen)
-    # what cannot be taken back everywhere, a new tag, comes last
+    # new tags come last: not every registry can remove them again
     remote.sort(key=lambda move: move.before is None)
     # and signatures first of all: no tag is on an image whose signature is not there
     remote = [*(plan.sign(digests) if plan.sign else ()), *remote]
@@ -214,7 +214,7 @@ def settle(client: engine.Client) -> str:
         _back(client, intent)
     except (CannotDeleteError, images.ImageVanishedError):
         _forward(client, intent)
-        return f"{journal.named(intent.entry)} could not be taken back, and is finished now"
+        return f"{journal.named(intent.entry)} could not be undone, so it was completed"
     _end(client, intent)
     return f"{journal.named(intent.entry)} was interrupted, everything is as it was before it"
 

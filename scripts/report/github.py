@@ -15,7 +15,7 @@ from scripts.common.check_result import CheckResult
 from scripts.common.errors import SutraError
 from scripts.report import tables
 
-# of the file that GitHub shows as the job's summary
+# variable with the path of the file that GitHub shows as the job's summary
 SUMMARY = "GITHUB_STEP_SUMMARY"
 
 

@@ -81,7 +81,7 @@ def _amount(number: int, unit: str) -> str:
 
 
 def table(headings: Row, rows: Sequence[Row]) -> Table:
-    """Return rows as a table for a terminal; the release stands apart, what failed is red."""
+    """Return rows as a table for a terminal; the release is set apart, failures are red."""
     drawn = Table(*headings)
     for column in drawn.columns[1:-1]:
         column.justify = "left" if column.header == "check" else "right"

@@ -14,14 +14,14 @@ from scripts.services.words import Words, line_of
 FORM = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 LONGEST = 40
 FIRST_PORT, PORTS = 8000, range(1024, 65536)
-# what Rust takes for itself, beside Python's keywords and modules
+# names that Rust reserves, beside Python's keywords and modules
 RUST = {
     "abstract", "alloc", "as", "become", "box", "const", "core", "crate", "do", "dyn", "enum",
     "extern", "final", "fn", "gen", "impl", "let", "loop", "macro", "match", "mod", "move", "mut",
     "override", "priv", "proc-macro", "pub", "ref", "self", "static", "std", "struct", "super",
     "trait", "try", "type", "typeof", "unsafe", "unsized", "use", "virtual", "where",
 }  # fmt: skip
-# of folders and images that a service's files are made of
+# names of folders and images that a service's files are made of
 OURS = {"app", "build", "go", "internal", "main", "src", "target", "tests", "vendor"}
 # bake's own targets: of a development image, of tests, of what is built upon
 TARGETS = re.compile(r".*-(dev|test|builder|runtime)|sutra-base-.*")

@@ -12,7 +12,7 @@ from scripts.services.words import Words
 
 PACKAGES = Path("packages")
 DOCKERFILES = ("Dockerfile.prod", "Dockerfile")
-# of a published port with its default, of EXPOSE, of a health check
+# ports in a file: published with a default, EXPOSE, health check
 PUBLISHED = re.compile(r'published: "?(?:\$\{\w+:-)?(\d+)|target: (\d+)')
 EXPOSED = re.compile(r"^EXPOSE (\d+)", re.MULTILINE)
 

@@ -1,6 +1,6 @@
 """The release's budget, which a new service raises by what it adds, and a removed one lowers.
 
-What a service adds is its own budget without that of the image that it stands on: layers that
+What a service adds is its own budget without that of the image that it is built on: layers that
 images share count once.
 """
 

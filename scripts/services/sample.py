@@ -18,13 +18,13 @@ from scripts.services.words import Words, renamed
 
 FOLDER = Path("samples")
 NAME, PORT = Words("sample-service"), 8100
-# what tools leave in a folder, and no sample has
+# files that tools leave in a folder, and no sample has
 LEFTOVERS = {"__pycache__", "target"}
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One language's sample: its folder, what shared files get, the image that it stands on.
+    """One language's sample: its folder, what shared files get, the image that it is built on.
 
     `pieces` are texts by file. `stands_on` is "" where the image brings all that it has.
     """

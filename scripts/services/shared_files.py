@@ -1,4 +1,4 @@
-"""What a service has in the files that all services share: where it stands, where it goes."""
+"""What a service has in the files that all services share: where it is, and where a new one goes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scripts.services.words import Words
 BAKE, IMAGES, COMPOSE = "docker-bake.hcl", "images.yaml", "docker-compose.yml"
 DEPLOYMENT, README = "docs/deployment.md", "README.md"
 KUSTOMIZATION = "deploy/kubernetes/base/kustomization.yaml"
-# what a service has for itself outside of its folder
+# files of one service outside of its folder
 OWN_FILES = ("deploy/kubernetes/base/{}.yaml",)
 Span = tuple[int, int]
 
@@ -114,7 +114,7 @@ FILES = (
 
 
 def spans(file: SharedFile, text: str, words: Words) -> list[Span]:
-    """Return where a service stands in a file's text, the README's figures included."""
+    """Return the spans of a service in a file's text, the README's figures included."""
     find = _readme if file.name == README else file.find
     return sorted(find(text, words))
 

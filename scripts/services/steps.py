@@ -14,7 +14,7 @@ from scripts.common import files
 from scripts.common.errors import DiskError
 
 Undo = Callable[[], None]
-# where what is removed stands until all steps are done
+# folder of removed files until all steps are done
 ASIDE = ".removed-"
 
 
@@ -92,7 +92,7 @@ class Remove:
 
     @property
     def aside(self) -> Path:
-        """Where it stands until all steps are done."""
+        """Its place until all steps are done."""
         return self.place.with_name(f"{ASIDE}{self.place.name}")
 
     def shown(self) -> list[str]:

@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-# what may follow a name: bake targets and cache mounts of the service
+# suffixes of a name: bake targets and cache mounts of the service
 SUFFIXES = "dev|test|target"
-# where a name of one word is a module's, since both forms look the same
+# places where a name of one word is a module's: both forms look the same
 MODULE_AFTER = r"""(?:(?<=-m )|(?<="-m", ")|(?<=import )|(?<=from )|(?<=src/)(?<!/src/))"""
 MODULE_BEFORE = r"(?=\.(?!ya?ml\b)[a-z_]|::)"
 
@@ -36,7 +36,7 @@ class Words:
 
 
 def pattern(form: str) -> re.Pattern[str]:
-    """Return a pattern for a form that is a word of its own: "api" is none in "api_key"."""
+    """Return a pattern for a form that is a whole word: "api" is not one in "api_key"."""
     if form.isupper():
         return re.compile(rf"(?<!\w){re.escape(form)}(?=_(?:PORT|MEMORY)\b)")
     before, after = r"(?<!\w)(?<!\w-)", rf"(?!\w)(?!-(?!(?:{SUFFIXES})\b)\w)"

@@ -21,7 +21,7 @@ PASSWORD = "COSIGN_PASSWORD"  # noqa: S105 - the variable's name
 KNOB = "SIGN_KEY"
 INSTALL = "install it: Debian 13's package `cosign` (its one binary runs on 12 as well)"
 OFFLINE = "--tlog-upload=false"
-# what cosign says before its reason, and the words in it that only name its own steps
+# prefix of cosign's reason, and words in it that only name its own steps
 STEPS = ("Error: ", "signing blob: ", "reading key: ", "signing -: ")
 
 

@@ -27,7 +27,7 @@ def signed_payload(reference: str, digest: str, optional: Mapping[str, str]) -> 
 
 
 def statement(reference: str, digest: str, kind: str, predicate: Mapping[str, Any]) -> bytes:
-    """Return an in-toto statement: what `predicate` says is said of this digest alone."""
+    """Return an in-toto statement: `predicate`, about this digest alone."""
     algorithm, _, value = digest.partition(":")
     return encoded(
         {

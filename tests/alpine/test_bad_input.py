@@ -22,7 +22,7 @@ from tests.alpine.mirror import REPOSITORY
 from tests.alpine.rig import make
 from tests.alpine.rig.make import Rig
 
-# what needs the mirror first, and least else
+# target that needs the mirror first, and little else
 TARGET = "sutra-base-rust-runtime"
 
 
@@ -80,7 +80,7 @@ def index_of(address: str, repository: str) -> str:
 
 @pytest.fixture
 def repository(rig: Rig, tmp_path: Path) -> Path:
-    """A copy of the repository, by hard links: what a test changes, it writes anew."""
+    """A copy of the repository, by hard links: a test writes a new file for what it changes."""
     copy = tmp_path / "repository"
     shutil.copytree(rig.repository, copy, copy_function=os.link)
     return copy
@@ -88,7 +88,7 @@ def repository(rig: Rig, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("verb", ["build", "verify_sizes"])
 def test_a_base_that_no_stage_is_for(verb: str) -> None:
-    """It is said whether an engine runs or not."""
+    """The message comes whether an engine runs or not."""
     for more in ({}, {"DOCKER_HOST": "unix:///nothing.sock"}):
         done = subprocess.run(
             [sys.executable, "-m", "scripts", verb.replace("_", "-")],

@@ -1,4 +1,4 @@
-"""A library that a service takes along stands in the record of Alpine's packages."""
+"""A library that a service takes along is in the record of Alpine's packages."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from tests.support.stack import Stack, deployed
 
 @pytest.fixture(scope="session")
 def tag(request: pytest.FixtureRequest) -> str:
-    """The tag under test: SUTRA_TAG as it stands, else the production images, built now."""
+    """The tag under test: SUTRA_TAG if it is set, else the production images, built now."""
     if chosen := os.environ.get("SUTRA_TAG"):
         return chosen
     request.getfixturevalue("production")

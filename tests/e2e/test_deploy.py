@@ -265,7 +265,7 @@ def test_down_keeps_the_data_and_asks_before_it_does_not(nothing: Stack) -> None
     assert refused.returncode == 2
     assert refused.stderr == (
         f"sutra-deploy: down --data deletes every concept in: {volume}\n"
-        "sutra-deploy: down --data: asks, and there is no terminal\n"
+        "sutra-deploy: down --data: confirmation needed, but stdin is not a terminal\n"
         "tip: add --yes\n"
     )
     assert nothing.deploy("status").returncode == 0

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.stack import API, HYBRID, STORAGE, Stack, wait_for
 
-# what a caller waits for a refusal, in seconds: the bound that the API promises
+# longest wait for a refusal, in seconds: the bound that the API promises
 BOUND = 2.0
 
 

@@ -74,7 +74,7 @@ def test_a_budget_of_an_image_that_does_not_exist(
     assert said(done) == [
         f"images.yaml: images.{wrong}: not an image of docker-bake.hcl, "
         f'did you mean "{project.name}"?',
-        "tip: give docker-bake.hcl that target in group prod, or take out the key",
+        "tip: give docker-bake.hcl that target in group prod, or remove the key",
     ]
     assert project.tags(client) == set()
 
@@ -135,7 +135,7 @@ def test_a_registry_that_cannot_be_reached(project: Project, client: docker.Dock
     done = project.run("prod")
     assert done.returncode == 2
     assert said(done) == [
-        'build: no registry gave "127.0.0.1:9/nobody/listens:here": connection refused',
+        'build: no registry served "127.0.0.1:9/nobody/listens:here": connection refused',
         "tip: check the network, or `docker load` an archive of it, then run `make build` again",
     ]
     assert project.tags(client) == set()

@@ -12,7 +12,7 @@ from tests.support.fixture_images import Files, Item, link
 
 SECONDS = 60
 LIBRARIES = "/usr/lib/x86_64-linux-gnu"
-# what services run as
+# user that services run as
 USER = 10001
 
 

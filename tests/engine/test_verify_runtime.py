@@ -87,7 +87,7 @@ def test_a_good_service_passes_every_check(client: docker.DockerClient, make: Ma
 def test_it_is_started_without_privileges_on_a_root_that_is_read_only(
     client: docker.DockerClient, make: Make
 ) -> None:
-    """The second start, with a root that is not, is told by what the service says."""
+    """The service's message shows the second start, whose root is writable."""
     found = verify(client, make("gains"))
     assert found["ready"].ok
     assert "root is writable" in found["writes"].detail

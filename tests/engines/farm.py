@@ -16,7 +16,7 @@ from tests.engines import buildkit, matrix
 from tests.engines.machine import Done, Machine
 
 TARGET = "sutra-base-rust-runtime"
-# where buildkitd keeps a step while it runs: its runc is started with that folder
+# folder of buildkitd's running steps: its runc is started there
 EXECUTOR = f"{buildkit.DATA}/runc-overlayfs/executor/"
 IDS = ("docker", "image", "inspect", "--format={{.Id}}", f"{TARGET}:prod")
 
@@ -73,11 +73,11 @@ def test_a_cache_with_other_bytes_is_left_out_and_written_anew(farm: Machine) ->
     done = build(farm, cache="/tmp/cache")
     assert done.code == 0, done.text[-3000:]
     assert (
-        f'CACHE: "/tmp/cache/{TARGET}" holds other bytes than it says: '
-        "building without it, writing it anew"
+        f'CACHE: "/tmp/cache/{TARGET}" does not match its digests: '
+        "building without it and writing it again"
     ) in done.text.splitlines()
     assert "Get:1 " in done.text
-    assert "holds other bytes" not in build(farm, cache="/tmp/cache").text
+    assert "does not match its digests" not in build(farm, cache="/tmp/cache").text
 
 
 def test_a_certificate_of_another_authority_is_refused(farm: Machine) -> None:
@@ -104,7 +104,7 @@ def test_a_builder_that_nobody_made(farm: Machine) -> None:
     assert done.code == 2
     assert done.text.splitlines()[-2:] == [
         'builder: cannot use "nothing": no builder "nothing" found',
-        "tip: `docker buildx ls` lists the builders, docs/build-farm.md says how to make one",
+        "tip: `docker buildx ls` lists the builders; docs/build-farm.md shows how to make one",
     ]
 
 

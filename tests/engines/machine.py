@@ -175,7 +175,7 @@ def check_out(machine: Machine) -> None:
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     files = {name: ROOT / name for name in names.split("\0") if (ROOT / name).is_file()}
-    # what was bootstrapped here is not made again
+    # the root that was bootstrapped here is not made again
     kept = [path for path in (ROOT / ".cache/roots").rglob("*") if ".partial-" not in str(path)]
     roots = {str(path.relative_to(ROOT)): path for path in kept if path.is_file()}
     machine.put(SOURCE, files | roots)

@@ -144,7 +144,7 @@ def test_a_context_that_is_not_there_starts_nothing(
 def test_a_socket_that_is_not_the_users_is_said_at_once(
     client: docker.DockerClient, reference: str, program: str, command: str
 ) -> None:
-    """With systemd an engine's socket is its group's; a new member is none until a login."""
+    """With systemd an engine's socket is its group's; a new member has no access before a login."""
     script = f"""
 rm -f /usr/bin/sg /usr/bin/sudo; ln -s /bin/true /usr/local/bin/{program}
 useradd -m bob && chown -R bob /copy

@@ -197,7 +197,7 @@ CHECKS: dict[str, Check] = {
     "healthcheck": lambda o, n, v: asks("readinessProbe", v["test"][-1])(o, n),
     "ports": service_matches,
 }
-# what Kubernetes leaves to its nodes: a row of the page says what to set there
+# settings that Kubernetes leaves to its nodes: a row of the page says what to set there
 ON_NODES = ("logging", "memswap_limit", "pids_limit")
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.pythons import debian
 
-# what reads archives, dates and processes by the standard library's own words
+# modules that parse messages of the standard library: archives, dates, processes
 FAST = (
     "tests/unit/cleanup/test_manifest.py",
     "tests/unit/common",

@@ -37,7 +37,7 @@ from tests.support.tiny import Group
 
 TRACED = ("/scripts/", "/docker/", "/http/client.py")
 KEEP = 3
-# how often the command that settles is killed as well, and again the one after it
+# probability that the settling command is killed too, and the one after it
 RECOVERIES = 0.5
 Act = Callable[[docker.DockerClient], int]
 

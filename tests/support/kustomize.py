@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-# where neither is installed: Go compiles it once, and keeps it
+# the module that Go compiles once, and keeps, if neither program is installed
 FROM_SOURCE = ("go", "run", "sigs.k8s.io/kustomize/kustomize/v5@v5.5.0", "build")
 
 

@@ -1,7 +1,7 @@
 """Faults planted in the good image, by kind: what each rule promises to catch, evasive forms too.
 
 A plant is a name, the rule that must catch it, what its finding names, and the image. What is
-near to a fault and is none stands in HARMLESS.
+near to a fault but allowed is in HARMLESS.
 """
 
 from __future__ import annotations

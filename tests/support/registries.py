@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.conftest import ROOT
 
 USER, PASSWORD = "founder", "correct horse"
-# what `htpasswd -nbB founder 'correct horse'` prints; bcrypt is all that docker-registry takes
+# output of `htpasswd -nbB founder 'correct horse'`; bcrypt is all that docker-registry takes
 HTPASSWD = "founder:$2y$05$abcdefghijklmnopqrstuuHNbAKRhpaujgo33bRWs.NLUTJO3lOy2\n"
 
 

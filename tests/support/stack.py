@@ -23,7 +23,7 @@ from tests.conftest import ROOT
 T = TypeVar("T")
 STORAGE, API, HYBRID = "sutra-storage", "sutra-api", "sutra-hybrid"
 PORTS = {API: "8000/tcp", HYBRID: "8001/tcp"}
-# how long a container may take to start on a busy machine, in seconds
+# seconds that a container may take to start on a busy machine
 PATIENCE = 120
 
 

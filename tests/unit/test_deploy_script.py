@@ -151,7 +151,7 @@ def test_data_is_not_removed_without_an_answer(checkout: Path) -> None:
     assert deploy("down", "--data") == (
         2,
         "sutra-deploy: down --data deletes every concept in: mine_data\n"
-        "sutra-deploy: down --data: asks, and there is no terminal\n"
+        "sutra-deploy: down --data: confirmation needed, but stdin is not a terminal\n"
         "tip: add --yes\n",
     )
     assert not (checkout / "asked").exists()
@@ -200,7 +200,7 @@ def test_a_closed_output_is_nobodys(checkout: Path) -> None:
 
 # ---- an orchestrator in place of compose -----------------------------------
 
-# what stands in for the environment: it notes what is asked, and the knobs that it gets
+# stand-in for the environment: it notes what is asked, and the knobs that it gets
 PYTHON = """echo "$* TARGET=$TARGET OVERLAY=$OVERLAY DRY_RUN=$DRY_RUN" >>python-asked
 """
 

@@ -1,4 +1,4 @@
-"""scripts/lock.sh: what is wrong with a call is said before any lock is touched."""
+"""scripts/lock.sh: a wrong call is refused before any lock is touched."""
 
 from __future__ import annotations
 

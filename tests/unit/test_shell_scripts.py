@@ -120,7 +120,7 @@ def test_another_python_makes_the_environment_anew(with_environment: Path) -> No
     (environment / "lib/left").touch()
     assert said(run(with_environment, "scripts/venv.sh")) == (
         0,
-        f"venv: installing requirements.lock\nvenv: making .venv anew with Python {made_by}",
+        f"venv: installing requirements.lock\nvenv: making .venv again with Python {made_by}",
     )
     assert (environment / ".python").read_text() == made_by
     assert not (environment / "lib/left").exists()

@@ -11,7 +11,7 @@ from .errors import CleanupError, Fix
 from .trash import Trash
 from .tree import Plan, show
 
-KEEP = "keep that file by a keep glob, or take the rule out"
+KEEP = "add a keep glob for that file, or remove the rule"
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def blame(plan: Plan, broken: Broken, trash: Trash, more: int = 0) -> CleanupErr
 
 
 def guilty(trash: Trash, still: Callable[[], str]) -> Guilt:
-    """Put every change back; return the cause and the file that break `still` when done anew.
+    """Put every change back; return the cause and the file that break `still` when done again.
 
     The file is "" where no change of that cause breaks it alone.
     """

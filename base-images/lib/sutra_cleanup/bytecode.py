@@ -23,7 +23,7 @@ from .trash import Trash
 from .tree import Plan
 
 CAUSE = "bytecode"
-# in which an interpreter says its version
+# time limit for an interpreter to print its version
 SECONDS = 60
 # the header's flags: the file is checked by hash, and not at every start (PEP 552)
 UNCHECKED_HASH = (1).to_bytes(4, "little")
@@ -128,7 +128,7 @@ def compile_tree(plan: Plan, trash: Trash, shown_as: str, made: Sequence[str] = 
 
 
 def _stands_alone(path: str, sources: set[str]) -> bool:
-    """Tell whether a file is a module without its source, as it came or as a run left it."""
+    """Return whether a file is a module without its source, as it came or as a run left it."""
     cached = os.path.basename(os.path.dirname(path)) == "__pycache__"
     return path.endswith(".pyc") and not cached and path[:-1] not in sources
 

@@ -47,7 +47,7 @@ def _shown(module: ast.Module) -> Iterator[ast.AST]:
 
 
 def _names_doc(node: ast.AST) -> bool:
-    """Return whether `__doc__` stands in it by itself, or as a text: `globals()["__doc__"]`."""
+    """Return whether the code uses `__doc__`, as a name or as the text "__doc__"."""
     return any(
         (isinstance(each, ast.Name) and each.id == "__doc__" and isinstance(each.ctx, ast.Load))
         or (isinstance(each, ast.Constant) and each.value == "__doc__")

@@ -39,13 +39,13 @@ class Stripped:
 
 
 def is_elf(path: str) -> bool:
-    """Tell whether the file begins as an ELF file does."""
+    """Return whether the file begins as an ELF file does."""
     with open(path, "rb") as file:
         return file.read(4) == MAGIC
 
 
 def is_loaded(path: str) -> bool:
-    """Tell whether the file begins as an ELF library or program does."""
+    """Return whether the file begins as an ELF library or program does."""
     with open(path, "rb") as file:
         head = file.read(18)
     order: Literal["little", "big"] = "big" if head[5:6] == b"\2" else "little"
@@ -102,7 +102,7 @@ def strip(
             reason = misaligned(f"{tree}/{path}")
             if not reason and before[f"{shown_as}/{path}"]:
                 same = segments(f"{tree}/{path}") == segments(trash.original(number))
-                reason = "" if same else "other segments than before"
+                reason = "" if same else "its segments changed"
             if reason:
                 trash.put_back([number])
                 restored.append((path, reason))

@@ -2,7 +2,7 @@
 
 A glob names components of a path, and matches at any depth: `numpy/tests/` is
 every folder of that name with all that is in it, `*.pyi` every such file. `./`
-in front ties it to the top of the tree. `**` stands for any number of folders;
+in front ties it to the top of the tree. `**` matches any number of folders;
 `*`, `?` and `[…]` stay within one component.
 """
 
@@ -28,7 +28,7 @@ class Glob:
 
     @property
     def is_folder(self) -> bool:
-        """Whether it names folders, and so everything below them."""
+        """Return whether it names folders, and so everything below them."""
         return self.text.endswith("/")
 
     @cached_property
@@ -43,7 +43,7 @@ class Glob:
         return _component(self._parts[-1])
 
     def matches(self, path: str) -> bool:
-        """Tell whether `path` ("numpy/tests/x.py", no leading slash) falls under it."""
+        """Return whether `path` ("numpy/tests/x.py", no leading slash) falls under it."""
         folder, _, name = path.rpartition("/")
         if self.is_folder:
             parts = folder.split("/") if folder else []
@@ -55,7 +55,7 @@ class Glob:
         return bool(self.folder.fullmatch(within) and re.fullmatch(self.name, name, re.DOTALL))
 
     def reaches_into(self, folder: str) -> bool:
-        """Tell whether its first components name `folder` ("numpy/") and others what is below."""
+        """Return whether its first components name `folder` ("numpy/") and others what is below."""
         return any(
             re.fullmatch(self._start + _components(self._parts[:end]), folder, re.DOTALL)
             for end in range(1, len(self._parts))
@@ -82,7 +82,7 @@ def _problem(text: str) -> str:
     if "" in parts or "." in parts or "\0" in text:
         return "not a path"
     if any("**" in part and part != "**" for part in parts) or parts[-1] == "**":
-        return "** stands alone between slashes; end with / for all that is in a folder"
+        return "** must be a whole path component; end with / to match everything in a folder"
     return ""
 
 

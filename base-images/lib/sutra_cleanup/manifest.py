@@ -25,7 +25,7 @@ KEYS = ("extends", "strip", "bytecode", "docstrings", "dedupe", "rules", "prove"
 class Rule:
     """What leaves the tree under one name, what stays all the same, and why.
 
-    `file` is the manifest that it stands in; `source` names where the knowledge
+    `file` is the manifest that defines it; `source` names where the knowledge
     comes from, for a fact about one package. With `stand_in` each extension module
     that leaves is replaced by one that can be imported and raises when it is used.
     """
@@ -74,7 +74,7 @@ class Manifest:
         return next((mode for glob, mode in self.bytecode_for if glob.matches(path)), "")
 
     def drops_docstrings(self, path: str) -> bool:
-        """Tell whether the bytecode of the module at `path` is made without docstrings."""
+        """Return whether the bytecode of the module at `path` is made without docstrings."""
         chosen = (choice for glob, choice in self.docstrings_for if glob.matches(path))
         return next(chosen, self.docstrings) == "drop"
 
@@ -106,7 +106,7 @@ def _load(file: Path, above: tuple[Path, ...]) -> Manifest:
         raise CleanupError(f"{file}: cannot be read: {error}", "check the path") from error
     if place in above:
         chain = " → ".join(path.name for path in (*above[above.index(place) :], place))
-        raise CleanupError(f"{file.name}: extends: cycle {chain}", "take one of them out")
+        raise CleanupError(f"{file.name}: extends: cycle {chain}", "remove one of them")
     node = _Node(place, "", _read(place), KEYS)
     found = Manifest(place)
     for name in node.texts("extends"):
@@ -170,7 +170,7 @@ def _extended(below: Manifest, above: Manifest) -> Manifest:
     }
     if twice:
         raise CleanupError(
-            f"{above.file.name}: rules.{min(twice)}: stands in an extended manifest too",
+            f"{above.file.name}: rules.{min(twice)}: already defined in an extended manifest",
             "give the rule another name",
         )
     new = tuple(rule for rule in above.rules if rule not in below.rules)
@@ -196,7 +196,7 @@ def _refuse_contradictions(manifest: Manifest) -> None:
                 raise CleanupError(
                     f'{rule.file.name}: rules.{rule.name}.remove: rule "{other.name}" keeps '
                     f'the same "{glob.text}"',
-                    "keep always wins: take one of the two out",
+                    "keep always wins: remove one of the two",
                 )
 
 

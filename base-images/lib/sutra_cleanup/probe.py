@@ -18,8 +18,7 @@ from pathlib import Path
 
 from . import sandbox
 
-# how long one import may be silent, and how often a package may be before the rest of it is
-# asked no more
+# time limit for one import; a package that exceeds it HANGS times is not imported any further
 SECONDS = 60
 HANGS = 2
 OK = ""
@@ -51,7 +50,7 @@ def entry_points(python: Sequence[str], values: Sequence[str]) -> dict[str, str]
 
 
 def loads(python: Sequence[str], libraries: Sequence[str]) -> dict[str, str]:
-    """Load all shared `libraries` and return what the loader said of each: "" for well."""
+    """Load all shared `libraries` and return the loader's message for each, "" if it loaded."""
     with sandbox.scratch() as place:
         return _ask(python, "load", libraries, place)
 

@@ -23,7 +23,7 @@ from .errors import CleanupError
 from .trash import Trash
 from .tree import Plan, folders, show
 
-# in which the command of `prove` must end
+# time limit for the command of `prove`
 SECONDS = 300
 Asked = Callable[[Sequence[str], Sequence[str]], dict[str, str]]
 _MISSING = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
@@ -89,7 +89,7 @@ def prove(plan: Plan, python: Sequence[str], before: Baseline, trash: Trash) -> 
     ]
     forbidden = [each for each in broken if not _may_break(plan, each)]
     for number, each in enumerate(forbidden):
-        # what loaded only after others never loaded by itself: that is no fault of the cleanup
+        # modules that only load after others never loaded alone: the cleanup is not to blame
         if each.still() and not _as_it_was(trash, each.still):
             others = forbidden[number + 1 :]
             below = f"{each.module}."  # goes with it
@@ -127,7 +127,7 @@ def _is_absent(plan: Plan, said: str) -> bool:
 
 
 def _as_it_was(trash: Trash, ask: Callable[[], Found]) -> Found:
-    """Ask in the tree as it was, and then make all changes anew."""
+    """Ask in the tree as it was, then make all changes again."""
     numbers = trash.standing()
     trash.put_all_back()
     try:
@@ -178,7 +178,7 @@ def _unlisted(
         yield f'entry point "{name}" of "{group}" is no longer listed'
     for top, name in sorted(before.providers - after.providers):
         if top in tops:
-            yield f'module "{top}" is no longer known to be of "{name}"'
+            yield f'module "{top}" is no longer listed as part of "{name}"'
 
 
 def _run(plan: Plan, python: Sequence[str]) -> str:
@@ -216,5 +216,5 @@ def _require_same(before: dict[str, tuple[int, int]], after: dict[str, tuple[int
         if before.get(path) != after.get(path):
             raise CleanupError(
                 f'cleanup: an import changed the tree "{show(path)}"',
-                "import it by hand to see which; the cleanup needs a tree that stays as it is",
+                "import the modules by hand to find which one; imports must not change the tree",
             )

@@ -71,7 +71,7 @@ def listing(python: Sequence[str]) -> Listing | str:
     if done.code:
         return done.last_line
     try:
-        # what a .pth file prints comes first
+        # the output of .pth files comes first
         distributions, points, providers = json.loads(done.out.strip().splitlines()[-1])
         return Listing(
             tuple(distributions),

@@ -1,4 +1,4 @@
-"""Keep the record of each distribution true: what was replaced stands in it as it is now.
+"""Update each distribution's RECORD to match the files that the cleanup changed.
 
 A RECORD (PEP 376, PEP 627) names each file with its hash and size. Scanners and, since
 Python 3.12, `importlib.metadata` go by the files that are there: with a record of sources
@@ -33,7 +33,7 @@ BY_SOURCE = (3, 11)
 
 @dataclass(frozen=True)
 class Recorded:
-    """How many records were written anew, and the bytes that this saved."""
+    """Number of records that were rewritten, and the bytes that this saved."""
 
     files: int = 0
     saved: int = 0
@@ -48,7 +48,7 @@ class _Changes:
 
 
 def rewrite(plan: Plan, trash: Trash) -> Recorded:
-    """Write each record anew that names a file which was changed, and return how many."""
+    """Rewrite each record that names a changed file; return how many there were."""
     changes, root = _changes(trash), os.fspath(plan.tree)
     files = saved = 0
     for entry in plan.staying:

@@ -115,7 +115,7 @@ def text(found: dict[str, Any]) -> str:
     rows += [
         f"put back after strip: {show(path)}: {show(why)}" for path, why in stripped["restored"]
     ]
-    rows += [f"raises when it is used: {path}" for path in found["stand_ins"]]
+    rows += [f"raises an error when used: {path}" for path in found["stand_ins"]]
     rows += [f"no longer loads, as its rule says: {name}" for name in found["broken"]]
     rows.append(
         f"bytecode: {compiled['sourceless']} sourceless, {compiled['cached']} cached, "

@@ -1,4 +1,4 @@
-"""Extension modules that leave although something imports them: what stands in their place.
+"""Replacements for extension modules that are removed although something imports them.
 
 A package may import a large library of its own whatever is used of it. Where a rule
 says `stand_in: true`, a module of a few lines takes the place of each extension module
@@ -53,13 +53,13 @@ def __getattr__(name):
 
 
 def module(path: str) -> str:
-    """Return the path of the module that stands in for the extension at `path`."""
+    """Return the path of the module that replaces the extension at `path`."""
     folder, name = os.path.split(path)
     return os.path.join(folder, name.split(".", 1)[0] + ".py")
 
 
 def has_one(plan: Plan, entry: Entry) -> bool:
-    """Tell whether a module stands in for an entry that leaves."""
+    """Return whether a replacement module is written for a removed entry."""
     return not entry.is_link and plan.rule(entry.removed or 0).stand_in
 
 
@@ -69,7 +69,7 @@ def modules(plan: Plan) -> list[str]:
 
 
 def source(rule: Rule, path: str) -> str:
-    """Return the text of the module that stands in for the extension at `path`."""
+    """Return the source of the module that replaces the extension at `path`."""
     shown = os.path.basename(module(path)).removesuffix(".py")
     return _SOURCE.format(
         said=f'{shown}: left out by rule "{rule.name}" of {rule.file.name}, so there is no'
@@ -88,7 +88,7 @@ def replace(plan: Plan, entry: Entry, trash: Trash, cause: str, shown_as: str) -
         if os.path.lexists(f"{root}/{beside}"):
             raise CleanupError(
                 f'{rule.file.name}: rules.{rule.name}.stand_in: there already "{beside}"',
-                "take stand_in out of the rule: that module is loaded instead",
+                "remove stand_in from the rule: that module is loaded instead",
             )
     number = len(trash.changes)
     ready = trash.spare(f"stand-in-{number}.py")

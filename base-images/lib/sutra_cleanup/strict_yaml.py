@@ -17,7 +17,7 @@ RANGES = {
 
 
 class _OnceEach(yaml.SafeLoader):
-    """Refuses a key that stands twice: the second would silently win."""
+    """Refuses duplicate keys: the second would silently win."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Return the mapping, or raise ConstructorError at the second of two equal keys."""
@@ -25,7 +25,7 @@ class _OnceEach(yaml.SafeLoader):
         for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f'key stands twice "{key.value}"', key.start_mark
+                    None, None, f'duplicate key "{key.value}"', key.start_mark
                 )
             seen.add(key.value)
         return super().construct_mapping(node, deep)

@@ -49,9 +49,9 @@ class Trash:
     def __exit__(self, kind: type[BaseException] | None, error: object, _: object) -> None:
         if kind is not None and self._out:
             raise CleanupError(
-                f"cleanup: {len(self._out)} changes of the tree were not taken back: "
+                f"cleanup: {len(self._out)} changes of the tree could not be undone: "
                 f'{kind.__name__}: {error}: the originals are in "{show(self._aside)}"',
-                "make the tree anew, or move them back by hand",
+                "build the tree again, or move them back by hand",
             )
         shutil.rmtree(self._aside)
 
@@ -73,7 +73,7 @@ class Trash:
         return f"{self._aside}/{name}"
 
     def add(self, cause: str, made: str, ready: str) -> None:
-        """Put the file `ready` into the tree as `made`, where nothing stands."""
+        """Move the file `ready` into the tree as `made`, a path that does not exist yet."""
         number = len(self.changes)
         self.changes.append(Change(cause, "", (made,)))
         self._folders(os.path.dirname(made))
@@ -97,7 +97,7 @@ class Trash:
             del self._out[number]
 
     def take_out_again(self, numbers: Iterable[int]) -> None:
-        """Do those changes anew, the first one first."""
+        """Do those changes again, in their order."""
         for number in sorted(numbers):
             change = self.changes[number]
             self._out[number] = change.path

@@ -39,7 +39,7 @@ class Entry:
 
     @property
     def leaves(self) -> bool:
-        """Whether the entry leaves the tree."""
+        """Return whether the entry leaves the tree."""
         return self.removed is not None and self.kept is None
 
 
@@ -211,7 +211,7 @@ def _refuse_emptied(found: Plan) -> None:
             rule = found.rule(by_rule[owner].most_common(1)[0][0])
             raise CleanupError(
                 f'{rule.file.name}: rules.{rule.name}.remove: would empty the package "{owner}"',
-                "take it out of the lock instead, or keep what is imported of it",
+                "remove it from the lock instead, or keep what is imported of it",
             )
 
 
@@ -238,7 +238,7 @@ def unmatched(found: Plan) -> list[str]:
 
 
 def _matches_any(glob: Glob, folders_of: dict[str, set[str]]) -> bool:
-    """Tell whether a file falls under the glob, each name and each folder looked at once."""
+    """Return whether a file falls under the glob, each name and each folder looked at once."""
     if not glob.is_folder:
         name = re.compile(glob.name, re.DOTALL)
         return any(

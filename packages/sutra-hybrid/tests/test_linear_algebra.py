@@ -34,7 +34,7 @@ def matrix(request: pytest.FixtureRequest) -> Matrix:
 
 
 def close(left: Matrix, right: Matrix) -> bool:
-    """Tell whether both agree to what the type can hold, over SIZE additions."""
+    """Return whether both agree to what the type can hold, over SIZE additions."""
     tolerance = float(np.finfo(left.dtype).eps) * SIZE * 50
     return bool(np.abs(left - right).max() <= tolerance * max(1.0, float(np.abs(right).max())))
 

@@ -102,7 +102,7 @@ def test_it_stops_in_time_while_an_index_is_built() -> None:
 
 
 def all_is_read(port: int) -> bool:
-    """Say whether the storage was asked for everything: /stats, 31 pages, and the associations."""
+    """Return whether the storage was read whole: /stats, 31 pages, and the associations."""
     text: str = get(port, "/metrics").body.decode()  # type: ignore[attr-defined]
     counts = [line for line in text.splitlines() if line.startswith("sutra_storage_calls_total")]
     return [line.rpartition(" ")[2] for line in counts] >= ["33"]

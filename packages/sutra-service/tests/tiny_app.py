@@ -47,7 +47,7 @@ def create_app() -> FastAPI:
 
 
 def create_slowly() -> FastAPI:
-    """Never return: stands for long imports."""
+    """Never return: plays long imports."""
     print("starting", file=sys.stderr, flush=True)
     for _ in range(600):  # not one long sleep: a signal just before it would not cut it short
         time.sleep(0.1)

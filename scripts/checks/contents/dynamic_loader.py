@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 MUSL = re.compile(r"(?:usr/)?lib/ld-musl-([^/]+)\.so\.1")
 CACHE = "etc/ld.so.cache"
-# what Debian's and Fedora's glibc are built with; {} is Debian's multiarch folder
+# default search path of Debian's and Fedora's glibc; {} is Debian's multiarch folder
 DEFAULTS = ("/lib/{}", "/usr/lib/{}", "/lib64", "/usr/lib64", "/lib", "/usr/lib")
 MUSL_DEFAULTS = ("/lib", "/usr/local/lib", "/usr/lib")
 MULTIARCH = {
@@ -39,7 +39,7 @@ MUSL_OWN = re.compile(r"lib(c|pthread|rt|m|dl|util|xnet)\..*")
 _TOKEN = re.compile(r"\$(?:\{(ORIGIN|LIB|PLATFORM)\}|(ORIGIN|LIB|PLATFORM)(?![A-Za-z0-9_]))")
 # objects of one process: more is no real program
 MAX_LOADED = 2000
-# where one library is looked for: what is further on counts as missing
+# most folders searched for one library; further ones count as missing
 MAX_PLACES = 1000
 
 
@@ -158,7 +158,7 @@ class Loader:
         if self.musl and MUSL_OWN.fullmatch(name):
             return Object(f"lib/ld-musl-{self.musl}.so.1", user.elf, user)
         for place in islice(self._places(name, user), MAX_PLACES):
-            # of another machine, or unreadable: the loader passes over it
+            # the loader skips files of another machine and unreadable ones
             if (elf := _fits(self.find(place), user)) and self._reads(place):
                 return Object(posixpath.normpath(place).lstrip("/"), elf, user)
         return None

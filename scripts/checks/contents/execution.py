@@ -1,4 +1,4 @@
-"""Whether a container can start a program: execve's own steps, played through on an image.
+"""Return whether a container can start a program: execve's own steps, played through on an image.
 
 A file that the user may execute is a program (ELF), or a script whose first line names
 one, which may again be a script (fs/binfmt_script.c, fs/exec.c). `env` looks for what
@@ -17,7 +17,7 @@ from scripts.checks.contents.launch import env_target, init_target, is_env, pyth
 from scripts.checks.contents.rule import Subject, quoted
 from scripts.image.inventory import Entry
 
-# what the engine sets where an image has no PATH; moby, oci/defaults.go
+# PATH that the engine sets if an image has none; moby, oci/defaults.go
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # scripts that name scripts: Linux follows five
 MAX_CHAIN = 5
@@ -145,6 +145,6 @@ class Execution:
         if not target:
             return Broken("env", "has nothing to start", is_own=False)
         if depth > 2 * MAX_CHAIN:
-            return Broken(target[0], "starts itself without end", is_own=False)
+            return Broken(target[0], "starts itself in a loop", is_own=False)
         broken = self._called(target[0], path, depth + 1)
         return broken and Broken(broken.name, broken.what, is_own=False)

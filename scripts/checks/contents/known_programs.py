@@ -18,7 +18,7 @@ _TRIPLET = re.compile(
     r"(?:-\w+)??-(?:linux-(?:gnu|musl|uclibc)\w*|none-elf|elf|none-eabi\w*|eabi\w*|w64-mingw32)-"
 )
 _VERSION = re.compile(r"[-_]?v?\d[.\d]*$")
-# what is put behind the name of a program that something else stands in for
+# suffixes that dpkg-divert and alternatives add to the name of a replaced program
 _BEHIND = re.compile(
     r"(?:\.(?:real|bin|orig|distrib|static|exe|old|bak|disabled|phar|dpkg-\w+)|-static(?:-\w+)?"
     r"|[-_.](?:x86_64|amd64|aarch64|arm64|armv7l?|i686|musl|linux))$"
@@ -54,7 +54,7 @@ def package(name: str) -> str:
 
 
 class Names:
-    """Names to look for; one that ends in "*" stands for all that begin like it."""
+    """Names to look for; one that ends in "*" matches all that begin like it."""
 
     def __init__(self, *groups: frozenset[str]) -> None:
         names = frozenset().union(*groups)

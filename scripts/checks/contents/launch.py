@@ -9,18 +9,18 @@ from collections.abc import Sequence
 
 from scripts.checks.contents.known_programs import program
 
-# where execvp looks without a PATH, as behind `env -i`; glibc, _CS_PATH
+# execvp's search path without a PATH, as behind `env -i`; glibc, _CS_PATH
 BARE = "/bin:/usr/bin"
 # an init for containers: options, those with a value, then the program
 INITS = {"tini": "-p -e", "dumb-init": "-r --rewrite", "catatonit": "", "docker-init": "-p -e"}
-# of python(1): options whose value is the next word
+# python(1)'s options whose value is the next word
 _PYTHON_VALUES = ("-X", "-W", "--check-hash-based-pycs")
 # options without a value, then the one that ends them: "-Bm" of "-Bm app"
 _PYTHON_LAST = re.compile("-[bBdEiIOPqRsStuvVx?]*([cm])(.*)", re.DOTALL)
 
 
 def init_target(words: Sequence[str]) -> list[str]:
-    """Return the words that an init starts, nothing for what is none: "tini -g -- x" → "x"."""
+    """Return the command that an init starts ("tini -g -- x" → "x"), () if it is no init."""
     name = program(words[0])
     if name not in INITS:
         return []

@@ -49,7 +49,7 @@ class Subject:
 
     @property
     def user(self) -> str:
-        """USER as it stands in the configuration."""
+        """USER as the configuration has it."""
         return str(self._config.get("User") or "")
 
     @property
@@ -76,12 +76,12 @@ class Subject:
 
     @property
     def healthcheck(self) -> tuple[str, ...]:
-        """HEALTHCHECK as it stands in the configuration: "CMD", then its words."""
+        """HEALTHCHECK as the configuration has it: "CMD", then its words."""
         return _texts(_mapping(self._config.get("Healthcheck")).get("Test"))
 
     @cached_property
     def history(self) -> tuple[str, ...]:
-        """What is said of each step that made the image, oldest first."""
+        """The history line of each build step, oldest first."""
         steps = self.image.config.get("history")
         return tuple(
             " ".join(str(_mapping(step).get(key) or "") for key in ("created_by", "comment"))

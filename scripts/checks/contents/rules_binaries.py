@@ -11,7 +11,7 @@ from scripts.checks.contents.dynamic_loader import Loader, Missing, Object
 from scripts.checks.contents.rule import Finding, Rule, Subject, quoted
 from scripts.image.elf import Elf
 
-# what the OCI image configuration calls an architecture → what ELF headers say
+# architecture in OCI image configurations → machine in ELF headers
 MACHINES = {
     "amd64": "x86_64", "arm64": "aarch64", "386": "i386", "arm": "arm",
     "ppc64le": "ppc64", "riscv64": "riscv", "s390x": "s390",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 REPORT = re.compile(r"usr/share/sutra/[^/]+\.json")
 PYTHON = re.compile(r"(?:.*/)?bin/python(3\.\d+)", re.DOTALL)
-# what shows a tree of Python: its own module "os", and the record of a distribution
+# signs of a Python tree: its own module "os", or the record of a distribution
 TREE = re.compile(
     r"((?:.*/)?python3(?:\.\d+)?)/(?:__pycache__/)?os(?:\.[^/]+)?\.pyc?"
     r"|((?:.*/)?[^/]+)/[^/]+\.(?:dist-info/METADATA|egg-info(?:/PKG-INFO)?)",
@@ -84,7 +84,7 @@ def _problem(subject: Subject, entry: Entry, wanted: set[int]) -> str:
 
 
 def _uncompiled(subject: Subject, versions: set[str]) -> Iterator[Finding]:
-    """Find modules of our own that every container compiles anew: nobody may write beside them.
+    """Find modules of our own that every container compiles again: nobody may write beside them.
 
     What is started as a script (by its first line, with the right to execute it) is never
     taken from bytecode.

@@ -11,7 +11,7 @@ from scripts.checks.contents.launch import env_target, init_target, is_env
 from scripts.checks.contents.rule import Finding, Rule, Subject, quoted
 
 SHELLS = known("shells")["any"]
-# where whatever may be executed is a program, or looks like one
+# paths where every executable file is a program, or looks like one
 _PROGRAM = re.compile(r"(?:.*/)?s?bin/[^/]+|.*\.sh", re.DOTALL)
 
 

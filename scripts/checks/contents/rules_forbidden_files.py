@@ -26,7 +26,7 @@ TESTS = re.compile(
 _TEST_FOLDER = re.compile(r"(?:^|(?<=/))test/")
 _MODULE = re.compile(r"(?:.*/)?test/__init__\.pyc?", re.DOTALL)
 _A_TEST = re.compile(r"(?:.*/)?(?:test_[^/]*|[^/]*_test|conftest|tests)\.pyc?", re.DOTALL)
-# beside what packages bring: a module called docs is none, and what is inside of a tree of
+# beside what packages bring: a module called docs is not documentation, and files inside a tree of
 # Python is its cleanup's work
 _DOC = r"\.(?:md|rst|txt|html?|adoc|markdown)"
 _OWN_DOCS = (
@@ -107,7 +107,7 @@ RULES = (
     Rule("tests", "no test folders", but_kept(tests)),
     Rule(
         "docs",
-        "no documentation, manual pages, examples or translations; copyright files are none",
+        "no documentation, man pages, examples or translations (copyright files are allowed)",
         but_kept(_files(DOCS)),
     ),
     Rule(

@@ -12,9 +12,9 @@ from scripts.checks.contents.rules_bytecode import cleaned_trees
 from scripts.image.package_owners import recorded
 
 DIST_INFO = re.compile(r"(.*/[^/]+\.(?:dist|egg)-info)(?:/(.+))?", re.DOTALL)
-# what a distribution is known by: of today, and as setuptools left it
+# metadata files of a distribution: today's form, and setuptools' old one
 NAMES = {"dist": ("METADATA", "RECORD"), "egg": ("PKG-INFO", "installed-files.txt")}
-# where programs stand that no package manager put there
+# paths of programs that no package manager installed
 LOCAL = re.compile(r"usr/local/.+|opt/(?:[^/]+/)*s?bin/.+", re.DOTALL)
 SITE = re.compile(r"(?:.*/)?(?:site|dist)-packages/.+", re.DOTALL)
 SYSTEM = re.compile(r"(?:usr/)?(?:bin|sbin|lib|lib32|lib64|libexec)/(?!apk/db/).+", re.DOTALL)
@@ -124,7 +124,7 @@ def _of_distribution(subject: Subject, folder: str) -> Iterator[Finding]:
 
 
 def _of_programs(subject: Subject) -> Iterator[Finding]:
-    """Find Rust programs of no package beside which no licence of their crates stands."""
+    """Find Rust programs of no package that come without the licences of their crates."""
     owners = subject.image.owners()
     beside = any(path.startswith("usr/share/licenses/") for path in subject.files)
     for entry in subject.contents():

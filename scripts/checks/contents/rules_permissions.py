@@ -10,8 +10,8 @@ from scripts.checks.contents.rule import Finding, Rule, Subject, quoted
 
 # runc takes no higher number of a user or group
 HIGHEST = (1 << 31) - 1
-# what programs read in every image: code, data of packages, accounts, certificates; not what
-# apk alone reads, such as its lock of mode 600
+# files that programs read in every image: code, data of packages, accounts, certificates; not
+# files that only apk reads, such as its lock of mode 600
 READ_BY_PROGRAMS = re.compile(
     r"(?!(?:usr/)?lib/apk/)(?:app|opt|srv|usr|bin|sbin|lib\d*)(?:/.+)?"
     r"|(?:.*/)?(?:site|dist)-packages(?:/.+)?"
@@ -99,5 +99,5 @@ RULES = (
         "sticky folders, no device, no code or data closed to the image's user",
         rights,
     ),
-    Rule("user", "USER is a number, not root, and stands in /etc/passwd and /etc/group", user),
+    Rule("user", "USER is a number, not root, and is listed in /etc/passwd and /etc/group", user),
 )

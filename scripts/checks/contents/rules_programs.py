@@ -30,7 +30,7 @@ PACKAGING = (
     # vendored, zipped, or as a wheel: wherever they are
     r"|(?:.*/)?(?:pip|setuptools|pkg_resources|_distutils_hack)/(?:.*/)?[^/]+\.pyc?"
     r"|(?:.*/)?(?:pip|pipx|uv|virtualenv)(?:-[^/]+)?\.pyz|(?:.*/)?get-pip\.pyc?"
-    # what something was installed from (PEP 427; other archives are known by their bytes)
+    # archives that packages are installed from (PEP 427; others are known by their bytes)
     r"|(?:.*/)?[^/]+-[^/]+-[^/]+-[^/]+\.whl|(?:.*/)?(?:pip|setuptools|wheel|uv)-\d[^/]*\.whl"
     r"|(?:.*/)?[^/]+-\d[^/]*\.(?:egg|crate|gem|conda|deb|rpm|apk)"
 )

@@ -28,9 +28,9 @@ from scripts.image import inventory, secret_scan
 from scripts.image.inventory import Inventory
 from scripts.image.size_cache import CACHE
 
-# what a distribution's own package of certificates puts on the builder
+# certificates that the distribution's own package installs on the builder
 SHIPPED = Path("/usr/share/ca-certificates")
-# findings that are kept of one rule: what is wrong with so many files is one thing
+# most findings kept for one rule: so many files share one cause
 MOST = 1000
 
 
@@ -111,7 +111,7 @@ def _result(
 
 
 def _lines(problems: Sequence[Finding]) -> tuple[str, ...]:
-    """Return a line a problem, of the first MOST; what is left out is said in the last."""
+    """Return a line for each of the first MOST problems; a last line counts the rest."""
     lines = tuple(problem.text for problem in problems[:MOST])
     left = len(problems) - len(lines)
     return (*lines, f"{left} more, which are not kept") if left else lines

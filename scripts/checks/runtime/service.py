@@ -26,7 +26,7 @@ from scripts.engine.sandbox import Memory, Setup
 if TYPE_CHECKING:
     from docker.models.containers import Container
 
-# what `docker stop` gives a container before it kills it
+# time that `docker stop` gives a container before it kills it
 STOP_MS = 10_000
 STARTS = 3
 
@@ -150,7 +150,7 @@ def _writable(
     with sandbox.container(client, replace(setup, read_only=False)) as made:
         found = health.wait(client, made, probe, image.budget.ready or 0)
         written = sandbox.written(client, made)
-        # what a service saves when it ends, and what it takes away again then
+        # a service may write and remove files while it stops
         sandbox.terminate(made)
         sandbox.ended(made, STOP_MS / 1000)
         written |= sandbox.written(client, made)

@@ -27,7 +27,7 @@ from scripts.oci import sources
 PROBE = Path(__file__).resolve().parents[3] / "base-images/lib/prove-imports.py"
 IMPORT_SECONDS = 120
 LOAD_SECONDS = 10
-# how an image comes into the engine from where scripts.oci.sources finds it
+# kind of source (scripts.oci.sources) → how to get its image into the engine
 INTO_ENGINE = {
     "registry": "`docker pull {}`, then give that name",
     "archive": "`docker load -i {}`, then give the name that it says",

@@ -20,7 +20,7 @@ from scripts.oci import sources
 from scripts.oci.layer import Measured
 
 PROMOTED = "latest"
-# of each kind, in one line
+# most owners and files that one line names
 OWNERS, FILES = 3, 2
 
 
@@ -183,9 +183,9 @@ def since_promoted(
 
 
 def _promoted(client: engine.Client | None, image: Image, cache: Path) -> Inventory | None:
-    """Return the last promoted image of that name, with where it stands as its reference.
+    """Return the last promoted image of that name, its reference saying where it comes from.
 
-    A toolchain's tag is none: what was promoted beside the others is in the ledger.
+    A toolchain image has no promoted tag; its last promoted id is in the ledger.
     """
     try:
         if not image.not_promoted_because:

@@ -18,7 +18,7 @@ from scripts.common.check_result import RELEASE
 from scripts.common.units import format_size
 from scripts.oci.layer import Measured, shared_once
 
-# what a rebuild may add before it has to be looked at
+# growth that a rebuild may have before a person must look at it
 SLACK = Fraction(102, 100)
 # budgets are written in tenths of a megabyte
 STEP = 100_000
@@ -26,7 +26,7 @@ STEP = 100_000
 
 @dataclass(frozen=True)
 class Lowered:
-    """One budget: where it stands in the file, and its bytes before and after."""
+    """One budget: its key path in the file, and its bytes before and after."""
 
     path: tuple[str, ...]  # ("images", "sutra-api", "budget", "installed")
     before: int

@@ -26,7 +26,7 @@ SHORTER = (20, 1)
 def render(report: Report) -> str:
     """Return the page; where it is too large, without what is in owners, then with less findings.
 
-    What is left out of a check's findings is said.
+    A last line counts the findings that are left out.
     """
     page = _render(report)
     if len(page.encode()) <= LARGEST:

@@ -19,7 +19,7 @@ SECONDS = 120
 
 
 def find_browser() -> str:
-    """Return the path of a Chromium. Raises SutraError where there is none."""
+    """Return the path of a Chromium. Raises SutraError if none is installed."""
     for name in BROWSERS:
         if path := shutil.which(name):
             return path

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from scripts.history import ledger
 
-# of the oldest, only their number is told
+# number of promotions that the picture shows; older ones are only counted
 SHOWN = 50
 
 

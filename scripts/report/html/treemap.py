@@ -12,13 +12,13 @@ from scripts.common.units import format_size
 from scripts.report.html.breakdown import Part
 
 WIDTH, HEIGHT = 1000.0, 520.0
-# of a cell, for its name
+# height of the strip with a cell's name
 HEADER = 18.0
-# what is smaller than this area is drawn as one cell with its like: nobody could see or hit it
+# smallest area of a cell of its own: smaller parts share one, for nobody could see or hit them
 SMALLEST = 60.0
-# of a cell's whole name
+# longest name in a tooltip
 LONGEST = 80
-# of the font in the picture, for cutting names
+# width of one character, for cutting names
 CHARACTER = 7.2
 
 

@@ -29,7 +29,7 @@ for source in libunwind.cpp UnwindLevel1.c UnwindLevel1-gcc-ext.c UnwindRegister
 done
 ar rcs "$out/self-contained/libunwind.a" "$work"/*.o
 
-# what a static program begins and ends with
+# start and end files of a static program
 cp /usr/lib/x86_64-linux-musl/*.o /usr/lib/x86_64-linux-musl/libc.a "$out/self-contained/"
 for part in crtbegin.o crtbeginS.o crtend.o crtendS.o; do
   cp "/usr/lib/gcc/x86_64-linux-gnu/14/$part" "$out/self-contained/"

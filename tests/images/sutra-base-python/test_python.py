@@ -1,4 +1,4 @@
-"""The Python runtime, in the base image and in the services that stand on it."""
+"""The Python runtime, in the base image and in the services that are built on it."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ print(json.dumps([
     sorted({*features["found"], *features.get("not found", [])}),
 ]))
 """
-# what link-openblas.sh keeps; a processor in between has the next lower generation
+# kernels that link-openblas.sh keeps; a processor in between has the next lower generation
 GENERATIONS = {"Nehalem", "Prescott", "Haswell", "Zen", "SkylakeX", "Cooperlake"}
 
 

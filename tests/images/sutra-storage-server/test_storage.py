@@ -19,7 +19,7 @@ from tests.images.conftest import Files
 IMAGE = "sutra-storage-server"
 LOCK = Path(__file__).parents[3] / "packages" / "sutra-storage" / "Cargo.lock"
 BINARY = "usr/local/bin/storage_server_simple"
-# where cargo-auditable leaves the list of crates: JSON, compressed by zlib
+# section with cargo-auditable's list of crates: JSON, compressed by zlib
 AUDIT_SECTION = ".dep-v0"
 
 

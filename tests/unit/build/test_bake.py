@@ -297,8 +297,8 @@ GONE = """\
 rpc error: code = Unavailable desc = error reading from server: EOF
 """
 GONE_TIP = (
-    "`docker buildx inspect default` says what it is; when it runs, run `make build` again: "
-    "what was built is in its cache"
+    "`docker buildx inspect default` shows its state; once it runs, run `make build` again: "
+    "finished steps are cached"
 )
 # BuildKit 0.25 on an engine with the classic store
 SCHEME = """\
@@ -333,17 +333,17 @@ docker.io/library/debian:trixie-slim@sha256:e06d: unknown scheme oci-layout: not
         ),
         (
             REGISTRY,
-            'build: no registry gave "debian:trixie-slim": no such host',
+            'build: no registry served "debian:trixie-slim": no such host',
             "check the network, or `docker load` an archive of it, then run `make build` again",
         ),
         (
             NEWER_REGISTRY,
-            'build: no registry gave "debian:trixie-slim": connection refused',
+            'build: no registry served "debian:trixie-slim": connection refused',
             "check the network, or `docker load` an archive of it, then run `make build` again",
         ),
         (
             DENIED,
-            'build: no registry gave "registry.test:5000/sutra/root:1": authorization failed',
+            'build: no registry served "registry.test:5000/sutra/root:1": authorization failed',
             "check the network, or `docker load` an archive of it, then run `make build` again",
         ),
         (
@@ -393,14 +393,14 @@ docker.io/library/debian:trixie-slim@sha256:e06d: unknown scheme oci-layout: not
         ),
         (
             'ERROR: target builder: failed to solve: lease "0fefi20m7u3s": not found\n',
-            'build: the builder "default" has lost what it knew of "the first step": '
+            'build: the builder "default" has lost its cache of "the first step": '
             'target builder: failed to solve: lease "0fefi20m7u3s": not found',
-            "a cache gave it other bytes than were asked for: start it again (buildkitd, or the "
-            "engine), then run `make build` again",
+            "a cache returned wrong bytes: restart it (buildkitd or the engine), "
+            "then run `make build` again",
         ),
         (
             SCHEME,
-            'build: no registry gave "debian:trixie-slim": not found',
+            'build: no registry served "debian:trixie-slim": not found',
             "check the network, or `docker load` an archive of it, then run `make build` again",
         ),
         (
@@ -602,7 +602,7 @@ def test_a_cache_with_other_bytes_is_left_out_and_written_anew(
     first, second = (each for _, each, _ in bake.builds)
     assert [each for each in first if "cache-from" not in each] == second
     assert "sutra-api.cache-to=" in " ".join(second)
-    assert 'CACHE: "registry.example/c" holds other bytes' in capsys.readouterr().err
+    assert 'CACHE: "registry.example/c" does not match its digests' in capsys.readouterr().err
 
 
 def test_a_failed_build_moves_no_tag(engine: FakeEngine, bake: Bake) -> None:

@@ -94,5 +94,5 @@ def test_a_layout_that_cannot_be_read(layout: Path, broken: str) -> None:
     with pytest.raises(SutraError) as caught:
         root_store.load(client, "sutra-root:x", layout)
     assert caught.value.message.startswith(f'roots: cannot read "{layout}": ')
-    assert caught.value.tip == "`make roots` makes it anew"
+    assert caught.value.tip == "`make roots` builds it again"
     assert client.loaded == []

@@ -37,7 +37,7 @@ RAISED = CATALOG.replace("installed: 3 MB", "installed: 3.1 MB")
 WITH_REASON = RAISED.replace("0.1 MB}", "0.1 MB, because: a model came}")
 REFUSAL = (
     'images.yaml: images.sutra-api.budget.installed: raised "3.1 MB", it was 3.0 MB',
-    "say why in images.sutra-api.budget.because, or lower it again",
+    "give the reason in images.sutra-api.budget.because, or lower it again",
 )
 
 
@@ -71,7 +71,7 @@ def test_the_release_takes_a_reason_too(repository: Path) -> None:
     (repository / "images.yaml").write_text(text)
     assert refusal() == (
         'images.yaml: release.budget.download: raised "5.1 MB", it was 5.0 MB',
-        "say why in release.budget.because, or lower it again",
+        "give the reason in release.budget.because, or lower it again",
     )
 
 
@@ -88,7 +88,7 @@ def test_raising_a_bases_sizes_takes_a_reason_whichever_is_built(
     (repository / "images.yaml").write_text(text.replace("4 MB", "4.1 MB"))
     assert refusal() == (
         'images.yaml: images.sutra-api.budget.alpine.installed: raised "4.1 MB", it was 4.0 MB',
-        "say why in images.sutra-api.budget.alpine.because, or lower it again",
+        "give the reason in images.sutra-api.budget.alpine.because, or lower it again",
     )
 
 
@@ -143,7 +143,7 @@ def test_the_next_raise_takes_a_new_reason(repository: Path) -> None:
     again = WITH_REASON.replace("3.1 MB", "99 MB")
     (repository / "images.yaml").write_text(again)
     message = 'images.yaml: images.sutra-api.budget.installed: raised "99.0 MB", it was 3.1 MB'
-    tip = "say why anew in images.sutra-api.budget.because, or lower it again"
+    tip = "give a new reason in images.sutra-api.budget.because, or lower it again"
     assert refusal() == (message, tip)
     commit(repository, again)
     commit(repository, again + "# a comment\n")
@@ -159,7 +159,7 @@ def test_a_reason_taken_out_and_given_again_is_no_new_one(repository: Path) -> N
     commit(repository, WITH_REASON.replace("3.1 MB", "99 MB"))
     assert refusal() == (
         'images.yaml: images.sutra-api.budget.installed: raised "99.0 MB", it was 3.1 MB',
-        "say why anew in images.sutra-api.budget.because, or lower it again",
+        "give a new reason in images.sutra-api.budget.because, or lower it again",
     )
 
 
@@ -178,8 +178,8 @@ def test_a_branch_that_is_merged_is_held_against_where_it_came_to(repository: Pa
 
 # ---- where git cannot tell ---------------------------------------------------
 
-CANNOT = "images.yaml: budgets: cannot tell whether one was raised: "
-GO_ON = "; ALLOW_UNCOMPARED=1 goes on without"
+CANNOT = "images.yaml: budgets: cannot check whether one was raised: "
+GO_ON = "; ALLOW_UNCOMPARED=1 skips the comparison"
 REPAIR = "repair the repository (`git fsck` says more) or clone it again"
 AGAIN = ", then run the same command again" + GO_ON
 

@@ -351,13 +351,13 @@ def test_a_catalogue_that_names_the_bake_files_images_is_accepted(promises: Cata
             {"sutra-api": ["sutra-api:prod"], "sutra-hybird": ["sutra-hybird:prod"]},
             "images.yaml: images.sutra-hybrid: not an image of docker-bake.hcl"
             ', did you mean "sutra-hybird"?',
-            "give docker-bake.hcl that target in group prod, or take out the key",
+            "give docker-bake.hcl that target in group prod, or remove the key",
         ),
         (
             {},
             "images.yaml: images.sutra-api: not an image of docker-bake.hcl\n"
             "images.yaml: images.sutra-hybrid: not an image of docker-bake.hcl",
-            "give docker-bake.hcl that target in group prod, or take out the key",
+            "give docker-bake.hcl that target in group prod, or remove the key",
         ),
         (
             {**TAGS, "sutra-new": ["sutra-new:prod"]},

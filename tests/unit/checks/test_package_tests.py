@@ -1,4 +1,4 @@
-"""The packages' tests as checks: a `docker` that answers as buildx does stands for the engine."""
+"""The packages' tests as checks: a `docker` that answers as buildx does plays the engine."""
 
 from __future__ import annotations
 

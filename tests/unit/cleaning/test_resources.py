@@ -77,14 +77,14 @@ def test_only_what_was_shown_goes_and_only_by_tags_that_were_shown() -> None:
         Thing("image", "sha256:1", "old", 1, "", ("a:prod",)),
         Thing("image", "sha256:2", "kept then", 1, "promoted: rollback needs it", ("a:latest",)),
         Thing("image", "sha256:3", "kept now", 1),
-        Thing("image", "sha256:5", "tagged anew", 1, "", ("a:dev",)),
+        Thing("image", "sha256:5", "tagged again", 1, "", ("a:dev",)),
     ]
     now = [
         Thing("image", "sha256:1", "old", 1, "", ("a:new", "a:prod")),
         Thing("image", "sha256:2", "kept then", 1, "", ("a:latest",)),
         Thing("image", "sha256:3", "kept now", 1, "in use by another project's container x"),
         Thing("image", "sha256:4", "came since", 1),
-        Thing("image", "sha256:5", "tagged anew", 1, "", ("a:prod",)),
+        Thing("image", "sha256:5", "tagged again", 1, "", ("a:prod",)),
         Thing("volume", "sha256:1", "another kind", 1),
     ]
     assert only(now, shown) == [

@@ -193,7 +193,7 @@ def alone():
 
 async def two():
     """The first."""
-    """A text that is none."""
+    """A text that is not a docstring."""
     return 1
 
 class Thing:

@@ -202,7 +202,7 @@ def test_a_program_that_strip_damaged_is_put_back_and_named(tmp_path: Path) -> N
     before = snapshot(root)
     script = f"{REAL}start, = struct.unpack_from('<Q', data, 32)\ndata[start + 4] ^= 1\n"
     found = stripped(root, tool_of(tmp_path, script))
-    assert found == Stripped(0, 0, (("bin/tool", "other segments than before"),))
+    assert found == Stripped(0, 0, (("bin/tool", "its segments changed"),))
     assert snapshot(root) == before
 
 

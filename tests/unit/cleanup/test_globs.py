@@ -124,7 +124,7 @@ def test_brackets_follow_the_rules_of_fnmatch(glob: str) -> None:
 
 # ---- what is refused -------------------------------------------------------
 
-ALONE = "** stands alone between slashes; end with / for all that is in a folder"
+ALONE = "** must be a whole path component; end with / to match everything in a folder"
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def test_every_instruction_keeps_its_line_and_loses_its_columns(module: str) -> 
 @pytest.mark.parametrize("gap", [0, 1, 15, 16, 31, 32, 33, 1023, 1024, 40_000])
 @pytest.mark.parametrize("terms", [1, 7, 8, 9, 300])
 def test_lines_that_are_far_apart_and_lines_that_are_long(gap: int, terms: int) -> None:
-    # the second name stands before the first one's end: a step back in the table
+    # the second name is before the first one's end: a step back in the table
     far = "\n" * gap
     require_same_without_columns(compiled(f"x = ({far}{'a + ' * terms}b({far}c\n))\ny = 1\n"))
 

@@ -128,7 +128,7 @@ def test_a_glob_that_matches_nothing_is_a_warning(root: Path) -> None:
 
 # ---- a clean run -----------------------------------------------------------
 
-# what Python 3.11 knows modules without sources by
+# suffix of modules without sources
 DECLARED = (
     ["one-1.0.dist-info/top_level.txt", "two-1.0.dist-info/top_level.txt"]
     if sys.version_info < (3, 12)
@@ -284,7 +284,7 @@ def test_a_broken_proof_leaves_the_tree_byte_identical(root: Path, mode: str) ->
         (
             "rules: {all: {why: a, remove: [two.py]}}",
             'cleanup.yaml: rules.all.remove: would empty the package "two"\n'
-            "tip: take it out of the lock instead, or keep what is imported of it\n",
+            "tip: remove it from the lock instead, or keep what is imported of it\n",
         ),
     ],
 )

@@ -253,7 +253,7 @@ def test_what_pyyaml_lets_through_is_refused_too(tmp_path: Path, text: str) -> N
 
 def test_a_rule_that_stands_twice_in_one_file_is_refused(tmp_path: Path) -> None:
     text = "rules:\n  a: {why: b, remove: [c]}\n  a: {why: d, remove: [e]}\n"
-    assert 'key stands twice "a"' in refused(written(tmp_path, text=text))[0]
+    assert 'duplicate key "a"' in refused(written(tmp_path, text=text))[0]
 
 
 def test_a_name_of_an_extended_rule_is_refused(tmp_path: Path) -> None:
@@ -262,7 +262,7 @@ def test_a_name_of_an_extended_rule_is_refused(tmp_path: Path) -> None:
         tmp_path, text="extends: [shared.yaml]\nrules: {tests: {why: b, remove: [test/]}}"
     )
     assert refused(place) == (
-        "cleanup.yaml: rules.tests: stands in an extended manifest too",
+        "cleanup.yaml: rules.tests: already defined in an extended manifest",
         "give the rule another name",
         2,
     )
@@ -273,7 +273,7 @@ def test_one_name_in_two_extended_manifests_is_refused(tmp_path: Path) -> None:
     written(tmp_path, "b.yaml")
     place = written(tmp_path, text="extends: [a.yaml, b.yaml]")
     assert refused(place) == (
-        "b.yaml: rules.tests: stands in an extended manifest too",
+        "b.yaml: rules.tests: already defined in an extended manifest",
         "give the rule another name",
         2,
     )
@@ -286,7 +286,7 @@ def test_one_glob_that_is_both_removed_and_kept_is_refused(tmp_path: Path) -> No
     )
     assert refused(place) == (
         'shared.yaml: rules.tests.remove: rule "mine" keeps the same "tests/"',
-        "keep always wins: take one of the two out",
+        "keep always wins: remove one of the two",
         2,
     )
 
@@ -295,7 +295,7 @@ def test_one_rule_that_contradicts_itself_is_refused(tmp_path: Path) -> None:
     place = written(tmp_path, text="rules: {a: {why: b, remove: [c], keep: [c]}}")
     assert refused(place) == (
         'cleanup.yaml: rules.a.remove: rule "a" keeps the same "c"',
-        "keep always wins: take one of the two out",
+        "keep always wins: remove one of the two",
         2,
     )
 
@@ -320,7 +320,7 @@ def test_one_rule_that_contradicts_itself_is_refused(tmp_path: Path) -> None:
 def test_a_cycle_is_refused_with_its_chain(tmp_path: Path, texts: list[str], message: str) -> None:
     for number, text in enumerate(texts):
         written(tmp_path, f"{number}.yaml", text)
-    assert refused(tmp_path / "0.yaml") == (message, "take one of them out", 2)
+    assert refused(tmp_path / "0.yaml") == (message, "remove one of them", 2)
 
 
 def test_a_cycle_through_a_link_is_a_cycle(tmp_path: Path) -> None:
@@ -328,7 +328,7 @@ def test_a_cycle_through_a_link_is_a_cycle(tmp_path: Path) -> None:
     (tmp_path / "link.yaml").symlink_to("cleanup.yaml")
     assert refused(place) == (
         "link.yaml: extends: cycle cleanup.yaml → cleanup.yaml",
-        "take one of them out",
+        "remove one of them",
         2,
     )
 

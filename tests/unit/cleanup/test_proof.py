@@ -33,7 +33,7 @@ ONE = distribution(
     },
 )
 TWO = distribution("two", {"two.py": "import json\n"})
-KEEP = "keep that file by a keep glob, or take the rule out"
+KEEP = "add a keep glob for that file, or remove the rule"
 
 
 def keep(path: str) -> str:

@@ -127,10 +127,10 @@ def test_originals_stay_where_they_could_not_be_put_back(
     with pytest.raises(CleanupError) as caught:
         interrupted()
     assert caught.value.message == (
-        f"cleanup: 2 changes of the tree were not taken back: {type(error).__name__}: {error}: "
+        f"cleanup: 2 changes of the tree could not be undone: {type(error).__name__}: {error}: "
         f'the originals are in "{aside}"'
     )
-    assert caught.value.tip == "make the tree anew, or move them back by hand"
+    assert caught.value.tip == "build the tree again, or move them back by hand"
     assert caught.value.exit_code == 2
     assert [Path(f"{aside}/{number}").read_text() for number in (0, 1)] == ["1", "2"]
 

@@ -207,7 +207,7 @@ def test_rules_that_would_empty_a_package_are_refused(tree: Path) -> None:
     make(tree / SITE, distribution("one-two", {"tests/a.py": "", "tests/b.py": "", "x.md": ""}))
     assert refused(tree) == (
         'cleanup.yaml: rules.tests.remove: would empty the package "one-two"',
-        "take it out of the lock instead, or keep what is imported of it",
+        "remove it from the lock instead, or keep what is imported of it",
         2,
     )
 

@@ -139,7 +139,7 @@ def test_what_a_stand_in_took_the_place_of_is_shown(reported: Reported) -> None:
     client = holding("sutra-api:prod", cleanup_report.PLACE, found)
     assert reported(client, "sutra-api") == (
         0,
-        f"{TABLES}raises when it is used: a/_core.py\n3.5 MB → 1.2 MB, 7 modules proven\n",
+        f"{TABLES}raises an error when used: a/_core.py\n3.5 MB → 1.2 MB, 7 modules proven\n",
         "",
     )
 

@@ -114,7 +114,7 @@ TESTS = 'rule "tests" of python.yaml: not in production'
         ),
         (
             "scipy/_core.cpython-313-x86_64-linux-gnu.so",
-            f"leaves; a module that raises when it is used stands in for it\n  removed by {SOLVER}",
+            f"leaves; a module that raises an error when used replaces it\n  removed by {SOLVER}",
         ),
         ("scipy/stats/", "stays, no rule names all of it"),
         (

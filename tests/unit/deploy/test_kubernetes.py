@@ -503,7 +503,7 @@ def test_data_are_not_removed_without_an_answer(
     cluster.has("get-namespace-sutra", OURS)
     cluster.lists("persistentvolumeclaim", {"metadata": {"name": "data-sutra-storage-0"}})
     assert refused("down", "--data") == (
-        "down --data: asks, and there is no terminal",
+        "down --data: confirmation needed, but stdin is not a terminal",
         "add --yes",
     )
     assert capsys.readouterr().err == (

@@ -28,7 +28,7 @@ LOCAL = replace(ENTRY, number=8, registry="", version="")
 def test_the_file_has_every_digest_of_the_last_promotion_to_a_registry(folder: Path) -> None:
     kustomize_images.write([replace(ENTRY, number=6, version="1.4.1"), ENTRY, LOCAL])
     assert kustomize_images.FILE.read_text() == (
-        "# Written by promote 7 (1.4.2) at 2026-01-02T03:04:05Z; the next one writes it anew.\n"
+        "# Written by promote 7 (1.4.2) at 2026-01-02T03:04:05Z; the next one overwrites it.\n"
         "apiVersion: kustomize.config.k8s.io/v1alpha1\n"
         "kind: Component\n"
         "images:\n"

@@ -58,7 +58,7 @@ CONFIG: dict[str, Any] = {
     "x-hardened": {"any": "thing"},
 }
 EXPECTED = f"""\
-# Made of docker-compose.yml by ./sutra-deploy.sh, and made anew by each `up`.
+# Made of docker-compose.yml by ./sutra-deploy.sh, and written again by each `up`.
 version: '3.13'
 services:
   api:

@@ -48,7 +48,7 @@ Name:     gone0
 Endpoint: tcp://127.0.0.1:7779
 Status:   inactive
 """
-MISSING = "`docker buildx ls` lists the builders, docs/build-farm.md says how to make one"
+MISSING = "`docker buildx ls` lists the builders; docs/build-farm.md shows how to make one"
 PROGRAM = """\
 #!/bin/sh
 [ "$1 $2" = "buildx version" ] && exit 0

@@ -56,7 +56,7 @@ def test_foreign_text(text: str) -> None:
     PATH.write_text(text, encoding="latin-1")
     assert said() == (
         ".build/promotion.json: not what a promotion writes",
-        "look at .build/promotion.json and at the tags, remove it, then run the same command again",
+        "check the tags, remove .build/promotion.json, then run the same command again",
     )
 
 
@@ -116,7 +116,7 @@ def test_a_second_run_waits_and_says_for_whom(capfd: pytest.CaptureFixture[str])
             raise AssertionError("both hold it")
     assert holder == str(os.getpid())
     assert caught.value.message == f".build/lock: held by process {holder}, waited 0 s"
-    assert caught.value.tip == "let it end, or end it, then run the same command again"
+    assert caught.value.tip == "wait for it or stop it, then run the same command again"
     assert capfd.readouterr().err == ""
 
 

@@ -16,7 +16,7 @@ from scripts.history.ledger import Entry, Promoted
 
 PATH = Path(".build/history.jsonl")
 AGAIN = (
-    "take that line out of .build/history.jsonl, or put the file aside, "
+    "remove that line from .build/history.jsonl, or move the file away, "
     "then run the same command again"
 )
 
@@ -75,7 +75,7 @@ def test_a_torn_last_line(cut: int) -> None:
     shown = entry(2).line()[: min(cut, 40)].decode() + "…" * (cut > 40)
     assert said() == (
         f'.build/history.jsonl: line 2: torn "{shown}"',
-        "`sed -i '2d' .build/history.jsonl` takes it out; then run the same command again",
+        "`sed -i '2d' .build/history.jsonl` removes it; then run the same command again",
     )
 
 

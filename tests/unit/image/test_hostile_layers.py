@@ -110,7 +110,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
         old_sparse(200 << 20)[:512] * 50, 'sparse file "hole" of 209715200 bytes'),
     "a chain of PAX headers": (
         (header("pax", tarfile.XHDTYPE, 0)) * 5000, "headers too deep"),
-    "a time that is none": (pax({"mtime": "nan"}), 'time "nan"'),
+    "a time that is not a number": (pax({"mtime": "nan"}), 'time "nan"'),
     "a time past any float": (pax({"mtime": "inf"}), 'time "inf"'),
     "a sparse file of 10 GB": (old_sparse(10**10), 'sparse file "hole" of 10000000000 bytes'),
     "a sparse file of GNU format 1.0": (

@@ -31,7 +31,7 @@ from scripts.oci.tar_stream import zstd
 from tests.support.oci import LAYER, Blobs, saved, write_layout
 from tests.unit.fakes import FakeEngine, FakeImage, as_file, digest, old_archive, tar_of
 
-# what read_layer says it raises for a damaged blob; gzip's own error is an OSError
+# exceptions of read_layer for a damaged blob; gzip's own error is an OSError
 # the stub of zlib_ng calls the class an instance
 DAMAGED: Any = (tarfile.TarError, EOFError, zlib_ng.error, gzip.BadGzipFile)
 

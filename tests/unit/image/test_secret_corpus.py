@@ -13,7 +13,7 @@ import pytest
 from scripts.image import secret_scan
 from tests.unit.image import secret_corpus as corpus
 
-# what must stand alone, also in a program: it begins like a word, or like what is before it
+# texts that must be whole, also in a program: it begins like a word, or like what is before it
 TEXT_ALONE = {"crates.io", "Discord", "Airtable", "Fly.io", "Mailchimp", "Replicate"}
 
 

@@ -28,9 +28,9 @@ KIND = "application/vnd.oci.image.manifest.v1+json"
 MANIFEST = b'{"schemaVersion": 2}'
 DIGEST = "sha256:" + hashlib.sha256(MANIFEST).hexdigest()
 ANEW = (
-    "retry; if it stays, the registry was killed as it wrote that tag: "
+    "retry; if it persists, the registry was killed while it wrote that tag: "
     "`docker tag api:latest {0}/team/api:latest && docker push {0}/team/api:latest` "
-    "writes it anew"
+    "writes it again"
 )
 KEEPERS = "retry, or ask the registry's administrators"
 

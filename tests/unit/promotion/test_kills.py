@@ -78,7 +78,7 @@ def deployed(target: MemoryRegistry) -> dict[str, str]:
 
 
 def signing(target: MemoryRegistry) -> Sign:
-    """Store what stands for a signature and a provenance of each image, in two manifests."""
+    """Store a stand-in for a signature and a provenance of each image, in two manifests."""
 
     def sign(digests: Mapping[tuple[str, str], str]) -> list[Move]:
         return [

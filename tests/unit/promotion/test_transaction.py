@@ -143,7 +143,7 @@ def test_where_no_tag_can_be_removed_a_new_one_is_finished(
     target.deletes = False
     target.fail_at = "localhost/team/sutra-api:1.4.2"  # the base has its 1.4.2 by then
     assert go(built, "b", "1.4.2") == 0
-    assert "could not be taken back, and is finished now" in capfd.readouterr().err
+    assert "could not be undone, so it was completed" in capfd.readouterr().err
     remote, local = both(built, target)
     assert remote == {f"localhost/team/{tag}": each for tag, each in local.items()}
     assert local["sutra-api:latest"] == built.tags["sutra-api:prod"]

@@ -109,7 +109,7 @@ def test_what_tools_left_moves_with_a_renamed_service(checkout: Path) -> None:
 def test_the_files_of_a_new_service_pass_the_linters(
     checkout: Path, language: str, name: str
 ) -> None:
-    """Also with the longest name, and one that stands behind all others."""
+    """Also with the longest name, and one that comes after all others."""
     new(name, language)
     folder = f"packages/{name}"
     dockerfiles = [f"{folder}/Dockerfile", f"{folder}/Dockerfile.prod"]

@@ -53,7 +53,7 @@ Cursor = Annotated[
 
 @router.get("/health", responses=errors(), tags=["service"])
 async def health(storage: Storage) -> Health:
-    """Say whether this service can do its work: 200, or 503 in under two seconds."""
+    """Return whether this service can do its work: 200, or 503 in under two seconds."""
     await storage.ready()
     return Health()
 

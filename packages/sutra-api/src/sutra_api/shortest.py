@@ -30,7 +30,7 @@ Reached = dict[str, tuple[Rank, Association]]
 
 @dataclass
 class Side:
-    """The search from one end: what it has seen, by which association, and where it stands."""
+    """The search from one end: seen concepts, the association that led to each, and the front."""
 
     start: str
     along: bool  # whether it follows associations from source to target

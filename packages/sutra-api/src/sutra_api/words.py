@@ -36,7 +36,7 @@ def words_of(query: str) -> frozenset[str]:
 
 
 def holds(concept: Concept, words: frozenset[str]) -> bool:
-    """Say whether the id and text of a concept hold all of these folded words, each as a whole."""
+    """Return whether a concept's id and text hold all of these folded words, as whole words."""
     text = fold(f"{concept.id}\n{concept.text}")
     # most texts are passed over by the first test, which is some ten times faster than the second
     return all(word in text for word in words) and words <= set(_WORD.findall(text))

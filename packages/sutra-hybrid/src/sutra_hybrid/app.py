@@ -112,7 +112,7 @@ def _failure(why: str) -> Refusal:
 
 @router.get("/health", responses=errors(), tags=["service"])
 async def health(storage: Storage, refresher: CurrentRefresher) -> Health:
-    """Say whether this service and its storage answer: 200, or 503 in under two seconds.
+    """Return whether this service and its storage answer: 200, or 503 in under two seconds.
 
     While the storage is down, or no new index can be built (`"index": "failed"`), questions are
     answered all the same from the last index, if there is one.

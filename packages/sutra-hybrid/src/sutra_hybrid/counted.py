@@ -1,4 +1,4 @@
-"""What this service counts beyond what all services do."""
+"""The metrics of this service beside those that all services have."""
 
 from collections.abc import Iterator
 

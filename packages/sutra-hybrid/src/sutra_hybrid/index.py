@@ -61,7 +61,7 @@ class Index:
         if vector.nnz == 0:  # no known word: nothing is similar, rather than everything equally
             return []
         scores = self._scores(vector)
-        # with all that are as good as the last: which of them comes first is for their numbers
+        # ties with the last one are included: their row numbers decide the order
         least = max(np.partition(scores, -k)[-k] if k < len(scores) else 0, LEAST)
         rows = np.flatnonzero(scores >= least).tolist()
         found = [

@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 REST = 4
 # How long a question waits for the first snapshot.
 PATIENCE = 30.0
-# Builds that fail one after the other until this is said to be down: one may be bad luck.
+# Number of failed builds in a row after which the service reports "failed": one may be bad luck.
 FAILURES = 3
 
 Make = Callable[[Corpus, Snapshot | None], Snapshot]
@@ -121,7 +121,7 @@ class Refresher:
             after = await background.run(partial(self._make, corpus, before))
         except BuildFailed:
             raise
-        except Exception as error:  # of numpy, scipy or the disk: told by /health
+        except Exception as error:  # numpy, scipy or the disk; /health reports it
             raise BuildFailed("unexpected error") from error
         self.snapshot = after
         kept = before is not None and before.index is after.index

@@ -250,7 +250,7 @@ def test_more_connections_than_descriptors_keep_nobody_out() -> None:
                 assert get(service.port, "/health").status == 200
             assert descriptors(service.process) < 300
             closed = [is_closed(client) for client in clients]
-            # those that were there first made room
+            # the oldest connections were closed
             assert closed == sorted(closed, reverse=True)
             assert 400 < sum(closed) < 500
         assert errors(service) == []

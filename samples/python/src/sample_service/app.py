@@ -25,7 +25,7 @@ def create_app() -> FastAPI:
 
 
 async def health() -> dict[str, str]:
-    """Say whether the service can do its work: whether to send requests here."""
+    """Return whether the service can do its work, and requests may be sent here."""
     return {"status": "ok"}
 
 

@@ -86,7 +86,7 @@ def verify(
 
 
 def details(results: Sequence[CheckResult], folder: Path) -> list[str]:
-    """Return what is said of the failed ones, without the folder of the catalogue."""
+    """Return the lines of the failed results, without the catalogue's folder."""
     return [result.detail.replace(f"{folder}/", "") for result in results if not result.ok]
 
 

@@ -61,7 +61,7 @@ def test_a_star_stands_for_what_follows() -> None:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_every_name_has_a_source(file: object) -> None:
-    """Each run of names stands below a comment that says which packages they are of."""
+    """Each run of names is below a comment that says which packages they are of."""
     lines = FOLDER.joinpath(str(file)).read_text().splitlines()
     for before, line in itertools.pairwise(lines):
         if line and not line.startswith(("#", "[")):

@@ -64,7 +64,7 @@ def test_every_promised_kind_is_planted(capsys: pytest.CaptureFixture[str]) -> N
     assert len(set(names)) == len(names)
 
 
-# what most machines have: programs as they are, under a name that says nothing
+# programs that most machines have, copied under a name that says nothing
 REAL = {"sh": "shells", "bash": "shells", "dash": "shells", "perl": "shells", "busybox": "shells",
         "gcc": "toolchain", "ld": "toolchain", "make": "toolchain", "strace": "toolchain",
         "gdb": "toolchain", "dpkg": "package-managers", "apt-get": "package-managers"}  # fmt: skip

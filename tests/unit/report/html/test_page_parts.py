@@ -185,7 +185,7 @@ def test_a_line_that_is_no_promotion_is_refused_as_everywhere(folder: Path, line
         size_history.read(file)
     assert caught.value.message == f'{file}: line 2: not an entry "{line}"'
     assert caught.value.tip == (
-        f"take that line out of {file}, or put the file aside, then run the same command again"
+        f"remove that line from {file}, or move the file away, then run the same command again"
     )
 
 

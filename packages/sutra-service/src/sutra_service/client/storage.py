@@ -67,7 +67,7 @@ class StorageClient:
         """Connect lazily to `url`; a test passes a `transport` instead of a network.
 
         `key` is the storage's bearer token, where it has one. A call takes `deadline` seconds at
-        most; `report(method, outcome, seconds)` is told of each.
+        most; `report(method, outcome, seconds)` is called after each.
         """
         self._has_key = key is not None
         self._transport = Transport(url, transport, deadline, report, key)

@@ -37,7 +37,7 @@ def no_report(_: str, __: str, ___: float) -> None:
 class Transport:
     """A pool of connections to `url`.
 
-    After each call `report(method, outcome, seconds)` is told "ok", "refused" or "unavailable".
+    After each call, `report(method, outcome, seconds)` gets "ok", "refused" or "unavailable".
     """
 
     def __init__(

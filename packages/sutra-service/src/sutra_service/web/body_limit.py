@@ -101,7 +101,7 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         most = self.routes.get(scope["path"], self.most)
-        # of more digits than a number of bytes has, the first are enough
+        # the first 20 digits are enough: no body has more bytes
         announced = int(length[:20]) if length.isascii() and length.isdigit() else 0
         body = _too_large(most) if announced > most else await self._whole(receive, most)
         if isinstance(body, ProblemResponse):

@@ -17,7 +17,7 @@ from sutra_service.client.errors import StorageRefused, StorageUnavailable
 logger = logging.getLogger(__name__)
 
 MAX_ERRORS = 10
-# Fields' names come from the caller, too: of each, so many characters and levels are told.
+# Most characters and levels of a field's name that an answer repeats: callers choose names.
 MAX_NAME = 64
 MAX_PARTS = 8
 
@@ -110,7 +110,7 @@ def _methods(request: Request) -> list[str]:
 
 
 async def _refused(_: Request, error: Exception) -> ProblemResponse:
-    """Pass on what the caller can mend (4xx) or wait for (503); the rest is the storage's fault."""
+    """Pass on what the caller can fix (4xx) or wait for (503); the rest is the storage's fault."""
     assert isinstance(error, StorageRefused)
     status = error.problem["status"]
     if status >= 500:

@@ -1,0 +1,93 @@
+"""Phrases that native readers stumble over are kept out of code, comments, messages and docs."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+import pytest
+
+from tests.conftest import ROOT
+
+# phrase → what to write instead
+FORBIDDEN = {
+    r"\b(?:is|are) none\b(?! of)": 'say what it is: "is not a secret", "is allowed"',
+    r"\b(?:is|are) (?:said|told) (?:of|by|before|whether)\b": "name who reports what",
+    r"\bmend(?:ed|s)?\b": '"fix"',
+    r"\bvanish(?:ed|es)?\b": '"no longer exists"',
+    r"(?<!\*)\b[Ss]tands\b(?! (?:in for|out)\b)|\bstand (?:on|under|apart|at)\b": '"is" or "has"',
+    r"\bthat very\b": '"that"',
+    r"\banew\b": '"again"',
+    r"\bsays no\b": '"refuses"',
+    r"\bthere is no terminal\b": '"stdin is not a terminal"',
+}
+# a predicate's docstring has one opening
+OPENINGS = re.compile(r'"""(?:Say|Says|Tell|Tells) whether |"""Whether [a-z]')
+# a comment above a constant, and the words of one that has no subject
+ABOVE = re.compile(r"(?:^# .*\n)+(?=[A-Z_]{3,}(?:, [A-Z_]+)*(?::.*)? = )", re.MULTILINE)
+FRAGMENT = re.compile(r"# (?:of|what|where|whose|how) ")
+KINDS = ("*.py", "*.sh", "*.md", "*.yaml", "*.yml", "*.hcl", "*.toml", "*Dockerfile*", "Makefile")
+# the history of changes quotes what earlier versions said; this file holds the list
+EXEMPT = {"CHANGELOG.md", "tests/unit/test_english.py"}
+
+
+def faults(name: str, text: str) -> list[str]:
+    """Return a line for each forbidden phrase in a file's text."""
+    lines = []
+    for phrase, instead in FORBIDDEN.items():
+        for match in re.finditer(phrase, text):
+            number = text.count("\n", 0, match.start()) + 1
+            lines.append(f'{name}:{number}: "{match[0]}": write {instead}')
+    for match in OPENINGS.finditer(text):
+        number = text.count("\n", 0, match.start()) + 1
+        lines.append(f'{name}:{number}: a predicate\'s docstring begins with "Return whether"')
+    for match in filter(lambda comment: FRAGMENT.match(comment[0]), ABOVE.finditer(text)):
+        number = text.count("\n", 0, match.start()) + 1
+        lines.append(f"{name}:{number}: begin with the noun that the constant is")
+    return lines
+
+
+def test_no_file_has_a_forbidden_phrase() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", *KINDS],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout.split()  # fmt: skip
+    files = [name for name in listed if name not in EXEMPT and (ROOT / name).is_file()]
+    assert len(files) > 300
+    assert [line for name in files for line in faults(name, (ROOT / name).read_text())] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("copyright files are none", 1),
+        ("x\nit is told by the engine", 2),
+        ("mend it, then run it again", 1),
+        ('image vanished "x"', 1),
+        ("what stands there", 1),
+        ("of that very version", 1),
+        ("writes it anew", 1),
+        ("asks, and there is no terminal", 1),
+        ('x\n"""Tell whether it fits."""', 2),
+        ('"""Whether it fits."""', 1),
+        ("x\n# of one layer, in bytes\nMAX_LAYER = 7", 2),
+        ("# what a layer may hold,\n# in bytes\nMOST: int = 7", 1),
+    ],
+)
+def test_what_the_check_must_find(text: str, line: int) -> None:
+    assert [fault.split(":")[:2] for fault in faults("file", text)] == [["file", str(line)]]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a module stands in for it",
+        "none of them",
+        '"""Return whether it fits."""',
+        "# bytes of one layer\nMAX_LAYER = 7",
+        "recommend and amend",
+        "    # of another machine\n    x = 1",
+    ],
+)
+def test_what_is_plain_english(text: str) -> None:
+    assert faults("file", text) == []
