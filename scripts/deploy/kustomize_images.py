@@ -42,6 +42,6 @@ def text(entry: Entry) -> str:
         ],
         "patches": [PULL],
     }
-    what = f"{entry.verb} {entry.number}" + f" ({entry.version})" * bool(entry.version)
+    what = f"{entry.verb} {entry.number}" + (f" ({entry.version})" if entry.version else "")
     body = yaml.safe_dump(component, sort_keys=False, width=200)
     return f"# Written by {what} at {entry.at}; the next one overwrites it.\n{body}"

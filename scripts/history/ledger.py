@@ -143,9 +143,8 @@ def _lines(path: Path) -> Iterator[bytes]:
 def _shown(line: bytes) -> str:
     """Return the beginning of a line, so that it fits into an error."""
     text = line.rstrip(b"\n").decode(errors="replace")
-    return "".join(each if each.isprintable() else "�" for each in text[:40]) + "…" * (
-        len(text) > 40
-    )
+    beginning = "".join(each if each.isprintable() else "�" for each in text[:40])
+    return beginning + "…" if len(text) > 40 else beginning
 
 
 def append(entry: Entry, path: Path = LEDGER, outcome: str = NOTHING_MOVED) -> None:

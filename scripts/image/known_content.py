@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bz2
 import lzma
+import math
 import re
 import struct
 import tarfile
@@ -155,4 +156,4 @@ def _of_tar(data: bytes) -> Iterator[str]:
         except tarfile.HeaderError:
             return
         yield from (mark for pattern, mark in _IN_TAR if pattern.fullmatch(member.name))
-        at += tarfile.BLOCKSIZE * (1 + -(-max(member.size, 0) // tarfile.BLOCKSIZE))
+        at += tarfile.BLOCKSIZE * (1 + math.ceil(max(member.size, 0) / tarfile.BLOCKSIZE))

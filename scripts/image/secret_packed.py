@@ -11,6 +11,7 @@ import binascii
 import bz2
 import io
 import lzma
+import math
 import re
 import struct
 import tarfile
@@ -150,7 +151,7 @@ def _shifted(text: bytes, shift: int) -> tuple[bytes, bytes]:
     """Return how `text` begins in base64 that began `shift` bytes before it, and what precedes."""
     whole = base64.b64encode(b"\0" * shift + text).rstrip(b"=")
     # a character holds bits of what is before or behind it
-    begin, end = -(-shift * 8 // 6), (len(text) + shift) * 8 // 6
+    begin, end = math.ceil(shift * 8 / 6), (len(text) + shift) * 8 // 6
     return whole[begin:end], whole[:begin]
 
 

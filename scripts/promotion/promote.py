@@ -139,8 +139,8 @@ def verify_and_promote(
             commit=commit,
             registry=options.registry,
             verdict=f"{len(verdict.results)} checks passed"
-            + ", signed" * bool(signing)
-            + SKIPPED * tests.skipped,
+            + (", signed" if signing else "")
+            + (SKIPPED if tests.skipped else ""),
             of=number,
             previous=entries[-1].of if entries else 0,
             tags=dict.fromkeys(tags, number),

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -43,7 +44,7 @@ def lowered(promises: Catalog, measured: Mapping[str, Measured]) -> list[Lowered
         Lowered((*path, *budget.key.split("."), size), getattr(budget, size), wanted)
         for path, budget, sizes in _held(promises, measured)
         for size, actual in zip(SIZES, sizes, strict=True)
-        if (wanted := -(-int(-(-actual * SLACK // 1)) // STEP) * STEP) < getattr(budget, size)
+        if (wanted := math.ceil(actual * SLACK / STEP) * STEP) < getattr(budget, size)
     ]
 
 
