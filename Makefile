@@ -37,8 +37,9 @@ PORT ?=##                  new-service: port to listen on; default: the next fre
 PACKAGE ?=##               test-package: a service; lock: a folder of packages/; try-package: a name on PyPI
 UPGRADE ?=##               lock: names to upgrade, separated by commas, in PACKAGE
 FULL ?=##                  1: bench-services builds an index of 100,000 concepts too
+DURATIONS ?=##             1: show how long steps took last time without a terminal too, as in pipelines
 PYTHON ?= python3##        interpreter that makes .venv, 3.11 or newer
-export BASE DEBIAN_VERSION ALPINE_VERSION APT_MIRROR ALPINE_MIRROR PIP_INDEX_URL CARGO_REGISTRY CA_BUNDLE PYTHON
+export DURATIONS BASE DEBIAN_VERSION ALPINE_VERSION APT_MIRROR ALPINE_MIRROR PIP_INDEX_URL CARGO_REGISTRY CA_BUNDLE PYTHON
 
 PY := .venv/bin/python -m
 RUN := $(PY) scripts
@@ -63,7 +64,7 @@ roots: engine venv ## refresh the root image, where no registry serves it
 	@$(RUN) roots
 
 engine: ## find a Docker engine with buildx, or install and start one
-	@scripts/engine.sh
+	@scripts/timed.sh engine scripts/engine.sh
 
 engine-stop: ## end the engine that `make engine` started, no other
 	@scripts/engine.sh stop
@@ -127,10 +128,10 @@ rename-service: venv ## give a service another name (NAME=… TO=… DRY_RUN=1)
 # ---- develop --------------------------------------------------------------
 
 test: venv-dev ## run the tests, long suites in their fast form; starts an engine if none runs
-	@$(PY) pytest
+	@scripts/timed.sh test $(PY) pytest
 
 test-all: venv-dev ## run every test, the long suites whole
-	@$(PY) pytest -m ""
+	@scripts/timed.sh test-all $(PY) pytest -m ""
 
 test-unit: venv-dev ## run the tests that need no engine
 	@$(PY) pytest tests/unit

@@ -24,6 +24,6 @@ if [[ ! -w . ]]; then
   exit 2
 fi
 # each says itself what it lacks
-scripts/engine.sh || exit
-scripts/venv.sh || exit
+scripts/timed.sh engine scripts/engine.sh || exit
+scripts/timed.sh venv scripts/venv.sh || exit
 exec .venv/bin/python -m scripts prod

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.build import root_store
-from scripts.common import settings
+from scripts.common import durations, settings
 from scripts.common.errors import SutraError
 from scripts.engine import builders, images, process, registries
 from scripts.engine import client as engine
@@ -102,7 +102,8 @@ def digest(client: engine.Client, image: str, bootstrapped: bool, cache: Path = 
 def pull(image: str) -> str:
     """Have the engine keep the root; return "", or why it was not pulled in time."""
     _say(f"{image}: pulling it")
-    return registries.pull_refusal(image, PULL_SECONDS)
+    with durations.step(f"pull {image}"):
+        return registries.pull_refusal(image, PULL_SECONDS)
 
 
 def bootstrap(image: str, layout: Path, environment: Mapping[str, str] = os.environ) -> None:
@@ -122,6 +123,13 @@ def bootstrap(image: str, layout: Path, environment: Mapping[str, str] = os.envi
     _say(
         f"{image}: bootstrapping it from Debian's signed packages (once; `make roots` refreshes it)"
     )
+    with durations.step(f"bootstrap {image}"):
+        _write_root(tag, layout, environment)
+    _say(f"{image}: bootstrapped")
+
+
+def _write_root(tag: str, layout: Path, environment: Mapping[str, str]) -> None:
+    """Put the root image `tag` at `layout`, whole or not at all."""
     layout.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=layout.parent, prefix=".partial-") as folder:
         try:
@@ -136,7 +144,6 @@ def bootstrap(image: str, layout: Path, environment: Mapping[str, str] = os.envi
                 f'roots: cannot write "{layout}": {error.strerror}',
                 "free some space (`df -h .`), then run `make roots` again",
             ) from error
-    _say(f"{image}: bootstrapped")
 
 
 def _require_temporary_folder(environment: Mapping[str, str]) -> None:

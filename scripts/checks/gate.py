@@ -10,6 +10,7 @@ from scripts.checks import package_tests
 from scripts.checks.contents import verify as verify_contents
 from scripts.checks.runtime import verify as verify_runtime
 from scripts.checks.sizes import budgets, growth, measure
+from scripts.common import durations
 from scripts.common.check_result import CheckResult
 from scripts.engine import client as engine
 from scripts.image import read_layers
@@ -42,8 +43,10 @@ def everything(
     there.
     """
     with package_tests.running(tests) as run:
-        verdict = _of_images(client, promises, references or {})
-        return Verdict((*verdict.results, *run.results()), verdict.ids)
+        with durations.step("verify"):
+            verdict = _of_images(client, promises, references or {})
+        with durations.step("packages' tests, the rest of them"):
+            return Verdict((*verdict.results, *run.results()), verdict.ids)
 
 
 def references_of(promises: Catalog, named: Mapping[str, str]) -> dict[str, str]:

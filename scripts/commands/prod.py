@@ -10,7 +10,7 @@ from scripts.build import bake as build
 from scripts.catalog import catalog
 from scripts.catalog.catalog import Catalog
 from scripts.checks.sizes import measure
-from scripts.common import git
+from scripts.common import durations, git
 from scripts.common.errors import CHECK_FAILED, OK
 from scripts.engine import client as engine
 from scripts.engine import images
@@ -33,7 +33,8 @@ def make(client: engine.Client, no_cache: bool = False) -> int:
     options = promote.Options.read(os.environ)  # a wrong one ends it before the build
     promote.refuse_unreadable_commit(options)
     signatures.require_registry(options.sign_key, options.registry)
-    built = build.build(client, [build.GROUP], no_cache=no_cache)
+    with durations.step("build without cache" if no_cache else "build"):
+        built = build.build(client, [build.GROUP], no_cache=no_cache)
     promises = catalog.load()
     asked = options.version or options.registry or options.dry_run
     if not asked and (number := promoted_already(client, promises, options)):

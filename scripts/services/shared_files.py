@@ -1,4 +1,4 @@
-"""What a service has in the files that all services share: where it is, and where a new one goes."""
+"""What a service has in the files that all services share: where it is, where a new one goes."""
 
 from __future__ import annotations
 

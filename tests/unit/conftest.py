@@ -34,6 +34,7 @@ KNOBS = (
     "SCREENSHOT",
     "FULL",
     "ALLOW_UNCOMPARED",
+    "DURATIONS",
     "NAME",
     "LANGUAGE",
     "PORT",
