@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.common.errors import SutraError
-from scripts.common.reference import HOST, NAME
+from scripts.common.reference import is_place
 from scripts.engine import client as engine
 from scripts.engine.builders import Builder
 
@@ -105,9 +105,8 @@ def read(environment: Mapping[str, str]) -> Cache | None:
     if not place:
         return None
     cache = Cache(place, branch(environment))
-    host, *path = place.split("/")
-    names = HOST.fullmatch(host) and path and all(NAME.fullmatch(part) for part in path)
-    if "," in place or not (cache.is_folder or names):
+    names_repository = "/" in place and is_place(place)
+    if "," in place or not (cache.is_folder or names_repository):
         raise SutraError(
             f'{KNOB}: neither host/path nor a folder "{place}"',
             f"such as {KNOB}=registry.example/sutra-cache or {KNOB}=./cache",

@@ -24,6 +24,7 @@ from typing import Any
 
 from scripts.build import root_store
 from scripts.common import durations, settings
+from scripts.common import reference as references
 from scripts.common.errors import SutraError
 from scripts.engine import builders, images, process, registries
 from scripts.engine import client as engine
@@ -112,8 +113,8 @@ def bootstrap(image: str, layout: Path, environment: Mapping[str, str] = os.envi
     The folder appears whole or not at all. Raises SutraError for a root that
     cannot be bootstrapped and for a bootstrap that failed.
     """
-    name, _, tag = image.partition(":")
-    if name != "debian":
+    named = references.tagged(image)
+    if named is None or named.name != "debian":
         raise SutraError(
             f'roots: cannot bootstrap "{image}", and no registry serves it',
             f"`docker load` an archive of {image}, or build with BASE=debian",
@@ -134,9 +135,9 @@ def _write_root(tag: str, layout: Path, environment: Mapping[str, str]) -> None:
     with tempfile.TemporaryDirectory(dir=layout.parent, prefix=".partial-") as folder:
         try:
             root = Path(folder) / "root.tar"
-            _mmdebstrap(tag.removesuffix("-slim"), root, environment)
+            _mmdebstrap(named.tag.removesuffix("-slim"), root, environment)
             whole = Path(folder) / "layout"
-            write_layout(root, whole, tag)
+            write_layout(root, whole, named.tag)
             shutil.rmtree(layout, ignore_errors=True)
             whole.rename(layout)
         except OSError as error:

@@ -19,6 +19,7 @@ from scripts.catalog.runtime_needs import AS_IS, Runtime
 from scripts.catalog.waivers import Waiver
 from scripts.common import settings
 from scripts.common.errors import CatalogError
+from scripts.common.reference import tagged
 from scripts.common.units import parse_size, parse_time
 
 CATALOG = Path("images.yaml")
@@ -240,7 +241,7 @@ def check_against(catalog: Catalog, tags: Mapping[str, list[str]], bake_file: Pa
     renamed = [
         f'{bake_file}: target.{name}.tags: not the target\'s own name "{", ".join(references)}"'
         for name, references in tags.items()
-        if {reference.rpartition(":")[0] for reference in references} != {name}
+        if {_repository(reference) for reference in references} != {name}
     ]
     _refuse(renamed, "target, key and image carry the same name; rename one")
     names = {image.name for image in catalog.images}
@@ -250,6 +251,12 @@ def check_against(catalog: Catalog, tags: Mapping[str, list[str]], bake_file: Pa
         if name not in names
     ]
     _refuse(missing, f"give it a budget in {catalog.path}")
+
+
+def _repository(reference: str) -> str:
+    """Return the repository of a tag, "" of what is no tag."""
+    named = tagged(reference)
+    return named.name if named else ""
 
 
 def _refuse(problems: list[str], tip: str) -> None:

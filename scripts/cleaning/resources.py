@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.build import bake as build
+from scripts.common.reference import short, tagged
 from scripts.engine import buildx
 from scripts.engine import client as engine
 
@@ -39,8 +40,9 @@ class Scope:
 
     def owns(self, reference: str) -> bool:
         """Return whether "sutra-api:1.4.2" is a tag of one of this project's images."""
-        repository = reference.rpartition(":")[0]
-        return any(tag.rpartition(":")[0] == repository for tag in self.tags)
+        named = tagged(reference)
+        ours = {own.name for own in map(tagged, self.tags) if own}
+        return named is not None and named.name in ours
 
     def rebuilds(self, reference: str) -> bool:
         """Return whether a build sets this tag again: ":prod" and ":dev", never ":1.4.2"."""
@@ -184,13 +186,9 @@ def _images(
         if not wish.everything and not all(map(scope.rebuilds, tags)):
             kept = kept or "promoted: rollback needs it"
         made.append(
-            Thing("image", one["Id"], f"{name} {_short(one['Id'])}", one["Size"], kept, tags)
+            Thing("image", one["Id"], f"{name} {short(one['Id'])}", one["Size"], kept, tags)
         )
     return sorted(made, key=lambda each: (not each.tags, each.name))
-
-
-def _short(identity: str) -> str:
-    return identity.rpartition(":")[2][:12]
 
 
 def _tail(client: engine.Client, image: Mapping[str, Any]) -> tuple[str, ...]:

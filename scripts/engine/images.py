@@ -15,6 +15,7 @@ from docker.errors import (
 )
 from requests.exceptions import HTTPError as HTTPStatus
 
+from scripts.common import reference as references
 from scripts.common.errors import EngineError
 from scripts.engine import client as engine
 from scripts.engine.read_ahead import Ahead
@@ -125,10 +126,10 @@ def load(client: engine.Client, archive: IO[bytes]) -> None:
 
 def tag(client: docker.DockerClient, source: str, target: str) -> None:
     """Move the tag `target` ("sutra-api:prod") to the image `source` (reference or id)."""
-    repository, _, name = target.rpartition(":")
+    named = references.parse(target)
     try:
         with engine.asked(f'tag "{target}"'):
-            client.api.tag(source, repository, name)
+            client.api.tag(source, named.name, named.tag)
     except ImageNotFound as error:
         raise ImageVanishedError(
             f'image no longer exists "{source}"', "run `make build`"
@@ -145,8 +146,8 @@ def repository_tags(client: engine.Client, repository: str) -> set[str]:
     """Return all tags of a repository of the engine: {"prod", "latest", "1.4.2"}."""
     with engine.asked(f'list the tags of "{repository}"'):
         images = client.api.images(name=repository)
-    pairs = (tag.rpartition(":") for image in images for tag in image["RepoTags"] or ())
-    return {tag for name, _, tag in pairs if name == repository}
+    named = (references.tagged(text) for image in images for text in image["RepoTags"] or ())
+    return {each.tag for each in named if each and each.name == repository}
 
 
 def labels(client: engine.Client, reference: str) -> dict[str, str]:
@@ -161,16 +162,16 @@ def digests(client: engine.Client, reference: str) -> set[str]:
     With the containerd store that is the image's own, with the classic one the digest
     that the engine made of it for a push.
     """
-    repository = reference.rpartition(":")[0]
-    return {digest for name, digest in _digests(client, reference) if name == repository}
+    repository = references.parse(reference).name
+    return {each.digest for each in _digests(client, reference) if each.name == repository}
 
 
 def digests_anywhere(client: engine.Client, reference: str) -> set[str]:
     """Return the digests of an image in every repository, none where it never was in one."""
-    return {digest for _, digest in _digests(client, reference)}
+    return {each.digest for each in _digests(client, reference)}
 
 
-def _digests(client: engine.Client, reference: str) -> list[tuple[str, str]]:
-    known = inspect(client, reference) or {}
-    pairs = (each.partition("@") for each in known.get("RepoDigests") or ())
-    return [(name, digest) for name, _, digest in pairs]
+def _digests(client: engine.Client, reference: str) -> list[references.Reference]:
+    image = inspect(client, reference) or {}
+    named = map(references.read, image.get("RepoDigests") or ())
+    return [each for each in named if each]

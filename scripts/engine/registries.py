@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import socket
 import subprocess
 from contextlib import closing
@@ -15,6 +14,7 @@ from docker.errors import (
 )
 from requests.exceptions import RequestException
 
+from scripts.common import reference as references
 from scripts.common.errors import RegistryError
 from scripts.engine import buildx
 from scripts.engine import client as engine
@@ -64,14 +64,14 @@ def push(client: engine.Client, reference: str) -> None:
     Raises SutraError when the registry or the way to it fails; the engine has tried
     again by itself by then.
     """
-    repository, _, name = reference.rpartition(":")
+    named = references.parse(reference)
     with engine.asked(f'push "{reference}"'):
-        for line in client.api.push(repository, name, stream=True, decode=True):
+        for line in client.api.push(named.name, named.tag, stream=True, decode=True):
             if "error" in line:
                 problem = str(line["error"]).strip().splitlines()[0]
                 raise RegistryError(
                     f'registry: cannot push "{reference}": {problem}',
-                    f"check the network and `docker login {repository.partition('/')[0]}`, "
+                    f"check the network and `docker login {named.registry}`, "
                     "then run the same command again",
                 )
 
@@ -83,7 +83,7 @@ def is_insecure(client: engine.Client, host: str) -> bool:
     known = (settings.get("IndexConfigs") or {}).get(host)
     if known is not None:
         return not known.get("Secure", True)
-    name = re.sub(r":\d+$", "", host).strip("[]")
+    name = urlsplit(f"//{host}").hostname or ""
     try:
         addresses = {ip_address(found[4][0]) for found in socket.getaddrinfo(name, None)}
     except (OSError, ValueError):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import re
 import sys
 import time
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ from typing import Any
 
 from scripts.common import files
 from scripts.common.errors import SutraError
-from scripts.common.reference import NAME, TAG
+from scripts.common.reference import tagged
 from scripts.engine.move import Move
 from scripts.history import ledger
 from scripts.history.ledger import Entry
@@ -31,8 +30,6 @@ LOCK = Path(".build/lock")
 LOCK_SECONDS = 900.0
 UNFINISHED = "the next `make promote` or `make rollback` settles what is unfinished"
 BY_HAND = f"check the tags, remove {JOURNAL}, then run the same command again"
-# reference of the engine ("sutra-api:1.4") or of a registry
-REFERENCE = re.compile(rf"(?:[\w.\[:\]-]+/)?(?:{NAME.pattern}/)*{NAME.pattern}:{TAG.pattern}", re.A)
 
 
 @dataclass(frozen=True)
@@ -90,7 +87,7 @@ def _move(value: dict[str, Any]) -> Move:
     """Return one move. Raises ValueError or TypeError if `value` is not one."""
     move = Move(**value)
     words = (move.tag, move.after) if move.before is None else (move.tag, move.before, move.after)
-    if not all(isinstance(word, str) for word in words) or not REFERENCE.fullmatch(move.tag):
+    if not all(isinstance(word, str) for word in words) or not tagged(move.tag):
         raise ValueError(f"no move: {value}")
     return move
 

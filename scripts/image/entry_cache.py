@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from scripts.common.errors import SutraError
+from scripts.common.reference import digits
 from scripts.image.elf import Elf
 from scripts.image.layer_entries import Entry, Pyc
 
@@ -51,7 +52,7 @@ def method() -> str:
 
 def name(diff_id: str) -> str:
     """Return the name of the file that holds a layer's entries."""
-    return f"{diff_id.rpartition(':')[2]}.gz"
+    return f"{digits(diff_id)}.gz"
 
 
 def has(folder: Path, diff_id: str) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 from zlib_ng import zlib_ng
 
 from scripts.common import files
+from scripts.common.reference import digits
 from scripts.oci.layer import Layer
 
 CACHE = Path(".cache/layers")
@@ -48,7 +49,7 @@ def recalled(
 
 
 def _place(cache: Path, digest: str, suffix: str = ".json") -> Path:
-    return cache / METHOD / (digest.rpartition(":")[2] + suffix)
+    return cache / METHOD / (digits(digest) + suffix)
 
 
 def recall(cache: Path, blob: str) -> Layer | None:

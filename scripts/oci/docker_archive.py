@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from scripts.common.errors import SutraError
-from scripts.common.reference import DIGEST
+from scripts.common.reference import ALGORITHM, DIGEST, digits
 from scripts.oci.layer import Layer
 from scripts.oci.manifest import (
     MAX_DOCUMENT,
@@ -79,7 +79,7 @@ def _names(manifest: Document) -> list[Any]:
 
 
 def _blob(folder: Path, digest: str) -> Path:
-    return folder / "blobs" / "sha256" / digest.rpartition(":")[2]
+    return folder / "blobs" / "sha256" / digits(digest)
 
 
 def _document(path: Path) -> bytes:
@@ -173,7 +173,7 @@ def _saved(found: Archive) -> tuple[Image, tuple[str, ...]]:
     config = found.document(_normal(images[0].get("Config", str)))
     members = map(_normal, _texts(images[0], "Layers"))
     names = tuple(found.links.get(name, name) for name in members)
-    blobs = [Blob(_digest(name), 0) for name in names]
+    blobs = [Blob(digest_in(name), 0) for name in names]
     made = image(str(found.path), digest_of(config), config, blobs)
     # a plain layer's digest is its diff_id, whatever its member is called
     layers = [
@@ -196,10 +196,10 @@ def _texts(document: Document, key: str) -> list[str]:
 
 
 def _member(digest: str) -> str:
-    return f"blobs/sha256/{digest.rpartition(':')[2]}"
+    return f"blobs/sha256/{digits(digest)}"
 
 
-def _digest(member: str) -> str:
+def digest_in(member: str) -> str:
     """Return the digest in a member's name, or "" where it holds none."""
-    found = "sha256:" + member.rpartition("/")[2]
-    return found if member.startswith("blobs/") and DIGEST.fullmatch(found) else ""
+    digest = ALGORITHM + posixpath.basename(member)
+    return digest if member.startswith("blobs/") and DIGEST.fullmatch(digest) else ""

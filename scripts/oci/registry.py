@@ -5,7 +5,6 @@ The protocol: https://github.com/opencontainers/distribution-spec/blob/main/spec
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from typing import IO, Any
 import requests
 from urllib3.exceptions import HTTPError
 
+from scripts.common import reference as references
 from scripts.common.errors import RegistryError
 from scripts.engine import client as engine
 from scripts.oci import registry_session
@@ -27,11 +27,8 @@ from scripts.oci.registry_session import FORM, WIRE, Answer, OverlongError, Sess
 SLOWEST = 100_000
 HOUR = 3600
 TIP = "check the name, the network and `docker login`"
-_NAME = re.compile(
-    r"(?P<host>[A-Za-z0-9.-]+(:\d+)?|\[[0-9a-fA-F:]+\](:\d+)?)"
-    r"/(?P<name>[a-z0-9]+([._/-]+[a-z0-9]+)*)"
-    r"(:(?P<tag>\w[\w.-]{0,127}))?(@(?P<digest>sha256:[0-9a-f]{64}))?"
-)
+# who serves the API of the registry that names without a host mean
+DEFAULT_SERVER = "registry-1.docker.io"
 
 
 @dataclass(frozen=True)
@@ -93,19 +90,32 @@ def find(reference: str) -> tuple[Image, Repository]:
 
     Only manifest and config are read. Raises SutraError.
     """
-    named = _NAME.fullmatch(reference)
-    if not named:
-        raise RegistryError(f'registry: not a reference "{reference}"', "name it as host/name:tag")
-    host = named["host"]
-    # no engine is asked here: by its own default those of this machine need no certificate
-    session = Session(host, "pull", insecure=is_loopback(host))
-    repository = Repository(reference, named["name"], session)
-    data = repository.document("manifests", named["digest"] or named["tag"] or "latest")
+    named = _parsed(reference)
+    repository = Repository(reference, named.repository, _session(named.registry))
+    data = repository.document("manifests", named.digest or named.tag or "latest")
     digest = digest_of(data)
-    if named["digest"] and named["digest"] != digest:
+    if named.digest not in ("", digest):
         raise RegistryError(f"{repository.where}: content is not that of its digest", TIP)
     document = Document.parse(f"{repository.where}: manifest", data)
     return resolve(repository.where, document, digest, repository.document), repository
+
+
+def _parsed(reference: str) -> references.Reference:
+    try:
+        return references.parse(reference, has_registry=True)
+    except references.BadReferenceError as error:
+        raise RegistryError(
+            f'registry: not a reference "{reference}"', "name it as host/name:tag"
+        ) from error
+
+
+def _session(host: str) -> Session:
+    """Return a session that may pull.
+
+    No engine is asked: by its own default registries of this machine need no certificate.
+    """
+    server = DEFAULT_SERVER if host == references.DEFAULT_REGISTRY else ""
+    return Session(host, "pull", insecure=is_loopback(host), server=server)
 
 
 def blobs(

@@ -16,8 +16,8 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
+from scripts.common import reference as references
 from scripts.common.errors import RegistryError
-from scripts.common.reference import HOST, NAME
 from scripts.engine import client as engine
 from scripts.engine import registries
 from scripts.oci.manifest import ACCEPTED
@@ -33,8 +33,7 @@ class CannotDeleteError(RegistryError):
 
 def check(address: str) -> str:
     """Return `address` ("host:port/path") if it is one, else raise SutraError."""
-    host, *path = address.split("/")
-    if not HOST.fullmatch(host) or not all(NAME.fullmatch(part) for part in path):
+    if not references.is_place(address):
         shown = address if address.isprintable() else repr(address)[1:-1]
         raise RegistryError(
             f'REGISTRY: not host/path "{shown}"', "such as REGISTRY=localhost:5000/me"
@@ -89,7 +88,7 @@ class Registry:
         found = self._manifest(repository, digest)
         if found is None:
             raise RegistryError(
-                f'registry: digest no longer exists "{reference.rpartition(":")[0]}@{digest}"',
+                f'registry: digest no longer exists "{self.host}/{repository}@{digest}"',
                 "`make promote` pushes what is verified again",
             )
         _, kind, body = found
@@ -122,8 +121,8 @@ class Registry:
         return "/".join(filter(None, (self._path, image)))
 
     def _split(self, reference: str) -> tuple[str, str]:
-        repository, _, tag = reference.removeprefix(self.host + "/").rpartition(":")
-        return repository, tag
+        named = references.parse(reference, has_registry=True)
+        return named.repository, named.tag
 
     def _manifest(self, repository: str, name: str) -> tuple[str, str, bytes] | None:
         """Return digest, media type and bytes of a manifest by tag or digest, or None."""

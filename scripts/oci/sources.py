@@ -151,11 +151,9 @@ def _saved_blobs(
     skip = {layer.blob for layer in known.values()}
     with images.saved(client, *identities) as stream:
         for member, archive in entries(stream):
-            # before version 25 engines saved `<id>/layer.tar`
-            is_blob = member.name.startswith("blobs/")
-            # this kind of name holds no digest
-            blob = "sha256:" + member.name.rpartition("/")[2] if is_blob else ""
+            blob = docker_archive.digest_in(member.name)
             if not member.isreg() or blob in skip:
                 continue
-            if is_blob or member.name.endswith("/layer.tar"):
+            # before version 25 engines saved `<id>/layer.tar`, whose name holds no digest
+            if member.name.startswith("blobs/") or member.name.endswith("/layer.tar"):
                 yield blob, content(member, archive)

@@ -12,7 +12,9 @@ from rich.table import Table
 
 from scripts.catalog.catalog import Catalog
 from scripts.checks.gate import Verdict
+from scripts.common import reference
 from scripts.common.errors import SutraError
+from scripts.common.reference import parse
 from scripts.engine import client as engine
 from scripts.engine import images, tags
 from scripts.engine.move import Move
@@ -112,7 +114,7 @@ def expired(client: engine.Client, entries: Sequence[Entry], keep: int) -> list[
 
 def visible(moves: Sequence[Move]) -> list[Move]:
     """Return the moves but for those tags that only hold images for rollback."""
-    return [move for move in moves if not move.tag.rpartition(":")[2].startswith(KEPT)]
+    return [move for move in moves if not parse(move.tag).tag.startswith(KEPT)]
 
 
 def table(moves: Sequence[Move]) -> Table:
@@ -133,5 +135,5 @@ def describe(move: Move) -> str:
 
 
 def short(identity: str | None) -> str:
-    """Return the twelve digits by which people know a digest."""
-    return identity.rpartition(":")[2][:12] if identity else "(none)"
+    """Return the twelve digits by which people know a digest, "(none)" without one."""
+    return reference.short(identity) if identity else "(none)"

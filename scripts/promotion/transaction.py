@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from scripts.common.errors import DiskError, SutraError
+from scripts.common.reference import short
 from scripts.deploy import kustomize_images
 from scripts.engine import client as engine
 from scripts.engine import images, registries, tags
@@ -49,7 +50,7 @@ class Plan:
 
 def kept_tag(identity: str) -> str:
     """Return the tag under which an image stays for rollback: it names what it is on."""
-    return KEPT + identity.rpartition(":")[2][:12]
+    return KEPT + short(identity)
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from scripts.checks.contents.rules import RULES
 from scripts.checks.contents.rules_labels import PREFIX
 from scripts.common import settings
 from scripts.common.check_result import CheckResult
+from scripts.common.reference import tagged
 from scripts.engine import client as engine
 from scripts.image import inventory, secret_scan
 from scripts.image.inventory import Inventory
@@ -74,7 +75,8 @@ def _waivers(image: Image | None, subject: Subject) -> dict[str, Waiver]:
 
 def _base(promises: Catalog, subject: Subject) -> Image | None:
     """Return the catalogue's entry of the image that this one is built on, by its label."""
-    name = subject.labels.get(PREFIX + "base.name", "").rpartition(":")[0]
+    base = tagged(subject.labels.get(PREFIX + "base.name", ""))
+    name = base.name if base else ""
     return next((one for one in promises.images if one.name == name != subject.name), None)
 
 
