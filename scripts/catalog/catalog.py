@@ -6,21 +6,20 @@ Errors carry the key path: `images.yaml: images.sutra-api.budget.installed: …`
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 
 from sutra_cleanup import strict_yaml
+from sutra_cleanup.yaml_node import did_you_mean
 
 from scripts.catalog import runtime_needs, waivers
+from scripts.catalog.catalog_node import Node
 from scripts.catalog.runtime_needs import AS_IS, Runtime
 from scripts.catalog.waivers import Waiver
 from scripts.common import settings
 from scripts.common.errors import CatalogError
 from scripts.common.reference import tagged
-from scripts.common.units import parse_size, parse_time
 
 CATALOG = Path("images.yaml")
 TAG = "prod"
@@ -83,7 +82,7 @@ class Catalog:
                 return image
         names = [image.name for image in self.images]
         raise CatalogError(
-            f'{self.path}: images: no such image "{name}"{_hint(name, names)}',
+            f'{self.path}: images: no such image "{name}"{did_you_mean(name, names)}',
             f"names: {', '.join(names)}",
         )
 
@@ -92,68 +91,6 @@ class Catalog:
         return CatalogError(
             f'{self.path}: images.{image.name}: not built "{reference}"', "run `make build`"
         )
-
-
-class _Node:
-    """A mapping of the file with the path that leads to it."""
-
-    def __init__(
-        self, file: Path, path: str, value: Any, keys: Collection[str] | None = None
-    ) -> None:
-        self.file, self.path = file, path
-        if not isinstance(value, dict):
-            raise self.error("", "not a mapping", value)
-        self.value: Mapping[str, Any] = value
-        for key in value:
-            if not isinstance(key, str):
-                raise self.error("", "key is not text", key)
-            if keys is not None and key not in keys:
-                raise self.error("", "unknown key", key, _hint(key, keys))
-
-    def error(self, key: str, problem: str, value: Any = None, hint: str = "") -> CatalogError:
-        place = ".".join(part for part in (self.path, key) if part)
-        shown = "" if value is None else f' "{value}"'
-        return CatalogError(
-            f"{self.file}: {place + ': ' if place else ''}{problem}{shown}{hint}",
-            f"fix {self.file}, then run the same command again",
-        )
-
-    def child(self, key: str, keys: Collection[str] | None = None) -> _Node:
-        path = f"{self.path}.{key}" if self.path else key
-        return _Node(self.file, path, self.required(key), keys)
-
-    def required(self, key: str) -> Any:
-        if self.value.get(key) is None:
-            raise self.error(key, "missing")
-        return self.value[key]
-
-    def text(self, key: str) -> str:
-        value = self.value.get(key, "")
-        if not isinstance(value, str) or (key in self.value and not value.strip()):
-            raise self.error(key, "not a text", value)
-        return value
-
-    def texts(self, key: str) -> tuple[str, ...]:
-        value = self.value.get(key, [])
-        if not isinstance(value, list) or not all(isinstance(i, str) and i for i in value):
-            raise self.error(key, "not a list of texts", value)
-        return tuple(value)
-
-    def size(self, key: str) -> int:
-        return self._amount(key, parse_size)
-
-    def time(self, key: str) -> int:
-        return self._amount(key, parse_time)
-
-    def _amount(self, key: str, parse: Callable[[str], int]) -> int:
-        value = self.required(key)
-        try:
-            return parse(str(value))
-        except ValueError as reason:
-            raise self.error(key, str(reason) + ":", value) from reason
-
-    def unknown(self, key: str, problem: str, value: str, known: Collection[str]) -> CatalogError:
-        return self.error(key, problem, value, _hint(value, known))
 
 
 def load(path: Path = CATALOG, environment: Mapping[str, str] = os.environ) -> Catalog:
@@ -178,7 +115,7 @@ def parse(path: Path, text: str, base: str = settings.BASES[0]) -> Catalog:
         content = strict_yaml.load(text)
     except ValueError as error:
         raise CatalogError(f"{path}: not YAML: {error}", f"`yamllint {path}` says more") from error
-    top = _Node(path, "", content, ("release", "images"))
+    top = Node(str(path), "", content, ("release", "images"))
     images = top.child("images")
     if not images.value:
         raise images.error("", "empty")
@@ -188,14 +125,14 @@ def parse(path: Path, text: str, base: str = settings.BASES[0]) -> Catalog:
     return Catalog(path, found, budget, others)
 
 
-def _image(images: _Node, name: str, base: str) -> Image:
+def _image(images: Node, name: str, base: str) -> Image:
     node = images.child(name, ("budget", "contents", "not_promoted_because", "runtime"))
     budget, others = _budgets(node, (*SIZES, "ready", "memory"), base)
     reason = node.text("not_promoted_because")
     return Image(name, budget, reason, waivers.parse(node), runtime_needs.parse(node), others)
 
 
-def _budgets(node: _Node, keys: Collection[str], base: str) -> tuple[Budget, tuple[Budget, ...]]:
+def _budgets(node: Node, keys: Collection[str], base: str) -> tuple[Budget, tuple[Budget, ...]]:
     """Return the budget that holds for `base`, and those that are for other bases.
 
     A base without sizes of its own has the default one's. Times and memory are the
@@ -211,7 +148,7 @@ def _budgets(node: _Node, keys: Collection[str], base: str) -> tuple[Budget, tup
     return holds, tuple(budgets.values())
 
 
-def _budget(budget: _Node, base: str = "") -> Budget:
+def _budget(budget: Node, base: str = "") -> Budget:
     return Budget(
         budget.size("installed"),
         budget.size("download"),
@@ -222,18 +159,13 @@ def _budget(budget: _Node, base: str = "") -> Budget:
     )
 
 
-def _hint(word: str, known: Collection[str]) -> str:
-    close = get_close_matches(word, known, n=1)
-    return f', did you mean "{close[0]}"?' if close else ""
-
-
 def check_against(catalog: Catalog, tags: Mapping[str, list[str]], bake_file: Path) -> None:
     """Raise SutraError unless the catalogue and the bake file name the same images.
 
     `tags` are the tags of each exported target: `{"sutra-api": ["sutra-api:prod"]}`.
     """
     unknown = [
-        f"{catalog.path}: images.{image.name}: not an image of {bake_file}{_hint(image.name, tags)}"
+        f"{catalog.path}: images.{image.name}: not an image of {bake_file}{did_you_mean(image.name, tags)}"
         for image in catalog.images
         if image.name not in tags
     ]

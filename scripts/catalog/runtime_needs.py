@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from scripts.catalog.catalog import Image
-    from scripts.catalog.catalog import _Node as Node
+    from scripts.catalog.catalog_node import Node
 
 KEYS = ("needs", "alias", "writes", "loads", "ready")
 

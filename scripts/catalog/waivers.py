@@ -14,7 +14,7 @@ from sutra_cleanup.globs import Glob
 from scripts.catalog.rule_names import IN_BYTES, NAMES
 
 if TYPE_CHECKING:
-    from scripts.catalog.catalog import _Node as Node
+    from scripts.catalog.catalog_node import Node
 
 KEYS = ("skip", "allow", "limit", "distribution", "because")
 

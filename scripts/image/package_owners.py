@@ -12,13 +12,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from email.parser import HeaderParser
 
+from scripts.image import package_records
 from scripts.image.layer_entries import Entry
+from scripts.image.package_records import Package
 
 # folders that our Dockerfiles copy our own files to
 OURS = ("app/", "opt/sutra/", "usr/share/sutra/")
 TITLE, VERSION = "org.opencontainers.image.title", "org.opencontainers.image.version"
 DPKG = "var/lib/dpkg/"
-APK = ("lib/apk/db/installed", "usr/lib/apk/db/installed")
 # a compiled module beside its source or in its place (PEP 3147)
 _COMPILED = re.compile(r"(?P<folder>(?:.*/)?)__pycache__/(?P<name>[^/.]+)\.[^/]+\.pyc")
 
@@ -74,10 +75,8 @@ def _unrecorded(entry: Entry, ours: Owner, version: str) -> Owner:
 
 def _debian(texts: Mapping[str, str]) -> Iterator[tuple[str, Owner]]:
     """Yield paths and owners of a whole system's database, or of a slice's records."""
-    packages = {}
-    for paragraph in texts.get(DPKG + "status", "").split("\n\n"):
-        fields = HeaderParser().parsestr(paragraph)
-        packages[fields.get("Package", "")] = fields.get("Version", "")
+    records = package_records.dpkg(texts.get(DPKG + "status", ""))
+    packages = {record.name: record.version for record in records}
     for path, text in texts.items():
         folder, name = posixpath.split(path)
         package = re.sub(r"(:[^.]+)?\.(list|md5sums)$", "", name)
@@ -85,8 +84,8 @@ def _debian(texts: Mapping[str, str]) -> Iterator[tuple[str, Owner]]:
             owner = Owner("debian", package, packages.get(package, ""))
             yield from ((line.lstrip("/"), owner) for line in text.splitlines())
         elif folder == DPKG + "status.d" and not name.endswith(".md5sums"):
-            fields = HeaderParser().parsestr(text)
-            owner = Owner("debian", fields.get("Package", name), fields.get("Version", ""))
+            record = next(package_records.dpkg(text), Package(name))
+            owner = Owner("debian", record.name, record.version)
             yield from ((found, owner) for found in (path, path + ".md5sums"))
             yield f"usr/share/doc/{name}/", owner
             hashes = texts.get(path + ".md5sums", "").splitlines()
@@ -94,20 +93,11 @@ def _debian(texts: Mapping[str, str]) -> Iterator[tuple[str, Owner]]:
 
 
 def _alpine(texts: Mapping[str, str]) -> Iterator[tuple[str, Owner]]:
-    """Yield paths and owners of apk's database: P: name, V: version, F: folder, R: file."""
-    for path in APK:
-        for paragraph in texts.get(path, "").split("\n\n"):
-            name = version = folder = ""
-            for line in paragraph.splitlines():
-                key, _, value = line.partition(":")
-                if key == "P":
-                    name = value
-                elif key == "V":
-                    version = value
-                elif key == "F":
-                    folder = value
-                elif key == "R":
-                    yield posixpath.join(folder, value), Owner("alpine", name, version)
+    """Yield paths and owners of apk's database."""
+    for path in package_records.APK_DATABASES:
+        for package in package_records.apk(texts.get(path, "")):
+            owner = Owner("alpine", package.name, package.version)
+            yield from ((file, owner) for file in package.files)
 
 
 def _python(texts: Mapping[str, str]) -> Iterator[tuple[str, Owner]]:

@@ -5,13 +5,12 @@ Errors carry file and key path: `cleanup.yaml: rules.tests.remove: absolute "/x"
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from . import strict_yaml
+from . import strict_yaml, yaml_node
 from .errors import CleanupError
 from .globs import Glob
 
@@ -107,7 +106,7 @@ def _load(file: Path, above: tuple[Path, ...]) -> Manifest:
     if place in above:
         chain = " → ".join(path.name for path in (*above[above.index(place) :], place))
         raise CleanupError(f"{file.name}: extends: cycle {chain}", "remove one of them")
-    node = _Node(place, "", _read(place), KEYS)
+    node = _Node(place.name, "", _read(place), KEYS)
     found = Manifest(place)
     for name in node.texts("extends"):
         found = _extended(found, _load(place.parent / name, (*above, place)))
@@ -126,10 +125,10 @@ def _read(file: Path) -> Any:
 
 
 def _own(node: _Node, file: Path) -> Manifest:
-    bytecode = node.child("bytecode", ("default", *BYTECODE))
-    docstrings = node.child("docstrings", ("default", *DOCSTRINGS))
-    prove = node.child("prove", ("import", "run"))
-    rules = node.child("rules")
+    bytecode = node.child_or_empty("bytecode", ("default", *BYTECODE))
+    docstrings = node.child_or_empty("docstrings", ("default", *DOCSTRINGS))
+    prove = node.child_or_empty("prove", ("import", "run"))
+    rules = node.child_or_empty("rules")
     return Manifest(
         file,
         tuple(_rule(rules, name, file) for name in rules.value),
@@ -145,7 +144,7 @@ def _own(node: _Node, file: Path) -> Manifest:
 
 
 def _rule(rules: _Node, name: str, file: Path) -> Rule:
-    node = rules.child(name, ("why", "remove", "keep", "source", "stand_in", "breaks"), needed=True)
+    node = rules.child(name, ("why", "remove", "keep", "source", "stand_in", "breaks"))
     remove, keep = node.globs("remove"), node.globs("keep")
     if not remove and not keep:
         raise node.error("remove", "missing")
@@ -158,7 +157,7 @@ def _rule(rules: _Node, name: str, file: Path) -> Rule:
         if not glob.text.endswith(".so"):
             raise node.error("stand_in", "only for extension modules (*.so), not for", glob.text)
     return Rule(
-        name, node.text("why", needed=True), remove, keep, file, node.text("source"), stand_in,
+        name, node.needed_text("why"), remove, keep, file, node.text("source"), stand_in,
         breaks,
     )  # fmt: skip
 
@@ -200,49 +199,19 @@ def _refuse_contradictions(manifest: Manifest) -> None:
                 )
 
 
-class _Node:
-    """A mapping of the file, with the path that leads to it."""
+class _Node(yaml_node.Node):
+    """A mapping of a manifest."""
 
-    def __init__(self, file: Path, path: str, value: Any, keys: Collection[str] | None) -> None:
-        self.file, self.path = file, path
-        if not isinstance(value, Mapping):
-            raise self.error("", "not a mapping", value)
-        self.value = value
-        for key in value:
-            if not isinstance(key, str):
-                raise self.error("", "key is not text", key)
-            if keys is not None and key not in keys:
-                close = get_close_matches(str(key), keys, n=1)
-                hint = f', did you mean "{close[0]}"?' if close else ""
-                raise self.error("", "unknown key", key, hint)
+    def refusal(self, message: str) -> CleanupError:
+        return CleanupError(message, f"fix {self.file}, then build again")
 
-    def error(self, key: str, problem: str, value: Any = None, hint: str = "") -> CleanupError:
-        place = ".".join(part for part in (self.path, key) if part)
-        shown = "" if value is None else f' "{value}"'
-        return CleanupError(
-            f"{self.file.name}: {place + ': ' if place else ''}{problem}{shown}{hint}",
-            f"fix {self.file.name}, then build again",
-        )
-
-    def child(self, key: str, keys: Collection[str] | None = None, needed: bool = False) -> _Node:
-        if needed and self.value.get(key) is None:
+    def needed_text(self, key: str) -> str:
+        if not self.value.get(key):
             raise self.error(key, "missing")
-        path = f"{self.path}.{key}" if self.path else str(key)
-        return _Node(self.file, path, self.value.get(key) or {}, keys)
-
-    def text(self, key: str, needed: bool = False) -> str:
-        value = self.value.get(key, "")
-        if needed and not value:
-            raise self.error(key, "missing")
-        if not isinstance(value, str):
-            raise self.error(key, "not a text", value)
-        return value
+        return self.text(key)
 
     def texts(self, key: str) -> tuple[str, ...]:
-        value = self.value.get(key) or []
-        if not isinstance(value, list) or not all(isinstance(i, str) for i in value):
-            raise self.error(key, "not a list of texts", value)
-        return tuple(value)
+        return super().texts(key) if self.value.get(key) else ()
 
     def globs(self, key: str) -> tuple[Glob, ...]:
         return tuple(self._glob(key, text) for text in self.texts(key))

@@ -8,27 +8,33 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from scripts.image import package_records
 from scripts.image.package_owners import hashed
+from scripts.image.package_records import APK_DATABASES, DPKG, Package
 
 if TYPE_CHECKING:
     from scripts.checks.contents.rule import Subject
 
-DPKG = re.compile(r"var/lib/dpkg/status(?:\.d/(?!.*\.md5sums$)[^/]+)?")
-APK = re.compile(r"(?:usr/)?lib/apk/db/installed")
 _INFO = re.compile(r"((?:.*/)?([^/]+?)(?:-\d[^/]*)?\.(?:dist|egg)-info)(?:/[^/]+)?", re.DOTALL)
 
 
 def packages(subject: Subject) -> Iterator[str]:
-    """Yield the names of installed packages, also where a record alone is left of them."""
-    for path in subject.files:
-        if DPKG.fullmatch(path):
-            for paragraph in (subject.image.text(path) or "").split("\n\n"):
-                fields = dict(line.partition(": ")[::2] for line in paragraph.splitlines())
-                if fields.get("Status", " installed").endswith(" installed"):
-                    yield from filter(None, [fields.get("Package", "").strip()])
-        elif APK.fullmatch(path):
-            lines = (subject.image.text(path) or "").splitlines()
-            yield from (line[2:] for line in lines if line.startswith("P:"))
+    """Yield the names of installed packages."""
+    for package in (*debian_packages(subject), *alpine_packages(subject)):
+        if package.is_installed:
+            yield package.name
+
+
+def debian_packages(subject: Subject) -> Iterator[Package]:
+    """Yield the packages that dpkg's database names, also where a record alone is left."""
+    for path in filter(DPKG.fullmatch, subject.files):
+        yield from package_records.dpkg(subject.image.text(path) or "")
+
+
+def alpine_packages(subject: Subject) -> Iterator[Package]:
+    """Yield the packages that apk's database names."""
+    for path in filter(subject.files.__contains__, APK_DATABASES):
+        yield from package_records.apk(subject.image.text(path) or "")
 
 
 def distributions(subject: Subject) -> Iterator[tuple[str, str]]:

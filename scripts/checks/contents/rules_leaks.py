@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from scripts.checks.contents.recorded import hexadecimal, recorded_hashes
+from scripts.checks.contents.recorded import alpine_packages, hexadecimal, recorded_hashes
 from scripts.checks.contents.rule import Finding, Rule, Subject, quoted
 from scripts.image import secret_scan
-from scripts.image.package_owners import APK
 
 if TYPE_CHECKING:
     from scripts.image.inventory import Entry
@@ -77,18 +75,13 @@ def _as_recorded(entry: Entry, hashes: Mapping[str, str]) -> bool:
 
 
 def _alpine(subject: Subject) -> dict[str, str]:
-    """Return "sha1:…" by path of apk's database: F: folder, R: file, Z: Q1 and base64."""
-    found, folder, name = {}, "", ""
-    for path in APK:
-        for line in (subject.image.text(path) or "").splitlines():
-            key, _, value = line.partition(":")
-            if key == "F":
-                folder = value
-            elif key == "R":
-                name = posixpath.join(folder, value)
-            elif key == "Z" and value.startswith("Q1"):
-                found[name] = f"sha1:{hexadecimal(value[2:])}"
-    return found
+    """Return "sha1:…" by path of apk's database."""
+    return {
+        path: f"sha1:{hexadecimal(value.removeprefix('Q1'))}"
+        for package in alpine_packages(subject)
+        for path, value in package.files.items()
+        if value.startswith("Q1")
+    }
 
 
 RULES = (

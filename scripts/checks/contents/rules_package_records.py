@@ -6,7 +6,7 @@ import posixpath
 import re
 from collections.abc import Iterator
 
-from scripts.checks.contents.recorded import APK, DPKG, recorded_hashes
+from scripts.checks.contents.recorded import alpine_packages, debian_packages, recorded_hashes
 from scripts.checks.contents.rule import Finding, Rule, Subject, quoted
 from scripts.checks.contents.rules_bytecode import cleaned_trees
 from scripts.image.package_owners import recorded
@@ -62,12 +62,14 @@ def _changed(subject: Subject) -> Iterator[Finding]:
 
 def licences(subject: Subject) -> Iterator[Finding]:
     """Find packages, distributions and Rust programs without their licence."""
-    for name in _debian(subject):
-        path = f"usr/share/doc/{name}/copyright"
+    for package in debian_packages(subject):
+        path = f"usr/share/doc/{package.name}/copyright"
         if subject.image.resolve(path) is None:
-            yield Finding(path, f"no licence of package {quoted(name)}")
-    for name in _alpine_without(subject):
-        yield Finding(f"lib/apk/db/installed/{name}", f"no licence of package {quoted(name)}")
+            yield Finding(path, f"no licence of package {quoted(package.name)}")
+    for package in alpine_packages(subject):
+        if not package.licence:
+            place = f"lib/apk/db/installed/{package.name}"
+            yield Finding(place, f"no licence of package {quoted(package.name)}")
     for folder in _distributions(subject):
         yield from _of_distribution(subject, folder)
     yield from _of_programs(subject)
@@ -92,22 +94,6 @@ def _distributions(subject: Subject) -> dict[str, set[str]]:
             if not (owner and owner.kind in ("debian", "alpine")):
                 found.setdefault(parts[1], set()).add(parts[2] or "PKG-INFO")
     return found
-
-
-def _debian(subject: Subject) -> Iterator[str]:
-    for path in filter(DPKG.fullmatch, subject.files):
-        for line in (subject.image.text(path) or "").splitlines():
-            if line.startswith("Package: "):
-                yield line.removeprefix("Package: ").strip()
-
-
-def _alpine_without(subject: Subject) -> Iterator[str]:
-    """Yield the Alpine packages whose record has no licence: P names it, L is its licence."""
-    for path in filter(APK.fullmatch, subject.files):
-        for block in (subject.image.text(path) or "").split("\n\n"):
-            fields = dict(line.partition(":")[::2] for line in block.splitlines())
-            if fields.get("P") and not fields.get("L", "").strip():
-                yield fields["P"]
 
 
 def _of_distribution(subject: Subject, folder: str) -> Iterator[Finding]:
