@@ -8,6 +8,7 @@ both. The client is the same for both, in a container of its own.
 from __future__ import annotations
 
 import argparse
+import inspect
 import os
 import statistics
 import sys
@@ -19,6 +20,7 @@ from pathlib import Path
 from rich.table import Table
 
 from scripts.bench import startup
+from scripts.bench.inside import load_api
 from scripts.build import bake as build
 from scripts.catalog import catalog
 from scripts.common import terminal
@@ -37,44 +39,8 @@ DEBIAN, ALPINE = "debian", "alpine"
 # load on the API: duration, connections, concepts
 SECONDS, CONNECTIONS, CONCEPTS = 5, 4, 100
 LIMIT = 60.0
-# runs inside the client's container: keeps connections, and parses no more than it must
-DRIVER = """
-import http.client, json, socket, sys, threading, time
-seconds, connections, concepts = map(int, sys.argv[1:])
-store = http.client.HTTPConnection("sutra-api", 8000, timeout=30)
-for number in range(concepts):
-    body = json.dumps({"text": f"fact {number}"})
-    store.request("PUT", f"/concepts/bench-{number}", body, {"Content-Type": "application/json"})
-    answer = store.getresponse()
-    answer.read()
-    if answer.status not in (200, 201):
-        sys.exit(f"PUT: {answer.status}")
-counts, failed = [0] * connections, []
-def ask(index):
-    plug = socket.create_connection(("sutra-api", 8000), timeout=30)
-    plug.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    end, number = time.perf_counter() + seconds, index
-    while time.perf_counter() < end:
-        number = (number + 1) % concepts
-        plug.sendall(f"GET /concepts/bench-{number} HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n".encode())
-        data = b""
-        while b"\\r\\n\\r\\n" not in data:
-            data += plug.recv(65536)
-        head, _, rest = data.partition(b"\\r\\n\\r\\n")
-        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\\r\\n")[0])
-        while len(rest) < length:
-            rest += plug.recv(65536)
-        if not head.startswith(b"HTTP/1.1 200"):
-            failed.append(head[:40])
-            return
-        counts[index] += 1
-threads = [threading.Thread(target=ask, args=[index]) for index in range(connections)]
-[thread.start() for thread in threads]
-[thread.join() for thread in threads]
-if failed:
-    sys.exit(f"GET: {failed[0]!r}")
-print(sum(counts) / seconds)
-"""
+# runs inside the client's container
+DRIVER = inspect.getsource(load_api)
 
 
 @dataclass

@@ -8,6 +8,7 @@ both. A PUT takes a sync of the disk in both.
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
 import sys
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from rich.table import Table
 
+from scripts.bench.inside import ask_in_turn
 from scripts.bench.startup import SERVICES, healthy, storage
 from scripts.common import arguments, settings, terminal
 from scripts.common.errors import OK, SutraError
@@ -26,45 +28,8 @@ HYBRID_BENCH = Path("packages/sutra-hybrid/bench.py")
 # seconds after which a part has failed
 DRIVER_SECONDS = 300
 INDEX_SECONDS = {10_000: 300, 100_000: 1200}
-# runs inside the container: its argument is the number of requests of each kind
-DRIVER = """
-import http.client, json, sys, time
-count = int(sys.argv[1])
-places = {
-    "storage": http.client.HTTPConnection("sutra-storage", 50051, timeout=30),
-    "api": http.client.HTTPConnection("sutra-api", 8000, timeout=30),
-    "hybrid": http.client.HTTPConnection("sutra-hybrid", 8001, timeout=30),
-}
-times = {}
-def ask(place, method, path, body=None):
-    start = time.perf_counter()
-    content = body and json.dumps(body)
-    places[place].request(method, path, content, {"Content-Type": "application/json"})
-    answer = places[place].getresponse()
-    answer.read()
-    times.setdefault(place + " " + method, []).append(time.perf_counter() - start)
-    if not 200 <= answer.status < 300:
-        sys.exit(f"{place}: {method} {path}: {answer.status}")
-def each(number):
-    for place in ("storage", "api"):
-        path = f"/concepts/{place}-{number}"
-        ask(place, "PUT", path, {"text": f"fact {number} of {place} in {number % 97}"})
-        ask(place, "GET", path)
-for number in range(50):
-    each(number)
-times.clear()
-for number in range(count):
-    each(number)
-ask("hybrid", "POST", "/refresh")
-for number in range(20):
-    ask("hybrid", "POST", "/similar", {"text": "fact of the api"})
-times.pop("hybrid POST")
-for number in range(count):
-    ask("hybrid", "POST", "/similar", {"text": f"fact {number} in {number % 97}"})
-def quantile(values, share):
-    return sorted(values)[int(len(values) * share)] * 1000
-print(json.dumps({name: [quantile(t, 0.5), quantile(t, 0.99)] for name, t in times.items()}))
-"""
+# runs inside the container
+DRIVER = inspect.getsource(ask_in_turn)
 
 # p50 and p99 in milliseconds, by "service METHOD"
 Times = Mapping[str, tuple[float, float]]

@@ -9,6 +9,7 @@ what the engine takes to start one is not counted.
 from __future__ import annotations
 
 import argparse
+import inspect
 import os
 import statistics
 import sys
@@ -21,6 +22,8 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from sutra_cleanup import manifest
 
+from scripts.bench.inside import start_service
+from scripts.bench.inside.start_service import MARKER
 from scripts.build import bake as build
 from scripts.common import terminal
 from scripts.common.errors import OK, SutraError
@@ -42,34 +45,8 @@ SERVICES = {"sutra-api": 8000, "sutra-hybrid": 8001}
 BASE, STORAGE, STORAGE_ALIAS = "sutra-base-python", "sutra-storage-server", "sutra-storage"
 TAG = f"bench-{os.getpid()}"
 SECONDS = 120
-# prefix of lines with times: the service writes into the same log
-MARKER = "bench-seconds "
-# runs inside the container: arguments are the module, the port and what else to import
-DRIVER = """
-import http.client, subprocess, sys, time
-def tell(seconds):
-    print("\\n" + MARKER + str(seconds), flush=True)
-module, port, imports = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-start = time.perf_counter()
-service = subprocess.Popen([sys.executable, "-m", module], stdout=subprocess.DEVNULL)
-while True:
-    try:
-        asked = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
-        asked.request("GET", "/health")
-        if asked.getresponse().status == 200:
-            break
-    except OSError:
-        pass
-    if service.poll() is not None or time.perf_counter() - start > 60:
-        sys.exit("not healthy")
-    time.sleep(0.002)
-tell(time.perf_counter() - start)
-service.terminate()
-service.wait()
-start = time.perf_counter()
-subprocess.run([sys.executable, "-c", "import " + imports], check=True)
-tell(time.perf_counter() - start)
-""".replace("MARKER", repr(MARKER))
+# runs inside the container
+DRIVER = inspect.getsource(start_service)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ import pytest
 
 from scripts.engine import buildx, images
 from tests.conftest import ROOT
+from tests.support import programs
 from tests.support.stack import API, HYBRID, STORAGE, Stack, deployed, override, request
 
 SERVICES = (STORAGE, API, HYBRID)
@@ -173,17 +174,7 @@ def test_a_newer_image_is_deployed_and_the_data_stays(
             images.untag(client, f"{registry}/{name}:latest")
 
 
-ASK = """
-import sys, urllib.error, urllib.request
-request = urllib.request.Request("http://sutra-storage:50051/stats")
-if sys.argv[1] == "key":
-    key = open("/run/secrets/storage-key").read()
-    request.add_header("Authorization", "Bearer " + key)
-try:
-    print(urllib.request.urlopen(request, timeout=10).status)
-except urllib.error.HTTPError as error:
-    print(error.code)
-"""
+ASK = programs.text("ask_storage")
 
 
 @pytest.mark.parametrize(("shown", "status"), [("none", b"401\n"), ("key", b"200\n")])

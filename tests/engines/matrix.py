@@ -17,6 +17,7 @@ import docker
 
 from tests.engines import buildkit
 from tests.engines.machine import SOURCE, Machine, commit, machine
+from tests.support import programs
 
 PYTHON = (".venv/bin/python", "-m", "scripts")
 STEPS: Mapping[str, tuple[str, ...]] = {
@@ -37,16 +38,7 @@ VERSIONS: Mapping[str, tuple[str, ...]] = {
     "Python": ("sh", "-c", "python3 --version | cut -d' ' -f2"),
 }
 # takes the hybrid out of the graph and of the promises
-WITHOUT_HYBRID = """
-import yaml
-bake = open("docker-bake.hcl").read().splitlines(keepends=True)
-kept = [line for line in bake if '{ name = "sutra-hybrid"' not in line]
-assert len(kept) == len(bake) - 1
-open("docker-bake.hcl", "w").writelines(kept)
-promises = yaml.safe_load(open("images.yaml"))
-del promises["images"]["sutra-hybrid"]
-yaml.safe_dump(promises, open("images.yaml", "w"), sort_keys=False)
-"""
+WITHOUT_HYBRID = programs.text("without_hybrid")
 
 
 @dataclass(frozen=True)

@@ -17,47 +17,11 @@ from contextlib import contextmanager
 import docker
 from docker.models.containers import Container
 
+from tests.support import programs
 from tests.support.fixture_images import Files, layer
 
 BASE = "sutra-base-python:prod"
-SOURCE = """
-import os, signal, socket, sys, time
-mode = sys.argv[1]
-def attempt(path):  # passes over what a read-only root refuses
-    try:
-        open(path, "w").close()
-    except OSError:
-        pass
-def save(*_):
-    attempt("/srv/state")
-    sys.exit(0)
-stops = {"deaf": signal.SIG_IGN, "unclean": lambda *_: sys.exit(5), "saves": save}
-stop = stops.get(mode, lambda *_: sys.exit(0))
-signal.signal(signal.SIGTERM, stop)
-if mode == "exits":
-    print("reading settings", "no settings\\x1b[31m", sep="\\n", flush=True)
-    sys.exit(3)
-if mode == "tries":
-    attempt("/tmp/cache")
-    attempt("/srv/.lock")
-if mode == "stores":
-    open("/data/kept", "w").close()
-if mode == "changes-owner":
-    os.chown("/dev/shm", 7, 7)
-if mode == "gains":
-    words = dict(line.split(":\\t") for line in open("/proc/self/status") if ":\\t" in line)
-    assert words["NoNewPrivs"].strip() == "1", "may gain privileges"
-    assert not int(words["CapBnd"], 16), "has capabilities"
-    assert os.statvfs("/").f_flag & os.ST_RDONLY, "root is writable"
-if mode == "calls":
-    socket.gethostbyname("store")
-    routes = open("/proc/net/route").read().splitlines()[1:]
-    assert not [line for line in routes if line.split()[1] == "00000000"], "a way out"
-if mode != "never":
-    open("/dev/shm/ready", "w").close()
-while True:
-    time.sleep(60)
-"""
+SOURCE = programs.text("tiny_service")
 HEALTHCHECK = [
     "python3", "-c", "import os, sys; sys.exit(not os.path.exists('/dev/shm/ready'))",
 ]  # fmt: skip
