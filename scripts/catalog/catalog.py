@@ -165,7 +165,8 @@ def check_against(catalog: Catalog, tags: Mapping[str, list[str]], bake_file: Pa
     `tags` are the tags of each exported target: `{"sutra-api": ["sutra-api:prod"]}`.
     """
     unknown = [
-        f"{catalog.path}: images.{image.name}: not an image of {bake_file}{did_you_mean(image.name, tags)}"
+        f"{catalog.path}: images.{image.name}: not an image of {bake_file}"
+        f"{did_you_mean(image.name, tags)}"
         for image in catalog.images
         if image.name not in tags
     ]

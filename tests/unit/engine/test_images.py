@@ -147,12 +147,15 @@ def test_labels(labels: dict[str, str] | None) -> None:
     assert images.labels(client, "sutra-api:other") == {}
 
 
+A, B = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
+
+
 def test_digests_of_one_repository_and_of_no_other() -> None:
     client: Any = FakeEngine()
     made = FakeImage([LAYER])
-    made.attrs["RepoDigests"] = ["localhost:5000/me/api@sha256:a", "api@sha256:b"]
+    made.attrs["RepoDigests"] = [f"localhost:5000/me/api@{A}", f"api@{B}", "<none>@<none>"]
     client.add(made, "localhost:5000/me/api:1")
-    assert images.digests(client, "localhost:5000/me/api:1") == {"sha256:a"}
+    assert images.digests(client, "localhost:5000/me/api:1") == {A}
     assert images.digests(client, "localhost:5000/me/none:1") == set()
-    assert images.digests_anywhere(client, "localhost:5000/me/api:1") == {"sha256:a", "sha256:b"}
+    assert images.digests_anywhere(client, "localhost:5000/me/api:1") == {A, B}
     assert images.digests_anywhere(client, "localhost:5000/me/none:1") == set()
