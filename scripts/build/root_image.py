@@ -125,7 +125,7 @@ def bootstrap(image: str, layout: Path, environment: Mapping[str, str] = os.envi
         f"{image}: bootstrapping it from Debian's signed packages (once; `make roots` refreshes it)"
     )
     with durations.step(f"bootstrap {image}"):
-        _write_root(tag, layout, environment)
+        _write_root(named.tag, layout, environment)
     _say(f"{image}: bootstrapped")
 
 
@@ -135,9 +135,9 @@ def _write_root(tag: str, layout: Path, environment: Mapping[str, str]) -> None:
     with tempfile.TemporaryDirectory(dir=layout.parent, prefix=".partial-") as folder:
         try:
             root = Path(folder) / "root.tar"
-            _mmdebstrap(named.tag.removesuffix("-slim"), root, environment)
+            _mmdebstrap(tag.removesuffix("-slim"), root, environment)
             whole = Path(folder) / "layout"
-            write_layout(root, whole, named.tag)
+            write_layout(root, whole, tag)
             shutil.rmtree(layout, ignore_errors=True)
             whole.rename(layout)
         except OSError as error:
