@@ -11,6 +11,7 @@ APT_MIRROR ?=##            Debian mirror for builders, its security suite at $AP
 ALPINE_MIRROR ?=##         Alpine mirror for builders
 PIP_INDEX_URL ?=##         Python package index
 CARGO_REGISTRY ?=##        cargo registry index, such as sparse+https://…
+GOPROXY ?=##               proxy of Go modules
 BUILDER ?=##               builder of buildx that builds, instead of the engine's own BuildKit
 CACHE ?=##                 build cache: host/path of a registry, or a folder (./cache)
 CA_BUNDLE ?=##             certificates that builders trust; the system's bundle without it
@@ -32,14 +33,14 @@ DATA ?=##                  1: clean removes the data volumes too
 ALL ?=##                   1: clean removes what rollback needs too
 TESTS ?=##                 skip: promote without the packages' own tests, never a version
 NAME ?=##                  new-, remove-, rename-service: a service's image, such as sutra-example
-LANGUAGE ?=##              new-service: python or rust
+LANGUAGE ?=##              new-service: python, rust or go
 PORT ?=##                  new-service: port to listen on; default: the next free one
 PACKAGE ?=##               test-package: a service; lock: a folder of packages/; try-package: a name on PyPI
 UPGRADE ?=##               lock: names to upgrade, separated by commas, in PACKAGE
 FULL ?=##                  1: bench-services builds an index of 100,000 concepts too
 DURATIONS ?=##             1: show how long steps took last time without a terminal too, as in pipelines
 PYTHON ?= python3##        interpreter that makes .venv, 3.11 or newer
-export DURATIONS BASE DEBIAN_VERSION ALPINE_VERSION APT_MIRROR ALPINE_MIRROR PIP_INDEX_URL CARGO_REGISTRY CA_BUNDLE PYTHON
+export DURATIONS BASE DEBIAN_VERSION ALPINE_VERSION APT_MIRROR ALPINE_MIRROR PIP_INDEX_URL CARGO_REGISTRY GOPROXY CA_BUNDLE PYTHON
 
 PY := .venv/bin/python -m
 RUN := $(PY) scripts

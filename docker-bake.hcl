@@ -9,11 +9,12 @@
 variable "BASE" { default = "debian" }
 variable "DEBIAN_VERSION" { default = "trixie-slim" }
 variable "ALPINE_VERSION" { default = "3.23" }
-# empty: the root image's own mirror, pip's and cargo's own defaults
+# empty: the root image's own mirror, pip's, cargo's and Go's own defaults
 variable "APT_MIRROR" { default = "" }
 variable "ALPINE_MIRROR" { default = "" }
 variable "PIP_INDEX_URL" { default = "" }
 variable "CARGO_REGISTRY" { default = "" }
+variable "GOPROXY" { default = "" }
 # certificates that builders trust; reaches them as a secret, never an image
 variable "CA_BUNDLE" { default = "" }
 
@@ -38,13 +39,26 @@ variable "SERVICES" {
   ]
 }
 
+# Go's toolchain is built where a service is written in Go
+variable "LANGUAGES" { default = [for s in SERVICES : s.language] }
+
 group "default" { targets = ["prod"] }
 group "bases" { targets = ["sutra-base-python", "sutra-base-rust-runtime"] }
 # in every group that uses them: buildx before 0.17 unpacks a target that is only
 # built upon into the engine, whatever its output says (buildx#2580)
-group "builders" { targets = ["python-builder", "python-runtime", "rust-builder", "rust-runtime"] }
+group "builders" {
+  targets = concat(
+    ["python-builder", "python-runtime", "rust-builder", "rust-runtime"],
+    contains(LANGUAGES, "go") ? ["go-builder"] : []
+  )
+}
 group "prod" { targets = concat(["builders", "bases"], [for s in SERVICES : s.name]) }
-group "dev-bases" { targets = ["sutra-base-python-dev", "sutra-base-rust-dev"] }
+group "dev-bases" {
+  targets = concat(
+    ["sutra-base-python-dev", "sutra-base-rust-dev"],
+    contains(LANGUAGES, "go") ? ["sutra-base-go-dev"] : []
+  )
+}
 group "dev" { targets = concat(["builders", "dev-bases"], [for s in SERVICES : "${s.name}-dev"]) }
 # the packages' own tests, on the cleaned tree; nothing is exported
 group "test" { targets = concat(["builders"], [for s in SERVICES : "${s.name}-test"]) }
@@ -105,6 +119,12 @@ target "rust-runtime" {
   output     = ["type=cacheonly"]
 }
 
+target "go-builder" {
+  inherits   = ["_base"]
+  dockerfile = "go-dev.Dockerfile"
+  output     = ["type=cacheonly"]
+}
+
 target "sutra-base-python" {
   inherits = ["python-runtime"]
   tags     = ["sutra-base-python:prod"]
@@ -126,6 +146,12 @@ target "sutra-base-python-dev" {
 target "sutra-base-rust-dev" {
   inherits = ["rust-builder"]
   tags     = ["sutra-base-rust:latest", "sutra-base-rust:dev"]
+  output   = ["type=docker"]
+}
+
+target "sutra-base-go-dev" {
+  inherits = ["go-builder"]
+  tags     = ["sutra-base-go:latest", "sutra-base-go:dev"]
   output   = ["type=docker"]
 }
 
@@ -151,6 +177,18 @@ target "_rust-package" {
 
 target "_rust-service" {
   inherits = ["_rust-package"]
+  contexts = { "sutra-base-rust-runtime:prod" = "target:rust-runtime" }
+}
+
+target "_go-package" {
+  inherits = ["_common"]
+  contexts = { "sutra-base-go" = "target:go-builder" }
+  args     = { GOPROXY = GOPROXY }
+}
+
+# a static program: the accounts of Rust's runtime serve it as well
+target "_go-service" {
+  inherits = ["_go-package"]
   contexts = { "sutra-base-rust-runtime:prod" = "target:rust-runtime" }
 }
 

@@ -6,6 +6,7 @@
 #       PACKAGE=sutra-api scripts/lock.sh                        one package: what its .in asks for now
 #       PACKAGE=sutra-api UPGRADE=httpx scripts/lock.sh          and httpx to its newest
 #       PACKAGE=sutra-storage UPGRADE=tokio scripts/lock.sh      a crate of a Rust package
+#       PACKAGE=samples/go scripts/lock.sh                       a sample of `make new-service`
 #
 # Locks hold for every platform, and for the oldest Python that installs them.
 # Exit 0: locked. Exit 2: the tip says what to do.
@@ -55,18 +56,36 @@ rust_package() { # rust_package FOLDER
   echo "lock: $1/Cargo.lock"
 }
 
+go_package() { # go_package FOLDER
+  command -v go >/dev/null || die "go: not found" "install Go, or lock in the builder image sutra-base-go:latest"
+  local names=(./...)
+  [[ -z $UPGRADE ]] || IFS=, read -ra names <<<"$UPGRADE"
+  (
+    cd "$1"
+    if [[ -n $UPGRADE || -z $PACKAGE ]]; then GOFLAGS=-mod=mod go get -u "${names[@]}"; fi
+    go mod tidy
+  ) || die "go: failed in $1" "read Go's lines above; GOPROXY and CA_BUNDLE name a proxy and a private CA"
+  echo "lock: $1/go.sum"
+}
+
 if [[ -z $PACKAGE ]]; then
   lock 3.11 . requirements
   lock 3.11 . requirements-dev requirements.lock
   lock 3.11 packages requirements-types
 fi
-if [[ -n $PACKAGE ]]; then folders=("packages/$PACKAGE/"); else folders=(packages/*/); fi
+# the samples of `make new-service` are locked like packages, and can be named
+case $PACKAGE in
+  "") folders=(packages/*/ samples/*/) ;;
+  samples/*) folders=("$PACKAGE/") ;;
+  *) folders=("packages/$PACKAGE/") ;;
+esac
 [[ -d ${folders[0]} ]] || die "PACKAGE: no such folder \"packages/$PACKAGE\"" "one of: $(echo packages/*/ | sed 's|packages/||g; s|/||g')"
 for name in ${UPGRADE//,/ }; do
-  grep -qsE "^(name = \"$name\"|${name}==)" "${folders[0]}"*.lock || die "UPGRADE: not in a lock of $PACKAGE \"$name\"" "grep '==' ${folders[0]}*.lock"
+  grep -qsE "^(name = \"$name\"|${name}==|${name} v)" "${folders[0]}"*.lock "${folders[0]}"go.sum || die "UPGRADE: not in a lock of $PACKAGE \"$name\"" "grep '==' ${folders[0]}*.lock"
 done
 for folder in "${folders[@]}"; do
   folder=${folder%/}
   if [[ -e $folder/requirements.in ]]; then python_package "$folder"; fi
   if [[ -e $folder/Cargo.toml ]]; then rust_package "$folder"; fi
+  if [[ -e $folder/go.mod ]]; then go_package "$folder"; fi
 done

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import IO, Any
 
+from scripts.image import go_modules
+
 MAGIC = b"\x7fELF"
 UNREADABLE = "unreadable"
 # the most bytes of one table, and of one name in it
@@ -56,12 +58,14 @@ class Elf:
     rpath: tuple[str, ...] = ()  # as in the file, $ORIGIN not yet expanded
     runpath: tuple[str, ...] = ()
     stripped: bool = True  # no .symtab and no .debug_*
-    language: str = ""  # "rust", where the content shows it
+    language: str = ""  # "rust" or "go", where the content shows it
     # libraries with the symbol versions that must be in each, and versions that it has itself
     wants: tuple[tuple[str, tuple[str, ...]], ...] = ()
     versions: tuple[str, ...] = ()
     # "pie" (a program), "executable stack", "text relocations", "relative search path"
     traits: tuple[str, ...] = ()
+    # of a Go program: paths and versions
+    modules: tuple[tuple[str, str], ...] = ()
 
     @property
     def is_program(self) -> bool:
@@ -111,6 +115,8 @@ class _Reader:
             if tag in (_NEEDED, _SONAME, _RPATH, _RUNPATH) and at is not None:
                 tags.setdefault(tag, []).append(self._name(at + value))
         folders = (tags.get(_RPATH, []), tags.get(_RUNPATH, []))
+        sections = dict(self._sections())
+        modules = self._modules(sections)
         return Elf(
             _MACHINES.get(self._machine, f"machine {self._machine}"),
             _KINDS.get(self._kind, f"type {self._kind}"),
@@ -119,12 +125,23 @@ class _Reader:
             "".join(tags.get(_SONAME, ())),
             _folders(folders[0]),
             _folders(folders[1]),
-            not any(map(_is_debug, self._section_names())),
-            language,
+            not any(map(_is_debug, sections)),
+            "go" if modules else language,
             tuple(self._wanted(dict(numbers), segments, at)),
             tuple(self._defined(dict(numbers), segments, at)),
             tuple(_traits(numbers, segments, folders)),
+            modules,
         )
+
+    def _modules(self, sections: dict[str, tuple[int, int]]) -> tuple[go_modules.Module, ...]:
+        """Return the modules of a Go program; a section of another form has none."""
+        if go_modules.SECTION not in sections:
+            return ()
+        place, size = sections[go_modules.SECTION]
+        try:
+            return go_modules.modules(self._at(place, min(size, go_modules.MAX_SECTION)))
+        except ValueError:
+            return ()
 
     def _wanted(
         self, tags: dict[int, int], segments: list[_Segment], texts: int | None
@@ -208,7 +225,8 @@ class _Reader:
                     break
         return found
 
-    def _section_names(self) -> Iterator[str]:
+    def _sections(self) -> Iterator[tuple[str, tuple[int, int]]]:
+        """Yield the sections by name, each with its place in the file and its size."""
         if not self._sections_at:
             return
         form = self._forms[1]
@@ -222,7 +240,7 @@ class _Reader:
         names = self._at(sections[names_in][4], sections[names_in][5])
         for section in sections:
             name = names[section[0] : section[0] + SECTION_NAME].partition(b"\0")[0]
-            yield name.decode("ascii", "replace")
+            yield name.decode("ascii", "replace"), (section[4], section[5])
 
 
 def _until_null(tags: Iterator[tuple[Any, ...]]) -> Iterator[tuple[int, int]]:

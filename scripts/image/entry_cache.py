@@ -25,7 +25,8 @@ from scripts.image.layer_entries import Entry, Pyc
 _SCRIPTS = Path(__file__).resolve().parents[1]
 # a change of what is found in a file makes earlier findings void
 _FINDERS = (
-    "image/layer_entries.py", "image/capabilities.py", "image/elf.py", "image/kept_texts.py",
+    "image/layer_entries.py", "image/capabilities.py", "image/elf.py", "image/go_modules.py",
+    "image/kept_texts.py",
     "image/known_content.py", "image/known_texts.txt",
     "image/pyc.py", "image/certificates.py", "image/secret_scan.py", "image/secret_files.py",
     "image/secret_files.toml", "image/secret_formats.py", "image/secret_formats.toml",
@@ -182,7 +183,7 @@ def _row(entry: Entry, text: str | None) -> list[Any]:
         entry.link, entry.digest,
         elf and [elf.machine, elf.kind, elf.interpreter, elf.needed, elf.soname,
                  elf.rpath, elf.runpath, elf.stripped, elf.language, elf.wants, elf.versions,
-                 elf.traits],
+                 elf.traits, elf.modules],
         pyc and [pyc.magic, pyc.kind, pyc.mtime, pyc.size, pyc.hash],
         entry.secrets, entry.script, entry.sources, entry.sha1, entry.capabilities, entry.marks,
         text,
@@ -195,7 +196,8 @@ def _entry(row: list[Any]) -> Entry:
         row[0], sys.intern(row[1]), row[2], row[3], row[4], row[5], row[6], row[7], row[8],
         elf and Elf(elf[0], elf[1], elf[2], tuple(elf[3]), elf[4], tuple(elf[5]), tuple(elf[6]),
                     elf[7], elf[8], tuple((name, tuple(of)) for name, of in elf[9]),
-                    tuple(elf[10]), tuple(elf[11])),
+                    tuple(elf[10]), tuple(elf[11]),
+                    tuple((path, version) for path, version in elf[12])),
         pyc and Pyc(*pyc),
         tuple(row[11]), row[12], tuple(row[13]), row[14], tuple(row[15]),
         tuple(row[16]),

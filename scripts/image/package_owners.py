@@ -20,13 +20,15 @@ from scripts.image.package_records import Package
 OURS = ("app/", "opt/sutra/", "usr/share/sutra/")
 TITLE, VERSION = "org.opencontainers.image.title", "org.opencontainers.image.version"
 DPKG = "var/lib/dpkg/"
+# languages whose programs name what they are made of
+PROGRAMS = ("rust", "go")
 # a compiled module beside its source or in its place (PEP 3147)
 _COMPILED = re.compile(r"(?P<folder>(?:.*/)?)__pycache__/(?P<name>[^/.]+)\.[^/]+\.pyc")
 
 
 @dataclass(frozen=True, order=True)
 class Owner:
-    """`kind` is "debian", "alpine", "python", "rust", "ours" or "other"."""
+    """`kind` is "debian", "alpine", "python", "rust", "go", "ours" or "other"."""
 
     kind: str
     name: str
@@ -68,8 +70,8 @@ def _sources(path: str) -> tuple[str, ...]:
 
 
 def _unrecorded(entry: Entry, ours: Owner, version: str) -> Owner:
-    if entry.elf and entry.elf.language == "rust":
-        return Owner("rust", posixpath.basename(entry.path), version)
+    if entry.elf and entry.elf.language in PROGRAMS:
+        return Owner(entry.elf.language, posixpath.basename(entry.path), version)
     return ours if entry.path.startswith(OURS) else OTHER
 
 

@@ -107,6 +107,23 @@ def _place(digest: str) -> str:
     return digest.replace("sha256:", "blobs/sha256/")
 
 
+def buildinfo(*lines: str, version: str = "go1.24.4") -> bytes:
+    """Return the section .go.buildinfo of a program with these lines of modules.
+
+    Source: debug/buildinfo of Go 1.18 and newer.
+    """
+
+    def text(value: bytes) -> bytes:
+        length, count = b"", len(value)
+        while count > 0x7F:
+            length, count = length + bytes([count & 0x7F | 0x80]), count >> 7
+        return length + bytes([count]) + value
+
+    head = b"\xff Go buildinf:" + b"\x08\x02" + bytes(16)
+    listed = "".join(f"{line}\n" for line in lines).encode()
+    return head + text(version.encode()) + text(b"<" * 16 + listed + b">" * 16)
+
+
 def elf(
     needed: Sequence[str] = (),
     interpreter: str = "",
@@ -119,11 +136,12 @@ def elf(
     kind: int = 3,
     stack: bool = False,
     tags: Sequence[tuple[int, int]] = (),
+    buildinfo: bytes = b"",
 ) -> bytes:
     """Return an ELF file that says this of itself; it holds no code. Source: elf(5).
 
     `kind` is e_type: 1 an object, 2 a program, 3 shared, 4 a core dump. `stack`: it may be
-    executed. `tags` are numbers and values of the dynamic section.
+    executed. `tags` are numbers and values of the dynamic section. `buildinfo`: of a Go program.
     """
     strings = b"\0"
     tags = list(tags)
@@ -132,7 +150,8 @@ def elf(
         if value:
             tags.append((tag, len(strings)))
             strings += value.encode() + b"\0"
-    names = b"\0.shstrtab\0.symtab\0"
+    names = b"\0.shstrtab\0.symtab\0.go.buildinfo\0"
+    text = buildinfo + text
     start = 64 + 4 * 56
     interp = interpreter.encode() + b"\0" if interpreter else b""
     at_strings = start + len(interp)
@@ -143,6 +162,8 @@ def elf(
     at_sections = at_names + len(names) + len(text)
     sections = [_section(0, 0, 0, 0), _section(1, 3, at_names, len(names))]
     sections += [_section(11, 2, at_names, 0)] if symbols else []
+    at_text = at_names + len(names)
+    sections += [_section(19, 1, at_text, len(buildinfo))] if buildinfo else []
     segments = [_segment(1, 0, at_sections), _segment(2, at_dynamic, len(dynamic))]
     segments += [_segment(3, start, len(interp))] if interp else [_segment(0, 0, 0)]
     segments += [_segment(0x6474E551, 0, 0, 7)] if stack else [_segment(0, 0, 0)]

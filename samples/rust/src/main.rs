@@ -65,5 +65,7 @@ fn ask(port: u16) -> std::io::Result<()> {
     if &answer == b"HTTP/1.1 200" {
         return Ok(());
     }
-    Err(std::io::Error::other(String::from_utf8_lossy(&answer).into_owned()))
+    Err(std::io::Error::other(
+        String::from_utf8_lossy(&answer).into_owned(),
+    ))
 }

@@ -17,7 +17,11 @@ fn ask(path: &str) -> String {
     let address = listener.local_addr().expect("an address");
     let server = runtime.spawn(async move { axum::serve(listener, routes()).await });
     let mut stream = TcpStream::connect(address).expect("a connection");
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").expect("sent");
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
+    )
+    .expect("sent");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");
     server.abort();

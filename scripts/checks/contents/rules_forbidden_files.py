@@ -20,7 +20,9 @@ HEADERS = (
 # others are known by their bytes: "layer.o" may be anything
 STATIC = r"(?:.*/)?lib[^/]+\.l?a|(?:.*/)?[^/]+\.rlib"
 TESTS = re.compile(
-    r"((?:.*/)?(?:(?:unit|integration|functional|e2e)[-_])?_?tests?/).+|(?:.*/)?conftest\.pyc?",
+    r"((?:.*/)?(?:(?:unit|integration|functional|e2e)[-_])?_?tests?/).+|(?:.*/)?conftest\.pyc?"
+    # Go's: what tests read; what is inside of a tree of Python is its cleanup's work
+    r"|(?!(?:.*/)?python3[^/]*/)(?:.*/)?testdata/.+",
     re.IGNORECASE | re.DOTALL,
 )
 _TEST_FOLDER = re.compile(r"(?:^|(?<=/))test/")
@@ -48,13 +50,15 @@ CACHES = (
     r"var/cache/.+|var/lib/apt/.+|etc/apk/cache/.+|(?:var/)?tmp/.+|var/log/.+"
     r"|(?:.*/)?(?:\.cache|\.pytest_cache|\.mypy_cache|\.ruff_cache|\.hypothesis)/.+"
     r"|(?:.*/)?(?:\.npm|\.ccache|\.eggs|\.tox|\.nox|\.ipynb_checkpoints|\.uv_cache)/.+|var/backups/.+"
+    # Go's module cache, wherever GOPATH is
+    r"|(?:.*/)?pkg/mod/(?:cache/.+|[^@]+@v.+)|(?:.*/)?go-build/[0-9a-f]{2}/.+"
     r"|(?:.*/)?\.cargo/(?:registry|git)/.+|(?:.*/)?[^/]+\.(?:pyo|pyc\.\d+|swp)|(?:.*/)?\.coverage"
     r"|(?:.*/)?(?:\.\w+_history|\.wget-hsts|\.lesshst|\.viminfo|\.DS_Store|Thumbs\.db|nohup\.out)"
 )
 BUILD_FILES = (
     r"(?:.*/)?[^/]+\.(?:pyi|pyx|pxd|pxi|c|cc|cpp|cxx|c\+\+|cu|f|f90|rs|go|S|asm|cmake|pc)"
     r"(?:\.in|\.tp|\.j2|\.orig|\.rej)?"
-    r"|(?:.*/)?(?:meson\.build|CMakeLists\.txt|Cargo\.(?:toml|lock)|Dockerfile[^/]*|[^/]+\.Dockerfile)"
+    r"|(?:.*/)?(?:meson\.build|CMakeLists\.txt|Cargo\.(?:toml|lock)|go\.(?:mod|sum|work|work\.sum)|Dockerfile[^/]*|[^/]+\.Dockerfile)"
     r"|(?:.*/)?(?:(?:GNU)?[Mm]akefile(?:\.\w+)?|configure\.ac|config\.log|setup\.py|tox\.ini|noxfile\.py)"
     r"|(?:.*/)?(?:\.dockerignore|(?:docker-)?compose[^/]*\.ya?ml|\.gitlab-ci\.yml|\.pre-commit-config\.yaml)"
     r"|(?:.*/)?\.git(?:ignore|attributes|modules|/.+)?|(?:.*/)?\.(?:hg|svn|bzr|github)/.+"
@@ -82,7 +86,9 @@ def tests(subject: Subject) -> Iterator[Finding]:
     modules = _test_modules(subject)
     for path, entry in subject.files.items():
         match = None if entry.kind == "folder" else TESTS.fullmatch(path)
-        if match and match[1] not in modules:
+        # `go test -c` makes a program of a package's tests
+        is_program = entry.elf is not None and path.endswith(".test")
+        if is_program or (match and match[1] not in modules):
             yield Finding(path, f"forbidden {quoted(path)}")
 
 

@@ -110,15 +110,20 @@ def _of_distribution(subject: Subject, folder: str) -> Iterator[Finding]:
 
 
 def _of_programs(subject: Subject) -> Iterator[Finding]:
-    """Find Rust programs of no package that come without the licences of their crates."""
+    """Find programs of no package beside which no licence of their crates or modules stands."""
     owners = subject.image.owners()
-    beside = any(path.startswith("usr/share/licenses/") for path in subject.files)
+    licences = [path for path in subject.files if path.startswith("usr/share/licenses/")]
     for entry in subject.contents():
         owner = owners.get(entry.path)
-        ours = owner is None or owner.kind not in ("debian", "alpine", "python")
-        if entry.elf and entry.elf.language == "rust" and ours and not beside:
+        if not entry.elf or (owner and owner.kind in ("debian", "alpine", "python")):
+            continue
+        if entry.elf.language == "rust" and not licences:
             text = f"no licence of the crates in {quoted(entry.path)}"
             yield Finding(entry.path, text)
+        for module, _ in entry.elf.modules:
+            if not any(f"/{module}/" in f"{path}/" for path in licences):
+                text = f"no licence of the module {quoted(module)} in {quoted(entry.path)}"
+                yield Finding(entry.path, text)
 
 
 RULES = (
@@ -130,7 +135,7 @@ RULES = (
     ),
     Rule(
         "licences",
-        "every package, distribution and Rust program has its licence",
+        "every package, distribution, Rust program and module of a Go program has its licence",
         licences,
     ),
 )

@@ -144,6 +144,9 @@ def _owners(layers: Layers) -> dict[tuple[str, str], tuple[str, int]]:
                 owner = owners[entry.path]
                 so_far = found.get((owner.kind, owner.name), ("", 0))[1]
                 found[owner.kind, owner.name] = owner.version, so_far + entry.size
+                # a program's bytes are not told apart by module, versions are
+                for name, version in entry.elf.modules if entry.elf else ():
+                    found[owner.kind, name] = version, 0
     return found
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from scripts.checks.contents.rules_forbidden_files import RULES
-from tests.support.fixture_images import Item, Made, pyc
+from tests.support.fixture_images import Item, Made, elf, pyc
 from tests.support.good_image import NAME, SITE
 from tests.unit.checks.contents.judging import (
     case,
@@ -29,6 +29,14 @@ FAILING = [
     *(case("docs", f'forbidden "{path}"', {path: ""}) for path in (
         "app/docs/x.html", "app/README.md", "app/readme.txt", "opt/x/y/README", "app/CHANGELOG",
         "usr/local/x/examples/x.json")),
+    case("tests", 'forbidden "app/testdata/x.json"', {"app/testdata/x.json": ""}),
+    case("tests", 'forbidden "app/routes.test"', {"app/routes.test": elf(kind=2)}),
+    case("caches", 'forbidden "root/go/pkg/mod/golang.org/x/sync@v0.17.0/x"',
+         {"root/go/pkg/mod/golang.org/x/sync@v0.17.0/x": ""}),
+    case("caches", 'forbidden "go/pkg/mod/cache/download/x"',
+         {"go/pkg/mod/cache/download/x": ""}),
+    case("build-files", 'forbidden "app/go.mod"', {"app/go.mod": ""}),
+    case("build-files", 'forbidden "app/go.work.sum"', {"app/go.work.sum": ""}),
     case("caches", 'forbidden "root/.cache/pip/x"', {"root/.cache/pip/x": ""}),
     case("caches", 'forbidden "var/lib/apt/lists/x"', {"var/lib/apt/lists/x": ""}),
     case("build-files", 'forbidden "app/x.pyx"', {"app/x.pyx": ""}),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scripts.checks.contents.rules_package_records import RULES
-from tests.support.fixture_images import Made, elf
+from tests.support.fixture_images import Made, buildinfo, elf
 from tests.support.good_image import LIB, NAME, SITE, good
 from tests.unit.checks.contents.judging import (
     APK,
@@ -20,6 +20,7 @@ from tests.unit.checks.contents.judging import (
     verify,
 )
 
+GO = buildinfo("dep\tgolang.org/x/sync\tv0.17.0")
 FAILING = [
     case("records", f'no RECORD of a distribution "{SITE}/two-1.0.dist-info"',
          {f"{SITE}/two-1.0.dist-info/METADATA": "Name: two\nLicense: MIT\n"}),
@@ -45,10 +46,18 @@ FAILING = [
     case("licences", 'no licence of package "musl"', {APK: "P:musl\nV:1\n\nP:zlib\nL:Zlib\n"}),
     case("licences", 'no licence of the crates in "app/x"',
          {"app/x": elf(text=b"library/core/src/")}),
+    case("licences", 'no licence of the module "go" in "usr/local/bin/x" (+1 more)',
+         {"usr/local/bin/x": elf(kind=2, buildinfo=GO)}),
+    case("licences", 'no licence of the module "golang.org/x/sync" in "usr/local/bin/x"',
+         {"usr/local/bin/x": elf(kind=2, buildinfo=GO), "usr/share/licenses/x/go": "",
+          "usr/share/licenses/x/golang.org/x/synctest/LICENSE": ""}),
 ]  # fmt: skip
 
 
 PASSING = [
+    passing("a Go program with the licences of its modules",
+            {"usr/local/bin/x": elf(kind=2, buildinfo=GO), "usr/share/licenses/x/go": "",
+             "usr/share/licenses/x/golang.org/x/sync/LICENSE": ""}),
     passing("a library of our own elsewhere, a Rust program with licences",
             {"app/bin/x": elf(), "usr/local/bin/x": elf(text=b"library/core/src/"),
              "usr/share/licenses/x/y": ""}),
