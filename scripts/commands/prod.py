@@ -15,7 +15,8 @@ from scripts.common.errors import CHECK_FAILED, OK
 from scripts.engine import client as engine
 from scripts.engine import images
 from scripts.history import journal, ledger
-from scripts.promotion import promote, signatures
+from scripts.promotion import promote, refusals, signatures
+from scripts.promotion.options import Options
 from scripts.report import show
 
 
@@ -30,8 +31,8 @@ def main(options: argparse.Namespace) -> int:
 
 def make(client: engine.Client, no_cache: bool = False) -> int:
     """Build, verify and promote; return the exit code. `no_cache` runs every step again."""
-    options = promote.Options.read(os.environ)  # a wrong one ends it before the build
-    promote.refuse_unreadable_commit(options)
+    options = Options.read(os.environ)  # a wrong one ends it before the build
+    refusals.refuse_unreadable_commit(options)
     signatures.require_registry(options.sign_key, options.registry)
     with durations.step("build without cache" if no_cache else "build"):
         built = build.build(client, [build.GROUP], no_cache=no_cache)
@@ -45,14 +46,14 @@ def make(client: engine.Client, no_cache: bool = False) -> int:
     return promote.verify_and_promote(client, options, built)
 
 
-def promoted_already(client: engine.Client, promises: Catalog, options: promote.Options) -> int:
+def promoted_already(client: engine.Client, promises: Catalog, options: Options) -> int:
     """Return the ledger's line that promoted these very images, if no tag has to move; else 0.
 
     Then there is nothing to gate: they passed every promise of this same, clean commit.
     """
     entries = ledger.read()
     commit = git.labels(allow_unreadable=options.allow_dirty).get("REVISION", "")
-    if journal.read() or not entries or promote.unclean({}, commit):
+    if journal.read() or not entries or refusals.unclean({}, commit):
         return 0
     tags = {
         tag: image.name

@@ -6,7 +6,8 @@ import argparse
 
 from scripts.common import arguments
 from scripts.engine import client as engine
-from scripts.promotion.promote import Options, verify_and_promote
+from scripts.promotion.options import Options
+from scripts.promotion.promote import verify_and_promote
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -22,7 +22,8 @@ from scripts.commands import prod
 from scripts.common import arguments, git, settings
 from scripts.common.errors import OK, SutraError
 from scripts.engine import client as engine
-from scripts.promotion import promote, transaction
+from scripts.promotion import refusals, transaction
+from scripts.promotion.options import Options
 
 DEPLOY = Path("sutra-deploy.sh")
 QUESTION = 'rebuild and deploy project "{}", then remove all this?'
@@ -41,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     """Show, ask, build, verify, promote, deploy, remove; stop at the first that fails."""
     knobs = arguments.knobs(options)
-    promotion = promote.Options.read(knobs)  # a wrong knob ends it before anything is removed
+    promotion = Options.read(knobs)  # a wrong knob ends it before anything is removed
     if not promotion.allow_dirty:
         refuse_unclean()
     client, name = engine.connect(), settings.project(knobs)
@@ -69,7 +70,7 @@ def refuse_unclean() -> None:
     revision = git.labels(allow_unreadable=True).get("REVISION", "")
     if not revision and (problem := git.unreadable_commit()):
         raise SutraError(problem.message, f"{problem.tip}; nothing was touched")
-    if promote.unclean({}, revision):
+    if refusals.unclean({}, revision):
         raise SutraError(
             "clean-and-rebuild: no clean commit is checked out, nothing would be promoted",
             "commit first, or ALLOW_DIRTY=1 promotes it as it is; nothing was touched",

@@ -6,7 +6,7 @@ import argparse
 
 from scripts.common import arguments
 from scripts.engine import client as engine
-from scripts.promotion.promote import Options
+from scripts.promotion.options import Options
 from scripts.promotion.rollback import rollback
 
 

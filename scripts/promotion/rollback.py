@@ -15,8 +15,9 @@ from scripts.engine import images
 from scripts.history import ledger
 from scripts.history.ledger import Entry
 from scripts.oci.registry_tags import Registry
-from scripts.promotion import moved_tags, plan, promote, transaction, versions
-from scripts.promotion.promote import Change, Options
+from scripts.promotion import changes, moved_tags, plan, transaction, versions
+from scripts.promotion.changes import Change
+from scripts.promotion.options import Options
 
 HISTORY = "`make history` shows what was promoted"
 
@@ -51,7 +52,7 @@ def rollback(client: engine.Client, options: Options) -> int:
         for line in staying(promises, goal):
             print(line, file=sys.stderr)
         change = Change(entry, groups, verdicts, seen)
-        return promote.move(client, promises, entries, change, options, target)
+        return changes.move(client, promises, entries, change, options, target)
 
 
 def name(entry: Entry) -> str:

@@ -14,7 +14,7 @@ import pytest
 from scripts.common.errors import SutraError
 from scripts.history import journal, ledger
 from scripts.promotion import promote, rollback
-from scripts.promotion.promote import Options
+from scripts.promotion.options import Options
 from tests.conftest import ROOT
 from tests.support.tiny import Group
 

@@ -20,7 +20,7 @@ from scripts.engine import client as engine
 from scripts.history import journal, ledger
 from scripts.oci.registry_tags import Registry
 from scripts.promotion import promote, rollback, transaction
-from scripts.promotion.promote import Options
+from scripts.promotion.options import Options
 from tests.support import registries, sizes_only
 from tests.support.registries import cutting, registry
 from tests.support.tiny import Group

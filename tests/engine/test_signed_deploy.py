@@ -24,7 +24,7 @@ from scripts.engine import buildx
 from scripts.history import ledger
 from scripts.oci.registry_artifacts import ArtifactRegistry
 from scripts.promotion import promote
-from scripts.promotion.promote import Options
+from scripts.promotion.options import Options
 from scripts.signing import attached
 from tests.conftest import ROOT
 from tests.engine.test_signing import edit_provenance

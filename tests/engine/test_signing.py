@@ -19,7 +19,7 @@ from scripts.common.errors import SutraError
 from scripts.history import journal, ledger
 from scripts.oci.registry_artifacts import ArtifactRegistry
 from scripts.promotion import promote, transaction
-from scripts.promotion.promote import Options
+from scripts.promotion.options import Options
 from scripts.signing import attached
 from tests.support import cosign, sizes_only
 from tests.support.registries import registry

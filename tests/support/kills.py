@@ -31,7 +31,7 @@ from scripts.engine import client as engine
 from scripts.engine import context
 from scripts.history import journal, ledger
 from scripts.promotion import promote, rollback, transaction
-from scripts.promotion.promote import Options
+from scripts.promotion.options import Options
 from tests.support import sizes_only
 from tests.support.tiny import Group
 

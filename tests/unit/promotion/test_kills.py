@@ -20,7 +20,7 @@ from scripts.checks import gate
 from scripts.engine.move import Move
 from scripts.history import journal, ledger
 from scripts.promotion import promote, rollback, transaction
-from scripts.promotion.promote import Options
+from scripts.promotion.options import Options
 from scripts.promotion.signatures import Sign
 from scripts.signing import attached
 from tests.support import sizes_only

@@ -17,8 +17,8 @@ from scripts.engine import tags
 from scripts.engine.move import Move
 from scripts.history import journal, ledger
 from scripts.promotion import plan, promote
+from scripts.promotion.options import Options
 from scripts.promotion.plan import describe
-from scripts.promotion.promote import Options
 from tests.support import sizes_only
 from tests.unit.fakes import FakeEngine, FakeImage, tar_of
 
@@ -673,7 +673,7 @@ def test_a_dry_run_shows_what_would_no_longer_be_kept(
 
 def test_a_version_is_never_promoted_untested() -> None:
     with pytest.raises(SutraError) as caught:
-        promote.Options.read({"VERSION": "1.4.2", "TESTS": "skip"})
+        Options.read({"VERSION": "1.4.2", "TESTS": "skip"})
     assert caught.value.message == (
         'VERSION: "1.4.2" needs the packages\' tests, and TESTS=skip leaves them out'
     )

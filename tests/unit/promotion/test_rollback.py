@@ -13,7 +13,7 @@ from scripts.commands import history
 from scripts.common.errors import SutraError
 from scripts.history import ledger
 from scripts.promotion import promote, rollback
-from scripts.promotion.promote import Options
+from scripts.promotion.options import Options
 from scripts.promotion.rollback import choose
 from tests.support import sizes_only
 from tests.unit.fakes import FakeEngine

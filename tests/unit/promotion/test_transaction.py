@@ -15,7 +15,7 @@ from scripts.deploy import kustomize_images
 from scripts.engine import images, registries
 from scripts.history import journal, ledger
 from scripts.promotion import promote, rollback, transaction
-from scripts.promotion.promote import Options
+from scripts.promotion.options import Options
 from tests.support import sizes_only
 from tests.support.memory_registry import MemoryRegistry
 from tests.unit.fakes import FakeEngine

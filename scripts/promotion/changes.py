@@ -1,0 +1,154 @@
+"""A change of tags: decided, carried out, and shown."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from scripts.catalog.catalog import Catalog
+from scripts.checks.gate import Verdict
+from scripts.common import terminal
+from scripts.common.errors import CHECK_FAILED, OK, EngineError
+from scripts.engine import client as engine
+from scripts.engine import images
+from scripts.engine.move import Move
+from scripts.history import ledger
+from scripts.history.ledger import Entry
+from scripts.oci.registry_artifacts import ArtifactRegistry
+from scripts.oci.registry_tags import Registry
+from scripts.promotion import plan as plans
+from scripts.promotion import refusals, transaction
+from scripts.promotion.options import Options
+from scripts.promotion.signatures import Signing
+from scripts.report import show
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is asked for, and what was found about it.
+
+    `groups` are the engine's ids by name of each promotion that `entry.tags` names;
+    `seen` is where the tags were when that was decided; `problems` are reasons besides the
+    verdicts not to move anything, a line each.
+    """
+
+    entry: Entry
+    groups: Mapping[int, Mapping[str, str]]
+    verdicts: Sequence[Verdict]
+    seen: Mapping[str, str | None]
+    problems: Sequence[str] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Return whether it may move."""
+        return not self.problems and all(verdict.ok for verdict in self.verdicts)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a change does: its moves, whether they are made, and what a dry run shows besides."""
+
+    plan: transaction.Plan
+    moves: bool
+    only_shown: Sequence[Move] = ()
+
+
+def move(
+    client: engine.Client,
+    promises: Catalog,
+    entries: Sequence[Entry],
+    change: Change,
+    options: Options,
+    target: Registry | None,
+    signing: Signing | None = None,
+) -> int:
+    """Move what the change says, if all passed and it is no dry run; end with the tables."""
+    decision = decide(client, promises, entries, change, options, target)
+    if decision.moves:
+        plan = decision.plan
+        if signing:
+            store = ArtifactRegistry(client, options.registry)
+            plan = replace(plan, sign=signing.to(client, store))
+        transaction.carry_out(client, plan, target)
+        release_expired_tags(client, [*entries, change.entry], options.keep)
+    print_outcome(decision, change, options.dry_run)
+    return OK if change.passed else CHECK_FAILED
+
+
+def decide(
+    client: engine.Client,
+    promises: Catalog,
+    entries: Sequence[Entry],
+    change: Change,
+    options: Options,
+    target: Registry | None,
+) -> Decision:
+    """Return what is to be done. Raises SutraError for a version that is set to other images."""
+    plan = plans.make(client, promises, change.entry, change.groups, change.seen)
+    transaction.refuse_moved_version(plan.moves, change.entry.version)
+    if options.dry_run:
+        shown = _remote(client, target, plan) if target else []
+        shown += plans.expired(client, [*entries, change.entry], options.keep)
+        return Decision(plan, False, shown)
+    standing = all(move.before == move.after for move in plan.moves)
+    needed = target is not None or not standing or not recorded(entries, change)
+    return Decision(plan, change.passed and needed)
+
+
+def print_outcome(decision: Decision, change: Change, dry_run: bool) -> None:
+    """Print the tables on stdout, and on stderr what became of each tag and why."""
+    shown = plans.visible(decision.plan.moves)
+    if not dry_run:
+        verb = {"promote": "promoted", "rollback": "rolled back"}[change.entry.verb]
+        for each in shown:
+            done = verb if change.passed else "not moved"
+            print(f"{done} {plans.describe(each)}", file=sys.stderr, flush=True)
+    for verdict in change.verdicts:
+        show.show(verdict.results)
+    if dry_run:
+        terminal.console().print(plans.table([*shown, *decision.only_shown]))
+    for problem in change.problems:
+        print(problem, file=sys.stderr)
+    if change.problems:
+        print(f"tip: {refusals.tip(change.problems)}", file=sys.stderr)
+
+
+def recorded(entries: Sequence[Entry], change: Change) -> bool:
+    """Return whether the ledger says already that these images are current, under these tags."""
+    state = ledger.state(entries)
+    return (
+        bool(entries)
+        and entries[-1].ids == change.entry.ids
+        and all(
+            tag in state and entries[state[tag] - 1].ids == change.groups[number]
+            for tag, number in change.entry.tags.items()
+        )
+    )
+
+
+def _remote(client: engine.Client, target: Registry, plan: transaction.Plan) -> list[Move]:
+    """Return what would move in the registry, by the engine's own digests.
+
+    Raises SutraError when a version is on something else there. An image of which the
+    engine knows no digest yet may be the same one: that only the push can tell.
+    """
+    moves = []
+    for key, identity in plan.wanted.items():
+        reference, known = target.reference(*key), images.digests_anywhere(client, identity)
+        before = target.digest(reference)
+        move = Move(reference, before, before if before and before in known else identity)
+        if known:
+            transaction.refuse_moved_version([move], plan.entry.version)
+        moves.append(move)
+    return plans.visible(moves)
+
+
+def release_expired_tags(client: engine.Client, entries: Sequence[Entry], keep: int) -> None:
+    """Take the holding tags from images that have left the last `keep` promotions."""
+    for move in plans.expired(client, entries, keep):
+        try:
+            images.untag(client, move.tag)
+            print(f"no longer kept {move.tag}", file=sys.stderr)
+        except EngineError as error:  # a container still runs on it
+            print(f"still kept {move.tag}: {error.message}", file=sys.stderr)
