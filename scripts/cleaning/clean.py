@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from scripts.cleaning.resources import Thing
+from scripts.cleaning.resource import Resource
 from scripts.common.confirm import confirm as ask
 from scripts.common.errors import SutraError
 from scripts.common.units import format_size
@@ -20,7 +20,7 @@ from scripts.engine import images
 GRACE = 10
 
 
-def show(name: str, things: Sequence[Thing]) -> None:
+def show(name: str, things: Sequence[Resource]) -> None:
     """Print the list to stdout: what goes, then what stays and why."""
     if not things:
         print(f'clean: nothing of project "{name}" is on this engine')
@@ -31,13 +31,13 @@ def show(name: str, things: Sequence[Thing]) -> None:
     sys.stdout.flush()
 
 
-def going(things: Sequence[Thing]) -> list[Thing]:
+def going(things: Sequence[Resource]) -> list[Resource]:
     """Return what is to be removed."""
     return [each for each in things if not each.kept]
 
 
 def confirm(
-    things: Sequence[Thing], yes: bool, question: str, read: Callable[[str], str] = input
+    things: Sequence[Resource], yes: bool, question: str, read: Callable[[str], str] = input
 ) -> None:
     """Ask whether to go on, and again for each data volume, by its name.
 
@@ -57,7 +57,7 @@ def confirm(
         raise SutraError("clean: not confirmed", "nothing was touched") from error
 
 
-def remove(client: engine.Client, things: Sequence[Thing]) -> None:
+def remove(client: engine.Client, things: Sequence[Resource]) -> None:
     """Remove what is not kept, and say so line by line on stderr.
 
     Nothing is forced: what came into use since it was listed makes the engine refuse.
@@ -68,16 +68,16 @@ def remove(client: engine.Client, things: Sequence[Thing]) -> None:
         print(f"removed {each.kind} {each.name}", file=sys.stderr, flush=True)
 
 
-def _container(client: engine.Client, each: Thing) -> None:
+def _container(client: engine.Client, each: Resource) -> None:
     client.api.stop(each.id, timeout=GRACE)
     client.api.remove_container(each.id, v=True)  # anonymous volumes alone
 
 
-def _network(client: engine.Client, each: Thing) -> None:
+def _network(client: engine.Client, each: Resource) -> None:
     client.api.remove_network(each.id)
 
 
-def _image(client: engine.Client, each: Thing) -> None:
+def _image(client: engine.Client, each: Resource) -> None:
     for tag in each.tags:
         now = images.inspect(client, tag)
         if now and now["Id"] == each.id:  # it may be on a newer image since
@@ -87,16 +87,16 @@ def _image(client: engine.Client, each: Thing) -> None:
         client.api.remove_image(each.id, noprune=True)
 
 
-def _cache(client: engine.Client, each: Thing) -> None:
+def _cache(client: engine.Client, each: Resource) -> None:
     # the stubs know fewer filters than the engine
     client.api.prune_builds(filters={"id": each.id}, all=True)  # type: ignore[arg-type]
 
 
-def _volume(client: engine.Client, each: Thing) -> None:
+def _volume(client: engine.Client, each: Resource) -> None:
     client.api.remove_volume(each.id)
 
 
-REMOVERS: Mapping[str, Callable[[engine.Client, Thing], None]] = {
+REMOVERS: Mapping[str, Callable[[engine.Client, Resource], None]] = {
     "container": _container,
     "network": _network,
     "image": _image,

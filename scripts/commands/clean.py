@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 
 from scripts.cleaning import clean, resources
-from scripts.cleaning.resources import Wish
+from scripts.cleaning import scope as scopes
+from scripts.cleaning.resource import Selection
 from scripts.common import arguments, settings
 from scripts.common.errors import OK
 from scripts.engine import client as engine
@@ -20,9 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.flag(parser, "dry-run", "show the list, remove nothing")
 
 
-def wish(knobs: dict[str, str]) -> Wish:
+def wish(knobs: dict[str, str]) -> Selection:
     """Return what is to go beside images and cache."""
-    return Wish(settings.flag(knobs, "DATA"), settings.flag(knobs, "ALL"))
+    return Selection(settings.flag(knobs, "DATA"), settings.flag(knobs, "ALL"))
 
 
 def main(options: argparse.Namespace) -> int:
@@ -31,7 +32,7 @@ def main(options: argparse.Namespace) -> int:
     yes, dry_run, asked = settings.flag(knobs, "YES"), settings.flag(knobs, "DRY_RUN"), wish(knobs)
     client, name = engine.connect(), settings.project(knobs)
     with transaction.begun(client, dry_run):  # what a killed promotion left half moved
-        things = resources.found(client, resources.scope(name), asked)
+        things = resources.found(client, scopes.read(name), asked)
     clean.show(name, things)
     if dry_run or not clean.going(things):
         return OK

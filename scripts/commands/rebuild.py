@@ -16,7 +16,8 @@ from pathlib import Path
 
 from scripts.build import bake as build
 from scripts.cleaning import clean, resources
-from scripts.cleaning.resources import Thing
+from scripts.cleaning import scope as scopes
+from scripts.cleaning.resource import Resource
 from scripts.commands import clean as clean_command
 from scripts.commands import prod
 from scripts.common import arguments, git, settings
@@ -46,7 +47,7 @@ def main(options: argparse.Namespace) -> int:
     if not promotion.allow_dirty:
         refuse_unclean()
     client, name = engine.connect(), settings.project(knobs)
-    scope, wish = resources.scope(name), clean_command.wish(knobs)
+    scope, wish = scopes.read(name), clean_command.wish(knobs)
     with transaction.begun(client, promotion.dry_run):
         there = resources.found(client, scope, wish)
     shown = [each for each in there if each.kind not in DEPLOYED]
@@ -77,7 +78,7 @@ def refuse_unclean() -> None:
         )
 
 
-def first(client: engine.Client, shown: Sequence[Thing], images_too: bool) -> list[Thing]:
+def first(client: engine.Client, shown: Sequence[Resource], images_too: bool) -> list[Resource]:
     """Return what goes before the build: cache mounts, or the build would not be a new one.
 
     With `images_too` also the images that nobody would miss if the build failed.
@@ -102,7 +103,7 @@ def in_use(client: engine.Client) -> set[str]:
         return {each["ImageID"] for each in client.api.containers(all=True)}
 
 
-def any_data(shown: Sequence[Thing]) -> bool:
+def any_data(shown: Sequence[Resource]) -> bool:
     """Return whether a data volume is to go."""
     return any(each.kind == "volume" and not each.kept for each in shown)
 
@@ -116,12 +117,14 @@ def deploy(new_data: bool) -> int:
     return subprocess.run([f"./{DEPLOY}", "up"], check=False).returncode
 
 
-def last(client: engine.Client, now: Sequence[Thing], shown: Sequence[Thing]) -> list[Thing]:
+def last(
+    client: engine.Client, now: Sequence[Resource], shown: Sequence[Resource]
+) -> list[Resource]:
     """Return the images that were shown, that nothing runs, and that are not the new ones.
 
     SUTRA_TAG may have deployed an older version than the one just promoted.
     """
-    new, used = resources.scope(settings.project(os.environ), [build.GROUP]).tags, in_use(client)
+    new, used = scopes.read(settings.project(os.environ), [build.GROUP]).tags, in_use(client)
     return [
         each
         for each in resources.only(now, shown)

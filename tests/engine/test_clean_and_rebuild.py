@@ -8,7 +8,8 @@ from pathlib import Path
 import docker
 import pytest
 
-from scripts.cleaning.resources import LABEL, TITLE
+from scripts.cleaning.project_images import TITLE
+from scripts.cleaning.scope import LABEL
 from scripts.engine import images
 from tests.support.project import Project
 

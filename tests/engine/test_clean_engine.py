@@ -20,7 +20,8 @@ import docker
 import pytest
 
 from scripts.cleaning import resources
-from scripts.cleaning.resources import COMPOSE_LABEL, LABEL, TITLE
+from scripts.cleaning.project_images import TITLE
+from scripts.cleaning.scope import COMPOSE_LABEL, LABEL
 from scripts.engine import buildx
 from tests.conftest import ROOT
 from tests.unit.fakes import tar_of

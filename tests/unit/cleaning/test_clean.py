@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from scripts.__main__ import main as front_door
-from scripts.cleaning import clean, resources
+from scripts.cleaning import clean, resources, scope
 from scripts.cleaning.clean import confirm, show
-from scripts.cleaning.resources import Thing, Wish
+from scripts.cleaning.resource import Resource, Selection
 from scripts.common.errors import SutraError
 from scripts.engine.move import Move
 from scripts.history import journal
@@ -24,10 +24,14 @@ ROOT = Path(__file__).resolve().parents[3]
 Start = Callable[..., list[object]]
 
 THINGS = [
-    Thing("container", "c1", "sutra-sutra-api-1", 120_000),
-    Thing("image", "sha256:1", "sutra-api:prod 0123456789ab", 72_200_000, "", ("sutra-api:prod",)),
-    Thing("image", "sha256:2", "sutra-api:latest 456789abcdef", 1, "promoted: rollback needs it"),
-    Thing("volume", "sutra_data", "sutra_data", 5_000_000),
+    Resource("container", "c1", "sutra-sutra-api-1", 120_000),
+    Resource(
+        "image", "sha256:1", "sutra-api:prod 0123456789ab", 72_200_000, "", ("sutra-api:prod",)
+    ),
+    Resource(
+        "image", "sha256:2", "sutra-api:latest 456789abcdef", 1, "promoted: rollback needs it"
+    ),
+    Resource("volume", "sutra_data", "sutra_data", 5_000_000),
 ]
 
 
@@ -82,7 +86,7 @@ def test_yes_and_the_name_confirm(terminal: None, word: str) -> None:
 
 def test_a_kept_volume_is_not_asked_for(terminal: None) -> None:
     asked, read = answers("y")
-    confirm([Thing("volume", "v", "v", 0, "data: --data removes it")], False, "go?", read)
+    confirm([Resource("volume", "v", "v", 0, "data: --data removes it")], False, "go?", read)
     assert asked == ["go? [y/N] "]
 
 
@@ -142,14 +146,14 @@ def start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
     def run(*words: str, client: object = None, **knobs: str) -> list[object]:
         done: list[object] = []
 
-        def found(_: object, name: str, wish: object) -> list[Thing]:
+        def found(_: object, name: str, wish: object) -> list[Resource]:
             done.append((name, wish))
             return THINGS
 
         for name, value in knobs.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setattr("scripts.engine.client.connect", lambda: client)
-        monkeypatch.setattr(resources, "scope", lambda name: name)
+        monkeypatch.setattr(scope, "read", lambda name: name)
         monkeypatch.setattr(resources, "found", found)
         monkeypatch.setattr(clean, "remove", lambda _, things: done.append([t.id for t in things]))
         assert front_door(["clean", *words]) == 0
@@ -163,21 +167,21 @@ IDS = [thing.id for thing in THINGS]
 
 def test_the_project_is_the_one_that_compose_deploys(start: Start, folder: Path) -> None:
     (folder / ".env").write_text("SUTRA_PROJECT=b\n")
-    assert start("--yes") == [("b", Wish()), IDS]
+    assert start("--yes") == [("b", Selection()), IDS]
 
 
 def test_knobs_that_say_yes_are_options(start: Start) -> None:
-    assert start(YES="1", DATA="yes", ALL="TRUE") == [("sutra", Wish(True, True)), IDS]
+    assert start(YES="1", DATA="yes", ALL="TRUE") == [("sutra", Selection(True, True)), IDS]
 
 
 def test_knobs_that_say_no_are_none(start: Start) -> None:
-    assert start("--yes", DATA="0", ALL="no", DRY_RUN="false") == [("sutra", Wish()), IDS]
+    assert start("--yes", DATA="0", ALL="no", DRY_RUN="false") == [("sutra", Selection()), IDS]
 
 
 @pytest.mark.parametrize("knobs", [{"DRY_RUN": "1"}, {"DRY_RUN": "0"}])
 def test_a_dry_run_by_knob_or_word_removes_nothing(start: Start, knobs: dict[str, str]) -> None:
     words = [] if knobs["DRY_RUN"] == "1" else ["--dry-run"]
-    assert start(*words, YES="1", **knobs) == [("sutra", Wish())]
+    assert start(*words, YES="1", **knobs) == [("sutra", Selection())]
 
 
 @pytest.mark.parametrize(
@@ -221,7 +225,7 @@ def killed(engine: FakeEngine, folder: Path) -> FakeEngine:
 def test_what_a_killed_promotion_left_is_settled_first(
     start: Start, killed: FakeEngine, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert start("--yes", client=killed) == [("sutra", Wish()), IDS]
+    assert start("--yes", client=killed) == [("sutra", Selection()), IDS]
     assert killed.tags["sutra-api:latest"] == killed.tags["old"]
     assert not journal.JOURNAL.exists()
     assert capsys.readouterr().err == (
@@ -232,7 +236,7 @@ def test_what_a_killed_promotion_left_is_settled_first(
 def test_a_dry_run_only_says_that_a_promotion_was_killed(
     start: Start, killed: FakeEngine, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert start("--dry-run", client=killed) == [("sutra", Wish())]
+    assert start("--dry-run", client=killed) == [("sutra", Selection())]
     assert killed.tags["sutra-api:latest"] != killed.tags["old"]
     assert capsys.readouterr().err == (
         f"{journal.named(entry(1))} is unfinished; {journal.UNFINISHED}\n"

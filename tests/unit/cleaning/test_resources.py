@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.cleaning import resources
-from scripts.cleaning.resources import Scope, Thing, cache_ids, only
+from scripts.cleaning import scope
+from scripts.cleaning.resource import Resource
+from scripts.cleaning.resources import only
+from scripts.cleaning.scope import Scope, cache_ids
 from tests.conftest import ROOT
 
 SCOPE = Scope("sutra", frozenset({"sutra-api:prod", "sutra-api:dev", "sutra-base-python:latest"}))
@@ -74,30 +76,30 @@ def test_cache_mounts_are_ours_where_they_name_the_project(folder: Path) -> None
 
 def test_only_what_was_shown_goes_and_only_by_tags_that_were_shown() -> None:
     shown = [
-        Thing("image", "sha256:1", "old", 1, "", ("a:prod",)),
-        Thing("image", "sha256:2", "kept then", 1, "promoted: rollback needs it", ("a:latest",)),
-        Thing("image", "sha256:3", "kept now", 1),
-        Thing("image", "sha256:5", "tagged again", 1, "", ("a:dev",)),
+        Resource("image", "sha256:1", "old", 1, "", ("a:prod",)),
+        Resource("image", "sha256:2", "kept then", 1, "promoted: rollback needs it", ("a:latest",)),
+        Resource("image", "sha256:3", "kept now", 1),
+        Resource("image", "sha256:5", "tagged again", 1, "", ("a:dev",)),
     ]
     now = [
-        Thing("image", "sha256:1", "old", 1, "", ("a:new", "a:prod")),
-        Thing("image", "sha256:2", "kept then", 1, "", ("a:latest",)),
-        Thing("image", "sha256:3", "kept now", 1, "in use by another project's container x"),
-        Thing("image", "sha256:4", "came since", 1),
-        Thing("image", "sha256:5", "tagged again", 1, "", ("a:prod",)),
-        Thing("volume", "sha256:1", "another kind", 1),
+        Resource("image", "sha256:1", "old", 1, "", ("a:new", "a:prod")),
+        Resource("image", "sha256:2", "kept then", 1, "", ("a:latest",)),
+        Resource("image", "sha256:3", "kept now", 1, "in use by another project's container x"),
+        Resource("image", "sha256:4", "came since", 1),
+        Resource("image", "sha256:5", "tagged again", 1, "", ("a:prod",)),
+        Resource("volume", "sha256:1", "another kind", 1),
     ]
     assert only(now, shown) == [
-        Thing("image", "sha256:1", "old", 1, "", ("a:prod",)),
-        Thing("image", "sha256:2", "kept then", 1, "", ("a:latest",)),
+        Resource("image", "sha256:1", "old", 1, "", ("a:prod",)),
+        Resource("image", "sha256:2", "kept then", 1, "", ("a:latest",)),
     ]
 
 
 def test_one_label_in_all_files() -> None:
     # with and without a root that is known by its digest
-    assert _text("docker-bake.hcl").count(f'"{resources.LABEL}" = SUTRA_PROJECT') == 2
-    assert f"{resources.LABEL}: ${{SUTRA_PROJECT:-sutra}}" in _text("docker-compose.yml")
-    assert f"label={resources.LABEL}=$PROJECT" in _text("sutra-deploy.sh")
+    assert _text("docker-bake.hcl").count(f'"{scope.LABEL}" = SUTRA_PROJECT') == 2
+    assert f"{scope.LABEL}: ${{SUTRA_PROJECT:-sutra}}" in _text("docker-compose.yml")
+    assert f"label={scope.LABEL}=$PROJECT" in _text("sutra-deploy.sh")
 
 
 def _text(name: str) -> str:

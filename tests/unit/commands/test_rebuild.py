@@ -12,21 +12,22 @@ from types import SimpleNamespace
 import pytest
 
 from scripts.__main__ import main as front_door
-from scripts.cleaning.resources import Scope, Thing
+from scripts.cleaning.resource import Resource
+from scripts.cleaning.scope import Scope
 from scripts.common.errors import SutraError
 from tests.unit.fakes import program
 
 ROOT = Path(__file__).resolve().parents[3]
 
-CACHE = Thing("cache", "r1", "mount sutra-storage-target", 1)
-PROD = Thing("image", "sha256:old", "sutra-api:prod", 1, "", ("sutra-api:prod",))
-DEV = Thing("image", "sha256:dev", "sutra-api:dev", 1, "", ("sutra-api:dev",))
-USED = Thing("image", "sha256:used", "sutra-api:dev2", 1, "", ("sutra-api:dev2",))
-LATEST = Thing("image", "sha256:latest", "sutra-api:latest", 1, "", ("sutra-api:latest",))
-DATA = Thing("volume", "sutra_data", "sutra_data", 1)
-STACK = Thing("container", "c1", "sutra-sutra-api-1", 1)
-UNTAGGED = Thing("image", "sha256:old", "untagged sutra-api", 1)
-NEW = Thing("image", "sha256:dev", "sutra-api:prod", 1, "", ("sutra-api:prod",))
+CACHE = Resource("cache", "r1", "mount sutra-storage-target", 1)
+PROD = Resource("image", "sha256:old", "sutra-api:prod", 1, "", ("sutra-api:prod",))
+DEV = Resource("image", "sha256:dev", "sutra-api:dev", 1, "", ("sutra-api:dev",))
+USED = Resource("image", "sha256:used", "sutra-api:dev2", 1, "", ("sutra-api:dev2",))
+LATEST = Resource("image", "sha256:latest", "sutra-api:latest", 1, "", ("sutra-api:latest",))
+DATA = Resource("volume", "sutra_data", "sutra_data", 1)
+STACK = Resource("container", "c1", "sutra-sutra-api-1", 1)
+UNTAGGED = Resource("image", "sha256:old", "untagged sutra-api", 1)
+NEW = Resource("image", "sha256:dev", "sutra-api:prod", 1, "", ("sutra-api:prod",))
 
 Steps = list[object]
 Start = Callable[..., tuple[int, Steps]]
@@ -38,8 +39,8 @@ def start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
 
     def run(
         *words: str,
-        before: Sequence[Thing] = (STACK, CACHE, DEV, PROD),
-        after: Sequence[Thing] = (STACK, DEV, UNTAGGED),
+        before: Sequence[Resource] = (STACK, CACHE, DEV, PROD),
+        after: Sequence[Resource] = (STACK, DEV, UNTAGGED),
         built: int | SutraError = 0,
         deployed: int = 0,
         revision: str = "c" * 40,
@@ -60,7 +61,7 @@ def start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
             yield
             locked = False
 
-        def remove(_: object, things: Sequence[Thing]) -> None:
+        def remove(_: object, things: Sequence[Resource]) -> None:
             assert locked
             steps.append([each.id for each in things])
 
@@ -78,7 +79,7 @@ def start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
         monkeypatch.setattr("scripts.engine.client.connect", lambda: client)
         monkeypatch.setattr("scripts.common.git.labels", lambda **_: {"REVISION": revision})
         monkeypatch.setattr(
-            "scripts.cleaning.resources.scope",
+            "scripts.cleaning.scope.read",
             lambda *_: Scope("sutra", frozenset({"sutra-api:prod"})),
         )
         monkeypatch.setattr("scripts.cleaning.resources.found", lambda *_: states.pop(0))
