@@ -12,7 +12,7 @@ from typing import Any
 
 from sutra_cleanup import manifest, tree
 from sutra_cleanup.__main__ import clean
-from sutra_cleanup.errors import CleanupError
+from sutra_cleanup.errors import BrokenTreeError, CleanupError
 
 from scripts.common.errors import SutraError
 from scripts.trial.fixes import Entries
@@ -67,12 +67,12 @@ def _rounds(package: str, version: str, root: Path) -> Trial:
     for _ in range(ROUNDS):
         try:
             found = _clean(root, entries)
-        except CleanupError as error:
-            if error.exit_code != 1:
-                raise SutraError(f"{package}: {error.message}", error.tip) from error
-            broke.append(error.message.removeprefix("cleanup: broke "))
+        except BrokenTreeError as error:
+            broke.append(error.problem)
             if not entries.take(error.fix):
                 break
+        except CleanupError as error:
+            raise SutraError(f"{package}: {error.message}", error.tip) from error
         else:
             return Trial(
                 package, version, found["before"], found["after"], found["proven"],

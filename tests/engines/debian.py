@@ -1,9 +1,6 @@
 """Another Debian release as an image: its engine, buildx, compose and Python.
 
-Every package is checked against the release's signed index (InRelease, Debian's archive
-keyring), as apt always does. What is not asked for is that the index be young: mirrors
-that are frozen serve one whose `Valid-Until` has passed. So an old state of the release
-can be passed off for the newest, and nothing that Debian did not sign.
+How its packages are checked: tests/support/debian_root.py.
 """
 
 from __future__ import annotations
@@ -19,6 +16,7 @@ from pathlib import Path
 
 from tests.conftest import ROOT
 from tests.engines import cache
+from tests.support import debian_root
 
 PACKAGES = (
     "ca-certificates",
@@ -38,30 +36,19 @@ PACKAGES = (
     "runc",
     "uidmap",
 )
-OPTIONS = (
-    "--variant=minbase",
-    '--aptopt=Acquire::Check-Valid-Until "false"',
-    "--dpkgopt=path-exclude=/usr/share/doc/*",
-    "--dpkgopt=path-exclude=/usr/share/locale/*",
-    "--dpkgopt=path-exclude=/usr/share/man/*",
-)
 REPOSITORY = "sutra-test-machine"
 
 
 def archive(suite: str) -> Path:
     """Return an archive for `docker load` of Debian's `suite` with PACKAGES, made once."""
-    command = ["mmdebstrap", *OPTIONS, f"--include={','.join(PACKAGES)}"]
-    if bundle := os.environ.get("CA_BUNDLE"):
-        command.append(f'--aptopt=Acquire::https::CaInfo "{Path(bundle).resolve()}"')
-    mirror = [os.environ["APT_MIRROR"]] if os.environ.get("APT_MIRROR") else []
+    command = debian_root.command(PACKAGES)
 
     def make(file: Path) -> None:
-        cache.program("mmdebstrap", "mmdebstrap", "debian-archive-keyring", "uidmap")
+        cache.program("mmdebstrap", *debian_root.MAKERS)
         with tempfile.TemporaryDirectory(dir=file.parent, prefix=".root-") as folder:
             root = Path(folder) / "layer.tar"
-            done = subprocess.run(
-                [*command, suite, str(root), *mirror], cwd=ROOT, capture_output=True, text=True
-            )
+            made = [*command, suite, str(root), *debian_root.mirror()]
+            done = subprocess.run(made, cwd=ROOT, capture_output=True, text=True)
             assert done.returncode == 0, done.stderr[-3000:]
             pack(root, file, f"{REPOSITORY}:{suite}")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from . import bytecode
-from .errors import CleanupError, Fix
+from .errors import BrokenTreeError, Fix
 from .trash import Trash
 from .tree import Plan, show
 
@@ -36,7 +36,7 @@ class Guilt:
     numbers: tuple[int, ...] = ()
 
 
-def blame(plan: Plan, broken: Broken, trash: Trash, more: int = 0) -> CleanupError:
+def blame(plan: Plan, broken: Broken, trash: Trash, more: int = 0) -> BrokenTreeError:
     """Put everything back and return the error that names the cause; `more` others broke too."""
     guilt = guilty(trash, broken.still)
     fix = _fix(plan, guilt, broken, trash)
@@ -44,13 +44,12 @@ def blame(plan: Plan, broken: Broken, trash: Trash, more: int = 0) -> CleanupErr
     shown = f' "{show(guilt.path)}"' if guilt.path else ""
     others = f" (+{more} more)" if more else ""
     only = ", or stand_in: true where it is only imported" if guilt.path.endswith(".so") else ""
-    return CleanupError(
-        f"cleanup: broke {broken.what}: {broken.said}: by {cause}{shown}{others}",
+    return BrokenTreeError(
+        f"{broken.what}: {broken.said}: by {cause}{shown}{others}",
         f"{plan.manifest.file.name}: {fix.text()}{only if fix.kind == 'keep' else ''}"
         if fix.kind
         else KEEP,
-        exit_code=1,
-        fix=fix,
+        fix,
     )
 
 

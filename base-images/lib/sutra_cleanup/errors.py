@@ -28,11 +28,23 @@ class Fix:
 
 
 class CleanupError(Exception):
-    """The manifest or the call is wrong (exit 2), or the cleaned tree is broken (exit 1)."""
+    """The manifest or the call is wrong (exit 2)."""
 
-    def __init__(
-        self, message: str, tip: str = "", exit_code: int = 2, fix: Fix | None = None
-    ) -> None:
+    exit_code = 2
+
+    def __init__(self, message: str, tip: str = "") -> None:
         super().__init__(message)
-        self.message, self.tip, self.exit_code = message, tip, exit_code
-        self.fix = fix or Fix()
+        self.message, self.tip = message, tip
+
+
+class BrokenTreeError(CleanupError):
+    """The cleaned tree is broken (exit 1).
+
+    `problem` is the message without what it begins with, `fix` the entry that helps, if one does.
+    """
+
+    exit_code = 1
+
+    def __init__(self, problem: str, tip: str, fix: Fix) -> None:
+        super().__init__(f"cleanup: broke {problem}", tip)
+        self.problem, self.fix = problem, fix

@@ -629,8 +629,8 @@ def test_what_cannot_be_taken_back_any_more_is_finished(
     capfd.readouterr()
     assert go(engine) == 0
     assert re.fullmatch(
-        r"\.build/promotion\.json: promote 2 \(\S+, \S+\) could not be taken back, "
-        "and is finished now",
+        r"\.build/promotion\.json: promote 2 \(\S+, \S+\) could not be undone, "
+        "so it was completed",
         capfd.readouterr().err.splitlines()[1],
     )
     assert [entry.version for entry in ledger.read()] == ["1.4.1", "1.4.2"]
