@@ -24,13 +24,14 @@ FORMATS = ("table", "json")
 
 
 def compare(before: Inventory, after: Inventory) -> dict[str, Any]:
-    """Return totals, and the changes by owner and by file, the largest first."""
+    """Return totals, and the changes by owner, by file and of equal size, the largest first."""
     old, new = growth.layers_of([before]), growth.layers_of([after])
     return {
         "installed": _total(before, after, "installed"),
         "download": _total(before, after, "download"),
         "owners": growth.by_owner(old, new),
         "files": growth.by_file(old, new),
+        "at_equal_size": growth.at_equal_size(old, new),
     }
 
 
@@ -106,4 +107,6 @@ def main(options: argparse.Namespace) -> int:
     console.print(table("size", [found["installed"], found["download"]]))
     console.print(table("owner", found["owners"]))
     console.print(table("file", found["files"]))
+    if found["at_equal_size"]:
+        console.print(table("file of equal size", found["at_equal_size"]))
     return OK

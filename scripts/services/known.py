@@ -67,7 +67,13 @@ def ports() -> dict[int, str]:
     found: dict[int, str] = {}
     for match in PUBLISHED.finditer(shared_files.read(COMPOSE)):
         found.setdefault(int(match[1] or match[2]), COMPOSE)
-    for file in sorted(PACKAGES.glob("*/Dockerfile.prod")):
+    for file in sorted(PACKAGES.glob(f"*/{DOCKERFILES[0]}")):
         for port in EXPOSED.findall(file.read_text("utf-8")):
             found.setdefault(int(port), str(file))
     return found
+
+
+def ports_of(service: Known) -> tuple[int, ...]:
+    """Return the ports that a service's image exposes."""
+    text = (service.folder / DOCKERFILES[0]).read_text("utf-8")
+    return tuple(map(int, EXPOSED.findall(text)))

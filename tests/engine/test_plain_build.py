@@ -18,6 +18,7 @@ from scripts.common import settings
 from scripts.engine import buildx, images
 from scripts.image import read_layers
 from tests.conftest import ROOT
+from tests.support.names import LISTED
 
 # folder, Dockerfile, image in the documentation; :prod where no tag is named
 COMMANDS = (
@@ -25,9 +26,7 @@ COMMANDS = (
     ("base-images", "rust-runtime-prod.Dockerfile", "sutra-base-rust-runtime"),
     ("base-images", "python-dev.Dockerfile", "sutra-base-python:latest"),
     ("base-images", "rust-dev.Dockerfile", "sutra-base-rust:latest"),
-    (".", "packages/sutra-api/Dockerfile.prod", "sutra-api"),
-    (".", "packages/sutra-hybrid/Dockerfile.prod", "sutra-hybrid"),
-    (".", "packages/sutra-storage/Dockerfile.prod", "sutra-storage-server"),
+    *((".", f"packages/{each.folder}/Dockerfile.prod", each.name) for each in LISTED),
 )
 
 

@@ -87,6 +87,17 @@ def by_file(before: Layers, after: Layers) -> list[Change]:
     return _changes(Change(path, old.get(path), new.get(path)) for path in old | new)
 
 
+def at_equal_size(before: Layers, after: Layers) -> list[Change]:
+    """Return every file with other bytes and as many of them, the largest first."""
+    old, new = _digests(before), _digests(after)
+    changed = [
+        Change(path, size, size)
+        for path, (digest, size) in new.items()
+        if path in old and old[path][1] == size and old[path][0] != digest
+    ]
+    return sorted(changed, key=lambda change: (-(change.after or 0), change.name))
+
+
 def by_layer(before: Layers, after: Layers, size: Callable[[LayerFiles], int]) -> list[Change]:
     """Return every layer whose bytes changed, by its place in the image."""
     old, new = ([size(layer) for _, layer in layers] for layers in (before, after))
@@ -157,6 +168,16 @@ def _files(layers: Layers) -> dict[str, int]:
             if entry.kind == "file":
                 found[entry.path] += entry.size
     return dict(found)
+
+
+def _digests(layers: Layers) -> dict[str, tuple[str, int]]:
+    """Return digest and bytes of each file by its path, as the last layer has it."""
+    return {
+        entry.path: (entry.digest, entry.size)
+        for _, layer in layers
+        for entry in layer.entries
+        if entry.kind == "file"
+    }
 
 
 # ---- against what was promoted ---------------------------------------------

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from scripts.__main__ import main as front_door
+from scripts.bench import startup
 from scripts.catalog import catalog
 from scripts.common.errors import DiskError, SutraError
 from scripts.services import known, sample, shared_files
 from tests.conftest import ROOT
+from tests.support import names, stack
 from tests.unit.services.conftest import changes, git
 
 NAME = "sutra-test-greeter"
@@ -402,3 +404,15 @@ def test_every_service_of_the_product_is_whole(monkeypatch: pytest.MonkeyPatch) 
     names = [each.name for each in known.listed()]
     assert [part for name in names for part in known.find(name).missing] == []
     assert known.find("sutra-nothing").there == ()
+
+
+def test_ports_and_services_that_stand_elsewhere_are_those_of_the_list(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(ROOT)
+    python = [each.name for each in known.listed() if each.language == "python"]
+    ports = {name: known.ports_of(known.find(name)) for name in python}
+    assert {name: (port,) for name, port in startup.SERVICES.items()} == ports
+    assert {name: (int(port.partition("/")[0]),) for name, port in stack.PORTS.items()} == ports
+    assert list(names.PYTHON_IMAGES) == ["sutra-base-python", *python]
+    assert list(names.SERVICES) == [each.name for each in known.listed()]

@@ -18,6 +18,7 @@ from scripts.history import ledger
 from scripts.history.ledger import Entry, Promoted
 from scripts.image.inventory import Inventory, read
 from scripts.oci.layer import Measured
+from tests.support.fixture_images import buildinfo, elf
 from tests.unit.fakes import FakeEngine, FakeImage, tar_of
 
 SITE = "opt/lib/site-packages/"
@@ -95,6 +96,32 @@ def test_every_change_is_told_largest_first(engine: FakeEngine, tmp_path: Path) 
     owners = growth.by_owner(old, new)
     assert [str(one) for one in owners] == ["scipy 1.17.1 → 1.18.1 +3.0 MB", "ours +0.1 MB"]
     assert [one.verb for one in owners] == ["grew", "came"]
+
+
+def test_files_with_other_bytes_and_as_many_are_told(engine: FakeEngine, tmp_path: Path) -> None:
+    old, new = (
+        growth.layers_of([inventory(engine, tmp_path, [tar_of(files)])])
+        for files in (
+            {"app/a": b"1", "app/b": b"12", "app/same": b"1", "app/grown": b"1", "app/gone": b"1"},
+            {"app/a": b"2", "app/b": b"34", "app/same": b"1", "app/grown": b"12", "app/new": b"1"},
+        )
+    )
+    assert growth.at_equal_size(old, new) == [Change("app/b", 2, 2), Change("app/a", 1, 1)]
+    assert [one.name for one in growth.by_file(old, new)] == ["app/gone", "app/grown", "app/new"]
+
+
+def test_a_module_of_a_go_program_is_told_with_its_versions(
+    engine: FakeEngine, tmp_path: Path
+) -> None:
+    def program(version: str) -> bytes:
+        return elf(kind=2, buildinfo=buildinfo(f"dep\texample.com/m\t{version}"))
+
+    old, new = (
+        growth.layers_of([inventory(engine, tmp_path, [tar_of({"bin/x": program(version)})])])
+        for version in ("v1.0.0", "v1.0.1")
+    )
+    (change,) = growth.by_owner(old, new)
+    assert (str(change), change.verb) == ("example.com/m v1.0.0 → v1.0.1 +0 bytes", "changed")
 
 
 def test_a_version_alone_is_a_change(engine: FakeEngine, tmp_path: Path) -> None:
@@ -235,7 +262,7 @@ def test_without_an_engine_there_is_nothing_to_compare_with(
 def test_the_difference_as_json(engine: FakeEngine, tmp_path: Path) -> None:
     old, new = (inventory(engine, tmp_path, image) for image in (OLD, NEW))
     found = json.loads(diff.as_json(diff.compare(old, new)))
-    assert list(found) == ["installed", "download", "owners", "files"]
+    assert list(found) == ["installed", "download", "owners", "files", "at_equal_size"]
     assert found["installed"]["bytes"] == sum(
         one["bytes"] for one in found["owners"]
     ) == sum(one["bytes"] for one in found["files"])  # fmt: skip
