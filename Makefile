@@ -24,7 +24,9 @@ KEEP ?= 5##                promote: how many promotions to keep for rollback
 ALLOW_DIRTY ?=##           1: promote images even if no clean commit names them
 ALLOW_UNCOMPARED ?=##      1: skip the comparison where git has no earlier budgets
 DRY_RUN ?=##               1: promote, rollback, budgets and *-service show what they would change
-IMAGE ?=##                 explain, cleanup-report, diff: an image of images.yaml
+IMAGE ?=##                 explain, cleanup-report, diff, reproduce: an image of images.yaml
+DIGEST ?=##                reproduce: which promoted image; default: the current one
+BUILT ?=##                 1: rebase takes the bases that are here and builds none
 FROM ?=##                  diff: the earlier image; default IMAGE:latest
 TO ?=##                    diff: the later image, default IMAGE:prod; rollback: a version or number; rename-service: the new name
 FILE ?=##                  explain: a file, such as numpy/testing/__init__.py
@@ -100,6 +102,12 @@ cleanup-report: venv ## show what the cleanup took out of an image (IMAGE=…)
 
 promote: venv ## verify, then move :latest to what passed (VERSION=… REGISTRY=… SIGN_KEY=… DRY_RUN=1)
 	@$(RUN) promote
+
+reproduce: engine venv ## build a promoted image again, without cache: identical, or what differs (IMAGE=… DIGEST=…)
+	@$(RUN) reproduce "$(IMAGE)"
+
+rebase: engine venv ## build the bases anew, put the services on them without a rebuild, verify, promote (BUILT=1)
+	@$(RUN) rebase
 
 rollback: venv ## verify what was promoted before, and move the tags back (TO=… DRY_RUN=1)
 	@$(RUN) rollback

@@ -34,6 +34,8 @@ GROUPS = {
     },
     "release": {
         "promote": "verify, then move the tags that people deploy",
+        "rebase": "put the services on a newer base, verify all, and promote",
+        "reproduce": "build a promoted image again, and compare it to the byte",
         "rollback": "move them back to what was promoted before",
         "history": "show what was promoted, newest first",
         "budgets": "lower each size budget to what is measured plus 2 %",

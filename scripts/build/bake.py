@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from scripts.build import cache, root_image
@@ -93,12 +94,26 @@ def loaded(plan: Mapping[str, Any], wanted: Iterable[str]) -> list[str]:
 
 def variables(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the variables of the bake file that it cannot know."""
+    labels = git.labels(allow_unreadable=knobs.flag(environment, "ALLOW_DIRTY"))
+    created = epoch(labels.get("CREATED", ""))
     return {
         "CA_BUNDLE": knobs.ca_bundle(environment),
         knobs.KNOB: knobs.project(environment),
         **builders.variables(environment),
-        **git.labels(allow_unreadable=knobs.flag(environment, "ALLOW_DIRTY")),
+        **labels,
+        **({"SOURCE_DATE_EPOCH": created} if created else {}),
     }
+
+
+def epoch(created: str) -> str:
+    """Return the seconds of a time ("2024-05-06T07:08:09+02:00"), "" where it is not one.
+
+    BuildKit takes SOURCE_DATE_EPOCH for every time that it writes into an image's config.
+    """
+    try:
+        return str(int(datetime.fromisoformat(created).timestamp()))
+    except ValueError:
+        return ""
 
 
 def root_variable(

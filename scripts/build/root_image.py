@@ -38,6 +38,8 @@ PULL_SECONDS = 300
 # What mmdebstrap unpacks in TMPDIR, with the archive that it makes of it.
 UNPACKED_BYTES = 600_000_000
 OTHER_FOLDER = "name another folder: `TMPDIR=/var/tmp make prod`"
+# The time of every file of a bootstrapped root. Not 0: ZIP files begin with 1980.
+STAMP = datetime(1980, 1, 1, tzinfo=UTC)
 # What makes Debian "slim": documentation stays out, licences stay in.
 SLIM = (
     "path-exclude=/usr/share/doc/*",
@@ -190,7 +192,9 @@ def _mmdebstrap(suite: str, tar: Path, environment: Mapping[str, str]) -> None:
             f"deb {mirror} {suite}-updates main",
             f"deb {mirror}-security {suite}-security main",
         ]
-    code, lines = process.tee(command, os.environ)
+    # mmdebstrap takes it for every file that is younger
+    epoch = {"SOURCE_DATE_EPOCH": str(int(STAMP.timestamp()))}
+    code, lines = process.tee(command, {**os.environ, **epoch})
     if code:
         causes = [line for line in lines if re.search(r"^(E|Err):|No space left", line)]
         reason = re.sub(r".*\b(E|Err): ", "", (causes or lines or ["no output"])[0]).strip()
@@ -235,7 +239,8 @@ def write_layout(root: Path, layout: Path, tag: str) -> None:
 def _config(diff_id: str) -> dict[str, Any]:
     machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
     return {
-        "created": datetime.now(UTC).isoformat(),
+        # not now: the same packages are the same image, whenever they are unpacked
+        "created": STAMP.isoformat(),
         "architecture": machine,
         "os": "linux",
         "config": {

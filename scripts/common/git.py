@@ -121,6 +121,15 @@ def _labels(folder: Path) -> dict[str, str]:
     }
 
 
+def is_ancestor(earlier: str, later: str, folder: Path = HERE) -> bool:
+    """Return whether a commit is one of those that another is built on; False for unknown ones."""
+    try:
+        ask("merge-base", "--is-ancestor", earlier, later, folder=folder)
+    except GitError:
+        return False
+    return True
+
+
 def origin(folder: Path = HERE) -> str:
     """Return the address of the remote "origin", without a login in it; "" without a remote."""
     try:

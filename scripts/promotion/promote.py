@@ -54,7 +54,9 @@ def verify_and_promote(
         refusals.refuse_other_spelling(client, entry)
         problems = refusals.moved_meanwhile(promises, verdict.ids, built or {})
         if not problems and not options.allow_dirty:
-            problems = refusals.unclean(built_from, entry.commit)
+            problems = refusals.unclean(
+                built_from, entry.commit, refusals.rebased(client, verdict.ids)
+            )
         change = Change(entry, {entry.number: verdict.ids}, [verdict], seen, problems)
         return changes.move(client, promises, entries, change, options, target, signing)
 

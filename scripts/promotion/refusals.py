@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from scripts.catalog.catalog import Catalog
 from scripts.common import git
@@ -14,6 +14,8 @@ from scripts.history.ledger import Entry
 from scripts.promotion import plan as plans
 from scripts.promotion.options import Options
 
+# label that `make rebase` sets (OCI image-spec, annotations.md)
+BASE_DIGEST = "org.opencontainers.image.base.digest"
 AGAIN = "run `make prod` again, with no other build beside it"
 CLEAN = "commit, then run `make prod` again; ALLOW_DIRTY=1 promotes it as it is"
 
@@ -59,8 +61,16 @@ def moved_meanwhile(
     ]
 
 
-def unclean(built_from: Mapping[str, str], commit: str) -> list[str]:
-    """Return a line for each reason why the images are not those of a clean commit."""
+def rebased(client: engine.Client, ids: Mapping[str, str]) -> set[str]:
+    """Return the images that `make rebase` put on another base: their code may be older."""
+    return {name for name, each in ids.items() if BASE_DIGEST in images.labels(client, each)}
+
+
+def unclean(built_from: Mapping[str, str], commit: str, rebased: Collection[str] = ()) -> list[str]:
+    """Return a line for each reason why the images are not those of a clean commit.
+
+    Those that are `rebased` may be of a commit before it.
+    """
     if not commit:
         problem = git.unreadable_commit()
         return [problem.message if problem else "git: no commit can be read"]
@@ -70,7 +80,7 @@ def unclean(built_from: Mapping[str, str], commit: str) -> list[str]:
         f'{name}: {plans.REVISION}: not the commit that is checked out "{revision}", '
         f'expected "{commit}"'
         for name, revision in built_from.items()
-        if revision != commit
+        if revision != commit and not (name in rebased and git.is_ancestor(revision, commit))
     ]
 
 

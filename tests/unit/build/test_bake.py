@@ -15,7 +15,7 @@ from scripts.common import git
 from scripts.common import settings as knobs
 from scripts.common.errors import SutraError
 from scripts.engine import builders
-from tests.unit.fakes import FakeEngine, FakeImage, tar_of
+from tests.unit.fakes import FakeEngine, FakeImage, run_git, tar_of
 
 PLAN: dict[str, Any] = {
     "group": {
@@ -522,9 +522,10 @@ def test_the_labels_of_the_commit_reach_the_build(
 ) -> None:
     build.build(engine, ["prod"], {})
     assert bake.builds[0][2] == {
-        "CA_BUNDLE": "", "SUTRA_PROJECT": "sutra", "ROOT_CONTEXT": "", "ROOT": "", **git.labels()
+        "CA_BUNDLE": "", "SUTRA_PROJECT": "sutra", "ROOT_CONTEXT": "", "ROOT": "", **git.labels(),
+        "SOURCE_DATE_EPOCH": run_git("show", "-s", "--format=%ct", "HEAD"),
     }  # fmt: skip
-    assert len(bake.builds[0][2]) == 7
+    assert len(bake.builds[0][2]) == 8
 
 
 def test_the_context_of_a_bootstrapped_root_reaches_the_build(

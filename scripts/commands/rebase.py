@@ -1,0 +1,81 @@
+"""`make rebase`: build the bases anew, put the services on them, verify all, and promote."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Mapping
+
+from scripts.build import bake as build
+from scripts.catalog import catalog
+from scripts.catalog.catalog import Catalog
+from scripts.common import arguments
+from scripts.common.errors import CHECK_FAILED, OK
+from scripts.engine import client as engine
+from scripts.engine import tags
+from scripts.engine.move import Move
+from scripts.promotion import promote, refusals
+from scripts.promotion.options import Options
+from scripts.rebase import rebase
+
+BASES = "bases"
+TIP = "tip: `make prod` builds the services on this base; the old tags are where they were"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    arguments.value(parser, "version", "also set 1.4.2, 1.4 and 1")
+    arguments.value(parser, "registry", "host/path that gets the images as well")
+    arguments.value(parser, "sign-key", "cosign's key that signs what REGISTRY gets")
+    arguments.flag(parser, "allow-dirty", "promote images that are of no clean commit")
+    arguments.flag(parser, "built", "take the bases that are here, build none")
+
+
+def main(options: argparse.Namespace) -> int:
+    """Move every service to the newest base, or leave everything as it was."""
+    chosen = Options.read(arguments.knobs(options))
+    refusals.refuse_unreadable_commit(chosen)
+    client, promises = engine.connect(), catalog.load()
+    before = {image.reference: tags.current(client, image.reference) for image in promises.images}
+    earlier = {image.name: before[image.reference] for image in promises.images}
+    if not arguments.is_set(options, "BUILT"):
+        build.build(client, [BASES], no_cache=True)
+    code = CHECK_FAILED
+    try:
+        code = _rebase(client, promises, chosen, earlier)
+    finally:
+        if code != OK:  # the bases that were built just now as well
+            _back(client, before)
+    return code
+
+
+def _rebase(
+    client: engine.Client,
+    promises: Catalog,
+    chosen: Options,
+    earlier: Mapping[str, str | None],
+) -> int:
+    services, started = rebase.wanted(client, promises, earlier), time.monotonic()
+    if not services:
+        rebase.say("every service is on the base that is here")
+        return OK
+    with rebase.rebased(client, services) as outcome:
+        for line in outcome.breaks:
+            print(line, file=sys.stderr)
+        if outcome.breaks:
+            print(TIP, file=sys.stderr)
+            return CHECK_FAILED
+        wanted = {promises.find(name).reference: each for name, each in outcome.ids.items()}
+        tags.apply(client, tags.plan(client, wanted))
+    rebase.say(f"{', '.join(outcome.ids)} in {time.monotonic() - started:.0f} s; verifying all")
+    return promote.verify_and_promote(client, chosen, wanted)
+
+
+def _back(client: engine.Client, before: Mapping[str, str | None]) -> None:
+    moves = [
+        Move(tag, identity, now)
+        for tag, identity in before.items()
+        if (now := tags.current(client, tag)) and identity
+    ]
+    tags.revert(client, moves)

@@ -1,0 +1,93 @@
+"""The documents of an image on another base: its own layers on that base's, its own settings.
+
+Nothing of the service is touched: its layers keep their bytes and so their digests. Sources: OCI
+image-spec, config.md (rootfs, history) and annotations.md (base.digest, base.name).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from scripts.common.errors import SutraError
+
+Config = Mapping[str, Any]
+BASE_NAME = "org.opencontainers.image.base.name"
+BASE_DIGEST = "org.opencontainers.image.base.digest"
+# labels that say of what the base was made: they come with it
+OF_THE_BASE = ("org.sutra.root",)
+SCRATCH = "scratch"
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image as `docker save` hands it out: its config, and its layers' members in order."""
+
+    name: str
+    config: Config
+    layers: tuple[str, ...]
+
+    @property
+    def diff_ids(self) -> list[str]:
+        """The layers' digests, unpacked."""
+        return list(self.config["rootfs"]["diff_ids"])
+
+    @property
+    def settings(self) -> Config:
+        """What a container gets: Env, Cmd, User, Labels."""
+        return self.config.get("config") or {}
+
+
+def stands_on(image: Image, base: Image) -> bool:
+    """Return whether the base's layers are the first of the image's, and the image has more."""
+    count = len(base.diff_ids)
+    return 0 < count < len(image.diff_ids) and image.diff_ids[:count] == base.diff_ids
+
+
+def moved(image: Image, old: Image, new: Image, digest: str) -> tuple[dict[str, Any], list[str]]:
+    """Return the image's config on `new` in place of `old`, and its own layers' members.
+
+    `digest` is the new base's. Raises SutraError for an image that is not on `old`.
+    """
+    if not stands_on(image, old):
+        raise SutraError(
+            f"rebase: {image.name}: does not stand on {old.name}: its first layers are others",
+            "`make prod` builds it on the base that is here",
+        )
+    count = len(old.diff_ids)
+    config = {
+        **image.config,
+        "created": max(str(each.get("created", "")) for each in (image.config, new.config)),
+        "config": _settings(image.settings, old.settings, new.settings, digest),
+        "rootfs": {"type": "layers", "diff_ids": new.diff_ids + image.diff_ids[count:]},
+        "history": _history(new.config) + _own_history(image.config, old.config),
+    }
+    return config, list(image.layers[count:])
+
+
+def _settings(own: Config, old: Config, new: Config, digest: str) -> dict[str, Any]:
+    """Return the image's settings; what it took from the old base, it takes from the new one."""
+    keys = own.keys() | new.keys()
+    merged = {key: new.get(key) if own.get(key) == old.get(key) else own.get(key) for key in keys}
+    merged["Env"] = _environment(*(list(each.get("Env") or ()) for each in (own, old, new)))
+    labels = dict(own.get("Labels") or {}) | {BASE_DIGEST: digest}
+    given = new.get("Labels") or {}
+    labels |= {name: given[name] for name in OF_THE_BASE if name in given}
+    return {key: value for key, value in merged.items() if value is not None} | {"Labels": labels}
+
+
+def _environment(own: Sequence[str], old: Sequence[str], new: Sequence[str]) -> list[str]:
+    """Return the new base's variables, with what the image set itself over them."""
+    changed = [each for each in own if each not in old]
+    names = {each.partition("=")[0] for each in changed}
+    return [each for each in new if each.partition("=")[0] not in names] + changed
+
+
+def _history(config: Config) -> list[Any]:
+    return list(config.get("history") or ())
+
+
+def _own_history(image: Config, base: Config) -> list[Any]:
+    """Return the steps of the image that are not its base's."""
+    return _history(image)[len(_history(base)) :]

@@ -1,0 +1,142 @@
+"""Put the services on the bases that are here now: their own layers stay, byte for byte."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.catalog.catalog import Catalog
+from scripts.common.errors import SutraError
+from scripts.engine import client as engine
+from scripts.engine import images, tags
+from scripts.image import inventory
+from scripts.image.inventory import Inventory
+from scripts.rebase import abi, archive, parts
+from scripts.rebase.parts import Image
+
+BUILD = "`make prod` builds it on the base that is here"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One service to move, all by the engine's ids; `base` is the base's name."""
+
+    name: str
+    identity: str
+    base: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of it: ids by name, and a line for each break, which none of the ids has."""
+
+    ids: Mapping[str, str]
+    breaks: tuple[str, ...]
+
+
+def wanted(
+    client: engine.Client, promises: Catalog, earlier: Mapping[str, str | None]
+) -> list[Wanted]:
+    """Return the services whose base is another one now.
+
+    `earlier` are the ids of the bases before they were built again: they may have no tag any
+    more. Raises SutraError for a service that is not there or whose base is not known.
+    """
+    found = []
+    for image in promises.images:
+        known = images.inspect(client, image.reference)
+        if known is None:
+            raise SutraError(f'rebase: no such image "{image.reference}"', "run `make prod`")
+        labels = (known.get("Config") or {}).get("Labels") or {}
+        base = str(labels.get(parts.BASE_NAME, "")).partition(":")[0]
+        if base not in earlier:
+            continue  # a base itself, or on nothing
+        new = tags.current(client, promises.find(base).reference)
+        old = _old_base(client, known["RootFS"]["Layers"], base, earlier[base])
+        if old is None or new is None:
+            raise SutraError(f"rebase: {image.name}: its {base} is not here any more", BUILD)
+        if old != new:
+            found.append(Wanted(image.name, str(known["Id"]), base, old, new))
+    return found
+
+
+def _old_base(
+    client: engine.Client, layers: list[str], base: str, earlier: str | None
+) -> str | None:
+    """Return the id of the base whose layers are the first of `layers`, the longest such."""
+    names = sorted(f"{base}:{tag}" for tag in images.repository_tags(client, base))
+    fitting = {}
+    for reference in [*names, *filter(None, [earlier])]:
+        known = images.inspect(client, reference) or {}
+        own = (known.get("RootFS") or {}).get("Layers") or []
+        if own and layers[: len(own)] == own:
+            fitting[len(own)] = str(known["Id"])
+    return fitting[max(fitting)] if fitting else None
+
+
+@contextmanager
+def rebased(client: engine.Client, services: list[Wanted]) -> Iterator[Outcome]:
+    """Yield the ids of the services on their new bases, loaded under tags that go afterwards."""
+    staged = {each.name: f"{each.name}:rebasing-{os.getpid()}" for each in services}
+    try:
+        breaks: list[str] = []
+        with tempfile.TemporaryDirectory(prefix="sutra-rebase-") as folder:
+            for each in services:
+                file = Path(folder) / "rebased.tar"
+                breaks += _compose(client, each, Path(folder), file, staged[each.name])
+                if not breaks:
+                    with file.open("rb") as opened:
+                        images.load(client, opened)
+                file.unlink(missing_ok=True)
+        ids = {name: tags.current(client, tag) or "" for name, tag in staged.items()}
+        yield Outcome({} if breaks else ids, tuple(breaks))
+    finally:
+        for tag in staged.values():
+            images.untag(client, tag)
+
+
+def _compose(client: engine.Client, each: Wanted, folder: Path, file: Path, tag: str) -> list[str]:
+    """Write the service on its new base to `file`; return what breaks, a line each."""
+    saved = folder / "saved.tar"
+    known = archive.save(
+        client, {"service": each.identity, "old": each.old, "new": each.new}, saved
+    )
+    service, old, new = (_named(known[key], each) for key in ("service", "old", "new"))
+    found = list(abi.breaks(old, new, service))
+    if not found:
+        config, own = parts.moved(service, old, new, _digest(client, each.new))
+        layers = [(saved, member) for member in (*new.layers, *own)]
+        archive.write(file, tag, config, layers)
+        before, after = _inventory(client, each.old), _inventory(client, each.new)
+        found = list(abi.breaks_inside(before, after, _inventory(client, str(file))))
+    saved.unlink()
+    return [f"{each.name}: not on this {each.base}: {line}" for line in found]
+
+
+def _named(image: Image, each: Wanted) -> Image:
+    name = {"service": each.name}.get(image.name, f"{image.name} {each.base}")
+    return Image(name, image.config, image.layers)
+
+
+def _digest(client: engine.Client, identity: str) -> str:
+    """Return the digest by which a registry knows a base, the engine's own id without one."""
+    return min(images.digests_anywhere(client, identity), default=identity)
+
+
+def _inventory(client: engine.Client, reference: str) -> Inventory:
+    found = inventory.read(client, reference)
+    if found is None:
+        raise SutraError(f'rebase: image no longer exists "{reference}"', "run `make rebase` again")
+    return found
+
+
+def say(line: str) -> None:
+    """Print one line of progress."""
+    print(f"rebase: {line}", file=sys.stderr, flush=True)

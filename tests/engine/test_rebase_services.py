@@ -1,0 +1,141 @@
+"""`make rebase` on a real engine: a service of one file, on a base of another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import docker
+import pytest
+
+from scripts.engine import images
+from tests.support import project as projects
+from tests.support.project import Project
+
+BAKE = """
+group "bases" {{ targets = ["{base}"] }}
+group "prod" {{ targets = ["{base}", "{name}"] }}
+target "{base}" {{
+  dockerfile = "Dockerfile.base"
+  tags       = ["{base}:prod"]
+  output     = ["type=docker"]
+}}
+target "{name}" {{
+  contexts = {{ "{base}:prod" = "target:{base}" }}
+  tags     = ["{name}:prod"]
+  output   = ["type=docker"]
+}}
+"""
+SERVICE = """FROM {base}:prod
+COPY content /content
+LABEL org.opencontainers.image.base.name={base}:prod
+"""
+DIGEST = "org.opencontainers.image.base.digest"
+
+
+@dataclass
+class Pair:
+    """A project of a base and a service on it."""
+
+    project: Project
+    base: str
+    client: docker.DockerClient
+
+    def layers(self, name: str) -> list[str]:
+        return list(self.client.images.get(name).attrs["RootFS"]["Layers"])
+
+    def ids(self) -> dict[str, str]:
+        return {
+            tag: str(image.id)
+            for name in (self.base, self.project.name)
+            for image in self.client.images.list(name)
+            for tag in image.tags
+            if ":kept-" not in tag
+        }
+
+    def write_base(self, content: str, user: str = "7") -> None:
+        self.project.write("of-the-base", content)
+        self.project.write("Dockerfile.base", f"FROM scratch\nCOPY of-the-base /\nUSER {user}\n")
+
+    def rebase(self, **knobs: str) -> tuple[int, str]:
+        done = self.project.run("rebase", **knobs)
+        return done.returncode, done.stderr
+
+
+@pytest.fixture
+def pair(
+    project: Project, client: docker.DockerClient, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Pair]:
+    monkeypatch.chdir(project.folder)
+    base = f"{project.name}-base"
+    made = Pair(project, base, client)
+    catalog = Path("images.yaml").read_text()
+    entry = catalog[catalog.index(f"  {project.name}:") :]
+    project.write("images.yaml", catalog + entry.replace(project.name, base))
+    project.write("docker-bake.hcl", BAKE.format(base=base, name=project.name))
+    project.write("Dockerfile", SERVICE.format(base=base))
+    made.write_base("one")
+    done = project.run("prod")
+    assert done.returncode == 0, done.stderr[-3000:]
+    yield made
+    projects.remove(Project(project.folder, base), client)
+
+
+def test_the_service_gets_the_new_base_and_keeps_its_own_layers(pair: Pair) -> None:
+    name = pair.project.name
+    before = pair.layers(f"{name}:prod")
+    pair.write_base("two, of a security update")
+    pair.project.write("content", "not built")
+    code, said = pair.rebase()
+    assert code == 0, said
+    after, base = pair.layers(f"{name}:latest"), pair.layers(f"{pair.base}:prod")
+    assert after == [*base, before[-1]]
+    assert base[0] != before[0]
+    known = pair.client.images.get(f"{name}:prod")
+    assert known.attrs["Config"]["User"] == "7"
+    base_id = str(pair.client.images.get(f"{pair.base}:prod").id)
+    digests = {base_id, *images.digests_anywhere(pair.client, base_id)}
+    assert known.labels[DIGEST] in digests
+    assert pair.ids()[f"{name}:latest"] == known.id
+    assert not [tag for tag in pair.ids() if ":rebasing-" in tag]
+    code, said = pair.rebase(BUILT="1")
+    assert (code, said) == (0, "rebase: every service is on the base that is here\n")
+
+
+def test_a_base_that_breaks_it_is_refused_and_no_tag_moves(pair: Pair) -> None:
+    before = pair.ids()
+    pair.write_base("two", user="8")
+    code, said = pair.rebase()
+    assert said.splitlines()[-2:] == [
+        f'{pair.project.name}: not on this {pair.base}: another user "8", '
+        'the service\'s files are for "7"',
+        "tip: `make prod` builds the services on this base; the old tags are where they were",
+    ]
+    assert code == 1
+    assert pair.ids() == before
+
+
+def test_a_base_that_does_not_pass_is_taken_back(pair: Pair) -> None:
+    before = pair.ids()
+    pair.write_base("x" * 1_000_001)
+    code, said = pair.rebase()
+    assert code == 1, said
+    assert pair.ids() == before
+
+
+def test_a_service_on_a_base_that_is_gone(pair: Pair) -> None:
+    pair.write_base("two")
+    assert pair.project.run("build", "bases").returncode == 0
+    for tag in list(pair.ids()):
+        if tag.startswith(f"{pair.base}:") and not tag.endswith(":prod"):
+            images.untag(pair.client, tag)
+    for image in pair.client.images.list(pair.base):
+        for tag in image.tags:
+            if ":kept-" in tag:
+                images.untag(pair.client, tag)
+    assert pair.rebase(BUILT="1") == (
+        2,
+        f"rebase: {pair.project.name}: its {pair.base} is not here any more\n"
+        "tip: `make prod` builds it on the base that is here\n",
+    )

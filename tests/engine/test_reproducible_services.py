@@ -1,0 +1,107 @@
+"""A service's layers are the same bytes in every build, and `make reproduce` says so, or what not.
+
+An image of one file, with differences planted; each kind is in tests/unit/reproduce.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import docker
+import pytest
+
+from tests.support.project import Project
+from tests.unit.fakes import run_git
+
+SERVICES = ("sutra-api", "sutra-hybrid", "sutra-storage-server")
+EPOCH = "1700000000"
+BAKE = """
+variable "VERSION" {{ default = "" }}
+variable "REVISION" {{ default = "" }}
+variable "CREATED" {{ default = "" }}
+group "prod" {{ targets = ["{name}"] }}
+target "{name}" {{
+  args = {{ VERSION = VERSION, REVISION = REVISION, CREATED = CREATED }}
+  tags = ["{name}:prod"]
+}}
+"""
+LABELS = """ARG VERSION
+ARG REVISION
+ARG CREATED
+LABEL org.opencontainers.image.version=${VERSION} \\
+      org.opencontainers.image.revision=${REVISION} \\
+      org.opencontainers.image.created=${CREATED}
+"""
+COMMITTED = "2024-05-06 05:08:09"  # what tests.unit.fakes.run_git commits at, in UTC
+
+
+@pytest.fixture
+def committed(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """One file, copied as the checkout has it."""
+    monkeypatch.chdir(project.folder)
+    project.write("docker-bake.hcl", BAKE.format(name=project.name))
+    project.write("Dockerfile", f"FROM scratch\nCOPY content /content\n{LABELS}")
+    project.write(".gitignore", ".build\n.cache\n")
+    run_git("init")
+    run_git("add", ".")
+    run_git("commit", "-m", "one")
+    (project.folder / "content").chmod(0o644)
+    subprocess.run(["touch", "-d", f"{COMMITTED} UTC", "content"], check=True)
+    return project
+
+
+def reproduce(project: Project, **knobs: str) -> tuple[int, str]:
+    done = project.run("reproduce", project.name, **knobs)
+    shown = [line for line in done.stderr.splitlines() if line.startswith(project.name)]
+    return done.returncode, "\n".join(shown) or done.stdout
+
+
+def test_what_was_promoted_is_built_again_without_moving_a_tag(
+    committed: Project, client: docker.DockerClient
+) -> None:
+    assert committed.run("prod", ALLOW_DIRTY="").returncode == 0
+    before = committed.all_tags(client)
+    code, said = reproduce(committed)
+    identity = client.images.get(f"{committed.name}:prod").id
+    assert said.startswith(f"identical: {committed.name} {identity} (1 layers, built again in ")
+    assert code == 0
+    assert committed.all_tags(client) == before
+    # the files of today do not matter: the commit's do
+    committed.write("content", "of today")
+    assert reproduce(committed, DIGEST=str(identity))[0] == 0
+
+
+def test_the_first_file_that_differs_is_named_with_how(
+    committed: Project, client: docker.DockerClient
+) -> None:
+    os.utime("content", (0, 0))
+    Path("content").chmod(0o600)
+    assert committed.run("prod", ALLOW_DIRTY="").returncode == 0
+    assert reproduce(committed) == (
+        1,
+        f"{committed.name}: layer 1 of 1: content: mode 0600, now 0644; "
+        f"mtime 1970-01-01 00:00:00, now {COMMITTED}",
+    )
+
+
+def test_an_image_of_no_commit_cannot_be_built_again(committed: Project) -> None:
+    committed.write("content", "changed")
+    assert committed.run("prod").returncode == 0
+    revision = run_git("rev-parse", "HEAD")
+    done = committed.run("reproduce", committed.name)
+    assert (done.returncode, done.stderr) == (
+        2,
+        f'reproduce: {committed.name}: of no clean commit "{revision}-dirty"\n'
+        "tip: only what was built from a commit can be built from it again\n",
+    )
+
+
+def test_what_was_never_promoted_is_said(committed: Project) -> None:
+    done = committed.run("reproduce", committed.name)
+    assert (done.returncode, done.stderr) == (
+        2,
+        f'reproduce: "{committed.name}" was not promoted (by .build/history.jsonl)\n'
+        "tip: `make history` shows what was promoted\n",
+    )
