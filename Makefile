@@ -41,6 +41,8 @@ PACKAGE ?=##               test-package: a service; lock: a folder of packages/;
 UPGRADE ?=##               lock: names to upgrade, separated by commas, in PACKAGE
 FULL ?=##                  1: bench-services builds an index of 100,000 concepts too
 DURATIONS ?=##             1: show how long steps took last time without a terminal too, as in pipelines
+TARGET ?=##                fuzz: one reader; default: all
+SECONDS ?= 60##            fuzz: how long each reader is fuzzed
 PYTHON ?= python3##        interpreter that makes .venv, 3.11 or newer
 export DURATIONS BASE DEBIAN_VERSION ALPINE_VERSION APT_MIRROR ALPINE_MIRROR PIP_INDEX_URL CARGO_REGISTRY GOPROXY CA_BUNDLE PYTHON
 
@@ -160,6 +162,10 @@ test-engines: engine venv-dev ## build the product on other engines and builders
 
 test-pythons: venv-dev ## run the unit tests on the Pythons of Debian's releases and of PATH
 	@$(PY) tests.pythons
+
+fuzz: venv ## fuzz the readers of hostile input with atheris (TARGET=tar SECONDS=60)
+	@scripts/venv.sh fuzz
+	@SECONDS="$(SECONDS)" TARGET="$(TARGET)" .venv-fuzz/bin/python -m tests.fuzz
 
 test-alpine: venv-dev ## run the tests on a real Alpine, made from packages of PyPI and Debian
 	@$(PY) pytest -m "" tests/alpine

@@ -72,6 +72,7 @@ if [[ -z $PACKAGE ]]; then
   lock 3.11 . requirements
   lock 3.11 . requirements-dev requirements.lock
   lock 3.11 packages requirements-types
+  lock 3.11 . requirements-fuzz requirements.lock
 fi
 # the samples of `make new-service` are locked like packages, and can be named
 case $PACKAGE in

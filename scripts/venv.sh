@@ -3,6 +3,7 @@
 #
 #   eg: scripts/venv.sh        what `make prod` needs
 #       scripts/venv.sh dev    and what tests and linters need
+#       scripts/venv.sh fuzz   what `make fuzz` needs, in .venv-fuzz
 #
 # Exit 0: ready (at once when nothing changed). Exit 2: the tip says what to do.
 set -Eeuo pipefail
@@ -16,14 +17,20 @@ readonly PYTHON=${PYTHON:-python3}
 readonly CHOOSE="install Python 3.11 or newer, or name one: \`PYTHON=python3.13 make prod\`"
 # the largest wheel, twice: packed and unpacked
 readonly TEMPORARY_MB=200
-# record of the interpreter that made .venv
-readonly MADE_BY=.venv/.python
 
+environment=.venv
+install_tip="read pip's lines above; PIP_INDEX_URL and CA_BUNDLE name a mirror and a private CA"
 case ${1:-} in
   "") lock_file=requirements.lock ;;
   dev) lock_file=requirements-dev.lock ;;
-  *) die "argument: unknown \"$1\"" "usage: scripts/venv.sh [dev]" ;;
+  fuzz)
+    lock_file=requirements-fuzz.lock environment=.venv-fuzz
+    install_tip+="; atheris is there for Linux on x86-64 alone"
+    ;;
+  *) die "argument: unknown \"$1\"" "usage: scripts/venv.sh [dev|fuzz]" ;;
 esac
+# record of the interpreter that made it
+readonly MADE_BY=$environment/.python
 
 # Prints version and path of the interpreter itself, also where PYTHON is one of an environment.
 identify() {
@@ -53,9 +60,9 @@ require_venv() {
 }
 
 make_environment() {
-  if [[ $(cat "$MADE_BY" 2>/dev/null) == "$IDENTITY" ]] && .venv/bin/python -c 'import pip' 2>/dev/null; then return; fi
-  [[ ! -e .venv ]] || echo "venv: making .venv again with Python $IDENTITY" >&2
-  "${IDENTITY#* }" -m venv --clear .venv || die "$PYTHON could not make .venv" \
+  if [[ $(cat "$MADE_BY" 2>/dev/null) == "$IDENTITY" ]] && "$environment"/bin/python -c 'import pip' 2>/dev/null; then return; fi
+  [[ ! -e $environment ]] || echo "venv: making $environment again with Python $IDENTITY" >&2
+  "${IDENTITY#* }" -m venv --clear "$environment" || die "$PYTHON could not make $environment" \
     "read its lines above; \`df -h . ${TMPDIR:-/tmp}\` shows free space"
   echo "$IDENTITY" >"$MADE_BY"
 }
@@ -63,7 +70,7 @@ make_environment() {
 # This checkout is found also under PYTHONSAFEPATH. The cleanup's modules are in the base
 # images' build context, where their builders reach them.
 add_to_path() {
-  printf '%s\n' "$PWD" "$PWD/base-images/lib" >"$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/sutra.pth"
+  printf '%s\n' "$PWD" "$PWD/base-images/lib" >"$("$environment"/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/sutra.pth"
 }
 
 # An older pip knows only its own certificates; the system's may hold a private CA.
@@ -75,7 +82,7 @@ trust_system() {
 }
 
 require_python
-stamp=.venv/.$lock_file.$({ cat "$lock_file" scripts/venv.sh && echo "$IDENTITY"; } | sha256sum | cut -c1-16)
+stamp=$environment/.$lock_file.$({ cat "$lock_file" scripts/venv.sh && echo "$IDENTITY"; } | sha256sum | cut -c1-16)
 [[ ! -e $stamp ]] || exit 0
 
 require_writable_checkout
@@ -87,8 +94,8 @@ require_venv
 trust_system
 echo "venv: installing $lock_file" >&2
 make_environment
-rm -f .venv/."$lock_file".*
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock_file" ||
-  die "pip could not install $lock_file" "read pip's lines above; PIP_INDEX_URL and CA_BUNDLE name a mirror and a private CA"
+rm -f "$environment"/."$lock_file".*
+"$environment"/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock_file" ||
+  die "pip could not install $lock_file" "$install_tip"
 add_to_path
 touch "$stamp"

@@ -35,7 +35,8 @@ def timed(command: Sequence[str], environment: Mapping[str, str], folder: Path =
     start = time.perf_counter()
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     if done.returncode:
-        raise SutraError(f'bench: failed "{" ".join(command)}"', done.stderr[-500:])
+        last = " | ".join(done.stderr[-500:].strip().splitlines())
+        raise SutraError(f'bench: failed "{" ".join(command)}"', last)
     return time.perf_counter() - start
 
 

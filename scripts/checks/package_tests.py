@@ -20,8 +20,9 @@ from typing import IO
 
 from scripts.build import bake
 from scripts.catalog.catalog import Catalog
-from scripts.common.check_result import CheckResult, printable
+from scripts.common.check_result import CheckResult
 from scripts.common.errors import SutraError
+from scripts.common.text import printable
 from scripts.engine import builders, buildx
 from scripts.engine import client as engine
 

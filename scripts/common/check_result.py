@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from scripts.common.text import printable as printable
+
 RELEASE = "release"
 
 
@@ -44,8 +46,3 @@ class CheckResult:
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as JSON types, and the line for a person as `detail`."""
         return {**asdict(self), "detail": self.detail}
-
-
-def printable(text: str) -> str:
-    """Return `text` as one line that no terminal, log or XML reader takes for anything else."""
-    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
+from scripts.common.text import printable
+
 # environment variable that shows the traceback of a bug
 TRACEBACK = "SUTRA_TRACEBACK"
 OK = 0
@@ -21,14 +23,14 @@ class SutraError(Exception):
     """One clear line, and a tip that names the next command.
 
     `message` reads `file: key.path: problem "value"`, lower case, without a
-    full stop. `tip` may be empty. The call or a file is wrong, or there is no
-    engine: exit code 2.
+    full stop; what it quotes of a file may hold anything, and is made printable here.
+    `tip` may be empty. The call or a file is wrong, or there is no engine: exit code 2.
     """
 
     def __init__(self, message: str, tip: str = "") -> None:
         super().__init__(message)
-        self.message = message
-        self.tip = tip
+        self.message = printable(message)
+        self.tip = printable(tip)
 
 
 class EngineError(SutraError):
@@ -98,4 +100,4 @@ def unexpected(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     place = f"{os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else "?"
     said = (str(error).splitlines() or [""])[0]
-    return f'{place}: unexpected error "{type(error).__name__}: {said}"'
+    return printable(f'{place}: unexpected error "{type(error).__name__}: {said}"')

@@ -8,8 +8,8 @@ import subprocess
 
 from docker.context.config import get_current_context_name
 
-from scripts.common.check_result import printable
 from scripts.common.errors import EngineError
+from scripts.common.text import printable
 from scripts.engine import process
 
 NO_CONTEXT = (

@@ -17,8 +17,8 @@ from docker.credentials.errors import StoreError, process_store_error
 from docker.errors import DockerException
 from docker.utils.config import find_config_file
 
-from scripts.common.check_result import printable
 from scripts.common.errors import EngineError
+from scripts.common.text import printable
 from scripts.engine import process
 
 # user name that Docker's helpers give an identity token

@@ -13,8 +13,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scripts.common.check_result import printable
 from scripts.common.errors import EngineError
+from scripts.common.text import printable
 from scripts.engine import client as engine
 from scripts.engine import containers
 

@@ -20,6 +20,7 @@ from typing import Any, cast
 from scripts.common.errors import SutraError
 from scripts.common.reference import digits
 from scripts.image.elf import Elf
+from scripts.image.held import Held
 from scripts.image.layer_entries import Entry, Pyc
 
 _SCRIPTS = Path(__file__).resolve().parents[1]
@@ -75,16 +76,16 @@ class _Recent:
     """What images share, and what one check after the other asks for, is parsed once."""
 
     def __init__(self) -> None:
-        self._layers: OrderedDict[tuple[Path, tuple[int, ...]], tuple[_Held, int]] = OrderedDict()
+        self._layers: OrderedDict[tuple[Path, tuple[int, ...]], tuple[_Kept, int]] = OrderedDict()
         self._bytes = 0
 
-    def get(self, place: Path, stat: tuple[int, ...]) -> _Held:
+    def get(self, place: Path, stat: tuple[int, ...]) -> _Kept:
         """Return what a file holds; `stat` says that it is still the same file."""
         if (place, stat) in self._layers:
             self._layers.move_to_end((place, stat))
             return self._layers[place, stat][0]
         layer = _parsed(place)
-        size = ENTRY * len(layer[0]) + sum(map(len, layer[1].values())) if layer else 0
+        size = _size(*layer) if layer else 0
         self._layers[place, stat] = layer, size
         self._bytes += size
         while self._bytes > LOADED:
@@ -97,11 +98,18 @@ class _Recent:
         self._bytes = 0
 
 
-_Held = tuple[tuple[Entry, ...], dict[str, str]] | None
+def _size(entries: tuple[Entry, ...], texts: dict[str, str]) -> int:
+    held = Held()
+    for entry in entries:
+        held.add(entry, texts.get(entry.path))
+    return ENTRY * held.entries + held.names + held.texts
+
+
+_Kept = tuple[tuple[Entry, ...], dict[str, str]] | None
 _RECENT = _Recent()
 
 
-def _parsed(place: Path) -> _Held:
+def _parsed(place: Path) -> _Kept:
     """Return what a file holds, None when it is damaged."""
     found: list[Entry] = []
     texts: dict[str, str] = {}

@@ -13,6 +13,7 @@ from scripts.common.errors import SutraError
 from scripts.engine import client as engine
 from scripts.image import entry_cache, kept_texts, package_owners, read_layers
 from scripts.image.elf import Elf as Elf
+from scripts.image.held import Held
 from scripts.image.layer_entries import Entry as Entry
 from scripts.image.layer_entries import Pyc as Pyc
 from scripts.image.overlay import Overlay, parents
@@ -20,10 +21,8 @@ from scripts.image.package_owners import Owner as Owner
 from scripts.image.size_cache import CACHE
 from scripts.oci import sources
 
+_Layer = tuple[tuple[Entry, ...], dict[str, str]]
 AGAIN = "run the same command again"
-# limits for one image in memory: bytes of kept texts; entries, about 0.5 kB each
-MAX_TEXTS = 128 << 20
-MAX_ENTRIES = 600_000
 # most symlinks that Linux follows before ELOOP
 MAX_LINKS = 40
 
@@ -136,29 +135,6 @@ class Inventory:
         return package_owners.of({**paths, **self.files}, self.texts, known)
 
 
-@dataclass(frozen=True)
-class Held:
-    """What an image's layers hold in memory: entries, and characters of kept texts."""
-
-    entries: int
-    texts: int
-
-    def __add__(self, other: Held) -> Held:
-        return Held(self.entries + other.entries, self.texts + other.texts)
-
-    def refuse_too_much(self, reference: str) -> None:
-        """Raise SutraError for more than MAX_ENTRIES or MAX_TEXTS."""
-        for count, most, what in (
-            (self.entries, MAX_ENTRIES, "entries"),
-            (self.texts, MAX_TEXTS, "bytes of package records"),
-        ):
-            if count > most:
-                raise SutraError(
-                    f'layers: more than {most} {what} in "{reference}"',
-                    "ordinary images are smaller; inspect its layers",
-                )
-
-
 def read(client: engine.Client | None, reference: str, cache: Path = CACHE) -> Inventory | None:
     """Return what an image holds, or None when the engine does not have it.
 
@@ -168,19 +144,38 @@ def read(client: engine.Client | None, reference: str, cache: Path = CACHE) -> I
     source = sources.find(client, reference)
     if source is None:
         return None
-    wanted = dict.fromkeys(source.diff_ids)
-    kept = {diff_id: entry_cache.load(cache, diff_id) for diff_id in wanted}
-    again = {diff_id for diff_id, found in kept.items() if found is None}
-    found_layers, total = [], Held(0, 0)
-    for layer in read_layers.known(source, cache, again):
-        found = kept[layer.diff_id] or entry_cache.load(cache, layer.diff_id)
+    kept = _kept(source, cache, reference)
+    found_layers, held = [], Held()
+    for layer in read_layers.known(source, cache, set(source.diff_ids) - set(kept)):
+        found = kept.get(layer.diff_id) or entry_cache.load(cache, layer.diff_id)
         if found is None:
             raise SutraError(f'layers: cache was emptied while "{reference}" was read', AGAIN)
         kept[layer.diff_id] = found
-        total += Held(len(found[0]), sum(map(len, found[1].values())))
-        total.refuse_too_much(reference)
+        _refuse_too_much(held, found, reference)
         found_layers.append(LayerFiles(layer.diff_id, layer.installed, layer.download, *found))
     config = source.config()
     return Inventory(
         reference, source.id, str(config.get("architecture", "")), config, tuple(found_layers)
     )
+
+
+def _kept(source: sources.Source, cache: Path, reference: str) -> dict[str, _Layer]:
+    """Return what the cache holds of an image, refused as soon as it is too much."""
+    kept, held = {}, Held()
+    for diff_id in dict.fromkeys(source.diff_ids):
+        if found := entry_cache.load(cache, diff_id):
+            _refuse_too_much(held, found, reference)
+            kept[diff_id] = found
+    return kept
+
+
+def _refuse_too_much(held: Held, layer: _Layer, reference: str) -> None:
+    """Count what a layer holds. Raise SutraError where it is too much for one image."""
+    entries, texts = layer
+    for entry in entries:
+        held.add(entry, texts.get(entry.path))
+    if problem := held.too_much():
+        raise SutraError(
+            f'layers: {problem} of "{reference}"',
+            "ordinary images are smaller; inspect its layers",
+        )

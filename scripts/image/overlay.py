@@ -10,7 +10,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from scripts.common.errors import SutraError
 from scripts.image.layer_entries import Entry
+
+# bytes of memory that one folder takes beside its name, and that all of them may take
+FOLDER = 300
+MAX_FOLDERS = 96 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,32 +39,59 @@ class Overlay:
         self.wasted: list[Seen] = []
         self._names: Counter[int] = Counter()
         self._last = 0
+        # folder → what was put directly into it; folders that no entry names are there too
+        self._inside: dict[str, dict[str, None]] = {}
+        self._size = 0
 
     def apply(self, number: int, entries: Sequence[Entry]) -> None:
         """Remove what the layer's whiteouts name of the layers below, then add its entries."""
-        gone = {entry.path for entry in entries if entry.kind == "whiteout"}
-        emptied = {entry.path for entry in entries if entry.kind == "opaque"} | self._replaced(
-            entries
-        )
-        if gone or emptied:
-            for path in [path for path in self.seen if _under(path, gone, emptied)]:
+        gone = {entry.path: None for entry in entries if entry.kind == "whiteout"}
+        emptied = {entry.path: None for entry in entries if entry.kind == "opaque"}
+        for path in (*gone, *emptied, *self._replaced(entries)):
+            if path in gone:
                 self._remove(path)
+            if path != "." or path in emptied:
+                self._empty(path)
         for entry in entries:
             if entry.kind not in ("whiteout", "opaque"):
                 self._add(number, entry)
 
-    def _replaced(self, entries: Sequence[Entry]) -> set[str]:
+    def _replaced(self, entries: Sequence[Entry]) -> list[str]:
         """Return the folders below in whose place the layer has something else.
 
         Not every builder writes an entry for a folder: one may be there by its files alone.
         """
-        others = {
+        return [
             entry.path
             for entry in entries
             if entry.kind not in ("folder", "whiteout", "opaque")
+            and entry.path in self._inside
             and (entry.path not in self.seen or self.seen[entry.path].entry.kind == "folder")
-        }
-        return others & parents(self.seen) if others and self.seen else set()
+        ]
+
+    def _empty(self, folder: str) -> None:
+        """Remove all that is inside of a folder, in work for what is there alone."""
+        left = [folder]
+        while left:
+            for path in self._inside.pop(left.pop(), ()):
+                self._remove(path)
+                left.append(path)
+
+    def _place(self, path: str) -> None:
+        """Note in which folder `path` is, and those in which that one is."""
+        while path != ".":
+            folder = posixpath.dirname(path) or "."
+            if (inside := self._inside.get(folder)) is not None:
+                inside[path] = None
+                return
+            self._inside[folder] = {path: None}
+            self._size += FOLDER + len(folder)
+            if self._size > MAX_FOLDERS:
+                raise SutraError(
+                    f"layers: folders that take more than {MAX_FOLDERS} bytes",
+                    "ordinary images are smaller; inspect its layers",
+                )
+            path = folder
 
     def _add(self, number: int, entry: Entry) -> None:
         if entry.kind == "hardlink" and entry.link in self.seen:
@@ -86,6 +118,7 @@ class Overlay:
 
     def _put(self, seen: Seen) -> None:
         self.seen[seen.entry.path] = seen
+        self._place(seen.entry.path)
         self._names[seen.inode] += 1
 
     def _remove(self, path: str) -> None:
@@ -116,13 +149,3 @@ def parents(paths: Iterable[str]) -> set[str]:
         while (path := posixpath.dirname(path)) and path not in found:
             found.add(path)
     return found
-
-
-def _under(path: str, gone: set[str], emptied: set[str]) -> bool:
-    """Return whether `path` is in `gone`, or inside of anything in `gone` or `emptied`."""
-    if path in gone:
-        return True
-    while path := posixpath.dirname(path):
-        if path in gone or path in emptied:
-            return True
-    return "." in emptied

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from email.parser import HeaderParser
+from itertools import chain
 
 from scripts.image import package_records
 from scripts.image.layer_entries import Entry
@@ -42,7 +43,13 @@ def of(
     files: Mapping[str, Entry], texts: Mapping[str, str], labels: Mapping[str, str]
 ) -> dict[str, Owner]:
     """Return the owner of each path of `files`, from the records in `texts`."""
-    recorded = {**dict(_python(texts)), **dict(_alpine(texts)), **dict(_debian(texts))}
+    # records may name a million files that are not there
+    sources = {source for path in files for source in _sources(path)}
+    recorded = {
+        path: owner
+        for path, owner in chain(_python(texts), _alpine(texts), _debian(texts))
+        if path in files or path in sources or f"usr/{path}" in files or path.endswith("/")
+    }
     version = labels.get(VERSION, "")
     ours = Owner("ours", labels.get(TITLE, "ours"), version)
     return {

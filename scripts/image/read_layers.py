@@ -18,6 +18,7 @@ from typing import IO, TypeVar
 from scripts.common.errors import EngineError, SutraError
 from scripts.engine import client as engine
 from scripts.image import entry_cache, size_cache
+from scripts.image.held import Held
 from scripts.image.layer_reader import read_layer
 from scripts.image.size_cache import CACHE
 from scripts.oci import sources
@@ -98,7 +99,7 @@ def _read_together(
     both = sources.together(client or engine.connect(), new)
     blobs: dict[str, set[str]] = {}
     try:
-        for layer in _read(both, {}, cache, again):
+        for layer in _read(both, {}, cache, again, together=True):
             blobs.setdefault(layer.diff_id, set()).add(layer.blob)
     except (
         EngineError,
@@ -143,10 +144,18 @@ def known(source: Source, cache: Path, again: Collection[str] = ()) -> tuple[Lay
 
 
 def _read(
-    source: Source, found: Mapping[str, Layer], cache: Path, again: Collection[str]
+    source: Source,
+    found: Mapping[str, Layer],
+    cache: Path,
+    again: Collection[str],
+    together: bool = False,
 ) -> Iterator[Layer]:
-    """Read the layers of an image, but for those in `found`, and keep what they hold."""
+    """Read the layers of an image, but for those in `found`, and keep what they hold.
+
+    What one image may hold is counted across its layers, not across images read `together`.
+    """
     left = len(set(source.diff_ids) - set(found))
+    held = Held()
     try:
         for blob, file in told_when_slow(source.blobs(found), f"layers: reading {left} of them"):
             kept = size_cache.recall(cache, blob)
@@ -156,7 +165,7 @@ def _read(
                 yield kept
                 continue
             with entry_cache.writer(cache) as writer:
-                layer = read_layer(file, writer)
+                layer = read_layer(file, writer if together else held.before(writer))
                 if layer:
                     if source.stored is not None:
                         _refuse_other_bytes(source, blob, layer.blob)

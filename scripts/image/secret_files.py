@@ -15,8 +15,10 @@ Rule = tuple[str, re.Pattern[str], list[bytes], Callable[[bytes], object]]
 
 DATA = Path(__file__).with_suffix(".toml")
 SETTING, PROGRAM = "setting", "program"
-# bytes of a path that are looked at, from its end: Linux's own limit
+# bytes of a path that are looked at, from its end: Linux's own limit; and parts, since no tool
+# keeps a login deeper
 MAX_PATH = 4096
+MAX_PARTS = 24
 # files of packages: they are not our settings, and full of samples
 _PACKAGED = re.compile(
     r"(?:^|/)(?:site-packages|dist-packages|node_modules|[^/]{1,200}\.(?:dist|egg)-info|lib/python[\d.]+)/"
@@ -48,7 +50,7 @@ _SHELL = re.compile(rb"#!\s*\S*/(?:env\s+(?:-S\s+)?)?(?:ba|da|k|z|a)?sh\b")
 def by_place(path: str, head: bytes) -> set[str]:
     """Return the kinds of a file that is called as those are in which tools keep secrets."""
     rules, any_path = _rules()
-    end = path[-MAX_PATH:]
+    end = "/".join(path[-MAX_PATH:].rsplit("/", MAX_PARTS)[-MAX_PARTS:])
     if not any_path.search(end):
         return set()
     return {

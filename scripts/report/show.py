@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from scripts.common import terminal
-from scripts.common.check_result import CheckResult, printable
+from scripts.common.check_result import CheckResult
+from scripts.common.text import printable
 from scripts.report import github, junit, tables
 
 FORMATS = ("table", "markdown", "json", "junit", "github")

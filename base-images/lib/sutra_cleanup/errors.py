@@ -27,6 +27,13 @@ class Fix:
         return texts.get(self.kind, "")
 
 
+def printable(text: str) -> str:
+    """Return `text` as one line that no terminal takes for anything else, by escapes."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
+
+
 class CleanupError(Exception):
     """The manifest or the call is wrong (exit 2)."""
 
@@ -34,7 +41,7 @@ class CleanupError(Exception):
 
     def __init__(self, message: str, tip: str = "") -> None:
         super().__init__(message)
-        self.message, self.tip = message, tip
+        self.message, self.tip = printable(message), printable(tip)
 
 
 class BrokenTreeError(CleanupError):

@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 
 from . import record_file, references
-from .errors import CleanupError
+from .errors import CleanupError, printable
 from .globs import Folder, Glob, Matcher
 from .manifest import Manifest, Rule
 
@@ -265,7 +265,4 @@ def _nearest(text: str, paths: list[str]) -> str:
 
 def show(path: str) -> str:
     """Return a path as printable text: what is no text or breaks lines is escaped."""
-    text = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
-    )
+    return printable(path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"))

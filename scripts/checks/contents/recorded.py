@@ -57,17 +57,15 @@ def distributions(subject: Subject) -> Iterator[tuple[str, str]]:
                 yield found
 
 
-def recorded_hashes(subject: Subject) -> dict[str, str]:
-    """Return "sha256:…" by path, of every row of a RECORD that has a hash (PEP 376)."""
-    found = {}
+def recorded_hashes(subject: Subject) -> Iterator[tuple[str, str]]:
+    """Yield path and "sha256:…" of every row of a RECORD that has a hash (PEP 376)."""
     for path, text in subject.image.texts.items():
         if path.endswith(".dist-info/RECORD"):
             site = posixpath.dirname(posixpath.dirname(path))
             for name, digest in hashed(text):
                 kind, _, value = digest.partition("=")
                 if value:
-                    found[posixpath.normpath(f"{site}/{name}")] = f"{kind}:{hexadecimal(value)}"
-    return found
+                    yield posixpath.normpath(f"{site}/{name}"), f"{kind}:{hexadecimal(value)}"
 
 
 def hexadecimal(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from scripts.checks.contents.recorded import alpine_packages, hexadecimal, recorded_hashes
@@ -56,7 +57,11 @@ def certificates(subject: Subject) -> Iterator[Finding]:
     """
     lines = (line for path in RECORDS for line in (subject.image.text(path) or "").splitlines())
     shipped = {line.split()[0] for line in lines if line.strip()}
-    hashes = {**_alpine(subject), **recorded_hashes(subject)}
+    holders = {
+        entry.path for layer in subject.image.layers for entry in layer.entries if entry.secrets
+    }
+    recorded = chain(_alpine(subject).items(), recorded_hashes(subject))
+    hashes = {path: digest for path, digest in recorded if path in holders}
     for layer in subject.image.layers:
         for entry in layer.entries:
             for kind in entry.secrets:

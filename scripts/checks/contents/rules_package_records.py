@@ -47,7 +47,7 @@ def _changed(subject: Subject) -> Iterator[Finding]:
     of a tree that it reports that is no difference.
     """
     cleaned = tuple(f"{tree}/" for tree in cleaned_trees(subject))
-    for path, digest in recorded_hashes(subject).items():
+    for path, digest in recorded_hashes(subject):
         if path not in subject.files and path.startswith(cleaned):
             continue  # the manifest's own doing, for most of them
         entry = subject.image.resolve(path)

@@ -28,7 +28,8 @@ PACKAGING = (
     rf"{_PYTHON}(?:pip|setuptools|wheel|pkg_resources|_distutils_hack|uv)"
     r"(?:-\d[^/]*\.(?:dist|egg)-info)?/.+|(?:.*/)?ensurepip/.+"
     # vendored, zipped, or as a wheel: wherever they are
-    r"|(?:.*/)?(?:pip|setuptools|pkg_resources|_distutils_hack)/(?:.*/)?[^/]+\.pyc?"
+    # (the end first: under pip/pip/pip/… every folder would be tried with every other)
+    r"|(?=.*[^/]\.pyc?\Z)(?:.*/)?(?:pip|setuptools|pkg_resources|_distutils_hack)/.+"
     r"|(?:.*/)?(?:pip|pipx|uv|virtualenv)(?:-[^/]+)?\.pyz|(?:.*/)?get-pip\.pyc?"
     # archives that packages are installed from (PEP 427; others are known by their bytes)
     r"|(?:.*/)?[^/]+-[^/]+-[^/]+-[^/]+\.whl|(?:.*/)?(?:pip|setuptools|wheel|uv)-\d[^/]*\.whl"

@@ -96,39 +96,62 @@ def _result(
         return CheckResult(image.name, name, True, 0, 0, skipped, rule.unit, (), file, key)
     allowed = waiver.allow if waiver else ()
     above = inherited[rule.name].allow if rule.name in inherited else ()
-    findings = list(rule.check(subject))
-    bad = [one for one in findings if not _matches((*allowed, *above), one)]
-    actual, limit = sum(one.weight for one in bad), waiver.limit if waiver else 0
+    found = _Found((*allowed, *above))
+    for finding in rule.check(subject):
+        found.add(finding)
+    limit = waiver.limit if waiver else 0
     idle = [Finding("", f"allows what is not there {quoted(glob.text)}", 0)
-            for glob in allowed if not any(_matches([glob], one) for one in findings)]  # fmt: skip
-    ok = actual <= limit and not idle
-    problems = [*(bad if actual > limit else ()), *idle]
-    problem = "" if ok else _summary(problems, rule, actual, limit)
-    lines = () if ok else _lines(problems)
+            for glob in allowed if glob not in found.used]  # fmt: skip
+    ok = found.weight <= limit and not idle
+    first, bad = (found.first, found.bad) if found.weight > limit else ([], 0)
+    count = bad + len(idle)
+    problem = "" if ok else _summary([*first, *idle], count, rule, found.weight, limit)
+    lines = () if ok else _lines([*first, *idle], count)
     if ok and waiver:
-        problem = f"{len(findings) - len(bad) or rule.unit} allowed: {waiver.because}"
+        problem = f"{found.allowed or rule.unit} allowed: {waiver.because}"
     return CheckResult(
-        image.name, name, ok, actual + len(idle), limit, problem, rule.unit, lines, file, key
+        image.name, name, ok, found.weight + len(idle), limit, problem, rule.unit, lines, file, key
     )
 
 
-def _lines(problems: Sequence[Finding]) -> tuple[str, ...]:
+class _Found:
+    """What a rule finds, counted; the first MOST that nothing allows are kept.
+
+    A rule may find something in each of a million files.
+    """
+
+    def __init__(self, globs: Sequence[Glob]) -> None:
+        self._globs = globs
+        self.used: set[Glob] = set()
+        self.first: list[Finding] = []
+        self.allowed = self.bad = self.weight = 0
+
+    def add(self, finding: Finding) -> None:
+        """Count one finding."""
+        matching = [glob for glob in self._globs if glob.matches(finding.path)]
+        self.used.update(matching)
+        if matching:
+            self.allowed += 1
+            return
+        self.bad += 1
+        self.weight += finding.weight
+        if len(self.first) < MOST:
+            self.first.append(finding)
+
+
+def _lines(problems: Sequence[Finding], count: int) -> tuple[str, ...]:
     """Return a line for each of the first MOST problems; a last line counts the rest."""
     lines = tuple(problem.text for problem in problems[:MOST])
-    left = len(problems) - len(lines)
+    left = count - len(lines)
     return (*lines, f"{left} more, which are not kept") if left else lines
 
 
-def _matches(globs: Sequence[Glob], finding: Finding) -> bool:
-    return any(glob.matches(finding.path) for glob in globs)
-
-
-def _summary(problems: Sequence[Finding], rule: Rule, actual: int, limit: int) -> str:
+def _summary(problems: Sequence[Finding], count: int, rule: Rule, actual: int, limit: int) -> str:
     """Return the first problem, and how many more there are."""
     text = problems[0].text
     if rule.unit == "bytes" and actual > limit:
         text += f", {actual} bytes in all, {limit} allowed"
-    return text + (f" (+{len(problems) - 1} more)" if len(problems) > 1 else "")
+    return text + (f" (+{count - 1} more)" if count > 1 else "")
 
 
 @functools.cache

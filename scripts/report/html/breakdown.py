@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from scripts.common.check_result import printable
+from scripts.common.text import printable
 from scripts.image.inventory import Inventory, Owner
 
 OTHER = Owner("other", "other")

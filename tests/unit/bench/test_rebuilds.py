@@ -22,11 +22,11 @@ def test_a_command_gets_its_environment_and_folder(tmp_path: Path) -> None:
 
 def test_a_command_that_fails_is_shown_with_its_last_words() -> None:
     with pytest.raises(SutraError) as caught:
-        rebuilds.timed([sys.executable, "-c", "raise SystemExit('x' * 600)"], os.environ)
+        rebuilds.timed([sys.executable, "-c", "raise SystemExit('x' * 600 + '\\ny')"], os.environ)
     assert caught.value.message == (
-        f"bench: failed \"{sys.executable} -c raise SystemExit('x' * 600)\""
+        f"bench: failed \"{sys.executable} -c raise SystemExit('x' * 600 + '\\ny')\""
     )
-    assert caught.value.tip == "x" * 499 + "\n"
+    assert caught.value.tip == "x" * 497 + " | y"
 
 
 def test_a_pair_is_run_alternately_and_its_medians_count() -> None:

@@ -597,6 +597,9 @@ def test_main_says_where_the_root_comes_from(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     engine.add(FakeImage([]), IMAGE)
+    # any machine has this client, also one without Docker
+    docker = program(folder / "bin", "docker", "printf 'Name: default\\nDriver: docker\\n'\n")
+    monkeypatch.setenv("DOCKER", str(docker))
     unanswered = Registry(ReadTimeout())
     monkeypatch.setattr(
         "scripts.engine.client.connect", lambda timeout=0: unanswered if timeout else engine

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scripts.common.check_result import CheckResult, printable
+from scripts.common.check_result import CheckResult
 
 
 @pytest.mark.parametrize(
@@ -23,9 +23,3 @@ def test_a_problem_is_one_line_with_its_place(file: str, key: str, detail: str) 
 
 def test_without_a_problem_there_is_no_line() -> None:
     assert CheckResult("x", "size", True, 1, 1, file="images.yaml", key="images.x").detail == ""
-
-
-def test_what_a_terminal_would_obey_is_replaced() -> None:
-    assert printable("a\x1b[31m\n\u202eb é") == "a\N{REPLACEMENT CHARACTER}[31m" + (
-        "\N{REPLACEMENT CHARACTER}" * 2 + "b é"
-    )

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts.common.errors import SutraError
-from scripts.image import entry_cache, inventory
+from scripts.image import entry_cache, held, inventory
 from scripts.image.inventory import Inventory
 from scripts.image.layer_entries import Entry, Pyc, pyc
 from scripts.image.pyc import MAGIC, source_hash
@@ -326,27 +326,36 @@ def test_the_hash_of_a_source_is_what_python_3_13_writes() -> None:
     assert source_hash(MAGIC["3.13"], b"x = 1\n") == "e786e2893651120e"
 
 
-@pytest.mark.parametrize(
-    ("bound", "count", "message"),
-    [
-        ("MAX_ENTRIES", 3, 'layers: more than 3 entries in "api:prod"'),
-        ("MAX_TEXTS", 10, 'layers: more than 10 bytes of package records in "api:prod"'),
-    ],
-)
+RECORD = {"var/lib/dpkg/status": b"Package: a\n", "etc/b": b""}
+TOO_MUCH = [
+    ("MAX_ENTRIES", 5, "more than 4 entries in all layers"),
+    ("MAX_TEXTS", 22, "more than 21 bytes of package records in all layers"),
+    ("MAX_LINES", 2, "more than 1 lines of package records in all layers"),
+    ("MAX_NAMES", 53, "more than 52 bytes of names in all layers"),
+]
+
+
+@pytest.mark.parametrize(("bound", "most", "problem"), TOO_MUCH)
 def test_what_all_layers_of_an_image_hold_has_an_end(
     engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-    bound: str, count: int, message: str,
+    bound: str, most: int, problem: str,
 ) -> None:  # fmt: skip
     """110 layers of 62 MB of texts each took over 3.9 GB."""
-    record = {"var/lib/dpkg/status": b"Package: a\n", "etc/b": b""}
-    engine.add(FakeImage([tar_of(record), tar_of({**record, "etc/c": b"2"})]), "api:prod")
+    image = FakeImage([tar_of(RECORD), tar_of({**RECORD, "etc/c": b"2"})])
+    engine.add(image, "api:prod")
     client: Any = engine
-    monkeypatch.setattr(inventory, bound, count)
+    monkeypatch.setattr(held, bound, most - 1)
     with pytest.raises(SutraError) as caught:
         inventory.read(client, "api:prod", tmp_path)
-    assert caught.value.message == message
-    monkeypatch.setattr(inventory, bound, 22)
+    assert caught.value.message == f'engine: archive of "{image.id}" is damaged: {problem}'
+    monkeypatch.setattr(held, bound, most)
     assert inventory.read(client, "api:prod", tmp_path)
+    # what the cache has is counted as well
+    monkeypatch.setattr(held, bound, most - 1)
+    with pytest.raises(SutraError) as caught:
+        inventory.read(client, "api:prod", tmp_path)
+    assert caught.value.message == f'layers: {problem} of "api:prod"'
+    assert caught.value.tip == ("ordinary images are smaller; inspect its layers")
 
 
 def test_layers_that_stay_in_memory_have_an_end(
@@ -356,6 +365,7 @@ def test_layers_that_stay_in_memory_have_an_end(
     engine.add(FakeImage([tar_of({"a": b"1"}), tar_of({"b": b"1"})]), "api:prod")
     inventory.read(client, "api:prod", tmp_path)
     entry_cache._RECENT.clear()
-    monkeypatch.setattr(entry_cache, "LOADED", entry_cache.ENTRY)  # one layer of one entry
+    # one layer of one entry whose name has one character
+    monkeypatch.setattr(entry_cache, "LOADED", entry_cache.ENTRY + 1)
     inventory.read(client, "api:prod", tmp_path)
     assert len(entry_cache._RECENT._layers) == 1

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.common.check_result import CheckResult, printable
+from scripts.common.check_result import CheckResult
 from scripts.common.errors import SutraError
+from scripts.common.text import printable
 from scripts.report import github, show
 from tests.support.results import placed
 

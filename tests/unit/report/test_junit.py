@@ -5,7 +5,8 @@ from xml.etree import ElementTree
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.common.check_result import CheckResult, printable
+from scripts.common.check_result import CheckResult
+from scripts.common.text import printable
 from scripts.report import junit
 
 DETAIL = 'images.yaml: images.sutra-api.budget.ready: not healthy: ended with 1, last words "<&>"'

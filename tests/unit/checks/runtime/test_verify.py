@@ -18,8 +18,9 @@ from scripts.catalog.catalog import Budget, Catalog, Image
 from scripts.catalog.runtime_needs import Runtime
 from scripts.checks.runtime import service
 from scripts.checks.runtime import verify as verify_runtime
-from scripts.common.check_result import CheckResult, printable
+from scripts.common.check_result import CheckResult
 from scripts.common.errors import SutraError
+from scripts.common.text import printable
 from scripts.engine import containers, health, sandbox
 from scripts.engine.health import Health, Probe
 from scripts.engine.sandbox import Memory, Setup

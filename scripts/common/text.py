@@ -1,0 +1,8 @@
+"""Text of others that is shown to people."""
+
+from __future__ import annotations
+
+
+def printable(text: str) -> str:
+    """Return `text` as one line that no terminal, log or XML reader takes for anything else."""
+    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)

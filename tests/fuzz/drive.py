@@ -1,0 +1,32 @@
+"""One target in the hands of libFuzzer: `python -m tests.fuzz.drive TARGET [libFuzzer's words]`.
+
+Runs in .venv-fuzz, where atheris is; tests/fuzz/__main__.py starts it.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import atheris
+
+# what is read is instrumented; the rest of the process only carries it
+with atheris.instrument_imports(include=["scripts", "sutra_cleanup", "tarfile"]):
+    from tests.fuzz import targets
+from tests.fuzz import corpus, steps
+
+
+def main() -> None:
+    name, *words = sys.argv[1:]
+    target = targets.TARGETS[name]
+    for _, data in corpus.inputs(name):  # what is loaded and compiled once is no input's work
+        target(data)
+
+    def one(data: bytes) -> None:
+        steps.counted(lambda: target(data), steps.bound(len(data)))
+
+    atheris.Setup([sys.argv[0], *words], one)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()

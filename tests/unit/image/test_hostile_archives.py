@@ -1,0 +1,118 @@
+"""Whole images that are small to send and large to read: sizes and contents, in bounded memory.
+
+Each ends in a right result or in one clear line. Work is counted in lines of Python, for a few
+units and for twice as many: what a unit takes must not grow with how many there are.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from scripts.catalog import catalog
+from scripts.checks.contents import verify
+from scripts.common.errors import SutraError
+from scripts.image import entry_cache, inventory
+from tests.fuzz import steps
+from tests.support import hostile_archives
+from tests.support.hostile_archives import FEW, KINDS
+
+ROOT = Path(__file__).resolve().parents[3]
+CATALOG = """\
+release: {budget: {installed: 6 MB, download: 2 MB}}
+images: {x: {budget: {installed: 6 MB, download: 2 MB}}}
+"""
+AGAIN = "tip: save the image again"
+LOOK = "tip: ordinary images are smaller; inspect its layers"
+# bytes of memory that a whole run may take
+MEMORY = 500_000_000
+# bytes of addresses, so that a run that forgets its bounds does not take the machine with it
+ADDRESSES = 4 << 30
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a run ended: exit code, the most bytes of memory that it held, and what it said."""
+
+    code: int
+    peak: int
+    said: list[str]
+
+
+def run(folder: Path, command: str, file: Path) -> Ended:
+    """Run one command on an archive, in a folder with a catalogue and no cache."""
+    (folder / "images.yaml").write_text(CATALOG)
+    words = [sys.executable, "-m", "scripts", command, f"archive:{file}", "--as", "x"]
+    with (folder / "said").open("w+") as said:
+        process = subprocess.Popen(
+            words, cwd=folder, stdout=subprocess.DEVNULL, stderr=said,
+            env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT}/base-images/lib"},
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES, ADDRESSES)),
+        )  # fmt: skip
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        said.seek(0)
+        return Ended(process.returncode, usage.ru_maxrss * 1024, said.read().splitlines())
+
+
+def holds(folder: Path, name: str, count: int, *commands: str) -> None:
+    """Run commands on an archive of so many units."""
+    kind = KINDS[name]
+    file = hostile_archives.write(folder / "x.tar", kind.make(count))
+    for command in commands:
+        ended = run(folder, command, file)
+        print(f"{name}: {file.stat().st_size} bytes, {command}: exit {ended.code}, "
+              f"{ended.peak // 1_000_000} MB")  # fmt: skip
+        assert "Traceback" not in "".join(ended.said)
+        assert ended.peak < MEMORY, (command, ended.said[-3:])
+        problem, tip = [line.replace(str(file), "x.tar") for line in ended.said][-2:]
+        if ended.code == 2:
+            assert (problem, tip) in ((kind.refusal, AGAIN), (kind.refusal, LOOK))
+        else:
+            assert ended.code == 1, ended.said[-3:]
+            # sizes need no folders
+            assert not kind.refusal or command == "verify-sizes", ended.said[-3:]
+
+
+@pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if kind.quick])
+def test_memory_stays_bounded(name: str, tmp_path: Path) -> None:
+    holds(tmp_path, name, KINDS[name].quick, "verify-contents")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", KINDS)
+def test_memory_stays_bounded_for_all_of_it(name: str, tmp_path: Path) -> None:
+    holds(tmp_path, name, KINDS[name].count, "verify-sizes", "verify-contents")
+
+
+def lines(folder: Path, name: str, count: int) -> int:
+    """Return the lines of Python that reading and judging takes for so many units."""
+    folder.mkdir()
+    file = hostile_archives.write(folder / "x.tar", KINDS[name].make(count))
+    promises = catalog.parse(Path("images.yaml"), CATALOG)
+    entry_cache._RECENT.clear()
+
+    def read() -> None:
+        try:
+            found = inventory.read(None, f"archive:{file}", folder / "cache")
+        except SutraError:
+            return
+        assert found
+        verify.judge(promises, promises.images[0], found)
+
+    return steps.counted(read, 1 << 40)
+
+
+@pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if kind.lines])
+def test_a_unit_takes_the_same_work_however_many_there_are(name: str, tmp_path: Path) -> None:
+    lines(tmp_path / "warm", name, 1)
+    few_lines, more_lines = (lines(tmp_path / str(at), name, FEW * at) for at in (1, 3))
+    each = (more_lines - few_lines) // FEW // 2
+    print(f"{name}: {each} lines a unit")
+    assert each <= KINDS[name].lines
