@@ -134,10 +134,11 @@ def request(
     path: str,
     body: object = None,
     headers: dict[str, str] | None = None,
+    text: bool = False,
 ) -> Answer:
     """Send one request on a connection of its own, bytes as NDJSON and other bodies as JSON.
 
-    Raises OSError or HTTPException.
+    The body of the answer is read as JSON, or left as `text`. Raises OSError or HTTPException.
     """
     started = time.monotonic()
     with closing(http.client.HTTPConnection(*address, timeout=30)) as connection:
@@ -146,9 +147,8 @@ def request(
         connection.request(method, path, payload, {"Content-Type": media, **(headers or {})})
         response = connection.getresponse()
         content = response.read()
-    return Answer(
-        response.status, json.loads(content) if content else None, time.monotonic() - started
-    )
+    read = bytes.decode if text else json.loads
+    return Answer(response.status, read(content) if content else None, time.monotonic() - started)
 
 
 def wait_for(look: Callable[[], T], problem: str) -> T:

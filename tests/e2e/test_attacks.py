@@ -1,0 +1,182 @@
+"""What one client can do to the deployed stack, within the memory that docker-compose.yml gives it.
+
+Nothing may be ended for its memory, and everybody else must have answers.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import docker
+import pytest
+
+from tests.support.attacks import attacks, descriptors, ended, killed_inside
+from tests.support.stack import API, HYBRID, STORAGE, Answer, Stack, deployed, request
+
+MANY = 100_000
+LONG = 512  # bytes of the longest id
+# the least that an id takes of what the storage keeps in memory for each: its own bytes
+LEAST_FILLED = 10_000
+SMALL = "128m"
+
+Change = dict[str, Any]
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_ended(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Look at each service after an attack: still the same processes, and well."""
+    yield
+    attacked: Stack = request.getfixturevalue(
+        "small" if "small" in request.fixturenames else "stack"
+    )
+    for service in (STORAGE, API, HYBRID):
+        assert ended(attacked.container(service)) == (False, 0), service
+    for service in (API, HYBRID):
+        assert killed_inside(attacked.container(service)) == 0, service
+        assert attacked.try_ask(service, "GET", "/live").status == 200
+
+
+def port(stack: Stack, service: str) -> int:
+    host, found = stack.address(service)
+    assert host == "127.0.0.1"
+    return found
+
+
+@pytest.mark.parametrize("service", [API, HYBRID])
+@pytest.mark.parametrize("start", [b"X-A: ", b"X-"])
+def test_one_header_of_124_megabytes(stack: Stack, service: str, start: bytes) -> None:
+    with attacks.connect(port(stack, service)) as client:
+        attacks.send(client, attacks.HEAD + start)
+        # what the engine's proxy and the kernel hold is not yet at the service
+        assert attacks.pour(client, 124) < 30
+    assert stack.try_ask(service, "GET", "/live").seconds < 2
+
+
+@pytest.mark.parametrize("service", [API, HYBRID])
+def test_headers_without_end_from_many_connections(stack: Stack, service: str) -> None:
+    def attack(_: int) -> int:
+        with attacks.connect(port(stack, service)) as client:
+            attacks.send(client, attacks.HEAD + b"X-A: ")
+            taken: int = attacks.pour(client, 100)
+            return taken
+
+    with ThreadPoolExecutor(32) as pool:
+        assert max(pool.map(attack, range(64))) < 30
+
+
+@pytest.mark.parametrize("service", [API, HYBRID])
+def test_thousands_of_half_heads(stack: Stack, service: str) -> None:
+    with (
+        descriptors(5000),
+        attacks.connections(port(stack, service), 2000) as clients,
+    ):
+        for client in clients:
+            attacks.send(client, attacks.HEAD + b"X-A: ")
+        answers = [stack.try_ask(service, "GET", "/live") for _ in range(10)]
+        assert {answer.status for answer in answers} == {200}
+        assert max(answer.seconds for answer in answers) < 2
+
+
+@pytest.mark.parametrize(
+    ("service", "head"), [(API, b"PUT /concepts/slow"), (HYBRID, b"POST /similar")]
+)
+def test_128_slow_bodies(stack: Stack, service: str, head: bytes) -> None:
+    start = head + b" HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+    with attacks.connections(port(stack, service), 128) as clients:
+        for client in clients:
+            attacks.send(client, start + b"Content-Length: 100000\r\n\r\n{")
+        for path in ("/live", "/health") * 5:
+            answer = stack.try_ask(service, "GET", path)
+            assert (answer.status, answer.seconds < 2) == (200, True), answer
+
+
+@pytest.fixture(scope="module")
+def hub(stack: Stack) -> Stack:
+    """The stack with one concept that has MANY associations."""
+    put(stack, [{"op": "put_concept", "id": "hub", "text": "all know it"}])
+    for start in range(0, MANY, 5000):
+        names = [f"n{number}" for number in range(start, start + 5000)]
+        put(stack, [{"op": "put_concept", "id": name, "text": name} for name in names])
+        link = {"op": "put_association", "source": "hub", "kind": "knows", "weight": 0.5}
+        put(stack, [link | {"target": name} for name in names])
+    put(stack, [{"op": "put_concept", "id": "alone", "text": "nobody knows it"}])
+    return stack
+
+
+def put(stack: Stack, changes: list[Change]) -> None:
+    """Do all changes of a batch; each must succeed."""
+    results = batch(stack, changes)
+    assert {result["status"] for result in results} <= {200, 201}, results[:3]
+
+
+def batch(stack: Stack, changes: list[Change]) -> list[Change]:
+    """Send a batch through the API; return its results."""
+    lines = "\n".join(json.dumps(change) for change in changes).encode()
+    answer: Answer = request(stack.address(API), "POST", "/batch", lines, text=True)
+    assert answer.status == 200, answer
+    return [json.loads(line) for line in answer.body.splitlines()]
+
+
+def test_paths_through_a_hub_beside_120_readers(hub: Stack) -> None:
+    asked = [
+        *["/path?source=hub&target=alone&directed=false"] * 60,
+        *["/path?source=n1&target=n99999&directed=false"] * 60,
+        *["/concepts/hub/associations?limit=1000", "/concepts?limit=1000"] * 60,
+    ]
+
+    def ask(path: str) -> int:
+        return hub.try_ask(API, "GET", path).status
+
+    with ThreadPoolExecutor(120) as pool:
+        statuses = list(pool.map(ask, asked))
+    # found, no path, a bound met, or no place for one request more
+    assert set(statuses) <= {200, 404, 422, 503}
+    assert hub.try_ask(API, "GET", "/concepts/alone").status == 200
+
+
+@pytest.fixture(scope="module")
+def small(client: docker.DockerClient, tag: str) -> Iterator[Stack]:
+    """A stack whose storage is small, so that it is filled in seconds."""
+    with deployed(client, SUTRA_TAG=tag, SUTRA_STORAGE_MEMORY=SMALL) as started:
+        yield started
+
+
+def test_a_storage_that_is_filled_to_its_limit(small: Stack) -> None:
+    fill(small)
+    # its log is rewritten, which takes a second index
+    again = {"op": "put_concept", "id": name(0), "text": "x" * 60_000}
+    for _ in range(20):
+        results = batch(small, [again] * 100)
+        assert {result["status"] for result in results} == {200}
+    assert small.ask(API, "GET", f"/concepts/{name(0)}")["id"] == name(0)
+    small.container(STORAGE).restart()
+    small.wait_ready()
+    assert small.ask(API, "GET", f"/concepts/{name(1)}")["id"] == name(1)
+
+
+@pytest.mark.long
+def test_a_storage_of_the_deployed_size_that_is_filled_to_its_limit(stack: Stack) -> None:
+    fill(stack)
+    assert stack.ask(API, "GET", f"/concepts/{name(0)}")["id"] == name(0)
+
+
+def name(number: int) -> str:
+    return str(number).rjust(LONG, "0")
+
+
+def fill(stack: Stack) -> None:
+    """Put concepts with the longest ids until the storage refuses one, as it says it does."""
+    for start in range(0, 2_000_000, 5000):
+        numbers = range(start, start + 5000)
+        results = batch(
+            stack, [{"op": "put_concept", "id": name(one), "text": "t"} for one in numbers]
+        )
+        refused = [result for result in results if result["status"] != 201]
+        if refused:
+            assert start > LEAST_FILLED
+            assert {result["title"] for result in refused} == {"memory limit reached"}
+            return
+    raise AssertionError("never refused")
