@@ -19,6 +19,8 @@ const CONCURRENCY: &str = "SUTRA_STORAGE_CONCURRENCY";
 const TIMEOUT: &str = "SUTRA_STORAGE_TIMEOUT";
 const DRAIN: &str = "SUTRA_DRAIN_SECONDS";
 const LOG: &str = "SUTRA_LOG";
+const BACKEND: &str = "SUTRA_STORAGE_BACKEND";
+pub const POSTGRES_URL_FILE: &str = "SUTRA_STORAGE_POSTGRES_URL_FILE";
 
 /// What `--help` prints.
 pub const HELP: &str = "\
@@ -30,6 +32,8 @@ usage: storage_server_simple [COMMAND]
   restore FILE   make a snapshot (GET /snapshot) the data of an empty folder
   key FILE       make a file of mode 600 with a new token, unless it is there; it belongs to
                  whom the data folder does
+  migrate        copy the log in the data folder into the database of
+                 SUTRA_STORAGE_POSTGRES_URL_FILE; run again, it goes on where it was ended
   healthcheck    ask the running server for /health; exit 0 if it is well, else 1
   --version      print the version
   --help         print this text
@@ -43,6 +47,8 @@ environment:
                              [what the container or the machine has]
   SUTRA_STORAGE_KEY          the token that clients must show; without one everybody may
   SUTRA_STORAGE_KEY_FILE     a file that holds it
+  SUTRA_STORAGE_BACKEND      log, or postgres (the image sutra-storage-postgres)  [log]
+  SUTRA_STORAGE_POSTGRES_URL_FILE  a file for its owner alone with postgres://USER:PASSWORD@HOST/NAME
   SUTRA_DRAIN_SECONDS        seconds to serve on after a stop signal with /health at 503,
                              0 to 300  [0]
   SUTRA_LOG                  off, error, warn, info, debug or trace  [info]
@@ -58,9 +64,19 @@ pub enum Command {
     Restore(PathBuf),
     /// Into this file.
     Key(PathBuf),
+    Migrate,
     Healthcheck,
     Version,
     Help,
+}
+
+/// Where what is stored is.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Where {
+    Log,
+    /// In the database whose URL is in this file.
+    #[cfg(feature = "postgres")]
+    Postgres(PathBuf),
 }
 
 /// The server's settings, read once at start.
@@ -68,6 +84,7 @@ pub enum Command {
 pub struct Config {
     /// Where to listen; port 0 takes a free one.
     pub addr: SocketAddr,
+    pub backend: Where,
     /// The folder that holds `store.log`.
     pub data: PathBuf,
     /// Requests at once.
@@ -125,6 +142,7 @@ impl Config {
     pub fn from_env(var: impl Fn(&str) -> Option<OsString>) -> Result<Self, StartError> {
         Ok(Self {
             addr: addr(&var)?,
+            backend: backend(&var)?,
             data: data(&var)?,
             concurrency: number(&var, CONCURRENCY, 256, 1..=10_000)? as usize,
             timeout: Duration::from_secs(number(&var, TIMEOUT, 10, 1..=3600)?),
@@ -170,6 +188,7 @@ fn file(arg: Option<OsString>, problem: &str, tip: &str) -> Result<PathBuf, Star
 
 fn named_command(arg: &OsStr) -> Result<Command, StartError> {
     match arg.to_str() {
+        Some("migrate") => Ok(Command::Migrate),
         Some("healthcheck") => Ok(Command::Healthcheck),
         Some("--version" | "-V") => Ok(Command::Version),
         Some("--help" | "-h") => Ok(Command::Help),
@@ -214,6 +233,38 @@ pub fn data(var: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf, StartErro
         ));
     }
     Ok(value.into())
+}
+
+fn backend(var: impl Fn(&str) -> Option<OsString>) -> Result<Where, StartError> {
+    let value = var(BACKEND).unwrap_or_else(|| "log".into());
+    match value.to_str() {
+        Some("log") => Ok(Where::Log),
+        #[cfg(feature = "postgres")]
+        Some("postgres") => url_file(var).map(Where::Postgres),
+        #[cfg(not(feature = "postgres"))]
+        Some("postgres") => Err(StartError::new(
+            format!("{BACKEND}: this program was built without {value:?}"),
+            "run the image sutra-storage-postgres, or build with --features postgres",
+        )),
+        _ => Err(StartError::new(
+            format!("{BACKEND}: not a backend {value:?}"),
+            "choose log or postgres",
+        )),
+    }
+}
+
+/// The file that holds a database's URL.
+///
+/// # Errors
+/// None is named.
+pub fn url_file(var: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf, StartError> {
+    let file = var(POSTGRES_URL_FILE).filter(|file| !file.is_empty());
+    file.map(PathBuf::from).ok_or_else(|| {
+        StartError::new(
+            format!("{POSTGRES_URL_FILE}: not set"),
+            "name a file with postgres://USER:PASSWORD@HOST/NAME, readable by its owner alone",
+        )
+    })
 }
 
 fn number(
@@ -270,6 +321,7 @@ mod tests {
     fn defaults_suit_a_container() {
         let expected = Config {
             addr: SocketAddr::from(([0, 0, 0, 0], 50051)),
+            backend: Where::Log,
             data: "/var/lib/sutra".into(),
             concurrency: 256,
             timeout: Duration::from_secs(10),
@@ -335,6 +387,35 @@ mod tests {
     }
 
     #[test]
+    fn an_unknown_backend_is_refused() {
+        assert_eq!(
+            config(BACKEND, "mysql").unwrap_err().to_string(),
+            "SUTRA_STORAGE_BACKEND: not a backend \"mysql\"\n\
+             tip: choose log or postgres"
+        );
+    }
+
+    #[test]
+    #[cfg(not(feature = "postgres"))]
+    fn a_backend_that_was_not_built_is_refused() {
+        assert_eq!(
+            config(BACKEND, "postgres").unwrap_err().to_string(),
+            "SUTRA_STORAGE_BACKEND: this program was built without \"postgres\"\n\
+             tip: run the image sutra-storage-postgres, or build with --features postgres"
+        );
+    }
+
+    #[test]
+    #[cfg(feature = "postgres")]
+    fn a_database_needs_a_file_with_its_url() {
+        assert_eq!(
+            config(BACKEND, "postgres").unwrap_err().to_string(),
+            "SUTRA_STORAGE_POSTGRES_URL_FILE: not set\n\
+             tip: name a file with postgres://USER:PASSWORD@HOST/NAME, readable by its owner alone"
+        );
+    }
+
+    #[test]
     fn an_unknown_log_level_is_refused() {
         assert_eq!(
             config(LOG, "loud").unwrap_err().to_string(),
@@ -349,6 +430,7 @@ mod tests {
         assert_eq!(command_of(&["healthcheck"]), Ok(Command::Healthcheck));
         assert_eq!(command_of(&["--version"]), Ok(Command::Version));
         assert_eq!(command_of(&["-h"]), Ok(Command::Help));
+        assert_eq!(command_of(&["migrate"]), Ok(Command::Migrate));
         let restore = Command::Restore("a".into());
         assert_eq!(command_of(&["restore", "a"]), Ok(restore));
         assert_eq!(command_of(&["key", "a"]), Ok(Command::Key("a".into())));

@@ -15,6 +15,7 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{json, Map, Value};
 
+use crate::backend::Backend;
 use crate::batch::{self, Line, MAX_BATCH};
 use crate::guard::{plain_head, with_token};
 use crate::limits::{limit, observe, within_memory, Limits, Memory, Needs};
@@ -22,7 +23,7 @@ use crate::metrics::{self, Metrics};
 use crate::model::{Association, Concept, Id, Kind, Stats, MAX_BODY};
 use crate::problem::Problem;
 use crate::store::op::{Key, Op, SEPARATOR};
-use crate::store::{After, Page, Store, StoreError, Written, MAX_PAGE};
+use crate::store::{After, Page, StoreError, Written, MAX_PAGE};
 use crate::token::Token;
 
 /// Batches that are worked on at once; each may take some times [`MAX_BATCH`] of memory.
@@ -41,7 +42,7 @@ type Shared = State<Arc<App>>;
 
 /// What handlers work with.
 pub struct App {
-    pub store: Arc<Store>,
+    pub store: Backend,
     pub metrics: Arc<Metrics>,
     /// Set at a stop signal.
     pub stopping: Arc<AtomicBool>,
@@ -164,6 +165,7 @@ async fn ready(state: Shared) -> Result<Json<Value>, Problem> {
     if state.stopping.load(Ordering::Relaxed) {
         return Err(Problem::busy("the server is stopping"));
     }
+    state.store.check().await?;
     live(state).await
 }
 
@@ -183,18 +185,24 @@ async fn live(State(app): Shared) -> Result<Json<Value>, Problem> {
 async fn get_metrics(State(app): Shared) -> Result<Response, Problem> {
     let text = app
         .metrics
-        .text(&app.store.stats(), app.store.has_failed())
+        .text(&app.store.stats().await?, app.store.has_failed())
         .map_err(|error| Problem::internal(&error))?;
     Ok(([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response())
 }
 
-async fn stats(State(app): Shared) -> Json<Stats> {
-    Json(app.store.stats())
+async fn stats(State(app): Shared) -> Result<Json<Stats>, Problem> {
+    Ok(Json(app.store.stats().await?))
 }
 
-async fn snapshot(State(app): Shared) -> Response {
-    let body = Body::new(app.store.snapshot().stream());
-    ([(header::CONTENT_TYPE, "application/octet-stream")], body).into_response()
+async fn snapshot(State(app): Shared) -> Result<Response, Problem> {
+    let snapshot = app.store.snapshot().ok_or_else(|| {
+        Problem::new(
+            StatusCode::NOT_IMPLEMENTED,
+            "a database is copied by its own tools, eg pg_dump",
+        )
+    })?;
+    let body = Body::new(snapshot.stream());
+    Ok(([(header::CONTENT_TYPE, "application/octet-stream")], body).into_response())
 }
 
 async fn list_concepts(
@@ -207,11 +215,7 @@ async fn list_concepts(
         prefix,
     }) = query?;
     let limit = page_limit(limit)?;
-    let page = blocking(move || {
-        let after = after.as_ref().map(Id::as_str);
-        app.store.concepts(&prefix, after, limit)
-    })
-    .await?;
+    let page = app.store.concepts(prefix, after, limit).await?;
     Ok(json_answer(StatusCode::OK, concepts_json(&page)))
 }
 
@@ -233,8 +237,7 @@ fn concepts_json(page: &Page<Vec<u8>>) -> Vec<u8> {
 
 async fn get_concept(State(app): Shared, id: PathId) -> Result<Response, Problem> {
     let Path(id) = id?;
-    // One read, usually from the system's cache: a thread of its own would take longer.
-    let json = app.store.concept(&id)?;
+    let json = app.store.concept(&id).await?;
     Ok(json_answer(StatusCode::OK, json))
 }
 
@@ -296,7 +299,7 @@ async fn list_associations(
     if let Some(after) = &after {
         Key::parse(after).map_err(bad_cursor)?;
     }
-    let page = blocking(move || app.store.associations(after.as_deref(), limit)).await?;
+    let page = app.store.associations(after, limit).await?;
     Ok(associations_json(page))
 }
 
@@ -309,7 +312,7 @@ async fn list_associations_of(
     let Query(AssociationsQuery { after, limit }) = query?;
     let limit = page_limit(limit)?;
     let after = after.map(|after| after_of(&id, &after)).transpose()?;
-    let page = blocking(move || app.store.associations_of(&id, after.as_ref(), limit)).await?;
+    let page = app.store.associations_of(id, after, limit).await?;
     Ok(associations_json(page))
 }
 
@@ -352,7 +355,9 @@ async fn post_batch(
         ));
     }
     let body = body.map_err(|rejection| Problem::from_bytes(&rejection, MAX_BATCH))?;
-    let lines = blocking(move || Ok(batch::lines(&body))).await??;
+    let lines = tokio::task::spawn_blocking(move || batch::lines(&body)).await;
+    // An error means that the runtime is stopping and never started it.
+    let lines = lines.unwrap_or(Err(StoreError::Stopping.into()))?;
     let mut ops = Vec::new();
     let mut kept = Vec::new();
     for Line { number, op } in lines {
@@ -396,14 +401,4 @@ fn page_limit(limit: Option<usize>) -> Result<usize, Problem> {
             "query: limit: must be from 1 to {MAX_LIMIT}, is {limit}"
         ))),
     }
-}
-
-/// Runs a call of the store on a thread that may wait for the disk.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
-) -> Result<T, Problem> {
-    let done = tokio::task::spawn_blocking(work).await;
-    // An error means that the runtime is stopping and never started the call.
-    done.unwrap_or(Err(StoreError::Stopping))
-        .map_err(Problem::from)
 }

@@ -1,6 +1,7 @@
 //! The parts of `storage_server_simple`; a library so that tests and benchmarks can reach them.
 
 pub mod allocator;
+pub mod backend;
 pub mod batch;
 pub mod config;
 pub mod guard;
@@ -11,6 +12,8 @@ pub mod memory;
 pub mod metrics;
 pub mod model;
 mod places;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod problem;
 pub mod serve;
 pub mod snapshot;

@@ -1,7 +1,7 @@
 //! How many requests are worked on at once, for how long, and in how much memory.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{ready, Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::memory::Ticket;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
 
@@ -163,20 +164,27 @@ pub async fn within_memory(
     let Some(held) = memory.wait_for(REQUEST + COPIES * body + needs.work).await else {
         return busy();
     };
-    // In a task of its own, which goes on when the request's time is over: what it has handed to the
-    // writer takes memory until it is written, however long the disk takes.
-    let done = tokio::spawn(async move { (next.run(request).await, held) });
-    let (response, held) = match done.await {
-        Ok(done) => done,
-        Err(error) => return Problem::internal(&error).into_response(),
-    };
+    let held = Arc::new(Mutex::new(Some(held)));
+    let response = HELD.scope(held.clone(), next.run(request)).await;
+    let held = held.lock().unwrap_or_else(PoisonError::into_inner).take();
     // An answer that is put together as it is sent takes what its work does.
     let size = response.body().size_hint().exact();
     let size = size.map_or(needs.work, |size| size as usize);
-    match memory.fit(held, REQUEST + size) {
+    match held.and_then(|held| memory.fit(held, REQUEST + size)) {
         Some(held) => response.map(|body| Held::body(body, held)),
         None => busy(),
     }
+}
+
+tokio::task_local! {
+    /// The memory of the request that is being worked on.
+    static HELD: Arc<Mutex<Option<OwnedSemaphorePermit>>>;
+}
+
+/// What keeps the memory of this request taken, for work that goes on when the request's time is
+/// over: what is handed to a writer takes memory until it is written, however long the disk takes.
+pub fn held() -> Option<Ticket> {
+    HELD.try_with(|held| held.clone() as Ticket).ok()
 }
 
 /// Bytes of an answer that are handed on at a time.
@@ -258,7 +266,18 @@ mod tests {
         let disk = written.clone();
         let limits = Limits::new("requests", 1, Duration::from_millis(1), metrics);
         let router = Router::new()
-            .route("/", get(move || async move { disk.notified().await }))
+            .route(
+                "/",
+                get(move || async move {
+                    // As a writer does.
+                    let held = held();
+                    let write = tokio::spawn(async move {
+                        disk.notified().await;
+                        drop(held);
+                    });
+                    let _ = write.await;
+                }),
+            )
             .layer(middleware::from_fn_with_state(
                 (memory.clone(), needs),
                 within_memory,

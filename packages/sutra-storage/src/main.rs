@@ -8,9 +8,11 @@ use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 use std::sync::Arc;
 
+use tokio::runtime::Runtime;
 use tracing::level_filters::LevelFilter;
 
-use sutra_storage::config::{self, Command, Config, StartError};
+use sutra_storage::backend::Backend;
+use sutra_storage::config::{self, Command, Config, StartError, Where};
 use sutra_storage::http::{App, Bounds};
 use sutra_storage::metrics::Metrics;
 use sutra_storage::serve::Signals;
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
         Ok(Command::Serve) => run(),
         Ok(Command::Restore(file)) => restore(&file),
         Ok(Command::Key(file)) => make_key(&file),
+        Ok(Command::Migrate) => migrate(),
         Ok(Command::Healthcheck) => return healthcheck(),
         Ok(Command::Version) => say(VERSION),
         Ok(Command::Help) => say(config::HELP),
@@ -49,26 +52,64 @@ fn run() -> Result<(), StartError> {
     let metrics =
         Metrics::new().map_err(|error| StartError::new(error.to_string(), "report it"))?;
     let metrics = Arc::new(metrics);
-    let store = Arc::new(Store::open(&config.data, config.room, metrics.clone())?);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        // Each may put a page together: this bounds their memory.
-        .max_blocking_threads(READERS)
-        .build();
-    let served = runtime.and_then(|runtime| {
-        let served = runtime.block_on(listen(&config, store.clone(), metrics));
-        // Whatever still reads is not waited for.
-        runtime.shutdown_background();
-        served
-    });
+    let runtime = runtime()?;
+    let store = open(&config, &runtime, &metrics)?;
+    let served = runtime.block_on(listen(&config, store.clone(), metrics));
+    // Whatever still reads is not waited for.
+    runtime.shutdown_background();
     store.close();
     served.map_err(|error| StartError::cannot_listen(config.addr, &error))?;
     tracing::info!("stopped");
     Ok(())
 }
 
+fn runtime() -> Result<Runtime, StartError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        // Each may put a page together: this bounds their memory.
+        .max_blocking_threads(READERS)
+        .build();
+    runtime.map_err(|error| {
+        StartError::new(
+            format!("storage_server_simple: cannot start threads: {error}"),
+            "allow this user or container more processes",
+        )
+    })
+}
+
+#[cfg_attr(not(feature = "postgres"), allow(unused_variables))]
+fn open(config: &Config, runtime: &Runtime, metrics: &Arc<Metrics>) -> Result<Backend, StartError> {
+    match &config.backend {
+        Where::Log => {
+            let store = Store::open(&config.data, config.room, metrics.clone())?;
+            Ok(Backend::Log(Arc::new(store)))
+        }
+        #[cfg(feature = "postgres")]
+        Where::Postgres(file) => {
+            let database = sutra_storage::postgres::open(file, metrics.clone());
+            Ok(Backend::Postgres(Arc::new(runtime.block_on(database)?)))
+        }
+    }
+}
+
+#[cfg(feature = "postgres")]
+fn migrate() -> Result<(), StartError> {
+    let var = |name: &str| std::env::var_os(name);
+    let (folder, file) = (config::data(var)?, config::url_file(var)?);
+    let moved = runtime()?.block_on(sutra_storage::postgres::migrate::migrate(&folder, &file))?;
+    say(&format!("{moved}\n"))
+}
+
+#[cfg(not(feature = "postgres"))]
+fn migrate() -> Result<(), StartError> {
+    Err(StartError::new(
+        "storage_server_simple: migrate: this program was built without \"postgres\"",
+        "run the image sutra-storage-postgres, or build with --features postgres",
+    ))
+}
+
 /// Binds the address, logs the one that it got (the port may have been 0), and serves there.
-async fn listen(config: &Config, store: Arc<Store>, metrics: Arc<Metrics>) -> io::Result<()> {
+async fn listen(config: &Config, store: Backend, metrics: Arc<Metrics>) -> io::Result<()> {
     let signals = Signals::new()?;
     let listener = serve::listen(config.addr)?;
     let stopping = Arc::new(AtomicBool::new(false));

@@ -1,12 +1,17 @@
 //! How much memory the server may take, and what of it each part gets.
 
+use std::any::Any;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::config::StartError;
 
 pub const MEMORY: &str = "SUTRA_STORAGE_MEMORY";
+
+/// Keeps memory taken until it is dropped.
+pub type Ticket = Arc<dyn Any + Send + Sync>;
 
 const MIB: u64 = 1024 * 1024;
 /// Least that a server works with.

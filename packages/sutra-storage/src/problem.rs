@@ -170,7 +170,7 @@ impl From<StoreError> for Problem {
                 kind: Kind::NoMemory,
                 ..Self::busy(detail)
             },
-            StoreError::Stopping => Self::busy(detail),
+            StoreError::NoAnswer | StoreError::Stopping => Self::busy(detail),
             StoreError::Failed => Self::new(StatusCode::SERVICE_UNAVAILABLE, detail),
         }
     }

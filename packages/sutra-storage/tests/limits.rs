@@ -8,6 +8,7 @@ mod support;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -88,7 +89,14 @@ fn a_fifth_batch_at_once_is_refused() {
 fn a_request_that_takes_too_long_is_refused() {
     let (server, _folder) = server_with("SUTRA_STORAGE_TIMEOUT", "1");
     let mut slow = begin(&server);
+    // Read until the connection is closed, although its body never came.
+    let start = Instant::now();
     is_busy(&Answer::read(&mut slow), "the request took more than 1 s");
+    assert!(
+        start.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        start.elapsed()
+    );
     assert_eq!(server.get("/stats").json()["revision"], 0);
 }
 
@@ -337,7 +345,17 @@ fn is_small(server: &Server) {
 }
 
 fn small_server() -> (Server, TempDir) {
-    server_with("SUTRA_STORAGE_MEMORY", "96m")
+    let folder = TempDir::new().unwrap();
+    let server = Server::spawn(&mut small_command(&folder));
+    (server, folder)
+}
+
+/// With time for the largest batches on a machine that does other work too.
+fn small_command(folder: &TempDir) -> Command {
+    let mut command = command("127.0.0.1:0", folder.path());
+    command.env("SUTRA_STORAGE_MEMORY", "96m");
+    command.env("SUTRA_STORAGE_TIMEOUT", "60");
+    command
 }
 
 fn long_id(number: usize) -> String {
@@ -407,8 +425,7 @@ fn what_is_new_is_refused_before_memory_runs_out() {
     assert_eq!(put(&server, &"n".repeat(512), "t").status, 201);
     // A restart finds the same.
     drop(server);
-    let mut again = command("127.0.0.1:0", folder.path());
-    let again = Server::spawn(again.env("SUTRA_STORAGE_MEMORY", "96m"));
+    let again = Server::spawn(&mut small_command(&folder));
     assert_eq!(again.get("/stats").json()["concepts"], count);
     assert_eq!(put(&again, &"m".repeat(512), "t").status, 503);
 }
@@ -457,12 +474,14 @@ fn the_largest_batches_from_several_clients_keep_within_the_limit() {
         for kind in 0..4 {
             let server = &server;
             let batch = many_links(kind);
-            assert!((8_000_000..8 << 20).contains(&batch.len()), "{}", batch.len());
+            assert!(
+                (8_000_000..8 << 20).contains(&batch.len()),
+                "{}",
+                batch.len()
+            );
             scope.spawn(move || {
-                for _ in 0..2 {
-                    // One that finds no memory in time is refused whole, with no result.
-                    server.with_body("POST", "/batch", "application/x-ndjson", &batch);
-                }
+                let answer = server.with_body("POST", "/batch", "application/x-ndjson", &batch);
+                assert_eq!(answer.status, 200);
             });
         }
     });
@@ -474,7 +493,8 @@ fn the_largest_batches_from_several_clients_keep_within_the_limit() {
 #[test]
 fn a_log_that_does_not_fit_in_memory_is_refused_and_kept() {
     let folder = TempDir::new().unwrap();
-    let mut server = Server::start(folder.path());
+    let mut command = small_command(&folder);
+    let mut server = Server::spawn(command.env("SUTRA_STORAGE_MEMORY", "512m"));
     let line = |number| json!({ "op": "put_concept", "id": long_id(number), "text": "" });
     for start in (0..150_000).step_by(10_000) {
         let lines: Vec<_> = (start..start + 10_000)
@@ -485,8 +505,7 @@ fn a_log_that_does_not_fit_in_memory_is_refused_and_kept() {
     server.signal("TERM");
     let log = folder.path().join("store.log");
     let size = fs::metadata(&log).unwrap().len();
-    let mut command = command("127.0.0.1:0", folder.path());
-    let output = command.env("SUTRA_STORAGE_MEMORY", "96m").output().unwrap();
+    let output = small_command(&folder).output().unwrap();
     let lines = format!(
         "SUTRA_STORAGE_DATA: more concepts and associations than fit in memory {log:?}\n\
          tip: give the server more memory (SUTRA_STORAGE_MEMORY); nothing was changed\n"

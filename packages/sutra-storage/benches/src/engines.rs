@@ -66,7 +66,7 @@ impl Engine for Log {
     fn put_all(&self, pairs: Vec<Pair>) {
         let op = |(id, value): Pair| Op::PutConcept(id.try_into().expect("an id"), value.into());
         let ops = pairs.into_iter().map(op).collect();
-        let done = RUNTIME.with(|runtime| runtime.block_on(self.0.write(ops)));
+        let done = RUNTIME.with(|runtime| runtime.block_on(self.0.write(ops, None)));
         assert!(done.expect("written").iter().all(Result::is_ok));
     }
 

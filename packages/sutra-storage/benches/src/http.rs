@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use sutra_storage::backend::Backend;
 use sutra_storage::http::{App, Bounds};
 use sutra_storage::memory::Room;
 use sutra_storage::metrics::Metrics;
@@ -51,7 +52,7 @@ pub fn serve(folder: &Path) {
     let store = store.unwrap_or_else(|error| panic!("{error}"));
     let stopping = Arc::new(AtomicBool::new(false));
     let app = App {
-        store: Arc::new(store),
+        store: Backend::Log(Arc::new(store)),
         metrics: metrics.clone(),
         stopping: stopping.clone(),
     };

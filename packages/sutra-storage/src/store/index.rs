@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use super::log::RECORD_HEADER;
 use super::op::{association_size, concept_overhead, Key, Op, SEPARATOR};
+use super::outcome::{StoreError, Written};
 use super::place::Place;
 use crate::allocator::block;
+use crate::model::Id;
 
 /// Bytes of a name's two counters.
 const COUNTERS: u64 = 16;
@@ -149,6 +151,13 @@ impl Index {
     }
 }
 
+fn put(there_was_one: bool) -> Written {
+    match there_was_one {
+        true => Written::Replaced,
+        false => Written::Created,
+    }
+}
+
 /// `b TAB a TAB kind` of `a TAB b TAB kind`.
 pub fn mirrored(key: &str) -> String {
     let mut parts = key.splitn(3, SEPARATOR);
@@ -202,6 +211,23 @@ fn as_ref(bound: &Bound<String>) -> Bound<&str> {
     }
 }
 
+/// What is stored, as far as a change asks.
+pub trait Known {
+    fn has_concept(&self, id: &str) -> bool;
+    /// `key` is as [`Key::outgoing`] writes it.
+    fn has_association(&self, key: &str) -> bool;
+}
+
+impl Known for Index {
+    fn has_concept(&self, id: &str) -> bool {
+        self.concepts.contains_key(id)
+    }
+
+    fn has_association(&self, key: &str) -> bool {
+        self.outgoing.contains_key(key)
+    }
+}
+
 /// Changes that are decided but not on disk yet, laid over an index that does not know of them.
 ///
 /// Later changes of a group must see earlier ones, and readers must not.
@@ -216,15 +242,39 @@ pub struct Overlay {
 }
 
 impl Overlay {
-    pub fn has_concept(&self, index: &Index, id: &str) -> bool {
-        let here = self.concepts.get(id).copied();
-        here.unwrap_or_else(|| index.concepts.contains_key(id))
+    /// Decides what `op` would do, or why it cannot be done.
+    ///
+    /// # Errors
+    /// What it names is not there.
+    pub fn decide(&self, index: &impl Known, op: &Op) -> Result<Written, StoreError> {
+        let need = |id: &Id| match self.has_concept(index, id.as_str()) {
+            true => Ok(()),
+            false => Err(StoreError::NoConcept(id.clone())),
+        };
+        match op {
+            Op::PutConcept(id, _) => Ok(put(self.has_concept(index, id.as_str()))),
+            Op::DeleteConcept(id) => need(id).map(|()| Written::Deleted),
+            Op::PutAssociation(association) => {
+                need(&association.source)?;
+                need(&association.target)?;
+                Ok(put(self.has_association(index, &Key::from(association))))
+            }
+            Op::DeleteAssociation(key) => match self.has_association(index, key) {
+                true => Ok(Written::Deleted),
+                false => Err(StoreError::NoAssociation(key.clone())),
+            },
+        }
     }
 
-    pub fn has_association(&self, index: &Index, key: &Key) -> bool {
+    fn has_concept(&self, index: &impl Known, id: &str) -> bool {
+        let here = self.concepts.get(id).copied();
+        here.unwrap_or_else(|| index.has_concept(id))
+    }
+
+    fn has_association(&self, index: &impl Known, key: &Key) -> bool {
         let name = key.outgoing();
         self.associations.get(&name).copied().unwrap_or_else(|| {
-            index.outgoing.contains_key(name.as_str())
+            index.has_association(&name)
                 && !self.dropped.contains(key.source.as_str())
                 && !self.dropped.contains(key.target.as_str())
         })

@@ -27,7 +27,7 @@ use std::thread::JoinHandle;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::config::StartError;
-use crate::memory::Room;
+use crate::memory::{Room, Ticket};
 use crate::metrics::Metrics;
 use crate::model::{Association, Id, Stats};
 use crate::snapshot::Snapshot;
@@ -121,16 +121,18 @@ impl Store {
         self.shared.failed.load(Ordering::Relaxed)
     }
 
-    /// Makes changes in order, each or none of each, and returns once they are on disk.
+    /// Makes changes in order, each or none of each, and returns once they are on disk. What is
+    /// `held` is dropped then, also where nobody waits for that any more.
     ///
     /// # Errors
     /// The outer one means that none was looked at.
     pub async fn write(
         &self,
         ops: Vec<Op>,
+        held: Option<Ticket>,
     ) -> Result<Vec<Result<Written, StoreError>>, StoreError> {
         let (reply, answer) = oneshot::channel();
-        let job = Message::Write(Job { ops, reply });
+        let job = Message::Write(Job { ops, reply, held });
         self.jobs
             .send(job)
             .await
@@ -140,7 +142,7 @@ impl Store {
 
     /// As [`Store::write`], one change.
     pub async fn write_one(&self, op: Op) -> Result<Written, StoreError> {
-        let mut done = self.write(vec![op]).await?;
+        let mut done = self.write(vec![op], None).await?;
         done.pop().unwrap_or(Err(StoreError::Stopping))
     }
 
@@ -290,7 +292,7 @@ impl Store {
 
 /// Takes items with their size and name until `limit` or [`MAX_PAGE`] is reached, and the name of
 /// the last one if more follow.
-fn page<'a, T>(
+pub(crate) fn page<'a, T>(
     all: impl Iterator<Item = (usize, &'a str, T)>,
     limit: usize,
 ) -> (Vec<T>, Option<String>) {

@@ -24,6 +24,8 @@ pub enum StoreError {
     NoMemory,
     /// The disk failed; the log says how. Writes are refused until the server is restarted.
     Failed,
+    /// The database did not answer, or refused; whether the change is there is not known.
+    NoAnswer,
     /// The store is being closed.
     Stopping,
 }
@@ -45,6 +47,7 @@ impl fmt::Display for StoreError {
                 "the memory limit is reached; delete something or raise SUTRA_STORAGE_MEMORY",
             ),
             Self::Failed => f.write_str("the store failed; the server's log says why"),
+            Self::NoAnswer => f.write_str("no answer from the database; the server's log says why"),
             Self::Stopping => f.write_str("the server is stopping"),
         }
     }

@@ -35,7 +35,7 @@ fn link(source: &str, target: &str) -> Association {
 
 fn write(store: &Store, ops: Vec<Op>) -> Vec<Result<Written, StoreError>> {
     let runtime = tokio::runtime::Builder::new_current_thread().build();
-    runtime.unwrap().block_on(store.write(ops)).unwrap()
+    runtime.unwrap().block_on(store.write(ops, None)).unwrap()
 }
 
 fn write_one(store: &Store, op: Op) -> Result<Written, StoreError> {
@@ -281,7 +281,7 @@ fn writes_after_closing_are_refused() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
-    let late = runtime.block_on(store.write(vec![put("b", "b")]));
+    let late = runtime.block_on(store.write(vec![put("b", "b")], None));
     assert_eq!(late, Err(StoreError::Stopping));
     assert_eq!(text(&store, "a"), "a");
 }

@@ -16,10 +16,11 @@ use super::compact::{Compaction, Rewritten};
 use super::folder::NEW_LOG;
 use super::index::{growth, Index, Overlay};
 use super::log::{End, Frame};
-use super::op::{Key, Op};
+use super::op::Op;
 use super::outcome::{StoreError, Written};
 use super::place::Place;
 use super::state::Shared;
+use crate::memory::Ticket;
 
 /// A frame is written once its records reach this many bytes.
 const GROUP: usize = 4 * 1024 * 1024;
@@ -30,6 +31,8 @@ type Outcome = Result<Written, StoreError>;
 pub struct Job {
     pub ops: Vec<Op>,
     pub reply: oneshot::Sender<Vec<Outcome>>,
+    /// Dropped when the changes are done.
+    pub held: Option<Ticket>,
 }
 
 pub enum Message {
@@ -133,8 +136,8 @@ impl Writer {
         let mut outcomes: Vec<Outcome> = Vec::new();
         let mut from = 0;
         let mut replies = Vec::new();
-        for Job { ops, reply } in jobs {
-            replies.push((ops.len(), reply));
+        for Job { ops, reply, held } in jobs {
+            replies.push((ops.len(), reply, held));
             for op in ops {
                 outcomes.push(self.stage(&mut group, op));
                 if group.frame.size() >= GROUP {
@@ -146,9 +149,10 @@ impl Writer {
         }
         self.commit(group, &mut outcomes[from..]);
         let mut outcomes = outcomes.into_iter();
-        for (count, reply) in replies {
+        for (count, reply, held) in replies {
             // Fails only if the caller went away.
             let _ = reply.send(outcomes.by_ref().take(count).collect());
+            drop(held);
         }
     }
 
@@ -294,7 +298,7 @@ impl Group {
     /// Decides about a change; one that creates something is refused where the index would then
     /// take more than `room` bytes.
     fn stage(&mut self, index: &Index, room: u64, op: Op) -> Outcome {
-        let written = decide(index, &self.overlay, &op)?;
+        let written = self.overlay.decide(index, &op)?;
         if written == Written::Created {
             let grown = self.grown + growth(&op);
             if index.memory + grown > room {
@@ -306,34 +310,6 @@ impl Group {
         let place = self.frame.push(|bytes| op.encode(bytes));
         self.ops.push((without_value(op), place));
         Ok(written)
-    }
-}
-
-/// What `op` would do, or why it cannot be done.
-fn decide(index: &Index, overlay: &Overlay, op: &Op) -> Outcome {
-    let need = |id: &crate::model::Id| match overlay.has_concept(index, id.as_str()) {
-        true => Ok(()),
-        false => Err(StoreError::NoConcept(id.clone())),
-    };
-    match op {
-        Op::PutConcept(id, _) => Ok(put(overlay.has_concept(index, id.as_str()))),
-        Op::DeleteConcept(id) => need(id).map(|()| Written::Deleted),
-        Op::PutAssociation(association) => {
-            need(&association.source)?;
-            need(&association.target)?;
-            Ok(put(overlay.has_association(index, &Key::from(association))))
-        }
-        Op::DeleteAssociation(key) => match overlay.has_association(index, key) {
-            true => Ok(Written::Deleted),
-            false => Err(StoreError::NoAssociation(key.clone())),
-        },
-    }
-}
-
-fn put(there_was_one: bool) -> Written {
-    match there_was_one {
-        true => Written::Replaced,
-        false => Written::Created,
     }
 }
 

@@ -4,6 +4,9 @@
 // program uses some of them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, dead_code)]
 
+#[path = "postgres.rs"]
+pub mod postgres;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -16,7 +19,7 @@ use serde_json::{json, Value};
 use tempfile::TempDir;
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_storage_server_simple");
-pub const TIMEOUT: Duration = Duration::from_secs(20);
+pub const TIMEOUT: Duration = Duration::from_secs(90);
 /// What the README promises a stop to take at most.
 pub const STOP: Duration = Duration::from_secs(5);
 
@@ -226,6 +229,7 @@ pub fn command(addr: &str, data: &Path) -> Command {
     let mut command = Command::new(BINARY);
     command
         .env_clear()
+        .envs(postgres::variables(data))
         .env("SUTRA_STORAGE_ADDR", addr)
         .env("SUTRA_STORAGE_DATA", data);
     command
