@@ -33,6 +33,7 @@ FILE ?=##                  explain: a file, such as numpy/testing/__init__.py
 YES ?=##                   1: clean and remove-service do not ask
 DATA ?=##                  1: clean removes the data volumes too
 ALL ?=##                   1: clean removes what rollback needs too
+REFRESH ?=##               bases: prod and build run the steps of base images again, for updates of packages
 TESTS ?=##                 skip: promote without the packages' own tests, never a version
 NAME ?=##                  new-, remove-, rename-service: a service's image, such as sutra-example
 LANGUAGE ?=##              new-service: python, rust or go
@@ -67,6 +68,7 @@ dev: ## build the development images (./build.sh)
 
 roots: engine venv ## refresh the root image, where no registry serves it
 	@$(RUN) roots
+	@REFRESH=bases $(RUN) build builders
 
 engine: ## find a Docker engine with buildx, or install and start one
 	@scripts/timed.sh engine scripts/engine.sh

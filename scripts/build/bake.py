@@ -29,6 +29,8 @@ WARM_BYTES = 1_000_000_000
 # tag of this run alone: another checkout may build on the same engine
 STAGING = f"building-{os.getpid()}"
 GROUP = "prod"
+# the knob that takes in updates of packages, its value, and the folder of the bases' Dockerfiles
+REFRESH, BASES, CONTEXT = "REFRESH", "bases", "base-images"
 # an image that no registry gave, by its familiar name, and the last reason why
 UNRESOLVED = (
     r"failed to resolve source metadata for (?:docker\.io/(?:library/)?)?([^@\s]+?)(?:@\S+)?: "
@@ -54,6 +56,7 @@ def build(
     if kept:
         cache.require_export(client, builder)
     plan = buildx.bake_plan(groups, settings)
+    again = fresh(plan, environment)
     wanted = requested_tags(plan)
     if GROUP in groups:
         catalog.check_against(catalog.load(), wanted, buildx.BAKE_FILE)
@@ -68,6 +71,7 @@ def build(
         overrides = [f"{name}.tags={reference}" for name, reference in staged.items()]
         overrides += loaded(plan, wanted)
         overrides += ["*.no-cache=true"] * no_cache
+        overrides += again
         writes, reads = (kept.writes(wanted), kept.reads(wanted)) if kept else ([], [])
         code, lines = buildx.bake(groups, [*overrides, *writes, *reads], settings, metadata)
         if code and kept and cache.is_damaged(lines):
@@ -90,6 +94,19 @@ def loaded(plan: Mapping[str, Any], wanted: Iterable[str]) -> list[str]:
     return [
         f"{name}.output=type=docker" for name in wanted if not plan["target"][name].get("output")
     ]
+
+
+def fresh(plan: Mapping[str, Any], environment: Mapping[str, str]) -> list[str]:
+    """Return overrides that run the steps of all base images again, where REFRESH=bases is set.
+
+    Their packages are then today's; what comes out the same bytes keeps its digest. Raises
+    SutraError for another value.
+    """
+    wanted = environment.get(REFRESH, "")
+    if wanted not in ("", BASES):
+        raise SutraError(f'{REFRESH}: unknown "{wanted}"', f"{REFRESH}={BASES}, or leave it out")
+    names = (name for name, target in plan["target"].items() if target.get("context") == CONTEXT)
+    return [f"{name}.no-cache=true" for name in names] if wanted else []
 
 
 def variables(environment: Mapping[str, str]) -> dict[str, str]:

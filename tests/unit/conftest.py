@@ -38,6 +38,7 @@ KNOBS = (
     "NAME",
     "LANGUAGE",
     "PORT",
+    "REFRESH",
 )
 
 

@@ -15,6 +15,7 @@ from scripts.common import git
 from scripts.common import settings as knobs
 from scripts.common.errors import SutraError
 from scripts.engine import builders
+from tests.conftest import ROOT
 from tests.unit.fakes import FakeEngine, FakeImage, run_git, tar_of
 
 PLAN: dict[str, Any] = {
@@ -708,3 +709,37 @@ def test_main_builds_prod_without_other_groups(
     monkeypatch.setattr("scripts.engine.client.connect", lambda: engine)
     assert front_door(["build", *words]) == 0
     assert bake.builds[0][0] == groups
+
+
+def test_refreshed_bases_run_their_steps_again_and_services_do_not() -> None:
+    plan = {
+        "target": {
+            "python-runtime": {"context": "base-images"},
+            "sutra-base-python": {"context": "base-images"},
+            "sutra-api": {"context": "."},
+        }
+    }
+    assert build.fresh(plan, {"REFRESH": "bases"}) == [
+        "python-runtime.no-cache=true",
+        "sutra-base-python.no-cache=true",
+    ]
+    assert build.fresh(plan, {}) == build.fresh(plan, {"REFRESH": ""}) == []
+
+
+def test_the_targets_of_bases_are_known_by_their_context() -> None:
+    """As the real bake file has it: its default is the folder itself."""
+    text = (ROOT / "docker-bake.hcl").read_text()
+    base = text.partition('target "_base" {')[2].partition("\n}")[0]
+    assert f'context  = "{build.CONTEXT}"' in base
+
+
+def test_another_refresh_is_refused_before_anything_is_built(
+    engine: FakeEngine, bake: Bake
+) -> None:
+    with pytest.raises(SutraError) as caught:
+        build.build(engine, ["prod"], {"REFRESH": "all"})
+    assert (caught.value.message, caught.value.tip) == (
+        'REFRESH: unknown "all"',
+        "REFRESH=bases, or leave it out",
+    )
+    assert bake.builds == []
