@@ -26,8 +26,8 @@ from scripts.image.layer_entries import Entry, Pyc
 _SCRIPTS = Path(__file__).resolve().parents[1]
 # a change of what is found in a file makes earlier findings void
 _FINDERS = (
-    "image/layer_entries.py", "image/capabilities.py", "image/elf.py", "image/go_modules.py",
-    "image/kept_texts.py",
+    "image/layer_entries.py", "image/capabilities.py", "image/elf.py", "image/elf_tables.py",
+    "image/go_modules.py", "image/kept_texts.py",
     "image/known_content.py", "image/known_texts.txt",
     "image/pyc.py", "image/certificates.py", "image/secret_scan.py", "image/secret_files.py",
     "image/secret_files.toml", "image/secret_formats.py", "image/secret_formats.toml",

@@ -15,7 +15,7 @@ from elftools.elf.gnuversions import GNUVerDefSection, GNUVerNeedSection
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.image import elf, layer_entries
+from scripts.image import elf, elf_tables, layer_entries
 from scripts.image.elf import UNREADABLE, Elf, facts
 from scripts.image.layer_reader import read_layer
 from tests.unit.fakes import tar_of
@@ -165,10 +165,10 @@ def test_a_damaged_file_is_unreadable(data: bytes) -> None:
 def test_tables_and_names_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     data = made(tags=[(1, f"lib{number}.so") for number in range(200)])
     assert len(facts(io.BytesIO(data)).needed) == 200
-    monkeypatch.setattr(elf, "MAX_TABLE", 300)
+    monkeypatch.setattr(elf_tables, "MAX_TABLE", 300)
     assert facts(io.BytesIO(data)) == Elf("", UNREADABLE)
     monkeypatch.undo()
-    monkeypatch.setattr(elf, "MAX_NAME", 8)
+    monkeypatch.setattr(elf_tables, "MAX_NAME", 8)
     assert facts(io.BytesIO(data)) == Elf("", UNREADABLE)  # lib100.so has nine letters
 
 
@@ -286,9 +286,9 @@ def test_version_tables_have_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         tmp_path, "int f(void){return 1;} int g(void){return 2;}",
         f"-Wl,--version-script={tmp_path}/v",
     )  # fmt: skip
-    monkeypatch.setattr(elf, "MAX_VERSIONS", 5)  # of itself, of A and of B: with a name each
+    monkeypatch.setattr(elf_tables, "MAX_VERSIONS", 5)  # of itself, of A and of B: with a name each
     assert facts(io.BytesIO(library)).versions == ("A", "B")
-    monkeypatch.setattr(elf, "MAX_VERSIONS", 4)
+    monkeypatch.setattr(elf_tables, "MAX_VERSIONS", 4)
     assert facts(io.BytesIO(library)) == Elf("", UNREADABLE)
 
 
@@ -351,11 +351,11 @@ def test_work_grows_with_the_file_and_not_with_what_it_repeats() -> None:
     table = load + SEGMENT.pack(*dynamic) * (count - 1)
     file = Counted(bytes(data) + table)
     facts(file)
-    assert file.asked < 3 * len(file.getvalue()) + elf.MAX_TAGS * elf.MAX_NAME
+    assert file.asked < 3 * len(file.getvalue()) + elf_tables.MAX_TAGS * elf_tables.MAX_NAME
 
 
 def test_a_sections_name_is_read_as_far_as_it_tells_what_it_is() -> None:
-    reader = elf._Reader(io.BytesIO(made(sections=(".symtab",))))
-    names = [name for name, _ in reader._sections()]
+    tables = elf_tables.Tables(io.BytesIO(made(sections=(".symtab",))))
+    names = [name for name, _ in tables.sections()]
     assert ".symtab" in names
-    assert max(map(len, names)) <= elf.SECTION_NAME
+    assert max(map(len, names)) <= elf_tables.SECTION_NAME
