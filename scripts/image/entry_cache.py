@@ -20,20 +20,21 @@ from typing import Any, cast
 from scripts.common.errors import SutraError
 from scripts.common.reference import digits
 from scripts.image.elf import Elf
+from scripts.image.entry import Entry, Pyc
 from scripts.image.held import Held
-from scripts.image.layer_entries import Entry, Pyc
 
 _SCRIPTS = Path(__file__).resolve().parents[1]
 # a change of what is found in a file makes earlier findings void
 _FINDERS = (
-    "image/layer_entries.py", "image/capabilities.py", "image/elf.py", "image/elf_tables.py",
+    "image/entry.py", "image/file_facts.py", "image/layer_entries.py",
+    "image/capabilities.py", "image/elf.py", "image/elf_tables.py",
     "image/go_modules.py", "image/kept_texts.py",
     "image/known_content.py", "image/known_texts.txt",
     "image/pyc.py", "image/certificates.py", "image/secret_scan.py", "image/secret_files.py",
     "image/secret_files.toml", "image/secret_formats.py", "image/secret_formats.toml",
     "image/secret_lines.py", "image/secret_lines.toml", "image/secret_names.py",
-    "image/secret_packed.py", "image/secret_words.toml", "oci/tar_stream.py",
-    "common/multi_search.py",
+    "image/secret_encoded.py", "image/secret_packed.py", "image/secret_words.toml",
+    "oci/tar_stream.py", "common/multi_search.py",
 )  # fmt: skip
 # bytes of the layers that stay in memory, and about what one entry takes
 LOADED = 128 << 20

@@ -13,9 +13,9 @@ from scripts.common.errors import SutraError
 from scripts.engine import client as engine
 from scripts.image import entry_cache, kept_texts, package_owners, read_layers
 from scripts.image.elf import Elf as Elf
+from scripts.image.entry import Entry as Entry
+from scripts.image.entry import Pyc as Pyc
 from scripts.image.held import Held
-from scripts.image.layer_entries import Entry as Entry
-from scripts.image.layer_entries import Pyc as Pyc
 from scripts.image.overlay import Overlay, parents
 from scripts.image.package_owners import Owner as Owner
 from scripts.image.size_cache import CACHE

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from scripts.common.errors import SutraError
-from scripts.image.layer_entries import Entry
+from scripts.image.entry import Entry
 
 # bytes of memory that one folder takes beside its name, and that all of them may take
 FOLDER = 300

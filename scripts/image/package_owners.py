@@ -14,7 +14,7 @@ from email.parser import HeaderParser
 from itertools import chain
 
 from scripts.image import package_records
-from scripts.image.layer_entries import Entry
+from scripts.image.entry import Entry
 from scripts.image.package_records import Package
 
 # folders that our Dockerfiles copy our own files to

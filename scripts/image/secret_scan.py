@@ -14,7 +14,13 @@ from functools import cache
 from typing import IO
 
 from scripts.common.multi_search import Searcher
-from scripts.image import secret_files, secret_formats, secret_lines, secret_packed
+from scripts.image import (
+    secret_encoded,
+    secret_files,
+    secret_formats,
+    secret_lines,
+    secret_packed,
+)
 from scripts.image.certificates import DER
 from scripts.image.certificates import certificates as certificates
 from scripts.image.certificates import fingerprint as fingerprint
@@ -51,7 +57,7 @@ def find(path: str, head: bytes, budget: Budget | None = None) -> tuple[str, ...
 def _kinds(path: str, data: bytes, budget: Budget, depth: int) -> set[str]:
     """Return the kinds of secret in a file, and in what it holds in other forms."""
     kinds = secret_files.by_place(path, data)
-    plain = data.replace(b"\0", b"") if secret_packed.is_wide(data) else data
+    plain = data.replace(b"\0", b"") if secret_encoded.is_wide(data) else data
     if _DER_KEY.match(data):
         kinds.add("private key")
     kinds |= _in_bytes(path, plain, budget, depth, b"\0" in plain[:4096])
@@ -76,7 +82,7 @@ def _in_bytes(path: str, data: bytes, budget: Budget, depth: int, in_program: bo
     kinds = secret_formats.kinds(data, tokens, in_program, shown)
     if depth < secret_packed.MAX_DEPTH and len(tokens) < len(positions):
         forms = [(which - first, at) for which, at in positions if which >= first]
-        for content in secret_packed.decoded(data, forms, budget):
+        for content in secret_encoded.decoded(data, forms, budget):
             kinds |= _kinds("", content, budget, depth + 1)
     return kinds
 
@@ -84,7 +90,7 @@ def _in_bytes(path: str, data: bytes, budget: Budget, depth: int, in_program: bo
 @cache
 def _searcher() -> Searcher:
     """Return what finds all beginnings of tokens and of keys in other forms in one pass."""
-    texts = [*secret_formats.searched(), *((text, False) for text in secret_packed.SEARCHED)]
+    texts = [*secret_formats.searched(), *((text, False) for text in secret_encoded.SEARCHED)]
     return Searcher([text for text, _ in texts], [caseless for _, caseless in texts])
 
 
@@ -93,7 +99,7 @@ def _in_own(which: str, text: bytes, budget: Budget, is_known: bool) -> set[str]
     head = text[: secret_lines.MAX_TEXT]
     kinds = secret_formats.kinds_without_start(head)
     if which == secret_files.SETTING:
-        for content in secret_packed.decoded_texts(head, budget):
+        for content in secret_encoded.decoded_texts(head, budget):
             kinds |= _in_bytes("", content, budget, secret_packed.MAX_DEPTH, False)
     return kinds if is_known or kinds else set(secret_files.in_text(which, head))
 
@@ -138,7 +144,7 @@ class Watch:
             return
         head = self._head
         self._before, self._held = head[-OVERLAP:], max(1, len(head))
-        self._wide = secret_packed.is_wide(head)
+        self._wide = secret_encoded.is_wide(head)
         self._in_program = not self._wide and b"\0" in head[:4096]
         self._packed = [head] if secret_packed.is_packed(head) else []
 
@@ -165,6 +171,6 @@ def find_text(text: str) -> tuple[str, ...]:
     """
     content, budget = text.encode(errors="surrogateescape"), Budget()
     kinds = secret_formats.kinds_without_start(content) | _in_bytes("", content, budget, 0, False)
-    for plain in secret_packed.decoded_texts(content, budget):
+    for plain in secret_encoded.decoded_texts(content, budget):
         kinds |= _in_bytes("", plain, budget, secret_packed.MAX_DEPTH, False)
     return tuple(sorted(kinds | set(secret_lines.find_text(text[: secret_lines.MAX_TEXT]))))

@@ -15,7 +15,7 @@ from elftools.elf.gnuversions import GNUVerDefSection, GNUVerNeedSection
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.image import elf, elf_tables, layer_entries
+from scripts.image import elf, elf_tables, file_facts
 from scripts.image.elf import UNREADABLE, Elf, facts
 from scripts.image.layer_reader import read_layer
 from tests.unit.fakes import tar_of
@@ -122,7 +122,7 @@ def test_a_real_file_is_read_as_readelf_reads_it() -> None:
 def test_a_file_in_a_layer_has_its_facts(monkeypatch: pytest.MonkeyPatch) -> None:
     data = made(tags=[(1, "libc.so.6")]) + bytes(3 << 20)
     for limit in (1 << 30, 1000):  # in memory, and in a temporary file
-        monkeypatch.setattr(layer_entries, "MAX_MEMORY", limit)
+        monkeypatch.setattr(file_facts, "MAX_MEMORY", limit)
         assert in_layer(data).needed == ("libc.so.6",)
 
 
@@ -144,7 +144,7 @@ def in_layer(data: bytes) -> Elf:
 def test_a_file_that_is_too_large_is_unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
     data = made()
     for limit, kind in ((len(data), "DYN"), (len(data) - 1, UNREADABLE)):
-        monkeypatch.setattr(layer_entries, "MAX_ELF", limit)
+        monkeypatch.setattr(file_facts, "MAX_ELF", limit)
         assert in_layer(data).kind == kind
 
 

@@ -7,7 +7,7 @@ import io
 import pytest
 
 from scripts.image import elf, go_modules
-from scripts.image.layer_entries import Entry
+from scripts.image.entry import Entry
 from scripts.image.package_owners import Owner, of
 from tests.support import fixture_images
 from tests.support.fixture_images import buildinfo

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from scripts.common.errors import SutraError
 from scripts.image import entry_cache, held, inventory
+from scripts.image.entry import Entry, Pyc
+from scripts.image.file_facts import pyc
 from scripts.image.inventory import Inventory
-from scripts.image.layer_entries import Entry, Pyc, pyc
 from scripts.image.pyc import MAGIC, source_hash
 from tests.support.oci import entry, layer
 from tests.unit.fakes import FakeEngine, FakeImage, digest, tar_of

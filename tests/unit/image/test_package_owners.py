@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from scripts.image.elf import Elf
-from scripts.image.layer_entries import Entry
+from scripts.image.entry import Entry
 from scripts.image.package_owners import OTHER, Owner, of
 
 SITE = "opt/sutra/lib/python3.13/site-packages/"
