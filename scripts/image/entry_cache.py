@@ -34,7 +34,8 @@ _FINDERS = (
     "image/secret_files.toml", "image/secret_formats.py", "image/secret_formats.toml",
     "image/secret_lines.py", "image/secret_lines.toml", "image/secret_names.py",
     "image/secret_encoded.py", "image/secret_packed.py", "image/secret_words.toml",
-    "oci/tar_stream.py", "common/multi_search.py",
+    "oci/compression.py", "oci/forward.py", "oci/tar_stream.py",
+    "common/multi_search.py",
 )  # fmt: skip
 # bytes of the layers that stay in memory, and about what one entry takes
 LOADED = 128 << 20

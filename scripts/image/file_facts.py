@@ -16,7 +16,8 @@ from scripts.image.entry import Pyc
 from scripts.image.kept_texts import MAX_TEXT, has_name, looks_alike
 from scripts.image.pyc import MAGIC, source_hash
 from scripts.image.secret_scan import Watch
-from scripts.oci.tar_stream import BLOCK, content
+from scripts.oci.compression import BLOCK
+from scripts.oci.tar_stream import content
 
 # an ELF file is held in memory up to here, in a temporary file up to MAX_ELF
 MAX_MEMORY = 32 << 20

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.common.multi_search import found_in
-from scripts.oci import tar_stream
+from scripts.oci import compression
 
 TEXTS = Path(__file__).with_name("known_texts.txt")
 LANGUAGE, PACKED = "language", "packed"
@@ -46,8 +46,8 @@ _BEGINNINGS = (
 )
 # first bytes of a packed tar archive → its decompressor
 _UNPACKERS: dict[bytes, Callable[[], Any]] = {
-    tar_stream.GZIP: lambda: zlib.decompressobj(31),
-    tar_stream.ZSTD: tar_stream.zstd.ZstdDecompressor,
+    compression.GZIP: lambda: zlib.decompressobj(31),
+    compression.ZSTD: compression.zstd.ZstdDecompressor,
     b"BZh": bz2.BZ2Decompressor,
     b"\xfd7zXZ\x00": lambda: lzma.LZMADecompressor(memlimit=UNPACKED << 10),
 }
@@ -143,7 +143,7 @@ def _unpacked(head: bytes) -> bytes:
     unpacker = next((make for begin, make in _UNPACKERS.items() if head.startswith(begin)), None)
     try:
         return unpacker().decompress(head, UNPACKED) if unpacker else b""
-    except (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError, tar_stream.zstd.ZstdError):
+    except (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError, compression.zstd.ZstdError):
         return b""
 
 

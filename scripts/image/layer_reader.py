@@ -16,8 +16,9 @@ from typing import IO, Any
 from zlib_ng import zlib_ng
 
 from scripts.image.layer_entries import Sink, scan
+from scripts.oci.compression import BLOCK, unpacked
 from scripts.oci.layer import Layer
-from scripts.oci.tar_stream import BLOCK, is_tar, unpacked
+from scripts.oci.tar_stream import is_tar
 
 # The level that comes within 0.2 % of what Docker sends; zlib's own level 6 packs 2.4 %
 # better, and takes 2.5 times as long. Of PyPI, so that no system's zlib changes a figure.

@@ -22,9 +22,10 @@ from scripts.image.held import Held
 from scripts.image.layer_reader import read_layer
 from scripts.image.size_cache import CACHE
 from scripts.oci import sources
+from scripts.oci.compression import BLOCK
 from scripts.oci.layer import Layer, Measured
 from scripts.oci.sources import Source
-from scripts.oci.tar_stream import BLOCK, DAMAGE
+from scripts.oci.tar_stream import DAMAGE
 
 T = TypeVar("T")
 

@@ -18,7 +18,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from scripts.oci import tar_stream
+from scripts.oci import compression, tar_stream
 
 # a packed file is held in memory up to here; a longer one is searched as the bytes that it is
 MAX_PACKED = 32 << 20
@@ -90,10 +90,10 @@ def _opened(path: str, data: bytes, budget: Budget) -> Iterator[tuple[str, bytes
 def _inflated(data: bytes, limit: int) -> bytes:
     """Return what a gzip or zstd file holds, up to where it is damaged or cut."""
     parts, left = [], limit
-    if data.startswith(tar_stream.ZSTD):
-        file = tar_stream.unpacked(io.BytesIO(data))[1]
+    if data.startswith(compression.ZSTD):
+        file = compression.unpacked(io.BytesIO(data))[1]
         return bytes(file.read(limit)) if limit else b""
-    while left > 0 and data.startswith(tar_stream.GZIP):
+    while left > 0 and data.startswith(compression.GZIP):
         stream = zlib.decompressobj(31)
         parts.append(stream.decompress(data, left))
         left -= len(parts[-1])

@@ -13,6 +13,7 @@ from typing import IO, Any
 
 from scripts.common.errors import SutraError
 from scripts.common.reference import ALGORITHM, DIGEST, digits
+from scripts.oci.compression import ZSTD, is_packed, unpacked
 from scripts.oci.layer import Layer
 from scripts.oci.manifest import (
     MAX_DOCUMENT,
@@ -24,7 +25,7 @@ from scripts.oci.manifest import (
     image,
     resolve,
 )
-from scripts.oci.tar_stream import DAMAGE, ZSTD, content, entries, is_packed, unpacked
+from scripts.oci.tar_stream import DAMAGE, content, entries
 
 # most bytes of all JSON documents in one archive
 MAX_DOCUMENTS = 64 << 20

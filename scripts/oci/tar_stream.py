@@ -6,27 +6,13 @@ believes any size that a header announces; here a wrong archive raises DAMAGE.
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-import sys
 import tarfile
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import Any
 
-from zlib_ng import gzip_ng, zlib_ng
+from scripts.oci import compression
+from scripts.oci.forward import Content, Forward
 
-if sys.version_info >= (3, 14):
-    from compression import zstd as zstd
-else:
-    from backports import zstd as zstd
-
-BLOCK = 1 << 20
-GZIP = b"\x1f\x8b"
-ZSTD = b"\x28\xb5\x2f\xfd"
-# first bytes of a zstd frame without data (RFC 8878, 3.1.2); pzstd begins with one
-SKIPPABLE = tuple(bytes((first, 0x2A, 0x4D, 0x18)) for first in range(0x50, 0x60))
-# log2 of the most memory that a zstd frame may ask for: 128 MiB, what `zstd -d` takes
-ZSTD_WINDOW_LOG = 27
 # the most bytes of a header for long names or PAX records (Go's archive/tar has the same)
 MAX_HEADER = 1 << 20
 # limits of global PAX headers, which are read again for every later entry;
@@ -39,8 +25,7 @@ HEADERS_PER_ENTRY = 1 << 10
 # a sparse file's holes are announced, not stored: bytes that are believed of an archive
 MAX_SPARSE = 256 << 20
 # exceptions for a damaged archive, beside those that `entries` turns into ReadError
-_INFLATE: Any = zlib_ng.error  # its stub calls the class an instance
-DAMAGE = (tarfile.TarError, EOFError, _INFLATE, gzip.BadGzipFile, zstd.ZstdError)
+DAMAGE = (tarfile.TarError, *compression.DAMAGE)
 _HEADERS = (
     tarfile.GNUTYPE_LONGNAME,
     tarfile.GNUTYPE_LONGLINK,
@@ -58,7 +43,7 @@ def entries(file: Any) -> Iterator[tuple[tarfile.TarInfo, tarfile.TarFile]]:
     Raises one of DAMAGE for a damaged archive, where `tarfile` alone would take a
     broken header for the end. Memory does not grow with the number of entries.
     """
-    source: Any = _Forward(file)
+    source: Any = Forward(file)
     # unexpected fields of a header: not a number, a number beyond any float, a chain of
     # headers deeper than the interpreter's stack
     try:
@@ -81,24 +66,7 @@ def content(member: tarfile.TarInfo, archive: tarfile.TarFile) -> Any:
     if member.issparse():
         return archive.extractfile(member)
     source.seek(member.offset_data)
-    return _Content(source, member.size)
-
-
-def unpacked(file: IO[bytes], digests: bool = False) -> tuple[Stored, Any]:
-    """Return a plain, gzip or zstd file as stored, and a file of its content."""
-    stored = Stored(file, digests)
-    whole: Any = stored
-    if stored.start.startswith(GZIP):
-        whole = gzip_ng.GzipNGFile(fileobj=whole)  # type: ignore[no-untyped-call]
-    elif stored.is_packed:
-        limit = {int(zstd.DecompressionParameter.window_log_max): ZSTD_WINDOW_LOG}
-        whole = zstd.ZstdFile(whole, options=limit)
-    return stored, whole
-
-
-def is_packed(start: bytes) -> bool:
-    """Return whether `start` begins gzip or zstd data."""
-    return start.startswith((GZIP, ZSTD, *SKIPPABLE))
+    return Content(source, member.size)
 
 
 def is_tar(start: bytes) -> bool:
@@ -174,96 +142,3 @@ class _Counted(tarfile.TarFile):
         self.sparse += size
         if self.sparse > MAX_SPARSE:
             raise tarfile.ReadError(f'sparse file "{name}" of {size} bytes')
-
-
-class _Forward:
-    """What `tarfile` wants of a file, over one that is read once: nothing is copied twice.
-
-    Its own mode for streams copies what is left of its buffer for each small file, and reads on
-    and on where a header announces 2^60 bytes; here that is the end.
-    """
-
-    def __init__(self, file: Any) -> None:
-        self._file, self._block, self._place = file, memoryview(b""), 0
-
-    def read(self, size: int) -> bytes:
-        """Return `size` bytes, fewer only at the end."""
-        parts = []
-        while size and (self._block or self._filled()):
-            part, self._block = self._block[:size], self._block[size:]
-            parts.append(part)
-            self._place += len(part)
-            size -= len(part)
-        return bytes(parts[0]) if len(parts) == 1 else b"".join(parts)
-
-    def tell(self) -> int:
-        """Return how many bytes were read or passed over."""
-        return self._place
-
-    def seek(self, place: int) -> None:
-        """Pass over what is before `place`, to the end at most; backwards is a StreamError."""
-        if place < self._place:
-            raise tarfile.StreamError("seeking backwards is not allowed")
-        while self._place < place and (self._block or self._filled()):
-            passed = min(len(self._block), place - self._place)
-            self._block = self._block[passed:]
-            self._place += passed
-
-    def _filled(self) -> bool:
-        self._block = memoryview(self._file.read(BLOCK))
-        return bool(self._block)
-
-
-class _Content:
-    """The bytes of the archive's current entry, without `tarfile`'s bookkeeping."""
-
-    def __init__(self, file: Any, size: int) -> None:
-        self._file, self._left = file, size
-
-    def read(self, size: int) -> bytes:
-        """Return up to `size` bytes. Raises ReadError when the archive ends before the entry."""
-        wanted = min(size, self._left)
-        data: bytes = self._file.read(wanted)
-        if len(data) < wanted:
-            raise tarfile.ReadError("unexpected end of data")
-        self._left -= wanted
-        return data
-
-
-class Stored:
-    """A file whose first bytes are known beforehand, and that counts what is read of it.
-
-    With `digests`, what is read of a packed one is hashed, too.
-    """
-
-    def __init__(self, file: IO[bytes], digests: bool = False) -> None:
-        self.start = self._rest = file.read(BLOCK)
-        self._file = file
-        self.bytes = len(self.start)
-        self._hash = hashlib.sha256(self.start) if digests and self.is_packed else None
-
-    def digest(self) -> str:
-        """Return "sha256:…" of what was read so far, "" where it is not hashed."""
-        return f"sha256:{self._hash.hexdigest()}" if self._hash else ""
-
-    @property
-    def is_packed(self) -> bool:
-        """Return whether it is gzip or zstd."""
-        return is_packed(self.start)
-
-    def read(self, size: int = -1) -> bytes:
-        """Return up to `size` bytes."""
-        if not self._rest:
-            data = self._file.read(size)
-            self.bytes += len(data)
-            if self._hash:
-                self._hash.update(data)
-            return data
-        part, self._rest = self._rest[:size], self._rest[size:]
-        return part
-
-    def readinto(self, buffer: memoryview) -> int:
-        """Fill `buffer`, less only at the end, and return how many bytes it got."""
-        data = self.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from scripts.image import known_content
 from scripts.image.known_content import KNOWN, Program, of_beginning, of_zip
-from scripts.oci.tar_stream import zstd
+from scripts.oci.compression import zstd
 from tests.support.planted_faults import tarred, zipped
 
 SDIST = tarred("one-1.0/", "one-1.0/LICENSE", "one-1.0/PKG-INFO")

@@ -26,8 +26,8 @@ from scripts.image import read_layers
 from scripts.image.layer_reader import read_layer
 from scripts.image.read_layers import measure
 from scripts.image.size_cache import METHOD
+from scripts.oci.compression import zstd
 from scripts.oci.layer import Layer, Measured, shared_once
-from scripts.oci.tar_stream import zstd
 from tests.support.oci import LAYER, Blobs, saved, write_layout
 from tests.unit.fakes import FakeEngine, FakeImage, as_file, digest, old_archive, tar_of
 

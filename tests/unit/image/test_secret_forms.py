@@ -16,7 +16,7 @@ import pytest
 
 from scripts.image import entry_cache, secret_formats, secret_packed, secret_scan
 from scripts.image.secret_scan import Budget
-from scripts.oci.tar_stream import zstd
+from scripts.oci.compression import zstd
 from tests.unit.image.secret_corpus import PEM, TOKENS
 
 KEY, TOKEN = PEM.encode(), TOKENS["GitHub classic"].encode()

@@ -118,7 +118,13 @@ images:
     contents: {shells: {skip: true, because: its names are known without the rules}}
   sutra-hybrid: {budget: {installed: 90 B, download: 40 B}}
 """
-SLOW_TO_LOAD = ("docker", "requests", "scripts.image.inventory", "scripts.oci.tar_stream")
+SLOW_TO_LOAD = (
+    "docker",
+    "requests",
+    "scripts.image.inventory",
+    "scripts.oci.compression",
+    "scripts.oci.tar_stream",
+)
 
 
 def test_a_check_of_what_is_known_loads_neither_sdk_nor_readers(docker: Path) -> None:
