@@ -5,7 +5,8 @@ from __future__ import annotations
 import tarfile
 from collections.abc import Iterator
 
-from scripts.image.layer_entries import Entry, Sink
+from scripts.image.entry import Entry
+from scripts.image.layer_entries import Sink
 
 # a whole Debian has 0.2 million entries; one takes about 0.6 kB of memory, its owner included
 MAX_ENTRIES = 400_000

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from itertools import zip_longest
 from typing import Any
 
+from scripts.image.entry import Entry
 from scripts.image.inventory import Inventory
-from scripts.image.layer_entries import Entry
 
 # what of an image's config a container gets, or a person sees
 CONFIG = ("architecture", "os", "created", "config")

@@ -29,7 +29,7 @@ from scripts.image.inventory import Entry, Inventory, LayerFiles
 from scripts.image.inventory import read as read_image
 from scripts.image.layer_reader import read_layer
 from scripts.image.overlay import Overlay
-from scripts.oci import manifest, tar_stream
+from scripts.oci import compression, manifest, tar_stream
 from scripts.report import show
 from tests.fuzz import packing, parts
 
@@ -89,7 +89,7 @@ def tar(data: bytes) -> None:
         for member, archive in tar_stream.entries(io.BytesIO(packing.summed(data))):
             if member.isreg():
                 file = tar_stream.content(member, archive)
-                while file.read(tar_stream.BLOCK):
+                while file.read(compression.BLOCK):
                     pass
 
     damaged(read)
@@ -118,8 +118,8 @@ def frames(data: bytes) -> None:
 
     def read() -> None:
         left = MOST_UNPACKED
-        _, whole = tar_stream.unpacked(io.BytesIO(data))
-        while left > 0 and (block := whole.read(tar_stream.BLOCK)):
+        _, whole = compression.unpacked(io.BytesIO(data))
+        while left > 0 and (block := whole.read(compression.BLOCK)):
             left -= len(block)
 
     damaged(read)

@@ -8,8 +8,8 @@ import pytest
 
 from scripts.image import held
 from scripts.image.elf import Elf
+from scripts.image.entry import Entry
 from scripts.image.held import Held
-from scripts.image.layer_entries import Entry
 
 LIBRARY = Elf(
     "x86_64", "DYN", "12", ("345", "6"), "78", ("9",), ("0",), wants=(("ab", ("c", "d")),),

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from scripts.image.entry import Entry
 from scripts.image.inventory import Inventory, LayerFiles
-from scripts.image.layer_entries import Entry
 from scripts.reproduce.compare import first_difference
 
 FILE = Entry("opt/app.py", "file", 3, 0o644, 0, 0, 315532800, digest="aa")
