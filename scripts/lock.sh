@@ -36,8 +36,10 @@ lock() { # lock PYTHON FOLDER NAME [CONSTRAINTS]
   local named=("${upgrades[@]}")
   # a name that a lock does not have would be ignored without a word
   [[ -e $2/$3.in ]] || return 0
+  [[ -x $root/.venv/bin/uv ]] || die "uv: not found in .venv" "run \`make venv-dev\`, then lock again"
   (cd "$2" && "$root/.venv/bin/uv" pip compile --quiet "${named[@]}" --universal --generate-hashes \
-    --no-header --python-version "$1" ${4:+-c "$4"} "$3.in" -o "$3.lock")
+    --no-header --python-version "$1" ${4:+-c "$4"} "$3.in" -o "$3.lock") ||
+    die "uv failed for $2/$3.in" "read uv's lines above; PIP_INDEX_URL and CA_BUNDLE name an index and a private CA"
   echo "lock: $2/$3.lock"
 }
 
@@ -52,7 +54,7 @@ rust_package() { # rust_package FOLDER
   local words=()
   for name in ${UPGRADE//,/ }; do words+=(--package "$name"); done
   if [[ -z $UPGRADE && -n $PACKAGE ]]; then words=(--workspace); fi
-  (cd "$1" && cargo update --quiet "${words[@]}") || die "cargo update failed in $1" "read cargo's lines above"
+  (cd "$1" && cargo update --quiet "${words[@]}") || die "cargo failed in $1" "read cargo's lines above; CARGO_REGISTRY and CA_BUNDLE name a mirror and a private CA"
   echo "lock: $1/Cargo.lock"
 }
 
@@ -64,7 +66,7 @@ go_package() { # go_package FOLDER
     cd "$1"
     if [[ -n $UPGRADE || -z $PACKAGE ]]; then GOFLAGS=-mod=mod go get -u "${names[@]}"; fi
     go mod tidy
-  ) || die "go: failed in $1" "read Go's lines above; GOPROXY and CA_BUNDLE name a proxy and a private CA"
+  ) || die "go failed in $1" "read Go's lines above; GOPROXY and CA_BUNDLE name a proxy and a private CA"
   echo "lock: $1/go.sum"
 }
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT
+from tests.unit.fakes import program
 
 
 def lock(folder: Path, **knobs: str) -> subprocess.CompletedProcess[str]:
@@ -21,8 +23,18 @@ def lock(folder: Path, **knobs: str) -> subprocess.CompletedProcess[str]:
     (scripts / "lock.sh").chmod(0o755)
     (package / "requirements.in").write_text("httpx\n")
     (package / "requirements.lock").write_text("httpx==1.0 \\\n    --hash=sha256:00\n")
-    uv.write_text(f'#!/bin/sh\necho "$PWD: $*" >>{folder}/words\n')
-    uv.chmod(0o755)
+    said = f'echo "${{0##*/}} $PWD: $*" >>{folder}/words'
+    program(uv.parent, "uv", f"{said}\n[ ! -e {folder}/offline ]")
+    rust, go = folder / "packages/crate", folder / "samples/go"
+    for made in (rust, go):
+        made.mkdir(parents=True, exist_ok=True)
+    (rust / "Cargo.toml").touch()
+    (rust / "Cargo.lock").write_text('[[package]]\nname = "tokio"\nversion = "1.0.0"\n')
+    (go / "go.mod").touch()
+    (go / "go.sum").write_text("golang.org/x/sync v0.17.0 h1:l60=\n")
+    for name in ("cargo", "go"):
+        program(folder / "bin", name, f"{said}\n[ ! -e {folder}/offline ]")
+    knobs = {"PATH": f"{folder}/bin:/usr/bin:/bin", **knobs}
     return subprocess.run(
         ["scripts/lock.sh"], cwd=folder, env={**os.environ, **knobs}, capture_output=True, text=True
     )
@@ -31,7 +43,7 @@ def lock(folder: Path, **knobs: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("knobs", "problem", "tip"),
     [
-        ({"PACKAGE": "none"}, 'PACKAGE: no such folder "packages/none"', "one of: mine"),
+        ({"PACKAGE": "none"}, 'PACKAGE: no such folder "packages/none"', "one of: crate mine"),
         ({"UPGRADE": "httpx"}, 'UPGRADE: of which package "httpx"',
          "name one: PACKAGE=sutra-api UPGRADE=httpx make lock"),
         ({"PACKAGE": "mine", "UPGRADE": "httpx,nope"}, 'UPGRADE: not in a lock of mine "nope"',
@@ -58,4 +70,68 @@ def test_one_package_is_locked_and_only_what_is_named_is_upgraded(
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "lock: packages/mine/requirements.lock\n"
     (line,) = (tmp_path / "words").read_text().splitlines()
-    assert line.startswith(f"{tmp_path}/packages/mine: pip compile {words}")
+    assert line.startswith(f"uv {tmp_path}/packages/mine: pip compile {words}")
+
+
+@pytest.mark.parametrize(
+    ("package", "upgrade", "words"),
+    [
+        ("crate", "tokio", ["cargo packages/crate: update --quiet --package tokio"]),
+        ("crate", "", ["cargo packages/crate: update --quiet --workspace"]),
+        ("samples/go", "", ["go samples/go: mod tidy"]),
+        ("samples/go", "golang.org/x/sync",
+         ["go samples/go: get -u golang.org/x/sync", "go samples/go: mod tidy"]),
+    ],
+)  # fmt: skip
+def test_a_crate_and_a_module_are_locked_by_their_own_tools(
+    tmp_path: Path, package: str, upgrade: str, words: list[str]
+) -> None:
+    done = lock(tmp_path, PACKAGE=package, UPGRADE=upgrade)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "words").read_text().replace(f"{tmp_path}/", "").splitlines() == words
+
+
+@pytest.mark.parametrize(
+    ("package", "problem", "tip"),
+    [
+        ("mine", "uv failed for packages/mine/requirements.in",
+         "read uv's lines above; PIP_INDEX_URL and CA_BUNDLE name an index and a private CA"),
+        ("crate", "cargo failed in packages/crate",
+         "read cargo's lines above; CARGO_REGISTRY and CA_BUNDLE name a mirror and a private CA"),
+        ("samples/go", "go failed in samples/go",
+         "read Go's lines above; GOPROXY and CA_BUNDLE name a proxy and a private CA"),
+    ],
+)  # fmt: skip
+def test_a_tool_without_network_is_one_line(
+    tmp_path: Path, package: str, problem: str, tip: str
+) -> None:
+    (tmp_path / "offline").touch()
+    done = lock(tmp_path, PACKAGE=package)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"lock: {problem}\ntip: {tip}\n"
+
+
+@pytest.mark.parametrize(
+    ("package", "problem", "tip"),
+    [
+        ("mine", "uv: not found in .venv", "run `make venv-dev`, then lock again"),
+        ("crate", "cargo: not found", "install Rust, or lock in the builder image"),
+        ("samples/go", "go: not found",
+         "install Go, or lock in the builder image sutra-base-go:latest"),
+    ],
+)  # fmt: skip
+def test_a_missing_tool_is_named(tmp_path: Path, package: str, problem: str, tip: str) -> None:
+    lock(tmp_path, PACKAGE="none")
+    for name in (".venv/bin/uv", "bin/cargo", "bin/go"):
+        (tmp_path / name).unlink()
+    # what the script itself runs, and nothing that the machine may have besides
+    (tmp_path / "tools").mkdir()
+    for name in ("bash", "dirname", "grep", "sed"):
+        found = shutil.which(name)
+        assert found
+        (tmp_path / "tools" / name).symlink_to(found)
+    environment = {"PACKAGE": package, "PATH": f"{tmp_path}/tools"}
+    command = [tmp_path / "scripts/lock.sh"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"lock: {problem}\ntip: {tip}\n"
