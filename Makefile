@@ -162,6 +162,12 @@ test-engines: engine venv-dev ## build the product on other engines and builders
 	@$(PY) pytest tests/engines tests/engines/farm.py
 	@$(PY) tests.engines
 
+test-kubernetes: venv-dev ## deploy to a real kube-apiserver, compiled once (7 minutes of CPU; needs Go)
+	@$(PY) pytest tests/kubernetes tests/kubernetes/real_apiserver.py
+
+test-swarm: engine venv-dev ## run the stack on three hosts in network namespaces, and lose some (5 minutes)
+	@$(PY) pytest -s tests/swarm tests/swarm/three_hosts.py
+
 test-pythons: venv-dev ## run the unit tests on the Pythons of Debian's releases and of PATH
 	@$(PY) tests.pythons
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -49,6 +50,15 @@ def production(client: docker.DockerClient) -> None:
     for target in ("build", "verify-sizes"):
         done = subprocess.run(["make", target], cwd=ROOT, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+
+
+@pytest.fixture(scope="session")
+def tag(request: pytest.FixtureRequest) -> str:
+    """The tag under test: SUTRA_TAG if it is set, else the production images, built now."""
+    if chosen := os.environ.get("SUTRA_TAG"):
+        return chosen
+    request.getfixturevalue("production")
+    return "prod"
 
 
 @pytest.fixture(scope="session")

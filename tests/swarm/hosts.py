@@ -1,0 +1,201 @@
+"""Hosts of a swarm on one machine: each a dockerd in namespaces of its own, with its own address.
+
+A switch namespace joins them, and a registry listens there: nothing is in the machine's own
+network. A host's dockerd is the first process of a PID namespace, so that killing it kills all
+that runs on the host, containers too, as a loss of power does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.conftest import ROOT
+from tests.support import registries
+
+NETWORK = "10.77.0"
+REGISTRY = f"{NETWORK}.254:5000"
+READY_SECONDS = 60
+# own /sys for the network namespace, with the cgroups of the machine
+START = """
+hostname "$1"
+mkdir -p /run/cgroups && mount --rbind /sys/fs/cgroup /run/cgroups
+mount -t sysfs sysfs /sys && mount --rbind /run/cgroups /sys/fs/cgroup
+exec dockerd --config-file "$2/daemon.json"
+"""
+
+
+@dataclass
+class Host:
+    """One machine: its name, its last number, the folder with all that it keeps."""
+
+    name: str
+    number: int
+    folder: Path
+    process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+
+    @property
+    def address(self) -> str:
+        """Its address on the switch."""
+        return f"{NETWORK}.{self.number}"
+
+    @property
+    def engine(self) -> str:
+        """What DOCKER_HOST says for it."""
+        return f"unix://{self.folder}/docker.sock"
+
+    def inside(
+        self, *command: str, check: bool = True, **knobs: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command in the host's network, with its engine."""
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("SUTRA_", "COMPOSE"))}
+        done = subprocess.run(
+            ["ip", "netns", "exec", self.name, *command], cwd=ROOT, text=True, capture_output=True,
+            stdin=subprocess.DEVNULL, env={**inherited, "DOCKER_HOST": self.engine, **knobs},
+        )  # fmt: skip
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def docker(self, *words: str) -> str:
+        """Return what the docker command prints."""
+        return self.inside("docker", *words).stdout.strip()
+
+    def start(self) -> None:
+        """Start the engine, and return when it answers."""
+        settings = {
+            "data-root": f"{self.folder}/data",
+            "exec-root": f"{self.folder}/exec",
+            "pidfile": f"{self.folder}/pid",
+            "hosts": [self.engine],
+            "cgroup-parent": f"/{self.name}",
+            "insecure-registries": [REGISTRY],
+            "features": {"containerd-snapshotter": True},
+        }
+        (self.folder / "daemon.json").write_text(json.dumps(settings))
+        for stale in ("pid", "exec"):  # as after a loss of power
+            path = self.folder / stale
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        # not `ip netns exec`, which mounts another /sys, without the cgroups
+        enter = ["nsenter", f"--net=/run/netns/{self.name}", "unshare", "--mount", "--uts", "--pid"]
+        enter += ["--fork", "--kill-child", "--mount-proc", "--propagation", "private"]
+        with (self.folder / "dockerd.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [*enter, "bash", "-euc", START, "dockerd", self.name, str(self.folder)],
+                stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+        end = time.monotonic() + READY_SECONDS
+        while self.inside("docker", "version", check=False).returncode:
+            assert self.process.poll() is None, self.log()
+            assert time.monotonic() < end, self.log()
+            time.sleep(0.3)
+
+    def kill(self) -> None:
+        """End the host and all that runs on it at once, without a word."""
+        if self.process:
+            self.process.kill()  # with it goes its PID namespace: --kill-child
+            self.process.wait()
+            self.process = None
+
+    def log(self) -> str:
+        """Return the last of what the engine wrote."""
+        return (self.folder / "dockerd.log").read_text(errors="replace")[-3000:]
+
+
+def ip(*words: str) -> None:
+    """Run one command of iproute2."""
+    subprocess.run(["ip", *words], check=True, capture_output=True)
+
+
+@contextmanager
+def switch(name: str) -> Iterator[None]:
+    """A network namespace with a bridge, to which hosts are joined."""
+    ip("netns", "add", name)
+    try:
+        ip("-n", name, "link", "set", "lo", "up")
+        ip("-n", name, "link", "add", "br0", "type", "bridge")
+        ip("-n", name, "link", "set", "br0", "up")
+        ip("-n", name, "addr", "add", f"{NETWORK}.254/24", "dev", "br0")
+        yield
+    finally:
+        ip("netns", "delete", name)
+
+
+@contextmanager
+def host(middle: str, name: str, number: int, folder: Path) -> Iterator[Host]:
+    """One host that runs, joined to the switch; nothing of it stays."""
+    made = Host(name, number, folder)
+    folder.mkdir(parents=True)
+    ip("netns", "add", name)
+    try:
+        ip("-n", name, "link", "set", "lo", "up")
+        ip("-n", middle, "link", "add", f"p{number}", "type", "veth", "peer", "name", "eth0",
+           "netns", name)  # fmt: skip
+        ip("-n", middle, "link", "set", f"p{number}", "master", "br0", "up")
+        ip("-n", name, "addr", "add", f"{made.address}/24", "dev", "eth0")
+        ip("-n", name, "link", "set", "eth0", "up")
+        ip("-n", name, "route", "add", "default", "via", f"{NETWORK}.254")
+        made.start()
+        yield made
+    finally:
+        made.kill()
+        ip("netns", "delete", name)
+        remove(folder)
+
+
+def remove(folder: Path) -> None:
+    """Remove what an engine that was killed left, when its last mount is gone."""
+    for _ in range(50):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(0.2)
+    raise AssertionError(f"still there: {folder}")
+
+
+@contextmanager
+def registry(middle: str, folder: Path) -> Iterator[None]:
+    """Debian's docker-registry at the switch."""
+    config = {
+        "version": "0.1",
+        "log": {"level": "error", "accesslog": {"disabled": True}},
+        "storage": {"filesystem": {"rootdirectory": str(folder / "registry")}},
+        "http": {"addr": REGISTRY},
+    }
+    (folder / "registry.yml").write_text(json.dumps(config))  # JSON is YAML
+    serve = [registries.program(), "serve", str(folder / "registry.yml")]
+    process = subprocess.Popen(
+        ["ip", "netns", "exec", middle, *serve],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@contextmanager
+def hosts(folder: Path, count: int) -> Iterator[list[Host]]:
+    """Several hosts on one switch with a registry; the first manages a swarm of all of them."""
+    prefix = f"sw{os.getpid()}"
+    with ExitStack() as stack:
+        stack.enter_context(switch(f"{prefix}-0"))
+        stack.enter_context(registry(f"{prefix}-0", folder))
+        made = [
+            stack.enter_context(host(f"{prefix}-0", f"{prefix}-{n}", n, folder / str(n)))
+            for n in range(1, count + 1)
+        ]
+        first, *others = made
+        first.docker("swarm", "init", "--advertise-addr", first.address)
+        token = first.docker("swarm", "join-token", "--quiet", "worker")
+        for each in others:
+            each.docker("swarm", "join", "--advertise-addr", each.address, "--token", token,
+                        f"{first.address}:2377")  # fmt: skip
+        yield made
