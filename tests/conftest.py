@@ -12,16 +12,18 @@ import docker
 import pytest
 
 from scripts.engine import client as engine
+from tests.support import extent
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Take interrupts again where tests run in the background, as with `nohup`.
 
     A shell starts such a program with interrupts ignored, and so would be all that tests
     start and interrupt.
     """
+    extent.choose(config.option.markexpr)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

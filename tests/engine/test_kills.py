@@ -13,12 +13,14 @@ import docker
 import pytest
 
 from tests.conftest import ROOT
+from tests.support import extent
 
-KILLS = 200
+# fewer still have every outcome that is asserted below
+KILLS = extent.share(whole=200, fast=60)
 SEED = 6
 
 
-def test_two_hundred_random_kills(
+def test_random_kills(
     client: docker.DockerClient, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     word = f"k{uuid.uuid4().hex[:8]}"

@@ -22,7 +22,7 @@ from tests.conftest import ROOT
 
 # seconds to files, and to a verified image: the second one on cold toolchains and two cores
 FILES, VERIFIED = 60, 600
-# what stands in the sample, what a person makes of it, and what then fails the tests
+# text of the sample, a person's change of it, and the failure that the tests then show
 CHANGES = {
     "go": ("routes.go", '"hello"', '"greeting"'),
     "python": ("src/{module}/app.py", '"hello"', '"greeting"'),

@@ -21,13 +21,20 @@ from tests.conftest import ROOT
 from tests.support.names import LISTED
 
 # folder, Dockerfile, image in the documentation; :prod where no tag is named
-COMMANDS = (
+SERVICES = {
+    each.name: (".", f"packages/{each.folder}/Dockerfile.prod", each.name) for each in LISTED
+}
+FAST = (
     ("base-images", "python-prod.Dockerfile", "sutra-base-python"),
     ("base-images", "rust-runtime-prod.Dockerfile", "sutra-base-rust-runtime"),
+    SERVICES.pop("sutra-api"),
+)
+LONG = (
     ("base-images", "python-dev.Dockerfile", "sutra-base-python:latest"),
     ("base-images", "rust-dev.Dockerfile", "sutra-base-rust:latest"),
-    *((".", f"packages/{each.folder}/Dockerfile.prod", each.name) for each in LISTED),
+    *SERVICES.values(),
 )
+COMMANDS = (*FAST, *(pytest.param(*words, marks=pytest.mark.long) for words in LONG))
 
 
 @pytest.fixture(scope="module")

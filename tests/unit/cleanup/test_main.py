@@ -15,6 +15,7 @@ from sutra_cleanup import __main__ as module
 from sutra_cleanup import manifest, tree
 from sutra_cleanup.errors import CleanupError
 
+from tests.support import extent
 from tests.unit.cleanup.test_globs import VALID
 from tests.unit.cleanup.trees import (
     LIB,
@@ -422,7 +423,7 @@ PYTHON = [sys.executable, "-I", "-S"]
 FOLDER = 0o04
 
 
-@settings(max_examples=25)
+@settings(max_examples=extent.share(whole=25, fast=8))
 @given(TREES, st.lists(VALID, min_size=1, max_size=4), st.lists(VALID, max_size=2), st.booleans())
 def test_on_any_tree_keep_wins_twice_is_once_and_nothing_outside_changes(
     content: dict[str, str | bytes | Link], remove: list[str], keep: list[str], dedupe: bool
@@ -455,7 +456,7 @@ def test_on_any_tree_keep_wins_twice_is_once_and_nothing_outside_changes(
         assert now == unchanged
 
 
-@settings(max_examples=15)
+@settings(max_examples=extent.share(whole=15, fast=6))
 @given(TREES, st.lists(VALID, min_size=1, max_size=3))
 def test_on_any_tree_a_broken_proof_changes_nothing(
     content: dict[str, str | bytes | Link], remove: list[str]

@@ -23,7 +23,7 @@ from scripts.promotion import promote, rollback, transaction
 from scripts.promotion.options import Options
 from scripts.promotion.signatures import Sign
 from scripts.signing import attached
-from tests.support import sizes_only
+from tests.support import extent, sizes_only
 from tests.support.kills import in_child
 from tests.support.memory_registry import MemoryRegistry
 from tests.unit.fakes import FakeEngine
@@ -152,8 +152,8 @@ def test_killed_at_any_line_it_is_all_old_or_all_new(
     signatures = [tag for tag in new[1].keys() - old[1].keys() if ":sha256-" in tag]
     assert len(signatures) == (4 if signs else 0)
     figures: Counter[str] = Counter()
-    # all of them for the engine; a registry's loops are longer and go round and round
-    step = 5 if address else 1
+    # a registry's loops are longer and go round and round
+    step = extent.share(whole=5, fast=15) if address else extent.share(whole=1, fast=3)
     for at in range(1, lines + 1, step):
         assert in_a_child(at) == -1
         pending = journal.JOURNAL.exists()
