@@ -2,7 +2,7 @@
 #
 #   eg: cd base-images && docker build -f go-dev.Dockerfile -t sutra-base-go:latest .
 
-# which root the image stands on: debian or alpine
+# root image: debian or alpine
 ARG BASE=debian
 # tag of the Debian root image
 ARG DEBIAN_VERSION=trixie-slim

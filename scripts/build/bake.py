@@ -190,7 +190,7 @@ def require_space(
     root = engine.local_disk(client)
     if root is None:
         return
-    there = bool(references) and all(images.inspect(client, each) for each in references)
+    there = bool(references) and all(images.inspect(client, reference) for reference in references)
     need = WARM_BYTES if there or not builder.is_engine else COLD_BYTES
     free = os.statvfs(root).f_bavail * os.statvfs(root).f_frsize
     if free < need:

@@ -94,7 +94,7 @@ def _lowest(versions: list[Past]) -> dict[str, int]:
 
 
 def _budgets(promises: Catalog) -> list[tuple[str, Budget]]:
-    places = [(f"images.{one.name}", (one.budget, *one.others)) for one in promises.images]
+    places = [(f"images.{image.name}", (image.budget, *image.others)) for image in promises.images]
     places.append((RELEASE, (promises.release, *promises.others)))
     return [(f"{path}.{budget.key}", budget) for path, found in places for budget in found]
 

@@ -33,7 +33,7 @@ def show(name: str, things: Sequence[Resource]) -> None:
 
 def going(things: Sequence[Resource]) -> list[Resource]:
     """Return what is to be removed."""
-    return [each for each in things if not each.kept]
+    return [thing for thing in things if not thing.kept]
 
 
 def confirm(

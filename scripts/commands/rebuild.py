@@ -100,7 +100,7 @@ def first(client: engine.Client, shown: Sequence[Resource], images_too: bool) ->
 def in_use(client: engine.Client) -> set[str]:
     """Return the ids of the images of all containers, this project's and others'."""
     with engine.asked("list its containers"):
-        return {each["ImageID"] for each in client.api.containers(all=True)}
+        return {container["ImageID"] for container in client.api.containers(all=True)}
 
 
 def any_data(shown: Sequence[Resource]) -> bool:

@@ -33,7 +33,7 @@ def main(options: argparse.Namespace) -> int:
     verdict = gate.everything(client, promises, tests=tests)
     show.show(verdict.results, form)
     for image in promises.images:
-        own = (one for one in verdict.results if one.image == image.name and not one.ok)
+        own = (result for result in verdict.results if result.image == image.name and not result.ok)
         if any(one.name.startswith("contents.") for one in own):
             print(verify_contents.tip(image.name, image.reference), file=sys.stderr)
             break

@@ -20,7 +20,7 @@ class Searcher:
         cases = caseless or [False] * len(texts)
         self._scan = _Database(
             [_escaped(text) for text in texts],
-            [hyperscan.HS_FLAG_CASELESS if each else 0 for each in cases],
+            [hyperscan.HS_FLAG_CASELESS if case else 0 for case in cases],
         ).scan
 
     def positions(self, content: bytes) -> list[tuple[int, int]]:

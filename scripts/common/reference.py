@@ -23,7 +23,7 @@ _HOST = re.compile(
 )
 _IDENTIFIER = re.compile(r"[0-9a-f]{64}")
 
-# what a name without a host is short for
+# host that a name without one is short for
 DEFAULT_REGISTRY = "docker.io"
 # the same registry, as older clients call it
 ALIASES = {"index.docker.io": DEFAULT_REGISTRY}

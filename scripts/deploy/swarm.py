@@ -135,9 +135,9 @@ def wait(client: engine.Client, project: str) -> int:
     while calm < CALM_TICKS and time.monotonic() < end:
         time.sleep(TICK_SECONDS)
         services = swarm.progress(client, project)
-        calm = calm + 1 if services and all(each.done for each in services) else 0
-    back = [each for each in services if each.update in ROLLED_BACK]
-    late = [each for each in services if not each.done]
+        calm = calm + 1 if services and all(service.done for service in services) else 0
+    back = [service for service in services if service.update in ROLLED_BACK]
+    late = [service for service in services if not service.done]
     if not late and not back:
         print(f"sutra-deploy: up: stack {project} runs; `docker stack ps {project}` shows where")
         return OK
@@ -165,7 +165,7 @@ def status(client: engine.Client, project: str) -> int:
     for each in services:
         update = f" ({each.update})" if each.update else ""
         print(f"{each.name}: {each.running} of {each.wanted}{update}")
-    late = [each.name for each in services if not each.done] or (
+    late = [service.name for service in services if not service.done] or (
         [] if services else ["nothing is deployed"]
     )
     if late:

@@ -163,12 +163,12 @@ def digests(client: engine.Client, reference: str) -> set[str]:
     that the engine made of it for a push.
     """
     repository = references.parse(reference).name
-    return {each.digest for each in _digests(client, reference) if each.name == repository}
+    return {pinned.digest for pinned in _digests(client, reference) if pinned.name == repository}
 
 
 def digests_anywhere(client: engine.Client, reference: str) -> set[str]:
     """Return the digests of an image in every repository, none where it never was in one."""
-    return {each.digest for each in _digests(client, reference)}
+    return {pinned.digest for pinned in _digests(client, reference)}
 
 
 def _digests(client: engine.Client, reference: str) -> list[references.Reference]:

@@ -103,7 +103,7 @@ def _number(value: Any, least: int, most: int) -> bool:
 def _image(image: Promoted) -> bool:
     digests = (image.id,) if image.digest == "" else (image.id, image.digest)
     return (
-        all(isinstance(each, str) and DIGEST.fullmatch(each) for each in digests)
+        all(isinstance(digest, str) and DIGEST.fullmatch(digest) for digest in digests)
         and isinstance(image.revision, str)
         and _number(image.installed, 0, 1 << 60)
         and _number(image.download, 0, 1 << 60)

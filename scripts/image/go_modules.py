@@ -47,7 +47,7 @@ def _text(section: bytes, place: int) -> tuple[bytes, int]:
 
 
 def _listed(text: str) -> Iterator[Module]:
-    """Yield the modules of the list; what replaces one stands in the line below it."""
+    """Yield the modules of the list; a replacement is on the line below its module."""
     last = ""
     for line in text.splitlines():
         kind, path, version = [*line.split("\t"), "", ""][:3]

@@ -55,7 +55,7 @@ def measure_several(
     found = {reference: sources.find(client, reference) for reference in references}
     images = {source.id: source for source in found.values() if source}
     kept = {source.id: _kept(source, cache) for source in images.values()}
-    _read_together(client, [images[each] for each in images if kept[each] is None], cache)
+    _read_together(client, [images[name] for name in images if kept[name] is None], cache)
     for reference, source in found.items():
         if source is None:
             yield None

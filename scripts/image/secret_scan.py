@@ -50,7 +50,7 @@ def find(path: str, head: bytes, budget: Budget | None = None) -> tuple[str, ...
     """
     kinds = _kinds(path, head, budget or Budget(), 0)
     if head.startswith(DER) or b"-----BEGIN" in head:
-        kinds.update(CERTIFICATE + fingerprint(found) for found in certificates(head))
+        kinds.update(CERTIFICATE + fingerprint(certificate) for certificate in certificates(head))
     return tuple(sorted(kinds))
 
 
@@ -78,7 +78,7 @@ def _in_bytes(path: str, data: bytes, budget: Budget, depth: int, in_program: bo
         return set()
     first = len(secret_formats.searched())
     shown = "-info" in path and bool(_SHOWN.fullmatch(path))
-    tokens = [each for each in positions if each[0] < first]
+    tokens = [position for position in positions if position[0] < first]
     kinds = secret_formats.kinds(data, tokens, in_program, shown)
     if depth < secret_packed.MAX_DEPTH and len(tokens) < len(positions):
         forms = [(which - first, at) for which, at in positions if which >= first]

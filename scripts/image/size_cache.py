@@ -68,7 +68,7 @@ def recall_stored(cache: Path, identity: str) -> list[str]:
         blobs = json.loads(_place(cache, identity, STORED).read_text())
     except (OSError, ValueError):
         return []
-    return blobs if isinstance(blobs, list) and all(isinstance(one, str) for one in blobs) else []
+    return blobs if isinstance(blobs, list) and all(isinstance(blob, str) for blob in blobs) else []
 
 
 def remember(cache: Path, layer: Layer) -> None:

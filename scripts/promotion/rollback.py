@@ -42,7 +42,7 @@ def rollback(client: engine.Client, options: Options) -> int:
             who=plan.who(),
             verb="rollback",
             registry=address,
-            verdict=f"{sum(len(each.results) for each in verdicts)} checks passed",
+            verdict=f"{sum(len(verdict.results) for verdict in verdicts)} checks passed",
             of=goal.number,
             previous=entries[-1].of,
             tags=moved,

@@ -74,7 +74,7 @@ def segments(path: str) -> list[tuple[object, ...]]:
     """Return what is loaded of the file, and where: strip must not change it."""
     told = "p_type", "p_flags", "p_vaddr", "p_filesz", "p_memsz"
     with open(path, "rb") as file:
-        return [tuple(each[name] for name in told) for each in ELFFile(file).iter_segments()]
+        return [tuple(segment[name] for name in told) for segment in ELFFile(file).iter_segments()]
 
 
 def strip(

@@ -22,7 +22,8 @@ UNIT, MOST_UNITS = 2, 8
 def without_columns(code: CodeType) -> CodeType:
     """Return the code, and every code in it, with the same lines and no columns."""
     constants = tuple(
-        without_columns(each) if isinstance(each, CodeType) else each for each in code.co_consts
+        without_columns(constant) if isinstance(constant, CodeType) else constant
+        for constant in code.co_consts
     )
     return code.replace(co_consts=constants, co_linetable=b"".join(_entries(code)))
 

@@ -60,7 +60,7 @@ def _ask_all(python: Sequence[str], kind: str, items: Sequence[str]) -> dict[str
     with sandbox.scratch() as place, ThreadPoolExecutor(workers) as pool:
         shares = _shares(list(dict.fromkeys(items)), workers)
         answers = pool.map(lambda share: _ask(python, kind, share, place), shares)
-        said = {item: text for each in answers for item, text in each.items()}
+        said = {item: text for answer in answers for item, text in answer.items()}
     return {item: said[item] for item in dict.fromkeys(items)}
 
 

@@ -110,7 +110,7 @@ def _of_distribution(subject: Subject, folder: str) -> Iterator[Finding]:
 
 
 def _of_programs(subject: Subject) -> Iterator[Finding]:
-    """Find programs of no package beside which no licence of their crates or modules stands."""
+    """Find programs of no package that come without the licences of their crates or modules."""
     owners = subject.image.owners()
     licences = [path for path in subject.files if path.startswith("usr/share/licenses/")]
     for entry in subject.contents():

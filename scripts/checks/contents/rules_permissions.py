@@ -88,7 +88,7 @@ def user(subject: Subject) -> Iterator[Finding]:
 def _numbers(subject: Subject, file: str) -> set[int]:
     """Return the third fields of an account file: its numbers."""
     fields = (line.split(":") for line in (subject.image.text(file) or "").splitlines())
-    numbers = (found[2] for found in fields if len(found) > 2)
+    numbers = (field[2] for field in fields if len(field) > 2)
     return {int(number) for number in numbers if re.fullmatch("[0-9]{1,10}", number)}
 
 

@@ -91,4 +91,4 @@ def _values(promises: Catalog) -> Iterator[tuple[tuple[str, ...], int]]:
 
 def rewritten(text: str, changes: list[Lowered]) -> str:
     """Return the file with the values of `changes` replaced, and every other byte as it was."""
-    return yaml_edit.replaced(text, {each.path: format_size(each.after) for each in changes})
+    return yaml_edit.replaced(text, {change.path: format_size(change.after) for change in changes})
