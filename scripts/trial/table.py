@@ -28,11 +28,11 @@ def table(trials: Sequence[Trial], ranks: Mapping[str, int]) -> str:
     whole = [trial for trial in trials if trial.ok and not trial.entries]
     helped = [trial for trial in trials if trial.ok and trial.entries]
     rows = [
-        f"{len(trials)} packages on Python {platform.python_version()}: {len(whole)} whole by the "
-        f"shared rules, {len(helped)} with entries of their own, "
-        f"{len(trials) - len(whole) - len(helped)} broken.",
+        f"{len(trials)} packages on Python {platform.python_version()}: {len(whole)} work with the "
+        f"shared rules alone, {len(helped)} need entries of their own, "
+        f"{len(trials) - len(whole) - len(helped)} are broken.",
         "",
-        "| rank | package | installed | cleaned | modules | entry points | what it needs beside |",
+        "| rank | package | installed | cleaned | modules | entry points | entries it needs |",
         "|--:|---|--:|--:|--:|--:|---|",
     ]
     for trial in sorted(trials, key=lambda each: ranks[each.package]):

@@ -15,7 +15,7 @@ FORBIDDEN = {
     r"\b(?:is|are) (?:said|told) (?:of|by|before|whether)\b": "name who reports what",
     r"\bmend(?:ed|s)?\b": '"fix"',
     r"\bvanish(?:ed|es)?\b": '"no longer exists"',
-    r"(?<!\*)\b[Ss]tands\b(?! (?:in for|out)\b)|\bstand (?:on|under|apart|at)\b": '"is" or "has"',
+    r"(?<!\*)\b[Ss]tands\b(?! (?:in for|out)\b)|\bstand (?:on|under|apart|in `)": '"is" or "has"',
     r"\bthat very\b": '"that"',
     r"\banew\b": '"again"',
     r"\bsays no\b": '"refuses"',

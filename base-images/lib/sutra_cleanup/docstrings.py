@@ -1,7 +1,7 @@
-"""Docstrings: dropped where nobody reads them, kept where a program shows them.
+"""Remove docstrings that nobody reads; keep those that a program shows.
 
-A module that names `__doc__` reads its own. Some libraries make a program's usage, or the
-description of a tool, from the docstrings of what they are given.
+A module that names `__doc__` reads its own. Some libraries build a program's usage, or a tool's
+description, from the docstrings of the functions that they get.
 """
 
 from __future__ import annotations
@@ -11,25 +11,25 @@ import re
 from collections.abc import Iterator
 
 HAS_DOCSTRING = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module
-# their documentation: usage is what the docstring of a module or function says
+# libraries that build the usage from docstrings of modules and functions, by their documentation
 READ_ALL = {
     "argh", "cleo", "clize", "cmd", "cmd2", "cyclopts", "defopt", "docopt", "fire", "plac",
 }  # fmt: skip
-# "if help is not given, the docstring is used": click's documentation, Command; typer's;
-# invoke's, "Task"; the tools of MCP servers
+# libraries that show the docstrings of decorated functions: click ("if help is not given, the
+# docstring is used"), typer, invoke, the tools of MCP servers
 READ_DECORATED = {"asyncclick", "click", "fastmcp", "invoke", "mcp", "rich_click", "typer"}
 _MAY_SHOW = re.compile("|".join(["__doc__", *READ_ALL, *READ_DECORATED]).encode())
 DECORATORS = {"callback", "command", "group", "prompt", "resource", "task", "tool"}
 
 
 def drop(module: ast.Module, source: bytes) -> None:
-    """Take out the docstrings of a module, its classes and functions, but those that are shown."""
-    # most sources name none of it, and to walk through them takes long
+    """Remove the docstrings of a module, its classes and functions, unless they are shown."""
+    # most sources name nothing of this, and walking through their trees is slow
     shown = set(_shown(module)) if _MAY_SHOW.search(source) else set()
     for node in ast.walk(module):
         if not isinstance(node, HAS_DOCSTRING) or node in shown or not _is_text(node.body[:1]):
             continue
-        # a text that follows would become the docstring, and a body is never empty
+        # `pass` keeps the place: a second text would become the docstring, no body may be empty
         alone = len(node.body) == 1 or _is_text(node.body[1:2])
         node.body[:1] = [ast.copy_location(ast.Pass(), node.body[0])] if alone else []
 

@@ -1,9 +1,9 @@
-"""Show that the cleaned tree still works, and name the guilty rule where it does not.
+"""Prove that the cleaned tree still works, or name the rule that broke it.
 
-What loaded before must load afterwards: the modules of `prove`, every module that stays,
-and every entry point that metadata declares. Distributions must be listed as before, with
-their modules. On a difference changes are put back, group by group and then file by file,
-until it is known which one broke it.
+Everything that loaded before must load afterwards: the modules of `prove`, every module that
+stays, and every entry point that metadata declares. Distributions must be listed as before, with
+their modules. On a difference, changes are undone, group by group and then file by file, until
+the one that broke it is found.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Found = TypeVar("Found")
 
 @dataclass(frozen=True)
 class Baseline:
-    """What is to be asked again: all modules, and what was listed before anything was changed."""
+    """The questions to ask again: all modules, and the distributions listed before any change."""
 
     modules: tuple[str, ...]
     listing: questions.Listing
@@ -40,7 +40,7 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Proven:
-    """How many modules and entry points load as before, and which may not, by `breaks`."""
+    """Numbers of modules and entry points that load as before, and those that `breaks` exempts."""
 
     modules: int = 0
     entry_points: int = 0
@@ -48,7 +48,7 @@ class Proven:
 
 
 def baseline(plan: Plan, python: Sequence[str]) -> Baseline:
-    """Ask all questions of the tree as it is. Raises CleanupError when `prove` fails already."""
+    """Ask all questions of the unchanged tree. Raises CleanupError if `prove` fails already."""
     listing = questions.listing(python)
     if isinstance(listing, str):
         raise CleanupError(
@@ -71,7 +71,7 @@ def baseline(plan: Plan, python: Sequence[str]) -> Baseline:
 
 
 def prove(plan: Plan, python: Sequence[str], before: Baseline, trash: Trash) -> Proven:
-    """Return what loads as before, or raise CleanupError with the guilty rule.
+    """Return what loads as before. Raises CleanupError with the rule that broke the tree.
 
     What does not load is asked again in the tree as it was: few modules need that, and
     to ask all of them twice would double the time.
@@ -104,7 +104,7 @@ def prove(plan: Plan, python: Sequence[str], before: Baseline, trash: Trash) -> 
 
 @dataclass(frozen=True)
 class _Answers:
-    """How many load, and what those say that loaded before and do not now."""
+    """The number of modules that load, and the errors of those that no longer do."""
 
     loaded: int
     broken: dict[str, str]
@@ -121,7 +121,7 @@ def _ask(
 
 
 def _is_absent(plan: Plan, said: str) -> bool:
-    """Return whether a module is missing of which the tree never had anything."""
+    """Return whether the missing module was never part of the tree."""
     missing = _MISSING.fullmatch(said)
     return missing is not None and missing[1].partition(".")[0] not in plan.tops
 
@@ -170,7 +170,7 @@ def _require_listed(plan: Plan, python: Sequence[str], before: Baseline, trash: 
 def _unlisted(
     before: questions.Listing, after: questions.Listing | str, tops: set[str]
 ) -> Iterator[str]:
-    """Yield what importlib.metadata no longer knows; of modules, those that are still there."""
+    """Yield what importlib.metadata no longer lists; modules only if they are still there."""
     if isinstance(after, str) or after.distributions != before.distributions:
         yield "distributions are no longer listed"
         return
@@ -182,7 +182,7 @@ def _unlisted(
 
 
 def _run(plan: Plan, python: Sequence[str]) -> str:
-    """Run the manifest's command; return "" for success, else its last line of stderr."""
+    """Run the manifest's command; return "" on success, else the last line of its stderr."""
     if not plan.manifest.run:
         return ""
     words = [*plan.manifest.run]
@@ -198,7 +198,7 @@ def _run(plan: Plan, python: Sequence[str]) -> str:
 
 
 def _state(plan: Plan) -> dict[str, tuple[int, int]]:
-    """Return size and time of change of every file in the tree."""
+    """Return the size and modification time of every file in the tree."""
     root = os.fspath(plan.tree)
     found = {}
     for folder in folders(root):

@@ -1,8 +1,8 @@
 """Update each distribution's RECORD to match the files that the cleanup changed.
 
 A RECORD (PEP 376, PEP 627) names each file with its hash and size. Scanners and, since
-Python 3.12, `importlib.metadata` go by the files that are there: with a record of sources
-that became bytecode no module would be known of a distribution.
+Python 3.12, `importlib.metadata` trust only recorded files that exist: if sources became
+bytecode and the record still named them, a distribution would seem to have no modules.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from .trash import Trash
 from .tree import METADATA, Plan
 
 CAUSE = "record"
-# a verifier goes by these lines to find licences that a rule took
+# lines that stay although a rule removed the file: a verifier finds missing licences by them
 LICENCE = re.compile(r"(?:LICEN[CS]E|COPYING|NOTICE|AUTHORS)[^/]*|.*/licenses/.+", re.IGNORECASE)
-# up to this version importlib.metadata knows a distribution's modules by its sources alone
+# last version whose importlib.metadata finds a distribution's modules only by their sources
 BY_SOURCE = (3, 11)
 
 
@@ -41,7 +41,7 @@ class Recorded:
 
 @dataclass
 class _Changes:
-    """What became of files: path in the tree → paths instead of it; bytecode by its source."""
+    """Fate of changed files: path in the tree → paths that replace it; bytecode by its source."""
 
     replaced: dict[str, tuple[str, ...]] = field(default_factory=dict)
     cached: dict[str, str] = field(default_factory=dict)
@@ -81,7 +81,7 @@ def _changes(trash: Trash) -> _Changes:
 
 
 def _record(root: str, path: str, changes: _Changes) -> tuple[str, str]:
-    """Return a RECORD's text as it is, and as it should be."""
+    """Return a RECORD's present text and its corrected one."""
     site = posixpath.dirname(posixpath.dirname(path))
     before = read(Path(root, path))
     table = rows(before)
@@ -94,7 +94,7 @@ def _record(root: str, path: str, changes: _Changes) -> tuple[str, str]:
 
 
 def _rows(root: str, site: str, row: list[str], changes: _Changes) -> Iterator[list[str]]:
-    """Yield the rows that stand for one row now."""
+    """Yield the rows that replace one row."""
     place = posixpath.normpath(posixpath.join(site, row[0]))
     made = changes.replaced.get(place)
     if made is None or (not made and LICENCE.fullmatch(row[0])):
@@ -114,7 +114,7 @@ def _hash_and_size(full: str) -> tuple[str, str]:
 
 
 def _installed_files(root: str, path: str, changes: _Changes) -> tuple[str, str]:
-    """Return the text of an egg-info's list as it is, and as it should be; paths are its own."""
+    """Return the present and the corrected text of an egg-info's list; paths are relative to it."""
     info = posixpath.dirname(path)
     before = read(Path(root, path))
     new = []
@@ -126,7 +126,7 @@ def _installed_files(root: str, path: str, changes: _Changes) -> tuple[str, str]
 
 
 def _declare_modules(trash: Trash, root: str, info: str, record: str) -> None:
-    """Add top_level.txt where this Python would know no module of a distribution without it."""
+    """Add top_level.txt if this Python would find no module of a distribution without it."""
     if sys.version_info[:2] > BY_SOURCE or os.path.lexists(f"{root}/{info}/top_level.txt"):
         return
     names = [row[0] for row in rows(record)]

@@ -95,7 +95,7 @@ def test_the_table_is_written_between_its_marks(tmp_path: Path) -> None:
     assert lines[:2] + lines[-2:] == ["before", "<!-- packages -->", "<!-- /packages -->", "after"]
     assert lines[2].startswith("3 packages on Python 3.")
     assert lines[2].endswith(
-        ": 1 whole by the shared rules, 1 with entries of their own, 1 broken."
+        ": 1 work with the shared rules alone, 1 need entries of their own, 1 are broken."
     )
     assert lines[6:9] == [
         "| 1 | a 1 | 3.0 MB | 1.0 MB | 7 | 0 | nothing |",
