@@ -110,7 +110,7 @@ promote: venv ## verify, then move :latest to what passed (VERSION=… REGISTRY=
 reproduce: engine venv ## build a promoted image again, without cache: identical, or what differs (IMAGE=… DIGEST=…)
 	@$(RUN) reproduce "$(IMAGE)"
 
-rebase: engine venv ## build the bases anew, put the services on them without a rebuild, verify, promote (BUILT=1)
+rebase: engine venv ## build the bases again, put the services on them without a rebuild, verify, promote (BUILT=1)
 	@$(RUN) rebase
 
 rollback: venv ## verify what was promoted before, and move the tags back (TO=… DRY_RUN=1)

@@ -1,4 +1,4 @@
-"""`make rebase`: build the bases anew, put the services on them, verify all, and promote."""
+"""`make rebase`: build the bases again, put the services on them, verify all, and promote."""
 
 from __future__ import annotations
 

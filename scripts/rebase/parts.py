@@ -52,7 +52,7 @@ def moved(image: Image, old: Image, new: Image, digest: str) -> tuple[dict[str, 
     """
     if not stands_on(image, old):
         raise SutraError(
-            f"rebase: {image.name}: does not stand on {old.name}: its first layers are others",
+            f"rebase: {image.name}: is not built on {old.name}: its first layers are others",
             "`make prod` builds it on the base that is here",
         )
     count = len(old.diff_ids)

@@ -10,7 +10,7 @@ from typing import Any
 from scripts.image.entry import Entry
 from scripts.image.inventory import Inventory
 
-# what of an image's config a container gets, or a person sees
+# keys of an image's config that a container gets or a person sees
 CONFIG = ("architecture", "os", "created", "config")
 
 

@@ -26,7 +26,7 @@ class Chosen:
 def choose(client: engine.Client, entries: Sequence[Entry], name: str, digest: str) -> Chosen:
     """Return the image of the current promotion, or the one that `digest` begins.
 
-    Raises SutraError where there is none, where it is gone, and where no commit has it.
+    Raises SutraError if there was no promotion, if it is gone, or if no commit has it.
     """
     entry, image = _find(entries, name, digest)
     if image.revision in ("", "unknown") or image.revision.endswith("-dirty"):

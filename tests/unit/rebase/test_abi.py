@@ -45,7 +45,7 @@ def saved(folder: Path, name: str, made: Made) -> tuple[Path, str]:
 
 
 def breaks(folder: Path, new: Made, service: Made | None = None) -> list[str]:
-    """Return what is said of a service on OLD that is put on `new`."""
+    """Return the message for a service on OLD that is put on `new`."""
     made = {"old": OLD, "new": new, "service": service or Made([BASE, OWN], SETTINGS)}
     files = {name: saved(folder, name, each) for name, each in made.items()}
     known = {

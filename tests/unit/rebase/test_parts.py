@@ -68,7 +68,7 @@ def test_an_image_on_something_else_is_refused(layers: str) -> None:
     with pytest.raises(SutraError) as caught:
         moved(other, OLD, NEW, DIGEST)
     assert caught.value.message == (
-        "rebase: api: does not stand on old: its first layers are others"
+        "rebase: api: is not built on old: its first layers are others"
     )
 
 
