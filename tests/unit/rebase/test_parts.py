@@ -67,9 +67,7 @@ def test_an_image_on_something_else_is_refused(layers: str) -> None:
     assert not stands_on(other, OLD)
     with pytest.raises(SutraError) as caught:
         moved(other, OLD, NEW, DIGEST)
-    assert caught.value.message == (
-        "rebase: api: is not built on old: its first layers are others"
-    )
+    assert caught.value.message == ("rebase: api: is not built on old: its first layers are others")
 
 
 def test_a_base_without_layers_is_under_nothing() -> None:
