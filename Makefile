@@ -15,19 +15,24 @@ GOPROXY ?=##               proxy of Go modules
 BUILDER ?=##               builder of buildx that builds, instead of the engine's own BuildKit
 CACHE ?=##                 build cache: host/path of a registry, or a folder (./cache)
 CA_BUNDLE ?=##             certificates that builders trust; the system's bundle without it
-FORMAT ?= table##          output of verify-*, history, diff: table or json; verify-* also markdown, junit, github
+FORMAT ?= table##          output of verify-*, history, diff, why-slow, graph, affected: table or json; verify-* also markdown, junit, github
 SCREENSHOT ?=##            report: PNG file for a picture of the page's top (needs Chromium)
 VERSION ?=##               promote: also set the tags 1.4.2, 1.4 and 1
 REGISTRY ?=##              promote, rollback: host/path of a registry that gets the images too
 SIGN_KEY ?=##              prod, promote: cosign's key that signs what REGISTRY gets (docs/signing.md)
+COMPRESSION ?= gzip##      promote to a registry, verify-sizes: gzip or zstd
 KEEP ?= 5##                promote: how many promotions to keep for rollback
 ALLOW_DIRTY ?=##           1: promote images even if no clean commit names them
 ALLOW_UNCOMPARED ?=##      1: skip the comparison where git has no earlier budgets
 DRY_RUN ?=##               1: promote, rollback, budgets and *-service show what they would change
-IMAGE ?=##                 explain, cleanup-report, diff, reproduce: an image of images.yaml
+IMAGE ?=##                 explain, cleanup-report, why-slow, debug, diff, reproduce: an image of images.yaml
+CONTAINER ?=##             debug: a container that runs
+TOOLS ?=##                 debug: the image with the tools; default sutra-base-python:latest
+COMMAND ?=##               debug: a command to run instead of a shell
+SINCE ?=##                 affected: a commit or branch, such as main
 DIGEST ?=##                reproduce: which promoted image; default: the current one
 BUILT ?=##                 1: rebase takes the bases that are here and builds none
-FROM ?=##                  diff: the earlier image; default IMAGE:latest
+FROM ?=##                  diff, why-slow: the earlier image; default IMAGE:latest
 TO ?=##                    diff: the later image, default IMAGE:prod; rollback: a version or number; rename-service: the new name
 FILE ?=##                  explain: a file, such as numpy/testing/__init__.py
 YES ?=##                   1: clean and remove-service do not ask
@@ -66,6 +71,12 @@ build: engine venv ## build the production images, without checks
 dev: ## build the development images (./build.sh)
 	@./build.sh
 
+graph: venv ## show who is built from what, which layers are shared, what a change rebuilds
+	@$(RUN) graph
+
+affected: venv ## name the images that the changes since a commit rebuild, for CI (SINCE=main)
+	@$(RUN) affected
+
 roots: engine venv ## refresh the root image, where no registry serves it
 	@$(RUN) roots
 	@REFRESH=bases $(RUN) build builders
@@ -92,6 +103,12 @@ verify-runtime: engine venv ## start every image hardened: modules, health, memo
 
 report: engine venv ## check everything and write .build/report.html (SCREENSHOT=docs/report.png)
 	@$(RUN) report
+
+debug: engine venv ## open a shell with tools beside a container that has none (IMAGE=… or CONTAINER=…)
+	@$(RUN) debug
+
+why-slow: engine venv ## show what a service imports at its start, and what could wait (IMAGE=…)
+	@$(RUN) why-slow "$(IMAGE)"
 
 diff: venv ## show what was added, removed or grew between two images (IMAGE=… FROM=ref TO=ref)
 	@$(RUN) diff "$(IMAGE)"

@@ -20,6 +20,8 @@ GROUPS = {
         "prod": "build, verify and promote the production images",
         "build": "build the production images, or other groups and targets",
         "rebuild": "build without cache, deploy, then remove the old (./clean-and-rebuild.sh)",
+        "graph": "show who is built from what, and what a change of a file rebuilds",
+        "affected": "name the images that the changes since a commit rebuild",
         "roots": "refresh the root image, where no registry serves it",
     },
     "check": {
@@ -27,6 +29,8 @@ GROUPS = {
         "verify-sizes": "check sizes against budgets",
         "verify-contents": "check what every image holds",
         "verify-runtime": "start every image hardened, and check what it does",
+        "debug": "open a shell with tools beside a container that has none",
+        "why-slow": "show what a service imports when it starts, and what could wait",
         "diff": "show what was added, removed or grew between two images",
         "explain": "show which cleanup rule keeps or removes a file",
         "cleanup-report": "show what the cleanup took out of an image",

@@ -24,6 +24,8 @@ from scripts.common.git import GitError
 from scripts.common.units import format_size, parse_size
 
 SIZES = ("installed", "download")
+# sizes that a budget may do without, each with its attribute
+OPTIONAL = {"download.zstd": "download_zstd"}
 # most committed versions of the file that are read, to bound the time
 VERSIONS = 50
 # ten times as quick, where PyYAML was built with it
@@ -67,7 +69,10 @@ def refuse_raises(promises: Catalog, allow_uncompared: bool = False) -> None:
         print(error.message, file=sys.stderr)
         return
     for path, budget in _budgets(promises):
-        now = Past({size: getattr(budget, size) for size in SIZES}, budget.because)
+        sizes = {size: getattr(budget, size) for size in SIZES}
+        more = {size: getattr(budget, name) for size, name in OPTIONAL.items()}
+        sizes |= {size: value for size, value in more.items() if value is not None}
+        now = Past(sizes, budget.because)
         versions = [now, *(version[path] for version in history if path in version)]
         for size, lowest in _lowest(versions).items():
             if now.sizes[size] > lowest:
@@ -90,7 +95,10 @@ def _lowest(versions: list[Past]) -> dict[str, int]:
         known = version.because or known
         reasons.insert(0, known)
     since = len(list(takewhile(lambda reason: reason == reasons[0], reasons)))
-    return {size: min(past.sizes[size] for past in versions[:since]) for size in SIZES}
+    return {
+        size: min(past.sizes[size] for past in versions[:since] if size in past.sizes)
+        for size in versions[0].sizes
+    }
 
 
 def _budgets(promises: Catalog) -> list[tuple[str, Budget]]:
@@ -164,7 +172,8 @@ def _pasts(places: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Past]]:
         others = {f"{path}.budget.{base}": _mapping(outer.get(base)) for base in OTHER_BASES}
         for key, budget in {f"{path}.budget": outer, **others}.items():
             try:
-                sizes = {size: parse_size(str(budget[size])) for size in SIZES}
+                there = [*SIZES, *(size for size in OPTIONAL if size in budget)]
+                sizes = {size: parse_size(str(budget[size])) for size in there}
             except (KeyError, ValueError):
                 continue
             yield key, Past(sizes, str(budget.get("because") or ""))

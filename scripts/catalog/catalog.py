@@ -23,7 +23,9 @@ from scripts.common.reference import tagged
 
 CATALOG = Path("images.yaml")
 TAG = "prod"
-SIZES = ("installed", "download", "because")
+SIZES = ("installed", "download", "download.zstd", "because")
+# keys of a budget that are about a service that runs
+SERVICE = ("ready", "memory", "start-cpu", "ready-at-quarter")
 # roots that a budget may have sizes of its own for
 OTHER_BASES = settings.BASES[1:]
 
@@ -32,8 +34,10 @@ OTHER_BASES = settings.BASES[1:]
 class Budget:
     """The most bytes that an image may be: unpacked, and compressed for a pull.
 
-    A service has two more: `ready`, the milliseconds from its start to its first
-    healthy answer, and `memory`, the bytes that it holds by then.
+    A service has more: `ready`, the milliseconds from its start to its first healthy
+    answer; `memory`, the bytes that it holds by then; `start_cpu`, the milliseconds of
+    processor time that its start takes; `ready_at_quarter`, those until it is ready with a
+    quarter of a processor.
     """
 
     installed: int
@@ -41,6 +45,9 @@ class Budget:
     because: str = ""  # why it was raised
     ready: int | None = None
     memory: int | None = None
+    start_cpu: int | None = None
+    ready_at_quarter: int | None = None
+    download_zstd: int | None = None  # the layers packed by zstd, for COMPRESSION=zstd
     base: str = ""  # the root that it is for; "" for the default one, or for any
 
     @property
@@ -127,7 +134,7 @@ def parse(path: Path, text: str, base: str = settings.BASES[0]) -> Catalog:
 
 def _image(images: Node, name: str, base: str) -> Image:
     node = images.child(name, ("budget", "contents", "not_promoted_because", "runtime"))
-    budget, others = _budgets(node, (*SIZES, "ready", "memory"), base)
+    budget, others = _budgets(node, (*SIZES, *SERVICE), base)
     reason = node.text("not_promoted_because")
     return Image(name, budget, reason, waivers.parse(node), runtime_needs.parse(node), others)
 
@@ -143,18 +150,25 @@ def _budgets(node: Node, keys: Collection[str], base: str) -> tuple[Budget, tupl
     for name in OTHER_BASES:
         if name in outer.value:
             own = _budget(outer.child(name, SIZES), name)
-            budgets[name] = replace(own, ready=budgets[""].ready, memory=budgets[""].memory)
+            same = (key.replace("-", "_") for key in SERVICE)
+            budgets[name] = replace(own, **{key: getattr(budgets[""], key) for key in same})
     holds = budgets.pop(base, None) or budgets.pop("")
     return holds, tuple(budgets.values())
 
 
 def _budget(budget: Node, base: str = "") -> Budget:
+    for key in SERVICE[1:]:
+        if key in budget.value and "ready" not in budget.value:
+            raise budget.error(key, "of a service alone, and it has no ready:", budget.value[key])
     return Budget(
         budget.size("installed"),
         budget.size("download"),
         budget.text("because"),
         budget.time("ready") if "ready" in budget.value else None,
         budget.size("memory") if "memory" in budget.value else None,
+        budget.time("start-cpu") if "start-cpu" in budget.value else None,
+        budget.time("ready-at-quarter") if "ready-at-quarter" in budget.value else None,
+        budget.size("download.zstd") if "download.zstd" in budget.value else None,
         base,
     )
 

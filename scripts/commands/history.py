@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 
 from rich.table import Table
 
@@ -64,7 +63,7 @@ def main(options: argparse.Namespace) -> int:
     journal.say_pending()
     entries = ledger.read()
     if form == "json":
-        print(json.dumps([asdict(entry) for entry in entries], indent=2))
+        print(json.dumps([entry.as_dict() for entry in entries], indent=2))
     elif not entries:
         print(f"nothing was promoted yet ({ledger.LEDGER})")
     else:

@@ -14,6 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     arguments.value(parser, "version", "also set 1.4.2, 1.4 and 1")
     arguments.value(parser, "registry", "host/path that gets the images as well")
+    arguments.value(parser, "compression", "of layers in the registry", ("gzip", "zstd"))
     arguments.value(parser, "keep", "how many promotions stay for a rollback")
     arguments.value(parser, "sign-key", "cosign's key that signs what REGISTRY gets")
     arguments.flag(parser, "allow-dirty", "promote images that no clean commit names")

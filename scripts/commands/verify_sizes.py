@@ -7,7 +7,7 @@ import argparse
 from scripts.catalog import budget_history, catalog
 from scripts.catalog.catalog import Catalog
 from scripts.checks.sizes import unchanged
-from scripts.common import arguments
+from scripts.common import arguments, settings
 from scripts.common.check_result import CheckResult
 from scripts.common.errors import CHECK_FAILED, OK
 from scripts.history import journal
@@ -19,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.image_reference(parser, "budgets")
     parser.add_argument("--only", choices=("installed", "download"), help="just one of the sizes")
     arguments.value(parser, "format", "how to print", show.FORMATS)
+    arguments.value(parser, "compression", "zstd: that download size too", ("gzip", "zstd"))
     arguments.allow_uncompared(parser)
 
 
@@ -33,8 +34,20 @@ def main(options: argparse.Namespace) -> int:
     budget_history.refuse_raises(promises, arguments.is_set(options, "ALLOW_UNCOMPARED"))
     known = None if options.reference else unchanged.verified(promises)
     results = checked_by_reading(promises, options) if known is None else known
+    if settings.compression(arguments.knobs(options)) == settings.ZSTD:
+        results = [*results, *packed_by_zstd(promises, options)]
     show.show(results, form)
     return OK if all(result.ok for result in results) else CHECK_FAILED
+
+
+def packed_by_zstd(promises: Catalog, options: argparse.Namespace) -> list[CheckResult]:
+    """Return the third size of all images, or of the one that was asked for."""
+    from scripts.checks.sizes import measure, zstd
+
+    references = {image.name: image.reference for image in promises.images}
+    if options.reference:
+        references = {promises.find(options.name).name: options.reference}
+    return zstd.verify(measure.connected(options.reference), promises, references)
 
 
 def checked_by_reading(promises: Catalog, options: argparse.Namespace) -> list[CheckResult]:

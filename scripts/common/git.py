@@ -139,6 +139,26 @@ def origin(folder: Path = HERE) -> str:
     return re.sub(r"(?<=://)[^/@]*@", "", address)
 
 
+def changed_since(since: str, folder: Path = HERE) -> list[str]:
+    """Return the files that differ from where this branch left `since`, uncommitted ones too.
+
+    Raises SutraError for what is no commit, or has nothing in common with this branch.
+    """
+    try:
+        named = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{since}^{{commit}}")
+        base = _line(folder, "merge-base", _line(folder, *named), "HEAD")
+    except GitError as error:
+        if not error.runs or not in_repository(folder):
+            raise
+        raise SutraError(
+            f'SINCE: no commit that this branch has left "{since}"',
+            "such as SINCE=origin/main; a shallow clone lacks it: `git fetch --unshallow`",
+        ) from error
+    changed = ask("diff", "--name-only", "--no-renames", "-z", base, folder=folder)
+    new = ask("ls-files", "--others", "--exclude-standard", "-z", folder=folder)
+    return sorted({os.fsdecode(each) for each in (changed + new).split(b"\0") if each})
+
+
 def in_repository(folder: Path = HERE) -> bool:
     """Return whether git would look for a repository above `folder`, readable or not.
 

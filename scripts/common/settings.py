@@ -13,6 +13,8 @@ KNOB = "SUTRA_PROJECT"
 # compose reads it, beside docker-compose.yml
 FILE = Path(".env")
 BASES = ("debian", "alpine")
+# compressions of layers in a registry
+GZIP, ZSTD = "gzip", "zstd"
 # paths of the certificate bundle: Debian and Alpine, Fedora, SUSE
 SYSTEM_BUNDLES = (
     "/etc/ssl/certs/ca-certificates.crt",
@@ -52,6 +54,14 @@ def ca_bundle(environment: Mapping[str, str]) -> str:
         raise SutraError(
             f'CA_BUNDLE: no such file "{wanted}"', "name a PEM file, or leave CA_BUNDLE out"
         )
+    return wanted
+
+
+def compression(environment: Mapping[str, str]) -> str:
+    """Return COMPRESSION, gzip without it. Raises SutraError for another."""
+    wanted = environment.get("COMPRESSION") or GZIP
+    if wanted not in (GZIP, ZSTD):
+        raise SutraError(f'COMPRESSION: unknown "{wanted}"', f"choose {GZIP} or {ZSTD}")
     return wanted
 
 

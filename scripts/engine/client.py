@@ -115,11 +115,16 @@ def answering(what: str) -> Iterator[None]:
         raise EngineError(f"no answer ({reason(error)})", TIP) from error
 
 
+def is_remote(client: Client) -> bool:
+    """Return whether the engine is reached otherwise than by a socket of this machine."""
+    address = client.api.base_url
+    return not address.startswith("http+docker://") or address == "http+docker://ssh"
+
+
 def local_disk(client: Client) -> Path | None:
     """Return the folder where the engine keeps its data, if it is on this machine."""
-    address = client.api.base_url
-    if not address.startswith("http+docker://") or address == "http+docker://ssh":
-        return None  # not a socket of this machine
+    if is_remote(client):
+        return None
     with asked("describe itself"):
         root = Path(client.info()["DockerRootDir"])
     return root if root.exists() else None

@@ -65,7 +65,7 @@ def wait(client: engine.Client, made: Container, probe: Probe, budget: int) -> H
     except containers.CommandError as refused:
         return Health(_since(begun), f'cannot be started "{refused}"')
     while True:
-        problem = _ask(client, made, probe)
+        problem = ask(client, made, probe)
         if not problem:
             return Health(_since(begun))
         code = sandbox.exit_code(made)
@@ -77,7 +77,7 @@ def wait(client: engine.Client, made: Container, probe: Probe, budget: int) -> H
         time.sleep(PAUSE_SECONDS)
 
 
-def _ask(client: engine.Client, made: Container, probe: Probe) -> str:
+def ask(client: engine.Client, made: Container, probe: Probe) -> str:
     """Run the health check once; return "" for yes, else what is wrong."""
     try:
         code = sandbox.execute(client, made, probe.command, probe.seconds)

@@ -44,6 +44,8 @@ class Setup:
     alias: str = ""
     writes: tuple[str, ...] = ()
     read_only: bool = True
+    cpus: float | None = None  # the most processors that it gets
+    environment: tuple[str, ...] = ()  # "NAME=value", beside the image's own
 
 
 @contextmanager
@@ -77,10 +79,12 @@ def container(client: engine.Client, setup: Setup) -> Iterator[Container]:
             labels={LABEL: RUN},
             network=setup.network,
             networking_config=joined or None,
+            environment=list(setup.environment),
             read_only=setup.read_only,
             tmpfs=dict.fromkeys(setup.writes, "mode=1777"),
             cap_drop=["ALL"],
             security_opt=["no-new-privileges:true"],
+            nano_cpus=round(setup.cpus * 1e9) if setup.cpus else None,
         )
         yield made
     finally:

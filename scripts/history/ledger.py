@@ -16,6 +16,7 @@ from typing import Any
 
 from scripts.common.errors import DiskError, SutraError
 from scripts.common.reference import DIGEST, NAME, TAG
+from scripts.common.settings import GZIP, ZSTD
 
 LEDGER = Path(".build/history.jsonl")
 TIME = "%Y-%m-%dT%H:%M:%SZ"
@@ -55,10 +56,18 @@ class Entry:
     previous: int
     tags: Mapping[str, int]
     images: Mapping[str, Promoted]
+    compression: str = GZIP  # of the layers in the registry
 
     def line(self) -> bytes:
         """Return the entry as a line of the file, with its end of line."""
-        return json.dumps(asdict(self), ensure_ascii=True).encode() + b"\n"
+        return json.dumps(self.as_dict(), ensure_ascii=True).encode() + b"\n"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON types; gzip is not named, as before there was another."""
+        fields = asdict(self)
+        if self.compression == GZIP:
+            del fields["compression"]
+        return fields
 
     @property
     def ids(self) -> dict[str, str]:
@@ -91,6 +100,7 @@ def _sound(entry: Entry) -> bool:
         and all(
             TAG.fullmatch(tag) and _number(of, 1, entry.number) for tag, of in entry.tags.items()
         )
+        and entry.compression in (GZIP, ZSTD)
         and bool(entry.images)
         and all(NAME.fullmatch(name) and _image(image) for name, image in entry.images.items())
     )

@@ -98,6 +98,57 @@ class Registry:
         self._expect(answer, 201, f'tag "{reference}"')
         self._require_kept(reference, digest, body)
 
+    def manifest(self, reference: str, digest: str) -> bytes:
+        """Return the bytes of the manifest of `digest`, in the repository of `reference`."""
+        found = self._manifest(self._split(reference)[0], digest)
+        if found is None:
+            raise self._error(f'read "{reference}"', f"{digest} is not there")
+        return found[2]
+
+    def has(self, reference: str, digest: str) -> bool:
+        """Return whether the repository of `reference` has a manifest of `digest`."""
+        return self._manifest(self._split(reference)[0], digest) is not None
+
+    def put_by_digest(self, reference: str, digest: str, kind: str, body: bytes) -> None:
+        """Put a manifest into the repository of `reference`, under its digest alone."""
+        repository, _ = self._split(reference)
+        answer, _ = self._ask(
+            "PUT", f"/v2/{repository}/manifests/{digest}", repository, body, {"Content-Type": kind}
+        )
+        self._expect(answer, 201, f'push {digest} to "{reference}"')
+
+    def blob(self, reference: str, digest: str) -> bytes:
+        """Return a small blob, such as a config, checked by its digest."""
+        repository, _ = self._split(reference)
+        answer, body = self._ask("GET", f"/v2/{repository}/blobs/{digest}", repository)
+        self._expect(answer, 200, f'read {digest} of "{reference}"')
+        if f"sha256:{hashlib.sha256(body).hexdigest()}" != digest:
+            raise self._error(f'read {digest} of "{reference}"', "its bytes are others")
+        return body
+
+    def has_blob(self, reference: str, digest: str) -> bool:
+        """Return whether the repository of `reference` has a blob."""
+        repository, _ = self._split(reference)
+        answer, _ = self._ask("HEAD", f"/v2/{repository}/blobs/{digest}", repository)
+        return bool(answer.ok)
+
+    def upload(self, reference: str, digest: str, data: bytes) -> None:
+        """Put a blob into the repository of `reference`, whole and in one request."""
+        repository, _ = self._split(reference)
+        what = f'push {digest} to "{reference}"'
+        answer, _ = self._ask("POST", f"/v2/{repository}/blobs/uploads/", repository, b"")
+        self._expect(answer, 202, what)
+        place = urlsplit(urljoin(answer.url, answer.headers.get("Location", "")))
+        if place.netloc != urlsplit(answer.url).netloc:
+            raise self._error(what, f'it takes uploads at another host, "{place.netloc}"')
+        query = "&".join(filter(None, (place.query, f"digest={digest}")))
+        kind = {"Content-Type": "application/octet-stream"}
+        with (
+            self._reached(f"PUT {place.path}"),
+            self._session.open("PUT", f"{place.path}?{query}", repository, data, kind) as stored,
+        ):
+            self._expect(stored, 201, what)
+
     def _require_kept(self, reference: str, digest: str, body: bytes) -> None:
         """Raise SutraError unless a tag that was just put there is read back, byte for byte."""
         found = self._manifest(*self._split(reference))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from scripts.catalog.catalog import Catalog
 from scripts.checks.gate import Verdict
@@ -38,6 +38,7 @@ class Change:
     verdicts: Sequence[Verdict]
     seen: Mapping[str, str | None]
     problems: Sequence[str] = ()
+    zstd: Mapping[tuple[str, str], str] = field(default_factory=dict)  # as in a transaction's Plan
 
     @property
     def passed(self) -> bool:
@@ -85,7 +86,7 @@ def decide(
     target: Registry | None,
 ) -> Decision:
     """Return what is to be done. Raises SutraError for a version that is set to other images."""
-    plan = plans.make(client, promises, change.entry, change.groups, change.seen)
+    plan = plans.make(client, promises, change.entry, change.groups, change.seen, change.zstd)
     transaction.refuse_moved_version(plan.moves, change.entry.version)
     if options.dry_run:
         shown = _remote(client, target, plan) if target else []

@@ -27,6 +27,7 @@ class Options:
     dry_run: bool = False
     skip_tests: bool = False
     sign_key: str = ""
+    compression: str = settings.GZIP
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Options:
@@ -45,14 +46,20 @@ class Options:
             settings.flag(environment, "DRY_RUN"),
             package_tests.skips(environment),
             environment.get("SIGN_KEY", ""),
+            settings.compression(environment),
         )._checked()
 
     def _checked(self) -> Options:
-        """Raise SutraError where a version would be promoted untested."""
+        """Raise SutraError where a version would be promoted untested, and for zstd nowhere."""
         if self.skip_tests and self.version:
             raise SutraError(
                 f'VERSION: "{self.version}" needs the packages\' tests, and '
                 f"{package_tests.SKIPPED} leaves them out",
                 f"leave out {package_tests.SKIPPED}",
+            )
+        if self.compression == settings.ZSTD and not self.registry:
+            raise SutraError(
+                "COMPRESSION: zstd is for a registry, and REGISTRY names none",
+                "such as REGISTRY=localhost:5000/me; the engine's own images stay as they are",
             )
         return self

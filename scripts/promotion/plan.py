@@ -72,10 +72,12 @@ def make(
     entry: Entry,
     groups: Mapping[int, Mapping[str, str]],
     seen: Mapping[str, str | None],
+    zstd: Mapping[tuple[str, str], str] | None = None,
 ) -> Plan:
     """Return the plan of an entry.
 
-    `groups` are the ids by name of each promotion that it names, `seen` is where its tags were.
+    `groups` are the ids by name of each promotion that it names, `seen` is where its tags were,
+    `zstd` as in Plan.
     """
     held = {
         (name, kept_tag(identity)): identity
@@ -91,7 +93,7 @@ def make(
     }
     wanted = {**held, **wanted}
     moves = tags.plan(client, {f"{name}:{tag}": each for (name, tag), each in wanted.items()})
-    return Plan(entry, tuple(moves), wanted, seen)
+    return Plan(entry, tuple(moves), wanted, seen, zstd=zstd or {})
 
 
 def expired(client: engine.Client, entries: Sequence[Entry], keep: int) -> list[Move]:

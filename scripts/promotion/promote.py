@@ -9,7 +9,8 @@ from scripts.catalog import budget_history, catalog
 from scripts.catalog.catalog import Catalog
 from scripts.checks import gate, package_tests
 from scripts.checks.gate import Verdict
-from scripts.common import git
+from scripts.checks.sizes import zstd
+from scripts.common import git, settings
 from scripts.engine import client as engine
 from scripts.engine import images
 from scripts.history import ledger
@@ -44,6 +45,10 @@ def verify_and_promote(
         seen = moved_tags.read(client, target, [image.name for image in promises.images], tags)
         tests = package_tests.plan(client, promises, os.environ, options.skip_tests)
         verdict = gate.everything(client, promises, tests=tests)
+        packs = options.compression == settings.ZSTD
+        if packs:
+            sizes = zstd.verify(client, promises, verdict.ids)
+            verdict = Verdict((*verdict.results, *sizes), verdict.ids)
         if signing:
             signatures.refuse_other_commit(client, verdict.ids, options.allow_dirty)
         built_from = plans.revisions(client, verdict.ids)
@@ -57,7 +62,8 @@ def verify_and_promote(
             problems = refusals.unclean(
                 built_from, entry.commit, refusals.rebased(client, verdict.ids)
             )
-        change = Change(entry, {entry.number: verdict.ids}, [verdict], seen, problems)
+        packed = dict.fromkeys(verdict.ids.items(), "") if packs else {}
+        change = Change(entry, {entry.number: verdict.ids}, [verdict], seen, problems, packed)
         return changes.move(client, promises, entries, change, options, target, signing)
 
 
@@ -85,6 +91,7 @@ def _entry(
         previous=entries[-1].of if entries else 0,
         tags=dict.fromkeys(tags, number),
         images=plans.promoted_images(verdict, built_from),
+        compression=options.compression,
     )
 
 

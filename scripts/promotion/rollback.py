@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from scripts.catalog import catalog
 from scripts.catalog.catalog import Catalog
 from scripts.checks import gate
+from scripts.common import settings
 from scripts.common.errors import SutraError
 from scripts.engine import client as engine
 from scripts.engine import images
@@ -51,8 +52,20 @@ def rollback(client: engine.Client, options: Options) -> int:
         print(f"rolling back to {name(goal)}", file=sys.stderr)
         for line in staying(promises, goal):
             print(line, file=sys.stderr)
-        change = Change(entry, groups, verdicts, seen)
+        change = Change(entry, groups, verdicts, seen, zstd=packed(entries, groups))
         return changes.move(client, promises, entries, change, options, target)
+
+
+def packed(
+    entries: Sequence[Entry], groups: Mapping[int, Mapping[str, str]]
+) -> dict[tuple[str, str], str]:
+    """Return what was promoted with layers packed by zstd, and under which digest."""
+    return {
+        (image, identity): entries[number - 1].images[image].digest
+        for number, ids in groups.items()
+        if entries[number - 1].compression == settings.ZSTD
+        for image, identity in ids.items()
+    }
 
 
 def name(entry: Entry) -> str:

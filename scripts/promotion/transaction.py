@@ -23,8 +23,10 @@ from scripts.engine.move import Move
 from scripts.history import journal, ledger
 from scripts.history.journal import Intent
 from scripts.history.ledger import Entry
+from scripts.image import zstd_layers
+from scripts.oci import sources
 from scripts.oci.registry_tags import CannotDeleteError, Registry
-from scripts.promotion import moved_tags
+from scripts.promotion import compression, moved_tags
 from scripts.promotion.signatures import Sign
 
 # a registry refuses what it does not have; a tag of the engine's keeps an image from `prune`
@@ -38,7 +40,9 @@ class Plan:
 
     `wanted` says for each of the registry's tags (image, tag) which id it goes to, `seen`
     where each tag of engine and registry was when that was decided. `sign` stores signatures of
-    what was pushed, and says where their tags go.
+    what was pushed, and says where their tags go. `zstd` are the images whose layers the
+    registry gets packed by zstd, by (image, id), each with the digest under which it has them
+    already, or "".
     """
 
     entry: Entry
@@ -46,6 +50,7 @@ class Plan:
     wanted: Mapping[tuple[str, str], str]
     seen: Mapping[str, str | None] = field(default_factory=dict)
     sign: Sign | None = None
+    zstd: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
 def kept_tag(identity: str) -> str:
@@ -150,7 +155,7 @@ def _push(client: engine.Client, target: Registry, intent: Intent, plan: Plan) -
     digests: dict[tuple[str, str], str] = {}
     for (name, _), identity in plan.wanted.items():
         if (name, identity) not in digests:
-            digests[name, identity] = push_one(client, target, name, identity)
+            digests[name, identity] = _pushed(client, target, plan, name, identity)
     remote = [
         Move(reference, target.digest(reference), digests[name, identity])
         for (name, tag), identity in plan.wanted.items()
@@ -169,6 +174,22 @@ def _push(client: engine.Client, target: Registry, intent: Intent, plan: Plan) -
     intent = replace(intent, remote=tuple(remote), entry=replace(intent.entry, images=images))
     journal.write(intent)
     return intent
+
+
+def _pushed(client: engine.Client, target: Registry, plan: Plan, name: str, identity: str) -> str:
+    """Push one image as the plan says; return the digest to which its tags go."""
+    reference = target.reference(name, kept_tag(identity))
+    earlier = plan.zstd.get((name, identity))
+    if earlier and target.has(reference, earlier):
+        return earlier
+    digest = push_one(client, target, name, identity)
+    if earlier is None:
+        return digest
+    source = sources.find(client, identity)
+    if source is None:
+        raise SutraError(f'engine: image no longer exists "{name}@{identity}"', "run `make build`")
+    print(f"pushing {reference}{compression.KEPT_SUFFIX}", file=sys.stderr, flush=True)
+    return compression.push(target, reference, digest, zstd_layers.packed(source))
 
 
 def push_one(client: engine.Client, target: Registry, name: str, identity: str) -> str:

@@ -23,9 +23,17 @@ from tests.conftest import ROOT
 from tests.support import services
 from tests.support.results import flat
 
+# a health check that takes more processor time than the whole start
+SLOW_CHECK = (
+    'HEALTHCHECK CMD ["python3", "-c", "import time\\nwhile time.process_time() < 0.7: pass"]',
+)
 GENEROUS = Budget(1, 1, ready=60_000)
 API = Image("api", GENEROUS)
 Make = Callable[..., str]
+NO_PORT = (
+    "images.yaml: images.api.budget.start-cpu: not measured: "
+    "no EXPOSE in the image says where it listens"
+)
 
 
 @pytest.fixture(scope="module")
@@ -75,8 +83,8 @@ def timeless(detail: str) -> str:
 
 def test_a_good_service_passes_every_check(client: docker.DockerClient, make: Make) -> None:
     found = verify(client, make("good"))
-    assert list(found) == ["ready", "memory", "stop", "writes"]
-    assert [result.detail for result in found.values()] == [""] * 4
+    assert list(found) == ["ready", "memory", "stop", "start-cpu", "writes"]
+    assert [result.detail for result in found.values()] == ["", "", "", NO_PORT, ""]
     assert all(result.ok for result in found.values())
     assert found["ready"].limit == 60_000
     assert 0 < figure(found["ready"]) <= 60_000
@@ -222,6 +230,48 @@ def test_memory_over_its_budget(client: docker.DockerClient, make: Make) -> None
     )
 
 
+# ---- what a start costs ------------------------------------------------------
+
+
+def test_the_processor_time_of_a_start_is_counted(client: docker.DockerClient, make: Make) -> None:
+    """Half a second of it is the service's own work; its health checks are not counted."""
+    found = verify(client, make("listens", "EXPOSE 9000", *SLOW_CHECK))
+    assert all(result.ok for result in found.values())
+    assert (found["start-cpu"].limit, found["start-cpu"].unit) == (None, "ms")
+    assert 500 <= (found["start-cpu"].actual or 0) < 900
+    assert "ready-at-quarter" not in found
+
+
+def test_a_start_at_a_quarter_of_a_processor(client: docker.DockerClient, make: Make) -> None:
+    reference = make("listens", "EXPOSE 9000", *SLOW_CHECK)
+    budget = Budget(1, 1, ready=60_000, start_cpu=5_000, ready_at_quarter=30_000)
+    found = verify(client, reference, Image("api", budget))
+    assert all(result.ok for result in found.values())
+    assert 2_000 <= (found["ready-at-quarter"].actual or 0) <= 30_000
+
+
+def test_a_start_that_costs_too_much(client: docker.DockerClient, make: Make) -> None:
+    budget = Budget(1, 1, ready=60_000, start_cpu=400, ready_at_quarter=1_000)
+    found = verify(client, make("listens", "EXPOSE 9000"), Image("api", budget))
+    for name, limit in (("start-cpu", "0.40 s"), ("ready-at-quarter", "1.00 s")):
+        assert not found[name].ok
+        assert re.fullmatch(
+            rf'images.yaml: images.api.budget.{name}: over budget "\d+\.\d\d s", '
+            rf"{limit} allowed \(\+\d+ ms\)",
+            found[name].detail,
+        )
+
+
+def test_a_port_that_nothing_listens_on(client: docker.DockerClient, make: Make) -> None:
+    image = Image("api", Budget(1, 1, ready=700))
+    result = verify(client, make("good", "EXPOSE 9000"), image)["start-cpu"]
+    assert (result.ok, result.actual) == (False, None)
+    assert result.detail == (
+        "images.yaml: images.api.budget.start-cpu: not healthy, "
+        "nothing listens on port 9000, it said nothing"
+    )
+
+
 # ---- modules ----------------------------------------------------------------
 
 
@@ -304,7 +354,7 @@ def test_a_service_reaches_what_it_needs_and_nothing_else(
     api = Image("api", GENEROUS, runtime=Runtime(needs=("store-server",)))
     beside = {"store-server": make("good")}
     found = verify(client, make("calls"), api, store, others=beside)
-    assert [result.detail for result in found.values()] == [""] * 4
+    assert [result.detail for result in found.values()] == ["", "", "", NO_PORT, ""]
 
 
 def test_without_what_it_needs_it_is_not_healthy(client: docker.DockerClient, make: Make) -> None:

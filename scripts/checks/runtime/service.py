@@ -1,9 +1,10 @@
 """Run one service as it is deployed, beside what it needs, and check what it does.
 
-It is started twice: with a read-only root, where it must become healthy and end
-on SIGTERM; and with a root that it could write to, where `docker diff` shows what
-it tries until it is healthy, and when it ends. A read-only root alone hides writes
-whose failure a service passes over.
+It is started with a read-only root, where it must become healthy and end on SIGTERM;
+once more to count the processor time of its start (scripts.checks.runtime.start_cost);
+and with a root that it could write to, where `docker diff` shows what it tries until
+it is healthy, and when it ends. A read-only root alone hides writes whose failure a
+service passes over.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from scripts.catalog.catalog import Catalog, Image
+from scripts.checks.runtime import start_cost
 from scripts.common.check_result import CheckResult
 from scripts.common.errors import SutraError
 from scripts.common.units import format_size, format_time
@@ -43,7 +45,7 @@ def verify(
     `known` is what the engine knows of the image. Raises SutraError for a
     HEALTHCHECK without `budget.ready`: the service would never be started.
     """
-    file, probe = str(promises.path), _probe(image, known)
+    file, probe = str(promises.path), probe_of(image, known)
     if image.budget.ready is None:
         if probe:
             raise SutraError(
@@ -55,18 +57,19 @@ def verify(
     if probe is None:
         return [_ready(file, image, Health(0, f'no HEALTHCHECK in the image "{image.name}"'))]
     with sandbox.network(client) as network:
-        setup = _setup(image, known, network)
+        setup = setup_of(image, known, network)
         try:
-            with _beside(client, promises, image, network, others):
+            with beside(client, promises, image, network, others):
                 found = _read_only(client, image, setup, probe, file)
                 if found[1:]:  # it became healthy, in time or not
+                    found += start_cost.verify(client, image, setup, probe, file)
                     found.append(_writable(client, image, setup, probe, known, file))
                 return found
-        except _NeedError as problem:
+        except NeedError as problem:
             return [_ready(file, image, Health(0, str(problem)))]
 
 
-def _probe(image: Image, known: Mapping[str, Any]) -> Probe | None:
+def probe_of(image: Image, known: Mapping[str, Any]) -> Probe | None:
     """Return what says that the image is ready: `runtime.ready`, or its HEALTHCHECK."""
     probe = health.probe_of(known)
     if probe is None or not image.runtime.ready:
@@ -74,7 +77,7 @@ def _probe(image: Image, known: Mapping[str, Any]) -> Probe | None:
     return replace(probe, command=image.runtime.ready)
 
 
-def _setup(image: Image, known: Mapping[str, Any], network: str) -> Setup:
+def setup_of(image: Image, known: Mapping[str, Any], network: str) -> Setup:
     """Return how it is started; declared places that are no volume of the image are a tmpfs."""
     places = tuple(place for place in image.runtime.writes if place not in _volumes(known))
     return Setup(known["Id"], (), network, image.runtime.alias or image.name, places)
@@ -84,12 +87,12 @@ def _volumes(known: Mapping[str, Any]) -> set[str]:
     return set(known["Config"].get("Volumes") or {})
 
 
-class _NeedError(Exception):
+class NeedError(Exception):
     """A service that another one needs did not become healthy."""
 
 
 @contextmanager
-def _beside(
+def beside(
     client: engine.Client, promises: Catalog, image: Image, network: str, others: Mapping[str, str]
 ) -> Iterator[None]:
     """Start what `image` needs, and before it what that needs, on the same network."""
@@ -99,14 +102,14 @@ def _beside(
             known = images.inspect(client, reference)
             if known is None:
                 raise promises.not_built(need, reference)
-            probe = _probe(need, known)
+            probe = probe_of(need, known)
             if probe is None:
-                raise _NeedError(f'it needs "{need.name}", which has no HEALTHCHECK')
-            setup = _setup(need, known, network)
+                raise NeedError(f'it needs "{need.name}", which has no HEALTHCHECK')
+            setup = setup_of(need, known, network)
             made = stack.enter_context(sandbox.container(client, setup))
             found = health.wait(client, made, probe, need.budget.ready or 0)
             if found.problem:
-                raise _NeedError(f'it needs "{need.name}": {found.problem}')
+                raise NeedError(f'it needs "{need.name}": {found.problem}')
         yield
 
 

@@ -62,6 +62,14 @@ def calls() -> None:
     assert not [line for line in routes if line.split()[1] == "00000000"], "a way out"
 
 
+def listens() -> None:
+    """Take half a second of processor time, then listen on port 9000."""
+    while time.process_time() < 0.5:
+        pass
+    LISTENING.append(socket.create_server(("", 9000)))
+
+
+LISTENING: list[socket.socket] = []  # for as long as the service runs
 STOPS: dict[str, Any] = {"deaf": signal.SIG_IGN, "unclean": fail, "saves": save}
 STARTS: dict[str, Callable[[], None]] = {
     "exits": exits,
@@ -70,6 +78,7 @@ STARTS: dict[str, Callable[[], None]] = {
     "changes-owner": changes_owner,
     "gains": gains,
     "calls": calls,
+    "listens": listens,
 }
 
 

@@ -462,7 +462,8 @@ def test_how_a_service_is_started_is_read(tmp_path: Path) -> None:
         tmp_path,
         RELEASE + "images:\n"
         "  api:\n"
-        "    budget: {installed: 5 MB, download: 1 MB, ready: 1.5 s, memory: 40 MB}\n"
+        "    budget: {installed: 5 MB, download: 1 MB, ready: 1.5 s, memory: 40 MB,\n"
+        "             start-cpu: 220 ms, ready-at-quarter: 1 s}\n"
         "    runtime: {needs: [store], writes: [/tmp, /var/lib/api], loads: [libgcc_s.so.1],\n"
         '              ready: [ask, "8000"]}\n'
         f"  store: {STORE}\n",
@@ -470,7 +471,14 @@ def test_how_a_service_is_started_is_read(tmp_path: Path) -> None:
     assert catalog.load(file).images == (
         Image(
             "api",
-            Budget(5_000_000, 1_000_000, ready=1500, memory=40_000_000),
+            Budget(
+                5_000_000,
+                1_000_000,
+                ready=1500,
+                memory=40_000_000,
+                start_cpu=220,
+                ready_at_quarter=1000,
+            ),
             runtime=Runtime(
                 ("store",), "", ("/tmp", "/var/lib/api"), ("libgcc_s.so.1",), ("ask", "8000")
             ),
@@ -524,9 +532,21 @@ def test_how_a_service_is_started_is_read(tmp_path: Path) -> None:
             'images.yaml: images.store.budget.ready: not a time such as "5 s": "2"',
         ),
         (
-            started("{}", STORE.replace("ready: 2 s", "memory: 2 s")),
+            started("{}", STORE.replace("ready: 2 s", "ready: 2 s, memory: 2 s")),
             "images.yaml: images.store.budget.memory: unknown unit, "
             'use B, kB, MB, GB, KiB, MiB or GiB: "2 s"',
+        ),
+        *(
+            (
+                started("{}", STORE.replace("ready: 2 s", f"{key}: {value}")),
+                f"images.yaml: images.store.budget.{key}: "
+                f'of a service alone, and it has no ready: "{value}"',
+            )
+            for key, value in (("memory", "2 MB"), ("start-cpu", "2 s"), ("ready-at-quarter", 2))
+        ),
+        (
+            started("{}", STORE.replace("ready: 2 s", "ready: 2 s, start-cpu: 2 MB")),
+            'images.yaml: images.store.budget.start-cpu: unknown unit, use ms or s: "2 MB"',
         ),
         (
             small(release="release: {budget: {installed: 1 MB, download: 1 MB, ready: 1 s}}\n"),

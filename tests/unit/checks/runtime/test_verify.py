@@ -135,7 +135,7 @@ def test_readiness_may_be_asked_otherwise_than_liveness(
     check: object, ready: tuple[str, ...], probe: Probe | None
 ) -> None:
     image = Image("api", Budget(1, 1), runtime=Runtime(ready=ready))
-    assert service._probe(image, {"Config": {"Healthcheck": check}}) == probe
+    assert service.probe_of(image, {"Config": {"Healthcheck": check}}) == probe
 
 
 # ---- the checks' exact boundaries and words ---------------------------------

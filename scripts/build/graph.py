@@ -1,0 +1,129 @@
+"""Who is built from what: roots, bases, services, and the files of the repository behind each.
+
+Read from the bake file's own plan and the Dockerfiles; nothing is built and no engine is asked.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import posixpath
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scripts.build import dockerfile
+from scripts.common.errors import SutraError
+
+GROUPS = ("prod", "dev", "test")
+# a change of it may change every image
+BAKE_FILE = "docker-bake.hcl"
+IGNORE = ".dockerignore"
+TARGET = "target:"
+TEST = "-test"
+
+
+@dataclass(frozen=True)
+class Node:
+    """One target of the bake file: the images it is tagged as, and what it is made of.
+
+    `files` are paths and globs of the repository; `needs` are targets, `roots` images from
+    outside.
+    """
+
+    name: str
+    kind: str  # "base", "service", "test" or "builder"
+    tags: tuple[str, ...]
+    files: frozenset[str]
+    needs: frozenset[str]
+    roots: frozenset[str]
+
+
+def read(plan: Mapping[str, Any], folder: Path = Path()) -> dict[str, Node]:
+    """Return the targets of a plan by name. Raises SutraError for what cannot be read."""
+    targets = plan.get("target") or {}
+    return {name: _node(name, target, folder) for name, target in sorted(targets.items())}
+
+
+def _node(name: str, target: Mapping[str, Any], folder: Path) -> Node:
+    context = str(target.get("context") or ".")
+    place = posixpath.normpath(posixpath.join(context, target.get("dockerfile") or "Dockerfile"))
+    try:
+        text = (folder / place).read_text(encoding="utf-8")
+    except OSError as error:
+        raise SutraError(
+            f"{place}: cannot be read: {error.strerror}", f"{BAKE_FILE} names it in target.{name}"
+        ) from error
+    stages = dockerfile.stages(place, text, target.get("args") or {})
+    files, images = dockerfile.reached(stages, target.get("target") or "")
+    contexts = target.get("contexts") or {}
+    needs, roots = set(), set()
+    for image in images:
+        context_of = contexts.get(image) or contexts.get(image.removesuffix(":latest")) or ""
+        if context_of.startswith(TARGET):
+            needs.add(context_of.removeprefix(TARGET))
+        else:
+            roots.add(image)
+    paths = {posixpath.normpath(posixpath.join(context, file)) for file in files}
+    ignore = posixpath.normpath(posixpath.join(context, IGNORE))
+    tags = tuple(target.get("tags") or ())
+    return Node(
+        name, _kind(name, context, tags), tags,
+        frozenset({*paths, place, ignore}), frozenset(needs), frozenset(roots),
+    )  # fmt: skip
+
+
+def _kind(name: str, context: str, tags: Sequence[str]) -> str:
+    if name.endswith(TEST):
+        return "test"
+    if not tags:
+        return "builder"
+    return "service" if context == "." else "base"
+
+
+def below(nodes: Mapping[str, Node], name: str) -> list[Node]:
+    """Return a target and all that it is made of."""
+    found: dict[str, Node] = {}
+    left = [name]
+    while left:
+        each = left.pop()
+        if each in nodes and each not in found:
+            found[each] = nodes[each]
+            left += nodes[each].needs
+    return list(found.values())
+
+
+def matches(file: str, pattern: str) -> bool:
+    """Return whether a file of the repository is what a path or glob names, or below it."""
+    return (
+        pattern == "."
+        or file == pattern
+        or file.startswith(f"{pattern}/")
+        or fnmatch.fnmatchcase(file, pattern)
+    )
+
+
+def affected(nodes: Mapping[str, Node], files: Iterable[str]) -> dict[str, list[str]]:
+    """Return the targets with tags, and tests, that a change of `files` rebuilds, and by which."""
+    changed = sorted(set(files))
+    found = {}
+    for name, node in nodes.items():
+        if node.kind == "builder":
+            continue
+        patterns = {BAKE_FILE, *(path for each in below(nodes, name) for path in each.files)}
+        if because := [f for f in changed if any(matches(f, each) for each in patterns)]:
+            found[name] = because
+    return found
+
+
+def called(nodes: Mapping[str, Node], name: str) -> str:
+    """Return the image that is built from the same files as a target without tags."""
+    node = nodes.get(name)
+    if node is None or node.kind != "builder":
+        return name
+    same = (
+        each.name
+        for each in nodes.values()
+        if each.kind == "base" and (each.files, each.roots) == (node.files, node.roots)
+    )
+    return next(same, name)

@@ -1,0 +1,153 @@
+"""What a service imports until it is healthy, how long each module takes, and whose it is.
+
+The service is started as it is deployed, with PYTHONPROFILEIMPORTTIME: CPython then writes a line
+a module, those that it imports itself before it, indented by two spaces a level.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from scripts.catalog.catalog import Catalog, Image
+from scripts.checks.runtime import service
+from scripts.common.errors import SutraError
+from scripts.engine import client as engine
+from scripts.engine import health, sandbox
+from scripts.image.inventory import Inventory
+
+PROFILE = "PYTHONPROFILEIMPORTTIME=1"
+LINE = re.compile(r"import time:\s+(\d+) \|\s+(\d+) \| ( *)(\S+)")
+# each process begins with it
+HEADING = re.compile(r"import time: self \[us\]")
+MOST_LINES = 50_000
+# a module's file, as its place in a tree of Python says: the standard library's, that of
+# distributions, or our own
+ROOT = re.compile(r"(?:.*/)?(?:site-packages|python3(?:\.\d+)?(?:/lib-dynload)?|app)/")
+SUFFIX = re.compile(r"(?:/__init__)?(?:\.cpython-[^/]*|\.abi3)?\.(?:pyc?|so)")
+BUILT_IN = "CPython, built in"
+
+
+@dataclass(frozen=True)
+class Import:
+    """One module: microseconds of its own, those with what it imported first, and by whom."""
+
+    module: str
+    own_us: int
+    whole_us: int
+    importer: str = ""
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Modules and microseconds of one owner."""
+
+    owner: str
+    modules: int
+    own_us: int
+
+
+def measure(
+    client: engine.Client, promises: Catalog, image: Image, known: Mapping[str, Any], starts: int
+) -> list[Import]:
+    """Return the imports of a start, each with its lowest time of some. Raises SutraError.
+
+    What else the machine does makes none of them lower. `known` is what the engine knows of
+    the image that is started.
+    """
+    probe = service.probe_of(image, known)
+    if probe is None or image.budget.ready is None:
+        raise SutraError(
+            f'why-slow: not a service "{image.name}"', "services have `budget.ready` in images.yaml"
+        )
+    with sandbox.network(client) as network:
+        setup = replace(service.setup_of(image, known, network), environment=(PROFILE,))
+        try:
+            with service.beside(client, promises, image, network, {}):
+                runs = [_once(client, image, setup, probe) for _ in range(starts)]
+        except service.NeedError as problem:
+            raise SutraError(
+                f"why-slow: {image.name}: {problem}", "run `make verify-runtime`"
+            ) from problem
+    return lowest(runs)
+
+
+def lowest(runs: Sequence[Sequence[Import]]) -> list[Import]:
+    """Return the imports of the last run, each with its lowest time, and its whole from those."""
+    own: dict[str, int] = {}
+    for each in (each for run in runs for each in run):
+        own[each.module] = min(each.own_us, own.get(each.module, each.own_us))
+    whole = dict(own)
+    for each in runs[-1]:  # what a module imports ends before it
+        if each.importer in whole:
+            whole[each.importer] += whole[each.module]
+    return [
+        replace(each, own_us=own[each.module], whole_us=whole[each.module]) for each in runs[-1]
+    ]
+
+
+def _once(
+    client: engine.Client, image: Image, setup: sandbox.Setup, probe: health.Probe
+) -> list[Import]:
+    with sandbox.container(client, setup) as made:
+        found = health.wait(client, made, probe, image.budget.ready or 0)
+        if found.problem:
+            raise SutraError(
+                f"why-slow: {image.name}: {found.problem}", "run `make verify-runtime`"
+            )
+        imports = parse(sandbox.output(made, MOST_LINES))
+    if not imports:
+        raise SutraError(
+            f'why-slow: no import was seen in "{image.name}"', "its command must be Python's"
+        )
+    return imports
+
+
+def parse(text: str) -> list[Import]:
+    """Return the imports of the first process in a log, in the order in which they ended."""
+    found: list[tuple[int, Import]] = []
+    headings = 0
+    for line in text.splitlines():
+        headings += HEADING.match(line) is not None
+        match = LINE.fullmatch(line)
+        if match and headings <= 1:
+            own, whole, indent, module = match.groups()
+            found.append((len(indent) // 2, Import(module, int(own), int(whole))))
+    return list(_with_importers(found))
+
+
+def _with_importers(found: Sequence[tuple[int, Import]]) -> Iterator[Import]:
+    """Yield each import with the module one level up, which ends after it."""
+    open_at: dict[int, str] = {}
+    importers = []
+    for level, each in reversed(found):
+        open_at[level] = each.module
+        importers.append(open_at.get(level - 1, ""))
+    for (_, each), importer in zip(found, reversed(importers), strict=True):
+        yield replace(each, importer=importer)
+
+
+def owners(image: Inventory) -> dict[str, str]:
+    """Return whose each module is that a file of the image could be."""
+    found = {}
+    whose = image.owners()
+    for path in sorted(image.files):
+        root, suffix = ROOT.match(path), SUFFIX.search(path)
+        if root and suffix and suffix.end() == len(path) and "/__pycache__/" not in path:
+            module = path[root.end() : suffix.start()].replace("/", ".")
+            found[module] = f"{whose[path].name} {whose[path].version}".strip()
+    return found
+
+
+def by_owner(imports: Iterable[Import], whose: Mapping[str, str]) -> list[Spent]:
+    """Return what each owner's modules took, the most first."""
+    modules: Counter[str] = Counter()
+    spent: Counter[str] = Counter()
+    for each in imports:
+        owner = whose.get(each.module, BUILT_IN)
+        modules[owner] += 1
+        spent[owner] += each.own_us
+    return [Spent(owner, modules[owner], own_us) for owner, own_us in spent.most_common()]

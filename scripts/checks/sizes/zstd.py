@@ -1,0 +1,53 @@
+"""The third size, for COMPRESSION=zstd: what a pull transfers of the layers packed at level 19."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from scripts.catalog.catalog import Catalog, Image
+from scripts.common.check_result import RELEASE, CheckResult
+from scripts.common.units import format_change, format_size
+from scripts.engine import client as engine
+from scripts.image import zstd_layers
+from scripts.image.zstd_layers import FOLDER, Packed
+from scripts.oci import sources
+
+NAME = "download.zstd"
+
+
+def verify(
+    client: engine.Client | None,
+    promises: Catalog,
+    references: Mapping[str, str],
+    folder: Path = FOLDER,
+) -> list[CheckResult]:
+    """Return a check an image of `references` (name → reference), and the release's with all.
+
+    Without a budget the size is only shown. Raises SutraError for an image that is not there.
+    """
+    results, all_layers = [], dict[str, Packed]()
+    wanted = [image for image in promises.images if image.name in references]
+    for image in wanted:
+        source = sources.find(client, references[image.name])
+        if source is None:
+            raise promises.not_built(image, references[image.name])
+        layers = zstd_layers.packed(source, folder)
+        all_layers |= layers
+        results.append(_check(promises, image, sum(each.size for each in layers.values())))
+    if len(wanted) == len(promises.images):
+        results.append(_check(promises, None, sum(each.size for each in all_layers.values())))
+    return results
+
+
+def _check(promises: Catalog, image: Image | None, actual: int) -> CheckResult:
+    budget = image.budget if image else promises.release
+    limit, problem = budget.download_zstd, ""
+    if limit is not None and actual > limit:
+        over = f'over budget "{format_size(actual)}", {format_size(limit)} allowed'
+        problem = f"{over} ({format_change(actual - limit)})"
+    key = f"images.{image.name}" if image else RELEASE
+    return CheckResult(
+        image.name if image else RELEASE, NAME, not problem, actual, limit, problem,
+        file=str(promises.path), key=f"{key}.{budget.key}.{NAME}",
+    )  # fmt: skip

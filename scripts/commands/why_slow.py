@@ -1,0 +1,158 @@
+"""Say what a service imports when it starts, how long that takes, and what could wait."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from rich.table import Table
+
+from scripts.catalog import catalog
+from scripts.catalog.catalog import Catalog, Image
+from scripts.checks.runtime import deferred_imports, import_time
+from scripts.checks.runtime.deferred_imports import Deferrable
+from scripts.checks.runtime.import_time import Import, Spent
+from scripts.checks.sizes.growth import PROMOTED
+from scripts.common import arguments, terminal
+from scripts.common.errors import OK, SutraError
+from scripts.engine import client as engine
+from scripts.engine import images
+from scripts.image import inventory
+
+FORMATS = ("table", "json")
+STARTS = 3
+# rows of the table of modules; JSON has all
+MOST = 20
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The imports of one image's start, and what each owner's took."""
+
+    reference: str
+    imports: list[Import]
+    owners: list[Spent]
+    whose: dict[str, str]
+
+    @property
+    def total_us(self) -> int:
+        """Microseconds of all imports."""
+        return sum(each.own_us for each in self.imports)
+
+
+def profile(
+    client: engine.Client, promises: Catalog, image: Image, reference: str
+) -> Profile | None:
+    """Return what `reference` imports, started as `image` is; None where it is not there."""
+    known = images.inspect(client, reference)
+    found = inventory.read(client, known["Id"]) if known else None
+    if known is None or found is None:
+        return None
+    imports = import_time.measure(client, promises, image, known, STARTS)
+    whose = import_time.owners(found)
+    return Profile(reference, imports, import_time.by_owner(imports, whose), whose)
+
+
+def as_json(now: Profile, before: Profile | None, waiting: Sequence[Deferrable]) -> str:
+    """Return everything as JSON; times are microseconds."""
+
+    def plain(one: Profile) -> dict[str, object]:
+        modules = [
+            {**asdict(each), "owner": one.whose.get(each.module, import_time.BUILT_IN)}
+            for each in one.imports
+        ]
+        owners = [asdict(each) for each in one.owners]
+        return {
+            "image": one.reference, "total_us": one.total_us, "owners": owners, "modules": modules,
+        }  # fmt: skip
+
+    return json.dumps(
+        {
+            "now": plain(now),
+            "before": plain(before) if before else None,
+            "deferrable": [asdict(each) for each in waiting],
+        },
+        indent=2,
+    )
+
+
+def _ms(us: int | None) -> str:
+    return "" if us is None else f"{us / 1000:.1f}"
+
+
+def owner_table(now: Profile, before: Profile | None) -> Table:
+    """Return a row an owner: modules, milliseconds, those of the promoted image, the change."""
+    drawn = Table("owner", "modules", "ms", "before", "change")
+    old = {each.owner.partition(" ")[0]: each.own_us for each in before.owners} if before else {}
+    for each in now.owners:
+        earlier = old.get(each.owner.partition(" ")[0], 0) if before else None
+        change = "" if earlier is None else f"{(each.own_us - earlier) / 1000:+.1f}"
+        drawn.add_row(each.owner, str(each.modules), _ms(each.own_us), _ms(earlier), change)
+    total = before.total_us if before else None
+    change = "" if total is None else f"{(now.total_us - total) / 1000:+.1f}"
+    drawn.add_section()
+    drawn.add_row("all", str(len(now.imports)), _ms(now.total_us), _ms(total), change)
+    return drawn
+
+
+def module_table(now: Profile, before: Profile | None) -> Table:
+    """Return the modules that take the longest by themselves."""
+    drawn = Table("module", "owner", "ms", "with its imports", "before", "imported by")
+    old = {each.module: each.own_us for each in before.imports} if before else {}
+    for each in sorted(now.imports, key=lambda one: -one.own_us)[:MOST]:
+        owner = now.whose.get(each.module, import_time.BUILT_IN)
+        earlier = _ms(old.get(each.module))
+        drawn.add_row(
+            each.module, owner, _ms(each.own_us), _ms(each.whole_us), earlier, each.importer
+        )
+    return drawn
+
+
+def deferrable_lines(waiting: Sequence[Deferrable]) -> list[str]:
+    """Return a line for each import that could wait."""
+    if not waiting:
+        return ["no import of ours could wait: each is used when its module is imported"]
+    return [
+        f"could wait until a function needs it: {each.importer} imports {each.module}: "
+        f"up to {_ms(each.us)} ms, {each.modules} module{'s' * (each.modules != 1)}"
+        for each in waiting
+    ]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("image", help="a service of images.yaml")
+    arguments.value(parser, "from", "the image that it is held against; IMAGE:latest without it")
+    arguments.value(parser, "format", "how to print", FORMATS)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Start the image and the promoted one, and print what their imports take."""
+    form = arguments.output_format(options, FORMATS)
+    promises = catalog.load()
+    image = promises.find(options.image)
+    client = engine.connect()
+    earlier = arguments.knobs(options).get("FROM") or f"{image.name}:{PROMOTED}"
+    now = profile(client, promises, image, image.reference)
+    if now is None:
+        raise promises.not_built(image, image.reference)
+    before = profile(client, promises, image, earlier)
+    if before is None and arguments.knobs(options).get("FROM"):
+        raise SutraError(f'why-slow: no such image "{earlier}"', "`docker images` lists them")
+    names = [name for name, owner in now.whose.items() if owner.partition(" ")[0] == image.name]
+    waiting = deferred_imports.find(client, image.reference, now.imports, names)
+    if form == "json":
+        print(as_json(now, before, waiting))
+        return OK
+    console = terminal.console()
+    compared = f"against {earlier}" if before else f"nothing to compare with, no {earlier}"
+    console.print(
+        f"{image.reference}: imports, the lowest of {STARTS} starts, {compared}", markup=False
+    )
+    console.print(owner_table(now, before))
+    console.print(module_table(now, before))
+    for line in deferrable_lines(waiting):
+        console.print(line, markup=False, soft_wrap=True)
+    return OK

@@ -1,0 +1,155 @@
+"""A shell with tools beside a container that has none, in which nothing can be changed.
+
+The tools are our toolchain's. Its container shares the processes and the network of the target,
+whose files it has under /target, read-only (scripts/engine/target_view.py). What the shell may do
+there is to look: it has no capability left to trace, mount, or write to what is not its own.
+"""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from docker.errors import NotFound
+
+from scripts.common.errors import EngineError, SutraError
+from scripts.engine import buildx, containers, images, sandbox
+from scripts.engine import client as engine
+from scripts.engine.sandbox import Setup
+from scripts.engine.target_view import TARGET
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container
+
+VIEW = Path(__file__).with_name("target_view.py")
+SHELL = ("bash", "-l")
+# to mount the files and enter their namespace: given up before the shell begins. What is left
+# reads every file, and writes none that is not root's
+SETUP = ("SETPCAP", "SYS_ADMIN", "SYS_CHROOT", "SYS_PTRACE")
+LEFT = ("DAC_READ_SEARCH",)
+# a service that ends at once has ended by then
+SETTLE_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is looked at: a running container's id, or one whose files alone are there."""
+
+    name: str
+    identity: str
+    runs: bool = True
+    why: str = ""  # it does not run
+
+
+def running(client: engine.Client, name: str) -> Target:
+    """Return the running container called `name`. Raises SutraError."""
+    try:
+        with engine.asked("inspect a container"):
+            found = client.api.inspect_container(name)
+            state, identity = found["State"], str(found["Id"])
+            runs, code = bool(state["Running"]), state.get("ExitCode")
+    except EngineError as error:
+        if isinstance(error.__cause__, NotFound):
+            raise SutraError(
+                f'debug: no such container "{name}"', "`docker ps` lists those that run"
+            ) from error
+        raise
+    if not runs:
+        raise SutraError(
+            f'debug: not running "{name}", it ended with {code}',
+            f"`docker start {name}`, or IMAGE=… for a new one of its image",
+        )
+    return Target(name, identity)
+
+
+@contextmanager
+def started(client: engine.Client, reference: str, setup: Setup) -> Iterator[Target]:
+    """Start an image hardened, as it is checked, and yield it; it is removed afterwards.
+
+    One that does not run, as it has no command or ends at once, has files only.
+    """
+    with sandbox.container(client, setup) as made:
+        yield _settled(reference, made)
+
+
+def setup_of(known: Any, base: Setup) -> Setup:
+    """Return how an image is started; one without a command is only made."""
+    config = known.get("Config") or {}
+    has_command = config.get("Cmd") or config.get("Entrypoint")
+    return base if has_command else replace(base, command=("/no-command-in-the-image",))
+
+
+def _settled(reference: str, made: Container) -> Target:
+    identity = str(made.id)
+    try:
+        sandbox.start(made)
+    except containers.CommandError as error:
+        return Target(reference, identity, False, f"cannot be started ({error})")
+    code = sandbox.ended(made, SETTLE_SECONDS)
+    if code is None:
+        return Target(reference, identity)
+    words = sandbox.one_line(sandbox.output(made, sandbox.LAST_LINES))
+    said = f', last words "{words}"' if words else ""
+    return Target(reference, identity, False, f"it ended with {code}{said}")
+
+
+def shell(client: engine.Client, target: Target, tools: str, command: Sequence[str] = SHELL) -> int:
+    """Run `command` beside the target, on this terminal where there is one; return its exit code.
+
+    Raises SutraError where the tools are not there.
+    """
+    if images.inspect(client, tools) is None:
+        raise SutraError(
+            f'debug: no image of tools "{tools}"', "`make dev` builds ours; TOOLS=… names another"
+        )
+    docker = buildx.find_client()
+    words = ["-c", VIEW.read_text(), "1" if target.runs else "0", *command]
+    done = subprocess.run(
+        [docker, "create", *_options(target), tools, *words], capture_output=True, text=True
+    )
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        raise EngineError(f"cannot create a container of tools: {lines[-1]}")
+    identity = done.stdout.strip()
+    try:
+        if not target.runs:
+            _copy(client, target.identity, identity)
+        return subprocess.run([docker, "start", "--attach", "--interactive", identity]).returncode
+    finally:
+        containers.remove_container(client, identity)
+
+
+def _options(target: Target) -> list[str]:
+    """Return how the container of tools is made."""
+    options = ["--interactive", "--user", "0", "--hostname", "debug", "--entrypoint", "python3"]
+    options += ["--label", f"{sandbox.LABEL}={sandbox.RUN}"]
+    options += ["--tty"] if sys.stdin.isatty() and sys.stdout.isatty() else []
+    options += ["--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
+    capabilities = (*SETUP, *LEFT) if target.runs else LEFT
+    options += [f"--cap-add={each}" for each in capabilities]
+    if not target.runs:
+        return [*options, "--network", "none"]
+    options += [f"--pid=container:{target.identity}", f"--network=container:{target.identity}"]
+    options.remove("--hostname")  # it is the target's, with its network
+    options.remove("debug")
+    # AppArmor's profile for containers takes mounting away, whatever the capabilities are
+    return [*options, "--security-opt", "apparmor=unconfined", "--security-opt", "label=disable"]
+
+
+def _copy(client: engine.Client, source: str, place: str) -> None:
+    """Copy all files of a container that does not run into another's TARGET."""
+    folder = io.BytesIO()
+    with tarfile.open(fileobj=folder, mode="w") as archive:
+        entry = tarfile.TarInfo(TARGET.strip("/"))
+        entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+        archive.addfile(entry)
+    with engine.asked("copy the files of a container"):
+        client.api.put_archive(place, "/", folder.getvalue())
+        client.api.put_archive(place, TARGET, client.api.export(source))

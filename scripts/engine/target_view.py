@@ -1,0 +1,83 @@
+"""Put the files of a container's first process under /target, read-only, and run a shell.
+
+Run by Python inside a container of tools that shares the processes of the target. The target's
+mounts are cloned in its own mount namespace, made read-only with all that is mounted in them, and
+moved into ours; what could undo that is then given up. The calls: open_tree(2), mount_setattr(2),
+move_mount(2), Linux 5.12 and newer.
+"""
+
+import ctypes
+import os
+import sys
+
+TARGET = "/target"
+# the same on every architecture that Docker runs on (asm-generic/unistd.h)
+OPEN_TREE, MOVE_MOUNT, MOUNT_SETATTR = 428, 429, 442
+AT_FDCWD, AT_RECURSIVE, AT_EMPTY_PATH = -100, 0x8000, 0x1000
+CLONE, CLOEXEC = 1, os.O_CLOEXEC
+READ_ONLY, NO_SUID, NO_DEV = 0x1, 0x2, 0x4
+# flags of move_mount: both ends are descriptors
+BOTH_EMPTY_PATHS = 0x4 | 0x40
+CLONE_NEWNS = 0x20000
+PR_CAPBSET_DROP = 24
+# linux/capability.h: sys_chroot, sys_ptrace, sys_admin; then setpcap, which giving up takes
+GIVEN_UP = (18, 19, 21, 8)
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Attributes(ctypes.Structure):
+    """struct mount_attr: what is set, what is cleared, how it propagates, whose ids."""
+
+    _fields_ = [(name, ctypes.c_uint64) for name in ("set", "clear", "propagation", "users")]
+
+
+def call(what: str, number: int, *words: object) -> int:
+    """Make one system call. Raises OSError."""
+    result: int = libc.syscall(number, *words)
+    if result < 0:
+        error = ctypes.get_errno()
+        raise OSError(error, os.strerror(error), what)
+    return result
+
+
+def show(pid: int) -> None:
+    """Mount the files of process `pid` under TARGET, read-only."""
+    os.makedirs(TARGET, exist_ok=True)
+    ours = os.open("/proc/self/ns/mnt", os.O_RDONLY)
+    theirs = os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY)
+    place = os.open(TARGET, os.O_PATH)
+    if libc.setns(theirs, CLONE_NEWNS):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), "setns")
+    tree = call("open_tree", OPEN_TREE, AT_FDCWD, b"/", CLONE | AT_RECURSIVE | CLOEXEC)
+    wanted = Attributes(READ_ONLY | NO_SUID | NO_DEV, 0, 0, 0)
+    size = ctypes.sizeof(wanted)
+    flags = AT_EMPTY_PATH | AT_RECURSIVE
+    call("mount_setattr", MOUNT_SETATTR, tree, b"", flags, ctypes.byref(wanted), size)
+    if libc.setns(ours, CLONE_NEWNS):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), "setns")
+    call("move_mount", MOVE_MOUNT, tree, b"", place, b"", BOTH_EMPTY_PATHS)
+
+
+def give_up() -> None:
+    """Have no program that is started from here get what could change the target."""
+    for capability in GIVEN_UP:
+        if libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0):
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), "prctl")
+
+
+def main(pid: str, *command: str) -> None:
+    """Show the process's files, give up what could change them, and become the command."""
+    try:
+        if pid != "0":
+            show(int(pid))
+            give_up()
+    except OSError as error:
+        print(f"debug: cannot show the target's files: {error}", file=sys.stderr)
+        raise SystemExit(2) from error
+    os.chdir(TARGET if os.path.isdir(TARGET) else "/")
+    os.execvp(command[0], command)  # noqa: S606 - what the user asked for
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

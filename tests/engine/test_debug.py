@@ -1,0 +1,204 @@
+"""A shell with tools beside containers that have none, on the real engine."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+from docker.models.containers import Container
+
+from scripts.engine import debugging, sandbox
+from tests.conftest import ROOT
+from tests.support import services
+from tests.support.tiny import archive
+
+TOOLS = "sutra-base-python:latest"
+SHOWN = "its processes and network are shared, its files are under /target, read-only"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _tools(development: None) -> None:
+    """The toolchain image is there."""
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left(client: docker.DockerClient) -> Iterator[None]:
+    def ours() -> set[str]:
+        found = client.api.containers(all=True, filters={"label": sandbox.LABEL})
+        return {str(each["Id"]) for each in found}
+
+    before = ours()
+    yield
+    assert ours() <= before
+
+
+def debug(*words: str) -> tuple[int, str, list[str]]:
+    """Return exit code, output and lines of errors."""
+    done = subprocess.run(
+        [sys.executable, "-m", "scripts", "debug", *words],
+        cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    return done.returncode, done.stdout, done.stderr.splitlines()
+
+
+@pytest.fixture
+def service(client: docker.DockerClient) -> Iterator[Container]:
+    """A service that runs, on a root that could be written to."""
+    with services.image(client, "listens") as reference:
+        made = client.containers.run(
+            reference, detach=True, tmpfs={"/run": "mode=1777"}, network_mode="none"
+        )
+        try:
+            yield made
+        finally:
+            made.remove(v=True, force=True)
+
+
+def test_processes_network_and_files_are_those_of_the_target(
+    service: Container,
+) -> None:
+    ask = (
+        'sh -c \'tr "\\0" " " </proc/1/cmdline; echo; head -c 40 /target/srv/service.py; '
+        "grep -c 2328 /proc/net/tcp; ls /target/usr/bin/python3; pwd'"
+    )
+    code, output, errors = debug("--container", str(service.name), "--command", ask)
+    assert (code, errors) == (0, [f"debug: {service.name}: {SHOWN}"])
+    lines = output.splitlines()
+    assert lines[0].strip() == "python3 /srv/service.py listens"
+    assert lines[-3:] == ["1", "/target/usr/bin/python3", "/target"]
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "echo x >/target/srv/service.py",
+        "echo x >/target/srv/new",
+        "echo x >/target/tmp/new",
+        "echo x >/target/run/new",  # a tmpfs of its own
+        "rm /target/srv/service.py",
+        "chmod 777 /target/srv/service.py",
+        "mount -o remount,rw /target",
+        "umount /target",
+        "echo x >/proc/1/root/srv/new",
+        "kill 1",
+        "nsenter -t 1 -m true",
+    ],
+)
+def test_nothing_can_be_changed(
+    client: docker.DockerClient, service: Container, attempt: str
+) -> None:
+    image = client.images.get(service.attrs["Image"]).id
+    code, _, errors = debug("--container", str(service.name), "--command", f"sh -c '{attempt}'")
+    assert code != 0
+    assert len(errors) > 1, "the attempt says why"
+    service.reload()
+    assert service.status == "running"
+    assert client.images.get(service.attrs["Image"]).id == image
+    written = {each["Path"] for each in service.diff() or []}
+    assert written <= {"/run"}
+
+
+def test_a_new_container_of_an_image_of_the_catalogue(
+    client: docker.DockerClient, production: None
+) -> None:
+    before = client.images.get("sutra-api:prod").id
+    ask = 'sh -c \'tr "\\0" " " </proc/1/cmdline; ls /target/app\''
+    code, output, errors = debug("--image", "sutra-api", "--command", ask)
+    assert (code, errors) == (0, [f"debug: sutra-api:prod: {SHOWN}"])
+    assert output.startswith("python -m sutra_api")
+    assert "sutra_api" in output.splitlines()[-2:]
+    assert client.images.get("sutra-api:prod").id == before
+
+
+@pytest.fixture
+def scratch(client: docker.DockerClient) -> Iterator[str]:
+    """An image of one file, without a command."""
+    reference = f"sutra-test-debug-{uuid.uuid4().hex[:8]}:test"
+    client.api.import_image_from_data(
+        archive("hello"), repository=reference.partition(":")[0], tag="test"
+    )
+    yield reference
+    client.images.remove(reference, force=True)
+
+
+def test_an_image_from_scratch_without_a_command(client: docker.DockerClient, scratch: str) -> None:
+    before = client.images.get(scratch).id
+    code, output, errors = debug("--image", scratch, "--command", "sh -c 'cat /target/*'")
+    assert (code, output) == (0, "hello")
+    (line,) = errors
+    assert line.startswith(f"debug: {scratch}: no process to join: cannot be started (")
+    assert line.endswith("); a copy of its files is under /target")
+    assert client.images.get(scratch).id == before
+
+
+def test_a_command_that_ends_at_once(client: docker.DockerClient) -> None:
+    with services.image(client, "exits") as reference:
+        code, output, errors = debug("--image", reference, "--command", "ls /target/srv")
+    assert (code, output) == (0, "service.py\n")
+    assert errors == [
+        f"debug: {reference}: no process to join: it ended with 3, last words "
+        '"reading settings | no settings\ufffd[31m"; a copy of its files is under /target'
+    ]
+
+
+def test_the_commands_exit_code_is_passed_on(service: Container) -> None:
+    assert debug("--container", str(service.name), "--command", "sh -c 'exit 7'")[0] == 7
+
+
+# ---- bad input --------------------------------------------------------------
+
+
+def test_a_container_that_is_gone_or_has_ended(
+    client: docker.DockerClient, service: Container
+) -> None:
+    assert debug("--container", "nobody-has-this") == (
+        2, "",
+        ['debug: no such container "nobody-has-this"', "tip: `docker ps` lists those that run"],
+    )  # fmt: skip
+    service.kill()
+    service.wait()
+    code, _, errors = debug("--container", str(service.name))
+    assert (code, errors) == (
+        2,
+        [
+            f'debug: not running "{service.name}", it ended with 137',
+            f"tip: `docker start {service.name}`, or IMAGE=… for a new one of its image",
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "errors"),
+    [
+        (
+            [],
+            ["debug: name an image or a container, one of them",
+             "tip: such as `make debug IMAGE=sutra-api` or `make debug CONTAINER=sutra-api-1`"],
+        ),
+        (
+            ["--image", "nobody/has:this"],
+            ['debug: no such image "nobody/has:this"', "tip: `docker images` lists them"],
+        ),
+    ],
+)  # fmt: skip
+def test_a_wrong_call_is_one_line(words: list[str], errors: list[str]) -> None:
+    assert debug(*words) == (2, "", errors)
+
+
+def test_tools_that_are_not_there(service: Container) -> None:
+    code, _, errors = debug("--container", str(service.name), "--tools", "nobody/has:this")
+    assert (code, errors[-2:]) == (
+        2,
+        ['debug: no image of tools "nobody/has:this"',
+         "tip: `make dev` builds ours; TOOLS=… names another"],
+    )  # fmt: skip
+
+
+def test_the_script_that_shows_the_files_is_of_the_standard_library() -> None:
+    text = Path(debugging.VIEW).read_text()
+    assert "from scripts" not in text

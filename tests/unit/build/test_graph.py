@@ -1,0 +1,223 @@
+"""Who is built from what, in a small tree and in our own; and what a change rebuilds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.build import graph
+from scripts.build.graph import Node
+from scripts.commands import affected as affected_command
+from scripts.commands import graph as command
+from scripts.common import git
+from scripts.common.errors import SutraError
+from scripts.oci.layer import Layer
+from tests.unit.fakes import run_git
+
+FILES = {
+    "bases/Runtime": "FROM debian:13\nCOPY lib/clean.sh /\n",
+    "bases/Tools": "FROM debian:13\nRUN true\n",
+    "api/Dockerfile": (
+        "FROM tools AS builder\nCOPY api/src /src\n"
+        "FROM builder AS test\nCOPY api/tests /tests\n"
+        "FROM runtime:prod\nCOPY --from=builder /src /\n"
+    ),
+}
+PLAN: dict[str, Any] = {
+    "target": {
+        "runtime-builder": {"context": "bases", "dockerfile": "Runtime"},
+        "tools": {"context": "bases", "dockerfile": "Tools"},
+        "base": {"context": "bases", "dockerfile": "Runtime", "tags": ["base:prod"]},
+        "api": {
+            "context": ".",
+            "dockerfile": "api/Dockerfile",
+            "contexts": {"tools": "target:tools", "runtime:prod": "target:runtime-builder"},
+            "tags": ["api:prod"],
+        },
+        "api-test": {
+            "context": ".",
+            "dockerfile": "api/Dockerfile",
+            "target": "test",
+            "contexts": {"tools": "target:tools", "runtime:prod": "target:runtime-builder"},
+        },
+    }
+}
+
+
+@pytest.fixture
+def nodes(folder: Path) -> dict[str, Node]:
+    for name, text in FILES.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+    (folder / "bases/lib").mkdir()
+    (folder / "bases/lib/clean.sh").touch()
+    return graph.read(PLAN)
+
+
+def test_every_target_has_its_kind_its_files_and_what_it_is_made_of(
+    nodes: dict[str, Node],
+) -> None:
+    assert {name: node.kind for name, node in nodes.items()} == {
+        "api": "service",
+        "api-test": "test",
+        "base": "base",
+        "runtime-builder": "builder",
+        "tools": "builder",
+    }
+    api = nodes["api"]
+    assert sorted(api.files) == [".dockerignore", "api/Dockerfile", "api/src"]
+    assert (sorted(api.needs), api.roots) == (["runtime-builder", "tools"], frozenset())
+    assert nodes["base"].roots == {"debian:13"}
+    assert graph.called(nodes, "runtime-builder") == "base"
+    assert graph.called(nodes, "tools") == "tools"
+
+
+@pytest.mark.parametrize(
+    ("changed", "rebuilt"),
+    [
+        (["api/src/app.py"], ["api", "api-test"]),
+        (["api/tests/test_app.py"], ["api-test"]),
+        (["api/srcs/app.py", "README.md"], []),
+        (["bases/lib/clean.sh"], ["api", "base"]),
+        (["bases/Tools"], ["api", "api-test"]),
+        (["docker-bake.hcl"], ["api", "api-test", "base"]),
+        ([".dockerignore"], ["api", "api-test"]),
+        ([], []),
+    ],
+)
+def test_a_change_rebuilds_what_takes_the_file(
+    nodes: dict[str, Node], changed: list[str], rebuilt: list[str]
+) -> None:
+    assert list(graph.affected(nodes, changed)) == rebuilt
+
+
+@pytest.mark.parametrize(
+    ("file", "pattern", "is_taken"),
+    [
+        ("a/b", "a", True),
+        ("a", "a", True),
+        ("ab", "a", False),
+        ("a/b", ".", True),
+        ("a/x.py", "a/*.py", True),
+        ("a/x.txt", "a/*.py", False),
+    ],
+)
+def test_a_path_takes_what_is_below_it(file: str, pattern: str, is_taken: bool) -> None:
+    assert graph.matches(file, pattern) is is_taken
+
+
+def test_a_dockerfile_that_is_not_there_is_named(folder: Path) -> None:
+    with pytest.raises(SutraError) as caught:
+        graph.read({"target": {"x": {"dockerfile": "none/Dockerfile"}}})
+    assert (caught.value.message, caught.value.tip) == (
+        "none/Dockerfile: cannot be read: No such file or directory",
+        "docker-bake.hcl names it in target.x",
+    )
+
+
+# ---- what is printed --------------------------------------------------------
+
+SHARED = [(Layer("sha256:1", "sha256:1", 28_200_000, 1), ["base", "api"])]
+
+
+def test_the_text_names_roots_bases_services_layers_and_changes(nodes: dict[str, Node]) -> None:
+    assert command.text(nodes, SHARED) == [
+        "roots",
+        "  debian:13 → base",
+        "bases",
+        "  base ← debian:13",
+        "services",
+        "  api ← base, tools",
+        "shared layers",
+        "  28.2 MB base, api",
+        "a change of … rebuilds",
+        "  api/Dockerfile → api",
+        "  bases/Runtime → api, base",
+        "  bases/Tools → api",
+        "  bases/lib/clean.sh → api, base",
+        "  docker-bake.hcl → api, base",
+    ]
+    unknown = "  not known: no image is built, or no engine answers"
+    assert unknown in command.text(nodes, None)
+
+
+def test_mermaid_draws_the_same(nodes: dict[str, Node]) -> None:
+    assert command.mermaid(nodes) == [
+        "flowchart LR",
+        '  n0[("base")]',
+        '  n1["tools"]',
+        '  n2(["debian:13"])',
+        '  n3["api"]',
+        "  n0 --> n3",
+        "  n1 --> n3",
+        "  n2 --> n0",
+    ]
+
+
+def test_json_has_all_of_it(nodes: dict[str, Node]) -> None:
+    found = json.loads(command.as_json(nodes, SHARED))
+    assert found["roots"] == ["debian:13"]
+    assert found["images"]["api"]["from"] == ["base", "tools"]
+    assert "bases/lib/clean.sh" in found["images"]["api"]["files"]
+    assert found["shared_layers"] == [
+        {"diff_id": "sha256:1", "installed": 28_200_000, "images": ["base", "api"]}
+    ]
+    assert json.loads(command.as_json(nodes, None))["shared_layers"] is None
+
+
+def test_lines_of_affected_name_one_file_and_how_many_more(
+    nodes: dict[str, Node], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert affected_command.lines({"api": ["a", "b"], "base": ["a"]}, ["api-test"], True, "x") == [
+        "api: a (+1 more)",
+        "base: a",
+        "tests: api-test",
+        "checks: of every image, as how they are checked has changed",
+    ]
+    assert affected_command.lines({}, [], False, "main") == []
+    assert capsys.readouterr().err == ("affected: no image is built from what changed since main\n")
+    assert affected_command.is_production(nodes, "api")
+    assert not affected_command.is_production(nodes, "api-test")
+
+
+# ---- what has changed -------------------------------------------------------
+
+
+def test_what_changed_since_a_branch_was_left_and_is_not_committed_yet(folder: Path) -> None:
+    run_git("init", "-q")
+    for name in ("kept", "changed", "removed"):
+        (folder / name).write_text("1")
+    run_git("add", ".")
+    run_git("commit", "-qm", "one")
+    run_git("branch", "-M", "main")
+    run_git("checkout", "-qb", "mine")
+    (folder / "changed").write_text("2")
+    (folder / "removed").unlink()
+    run_git("commit", "-qam", "two")
+    run_git("checkout", "-q", "main")
+    (folder / "theirs").write_text("1")
+    run_git("add", ".")
+    run_git("commit", "-qm", "three")
+    run_git("checkout", "-q", "mine")
+    (folder / "kept").write_text("2")
+    (folder / "new ü").write_text("1")
+    (folder / ".gitignore").write_text("ignored\n")
+    (folder / "ignored").write_text("1")
+    assert git.changed_since("main") == [".gitignore", "changed", "kept", "new ü", "removed"]
+
+
+@pytest.mark.parametrize("since", ["nope", "", "--all", "HEAD:file"])
+def test_what_is_no_commit_is_refused(folder: Path, since: str) -> None:
+    run_git("init", "-q")
+    (folder / "file").touch()
+    run_git("add", ".")
+    run_git("commit", "-qm", "one")
+    with pytest.raises(SutraError) as caught:
+        git.changed_since(since)
+    assert (caught.value.message, caught.value.tip) == (
+        f'SINCE: no commit that this branch has left "{since}"',
+        "such as SINCE=origin/main; a shallow clone lacks it: `git fetch --unshallow`",
+    )
