@@ -17,6 +17,8 @@ ARG APT_MIRROR
 # gcc-14-base holds the licence of libgcc-s1
 RUN --mount=type=bind,source=lib/apt.sh,target=/lib/sutra/apt.sh \
     --mount=type=bind,source=lib/slice.sh,target=/lib/sutra/slice.sh \
+    --mount=type=bind,source=lib/packages-lock.sh,target=/lib/sutra/packages-lock.sh \
+    --mount=type=bind,source=packages.lock,target=/lib/sutra/packages.lock \
     --mount=type=secret,id=ca \
     /lib/sutra/slice.sh /rootfs \
       base-files \

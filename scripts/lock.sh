@@ -8,6 +8,7 @@
 #       PACKAGE=sutra-storage UPGRADE=tokio scripts/lock.sh      a crate of a Rust package
 #       PACKAGE=samples/go scripts/lock.sh                       a sample of `make new-service`
 #
+# What Debian packages the bases are made of is locked as well (scripts/lock_packages.sh).
 # Locks hold for every platform, and for the oldest Python that installs them.
 # Exit 0: locked. Exit 2: the tip says what to do.
 set -Eeuo pipefail
@@ -75,6 +76,7 @@ if [[ -z $PACKAGE ]]; then
   lock 3.11 . requirements-dev requirements.lock
   lock 3.11 packages requirements-types
   lock 3.11 . requirements-fuzz requirements.lock
+  scripts/lock_packages.sh
 fi
 # the samples of `make new-service` are locked like packages, and can be named
 case $PACKAGE in

@@ -5,7 +5,8 @@
 #   eg: apt.sh install gcc libc6-dev      apt.sh download libc6
 #
 # APT_MIRROR (may be empty) replaces the root image's own mirror; its security
-# suite is expected at "$APT_MIRROR-security", as on Debian's own archive.
+# suite is expected at "$APT_MIRROR-security", as on Debian's own archive. A day of
+# http://snapshot.debian.org is a mirror too (…/archive/debian/20260101T000000Z).
 set -eu
 
 rewrite() { # rewrite SUITE-FOLDER URL: both source formats of Debian are understood
@@ -15,8 +16,16 @@ rewrite() { # rewrite SUITE-FOLDER URL: both source formats of Debian are unders
 }
 
 if [ -n "${APT_MIRROR:-}" ]; then
-  rewrite debian "${APT_MIRROR%/}"
-  rewrite debian-security "${APT_MIRROR%/}-security"
+  mirror=${APT_MIRROR%/}
+  security="$mirror-security"
+  case "$mirror" in */debian/[0-9]*T[0-9]*Z)
+    security="${mirror%/debian/*}/debian-security/${mirror##*/debian/}"
+    # the index of a day is past its time by intention; its signature still counts
+    echo 'Acquire::Check-Valid-Until "false";' >/etc/apt/apt.conf.d/99sutra-snapshot
+    ;;
+  esac
+  rewrite debian-security "$security"
+  rewrite debian "$mirror"
 fi
 if [ -s /run/secrets/ca ]; then
   echo 'Acquire::https::CaInfo "/run/secrets/ca";' >/etc/apt/apt.conf.d/99sutra-ca
@@ -27,5 +36,6 @@ shift
 export DEBIAN_FRONTEND=noninteractive
 apt-get -q update
 apt-get -q -y --no-install-recommends -o Dpkg::Use-Pty=0 "$verb" "$@"
-rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /etc/apt/apt.conf.d/99sutra-ca
+rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /etc/apt/apt.conf.d/99sutra-ca \
+  /etc/apt/apt.conf.d/99sutra-snapshot
 [ "$verb" = download ] || apt-get clean

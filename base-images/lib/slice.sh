@@ -7,7 +7,8 @@
 #   eg: slice.sh /rootfs base-files libc6 zlib1g
 #
 # Packages are exactly those named: dependencies are chosen by the caller, and
-# what is missing shows when the image's own proof loads every library.
+# what is missing shows when the image's own proof loads every library. They are what
+# packages.lock says, where it is beside this script and of this suite.
 set -eu
 root=$1
 shift
@@ -70,8 +71,31 @@ bundle_certificates() {
   rm -r "$root/usr/share/ca-certificates" # the same bytes a second time
 }
 
+# of another release than the lock's (DEBIAN_VERSION), the newest are taken
+is_locked() {
+  [ -f "$here/packages.lock" ] || return 1
+  suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+  grep -qx "# suite: $suite" "$here/packages.lock" && return
+  echo "packages.lock is not of $suite: the newest packages are taken" >&2
+  return 1
+}
+
+download() { # download NAME…: what the lock says, or why not
+  if ! is_locked; then
+    "$here/apt.sh" download "$@"
+    return
+  fi
+  words=$("$here/packages-lock.sh" words "$here/packages.lock" "$@")
+  # shellcheck disable=SC2086 # a list of words
+  "$here/apt.sh" download $words || {
+    "$here/packages-lock.sh" explain "$here/packages.lock" "$@"
+    exit 1
+  }
+  "$here/packages-lock.sh" check "$here/packages.lock" ./*.deb
+}
+
 cd "$debs"
-"$here/apt.sh" download "$@"
+download "$@"
 for deb in *.deb; do unpack "$deb"; done
 cd /
 rm -r "$debs"

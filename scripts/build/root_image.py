@@ -40,6 +40,8 @@ UNPACKED_BYTES = 600_000_000
 OTHER_FOLDER = "name another folder: `TMPDIR=/var/tmp make prod`"
 # The time of every file of a bootstrapped root. Not 0: ZIP files begin with 1980.
 STAMP = datetime(1980, 1, 1, tzinfo=UTC)
+# A day of http://snapshot.debian.org as a mirror.
+SNAPSHOT = re.compile(r"(.+)/debian/(\d+T\d+Z)/?")
 # What makes Debian "slim": documentation stays out, licences stay in.
 SLIM = (
     "path-exclude=/usr/share/doc/*",
@@ -185,12 +187,15 @@ def _mmdebstrap(suite: str, tar: Path, environment: Mapping[str, str]) -> None:
     command += [f"--dpkgopt={option}" for option in SLIM]
     if bundle := environment.get("CA_BUNDLE"):
         command.append(f'--aptopt=Acquire::https::CaInfo "{Path(bundle).resolve()}"')
+    if SNAPSHOT.fullmatch(environment.get("APT_MIRROR", "")):
+        # the index of a day is past its time by intention; its signature still counts
+        command.append('--aptopt=Acquire::Check-Valid-Until "false"')
     command += [suite, str(tar)]
     if mirror := environment.get("APT_MIRROR", "").rstrip("/"):
         command += [
             f"deb {mirror} {suite} main",
             f"deb {mirror} {suite}-updates main",
-            f"deb {mirror}-security {suite}-security main",
+            f"deb {_security(mirror)} {suite}-security main",
         ]
     # mmdebstrap takes it for every file that is younger
     epoch = {"SOURCE_DATE_EPOCH": str(int(STAMP.timestamp()))}
@@ -202,6 +207,13 @@ def _mmdebstrap(suite: str, tar: Path, environment: Mapping[str, str]) -> None:
             f'roots: bootstrap of "{suite}" failed: {reason}',
             "check the network, APT_MIRROR and `df -h`, then run `make roots` again",
         )
+
+
+def _security(mirror: str) -> str:
+    """Return where a mirror's security suite is, as base-images/lib/apt.sh has it."""
+    if found := SNAPSHOT.fullmatch(mirror):
+        return f"{found[1]}/debian-security/{found[2]}"
+    return f"{mirror}-security"
 
 
 def write_layout(root: Path, layout: Path, tag: str) -> None:

@@ -22,6 +22,7 @@ ROOT = "org.sutra.root"
 REVISION = "org.opencontainers.image.revision"
 BUILD_TYPE = "urn:sutra:build:make-prod:v1"
 LOCAL = "urn:sutra:builder:local"
+LOCKS = ("*.lock", "go.sum")
 # locks of what never reaches an image
 TESTS = "requirements-test.lock"
 Plan = Mapping[str, Any]
@@ -71,9 +72,10 @@ def locks(plan: Plan, name: str) -> Iterator[Path]:
     target = plan["target"].get(name) or {}
     context = target.get("context", ".")
     file = PurePosixPath(context) / target.get("dockerfile", "Dockerfile")
-    for path in Path(file.parent).glob("*.lock"):
-        if path.name != TESTS:
-            yield path
+    for pattern in LOCKS:
+        for path in Path(file.parent).glob(pattern):
+            if path.name != TESTS:
+                yield path
     for other in (target.get("contexts") or {}).values():
         if other.startswith("target:"):
             yield from locks(plan, other.removeprefix("target:"))

@@ -186,6 +186,20 @@ def test_a_mirror_is_passed_on_as_three_suites(debootstrap: Path, mirror: str) -
     ]
 
 
+@pytest.mark.parametrize("end", ["", "/"])
+def test_a_day_of_debian_is_a_mirror_too(debootstrap: Path, end: str) -> None:
+    day = "http://snapshot.test/archive/debian/20260101T000000Z"
+    root_image.bootstrap(IMAGE, debootstrap / "layout", {"APT_MIRROR": day + end})
+    assert words(debootstrap) == [
+        *COMMON[:-2],
+        '--aptopt=Acquire::Check-Valid-Until "false"',
+        *COMMON[-2:],
+        f"deb {day} trixie main",
+        f"deb {day} trixie-updates main",
+        "deb http://snapshot.test/archive/debian-security/20260101T000000Z trixie-security main",
+    ]
+
+
 def test_the_mirror_comes_from_the_environment(
     debootstrap: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,105 @@
+"""packages.lock: what a production base gets of Debian, and what a build says that gets another."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.unit.fakes import program
+
+SCRIPT = ROOT / "base-images/lib/packages-lock.sh"
+LOCK = ROOT / "base-images/packages.lock"
+LINE = re.compile(r"[a-z0-9][a-z0-9.+-]+ \S+ (amd64|arm64|all) [0-9a-f]{64}")
+NEW_LOCK = "tip: `make lock` writes it anew\n"
+
+
+def test_the_lock_has_every_package_of_every_slice_for_both_architectures() -> None:
+    lines = [line for line in LOCK.read_text().splitlines() if not line.startswith("#")]
+    assert all(LINE.fullmatch(line) for line in lines)
+    assert lines == sorted(lines)
+    locked = {(line.split()[0], line.split()[2]) for line in lines}
+    named: set[str] = set()
+    for dockerfile in ROOT.glob("base-images/*-prod.Dockerfile"):
+        slices = re.findall(r"slice\.sh /rootfs \\\n((?: +\S+(?: \\)?\n)+)", dockerfile.read_text())
+        assert len(slices) == 1
+        named |= {word for word in slices[0].split() if word != "\\"}
+    assert {name for name, _ in locked} == named
+    for name in named:
+        machines = {machine for other, machine in locked if other == name}
+        assert machines in ({"amd64", "arm64"}, {"all"}), name
+
+
+@pytest.fixture
+def deb(folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A package in the working folder and its lock; returns the package's SHA-256."""
+    control = folder / "small/DEBIAN/control"
+    control.parent.mkdir(parents=True)
+    control.write_text(
+        "Package: small\nVersion: 1:2.0-1\nArchitecture: all\nMaintainer: A\nDescription: a\n"
+    )
+    command = ["dpkg-deb", "--build", "--root-owner-group", "small", "small.deb"]
+    subprocess.run(command, check=True, capture_output=True)
+    digest = hashlib.sha256(Path("small.deb").read_bytes()).hexdigest()
+    lock(f"small 1:2.0-1 all {digest}")
+    program(folder / "bin", "apt-cache", "echo ' small | 1:2.0-2 | http://mirror trixie/main'\n")
+    monkeypatch.setenv("PATH", f"{folder / 'bin'}:/usr/bin:/bin")
+    return digest
+
+
+def lock(line: str) -> None:
+    Path("packages.lock").write_text(f"# suite: trixie\n{line}\n")
+
+
+def run(verb: str, *words: str) -> tuple[int, str]:
+    done = subprocess.run(
+        ["sh", SCRIPT, verb, "packages.lock", *words], capture_output=True, text=True
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_what_is_asked_for_has_its_locked_version(deb: str) -> None:
+    assert run("words", "small") == (0, "small=1:2.0-1\n")
+    assert run("check", "small.deb") == (0, "")
+
+
+def test_a_package_that_the_lock_has_not(deb: str) -> None:
+    machine = subprocess.run(
+        ["dpkg", "--print-architecture"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    problem = f'sutra: packages.lock: no "other" for {machine}\n{NEW_LOCK}'
+    assert run("words", "small", "other") == (1, f"small=1:2.0-1\n{problem}")
+
+
+def test_another_version_than_is_locked(deb: str) -> None:
+    lock(f"small 1:2.0-0 all {deb}")
+    problem = 'sutra: packages.lock: "small" is 1:2.0-1, locked is 1:2.0-0\n'
+    assert run("check", "small.deb") == (1, problem + NEW_LOCK)
+
+
+def test_other_bytes_than_are_locked(deb: str) -> None:
+    lock(f"small 1:2.0-1 all {'0' * 64}")
+    assert run("check", "small.deb") == (
+        1,
+        f'sutra: packages.lock: "small" 1:2.0-1 has another SHA-256 than is locked: {deb}\n'
+        "tip: the mirror changed a package, or the lock was edited: compare both with "
+        "https://snapshot.debian.org\n",
+    )
+
+
+def test_a_version_that_is_gone_from_the_mirror(deb: str) -> None:
+    assert run("explain", "small") == (
+        1,
+        'sutra: packages.lock: "small" 1:2.0-1 is no longer on the mirror, which has 1:2.0-2\n'
+        "tip: `make lock` takes what is there; "
+        "APT_MIRROR=http://snapshot.debian.org/archive/debian/20260101T000000Z names a day\n",
+    )
+
+
+def test_a_failure_of_something_else_is_not_explained_by_the_lock(deb: str) -> None:
+    lock(f"small 1:2.0-2 all {deb}")
+    assert run("explain", "small") == (0, "")
