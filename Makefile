@@ -185,6 +185,9 @@ test-kubernetes: venv-dev ## deploy to a real kube-apiserver, compiled once (7 m
 test-swarm: engine venv-dev ## run the stack on three hosts in network namespaces, and lose some (5 minutes)
 	@$(PY) pytest -s tests/swarm tests/swarm/three_hosts.py
 
+test-podman: engine venv-dev ## run the images under Debian 13's Podman: quadlet and kube play (3 minutes)
+	@$(PY) pytest tests/podman tests/podman/real_podman.py
+
 test-pythons: venv-dev ## run the unit tests on the Pythons of Debian's releases and of PATH
 	@$(PY) tests.pythons
 
