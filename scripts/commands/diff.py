@@ -10,7 +10,7 @@ from typing import Any
 from rich.table import Table
 
 from scripts.catalog import catalog
-from scripts.checks.sizes import growth
+from scripts.checks.sizes import causes, growth
 from scripts.checks.sizes.growth import Change
 from scripts.common import arguments, terminal
 from scripts.common.errors import OK, SutraError
@@ -106,6 +106,8 @@ def main(options: argparse.Namespace) -> int:
     console.print(f"{before.reference} → {after.reference}", markup=False)
     console.print(table("size", [found["installed"], found["download"]]))
     console.print(table("owner", found["owners"]))
+    if cause := causes.line(causes.of(before, after), before, after):
+        console.print(f"by cause: {cause}", markup=False, soft_wrap=True)
     console.print(table("file", found["files"]))
     if found["at_equal_size"]:
         console.print(table("file of equal size", found["at_equal_size"]))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scripts.catalog.catalog import Catalog, Image
+from scripts.checks.sizes import causes
 from scripts.checks.sizes.budgets import Why
 from scripts.common.errors import EngineError, SutraError
 from scripts.common.units import format_change
@@ -20,6 +21,7 @@ from scripts.oci import sources
 from scripts.oci.layer import Measured
 
 PROMOTED = "latest"
+BASE_NAME = "org.opencontainers.image.base.name"
 # most owners and files that one line names
 OWNERS, FILES = 3, 2
 
@@ -201,9 +203,24 @@ def since_promoted(
         now = [_present(client, measured[name], cache) for name in names]
         since = next(iter(previous.values())).reference if image else "the last promotion"
         grown = explain(what, list(previous.values()), now)
-        return f"since {since}: {grown}" if grown else f"nothing grew since {since}"
+        if not grown:
+            return f"nothing grew since {since}"
+        cause = _cause(promises, measured, previous[image.name], now[0]) if image else ""
+        return f"since {since}: {grown}" + (f"; by cause: {cause}" if cause else "")
 
     return why
+
+
+def _cause(
+    promises: Catalog, measured: Mapping[str, Measured], before: Inventory, after: Inventory
+) -> str:
+    """Return whose changes made an image grow, in words."""
+    labels = (after.config.get("config") or {}).get("Labels") or {}
+    base = str(labels.get(BASE_NAME, "")).partition(":")[0]
+    known = measured.get(base) if base in [each.name for each in promises.images] else None
+    layers = {layer.diff_id for layer in known.layers} if known else set[str]()
+    found = causes.of(before, after, causes.base_layers(before, after, layers))
+    return causes.line(found, before, after)
 
 
 def _promoted(client: engine.Client | None, image: Image, cache: Path) -> Inventory | None:

@@ -161,6 +161,9 @@ GREW = (
 )
 
 
+CAUSE = "by cause: a dependency's, its lock has changed: +3.0 MB; ours: +0.1 MB"
+
+
 def test_a_failure_says_what_grew_since_the_promotion(engine: FakeEngine, tmp_path: Path) -> None:
     inventory(engine, tmp_path, [BASE], "sutra-base-python:prod", "sutra-base-python:latest")
     inventory(engine, tmp_path, OLD, "sutra-api:latest")
@@ -169,7 +172,7 @@ def test_a_failure_says_what_grew_since_the_promotion(engine: FakeEngine, tmp_pa
         'images.yaml: images.sutra-base-python.budget.installed: over budget "1.0 MB", '
         "0.5 MB allowed (+0.5 MB): no promoted image to compare with",
         'images.yaml: images.sutra-api.budget.installed: over budget "7.1 MB", '
-        f"4.0 MB allowed (+3.1 MB): since sutra-api:latest: {GREW}",
+        f"4.0 MB allowed (+3.1 MB): since sutra-api:latest: {GREW}; {CAUSE}",
         'images.yaml: release.budget.installed: over budget "7.1 MB", 5.0 MB allowed (+2.1 MB): '
         f"since the last promotion: {GREW.replace('layer 2 of 3 +3.0 MB; ', '')}",
     ]
@@ -196,7 +199,10 @@ def test_a_base_is_held_against_the_one_in_the_ledger(
         "0.5 MB allowed (+0.5 MB): "
     )
     promoted({"sutra-base-python": small.id})
-    grew = "other +1.0 MB; layer 1 of 1 +1.0 MB; usr/lib/base +1.0 MB"
+    grew = (
+        "other +1.0 MB; layer 1 of 1 +1.0 MB; usr/lib/base +1.0 MB; "
+        "by cause: of no known owner: +1.0 MB"
+    )
     since = "since sutra-base-python of promotion 1: "
     assert failures(engine, tmp_path) == [line + since + grew]
     del engine.known[small.id]

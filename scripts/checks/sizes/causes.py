@@ -1,0 +1,85 @@
+"""Whose change made an image grow: ours, a lock's, the distribution's, or the base's."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+
+from scripts.common.units import format_change
+from scripts.image.inventory import Inventory, LayerFiles
+
+OURS = "ours"
+UNKNOWN = "of no known owner"
+LOCK = "a dependency's, its lock has changed"
+PACKAGE = "the distribution's, a package has changed"
+BASE = "the base's, its digest has changed"
+SAME = "of versions that stayed, built or cleaned otherwise"
+REVISION = "org.opencontainers.image.revision"
+_KINDS = {"ours": OURS, "rust": OURS, "python": LOCK, "debian": PACKAGE, "alpine": PACKAGE}
+SHORT = 7
+
+# bytes and version, by kind and name of an owner, and whether a layer of the base holds it
+_Bases = tuple[Collection[str], Collection[str]]
+_Held = dict[tuple[str, str, bool], tuple[int, str]]
+
+
+def of(
+    before: Inventory,
+    after: Inventory,
+    bases: _Bases = ((), ()),
+) -> list[tuple[str, int]]:
+    """Return each cause with the bytes that it added, the most first; what shrank is left out.
+
+    `bases` are the diff_ids of the layers of the base image, before and after.
+    """
+    old, new = _held(before, bases[0]), _held(after, bases[1])
+    found: Counter[str] = Counter()
+    for key in old | new:
+        (had, earlier), (has, later) = old.get(key, (0, "")), new.get(key, (0, ""))
+        kind, _, in_base = key
+        cause = _KINDS.get(kind, UNKNOWN)
+        if in_base:
+            cause = BASE
+        elif cause in (LOCK, PACKAGE) and had and has and earlier == later:
+            cause = SAME
+        found[cause] += has - had
+    return [(cause, size) for cause, size in found.most_common() if size > 0]
+
+
+def base_layers(before: Inventory, after: Inventory, base: Collection[str]) -> _Bases:
+    """Return the diff_ids of a base's layers in both images, given those of the base today.
+
+    An image begins with its base's layers: the earlier one began with as many of another base.
+    """
+    now = [layer.diff_id for layer in after.layers if layer.diff_id in base]
+    return [layer.diff_id for layer in before.layers[: len(now)]], now
+
+
+def line(causes: list[tuple[str, int]], before: Inventory, after: Inventory) -> str:
+    """Return "ours +0.1 MB, the base's, … +0.3 MB; commits 4fd198c..d9dd0e4", "" for no cause."""
+    if not causes:
+        return ""
+    said = "; ".join(f"{cause}: {format_change(size)}" for cause, size in causes)
+    revisions = [revision[:SHORT] for revision in (_revision(before), _revision(after)) if revision]
+    commits = f"; commits {'..'.join(revisions)}" if len(set(revisions)) > 1 else ""
+    return said + commits
+
+
+def _held(image: Inventory, base: Collection[str]) -> _Held:
+    found: _Held = {}
+    owners = image.owners()
+    for layer in image.layers:
+        for entry, size in _files(layer):
+            owner = owners[entry]
+            key = (owner.kind, owner.name, layer.diff_id in base)
+            found[key] = found.get(key, (0, ""))[0] + size, owner.version
+    return found
+
+
+def _files(layer: LayerFiles) -> Iterator[tuple[str, int]]:
+    return ((entry.path, entry.size) for entry in layer.entries if entry.kind == "file")
+
+
+def _revision(image: Inventory) -> str:
+    labels = (image.config.get("config") or {}).get("Labels") or {}
+    return str(labels.get(REVISION, ""))

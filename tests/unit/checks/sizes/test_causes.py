@@ -1,0 +1,77 @@
+"""Whose change made an image grow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from scripts.checks.sizes import causes
+from scripts.image.inventory import Inventory, read
+from tests.unit.checks.sizes.test_growth import MB, SITE, distribution
+from tests.unit.fakes import FakeEngine, FakeImage, tar_of
+
+
+def package(version: str, size: int) -> bytes:
+    """Return a base's layer with one package of Debian."""
+    return tar_of(
+        {
+            "usr/lib/libz.so": b"x" * size,
+            "var/lib/dpkg/status.d/zlib": f"Package: zlib\nVersion: {version}\n".encode(),
+            "var/lib/dpkg/status.d/zlib.md5sums": b"0  usr/lib/libz.so\n",
+        }
+    )
+
+
+def image(engine: FakeEngine, cache: Path, layers: list[bytes], revision: str = "") -> Inventory:
+    labels = {causes.REVISION: revision} if revision else None
+    found = read(engine, engine.add(FakeImage(layers, labels=labels)), cache)
+    assert found
+    return found
+
+
+OURS = tar_of({"app/main.py": b"x" * 100_000})
+MORE = tar_of({"app/main.py": b"x" * 300_000})
+NUMPY = distribution("numpy", "2.0", {"numpy/a.so": MB})
+
+
+def test_each_cause_has_its_bytes_the_most_first(engine: FakeEngine, tmp_path: Path) -> None:
+    before = image(engine, tmp_path, [package("1.0", MB), NUMPY, OURS], "1111111aaaa")
+    newer = distribution("numpy", "2.1", {"numpy/a.so": 4 * MB})
+    after = image(engine, tmp_path, [package("1.1", 3 * MB), newer, MORE], "2222222bbbb")
+    found = causes.of(before, after)
+    assert [cause for cause, _ in found] == [causes.LOCK, causes.PACKAGE, causes.OURS]
+    assert causes.line(found, before, after) == (
+        "a dependency's, its lock has changed: +3.0 MB; "
+        "the distribution's, a package has changed: +2.0 MB; ours: +0.2 MB; "
+        "commits 1111111..2222222"
+    )
+
+
+def test_what_a_base_brought_is_the_bases(engine: FakeEngine, tmp_path: Path) -> None:
+    before = image(engine, tmp_path, [package("1.0", MB), NUMPY])
+    after = image(engine, tmp_path, [package("1.1", 3 * MB), NUMPY])
+    bases = causes.base_layers(before, after, {after.layers[0].diff_id})
+    assert bases == ([before.layers[0].diff_id], [after.layers[0].diff_id])
+    found = causes.of(before, after, bases)
+    assert [cause for cause, _ in found] == [causes.BASE]
+    assert causes.line(found, before, after) == "the base's, its digest has changed: +2.0 MB"
+
+
+def test_versions_that_stayed_were_built_or_cleaned_otherwise(
+    engine: FakeEngine, tmp_path: Path
+) -> None:
+    before = image(engine, tmp_path, [NUMPY])
+    after = image(engine, tmp_path, [distribution("numpy", "2.0", {"numpy/a.so": 2 * MB})])
+    assert causes.of(before, after) == [(causes.SAME, MB)]
+
+
+def test_what_came_and_what_nobody_owns(engine: FakeEngine, tmp_path: Path) -> None:
+    before = image(engine, tmp_path, [OURS])
+    after = image(engine, tmp_path, [OURS, NUMPY, tar_of({"opt/blob": b"x" * 5 * MB})])
+    info = sum(e.size for e in after.layers[1].entries if e.path.startswith(f"{SITE}numpy-"))
+    assert causes.of(before, after) == [(causes.UNKNOWN, 5 * MB), (causes.LOCK, MB + info)]
+
+
+def test_what_shrank_or_stayed_is_no_cause(engine: FakeEngine, tmp_path: Path) -> None:
+    before, after = (image(engine, tmp_path, layers) for layers in ([MORE, NUMPY], [OURS, NUMPY]))
+    assert causes.of(before, after) == []
+    assert causes.line([], before, after) == ""
