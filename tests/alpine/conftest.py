@@ -40,12 +40,14 @@ def bases(client: docker.DockerClient, settings: Mapping[str, str]) -> Mapping[s
 
 
 @pytest.fixture(scope="session")
-def most_images(
-    client: docker.DockerClient, bases: Mapping[str, str], settings: Mapping[str, str]
+def bases_and_api(
+    production: None, bases: Mapping[str, str], settings: Mapping[str, str]
 ) -> Mapping[str, str]:
-    """All images but the hybrid, for which scikit-learn is compiled in ten minutes."""
-    services = [built(settings, name) for name in ("sutra-api", "sutra-storage-server")]
-    return {**bases, **services[0], **services[1]}
+    """The base images and one Python service: nothing is compiled for them.
+
+    The service is started beside the storage of `production`.
+    """
+    return {**bases, **built(settings, "sutra-api")}
 
 
 @pytest.fixture(scope="session")

@@ -16,11 +16,11 @@ from tests.alpine.mirror import REPOSITORY
 TAGS = ("test-again-1", "test-again-2")
 
 
-def test_the_promises_of_all_images_but_the_hybrid_hold(
-    client: docker.DockerClient, most_images: Mapping[str, str]
+def test_the_promises_of_the_bases_and_the_api_hold(
+    client: docker.DockerClient, bases_and_api: Mapping[str, str]
 ) -> None:
-    assert len(most_images) == 4
-    require_promises(client, most_images)
+    assert len(bases_and_api) == 3
+    require_promises(client, bases_and_api)
 
 
 @pytest.mark.long
@@ -43,10 +43,8 @@ def require_promises(client: docker.DockerClient, references: Mapping[str, str])
 LEFT_OUT = "--ignore=tests/test_schema.py"
 
 
-@pytest.mark.parametrize(
-    "package",
-    ["sutra-api", pytest.param("sutra-hybrid", marks=pytest.mark.long), "sutra-storage-server"],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("package", ["sutra-api", "sutra-hybrid", "sutra-storage-server"])
 def test_the_packages_own_tests_pass(
     client: docker.DockerClient, settings: Mapping[str, str], package: str
 ) -> None:
@@ -91,6 +89,7 @@ def twice(client: docker.DockerClient, settings: Mapping[str, str]) -> Iterator[
             images.untag(client, reference)
 
 
+@pytest.mark.long
 def test_two_builds_of_a_base_without_cache_give_the_same_layers(twice: list[list[str]]) -> None:
     first, second = twice
     assert len(first) >= 2

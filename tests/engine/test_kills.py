@@ -13,10 +13,9 @@ import docker
 import pytest
 
 from tests.conftest import ROOT
-from tests.support import extent
 
-# fewer still have every outcome that is asserted below
-KILLS = extent.share(whole=200, fast=60)
+# so many, for only one of forty ends in "finished"
+KILLS = 200
 SEED = 6
 
 
