@@ -20,7 +20,15 @@ from scripts.engine import client as engine
 from scripts.oci import registry_session
 from scripts.oci.layer import Layer
 from scripts.oci.manifest import ACCEPTED, Document, Image, digest_of, resolve
-from scripts.oci.registry_session import FORM, WIRE, Answer, OverlongError, Session, is_loopback
+from scripts.oci.registry_session import (
+    FORM,
+    WIRE,
+    Answer,
+    OverlongError,
+    Request,
+    Session,
+    is_loopback,
+)
 
 # a layer may take as long, and as much more as its bytes take at this many a second; an hour
 # at most, whatever size is announced
@@ -49,7 +57,7 @@ class Repository:
         headers = {"Accept": ACCEPTED} if kind == "manifests" else {}
         path = f"{kind}/{reference}"
         with self._explained():
-            answer, data = self.session.whole("GET", self._address(path), self.name, None, headers)
+            answer, data = self.session.whole(self._get(path, headers))
             self._expect_found(answer, path)
             return data
 
@@ -58,13 +66,13 @@ class Repository:
         """Open the bytes of a blob."""
         path = f"blobs/{digest}"
         with self._explained():
-            answer = self.session.open("GET", self._address(path), self.name)
+            answer = self.session.open(self._get(path))
         with answer:
             self._expect_found(answer, path)
             yield answer.raw
 
-    def _address(self, path: str) -> str:
-        return f"/v2/{self.name}/{path}"
+    def _get(self, path: str, headers: Mapping[str, str] | None = None) -> Request:
+        return Request("GET", f"/v2/{self.name}/{path}", self.name, headers=headers)
 
     def _expect_found(self, answer: Answer, path: str) -> None:
         if answer.status_code != requests.codes.ok:

@@ -13,6 +13,7 @@ import json
 import os
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,17 @@ FORM = (ValueError, KeyError, TypeError, AttributeError)
 Answer = requests.Response
 
 
+@dataclass(frozen=True)
+class Request:
+    """One request to a registry; a login is asked for its `repository`."""
+
+    method: str
+    path: str
+    repository: str
+    body: bytes | None = None
+    headers: Mapping[str, str] | None = None
+
+
 class Session:
     """The requests to one registry.
 
@@ -56,54 +68,38 @@ class Session:
         """The login that Docker keeps for this registry. Raises SutraError for a damaged one."""
         return logins.credentials(self.host)
 
-    def whole(
-        self,
-        method: str,
-        path: str,
-        repository: str,
-        body: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> tuple[Answer, bytes]:
+    def whole(self, request: Request) -> tuple[Answer, bytes]:
         """Return one answer and its body. Raises WIRE, or ValueError for one that is too long."""
 
         def ask() -> tuple[Answer, bytes]:
-            with self.open(method, path, repository, body, headers) as answer:
+            with self.open(request) as answer:
                 return answer, _bounded(answer)
 
         return within(WHOLE_SECONDS, ask)
 
-    def open(
-        self,
-        method: str,
-        path: str,
-        repository: str,
-        body: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> Answer:
+    def open(self, request: Request) -> Answer:
         """Return one answer, its body not yet read, logged in where the registry asks for it."""
-        answer = self._send(method, path, body, headers)
+        answer = self._send(request)
         if answer.status_code != UNAUTHORIZED:
             return answer
         try:
-            logged_in = self._log_in(answer, repository)
+            logged_in = self._log_in(answer, request.repository)
         except BaseException:
             answer.close()
             raise
         if not logged_in:
             return answer
         answer.close()
-        return self._send(method, path, body, headers)
+        return self._send(request)
 
-    def _send(
-        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str] | None
-    ) -> Answer:
+    def _send(self, request: Request) -> Answer:
         while True:
-            url = f"{self._schemes[0]}://{self._server}{path}"
+            url = f"{self._schemes[0]}://{self._server}{request.path}"
             try:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore", InsecureRequestWarning)  # the engine's choice
                     return self._session.request(
-                        method, url, data=body, headers=headers,
+                        request.method, url, data=request.body, headers=request.headers,
                         timeout=SECONDS, stream=True, proxies=proxies(url),
                     )  # fmt: skip
             except requests.exceptions.SSLError:

@@ -21,7 +21,7 @@ from scripts.common.errors import RegistryError
 from scripts.engine import client as engine
 from scripts.engine import registries
 from scripts.oci.manifest import ACCEPTED
-from scripts.oci.registry_session import FORM, WIRE, OverlongError, Session
+from scripts.oci.registry_session import FORM, WIRE, OverlongError, Request, Session
 
 PAGES = 1000
 SERVER_ERROR = 500
@@ -203,7 +203,7 @@ class Registry:
     ) -> tuple[requests.Response, bytes]:
         """Return one answer and its body."""
         with self._reached(f"{method} {urlsplit(path).path}"):
-            return self._session.whole(method, path, repository, body, headers)
+            return self._session.whole(Request(method, path, repository, body, headers))
 
     @contextmanager
     def _reached(self, what: str) -> Iterator[None]:

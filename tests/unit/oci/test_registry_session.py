@@ -9,11 +9,12 @@ import pytest
 
 from scripts.common.errors import RegistryError, SutraError
 from scripts.oci import registry, registry_session
-from scripts.oci.registry_session import Session
+from scripts.oci.registry_session import Request, Session
 from scripts.oci.registry_tags import Registry
 from tests.unit.oci.test_registry_tags import CLIENT, DIGEST, KIND, MANIFEST, Server, server
 
 __all__ = ["server"]  # a fixture
+LATEST = Request("GET", "/v2/team/api/manifests/latest", "team/api")
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +58,7 @@ def test_a_token_of_another_form_is_one_of_the_expected_errors(
     server.tokens = True
     server.answers["/token"] = (200, {}, token)
     with pytest.raises(registry_session.FORM):
-        session(server).whole("GET", "/v2/team/api/manifests/latest", "team/api")
+        session(server).whole(LATEST)
     with pytest.raises(RegistryError, match=r'^registry: ".*": its login cannot be read$'):
         registry.find(f"{server.address}/team/api:latest")
 
@@ -94,7 +95,7 @@ def test_certificates_of_the_engine_are_trusted_by_what_reads_too(
 def _found(server: Server) -> tuple[object, registry.Repository]:
     made = registry.Repository("x", "team/api", session(server))
     server.manifests["/v2/team/api/manifests/latest"] = MANIFEST
-    answer, body = made.session.whole("GET", "/v2/team/api/manifests/latest", "team/api")
+    answer, body = made.session.whole(LATEST)
     assert (body, answer.headers["Content-Type"]) == (MANIFEST, KIND)
     return body, made
 
