@@ -13,9 +13,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from scripts.common import git
+from scripts.common import git, reference
 from scripts.common.errors import SutraError
-from scripts.common.reference import DIGEST
 
 # label of an image: the root image that its builders started from, "debian:trixie-slim@sha256:…"
 ROOT = "org.sutra.root"
@@ -89,13 +88,12 @@ def _commit(revision: str) -> dict[str, Any]:
 
 
 def _root(image: str, labels: Mapping[str, str]) -> list[dict[str, Any]]:
-    name, _, digest = labels.get(ROOT, "").partition("@")
-    if not DIGEST.fullmatch(digest):
+    root = reference.read(labels.get(ROOT, ""))
+    if root is None or not root.digest:
         print(f"provenance: {image}: no label {ROOT}, its root is not listed", file=sys.stderr)
         return []
-    algorithm, _, value = digest.partition(":")
-    uri = f"pkg:docker/{name.replace(':', '@')}"
-    return [{"uri": uri, "digest": {algorithm: value}}]
+    uri = f"pkg:docker/{root.name}" + (f"@{root.tag}" if root.tag else "")
+    return [{"uri": uri, "digest": {"sha256": reference.digits(root.digest)}}]
 
 
 def _lock(path: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.common.errors import SutraError
+from scripts.common.reference import digits
 from scripts.engine.move import Move
 from scripts.signing import attached, provenance, statements
 from scripts.signing.attached import Layer, Store
@@ -96,7 +97,7 @@ def sbom(image: Pushed, folder: Path = SBOMS) -> dict[str, Any] | None:
         raise SutraError(f"{path}: cannot be read: {error}", tip) from error
     if not isinstance(value, dict) or not value.get("spdxVersion"):
         raise SutraError(f"{path}: not an SPDX document", tip)
-    known = [image.id.partition(":")[2], image.digest.partition(":")[2]]
+    known = [digits(each) for each in (image.id, image.digest) if each]
     if not any(each in text for each in known):
         raise SutraError(f"{path}: of another image, it does not name {image.id}", tip)
     return value

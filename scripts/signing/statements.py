@@ -11,6 +11,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from scripts.common.reference import digits
+
 PROVENANCE = "https://slsa.dev/provenance/v1"
 SPDX = "https://spdx.dev/Document"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
@@ -28,11 +30,10 @@ def signed_payload(reference: str, digest: str, optional: Mapping[str, str]) -> 
 
 def statement(reference: str, digest: str, kind: str, predicate: Mapping[str, Any]) -> bytes:
     """Return an in-toto statement: `predicate`, about this digest alone."""
-    algorithm, _, value = digest.partition(":")
     return encoded(
         {
             "_type": "https://in-toto.io/Statement/v1",
-            "subject": [{"name": reference, "digest": {algorithm: value}}],
+            "subject": [{"name": reference, "digest": {"sha256": digits(digest)}}],
             "predicateType": kind,
             "predicate": predicate,
         }
