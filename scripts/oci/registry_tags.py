@@ -143,10 +143,8 @@ class Registry:
             raise self._error(what, f'it takes uploads at another host, "{place.netloc}"')
         query = "&".join(filter(None, (place.query, f"digest={digest}")))
         kind = {"Content-Type": "application/octet-stream"}
-        with (
-            self._reached(f"PUT {place.path}"),
-            self._session.open("PUT", f"{place.path}?{query}", repository, data, kind) as stored,
-        ):
+        request = Request("PUT", f"{place.path}?{query}", repository, data, kind)
+        with self._reached(f"PUT {place.path}"), self._session.open(request) as stored:
             self._expect(stored, 201, what)
 
     def _require_kept(self, reference: str, digest: str, body: bytes) -> None:
