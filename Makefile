@@ -34,6 +34,7 @@ DIGEST ?=##                reproduce: which promoted image; default: the current
 BUILT ?=##                 1: rebase takes the bases that are here and builds none
 FROM ?=##                  diff, why-slow: the earlier image; default IMAGE:latest
 TO ?=##                    diff: the later image, default IMAGE:prod; rollback: a version or number; rename-service: the new name
+FILES ?=##                 diff: a new folder that gets the files that differ
 FILE ?=##                  explain: a file, such as numpy/testing/__init__.py
 YES ?=##                   1: clean and remove-service do not ask
 DATA ?=##                  1: clean removes the data volumes too

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.table import Table
@@ -15,7 +17,7 @@ from scripts.checks.sizes.growth import Change
 from scripts.common import arguments, terminal
 from scripts.common.errors import OK, SutraError
 from scripts.common.units import format_change, format_size
-from scripts.image import inventory
+from scripts.image import dump, inventory
 from scripts.image.inventory import Inventory
 
 # rows of the table; JSON has all
@@ -84,11 +86,20 @@ def read(reference: str) -> Inventory:
     return found
 
 
+def write_files(before: Inventory, after: Inventory, folder: Path) -> None:
+    """Write what differs into `folder`, as each image has it."""
+    dump.prepare(folder)
+    for one, other, name in ((before, after, dump.BEFORE), (after, before, dump.AFTER)):
+        count = dump.write(None, one, dump.differing(one, other), folder / name)
+        print(f"diff: {count} files in {folder / name}", file=sys.stderr)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("image", help="an image of images.yaml")
     arguments.value(parser, "from", "any reference; IMAGE:latest without it")
     arguments.value(parser, "to", "any reference; IMAGE:prod without it")
+    arguments.value(parser, "files", "a new folder that gets the files that differ")
     arguments.value(parser, "format", "how to print", FORMATS)
 
 
@@ -98,6 +109,8 @@ def main(options: argparse.Namespace) -> int:
     image = catalog.load().find(options.image)
     before = read(knobs.get("FROM") or f"{image.name}:{growth.PROMOTED}")
     after = read(knobs.get("TO") or image.reference)
+    if folder := knobs.get("FILES"):
+        write_files(before, after, Path(folder))
     found = compare(before, after)
     if form == "json":
         print(as_json(found))
