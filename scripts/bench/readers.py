@@ -1,4 +1,4 @@
-"""What reading images costs: against other readers, and for a catalogue of a thousand images.
+"""The cost of reading images: compared with other readers, and for a thousand images.
 
 Run by `make bench`; `python -m scripts.bench.readers` runs these two alone.
 """

@@ -1,4 +1,4 @@
-"""What BuildKit built, kept beside its own cache for builders that begin with nothing.
+"""A build cache outside of BuildKit, for builders that begin with nothing.
 
     CACHE=registry.example/sutra-cache   a tag for each image and branch, main's read as well
     CACHE=./cache                        a folder for each image

@@ -1,4 +1,4 @@
-"""Exceptions from the rules: they stand in images.yaml alone, each with its reason.
+"""Exceptions from the rules: only images.yaml holds them, each with its reason.
 
 contents:
   package-managers: {allow: [./sbin/apk], distribution: alpine, because: …}

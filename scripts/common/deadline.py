@@ -1,4 +1,4 @@
-"""An end for what may take for ever: a peer that sends a byte now and then never times out."""
+"""A deadline for whole answers: a peer that sends a byte now and then never times out."""
 
 from __future__ import annotations
 

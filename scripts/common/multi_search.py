@@ -1,4 +1,4 @@
-"""Where bytes hold any of several texts: all of them looked for in one vectorised pass."""
+"""Search bytes for many texts in one vectorised pass."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Standard output and error of a process: closed ones are nowhere, full ones are one clear line."""
+"""Standard output and error: writes to closed ones are dropped, full ones give one clear line."""
 
 from __future__ import annotations
 

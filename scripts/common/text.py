@@ -1,4 +1,4 @@
-"""Text of others that is shown to people."""
+"""Make text of others safe to show to people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""kubectl, as a program that either does what it is asked or says why in one line."""
+"""Run kubectl; a failure is one clear line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stack file of Swarm, made of what `docker compose config` understands of our compose file.
+"""Write Swarm's stack file from `docker compose config` of our compose file.
 
 It is written whole, with the digest of its text on top: one that was edited by hand is not
 overwritten, and not deployed.

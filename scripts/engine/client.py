@@ -1,4 +1,4 @@
-"""A client for the engine, and its questions: what goes wrong with one is one clear line.
+"""A client for the engine whose failures are one clear line.
 
 Only this room imports the docker SDK, and runs `docker`; but for
 scripts.checks.sizes.unchanged, which cannot wait until the SDK is loaded.

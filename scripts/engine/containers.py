@@ -1,4 +1,4 @@
-"""Containers and networks of the engine, as far as they are made and removed."""
+"""Create and remove the engine's containers and networks."""
 
 from __future__ import annotations
 

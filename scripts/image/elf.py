@@ -1,4 +1,4 @@
-"""Facts of one ELF file, as far as judging an image needs them.
+"""Read the facts of one ELF file that judging an image needs.
 
 Read here, not by pyelftools: it is written for well-formed files, and takes half of
 the time that reading an image takes. Tests hold the one against the other.

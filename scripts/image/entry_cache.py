@@ -1,4 +1,4 @@
-"""The entries of each layer, kept by its digest beside its sizes, which are wanted more often."""
+"""On-disk cache of layer entries, by digest. Sizes have a cache of their own (size_cache)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which files are kept as text: those that say whose the others are, and what the image is."""
+"""Choose the files to keep as text: package records, account files and the like."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a file is by its bytes, whatever it is called: programs, archives, packages.
+"""Recognise files by their bytes, whatever their names: programs, archives, packages.
 
 Each finding is a mark, "kind:name", such as "shells:busybox"; kinds are those of the rules
 of scripts.checks.contents that look for them.

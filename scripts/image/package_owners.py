@@ -1,4 +1,4 @@
-"""Whose each file of an image is: of a package, of a Python distribution, or our own.
+"""Map every file of an image to its owner: a distro package, a Python distribution, or us.
 
 Told by the records that package managers leave; nothing is guessed from a name.
 """

@@ -1,4 +1,4 @@
-"""What a .pyc says of the Python that wrote it, and of its source (PEP 552)."""
+"""The header of a .pyc: the Python that wrote it, and its source (PEP 552)."""
 
 from __future__ import annotations
 

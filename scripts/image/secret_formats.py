@@ -1,4 +1,4 @@
-"""The formats in secret_formats.toml: which kinds of secret bytes hold."""
+"""Find secrets by their formats, listed in secret_formats.toml."""
 
 from __future__ import annotations
 

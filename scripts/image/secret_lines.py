@@ -1,4 +1,4 @@
-"""Secrets in texts by where they stand: `NAME=value`, `--password x`, headers, URLs, settings."""
+"""Find secrets by their place in a text: `NAME=value`, `--password x`, headers, URLs, settings."""
 
 from __future__ import annotations
 

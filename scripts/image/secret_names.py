@@ -1,4 +1,4 @@
-"""Return whether `NAME=value` gives a secret away, by the words of the name and by the value."""
+"""Decide whether `NAME=value` gives a secret away, by the words of the name and by the value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sizes of layers as they were once counted, kept by the digest of their bytes as stored.
+"""On-disk cache of layer sizes, by the digest of the stored bytes.
 
 The same layer, packed elsewhere, is another download. Nothing here reads an image.
 """

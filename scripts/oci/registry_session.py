@@ -1,4 +1,4 @@
-"""How a registry is spoken to, by whatever reads or tags: trust, logins, and time.
+"""HTTP sessions with registries, for reading and for tagging: trust, logins, time limits.
 
 Proxies are the environment's. Trust is the engine's: the certificates in /etc/docker/certs.d,
 else CA_BUNDLE, else the system's. Logins are Docker's, never those of ~/.netrc, and are sent in

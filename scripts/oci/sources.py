@@ -1,4 +1,4 @@
-"""Where an image is read from, by its reference: the same layers, wherever they stand."""
+"""Choose the source of an image by its reference: engine, file or registry, the same layers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tar archives as forward-only streams, read strictly: hostile until shown otherwise.
+"""Read tar archives as forward-only streams, strictly, for any of them may be hostile.
 
 `tarfile` takes a broken header for the end, keeps every member it has seen, and
 believes any size that a header announces; here a wrong archive raises DAMAGE.

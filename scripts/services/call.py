@@ -1,4 +1,4 @@
-"""What is wrong with a call, all of it at once: a name, a language, a port."""
+"""Check the arguments of a call and report all problems at once: name, language, port."""
 
 from __future__ import annotations
 

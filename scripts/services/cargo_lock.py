@@ -1,4 +1,4 @@
-"""The order of Cargo.lock: packages stand by name, so that a renamed one moves.
+"""Keep Cargo.lock's order, by package name, when a package is renamed.
 
 Cargo refuses a lock of another order under --locked.
 """

@@ -1,4 +1,4 @@
-"""Entries of a cleanup manifest that leave a package whole, collected trial by trial."""
+"""Collect manifest entries, trial by trial, until a package works."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Find which change broke something, and what in the manifest would leave it whole."""
+"""Find the change that broke something, and the manifest entry that would prevent it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bytecode as the manifest says: none, beside the sources, or instead of them.
+"""Compile modules as the manifest asks: not at all, beside the sources, or instead of them.
 
 Files are `unchecked-hash` (PEP 552): a time stamp that an image builder rewrites
 makes them no staler, and start-up reads no source to find out. Docstrings may be

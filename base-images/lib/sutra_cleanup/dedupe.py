@@ -1,4 +1,4 @@
-"""Byte-identical vendored libraries become links to one of them."""
+"""Replace byte-identical vendored libraries by links to one of them."""
 
 from __future__ import annotations
 

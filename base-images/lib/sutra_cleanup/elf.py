@@ -1,4 +1,4 @@
-"""Stripping that is checked: a library that strip damaged is put back, and named.
+"""Strip libraries and check the result: a damaged one is put back, and the report names it.
 
 binutils before 2.44 writes load segments that are not page-aligned for some
 wheels' libraries (numpy#20101, auditwheel#716), which nothing notices until the

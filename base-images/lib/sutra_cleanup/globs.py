@@ -1,4 +1,4 @@
-"""Globs of a manifest, matched against many paths at little cost.
+"""Match a manifest's globs against many paths at little cost.
 
 A glob names components of a path, and matches at any depth: `numpy/tests/` is
 every folder of that name with all that is in it, `*.pyi` every such file. `./`

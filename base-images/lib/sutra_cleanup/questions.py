@@ -1,4 +1,4 @@
-"""What is asked of a tree before and after: modules, entry points, distributions."""
+"""Questions to a tree before and after the cleanup: modules, entry points, distributions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read the record of a distribution: CSV, its names whatever bytes they are."""
+"""Read a distribution's RECORD: CSV, with names of any bytes."""
 
 from __future__ import annotations
 

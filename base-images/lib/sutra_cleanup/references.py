@@ -1,4 +1,4 @@
-"""What the sources of a distribution read by name: files, and modules that leave.
+"""Find what a distribution's sources read by name: data files, and modules that are removed.
 
 An import proves neither a file that is read later nor a module that a function imports.
 Both are looked for in the sources as text: no more than a hint, so that it makes a file

@@ -1,4 +1,4 @@
-"""What a cleanup did, for a person and, as JSON of a few kB, for the image."""
+"""Report what a cleanup did: for a person, and as a few kB of JSON for the image."""
 
 from __future__ import annotations
 

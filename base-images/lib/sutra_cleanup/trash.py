@@ -1,4 +1,4 @@
-"""Changes that can be taken back: nothing is gone before the result is proven.
+"""Changes that can be undone: no file is lost before the result is proven.
 
 What leaves the tree is moved aside, in the order in which it left, each with the
 name of the rule or step that moved it.

@@ -1,4 +1,4 @@
-"""What the interpreter that is asked runs: `probe` hands this file to it as text.
+"""Program for the interpreter under test: `probe` passes this file to it as text.
 
 Reads one line of JSON on stdin, `[kind, items, writable]`, and answers each item with
 two lines on stdout. A module that is imported finds no input, sees its output go

@@ -1,4 +1,4 @@
-"""How a dynamic loader finds libraries, played through on an image's files.
+"""Find libraries as a dynamic loader would, on an image's files.
 
 glibc: ld.so(8) and elf/dl-load.c. DT_RPATH of the object and of those that loaded
 it (ignored where DT_RUNPATH is there), LD_LIBRARY_PATH, DT_RUNPATH of the object

@@ -1,4 +1,4 @@
-"""Return whether a container can start a program: execve's own steps, played through on an image.
+"""Decide whether a container can start a program, by repeating execve's steps on an image.
 
 A file that the user may execute is a program (ELF), or a script whose first line names
 one, which may again be a script (fs/binfmt_script.c, fs/exec.c). `env` looks for what

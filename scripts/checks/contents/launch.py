@@ -1,4 +1,4 @@
-"""What a program is asked to start by its arguments: env, an init such as tini, Python."""
+"""Find what a launcher starts by its arguments: env, an init such as tini, Python."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The labels by which a running image is led back to its sources."""
+"""Labels that lead from a running image to its sources."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records of what is installed, without which scanners are blind, and licences."""
+"""Records of installed packages, which scanners need, and licences."""
 
 from __future__ import annotations
 

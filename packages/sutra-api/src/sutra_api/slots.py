@@ -1,4 +1,4 @@
-"""A bound on work that takes more memory, or more calls of the storage, than other work."""
+"""Limit work that needs more memory or more storage calls than other requests."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""Answers a question: with which concept, how surely, and by which path of associations.
+"""Answer a question: the concept, how sure the answer is, and the path of associations.
 
 A question enters the store at the concepts that are similar to it. Where it names, in words that
 the concept itself does not hold, the kind of an association of that concept ("what is Paris the

@@ -1,4 +1,4 @@
-"""What can go wrong here, apart from the libraries that build: they are loaded late."""
+"""The errors of this service, in a module that does not load the libraries that build an index."""
 
 
 class BuildFailed(Exception):

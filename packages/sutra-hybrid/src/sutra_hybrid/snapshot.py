@@ -1,4 +1,4 @@
-"""What questions are asked of: an index and its associations, made at once and never changed."""
+"""A snapshot: an index with its associations, built together and never changed."""
 
 import hashlib
 import time

@@ -1,4 +1,4 @@
-"""Words: what texts, questions and the kinds of associations are compared by."""
+"""Words, the units by which texts, questions and kinds of associations are compared."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What belongs to one request, wherever the code is that needs it."""
+"""Values of the current request, for any code that needs them."""
 
 from contextvars import ContextVar
 

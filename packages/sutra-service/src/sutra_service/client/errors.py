@@ -1,4 +1,4 @@
-"""How asking the storage may fail."""
+"""Errors of calls to the storage."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Middleware: a request goes on when its body is here; until then it holds nobody else up.
+"""Middleware: handle a request once its whole body is here; slow bodies block nobody else.
 
 A body larger than its route's limit is answered 413, one that takes too long 408. Bodies arrive
 beside each other in bounded memory: where too many do, the one that began first is answered 503,

@@ -1,4 +1,4 @@
-"""Return whether this process takes work: serving, draining, then closing.
+"""The state of this process: serving, draining, then closing.
 
 `/health` is readiness: 503 once the process is to stop, so that nothing new is sent to it. `/live`
 is liveness: it says only that the process answers, whatever its storage does.

@@ -1,4 +1,4 @@
-"""What both services wear: request ids, log lines, metrics, limits, problems, and the token."""
+"""The layers of every service: request ids, log lines, metrics, limits, problems, and the token."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

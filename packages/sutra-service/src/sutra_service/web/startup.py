@@ -1,4 +1,4 @@
-"""Shorter imports: without what is built and looked for then, and no server of ours needs.
+"""Speed up imports by skipping work that our services never need.
 
 Measured on the api, Python 3.13, best of 12: 0.73 s of CPU until the app is made, 0.60 s with this.
 """
