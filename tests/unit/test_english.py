@@ -11,7 +11,7 @@ from tests.conftest import ROOT
 
 # phrase → what to write instead
 FORBIDDEN = {
-    r"\b(?:is|are) none\b(?! of)": 'say what it is: "is not a secret", "is allowed"',
+    r"(?<!there )\b(?:is|are) none\b(?! of)": 'say what it is: "is not a secret", "is allowed"',
     r"\b(?:is|are) (?:said|told) (?:of|by|before|whether)\b": "name who reports what",
     r"\bmend(?:ed|s)?\b": '"fix"',
     r"\bvanish(?:ed|es)?\b": '"no longer exists"',
@@ -81,6 +81,7 @@ def test_what_the_check_must_find(text: str, line: int) -> None:
     [
         "a module stands in for it",
         "none of them",
+        "where there is none",
         '"""Return whether it fits."""',
         "# bytes of one layer\nMAX_LAYER = 7",
         "recommend and amend",
