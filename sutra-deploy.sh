@@ -308,7 +308,10 @@ main() {
     *) die "unknown command \"$command\"" "\`./sutra-deploy.sh --help\` lists them" ;;
   esac
   case ${TARGET:-compose} in
-    compose) [[ -z ${DRY_RUN:-} ]] || die "DRY_RUN: not with compose \"$DRY_RUN\"" "leave it out, or name a TARGET" ;;
+    compose) case ${DRY_RUN:-} in
+      "" | 0 | no | false) ;;
+      *) die "DRY_RUN: not with compose \"$DRY_RUN\"" "leave it out, or name a TARGET" ;;
+    esac ;;
     kubernetes | swarm) orchestrate "$@" ;;
     *) die "TARGET: unknown \"$TARGET\"" "one of compose, kubernetes, swarm" ;;
   esac

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,15 +100,27 @@ def parse(text: str, folder: Path) -> Release:
     workloads = [thing for thing in objects if thing["kind"] in WORKLOADS]
     if not workloads:
         raise SutraError(f"{folder}: nothing that runs", f"`kubectl kustomize {folder}` shows it")
-    for thing in workloads:
-        for container in thing["spec"]["template"]["spec"]["containers"]:
+    for thing in objects:
+        for container in _containers(thing):
             _refuse_unpinned(thing["metadata"]["name"], container, folder)
     return Release(text, objects)
 
 
+def _containers(value: Any) -> Iterator[Mapping[str, Any]]:
+    """Yield every container below an object, whatever its kind: of jobs and init steps as well."""
+    if isinstance(value, list):
+        for each in value:
+            yield from _containers(each)
+    elif isinstance(value, Mapping):
+        for key, each in value.items():
+            if key in ("containers", "initContainers"):
+                yield from each
+            yield from _containers(each)
+
+
 def _refuse_unpinned(name: str, container: Mapping[str, Any], folder: Path) -> None:
     """Raise SutraError for an image that a registry could exchange."""
-    image = container["image"]
+    image = str(container.get("image", ""))
     if not DIGEST.search(image) and container.get("imagePullPolicy") != "Never":
         raise SutraError(
             f'{folder}: {name}: image without a digest "{image}"',

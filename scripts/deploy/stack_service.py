@@ -103,6 +103,8 @@ class Service:
 def convert(name: str, source: Mapping[str, Any], options: Options) -> Service:
     """Return a service as Swarm takes it. Raises SutraError for what would be lost silently."""
     service = Service(name, source, options)
+    if not source.get("image"):
+        raise service.error("image", "missing, and Swarm builds none")
     for key, value in source.items():
         if value is None:  # compose writes "command: null" if there is no command
             continue

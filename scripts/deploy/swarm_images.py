@@ -20,6 +20,7 @@ def pinned(client: engine.Client, config: Mapping[str, Any], nodes: int) -> dict
     return {
         str(service["image"]): _pinned(client, name, str(service["image"]), nodes)
         for name, service in config["services"].items()
+        if service.get("image")  # one without is an error of its own
     }
 
 

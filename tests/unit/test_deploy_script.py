@@ -264,6 +264,12 @@ def test_compose_has_no_dry_run(checkout: Path) -> None:
     assert not (checkout / "asked").exists()
 
 
+@pytest.mark.parametrize("word", ["DRY_RUN=", "DRY_RUN=0", "DRY_RUN=no", "DRY_RUN=false"])
+def test_no_dry_run_is_compose(checkout: Path, word: str) -> None:
+    assert deploy("down", word)[0] == 0
+    assert asked(checkout) == [f"{COMPOSE} down --remove-orphans"]
+
+
 def test_compose_is_a_target_too(checkout: Path) -> None:
     assert deploy("down", "TARGET=compose")[0] == 0
     assert asked(checkout) == [f"{COMPOSE} down --remove-orphans"]

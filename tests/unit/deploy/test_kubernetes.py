@@ -340,6 +340,26 @@ def test_an_image_that_a_registry_could_exchange_is_refused(
     )
 
 
+@pytest.mark.parametrize(
+    ("kind", "spec"),
+    [
+        ("Deployment", {"template": {"spec": {"containers": [], "initContainers": ["X"]}}}),
+        ("CronJob", {"jobTemplate": {"spec": {"template": {"spec": {"containers": ["X"]}}}}}),
+        ("Pod", {"containers": ["X"]}),
+    ],
+)
+@pytest.mark.parametrize("image", ["busybox", "", "r.example/x@sha256:12"])
+def test_no_kind_of_pod_brings_an_image_without_a_digest(
+    cluster: Cluster, release: list[dict[str, Any]], kind: str, spec: dict[str, Any], image: str
+) -> None:
+    text = json.dumps(spec).replace('"X"', json.dumps({"name": "x", "image": image}))
+    extra = thing(kind, "extra", "v1", spec=json.loads(text))
+    cluster.has("kustomize", yaml.safe_dump_all([*release, extra]))
+    assert refused("up")[0] == (
+        f'deploy/kubernetes/overlays/cluster: extra: image without a digest "{image}"'
+    )
+
+
 @pytest.mark.parametrize("text", ["", "---\n", "kind: Namespace\nmetadata: {name: one}\n"])
 def test_an_overlay_in_which_nothing_runs_is_refused(cluster: Cluster, text: str) -> None:
     cluster.has("kustomize", text)

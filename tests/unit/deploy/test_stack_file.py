@@ -248,6 +248,8 @@ def test_replicas_are_an_overrides_to_say() -> None:
 @pytest.mark.parametrize(
     ("service", "key", "value", "problem"),
     [
+        ("api", "image", None, "image: missing, and Swarm builds none"),
+        ("api", "build", {"context": "."}, "build: no counterpart in Swarm is known"),
         ("api", "cgroup_parent", "x", "cgroup_parent: no counterpart in Swarm is known"),
         ("api", "privileged", True, "privileged: no counterpart in Swarm is known"),
         ("api", "devices", ["/dev/x"], "devices: no counterpart in Swarm is known"),
