@@ -20,6 +20,7 @@ from scripts.oci.registry_tags import Registry
 from scripts.promotion import plan as plans
 from scripts.promotion import refusals, transaction
 from scripts.promotion.options import Options
+from scripts.promotion.planned import Plan, refuse_moved_version
 from scripts.promotion.signatures import Signing
 from scripts.report import show
 
@@ -50,7 +51,7 @@ class Change:
 class Decision:
     """What a change does: its moves, whether they are made, and what a dry run shows besides."""
 
-    plan: transaction.Plan
+    plan: Plan
     moves: bool
     only_shown: Sequence[Move] = ()
 
@@ -87,7 +88,7 @@ def decide(
 ) -> Decision:
     """Return what is to be done. Raises SutraError for a version that is set to other images."""
     plan = plans.make(client, promises, change.entry, change.groups, change.seen, change.zstd)
-    transaction.refuse_moved_version(plan.moves, change.entry.version)
+    refuse_moved_version(plan.moves, change.entry.version)
     if options.dry_run:
         shown = _remote(client, target, plan) if target else []
         shown += plans.expired(client, [*entries, change.entry], options.keep)
@@ -128,7 +129,7 @@ def recorded(entries: Sequence[Entry], change: Change) -> bool:
     )
 
 
-def _remote(client: engine.Client, target: Registry, plan: transaction.Plan) -> list[Move]:
+def _remote(client: engine.Client, target: Registry, plan: Plan) -> list[Move]:
     """Return what would move in the registry, by the engine's own digests.
 
     Raises SutraError when a version is on something else there. An image of which the
@@ -140,7 +141,7 @@ def _remote(client: engine.Client, target: Registry, plan: transaction.Plan) -> 
         before = target.digest(reference)
         move = Move(reference, before, before if before and before in known else identity)
         if known:
-            transaction.refuse_moved_version([move], plan.entry.version)
+            refuse_moved_version([move], plan.entry.version)
         moves.append(move)
     return plans.visible(moves)
 

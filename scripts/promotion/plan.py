@@ -20,7 +20,7 @@ from scripts.engine import images, tags
 from scripts.engine.move import Move
 from scripts.history import ledger
 from scripts.history.ledger import Entry, Promoted
-from scripts.promotion.transaction import KEPT, Plan, kept_tag
+from scripts.promotion.planned import KEPT, Plan, kept_tag
 from scripts.promotion.versions import LATEST
 
 REVISION = "org.opencontainers.image.revision"

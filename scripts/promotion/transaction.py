@@ -10,52 +10,22 @@ Every command that moves tags settles first, so a run may be killed anywhere.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from scripts.common.errors import DiskError, SutraError
-from scripts.common.reference import short
 from scripts.deploy import kustomize_images
 from scripts.engine import client as engine
-from scripts.engine import images, registries, tags
-from scripts.engine.move import Move
+from scripts.engine import images, tags
 from scripts.history import journal, ledger
 from scripts.history.journal import Intent
 from scripts.history.ledger import Entry
-from scripts.image import zstd_layers
-from scripts.oci import sources
 from scripts.oci.registry_tags import CannotDeleteError, Registry
-from scripts.promotion import compression, moved_tags
-from scripts.promotion.signatures import Sign
+from scripts.promotion import moved_tags, push
+from scripts.promotion.planned import Plan, kept_tag
 
-# a registry refuses what it does not have; a tag of the engine's keeps an image from `prune`
-KEPT = "kept-"
 MOVED = ", the tags have moved, only their line is missing"
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What moves: the entry as the ledger will have it, and the engine's moves.
-
-    `wanted` says for each of the registry's tags (image, tag) which id it goes to, `seen`
-    where each tag of engine and registry was when that was decided. `sign` stores signatures of
-    what was pushed, and says where their tags go. `zstd` are the images whose layers the
-    registry gets packed by zstd, by (image, id), each with the digest under which it has them
-    already, or "".
-    """
-
-    entry: Entry
-    moves: tuple[Move, ...]
-    wanted: Mapping[tuple[str, str], str]
-    seen: Mapping[str, str | None] = field(default_factory=dict)
-    sign: Sign | None = None
-    zstd: Mapping[tuple[str, str], str] = field(default_factory=dict)
-
-
-def kept_tag(identity: str) -> str:
-    """Return the tag under which an image stays for rollback: it names what it is on."""
-    return KEPT + short(identity)
 
 
 @contextmanager
@@ -95,7 +65,7 @@ def carry_out(client: engine.Client, plan: Plan, target: Registry | None) -> Ent
     journal.write(intent)
     try:
         if target:
-            intent = _push(client, target, intent, plan)
+            intent = push.push_all(client, target, intent, plan)
         _move_all(client, target, intent)
         moved_tags.require_local(client, intent)
         ledger.append(intent.entry)
@@ -145,78 +115,6 @@ def _finished_after(client: engine.Client, error: BaseException) -> bool:
             raise SutraError(said, f"{journal.UNFINISHED} ({second.message})") from error
         return False
     return isinstance(error, SutraError) and intent is not None and ledger.holds(intent.entry)
-
-
-def _push(client: engine.Client, target: Registry, intent: Intent, plan: Plan) -> Intent:
-    """Push every image under a tag that names it, bases first; return the intent with digests.
-
-    Nothing that anyone deploys has moved by then.
-    """
-    digests: dict[tuple[str, str], str] = {}
-    for (name, _), identity in plan.wanted.items():
-        if (name, identity) not in digests:
-            digests[name, identity] = _pushed(client, target, plan, name, identity)
-    remote = [
-        Move(reference, target.digest(reference), digests[name, identity])
-        for (name, tag), identity in plan.wanted.items()
-        for reference in (target.reference(name, tag),)
-    ]
-    refuse_moved_version(remote, intent.entry.version)
-    moved_tags.refuse_changed(remote, plan.seen)
-    # new tags come last: not every registry can remove them again
-    remote.sort(key=lambda move: move.before is None)
-    # and signatures first of all: no tag is on an image whose signature is not there
-    remote = [*(plan.sign(digests) if plan.sign else ()), *remote]
-    images = {
-        name: replace(image, digest=digests[name, image.id])
-        for name, image in intent.entry.images.items()
-    }
-    intent = replace(intent, remote=tuple(remote), entry=replace(intent.entry, images=images))
-    journal.write(intent)
-    return intent
-
-
-def _pushed(client: engine.Client, target: Registry, plan: Plan, name: str, identity: str) -> str:
-    """Push one image as the plan says; return the digest to which its tags go."""
-    reference = target.reference(name, kept_tag(identity))
-    earlier = plan.zstd.get((name, identity))
-    if earlier and target.has(reference, earlier):
-        return earlier
-    digest = push_one(client, target, name, identity)
-    if earlier is None:
-        return digest
-    source = sources.find(client, identity)
-    if source is None:
-        raise SutraError(f'engine: image no longer exists "{name}@{identity}"', "run `make build`")
-    print(f"pushing {reference}{compression.KEPT_SUFFIX}", file=sys.stderr, flush=True)
-    return compression.push(target, reference, digest, zstd_layers.packed(source))
-
-
-def push_one(client: engine.Client, target: Registry, name: str, identity: str) -> str:
-    """Push one image; return the registry's digest of it, which is the engine's own."""
-    reference = target.reference(name, kept_tag(identity))
-    images.tag(client, identity, reference)
-    print(f"pushing {reference}", file=sys.stderr, flush=True)
-    registries.push(client, reference)
-    found = target.digest(reference)
-    local = images.digests(client, reference)
-    images.untag(client, reference)
-    if found is None or found not in local:
-        raise SutraError(
-            f'registry: digest of "{reference}" is {found}, the engine has {", ".join(local)}',
-            "retry, or ask the registry's administrators",
-        )
-    return found
-
-
-def refuse_moved_version(moves: Sequence[Move], version: str) -> None:
-    """Raise SutraError when a version's own tag is on something else already."""
-    for move in moves:
-        if move.tag.endswith(f":{version}") and move.before not in (None, move.after):
-            raise SutraError(
-                f'VERSION: "{move.tag}" is set already, to {move.before}, not {move.after}',
-                "a version never moves: choose the next one",
-            )
 
 
 def settle(client: engine.Client) -> str:

@@ -19,7 +19,7 @@ from scripts.common.errors import SutraError
 from scripts.engine import client as engine
 from scripts.history import journal, ledger
 from scripts.oci.registry_tags import Registry
-from scripts.promotion import promote, rollback, transaction
+from scripts.promotion import planned, promote, rollback, transaction
 from scripts.promotion.options import Options
 from tests.support import registries, sizes_only
 from tests.support.registries import cutting, registry
@@ -67,7 +67,7 @@ def remote(group: Group, address: str) -> dict[str, str | None]:
         f"{name}:{tag}": target.digest(target.reference(name, tag))
         for name in group.names
         for tag in sorted(target.tags(name))
-        if not tag.startswith(transaction.KEPT)
+        if not tag.startswith(planned.KEPT)
     }
 
 
@@ -102,7 +102,7 @@ def test_a_base_is_pushed_though_its_latest_is_not_promoted(group: Group, plain:
     ids = group.build("one")
     promote.verify_and_promote(group.client, options(REGISTRY=plain))
     target = Registry(group.client, plain)
-    assert target.tags(group.base) == {transaction.kept_tag(ids[group.base])}
+    assert target.tags(group.base) == {planned.kept_tag(ids[group.base])}
     assert "latest" in target.tags(group.api)
 
 
@@ -150,7 +150,7 @@ def test_a_version_that_the_registry_has_is_not_moved(
     with pytest.raises(SutraError) as caught:
         promote.verify_and_promote(group.client, options(VERSION="1.4.2", REGISTRY=plain))
     tag = f"{plain}/{group.base}:1.4.2"
-    pushed = f"{plain}/{group.base}:{transaction.kept_tag(second[group.base])}"
+    pushed = f"{plain}/{group.base}:{planned.kept_tag(second[group.base])}"
     assert caught.value.message == (
         f'VERSION: "{tag}" is set already, to {before[f"{group.base}:1.4.2"]}, '
         f"not {Registry(group.client, plain).digest(pushed)}"

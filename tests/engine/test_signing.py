@@ -18,7 +18,7 @@ from scripts.checks import gate
 from scripts.common.errors import SutraError
 from scripts.history import journal, ledger
 from scripts.oci.registry_artifacts import ArtifactRegistry
-from scripts.promotion import promote, transaction
+from scripts.promotion import planned, promote
 from scripts.promotion.options import Options
 from scripts.signing import attached
 from tests.support import cosign, sizes_only
@@ -89,7 +89,7 @@ def assert_nothing_is_deployed(group: Group, address: str) -> None:
     assert journal.read() is None
     target = ArtifactRegistry(group.client, address)
     for name in group.names:
-        assert all(tag.startswith(transaction.KEPT) for tag in target.tags(name)), name
+        assert all(tag.startswith(planned.KEPT) for tag in target.tags(name)), name
 
 
 def test_cosign_verifies_image_and_provenance_of_every_image(

@@ -30,7 +30,7 @@ from scripts.common.errors import SutraError
 from scripts.engine import client as engine
 from scripts.engine import context
 from scripts.history import journal, ledger
-from scripts.promotion import promote, rollback, transaction
+from scripts.promotion import planned, promote, rollback, transaction
 from scripts.promotion.options import Options
 from tests.support import sizes_only
 from tests.support.tiny import Group
@@ -106,7 +106,7 @@ def check(group: Group, earlier: list[ledger.Entry]) -> bool:
     kept = {tag: each for tag, each in found.items() if ":kept-" in tag}
     assert {tag: each for tag, each in found.items() if tag not in kept} == expected
     held = {
-        f"{name}:{transaction.kept_tag(identity)}": identity
+        f"{name}:{planned.kept_tag(identity)}": identity
         for name, ids in ledger.kept(entries, KEEP).items()
         for identity in ids
     }

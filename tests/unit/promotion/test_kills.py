@@ -19,7 +19,7 @@ import pytest
 from scripts.checks import gate
 from scripts.engine.move import Move
 from scripts.history import journal, ledger
-from scripts.promotion import promote, rollback, transaction
+from scripts.promotion import planned, promote, rollback, transaction
 from scripts.promotion.options import Options
 from scripts.promotion.signatures import Sign
 from scripts.signing import attached
@@ -121,7 +121,7 @@ def test_killed_at_any_line_it_is_all_old_or_all_new(
         return dict(engine.tags), deployed(target), ledger.LEDGER.read_bytes()
 
     old, pushed = snapshot(), dict(target.known)
-    plans: list[tuple[transaction.Plan, Any]] = []
+    plans: list[tuple[planned.Plan, Any]] = []
     with monkeypatch.context() as patch:
         patch.setattr(
             transaction, "carry_out", lambda client, plan, target: plans.append((plan, target))

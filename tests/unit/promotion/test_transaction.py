@@ -14,7 +14,7 @@ from scripts.common.errors import SutraError
 from scripts.deploy import kustomize_images
 from scripts.engine import images, registries
 from scripts.history import journal, ledger
-from scripts.promotion import promote, rollback, transaction
+from scripts.promotion import planned, promote, rollback, transaction
 from scripts.promotion.options import Options
 from tests.support import sizes_only
 from tests.support.memory_registry import MemoryRegistry
@@ -159,7 +159,7 @@ def test_a_digest_that_is_not_the_engines_moves_nothing(
     before = dict(built.tags)
     with pytest.raises(SutraError) as caught:
         go(built, "a")
-    reference = f"localhost/team/sutra-base-python:{transaction.kept_tag(base)}"
+    reference = f"localhost/team/sutra-base-python:{planned.kept_tag(base)}"
     assert caught.value.message == (
         f'registry: digest of "{reference}" is {base}, the engine has sha256:other'
     )
