@@ -17,7 +17,9 @@ install() { # install LOCK
   python3 -m pip --python "$build" install --only-binary=:all: --require-hashes -r "$1"
 }
 
-work=$(mktemp -d)
+# no random name: a compiler may record its folder in what it makes
+work=/tmp/build-scikit-learn
+mkdir "$work"
 install "$build_lock"
 of 'numpy|scipy' >"$work/beneath.lock"
 install "$work/beneath.lock"

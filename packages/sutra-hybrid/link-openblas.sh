@@ -11,7 +11,9 @@
 set -eu
 site=$1
 root=$2
-work=$(mktemp -d)
+# no random name: a compiler may record its folder in what it makes
+work=/tmp/link-openblas
+mkdir "$work"
 openblas=$(echo "$site"/scipy.libs/libscipy_openblas-*.so)
 archive=$(find /usr/lib -name libopenblas.a -path '*openblas-pthread*')
 cd "$work"

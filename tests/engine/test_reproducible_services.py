@@ -1,17 +1,24 @@
 """A service's layers are the same bytes in every build, and `make reproduce` says so, or what not.
 
-An image of one file, with differences planted; each kind is in tests/unit/reproduce.
+The long form builds each service twice from two checkouts whose files have other time stamps; the
+fast form is an image of one file, with differences planted (each kind is in tests/unit/reproduce).
 """
 
 from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import docker
 import pytest
 
+from scripts.bench import rebuilds
+from scripts.engine import images
+from scripts.image import inventory
+from scripts.reproduce.compare import first_difference
+from tests.support.bake import bake
 from tests.support.project import Project
 from tests.unit.fakes import run_git
 
@@ -105,3 +112,42 @@ def test_what_was_never_promoted_is_said(committed: Project) -> None:
         f'reproduce: "{committed.name}" was not promoted (by .build/history.jsonl)\n'
         "tip: `make history` shows what was promoted\n",
     )
+
+
+# ---- the services ----------------------------------------------------------
+
+
+@pytest.fixture
+def tags(client: docker.DockerClient) -> Iterator[list[str]]:
+    names = [f"test-reproducible-{os.getpid()}-{number}" for number in (1, 2)]
+    yield names
+    for name in names:
+        for service in SERVICES:
+            images.untag(client, f"{service}:{name}")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("service", SERVICES)
+def test_two_builds_of_a_service_give_the_same_image(
+    client: docker.DockerClient,
+    tags: list[str],
+    tmp_path: Path,
+    service: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", EPOCH)
+    found = []
+    for number, tag in enumerate(tags):
+        folder = tmp_path / f"checkout-{number}" / ("deeper" * number)
+        folder.mkdir(parents=True)
+        rebuilds.checkout(folder)
+        for path in folder.rglob("*"):
+            if not path.is_symlink():
+                os.utime(path, (number * 1000.0, number * 1000.0))
+        words = ["--set", f"{service}.no-cache=true", "--set", f"{service}.tags={service}:{tag}"]
+        bake(client, folder, service, *words)
+        image = inventory.read(client, f"{service}:{tag}")
+        assert image is not None
+        found.append(image)
+    assert first_difference(found[0], found[1]) == ""
+    assert found[0].id == found[1].id

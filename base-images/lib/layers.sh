@@ -1,0 +1,18 @@
+#!/bin/sh
+# Lays out what a production image gets: a tree for each layer, parent folders in it, and one time
+# stamp for all files. Each is then copied to / whole, so that a layer is the same bytes in every
+# build: a COPY to /opt/sutra would make /opt anew, with the time of the build.
+#
+#   eg: layers.sh /layers /opt/sutra:/opt/sutra /app:/app /out:/
+set -eu
+into=$1
+shift
+number=0
+for each in "$@"; do
+  number=$((number + 1))
+  target="$into/$number${each#*:}"
+  mkdir -p "$target"
+  cp -a "${each%%:*}/." "$target"
+done
+# not 0: what writes ZIP files refuses years before 1980
+find "$into" -exec touch -h -d '1980-01-01 00:00:00' {} +
