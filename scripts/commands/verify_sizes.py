@@ -29,12 +29,13 @@ def main(options: argparse.Namespace) -> int:
     if options.only and not options.reference:
         options.error("--only goes with a reference")
     form = arguments.output_format(options, show.FORMATS)
+    compression = settings.compression(arguments.knobs(options))
     journal.say_pending()
     promises = catalog.load()
     budget_history.refuse_raises(promises, arguments.is_set(options, "ALLOW_UNCOMPARED"))
     known = None if options.reference else unchanged.verified(promises)
     results = checked_by_reading(promises, options) if known is None else known
-    if settings.compression(arguments.knobs(options)) == settings.ZSTD:
+    if compression == settings.ZSTD:
         results = [*results, *packed_by_zstd(promises, options)]
     show.show(results, form)
     return OK if all(result.ok for result in results) else CHECK_FAILED

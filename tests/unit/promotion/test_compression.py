@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from scripts.__main__ import main as front_door
 from scripts.catalog.catalog import Budget, Catalog, Image
 from scripts.checks.sizes import zstd as zstd_sizes
 from scripts.common.errors import SutraError
@@ -239,6 +240,14 @@ def test_a_wrong_compression_is_one_line(knobs: dict[str, str], message: str) ->
     with pytest.raises(SutraError) as caught:
         Options.read(knobs)
     assert caught.value.message == message
+
+
+def test_a_wrong_compression_is_refused_before_anything_is_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COMPRESSION", "lz4")
+    with pytest.raises(SutraError, match='COMPRESSION: unknown "lz4"'):
+        front_door(["verify-sizes"])  # there is no images.yaml in the folder
 
 
 ID = "sha256:" + "1" * 64
