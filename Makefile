@@ -189,6 +189,9 @@ test-swarm: engine venv-dev ## run the stack on three hosts in network namespace
 test-podman: engine venv-dev ## run the images under Debian 13's Podman: quadlet and kube play (3 minutes)
 	@$(PY) pytest tests/podman tests/podman/real_podman.py
 
+test-postgres: ## run the storage's HTTP tests on a PostgreSQL that is started for them
+	@cd packages/sutra-storage && ../../scripts/postgres.sh cargo test --locked --features postgres --test http --test postgres
+
 test-pythons: venv-dev ## run the unit tests on the Pythons of Debian's releases and of PATH
 	@$(PY) tests.pythons
 

@@ -218,3 +218,14 @@ target "_test" {
   target     = "test"
   output     = ["type=cacheonly"]
 }
+
+# ---- built only when asked for: in no group, and in no release ---------------
+
+# the storage with a database behind it: docs/scaling.md
+target "sutra-storage-postgres" {
+  inherits   = ["_rust-service"]
+  dockerfile = "packages/sutra-storage/Dockerfile.prod"
+  args       = { FEATURES = "postgres" }
+  tags       = ["sutra-storage-postgres:prod"]
+  output     = ["type=docker"]
+}

@@ -3,12 +3,13 @@
 # crates', and those of the standard library and the C library in it. Where a crate
 # may be had under MIT or Apache, the shorter text is taken.
 #
-#   eg: crate-licences.sh /out/licenses
+#   eg: crate-licences.sh /out/licenses                      FEATURES: those of the crate, if any
 set -eu
 out=$1
 mkdir -p "$out"
 triple=$(rustc --print host-tuple)
-list() { cargo tree --locked --offline --target "$triple" --edges normal --prefix none --format "$1" | sort -u; }
+list() { cargo tree --locked --offline --target "$triple" --edges normal --features "${FEATURES:-}" \
+  --prefix none --format "$1" | sort -u; }
 
 # a crate of a path is our own
 list '{p} {l}' | grep -v ' (/' >"$out/crates"

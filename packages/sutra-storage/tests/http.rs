@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use proptest::prelude::*;
 use serde_json::{json, Value};
-use support::{assert_output, command, kill, server, Server, BINARY, STOP};
+use support::{assert_output, command, kill, log_command, server, Server, BINARY, STOP};
 use tempfile::TempDir;
 
 /// How many concepts and associations there are.
@@ -667,8 +667,8 @@ fn healthcheck_of_a_bad_address_is_one_line_and_1() {
 #[test]
 fn a_folder_serves_one_process() {
     let folder = TempDir::new().unwrap();
-    let _server = Server::start(folder.path());
-    let output = command("127.0.0.1:0", folder.path()).output().unwrap();
+    let _server = Server::spawn(&mut log_command("127.0.0.1:0", folder.path()));
+    let output = log_command("127.0.0.1:0", folder.path()).output().unwrap();
     let lines = format!(
         "SUTRA_STORAGE_DATA: in use by another process {:?}\n\
          tip: stop that process, or choose another folder\n",
@@ -682,7 +682,9 @@ fn a_folder_that_cannot_be_written_is_refused() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
-    let output = command("127.0.0.1:0", &file.join("data")).output().unwrap();
+    let output = log_command("127.0.0.1:0", &file.join("data"))
+        .output()
+        .unwrap();
     let lines = format!(
         "SUTRA_STORAGE_DATA: cannot write {:?}: Not a directory (os error 20)\n\
          tip: mount or choose a folder that the server's user may write, with space left\n",
@@ -703,7 +705,7 @@ fn a_file_that_is_no_store_is_refused_and_kept() {
         let folder = TempDir::new().unwrap();
         let file = folder.path().join("store.log");
         fs::write(&file, &bytes).unwrap();
-        let output = command("127.0.0.1:0", folder.path()).output().unwrap();
+        let output = log_command("127.0.0.1:0", folder.path()).output().unwrap();
         let lines = format!(
             "SUTRA_STORAGE_DATA: damaged {file:?}: offset 0: {why}\n\
              tip: nothing was changed; put back a copy of store.log that is well; nothing in this \

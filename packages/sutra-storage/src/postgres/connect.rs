@@ -100,7 +100,9 @@ fn read(file: &Path) -> Result<Config, StartError> {
         ));
     }
     let text = fs::read_to_string(file).map_err(unreadable)?;
-    let config = text.trim_end().parse().map_err(|_| {
+    let config: Option<Config> = text.trim_end().parse().ok();
+    let config = config.filter(|config| !config.get_hosts().is_empty());
+    let config = config.ok_or_else(|| {
         StartError::new(
             format!("{POSTGRES_URL_FILE}: not a URL of a database in {file:?}"),
             "write postgres://USER:PASSWORD@HOST:PORT/NAME, special characters percent-encoded",

@@ -235,6 +235,13 @@ pub fn command(addr: &str, data: &Path) -> Command {
     command
 }
 
+/// As [`command`], with a log whatever the tests run on: for what only a data folder has.
+pub fn log_command(addr: &str, data: &Path) -> Command {
+    let mut command = command(addr, data);
+    command.env("SUTRA_STORAGE_BACKEND", "log");
+    command
+}
+
 pub fn server() -> (Server, TempDir) {
     let folder = TempDir::new().unwrap();
     (Server::start(&folder.path().join("new/data")), folder)
