@@ -109,6 +109,7 @@ def test_a_module_beside_it_would_be_loaded_instead(root: Path) -> None:
     assert caught.value.message == (
         f'cleanup.yaml: rules.solvers.stand_in: there already "{SITE}/one/{NAME}.py"'
     )
+    assert caught.value.tip == ("remove stand_in from the rule: that module is loaded instead")
     assert snapshot(root) == before
 
 
