@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NoReturn
 
@@ -31,6 +31,14 @@ class SutraError(Exception):
         super().__init__(message)
         self.message = printable(message)
         self.tip = printable(tip)
+
+
+class ProblemsError(SutraError):
+    """Several problems of one call, a printable line each: all are fixed before the next try."""
+
+    def __init__(self, problems: Sequence[str], tip: str = "") -> None:
+        super().__init__("; ".join(problems), tip)
+        self.message = "\n".join(map(printable, problems))
 
 
 class EngineError(SutraError):

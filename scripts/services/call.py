@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Iterator
 
-from scripts.common.errors import SutraError
+from scripts.common.errors import ProblemsError
 from scripts.services import known, sample, shared_files
 from scripts.services.words import Words, line_of
 
@@ -29,9 +29,9 @@ NAMED = re.compile(r'^(?:target|group) "([^"]+)"', re.MULTILINE)
 
 
 def refuse(problems: list[str], tip: str) -> None:
-    """Raise SutraError with a line for each problem, where there is any."""
+    """Raise ProblemsError with a line for each problem, where there is any."""
     if problems:
-        raise SutraError("\n".join(problems), tip)
+        raise ProblemsError(problems, tip)
 
 
 def new_name(knob: str, name: str) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from scripts.common.errors import CHECK_FAILED, OK, WRONG_CALL, SutraError, run
+from scripts.common.errors import CHECK_FAILED, OK, WRONG_CALL, ProblemsError, SutraError, run
 
 
 @pytest.fixture(autouse=True)
@@ -137,3 +137,8 @@ def test_the_message_is_what_str_shows() -> None:
         "engine: no answer",
         "run `make engine`",
     )
+
+
+def test_several_problems_are_a_printable_line_each() -> None:
+    error = ProblemsError(["NAME: taken", 'PORT: not a number "8\n0"'], "fix both")
+    assert (error.message, error.tip) == ('NAME: taken\nPORT: not a number "8�0"', "fix both")
