@@ -25,7 +25,7 @@ KEEP ?= 5##                promote: how many promotions to keep for rollback
 ALLOW_DIRTY ?=##           1: promote images even if no clean commit names them
 ALLOW_UNCOMPARED ?=##      1: skip the comparison where git has no earlier budgets
 DRY_RUN ?=##               1: promote, rollback, budgets and *-service show what they would change
-IMAGE ?=##                 explain, cleanup-report, why-slow, debug, diff, reproduce: an image of images.yaml
+IMAGE ?=##                 explain, cleanup-report, why-slow, debug, diff, reproduce, sbom: an image of images.yaml
 CONTAINER ?=##             debug: a container that runs
 TOOLS ?=##                 debug: the image with the tools; default sutra-base-python:latest
 COMMAND ?=##               debug: a command to run instead of a shell
@@ -124,6 +124,9 @@ cleanup-report: venv ## show what the cleanup took out of an image (IMAGE=…)
 
 promote: venv ## verify, then move :latest to what passed (VERSION=… REGISTRY=… SIGN_KEY=… DRY_RUN=1)
 	@$(RUN) promote
+
+sbom: engine venv ## write an image's bill of materials to .build/sbom: SPDX and CycloneDX (IMAGE=…)
+	@$(RUN) sbom "$(IMAGE)"
 
 reproduce: engine venv ## build a promoted image again, without cache: identical, or what differs (IMAGE=… DIGEST=…)
 	@$(RUN) reproduce "$(IMAGE)"

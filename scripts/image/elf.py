@@ -8,13 +8,14 @@ Structures: https://refspecs.linuxfoundation.org/elf/gabi4+/contents.html
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import IO
 
-from scripts.image import go_modules
+from scripts.image import go_modules, rust_crates
 from scripts.image.elf_tables import INTERP, MAX_VERSIONS, STACK, Segment, Tables, in_file
 
+Parse = Callable[[bytes], tuple[tuple[str, str], ...]]
 MAGIC = b"\x7fELF"
 UNREADABLE = "unreadable"
 _MACHINES = {
@@ -51,6 +52,8 @@ class Elf:
     traits: tuple[str, ...] = ()
     # of a Go program: paths and versions
     modules: tuple[tuple[str, str], ...] = ()
+    # crates of a Rust program that was built by cargo-auditable, with their versions
+    crates: tuple[tuple[str, str], ...] = ()
 
     @property
     def is_program(self) -> bool:
@@ -78,7 +81,7 @@ def _facts(tables: Tables, language: str) -> Elf:
             tags.setdefault(tag, []).append(tables.name(at + value))
     folders = (tags.get(_RPATH, []), tags.get(_RUNPATH, []))
     sections = dict(tables.sections())
-    modules = _modules(tables, sections)
+    modules = _listed(tables, sections, go_modules.SECTION, go_modules.modules)
     return Elf(
         _MACHINES.get(tables.machine, f"machine {tables.machine}"),
         _KINDS.get(tables.kind, f"type {tables.kind}"),
@@ -93,16 +96,19 @@ def _facts(tables: Tables, language: str) -> Elf:
         tuple(_defined(tables, dict(numbers), segments, at)),
         tuple(_traits(numbers, segments, folders)),
         modules,
+        _listed(tables, sections, rust_crates.SECTION, rust_crates.crates),
     )
 
 
-def _modules(tables: Tables, sections: dict[str, tuple[int, int]]) -> tuple[go_modules.Module, ...]:
-    """Return the modules of a Go program; a section of another form has none."""
-    if go_modules.SECTION not in sections:
+def _listed(
+    tables: Tables, sections: dict[str, tuple[int, int]], name: str, parse: Parse
+) -> tuple[tuple[str, str], ...]:
+    """Return what a program is made of; a section of another form says nothing."""
+    if name not in sections:
         return ()
-    place, size = sections[go_modules.SECTION]
+    place, size = sections[name]
     try:
-        return go_modules.modules(tables.at(place, min(size, go_modules.MAX_SECTION)))
+        return parse(tables.at(place, min(size, go_modules.MAX_SECTION)))
     except ValueError:
         return ()
 

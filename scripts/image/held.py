@@ -66,3 +66,5 @@ def _names(entry: Entry) -> Iterator[str]:
         for library, versions in elf.wants:
             yield library
             yield from versions
+        for part in (*elf.modules, *elf.crates):
+            yield from part

@@ -13,7 +13,7 @@ from scripts.image.held import Held
 
 LIBRARY = Elf(
     "x86_64", "DYN", "12", ("345", "6"), "78", ("9",), ("0",), wants=(("ab", ("c", "d")),),
-    versions=("ef",),
+    versions=("ef",), modules=(("go", "1"),), crates=(("gh", "ij"),),
 )  # fmt: skip
 
 
@@ -26,7 +26,7 @@ def test_entries_texts_lines_and_names_are_counted() -> None:
     counted.add(entry("abc", "de"), "one\ntwo\r\n")
     assert (counted.entries, counted.texts, counted.lines, counted.names) == (1, 9, 3, 10)
     counted.add(entry("a", elf=LIBRARY), None)
-    assert (counted.entries, counted.texts, counted.names) == (2, 9, 10 + 6 + 16)
+    assert (counted.entries, counted.texts, counted.names) == (2, 9, 10 + 6 + 16 + 7)
     assert counted.too_much() == ""
 
 

@@ -1,0 +1,65 @@
+"""Write an image's bill of materials to .build/sbom, as SPDX 2.3 and as CycloneDX 1.6."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+
+from scripts.catalog import catalog
+from scripts.common import files
+from scripts.common.errors import CHECK_FAILED, OK
+from scripts.engine import client as engine
+from scripts.image import inventory
+from scripts.oci import sources
+from scripts.sbom import components, cyclonedx, locks, spdx
+from scripts.sbom.components import Bill
+
+FOLDER = Path(".build/sbom")
+# time for an image that does not say when it was made
+UNKNOWN = "1970-01-01T00:00:00Z"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("image", help="an image of images.yaml")
+    parser.add_argument("reference", nargs="?", help="another image than NAME:prod, also a file")
+
+
+def main(options: argparse.Namespace) -> int:
+    """Write both documents; print counts, files of no package, and what was lost."""
+    promises = catalog.load()
+    image = promises.find(options.image)
+    reference = options.reference or image.reference
+    client = engine.connect() if sources.scheme(reference)[0] == "engine" else None
+    found = inventory.read(client, reference)
+    if found is None:
+        raise promises.not_built(image, reference)
+    bill = components.of(found)
+    created = _created(bill)
+    _write(image.name, "spdx", spdx.document(image.name, bill, created))
+    _write(image.name, "cdx", cyclonedx.document(image.name, bill, created))
+    counts = ", ".join(f"{count} {kind}" for kind, count in bill.counts().items())
+    print(f"{reference}: {counts or 'no packages'}, {len(bill.unowned)} files of no package")
+    for entry in bill.unowned:
+        print(f"  of no package: /{entry.path}")
+    folder = locks.folder_of(image.name)
+    lines = locks.lost(bill, folder) if folder else []
+    for line in lines:
+        print(f"{folder}: {line}", file=sys.stderr)
+    return CHECK_FAILED if lines else OK
+
+
+def _created(bill: Bill) -> str:
+    """Return when the image was made, in the form that both formats take: whole seconds, UTC."""
+    text = str(bill.image.config.get("created") or "")
+    match = re.match(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?Z", text)
+    return f"{match[1]}Z" if match else UNKNOWN
+
+
+def _write(name: str, form: str, document: dict[str, object]) -> None:
+    path = FOLDER / f"{name}.{form}.json"
+    files.write(path, json.dumps(document, indent=1), "sbom", f"`ls -ld {FOLDER}` says more")
+    print(path)

@@ -1,0 +1,83 @@
+"""What a service's locks say that its image is made of: nothing of it may be lost on the way."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from scripts.common.errors import SutraError
+from scripts.sbom.components import Bill, purl
+
+PACKAGES = Path("packages")
+_PYTHON = re.compile(r"(?:.*/)?lib/python(3\.\d+)/.+", re.DOTALL)
+
+
+def folder_of(image: str, packages: Path = PACKAGES) -> Path | None:
+    """Return the folder of the service that an image is built from, None for a base image."""
+    names = (image, image.removesuffix("-server"))
+    return next((packages / name for name in names if (packages / name).is_dir()), None)
+
+
+def lost(bill: Bill, folder: Path) -> list[str]:
+    """Return a line for each locked distribution that the image lacks, and each crate that no
+    lock names. Raises SutraError for a lock that cannot be read.
+    """
+    found = {one.purl for one in bill.all()}
+    lines = [f"lost {each}" for each in _distributions(folder, bill) if each not in found]
+    if (folder / "Cargo.lock").exists():
+        crates = set(_crates(folder / "Cargo.lock"))
+        lines += [f"not locked {each}" for each in sorted(found)
+                  if each.startswith("pkg:cargo/") and each not in crates]  # fmt: skip
+    return lines
+
+
+def _distributions(folder: Path, bill: Bill) -> Iterator[str]:
+    lock = folder / "requirements.lock"
+    if not lock.exists():
+        return
+    environment = _environment(bill)
+    for line in _text(lock).splitlines():
+        if re.match(r"[A-Za-z0-9][\w.-]*==", line):
+            try:
+                wanted = Requirement(line.rstrip(" \\"))
+            except InvalidRequirement as error:
+                raise _unreadable(lock, str(error).splitlines()[0]) from error
+            if wanted.marker is None or wanted.marker.evaluate(environment):
+                version = str(wanted.specifier).removeprefix("==")
+                yield purl("pypi", wanted.name, version)
+
+
+def _environment(bill: Bill) -> dict[str, str]:
+    """Return the values of markers in the image: Linux, and the Python that it holds."""
+    versions = (match[1] for path in bill.image.files if (match := _PYTHON.fullmatch(path)))
+    version = next(versions, "3.13")
+    return {
+        "python_version": version, "python_full_version": f"{version}.0", "sys_platform": "linux",
+        "platform_system": "Linux", "os_name": "posix", "implementation_name": "cpython",
+        "platform_python_implementation": "CPython", "extra": "",
+        "platform_machine": {"amd64": "x86_64", "arm64": "aarch64"}.get(
+            bill.image.architecture, bill.image.architecture),
+    }  # fmt: skip
+
+
+def _crates(lock: Path) -> Iterator[str]:
+    try:
+        packages = tomllib.loads(_text(lock)).get("package", [])
+        yield from (purl("cargo", each["name"], each["version"]) for each in packages)
+    except (tomllib.TOMLDecodeError, LookupError, TypeError, AttributeError) as error:
+        raise _unreadable(lock, str(error)) from error
+
+
+def _text(lock: Path) -> str:
+    try:
+        return lock.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(lock, str(error)) from error
+
+
+def _unreadable(lock: Path, problem: str) -> SutraError:
+    return SutraError(f"{lock}: cannot be read: {problem}", "run `make lock`")

@@ -1,0 +1,162 @@
+"""Bills of materials: what is in them, and that the formats' own validators take them."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from pathlib import Path
+
+import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+from spdx_tools.spdx.parser.parse_anything import parse_file
+from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
+
+from scripts.__main__ import main as front_door
+from scripts.commands import sbom
+from scripts.common.errors import SutraError
+from scripts.image import inventory, rust_crates
+from scripts.image.elf import Elf
+from scripts.image.inventory import Entry
+from scripts.sbom import components, locks
+from scripts.sbom.components import Bill
+from tests.support.good_image import SITE, good
+
+CATALOG = """\
+release: {budget: {installed: 6 MB, download: 2 MB}}
+images: {sutra-good: {budget: {installed: 6 MB, download: 2 MB}}}
+"""
+
+
+def bill(folder: Path, **files: str) -> Bill:
+    found = inventory.read(None, f"archive:{good(files).save(folder / 'x.tar')}", folder / "c")
+    assert found
+    return components.of(found)
+
+
+@pytest.fixture
+def written(folder: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    """The documents of the good image, and a file in it that belongs to nobody."""
+    (folder / "images.yaml").write_text(CATALOG)
+    good({"var/stray\x01": "1"}).save(folder / "x.tar")
+    assert front_door(["sbom", "sutra-good", "archive:x.tar"]) == 0
+    return folder / ".build/sbom"
+
+
+def test_components_are_those_of_the_records(tmp_path: Path) -> None:
+    found = bill(tmp_path)
+    assert [one.purl for one in found.components] == [
+        "pkg:generic/sutra/sutra-good@1.2.3",
+        "pkg:deb/debian/libc6@2.41?distro=debian",
+        "pkg:pypi/one@1.0",
+    ]
+    assert found.counts() == {"application": 1, "deb": 1, "pypi": 1}
+
+
+def test_every_file_is_of_one_component_or_of_none(tmp_path: Path) -> None:
+    found = bill(tmp_path, **{"var/stray": "1"})
+    listed = [entry.path for one in found.components for entry in one.files]
+    stray = [entry.path for entry in found.unowned]
+    files = {path for path, entry in found.image.files.items()
+             if entry.kind in ("file", "hardlink")}  # fmt: skip
+    assert len(listed) == len(set(listed))
+    assert {*listed, *stray} == files
+    assert "var/stray" in stray
+
+
+def test_spdx_is_valid_by_its_own_tools(written: Path) -> None:
+    path = written / "sutra-good.spdx.json"
+    assert validate_full_spdx_document(parse_file(str(path))) == []
+    text = path.read_text()
+    assert json.loads(text)["packages"][0]["comment"].startswith("files of no package: /")
+
+
+def test_cyclonedx_is_valid_by_its_own_schema(written: Path) -> None:
+    text = (written / "sutra-good.cdx.json").read_text()
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    broken = text.replace('"CycloneDX"', '"Another"')
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(broken) is not None
+
+
+def test_both_documents_name_the_image_and_the_same_components(written: Path) -> None:
+    first, second = (json.loads((written / f"sutra-good.{form}.json").read_text())
+                     for form in ("spdx", "cdx"))  # fmt: skip
+    assert second["metadata"]["component"]["version"] == first["packages"][0]["versionInfo"]
+    purls = {each["externalRefs"][0]["referenceLocator"] for each in first["packages"][1:]}
+    assert purls == {each["purl"] for each in second["components"] if "purl" in each}
+
+
+def test_the_same_image_has_the_same_documents(written: Path) -> None:
+    before = [path.read_bytes() for path in sorted(written.iterdir())]
+    assert front_door(["sbom", "sutra-good", "archive:x.tar"]) == 0
+    assert [path.read_bytes() for path in sorted(written.iterdir())] == before
+
+
+def test_a_distribution_that_the_cleanup_lost_fails(
+    written: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service = written.parents[1] / "packages/sutra-good"
+    service.mkdir(parents=True)
+    (service / "requirements.lock").write_text(
+        "one==1.0 \\\n    --hash=sha256:0\ntwo==2.0 ; sys_platform == 'win32' \\\n"
+    )
+    assert front_door(["sbom", "sutra-good", "archive:x.tar"]) == 0
+    (service / "requirements.lock").write_text("one==1.0\nGone.Lib==3.1 \\\n    --hash=x\n")
+    capsys.readouterr()
+    assert front_door(["sbom", "sutra-good", "archive:x.tar"]) == 1
+    assert capsys.readouterr().err == "packages/sutra-good: lost pkg:pypi/gone-lib@3.1\n"
+
+
+def test_a_crate_that_no_lock_names_is_said(tmp_path: Path) -> None:
+    elf = Elf("x86_64", "EXEC", language="rust", crates=(("serde", "1.0.1"), ("tokio", "1.2.3")))
+    entry = Entry("usr/bin/x", "file", 1, 0o755, 0, 0, 0, elf=elf)
+    (part, other) = components._linked(entry)
+    assert (part.purl, other.purl) == ("pkg:cargo/serde@1.0.1", "pkg:cargo/tokio@1.2.3")
+    found = bill(tmp_path)
+    whole = Bill(found.image, (*found.components, part, other), ())
+    (tmp_path / "Cargo.lock").write_text('[[package]]\nname = "serde"\nversion = "1.0.1"\n')
+    assert locks.lost(whole, tmp_path) == ["not locked pkg:cargo/tokio@1.2.3"]
+    (tmp_path / "Cargo.lock").write_text("[[package")
+    with pytest.raises(SutraError, match=r"Cargo\.lock: cannot be read: "):
+        locks.lost(whole, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "version", "expected"),
+    [
+        ("pypi", "Typing_Extensions", "4.1", "pkg:pypi/typing-extensions@4.1"),
+        ("deb", "debian/libstdc++6", "14.2.0-19", "pkg:deb/debian/libstdc%2B%2B6@14.2.0-19"),
+        ("deb", "debian/x", "1:2~rc+b1", "pkg:deb/debian/x@1:2~rc%2Bb1"),
+        ("golang", "golang.org/x/sync", "v0.17.0", "pkg:golang/golang.org/x/sync@v0.17.0"),
+        ("generic", "libgomp", "", "pkg:generic/libgomp"),
+    ],
+)
+def test_a_package_url(kind: str, name: str, version: str, expected: str) -> None:
+    assert components.purl(kind, name, version) == expected
+
+
+def test_a_library_that_a_wheel_brings_is_named(tmp_path: Path) -> None:
+    path = f"{SITE}/one.libs/libgfortran-040039e1-0352e75f.so.5.0.0"
+    entry = Entry(path, "file", 1, 0o644, 0, 0, 0)
+    assert [one.purl for one in components._linked(entry)] == ["pkg:generic/libgfortran@5.0.0"]
+
+
+def test_crates_of_a_program() -> None:
+    listed = [{"name": "b", "version": "2"}, {"name": "a", "version": "1"},
+              {"name": "cc", "version": "1", "kind": "build"}]  # fmt: skip
+    section = zlib.compress(json.dumps({"packages": listed}).encode())
+    assert rust_crates.crates(section) == (("a", "1"), ("b", "2"))
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"{}", b"[]", b'{"packages": [1]}', b'{"packages": [{"name": 1, "version": 2}]}']
+)
+def test_a_section_of_another_form_has_no_crates(text: bytes) -> None:
+    for section in (text, zlib.compress(text)):
+        with pytest.raises(ValueError, match=r"^of another form$|Expecting value"):
+            rust_crates.crates(section)
+
+
+def test_a_time_is_of_the_form_that_both_formats_take(tmp_path: Path) -> None:
+    found = bill(tmp_path)
+    assert sbom._created(found) == "1970-01-01T00:00:00Z"
