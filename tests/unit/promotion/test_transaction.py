@@ -14,7 +14,7 @@ from scripts.common.errors import SutraError
 from scripts.deploy import kustomize_images
 from scripts.engine import images, registries
 from scripts.history import journal, ledger
-from scripts.promotion import planned, promote, rollback, transaction
+from scripts.promotion import compression, planned, promote, rollback, transaction
 from scripts.promotion.options import Options
 from tests.support import sizes_only
 from tests.support.memory_registry import MemoryRegistry
@@ -454,3 +454,35 @@ def test_a_registry_that_goes_away_after_its_last_tag_leaves_the_engine_as_it_wa
         pass
     assert both(built, target)[1] == before
     assert len(ledger.read()) == 1
+
+
+# ---- layers packed by zstd ---------------------------------------------------
+
+
+def test_zstd_has_a_digest_of_its_own_and_a_rollback_goes_back_to_it(
+    built: FakeEngine, target: MemoryRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The registry is one in memory; tests/engine/test_zstd_promotion.py has a real one."""
+
+    def push(registry: MemoryRegistry, reference: str, digest: str, layers: object) -> str:
+        packed = f"sha256:{digest[7:][::-1]}"
+        registry.push(f"{reference}{compression.KEPT_SUFFIX}", packed)
+        return packed
+
+    monkeypatch.setattr(compression, "push", push)
+    monkeypatch.setattr(
+        target, "has", lambda _, digest: digest in target.known.values(), raising=False
+    )
+    client: Any = built
+    for number, content in enumerate("ab"):
+        built.add(image(content), "sutra-api:prod")
+        knobs = {"ALLOW_DIRTY": "1", "VERSION": f"1.0.{number}", "REGISTRY": "localhost/team"}
+        options = Options.read({**knobs, "COMPRESSION": "zstd"})
+        assert promote.verify_and_promote(client, options) == 0
+    entries = ledger.read()
+    assert [entry.compression for entry in entries] == ["zstd", "zstd"]
+    first, second = (entry.images["sutra-api"].digest for entry in entries)
+    assert target.known["localhost/team/sutra-api:latest"] == second != first
+    assert rollback.rollback(client, Options.read({"ALLOW_DIRTY": "1"})) == 0
+    assert target.known["localhost/team/sutra-api:latest"] == first
+    assert ledger.read()[-1].compression == "zstd"
