@@ -19,6 +19,8 @@ from scripts.services.shared_files import IMAGES
 from scripts.services.words import Words
 
 ADDED = "{} was added"
+# with the one that a budget may leave out
+ALL_SIZES = (*SIZES, "download.zstd")
 # the bytes that a service adds to a release, by the key path of the release's budget
 Share = Mapping[yaml_edit.Path, int]
 
@@ -31,10 +33,17 @@ def share(text: str, name: str, stands_on: str) -> Share:
     amounts: dict[yaml_edit.Path, int] = {}
     for release in (promises.release, *promises.others):
         own, base = budgets.get(release.base, budgets[""]), below.get(release.base) or below.get("")
-        for size in SIZES:
-            added = getattr(own, size) - (getattr(base, size) if base else 0)
-            amounts[(RELEASE, *release.key.split("."), size)] = max(added, 0)
+        for size in ALL_SIZES:
+            if _size(release, size) is not None:
+                added = (_size(own, size) or own.download) - ((base and _size(base, size)) or 0)
+                amounts[(RELEASE, *release.key.split("."), size)] = max(added, 0)
     return amounts
+
+
+def _size(budget: Budget, size: str) -> int | None:
+    """Return one size of a budget in bytes; None for one that it does not promise."""
+    value: int | None = getattr(budget, size.replace(".", "_"))
+    return value
 
 
 def _budgets(promises: Catalog, name: str) -> dict[str, Budget]:
@@ -64,7 +73,7 @@ def _changed(text: str, share: Share, sign: int) -> str:
     held = {budget.key: budget for budget in (promises.release, *promises.others)}
     values = {}
     for path, amount in share.items():
-        before = getattr(held[".".join(path[1:-1])], path[-1])
+        before = _size(held[".".join(path[1:-1])], path[-1]) or 0
         values[path] = format_size(max(before + sign * amount, 0))
     return yaml_edit.replaced(text, values)
 
