@@ -11,18 +11,29 @@ mkdir -p "$out"
 cache=$(go env GOMODCACHE)
 
 # in the module cache an upper-case letter is "!" and the lower-case one
-escaped() { printf '%s' "$1" | sed 's/[A-Z]/!\l&/g'; }
+escaped() {
+  printf '%s\n' "$1" | awk '{
+    for (i = 1; i <= length($0); i++) {
+      letter = substr($0, i, 1)
+      printf "%s", letter ~ /[A-Z]/ ? "!" tolower(letter) : letter
+    }
+  }'
+}
 
-go version -m "$program" | awk '$1 == "dep" || $1 == "=>" { print $2, $3 }' >"$out/modules"
-while read -r path version; do
+# what replaces a module, in the line below it, is what was built
+go version -m "$program" | awk '
+  $1 == "dep" { if (path) print path, version, path; path = $2; version = $3; name = $2 }
+  $1 == "=>" { print $2, $3, name; path = "" }
+  END { if (path) print path, version, path }' >"$out/modules"
+while read -r path version name; do
   found=
   for file in "$cache/$(escaped "$path")@$(escaped "$version")"/*; do
     case ${file##*/} in
       LICEN[CS]E* | COPYING* | NOTICE* | PATENTS* | UNLICENSE*) ;;
       *) continue ;;
     esac
-    mkdir -p "$out/$path"
-    cp "$file" "$out/$path/"
+    mkdir -p "$out/$name"
+    cp "$file" "$out/$name/"
     found=yes
   done
   if [ -z "$found" ]; then
