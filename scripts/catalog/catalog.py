@@ -18,7 +18,7 @@ from scripts.catalog.catalog_node import Node
 from scripts.catalog.runtime_needs import AS_IS, Runtime
 from scripts.catalog.waivers import Waiver
 from scripts.common import settings
-from scripts.common.errors import CatalogError
+from scripts.common.errors import CatalogError, MismatchError
 from scripts.common.reference import tagged
 
 CATALOG = Path("images.yaml")
@@ -207,6 +207,6 @@ def _repository(reference: str) -> str:
 
 
 def _refuse(problems: list[str], tip: str) -> None:
-    """Raise CatalogError with a line for each problem, where there is any."""
+    """Raise MismatchError with a line for each problem, where there is any."""
     if problems:
-        raise CatalogError("\n".join(problems), tip)
+        raise MismatchError(problems, tip)

@@ -60,6 +60,10 @@ class CatalogError(SutraError):
     """A file of promises, images.yaml, says what it may not say."""
 
 
+class MismatchError(ProblemsError, CatalogError):
+    """The file of promises and the bake file name different images, a line each."""
+
+
 class DiskError(SutraError):
     """A file of ours cannot be written. `outcome` ends the message: what that means."""
 
