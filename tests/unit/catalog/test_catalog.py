@@ -115,7 +115,7 @@ def test_a_reference_is_the_tag_that_a_build_sets() -> None:
     assert Image("sutra-api", Budget(1, 1)).reference == "sutra-api:prod"
 
 
-# what follows it in the bake file is in no group
+# the heading of the targets that are in no group
 ONLY_WHEN_ASKED_FOR = "# ---- built only when asked for"
 
 
