@@ -17,14 +17,14 @@ CACHE ?=##                 build cache: host/path of a registry, or a folder (./
 CA_BUNDLE ?=##             certificates that builders trust; the system's bundle without it
 FORMAT ?= table##          output of verify-*, history, diff, why-slow, graph, affected: table or json; verify-* also markdown, junit, github
 SCREENSHOT ?=##            report: PNG file for a picture of the page's top (needs Chromium)
-VERSION ?=##               promote: also set the tags 1.4.2, 1.4 and 1
-REGISTRY ?=##              promote, rollback: host/path of a registry that gets the images too
-SIGN_KEY ?=##              prod, promote: cosign's key that signs what REGISTRY gets (docs/signing.md)
+VERSION ?=##               prod, promote, rebase: also set the tags 1.4.2, 1.4 and 1
+REGISTRY ?=##              prod, promote, rebase, rollback: host/path of a registry that gets the images too
+SIGN_KEY ?=##              prod, promote, rebase: cosign's key that signs what REGISTRY gets (docs/signing.md)
 COMPRESSION ?= gzip##      promote to a registry, verify-sizes: gzip or zstd
 KEEP ?= 5##                promote: how many promotions to keep for rollback
 ALLOW_DIRTY ?=##           1: promote images even if no clean commit names them
 ALLOW_UNCOMPARED ?=##      1: skip the comparison where git has no earlier budgets
-DRY_RUN ?=##               1: promote, rollback, budgets and *-service show what they would change
+DRY_RUN ?=##               1: promote, rollback, budgets, clean and *-service show what they would change
 IMAGE ?=##                 explain, cleanup-report, why-slow, debug, diff, reproduce, sbom: an image of images.yaml
 CONTAINER ?=##             debug: a container that runs
 TOOLS ?=##                 debug: the image with the tools; default sutra-base-python:latest
@@ -72,7 +72,7 @@ build: engine venv ## build the production images, without checks
 dev: ## build the development images (./build.sh)
 	@./build.sh
 
-graph: venv ## show who is built from what, which layers are shared, what a change rebuilds
+graph: venv ## show which image is built from which, which layers are shared, what a change rebuilds
 	@$(RUN) graph
 
 affected: venv ## name the images that the changes since a commit rebuild, for CI (SINCE=main)
