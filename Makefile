@@ -229,6 +229,9 @@ bench-services: engine venv-dev ## measure API against storage, /similar over HT
 readme: engine venv ## write the table of sizes into README.md
 	@$(RUN) readme
 
+controls: venv ## write the tables of CIS and NIST controls into docs/controls.md
+	@$(RUN) controls
+
 venv: ## make .venv hold what the commands need
 	@scripts/venv.sh
 

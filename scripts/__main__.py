@@ -60,6 +60,7 @@ GROUPS = {
         "try-package": "run the shared cleanup rules on a fresh install of a package",
         "bench": "measure against a peer or an earlier state, as ratios",
         "readme": "write the tables of sizes into README.md",
+        "controls": "write the tables of CIS and NIST controls into docs/controls.md",
     },
 }
 COMMANDS = {name: what for group in GROUPS.values() for name, what in group.items()}

@@ -49,7 +49,13 @@ def write(name: str, block: str, document: Path = README) -> None:
     Raises SutraError where the document has no such block, or cannot be written.
     """
     marked = marked_block(name)
-    text = document.read_text("utf-8")
+    try:
+        text = document.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        problem = getattr(error, "strerror", None) or "not UTF-8"
+        raise SutraError(
+            f"{document}: cannot be read: {problem}", f"`git checkout {document}`"
+        ) from error
     if not marked.search(text):
         raise SutraError(f"{document}: no <!-- {name} --> block", "put the two markers back")
     written = marked.sub(lambda block_found: block_found[1] + block + block_found[2], text)

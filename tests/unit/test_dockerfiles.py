@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,14 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILES = sorted(
     file
-    for folder in ("base-images", "packages", "tests")
+    for folder in ("base-images", "packages", "samples", "tests")
     for pattern in ("*.Dockerfile", "Dockerfile*")
     for file in (ROOT / folder).rglob(pattern)
 )
+ADD = re.compile(r"^ADD\s+(?!(?:--\S+\s+)*(?:https?://|git@))", re.IGNORECASE)
+UPDATE = re.compile(r"(?:apt|apt-get|apt\.sh|apk|apk\.sh)\s+(?:-\S+\s+)*update\b")
+INSTALL = re.compile(r"\b(?:install|add|upgrade|dist-upgrade|full-upgrade)\b")
+PIP = re.compile(r"\bpip3?\s(?:[^&;|]*\s)?install\s")
 COPY = re.compile(r"^(?:COPY|ADD)\s.*", re.MULTILINE)
 
 
@@ -48,3 +53,82 @@ def test_no_copy_gives_a_folder_that_it_creates_a_mode_that_closes_it(file: Path
 )
 def test_a_mode_without_x_is_found(line: str, closed: bool) -> None:
     assert [closes_folders(found) for found in instructions(line)] == [closed]
+
+
+def whole_instructions(text: str) -> list[str]:
+    """Return every instruction on one line, without the comments within it."""
+    plain = re.sub(r"^\s*#.*\n", "", text, flags=re.MULTILINE)
+    return [line.strip() for line in plain.replace("\\\n", " ").splitlines() if line.strip()]
+
+
+def adds(line: str) -> bool:
+    """Return whether it is an ADD of what COPY could take: CIS Docker Benchmark 4.9."""
+    return bool(ADD.match(line))
+
+
+def updates_alone(line: str) -> bool:
+    """Return whether a layer would hold package lists that get old: CIS Docker Benchmark 4.7."""
+    return line.upper().startswith("RUN ") and any(
+        not INSTALL.search(line[update.end() :]) for update in UPDATE.finditer(line)
+    )
+
+
+def installs_anything(line: str) -> bool:
+    """Return whether pip takes what no hash of a lock names: CIS Docker Benchmark 4.11.
+
+    With --no-index it takes a wheel that an earlier stage made, and asks no index.
+    """
+    calls = (part for part in re.split("&&|;|[|]", line) if PIP.search(part))
+    return any("--require-hashes" not in call and "--no-index" not in call for call in calls)
+
+
+def all_instructions() -> list[str]:
+    return [line for file in DOCKERFILES for line in whole_instructions(file.read_text())]
+
+
+def test_nothing_is_added_that_can_be_copied() -> None:
+    assert [line for line in all_instructions() if adds(line)] == []
+
+
+def test_no_instruction_only_updates_package_lists() -> None:
+    assert [line for line in all_instructions() if updates_alone(line)] == []
+
+
+def test_python_packages_are_installed_by_their_hashes() -> None:
+    lines = all_instructions()
+    assert [line for line in lines if installs_anything(line)] == []
+    assert any(PIP.search(line) for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("ADD a /", adds),
+        ("add --chown=1 a.tar /", adds),
+        ("RUN apt-get update", updates_alone),
+        ("RUN set -e \\\n # why\n && apt-get -q update", updates_alone),
+        ("RUN apk add x && apk update", updates_alone),
+        ("RUN python3 -m pip install \\\n  requests", installs_anything),
+        ("RUN pip --python /x install -r lock", installs_anything),
+        ("RUN pip install --require-hashes -r lock && pip install x", installs_anything),
+    ],
+)
+def test_a_fault_of_an_instruction_is_found(line: str, fault: Callable[[str], bool]) -> None:
+    assert [fault(found) for found in whole_instructions(line)] == [True]
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("ADD https://example.org/a /", adds),
+        ("ADD --checksum=sha256:0 https://example.org/a /", adds),
+        ("COPY ADD /", adds),
+        ("RUN apt-get update && apt-get install -y x", updates_alone),
+        ("RUN apt.sh install x", updates_alone),
+        ("RUN pip install --require-hashes -r lock", installs_anything),
+        ("RUN pip install --no-index /mnt/wheels/x.whl", installs_anything),
+        ("# RUN apt-get update\nRUN pip list", installs_anything),
+    ],
+)
+def test_an_instruction_without_the_fault(line: str, fault: Callable[[str], bool]) -> None:
+    assert [fault(found) for found in whole_instructions(line)] == [False]
