@@ -18,6 +18,9 @@ from scripts.sbom import components, cyclonedx, locks, spdx
 from scripts.sbom.components import Bill
 
 FOLDER = Path(".build/sbom")
+TIP = (
+    "tip: `make prod` builds it from the locks that are here; `make cleanup-report` shows what went"
+)
 # time for an image that does not say when it was made
 UNKNOWN = "1970-01-01T00:00:00Z"
 
@@ -47,8 +50,8 @@ def main(options: argparse.Namespace) -> int:
         print(f"  of no package: /{entry.path}")
     folder = locks.folder_of(image.name)
     lines = locks.lost(bill, folder) if folder else []
-    for line in lines:
-        print(f"{folder}: {line}", file=sys.stderr)
+    if lines:
+        print(*lines, TIP, sep="\n", file=sys.stderr)
     return CHECK_FAILED if lines else OK
 
 

@@ -138,7 +138,7 @@ def wait(client: engine.Client, project: str) -> int:
         calm = calm + 1 if services and all(service.done for service in services) else 0
     back = [service for service in services if service.update in ROLLED_BACK]
     late = [service for service in services if not service.done]
-    if not late and not back:
+    if services and not late and not back:
         print(f"sutra-deploy: up: stack {project} runs; `docker stack ps {project}` shows where")
         return OK
     _tell(project, back, late)
@@ -151,6 +151,7 @@ def _tell(project: str, back: list[Progress], late: list[Progress]) -> None:
             print(f"{each.name}: {error}", file=sys.stderr)
     what = [f"{each.name} went back to what it was" for each in back]
     what += [f"{each.name} runs {each.running} of {each.wanted}" for each in late]
+    what = what or [f"stack {project} has no service"]
     print(
         f"sutra-deploy: up: {', '.join(what)}\n"
         f"tip: `docker stack ps --no-trunc {project}` says more; fix it, then run it again",

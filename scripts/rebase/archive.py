@@ -17,6 +17,16 @@ from scripts.engine import images
 from scripts.rebase.parts import Image
 
 AGAIN = "run the same command again"
+# errors of reading a file that is not as `docker save` writes it
+DAMAGE = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    RecursionError,
+    tarfile.TarError,
+)
 
 
 def save(client: engine.Client, names: Mapping[str, str], file: Path) -> dict[str, Image]:
@@ -36,7 +46,7 @@ def read(file: Path, names: Mapping[str, str]) -> dict[str, Image]:
             listed = json.loads(_member(archive, "manifest.json"))
             found = [_image(archive, each) for each in listed]
             order = _order(archive)
-    except (OSError, ValueError, KeyError, TypeError, tarfile.TarError) as error:
+    except DAMAGE as error:
         raise SutraError(f"rebase: archive is damaged: {error}", AGAIN) from error
     known = {identity: image for image in found for identity in (image[0], order.get(image[0], ""))}
     missing = [name for name, identity in names.items() if identity not in known]

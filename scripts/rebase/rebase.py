@@ -97,11 +97,21 @@ def rebased(client: engine.Client, services: list[Wanted]) -> Iterator[Outcome]:
                     with file.open("rb") as opened:
                         images.load(client, opened)
                 file.unlink(missing_ok=True)
-        ids = {name: tags.current(client, tag) or "" for name, tag in staged.items()}
-        yield Outcome({} if breaks else ids, tuple(breaks))
+        yield Outcome({} if breaks else _ids(client, staged), tuple(breaks))
     finally:
         for tag in staged.values():
             images.untag(client, tag)
+
+
+def _ids(client: engine.Client, staged: Mapping[str, str]) -> dict[str, str]:
+    """Return the ids of what was loaded, by name. Raises SutraError for an image that is gone."""
+    found = {}
+    for name, tag in staged.items():
+        identity = tags.current(client, tag)
+        if identity is None:
+            raise SutraError(f'rebase: image no longer exists "{tag}"', "run `make rebase` again")
+        found[name] = identity
+    return found
 
 
 def _compose(client: engine.Client, each: Wanted, folder: Path, file: Path, tag: str) -> list[str]:

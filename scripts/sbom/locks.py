@@ -13,6 +13,8 @@ from scripts.common.errors import SutraError
 from scripts.sbom.components import Bill, purl
 
 PACKAGES = Path("packages")
+# a line of a lock that names a distribution, with extras or without
+LOCKED = re.compile(r"[A-Za-z0-9][\w.-]* *(\[[^]]*\])? *==")
 _PYTHON = re.compile(r"(?:.*/)?lib/python(3\.\d+)/.+", re.DOTALL)
 
 
@@ -23,25 +25,31 @@ def folder_of(image: str, packages: Path = PACKAGES) -> Path | None:
 
 
 def lost(bill: Bill, folder: Path) -> list[str]:
-    """Return a line for each locked distribution that the image lacks, and each crate that no
-    lock names. Raises SutraError for a lock that cannot be read.
+    """Return a line for each locked distribution that the image lacks, and each unlocked crate.
+
+    Raises SutraError for a lock that cannot be read.
     """
     found = {one.purl for one in bill.all()}
-    lines = [f"lost {each}" for each in _distributions(folder, bill) if each not in found]
-    if (folder / "Cargo.lock").exists():
-        crates = set(_crates(folder / "Cargo.lock"))
-        lines += [f"not locked {each}" for each in sorted(found)
-                  if each.startswith("pkg:cargo/") and each not in crates]  # fmt: skip
+    wanted = _distributions(folder / "requirements.lock", bill)
+    lines = [
+        f'{folder}/requirements.lock: not in the image "{each}"'
+        for each in wanted
+        if each not in found
+    ]
+    lock = folder / "Cargo.lock"
+    if lock.exists():
+        linked = {each for each in found if each.startswith("pkg:cargo/")}
+        unknown = sorted(linked.difference(_crates(lock)))
+        lines += [f'{lock}: not locked "{each}"' for each in unknown]
     return lines
 
 
-def _distributions(folder: Path, bill: Bill) -> Iterator[str]:
-    lock = folder / "requirements.lock"
+def _distributions(lock: Path, bill: Bill) -> Iterator[str]:
     if not lock.exists():
         return
     environment = _environment(bill)
     for line in _text(lock).splitlines():
-        if re.match(r"[A-Za-z0-9][\w.-]*==", line):
+        if LOCKED.match(line):
             try:
                 wanted = Requirement(line.rstrip(" \\"))
             except InvalidRequirement as error:

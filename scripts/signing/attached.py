@@ -94,8 +94,11 @@ def digest_of(data: bytes) -> str:
 
 def _layers(tag: str, data: bytes) -> list[dict[str, Any]]:
     try:
-        return [{**layer} for layer in json.loads(data)["layers"]]
-    except (ValueError, KeyError, TypeError) as error:
+        layers = [{**layer} for layer in json.loads(data)["layers"]]
+        for layer in layers:
+            dict(layer.get("annotations") or {})  # a layer needs none
+        return layers
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise RegistryError(
             f'registry: not a list of signatures "{tag}"',
             "remove that tag from the registry, then run the same command again",

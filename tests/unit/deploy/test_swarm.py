@@ -245,6 +245,20 @@ def test_what_docker_refuses_is_one_line(one: FakeSwarm, asked: Path, verb: str)
 # ---- how it ends -------------------------------------------------------------
 
 
+def test_a_stack_without_a_service_is_not_up(
+    asked: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    empty = FakeSwarm()
+    empty.local = dict.fromkeys(("api:latest", "store:latest"), IMAGE)
+    assert up(empty, call()) == 1
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.splitlines()[-2:] == [
+        "sutra-deploy: up: stack mine has no service",
+        "tip: `docker stack ps --no-trunc mine` says more; fix it, then run it again",
+    ]
+
+
 def test_an_update_that_went_back_fails_with_the_reason(
     one: FakeSwarm, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,6 +8,7 @@ import tarfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -138,3 +139,26 @@ def test_an_archive_of_something_else_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(SutraError) as caught:
         archive.read(path, {"sutra-api": identity})
     assert caught.value.message.startswith("rebase: archive is damaged: ")
+
+
+@pytest.mark.parametrize(
+    ("documents", "problem"),
+    [
+        ({"manifest.json": [], "index.json": {"manifests": [{"digest": "sha256:1"}]},
+          "blobs/sha256/1": {"manifests": []}}, "list index out of range"),
+        ({"manifest.json": [], "index.json": [1]},
+         "list indices must be integers or slices, not str"),
+        ({"manifest.json": ["x"]}, "string indices must be integers, not 'str'"),
+    ],
+)  # fmt: skip
+def test_documents_of_another_form_are_one_line(
+    tmp_path: Path, documents: dict[str, Any], problem: str
+) -> None:
+    path = tmp_path / "saved.tar"
+    with tarfile.open(path, "w") as sink:
+        for name, value in documents.items():
+            archive._add(sink, name, json.dumps(value).encode())
+    with pytest.raises(SutraError) as caught:
+        archive.read(path, {})
+    assert caught.value.message == f"rebase: archive is damaged: {problem}"
+    assert caught.value.tip == "run the same command again"

@@ -104,7 +104,21 @@ def test_a_distribution_that_the_cleanup_lost_fails(
     (service / "requirements.lock").write_text("one==1.0\nGone.Lib==3.1 \\\n    --hash=x\n")
     capsys.readouterr()
     assert front_door(["sbom", "sutra-good", "archive:x.tar"]) == 1
-    assert capsys.readouterr().err == "packages/sutra-good: lost pkg:pypi/gone-lib@3.1\n"
+    assert capsys.readouterr().err == (
+        'packages/sutra-good/requirements.lock: not in the image "pkg:pypi/gone-lib@3.1"\n'
+        "tip: `make prod` builds it from the locks that are here; `make cleanup-report` shows "
+        "what went\n"
+    )
+
+
+def test_a_distribution_that_is_locked_with_extras_counts(tmp_path: Path) -> None:
+    found = bill(tmp_path)
+    lock = tmp_path / "requirements.lock"
+    lock.write_text("gone[all,some-more]==3.1 \\\n    --hash=x\nother [x] == 2\n")
+    assert locks.lost(found, tmp_path) == [
+        f'{lock}: not in the image "pkg:pypi/gone@3.1"',
+        f'{lock}: not in the image "pkg:pypi/other@2"',
+    ]
 
 
 def test_a_crate_that_no_lock_names_is_said(tmp_path: Path) -> None:
@@ -115,7 +129,9 @@ def test_a_crate_that_no_lock_names_is_said(tmp_path: Path) -> None:
     found = bill(tmp_path)
     whole = Bill(found.image, (*found.components, part, other), ())
     (tmp_path / "Cargo.lock").write_text('[[package]]\nname = "serde"\nversion = "1.0.1"\n')
-    assert locks.lost(whole, tmp_path) == ["not locked pkg:cargo/tokio@1.2.3"]
+    assert locks.lost(whole, tmp_path) == [
+        f'{tmp_path}/Cargo.lock: not locked "pkg:cargo/tokio@1.2.3"'
+    ]
     (tmp_path / "Cargo.lock").write_text("[[package")
     with pytest.raises(SutraError, match=r"Cargo\.lock: cannot be read: "):
         locks.lost(whole, tmp_path)
