@@ -153,14 +153,16 @@ def scale(count: int) -> tuple[float, float, int]:
             environment = {**os.environ, "DOCKER_HOST": address}
             environment["PYTHONPATH"] = os.pathsep.join((str(here), str(here / "base-images/lib")))
             plan = [
-                sys.executable, "-c",
+                sys.executable,
+                "-c",
                 "from scripts.build import bake\nfrom scripts.catalog import catalog\n"
                 "from scripts.engine import client as engine\n"
                 "plan = engine.bake_plan(['prod'], {})\n"
                 "catalog.check_against(catalog.load(), bake.requested_tags(plan), 'bake')\n",
-            ]  # fmt: skip
+            ]
             verify = [
-                sys.executable, "-c",
+                sys.executable,
+                "-c",
                 "import resource, sys\nfrom scripts.__main__ import main\n"
                 "code = main(['verify-sizes', '--format', 'json'])\n"
                 "assert 'docker' not in sys.modules, 'images are not as they were'\n"
@@ -168,7 +170,7 @@ def scale(count: int) -> tuple[float, float, int]:
                 "peak = max(resource.getrusage(each).ru_maxrss for each in of)\n"
                 "print(peak, file=sys.stderr)\n"
                 "sys.exit(code)\n",
-            ]  # fmt: skip
+            ]
             planning, _ = _timed_in(folder, plan, environment)
             verifying, said = _timed_in(folder, verify, environment)
     return planning, verifying, int(said.splitlines()[-1]) * 1024

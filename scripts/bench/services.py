@@ -61,9 +61,15 @@ def index(client: engine.Client, concepts: int) -> str:
 def table(times: Times, requests: int) -> Table:
     """Return the times: of the storage asked directly, and of the API as multiples of these."""
     drawn = Table(
-        "request", "direct p50", "p99", "API p50", "p99", "p50 ÷ direct", "p99 ÷ direct",
+        "request",
+        "direct p50",
+        "p99",
+        "API p50",
+        "p99",
+        "p50 ÷ direct",
+        "p99 ÷ direct",
         title=f"milliseconds, {requests} requests one after the other",
-    )  # fmt: skip
+    )
     for method in ("GET", "PUT"):
         direct, api = times[f"storage {method}"], times[f"api {method}"]
         shown = [f"{value:.2f}" for value in (*direct, *api)]

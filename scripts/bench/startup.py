@@ -160,18 +160,29 @@ def _alternate(
 def table(rows: Sequence[Row]) -> Table:
     """Return the rows with each one's ratios to the same service compiled and cached."""
     drawn = Table(
-        "service", "bytecode", "installed", "download",
-        "healthy s", f"÷ {PEER}", "imports s", f"÷ {PEER}",
+        "service",
+        "bytecode",
+        "installed",
+        "download",
+        "healthy s",
+        f"÷ {PEER}",
+        "imports s",
+        f"÷ {PEER}",
         title=f"process start to first healthy answer, and imports: medians of {RUNS}",
-    )  # fmt: skip
+    )
     peers = {row.service: row for row in rows if row.mode == PEER}
     for row in rows:
         peer = peers[row.service]
         drawn.add_row(
-            row.service, row.mode, format_size(row.installed), format_size(row.download),
-            f"{row.healthy:.3f}", f"{row.healthy / peer.healthy:.2f}×",
-            f"{row.imported:.3f}", f"{row.imported / peer.imported:.2f}×",
-        )  # fmt: skip
+            row.service,
+            row.mode,
+            format_size(row.installed),
+            format_size(row.download),
+            f"{row.healthy:.3f}",
+            f"{row.healthy / peer.healthy:.2f}×",
+            f"{row.imported:.3f}",
+            f"{row.imported / peer.imported:.2f}×",
+        )
     return drawn
 
 

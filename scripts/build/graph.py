@@ -68,9 +68,13 @@ def _node(name: str, target: Mapping[str, Any], folder: Path) -> Node:
     ignore = posixpath.normpath(posixpath.join(context, IGNORE))
     tags = tuple(target.get("tags") or ())
     return Node(
-        name, _kind(name, context, tags), tags,
-        frozenset({*paths, place, ignore}), frozenset(needs), frozenset(roots),
-    )  # fmt: skip
+        name,
+        _kind(name, context, tags),
+        tags,
+        frozenset({*paths, place, ignore}),
+        frozenset(needs),
+        frozenset(roots),
+    )
 
 
 def _kind(name: str, context: str, tags: Sequence[str]) -> str:

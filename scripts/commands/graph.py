@@ -115,11 +115,13 @@ def as_json(nodes: Mapping[str, Node], shared: Shared | None) -> str:
         ]
     images = {
         name: {
-            "kind": node.kind, "tags": list(node.tags), "from": sources(nodes, node),
+            "kind": node.kind,
+            "tags": list(node.tags),
+            "from": sources(nodes, node),
             "files": sorted({path for each in graph.below(nodes, name) for path in each.files}),
         }
         for name, node in shown(nodes).items()
-    }  # fmt: skip
+    }
     roots = sorted({root for node in nodes.values() for root in node.roots})
     found = {"roots": roots, "images": images, "shared_layers": layers, "changes": changes(nodes)}
     return json.dumps(found, indent=2)

@@ -16,8 +16,10 @@ from scripts.history.ledger import Entry
 from scripts.promotion.plan import short
 
 HEADINGS = ("#", "when", "who", "what", "commit", "tags", "image", "digest", "installed",
-            "download", "verdict")  # fmt: skip
+            "download", "verdict")  # fmt: skip # headings in one row
 WIDTH = 180
+# verbs that a table shows with another word
+VERBS = {"rollback": "rollback to"}
 FORMATS = ("table", "json")
 
 
@@ -30,11 +32,10 @@ def rows(entries: Sequence[Entry]) -> list[tuple[str, ...]]:
             f"{entry.number}{current}",
             entry.at,
             entry.who,
-            " ".join(filter(None, (entry.verb, "to" if entry.verb == "rollback" else "",
-                                   entry.version or f"#{entry.of}"))),
+            f"{VERBS.get(entry.verb, entry.verb)} {entry.version or f'#{entry.of}'}",
             entry.commit[:7] + "-dirty" * entry.commit.endswith("-dirty"),
             " ".join(entry.tags),
-        )  # fmt: skip
+        )
         for name, image in entry.images.items():
             sizes = format_size(image.installed), format_size(image.download)
             found.append((*whole, name, short(image.digest or image.id), *sizes, entry.verdict))

@@ -65,8 +65,11 @@ def as_json(now: Profile, before: Profile | None, waiting: Sequence[Deferrable])
         ]
         owners = [asdict(each) for each in one.owners]
         return {
-            "image": one.reference, "total_us": one.total_us, "owners": owners, "modules": modules,
-        }  # fmt: skip
+            "image": one.reference,
+            "total_us": one.total_us,
+            "owners": owners,
+            "modules": modules,
+        }
 
     return json.dumps(
         {

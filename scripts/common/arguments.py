@@ -32,9 +32,12 @@ def value(
 ) -> None:
     """Add `--name VALUE`, the knob NAME=VALUE; `choices` are all values that there are."""
     parser.add_argument(
-        f"--{name}", dest=knob(name), choices=choices or None, help=f"{what} ({knob(name)}=…)",
+        f"--{name}",
+        dest=knob(name),
+        choices=choices or None,
+        help=f"{what} ({knob(name)}=…)",
         metavar=None if choices else name.upper(),
-    )  # fmt: skip
+    )
 
 
 def image_reference(parser: argparse.ArgumentParser, what: str) -> None:

@@ -27,11 +27,13 @@ OTHER_OWNER = (
 TIPS = (OTHER_OWNER, (r"", REPAIR))
 COMMIT_TIPS = (
     OTHER_OWNER,
-    (r"not a git repository",
-     f"a ZIP or a copy without .git names no commit: `git clone` the repository, {ANYWAY}"),
+    (
+        r"not a git repository",
+        f"a ZIP or a copy without .git names no commit: `git clone` the repository, {ANYWAY}",
+    ),
     (r"does not have any commits yet", f"`git commit`, {AGAIN}, {ANYWAY}"),
     (r"", f"`git fsck` says what is damaged, and a new `git clone` has it whole; {ANYWAY}"),
-)  # fmt: skip
+)
 
 
 class GitError(SutraError):

@@ -20,7 +20,7 @@ NODE_LABEL = "org.sutra.data"
 KEPT = (
     "cap_add", "cap_drop", "command", "entrypoint", "init", "logging", "read_only",
     "stop_grace_period", "stop_signal", "ulimits", "user", "working_dir",
-)  # fmt: skip
+)  # fmt: skip # a list of words
 RESTART = {"no": "none", "always": "any", "unless-stopped": "any", "on-failure": "on-failure"}
 # options of every tmpfs of a service, whatever the file says: moby, daemon/oci_linux.go
 TMPFS_FLAGS = {"noexec", "nosuid", "nodev"}
@@ -213,8 +213,11 @@ def _volumes(service: Service, value: list[Mapping[str, Any]]) -> None:
     for each in value:
         service.only("volumes", each, ("type", "source", "target", "read_only", "volume"))
         if each["type"] != "volume" or not each.get("source") or each.get("volume"):
-            raise service.error("volumes", "only a named volume can be pinned to its node",
-                                each.get("source", each["target"]))  # fmt: skip
+            raise service.error(
+                "volumes",
+                "only a named volume can be pinned to its node",
+                each.get("source", each["target"]),
+            )
         read_only = {"read_only": True} if each.get("read_only") else {}
         service.mount(type="volume", source=each["source"], target=each["target"], **read_only)
         # anywhere else it would come up empty

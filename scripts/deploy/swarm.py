@@ -21,6 +21,7 @@ TICK_SECONDS = 1.0
 # answers in a row that say that all is done
 CALM_TICKS = 4
 PUBLISH = ("ingress", "host")
+DEPLOY = ("--prune", "--resolve-image=never", "--with-registry-auth", "--detach=true")
 ROLLED_BACK = {"rollback_started", "rollback_completed", "rollback_paused", "paused"}
 
 
@@ -58,10 +59,7 @@ def up(client: engine.Client, call: Call) -> int:
     stack_file.write(stack)
     swarm.command("config", "--compose-file", str(stack_file.FILE))
     _prepare(client, call, node, key, name)
-    swarm.command(
-        "deploy", "--compose-file", str(stack_file.FILE), "--prune", "--resolve-image=never",
-        "--with-registry-auth", "--detach=true", call.project,
-    )  # fmt: skip
+    swarm.command("deploy", "--compose-file", str(stack_file.FILE), *DEPLOY, call.project)
     code = wait(client, call.project)
     if code == OK:
         swarm_keys.remove_old(client, call.project, name)

@@ -28,9 +28,12 @@ def answered(
     """
     with subprocess.Popen(
         command,
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env=dict(environment), process_group=0,
-    ) as process:  # fmt: skip
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=dict(environment),
+        process_group=0,
+    ) as process:
         try:
             output, errors = process.communicate(given, timeout=SECONDS)
         except BaseException:

@@ -116,8 +116,10 @@ def progress(client: engine.Client, stack: str) -> list[Progress]:
     """Return how far each service of a stack is, by name."""
     with engine.asked("list its services"):
         found = client.services.list(filters={"label": f"{STACK}={stack}"})
-        return sorted((_progress(each.attrs, _tasks(client, str(each.id))) for each in found),
-                      key=lambda each: each.name)  # fmt: skip
+        return sorted(
+            (_progress(each.attrs, _tasks(client, str(each.id))) for each in found),
+            key=lambda each: each.name,
+        )
 
 
 def _tasks(client: engine.Client, service: str) -> list[dict[str, Any]]:
@@ -164,9 +166,12 @@ def command(*words: str) -> str:
     program = os.environ.get("DOCKER") or "docker"
     try:
         done = subprocess.run(
-            [program, "stack", *words], capture_output=True, text=True, errors="replace",
+            [program, "stack", *words],
+            capture_output=True,
+            text=True,
+            errors="replace",
             timeout=DEPLOY_SECONDS,
-        )  # fmt: skip
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise EngineError(f"docker stack {words[0]}: {error}", engine.TIP) from error
     if done.returncode:

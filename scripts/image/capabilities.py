@@ -22,7 +22,7 @@ NAMES = (
     "sys_admin", "sys_boot", "sys_nice", "sys_resource", "sys_time", "sys_tty_config", "mknod",
     "lease", "audit_write", "audit_control", "setfcap", "mac_override", "mac_admin", "syslog",
     "wake_alarm", "block_suspend", "audit_read", "perfmon", "bpf", "checkpoint_restore",
-)  # fmt: skip
+)  # fmt: skip # a list of words, in the kernel's order
 # struct vfs_cap_data and vfs_ns_cap_data: revision 1, 2 and 3 by their length in bytes, and
 # size of the attribute in bytes → words of 32 capabilities
 _WORDS = {12: 1, 20: 2, 24: 2}

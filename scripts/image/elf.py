@@ -19,9 +19,15 @@ Parse = Callable[[bytes], tuple[tuple[str, str], ...]]
 MAGIC = b"\x7fELF"
 UNREADABLE = "unreadable"
 _MACHINES = {
-    3: "i386", 21: "ppc64", 22: "s390", 40: "arm", 62: "x86_64", 183: "aarch64", 243: "riscv",
+    3: "i386",
+    21: "ppc64",
+    22: "s390",
+    40: "arm",
+    62: "x86_64",
+    183: "aarch64",
+    243: "riscv",
     258: "loongarch",
-}  # fmt: skip
+}
 _KINDS = {1: "REL", 2: "EXEC", 3: "DYN", 4: "CORE"}
 _NEEDED, _STRTAB, _SONAME, _RPATH, _RUNPATH = 1, 5, 14, 15, 29
 _TEXTREL, _FLAGS, _FLAGS_1, _VERDEF, _VERNEED = 22, 30, 0x6FFFFFFB, 0x6FFFFFFC, 0x6FFFFFFE
@@ -123,8 +129,9 @@ def _wanted(
         _WANTED, in_file(segments, tags[_VERNEED]), MAX_VERSIONS
     ):
         names = tables.chain(_WANTED_NAME, place + first, count)
-        versions = [tables.name(texts + name) for _, (_, flags, _, name, _) in names
-                    if not flags & _WEAK]  # fmt: skip
+        versions = [
+            tables.name(texts + name) for _, (_, flags, _, name, _) in names if not flags & _WEAK
+        ]
         yield tables.name(texts + file), tuple(versions)
 
 

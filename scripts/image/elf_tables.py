@@ -52,7 +52,7 @@ class Tables:
         self._order, self._budget, self._names_left = order, MAX_VERSIONS, MAX_NAMES
         (self.kind, self.machine, _, _, self._segments_at, self._sections_at, _, _,
          _, self._segment_count, self._section_size, self._section_count,
-         self._names_in) = head.unpack(self.at(16, head.size))  # fmt: skip
+         self._names_in) = head.unpack(self.at(16, head.size))  # fmt: skip # the header's order
 
     def chain(self, form: str, place: int, most: int) -> Iterator[tuple[int, tuple[int, ...]]]:
         """Yield entries that end with how far the next one is, each with its place."""

@@ -36,7 +36,7 @@ _FINDERS = (
     "image/secret_encoded.py", "image/secret_packed.py", "image/secret_words.toml",
     "oci/compression.py", "oci/forward.py", "oci/tar_stream.py",
     "common/multi_search.py",
-)  # fmt: skip
+)  # fmt: skip # a list of words
 # bytes of the layers that stay in memory, and about what one entry takes
 LOADED = 128 << 20
 ENTRY = 600
@@ -197,7 +197,7 @@ def _row(entry: Entry, text: str | None) -> list[Any]:
         pyc and [pyc.magic, pyc.kind, pyc.mtime, pyc.size, pyc.hash],
         entry.secrets, entry.script, entry.sources, entry.sha1, entry.capabilities, entry.marks,
         text,
-    ]  # fmt: skip
+    ]  # fmt: skip # fields as _entry reads them
 
 
 def _entry(row: list[Any]) -> Entry:
@@ -212,4 +212,4 @@ def _entry(row: list[Any]) -> Entry:
         pyc and Pyc(*pyc),
         tuple(row[11]), row[12], tuple(row[13]), row[14], tuple(row[15]),
         tuple(row[16]),
-    )  # fmt: skip
+    )  # fmt: skip # fields as _row writes them

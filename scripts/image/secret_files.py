@@ -30,7 +30,7 @@ _PACKAGED = re.compile(
     r"|(?:^|/)(?:package(?:-lock)?|composer\.lock|Pipfile\.lock|npm-shrinkwrap|tokenizer(?:_config)?"
     r"|special_tokens_map|vocab|added_tokens)(?:\.json)?$",
     re.DOTALL,
-)  # fmt: skip
+)
 _SETTINGS = re.compile(
     r"(?:.*/)?(?:[^/]+\.(?:env|ini|cfg|cnf|conf|config|toml|ya?ml|json5?|jsonc|properties|xml|sh|bash|zsh"
     r"|ksh|service|timer|tfvars|hcl|tf|txt|plist|rc|secrets?|credentials?|local|prod|production|dev"
@@ -39,7 +39,7 @@ _SETTINGS = re.compile(
     r"|\.\w*rc|\.(?:bash_)?profile|crontab|cron\.d/[^/]+|etc/environment|etc/profile\.d/[^/]+"
     r"|[^/.]*(?:secret|credential|passwor)[^/.]*)",
     re.DOTALL | re.IGNORECASE,
-)  # fmt: skip
+)
 _PROGRAMS = re.compile(
     r"(?:.*/)?[^/]+\.(?:py|pyw|rb|php|pl|lua|js|cjs|mjs|ts|java|kt|go|cs|scala|groovy|exs?|r|ipynb)",
     re.DOTALL | re.IGNORECASE,

@@ -159,10 +159,17 @@ def _format(row: dict[str, Any]) -> Format:
     alone = bool(row.get("alone"))
     loose = strict if alone else begin + _regex(row.get("loose", row["rest"]))
     return Format(
-        row["name"], row["kind"], starts, re.compile(strict), re.compile(loose),
+        row["name"],
+        row["kind"],
+        starts,
+        re.compile(strict),
+        re.compile(loose),
         re.compile(_regex(f"(?:{row['back']})\\Z")) if "back" in row else None,
-        bool(row.get("sample")), bool(row.get("caseless")), alone, row["source"],
-    )  # fmt: skip
+        bool(row.get("sample")),
+        bool(row.get("caseless")),
+        alone,
+        row["source"],
+    )
 
 
 def _regex(text: str) -> bytes:

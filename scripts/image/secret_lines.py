@@ -26,7 +26,7 @@ _URL = re.compile(rf"{PASSWORD}|\b(?:PIP|UV)_\w*INDEX\w*=[\"']?{TOKEN}")
 _SAMPLE_URL = re.compile(
     r"://(?:user(?:name)?|usr|login|my_?user|foo|u|scott|dbuser|db_user):(?:pass(?:word|wd)?|pw|pwd|bar|p|secret"
     r"|tiger|dbpass|db_pass\w*|your\w*)@|@(?:[\w-]+\.)*example\.(?:com|org|net)\b"
-)  # fmt: skip
+)
 # The value is only looked at: it may hold the next assignment, as in "A=b;TOKEN=c".
 _ASSIGNED = re.compile(
     r"(?<![\w.-])-{0,2}(?P<name>[A-Za-z_][\w.-]*+)(?:\\?[\"'])?=\\?[\"']?(?=(?P<value>[^\s\"'\\]{1,200}))"
@@ -50,7 +50,7 @@ _SETTING = re.compile(
     r"(?m)^[ \t]*(?:export[ \t]+|set[ \t]+|ENV[ \t]+|ARG[ \t]+)?[\"'\[]{0,2}"
     r"(?P<name>[A-Za-z_][\w.:-]*+)[\"'\]]{0,2}[ \t]*"
     r"(?:=|:=|=>)[ \t]*[\"']?(?=(?P<value>[^\s\"'][^\s\"']{0,199})[\"']?[ \t,;]*(?:[#;].*)?$)"
-)  # fmt: skip
+)
 # literals without a blank in programs: `db.password = "…"`, `"PASSWORD": "…"`
 _LITERAL = re.compile(
     r"(?<![\w.-])(?P<name>[A-Za-z_][\w.-]*+)(?:[\"'\]]{0,2}\s{0,3}(?:=>|[=:])|[\"'],)\s{0,3}[rbuf]?([\"'])(?P<value>[^\s\"'\\]{6,200})\2"

@@ -29,7 +29,7 @@ _MAGIC = (b"\x1f\x8b\x08", b"PK\x03\x04", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\
 _DAMAGE = (
     *tar_stream.DAMAGE, zipfile.BadZipFile, lzma.LZMAError, zlib.error, binascii.Error, OSError,
     EOFError, ValueError, RuntimeError, NotImplementedError, struct.error, LookupError,
-)  # fmt: skip
+)  # fmt: skip # a list of words
 
 
 @dataclass

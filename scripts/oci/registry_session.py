@@ -99,9 +99,14 @@ class Session:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore", InsecureRequestWarning)  # the engine's choice
                     return self._session.request(
-                        request.method, url, data=request.body, headers=request.headers,
-                        timeout=SECONDS, stream=True, proxies=proxies(url),
-                    )  # fmt: skip
+                        request.method,
+                        url,
+                        data=request.body,
+                        headers=request.headers,
+                        timeout=SECONDS,
+                        stream=True,
+                        proxies=proxies(url),
+                    )
             except requests.exceptions.SSLError:
                 if len(self._schemes) == 1:
                     raise

@@ -85,8 +85,14 @@ def _catalogue(node: _Node) -> tuple[str, tuple[Control, ...]]:
 
 
 def _control(number: str, node: _Node) -> Control:
-    control = Control(number, node.needed("title"), node.texts("rules"), node.texts("tests"),
-                      node.texts("commands"), node.text("missing"))  # fmt: skip
+    control = Control(
+        number,
+        node.needed("title"),
+        node.texts("rules"),
+        node.texts("tests"),
+        node.texts("commands"),
+        node.text("missing"),
+    )
     for rule in control.rules:
         if rule not in NAMES:
             raise node.error("rules", "unknown rule", rule, yaml_node.did_you_mean(rule, NAMES))

@@ -25,25 +25,33 @@ def document(name: str, bill: Bill, created: str) -> dict[str, Any]:
         "version": 1,
         "metadata": {
             "timestamp": created,
-            "component": {"type": "container", "name": name, "version": bill.image.id,
-                          "bom-ref": root, "purl": root},
+            "component": {
+                "type": "container",
+                "name": name,
+                "version": bill.image.id,
+                "bom-ref": root,
+                "purl": root,
+            },
         },
         "components": [*listed, *map(_unowned, bill.unowned)],
         "dependencies": [
             {"ref": root, "dependsOn": [one.purl for one in bill.components]},
             *(
                 {"ref": one.purl, "dependsOn": [part.purl for part in one.parts]}
-                for one in bill.components if one.parts
+                for one in bill.components
+                if one.parts
             ),
         ],
-    }  # fmt: skip
+    }
 
 
 def _component(one: Component) -> dict[str, Any]:
     found: dict[str, Any] = {
-        "type": TYPES.get(one.kind, "library"), "bom-ref": one.purl, "name": one.name,
+        "type": TYPES.get(one.kind, "library"),
+        "bom-ref": one.purl,
+        "name": one.name,
         "purl": one.purl,
-    }  # fmt: skip
+    }
     if one.version:
         found["version"] = one.version
     if one.licence:

@@ -64,12 +64,18 @@ def _environment(bill: Bill) -> dict[str, str]:
     versions = (match[1] for path in bill.image.files if (match := _PYTHON.fullmatch(path)))
     version = next(versions, "3.13")
     return {
-        "python_version": version, "python_full_version": f"{version}.0", "sys_platform": "linux",
-        "platform_system": "Linux", "os_name": "posix", "implementation_name": "cpython",
-        "platform_python_implementation": "CPython", "extra": "",
+        "python_version": version,
+        "python_full_version": f"{version}.0",
+        "sys_platform": "linux",
+        "platform_system": "Linux",
+        "os_name": "posix",
+        "implementation_name": "cpython",
+        "platform_python_implementation": "CPython",
+        "extra": "",
         "platform_machine": {"amd64": "x86_64", "arm64": "aarch64"}.get(
-            bill.image.architecture, bill.image.architecture),
-    }  # fmt: skip
+            bill.image.architecture, bill.image.architecture
+        ),
+    }
 
 
 def _crates(lock: Path) -> Iterator[str]:

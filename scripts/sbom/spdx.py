@@ -31,12 +31,14 @@ def document(name: str, bill: Bill, created: str) -> dict[str, Any]:
             _relation("SPDXRef-DOCUMENT", "DESCRIBES", IMAGE),
             *(_relation(IMAGE, "CONTAINS", _id(one)) for one in bill.components),
             *(
-                _relation(_id(one), "STATIC_LINK" if part.kind != "generic" else "CONTAINS",
-                          _id(part))
-                for one in bill.components for part in one.parts
+                _relation(
+                    _id(one), "STATIC_LINK" if part.kind != "generic" else "CONTAINS", _id(part)
+                )
+                for one in bill.components
+                for part in one.parts
             ),
         ],
-    }  # fmt: skip
+    }
 
 
 def _image(name: str, bill: Bill) -> dict[str, Any]:
@@ -58,12 +60,20 @@ def _package(one: Component) -> dict[str, Any]:
 
 
 def _about(identity: str, name: str, version: str, purl: str) -> dict[str, Any]:
-    reference = {"referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl",
-                 "referenceLocator": purl}  # fmt: skip
+    reference = {
+        "referenceCategory": "PACKAGE-MANAGER",
+        "referenceType": "purl",
+        "referenceLocator": purl,
+    }
     found = {
-        "SPDXID": identity, "name": name, "downloadLocation": NONE, "filesAnalyzed": False,
-        "licenseConcluded": NONE, "copyrightText": NONE, "externalRefs": [reference],
-    }  # fmt: skip
+        "SPDXID": identity,
+        "name": name,
+        "downloadLocation": NONE,
+        "filesAnalyzed": False,
+        "licenseConcluded": NONE,
+        "copyrightText": NONE,
+        "externalRefs": [reference],
+    }
     return {**found, "versionInfo": version} if version else found
 
 

@@ -15,8 +15,10 @@ from scripts.services.words import Words
 def steps(name: str, language: str, port: str) -> list[Step]:
     """Return the steps. Raises SutraError with all that is wrong with the call."""
     problems = [
-        *call.new_name("NAME", name), *call.language(language), *call.port(port),
-    ]  # fmt: skip
+        *call.new_name("NAME", name),
+        *call.language(language),
+        *call.port(port),
+    ]
     call.refuse(
         problems,
         "eg: make new-service NAME=sutra-example LANGUAGE=python; where a service is half there, "

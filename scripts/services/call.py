@@ -20,7 +20,7 @@ RUST = {
     "extern", "final", "fn", "gen", "impl", "let", "loop", "macro", "match", "mod", "move", "mut",
     "override", "priv", "proc-macro", "pub", "ref", "self", "static", "std", "struct", "super",
     "trait", "try", "type", "typeof", "unsafe", "unsized", "use", "virtual", "where",
-}  # fmt: skip
+}  # fmt: skip # a list of words
 # names of folders and images that a service's files are made of
 OURS = {"app", "build", "go", "internal", "main", "src", "target", "tests", "vendor"}
 # bake's own targets: of a development image, of tests, of what is built upon

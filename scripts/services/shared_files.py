@@ -105,12 +105,14 @@ FILES = (
     SharedFile(IMAGES, "budget", _entry, (r"^  .*\n\Z",)),
     SharedFile(COMPOSE, "service", _block, (r"^    .*\n(?=\nnetworks:\n)",)),
     SharedFile(
-        DEPLOYMENT, "row", _rows,
+        DEPLOYMENT,
+        "row",
+        _rows,
         (r"^\| `[\w-]+` \| `[\w-]+` \|.*\n", r"^\| `SUTRA_\w+_PORT`.*\n"),
     ),
     SharedFile(KUSTOMIZATION, "resource", _resource, (r"^  - [\w-]+\.yaml\n",)),
     SharedFile(README, "link to its README", _link, (r"^- \[[\w-]+\]\(packages/.*\n",)),
-)  # fmt: skip
+)
 
 
 def spans(file: SharedFile, text: str, words: Words) -> list[Span]:

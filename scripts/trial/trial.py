@@ -75,9 +75,16 @@ def _rounds(package: str, version: str, root: Path) -> Trial:
             raise SutraError(f"{package}: {error.message}", error.tip) from error
         else:
             return Trial(
-                package, version, found["before"], found["after"], found["proven"],
-                found["entry_points"], entries.text(), tuple(broke), ok=True,
-            )  # fmt: skip
+                package,
+                version,
+                found["before"],
+                found["after"],
+                found["proven"],
+                found["entry_points"],
+                entries.text(),
+                tuple(broke),
+                ok=True,
+            )
     return Trial(package, version, entries=entries.text(), broke=tuple(broke))
 
 

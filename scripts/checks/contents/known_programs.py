@@ -60,8 +60,11 @@ class Names:
         names = frozenset().union(*groups)
         self._whole = {name for name in names if "*" not in name}
         self._families = tuple(name[:-1] for name in names if name.endswith("*"))
-        self._inner = tuple(re.compile(re.escape(name).replace(r"\*", "[^/]*")) for name in names
-                            if "*" in name[:-1])  # fmt: skip
+        self._inner = tuple(
+            re.compile(re.escape(name).replace(r"\*", "[^/]*"))
+            for name in names
+            if "*" in name[:-1]
+        )
 
     def __contains__(self, name: object) -> bool:
         if not isinstance(name, str):

@@ -13,9 +13,14 @@ from scripts.image.elf import Elf
 
 # architecture in OCI image configurations → machine in ELF headers
 MACHINES = {
-    "amd64": "x86_64", "arm64": "aarch64", "386": "i386", "arm": "arm",
-    "ppc64le": "ppc64", "riscv64": "riscv", "s390x": "s390",
-}  # fmt: skip
+    "amd64": "x86_64",
+    "arm64": "aarch64",
+    "386": "i386",
+    "arm": "arm",
+    "ppc64le": "ppc64",
+    "riscv64": "riscv",
+    "s390x": "s390",
+}
 # objects that no loader sees: relocatable ones, and memory images
 NOT_LOADED = ("REL", "CORE")
 # folders of every container in which everybody may write, whatever the image has there
@@ -54,8 +59,9 @@ def libraries(subject: Subject) -> Iterator[Finding]:
             yield Finding(path, f"interpreter not found {named}, of {quoted(path)}")
         elif found and not (access.may(found, RUN) and access.reads(elf.interpreter)):
             named = quoted(elf.interpreter)
-            yield Finding(path, f"interpreter is closed to the image's user {named}, of "
-                                f"{quoted(path)}")  # fmt: skip
+            yield Finding(
+                path, f"interpreter is closed to the image's user {named}, of {quoted(path)}"
+            )
         entry = subject.files[path]
         # a library is read; a program need only be started
         opens = access.may(entry, READ) or (elf.is_program and access.may(entry, RUN))

@@ -100,8 +100,11 @@ def _result(
     for finding in rule.check(subject):
         found.add(finding)
     limit = waiver.limit if waiver else 0
-    idle = [Finding("", f"allows what is not there {quoted(glob.text)}", 0)
-            for glob in allowed if glob not in found.used]  # fmt: skip
+    idle = [
+        Finding("", f"allows what is not there {quoted(glob.text)}", 0)
+        for glob in allowed
+        if glob not in found.used
+    ]
     ok = found.weight <= limit and not idle
     first, bad = (found.first, found.bad) if found.weight > limit else ([], 0)
     count = bad + len(idle)

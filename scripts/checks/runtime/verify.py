@@ -85,12 +85,7 @@ def _modules(
     failures = 0 if code == 0 else max(1, len(FAILURE.findall(said)))
     ending = f"not in {IMPORT_SECONDS} s" if code is None else f"exit code {code}"
     problem = f'modules do not load "{sandbox.one_line(said)}" ({ending})' if failures else ""
-    return [
-        CheckResult(
-            image.name, "modules", not failures, failures, 0, problem, "findings",
-            file=str(promises.path), key=f"images.{image.name}",
-        )
-    ]  # fmt: skip
+    return [_findings(promises, image, "modules", failures, problem)]
 
 
 def _libraries(
@@ -109,12 +104,24 @@ def _libraries(
     ]
     shown = sandbox.one_line("\n".join(problems))
     problem = f'does not load "{shown}"' if problems else ""
-    return [
-        CheckResult(
-            image.name, "libraries", not problems, len(problems), 0, problem, "findings",
-            file=str(promises.path), key=f"images.{image.name}.runtime.loads",
-        )
-    ]  # fmt: skip
+    return [_findings(promises, image, "libraries", len(problems), problem, ".runtime.loads")]
+
+
+def _findings(
+    promises: Catalog, image: Image, name: str, count: int, problem: str, key: str = ""
+) -> CheckResult:
+    """Return the result of a check that finds things, where there should be none."""
+    return CheckResult(
+        image.name,
+        name,
+        not count,
+        count,
+        0,
+        problem,
+        "findings",
+        file=str(promises.path),
+        key=f"images.{image.name}{key}",
+    )
 
 
 def _load(

@@ -48,6 +48,12 @@ def _check(promises: Catalog, image: Image | None, actual: int) -> CheckResult:
         problem = f"{over} ({format_change(actual - limit)})"
     key = f"images.{image.name}" if image else RELEASE
     return CheckResult(
-        image.name if image else RELEASE, NAME, not problem, actual, limit, problem,
-        file=str(promises.path), key=f"{key}.{budget.key}.{NAME}",
-    )  # fmt: skip
+        image.name if image else RELEASE,
+        NAME,
+        not problem,
+        actual,
+        limit,
+        problem,
+        file=str(promises.path),
+        key=f"{key}.{budget.key}.{NAME}",
+    )

@@ -50,9 +50,13 @@ def _owner(owner: Owner, files: list[Part]) -> Part:
         grouped["/".join(folder[:depth])].append(file)
     parts = largest_first(_sum(name, found) for name, found in grouped.items())
     return Part(
-        shown(owner.name), sum(part.size for part in parts), len(files), owner.kind,
-        shown(owner.version), parts,
-    )  # fmt: skip
+        shown(owner.name),
+        sum(part.size for part in parts),
+        len(files),
+        owner.kind,
+        shown(owner.version),
+        parts,
+    )
 
 
 def _shared(folders: list[list[str]]) -> int:

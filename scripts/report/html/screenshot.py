@@ -51,10 +51,15 @@ def _shot(page: Path, folder: Path, height: int) -> Path | None:
     """Return a PNG of the first `height` pixels, or None when it is too large."""
     made = folder / f"{height}.png"
     command = [
-        find_browser(), "--headless", "--disable-gpu", "--hide-scrollbars",
-        f"--user-data-dir={folder}/profile", f"--window-size={WIDTH},{height}",
-        f"--screenshot={made}", page.resolve().as_uri(),
-    ]  # fmt: skip
+        find_browser(),
+        "--headless",
+        "--disable-gpu",
+        "--hide-scrollbars",
+        f"--user-data-dir={folder}/profile",
+        f"--window-size={WIDTH},{height}",
+        f"--screenshot={made}",
+        page.resolve().as_uri(),
+    ]
     if os.geteuid() == 0:
         command.insert(1, "--no-sandbox")  # Chromium has none for root
     subprocess.run(command, check=False, capture_output=True, timeout=SECONDS)

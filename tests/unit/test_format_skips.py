@@ -1,0 +1,29 @@
+"""Where the formatter is told to keep away, a reason says why."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+from tests.conftest import ROOT
+
+SKIP = re.compile(r"# fmt: (?:skip|off)\b(?! # \w)")
+
+
+def bare(text: str) -> list[int]:
+    """Return the numbers of the lines that give no reason."""
+    return [number for number, line in enumerate(text.splitlines(), 1) if SKIP.search(line)]
+
+
+def test_every_layout_of_our_own_has_a_reason() -> None:
+    names = subprocess.run(
+        ["git", "ls-files", "scripts/*.py"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    texts = {name: (ROOT / name).read_text() for name in names}
+    assert {name: lines for name, text in texts.items() if (lines := bare(text))} == {}
+    assert any("# fmt: skip # " in text for text in texts.values())
+
+
+def test_a_layout_without_a_reason_is_noticed() -> None:
+    marks = ("skip", "skip # a table", "skip #", "off", "on")
+    assert bare("\n".join(f")  # fmt: {mark}" for mark in marks)) == [1, 3, 4]
