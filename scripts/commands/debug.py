@@ -36,12 +36,22 @@ def main(options: argparse.Namespace) -> int:
             "debug: name an image or a container, one of them",
             "such as `make debug IMAGE=sutra-api` or `make debug CONTAINER=sutra-api-1`",
         )
+    command = command_of(knobs.get("COMMAND", "")) or debugging.SHELL
     client = engine.connect()
     tools = knobs.get("TOOLS") or TOOLS
-    command = shlex.split(knobs.get("COMMAND", "")) or debugging.SHELL
     if container:
         return _run(client, debugging.running(client, container), tools, command)
     return _beside_new(client, image, tools, command)
+
+
+def command_of(text: str) -> list[str]:
+    """Return the words of a command. Raises SutraError for one whose quotes have no end."""
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise SutraError(
+            f'COMMAND: {str(error).lower()} "{text}"', "such as COMMAND='ls -l /target/app'"
+        ) from error
 
 
 def _beside_new(client: engine.Client, name: str, tools: str, command: Sequence[str]) -> int:

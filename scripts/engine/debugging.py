@@ -116,7 +116,9 @@ def shell(client: engine.Client, target: Target, tools: str, command: Sequence[s
     )
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        raise EngineError(f"cannot create a container of tools: {lines[-1]}")
+        raise EngineError(
+            f"cannot create a container of tools: {lines[-1]}", "`docker info` says more"
+        )
     identity = done.stdout.strip()
     try:
         if not target.runs:

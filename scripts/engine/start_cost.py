@@ -40,6 +40,10 @@ class StartCost:
     problem: str = ""
 
 
+class UncountedError(EngineError):
+    """The engine counts no processor time; any other error of it ends the command."""
+
+
 class _UnmeasuredError(Exception):
     """It cannot be measured here; the text says why."""
 
@@ -56,7 +60,7 @@ def measure(client: engine.Client, made: Container, probe: Probe, budget: int) -
         return StartCost(problem=f'cannot be started "{refused}"')
     except _UnmeasuredError as error:
         return StartCost(why=str(error))
-    except EngineError as error:
+    except UncountedError as error:
         return StartCost(why=printable(error.problem))
 
 
@@ -126,7 +130,7 @@ def _wait_for_port(made: Container, address: tuple[str, int], end: float) -> str
 def processor_ns(client: engine.Client, made: Container) -> int:
     """Return the nanoseconds of processor time that the container took since its start.
 
-    Raises EngineError where the engine does not count it.
+    Raises UncountedError where the engine does not count it, EngineError where it fails.
     """
     with engine.asked("count a container's processor time"):
         answer = client.api.stats(str(made.id), stream=False, one_shot=True)
@@ -136,4 +140,4 @@ def processor_ns(client: engine.Client, made: Container) -> int:
         if sandbox.exit_code(made) is not None:
             return 0
         said = str(answer.get("message") or "none in its answer").splitlines()[0]
-    raise EngineError(f"counts no processor time of containers ({said})")
+    raise UncountedError(f"counts no processor time of containers ({said})")

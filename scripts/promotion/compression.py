@@ -45,7 +45,7 @@ def _converted(
     """Return the descriptor of a manifest or an index, pushed with what it names."""
     document = _json(reference, target.manifest(reference, digest))
     if "manifests" in document:
-        return _converted_index(target, reference, document, layers)
+        return _converted_index(target, reference, digest, document, layers)
     config = _json(reference, target.blob(reference, document["config"]["digest"]))
     diff_ids = config.get("rootfs", {}).get("diff_ids") or []
     if not diff_ids or not layers.keys() >= set(diff_ids):  # an attestation, another platform
@@ -66,15 +66,24 @@ def _converted(
 
 
 def _converted_index(
-    target: Registry, reference: str, document: dict[str, Any], layers: Mapping[str, Packed]
+    target: Registry,
+    reference: str,
+    digest: str,
+    document: dict[str, Any],
+    layers: Mapping[str, Packed],
 ) -> dict[str, Any]:
-    """Convert what an index leads to; attestations stay, and are about the new manifests."""
+    """Convert what an index leads to; attestations stay, and are about the new manifests.
+
+    An index that leads to nothing of `layers` stays as it is.
+    """
     children = list(document["manifests"])
     new = {
         child["digest"]: _converted(target, reference, child["digest"], layers)
         for child in children
         if ABOUT not in (child.get("annotations") or {})
     }
+    if all(found["digest"] == before for before, found in new.items()):
+        return {"digest": digest}
     for child in children:
         notes = child.get("annotations") or {}
         child.update(new.get(child["digest"], {}))
@@ -91,7 +100,13 @@ def _put(target: Registry, reference: str, kind: str, document: Any) -> dict[str
 
 
 def _json(reference: str, data: bytes) -> dict[str, Any]:
-    found = json.loads(data)
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError):
+        found = None
     if not isinstance(found, dict):
-        raise SutraError(f'registry: a document of "{reference}" is no JSON object')
+        raise SutraError(
+            f'registry: a document of "{reference}" is no JSON object',
+            f"look at what the registry has: `docker buildx imagetools inspect {reference}`",
+        )
     return found

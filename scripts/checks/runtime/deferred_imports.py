@@ -47,7 +47,10 @@ def find(
     code, output = sandbox.run(client, setup, SECONDS)
     answer = [line for line in output.splitlines() if line.startswith(MARKER)]
     if code != 0 or not answer:
-        raise SutraError(f'why-slow: bytecode cannot be read "{sandbox.one_line(output)}"')
+        raise SutraError(
+            f'why-slow: bytecode cannot be read "{sandbox.one_line(output)}"',
+            "run `make verify-runtime`: it says whether the image's Python works",
+        )
     return sorted(
         _joined(json.loads(answer[-1].removeprefix(MARKER)), seen), key=lambda one: -one.us
     )

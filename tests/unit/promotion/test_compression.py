@@ -148,6 +148,30 @@ def test_an_image_of_other_layers_is_refused(tmp_path: Path) -> None:
     assert store.tags == {}
 
 
+def test_an_index_that_leads_to_other_layers_alone_is_refused(tmp_path: Path) -> None:
+    store: Any = Store()
+    other = manifest_of(store, ["sha256:" + "9" * 64])
+    layers = zstd_layers.packed(source(LAYERS), tmp_path / "z", tmp_path)
+    for children in ([], [{"digest": other, "size": 2}]):
+        index = store.add({"schemaVersion": 2, "manifests": children})
+        with pytest.raises(SutraError) as caught:
+            compression.push(store, REFERENCE, index, layers)
+        assert caught.value.message == (
+            f'registry: no layer of "{REFERENCE}" is one of the engine\'s image'
+        )
+    assert store.tags == {}
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"{", b"[" * 100_000], ids=range(4))
+def test_a_document_that_is_none_is_one_line(data: bytes) -> None:
+    store: Any = Store()
+    store.documents[digest(data)] = data
+    with pytest.raises(SutraError) as caught:
+        compression.push(store, REFERENCE, digest(data), {})
+    assert caught.value.message == f'registry: a document of "{REFERENCE}" is no JSON object'
+    assert store.tags == {}
+
+
 # ---- layers -----------------------------------------------------------------
 
 

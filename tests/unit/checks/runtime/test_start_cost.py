@@ -156,6 +156,22 @@ def test_an_engine_that_counts_no_processor_time_says_so(stats: object, said: st
     assert caught.value.problem == f"counts no processor time of containers ({said})"
 
 
+def test_only_what_an_engine_does_not_count_is_not_measured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine, made = client_of(stats={}), box({"80/tcp": {}})
+    monkeypatch.setattr(sandbox, "start", lambda made: start_cost.processor_ns(engine, made))
+    assert start_cost.measure(engine, made, PROBE, 1) == StartCost(
+        why="counts no processor time of containers (none in its answer)"
+    )
+    del made.attrs["Config"]
+    with pytest.raises(EngineError) as caught:
+        start_cost.measure(engine, made, PROBE, 1)
+    assert caught.value.problem == (
+        "cannot inspect a container: unexpected answer (KeyError: 'Config')"
+    )
+
+
 def test_processor_time_is_the_engines_own_count() -> None:
     stats = {"cpu_stats": {"cpu_usage": {"total_usage": 123456789}}}
     assert start_cost.processor_ns(client_of(stats=stats), box(None)) == 123456789
