@@ -25,7 +25,10 @@ KEEP ?= 5##                promote: how many promotions to keep for rollback
 ALLOW_DIRTY ?=##           1: promote images even if no clean commit names them
 ALLOW_UNCOMPARED ?=##      1: skip the comparison where git has no earlier budgets
 DRY_RUN ?=##               1: promote, rollback, budgets, clean and *-service show what they would change
-IMAGE ?=##                 explain, cleanup-report, why-slow, debug, diff, reproduce, sbom: an image of images.yaml
+IMAGE ?=##                 explain, cleanup-report, why-slow, debug, diff, reproduce, sbom, vex: an image of images.yaml
+CVE ?=##                   vex: the vulnerability, such as CVE-2026-1234
+PURL ?=##                  vex: the component that has it, as `make sbom` names it
+PART ?=##                  vex: where its code is in the component, such as scipy/odr/
 CONTAINER ?=##             debug: a container that runs
 TOOLS ?=##                 debug: the image with the tools; default sutra-base-python:latest
 COMMAND ?=##               debug: a command to run instead of a shell
@@ -127,6 +130,9 @@ promote: venv ## verify, then move :latest to what passed (VERSION=… REGISTRY=
 
 sbom: engine venv ## write an image's bill of materials to .build/sbom: SPDX and CycloneDX (IMAGE=…)
 	@$(RUN) sbom "$(IMAGE)"
+
+vex: venv ## state that a vulnerability does not affect an image, from its cleanup (IMAGE=… CVE=… PURL=… PART=…)
+	@$(RUN) vex $(if $(IMAGE),"$(IMAGE)")
 
 reproduce: engine venv ## build a promoted image again, without cache: identical, or what differs (IMAGE=… DIGEST=…)
 	@$(RUN) reproduce "$(IMAGE)"

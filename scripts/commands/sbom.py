@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 from pathlib import Path
 
@@ -15,14 +14,12 @@ from scripts.engine import client as engine
 from scripts.image import inventory
 from scripts.oci import sources
 from scripts.sbom import components, cyclonedx, locks, spdx
-from scripts.sbom.components import Bill
+from scripts.sbom.made_at import made_at
 
 FOLDER = Path(".build/sbom")
 TIP = (
     "tip: `make prod` builds it from the locks that are here; `make cleanup-report` shows what went"
 )
-# time for an image that does not say when it was made
-UNKNOWN = "1970-01-01T00:00:00Z"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +38,7 @@ def main(options: argparse.Namespace) -> int:
     if found is None:
         raise promises.not_built(image, reference)
     bill = components.of(found)
-    created = _created(bill)
+    created = made_at(found)
     _write(image.name, "spdx", spdx.document(image.name, bill, created))
     _write(image.name, "cdx", cyclonedx.document(image.name, bill, created))
     counts = ", ".join(f"{count} {kind}" for kind, count in bill.counts().items())
@@ -53,13 +50,6 @@ def main(options: argparse.Namespace) -> int:
     if lines:
         print(*lines, TIP, sep="\n", file=sys.stderr)
     return CHECK_FAILED if lines else OK
-
-
-def _created(bill: Bill) -> str:
-    """Return when the image was made, in the form that both formats take: whole seconds, UTC."""
-    text = str(bill.image.config.get("created") or "")
-    match = re.match(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?Z", text)
-    return f"{match[1]}Z" if match else UNKNOWN
 
 
 def _write(name: str, form: str, document: dict[str, object]) -> None:

@@ -13,13 +13,13 @@ from spdx_tools.spdx.parser.parse_anything import parse_file
 from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
 
 from scripts.__main__ import main as front_door
-from scripts.commands import sbom
 from scripts.common.errors import SutraError
 from scripts.image import inventory, rust_crates
 from scripts.image.elf import Elf
 from scripts.image.inventory import Entry
 from scripts.sbom import components, locks
 from scripts.sbom.components import Bill
+from scripts.sbom.made_at import made_at
 from tests.support.good_image import SITE, good
 
 CATALOG = """\
@@ -175,4 +175,4 @@ def test_a_section_of_another_form_has_no_crates(text: bytes) -> None:
 
 def test_a_time_is_of_the_form_that_both_formats_take(tmp_path: Path) -> None:
     found = bill(tmp_path)
-    assert sbom._created(found) == "1970-01-01T00:00:00Z"
+    assert made_at(found.image) == "1970-01-01T00:00:00Z"

@@ -1,0 +1,176 @@
+"""Show that a part of a component is not in an image, and which cleanup rule took it out.
+
+The evidence is the image's own: the report of its cleanup counts what each rule removed, and
+its layers show what is left. The manifest says which of the rules names the part.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sutra_cleanup import manifest as manifests
+from sutra_cleanup.errors import CleanupError
+from sutra_cleanup.globs import Glob
+from sutra_cleanup.manifest import Manifest, Rule
+
+from scripts.catalog.cleanup_manifests import BASE_MANIFEST, find_manifest
+from scripts.common.errors import SutraError
+from scripts.image.inventory import Inventory
+from scripts.sbom import left_parts
+from scripts.sbom.components import Bill, Component
+from scripts.sbom.left_parts import plain
+
+REPORT = re.compile(r"usr/share/sutra/[^/]+\.json")
+BASE_REPORT = "usr/share/sutra/cleanup-base.json"
+SITE = "lib/python3/site-packages/"
+# names of code that can run: a source that was compiled is in the image as its library
+CODE = re.compile(r".+\.(?:py|so(?:\.\d+)*)", re.DOTALL)
+
+
+class RefusedError(SutraError):
+    """A statement does not hold for this image: a check failed, exit code 1."""
+
+
+@dataclass(frozen=True)
+class Cleanup:
+    """One cleanup of an image: its report, the tree that it cleaned, and its manifest."""
+
+    report: str
+    tree: str
+    rules: dict[str, Any]
+    stand_ins: frozenset[str]
+    manifest: Path | None
+
+
+@dataclass(frozen=True)
+class Removed:
+    """Why a part is not in the image: the rule that removed it, and where that is recorded."""
+
+    rule: str
+    manifest: str
+    why: str
+    files: int
+    report: str
+
+
+def find(bill: Bill, name: str, purl: str, part: str) -> Removed:
+    """Return the evidence for `part` ("scipy/odr/") of the component `purl`.
+
+    Raises RefusedError where the image has it or no rule removed it, SutraError for a name
+    that can be no part.
+    """
+    component = _component(bill, name, purl)
+    wanted = _wanted(part)
+    for cleanup in cleanups(bill.image, name):
+        inside = _inside(cleanup.tree, wanted)
+        if left_parts.owns(component, cleanup.tree, inside):
+            return _removed(bill.image, name, cleanup, inside)
+    raise RefusedError(
+        f'{name}: vex: no cleaned tree has a folder or module of {purl} for "{part}"',
+        "name the part as it is in the distribution, such as scipy/odr/",
+    )
+
+
+def _component(bill: Bill, name: str, purl: str) -> Component:
+    for one in bill.components:
+        if purl in (one.purl, one.purl.partition("?")[0]):
+            return one
+    raise RefusedError(
+        f'{name}: vex: no such component "{purl}"', f"`make sbom IMAGE={name}` lists them"
+    )
+
+
+def _wanted(part: str) -> str:
+    """Return a part as rules name it: folders end with a slash, bytecode is its source."""
+    path = re.sub(r"^(\./|/+)", "", part)
+    if "." not in path.rpartition("/")[2] and path:
+        path = path.rstrip("/") + "/"
+    path = left_parts.source(path)
+    odd = any(step in ("", ".", "..") for step in path.removesuffix("/").split("/"))
+    if odd or not (path.endswith("/") or CODE.fullmatch(path)):
+        raise SutraError(
+            f'vex: PART: neither a folder nor a module or library that runs "{part}"',
+            "what was compiled from a source is in the image: name the library",
+        )
+    return path
+
+
+def cleanups(image: Inventory, name: str) -> Iterator[Cleanup]:
+    """Yield the cleanups whose reports the image carries. Raises SutraError for a damaged one."""
+    for path in sorted(filter(REPORT.fullmatch, image.texts)):
+        try:
+            report = json.loads(image.texts[path])
+            yield Cleanup(
+                path,
+                str(report["tree"]).strip("/"),
+                dict(report.get("rules", {})),
+                frozenset(plain(each) for each in report.get("stand_ins", ())),
+                BASE_MANIFEST if path == BASE_REPORT else find_manifest(name),
+            )
+        except (ValueError, LookupError, TypeError, RecursionError) as error:
+            raise SutraError(
+                f'{name}: report of a cleanup cannot be read "{path}"', "run `make build`"
+            ) from error
+
+
+def _inside(tree: str, path: str) -> str:
+    """Return a path below the cleaned tree; a service's packages are named without theirs."""
+    inside = plain(path.removeprefix(f"{tree}/"))
+    is_library = re.search(r"(^|/)lib/python3[.0-9]*$", tree)
+    return inside if is_library or inside.startswith(("bin/", "lib/")) else SITE + inside
+
+
+def _removed(image: Inventory, name: str, cleanup: Cleanup, part: str) -> Removed:
+    if left := left_parts.left(image, cleanup.tree, part, cleanup.stand_ins):
+        raise RefusedError(f'{name}: vex: the part is in the image "/{left}"', _explain(name, part))
+    rule = _rule(name, cleanup, part)
+    row = cleanup.rules[rule.name]
+    return Removed(rule.name, rule.file.name, str(row["why"]), row["files"], cleanup.report)
+
+
+def _rule(name: str, cleanup: Cleanup, part: str) -> Rule:
+    """Return the rule that names the part, and that removed something of this image."""
+    manifest = _manifest(name, cleanup)
+    if keeping := _naming(manifest, part, lambda rule: rule.keep):
+        raise RefusedError(
+            f'{name}: vex: rule "{keeping[0].name}" keeps "{_short(part)}"', _explain(name, part)
+        )
+    removing = _naming(manifest, part, lambda rule: rule.remove)
+    for rule in removing:
+        row = cleanup.rules.get(rule.name)
+        if isinstance(row, dict) and isinstance(row.get("files"), int) and row.get("why"):
+            return rule
+    problem = f'rule "{removing[0].name}" removed nothing' if removing else "no rule removes"
+    raise RefusedError(f'{name}: vex: {problem} "{_short(part)}"', _explain(name, part))
+
+
+def _manifest(name: str, cleanup: Cleanup) -> Manifest:
+    if cleanup.manifest is None:
+        raise RefusedError(f"{name}: vex: no cleanup manifest", "it is built without one")
+    try:
+        return manifests.load(cleanup.manifest)
+    except CleanupError as error:
+        raise SutraError(error.message, error.tip) from error
+
+
+def _naming(manifest: Manifest, part: str, globs: Callable[[Rule], tuple[Glob, ...]]) -> list[Rule]:
+    """Return the rules with a glob for the part; of a folder, one for all that is in it."""
+    path = part + "x" if part.endswith("/") else part
+    return [
+        rule
+        for rule in manifest.rules
+        if any(glob.matches(path) and (glob.is_folder or path == part) for glob in globs(rule))
+    ]
+
+
+def _explain(name: str, part: str) -> str:
+    return f"`make explain IMAGE={name} FILE={_short(part)}` says more"
+
+
+def _short(part: str) -> str:
+    return part.removeprefix(SITE)
