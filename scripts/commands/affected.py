@@ -19,7 +19,7 @@ CHECKS = ("images.yaml", "scripts", "base-images/lib/sutra_cleanup")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    arguments.value(parser, "since", "a commit or branch: what it has not is what changed")
+    arguments.value(parser, "since", "a commit or branch to compare with")
     arguments.value(parser, "format", "how to print", FORMATS)
 
 

@@ -21,9 +21,11 @@ TOOLS = "sutra-base-python:latest"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    arguments.value(parser, "image", "of images.yaml, or any other: a new container of it")
-    arguments.value(parser, "container", "one that runs, by name or id")
-    arguments.value(parser, "tools", f"the image with the tools; {TOOLS} without it")
+    arguments.value(
+        parser, "image", "start a new container of this image, of images.yaml or any other"
+    )
+    arguments.value(parser, "container", "a running container, by name or id")
+    arguments.value(parser, "tools", f"the image with the tools; default: {TOOLS}")
     arguments.value(parser, "command", "what to run instead of a shell")
 
 

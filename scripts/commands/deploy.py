@@ -22,13 +22,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("verb", choices=VERBS)
     arguments.value(parser, "target", "what runs it", TARGETS)
-    arguments.value(parser, "overlay", "of Kubernetes: one-node, cluster or the path of a folder")
-    arguments.value(parser, "publish", "of Swarm: who answers on a port", swarm.PUBLISH)
-    parser.add_argument(
-        "--compose", type=Path, help="of Swarm: what `docker compose config --format json` printed"
+    arguments.value(parser, "overlay", "Kubernetes: one-node, cluster or the path of a folder")
+    arguments.value(
+        parser,
+        "publish",
+        "Swarm: whether any node answers on a port, or each for its own replica",
+        swarm.PUBLISH,
     )
-    parser.add_argument("--data", action="store_true", help="down: the data as well")
-    parser.add_argument("--yes", action="store_true", help="down --data: ask nothing")
+    parser.add_argument(
+        "--compose", type=Path, help="Swarm: what `docker compose config --format json` printed"
+    )
+    parser.add_argument("--data", action="store_true", help="down: remove the data as well")
+    parser.add_argument("--yes", action="store_true", help="down --data: do not ask")
     arguments.flag(parser, "dry-run", "show what would change")
 
 

@@ -1,4 +1,4 @@
-"""`make diff`: what came, went and grew between two images, by owner and by file."""
+"""Show what was added, removed or grew between two images, by owner and by file."""
 
 from __future__ import annotations
 
@@ -97,8 +97,8 @@ def write_files(before: Inventory, after: Inventory, folder: Path) -> None:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("image", help="an image of images.yaml")
-    arguments.value(parser, "from", "any reference; IMAGE:latest without it")
-    arguments.value(parser, "to", "any reference; IMAGE:prod without it")
+    arguments.value(parser, "from", "any reference; default: IMAGE:latest")
+    arguments.value(parser, "to", "any reference; default: IMAGE:prod")
     arguments.value(parser, "files", "a new folder that gets the files that differ")
     arguments.value(parser, "format", "how to print", FORMATS)
 

@@ -1,4 +1,4 @@
-"""Show who is built from what, which layers images share, and what a change of a file rebuilds."""
+"""Show which image is built from which, which layers they share, and what a change rebuilds."""
 
 from __future__ import annotations
 

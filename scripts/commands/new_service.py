@@ -17,8 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     arguments.value(parser, "name", "its image and folder, such as sutra-example")
     arguments.value(parser, "language", "python, rust or go")
-    arguments.value(parser, "port", "where it listens; the next free one without it")
-    arguments.flag(parser, "dry-run", "show the files, write none")
+    arguments.value(parser, "port", "port to listen on; default: the next free one")
+    arguments.flag(parser, "dry-run", "show the files and write none")
 
 
 def main(options: argparse.Namespace) -> int:

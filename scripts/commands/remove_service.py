@@ -17,8 +17,8 @@ WHO = "remove-service"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     arguments.value(parser, "name", "the service's image")
-    arguments.flag(parser, "yes", "ask nothing: for pipelines")
-    arguments.flag(parser, "dry-run", "show what goes, remove nothing")
+    arguments.flag(parser, "yes", "do not ask, as in pipelines")
+    arguments.flag(parser, "dry-run", "show what goes and remove nothing")
 
 
 def main(options: argparse.Namespace) -> int:

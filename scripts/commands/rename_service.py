@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     arguments.value(parser, "name", "the service's image")
     arguments.value(parser, "to", "its new name")
-    arguments.flag(parser, "dry-run", "show the changes, make none")
+    arguments.flag(parser, "dry-run", "show the changes and make none")
 
 
 def main(options: argparse.Namespace) -> int:

@@ -23,7 +23,7 @@ TIP = "tip: docs/reproducible-builds.md says what makes layers differ, and what 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("image", help="an image of images.yaml")
-    arguments.value(parser, "digest", "which one; that of the current promotion without it")
+    arguments.value(parser, "digest", "id or digest of a promoted image; default: the current one")
 
 
 def main(options: argparse.Namespace) -> int:

@@ -25,7 +25,7 @@ TIP = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("image", help="an image of images.yaml")
-    parser.add_argument("reference", nargs="?", help="another image than NAME:prod, also a file")
+    parser.add_argument("reference", nargs="?", help="any reference; default: IMAGE:prod")
 
 
 def main(options: argparse.Namespace) -> int:

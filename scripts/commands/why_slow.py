@@ -127,7 +127,7 @@ def deferrable_lines(waiting: Sequence[Deferrable]) -> list[str]:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("image", help="a service of images.yaml")
-    arguments.value(parser, "from", "the image that it is held against; IMAGE:latest without it")
+    arguments.value(parser, "from", "the image to compare with; default: IMAGE:latest")
     arguments.value(parser, "format", "how to print", FORMATS)
 
 

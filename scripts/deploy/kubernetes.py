@@ -30,7 +30,7 @@ def up(kubectl: Kubectl, folder: Path, key: str, dry_run: bool = False) -> int:
     with_key = bool(key) or bool(kubectl.find("secret", cluster_keys.API))
     release = make(folder, kubectl.namespace, with_key)
     cluster.require(kubectl, release)
-    warnings = [*cluster.warnings(kubectl, release)]
+    warnings = cluster.warnings(kubectl, release)
     if not with_key:
         warnings.append(OPEN)
     for line in warnings:

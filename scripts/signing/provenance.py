@@ -90,7 +90,9 @@ def _commit(revision: str) -> dict[str, Any]:
 def _root(image: str, labels: Mapping[str, str]) -> list[dict[str, Any]]:
     root = reference.read(labels.get(ROOT, ""))
     if root is None or not root.digest:
-        print(f"provenance: {image}: no label {ROOT}, its root is not listed", file=sys.stderr)
+        print(
+            f"provenance: {image}: no label {ROOT}, the root image is not listed", file=sys.stderr
+        )
         return []
     uri = f"pkg:docker/{root.name}" + (f"@{root.tag}" if root.tag else "")
     return [{"uri": uri, "digest": {"sha256": reference.digits(root.digest)}}]
