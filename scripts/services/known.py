@@ -71,9 +71,3 @@ def ports() -> dict[int, str]:
         for port in EXPOSED.findall(file.read_text("utf-8")):
             found.setdefault(int(port), str(file))
     return found
-
-
-def ports_of(service: Known) -> tuple[int, ...]:
-    """Return the ports that a service's image exposes."""
-    text = (service.folder / DOCKERFILES[0]).read_text("utf-8")
-    return tuple(map(int, EXPOSED.findall(text)))

@@ -28,7 +28,10 @@ def read_list(file: Path) -> dict[str, int]:
             continue
         rank, _, package = line.partition("\t")
         if not rank.isdigit() or not package:
-            raise SutraError(f'{file}: line {number}: not a rank and a package "{line}"')
+            raise SutraError(
+                f'{file}: line {number}: not a rank and a package "{line}"',
+                "a line is a rank, a tab and a name, such as tests/packages has them",
+            )
         found[package] = int(rank)
     return found
 

@@ -406,12 +406,18 @@ def test_every_service_of_the_product_is_whole(monkeypatch: pytest.MonkeyPatch) 
     assert known.find("sutra-nothing").there == ()
 
 
+def ports_of(name: str) -> tuple[int, ...]:
+    """Return the ports that a service's image exposes."""
+    text = (known.find(name).folder / "Dockerfile.prod").read_text()
+    return tuple(map(int, known.EXPOSED.findall(text)))
+
+
 def test_ports_and_services_that_stand_elsewhere_are_those_of_the_list(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(ROOT)
     python = [each.name for each in known.listed() if each.language == "python"]
-    ports = {name: known.ports_of(known.find(name)) for name in python}
+    ports = {name: ports_of(name) for name in python}
     assert {name: (port,) for name, port in startup.SERVICES.items()} == ports
     assert {name: (int(port.partition("/")[0]),) for name, port in stack.PORTS.items()} == ports
     assert list(names.PYTHON_IMAGES) == ["sutra-base-python", *python]

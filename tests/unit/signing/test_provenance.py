@@ -86,7 +86,7 @@ def test_a_root_that_is_not_known_is_said(
     names = [each["uri"] for each in found["buildDefinition"]["resolvedDependencies"]]
     assert not any(name.startswith("pkg:docker") for name in names)
     assert capsys.readouterr().err == (
-        "provenance: sutra-api: no label org.sutra.root, its root is not listed\n"
+        "provenance: sutra-api: no label org.sutra.root, the root image is not listed\n"
     )
 
 
