@@ -113,7 +113,9 @@ def load(path: Path = CATALOG, environment: Mapping[str, str] = os.environ) -> C
             f"{path}: no such file", "run it in the folder of the project"
         ) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise CatalogError(f"{path}: cannot be read: {error}") from error
+        raise CatalogError(
+            f"{path}: cannot be read: {error}", f"`ls -ld {path}` says more"
+        ) from error
 
 
 def parse(path: Path, text: str, base: str = settings.BASES[0]) -> Catalog:

@@ -64,7 +64,7 @@ def require_manager(client: engine.Client) -> None:
 
 
 def nodes(client: engine.Client) -> list[Node]:
-    """Return the machines of the swarm that are not down."""
+    """Return the machines of the swarm, those that are down too: one may have the data."""
     with engine.asked("list the nodes of its swarm"):
         return [
             Node(

@@ -9,6 +9,7 @@ move_mount(2), Linux 5.12 and newer.
 import ctypes
 import os
 import sys
+from typing import NoReturn
 
 TARGET = "/target"
 # the same on every architecture that Docker runs on (asm-generic/unistd.h)
@@ -43,9 +44,9 @@ def call(what: str, number: int, *words: object) -> int:
 
 def show(pid: int) -> None:
     """Mount the files of process `pid` under TARGET, read-only."""
-    os.makedirs(TARGET, exist_ok=True)
     ours = os.open("/proc/self/ns/mnt", os.O_RDONLY)
     theirs = os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY)
+    os.makedirs(TARGET, exist_ok=True)
     place = os.open(TARGET, os.O_PATH)
     if libc.setns(theirs, CLONE_NEWNS):
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), "setns")
@@ -66,6 +67,12 @@ def give_up() -> None:
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), "prctl")
 
 
+def fail(problem: str, tip: str) -> NoReturn:
+    """Print what is wrong and what helps, and exit."""
+    print(f"debug: {problem}\ntip: {tip}", file=sys.stderr)
+    raise SystemExit(2)
+
+
 def main(pid: str, *command: str) -> None:
     """Show the process's files, give up what could change them, and become the command."""
     try:
@@ -73,10 +80,15 @@ def main(pid: str, *command: str) -> None:
             show(int(pid))
             give_up()
     except OSError as error:
-        print(f"debug: cannot show the target's files: {error}", file=sys.stderr)
-        raise SystemExit(2) from error
+        fail(f"cannot show the target's files: {error}", "docs/debugging.md says what still works")
     os.chdir(TARGET if os.path.isdir(TARGET) else "/")
-    os.execvp(command[0], command)  # noqa: S606 - what the user asked for
+    try:
+        os.execvp(command[0], command)  # noqa: S606 - what the user asked for
+    except OSError as error:
+        fail(
+            f'COMMAND: cannot be started "{command[0]}": {error.strerror}',
+            "TOOLS=… names an image that has it",
+        )
 
 
 if __name__ == "__main__":

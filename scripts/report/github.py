@@ -96,5 +96,7 @@ def show(results: Sequence[CheckResult], environment: Mapping[str, str] = os.env
         with Path(file).open("a", encoding="utf-8") as written:
             written.write(summary(results))
     except OSError as error:
-        raise SutraError(f'{SUMMARY}: cannot write "{file}": {error.strerror}') from error
+        raise SutraError(
+            f'{SUMMARY}: cannot write "{file}": {error.strerror}', f"`ls -ld {file}` says more"
+        ) from error
     return "\n".join(lines)

@@ -69,15 +69,16 @@ def read(target: str, code: int, seconds: int, log: str) -> Run:
     def last(pattern: str) -> int:
         return int((re.findall(pattern, log) or ["0"])[-1])
 
+    executions = last(r"stat::number_of_executed_units: *(\d+)") or last(r"#(\d+)\s")
     finds = re.findall(r"Test unit written to (\S+)", log)
     find = finds[-1] if finds else f"exit {code}" if code else ""
     return Run(
         target,
-        last(r"stat::number_of_executed_units: *(\d+)") or last(r"#(\d+)\s"),
+        executions,
         seconds,
         last(r"cov: (\d+)"),
         last(r"corp: (\d+)"),
-        find,
+        find or ("" if executions else "nothing ran"),
         log,
     )
 

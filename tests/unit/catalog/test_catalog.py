@@ -289,7 +289,7 @@ def test_a_folder_is_refused(tmp_path: Path) -> None:
     assert caught.value.message == (
         f"{tmp_path}: cannot be read: [Errno 21] Is a directory: '{tmp_path}'"
     )
-    assert caught.value.tip == ""
+    assert caught.value.tip == f"`ls -ld {tmp_path}` says more"
 
 
 def test_a_file_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:

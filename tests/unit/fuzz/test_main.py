@@ -34,6 +34,10 @@ def test_a_run_that_ended_without_a_word() -> None:
     assert fuzz.read("tar", 1, 0, "ModuleNotFoundError").find == "exit 1"
 
 
+def test_a_run_that_executed_nothing_is_a_find() -> None:
+    assert fuzz.read("tar", 0, 2, "").find == "nothing ran"
+
+
 def test_the_table() -> None:
     run = fuzz.read("tar", 0, 2, DONE)
     assert fuzz.table([run]) == (
