@@ -20,6 +20,7 @@ REFERENCE = ROOT / "docs/reference.md"
 MAKEFILE = (ROOT / "Makefile").read_text()
 TARGETS = set(re.findall(r"^([a-z-]+):.*## ", MAKEFILE, re.MULTILINE))
 KNOBS = dict(re.findall(r"^([A-Z_]+) \?= ?([^#\n]*?)##", MAKEFILE, re.MULTILINE))
+ANCHOR = re.compile(r"\]\((?!https?://)([\w./-]*)#([\w-]+)\)")
 LINK = re.compile(r"\]\((?!https?://)([^)#]+)\)")
 CODE = re.compile(r"`([^`\n]+)`|^ *(?:docker|make|\./|\.venv)[^\n]*", re.MULTILINE)
 PATH = re.compile(
@@ -42,6 +43,32 @@ def test_every_path_that_is_named_exists(document: Path) -> None:
         if not (document.parent / path).exists() and not (ROOT / path).exists()
     ]
     assert missing == []
+
+
+def anchors(text: str) -> set[str]:
+    """Return the anchors that GitHub gives a document's headings."""
+    plain = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    titles = re.findall(r"^#+ (.*)$", re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", plain), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_heading_that_is_linked_exists(document: Path) -> None:
+    missing = [
+        f"{path}#{anchor}"
+        for path, anchor in ANCHOR.findall(document.read_text())
+        if anchor not in anchors((document.parent / (path or document.name)).read_text())
+    ]
+    assert missing == []
+
+
+def test_a_heading_that_is_not_there_is_noticed() -> None:
+    text = "# A `make x`: [b](c.md), d\n```\n# no heading\n```\n## E-f\n"
+    assert anchors(text) == {"a-make-x-b-d", "e-f"}
+    assert ANCHOR.findall("[a](b.md#c-d) [e](#f) [g](https://h/i#j)") == [
+        ("b.md", "c-d"),
+        ("", "f"),
+    ]
 
 
 def test_a_path_that_is_not_there_is_noticed() -> None:
