@@ -213,8 +213,9 @@ def test_down_leaves_the_claim_and_the_keys() -> None:
 
 
 def test_data_go_when_they_are_asked_for() -> None:
-    with pytest.raises(SutraError):
+    with pytest.raises(SutraError) as caught:
         deploy("down", "--data")
+    assert caught.value.message == ("down --data: confirmation needed, but stdin is not a terminal")
     assert "data-sutra-storage-0" in kubectl("get", "persistentvolumeclaims")
     assert deploy("down", "--data", "--yes") == 0
     assert "No resources found" in kubectl("get", "persistentvolumeclaims,secrets")

@@ -150,7 +150,7 @@ def test_an_archive_of_something_else_is_one_line(tmp_path: Path) -> None:
          "list indices must be integers or slices, not str"),
         ({"manifest.json": ["x"]}, "string indices must be integers, not 'str'"),
     ],
-)  # fmt: skip
+)  # fmt: skip # a row a case
 def test_documents_of_another_form_are_one_line(
     tmp_path: Path, documents: dict[str, Any], problem: str
 ) -> None:
