@@ -15,7 +15,7 @@ GOPROXY ?=##               proxy of Go modules
 BUILDER ?=##               builder of buildx that builds, instead of the engine's own BuildKit
 CACHE ?=##                 build cache: host/path of a registry, or a folder (./cache)
 CA_BUNDLE ?=##             certificates that builders trust; the system's bundle without it
-FORMAT ?= table##          output of verify-*, history, diff, why-slow, graph, affected: table or json; verify-* also markdown, junit, github
+FORMAT ?= table##          output of verify-*, history, diff, why-slow, graph, affected, outdated: table or json; outdated also markdown, verify-* also markdown, junit, github
 SCREENSHOT ?=##            report: PNG file for a picture of the page's top (needs Chromium)
 VERSION ?=##               prod, promote, rebase: also set the tags 1.4.2, 1.4 and 1
 REGISTRY ?=##              prod, promote, rebase, rollback: host/path of a registry that gets the images too
@@ -130,6 +130,9 @@ promote: venv ## verify, then move :latest to what passed (VERSION=… REGISTRY=
 
 sbom: engine venv ## write an image's bill of materials to .build/sbom: SPDX and CycloneDX (IMAGE=…)
 	@$(RUN) sbom "$(IMAGE)"
+
+outdated: venv ## name locked Python distributions and crates with newer versions or advisories (FORMAT=markdown)
+	@$(RUN) outdated
 
 vex: venv ## state that a vulnerability does not affect an image, from its cleanup (IMAGE=… CVE=… PURL=… PART=…)
 	@$(RUN) vex $(if $(IMAGE),"$(IMAGE)")

@@ -33,6 +33,7 @@ GROUPS = {
         "why-slow": "show what a service imports when it starts, and what could wait",
         "diff": "show what was added, removed or grew between two images",
         "explain": "show which cleanup rule keeps or removes a file",
+        "outdated": "name locked versions that are not the newest, and advisories",
         "vex": "state that a vulnerability does not affect an image: OpenVEX",
         "cleanup-report": "show what the cleanup took out of an image",
         "report": "check everything and write one HTML file",

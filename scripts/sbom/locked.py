@@ -1,0 +1,73 @@
+"""What the locks of the services name: distributions of PyPI and crates, with their versions."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.version import InvalidVersion, Version
+
+from scripts.common.errors import SutraError
+from scripts.sbom.locks import PACKAGES, folder_of
+
+PYPI, CRATES = "pypi", "cargo"
+_PINNED = re.compile(r"([A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)(?:\[[^]]*\])?==([^\s;\\]+)")
+_CRATE = re.compile(r"[A-Za-z0-9][\w-]{0,63}")
+_CRATES_IO = "registry+https://github.com/rust-lang/crates.io-index"
+
+
+@dataclass(frozen=True)
+class Locked:
+    """One locked version, and the images whose locks name it."""
+
+    kind: str
+    name: str
+    version: str
+    images: tuple[str, ...]
+
+
+def read(images: Iterable[str], packages: Path = PACKAGES) -> list[Locked]:
+    """Return what the locks of these images name, sorted. Raises SutraError for a damaged lock."""
+    holders: dict[tuple[str, str, str], list[str]] = {}
+    for image in images:
+        folder = folder_of(image, packages)
+        for key in sorted(set(_of(folder))) if folder else ():
+            holders.setdefault(key, []).append(image)
+    return [Locked(*key, tuple(names)) for key, names in sorted(holders.items())]
+
+
+def _of(folder: Path) -> Iterator[tuple[str, str, str]]:
+    if (lock := folder / "requirements.lock").exists():
+        for line in _text(lock).splitlines():
+            if match := _PINNED.match(line):
+                yield PYPI, re.sub(r"[-_.]+", "-", match[1]).lower(), _version(lock, match[2])
+    if (lock := folder / "Cargo.lock").exists():
+        yield from _crates(lock)
+
+
+def _version(lock: Path, text: str) -> str:
+    try:
+        return str(Version(text))
+    except InvalidVersion as error:
+        raise SutraError(f'{lock}: not a version "{text}"', "run `make lock`") from error
+
+
+def _crates(lock: Path) -> Iterator[tuple[str, str, str]]:
+    """Yield the crates of the registry; those of this repository have no source."""
+    try:
+        for each in tomllib.loads(_text(lock)).get("package", []):
+            name, version = str(each["name"]), str(each["version"])
+            if each.get("source") == _CRATES_IO and _CRATE.fullmatch(name):
+                yield CRATES, name, version
+    except (tomllib.TOMLDecodeError, LookupError, TypeError, AttributeError) as error:
+        raise SutraError(f"{lock}: cannot be read: {error}", "run `make lock`") from error
+
+
+def _text(lock: Path) -> str:
+    try:
+        return lock.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SutraError(f"{lock}: cannot be read: {error}", "run `make lock`") from error
