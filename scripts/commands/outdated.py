@@ -21,7 +21,7 @@ RULES = ("---",) * len(HEADINGS)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    arguments.value(parser, "format", "how it is printed", FORMATS)
+    arguments.value(parser, "format", "how to print", FORMATS)
 
 
 def main(options: argparse.Namespace) -> int:
