@@ -143,10 +143,15 @@ def _rule(name: str, cleanup: Cleanup, part: str) -> Rule:
     removing = _naming(manifest, part, lambda rule: rule.remove)
     for rule in removing:
         row = cleanup.rules.get(rule.name)
-        if isinstance(row, dict) and isinstance(row.get("files"), int) and row.get("why"):
+        if isinstance(row, dict) and _is_count(row.get("files")) and row.get("why"):
             return rule
     problem = f'rule "{removing[0].name}" removed nothing' if removing else "no rule removes"
     raise RefusedError(f'{name}: vex: {problem} "{_short(part)}"', _explain(name, part))
+
+
+def _is_count(value: object) -> bool:
+    """Return whether a value of a report counts something; true is a number to Python."""
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
 def _manifest(name: str, cleanup: Cleanup) -> Manifest:

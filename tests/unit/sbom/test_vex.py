@@ -319,8 +319,9 @@ def test_a_damaged_report_is_one_line(asked: Asked, report: str) -> None:
     )
 
 
-def test_a_rule_without_numbers_removed_nothing(asked: Asked) -> None:
-    save({}, rules={"unused": {"files": "43"}})
+@pytest.mark.parametrize("files", ["43", 0, -1, True, 4.5, None])
+def test_a_rule_without_numbers_removed_nothing(asked: Asked, files: object) -> None:
+    save({}, rules={"unused": {"files": files, "why": "the service does not use it"}})
     assert asked()[2].splitlines()[0] == (
         'sutra-good: vex: rule "unused" removed nothing "one/odr/"'
     )
