@@ -74,7 +74,11 @@ def outdated(locked: Sequence[Locked], places: Indexes) -> list[Newer]:
     Raises SutraError where an index does not answer, or answers something else.
     """
     with ThreadPoolExecutor(THREADS) as pool:
-        answers = list(pool.map(lambda one: _ask(one, places), locked))
+        try:
+            answers = list(pool.map(lambda one: _ask(one, places), locked))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)  # a silent index is asked no more
+            raise
     return [one for one in answers if one.newest != one.locked.version or one.advisories]
 
 
@@ -179,7 +183,8 @@ def _get(address: str, places: Indexes) -> bytes:
 
 
 def _read(address: str, places: Indexes) -> bytes:
-    with places.session.get(address, timeout=SECONDS, stream=True) as answer:
+    trusted = places.session.verify  # else REQUESTS_CA_BUNDLE would win
+    with places.session.get(address, timeout=SECONDS, stream=True, verify=trusted) as answer:
         answer.raise_for_status()
         body = bytearray()
         for part in answer.iter_content(1 << 16):

@@ -6,27 +6,22 @@ its layers show what is left. The manifest says which of the rules names the par
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from sutra_cleanup import manifest as manifests
 from sutra_cleanup.errors import CleanupError
 from sutra_cleanup.globs import Glob
 from sutra_cleanup.manifest import Manifest, Rule
 
-from scripts.catalog.cleanup_manifests import BASE_MANIFEST, find_manifest
 from scripts.common.errors import SutraError
 from scripts.image.inventory import Inventory
 from scripts.sbom import left_parts
+from scripts.sbom.cleanups import Cleanup, cleanups
 from scripts.sbom.components import Bill, Component
 from scripts.sbom.left_parts import plain
 
-REPORT = re.compile(r"usr/share/sutra/[^/]+\.json")
-BASE_REPORT = "usr/share/sutra/cleanup-base.json"
 SITE = "lib/python3/site-packages/"
 # names of code that can run: a source that was compiled is in the image as its library
 CODE = re.compile(r".+\.(?:py|so(?:\.\d+)*)", re.DOTALL)
@@ -34,17 +29,6 @@ CODE = re.compile(r".+\.(?:py|so(?:\.\d+)*)", re.DOTALL)
 
 class RefusedError(SutraError):
     """A statement does not hold for this image: a check failed, exit code 1."""
-
-
-@dataclass(frozen=True)
-class Cleanup:
-    """One cleanup of an image: its report, the tree that it cleaned, and its manifest."""
-
-    report: str
-    tree: str
-    rules: dict[str, Any]
-    stand_ins: frozenset[str]
-    manifest: Path | None
 
 
 @dataclass(frozen=True)
@@ -100,24 +84,6 @@ def _wanted(part: str) -> str:
     return path
 
 
-def cleanups(image: Inventory, name: str) -> Iterator[Cleanup]:
-    """Yield the cleanups whose reports the image carries. Raises SutraError for a damaged one."""
-    for path in sorted(filter(REPORT.fullmatch, image.texts)):
-        try:
-            report = json.loads(image.texts[path])
-            yield Cleanup(
-                path,
-                str(report["tree"]).strip("/"),
-                dict(report.get("rules", {})),
-                frozenset(plain(each) for each in report.get("stand_ins", ())),
-                BASE_MANIFEST if path == BASE_REPORT else find_manifest(name),
-            )
-        except (ValueError, LookupError, TypeError, RecursionError) as error:
-            raise SutraError(
-                f'{name}: report of a cleanup cannot be read "{path}"', "run `make build`"
-            ) from error
-
-
 def _inside(tree: str, path: str) -> str:
     """Return a path below the cleaned tree; a service's packages are named without theirs."""
     inside = plain(path.removeprefix(f"{tree}/"))
@@ -127,7 +93,9 @@ def _inside(tree: str, path: str) -> str:
 
 def _removed(image: Inventory, name: str, cleanup: Cleanup, part: str) -> Removed:
     if left := left_parts.left(image, cleanup.tree, part, cleanup.stand_ins):
-        raise RefusedError(f'{name}: vex: the part is in the image "/{left}"', _explain(name, part))
+        raise RefusedError(
+            f'{name}: vex: the part is in the image "/{left}"', _explain(cleanup, part)
+        )
     rule = _rule(name, cleanup, part)
     row = cleanup.rules[rule.name]
     return Removed(rule.name, rule.file.name, str(row["why"]), row["files"], cleanup.report)
@@ -138,7 +106,7 @@ def _rule(name: str, cleanup: Cleanup, part: str) -> Rule:
     manifest = _manifest(name, cleanup)
     if keeping := _naming(manifest, part, lambda rule: rule.keep):
         raise RefusedError(
-            f'{name}: vex: rule "{keeping[0].name}" keeps "{_short(part)}"', _explain(name, part)
+            f'{name}: vex: rule "{keeping[0].name}" keeps "{_short(part)}"', _explain(cleanup, part)
         )
     removing = _naming(manifest, part, lambda rule: rule.remove)
     for rule in removing:
@@ -146,7 +114,7 @@ def _rule(name: str, cleanup: Cleanup, part: str) -> Rule:
         if isinstance(row, dict) and _is_count(row.get("files")) and row.get("why"):
             return rule
     problem = f'rule "{removing[0].name}" removed nothing' if removing else "no rule removes"
-    raise RefusedError(f'{name}: vex: {problem} "{_short(part)}"', _explain(name, part))
+    raise RefusedError(f'{name}: vex: {problem} "{_short(part)}"', _explain(cleanup, part))
 
 
 def _is_count(value: object) -> bool:
@@ -173,8 +141,8 @@ def _naming(manifest: Manifest, part: str, globs: Callable[[Rule], tuple[Glob, .
     ]
 
 
-def _explain(name: str, part: str) -> str:
-    return f"`make explain IMAGE={name} FILE={_short(part)}` says more"
+def _explain(cleanup: Cleanup, part: str) -> str:
+    return f"`make explain IMAGE={cleanup.image} FILE={_short(part)}` says more"
 
 
 def _short(part: str) -> str:

@@ -39,6 +39,9 @@ KNOBS = (
     "LANGUAGE",
     "PORT",
     "REFRESH",
+    "CVE",
+    "PURL",
+    "PART",
 )
 
 

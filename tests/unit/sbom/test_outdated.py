@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -224,6 +225,29 @@ def test_an_answer_that_is_too_long_or_too_late(
     assert outdated()[2].splitlines()[0].endswith(": odd form")
     monkeypatch.setattr(newest, "WHOLE_SECONDS", 0)
     assert outdated()[2].splitlines()[0].endswith(": it took too long")
+
+
+def test_a_silent_index_is_not_asked_again_and_again(
+    outdated: Outdated, monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    asked: list[str] = []
+
+    def silent(address: str, places: newest.Indexes) -> bytes:
+        asked.append(address)
+        time.sleep(0.05)
+        raise TimeoutError
+
+    lines = "".join(f"x{number}==1.0\n" for number in range(500))
+    (folder / "packages/sutra-a/requirements.lock").write_text(lines)
+    monkeypatch.setattr(newest, "_get", silent)
+    assert outdated()[0] == 2
+    assert len(asked) < 500
+
+
+def test_ca_bundle_is_trusted(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("x")
+    places = newest.indexes({"CA_BUNDLE": str(tmp_path / "ca.pem")})
+    assert places.session.verify == str(tmp_path / "ca.pem")
 
 
 @pytest.mark.parametrize("knob", ["PIP_INDEX_URL", "CARGO_REGISTRY"])

@@ -214,6 +214,36 @@ def test_what_the_image_does_not_show_is_refused(
     assert not DOCUMENT.exists()
 
 
+STDLIB: Files = {
+    "usr/lib/python3.13/os.py": "x",
+    "var/lib/dpkg/status.d/libpy": "Package: libpy\nVersion: 3.13\n",
+    "var/lib/dpkg/status.d/libpy.md5sums": "0  usr/lib/python3.13/os.py\n",
+    "usr/share/sutra/cleanup-base.json": json.dumps(
+        {"tree": "/usr/lib/python3.13", "rules": {"desktop": {"files": 9, "why": "no desktop"}}}
+    ),
+}
+
+
+@pytest.mark.parametrize("part", ["idlelib/", "/usr/lib/python3.13/idlelib/run.py", "turtle.py"])
+def test_a_part_of_the_base_s_standard_library(asked: Asked, folder: Path, part: str) -> None:
+    manifest = folder / "base-images/cleanup/stdlib.yaml"
+    manifest.parent.mkdir(parents=True)
+    manifest.write_text(
+        "rules: {desktop: {why: no desktop, remove: [./idlelib/, ./turtle.py, ./x.py]}}"
+    )
+    save(STDLIB)
+    purl = "pkg:deb/debian/libpy@3.13"
+    assert asked(purl=purl, part=part) == (0, f"{DOCUMENT}: 1 not_affected\n", "")
+    statement = json.loads(DOCUMENT.read_text())["statements"][0]
+    assert "rule: desktop of stdlib.yaml: no desktop\n" in statement["status_notes"]
+    assert asked(purl=purl, part="os.py") == (
+        1,
+        f"{DOCUMENT}: 1 not_affected\n",
+        'sutra-good: vex: the part is in the image "/usr/lib/python3.13/os.py"\n'
+        "tip: `make explain IMAGE=sutra-base-python FILE=os.py` says more\n",
+    )
+
+
 def test_another_version_of_the_component_is_refused(asked: Asked) -> None:
     assert asked(purl="pkg:pypi/one@1.1") == (
         1,
