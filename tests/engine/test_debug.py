@@ -63,7 +63,8 @@ def test_processes_network_and_files_are_those_of_the_target(
     service: Container,
 ) -> None:
     ask = (
-        'sh -c \'tr "\\0" " " </proc/1/cmdline; echo; head -c 40 /target/srv/service.py; '
+        'sh -c \'tr "\\0" " " </proc/1/cmdline; echo; head -c 40 /target/srv/service.py; echo; '
+        "for n in 1 2 3 4 5 6 7 8 9; do grep -q 2328 /proc/net/tcp && break; sleep 1; done; "
         "grep -c 2328 /proc/net/tcp; ls /target/usr/bin/python3; pwd'"
     )
     code, output, errors = debug("--container", str(service.name), "--command", ask)
@@ -107,7 +108,7 @@ def test_a_new_container_of_an_image_of_the_catalogue(
     client: docker.DockerClient, production: None
 ) -> None:
     before = client.images.get("sutra-api:prod").id
-    ask = 'sh -c \'tr "\\0" " " </proc/1/cmdline; ls /target/app\''
+    ask = 'sh -c \'tr "\\0" " " </proc/1/cmdline; echo; ls /target/app\''
     code, output, errors = debug("--image", "sutra-api", "--command", ask)
     assert (code, errors) == (0, [f"debug: sutra-api:prod: {SHOWN}"])
     assert output.startswith("python -m sutra_api")
@@ -128,7 +129,7 @@ def scratch(client: docker.DockerClient) -> Iterator[str]:
 
 def test_an_image_from_scratch_without_a_command(client: docker.DockerClient, scratch: str) -> None:
     before = client.images.get(scratch).id
-    code, output, errors = debug("--image", scratch, "--command", "sh -c 'cat /target/*'")
+    code, output, errors = debug("--image", scratch, "--command", "sh -c 'cat /target/content'")
     assert (code, output) == (0, "hello")
     (line,) = errors
     assert line.startswith(f"debug: {scratch}: no process to join: cannot be started (")
