@@ -8,7 +8,6 @@ registries, the certificates in /etc/docker/certs.d, else the system's.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +19,7 @@ from scripts.common import reference as references
 from scripts.common.errors import RegistryError
 from scripts.engine import client as engine
 from scripts.engine import registries
-from scripts.oci.manifest import ACCEPTED
+from scripts.oci.manifest import ACCEPTED, digest_of
 from scripts.oci.registry_session import FORM, WIRE, OverlongError, Request, Session
 
 PAGES = 1000
@@ -48,9 +47,9 @@ class Registry:
         self.address = check(address)
         self.host, _, path = address.partition("/")
         self._path = path
-        self._server = registries.registry_server(client, self.host)
+        server = registries.registry_server(client, self.host)
         insecure = registries.is_insecure(client, self.host)
-        self._session = Session(self.host, "pull,push", insecure, self._server)
+        self._session = Session(self.host, "pull,push", insecure, server)
         _ = self._session.login  # one that cannot be read ends it here
 
     def reference(self, image: str, tag: str) -> str:
@@ -122,7 +121,7 @@ class Registry:
         repository, _ = self._split(reference)
         answer, body = self._ask("GET", f"/v2/{repository}/blobs/{digest}", repository)
         self._expect(answer, 200, f'read {digest} of "{reference}"')
-        if f"sha256:{hashlib.sha256(body).hexdigest()}" != digest:
+        if digest_of(body) != digest:
             raise self._error(f'read {digest} of "{reference}"', "its bytes are others")
         return body
 
@@ -130,7 +129,7 @@ class Registry:
         """Return whether the repository of `reference` has a blob."""
         repository, _ = self._split(reference)
         answer, _ = self._ask("HEAD", f"/v2/{repository}/blobs/{digest}", repository)
-        return bool(answer.ok)
+        return bool(answer.status_code == 200)
 
     def upload(self, reference: str, digest: str, data: bytes) -> None:
         """Put a blob into the repository of `reference`, whole and in one request."""
@@ -183,7 +182,7 @@ class Registry:
         if answer.status_code == SERVER_ERROR and not name.startswith("sha256:"):
             raise self._damaged(shown, repository, name)
         self._expect(answer, 200, shown)
-        digest = "sha256:" + hashlib.sha256(body).hexdigest()
+        digest = digest_of(body)
         said = name if name.startswith("sha256:") else answer.headers.get("Docker-Content-Digest")
         if said not in (None, digest):
             raise self._error(shown, f"its bytes are {digest}")

@@ -90,14 +90,15 @@ class _Handler(BaseHTTPRequestHandler):
             return self.say(404)
         return self.say(200, known, {"Content-Type": KIND})
 
-    do_GET = do_PUT = do_DELETE = do_POST = answer  # noqa: N815 # names that http.server asks for
+    do_GET = do_HEAD = do_PUT = do_DELETE = do_POST = answer  # noqa: N815 # names that http.server asks for
 
     def say(self, status: int, body: bytes = b"", headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
         for name, value in {"Content-Length": str(len(body)), **(headers or {})}.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     def drip(self) -> None:
         """Send the status line, headers, or the body a byte at a time, in 10 s at most."""
