@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import IO, Any
 
 from scripts.common.errors import DiskError
+from scripts.common.reference import digits
 from scripts.image import size_cache
 from scripts.image.read_layers import LayerError, told_when_slow
 from scripts.image.size_cache import CACHE
 from scripts.oci.compression import BLOCK, unpacked, zstd
+from scripts.oci.manifest import digest_of
 from scripts.oci.sources import Source
 from scripts.oci.tar_stream import DAMAGE, is_tar
 
@@ -56,7 +58,7 @@ def packed(source: Source, folder: Path = FOLDER, cache: Path = CACHE) -> dict[s
 
 
 def _place(folder: Path, diff_id: str) -> Path:
-    return folder / (diff_id.rpartition(":")[2] + ".zst")
+    return folder / (digits(diff_id) + ".zst")
 
 
 def _pack(source: Source, missing: list[str], folder: Path, cache: Path) -> None:
@@ -113,12 +115,12 @@ def _read(source: Source, diff_id: str, path: Path) -> Packed:
         raise LayerError(f"{source.missing}: {diff_id}", source.tip)
     data = path.read_bytes()
     try:
-        held = hashlib.sha256(zstd.decompress(data)).hexdigest()
+        held = digest_of(zstd.decompress(data))
     except zstd.ZstdError:
         held = ""
-    if f"sha256:{held}" != diff_id:
+    if held != diff_id:
         path.unlink()
         raise LayerError(
             f'zstd: damaged "{path}"', "run the same command again: it is packed again"
         )
-    return Packed(diff_id, f"sha256:{hashlib.sha256(data).hexdigest()}", len(data), path)
+    return Packed(diff_id, digest_of(data), len(data), path)

@@ -7,14 +7,13 @@ name zstd, so that the manifest is an OCI one.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
 
 from scripts.common.errors import SutraError
 from scripts.image.zstd_layers import KIND, Packed
-from scripts.oci.manifest import INDEXES, MANIFESTS
+from scripts.oci.manifest import INDEXES, MANIFESTS, digest_of
 from scripts.oci.registry_tags import Registry
 
 MANIFEST, INDEX = MANIFESTS[0], INDEXES[0]
@@ -61,8 +60,9 @@ def _converted(
         "config": {**document["config"], "mediaType": CONFIG},
         "layers": blobs,
     }
-    kept = {key: document[key] for key in ("annotations",) if key in document}
-    return _put(target, reference, MANIFEST, {**manifest, **kept})
+    if "annotations" in document:
+        manifest["annotations"] = document["annotations"]
+    return _put(target, reference, MANIFEST, manifest)
 
 
 def _converted_index(
@@ -94,7 +94,7 @@ def _converted_index(
 
 def _put(target: Registry, reference: str, kind: str, document: Any) -> dict[str, Any]:
     body = json.dumps(document, separators=(",", ":")).encode()
-    digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
+    digest = digest_of(body)
     target.put_by_digest(reference, digest, kind, body)
     return {"mediaType": kind, "digest": digest, "size": len(body)}
 
