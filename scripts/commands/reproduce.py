@@ -33,8 +33,7 @@ def main(options: argparse.Namespace) -> int:
     client, started = engine.connect(), time.monotonic()
     chosen = choose(client, ledger.read(), image.name, digest)
     before = _read(client, chosen.reference)
-    labels = (before.config.get("config") or {}).get("Labels") or {}
-    with built_again(client, image.name, chosen.commit, labels) as reference:
+    with built_again(client, image.name, chosen.commit, before.labels) as reference:
         difference = first_difference(before, _read(client, reference))
     took = f"{len(before.layers)} layers, built again in {time.monotonic() - started:.0f} s"
     if not difference:

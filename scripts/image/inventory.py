@@ -127,12 +127,17 @@ class Inventory:
         return self._owners
 
     @cached_property
-    def _owners(self) -> Mapping[str, Owner]:
-        paths = {entry.path: entry for layer in self.layers for entry in layer.entries}
+    def labels(self) -> Mapping[str, str]:
+        """The image's labels; a config of another form has none."""
         config = self.config.get("config")
         labels = config.get("Labels") if isinstance(config, dict) else None
         known = labels if isinstance(labels, dict) else {}
-        return package_owners.of({**paths, **self.files}, self.texts, known)
+        return {str(name): str(value) for name, value in known.items()}
+
+    @cached_property
+    def _owners(self) -> Mapping[str, Owner]:
+        paths = {entry.path: entry for layer in self.layers for entry in layer.entries}
+        return package_owners.of({**paths, **self.files}, self.texts, self.labels)
 
 
 def read(client: engine.Client | None, reference: str, cache: Path = CACHE) -> Inventory | None:

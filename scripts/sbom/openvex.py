@@ -39,12 +39,11 @@ class Question:
 def statement(bill: Bill, name: str, question: Question) -> dict[str, Any]:
     """Return the statement. Raises RefusedError where the image does not show it."""
     removed = removed_parts.find(bill, name, question.purl, question.part)
-    labels = (bill.image.config.get("config") or {}).get("Labels") or {}
     notes = (
         f"part: {question.part}",
         f"rule: {removed.rule} of {removed.manifest}: {removed.why}",
         f"removed: {removed.files} files by that rule, in /{removed.report} of the image",
-        f"build: {labels.get(REVISION, 'unknown')}",
+        f"build: {bill.image.labels.get(REVISION, 'unknown')}",
     )
     return {
         "vulnerability": {"name": question.vulnerability},

@@ -63,11 +63,10 @@ class Subject:
         pairs = (line.partition("=") for line in _texts(self._config.get("Env")))
         return {name: value for name, _, value in pairs}
 
-    @cached_property
+    @property
     def labels(self) -> Mapping[str, str]:
         """The image's labels."""
-        found = _mapping(self._config.get("Labels"))
-        return {str(name): str(value) for name, value in found.items()}
+        return self.image.labels
 
     @property
     def command(self) -> tuple[str, ...]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 
 from scripts.common.units import format_change
-from scripts.image.inventory import Inventory, LayerFiles
+from scripts.image.inventory import Inventory
 
 OURS = "ours"
 UNKNOWN = "of no known owner"
@@ -60,7 +60,8 @@ def line(causes: list[tuple[str, int]], before: Inventory, after: Inventory) -> 
     if not causes:
         return ""
     said = "; ".join(f"{cause}: {format_change(size)}" for cause, size in causes)
-    revisions = [revision[:SHORT] for revision in (_revision(before), _revision(after)) if revision]
+    known = (image.labels.get(REVISION, "") for image in (before, after))
+    revisions = [revision[:SHORT] for revision in known if revision]
     commits = f"; commits {'..'.join(revisions)}" if len(set(revisions)) > 1 else ""
     return said + commits
 
@@ -69,17 +70,9 @@ def _held(image: Inventory, base: Collection[str]) -> _Held:
     found: _Held = {}
     owners = image.owners()
     for layer in image.layers:
-        for entry, size in _files(layer):
-            owner = owners[entry]
-            key = (owner.kind, owner.name, layer.diff_id in base)
-            found[key] = found.get(key, (0, ""))[0] + size, owner.version
+        for entry in layer.entries:
+            if entry.kind == "file":
+                owner = owners[entry.path]
+                key = (owner.kind, owner.name, layer.diff_id in base)
+                found[key] = found.get(key, (0, ""))[0] + entry.size, owner.version
     return found
-
-
-def _files(layer: LayerFiles) -> Iterator[tuple[str, int]]:
-    return ((entry.path, entry.size) for entry in layer.entries if entry.kind == "file")
-
-
-def _revision(image: Inventory) -> str:
-    labels = (image.config.get("config") or {}).get("Labels") or {}
-    return str(labels.get(REVISION, ""))

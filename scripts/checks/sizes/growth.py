@@ -10,6 +10,7 @@ from pathlib import Path
 from scripts.catalog.catalog import Catalog, Image
 from scripts.checks.sizes import causes
 from scripts.checks.sizes.budgets import Why
+from scripts.common import reference as references
 from scripts.common.errors import EngineError, SutraError
 from scripts.common.units import format_change
 from scripts.engine import client as engine
@@ -215,9 +216,9 @@ def _cause(
     promises: Catalog, measured: Mapping[str, Measured], before: Inventory, after: Inventory
 ) -> str:
     """Return whose changes made an image grow, in words."""
-    labels = (after.config.get("config") or {}).get("Labels") or {}
-    base = str(labels.get(BASE_NAME, "")).partition(":")[0]
-    known = measured.get(base) if base in [each.name for each in promises.images] else None
+    base = references.read(after.labels.get(BASE_NAME, ""))
+    names = {image.name for image in promises.images}
+    known = measured.get(base.name) if base and base.name in names else None
     layers = {layer.diff_id for layer in known.layers} if known else set[str]()
     found = causes.of(before, after, causes.base_layers(before, after, layers))
     return causes.line(found, before, after)

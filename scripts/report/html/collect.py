@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from scripts.common.check_result import RELEASE, CheckResult
 from scripts.common.errors import SutraError
 from scripts.engine import client as engine
 from scripts.image import inventory, read_layers
+from scripts.image.package_owners import VERSION
 from scripts.image.size_cache import CACHE
 from scripts.report import tables
 from scripts.report.html import breakdown, size_history, treemap
@@ -87,7 +88,7 @@ def gather(client: engine.Client, promises: Catalog, cache: Path = CACHE) -> Rep
         own = [result for result in verdict.results if result.image == image.name]
         owners = breakdown.by_owner(found)
         sections.append(section(image.name, owners, own, before.installed if before else None))
-        versions.append(_version(found.config))
+        versions.append(breakdown.shown(found.labels.get(VERSION, "")))
     release = [result for result in verdict.results if result.image == RELEASE]
     return Report(
         ", ".join(dict.fromkeys(filter(None, versions))),
@@ -123,9 +124,3 @@ def bars(results: Sequence[CheckResult]) -> tuple[Bar, ...]:
         for result in results
         if result.limit
     )
-
-
-def _version(config: Mapping[str, object]) -> str:
-    inner = config.get("config")
-    labels = inner.get("Labels") if isinstance(inner, dict) else None
-    return breakdown.shown(str((labels or {}).get("org.opencontainers.image.version", "")))

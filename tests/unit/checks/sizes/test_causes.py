@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from scripts.checks.sizes import causes
 from scripts.image.inventory import Inventory, read
@@ -75,3 +78,14 @@ def test_what_shrank_or_stayed_is_no_cause(engine: FakeEngine, tmp_path: Path) -
     before, after = (image(engine, tmp_path, layers) for layers in ([MORE, NUMPY], [OURS, NUMPY]))
     assert causes.of(before, after) == []
     assert causes.line([], before, after) == ""
+
+
+@pytest.mark.parametrize(
+    "config", [["x"], "x", None, {"Labels": ["x"]}, {"Labels": "x"}, {"Labels": None}]
+)
+def test_a_config_of_another_form_names_no_commit(
+    engine: FakeEngine, tmp_path: Path, config: object
+) -> None:
+    before, after = (image(engine, tmp_path, [layer], "1111111aaaa") for layer in (OURS, MORE))
+    odd = replace(after, config={"config": config})
+    assert causes.line(causes.of(before, odd), before, odd) == "ours: +0.2 MB"
