@@ -18,7 +18,7 @@ from scripts.catalog.catalog_node import Node
 from scripts.catalog.runtime_needs import AS_IS, Runtime
 from scripts.catalog.waivers import Waiver
 from scripts.common import settings
-from scripts.common.errors import CatalogError, MismatchError
+from scripts.common.errors import CatalogError, refuse
 from scripts.common.reference import tagged
 
 CATALOG = Path("images.yaml")
@@ -186,29 +186,23 @@ def check_against(catalog: Catalog, tags: Mapping[str, list[str]], bake_file: Pa
         for image in catalog.images
         if image.name not in tags
     ]
-    _refuse(unknown, f"give {bake_file} that target in group prod, or remove the key")
+    refuse(unknown, f"give {bake_file} that target in group prod, or remove the key")
     renamed = [
         f'{bake_file}: target.{name}.tags: not the target\'s own name "{", ".join(references)}"'
         for name, references in tags.items()
         if {_repository(reference) for reference in references} != {name}
     ]
-    _refuse(renamed, "target, key and image carry the same name; rename one")
+    refuse(renamed, "target, key and image carry the same name; rename one")
     names = {image.name for image in catalog.images}
     missing = [
         f"{catalog.path}: images.{name}: missing, though {bake_file} builds it"
         for name in tags
         if name not in names
     ]
-    _refuse(missing, f"give it a budget in {catalog.path}")
+    refuse(missing, f"give it a budget in {catalog.path}")
 
 
 def _repository(reference: str) -> str:
     """Return the repository of a tag, "" of what is no tag."""
     named = tagged(reference)
     return named.name if named else ""
-
-
-def _refuse(problems: list[str], tip: str) -> None:
-    """Raise MismatchError with a line for each problem, where there is any."""
-    if problems:
-        raise MismatchError(problems, tip)

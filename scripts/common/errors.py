@@ -60,16 +60,18 @@ class CatalogError(SutraError):
     """A file of promises, images.yaml, says what it may not say."""
 
 
-class MismatchError(ProblemsError, CatalogError):
-    """The file of promises and the bake file name different images, a line each."""
-
-
 class DiskError(SutraError):
     """A file of ours cannot be written. `outcome` ends the message: what that means."""
 
     def __init__(self, problem: str, tip: str = "", outcome: str = "") -> None:
         super().__init__(problem + outcome, tip)
         self.problem = problem
+
+
+def refuse(problems: Sequence[str], tip: str) -> None:
+    """Raise ProblemsError with a line for each problem, where there is any."""
+    if problems:
+        raise ProblemsError(problems, tip)
 
 
 def run(main: Callable[[], int]) -> NoReturn:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from scripts.common.errors import refuse
 from scripts.services import call, known, release, sample, shared_files
 from scripts.services.sample import Sample
 from scripts.services.shared_files import IMAGES
@@ -19,7 +20,7 @@ def steps(name: str, language: str, port: str) -> list[Step]:
         *call.language(language),
         *call.port(port),
     ]
-    call.refuse(
+    refuse(
         problems,
         "eg: make new-service NAME=sutra-example LANGUAGE=python; where a service is half there, "
         "`make remove-service` takes the rest away",

@@ -7,7 +7,6 @@ import re
 import sys
 from collections.abc import Iterator
 
-from scripts.common.errors import ProblemsError
 from scripts.services import known, sample, shared_files
 from scripts.services.words import Words, line_of
 
@@ -26,12 +25,6 @@ OURS = {"app", "build", "go", "internal", "main", "src", "target", "tests", "ven
 # bake's own targets: of a development image, of tests, of what is built upon
 TARGETS = re.compile(r".*-(dev|test|builder|runtime)|sutra-base-.*")
 NAMED = re.compile(r'^(?:target|group) "([^"]+)"', re.MULTILINE)
-
-
-def refuse(problems: list[str], tip: str) -> None:
-    """Raise ProblemsError with a line for each problem, where there is any."""
-    if problems:
-        raise ProblemsError(problems, tip)
 
 
 def new_name(knob: str, name: str) -> Iterator[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from scripts.catalog import catalog
 from scripts.common import git
+from scripts.common.errors import refuse
 from scripts.common.git import GitError
 from scripts.services import call, known, release, sample, shared_files
 from scripts.services.known import Known
@@ -19,8 +20,8 @@ TESTS = Path("tests/images")
 
 def steps(name: str) -> list[Step]:
     """Return the steps. Raises SutraError with all that is wrong with the call."""
-    call.refuse([*call.existing_name("NAME", name)], "eg: make remove-service NAME=sutra-example")
-    call.refuse([*needed_by(name)], "take the service out of their `needs` first")
+    refuse([*call.existing_name("NAME", name)], "eg: make remove-service NAME=sutra-example")
+    refuse([*needed_by(name)], "take the service out of their `needs` first")
     service = known.find(name)
     return [*map(_removed, own_places(service)), *_shared(service)]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from scripts.common.errors import refuse
 from scripts.services import call, cargo_lock, known, sample, shared_files
 from scripts.services.known import Known
 from scripts.services.remove import own_places
@@ -15,12 +16,12 @@ from scripts.services.words import Words, line_of, renamed
 def steps(name: str, to: str) -> list[Step]:
     """Return the steps. Raises SutraError with all that is wrong with the call."""
     tip = "eg: make rename-service NAME=sutra-example TO=sutra-welcome"
-    call.refuse([*call.existing_name("NAME", name), *call.new_name("TO", to)], tip)
+    refuse([*call.existing_name("NAME", name), *call.new_name("TO", to)], tip)
     service, new = known.find(name), Words(to)
     missing = [f'NAME: missing of "{name}": {part}' for part in service.missing]
-    call.refuse(missing, "add what is missing, or `make remove-service` takes the rest away")
+    refuse(missing, "add what is missing, or `make remove-service` takes the rest away")
     places = own_places(service)
-    call.refuse([line for each in places for line in _used(each, new)], "choose another name")
+    refuse([line for each in places for line in _used(each, new)], "choose another name")
     inside = [step for place in places for step in _moved(place, service.words, new)]
     return [*inside, *_shared(service, new)]
 
