@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from scripts.common.text import printable as printable
-
 RELEASE = "release"
 
 

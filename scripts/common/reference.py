@@ -9,7 +9,6 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from scripts.common.check_result import printable
 from scripts.common.errors import SutraError
 
 ALGORITHM = "sha256:"
@@ -38,7 +37,7 @@ class BadReferenceError(SutraError):
 
     def __init__(self, text: str, problem: str) -> None:
         super().__init__(
-            f'image reference: {problem} "{printable(text)}"',
+            f'image reference: {problem} "{text}"',
             "name it as name:tag or host/name:tag",
         )
         self.problem = problem

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scripts.common.check_result import printable
 from scripts.common.errors import SutraError
+from scripts.common.text import printable
 
 PROGRAM = "kubectl"
 # for one answer of the cluster

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from scripts.common.check_result import printable
+from scripts.common.text import printable
 from scripts.deploy.kubectl import Kubectl
 from scripts.deploy.release import LABEL
 

@@ -12,8 +12,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scripts.common.check_result import printable
 from scripts.common.errors import EngineError
+from scripts.common.text import printable
 from scripts.engine import client as engine
 from scripts.engine import containers, health, sandbox
 from scripts.engine.health import PATIENCE, Probe

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scripts.common.check_result import printable
 from scripts.common.errors import EngineError
+from scripts.common.text import printable
 from scripts.engine import client as engine
 
 STACK = "com.docker.stack.namespace"
@@ -176,5 +176,5 @@ def command(*words: str) -> str:
         raise EngineError(f"docker stack {words[0]}: {error}", engine.TIP) from error
     if done.returncode:
         said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise EngineError(f"docker stack {words[0]}: {printable(said)}", "`docker info` says more")
+        raise EngineError(f"docker stack {words[0]}: {said}", "`docker info` says more")
     return done.stdout

@@ -17,6 +17,7 @@ from typing import Any
 from scripts.common.errors import DiskError, SutraError
 from scripts.common.reference import DIGEST, NAME, TAG
 from scripts.common.settings import GZIP, ZSTD
+from scripts.common.text import printable
 
 LEDGER = Path(".build/history.jsonl")
 TIME = "%Y-%m-%dT%H:%M:%SZ"
@@ -153,8 +154,7 @@ def _lines(path: Path) -> Iterator[bytes]:
 def _shown(line: bytes) -> str:
     """Return the beginning of a line, so that it fits into an error."""
     text = line.rstrip(b"\n").decode(errors="replace")
-    beginning = "".join(each if each.isprintable() else "�" for each in text[:40])
-    return beginning + "…" if len(text) > 40 else beginning
+    return printable(text[:40]) + ("…" if len(text) > 40 else "")
 
 
 def append(entry: Entry, path: Path = LEDGER, outcome: str = NOTHING_MOVED) -> None:
