@@ -11,6 +11,7 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from scripts.common.errors import SutraError
 
@@ -37,8 +38,8 @@ def stages(where: str, text: str, arguments: Mapping[str, str]) -> dict[str, Sta
     defaults: dict[str, str] = {}
     stage: Stage | None = None
     for word, rest in _instructions(text):
-        known = {**defaults, **{k: v for k, v in arguments.items() if v or k not in defaults}}
-        rest = VARIABLE.sub(lambda name, known=known: known.get(name[1] or name[2], ""), rest)  # type: ignore[misc]
+        given = {k: v for k, v in arguments.items() if v or k not in defaults}
+        rest = _expanded(rest, {**defaults, **given})
         if word == "ARG" and stage is None:
             name, _, value = rest.partition("=")
             defaults[name.strip()] = value.strip().strip('"')
@@ -85,6 +86,11 @@ def _instructions(text: str) -> Iterator[tuple[str, str]]:
             yield word.upper(), rest.strip()
 
 
+def _expanded(text: str, values: Mapping[str, str]) -> str:
+    """Return `text` with its variables replaced, unknown ones by nothing."""
+    return VARIABLE.sub(lambda name: values.get(name[1] or name[2], ""), text)
+
+
 def _from(rest: str, number: int) -> tuple[str, str]:
     words = [word for word in rest.split() if not word.startswith("--")]
     named = len(words) == 3 and words[1].lower() == "as"
@@ -93,25 +99,22 @@ def _from(rest: str, number: int) -> tuple[str, str]:
 
 def _copy(stage: Stage, rest: str) -> None:
     words = rest.split()
-    options = [word for word in words if word.startswith("--")]
+    options = list(takewhile(lambda word: word.startswith("--"), words))
     source = next((each.removeprefix("--from=") for each in options if "--from=" in each), "")
     if source:
         stage.needs.add(source)
         return
-    given = rest[sum(len(each) + 1 for each in options) :].strip()
-    names = json.loads(given) if given.startswith("[") else given.split()
+    paths = words[len(options) :]
+    names = json.loads(" ".join(paths)) if paths[:1] and paths[0].startswith("[") else paths
     stage.files |= {_place(each) for each in names[:-1] if "://" not in each}
 
 
 def _mounts(stage: Stage, rest: str) -> None:
     for word in re.findall(r"--mount=(\S+)", rest):
         values = dict(pair.partition("=")[::2] for pair in shlex.split(word)[0].split(","))
-        if values.get("type", "bind") != "bind":
-            if values.get("from"):
-                stage.needs.add(values["from"])
-        elif values.get("from"):
+        if values.get("from"):
             stage.needs.add(values["from"])
-        else:
+        elif values.get("type", "bind") == "bind":
             stage.files.add(_place(values.get("source") or values.get("src") or "."))
 
 

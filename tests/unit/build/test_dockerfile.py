@@ -12,7 +12,9 @@ ARG VERSION="13"
 
 FROM --platform=linux/amd64 debian:${VERSION} AS deps-debian
 # a comment, and then COPY not/this /
-COPY --chown=1:1 lib/a.sh \\
+COPY --chown=1:1 \\
+    --chmod=755 \\
+    lib/a.sh \\
     # a comment between
     lib/b.sh /opt/
 RUN --mount=type=bind,source=lock.txt,target=/lock \\
