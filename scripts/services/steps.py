@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.common import files
-from scripts.common.errors import DiskError
+from scripts.common.errors import DiskError, unexpected
 
 Undo = Callable[[], None]
 # folder of removed files until all steps are done
@@ -124,20 +124,34 @@ def apply(steps: Sequence[Step], who: str) -> None:
         for step in steps:
             undone.append(step.do())
     except BaseException as error:
-        for undo in reversed(undone):
-            undo()
-        if isinstance(error, OSError):
-            raise DiskError(
-                f'{who}: cannot change "{error.filename or "the checkout"}": {error.strerror}',
-                "`df -h .` and `ls -ld .`",
-                "; nothing was changed",
-            ) from error
-        raise
+        stuck = _taken_back(undone)
+        if not stuck and not isinstance(error, OSError):
+            raise
+        outcome = f"not taken back: {'; '.join(stuck)}" if stuck else "nothing was changed"
+        tip = "`git status` shows what changed" if stuck else "`df -h .` and `ls -ld .`"
+        raise DiskError(f"{who}: {_problem(error)}", tip, f"; {outcome}") from error
     for step in steps:
         if isinstance(step, Remove) and step.aside.is_dir():
             shutil.rmtree(step.aside)
         elif isinstance(step, Remove):
             step.aside.unlink()
+
+
+def _taken_back(undone: Sequence[Undo]) -> list[str]:
+    """Undo all that can be undone, the last first; return a line for what cannot."""
+    stuck = []
+    for undo in reversed(undone):
+        try:
+            undo()
+        except OSError as error:
+            stuck.append(_problem(error))
+    return stuck
+
+
+def _problem(error: BaseException) -> str:
+    if isinstance(error, OSError):
+        return f'cannot change "{error.filename or "the checkout"}": {error.strerror}'
+    return "interrupted" if isinstance(error, KeyboardInterrupt) else unexpected(error)
 
 
 def _made_folders(folder: Path) -> list[Path]:

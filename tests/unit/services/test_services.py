@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -14,6 +16,7 @@ from scripts.bench import startup
 from scripts.catalog import catalog
 from scripts.common.errors import DiskError, SutraError
 from scripts.services import known, sample, shared_files
+from scripts.services.steps import Move, Step, Undo, Write, apply
 from tests.conftest import ROOT
 from tests.support import names, stack
 from tests.unit.services.conftest import changes, git
@@ -385,6 +388,40 @@ def test_a_step_that_fails_leaves_nothing_half_done(checkout: Path, command: str
     assert changes() == ""
     assert [each for each in (checkout / "packages").iterdir() if each.name[0] == "."] == []
     assert (checkout / "packages" / NAME).exists() == (command != "new-service")
+
+
+class Spoiled(Move):
+    """A step that fails when another program has taken the place of what was moved before it."""
+
+    problem: ClassVar[BaseException] = OSError(errno.ENOSPC, "No space left on device", "full")
+
+    def do(self) -> Undo:
+        self.source.mkdir()
+        (self.source / "another's").touch()
+        raise self.problem
+
+
+@pytest.mark.parametrize(
+    ("error", "problem"),
+    [
+        (Spoiled.problem, 'cannot change "full": No space left on device'),
+        (KeyboardInterrupt(), "interrupted"),
+    ],
+)
+def test_what_cannot_be_taken_back_is_named_beside_the_first_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, problem: str
+) -> None:
+    monkeypatch.setattr(Spoiled, "problem", error)
+    first, moved, other = (tmp_path / name for name in ("first", "moved", "other"))
+    first.mkdir()
+    steps: list[Step] = [Write(other, "new\n"), Move(first, moved), Spoiled(first, moved)]
+    with pytest.raises(DiskError) as caught:
+        apply(steps, "rename-service")
+    assert caught.value.message == (
+        f'rename-service: {problem}; not taken back: cannot change "{moved}": Directory not empty'
+    )
+    assert caught.value.tip == "`git status` shows what changed"
+    assert not other.exists()  # what came before it is taken back all the same
 
 
 def test_a_shared_file_of_another_form_is_one_line(checkout: Path) -> None:
