@@ -73,9 +73,10 @@ def _rebase(
 
 
 def _back(client: engine.Client, before: Mapping[str, str | None]) -> None:
+    """Put every tag back; one that was not there goes."""
     moves = [
         Move(tag, identity, now)
         for tag, identity in before.items()
-        if (now := tags.current(client, tag)) and identity
+        if (now := tags.current(client, tag))
     ]
     tags.revert(client, moves)
