@@ -87,11 +87,21 @@ def read(reference: str) -> Inventory:
 
 
 def write_files(before: Inventory, after: Inventory, folder: Path) -> None:
-    """Write what differs into `folder`, as each image has it."""
+    """Write what differs into `folder`, as each image has it.
+
+    Raises SutraError for files that an image no longer has: its tag moved, or its file changed.
+    """
     dump.prepare(folder)
     for one, other, name in ((before, after, dump.BEFORE), (after, before, dump.AFTER)):
-        count = dump.write(None, one, dump.differing(one, other), folder / name)
+        wanted = dump.differing(one, other)
+        count = dump.write(None, one, wanted, folder / name)
         print(f"diff: {count} files in {folder / name}", file=sys.stderr)
+        if count != len(wanted):
+            raise SutraError(
+                f"diff: {len(wanted) - count} of {len(wanted)} files are no longer in "
+                f'"{one.reference}"',
+                f"remove {folder}, then run the same command again",
+            )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
