@@ -10,6 +10,7 @@ from scripts.cleaning.resource import Resource, Selection, used_by
 from scripts.cleaning.scope import LABEL, Scope
 from scripts.common.reference import short
 from scripts.engine import client as engine
+from scripts.engine.images import history
 
 TITLE = "org.opencontainers.image.title"
 # an image's title, and the steps of its history after the one that named it
@@ -89,8 +90,6 @@ def _origin(client: engine.Client, image: Mapping[str, Any]) -> Origin:
     Whoever builds on an image inherits its labels and adds steps of their own, so that an
     untagged image with the same last steps as a tagged one is an older build of it.
     """
-    with engine.asked("read an image's history"):
-        history = client.api.history(image["Id"])  # type: ignore[no-untyped-call]
-    steps = [str(step["CreatedBy"]) for step in history]
+    steps = [str(step["created_by"]) for step in reversed(history(client, image["Id"]))]
     named = next((at for at, step in enumerate(steps) if TITLE in step), len(steps))
     return image["Labels"].get(TITLE), tuple(steps[:named])

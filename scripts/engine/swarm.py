@@ -123,6 +123,7 @@ def progress(client: engine.Client, stack: str) -> list[Progress]:
 
 
 def _tasks(client: engine.Client, service: str) -> list[dict[str, Any]]:
+    # the stubs leave it without types
     found: list[dict[str, Any]] = client.api.tasks(  # type: ignore[no-untyped-call]
         filters={"service": service}
     )

@@ -31,6 +31,7 @@ def unpacked(file: IO[bytes], digests: bool = False) -> tuple[Stored, Any]:
     stored = Stored(file, digests)
     whole: Any = stored
     if stored.start.startswith(GZIP):
+        # its stub leaves the parameters without types
         whole = gzip_ng.GzipNGFile(fileobj=whole)  # type: ignore[no-untyped-call]
     elif stored.is_packed:
         limit = {int(zstd.DecompressionParameter.window_log_max): ZSTD_WINDOW_LOG}
