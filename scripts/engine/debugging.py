@@ -130,17 +130,16 @@ def shell(client: engine.Client, target: Target, tools: str, command: Sequence[s
 
 def _options(target: Target) -> list[str]:
     """Return how the container of tools is made."""
-    options = ["--interactive", "--user", "0", "--hostname", "debug", "--entrypoint", "python3"]
+    options = ["--interactive", "--user", "0", "--entrypoint", "python3"]
     options += ["--label", f"{sandbox.LABEL}={sandbox.RUN}"]
     options += ["--tty"] if sys.stdin.isatty() and sys.stdout.isatty() else []
     options += ["--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
     capabilities = (*SETUP, *LEFT) if target.runs else LEFT
     options += [f"--cap-add={each}" for each in capabilities]
     if not target.runs:
-        return [*options, "--network", "none"]
+        return [*options, "--hostname", "debug", "--network", "none"]
+    # the target's host name comes with its network
     options += [f"--pid=container:{target.identity}", f"--network=container:{target.identity}"]
-    options.remove("--hostname")  # it is the target's, with its network
-    options.remove("debug")
     # AppArmor's profile for containers takes mounting away, whatever the capabilities are
     return [*options, "--security-opt", "apparmor=unconfined", "--security-opt", "label=disable"]
 

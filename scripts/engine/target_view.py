@@ -33,13 +33,17 @@ class Attributes(ctypes.Structure):
     _fields_ = [(name, ctypes.c_uint64) for name in ("set", "clear", "propagation", "users")]
 
 
-def call(what: str, number: int, *words: object) -> int:
-    """Make one system call. Raises OSError."""
-    result: int = libc.syscall(number, *words)
+def checked(what: str, result: int) -> int:
+    """Return what a function of libc returned. Raises OSError where it failed."""
     if result < 0:
         error = ctypes.get_errno()
         raise OSError(error, os.strerror(error), what)
     return result
+
+
+def call(what: str, number: int, *words: object) -> int:
+    """Make one system call. Raises OSError."""
+    return checked(what, libc.syscall(number, *words))
 
 
 def show(pid: int) -> None:
@@ -48,23 +52,20 @@ def show(pid: int) -> None:
     theirs = os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY)
     os.makedirs(TARGET, exist_ok=True)
     place = os.open(TARGET, os.O_PATH)
-    if libc.setns(theirs, CLONE_NEWNS):
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), "setns")
+    checked("setns", libc.setns(theirs, CLONE_NEWNS))
     tree = call("open_tree", OPEN_TREE, AT_FDCWD, b"/", CLONE | AT_RECURSIVE | CLOEXEC)
     wanted = Attributes(READ_ONLY | NO_SUID | NO_DEV, 0, 0, 0)
     size = ctypes.sizeof(wanted)
     flags = AT_EMPTY_PATH | AT_RECURSIVE
     call("mount_setattr", MOUNT_SETATTR, tree, b"", flags, ctypes.byref(wanted), size)
-    if libc.setns(ours, CLONE_NEWNS):
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), "setns")
+    checked("setns", libc.setns(ours, CLONE_NEWNS))
     call("move_mount", MOVE_MOUNT, tree, b"", place, b"", BOTH_EMPTY_PATHS)
 
 
 def give_up() -> None:
     """Have no program that is started from here get what could change the target."""
     for capability in GIVEN_UP:
-        if libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0):
-            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), "prctl")
+        checked("prctl", libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0))
 
 
 def fail(problem: str, tip: str) -> NoReturn:
