@@ -32,7 +32,7 @@ may_be_root() { [[ $EUID -eq 0 ]] || sudo -n true 2>/dev/null; }
 lock() { # lock FILE: hold it, on descriptor 9, until this process ends
   local file=$1
   command -v flock >/dev/null || return 0 # macOS has none, and there nothing is installed or started
-  # opening another's pipe would wait for ever
+  # opening another's pipe would wait for ever; what cannot be made here is judged below
   [[ -e $file || -L $file ]] || (umask 022 && set -o noclobber && : >"$file") 2>/dev/null || true
   [[ -f $file && ! -L $file && -r $file ]] || die "lock: not a file of ours \"$file\"" "remove it"
   exec 9<"$file"

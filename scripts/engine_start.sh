@@ -115,7 +115,7 @@ explain_end() {
   [[ -s $STATE/dockerd.log ]] || die "the engine did not answer within ${WAIT_SECONDS} s" \
     "\`journalctl -u docker -n 20\` says why; fix it, then run \`make engine\` again"
   tail -n 5 "$STATE/dockerd.log" >&2
-  last=$(grep 'failed to start daemon' "$STATE/dockerd.log" | tail -n 1) || true
+  last=$(grep 'failed to start daemon' "$STATE/dockerd.log" | tail -n 1) || true # it may not be there
   [[ ! $last =~ iptables|netlink ]] || die "the engine ended" "$(missing_right "$last")"
   die "the engine ended or did not answer within ${WAIT_SECONDS} s" "read $STATE/dockerd.log, fix it, then run \`make engine\` again"
 }

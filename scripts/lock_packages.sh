@@ -54,7 +54,7 @@ mapfile -t packages < <(names)
 for machine in "${MACHINES[@]}"; do
   own=("${options[@]}" -o "APT::Architecture=$machine" -o "APT::Architectures::=$machine")
   apt-get -q "${own[@]}" update >"$folder/log" 2>&1 || {
-    grep -E '^[EW]:' "$folder/log" >&2 || true
+    grep -E '^[EW]:' "$folder/log" >&2 || true # apt may fail without such a line
     die "Debian's index cannot be read" "check the network and APT_MIRROR, then run \`make lock\` again"
   }
   for name in "${packages[@]}"; do

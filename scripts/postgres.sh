@@ -50,6 +50,7 @@ start() { # tries some ports: another program may take one in between
 }
 
 stop() {
+  # it may have ended, or never started
   as_user "$bin/pg_ctl" -D "$folder/data" -m immediate stop >/dev/null 2>&1 || true
   rm -rf "$folder"
 }

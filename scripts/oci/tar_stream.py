@@ -33,7 +33,8 @@ _HEADERS = (
     tarfile.XGLTYPE,
     tarfile.SOLARIS_XHDTYPE,
 )
-# exceptions that `tarfile` raises at the end of an archive; undocumented
+# exceptions that `tarfile` raises at the end of an archive; undocumented, as is all that its
+# stubs do not know here: each such line ignores them
 _END = (tarfile.EmptyHeaderError, tarfile.EOFHeaderError)  # type: ignore[attr-defined]
 
 
