@@ -65,8 +65,13 @@ def _problem(image: Image | None, what: str, actual: int, limit: int, why: Why) 
         reason = why(image, what)
     except SutraError as error:  # the check failed, whatever keeps us from saying why
         reason = f"what grew is unknown ({error.message})"
-    line = (
+    line = over_budget(actual, limit)
+    return f"{line}: {reason}" if reason else line
+
+
+def over_budget(actual: int, limit: int) -> str:
+    """Return by how much a size is over its budget."""
+    return (
         f'over budget "{format_size(actual)}", '
         f"{format_size(limit)} allowed ({format_change(actual - limit)})"
     )
-    return f"{line}: {reason}" if reason else line

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from scripts.catalog.catalog import Catalog, Image
+from scripts.checks.sizes.budgets import over_budget
 from scripts.common.check_result import RELEASE, CheckResult
-from scripts.common.units import format_change, format_size
 from scripts.engine import client as engine
 from scripts.image import zstd_layers
 from scripts.image.zstd_layers import FOLDER, Packed
@@ -42,10 +42,8 @@ def verify(
 
 def _check(promises: Catalog, image: Image | None, actual: int) -> CheckResult:
     budget = image.budget if image else promises.release
-    limit, problem = budget.download_zstd, ""
-    if limit is not None and actual > limit:
-        over = f'over budget "{format_size(actual)}", {format_size(limit)} allowed'
-        problem = f"{over} ({format_change(actual - limit)})"
+    limit = budget.download_zstd
+    problem = over_budget(actual, limit) if limit is not None and actual > limit else ""
     key = f"images.{image.name}" if image else RELEASE
     return CheckResult(
         image.name if image else RELEASE,
