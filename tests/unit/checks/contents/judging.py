@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import certifi
 import pytest
@@ -14,6 +14,7 @@ import pytest
 from scripts.catalog import catalog
 from scripts.catalog.catalog import Catalog
 from scripts.checks.contents import verify as verify_contents
+from scripts.checks.contents.rule import Rule
 from scripts.common.check_result import CheckResult
 from scripts.image import inventory, secret_scan
 from tests.support.fixture_images import Made, elf, program
@@ -111,3 +112,30 @@ def later(files: dict[str, Any], image: Made | None = None) -> Made:
 
 def key(rule: str) -> str:
     return f"images.yaml: images.{NAME}.contents.{rule}: "
+
+
+class Forbids:
+    """The tests of what a family of rules forbids; a subclass names the rules and images."""
+
+    rules: ClassVar[Collection[Rule]]
+    failing: ClassVar[Sequence[Any]]  # each a `case`
+    # rules whose images are in another file
+    elsewhere: ClassVar[Collection[str]] = ()
+
+    def test_what_a_rule_forbids_fails_that_rule_alone(
+        self, rule: str, message: str, image: Made, tmp_path: Path
+    ) -> None:
+        assert details(verify(tmp_path, image), tmp_path) == [key(rule) + message]
+
+    def test_every_rule_has_an_image_that_fails_it(self) -> None:
+        here = {item.values[0] for item in self.failing}
+        assert here | set(self.elsewhere) == {rule.name for rule in self.rules}
+
+
+class Passes:
+    """The test of what is near to that, and passes."""
+
+    passing: ClassVar[Sequence[Any]]  # each a `passing`
+
+    def test_what_is_near_to_it_passes(self, image: Made, tmp_path: Path) -> None:
+        assert details(verify(tmp_path, image), tmp_path) == []

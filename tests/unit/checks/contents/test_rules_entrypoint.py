@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pytest
-
 from scripts.checks.contents.rules_entrypoint import RULES
-from tests.support.fixture_images import Item, Made, elf, program
-from tests.support.good_image import NAME
+from tests.support.fixture_images import Item, elf, program
 from tests.unit.checks.contents.judging import (
+    Forbids,
+    Passes,
     case,
-    details,
     passing,
-    verify,
 )
 
 FAILING = [
@@ -50,18 +45,6 @@ PASSING = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("rule", "message", "image"), FAILING)
-def test_what_a_rule_forbids_fails_that_rule_alone(
-    rule: str, message: str, image: Made, tmp_path: Path
-) -> None:
-    results = verify(tmp_path, image)
-    assert details(results, tmp_path) == [f"images.yaml: images.{NAME}.contents.{rule}: {message}"]
-
-
-def test_every_rule_has_an_image_that_fails_it() -> None:
-    assert {item.values[0] for item in FAILING} == {rule.name for rule in RULES}
-
-
-@pytest.mark.parametrize("image", PASSING)
-def test_what_is_near_to_it_passes(image: Made, tmp_path: Path) -> None:
-    assert details(verify(tmp_path, image), tmp_path) == []
+class TestEntrypoint(Forbids, Passes):
+    rules, failing = RULES, FAILING
+    passing = PASSING

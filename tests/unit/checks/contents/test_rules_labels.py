@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pytest
-
 from scripts.checks.contents.rules_labels import RULES
-from tests.support.fixture_images import Made
-from tests.support.good_image import NAME
 from tests.unit.checks.contents.judging import (
+    Forbids,
     case,
-    details,
-    verify,
 )
 
 FAILING = [
@@ -26,13 +19,5 @@ FAILING = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("rule", "message", "image"), FAILING)
-def test_what_a_rule_forbids_fails_that_rule_alone(
-    rule: str, message: str, image: Made, tmp_path: Path
-) -> None:
-    results = verify(tmp_path, image)
-    assert details(results, tmp_path) == [f"images.yaml: images.{NAME}.contents.{rule}: {message}"]
-
-
-def test_every_rule_has_an_image_that_fails_it() -> None:
-    assert {item.values[0] for item in FAILING} == {rule.name for rule in RULES}
+class TestLabels(Forbids):
+    rules, failing = RULES, FAILING

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
-
 from scripts.checks.contents.rules_package_records import RULES
-from tests.support.fixture_images import Made, buildinfo, elf
-from tests.support.good_image import LIB, NAME, SITE, good
+from tests.support.fixture_images import buildinfo, elf
+from tests.support.good_image import LIB, SITE, good
 from tests.unit.checks.contents.judging import (
     APK,
     EGG,
+    Forbids,
+    Passes,
     case,
     details,
     key,
@@ -77,21 +77,9 @@ PASSING = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("rule", "message", "image"), FAILING)
-def test_what_a_rule_forbids_fails_that_rule_alone(
-    rule: str, message: str, image: Made, tmp_path: Path
-) -> None:
-    results = verify(tmp_path, image)
-    assert details(results, tmp_path) == [f"images.yaml: images.{NAME}.contents.{rule}: {message}"]
-
-
-def test_every_rule_has_an_image_that_fails_it() -> None:
-    assert {item.values[0] for item in FAILING} == {rule.name for rule in RULES}
-
-
-@pytest.mark.parametrize("image", PASSING)
-def test_what_is_near_to_it_passes(image: Made, tmp_path: Path) -> None:
-    assert details(verify(tmp_path, image), tmp_path) == []
+class TestPackageRecords(Forbids, Passes):
+    rules, failing = RULES, FAILING
+    passing = PASSING
 
 
 def test_a_record_that_is_no_csv_records_nothing(tmp_path: Path) -> None:
