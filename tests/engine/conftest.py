@@ -7,15 +7,19 @@ import os
 import shutil
 import subprocess
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import docker
 import pytest
 
+from scripts.checks import gate
 from scripts.engine import buildx
 from tests.support import project as projects
+from tests.support import sizes_only
 from tests.support.project import Project
+from tests.support.tiny import Group
 
 
 @pytest.fixture
@@ -23,6 +27,23 @@ def project(client: docker.DockerClient, tmp_path: Path) -> Iterator[Project]:
     made = projects.make(tmp_path)
     yield made
     projects.remove(made, client)
+
+
+@pytest.fixture
+def group(
+    client: docker.DockerClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Group]:
+    """Three small images to promote; the test is in their folder."""
+    made = Group(client, tmp_path / "project", uuid.uuid4().hex[:8])
+    monkeypatch.chdir(made.folder)
+    yield made
+    made.remove()
+
+
+@pytest.fixture
+def checks_of_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a promotion check nothing but sizes: the images are a file each."""
+    monkeypatch.setattr(gate, "everything", sizes_only.everything)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,16 +19,6 @@ from tests.support.tiny import Group
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 TIP = "`df -h .build` and `ls -ld .build` say more"
-
-
-@pytest.fixture
-def group(
-    client: docker.DockerClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Group]:
-    made = Group(client, tmp_path, f"p{uuid.uuid4().hex[:8]}")
-    monkeypatch.chdir(made.folder)
-    yield made
-    made.remove()
 
 
 def options(**knobs: str) -> Options:

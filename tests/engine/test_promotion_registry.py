@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import uuid
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,14 +13,13 @@ from pathlib import Path
 import docker
 import pytest
 
-from scripts.checks import gate
 from scripts.common.errors import SutraError
 from scripts.engine import client as engine
 from scripts.history import journal, ledger
 from scripts.oci.registry_tags import Registry
 from scripts.promotion import planned, promote, rollback, transaction
 from scripts.promotion.options import Options
-from tests.support import registries, sizes_only
+from tests.support import registries
 from tests.support.registries import cutting, registry
 from tests.support.tiny import Group
 from tests.unit.fakes import program
@@ -29,19 +27,7 @@ from tests.unit.fakes import program
 CUTS = 12
 
 
-@pytest.fixture(autouse=True)
-def _sizes_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate, "everything", sizes_only.everything)
-
-
-@pytest.fixture
-def group(
-    client: docker.DockerClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Group]:
-    made = Group(client, tmp_path / "project", f"r{uuid.uuid4().hex[:8]}")
-    monkeypatch.chdir(made.folder)
-    yield made
-    made.remove()
+pytestmark = pytest.mark.usefixtures("checks_of_sizes")
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ import base64
 import json
 import os
 import subprocess
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,14 +13,13 @@ import docker
 import pytest
 import requests
 
-from scripts.checks import gate
 from scripts.common.errors import SutraError
 from scripts.history import journal, ledger
 from scripts.oci.registry_artifacts import ArtifactRegistry
 from scripts.promotion import planned, promote
 from scripts.promotion.options import Options
 from scripts.signing import attached
-from tests.support import cosign, sizes_only
+from tests.support import cosign
 from tests.support.registries import registry
 from tests.support.tiny import Group
 from tests.unit.fakes import program
@@ -29,9 +27,7 @@ from tests.unit.fakes import program
 PLAIN = ["--allow-http-registry", "--insecure-ignore-tlog=true"]
 
 
-@pytest.fixture(autouse=True)
-def _sizes_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate, "everything", sizes_only.everything)
+pytestmark = pytest.mark.usefixtures("checks_of_sizes")
 
 
 @pytest.fixture(scope="module")
@@ -46,16 +42,12 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 @pytest.fixture
-def group(
-    client: docker.DockerClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Group]:
-    made = Group(client, tmp_path / "project", f"s{uuid.uuid4().hex[:8]}")
-    made.write_bake_file()
-    monkeypatch.chdir(made.folder)
+def group(group: Group, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Group:
+    """The same with cosign and the password of its keys."""
+    group.write_bake_file()
     monkeypatch.setenv("PATH", cosign.on_path(tmp_path / "bin"))
     monkeypatch.setenv("COSIGN_PASSWORD", cosign.PASSWORD)
-    yield made
-    made.remove()
+    return group
 
 
 def signed(group: Group, address: str, key: Path, **knobs: str) -> int:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-import socket
 import subprocess
 import tarfile
-import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +13,7 @@ import pytest
 
 from scripts.image import inventory
 from scripts.image.inventory import Inventory
+from tests.support import registries
 from tests.support.oci import entry, layer
 
 
@@ -80,29 +78,9 @@ def test_a_saved_archive_and_its_layout(image: str, expected: Inventory, tmp_pat
 
 @pytest.fixture
 def hub(tmp_path: Path) -> Iterator[str]:
-    """A real registry on loopback, Debian's docker-registry."""
-    program = shutil.which("docker-registry")
-    if not program:
-        pytest.skip("not run here: it takes Debian's package docker-registry")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        host = f"127.0.0.1:{free.getsockname()[1]}"
-    config = tmp_path / "registry.yaml"
-    config.write_text(
-        f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {tmp_path}/data}}}}\n"
-        f"http: {{addr: {host}}}\nlog: {{level: error}}\n"
-    )
-    process = subprocess.Popen([program, "serve", str(config)], stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(100):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", int(host.rpartition(":")[2]))) == 0:
-                    break
-            time.sleep(0.1)
-        yield host
-    finally:
-        process.terminate()
-        process.wait()
+    """A real registry on loopback."""
+    with registries.registry(tmp_path) as address:
+        yield address
 
 
 def test_a_registry(

@@ -3,37 +3,19 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Iterator
-from pathlib import Path
 
-import docker
 import pytest
 
-from scripts.checks import gate
 from scripts.history import ledger
 from scripts.oci import sources
 from scripts.oci.registry_tags import Registry
 from scripts.promotion import promote, rollback
 from scripts.promotion.options import Options
-from tests.support import sizes_only
 from tests.support.registries import registry
 from tests.support.tiny import Group
 
-
-@pytest.fixture(autouse=True)
-def _sizes_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate, "everything", sizes_only.everything)
-
-
-@pytest.fixture
-def group(
-    client: docker.DockerClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Group]:
-    made = Group(client, tmp_path / "project", f"z{uuid.uuid4().hex[:8]}")
-    monkeypatch.chdir(made.folder)
-    yield made
-    made.remove()
+pytestmark = pytest.mark.usefixtures("checks_of_sizes")
 
 
 @pytest.fixture(scope="module")

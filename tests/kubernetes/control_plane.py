@@ -21,6 +21,7 @@ import yaml
 from tests.conftest import ROOT
 from tests.engines import cache
 from tests.support.registries import free_port
+from tests.support.running import running
 
 MODULE = ROOT / "tests/kubernetes/apiserver"
 VERSION = "v1.32.3"
@@ -58,18 +59,6 @@ def _unpack(file: Path) -> None:
 
 
 @contextmanager
-def program(log: Path, *command: str) -> Iterator[None]:
-    """Run a program beside the test, and end it."""
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
-        try:
-            yield
-        finally:
-            process.terminate()
-            process.wait()
-
-
-@contextmanager
 def control_plane(folder: Path) -> Iterator[Path]:
     """Run one; yield the kubeconfig of its administrator."""
     client, peer, secure = (free_port() for _ in range(3))
@@ -80,12 +69,12 @@ def control_plane(folder: Path) -> Iterator[Path]:
         subprocess.run(["openssl", *map(str, words)], check=True, capture_output=True)
     store = f"http://127.0.0.1:{client}"
     with ExitStack() as stack:
-        stack.enter_context(program(
+        stack.enter_context(running(
             folder / "etcd.log", str(etcd()), f"--data-dir={folder}/etcd",
             f"--listen-client-urls={store}", f"--advertise-client-urls={store}",
             f"--listen-peer-urls=http://127.0.0.1:{peer}",
         ))  # fmt: skip
-        stack.enter_context(program(
+        stack.enter_context(running(
             folder / "apiserver.log", str(apiserver()), f"--etcd-servers={store}",
             "--bind-address=127.0.0.1", f"--secure-port={secure}", f"--cert-dir={folder}/certs",
             f"--service-account-key-file={public}", f"--service-account-signing-key-file={key}",

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.conftest import ROOT
+from tests.support.running import running
 
 USER, PASSWORD = "founder", "correct horse"
 # output of `htpasswd -nbB founder 'correct horse'`; bcrypt is all that docker-registry takes
@@ -34,17 +35,22 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def settings(address: str, data: Path) -> dict[str, object]:
+    """Return the settings of a plain registry at "host:port" that keeps its data in a folder."""
+    return {
+        "version": "0.1",
+        "log": {"level": "error", "accesslog": {"disabled": True}},
+        "storage": {"filesystem": {"rootdirectory": str(data)}},
+        "http": {"addr": address},
+    }
+
+
 @contextmanager
 def registry(folder: Path, secured: bool = False) -> Iterator[str]:
     """Run one; yield its "host:port"."""
     folder.mkdir(parents=True, exist_ok=True)
     address = f"127.0.0.1:{free_port()}"
-    config: dict[str, object] = {
-        "version": "0.1",
-        "log": {"level": "error", "accesslog": {"disabled": True}},
-        "storage": {"filesystem": {"rootdirectory": str(folder / "data")}},
-        "http": {"addr": address},
-    }
+    config = settings(address, folder / "data")
     if secured:
         certificate(folder)
         (folder / "htpasswd").write_text(HTPASSWD)
@@ -54,16 +60,9 @@ def registry(folder: Path, secured: bool = False) -> Iterator[str]:
         }
         config["auth"] = {"htpasswd": {"realm": "test", "path": str(folder / "htpasswd")}}
     (folder / "config.yml").write_text(json.dumps(config))  # JSON is YAML
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(
-            [program(), "serve", str(folder / "config.yml")], stdout=log, stderr=log
-        )
-        try:
-            wait_for(address, folder / "log")
-            yield address
-        finally:
-            process.terminate()
-            process.wait(20)
+    with running(folder / "log", program(), "serve", str(folder / "config.yml")):
+        wait_for(address, folder / "log")
+        yield address
 
 
 def certificate(folder: Path) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from tests.conftest import ROOT
 from tests.support import registries
+from tests.support.running import running
 
 NETWORK = "10.77.0"
 REGISTRY = f"{NETWORK}.254:5000"
@@ -162,23 +163,11 @@ def remove(folder: Path) -> None:
 @contextmanager
 def registry(middle: str, folder: Path) -> Iterator[None]:
     """Debian's docker-registry at the switch."""
-    config = {
-        "version": "0.1",
-        "log": {"level": "error", "accesslog": {"disabled": True}},
-        "storage": {"filesystem": {"rootdirectory": str(folder / "registry")}},
-        "http": {"addr": REGISTRY},
-    }
-    (folder / "registry.yml").write_text(json.dumps(config))  # JSON is YAML
-    serve = [registries.program(), "serve", str(folder / "registry.yml")]
-    process = subprocess.Popen(
-        ["ip", "netns", "exec", middle, *serve],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
+    config = folder / "registry.yml"
+    config.write_text(json.dumps(registries.settings(REGISTRY, folder / "registry")))
+    serve = ("ip", "netns", "exec", middle, registries.program(), "serve", str(config))
+    with running(folder / "registry.log", *serve):
         yield
-    finally:
-        process.terminate()
-        process.wait()
 
 
 @contextmanager
