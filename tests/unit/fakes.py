@@ -10,7 +10,7 @@ import subprocess
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, Self, cast
 
 from docker.errors import APIError, ImageNotFound
 
@@ -191,6 +191,30 @@ class FakeEngine(AnyType):  # type: ignore[misc]
             raise ImageNotFound(f"no such image: {reference}")
         del self.tags[reference]
         return []
+
+
+class RegistryEngine:
+    """A client whose engine asks a registry; `answer` is raised, None is served."""
+
+    def __init__(self) -> None:
+        self.images = self
+        self.answer: Exception | None = None
+        self.asked: list[str] = []
+        self.closed = False
+
+    def connect(self, timeout: int = 60) -> Self:
+        """Stand for scripts.engine.client.connect."""
+        assert timeout == 5
+        return self
+
+    def get_registry_data(self, image: str) -> object:
+        self.asked.append(image)
+        if self.answer:
+            raise self.answer
+        return object()
+
+    def close(self) -> None:
+        self.closed = True
 
 
 def as_file(source: object) -> IO[bytes]:

@@ -18,7 +18,7 @@ from scripts.__main__ import main as front_door
 from scripts.build import root_image
 from scripts.common.errors import SutraError
 from scripts.engine import builders
-from tests.unit.fakes import FakeEngine, FakeImage, digest, program, tar_of
+from tests.unit.fakes import FakeEngine, FakeImage, RegistryEngine, digest, program, tar_of
 
 IMAGE = "debian:trixie-slim"
 ROOT_TAR = tar_of({"etc/os-release": b"ID=debian\n", "bin/sh": os.urandom(3_000_000)})
@@ -389,38 +389,17 @@ def test_when_mmdebstrap_cannot_be_installed_that_is_said(
 # ---- registry and context --------------------------------------------------
 
 
-class Registry:
-    """A client whose engine asks a registry; `answer` is raised, None is served."""
-
-    script = '[ "$1" = pull ] && echo "$3" >>"${0%/*}/pulled"; exit 0\n'
-
-    def __init__(self, answer: Any) -> None:
-        self.images = self
-        self.answer = answer
-        self.asked: list[str] = []
-        self.closed = False
-
-    def get_registry_data(self, image: str) -> object:
-        self.asked.append(image)
-        if self.answer:
-            raise self.answer
-        return object()
-
-    def close(self) -> None:
-        self.closed = True
+PULL = '[ "$1" = pull ] && echo "$3" >>"${0%/*}/pulled"; exit 0\n'
 
 
 @pytest.fixture
-def registry(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Registry:
-    made = Registry(None)
-
-    def connect(timeout: int = 60) -> Registry:
-        assert timeout == 5
-        return made
-
-    monkeypatch.setattr("scripts.engine.client.connect", connect)
+def registry(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> RegistryEngine:
+    made = RegistryEngine()
+    monkeypatch.setattr("scripts.engine.client.connect", made.connect)
     monkeypatch.setattr("scripts.engine.client.has_containerd_store", lambda client: True)
-    docker = program(tmp_path_factory.mktemp("client"), "docker", made.script)
+    docker = program(tmp_path_factory.mktemp("client"), "docker", PULL)
     monkeypatch.setenv("DOCKER", str(docker))
     return made
 
@@ -435,7 +414,7 @@ def pulled() -> list[str]:
 
 
 def test_a_root_that_the_engine_holds_is_left_to_it(
-    engine: FakeEngine, registry: Registry, tmp_path: Path
+    engine: FakeEngine, registry: RegistryEngine, tmp_path: Path
 ) -> None:
     engine.add(FakeImage([]), IMAGE)
     assert root_image.context(engine, IMAGE, tmp_path) == ""
@@ -443,7 +422,7 @@ def test_a_root_that_the_engine_holds_is_left_to_it(
 
 
 def test_a_root_that_the_registry_serves_is_kept_by_the_engine(
-    engine: FakeEngine, registry: Registry, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    engine: FakeEngine, registry: RegistryEngine, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """What BuildKit alone pulled is forgotten when the registry is gone."""
     assert root_image.context(engine, IMAGE, tmp_path) == ""
@@ -453,7 +432,7 @@ def test_a_root_that_the_registry_serves_is_kept_by_the_engine(
 
 
 def test_a_refresh_pulls_what_the_engine_holds(
-    engine: FakeEngine, registry: Registry, tmp_path: Path
+    engine: FakeEngine, registry: RegistryEngine, tmp_path: Path
 ) -> None:
     engine.add(FakeImage([]), IMAGE)
     assert root_image.context(engine, IMAGE, tmp_path, fresh=True) == ""
@@ -461,7 +440,7 @@ def test_a_refresh_pulls_what_the_engine_holds(
 
 
 def test_a_refresh_without_a_registry_leaves_what_the_engine_holds(
-    engine: FakeEngine, registry: Registry, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    engine: FakeEngine, registry: RegistryEngine, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     engine.add(FakeImage([]), IMAGE)
     registry.answer = ReadTimeout()
@@ -481,7 +460,7 @@ def test_a_refresh_without_a_registry_leaves_what_the_engine_holds(
 )
 def test_a_registry_that_breaks_off_or_drips_is_given_up(
     engine: FakeEngine,
-    registry: Registry,
+    registry: RegistryEngine,
     debootstrap: Path,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
@@ -506,7 +485,7 @@ def layout_of_before(folder: Path) -> Path:
 
 
 def test_a_fresh_root_that_the_registry_serves_again_replaces_the_layout(
-    engine: FakeEngine, registry: Registry, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    engine: FakeEngine, registry: RegistryEngine, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     layout = layout_of_before(tmp_path)
     (layout.parent / "alpine-3.23").mkdir()
@@ -517,7 +496,7 @@ def test_a_fresh_root_that_the_registry_serves_again_replaces_the_layout(
 
 
 def test_a_layout_is_used_without_asking_the_registry(
-    engine: FakeEngine, registry: Registry, tmp_path: Path
+    engine: FakeEngine, registry: RegistryEngine, tmp_path: Path
 ) -> None:
     layout = layout_of_before(tmp_path)
     assert root_image.context(engine, IMAGE, layout.parent) == f"oci-layout://{layout}:trixie-slim"
@@ -525,7 +504,7 @@ def test_a_layout_is_used_without_asking_the_registry(
 
 
 def test_a_root_that_its_registry_refuses_is_not_bootstrapped(
-    engine: FakeEngine, registry: Registry, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    engine: FakeEngine, registry: RegistryEngine, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     layout = layout_of_before(tmp_path)
     registry.answer = ImageNotFound("404", explanation="manifest unknown")
@@ -543,7 +522,7 @@ def test_a_root_that_its_registry_refuses_is_not_bootstrapped(
 
 def test_without_a_registry_the_root_is_bootstrapped_once(
     engine: FakeEngine,
-    registry: Registry,
+    registry: RegistryEngine,
     debootstrap: Path,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
@@ -559,7 +538,7 @@ def test_without_a_registry_the_root_is_bootstrapped_once(
 
 
 def test_a_fresh_root_is_bootstrapped_again(
-    engine: FakeEngine, registry: Registry, debootstrap: Path
+    engine: FakeEngine, registry: RegistryEngine, debootstrap: Path
 ) -> None:
     registry.answer = ReadTimeout()
     cache = debootstrap / "roots"
@@ -572,7 +551,7 @@ def test_a_fresh_root_is_bootstrapped_again(
 
 
 def test_a_layout_without_an_index_is_not_used(
-    engine: FakeEngine, registry: Registry, debootstrap: Path
+    engine: FakeEngine, registry: RegistryEngine, debootstrap: Path
 ) -> None:
     registry.answer = ReadTimeout()
     layout = debootstrap / "roots" / "debian-trixie-slim"
@@ -582,7 +561,7 @@ def test_a_layout_without_an_index_is_not_used(
 
 
 def test_a_relative_cache_gives_an_absolute_context(
-    engine: FakeEngine, registry: Registry, debootstrap: Path, folder: Path
+    engine: FakeEngine, registry: RegistryEngine, debootstrap: Path, folder: Path
 ) -> None:
     registry.answer = ReadTimeout()
     assert root_image.context(engine, IMAGE) == (
@@ -591,7 +570,7 @@ def test_a_relative_cache_gives_an_absolute_context(
 
 
 def test_alpine_without_a_registry_is_refused(
-    engine: FakeEngine, registry: Registry, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    engine: FakeEngine, registry: RegistryEngine, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     registry.answer = APIError("500", explanation="unreachable")
     with pytest.raises(SutraError) as caught:
@@ -614,7 +593,8 @@ def test_main_says_where_the_root_comes_from(
     # any machine has this client, also one without Docker
     docker = program(folder / "bin", "docker", "printf 'Name: default\\nDriver: docker\\n'\n")
     monkeypatch.setenv("DOCKER", str(docker))
-    unanswered = Registry(ReadTimeout())
+    unanswered = RegistryEngine()
+    unanswered.answer = ReadTimeout()
     monkeypatch.setattr(
         "scripts.engine.client.connect", lambda timeout=0: unanswered if timeout else engine
     )

@@ -9,40 +9,16 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from requests.exceptions import ReadTimeout
 
 from scripts.common.errors import SutraError
-from scripts.engine import client as module
 from scripts.engine import registries
+from tests.unit.fakes import RegistryEngine
 
 IMAGE = "debian:trixie-slim"
 
 
-class Registry:
-    """A client whose engine asks a registry; `answer` is raised, None is served."""
-
-    def __init__(self) -> None:
-        self.images = self
-        self.answer: Exception | None = None
-        self.asked: list[str] = []
-        self.closed = False
-
-    def get_registry_data(self, image: str) -> object:
-        self.asked.append(image)
-        if self.answer:
-            raise self.answer
-        return object()
-
-    def close(self) -> None:
-        self.closed = True
-
-
 @pytest.fixture
-def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
-    made = Registry()
-
-    def connect(timeout: int = 60) -> Registry:
-        assert timeout == 5
-        return made
-
-    monkeypatch.setattr(module, "connect", connect)
+def registry(monkeypatch: pytest.MonkeyPatch) -> RegistryEngine:
+    made = RegistryEngine()
+    monkeypatch.setattr("scripts.engine.client.connect", made.connect)
     return made
 
 
@@ -52,7 +28,7 @@ def answered(status: int, explanation: str | None, kind: type[APIError] = APIErr
     return kind(f"{status} Error", response=response, explanation=explanation)
 
 
-def test_a_registry_that_serves_refuses_nothing(registry: Registry) -> None:
+def test_a_registry_that_serves_refuses_nothing(registry: RegistryEngine) -> None:
     assert registries.registry_refusal(IMAGE, 5) == ""
     assert (registry.asked, registry.closed) == ([IMAGE], True)
 
@@ -72,7 +48,7 @@ def test_a_registry_that_serves_refuses_nothing(registry: Registry) -> None:
     ids=repr,
 )
 def test_why_no_registry_answered_is_one_line(
-    registry: Registry, answer: Exception, reason: str
+    registry: RegistryEngine, answer: Exception, reason: str
 ) -> None:
     registry.answer = answer
     assert registries.registry_refusal(IMAGE, 5) == reason
@@ -93,7 +69,7 @@ def test_why_no_registry_answered_is_one_line(
     ids=repr,
 )
 def test_a_registry_that_refuses_is_one_clear_line(
-    registry: Registry, answer: APIError, reason: str
+    registry: RegistryEngine, answer: APIError, reason: str
 ) -> None:
     registry.answer = answer
     with pytest.raises(SutraError) as caught:
