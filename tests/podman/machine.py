@@ -40,7 +40,7 @@ mount --rbind /sys/fs/cgroup "$2/sys/fs/cgroup"
 # crun takes cgroups of version 1 or of version 2, and not both at once
 if mountpoint -q "$2/sys/fs/cgroup/unified"; then umount "$2/sys/fs/cgroup/unified"; fi
 mount -t tmpfs -o mode=1777 tmpfs "$2/tmp" && mount -t tmpfs -o mode=755 tmpfs "$2/run"
-mkdir -p "$2/var/lib/containers" "$2/work" "$2/etc/containers"
+mkdir -p "$2/var/lib/containers" "$2/srv" "$2/etc/containers"
 mount --bind "$3" "$2/var/lib/containers"
 printf '%s' "$4" >"$2/etc/containers/containers.conf"
 ip link set lo up

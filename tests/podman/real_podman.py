@@ -146,9 +146,9 @@ def test_what_quadlet_starts_serves_and_is_hardened(podman: Machine) -> None:
 
 
 def test_an_image_in_ocis_format_has_lost_its_healthcheck(podman: Machine) -> None:
-    podman.run("sh", "-c", "podman save --format oci-archive localhost/sutra-api:latest >/work/api")
+    podman.run("sh", "-c", "podman save --format oci-archive localhost/sutra-api:latest >/srv/api")
     podman.run("podman", "rmi", "--force", "localhost/sutra-api:latest")
-    loaded = podman.run("podman", "load", "--input", "/work/api")
+    loaded = podman.run("podman", "load", "--input", "/srv/api")
     assert "sutra-api" in loaded
     (image,) = json.loads(podman.run("podman", "inspect", "localhost/sutra-api:latest"))
     assert image.get("HealthCheck") is None
@@ -164,13 +164,13 @@ def played(podman: Machine) -> Iterator[Machine]:
               "stringData": {"storage-key": KEY}}  # fmt: skip
     podman.run("podman", "network", "create", "sutra")
     podman.run("podman", "kube", "play", "-", given=json.dumps(secret).encode())
-    podman.put("/work", ROOT / "deploy/podman/sutra.yaml")
-    play = ("podman", "kube", "play", "--network=sutra", "/work/sutra.yaml")
+    podman.put("/srv", ROOT / "deploy/podman/sutra.yaml")
+    play = ("podman", "kube", "play", "--network=sutra", "/srv/sutra.yaml")
     try:
         podman.run(*play)
         yield podman
     finally:
-        podman.run("podman", "kube", "down", "/work/sutra.yaml", check=False)
+        podman.run("podman", "kube", "down", "/srv/sutra.yaml", check=False)
         podman.run("podman", "secret", "rm", "sutra-storage-key", check=False)
         podman.run("podman", "network", "rm", "--force", "sutra", check=False)
 
@@ -185,9 +185,9 @@ def test_what_is_played_serves_and_is_hardened(played: Machine) -> None:
 
 def test_what_was_played_down_keeps_its_data(played: Machine) -> None:
     wait_for_write(played, "kept")
-    played.run("podman", "kube", "down", "/work/sutra.yaml")
+    played.run("podman", "kube", "down", "/srv/sutra.yaml")
     assert "sutra-data" in played.run("podman", "volume", "ls", "--quiet")
-    played.run("podman", "kube", "play", "--network=sutra", "/work/sutra.yaml")
+    played.run("podman", "kube", "play", "--network=sutra", "/srv/sutra.yaml")
     wait_for_write(played, "more")
     assert ask(played, "GET", "/concepts/kept").startswith("200 ")
 
