@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
@@ -35,14 +36,18 @@ def _default(knob: re.Match[str]) -> str:
 
 def size(value: str) -> int:
     """Return compose's "512m" in bytes."""
-    number, unit = re.fullmatch(r"(\d+)([kmg]?)b?", str(value)).groups()  # type: ignore[union-attr]
-    return int(number) * UNITS[unit]
+    return _bytes(r"(\d+)([kmg]?)b?", str(value), UNITS)
 
 
 def quantity(value: str) -> int:
     """Return Kubernetes' "512Mi" in bytes."""
-    number, unit = re.fullmatch(r"(\d+)([A-Za-z]*)", value).groups()  # type: ignore[union-attr]
-    return int(number) * QUANTITIES[unit]
+    return _bytes(r"(\d+)([A-Za-z]*)", value, QUANTITIES)
+
+
+def _bytes(form: str, value: str, units: Mapping[str, int]) -> int:
+    parts = re.fullmatch(form, value)
+    assert parts, value
+    return int(parts[1]) * units[parts[2]]
 
 
 def tmpfs(value: str) -> tuple[str, dict[str, str]]:

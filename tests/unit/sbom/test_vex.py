@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,41 +41,41 @@ REPORT: dict[str, Any] = {
 }
 CVE, PURL, PART = "CVE-2026-1234", "pkg:pypi/one@1.0", "one/odr/"
 DOCUMENT = Path(".build/vex/sutra-good.openvex.json")
-Asked = Callable[..., tuple[int, str, str]]
+
+
+class Asked:
+    """`make vex` about the good image; each call returns exit code, stdout and stderr."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self.capsys = capsys
+
+    def __call__(self, cve: str = CVE, purl: str = PURL, part: str = PART) -> tuple[int, str, str]:
+        question = ("--cve", cve, "--purl", purl, "--part", part)
+        return self.call("sutra-good", "archive:x.tar", *question)
+
+    def call(self, *words: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as caught:
+            run(lambda: front_door(["vex", *words]))
+        out, err = self.capsys.readouterr()
+        assert isinstance(caught.value.code, int)
+        return caught.value.code, out, err
 
 
 @pytest.fixture
 def asked(folder: Path, capsys: pytest.CaptureFixture[str]) -> Asked:
-    """Ask about the good image with a cleanup; returns exit code, stdout and stderr."""
+    """The good image is there, with a cleanup."""
     (folder / "images.yaml").write_text(CATALOG)
     manifest = folder / "packages/sutra-good/cleanup.yaml"
     manifest.parent.mkdir(parents=True)
     manifest.write_text(MANIFEST)
     save({})
-
-    def ask(cve: str = CVE, purl: str = PURL, part: str = PART) -> tuple[int, str, str]:
-        return call("sutra-good", "archive:x.tar", "--cve", cve, "--purl", purl, "--part", part)
-
-    def call(*words: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as caught:
-            run(lambda: front_door(["vex", *words]))
-        out, err = capsys.readouterr()
-        assert isinstance(caught.value.code, int)
-        return caught.value.code, out, err
-
-    ask.call = call  # type: ignore[attr-defined]
-    return ask
+    return Asked(capsys)
 
 
 def save(files: Files, **changes: Any) -> None:
     report = json.dumps({**REPORT, **changes})
     made = good({"usr/share/sutra/cleanup.json": report, **files})
     made.save(Path("x.tar"))
-
-
-def again(asked: Asked, *words: str) -> tuple[int, str, str]:
-    found: tuple[int, str, str] = asked.call(*words)  # type: ignore[attr-defined]
-    return found
 
 
 def stated() -> list[str]:
@@ -262,19 +261,19 @@ def test_a_statement_falls_when_its_rule_goes(asked: Asked, folder: Path) -> Non
         'sutra-good: vex: no rule removes "one/odr/", so '
         f"CVE-2026-1234 is stated no more\n{EXPLAIN.format(PART)}"
     )
-    assert again(asked, "sutra-good", "archive:x.tar") == (1, f"{DOCUMENT}: 1 not_affected\n", fell)
+    assert asked.call("sutra-good", "archive:x.tar") == (1, f"{DOCUMENT}: 1 not_affected\n", fell)
     assert stated() == ["CVE-2026-9999"]
-    assert again(asked, "sutra-good", "archive:x.tar") == (0, f"{DOCUMENT}: 1 not_affected\n", "")
+    assert asked.call("sutra-good", "archive:x.tar") == (0, f"{DOCUMENT}: 1 not_affected\n", "")
 
 
 def test_the_last_statement_takes_its_document_along(asked: Asked) -> None:
     asked()
     save({f"{SITE}/one/odr/models.pyc": pyc()})
-    code, out, _ = again(asked, "sutra-good", "archive:x.tar")
+    code, out, _ = asked.call("sutra-good", "archive:x.tar")
     assert (code, out) == (1, "")
     assert not DOCUMENT.exists()
-    assert again(asked, "sutra-good", "archive:x.tar") == (0, "sutra-good: no statements\n", "")
-    assert again(asked) == (0, "vex: no statements in .build/vex\n", "")
+    assert asked.call("sutra-good", "archive:x.tar") == (0, "sutra-good: no statements\n", "")
+    assert asked.call() == (0, "vex: no statements in .build/vex\n", "")
 
 
 def test_a_refused_question_leaves_the_others(asked: Asked) -> None:
@@ -303,12 +302,12 @@ USAGE = (
     ],
 )
 def test_half_a_question_is_a_wrong_call(asked: Asked, words: list[str], problem: str) -> None:
-    assert again(asked, "sutra-good", "archive:x.tar", *words) == (2, "", f"{problem}\n{USAGE}")
+    assert asked.call("sutra-good", "archive:x.tar", *words) == (2, "", f"{problem}\n{USAGE}")
 
 
 def test_a_question_about_no_image_is_a_wrong_call(asked: Asked) -> None:
     words = ["--cve", CVE, "--purl", PURL, "--part", PART]
-    assert again(asked, *words) == (2, "", f"vex: IMAGE: missing\n{USAGE}")
+    assert asked.call(*words) == (2, "", f"vex: IMAGE: missing\n{USAGE}")
 
 
 @pytest.mark.parametrize("part", ["/", "one/../odr/", "one//odr/", "one/_c.pyx", "one/odr/x.h"])
@@ -322,7 +321,7 @@ def test_what_cannot_be_a_part_is_a_wrong_call(asked: Asked, part: str) -> None:
 
 
 def test_an_unknown_image_and_one_that_is_not_there(asked: Asked) -> None:
-    code, _, err = again(asked, "sutra-goood")
+    code, _, err = asked.call("sutra-goood")
     assert (code, err.splitlines()[0]) == (
         2,
         'images.yaml: images: no such image "sutra-goood", did you mean "sutra-good"?',
@@ -331,7 +330,7 @@ def test_an_unknown_image_and_one_that_is_not_there(asked: Asked) -> None:
 
 def test_an_image_without_a_manifest_is_refused(asked: Asked) -> None:
     words = ["--cve", CVE, "--purl", PURL, "--part", PART]
-    assert again(asked, "sutra-plain", "archive:x.tar", *words) == (
+    assert asked.call("sutra-plain", "archive:x.tar", *words) == (
         1,
         "",
         "sutra-plain: vex: no cleanup manifest\ntip: it is built without one\n",
