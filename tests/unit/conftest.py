@@ -10,6 +10,10 @@ from hypothesis import settings
 
 from tests.unit.fakes import FakeEngine, run_git
 
+# The rules' tests share a module that asserts. It is registered here, since pytest refuses a
+# module that is imported already, and tests of other folders import it too.
+pytest.register_assert_rewrite("tests.unit.checks.contents.judging")
+
 # no run depends on an earlier one
 settings.register_profile("sutra", database=None, deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("sutra")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-pytest.register_assert_rewrite("tests.unit.checks.contents.judging")
-
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test of a family once for each image that its class names."""
