@@ -251,7 +251,7 @@ confirm_data() { # confirm_data VOLUME...
   echo "sutra-deploy: down --data deletes every concept in: $*" >&2
   [[ -z ${YES:-} ]] || return 0
   [[ -t 0 ]] || die "down --data: confirmation needed, but stdin is not a terminal" "add --yes"
-  read -rp "type the volume's name to delete it: " answer
+  read -rp "type the volume's name to delete it: " answer || echo >&2 # input ended in that line
   [[ $answer == "$*" ]] || die "down --data: not the name \"$answer\", nothing was touched" "\`./sutra-deploy.sh down\` keeps the data"
 }
 

@@ -15,14 +15,19 @@ def confirm(who: str, question: str, yes: bool, read: Callable[[str], str] = inp
     """
     if yes:
         return
-    if not sys.stdin.isatty():
-        raise SutraError(
-            f"{who}: confirmation needed, but stdin is not a terminal",
-            "add --yes; nothing was touched",
-        )
-    try:
-        answer = read(f"{question} [y/N] ")
-    except EOFError:
-        answer = ""
+    answer = typed(who, f"{question} [y/N] ", "add --yes; nothing was touched", read)
     if answer.strip().lower() not in ("y", "yes"):
         raise SutraError(f"{who}: not confirmed", "nothing was touched")
+
+
+def typed(who: str, prompt: str, tip: str, read: Callable[[str], str] = input) -> str:
+    """Return what a person types, "" at the end of input.
+
+    Raises SutraError with `tip` when there is nobody to ask.
+    """
+    if not sys.stdin.isatty():
+        raise SutraError(f"{who}: confirmation needed, but stdin is not a terminal", tip)
+    try:
+        return read(prompt)
+    except EOFError:
+        return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from scripts.common.confirm import typed
 from scripts.common.errors import OK, SutraError
 from scripts.deploy import cluster, cluster_keys
 from scripts.deploy.kubectl import Kubectl
@@ -39,11 +40,7 @@ def _confirm(claims: list[str], yes: bool) -> None:
     print(f"sutra-deploy: down --data deletes every concept in: {names}", file=sys.stderr)
     if yes:
         return
-    if not sys.stdin.isatty():
-        raise SutraError(
-            "down --data: confirmation needed, but stdin is not a terminal", "add --yes"
-        )
-    answer = input("type the claim's name to delete it: ")
+    answer = typed("down --data", "type the claim's name to delete it: ", "add --yes", input)
     if answer != names:
         raise SutraError(
             f'down --data: not the name "{answer}", nothing was touched',

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import shutil
 import subprocess
 from pathlib import Path
@@ -153,6 +155,27 @@ def test_data_is_not_removed_without_an_answer(checkout: Path) -> None:
         "sutra-deploy: down --data deletes every concept in: mine_data\n"
         "sutra-deploy: down --data: confirmation needed, but stdin is not a terminal\n"
         "tip: add --yes\n",
+    )
+    assert not (checkout / "asked").exists()
+
+
+@pytest.mark.parametrize("name", ["mine_dat", ""])
+def test_data_is_not_removed_for_another_name_or_the_end_of_input(
+    checkout: Path, name: str
+) -> None:
+    ours, terminal = pty.openpty()
+    os.write(ours, f"{name}\n".encode() if name else b"\x04")
+    done = subprocess.run(
+        ["./sutra-deploy.sh", "down", "--data"], capture_output=True, text=True, stdin=terminal
+    )
+    os.close(ours)
+    os.close(terminal)
+    prompt = "type the volume's name to delete it: " + "\n" * (not name)
+    assert (done.returncode, done.stderr) == (
+        2,
+        "sutra-deploy: down --data deletes every concept in: mine_data\n"
+        f'{prompt}sutra-deploy: down --data: not the name "{name}", nothing was touched\n'
+        "tip: `./sutra-deploy.sh down` keeps the data\n",
     )
     assert not (checkout / "asked").exists()
 

@@ -534,7 +534,13 @@ def test_data_are_not_removed_without_an_answer(
     assert refused("down", "--data")[0] == (
         'down --data: not the name "data-sutra-storage", nothing was touched'
     )
+    monkeypatch.setattr("builtins.input", ended)
+    assert refused("down", "--data")[0] == 'down --data: not the name "", nothing was touched'
     assert changes(cluster) == []
+
+
+def ended(_: str) -> str:
+    raise EOFError
 
 
 @pytest.mark.parametrize("words", [("--yes",), ()])
