@@ -36,13 +36,19 @@ def given(environment: Mapping[str, str]) -> str:
         raise SutraError(f"{KNOB}_FILE: set beside {KNOB}", "unset one of the two")
     if file:
         value, where = _content(Path(file)), f"{KNOB}_FILE"
-    if (value or file) and not KEY.fullmatch(value):
+    if value or file:
+        require_key(where, value)
+    return value
+
+
+def require_key(where: str, value: str) -> None:
+    """Raise SutraError for a key that the services would refuse; it is never shown."""
+    if not KEY.fullmatch(value):
         raise SutraError(
             f"{where}: not 16 to 512 letters, digits or -._~+/ "
             f"({len(value)} characters, not shown)",
             "set it to what `openssl rand -hex 32` prints",
         )
-    return value
 
 
 def _content(file: Path) -> str:

@@ -87,13 +87,14 @@ class Service:
     @property
     def deploy(self) -> dict[str, Any]:
         """The part that only Swarm reads."""
-        return self.made.setdefault("deploy", {})  # type: ignore[no-any-return]
+        made: dict[str, Any] = self.made.setdefault("deploy", {})
+        return made
 
     @property
     def limits(self) -> dict[str, Any]:
         """The limits of each replica."""
-        found = self.deploy.setdefault("resources", {}).setdefault("limits", {})
-        return found  # type: ignore[no-any-return]
+        made: dict[str, Any] = self.deploy.setdefault("resources", {}).setdefault("limits", {})
+        return made
 
     def mount(self, **volume: Any) -> None:
         """Add a mount."""

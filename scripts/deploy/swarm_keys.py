@@ -10,8 +10,7 @@ import hashlib
 import hmac
 import secrets
 
-from scripts.common.errors import SutraError
-from scripts.deploy.cluster_keys import KEY
+from scripts.deploy.cluster_keys import KNOB, require_key
 from scripts.deploy.release import LABEL
 from scripts.engine import client as engine
 from scripts.engine import swarm
@@ -28,12 +27,7 @@ def make_storage_key(client: engine.Client, project: str, name: str) -> None:
 
 def name_of_api_key(client: engine.Client, project: str, value: str) -> str:
     """Return the name of the secret with this callers' key: one that is there, or a new one."""
-    if not KEY.fullmatch(value):
-        raise SutraError(
-            "SUTRA_API_KEY: not 16 to 512 letters, digits or -._~+/ "
-            f"({len(value)} characters, not shown)",
-            "set it to what `openssl rand -hex 32` prints",
-        )
+    require_key(KNOB, value)
     for name, labels in api_keys(client, project).items():
         if hmac.compare_digest(labels, _check(value, labels.partition("$")[0])):
             return name
