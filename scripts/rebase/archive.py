@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import shutil
@@ -12,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from scripts.common.errors import SutraError
+from scripts.common.reference import digits
 from scripts.engine import client as engine
 from scripts.engine import images
+from scripts.oci.manifest import digest_of
 from scripts.rebase.parts import Image
 
 AGAIN = "run the same command again"
@@ -66,7 +67,7 @@ def write(
 ) -> None:
     """Write an archive of one image for `docker load`; `layers` are (archive, member) each."""
     data = json.dumps(config, sort_keys=True).encode()
-    name = f"{hashlib.sha256(data).hexdigest()}.json"
+    name = f"{digits(digest_of(data))}.json"
     members = []
     with tarfile.open(file, "w") as sink:
         _add(sink, name, data)
@@ -96,7 +97,7 @@ def _add(sink: tarfile.TarFile, name: str, data: bytes) -> None:
 
 def _image(archive: tarfile.TarFile, listed: Mapping[str, Any]) -> tuple[str, Any, tuple[str, ...]]:
     data = _member(archive, listed["Config"])
-    return _digest(data), json.loads(data), tuple(map(str, listed["Layers"]))
+    return digest_of(data), json.loads(data), tuple(map(str, listed["Layers"]))
 
 
 def _order(archive: tarfile.TarFile) -> dict[str, str]:
@@ -123,8 +124,4 @@ def _member(archive: tarfile.TarFile, name: str) -> bytes:
 
 
 def _blob(digest: str) -> str:
-    return f"blobs/sha256/{digest.rpartition(':')[2]}"
-
-
-def _digest(data: bytes) -> str:
-    return f"sha256:{hashlib.sha256(data).hexdigest()}"
+    return f"blobs/sha256/{digits(digest)}"

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from itertools import zip_longest
 from typing import Any
 
+from scripts.common.text import printable
 from scripts.image.entry import Entry
 from scripts.image.inventory import Inventory
 
@@ -69,7 +70,7 @@ def _config(
 
 def _shown(text: str) -> str:
     """Return a name of an image's own choice as one printable line."""
-    return "".join(each if each.isprintable() else "�" for each in text[:200])
+    return printable(text[:200])
 
 
 def _time(seconds: int) -> str:

@@ -6,7 +6,6 @@ They are stored by their digests first; the tags move with the promotion's own, 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import Any, Protocol
 
 from scripts.common.errors import RegistryError
 from scripts.engine.move import Move
-from scripts.oci.manifest import MANIFESTS
+from scripts.oci.manifest import MANIFESTS, digest_of
 from scripts.signing.statements import encoded
 
 SIGNATURE = "application/vnd.dev.cosign.simplesigning.v1+json"
@@ -85,11 +84,6 @@ def store(target: Store, image: str, digest: str, suffix: str, layers: Sequence[
     )
     target.put_manifest(image, MANIFESTS[0], data)
     return Move(tag, before, digest_of(data))
-
-
-def digest_of(data: bytes) -> str:
-    """Return the digest by which a registry knows these bytes."""
-    return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
 def _layers(tag: str, data: bytes) -> list[dict[str, Any]]:

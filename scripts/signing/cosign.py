@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.common.errors import SutraError
+from scripts.common.text import printable
 from scripts.engine import process
 
 PASSWORD = "COSIGN_PASSWORD"  # noqa: S105 - the variable's name
@@ -121,4 +122,4 @@ def _reason(said: str) -> str:
     reason = (lines or said.splitlines() or ["no reason given"])[0]
     for step in STEPS:
         reason = reason.removeprefix(step)
-    return "".join(each if each.isprintable() else "�" for each in reason[:200])
+    return printable(reason[:200])

@@ -16,6 +16,7 @@ import requests
 
 from scripts.common.errors import SutraError
 from scripts.history import journal, ledger
+from scripts.oci.manifest import digest_of
 from scripts.oci.registry_artifacts import ArtifactRegistry
 from scripts.promotion import planned, promote
 from scripts.promotion.options import Options
@@ -278,7 +279,7 @@ def edit_provenance(client: docker.DockerClient, address: str, image: str, diges
     data = json.dumps(envelope).encode()
     assert data != blob
     target.put_blob(image, data)
-    manifest["layers"][0] |= {"digest": attached.digest_of(data), "size": len(data)}
+    manifest["layers"][0] |= {"digest": digest_of(data), "size": len(data)}
     changed = json.dumps(manifest).encode()
     target.put_manifest(image, manifest["mediaType"], changed)
-    target.move(tag, attached.digest_of(changed))
+    target.move(tag, digest_of(changed))

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 from scripts.common.errors import SutraError
+from scripts.oci.manifest import digest_of
 from scripts.oci.registry_tags import CannotDeleteError
-from scripts.signing.attached import digest_of
 
 
 class MemoryRegistry:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from scripts.common.errors import RegistryError
+from scripts.oci.manifest import digest_of
 from scripts.signing import attached
 from scripts.signing.attached import CONTENT, Layer
 from tests.support.memory_registry import MemoryRegistry
@@ -24,7 +25,7 @@ class Registry(MemoryRegistry):
         self.manifest, self.put = manifest, b""
 
     def document(self, reference: str) -> tuple[str, bytes]:
-        return attached.digest_of(self.manifest), self.manifest
+        return digest_of(self.manifest), self.manifest
 
     def put_manifest(self, image: str, kind: str, data: bytes) -> None:
         self.put = data
@@ -34,8 +35,8 @@ def stored(*layers: Any) -> list[Any]:
     registry = Registry(json.dumps({"layers": layers}).encode())
     move = attached.store(registry, "sutra-api", DIGEST, "sig", [OURS])
     assert (move.before, move.after) == (
-        attached.digest_of(registry.manifest),
-        attached.digest_of(registry.put),
+        digest_of(registry.manifest),
+        digest_of(registry.put),
     )
     return list(json.loads(registry.put)["layers"])
 
