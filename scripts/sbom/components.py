@@ -13,6 +13,7 @@ from email.parser import HeaderParser
 from urllib.parse import quote
 
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
+from packaging.utils import canonicalize_name
 
 from scripts.image import package_records
 from scripts.image.inventory import Entry, Inventory
@@ -83,10 +84,15 @@ def of(image: Inventory) -> Bill:
 def purl(kind: str, name: str, version: str, **qualifiers: str) -> str:
     """Return a package URL; names of Python are as PEP 503 normalises them."""
     if kind == "pypi":
-        name = re.sub(r"[-_.]+", "-", name).lower()
+        name = canonicalize_name(name)
     at = f"@{quote(version, safe='.-_~:')}" if version else ""
     asked = "&".join(f"{key}={quote(value, safe='.-_~:/')}" for key, value in qualifiers.items())
     return f"pkg:{kind}/{quote(name, safe='/.-_~')}{at}" + (f"?{asked}" if asked else "")
+
+
+def image_purl(name: str, image: Inventory) -> str:
+    """Return the package URL of an image, by its digest: the same in every document."""
+    return f"pkg:oci/{name}@{quote(image.id, safe='')}"
 
 
 def _recorded(image: Inventory) -> Iterator[Component]:

@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 from scripts.image.inventory import Entry
-from scripts.sbom.components import Bill, Component
+from scripts.sbom.components import Bill, Component, image_purl
 
 # the same image has the same document
 NAMESPACE = uuid.UUID("6f1d7a52-6a4c-5d0e-9c55-0c5f6d1b7c11")
@@ -15,7 +15,7 @@ TYPES = {"application": "application", "generic": "library"}
 
 def document(name: str, bill: Bill, created: str) -> dict[str, Any]:
     """Return the document of an image; each component holds its files, with their SHA-256."""
-    root = f"pkg:oci/{name}@{bill.image.id.replace(':', '%3A')}"
+    root = image_purl(name, bill.image)
     parts = {part.purl: part for one in bill.components for part in one.parts}
     listed = [*map(_component, bill.components), *map(_component, parts.values())]
     return {

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from scripts.common.errors import SutraError
@@ -43,7 +44,7 @@ def _of(folder: Path) -> Iterator[tuple[str, str, str]]:
     if (lock := folder / "requirements.lock").exists():
         for line in _text(lock).splitlines():
             if match := _PINNED.match(line):
-                yield PYPI, re.sub(r"[-_.]+", "-", match[1]).lower(), _version(lock, match[2])
+                yield PYPI, canonicalize_name(match[1]), _version(lock, match[2])
     if (lock := folder / "Cargo.lock").exists():
         yield from _crates(lock)
 

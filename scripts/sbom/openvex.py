@@ -16,7 +16,7 @@ from typing import Any
 
 from scripts.common.errors import SutraError
 from scripts.sbom import removed_parts
-from scripts.sbom.components import Bill
+from scripts.sbom.components import Bill, image_purl
 from scripts.sbom.cyclonedx import NAMESPACE
 from scripts.sbom.made_at import made_at
 
@@ -48,16 +48,13 @@ def statement(bill: Bill, name: str, question: Question) -> dict[str, Any]:
     return {
         "vulnerability": {"name": question.vulnerability},
         "timestamp": made_at(bill.image),
-        "products": [{"@id": product(name, bill), "subcomponents": [{"@id": question.purl}]}],
+        "products": [
+            {"@id": image_purl(name, bill.image), "subcomponents": [{"@id": question.purl}]}
+        ],
         "status": "not_affected",
         "justification": "vulnerable_code_not_present",
         "status_notes": "\n".join(notes),
     }
-
-
-def product(name: str, bill: Bill) -> str:
-    """Return the image's package URL, by its digest: the same as in its bill of materials."""
-    return f"pkg:oci/{name}@{bill.image.id.replace(':', '%3A')}"
 
 
 def document(bill: Bill, statements: Sequence[dict[str, Any]]) -> dict[str, Any]:

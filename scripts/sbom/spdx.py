@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from scripts.sbom.components import Bill, Component
+from scripts.sbom.components import Bill, Component, image_purl
 
 NONE = "NOASSERTION"
 IMAGE = "SPDXRef-image"
@@ -44,7 +44,7 @@ def document(name: str, bill: Bill, created: str) -> dict[str, Any]:
 def _image(name: str, bill: Bill) -> dict[str, Any]:
     unowned = ", ".join(f"/{entry.path}" for entry in bill.unowned) or "none"
     return {
-        **_about(IMAGE, name, bill.image.id, f"pkg:oci/{name}@{bill.image.id.replace(':', '%3A')}"),
+        **_about(IMAGE, name, bill.image.id, image_purl(name, bill.image)),
         "licenseDeclared": NONE,
         "primaryPackagePurpose": "CONTAINER",
         "comment": f"files of no package: {unowned}",

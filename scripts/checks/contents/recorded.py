@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from packaging.utils import canonicalize_name
+
 from scripts.image import package_records
 from scripts.image.package_owners import hashed
 from scripts.image.package_records import APK_DATABASES, DPKG, Package
@@ -51,7 +53,7 @@ def distributions(subject: Subject) -> Iterator[tuple[str, str]]:
             text = subject.image.text(path) or ""
             names += re.findall(r"(?mi)^Name: *(\S+)", text.partition("\n\n")[0])[:1]
         for name in names:
-            found = match[1], re.sub(r"[-_.]+", "-", name).lower()
+            found = match[1], canonicalize_name(name)
             if found not in seen:
                 seen.add(found)
                 yield found
