@@ -10,9 +10,7 @@ from pathlib import Path
 from scripts.catalog import catalog
 from scripts.common import files
 from scripts.common.errors import CHECK_FAILED, OK
-from scripts.engine import client as engine
 from scripts.image import inventory
-from scripts.oci import sources
 from scripts.sbom import components, cyclonedx, locks, spdx
 from scripts.sbom.made_at import made_at
 
@@ -33,8 +31,7 @@ def main(options: argparse.Namespace) -> int:
     promises = catalog.load()
     image = promises.find(options.image)
     reference = options.reference or image.reference
-    client = engine.connect() if sources.scheme(reference)[0] == "engine" else None
-    found = inventory.read(client, reference)
+    found = inventory.read(None, reference)
     if found is None:
         raise promises.not_built(image, reference)
     bill = components.of(found)

@@ -11,9 +11,7 @@ from scripts.catalog import catalog
 from scripts.catalog.catalog import Catalog
 from scripts.common import arguments, files
 from scripts.common.errors import CHECK_FAILED, OK, DiskError, SutraError
-from scripts.engine import client as engine
 from scripts.image import inventory
-from scripts.oci import sources
 from scripts.sbom import components, openvex
 from scripts.sbom.components import Bill
 from scripts.sbom.openvex import VULNERABILITY, Question
@@ -84,8 +82,7 @@ def _derive(promises: Catalog, name: str, reference: str | None, new: Question |
 def _bill(promises: Catalog, name: str, reference: str | None) -> Bill:
     image = promises.find(name)
     wanted = reference or image.reference
-    client = engine.connect() if sources.scheme(wanted)[0] == "engine" else None
-    found = inventory.read(client, wanted)
+    found = inventory.read(None, wanted)
     if found is None:
         raise promises.not_built(image, wanted)
     return components.of(found)

@@ -56,8 +56,8 @@ def scheme(reference: str) -> tuple[str, str]:
 def find(client: engine.Client | None, reference: str) -> Source | None:
     """Return the image, or None when the engine does not have it.
 
-    Without a client the engine's images are not looked for. Raises SutraError for
-    a file, layout or registry that does not hold what was asked for.
+    Without a client one is connected for an image of the engine, and for no other. Raises
+    SutraError for a file, layout or registry that does not hold what was asked for.
     """
     kind, place = scheme(reference)
     if kind == "oci":

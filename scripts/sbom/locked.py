@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from scripts.common.errors import SutraError
+from scripts.sbom import locks
 from scripts.sbom.locks import PACKAGES, folder_of
 
 PYPI, CRATES = "pypi", "cargo"
@@ -42,11 +42,14 @@ def read(images: Iterable[str], packages: Path = PACKAGES) -> list[Locked]:
 
 def _of(folder: Path) -> Iterator[tuple[str, str, str]]:
     if (lock := folder / "requirements.lock").exists():
-        for line in _text(lock).splitlines():
+        for line in locks.text(lock).splitlines():
             if match := _PINNED.match(line):
                 yield PYPI, canonicalize_name(match[1]), _version(lock, match[2])
     if (lock := folder / "Cargo.lock").exists():
-        yield from _crates(lock)
+        for name, version, source in locks.crates(lock):
+            # crates of this repository have no source
+            if source == _CRATES_IO and _CRATE.fullmatch(name):
+                yield CRATES, name, version
 
 
 def _version(lock: Path, text: str) -> str:
@@ -54,21 +57,3 @@ def _version(lock: Path, text: str) -> str:
         return str(Version(text))
     except InvalidVersion as error:
         raise SutraError(f'{lock}: not a version "{text}"', "run `make lock`") from error
-
-
-def _crates(lock: Path) -> Iterator[tuple[str, str, str]]:
-    """Yield the crates of the registry; those of this repository have no source."""
-    try:
-        for each in tomllib.loads(_text(lock)).get("package", []):
-            name, version = str(each["name"]), str(each["version"])
-            if each.get("source") == _CRATES_IO and _CRATE.fullmatch(name):
-                yield CRATES, name, version
-    except (tomllib.TOMLDecodeError, LookupError, TypeError, AttributeError) as error:
-        raise SutraError(f"{lock}: cannot be read: {error}", "run `make lock`") from error
-
-
-def _text(lock: Path) -> str:
-    try:
-        return lock.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SutraError(f"{lock}: cannot be read: {error}", "run `make lock`") from error

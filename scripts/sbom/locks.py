@@ -39,7 +39,8 @@ def lost(bill: Bill, folder: Path) -> list[str]:
     lock = folder / "Cargo.lock"
     if lock.exists():
         linked = {each for each in found if each.startswith("pkg:cargo/")}
-        unknown = sorted(linked.difference(_crates(lock)))
+        known = (purl("cargo", name, version) for name, version, _ in crates(lock))
+        unknown = sorted(linked.difference(known))
         lines += [f'{lock}: not locked "{each}"' for each in unknown]
     return lines
 
@@ -48,12 +49,12 @@ def _distributions(lock: Path, bill: Bill) -> Iterator[str]:
     if not lock.exists():
         return
     environment = _environment(bill)
-    for line in _text(lock).splitlines():
+    for line in text(lock).splitlines():
         if LOCKED.match(line):
             try:
                 wanted = Requirement(line.rstrip(" \\"))
             except InvalidRequirement as error:
-                raise _unreadable(lock, str(error).splitlines()[0]) from error
+                raise unreadable(lock, str(error).splitlines()[0]) from error
             if wanted.marker is None or wanted.marker.evaluate(environment):
                 version = str(wanted.specifier).removeprefix("==")
                 yield purl("pypi", wanted.name, version)
@@ -78,20 +79,26 @@ def _environment(bill: Bill) -> dict[str, str]:
     }
 
 
-def _crates(lock: Path) -> Iterator[str]:
+def crates(lock: Path) -> Iterator[tuple[str, str, str]]:
+    """Yield name, version and source of each crate that a Cargo.lock names, "" for no source.
+
+    Raises SutraError for a lock that cannot be read.
+    """
     try:
-        packages = tomllib.loads(_text(lock)).get("package", [])
-        yield from (purl("cargo", each["name"], each["version"]) for each in packages)
+        for each in tomllib.loads(text(lock)).get("package", []):
+            yield str(each["name"]), str(each["version"]), str(each.get("source", ""))
     except (tomllib.TOMLDecodeError, LookupError, TypeError, AttributeError) as error:
-        raise _unreadable(lock, str(error)) from error
+        raise unreadable(lock, str(error)) from error
 
 
-def _text(lock: Path) -> str:
+def text(lock: Path) -> str:
+    """Return a lock's text. Raises SutraError for one that cannot be read."""
     try:
         return lock.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise _unreadable(lock, str(error)) from error
+        raise unreadable(lock, str(error)) from error
 
 
-def _unreadable(lock: Path, problem: str) -> SutraError:
+def unreadable(lock: Path, problem: str) -> SutraError:
+    """Return the error for a lock that cannot be read."""
     return SutraError(f"{lock}: cannot be read: {problem}", "run `make lock`")
