@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from scripts.common.errors import SutraError
+from scripts.common.text import escaped
 
 PROJECT = "sutra"
 KNOB = "SUTRA_PROJECT"
@@ -83,9 +84,8 @@ def project(environment: Mapping[str, str], file: Path = FILE) -> str:
     if name is None:
         where, name = f"{file}: {KNOB}", _assigned(file, KNOB)
     if name and not NAME.fullmatch(name):
-        shown = name if name.isprintable() else repr(name)[1:-1]
         raise SutraError(
-            f'{where}: not the name of a project "{shown}"',
+            f'{where}: not the name of a project "{escaped(name)}"',
             f"lower-case letters, digits, - and _, such as {KNOB}=mine",
         )
     return name or PROJECT

@@ -17,6 +17,7 @@ import requests
 
 from scripts.common import reference as references
 from scripts.common.errors import RegistryError
+from scripts.common.text import escaped
 from scripts.engine import client as engine
 from scripts.engine import registries
 from scripts.oci.manifest import ACCEPTED, digest_of
@@ -33,9 +34,8 @@ class CannotDeleteError(RegistryError):
 def check(address: str) -> str:
     """Return `address` ("host:port/path") if it is one, else raise SutraError."""
     if not references.is_place(address):
-        shown = address if address.isprintable() else repr(address)[1:-1]
         raise RegistryError(
-            f'REGISTRY: not host/path "{shown}"', "such as REGISTRY=localhost:5000/me"
+            f'REGISTRY: not host/path "{escaped(address)}"', "such as REGISTRY=localhost:5000/me"
         )
     return address
 

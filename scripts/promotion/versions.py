@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from packaging.version import InvalidVersion, Version
 
 from scripts.common.errors import SutraError
+from scripts.common.text import escaped
 
 
 class VersionError(SutraError):
@@ -28,7 +29,7 @@ def parse(text: str, knob: str = "VERSION") -> Version:
     too_long = VersionError(f"{knob}: longer than the {LONGEST} characters of a tag", EXAMPLE)
     if len(text) > LONGEST:  # Python refuses to read a number of more than 4300 digits
         raise too_long
-    shown = f'"{text if text.isprintable() else repr(text)[1:-1]}"'
+    shown = f'"{escaped(text)}"'
     try:
         version = Version(text)
     except InvalidVersion as error:

@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Iterator
 
+from scripts.common.text import escaped
 from scripts.services import known, sample, shared_files
 from scripts.services.words import Words, line_of
 
@@ -33,17 +34,13 @@ def new_name(knob: str, name: str) -> Iterator[str]:
         yield f"{knob}: missing"
     elif not FORM.fullmatch(name) or len(name) > LONGEST:
         yield (
-            f'{knob}: not the name of an image "{_printable(name)}": lower-case letters, digits '
+            f'{knob}: not the name of an image "{escaped(name)}": lower-case letters, digits '
             f"and single hyphens, a letter first, {LONGEST} characters at most"
         )
     elif reason := _reserved(Words(name)):
         yield f'{knob}: reserved "{name}": {reason}'
     else:
         yield from _taken(knob, name)
-
-
-def _printable(text: str) -> str:
-    return text if text.isprintable() else repr(text)[1:-1]
 
 
 def _reserved(words: Words) -> str:
@@ -89,7 +86,7 @@ def existing_name(knob: str, name: str) -> Iterator[str]:
     if not name:
         yield f"{knob}: missing, services: {names}"
     elif not FORM.fullmatch(name) or not known.find(name).there:
-        yield f'{knob}: no such service "{_printable(name)}", services: {names}'
+        yield f'{knob}: no such service "{escaped(name)}", services: {names}'
 
 
 def language(text: str) -> Iterator[str]:
@@ -98,7 +95,7 @@ def language(text: str) -> Iterator[str]:
     if not text:
         yield f"LANGUAGE: missing, choose one of {choices}"
     elif text not in sample.languages():
-        yield f'LANGUAGE: unknown "{_printable(text)}", choose one of {choices}'
+        yield f'LANGUAGE: unknown "{escaped(text)}", choose one of {choices}'
 
 
 def port(text: str) -> Iterator[str]:
@@ -106,7 +103,7 @@ def port(text: str) -> Iterator[str]:
     if not text:
         return
     if not re.fullmatch(r"[1-9][0-9]{0,4}", text) or int(text) >= PORTS.stop:
-        yield f'PORT: not a port "{_printable(text)}": a number from {PORTS.start} to 65535'
+        yield f'PORT: not a port "{escaped(text)}": a number from {PORTS.start} to 65535'
     elif int(text) < PORTS.start:
         yield f'PORT: below {PORTS.start} "{text}": a service has no right to listen there'
     elif file := known.ports().get(int(text)):

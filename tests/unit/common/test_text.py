@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scripts.common.errors import SutraError
-from scripts.common.text import printable
+from scripts.common.text import escaped, printable
 
 
 def test_what_a_terminal_would_obey_is_replaced() -> None:
@@ -18,3 +18,7 @@ def test_every_error_is_one_printable_line() -> None:
         'x.tar: negative size of "hole\N{REPLACEMENT CHARACTER}"\N{REPLACEMENT CHARACTER}more'
     )
     assert error.tip == "look\N{REPLACEMENT CHARACTER}[2J"
+
+
+def test_what_a_person_wrote_is_shown_with_its_escapes() -> None:
+    assert [escaped(text) for text in ("é 1", "a\n", "")] == ["é 1", "a\\n", ""]
