@@ -8,11 +8,11 @@ from typing import Any
 
 from scripts.cleaning.resource import Resource, Selection, used_by
 from scripts.cleaning.scope import LABEL, Scope
+from scripts.common.labels import TITLE
 from scripts.common.reference import short
 from scripts.engine import client as engine
 from scripts.engine.images import history
 
-TITLE = "org.opencontainers.image.title"
 # an image's title, and the steps of its history after the one that named it
 Origin = tuple[str | None, tuple[str, ...]]
 

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from email.parser import HeaderParser
 from itertools import chain
 
+from scripts.common.labels import TITLE, VERSION
 from scripts.image import package_records
 from scripts.image.entry import Entry
 from scripts.image.package_records import Package
 
 # folders that our Dockerfiles copy our own files to
 OURS = ("app/", "opt/sutra/", "usr/share/sutra/")
-TITLE, VERSION = "org.opencontainers.image.title", "org.opencontainers.image.version"
 DPKG = "var/lib/dpkg/"
 # languages whose programs name what they are made of
 PROGRAMS = ("rust", "go")

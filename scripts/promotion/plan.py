@@ -14,6 +14,7 @@ from scripts.catalog.catalog import Catalog
 from scripts.checks.gate import Verdict
 from scripts.common import reference
 from scripts.common.errors import SutraError
+from scripts.common.labels import REVISION
 from scripts.common.reference import parse
 from scripts.engine import client as engine
 from scripts.engine import images, tags
@@ -22,8 +23,6 @@ from scripts.history import ledger
 from scripts.history.ledger import Entry, Promoted
 from scripts.promotion.planned import KEPT, Plan, kept_tag
 from scripts.promotion.versions import LATEST
-
-REVISION = "org.opencontainers.image.revision"
 
 
 def now(entries: Sequence[Entry]) -> str:

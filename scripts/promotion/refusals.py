@@ -7,15 +7,13 @@ from collections.abc import Collection, Mapping, Sequence
 from scripts.catalog.catalog import Catalog
 from scripts.common import git
 from scripts.common.errors import SutraError
+from scripts.common.labels import BASE_DIGEST, REVISION
 from scripts.engine import client as engine
 from scripts.engine import images
 from scripts.history import ledger
 from scripts.history.ledger import Entry
-from scripts.promotion import plan as plans
 from scripts.promotion.options import Options
 
-# label that `make rebase` sets (OCI image-spec, annotations.md)
-BASE_DIGEST = "org.opencontainers.image.base.digest"
 AGAIN = "run `make prod` again, with no other build beside it"
 CLEAN = "commit, then run `make prod` again; ALLOW_DIRTY=1 promotes it as it is"
 
@@ -62,7 +60,10 @@ def moved_meanwhile(
 
 
 def rebased(client: engine.Client, ids: Mapping[str, str]) -> set[str]:
-    """Return the images that `make rebase` put on another base: their code may be older."""
+    """Return the images that `make rebase` put on another base: their code may be older.
+
+    It alone sets BASE_DIGEST.
+    """
     return {name for name, each in ids.items() if BASE_DIGEST in images.labels(client, each)}
 
 
@@ -77,8 +78,7 @@ def unclean(built_from: Mapping[str, str], commit: str, rebased: Collection[str]
     if commit.endswith("-dirty"):
         return ["git: uncommitted changes, the images are verified but not promoted"]
     return [
-        f'{name}: {plans.REVISION}: not the commit that is checked out "{revision}", '
-        f'expected "{commit}"'
+        f'{name}: {REVISION}: not the commit that is checked out "{revision}", expected "{commit}"'
         for name, revision in built_from.items()
         if revision != commit and not (name in rebased and git.is_ancestor(revision, commit))
     ]

@@ -9,11 +9,12 @@ from typing import Any
 from scripts.catalog.catalog import Catalog
 from scripts.common import git
 from scripts.common.errors import SutraError
+from scripts.common.labels import REVISION
 from scripts.engine import buildx, images
 from scripts.engine import client as engine
 from scripts.engine.move import Move
 from scripts.oci.registry_artifacts import ArtifactRegistry
-from scripts.signing import cosign, provenance
+from scripts.signing import cosign
 from scripts.signing.cosign import Signer
 from scripts.signing.sign import Pushed, sign_all
 
@@ -69,7 +70,7 @@ def refuse_other_commit(
     here = git.labels(allow_unreadable=allow_unreadable).get("REVISION", "")
     locks = f'the locks here are of "{here}"'
     for name, identity in ids.items():
-        revision = images.labels(client, identity).get(provenance.REVISION, "")
+        revision = images.labels(client, identity).get(REVISION, "")
         if revision not in ("", "unknown", here):
             raise SutraError(
                 f'{cosign.KNOB}: {name}: of commit "{revision}", and {locks}',

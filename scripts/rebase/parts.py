@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from scripts.common.errors import SutraError
+from scripts.common.labels import BASE_DIGEST, ROOT
 
 Config = Mapping[str, Any]
-BASE_NAME = "org.opencontainers.image.base.name"
-BASE_DIGEST = "org.opencontainers.image.base.digest"
 # labels that say of what the base was made: they come with it
-OF_THE_BASE = ("org.sutra.root",)
+OF_THE_BASE = (ROOT,)
 SCRATCH = "scratch"
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from scripts.catalog.catalog import Catalog
 from scripts.common.errors import SutraError
+from scripts.common.labels import BASE_NAME
 from scripts.common.reference import tagged
 from scripts.engine import client as engine
 from scripts.engine import images, tags
@@ -56,7 +57,7 @@ def wanted(
         if known is None:
             raise SutraError(f'rebase: no such image "{image.reference}"', "run `make prod`")
         labels = (known.get("Config") or {}).get("Labels") or {}
-        named = tagged(str(labels.get(parts.BASE_NAME, "")))
+        named = tagged(str(labels.get(BASE_NAME, "")))
         base = named.name if named else ""
         if base not in earlier:
             continue  # a base itself, or on nothing

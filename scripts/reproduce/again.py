@@ -14,11 +14,9 @@ from pathlib import Path
 from scripts.build import bake
 from scripts.common import git, settings
 from scripts.common.errors import SutraError
+from scripts.common.labels import PREFIX, REVISION, ROOT, VERSION
 from scripts.engine import builders, buildx, images
 from scripts.engine import client as engine
-
-LABELS = "org.opencontainers.image."
-ROOT = "org.sutra.root"
 
 
 @contextmanager
@@ -67,10 +65,10 @@ def _unpack(commit: str, folder: Path) -> None:
 
 def _variables(labels: Mapping[str, str]) -> dict[str, str]:
     """Return what the builder was told when the image was built, by its labels."""
-    created = labels.get(f"{LABELS}created", "")
+    created = labels.get(f"{PREFIX}created", "")
     told = {
-        "VERSION": labels.get(f"{LABELS}version", ""),
-        "REVISION": labels.get(f"{LABELS}revision", ""),
+        "VERSION": labels.get(VERSION, ""),
+        "REVISION": labels.get(REVISION, ""),
         "CREATED": created,
         settings.KNOB: labels.get("org.sutra.project", settings.PROJECT),
         "SOURCE_DATE_EPOCH": bake.epoch(created),

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.common.errors import SutraError
+from scripts.common.labels import REVISION
 from scripts.sbom import removed_parts
 from scripts.sbom.components import Bill, image_purl
 from scripts.sbom.cyclonedx import NAMESPACE
@@ -24,7 +25,6 @@ CONTEXT = "https://openvex.dev/ns/v0.2.0"
 VULNERABILITY = re.compile(
     r"CVE-\d{4}-\d{4,19}|GHSA(?:-[2-9cfghjmpqrvwx]{4}){3}|(?:PYSEC|RUSTSEC|GO)-\d{4}-\d{1,19}"
 )
-REVISION = "org.opencontainers.image.revision"
 
 
 @dataclass(frozen=True, order=True)

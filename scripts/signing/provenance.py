@@ -15,10 +15,8 @@ from typing import Any
 
 from scripts.common import git, reference
 from scripts.common.errors import SutraError
+from scripts.common.labels import REVISION, ROOT
 
-# label of an image: the root image that its builders started from, "debian:trixie-slim@sha256:…"
-ROOT = "org.sutra.root"
-REVISION = "org.opencontainers.image.revision"
 BUILD_TYPE = "urn:sutra:build:make-prod:v1"
 LOCAL = "urn:sutra:builder:local"
 LOCKS = ("*.lock", "go.sum")

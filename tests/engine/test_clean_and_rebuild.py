@@ -8,8 +8,8 @@ from pathlib import Path
 import docker
 import pytest
 
-from scripts.cleaning.project_images import TITLE
 from scripts.cleaning.scope import LABEL
+from scripts.common.labels import TITLE
 from scripts.engine import images
 from tests.support.project import Project
 

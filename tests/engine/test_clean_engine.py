@@ -20,8 +20,8 @@ import docker
 import pytest
 
 from scripts.cleaning import resources
-from scripts.cleaning.project_images import TITLE
 from scripts.cleaning.scope import COMPOSE_LABEL, LABEL
+from scripts.common.labels import TITLE
 from scripts.engine import buildx
 from tests.conftest import ROOT
 from tests.unit.fakes import tar_of

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 
 from scripts.checks.contents.rule import Finding, Rule, Subject, quoted
+from scripts.common.labels import PREFIX
 
 # https://specs.opencontainers.org/image-spec/annotations/
-PREFIX = "org.opencontainers.image."
 FORMS = {
     "title": r".+",
     "description": r".+",

@@ -20,9 +20,9 @@ from scripts.catalog.catalog import Catalog, Image
 from scripts.catalog.waivers import Waiver
 from scripts.checks.contents.rule import Finding, Rule, Subject, quoted
 from scripts.checks.contents.rules import RULES
-from scripts.checks.contents.rules_labels import PREFIX
 from scripts.common import settings
 from scripts.common.check_result import CheckResult
+from scripts.common.labels import BASE_NAME
 from scripts.common.reference import tagged
 from scripts.engine import client as engine
 from scripts.image import inventory, secret_scan
@@ -75,7 +75,7 @@ def _waivers(image: Image | None, subject: Subject) -> dict[str, Waiver]:
 
 def _base(promises: Catalog, subject: Subject) -> Image | None:
     """Return the catalogue's entry of the image that this one is built on, by its label."""
-    base = tagged(subject.labels.get(PREFIX + "base.name", ""))
+    base = tagged(subject.labels.get(BASE_NAME, ""))
     name = base.name if base else ""
     return next((one for one in promises.images if one.name == name != subject.name), None)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection
 
+from scripts.common.labels import REVISION
 from scripts.common.units import format_change
 from scripts.image.inventory import Inventory
 
@@ -14,7 +15,6 @@ LOCK = "a dependency's, its lock has changed"
 PACKAGE = "the distribution's, a package has changed"
 BASE = "the base's, its digest has changed"
 SAME = "of versions that stayed, built or cleaned otherwise"
-REVISION = "org.opencontainers.image.revision"
 _KINDS = {"ours": OURS, "rust": OURS, "python": LOCK, "debian": PACKAGE, "alpine": PACKAGE}
 SHORT = 7
 

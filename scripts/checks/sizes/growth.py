@@ -12,6 +12,7 @@ from scripts.checks.sizes import causes
 from scripts.checks.sizes.budgets import Why
 from scripts.common import reference as references
 from scripts.common.errors import EngineError, SutraError
+from scripts.common.labels import BASE_NAME
 from scripts.common.units import format_change
 from scripts.engine import client as engine
 from scripts.history import ledger
@@ -22,7 +23,6 @@ from scripts.oci import sources
 from scripts.oci.layer import Measured
 
 PROMOTED = "latest"
-BASE_NAME = "org.opencontainers.image.base.name"
 # most owners and files that one line names
 OWNERS, FILES = 3, 2
 

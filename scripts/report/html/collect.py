@@ -11,9 +11,9 @@ from scripts.catalog.catalog import Catalog
 from scripts.checks import gate, package_tests
 from scripts.common.check_result import RELEASE, CheckResult
 from scripts.common.errors import SutraError
+from scripts.common.labels import VERSION
 from scripts.engine import client as engine
 from scripts.image import inventory, read_layers
-from scripts.image.package_owners import VERSION
 from scripts.image.size_cache import CACHE
 from scripts.report import tables
 from scripts.report.html import breakdown, size_history, treemap

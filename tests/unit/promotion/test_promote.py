@@ -13,6 +13,7 @@ from docker.errors import APIError
 from scripts.__main__ import main as front_door
 from scripts.checks import gate
 from scripts.common.errors import SutraError
+from scripts.common.labels import REVISION
 from scripts.engine import tags
 from scripts.engine.move import Move
 from scripts.history import journal, ledger
@@ -22,7 +23,6 @@ from scripts.promotion.plan import describe
 from tests.support import sizes_only
 from tests.unit.fakes import FakeEngine, FakeImage, tar_of
 
-REVISION = plan.REVISION
 NAMES = ("sutra-base-python", "sutra-api")
 
 

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from scripts.common.errors import SutraError
+from scripts.common.labels import REVISION
+from scripts.common.labels import ROOT as ROOT_LABEL
 from scripts.signing import provenance
 from tests.unit.fakes import run_git
 
@@ -55,7 +57,7 @@ def sha(text: str) -> dict[str, str]:
 def test_materials_are_commit_root_and_the_locks_of_all_that_it_is_built_upon(
     checkout: Path,
 ) -> None:
-    labels = {provenance.REVISION: "c" * 40, provenance.ROOT: ROOT}
+    labels = {REVISION: "c" * 40, ROOT_LABEL: ROOT}
     found = provenance.predicate(PLAN, "sutra-api", labels, {})
     lock, packages = "packages/sutra-api/requirements.lock", "base-images/packages.lock"
     assert found["buildDefinition"] == {
@@ -82,7 +84,7 @@ def test_materials_are_commit_root_and_the_locks_of_all_that_it_is_built_upon(
 def test_a_root_that_is_not_known_is_said(
     checkout: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = provenance.predicate(PLAN, "sutra-api", {provenance.ROOT: "debian@latest"}, {})
+    found = provenance.predicate(PLAN, "sutra-api", {ROOT_LABEL: "debian@latest"}, {})
     names = [each["uri"] for each in found["buildDefinition"]["resolvedDependencies"]]
     assert not any(name.startswith("pkg:docker") for name in names)
     assert capsys.readouterr().err == (

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from scripts.checks.sizes import causes
+from scripts.common.labels import REVISION
 from scripts.image.inventory import Inventory, read
 from tests.unit.checks.sizes.test_growth import MB, SITE, distribution
 from tests.unit.fakes import FakeEngine, FakeImage, tar_of
@@ -25,7 +26,7 @@ def package(version: str, size: int) -> bytes:
 
 
 def image(engine: FakeEngine, cache: Path, layers: list[bytes], revision: str = "") -> Inventory:
-    labels = {causes.REVISION: revision} if revision else None
+    labels = {REVISION: revision} if revision else None
     found = read(engine, engine.add(FakeImage(layers, labels=labels)), cache)
     assert found
     return found

@@ -1,0 +1,12 @@
+"""Labels of images that several rooms read (OCI image-spec, annotations.md)."""
+
+from __future__ import annotations
+
+PREFIX = "org.opencontainers.image."
+TITLE = f"{PREFIX}title"
+VERSION = f"{PREFIX}version"
+REVISION = f"{PREFIX}revision"
+BASE_NAME = f"{PREFIX}base.name"
+BASE_DIGEST = f"{PREFIX}base.digest"
+# the root image that the builders started from, "debian:trixie-slim@sha256:…"
+ROOT = "org.sutra.root"
