@@ -6,15 +6,16 @@ with it too (scripts.catalog.catalog).
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from typing import Any, Self
 
 
-class Node:
-    """A mapping whose keys are texts, and of `keys` where these are given.
+class Node(ABC):
+    """A mapping whose keys are texts, each of them one of `keys` where these are given.
 
-    `file` is what errors call the file. A subclass says in `refusal` which exception they are.
+    `file` is what errors call the file. A subclass chooses their exception in `refusal`.
     """
 
     def __init__(self, file: str, path: str, value: Any, keys: Collection[str] | None) -> None:
@@ -28,9 +29,9 @@ class Node:
             if keys is not None and key not in keys:
                 raise self.error("", "unknown key", key, did_you_mean(key, keys))
 
+    @abstractmethod
     def refusal(self, message: str) -> Exception:
         """Return the exception for one line about this file."""
-        raise NotImplementedError
 
     def error(self, key: str, problem: str, value: Any = None, hint: str = "") -> Exception:
         """Return the exception for `key` of this mapping: `file: key.path: problem "value"`."""
