@@ -81,18 +81,18 @@ def test_it_serves_and_stops() -> None:
         bad_id = get(port, "/concepts/%FF")
         lines = lines_of(process)
     assert (answer.status, bad_id.status) == (503, 400)
-    assert answer.getheader("content-type") == "application/problem+json"
+    assert answer.headers["content-type"] == "application/problem+json"
     requests = [line for line in lines if line["logger"] == "sutra.request"]
     assert [line["request_id"] for line in requests] == [
-        answer.getheader("x-request-id"),
-        bad_id.getheader("x-request-id"),
+        answer.headers["x-request-id"],
+        bad_id.headers["x-request-id"],
     ]
     assert [(line["route"], line["status"]) for line in requests] == [
         ("/health", 503),
         ("/concepts/{concept_id}", 400),
     ]
     (warning,) = [line for line in lines if line["level"] == "warning"]
-    assert warning["request_id"] == answer.getheader("x-request-id")
+    assert warning["request_id"] == answer.headers["x-request-id"]
 
 
 def test_it_recovers_when_the_storage_is_back() -> None:

@@ -68,7 +68,7 @@ def test_it_serves_and_stops() -> None:
         ("/health", 503),
         ("/ask", 503),
     ]
-    assert requests[0]["request_id"] == answer.getheader("x-request-id")
+    assert requests[0]["request_id"] == answer.headers["x-request-id"]
 
 
 def test_it_answers_without_the_storage_and_follows_it_again() -> None:
@@ -103,7 +103,7 @@ def test_it_stops_in_time_while_an_index_is_built() -> None:
 
 def all_is_read(port: int) -> bool:
     """Return whether the storage was read whole: /stats, 31 pages, and the associations."""
-    text: str = get(port, "/metrics").body.decode()  # type: ignore[attr-defined]
+    text = get(port, "/metrics").body.decode()
     counts = [line for line in text.splitlines() if line.startswith("sutra_storage_calls_total")]
     return [line.rpartition(" ")[2] for line in counts] >= ["33"]
 

@@ -7,8 +7,9 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from http.client import HTTPConnection, HTTPResponse
+from http.client import HTTPConnection, HTTPMessage
 from pathlib import Path
+from typing import NamedTuple
 
 START_SECONDS = 30
 
@@ -40,16 +41,23 @@ def running(command: Sequence[str], env: Mapping[str, str]) -> Iterator[subproce
             process.kill()
 
 
-def get(port: int, path: str) -> HTTPResponse:
-    """Ask once; the answer is read, its body in `answer.body`."""
+class Answer(NamedTuple):
+    """An answer that was read whole."""
+
+    status: int
+    headers: HTTPMessage
+    body: bytes
+
+
+def get(port: int, path: str) -> Answer:
+    """Ask once."""
     connection = HTTPConnection("127.0.0.1", port, timeout=10)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()
-        answer.body = answer.read()  # type: ignore[attr-defined]
+        return Answer(answer.status, answer.headers, answer.read())
     finally:
         connection.close()
-    return answer
 
 
 def resident(process: subprocess.Popen[str]) -> int:

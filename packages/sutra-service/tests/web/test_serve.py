@@ -8,12 +8,12 @@ import subprocess
 import sys
 import threading
 import time
-from http.client import HTTPConnection, HTTPResponse
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
 
-from processes import environment, free_port, get, running, wait_until_listening
+from processes import Answer, environment, free_port, get, running, wait_until_listening
 
 
 def command(factory: str = "create_app") -> list[str]:
@@ -44,7 +44,7 @@ def test_a_stop_signal_ends_with_status_0(number: signal.Signals) -> None:
 
 def test_a_running_request_is_answered_before_the_end() -> None:
     port = free_port()
-    answers: list[HTTPResponse] = []
+    answers: list[Answer] = []
     with running(command(), variables(port)) as process:
         wait_until_listening(process, port)
         asking = threading.Thread(target=lambda: answers.append(get(port, "/slow")))
@@ -77,7 +77,7 @@ def test_not_ready_before_it_stops() -> None:
         assert ask(kept, "/slow") == (200, "close")
         health, live = get(port, "/health"), get(port, "/live")
         assert (health.status, live.status) == (503, 200)
-        assert json.loads(health.body)["detail"] == "the service is stopping"  # type: ignore[attr-defined]
+        assert json.loads(health.body)["detail"] == "the service is stopping"
         assert process.wait(10) == 0
         kept.close()
     assert 1.5 <= time.monotonic() - start < 5
@@ -85,7 +85,7 @@ def test_not_ready_before_it_stops() -> None:
 
 def test_while_the_last_request_runs_new_ones_are_refused() -> None:
     port = free_port()
-    answers: list[HTTPResponse] = []
+    answers: list[Answer] = []
     with running(command(), variables(port)) as process:
         wait_until_listening(process, port)
         asking = threading.Thread(target=lambda: answers.append(get(port, "/slow")))
@@ -154,7 +154,7 @@ def test_an_unexpected_error_is_logged_and_not_shown() -> None:
         process.terminate()
         _, err = process.communicate(timeout=10)
     assert answer.status == 500
-    assert b"secret" not in answer.body  # type: ignore[attr-defined]
+    assert b"secret" not in answer.body
     logged = [line for line in map(json.loads, err.splitlines()) if line["level"] == "error"]
     assert len(logged) == 1
     assert logged[0]["traceback"].endswith("RuntimeError: the secret cause")
