@@ -47,7 +47,7 @@ def create_app() -> FastAPI:
 
 
 def create_slowly() -> FastAPI:
-    """Never return: plays long imports."""
+    """Never return, as if imports took very long."""
     print("starting", file=sys.stderr, flush=True)
     for _ in range(600):  # not one long sleep: a signal just before it would not cut it short
         time.sleep(0.1)

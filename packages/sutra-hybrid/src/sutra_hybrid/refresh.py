@@ -121,7 +121,7 @@ class Refresher:
             after = await background.run(partial(self._make, corpus, before))
         except BuildFailed:
             raise
-        except Exception as error:  # numpy, scipy or the disk; /health reports it
+        except Exception as error:  # anything from numpy, scipy or the disk: logged with its cause
             raise BuildFailed("unexpected error") from error
         self.snapshot = after
         kept = before is not None and before.index is after.index

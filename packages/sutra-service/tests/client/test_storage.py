@@ -217,7 +217,7 @@ def test_a_frozen_storage_is_noticed_in_under_two_seconds() -> None:
 
 
 async def test_a_sick_storage_still_gets_its_batch(fake: FakeStorage) -> None:
-    """Return whether it writes is for its answer to say: it may refuse some lines only."""
+    """Its answer says which lines it took: it may refuse only some of them."""
     fake.answer = lambda: problem_answer(503, "Sick", "the disk failed")
     async with client_of(fake) as client:
         with pytest.raises(StorageRefused, match=r"^503 the disk failed$"):
