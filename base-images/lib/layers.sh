@@ -1,7 +1,7 @@
 #!/bin/sh
-# Lays out what a production image gets: a tree for each layer, parent folders in it, and one time
-# stamp for all files. Each is then copied to / whole, so that a layer is the same bytes in every
-# build: a COPY to /opt/sutra would make /opt anew, with the time of the build.
+# Lays out the layers of a production image: a tree for each, with its parent folders, and one time
+# stamp for all files. Each tree is then copied to / whole, so that a layer is the same bytes in
+# every build: a COPY to /opt/sutra would create /opt with the time of the build.
 #
 #   eg: layers.sh /layers /opt/sutra:/opt/sutra /app:/app /out:/
 set -eu

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Copies the licences of what a Go program is made of into a folder: its modules', each
-# below its own path, and that of Go's standard library. The program itself names them
+# Copies the licences of a Go program's modules into a folder, each below the module's
+# path, and that of Go's standard library. The program itself names its modules
 # (section .go.buildinfo).
 #
 #   eg: module-licences.sh /out/bin/greeter /out/licenses
@@ -10,7 +10,7 @@ out=$2
 mkdir -p "$out"
 cache=$(go env GOMODCACHE)
 
-# in the module cache an upper-case letter is "!" and the lower-case one
+# the module cache writes an upper-case letter as "!" and the lower-case letter
 escaped() {
   printf '%s\n' "$1" | awk '{
     for (i = 1; i <= length($0); i++) {
@@ -20,7 +20,7 @@ escaped() {
   }'
 }
 
-# what replaces a module, in the line below it, is what was built
+# "dep" names a module; a "=>" below it names its replacement, which was built instead
 go version -m "$program" | awk '
   $1 == "dep" { if (path) print path, version, path; path = $2; version = $3; name = $2 }
   $1 == "=>" { print $2, $3, name; path = "" }

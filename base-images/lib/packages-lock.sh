@@ -1,6 +1,6 @@
 #!/bin/sh
 # Holds Debian packages to packages.lock: package, version, architecture and SHA-256 a line.
-# What a production image gets is what the lock says, or the build ends with one line.
+# A production image gets exactly the locked packages, or the build ends with one line.
 #
 #   eg: packages-lock.sh words packages.lock libc6 zlib1g     prints libc6=2.41-12 zlib1g=1:1.3…
 #       packages-lock.sh check packages.lock *.deb            against what was downloaded

@@ -6,9 +6,9 @@
 #
 #   eg: slice.sh /rootfs base-files libc6 zlib1g
 #
-# Packages are exactly those named: dependencies are chosen by the caller, and
-# what is missing shows when the image's own proof loads every library. They are what
-# packages.lock says, where it is beside this script and of this suite.
+# Only the named packages are unpacked: the caller chooses dependencies too. If one is
+# missing, the image's own proof fails, since it loads every library. If packages.lock is
+# beside this script and for this suite, versions and hashes are those that it names.
 set -eu
 root=$1
 shift
@@ -71,7 +71,7 @@ bundle_certificates() {
   rm -r "$root/usr/share/ca-certificates" # the same bytes a second time
 }
 
-# of another release than the lock's (DEBIAN_VERSION), the newest are taken
+# If DEBIAN_VERSION is another release than the lock's, the newest packages are taken.
 is_locked() {
   [ -f "$here/packages.lock" ] || return 1
   suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
@@ -80,7 +80,7 @@ is_locked() {
   return 1
 }
 
-download() { # download NAME…: what the lock says, or why not
+download() { # download NAME…: the locked versions, or explain why that failed
   if ! is_locked; then
     "$here/apt.sh" download "$@"
     return

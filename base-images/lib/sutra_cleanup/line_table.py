@@ -3,8 +3,8 @@
 A traceback of a module without its source prints no line, so no carets either, and a column
 table is larger than the instructions it describes. Line numbers stay.
 
-CPython leaves columns out as well (PYTHONNODEBUGRANGES), for the whole process and with an
-entry for each instruction; neighbours of one line are one entry here, which is half the size.
+CPython can leave columns out too (PYTHONNODEBUGRANGES), but for the whole process, and with an
+entry for each instruction; here neighbours of one line share an entry, which is half the size.
 """
 
 from __future__ import annotations
