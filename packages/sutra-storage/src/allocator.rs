@@ -1,8 +1,8 @@
-//! What the allocator is told at the start, and what it takes for a block.
+//! Settings of the allocator, made at the start, and the memory that it takes for a block.
 //!
-//! A limit of memory holds only if the bytes that are freed leave the process. As they come, both
-//! allocators keep them: mimalloc for a second, and in huge pages that one live byte holds; glibc in
-//! an arena for each thread, with blocks of up to 32 MiB, of which only the end is ever given back.
+//! A limit of memory holds only if freed bytes leave the process. By default both allocators keep
+//! them: mimalloc for a second, and huge pages as long as one byte of them is in use; glibc in an
+//! arena for each thread, with blocks of up to 32 MiB, of which it only gives back the end.
 
 #![allow(unsafe_code)]
 
@@ -29,9 +29,9 @@ fn set_up() {
 
 #[cfg(not(any(target_env = "musl", sutra_mimalloc)))]
 fn set_up() {
-    /// Blocks of this many bytes or more are mapped alone. Once it is set, glibc raises it no more.
+    /// Blocks of this many bytes or more are mapped alone. Once set, glibc no longer raises it.
     const MAPPED: i32 = 128 * 1024;
-    /// What threads share: each keeps what its own holes take.
+    /// Arenas that all threads share: each keeps the memory of its own holes.
     const ARENAS: i32 = 2;
     // SAFETY: sets numbers, before there is another thread.
     unsafe {

@@ -77,6 +77,7 @@ fn runtime() -> Result<Runtime, StartError> {
     })
 }
 
+// Only a database is opened within the runtime.
 #[cfg_attr(not(feature = "postgres"), allow(unused_variables))]
 fn open(config: &Config, runtime: &Runtime, metrics: &Arc<Metrics>) -> Result<Backend, StartError> {
     match &config.backend {

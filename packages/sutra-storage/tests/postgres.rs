@@ -205,7 +205,7 @@ fn a_log_is_copied_and_compared_also_after_a_kill() {
     let refused = with_file(folder.path(), &file).output().unwrap();
     let lines = format!(
         "SUTRA_STORAGE_POSTGRES_URL_FILE: a log is being copied into the database of {file:?}\n\
-         tip: run storage_server_simple migrate again until it says that all is checked\n"
+         tip: run storage_server_simple migrate again until it says that every row was compared\n"
     );
     assert_output(&refused, 2, "", &lines);
     let done = format!(

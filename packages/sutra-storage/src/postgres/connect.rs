@@ -57,7 +57,7 @@ pub async fn open(file: &Path, metrics: Arc<Metrics>) -> Result<Postgres, StartE
         None => Ok(Postgres::new(pool, metrics)),
         Some(_) => Err(StartError::new(
             format!("{POSTGRES_URL_FILE}: a log is being copied into the database of {file:?}"),
-            "run storage_server_simple migrate again until it says that all is checked",
+            "run storage_server_simple migrate again until it says that every row was compared",
         )),
     }
 }

@@ -10,8 +10,7 @@ use deadpool_postgres::{Object, Pool};
 use serde::Deserialize;
 use tokio_postgres::Error;
 
-use super::read::parts;
-use super::write::{put_associations, put_concepts};
+use super::write::{columns, put_associations, put_concepts};
 use super::{connect, Postgres};
 use crate::config::{StartError, POSTGRES_URL_FILE};
 use crate::memory::Room;
@@ -60,10 +59,10 @@ pub async fn migrate(folder: &Path, file: &Path) -> Result<String, StartError> {
         associations,
         ..
     } = migration.stats;
-    let problem = "every row compared";
     done.map(|()| {
         format!(
-            "copied {concepts} concepts and {associations} associations of {folder:?}, {problem}"
+            "copied {concepts} concepts and {associations} associations of {folder:?}, \
+             every row compared"
         )
     })
 }
@@ -282,12 +281,6 @@ async fn put_page(
     items: &[Association],
 ) -> Result<(), Error> {
     let keys: Vec<_> = items.iter().map(|one| Key::from(one).outgoing()).collect();
-    let mut columns = [Vec::new(), Vec::new(), Vec::new()];
-    for key in &keys {
-        for (column, part) in columns.iter_mut().zip(parts(Some(key))) {
-            column.push(part);
-        }
-    }
     let weights: Vec<_> = items.iter().map(|one| one.weight.get()).collect();
-    put_associations(transaction, &columns, &weights).await
+    put_associations(transaction, &columns(&keys), &weights).await
 }

@@ -208,7 +208,7 @@ async fn associations(
 }
 
 /// Keys as three columns.
-fn columns<'a>(keys: impl IntoIterator<Item = &'a String>) -> [Vec<&'a [u8]>; 3] {
+pub(super) fn columns<'a>(keys: impl IntoIterator<Item = &'a String>) -> [Vec<&'a [u8]>; 3] {
     let mut columns = [Vec::new(), Vec::new(), Vec::new()];
     for key in keys {
         for (column, part) in columns.iter_mut().zip(parts(Some(key))) {
