@@ -7,18 +7,16 @@ use std::time::Duration;
 
 use tokio::signal::unix::{signal, SignalKind};
 
-// apart: where the name stands among the others depends on it
-use sample_service::{routes, PORT};
+// a group of its own: rustfmt would sort it among the others by the service's name
+use sample_service::{port, routes};
 
 const HEALTHCHECK_SECONDS: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
-    let port = match std::env::var("SUTRA_PORT") {
-        Ok(text) => match text.parse() {
-            Ok(port) => port,
-            Err(_) => return fail(&format!("SUTRA_PORT: not a port \"{text}\"")),
-        },
-        Err(_) => PORT,
+    let value = std::env::var_os("SUTRA_PORT");
+    let Some(port) = port(value.as_deref()) else {
+        let value = value.unwrap_or_default();
+        return fail(&format!("SUTRA_PORT: not a port {value:?}"));
     };
     let done = if std::env::args().nth(1).as_deref() == Some("healthcheck") {
         ask(port)

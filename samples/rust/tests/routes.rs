@@ -1,9 +1,11 @@
 //! What the service answers, asked over a real connection.
 
+use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::ffi::OsStrExt;
 
-use sample_service::routes;
+use sample_service::{port, routes, PORT};
 
 fn ask(path: &str) -> String {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -41,4 +43,15 @@ fn hello_names_who_is_greeted() {
 #[test]
 fn a_path_that_is_not_there_is_404() {
     assert!(ask("/nothing").starts_with("HTTP/1.1 404"));
+}
+
+#[test]
+fn a_port_is_a_number_from_1_to_65535() {
+    assert_eq!(port(None), Some(PORT));
+    assert_eq!(port(Some(OsStr::new("1"))), Some(1));
+    assert_eq!(port(Some(OsStr::new("65535"))), Some(65535));
+    for text in ["", "0", "65536", "http", "-1"] {
+        assert_eq!(port(Some(OsStr::new(text))), None, "{text}");
+    }
+    assert_eq!(port(Some(OsStr::from_bytes(b"80\xff"))), None);
 }
