@@ -48,7 +48,9 @@ explain() {
     found=$(apt-cache madison "$name" | awk '{ print $3 }' | sort -u | paste -sd ' ')
     case " $found " in
       *" $version "*) ;;
-      *) die "\"$name\" $version is no longer on the mirror, which has ${found:-none}" \
+      "  ") die "no index of the mirror names \"$name\"" \
+        "the mirror does not answer, or lacks this release: APT_MIRROR=… names another one" ;;
+      *) die "\"$name\" $version is no longer on the mirror, which has $found" \
         "\`make lock\` takes what is there; APT_MIRROR=http://snapshot.debian.org/archive/debian/20260101T000000Z names a day" ;;
     esac
   done

@@ -100,6 +100,15 @@ def test_a_version_that_is_gone_from_the_mirror(deb: str) -> None:
     )
 
 
+def test_a_mirror_that_does_not_answer_has_not_lost_a_version(deb: str, folder: Path) -> None:
+    program(folder / "bin", "apt-cache", "echo 'W: no lists' >&2\n")
+    assert run("explain", "small") == (
+        1,
+        'W: no lists\nsutra: packages.lock: no index of the mirror names "small"\n'
+        "tip: the mirror does not answer, or lacks this release: APT_MIRROR=… names another one\n",
+    )
+
+
 def test_a_failure_of_something_else_is_not_explained_by_the_lock(deb: str) -> None:
     lock(f"small 1:2.0-2 all {deb}")
     assert run("explain", "small") == (0, "")
