@@ -10,9 +10,23 @@ import sys
 
 # What services lean on must be there, whatever the trimming rules say.
 REQUIRED = {
-    "asyncio", "bz2", "ctypes", "decimal", "email", "hashlib", "json", "logging", "lzma",
-    "multiprocessing", "ssl", "unittest", "urllib", "uuid", "zlib", "zoneinfo",
-}  # fmt: skip
+    "asyncio",
+    "bz2",
+    "ctypes",
+    "decimal",
+    "email",
+    "hashlib",
+    "json",
+    "logging",
+    "lzma",
+    "multiprocessing",
+    "ssl",
+    "unittest",
+    "urllib",
+    "uuid",
+    "zlib",
+    "zoneinfo",
+}
 
 
 def failure(name: str) -> str | None:

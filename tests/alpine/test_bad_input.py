@@ -161,9 +161,13 @@ def index_again(client: docker.DockerClient, repository: Path, options: str, pac
     )
     volumes = {str(folder): {"bind": "/main"}, str(keys): {"bind": "/keys"}}
     client.containers.run(
-        f"{REPOSITORY}/sutra-base-rust-runtime:test", ["sh", "-c", command], user="0:0",
-        remove=True, volumes=volumes, network_mode="none",
-    )  # fmt: skip
+        f"{REPOSITORY}/sutra-base-rust-runtime:test",
+        ["sh", "-c", command],
+        user="0:0",
+        remove=True,
+        volumes=volumes,
+        network_mode="none",
+    )
 
 
 def test_a_mirror_that_stops_half_way(broken: Broken, rig: Rig) -> None:

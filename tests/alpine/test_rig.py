@@ -57,16 +57,36 @@ def test_a_version_that_is_gone_is_named(tmp_path: Path) -> None:
 
 # the official image's, as its own build script names them, and what they need
 OFFICIAL = {
-    "alpine-baselayout", "alpine-baselayout-data", "alpine-keys", "alpine-release", "apk-tools",
-    "busybox", "busybox-binsh", "ca-certificates-bundle", "libapk", "libcrypto3", "libssl3",
-    "musl", "musl-utils", "scanelf", "ssl_client", "zlib",
-}  # fmt: skip
+    "alpine-baselayout",
+    "alpine-baselayout-data",
+    "alpine-keys",
+    "alpine-release",
+    "apk-tools",
+    "busybox",
+    "busybox-binsh",
+    "ca-certificates-bundle",
+    "libapk",
+    "libcrypto3",
+    "libssl3",
+    "musl",
+    "musl-utils",
+    "scanelf",
+    "ssl_client",
+    "zlib",
+}
 # files that no package has: apk's own, and what differs from machine to machine
 UNOWNED = {
-    "etc/apk/arch", "etc/apk/keys/sutra-test.rsa.pub", "etc/apk/repositories", "etc/apk/world",
-    "etc/network/interfaces", "etc/resolv.conf",
-    "lib/apk/db/installed", "lib/apk/db/lock", "lib/apk/db/scripts.tar.gz", "lib/apk/db/triggers",
-}  # fmt: skip
+    "etc/apk/arch",
+    "etc/apk/keys/sutra-test.rsa.pub",
+    "etc/apk/repositories",
+    "etc/apk/world",
+    "etc/network/interfaces",
+    "etc/resolv.conf",
+    "lib/apk/db/installed",
+    "lib/apk/db/lock",
+    "lib/apk/db/scripts.tar.gz",
+    "lib/apk/db/triggers",
+}
 
 
 @pytest.fixture(scope="module")

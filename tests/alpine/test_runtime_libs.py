@@ -38,11 +38,23 @@ def baked(folder: Path, settings: Mapping[str, str], libraries: str) -> tuple[in
     """Build an image with these libraries taken along; return the exit code and what was said."""
     (folder / "Dockerfile").write_text(DOCKERFILE.format(libraries=libraries))
     command = [
-        buildx.find_client(), "buildx", "build", "--progress", "plain", "--tag", REFERENCE,
-        "--output", "type=docker", "--build-context", "lib=base-images/lib",
-        "--build-context", f"alpine:3.23={settings['ROOT_CONTEXT']}",
-        "--build-arg", f"ALPINE_MIRROR={settings['ALPINE_MIRROR']}", str(folder),
-    ]  # fmt: skip
+        buildx.find_client(),
+        "buildx",
+        "build",
+        "--progress",
+        "plain",
+        "--tag",
+        REFERENCE,
+        "--output",
+        "type=docker",
+        "--build-context",
+        "lib=base-images/lib",
+        "--build-context",
+        f"alpine:3.23={settings['ROOT_CONTEXT']}",
+        "--build-arg",
+        f"ALPINE_MIRROR={settings['ALPINE_MIRROR']}",
+        str(folder),
+    ]
     if bundle := knobs.ca_bundle({}):
         command += ["--secret", f"id=ca,src={bundle}"]
     done = subprocess.run(command, capture_output=True, text=True)

@@ -30,11 +30,15 @@ FACTS = {
 }
 # who sleeps in a place is feared there by the next one
 FEARED = [
-    {"source": f"{feared}-{place}-sleeps", "target": f"{afraid}-{place}-sleeps",
-     "kind": "feared_by", "weight": 0.9}
+    {
+        "source": f"{feared}-{place}-sleeps",
+        "target": f"{afraid}-{place}-sleeps",
+        "kind": "feared_by",
+        "weight": 0.9,
+    }
     for feared, afraid in pairwise(ANIMALS)
     for place in PLACES
-]  # fmt: skip
+]
 
 
 @pytest.fixture(scope="module")
@@ -128,16 +132,22 @@ def test_a_copy_of_the_data_gives_the_same_answers(learned: Stack, tmp_path: Pat
     with copy.open("wb") as target:
         subprocess.run(
             [*compose, f"{STORAGE}:/var/lib/sutra/.", "-"],
-            cwd=ROOT, env=learned.environment(), stdout=target, check=True,
-        )  # fmt: skip
+            cwd=ROOT,
+            env=learned.environment(),
+            stdout=target,
+            check=True,
+        )
     learned.remove()
     learned.up()
     learned.container(STORAGE).stop()
     with copy.open("rb") as source:
         subprocess.run(
             [*compose, "-", f"{STORAGE}:/var/lib/sutra"],
-            cwd=ROOT, env=learned.environment(), stdin=source, check=True,
-        )  # fmt: skip
+            cwd=ROOT,
+            env=learned.environment(),
+            stdin=source,
+            check=True,
+        )
     learned.container(STORAGE).start()
     learned.wait_ready(API)
     assert answers(learned) == before

@@ -123,9 +123,15 @@ class World:
 
 
 OURS = {
-    "network", "volume", "stack", "prod", "dev", "old",
-    "promoted", "previous",
-}  # fmt: skip
+    "network",
+    "volume",
+    "stack",
+    "prod",
+    "dev",
+    "old",
+    "promoted",
+    "previous",
+}
 
 
 @pytest.fixture
@@ -234,11 +240,15 @@ def test_only_the_projects_own_goes(world: World) -> None:
     assert done.returncode == 0, done.stderr
     assert world.ids.keys() - world.there() == {"stack", "network", "prod", "dev", "old"}
     assert world.tags() == {
-        f"{world.name}-api:latest", f"{world.name}-api:1.4.2",
-        f"{world.name}-api:kept-0123456789ab", f"my-{world.name}-api:prod",
-        f"{world.name}-foo:prod", f"{world.name}-base:prod", f"{world.other}-api:prod",
+        f"{world.name}-api:latest",
+        f"{world.name}-api:1.4.2",
+        f"{world.name}-api:kept-0123456789ab",
+        f"my-{world.name}-api:prod",
+        f"{world.name}-foo:prod",
+        f"{world.name}-base:prod",
+        f"{world.other}-api:prod",
         f"{world.other}-thing:1",
-    }  # fmt: skip
+    }
     again = world.run("--yes")
     assert again.returncode == 0
     assert {line.split()[0] for line in again.stdout.splitlines()} == {"keep"}

@@ -26,8 +26,11 @@ HEADER = {"name": "header", "path": "/usr/include/stdio.h", "shouldExist": False
 PIP = {"name": "pip", "path": "/usr/bin/pip3", "shouldExist": False}
 KEY = {"name": "key", "path": "/root/.netrc", "shouldExist": False}
 COMMAND = {
-    "name": "command", "path": "/usr/bin/python3.13", "shouldExist": True, "isExecutableBy": "any",
-}  # fmt: skip
+    "name": "command",
+    "path": "/usr/bin/python3.13",
+    "shouldExist": True,
+    "isExecutableBy": "any",
+}
 PASSWD = {"name": "rights", "path": "/etc/passwd", "shouldExist": True, "permissions": "-rw-r--r--"}
 
 

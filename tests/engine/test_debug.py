@@ -41,8 +41,11 @@ def debug(*words: str) -> tuple[int, str, list[str]]:
     """Return exit code, output and lines of errors."""
     done = subprocess.run(
         [sys.executable, "-m", "scripts", "debug", *words],
-        cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
     return done.returncode, done.stdout, done.stderr.splitlines()
 
 
@@ -158,9 +161,10 @@ def test_a_container_that_is_gone_or_has_ended(
     client: docker.DockerClient, service: Container
 ) -> None:
     assert debug("--container", "nobody-has-this") == (
-        2, "",
+        2,
+        "",
         ['debug: no such container "nobody-has-this"', "tip: `docker ps` lists those that run"],
-    )  # fmt: skip
+    )
     service.kill()
     service.wait()
     code, _, errors = debug("--container", str(service.name))
@@ -178,15 +182,17 @@ def test_a_container_that_is_gone_or_has_ended(
     [
         (
             [],
-            ["debug: name an image or a container, one of them",
-             "tip: such as `make debug IMAGE=sutra-api` or `make debug CONTAINER=sutra-api-1`"],
+            [
+                "debug: name an image or a container, one of them",
+                "tip: such as `make debug IMAGE=sutra-api` or `make debug CONTAINER=sutra-api-1`",
+            ],
         ),
         (
             ["--image", "nobody/has:this"],
             ['debug: no such image "nobody/has:this"', "tip: `docker images` lists them"],
         ),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_call_is_one_line(words: list[str], errors: list[str]) -> None:
     assert debug(*words) == (2, "", errors)
 
@@ -195,9 +201,11 @@ def test_tools_that_are_not_there(service: Container) -> None:
     code, _, errors = debug("--container", str(service.name), "--tools", "nobody/has:this")
     assert (code, errors[-2:]) == (
         2,
-        ['debug: no image of tools "nobody/has:this"',
-         "tip: `make dev` builds ours; TOOLS=… names another"],
-    )  # fmt: skip
+        [
+            'debug: no image of tools "nobody/has:this"',
+            "tip: `make dev` builds ours; TOOLS=… names another",
+        ],
+    )
 
 
 def test_the_script_that_shows_the_files_is_of_the_standard_library() -> None:

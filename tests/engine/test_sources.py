@@ -41,8 +41,9 @@ def image(client: docker.DockerClient) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def expected(client: docker.DockerClient, image: str, tmp_path_factory: pytest.TempPathFactory
-             ) -> Inventory:  # fmt: skip
+def expected(
+    client: docker.DockerClient, image: str, tmp_path_factory: pytest.TempPathFactory
+) -> Inventory:
     found = inventory.read(client, image, tmp_path_factory.mktemp("cache"))
     assert found
     return found
@@ -51,9 +52,15 @@ def expected(client: docker.DockerClient, image: str, tmp_path_factory: pytest.T
 def same(found: Inventory | None, expected: Inventory) -> bool:
     assert found
     assert found.config["config"]["User"] == "10001:10001"
-    return (found.files, found.architecture, [(one.diff_id, one.installed) for one in found.layers]
-            ) == (expected.files, expected.architecture,
-                  [(one.diff_id, one.installed) for one in expected.layers])  # fmt: skip
+    return (
+        found.files,
+        found.architecture,
+        [(one.diff_id, one.installed) for one in found.layers],
+    ) == (
+        expected.files,
+        expected.architecture,
+        [(one.diff_id, one.installed) for one in expected.layers],
+    )
 
 
 def test_the_engines_image(expected: Inventory) -> None:

@@ -40,9 +40,13 @@ def test_an_id_is_the_same_under_every_umask(client: docker.DockerClient, tmp_pa
         for umask in UMASKS:
             tag = f"{name}:{umask:03o}"
             bake(
-                client, sources(tmp_path, umask),
-                "--load", "--set", f"sutra-api.tags={tag}", "sutra-api",
-            )  # fmt: skip
+                client,
+                sources(tmp_path, umask),
+                "--load",
+                "--set",
+                f"sutra-api.tags={tag}",
+                "sutra-api",
+            )
             ids[umask] = str(client.images.get(tag).id)
     finally:
         for umask in ids:

@@ -170,10 +170,14 @@ def test_a_service_that_tries_to_write_outside_its_places(
     found = verify(client, make("tries"))
     assert found["ready"].ok
     assert found["writes"] == CheckResult(
-        "api", "writes", False, 2, 0,
+        "api",
+        "writes",
+        False,
+        2,
+        0,
         'images.yaml: images.api.runtime.writes: written outside them "/srv/.lock" (+1 more)',
         "findings",
-    )  # fmt: skip
+    )
 
 
 def test_a_service_that_writes_when_it_ends(client: docker.DockerClient, make: Make) -> None:
@@ -285,12 +289,16 @@ def test_a_module_that_is_missing(
     manifest.write_text("prove: {import: [json, not_there, nor.there]}\n")
     found = verify(client, reference)
     assert found["modules"] == CheckResult(
-        "api", "modules", False, 2, 0,
+        "api",
+        "modules",
+        False,
+        2,
+        0,
         "images.yaml: images.api: modules do not load "
         "\"not_there: ModuleNotFoundError: No module named 'not_there' | "
         "nor.there: ModuleNotFoundError: No module named 'nor'\" (exit code 1)",
         "findings",
-    )  # fmt: skip
+    )
     manifest.write_text("prove: {import: [json, ssl]}\n")
     assert verify(client, reference)["modules"] == CheckResult(
         "api", "modules", True, 0, 0, "", "findings"
@@ -322,11 +330,15 @@ def test_a_library_that_is_not_there(
     client: docker.DockerClient, base: None, tmp_path: Path
 ) -> None:
     assert libraries(client, services.BASE, tmp_path, "libc.so.6", "libno.so.1") == CheckResult(
-        "api", "libraries", False, 1, 0,
+        "api",
+        "libraries",
+        False,
+        1,
+        0,
         "images.yaml: images.api.runtime.loads: does not load "
         '"libno.so.1: no such library in the image"',
         "findings",
-    )  # fmt: skip
+    )
 
 
 def test_a_library_that_needs_what_is_not_there(

@@ -72,9 +72,13 @@ def test_a_right_that_is_missing_is_named(
     client: docker.DockerClient, reference: str, capabilities: list[str], missing: str
 ) -> None:
     said = run(
-        client, reference, "scripts/engine.sh; echo $?",
-        cap_add=capabilities, security_opt=UNCONFINED, tmpfs=DISK,
-    )  # fmt: skip
+        client,
+        reference,
+        "scripts/engine.sh; echo $?",
+        cap_add=capabilities,
+        security_opt=UNCONFINED,
+        tmpfs=DISK,
+    )
     assert said == [f"engine: no engine can start here: {missing}", PRIVILEGED, "2"]
 
 
@@ -89,9 +93,13 @@ scripts/engine.sh check; echo $?
 scripts/engine.sh; echo $?
 """
     said = run(
-        client, reference, script,
-        cap_add=["SYS_ADMIN", "NET_ADMIN"], security_opt=UNCONFINED, tmpfs=DISK,
-    )  # fmt: skip
+        client,
+        reference,
+        script,
+        cap_add=["SYS_ADMIN", "NET_ADMIN"],
+        security_opt=UNCONFINED,
+        tmpfs=DISK,
+    )
     assert said[0].startswith("engine: ready: engine ")
     assert said[1] == "0"
     assert said[2].startswith("engine: it answers, and no build step runs: runc run failed: ")
@@ -110,9 +118,14 @@ pgrep -cx dockerd
 """
     said = run(client, reference, script, privileged=True, tmpfs=DISK)
     assert said == [
-        "0", "0", "engine: ready", "engine: ready", STARTED,
-        "engine: waiting for another run (lock: /tmp/sutra-engine.lock)", "1",
-    ]  # fmt: skip
+        "0",
+        "0",
+        "engine: ready",
+        "engine: ready",
+        STARTED,
+        "engine: waiting for another run (lock: /tmp/sutra-engine.lock)",
+        "1",
+    ]
 
 
 def test_a_pid_file_of_an_earlier_life_is_no_engine(

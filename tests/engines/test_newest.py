@@ -38,8 +38,9 @@ def prod(machine: Machine) -> Done:
 
 def product(machine: Machine, *words: str) -> Done:
     search = f"{SOURCE}:{SOURCE}/base-images/lib"
-    return machine.run(f"{SOURCE}/{matrix.PYTHON[0]}", *matrix.PYTHON[1:], *words,
-                       folder=FOLDER, PYTHONPATH=search)  # fmt: skip
+    return machine.run(
+        f"{SOURCE}/{matrix.PYTHON[0]}", *matrix.PYTHON[1:], *words, folder=FOLDER, PYTHONPATH=search
+    )
 
 
 def test_it_is_newer_than_what_the_machine_has(machine: Machine) -> None:

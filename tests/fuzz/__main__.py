@@ -52,11 +52,19 @@ def fuzz(target: str, seconds: int) -> Run:
     for number, (_, data) in enumerate(corpus.inputs(target)):
         (place / "start" / str(number)).write_bytes(data)
     command = [
-        sys.executable, "-m", "tests.fuzz.drive", target,
-        f"-max_total_time={seconds}", f"-max_len={MAX_LENGTH}", f"-timeout={TIMEOUT}",
-        f"-rss_limit_mb={MEMORY_MB}", f"-artifact_prefix={place}/", "-print_final_stats=1",
-        str(place / "inputs"), str(place / "start"),
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "tests.fuzz.drive",
+        target,
+        f"-max_total_time={seconds}",
+        f"-max_len={MAX_LENGTH}",
+        f"-timeout={TIMEOUT}",
+        f"-rss_limit_mb={MEMORY_MB}",
+        f"-artifact_prefix={place}/",
+        "-print_final_stats=1",
+        str(place / "inputs"),
+        str(place / "start"),
+    ]
     began = time.monotonic()
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, errors="replace")
     (place / "log").write_text(done.stdout + done.stderr)

@@ -103,14 +103,29 @@ def documents() -> Iterator[bytes]:
     config = {"rootfs": {"type": "layers", "diff_ids": [ID]}, "os": "linux"}
     blob = {"mediaType": LAYER, "digest": ID, "size": 10}
     for number in (0, 1):
-        found = {"schemaVersion": 2, "layers": [blob],
-                 "config": {"digest": f"@{number + 1}@", "mediaType": "x", "size": 1}}  # fmt: skip
-        index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [
-            {"mediaType": MANIFEST, "digest": "@1@", "size": 1,
-             "platform": {"os": "linux", "architecture": "amd64", "variant": "v2"}},
-            {"mediaType": MANIFEST, "digest": ID, "size": 1, "annotations":
-             {"vnd.docker.reference.type": "attestation-manifest"}},
-        ]}  # fmt: skip
+        found = {
+            "schemaVersion": 2,
+            "layers": [blob],
+            "config": {"digest": f"@{number + 1}@", "mediaType": "x", "size": 1},
+        }
+        index = {
+            "schemaVersion": 2,
+            "mediaType": INDEX,
+            "manifests": [
+                {
+                    "mediaType": MANIFEST,
+                    "digest": "@1@",
+                    "size": 1,
+                    "platform": {"os": "linux", "architecture": "amd64", "variant": "v2"},
+                },
+                {
+                    "mediaType": MANIFEST,
+                    "digest": ID,
+                    "size": 1,
+                    "annotations": {"vnd.docker.reference.type": "attestation-manifest"},
+                },
+            ],
+        }
         listed = [index, found, config] if number else [found, config]
         yield joined(*(json.dumps(each).encode() for each in listed))
     yield b'{"manifests": null}'
@@ -126,10 +141,15 @@ def archive() -> Iterator[bytes]:
 
 def config() -> Iterator[bytes]:
     whole = {
-        "architecture": "amd64", "os": "linux", "config": CONFIG,
+        "architecture": "amd64",
+        "os": "linux",
+        "config": CONFIG,
         "rootfs": {"type": "layers", "diff_ids": [ID]},
-        "history": [{"created_by": "ENV TOKEN=" + TOKEN}, {"created_by": "COPY x", "empty_layer": True}],
-    }  # fmt: skip
+        "history": [
+            {"created_by": "ENV TOKEN=" + TOKEN},
+            {"created_by": "COPY x", "empty_layer": True},
+        ],
+    }
     yield json.dumps(whole).encode()
     yield json.dumps(
         {"config": {"Entrypoint": ["/bin/sh", "-c", "x"], "Env": ["A=b"], "Labels": {}}}
@@ -225,14 +245,35 @@ def intent() -> Iterator[bytes]:
 def _entry(number: int) -> Entry:
     images = {"api": Promoted(ID, "", "c" * 40, 3, 2)}
     return Entry(
-        number, "2026-01-02T03:04:05Z", "me@here", "promote", "1.2.3", "c" * 40, "localhost:5000/x",
-        "6 checks passed", number, number - 1, {"latest": number}, images,
-    )  # fmt: skip
+        number,
+        "2026-01-02T03:04:05Z",
+        "me@here",
+        "promote",
+        "1.2.3",
+        "c" * 40,
+        "localhost:5000/x",
+        "6 checks passed",
+        number,
+        number - 1,
+        {"latest": number},
+        images,
+    )
 
 
 SEEDS = {
-    "tar": tar, "layer": layer_stacks, "frames": frames, "documents": documents,
-    "archive": archive, "config": config, "records": records, "program": program,
-    "secrets": secrets, "packed": packed, "promises": promises, "cleanup": cleanup,
-    "login": login, "history": history, "intent": intent,
-}  # fmt: skip
+    "tar": tar,
+    "layer": layer_stacks,
+    "frames": frames,
+    "documents": documents,
+    "archive": archive,
+    "config": config,
+    "records": records,
+    "program": program,
+    "secrets": secrets,
+    "packed": packed,
+    "promises": promises,
+    "cleanup": cleanup,
+    "login": login,
+    "history": history,
+    "intent": intent,
+}

@@ -255,7 +255,20 @@ def intent(data: bytes) -> None:
 TARGETS: dict[str, Callable[[bytes], None]] = {
     each.__name__: each
     for each in (
-        tar, layer, frames, documents, archive, config, records, program, secrets, packed,
-        promises, cleanup, login, history, intent,
+        tar,
+        layer,
+        frames,
+        documents,
+        archive,
+        config,
+        records,
+        program,
+        secrets,
+        packed,
+        promises,
+        cleanup,
+        login,
+        history,
+        intent,
     )
-}  # fmt: skip
+}

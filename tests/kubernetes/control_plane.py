@@ -37,11 +37,22 @@ def apiserver() -> Path:
 def _compile(file: Path) -> None:
     flags = f"-s -w -X k8s.io/component-base/version.gitVersion={VERSION}"
     done = subprocess.run(
-        ["nice", "go", "build", "-trimpath", "-ldflags", flags, "-o", str(file),
-         "k8s.io/kubernetes/cmd/kube-apiserver"],
-        cwd=MODULE, env={**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly"},
-        capture_output=True, text=True,
-    )  # fmt: skip
+        [
+            "nice",
+            "go",
+            "build",
+            "-trimpath",
+            "-ldflags",
+            flags,
+            "-o",
+            str(file),
+            "k8s.io/kubernetes/cmd/kube-apiserver",
+        ],
+        cwd=MODULE,
+        env={**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly"},
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
 
 
@@ -69,21 +80,34 @@ def control_plane(folder: Path) -> Iterator[Path]:
         subprocess.run(["openssl", *map(str, words)], check=True, capture_output=True)
     store = f"http://127.0.0.1:{client}"
     with ExitStack() as stack:
-        stack.enter_context(running(
-            folder / "etcd.log", str(etcd()), f"--data-dir={folder}/etcd",
-            f"--listen-client-urls={store}", f"--advertise-client-urls={store}",
-            f"--listen-peer-urls=http://127.0.0.1:{peer}",
-        ))  # fmt: skip
-        stack.enter_context(running(
-            folder / "apiserver.log", str(apiserver()), f"--etcd-servers={store}",
-            "--bind-address=127.0.0.1", f"--secure-port={secure}", f"--cert-dir={folder}/certs",
-            f"--service-account-key-file={public}", f"--service-account-signing-key-file={key}",
-            "--service-account-issuer=https://kubernetes.default.svc",
-            f"--token-auth-file={folder}/tokens.csv", "--authorization-mode=RBAC",
-            "--service-cluster-ip-range=10.96.0.0/16",
-            # what takes the finalizer from a claim again is a controller
-            "--disable-admission-plugins=StorageObjectInUseProtection,ServiceAccount",
-        ))  # fmt: skip
+        stack.enter_context(
+            running(
+                folder / "etcd.log",
+                str(etcd()),
+                f"--data-dir={folder}/etcd",
+                f"--listen-client-urls={store}",
+                f"--advertise-client-urls={store}",
+                f"--listen-peer-urls=http://127.0.0.1:{peer}",
+            )
+        )
+        stack.enter_context(
+            running(
+                folder / "apiserver.log",
+                str(apiserver()),
+                f"--etcd-servers={store}",
+                "--bind-address=127.0.0.1",
+                f"--secure-port={secure}",
+                f"--cert-dir={folder}/certs",
+                f"--service-account-key-file={public}",
+                f"--service-account-signing-key-file={key}",
+                "--service-account-issuer=https://kubernetes.default.svc",
+                f"--token-auth-file={folder}/tokens.csv",
+                "--authorization-mode=RBAC",
+                "--service-cluster-ip-range=10.96.0.0/16",
+                # what takes the finalizer from a claim again is a controller
+                "--disable-admission-plugins=StorageObjectInUseProtection,ServiceAccount",
+            )
+        )
         config = kubeconfig_of(folder, secure, token)
         wait_ready(config, folder / "apiserver.log")
         yield config
@@ -93,12 +117,18 @@ def kubeconfig_of(folder: Path, port: int, token: str) -> Path:
     """Write what kubectl needs. The certificate is the server's own, of this very run."""
     cluster = {"server": f"https://127.0.0.1:{port}", "insecure-skip-tls-verify": True}
     file = folder / "kubeconfig"
-    file.write_text(yaml.safe_dump({
-        "apiVersion": "v1", "kind": "Config", "current-context": "test",
-        "clusters": [{"name": "test", "cluster": cluster}],
-        "users": [{"name": "test", "user": {"token": token}}],
-        "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
-    }))  # fmt: skip
+    file.write_text(
+        yaml.safe_dump(
+            {
+                "apiVersion": "v1",
+                "kind": "Config",
+                "current-context": "test",
+                "clusters": [{"name": "test", "cluster": cluster}],
+                "users": [{"name": "test", "user": {"token": token}}],
+                "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
+            }
+        )
+    )
     return file
 
 

@@ -100,12 +100,21 @@ def test_a_dry_run_stores_nothing(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_misspelt_field_is_refused_and_leaves_nothing(checkout: Path) -> None:
     overlay = checkout / "bad"
     overlay.mkdir()
-    patch = [{"op": "add", "path": "/spec/template/spec/containers/0/securityContext/"
-              "readOnlyRootFileSystem", "value": True}]  # fmt: skip
-    (overlay / "kustomization.yaml").write_text(yaml.safe_dump({
-        "resources": ["../deploy/kubernetes/overlays/one-node"],
-        "patches": [{"target": {"kind": "Deployment"}, "patch": json.dumps(patch)}],
-    }))  # fmt: skip
+    patch = [
+        {
+            "op": "add",
+            "path": "/spec/template/spec/containers/0/securityContext/readOnlyRootFileSystem",
+            "value": True,
+        }
+    ]
+    (overlay / "kustomization.yaml").write_text(
+        yaml.safe_dump(
+            {
+                "resources": ["../deploy/kubernetes/overlays/one-node"],
+                "patches": [{"target": {"kind": "Deployment"}, "patch": json.dumps(patch)}],
+            }
+        )
+    )
     with pytest.raises(SutraError) as caught:
         deploy("up", "--overlay", "./bad")
     assert 'unknown field "spec.template.spec.containers[0].securityContext' in caught.value.message
@@ -118,8 +127,13 @@ def test_a_misspelt_field_is_refused_and_leaves_nothing(checkout: Path) -> None:
 def finalize(namespace: dict[str, Any]) -> None:
     """Do what the namespace controller does."""
     namespace["spec"]["finalizers"] = []
-    kubectl("replace", "--raw", "/api/v1/namespaces/sutra/finalize", "--filename=-",
-            given=json.dumps(namespace))  # fmt: skip
+    kubectl(
+        "replace",
+        "--raw",
+        "/api/v1/namespaces/sutra/finalize",
+        "--filename=-",
+        given=json.dumps(namespace),
+    )
 
 
 def test_up_stores_all_of_it_and_says_what_is_not_ready(

@@ -310,8 +310,9 @@ def test_a_pod_has_no_token_of_the_cluster_and_no_foreign_variables(
 
 def test_the_namespace_refuses_pods_that_are_not_hardened(objects: Objects) -> None:
     labels = one(objects, "Namespace", "sutra")["metadata"]["labels"]
-    assert [labels[f"pod-security.kubernetes.io/{mode}"] for mode in ("enforce", "audit", "warn")] \
-        == ["restricted"] * 3  # fmt: skip
+    assert [
+        labels[f"pod-security.kubernetes.io/{mode}"] for mode in ("enforce", "audit", "warn")
+    ] == ["restricted"] * 3
 
 
 def test_the_data_outlive_the_statefulset(objects: Objects) -> None:

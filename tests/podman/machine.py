@@ -19,9 +19,16 @@ from tests.support import debian_root
 
 SUITE = "trixie"
 PACKAGES = (
-    "aardvark-dns", "catatonit", "crun", "iptables", "netavark", "nftables", "podman", "procps",
+    "aardvark-dns",
+    "catatonit",
+    "crun",
+    "iptables",
+    "netavark",
+    "nftables",
+    "podman",
+    "procps",
     "python3-minimal",
-)  # fmt: skip
+)
 READY_SECONDS = 60
 # Settings that any machine without systemd needs
 CONTAINERS = """
@@ -106,10 +113,24 @@ def machine(folder: Path) -> Iterator[Machine]:
     spaces = ["unshare", "--mount", "--uts", "--ipc", "--net", "--pid", "--fork", "--kill-child"]
     log = (folder / "log").open("wb")
     process = subprocess.Popen(
-        [*spaces, "--mount-proc", "--propagation", "private", "bash", "-euc", START, "start",
-         str(archive()), str(root), str(data), CONTAINERS],
-        stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-    )  # fmt: skip
+        [
+            *spaces,
+            "--mount-proc",
+            "--propagation",
+            "private",
+            "bash",
+            "-euc",
+            START,
+            "start",
+            str(archive()),
+            str(root),
+            str(data),
+            CONTAINERS,
+        ],
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+    )
     try:
         yield _ready(process, folder / "log")
     finally:

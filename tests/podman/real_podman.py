@@ -48,8 +48,9 @@ def ask(made: Machine, method: str, path: str, body: str = "") -> str:
     """Return "STATUS BODY" of the API, by the port that it publishes; "" without an answer."""
     done = subprocess.run(
         ["nsenter", f"--net=/proc/{made.pid}/ns/net", "python3", "-c", ASK, method, path, body],
-        capture_output=True, text=True,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+    )
     return done.stdout.strip()
 
 
@@ -75,8 +76,11 @@ def require_hardened(made: Machine, name: str, pids: int, memory: int) -> None:
     assert (settings["PidsLimit"], settings["Memory"]) == (pids, memory)
 
 
-LIMITS = {"sutra-storage": (64, 512 << 20), "sutra-api": (64, 256 << 20),
-          "sutra-hybrid": (128, 2 << 30)}  # fmt: skip
+LIMITS = {
+    "sutra-storage": (64, 512 << 20),
+    "sutra-api": (64, 256 << 20),
+    "sutra-hybrid": (128, 2 << 30),
+}
 
 
 # ---- quadlet -----------------------------------------------------------------
@@ -111,8 +115,11 @@ def start(made: Machine, name: str, command: list[str]) -> None:
 
 def test_quadlet_takes_every_file(podman: Machine) -> None:
     assert set(units(podman)) == {
-        *NAMES, "sutra-data-volume", "sutra-public-network", "sutra-storage-network",
-    }  # fmt: skip
+        *NAMES,
+        "sutra-data-volume",
+        "sutra-public-network",
+        "sutra-storage-network",
+    }
 
 
 def test_what_quadlet_starts_serves_and_is_hardened(podman: Machine) -> None:
@@ -128,8 +135,9 @@ def test_what_quadlet_starts_serves_and_is_hardened(podman: Machine) -> None:
         for name in NAMES:
             podman.run("podman", "healthcheck", "run", name)
             require_hardened(podman, name, *LIMITS[name])
-        mounts = podman.run("podman", "exec", "sutra-api", "python", "-c",
-                            "print(open('/proc/mounts').read())")  # fmt: skip
+        mounts = podman.run(
+            "podman", "exec", "sutra-api", "python", "-c", "print(open('/proc/mounts').read())"
+        )
         (options,) = re.findall(r"^tmpfs /tmp tmpfs (\S+)", mounts, re.MULTILINE)
         assert {"rw", "noexec", "nosuid", "nodev", "size=16384k"} <= set(options.split(","))
         podman.run("podman", "kill", "--signal=KILL", "sutra-storage")
@@ -160,8 +168,12 @@ def test_an_image_in_ocis_format_has_lost_its_healthcheck(podman: Machine) -> No
 
 @pytest.fixture
 def played(podman: Machine) -> Iterator[Machine]:
-    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "sutra-storage-key"},
-              "stringData": {"storage-key": KEY}}  # fmt: skip
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "sutra-storage-key"},
+        "stringData": {"storage-key": KEY},
+    }
     podman.run("podman", "network", "create", "sutra")
     podman.run("podman", "kube", "play", "-", given=json.dumps(secret).encode())
     podman.put("/srv", ROOT / "deploy/podman/sutra.yaml")

@@ -70,13 +70,15 @@ CHECKS: dict[str, Callable[[Unit, Any], bool]] = {
     "labels": lambda u, v: u["Container.Label"] == [f"{k}={t}" for k, t in v.items()],
     "image": lambda u, v: u["Container.Image"] == [f"localhost/{v}"],
     "networks": lambda u, v: u["Container.Network"] == [f"sutra-{each}.network" for each in v],
-    "volumes": lambda u, v: u["Container.Volume"] == [
-        f"sutra-{each.partition(':')[0]}.volume:{each.partition(':')[2]}" for each in v
-    ],
+    "volumes": lambda u, v: (
+        u["Container.Volume"]
+        == [f"sutra-{each.partition(':')[0]}.volume:{each.partition(':')[2]}" for each in v]
+    ),
     "environment": environment,
-    "secrets": lambda u, v: u["Container.Secret"] == [
-        f"sutra-{each},type=mount,target={each},uid=10001,gid=10001,mode=0400" for each in v
-    ],
+    "secrets": lambda u, v: (
+        u["Container.Secret"]
+        == [f"sutra-{each},type=mount,target={each},uid=10001,gid=10001,mode=0400" for each in v]
+    ),
     "mem_limit": lambda u, v: f"--memory={v}" in u["Container.PodmanArgs"][0].split(),
     "memswap_limit": lambda u, v: f"--memory-swap={v}" in u["Container.PodmanArgs"][0].split(),
     "pids_limit": lambda u, v: u["Container.PidsLimit"] == [str(v)],
@@ -84,7 +86,7 @@ CHECKS: dict[str, Callable[[Unit, Any], bool]] = {
     "ports": published,
     "healthcheck": lambda u, v: json.loads(u["Container.HealthCmd"][0]) == v["test"][1:],
     "tmpfs": lambda u, v: u["Container.Tmpfs"] == v,
-}  # fmt: skip
+}
 ELSEWHERE = ("logging",)
 
 
@@ -110,8 +112,12 @@ def test_less_than_the_compose_file_is_noticed(key: str) -> None:
 def test_the_health_check_that_oci_images_lose_is_in_the_unit(name: str) -> None:
     found = unit(QUADLET / f"{name}.container")
     text = (ROOT / f"packages/{name}/Dockerfile.prod").read_text()
-    check = re.search(r"HEALTHCHECK --interval=(\S+) --timeout=(\S+) --start-period=(\S+).*?"
-                      r"CMD (\[.*?\])", text, re.DOTALL)  # fmt: skip
+    check = re.search(
+        r"HEALTHCHECK --interval=(\S+) --timeout=(\S+) --start-period=(\S+).*?"
+        r"CMD (\[.*?\])",
+        text,
+        re.DOTALL,
+    )
     assert check
     times = [found[f"Container.Health{key}"][0] for key in ("Interval", "Timeout", "StartPeriod")]
     assert times == [check[1], check[2], check[3]]
@@ -169,9 +175,7 @@ def context(pod: Pod) -> dict[str, Any]:
 
 
 PLAYED: dict[str, Callable[[Pod, Any], bool]] = {
-    "user": lambda p, v: (
-        "{runAsUser}:{runAsGroup}".format(**p["spec"]["securityContext"]) == v
-    ),
+    "user": lambda p, v: "{runAsUser}:{runAsGroup}".format(**p["spec"]["securityContext"]) == v,
     "read_only": lambda p, v: context(p)["readOnlyRootFilesystem"] is True,
     "cap_drop": lambda p, v: context(p)["capabilities"] == {"drop": v},
     "security_opt": lambda p, v: context(p)["allowPrivilegeEscalation"] is False,
@@ -184,13 +188,14 @@ PLAYED: dict[str, Callable[[Pod, Any], bool]] = {
         "persistentVolumeClaim" in mounts(p)[each.split(":")[1]] for each in v
     ),
     "environment": played_environment,
-    "secrets": lambda p, v: [
-        each["secret"]["secretName"] for each in p["spec"]["volumes"] if "secret" in each
-    ] == [f"sutra-{each}" for each in v],
+    "secrets": lambda p, v: (
+        [each["secret"]["secretName"] for each in p["spec"]["volumes"] if "secret" in each]
+        == [f"sutra-{each}" for each in v]
+    ),
     "mem_limit": lambda p, v: quantity(container(p)["resources"]["limits"]["memory"]) == size(v),
     "ports": played_ports,
     "tmpfs": played_tmpfs,
-}  # fmt: skip
+}
 NOT_PLAYED = ("depends_on", "healthcheck", "logging", "memswap_limit", "networks", "pids_limit")
 
 

@@ -22,9 +22,16 @@ from tests.support import debian_root
 SUITES = ("trixie", "forky")
 # packages of the root; with a compiler, so that no test is left out for want of one
 PACKAGES = (
-    "binutils", "ca-certificates", "gcc", "git", "libc6-dev", "make", "procps", "python3",
+    "binutils",
+    "ca-certificates",
+    "gcc",
+    "git",
+    "libc6-dev",
+    "make",
+    "procps",
+    "python3",
     "python3-venv",
-)  # fmt: skip
+)
 FOLDER = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sutra-tests/pythons"
 SCRIPT = "tests/pythons/in_namespace.sh"
 

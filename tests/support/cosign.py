@@ -68,7 +68,9 @@ def key_pair(folder: Path, name: str = "sutra") -> tuple[Path, Path]:
     folder.mkdir(parents=True, exist_ok=True)
     subprocess.run(
         [program(), "generate-key-pair", f"--output-key-prefix={name}"],
-        cwd=folder, env={**os.environ, "COSIGN_PASSWORD": PASSWORD},
-        check=True, capture_output=True,
-    )  # fmt: skip
+        cwd=folder,
+        env={**os.environ, "COSIGN_PASSWORD": PASSWORD},
+        check=True,
+        capture_output=True,
+    )
     return folder / f"{name}.key", folder / f"{name}.pub"

@@ -170,7 +170,7 @@ def elf(
     header = b"\x7fELF\x02\x01\x01" + bytes(9) + struct.pack(
         "<HHIQQQIHHHHHH", kind, MACHINES[machine], 1, 0, 64, at_sections, 0, 64, 56, 4, 64,
         len(sections), 1,
-    )  # fmt: skip
+    )  # fmt: skip # the fields in the order of elf.h
     body = interp + strings + dynamic + names + text
     return header + b"".join(segments) + body + b"".join(sections)
 

@@ -67,11 +67,11 @@ def dynamic(needed: int, name: int, sections: int = 0, section: int = 0) -> byte
     table = b"".join(
         struct.pack("<IIQQQQIIQQ", name + 2, kind, 0, 0, start, len(names), 0, 0, 1, 0)
         for kind in (3, *[1] * (sections - 1))[:sections]
-    )  # fmt: skip
+    )
     head = b"\x7fELF\x02\x01\x01" + bytes(9) + struct.pack(
         "<HHIQQQIHHHHHH", 3, 62, 1, 0, 64, size if sections else 0, 0, 64, 56, 3, 64,
         sections, 0,
-    )  # fmt: skip
+    )  # fmt: skip # the fields in the order of elf.h
     return head + segments + names + tags + table
 
 
@@ -211,30 +211,35 @@ KINDS = {
     "100 ELF files of 9,990 long DT_NEEDED": Hostile(elf_names, 100, 20),
     "ELF files with long section names": Hostile(elf_sections, 20, 2),
     "global PAX headers with keys of 1 MiB": Hostile(
-        global_keys, 50, 4, f"{DAMAGED}: global headers of 1048566 bytes"),
+        global_keys, 50, 4, f"{DAMAGED}: global headers of 1048566 bytes"
+    ),
     "60,000 PAX keys an entry": Hostile(
-        pax_keys, 100, 40, f"{DAMAGED}: headers of more than 16803840 bytes"),
+        pax_keys, 100, 40, f"{DAMAGED}: headers of more than 16803840 bytes"
+    ),
     "110 layers of 62 MB texts": Hostile(
-        texts, 110, 3, f"{DAMAGED}: more than 134217728 bytes of package records in all layers"),
+        texts, 110, 3, f"{DAMAGED}: more than 134217728 bytes of package records in all layers"
+    ),
     "RECORD files of 100,000 lines": Hostile(records, 19, 1),
     "more RECORD files of 100,000 lines": Hostile(
-        records, 40, 21, f"{DAMAGED}: more than 2000000 lines of package records in all layers"),
+        records, 40, 21, f"{DAMAGED}: more than 2000000 lines of package records in all layers"
+    ),
     "deep paths with whiteouts": Hostile(whiteouts, 30_000, 200, lines=3_500),
     "folders of one file each": Hostile(
-        folders, 90_000, 1_000, "layers: folders that take more than 100663296 bytes"),
+        folders, 90_000, 1_000, "layers: folders that take more than 100663296 bytes"
+    ),
     "pip/pip/pip/…": Hostile(repeated, 11_000, 100, lines=5_200),
     "paths of 4,000 characters": Hostile(
-        long_paths, 400_000, 13_000, f"{DAMAGED}: headers of more than 22559744 bytes",
-        lines=1_250),
+        long_paths, 400_000, 13_000, f"{DAMAGED}: headers of more than 22559744 bytes", lines=1_250
+    ),
     "links in rows": Hostile(links, 100_000, 200, lines=5_200),
-    "a sparse 4.6 KB": Hostile(
-        sparse, 9, 9, f'{DAMAGED}: sparse file "hole" of 200000000 bytes'),
+    "a sparse 4.6 KB": Hostile(sparse, 9, 9, f'{DAMAGED}: sparse file "hole" of 200000000 bytes'),
     "a million entries": Hostile(
-        entries, 1_000_000, 0, f"{DAMAGED}: more than 400000 entries in all layers"),
+        entries, 1_000_000, 0, f"{DAMAGED}: more than 400000 entries in all layers"
+    ),
     "as many entries as are read": Hostile(entries, 400_000, 2_000, lines=1_000),
     "layers of the same 4,000 files": Hostile(many_layers, 100, 2),
     "gzip bombs": Hostile(bomb, 200, 10),
-}  # fmt: skip
+}
 
 
 # ---- archives --------------------------------------------------------------
@@ -244,17 +249,22 @@ def write(path: Path, made: Layers) -> Path:
     """Write an image of these layers, packed, as an OCI layout in a tar."""
     blobs = list(map(_packed, made))
     config = {
-        "architecture": "amd64", "os": "linux", "config": {},
+        "architecture": "amd64",
+        "os": "linux",
+        "config": {},
         "rootfs": {"type": "layers", "diff_ids": [diff_id for _, diff_id in blobs]},
-    }  # fmt: skip
+    }
     documents = Documents()
     listed = [documents.add(blob, LAYER + "+gzip") for blob, _ in blobs]
     of_config = documents.add(
         json.dumps(config).encode(), "application/vnd.oci.image.config.v1+json"
     )
     manifest = {"schemaVersion": 2, "config": of_config, "layers": listed}
-    index = {"schemaVersion": 2, "mediaType": INDEX,
-             "manifests": [documents.add(json.dumps(manifest).encode(), MANIFEST)]}  # fmt: skip
+    index = {
+        "schemaVersion": 2,
+        "mediaType": INDEX,
+        "manifests": [documents.add(json.dumps(manifest).encode(), MANIFEST)],
+    }
     with path.open("wb") as file:
         for name, content in {**documents, "index.json": json.dumps(index).encode()}.items():
             file.write(member(name, content))

@@ -23,8 +23,10 @@ from tests.support.fixture_images import Files, layer
 BASE = "sutra-base-python:prod"
 SOURCE = programs.text("tiny_service")
 HEALTHCHECK = [
-    "python3", "-c", "import os, sys; sys.exit(not os.path.exists('/dev/shm/ready'))",
-]  # fmt: skip
+    "python3",
+    "-c",
+    "import os, sys; sys.exit(not os.path.exists('/dev/shm/ready'))",
+]
 
 
 @contextmanager

@@ -58,9 +58,13 @@ class Host:
         """Run a command in the host's network, with its engine."""
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("SUTRA_", "COMPOSE"))}
         done = subprocess.run(
-            ["ip", "netns", "exec", self.name, *command], cwd=ROOT, text=True, capture_output=True,
-            stdin=subprocess.DEVNULL, env={**inherited, "DOCKER_HOST": self.engine, **knobs},
-        )  # fmt: skip
+            ["ip", "netns", "exec", self.name, *command],
+            cwd=ROOT,
+            text=True,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            env={**inherited, "DOCKER_HOST": self.engine, **knobs},
+        )
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done
 
@@ -89,8 +93,10 @@ class Host:
         with (self.folder / "dockerd.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [*enter, "bash", "-euc", START, "dockerd", self.name, str(self.folder)],
-                stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-            )  # fmt: skip
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+            )
         end = time.monotonic() + READY_SECONDS
         while self.inside("docker", "version", check=False).returncode:
             assert self.process.poll() is None, self.log()
@@ -136,8 +142,8 @@ def host(middle: str, name: str, number: int, folder: Path) -> Iterator[Host]:
     ip("netns", "add", name)
     try:
         ip("-n", name, "link", "set", "lo", "up")
-        ip("-n", middle, "link", "add", f"p{number}", "type", "veth", "peer", "name", "eth0",
-           "netns", name)  # fmt: skip
+        peer = ("type", "veth", "peer", "name", "eth0", "netns", name)
+        ip("-n", middle, "link", "add", f"p{number}", *peer)
         ip("-n", middle, "link", "set", f"p{number}", "master", "br0", "up")
         ip("-n", name, "addr", "add", f"{made.address}/24", "dev", "eth0")
         ip("-n", name, "link", "set", "eth0", "up")
@@ -185,6 +191,13 @@ def hosts(folder: Path, count: int) -> Iterator[list[Host]]:
         first.docker("swarm", "init", "--advertise-addr", first.address)
         token = first.docker("swarm", "join-token", "--quiet", "worker")
         for each in others:
-            each.docker("swarm", "join", "--advertise-addr", each.address, "--token", token,
-                        f"{first.address}:2377")  # fmt: skip
+            each.docker(
+                "swarm",
+                "join",
+                "--advertise-addr",
+                each.address,
+                "--token",
+                token,
+                f"{first.address}:2377",
+            )
         yield made

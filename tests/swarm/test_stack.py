@@ -26,10 +26,22 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What compose understands of docker-compose.yml, without any knob."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("SUTRA_", "COMPOSE"))}
     done = subprocess.run(
-        ["docker", "compose", "--env-file", os.devnull, "--file", "docker-compose.yml", "config",
-         "--format", "json"],
-        cwd=ROOT, env={**inherited, "REGISTRY": ""}, capture_output=True, check=True,
-    )  # fmt: skip
+        [
+            "docker",
+            "compose",
+            "--env-file",
+            os.devnull,
+            "--file",
+            "docker-compose.yml",
+            "config",
+            "--format",
+            "json",
+        ],
+        cwd=ROOT,
+        env={**inherited, "REGISTRY": ""},
+        capture_output=True,
+        check=True,
+    )
     file = tmp_path_factory.mktemp("compose") / "config.json"
     file.write_bytes(done.stdout)
     found = stack_file.read(file)

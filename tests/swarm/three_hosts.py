@@ -85,9 +85,14 @@ class Stack:
     def where(self, service: str) -> list[str]:
         """Return the hosts where replicas of a service are to run and do."""
         text = self.hosts[0].docker(
-            "service", "ps", "--filter", "desired-state=running", "--format",
-            "{{.Node}} {{.CurrentState}}", f"{PROJECT}_{service}",
-        )  # fmt: skip
+            "service",
+            "ps",
+            "--filter",
+            "desired-state=running",
+            "--format",
+            "{{.Node}} {{.CurrentState}}",
+            f"{PROJECT}_{service}",
+        )
         lines = [line.split() for line in text.splitlines()]
         return [words[0] for words in lines if words[1:2] == ["Running"]]
 
@@ -227,11 +232,14 @@ def test_an_edited_stack_file_is_not_deployed(stack: Stack) -> None:
     file.write_text(written.replace("read_only: true", "read_only: false"))
     try:
         done = stack.deploy("up")
-        assert (done.returncode, done.stderr.splitlines()) == (2, [
-            ".build/swarm/stack.yml: edited by hand, nothing was deployed",
-            "tip: put the change into docker-compose.override.yml, then "
-            "`rm .build/swarm/stack.yml`",
-        ])  # fmt: skip
+        assert (done.returncode, done.stderr.splitlines()) == (
+            2,
+            [
+                ".build/swarm/stack.yml: edited by hand, nothing was deployed",
+                "tip: put the change into docker-compose.override.yml, then "
+                "`rm .build/swarm/stack.yml`",
+            ],
+        )
     finally:
         file.write_text(written)
 

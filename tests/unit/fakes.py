@@ -237,6 +237,8 @@ def run_git(*words: str) -> str:
     done = subprocess.run(
         ["git", *settings, *words],
         env={**os.environ, "GIT_COMMITTER_DATE": "2024-05-06T07:08:09+02:00"},
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return done.stdout.strip()

@@ -1,4 +1,4 @@
-"""Where the formatter is told to keep away, a reason says why."""
+"""Every layout that the formatter leaves alone has its reason beside it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ def bare(text: str) -> list[int]:
     return [number for number, line in enumerate(text.splitlines(), 1) if SKIP.search(line)]
 
 
-def test_every_layout_of_our_own_has_a_reason() -> None:
+def test_every_skipped_layout_has_a_reason() -> None:
     names = subprocess.run(
-        ["git", "ls-files", "scripts/*.py"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.split()
     texts = {name: (ROOT / name).read_text() for name in names}
     assert {name: lines for name, text in texts.items() if (lines := bare(text))} == {}
-    assert any("# fmt: skip # " in text for text in texts.values())
+    assert re.search(r"# fmt: (?:skip|off) # \w", texts["tests/unit/image/secret_corpus.py"])
 
 
 def test_a_layout_without_a_reason_is_noticed() -> None:

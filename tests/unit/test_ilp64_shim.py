@@ -14,15 +14,21 @@ import pytest
 FILE = Path(__file__).resolve().parents[2] / "packages/sutra-hybrid/ilp64-shim.py"
 # every name that numpy 2.x imports from an OpenBLAS with 64-bit integers (`nm -D` of its wheel)
 NAMES = [
-    *(f"scipy_cblas_{kind}{what}64_" for kind in "sdcz"
-      for what in ("axpy", "gemm", "gemv", "syrk")),
+    *(
+        f"scipy_cblas_{kind}{what}64_"
+        for kind in "sdcz"
+        for what in ("axpy", "gemm", "gemv", "syrk")
+    ),
     *(f"scipy_cblas_{kind}dot64_" for kind in "sd"),
     *(f"scipy_cblas_{kind}dot{form}_sub64_" for kind in "cz" for form in "cu"),
-    *(f"scipy_{kind}{what}_64_" for kind in "sdcz"
-      for what in ("copy", "gesv", "getrf", "potrf", "geqrf", "gesdd", "gelsd", "geev")),
+    *(
+        f"scipy_{kind}{what}_64_"
+        for kind in "sdcz"
+        for what in ("copy", "gesv", "getrf", "potrf", "geqrf", "gesdd", "gelsd", "geev")
+    ),
     *(f"scipy_{kind}{what}_64_" for kind in "sd" for what in ("orgqr", "syevd")),
     *(f"scipy_{kind}{what}_64_" for kind in "cz" for what in ("ungqr", "heevd")),
-]  # fmt: skip
+]
 # stand-ins for the 32-bit functions, which write down what they were given
 OURS = """
 #include <string.h>
@@ -81,10 +87,21 @@ def library(shim: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     (tmp_path / "shim.c").write_text(source)
     (tmp_path / "ours.c").write_text(OURS)
     subprocess.run(
-        [compiler, "-Wall", "-Werror", "-O2", "-fno-strict-aliasing", "-shared", "-fPIC",
-         tmp_path / "shim.c", tmp_path / "ours.c", "-o", tmp_path / "shim.so"],
+        [
+            compiler,
+            "-Wall",
+            "-Werror",
+            "-O2",
+            "-fno-strict-aliasing",
+            "-shared",
+            "-fPIC",
+            tmp_path / "shim.c",
+            tmp_path / "ours.c",
+            "-o",
+            tmp_path / "shim.so",
+        ],
         check=True,
-    )  # fmt: skip
+    )
     return ctypes.CDLL(str(tmp_path / "shim.so"))
 
 

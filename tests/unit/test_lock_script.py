@@ -44,12 +44,18 @@ def lock(folder: Path, **knobs: str) -> subprocess.CompletedProcess[str]:
     ("knobs", "problem", "tip"),
     [
         ({"PACKAGE": "none"}, 'PACKAGE: no such folder "packages/none"', "one of: crate mine"),
-        ({"UPGRADE": "httpx"}, 'UPGRADE: of which package "httpx"',
-         "name one: PACKAGE=sutra-api UPGRADE=httpx make lock"),
-        ({"PACKAGE": "mine", "UPGRADE": "httpx,nope"}, 'UPGRADE: not in a lock of mine "nope"',
-         "grep '==' packages/mine/*.lock"),
+        (
+            {"UPGRADE": "httpx"},
+            'UPGRADE: of which package "httpx"',
+            "name one: PACKAGE=sutra-api UPGRADE=httpx make lock",
+        ),
+        (
+            {"PACKAGE": "mine", "UPGRADE": "httpx,nope"},
+            'UPGRADE: not in a lock of mine "nope"',
+            "grep '==' packages/mine/*.lock",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_call_touches_no_lock(
     tmp_path: Path, knobs: dict[str, str], problem: str, tip: str
 ) -> None:
@@ -79,10 +85,13 @@ def test_one_package_is_locked_and_only_what_is_named_is_upgraded(
         ("crate", "tokio", ["cargo packages/crate: update --quiet --package tokio"]),
         ("crate", "", ["cargo packages/crate: update --quiet --workspace"]),
         ("samples/go", "", ["go samples/go: mod tidy"]),
-        ("samples/go", "golang.org/x/sync",
-         ["go samples/go: get -u golang.org/x/sync", "go samples/go: mod tidy"]),
+        (
+            "samples/go",
+            "golang.org/x/sync",
+            ["go samples/go: get -u golang.org/x/sync", "go samples/go: mod tidy"],
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_crate_and_a_module_are_locked_by_their_own_tools(
     tmp_path: Path, package: str, upgrade: str, words: list[str]
 ) -> None:
@@ -94,14 +103,23 @@ def test_a_crate_and_a_module_are_locked_by_their_own_tools(
 @pytest.mark.parametrize(
     ("package", "problem", "tip"),
     [
-        ("mine", "uv failed for packages/mine/requirements.in",
-         "read uv's lines above; PIP_INDEX_URL and CA_BUNDLE name an index and a private CA"),
-        ("crate", "cargo failed in packages/crate",
-         "read cargo's lines above; CARGO_REGISTRY and CA_BUNDLE name a mirror and a private CA"),
-        ("samples/go", "go failed in samples/go",
-         "read Go's lines above; GOPROXY and CA_BUNDLE name a proxy and a private CA"),
+        (
+            "mine",
+            "uv failed for packages/mine/requirements.in",
+            "read uv's lines above; PIP_INDEX_URL and CA_BUNDLE name an index and a private CA",
+        ),
+        (
+            "crate",
+            "cargo failed in packages/crate",
+            "read cargo's lines above; CARGO_REGISTRY and CA_BUNDLE name a mirror and a private CA",
+        ),
+        (
+            "samples/go",
+            "go failed in samples/go",
+            "read Go's lines above; GOPROXY and CA_BUNDLE name a proxy and a private CA",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_tool_without_network_is_one_line(
     tmp_path: Path, package: str, problem: str, tip: str
 ) -> None:
@@ -116,10 +134,13 @@ def test_a_tool_without_network_is_one_line(
     [
         ("mine", "uv: not found in .venv", "run `make venv-dev`, then lock again"),
         ("crate", "cargo: not found", "install Rust, or lock in the builder image"),
-        ("samples/go", "go: not found",
-         "install Go, or lock in the builder image sutra-base-go:latest"),
+        (
+            "samples/go",
+            "go: not found",
+            "install Go, or lock in the builder image sutra-base-go:latest",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_missing_tool_is_named(tmp_path: Path, package: str, problem: str, tip: str) -> None:
     lock(tmp_path, PACKAGE="none")
     for name in (".venv/bin/uv", "bin/cargo", "bin/go"):

@@ -60,8 +60,9 @@ def said(done: subprocess.CompletedProcess[str]) -> tuple[int, str]:
 
 def test_a_python_that_is_not_there(checkout: Path) -> None:
     assert said(run(checkout, "scripts/venv.sh", PYTHON="python9")) == (
-        2, 'venv: PYTHON: no such program "python9"\n' + CHOOSE
-    )  # fmt: skip
+        2,
+        'venv: PYTHON: no such program "python9"\n' + CHOOSE,
+    )
 
 
 @pytest.mark.parametrize(
@@ -76,21 +77,24 @@ def test_a_python_that_is_not_there(checkout: Path) -> None:
 def test_a_python_that_does_not_run(checkout: Path, script: str, reason: str) -> None:
     file = program(checkout, "broken", script)
     assert said(run(checkout, "scripts/venv.sh", PYTHON=str(file))) == (
-        2, f'venv: PYTHON: does not run "{file}": {reason}\n' + CHOOSE
-    )  # fmt: skip
+        2,
+        f'venv: PYTHON: does not run "{file}": {reason}\n' + CHOOSE,
+    )
 
 
 def test_a_python_that_is_too_old(checkout: Path) -> None:
     """Our own question decides: the stand-in is this Python with another version."""
     file = program(
-        checkout, "old",
+        checkout,
+        "old",
         'case "$1" in --version) echo "Python 3.10.9"; exit;; esac\n'
-        f'exec {sys.executable} -ISc '
+        f"exec {sys.executable} -ISc "
         '"import sys; sys.version_info = (3, 10); exec(sys.argv[1])" "$3"\n',
-    )  # fmt: skip
+    )
     assert said(run(checkout, "scripts/venv.sh", PYTHON=str(file))) == (
-        2, f'venv: PYTHON: too old "{file}" (Python 3.10.9), 3.11 or newer is needed\n' + CHOOSE
-    )  # fmt: skip
+        2,
+        f'venv: PYTHON: too old "{file}" (Python 3.10.9), 3.11 or newer is needed\n' + CHOOSE,
+    )
 
 
 def test_an_environment_that_is_ready_is_left(with_environment: Path) -> None:
@@ -168,10 +172,11 @@ def test_a_folder_for_temporary_files_that_is_not_there(checkout: Path) -> None:
 def with_space(checkout: Path, script: str, need: int, megabytes: int) -> tuple[int, str]:
     """Ask for `need` MB of temporary space where a `df` of the machine's form says what is free."""
     program(
-        checkout / "bin", "df",
+        checkout / "bin",
+        "df",
         "echo 'Filesystem 1048576-blocks Used Available Capacity Mounted on'\n"
         f"echo 'tmpfs 300 1 {megabytes} 1% /tmp'\n",
-    )  # fmt: skip
+    )
     command = f"SCRIPT=here; . scripts/common.sh; PATH={checkout}/bin:$PATH; {script} {need}"
     return said(run(checkout, "bash", "-c", command, TMPDIR=str(checkout)))
 
@@ -250,8 +255,9 @@ def test_another_package_manager_is_waited_for(checkout: Path) -> None:
     apt = f'[ -e tried ] && exit 0; touch tried; echo "{BUSY}" >&2; exit 100\n'
     started = time.monotonic()
     assert said(installing(checkout, apt)) == (
-        0, f"install: x (log: .cache/apt.log)\ninstall: waiting: {BUSY.removeprefix('E: ')}\n"
-    )  # fmt: skip
+        0,
+        f"install: x (log: .cache/apt.log)\ninstall: waiting: {BUSY.removeprefix('E: ')}\n",
+    )
     assert time.monotonic() - started >= 2
 
 
@@ -308,9 +314,12 @@ def test_a_context_whose_engine_does_not_answer_is_not_replaced(checkout: Path) 
 def test_an_engine_without_a_client_is_not_called_missing(checkout: Path) -> None:
     (checkout / "os-release").write_text("ID=plan9\n")
     done = run(
-        checkout, "scripts/engine.sh",
-        DOCKER="no-such-docker", DOCKER_HOST="tcp://far:1", OS_RELEASE=f"{checkout}/os-release",
-    )  # fmt: skip
+        checkout,
+        "scripts/engine.sh",
+        DOCKER="no-such-docker",
+        DOCKER_HOST="tcp://far:1",
+        OS_RELEASE=f"{checkout}/os-release",
+    )
     assert said(done) == (
         2,
         "engine: no docker client to reach tcp://far:1, "
@@ -393,17 +402,22 @@ def test_an_engine_that_runs_no_step_is_not_ready(
 ) -> None:
     (checkout / "words").write_text(log + "\n")
     assert proving(checkout, "cat words >&2; exit 1") == (
-        2, f"engine: it answers, and no build step runs: {reason}\ntip: {tip}{ELSEWHERE}"
-    )  # fmt: skip
+        2,
+        f"engine: it answers, and no build step runs: {reason}\ntip: {tip}{ELSEWHERE}",
+    )
 
 
 def test_standard_output_that_is_full(checkout: Path) -> None:
     docker = client(checkout, ENGINE.replace("ARCH", "riscv64"))
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            ["scripts/engine.sh"], cwd=checkout, stdout=full, stderr=subprocess.PIPE, text=True,
+            ["scripts/engine.sh"],
+            cwd=checkout,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
             env={**os.environ, "DOCKER": docker},
-        )  # fmt: skip
+        )
     assert said(done) == (
         2,
         "engine: standard output cannot be written\n"
@@ -437,6 +451,9 @@ def test_no_image_depends_on_the_umask_of_its_checkout() -> None:
     """`a+rX` only adds rights: a file of umask 000 stays writable for everybody."""
     files = subprocess.run(
         ["git", "ls-files", "*Dockerfile*", "base-images/lib", "packages/*.sh"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    ).stdout.split()  # fmt: skip
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
     assert [name for name in files if "a+rX" in (ROOT / name).read_text()] == []

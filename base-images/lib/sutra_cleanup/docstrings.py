@@ -13,8 +13,17 @@ from collections.abc import Iterator
 HAS_DOCSTRING = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module
 # libraries that build the usage from docstrings of modules and functions, by their documentation
 READ_ALL = {
-    "argh", "cleo", "clize", "cmd", "cmd2", "cyclopts", "defopt", "docopt", "fire", "plac",
-}  # fmt: skip
+    "argh",
+    "cleo",
+    "clize",
+    "cmd",
+    "cmd2",
+    "cyclopts",
+    "defopt",
+    "docopt",
+    "fire",
+    "plac",
+}
 # libraries that show the docstrings of decorated functions: click ("if help is not given, the
 # docstring is used"), typer, invoke, the tools of MCP servers
 READ_DECORATED = {"asyncclick", "click", "fastmcp", "invoke", "mcp", "rich_click", "typer"}

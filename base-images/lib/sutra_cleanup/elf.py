@@ -88,9 +88,10 @@ def strip(
     """
     tree = os.fspath(plan.tree)
     libraries = [
-        entry.path for entry in plan.staying
+        entry.path
+        for entry in plan.staying
         if entry.size > HEADER and not entry.is_link and is_loaded(f"{tree}/{entry.path}")
-    ]  # fmt: skip
+    ]
     seen = [f"{shown_as}/{path}" for path in libraries]
     before = loads(python, seen)
     done: dict[str, tuple[int, int]] = {}

@@ -157,9 +157,15 @@ def _rule(rules: _Node, name: str, file: Path) -> Rule:
         if not glob.text.endswith(".so"):
             raise node.error("stand_in", "only for extension modules (*.so), not for", glob.text)
     return Rule(
-        name, node.needed_text("why"), remove, keep, file, node.text("source"), stand_in,
+        name,
+        node.needed_text("why"),
+        remove,
+        keep,
+        file,
+        node.text("source"),
+        stand_in,
         breaks,
-    )  # fmt: skip
+    )
 
 
 def _extended(below: Manifest, above: Manifest) -> Manifest:

@@ -91,9 +91,13 @@ def started(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start a program in a process group of its own; kill the group at the end."""
     process = subprocess.Popen(
-        words, env=dict(place.environment), start_new_session=True,
-        stdin=streams["stdin"], stdout=streams["stdout"], stderr=streams["stderr"],
-    )  # fmt: skip
+        words,
+        env=dict(place.environment),
+        start_new_session=True,
+        stdin=streams["stdin"],
+        stdout=streams["stdout"],
+        stderr=streams["stderr"],
+    )
     try:
         yield process
     finally:

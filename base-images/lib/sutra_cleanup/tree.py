@@ -155,9 +155,12 @@ def _entries(
         size = 0 if link else item.stat(follow_symlinks=False).st_size
         seen = _name(path, item.name, names)
         yield Entry(
-            path + item.name, size, link,
-            Matcher.match(removed, seen), Matcher.match(kept, seen),
-        )  # fmt: skip
+            path + item.name,
+            size,
+            link,
+            Matcher.match(removed, seen),
+            Matcher.match(kept, seen),
+        )
 
 
 def folders(root: str) -> Iterator[str]:
@@ -258,8 +261,11 @@ def _matches_any(glob: Glob, folders_of: dict[str, set[str]]) -> bool:
 def _nearest(text: str, paths: list[str]) -> str:
     """Return the name in the tree that is most like the glob's last part, or ""."""
     parts = [part for part in text.strip("./").split("/") if part != "**"]
-    names = {"/".join(path.split("/")[at : at + len(parts)]) for path in paths
-             for at in range(path.count("/") + 2 - len(parts))}  # fmt: skip
+    names = {
+        "/".join(path.split("/")[at : at + len(parts)])
+        for path in paths
+        for at in range(path.count("/") + 2 - len(parts))
+    }
     return next(iter(get_close_matches("/".join(parts), map(show, sorted(names)), 1, 0.7)), "")
 
 

@@ -14,10 +14,17 @@ import sys
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 # audit event → which of its arguments are paths that it changes
 CHANGES = {
-    "os.remove": (0,), "os.rename": (0, 1), "os.rmdir": (0,), "os.mkdir": (0,),
-    "os.truncate": (0,), "os.symlink": (1,), "os.link": (1,), "os.chmod": (0,),
-    "os.chown": (0,), "os.utime": (0,),
-}  # fmt: skip
+    "os.remove": (0,),
+    "os.rename": (0, 1),
+    "os.rmdir": (0,),
+    "os.mkdir": (0,),
+    "os.truncate": (0,),
+    "os.symlink": (1,),
+    "os.link": (1,),
+    "os.chmod": (0,),
+    "os.chown": (0,),
+    "os.utime": (0,),
+}
 
 
 def guard(writable: str) -> None:

@@ -41,8 +41,10 @@ def close(left: Matrix, right: Matrix) -> bool:
 
 def test_products_are_exact_where_they_can_be() -> None:
     left = np.arange(64.0).reshape(8, 8)
-    expected = [[float(sum(a * b for a, b in zip(row, column, strict=True)))
-                 for column in left.T] for row in left]  # fmt: skip
+    expected = [
+        [float(sum(a * b for a, b in zip(row, column, strict=True))) for column in left.T]
+        for row in left
+    ]
     assert (left @ left).tolist() == expected
 
 

@@ -14,9 +14,16 @@ from scripts.common.errors import SutraError
 
 PINS = Path("tests/alpine/fixtures.yaml")
 # for which machine: musl, and the Python that is among them
-WHEELS = ["--only-binary=:all:", "--python-version=3.13", "--implementation=cp",
-          "--abi=cp313", "--abi=none", "--platform=musllinux_1_2_x86_64",
-          "--platform=musllinux_1_1_x86_64", "--platform=manylinux_2_17_x86_64"]  # fmt: skip
+WHEELS = [
+    "--only-binary=:all:",
+    "--python-version=3.13",
+    "--implementation=cp",
+    "--abi=cp313",
+    "--abi=none",
+    "--platform=musllinux_1_2_x86_64",
+    "--platform=musllinux_1_1_x86_64",
+    "--platform=manylinux_2_17_x86_64",
+]
 
 
 def fetch(folder: Path, pins: Path = PINS) -> dict[str, Path]:

@@ -14,8 +14,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 # a letter of the database → a field of `apk mkpkg --info`
-FIELDS = {"P": "name", "V": "version", "T": "description", "U": "url", "L": "license",
-          "o": "origin", "D": "depends", "p": "provides"}  # fmt: skip
+FIELDS = {
+    "P": "name",
+    "V": "version",
+    "T": "description",
+    "U": "url",
+    "L": "license",
+    "o": "origin",
+    "D": "depends",
+    "p": "provides",
+}
 
 
 def paragraphs(text: str) -> Iterator[list[tuple[str, str]]]:

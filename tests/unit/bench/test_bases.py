@@ -41,8 +41,18 @@ def test_the_table_has_a_column_a_base() -> None:
     console.print(bases.table(ROWS))
     text = console.export_text()
     assert next(line for line in text.splitlines() if "Debian" in line).split() == [
-        "┃", "what", "┃", "Debian", "┃", "Alpine", "┃", "Alpine", "÷", "Debian", "┃",
-    ]  # fmt: skip
+        "┃",
+        "what",
+        "┃",
+        "Debian",
+        "┃",
+        "Alpine",
+        "┃",
+        "Alpine",
+        "÷",
+        "Debian",
+        "┃",
+    ]
     assert (
         "│ sutra-api, memory after that             │ 52.0 MB │ 26.0 MB │ 0.50×           │" in text
     )

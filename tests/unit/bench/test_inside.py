@@ -84,8 +84,11 @@ def test_storage_and_api_are_asked_in_turn(
     counts = {method: methods.count(method) for method in set(methods)}
     assert counts == {"PUT": 2 * 57, "GET": 2 * 57, "POST": 1 + 20 + 7}
     assert [path for _, path, _ in service.asked[:4]] == [
-        "/concepts/storage-0", "/concepts/storage-0", "/concepts/api-0", "/concepts/api-0",
-    ]  # fmt: skip
+        "/concepts/storage-0",
+        "/concepts/storage-0",
+        "/concepts/api-0",
+        "/concepts/api-0",
+    ]
 
 
 def test_a_request_that_is_refused_ends_with_the_answer(service: Service) -> None:

@@ -410,10 +410,26 @@ docker.io/library/debian:trixie-slim@sha256:e06d: unknown scheme oci-layout: not
             "the step's own output is above; fix it, then run `make build` again",
         ),
     ],
-    ids=["step", "no space", "no space at once", "registry", "newer registry", "denied",
-         "newer step", "newer no space", "target", "engine", "a script's",
-         "gone", "gone at once", "gone before", "lease", "scheme", "nothing"],
-)  # fmt: skip
+    ids=[
+        "step",
+        "no space",
+        "no space at once",
+        "registry",
+        "newer registry",
+        "denied",
+        "newer step",
+        "newer no space",
+        "target",
+        "engine",
+        "a script's",
+        "gone",
+        "gone at once",
+        "gone before",
+        "lease",
+        "scheme",
+        "nothing",
+    ],
+)
 def test_a_failed_build_is_one_clear_line(output: str, message: str, tip: str) -> None:
     error = build.failure(output.splitlines())
     assert (error.message, error.tip) == (message, tip)
@@ -523,9 +539,13 @@ def test_the_labels_of_the_commit_reach_the_build(
 ) -> None:
     build.build(engine, ["prod"], {})
     assert bake.builds[0][2] == {
-        "CA_BUNDLE": "", "SUTRA_PROJECT": "sutra", "ROOT_CONTEXT": "", "ROOT": "", **git.labels(),
+        "CA_BUNDLE": "",
+        "SUTRA_PROJECT": "sutra",
+        "ROOT_CONTEXT": "",
+        "ROOT": "",
+        **git.labels(),
         "SOURCE_DATE_EPOCH": run_git("show", "-s", "--format=%ct", "HEAD"),
-    }  # fmt: skip
+    }
     assert len(bake.builds[0][2]) == 8
 
 

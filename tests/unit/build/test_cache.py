@@ -163,9 +163,14 @@ def test_a_build_that_fails_leaves_the_old_cache(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["sutra-api"]
 
 
-@pytest.mark.parametrize(("driver", "containerd", "writes"), [
-    ("docker", True, True), ("docker", False, False), ("remote", False, True),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("driver", "containerd", "writes"),
+    [
+        ("docker", True, True),
+        ("docker", False, False),
+        ("remote", False, True),
+    ],
+)
 def test_the_classic_store_alone_writes_no_cache(
     monkeypatch: pytest.MonkeyPatch, driver: str, containerd: bool, writes: bool
 ) -> None:

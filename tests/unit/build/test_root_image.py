@@ -215,8 +215,10 @@ def test_a_bundle_is_passed_on_by_its_absolute_path(
     bundle = given.format(folder=folder)
     root_image.bootstrap(IMAGE, debootstrap / "layout", {"CA_BUNDLE": bundle})
     assert words(debootstrap) == [
-        *COMMON[:-2], f'--aptopt=Acquire::https::CaInfo "{folder}/ca.pem"', *COMMON[-2:]
-    ]  # fmt: skip
+        *COMMON[:-2],
+        f'--aptopt=Acquire::https::CaInfo "{folder}/ca.pem"',
+        *COMMON[-2:],
+    ]
 
 
 def test_a_bundle_and_a_mirror_go_together(debootstrap: Path) -> None:
@@ -255,12 +257,11 @@ def test_a_new_bootstrap_replaces_the_old_one(debootstrap: Path) -> None:
             "cannot fetch InRelease",
         ),
         ("W: old\nErr:1 http://x trixie InRelease\n", "Err:1 http://x trixie InRelease"),
-        ("tar: x: No space left on device\nE: tar failed\n",
-         "tar: x: No space left on device"),
+        ("tar: x: No space left on device\nE: tar failed\n", "tar: x: No space left on device"),
         ("  perl: not found\nmore\n", "perl: not found"),
         ("", "no output"),
     ],
-)  # fmt: skip
+)
 def test_a_failed_bootstrap_leaves_nothing(
     debootstrap: Path, capfd: pytest.CaptureFixture[str], output: str, reason: str
 ) -> None:
@@ -364,11 +365,12 @@ def test_without_mmdebstrap_it_is_installed(
     (debootstrap / "bin" / "mmdebstrap").rename(debootstrap / "packaged")
     monkeypatch.setenv("PATH", f"{debootstrap}/bin")
     program(
-        folder / "scripts", "install.sh",
+        folder / "scripts",
+        "install.sh",
         f'echo "$@" > {folder}/asked\n'
         f"/bin/sed 's/cp /\\/bin\\/cp /' {folder}/packaged > {folder}/bin/mmdebstrap\n"
         f"/bin/chmod +x {folder}/bin/mmdebstrap\n",
-    )  # fmt: skip
+    )
     root_image.bootstrap(IMAGE, folder / "layout", {})
     assert (folder / "asked").read_text() == "mmdebstrap debian-archive-keyring uidmap\n"
     assert unfold(folder / "layout")[2] == ROOT_TAR
@@ -578,9 +580,7 @@ def test_alpine_without_a_registry_is_refused(
     assert caught.value.message == (
         'roots: cannot bootstrap "alpine:3.23", and no registry serves it'
     )
-    assert capfd.readouterr() == (
-        "", "roots: alpine:3.23: no registry serves it (unreachable)\n"
-    )  # fmt: skip
+    assert capfd.readouterr() == ("", "roots: alpine:3.23: no registry serves it (unreachable)\n")
 
 
 def test_main_says_where_the_root_comes_from(

@@ -254,8 +254,12 @@ def test_a_checkout_of_another_owner_is_refused(
 
 
 def test_a_version_that_the_repository_lost_is_refused(raised: Path) -> None:
-    found = subprocess.run(["git", "rev-parse", "HEAD~1:images.yaml", "HEAD~1"],
-                           capture_output=True, text=True, check=True)  # fmt: skip
+    found = subprocess.run(
+        ["git", "rev-parse", "HEAD~1:images.yaml", "HEAD~1"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     blob, first = found.stdout.split()
     (raised / ".git/objects" / blob[:2] / blob[2:]).unlink()
     assert refusal() == (
@@ -296,8 +300,9 @@ def test_where_nothing_is_committed_that_is_printed(
         subprocess.run(["git", *words], check=True)
     assert refusal() is None
     assert capfd.readouterr() == (
-        "", "images.yaml: budgets: not compared with earlier ones, no commit\n"
-    )  # fmt: skip
+        "",
+        "images.yaml: budgets: not compared with earlier ones, no commit\n",
+    )
 
 
 @pytest.mark.parametrize("words", [["verify-sizes"], ["verify"]])

@@ -263,11 +263,14 @@ def test_bad_content_is_refused_with_its_key_path(tmp_path: Path, text: str, mes
         ("release:\n\tbudget: x\n", "line 2: found character '\\t' that cannot start any token"),
         ("a: 1\nb: *nowhere\n", "line 2: found undefined alias 'nowhere'"),
         ("? [a]\n: b\n", "line 1: found unhashable key"),
-        ("a: !!python/name:os.system\n", "line 1: could not determine a constructor for the tag "
-         "'tag:yaml.org,2002:python/name:os.system'"),
+        (
+            "a: !!python/name:os.system\n",
+            "line 1: could not determine a constructor for the tag "
+            "'tag:yaml.org,2002:python/name:os.system'",
+        ),
         ("a: \x00\n", "unacceptable character #x0000: special characters are not allowed"),
     ],
-)  # fmt: skip
+)
 def test_what_is_not_yaml_is_refused_with_its_line(tmp_path: Path, text: str, problem: str) -> None:
     file = write(tmp_path, text)
     with pytest.raises(SutraError) as caught:
@@ -445,10 +448,17 @@ def test_no_bytes_raise_anything_but_sutra_error(
 
 @pytest.mark.parametrize(
     "text",
-    ["a: 2001-99-99", "a: 0x_", "a: !!bool x", "a: !!int x", "a: !!timestamp x",
-     "[" * 3000, "a: " + "1" * 5000],
+    [
+        "a: 2001-99-99",
+        "a: 0x_",
+        "a: !!bool x",
+        "a: !!int x",
+        "a: !!timestamp x",
+        "[" * 3000,
+        "a: " + "1" * 5000,
+    ],
     ids=["date", "hex", "bool", "int", "timestamp", "nesting", "digits"],
-)  # fmt: skip
+)
 def test_values_that_pyyaml_itself_stumbles_over_are_refused(tmp_path: Path, text: str) -> None:
     """PyYAML raises ValueError, KeyError, AttributeError and RecursionError for these."""
     with pytest.raises(SutraError):

@@ -97,8 +97,10 @@ def test_what_a_base_switches_off_does_not(tmp_path: Path) -> None:
     [
         ("shels: {skip: true, because: x}", 'unknown key "shels", did you mean "shells"?'),
         ("shells: {}", 'one of skip, allow and limit, not "none"'),
-        ("shells: {skip: true, allow: [a], because: x}",
-         'one of skip, allow and limit, not "skip and allow"'),
+        (
+            "shells: {skip: true, allow: [a], because: x}",
+            'one of skip, allow and limit, not "skip and allow"',
+        ),
         ("shells: {skip: false, because: x}", 'skip: not true "False"'),
         ("shells: {skip: true}", "because: missing"),
         ("shells: {skip: true, because: ''}", 'because: not a text ""'),
@@ -108,12 +110,14 @@ def test_what_a_base_switches_off_does_not(tmp_path: Path) -> None:
         ("shells: {allow: [1], because: x}", 'allow[0]: not a path "1"'),
         ("shells: {allow: [a, /x], because: x}", 'allow[1]: absolute: "/x"'),
         ("shells: {allow: ['**'], because: x}", 'allow[0]: matches everything: "**"'),
-        ("shells: {limit: 1 MB, because: x}",
-         'limit: only for a rule that counts bytes, which is not "shells"'),
+        (
+            "shells: {limit: 1 MB, because: x}",
+            'limit: only for a rule that counts bytes, which is not "shells"',
+        ),
         ("wasted: {limit: 1, because: x}", 'limit: not a size such as "50 MB": "1"'),
         ("shells: {skip: true, because: x, distribution: 1}", 'distribution: not a text "1"'),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_exception_is_refused(contents: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(SutraError) as caught:
         promise(tmp_path, f"    contents: {{{contents}}}\n")

@@ -96,11 +96,14 @@ def test_an_image_that_is_not_built_is_refused_before_anything_is_started(
 @pytest.mark.parametrize(
     ("check", "tips"),
     [
-        ("contents.shells", "tip: .venv/bin/python -m scripts verify-contents "
-         "sutra-storage-server:prod --as sutra-storage-server --all\n"),
+        (
+            "contents.shells",
+            "tip: .venv/bin/python -m scripts verify-contents "
+            "sutra-storage-server:prod --as sutra-storage-server --all\n",
+        ),
         ("ready", ""),
     ],
-)  # fmt: skip
+)
 def test_a_failure_of_contents_ends_with_what_to_run_next(
     check: str, tips: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

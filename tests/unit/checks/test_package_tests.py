@@ -73,13 +73,17 @@ def test_the_package_whose_tests_fail_is_named_with_their_last_lines(buildx: Pat
     )
     assert results() == [
         CheckResult(
-            "api", "tests", False, 1, 0,
+            "api",
+            "tests",
+            False,
+            1,
+            0,
             "docker-bake.hcl: target.api-test: tests failed "
             '"E   assert 500 == 200 | FAILED tests/test_api.py::test_answers | 1 failed"',
             "findings",
         ),
         passed("hybrid"),
-    ]  # fmt: skip
+    ]
 
 
 def test_a_build_that_fails_before_any_step_shows_its_last_lines(buildx: Path) -> None:
@@ -119,10 +123,15 @@ def test_tests_that_are_skipped_are_not_run_and_say_so(buildx: Path) -> None:
     todo = package_tests.Plan({"api": "api-test"}, {}, (), skipped=True)
     assert results(todo) == [
         CheckResult(
-            "api", "tests", True, None, 0,
-            "docker-bake.hcl: target.api-test: not run: TESTS=skip", "findings",
+            "api",
+            "tests",
+            True,
+            None,
+            0,
+            "docker-bake.hcl: target.api-test: not run: TESTS=skip",
+            "findings",
         )
-    ]  # fmt: skip
+    ]
     assert not (buildx / "words").exists()
 
 
@@ -140,9 +149,14 @@ def test_a_service_without_tests_is_a_line_and_a_base_is_not(buildx: Path, engin
     todo = package_tests.plan(engine, PROMISES, {"CA_BUNDLE": ""})  # type: ignore[arg-type]
     assert todo.untested == ("api", "hybrid")
     assert results(todo)[0] == CheckResult(
-        "api", "tests", True, None, 0,
-        "docker-bake.hcl: target.api-test: not run: the bake file has no such target", "findings",
-    )  # fmt: skip
+        "api",
+        "tests",
+        True,
+        None,
+        0,
+        "docker-bake.hcl: target.api-test: not run: the bake file has no such target",
+        "findings",
+    )
 
 
 def test_without_a_bake_file_there_are_no_tests(folder: Path, engine: object) -> None:

@@ -221,10 +221,13 @@ VALUES = ["assertions stay", "kept: a value", "kept: returned", None]
     ("said", "docs", "count"),
     [
         ("drop", [None] * 5, 1),
-        ("keep", ["Of the module.", "Of a function with no body.", "The first.", "Of a class.",
-                  None], 0),
+        (
+            "keep",
+            ["Of the module.", "Of a function with no body.", "The first.", "Of a class.", None],
+            0,
+        ),
     ],
-)  # fmt: skip
+)
 def test_docstrings_and_nothing_else_are_dropped(
     tmp_path: Path, said: str, docs: list[str | None], count: int
 ) -> None:
@@ -281,8 +284,10 @@ def test_a_traceback_says_the_line_of_a_module_without_columns(tmp_path: Path) -
     compiled(root, "bytecode: {default: sourceless}")
     done = subprocess.run(
         [sys.executable, "-S", "-B", "-c", "import m; m.f(1)"],
-        cwd=root, capture_output=True, text=True,
-    )  # fmt: skip
+        cwd=root,
+        capture_output=True,
+        text=True,
+    )
     assert done.stderr.splitlines()[-2:] == [
         '  File "/opt/x/m.py", line 3, in f',
         "ZeroDivisionError: division by zero",

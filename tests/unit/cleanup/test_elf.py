@@ -27,7 +27,7 @@ def elf_file(*segments: tuple[int, int, int, int]) -> bytes:
     header = struct.pack(
         "<4sBBBB8xHHIQQQIHHHHHH",
         MAGIC, 2, 1, 1, 0, 3, 62, 1, 0, 64, 0, 0, 64, 56, len(segments), 0, 0, 0,
-    )  # fmt: skip
+    )  # fmt: skip # the fields in the order of elf.h
     return header + b"".join(
         struct.pack("<IIQQQQQQ", kind, 5, offset, vaddr, vaddr, 16, 16, align)
         for kind, offset, vaddr, align in segments

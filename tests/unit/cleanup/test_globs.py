@@ -113,9 +113,32 @@ def test_brackets_stay_within_one_component(glob: str) -> None:
 
 @pytest.mark.parametrize(
     "glob",
-    ["[z-a]", "[!]", "[!]]", "[]", "[!", "[", "[a", "[]a]", "[!]a]", "[a-]", "[-a]", "[\\]",
-     "[a\\-z]", "[[a]", "[a[]", "[^]", "[^a]", "[a^]", "[a--]", "[!z-a]", "[&&]", "[~~]", "[||]"],
-)  # fmt: skip
+    [
+        "[z-a]",
+        "[!]",
+        "[!]]",
+        "[]",
+        "[!",
+        "[",
+        "[a",
+        "[]a]",
+        "[!]a]",
+        "[a-]",
+        "[-a]",
+        "[\\]",
+        "[a\\-z]",
+        "[[a]",
+        "[a[]",
+        "[^]",
+        "[^a]",
+        "[a^]",
+        "[a--]",
+        "[!z-a]",
+        "[&&]",
+        "[~~]",
+        "[||]",
+    ],
+)
 def test_brackets_follow_the_rules_of_fnmatch(glob: str) -> None:
     names = ["[", "]", "a", "z", "!", "^", "-", "\\", "&", "~", "|", "m", glob]
     found = [name for name in names if Glob(glob).matches(name)]

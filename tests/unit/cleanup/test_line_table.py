@@ -14,8 +14,18 @@ from sutra_cleanup.line_table import without_columns
 
 STDLIB = Path(sysconfig.get_path("stdlib"))
 # large and small, old and new syntax, generators, matches, comprehensions, long functions
-MODULES = ["argparse.py", "ast.py", "asyncio/tasks.py", "dataclasses.py", "inspect.py",
-           "locale.py", "opcode.py", "tarfile.py", "this.py", "typing.py"]  # fmt: skip
+MODULES = [
+    "argparse.py",
+    "ast.py",
+    "asyncio/tasks.py",
+    "dataclasses.py",
+    "inspect.py",
+    "locale.py",
+    "opcode.py",
+    "tarfile.py",
+    "this.py",
+    "typing.py",
+]
 
 
 def codes(code: CodeType) -> Iterator[CodeType]:

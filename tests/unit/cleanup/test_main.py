@@ -46,8 +46,13 @@ prove: {import: [one], run: [python, -c, import two]}
 MODULES: dict[str, str | bytes | Link] = {
     **distribution(
         "one",
-        {"one/__init__.py": "from one.tests import needed\n", "one/tests/__init__.py": "",
-         "one/tests/needed.py": "", "one/tests/test_a.py": "assert 1\n", "one/README.md": "text\n"},
+        {
+            "one/__init__.py": "from one.tests import needed\n",
+            "one/tests/__init__.py": "",
+            "one/tests/needed.py": "",
+            "one/tests/test_a.py": "assert 1\n",
+            "one/README.md": "text\n",
+        },
     ),
     **distribution("two", {"two.py": "X = 1\n"}),
     "app/__init__.py": "",
@@ -55,7 +60,7 @@ MODULES: dict[str, str | bytes | Link] = {
     "one/a.so": b"\x7fELF no library",
     "one/b.so": b"\x7fELF no library",
     "bad.py": "print 'Python 2'\n",
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -76,13 +81,24 @@ def root(tmp_path: Path) -> Path:
 
 def call(root: Path, *more: str, file: str = "cleanup.yaml", python: str = "") -> Ran:
     words = [
-        sys.executable, "-B", "-m", "sutra_cleanup", "--tree", str(root),
-        "--manifest", str(root.parent / file), "--python", python or f"{root}/bin/python",
-    ]  # fmt: skip
+        sys.executable,
+        "-B",
+        "-m",
+        "sutra_cleanup",
+        "--tree",
+        str(root),
+        "--manifest",
+        str(root.parent / file),
+        "--python",
+        python or f"{root}/bin/python",
+    ]
     done = subprocess.run(
-        [*words, *more], capture_output=True, text=True, cwd=root.parent,
+        [*words, *more],
+        capture_output=True,
+        text=True,
+        cwd=root.parent,
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(LIB), "PYTHONUTF8": "1"},
-    )  # fmt: skip
+    )
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
@@ -137,12 +153,24 @@ DECLARED = (
 )
 CLEAN = sorted(
     ["bin/python", "pyvenv.cfg"]
-    + [f"{SITE}/{path}" for path in (
-        "app/__init__.py", "bad.py", "one-1.0.dist-info/METADATA", "one-1.0.dist-info/RECORD",
-        "one/__init__.pyc", "one/a.so", "one/b.so", "one/tests/needed.pyc",
-        "two-1.0.dist-info/METADATA", "two-1.0.dist-info/RECORD", "two.pyc", *DECLARED,
-    )]
-)  # fmt: skip
+    + [
+        f"{SITE}/{path}"
+        for path in (
+            "app/__init__.py",
+            "bad.py",
+            "one-1.0.dist-info/METADATA",
+            "one-1.0.dist-info/RECORD",
+            "one/__init__.pyc",
+            "one/a.so",
+            "one/b.so",
+            "one/tests/needed.pyc",
+            "two-1.0.dist-info/METADATA",
+            "two-1.0.dist-info/RECORD",
+            "two.pyc",
+            *DECLARED,
+        )
+    ]
+)
 
 
 def test_a_clean_run_leaves_what_the_rules_leave(root: Path) -> None:
@@ -171,10 +199,21 @@ def test_the_reports_sums_are_what_left(root: Path) -> None:
     after = sum(len(content) for mode, content in snapshot(root).values() if mode >> 12 == 0o10)
     found = json.loads(place.read_text())
     assert list(found) == [
-        "manifest", "tree", "before", "after", "rules", "packages",
-        "stripped", "deduped", "compiled", "recorded", "proven", "entry_points", "broken",
+        "manifest",
+        "tree",
+        "before",
+        "after",
+        "rules",
+        "packages",
+        "stripped",
+        "deduped",
+        "compiled",
+        "recorded",
+        "proven",
+        "entry_points",
+        "broken",
         "stand_ins",
-    ]  # fmt: skip
+    ]
     assert (found["before"], found["after"]) == (before, after)
     assert {name: row["bytes"] for name, row in found["rules"].items()} == {
         "caches": 5,
@@ -391,10 +430,13 @@ FULL = OSError(28, "No space left on device")
     [
         ("bytecode.compile_tree", FULL, "no space left on device"),
         ("report.write", FULL, "no space left on device"),
-        ("tree._walk", PermissionError(13, "Permission denied", "a/\n"),
-         'permission denied "a/\\n"'),
+        (
+            "tree._walk",
+            PermissionError(13, "Permission denied", "a/\n"),
+            'permission denied "a/\\n"',
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_the_disk_refuses_is_one_line_and_the_tree_as_it_was(
     root: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -453,11 +453,21 @@ def test_an_image_is_stripped_compiled_and_proven(place: Path) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["x-1.dist-info/METADATA", "x-1.dist-info/RECORD", "x-1.dist-info/entry_points.txt",
-     "x-1.dist-info/licenses/LICENSE.md", "x-1.dist-info/licenses/docs/COPYING", "x/LICENSE.rst",
-     "x/NOTICE.md", "x/__init__.py", "numpy/_core/tests/_natype.py", "botocore/docs/__init__.py",
-     "pandas/_testing/__init__.py", "numpy/testing/__init__.py"],
-)  # fmt: skip
+    [
+        "x-1.dist-info/METADATA",
+        "x-1.dist-info/RECORD",
+        "x-1.dist-info/entry_points.txt",
+        "x-1.dist-info/licenses/LICENSE.md",
+        "x-1.dist-info/licenses/docs/COPYING",
+        "x/LICENSE.rst",
+        "x/NOTICE.md",
+        "x/__init__.py",
+        "numpy/_core/tests/_natype.py",
+        "botocore/docs/__init__.py",
+        "pandas/_testing/__init__.py",
+        "numpy/testing/__init__.py",
+    ],
+)
 def test_the_hybrid_keeps(path: str) -> None:
     found = manifest.load(ROOT / "packages/sutra-hybrid/cleanup.yaml")
     place = f"lib/python3/site-packages/{path}"
@@ -468,10 +478,21 @@ def test_the_hybrid_keeps(path: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["x/__pycache__/a.pyc", "x/tests/a.py", "numpy/_core/tests/test_a.py", "x/docs/a.html",
-     "x/a.h", "x/a.a", "x/a.pyi", "x/py.typed", "x/a.pyx", "x/a.pxd",
-     "x-1.dist-info/direct_url.json", "sklearn/datasets/data/a.csv"],
-)  # fmt: skip
+    [
+        "x/__pycache__/a.pyc",
+        "x/tests/a.py",
+        "numpy/_core/tests/test_a.py",
+        "x/docs/a.html",
+        "x/a.h",
+        "x/a.a",
+        "x/a.pyi",
+        "x/py.typed",
+        "x/a.pyx",
+        "x/a.pxd",
+        "x-1.dist-info/direct_url.json",
+        "sklearn/datasets/data/a.csv",
+    ],
+)
 def test_the_hybrid_removes_each_item_of_the_seed(path: str) -> None:
     found = manifest.load(ROOT / "packages/sutra-hybrid/cleanup.yaml")
     place = f"lib/python3/site-packages/{path}"

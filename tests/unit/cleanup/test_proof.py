@@ -71,17 +71,35 @@ def refused(root: Path, text: str) -> tuple[str, str, int]:
 
 def test_the_modules_of_prove_come_first_then_every_top_level_one(tmp_path: Path) -> None:
     modules = {
-        "a/__init__.py": "", "b/__init__.cpython-311-x86_64-linux-gnu.so": "", "c.py": "",
-        "d.abi3.so": "", "e.pyc": "", "namespace/x.py": "", "f.txt": "", "two-words.py": "",
-        "__editable__.py": "", "a/deep/__init__.py": "", "x-1.dist-info/METADATA": "",
-        "g.pth": "", "__pycache__/c.cpython-311.pyc": "", "h/__init__.pyc": "",
-    }  # fmt: skip
+        "a/__init__.py": "",
+        "b/__init__.cpython-311-x86_64-linux-gnu.so": "",
+        "c.py": "",
+        "d.abi3.so": "",
+        "e.pyc": "",
+        "namespace/x.py": "",
+        "f.txt": "",
+        "two-words.py": "",
+        "__editable__.py": "",
+        "a/deep/__init__.py": "",
+        "x-1.dist-info/METADATA": "",
+        "g.pth": "",
+        "__pycache__/c.cpython-311.pyc": "",
+        "h/__init__.pyc": "",
+    }
     venv(tmp_path / "tree", modules)
     make(tmp_path / "tree", {"lib/python3/other.py": "", "bin/tool.py": ""})
     plan = planned(tmp_path / "tree", "prove: {import: [c, z.y]}")
     assert questions.modules(plan) == [
-        "c", "z.y", "a", "a.deep", "b", "d", "e", "h", "namespace.x",
-    ]  # fmt: skip
+        "c",
+        "z.y",
+        "a",
+        "a.deep",
+        "b",
+        "d",
+        "e",
+        "h",
+        "namespace.x",
+    ]
 
 
 def test_a_sound_tree_is_proven(root: Path) -> None:
@@ -298,11 +316,15 @@ def test_a_module_that_crashes_afterwards_is_named(root: Path) -> None:
 
 def test_an_entry_point_that_a_rule_broke_is_named(root: Path) -> None:
     points = "[bugs.plugins]\nb = two.test.backend:load\n[console_scripts]\nnever = none:main\n"
-    make(root / SITE, {
-        "two/__init__.py": "", "two/test/__init__.py": "",
-        "two/test/backend.py": "def load(): return 1\n",
-        "two-1.0.dist-info/entry_points.txt": points,
-    })  # fmt: skip
+    make(
+        root / SITE,
+        {
+            "two/__init__.py": "",
+            "two/test/__init__.py": "",
+            "two/test/backend.py": "def load(): return 1\n",
+            "two-1.0.dist-info/entry_points.txt": points,
+        },
+    )
     (root / SITE / "two.py").unlink()
     assert refused(root, "rules: {tests: {why: a, remove: [test/]}}") == (
         'cleanup: broke entry point "b" of "bugs.plugins": ModuleNotFoundError: '
@@ -366,10 +388,15 @@ def test_a_program_is_not_imported_to_see_whether_it_loads(root: Path) -> None:
 
 
 def test_a_module_that_loads_only_after_another_is_no_fault_of_the_cleanup(root: Path) -> None:
-    make(root / SITE, {
-        "one/__init__.py": "", "one/a.py": "import sys; sys.one_came_first = True\n",
-        "one/b.py": "import sys; sys.one_came_first\n", "one/c.md": "",
-    })  # fmt: skip
+    make(
+        root / SITE,
+        {
+            "one/__init__.py": "",
+            "one/a.py": "import sys; sys.one_came_first = True\n",
+            "one/b.py": "import sys; sys.one_came_first\n",
+            "one/c.md": "",
+        },
+    )
     assert cleaned(root, "rules: {docs: {why: a, remove: ['*.md']}}")["proven"] == 8
 
 

@@ -37,14 +37,22 @@ def as_files(plan: Plan) -> list[str]:
         ({"one/a.py": "from .space import x", "one/space/x.py": ""}, []),
         ({"one/a.py": "from . import (\n  space)", "one/space/x.py": ""}, ["one/space/x.py"]),
         ({"one/sub/__init__.py": "", "one/sub/x.py": ""}, []),
-        ({"one/a.py": "glob('versions/*.py')", "one/versions/__init__.py": "",
-          "one/versions/x.py": ""}, ["one/versions/__init__.py", "one/versions/x.py"]),
-        ({"one/a.py": "open('env.py')", "one/t/__init__.py": "", "one/t/env.py": ""},
-         ["one/t/env.py"]),
+        (
+            {
+                "one/a.py": "glob('versions/*.py')",
+                "one/versions/__init__.py": "",
+                "one/versions/x.py": "",
+            },
+            ["one/versions/__init__.py", "one/versions/x.py"],
+        ),
+        (
+            {"one/a.py": "open('env.py')", "one/t/__init__.py": "", "one/t/env.py": ""},
+            ["one/t/env.py"],
+        ),
         ({"one/a.py": "open('__init__.py'); open('setup.py'); glob('*.py')"}, []),
         ({"space/x.py": ""}, []),
     ],
-)  # fmt: skip
+)
 def test_sources_that_are_read_as_files_stay_sources(
     tmp_path: Path, modules: dict[str, str], files: list[str]
 ) -> None:
@@ -64,27 +72,35 @@ def test_a_mode_that_the_manifest_chooses_holds_all_the_same(tmp_path: Path) -> 
         ({"one/a.dat": "", "one/x.py": "open('b.dat')"}, []),
         (
             {"one/a.dat": "", "one/x.py": "open('a.dat')"},
-            ['rule "data" takes "one/a.dat" of one, which "one/x.py" names: '
-             "where the service uses it, keep it"],
+            [
+                'rule "data" takes "one/a.dat" of one, which "one/x.py" names: '
+                "where the service uses it, keep it"
+            ],
         ),
         (
             {"one/a/1.dat": "", "one/a/2.dat": "", "one/x.py": "open('a/1.dat'); open('2.dat')"},
-            ['rule "data" takes "one/a/1.dat" of one, which "one/x.py" names (+1 more): '
-             "where the service uses it, keep it"],
+            [
+                'rule "data" takes "one/a/1.dat" of one, which "one/x.py" names (+1 more): '
+                "where the service uses it, keep it"
+            ],
         ),
         (
             {"one/tests/__init__.py": "", "one/x.py": "def f():\n    from one.tests import y\n"},
-            ['rule "tests" takes "one/tests/__init__.py" of one, which "one/x.py" names: '
-             "where the service uses it, keep it"],
+            [
+                'rule "tests" takes "one/tests/__init__.py" of one, which "one/x.py" names: '
+                "where the service uses it, keep it"
+            ],
         ),
         (
             {"one/tests/y.py": "", "one/x.py": "def f():\n    from .tests import y\n"},
-            ['rule "tests" takes "one/tests/y.py" of one, which "one/x.py" names: '
-             "where the service uses it, keep it"],
+            [
+                'rule "tests" takes "one/tests/y.py" of one, which "one/x.py" names: '
+                "where the service uses it, keep it"
+            ],
         ),
         ({"one/tests/y.py": "", "one/tests/x.py": "from one.tests import y"}, []),
     ],
-)  # fmt: skip
+)
 def test_what_a_shared_rule_takes_and_a_source_names_is_warned_of(
     tmp_path: Path, modules: dict[str, str], lines: list[str]
 ) -> None:

@@ -67,9 +67,14 @@ FOUND: dict[str, Any] = {
 def plan(tmp_path: Path) -> Plan:
     root = make(
         tmp_path / "tree",
-        {"a.md": "1", "bin/tests/x": "12", "bin/tests/needed": "123", "link": Link("a.md"),
-         "bin/tests/link": Link("../..")},
-    )  # fmt: skip
+        {
+            "a.md": "1",
+            "bin/tests/x": "12",
+            "bin/tests/needed": "123",
+            "link": Link("a.md"),
+            "bin/tests/link": Link("../.."),
+        },
+    )
     make(root / SITE, distribution("one", {"one/__init__.py": "X = 1\n", "one/tests/t.py": "1234"}))
     (tmp_path / "cleanup.yaml").write_text(RULES)
     return tree.plan(root, manifest.load(tmp_path / "cleanup.yaml"))

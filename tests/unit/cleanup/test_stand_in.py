@@ -67,11 +67,19 @@ def test_it_is_there_as_bytecode_is_wanted(root: Path, mode: str, there: set[str
 @pytest.mark.parametrize(
     "use",
     [
-        "one.core.solve()", "bool(one.core.solve)", "one.core.limit == 1", "one.core.limit > 1",
-        "len(one.core.solve)", "list(one.core.solve)", "{one.core.solve}", "one.core.limit + 1",
-        "float(one.core.limit)", "f'{one.core.limit}'", "one.core.limit in [1]",
+        "one.core.solve()",
+        "bool(one.core.solve)",
+        "one.core.limit == 1",
+        "one.core.limit > 1",
+        "len(one.core.solve)",
+        "list(one.core.solve)",
+        "{one.core.solve}",
+        "one.core.limit + 1",
+        "float(one.core.limit)",
+        "f'{one.core.limit}'",
+        "one.core.limit in [1]",
     ],
-)  # fmt: skip
+)
 def test_whoever_uses_a_name_of_it_is_told_the_rule(root: Path, use: str) -> None:
     cleaned(root, f"rules: {{{RULE}}}")
     name = "solve" if "solve" in use else "limit"

@@ -40,9 +40,15 @@ def tree(tmp_path: Path) -> Path:
 def test_every_file_with_the_rules_that_name_it(tree: Path) -> None:
     make(
         tree,
-        {"a/x.py": "12345", "a/tests/x.py": "1", "a/tests/needed.py": "12", "a/tests/docs/x.md": "",
-         "test_keep.md": "1", "z.md": "123"},
-    )  # fmt: skip
+        {
+            "a/x.py": "12345",
+            "a/tests/x.py": "1",
+            "a/tests/needed.py": "12",
+            "a/tests/docs/x.md": "",
+            "test_keep.md": "1",
+            "z.md": "123",
+        },
+    )
     found = planned(tree)
     assert found.entries == (
         Entry("a/tests/docs/x.md", 0, False, 0, None),
@@ -91,11 +97,19 @@ def test_links_are_entries_and_never_followed(tree: Path) -> None:
     make(tree.parent, {"outside/tests/x.py": "1", "outside/docs/y": "2"})
     make(
         tree,
-        {"a/tests/x.py": "1", "dangling": Link("nowhere"), "loop": Link("loop"),
-         "self": Link("."), "up": Link(".."), "folder": Link("a"), "tests": Link("a/tests"),
-         "docs": Link("../outside/docs"), "out.md": Link("../outside/tests/x.py"),
-         "abs": Link(str(tree.parent / "outside"))},
-    )  # fmt: skip
+        {
+            "a/tests/x.py": "1",
+            "dangling": Link("nowhere"),
+            "loop": Link("loop"),
+            "self": Link("."),
+            "up": Link(".."),
+            "folder": Link("a"),
+            "tests": Link("a/tests"),
+            "docs": Link("../outside/docs"),
+            "out.md": Link("../outside/tests/x.py"),
+            "abs": Link(str(tree.parent / "outside")),
+        },
+    )
     assert planned(tree).entries == (
         Entry("a/tests/x.py", 1, False, 0, None),
         Entry("abs", 0, True, None, None),
@@ -193,9 +207,13 @@ def test_a_record_that_is_a_link_or_no_text_owns_nothing_wrongly(tree: Path) -> 
     make(tree.parent, {"RECORD": "pkg/__init__.py,,\n"})
     make(
         tree / SITE,
-        {"a-1.dist-info/RECORD": Link("../../../../../RECORD"), "pkg/__init__.py": "",
-         "b-1.dist-info/RECORD": b"\xff/x.py,,\n\n,,\nq/y.py,,\n", "q/y.py": ""},
-    )  # fmt: skip
+        {
+            "a-1.dist-info/RECORD": Link("../../../../../RECORD"),
+            "pkg/__init__.py": "",
+            "b-1.dist-info/RECORD": b"\xff/x.py,,\n\n,,\nq/y.py,,\n",
+            "q/y.py": "",
+        },
+    )
     found = planned(tree)
     assert (found.owner(f"{SITE}/pkg/x"), found.owner(f"{SITE}/q/x")) == ("pkg", "b")
 

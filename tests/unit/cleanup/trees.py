@@ -141,9 +141,28 @@ TREES: st.SearchStrategy[dict[str, str | bytes | Link]] = st.dictionaries(
     max_size=5,
 ).map(_flat)
 PARTS = st.sampled_from(
-    ["a", "b", "ab", "tests", "docs", "*.py", "*", "?", "[ab]", "[!a]", "a*", "**", "*b", "raw*",
-     "x.p[x-z]", "[[]a]", "\\*", "[*]", "line?break"]
-)  # fmt: skip
+    [
+        "a",
+        "b",
+        "ab",
+        "tests",
+        "docs",
+        "*.py",
+        "*",
+        "?",
+        "[ab]",
+        "[!a]",
+        "a*",
+        "**",
+        "*b",
+        "raw*",
+        "x.p[x-z]",
+        "[[]a]",
+        "\\*",
+        "[*]",
+        "line?break",
+    ]
+)
 GLOBS = st.builds(
     "{}{}{}".format,
     st.sampled_from(["", "./"]),

@@ -139,9 +139,12 @@ def test_data_goes_after_the_build_and_before_the_deployment(start: Start) -> No
 
 def test_space_first_leaves_latest_and_what_a_container_uses(start: Start) -> None:
     code, steps = start(
-        "--yes", "--all", "--free-space-first",
-        before=(CACHE, DEV, PROD, USED, LATEST), after=(USED, LATEST),
-    )  # fmt: skip
+        "--yes",
+        "--all",
+        "--free-space-first",
+        before=(CACHE, DEV, PROD, USED, LATEST),
+        after=(USED, LATEST),
+    )
     assert code == 0
     assert steps[0] == ["r1", "sha256:dev", "sha256:old"]
     assert steps[-1] == ["sha256:latest"]  # a container runs sha256:used

@@ -70,9 +70,19 @@ def test_a_step_that_fails_keeps_the_earlier_duration(clock: list[float]) -> Non
 
 @pytest.mark.parametrize(
     "content",
-    ["", "{", "[]", "7", '{"build": "x"}', '{"build": true}', '{"build": -1}', '{"build": 1e999}',
-     "[" * 100_000, '{"build": ' + "9" * 400 + "}"],
-)  # fmt: skip
+    [
+        "",
+        "{",
+        "[]",
+        "7",
+        '{"build": "x"}',
+        '{"build": true}',
+        '{"build": -1}',
+        '{"build": 1e999}',
+        "[" * 100_000,
+        '{"build": ' + "9" * 400 + "}",
+    ],
+)
 def test_a_damaged_file_is_ignored_with_a_word(
     content: str, clock: list[float], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -130,12 +140,21 @@ def test_a_duration_as_text(seconds: float, text: str) -> None:
 @pytest.mark.parametrize(("script", "code"), [("exit 0", 0), ("exit 7", 7), ("kill -9 $$", 137)])
 def test_a_command_keeps_its_exit_code(script: str, code: int, folder: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-IS", "-c",
-         f"import sys; sys.path.insert(0, {str(ROOT)!r}); "
-         "from scripts.common.durations import main; sys.exit(main(sys.argv[1:]))",
-         "engine", "sh", "-c", f"echo out; {script}"],
-        env={**os.environ, "DURATIONS": "1"}, capture_output=True, text=True,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-IS",
+            "-c",
+            f"import sys; sys.path.insert(0, {str(ROOT)!r}); "
+            "from scripts.common.durations import main; sys.exit(main(sys.argv[1:]))",
+            "engine",
+            "sh",
+            "-c",
+            f"echo out; {script}",
+        ],
+        env={**os.environ, "DURATIONS": "1"},
+        capture_output=True,
+        text=True,
+    )
     assert (done.returncode, done.stdout) == (code, "out\n")
     assert done.stderr == "engine: begins\n"
     assert FILE.exists() == (code == 0)
@@ -145,6 +164,8 @@ def test_a_command_keeps_its_exit_code(script: str, code: int, folder: Path) -> 
 def test_without_a_python_the_command_just_runs(python: str) -> None:
     done = subprocess.run(
         [ROOT / "scripts/timed.sh", "engine", "echo", "a b"],
-        env={**os.environ, "PYTHON": python, "DURATIONS": ""}, capture_output=True, text=True,
-    )  # fmt: skip
+        env={**os.environ, "PYTHON": python, "DURATIONS": ""},
+        capture_output=True,
+        text=True,
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, "a b\n", "")

@@ -209,8 +209,9 @@ def test_a_repository_that_the_environment_names_must_be_there(
 ) -> None:
     monkeypatch.setenv("GIT_DIR", "/nonexistent")
     assert refusal(folder) == (
-        "git symbolic-ref HEAD: not a git repository: '/nonexistent'", REPAIR
-    )  # fmt: skip
+        "git symbolic-ref HEAD: not a git repository: '/nonexistent'",
+        REPAIR,
+    )
 
 
 def test_what_cannot_be_read_may_be_taken_for_no_commit(repository: Path) -> None:

@@ -88,6 +88,9 @@ def test_the_front_door_is_guarded() -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [sys.executable, "-m", "scripts", "--help"],
-            cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
+            cwd=ROOT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
     assert (done.returncode, done.stderr) == (2, f"standard output {FULL}")

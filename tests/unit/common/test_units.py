@@ -52,9 +52,25 @@ def test_a_decimal_size_is_exact(text: str, size: int) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["50", "", " ", "MB", "-1 MB", "+1 MB", "1,5 MB", "1. MB", ".5 MB", "1e3 MB", "50 MB/s",
-     "50 M B", "1 2 MB", "nan MB", "None", "True"],
-)  # fmt: skip
+    [
+        "50",
+        "",
+        " ",
+        "MB",
+        "-1 MB",
+        "+1 MB",
+        "1,5 MB",
+        "1. MB",
+        ".5 MB",
+        "1e3 MB",
+        "50 MB/s",
+        "50 M B",
+        "1 2 MB",
+        "nan MB",
+        "None",
+        "True",
+    ],
+)
 def test_what_is_no_size_is_refused(text: str) -> None:
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - the whole text is compared
         parse_size(text)

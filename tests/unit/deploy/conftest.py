@@ -36,9 +36,15 @@ esac
 [ ! -e "$answer" ] || cat "$answer"
 """
 NAMES = "get-" + ",".join(
-    ("deployment", "statefulset", "service", "networkpolicy", "horizontalpodautoscaler",
-     "poddisruptionbudget")
-)  # fmt: skip
+    (
+        "deployment",
+        "statefulset",
+        "service",
+        "networkpolicy",
+        "horizontalpodautoscaler",
+        "poddisruptionbudget",
+    )
+)
 DIGEST = "sha256:" + "1" * 64
 POD = {"spec": {"containers": [{"name": "one", "image": f"r.example/t/sutra-api@{DIGEST}"}]}}
 CLAIM = {"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"]}}
@@ -82,9 +88,13 @@ def release() -> list[dict[str, Any]]:
     return [
         thing("Namespace", "sutra"),
         thing("Deployment", "sutra-api", "apps/v1", spec={"template": copy.deepcopy(POD)}),
-        thing("StatefulSet", "sutra-storage", "apps/v1",
-              spec={"template": copy.deepcopy(POD), "volumeClaimTemplates": [CLAIM]}),
-    ]  # fmt: skip
+        thing(
+            "StatefulSet",
+            "sutra-storage",
+            "apps/v1",
+            spec={"template": copy.deepcopy(POD), "volumeClaimTemplates": [CLAIM]},
+        ),
+    ]
 
 
 @pytest.fixture

@@ -417,10 +417,12 @@ def test_a_file_of_a_key_is_read_to_its_end_of_line(
     [
         (None, 'SUTRA_API_KEY_FILE: cannot be read, no such file or directory "key"'),
         (b"\xff\xfe", 'SUTRA_API_KEY_FILE: cannot be read, not utf-8 text "key"'),
-        (b"", "SUTRA_API_KEY_FILE: not 16 to 512 letters, digits or -._~+/ "
-              "(0 characters, not shown)"),
+        (
+            b"",
+            "SUTRA_API_KEY_FILE: not 16 to 512 letters, digits or -._~+/ (0 characters, not shown)",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_file_without_a_key_is_refused(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch, content: bytes | None, problem: str
 ) -> None:
@@ -450,12 +452,22 @@ def test_what_is_not_ready_in_time_says_why(
 ) -> None:
     cluster.has("get-namespace-sutra", OURS)
     cluster.has("rollout-error", "error: timed out waiting for the condition\n")
-    conditions = [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable",
-                   "message": "0/1 nodes are available"}]  # fmt: skip
+    conditions = [
+        {
+            "type": "PodScheduled",
+            "status": "False",
+            "reason": "Unschedulable",
+            "message": "0/1 nodes are available",
+        }
+    ]
     waiting = {"state": {"waiting": {"reason": "ErrImagePull", "message": "not\nfound"}}}
     crashed = {"state": {"running": {}}, "ready": False, "restartCount": 3}
-    failed = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate",
-              "message": 'violates PodSecurity "restricted"'}  # fmt: skip
+    failed = {
+        "type": "ReplicaFailure",
+        "status": "True",
+        "reason": "FailedCreate",
+        "message": 'violates PodSecurity "restricted"',
+    }
     cluster.lists(
         "deployment,statefulset,pod",
         thing("Deployment", "sutra-api", status={"conditions": [failed]}),

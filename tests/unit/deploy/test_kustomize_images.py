@@ -14,14 +14,22 @@ from scripts.history.ledger import Entry, Promoted
 
 ID, DIGEST = "sha256:" + "1" * 64, "sha256:" + "2" * 64
 ENTRY = Entry(
-    number=7, at="2026-01-02T03:04:05Z", who="a@b", verb="promote", version="1.4.2", commit="c",
-    registry="r.example:5000/team", verdict="9 checks passed", of=7, previous=6,
+    number=7,
+    at="2026-01-02T03:04:05Z",
+    who="a@b",
+    verb="promote",
+    version="1.4.2",
+    commit="c",
+    registry="r.example:5000/team",
+    verdict="9 checks passed",
+    of=7,
+    previous=6,
     tags={"latest": 7},
     images={
         "sutra-api": Promoted(ID, DIGEST, "c", 1, 1),
         "sutra-hybrid": Promoted(ID, "", "c", 1, 1),
     },
-)  # fmt: skip
+)
 LOCAL = replace(ENTRY, number=8, registry="", version="")
 
 

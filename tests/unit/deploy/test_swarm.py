@@ -80,8 +80,12 @@ def test_up_checks_makes_what_is_referred_to_and_deploys(
     shown = capsys.readouterr()
     assert shown.out == ("sutra-deploy: up: stack mine runs; `docker stack ps mine` shows where\n")
     assert [line.split(":")[1] for line in shown.err.splitlines()] == [
-        " depends_on", " healthcheck", " ports", " memswap_limit", " security_opt",
-    ]  # fmt: skip
+        " depends_on",
+        " healthcheck",
+        " ports",
+        " memswap_limit",
+        " security_opt",
+    ]
 
 
 def test_the_key_is_in_no_file_and_on_no_command_line(one: FakeSwarm, asked: Path) -> None:
@@ -263,9 +267,11 @@ def test_an_update_that_went_back_fails_with_the_reason(
     one: FakeSwarm, capsys: pytest.CaptureFixture[str]
 ) -> None:
     one.serve(
-        "mine_api", ("running", "new"), ("failed", "task: non-zero exit (2)"),
+        "mine_api",
+        ("running", "new"),
+        ("failed", "task: non-zero exit (2)"),
         update="rollback_completed",
-    )  # fmt: skip
+    )
     assert up(one, call()) == 1
     assert capsys.readouterr().err.splitlines()[-3:] == [
         "mine_api: task: non-zero exit (2)",

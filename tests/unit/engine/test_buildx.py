@@ -59,12 +59,13 @@ def test_no_client_with_buildx_is_refused(
 def buildx_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A docker client that writes down its words and knobs, and runs `script`."""
     client = program(
-        tmp_path, "docker",
+        tmp_path,
+        "docker",
         '[ "$2" = version ] && exit 0\n'
         f"printf '%s\\n' \"$@\" > {tmp_path}/words\n"
         f"env > {tmp_path}/environment\n"
         f". {tmp_path}/script\n",
-    )  # fmt: skip
+    )
     (tmp_path / "script").write_text("echo '{\"target\": {}}'")
     monkeypatch.setenv("DOCKER", str(client))
     return tmp_path
@@ -73,19 +74,27 @@ def buildx_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_plan_is_what_buildx_prints(buildx_program: Path) -> None:
     assert bake_plan(["prod", "dev"], {"CA_BUNDLE": "/ca.pem"}) == {"target": {}}
     assert (buildx_program / "words").read_text().splitlines() == [
-        "buildx", "bake", "-f", "docker-bake.hcl", "--print", "prod", "dev",
-    ]  # fmt: skip
+        "buildx",
+        "bake",
+        "-f",
+        "docker-bake.hcl",
+        "--print",
+        "prod",
+        "dev",
+    ]
     assert "CA_BUNDLE=/ca.pem" in (buildx_program / "environment").read_text().splitlines()
 
 
 @pytest.mark.parametrize(
     ("script", "reason"),
     [
-        ('echo "#1 reading" >&2; echo "ERROR: failed to find target x" >&2; exit 1',
-         "failed to find target x"),
+        (
+            'echo "#1 reading" >&2; echo "ERROR: failed to find target x" >&2; exit 1',
+            "failed to find target x",
+        ),
         ('echo "docker-bake.hcl:3: unknown" >&2; exit 1', "docker-bake.hcl:3: unknown"),
     ],
-)  # fmt: skip
+)
 def test_a_bake_file_that_buildx_refuses_is_one_clear_line(
     buildx_program: Path, script: str, reason: str
 ) -> None:
@@ -101,14 +110,24 @@ def test_a_build_passes_overrides_and_knobs(
 ) -> None:
     (buildx_program / "script").write_text('echo "#1 DONE" >&2; echo "ERROR: boom" >&2; exit 3')
     assert bake(["prod"], ["a.tags=a:x", "b.tags=b:x"], {"VERSION": "1"}) == (
-        3, ["#1 DONE", "ERROR: boom"]
-    )  # fmt: skip
+        3,
+        ["#1 DONE", "ERROR: boom"],
+    )
     assert capfd.readouterr() == ("", "#1 DONE\nERROR: boom\n")
     assert (buildx_program / "words").read_text().splitlines() == [
-        "buildx", "bake", "-f", "docker-bake.hcl",
-        "--set", "a.tags=a:x", "--set", "b.tags=b:x", "prod",
-    ]  # fmt: skip
+        "buildx",
+        "bake",
+        "-f",
+        "docker-bake.hcl",
+        "--set",
+        "a.tags=a:x",
+        "--set",
+        "b.tags=b:x",
+        "prod",
+    ]
     environment = (buildx_program / "environment").read_text().splitlines()
     assert {
-        "VERSION=1", "BUILDX_NO_DEFAULT_ATTESTATIONS=1", "BUILDX_BAKE_ENTITLEMENTS_FS=0"
-    } <= set(environment)  # fmt: skip
+        "VERSION=1",
+        "BUILDX_NO_DEFAULT_ATTESTATIONS=1",
+        "BUILDX_BAKE_ENTITLEMENTS_FS=0",
+    } <= set(environment)

@@ -42,9 +42,21 @@ def test_an_old_engine_is_refused(version: str) -> None:
 
 @pytest.mark.parametrize(
     "version",
-    ["23", "23.0.0", "23.0.1", "26.1.5+dfsg1", "28.2.2", "100.0.0", "27.0.0-rc.1", "24.0.7-ce",
-     "dev", "master", "", "library-import"],
-)  # fmt: skip
+    [
+        "23",
+        "23.0.0",
+        "23.0.1",
+        "26.1.5+dfsg1",
+        "28.2.2",
+        "100.0.0",
+        "27.0.0-rc.1",
+        "24.0.7-ce",
+        "dev",
+        "master",
+        "",
+        "library-import",
+    ],
+)
 def test_a_new_engine_or_a_development_build_is_accepted(version: str) -> None:
     refuse_old(version)  # raises nothing
 
@@ -218,11 +230,16 @@ def test_an_engine_that_does_not_describe_itself_is_one_clear_line() -> None:
 def test_importing_the_modules_needs_no_engine() -> None:
     done = subprocess.run(
         [
-            sys.executable, "-W", "error", "-c",
+            sys.executable,
+            "-W",
+            "error",
+            "-c",
             "import scripts.commands.prod, scripts.commands.roots",
         ],
         cwd=Path(module.__file__).parents[2],
         env={**os.environ, "DOCKER_HOST": "unix:///nonexistent.sock"},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -17,9 +17,10 @@ def test_without_docker_host_the_context_of_the_client_holds(
     served: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     program(
-        tmp_path, "docker",
+        tmp_path,
+        "docker",
         f'[ "$*" = "context inspect --format {{{{.Endpoints.docker.Host}}}}" ] && echo {served}\n',
-    )  # fmt: skip
+    )
     monkeypatch.setenv("PATH", str(tmp_path))
     answer(monkeypatch, "20.10.5")
     with pytest.raises(SutraError) as caught:

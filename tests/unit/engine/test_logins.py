@@ -133,9 +133,20 @@ def test_helpers_answer(tmp_path: Path, script: str, found: tuple[str, str] | No
 
 @pytest.mark.parametrize(
     "answer",
-    ["{}", "not json", "", "[]", "5", "null", '{"Username": 5, "Secret": 6}', '{"Username": "me"}',
-     '{"Username": "me", "Secret": null}', "[" * 100_000, "\\377\\376"],
-)  # fmt: skip
+    [
+        "{}",
+        "not json",
+        "",
+        "[]",
+        "5",
+        "null",
+        '{"Username": 5, "Secret": 6}',
+        '{"Username": "me"}',
+        '{"Username": "me", "Secret": null}',
+        "[" * 100_000,
+        "\\377\\376",
+    ],
+)
 def test_helpers_that_answer_anything_else_are_one_line(tmp_path: Path, answer: str) -> None:
     (tmp_path / "answer").write_bytes(answer.encode().replace(b"\\377\\376", b"\xff\xfe"))
     program(tmp_path, "docker-credential-bugs", f"cat >/dev/null; cat {tmp_path}/answer\n")

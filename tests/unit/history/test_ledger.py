@@ -126,9 +126,7 @@ def test_foreign_text(line: bytes, shown: str) -> None:
 def test_an_entry_with_a_value_that_promotion_does_not_write(but: dict[str, Any]) -> None:
     line = entry(1, **but).line()
     PATH.write_bytes(line)
-    assert said() == (
-        f'.build/history.jsonl: line 1: not an entry "{line[:40].decode()}…"', AGAIN
-    )  # fmt: skip
+    assert said() == (f'.build/history.jsonl: line 1: not an entry "{line[:40].decode()}…"', AGAIN)
 
 
 @given(st.binary(max_size=200))

@@ -53,7 +53,8 @@ TOKENS = {
     "Slack bot": "xoxb" + f"-{_word(12, _DIGITS)}-{_word(12, _DIGITS)}-{_word(24)}",
     "Slack user": "xoxp" + f"-{_word(11, _DIGITS)}-{_word(12, _DIGITS)}-{_word(32, _HEX)}",
     "Slack app": "xapp" + f"-1-A{_word(10, _UPPER)}-{_word(13, _DIGITS)}-{_word(64, _HEX)}",
-    "Slack webhook": "https://hooks.slack" + f".com/services/T{_word(9, _UPPER)}/B{_word(9, _UPPER)}/{_word(24)}",
+    "Slack webhook": "https://hooks.slack"
+    + f".com/services/T{_word(9, _UPPER)}/B{_word(9, _UPPER)}/{_word(24)}",
     "Stripe": "sk" + "_live_" + _word(24),
     "Stripe, long": "sk" + "_live_51" + _word(97),
     "Stripe restricted": "rk" + "_live_" + _word(24),
@@ -88,7 +89,8 @@ TOKENS = {
     "Brevo": "xkeysib" + "-" + _word(64, _HEX) + "-" + _word(16),
     "Telegram": _word(10, "123456789") + ":AA" + _word(33),
     "Discord": "M" + _word(25) + "." + _word(6) + "." + _word(38),
-    "Discord webhook": "https://discord.com/api/" + f"webhooks/{_word(18, '123456789')}/{_word(68)}",
+    "Discord webhook": "https://discord.com/api/"
+    + f"webhooks/{_word(18, '123456789')}/{_word(68)}",
     "DigitalOcean": "dop" + "_v1_" + _word(64, _HEX),
     "Cloudflare origin": "v1.0" + "-" + _word(24, _HEX) + "-" + _word(146, _HEX),
     "Databricks": "dapi" + _word(32, _HEX),
@@ -123,7 +125,7 @@ TOKENS = {
     "age": "AGE-SECRET" + "-KEY-1" + _word(58, "QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L"),
     "Django": "django" + "-insecure-" + _word(50, _LOWER + _DIGITS + "@#$%^&*(-_=+)"),
     "1Password": "ops" + "_eyJ" + _url(250),
-}  # fmt: skip
+}
 
 # one line of ENV, of a label, of CMD, ENTRYPOINT, HEALTHCHECK or of the history
 SECRET_LINES = [
@@ -170,7 +172,7 @@ SECRET_LINES = [
     "DB_PASSWORD=$3cret!", "DB_PASSWORD=a$b", "DB_PASSWORD=/9j/4AAQSkZ", "PASSWORD_PROD=hunter2", "TOKEN_GITHUB=f00d",
     "DB_PASSWORD_DEFAULT=hunter2", "NEO4J_AUTH_PASSWORD=neo4j1", "MINIO_SECRET_KEY=minio123", "MINIO_ROOT_PASSWORD=minio123",
     "INFLUXDB_ADMIN_TOKEN=influx1", "SENTRY_AUTH_TOKEN=s-1", "SNYK_TOKEN=11-22", "HEROKU_API_KEY=33-44", "SUPABASE_SERVICE_ROLE_KEY=s-1",
-]  # fmt: skip
+]  # fmt: skip # a corpus: several short values a line
 
 HARMLESS_LINES = [
     "ACCESS_TOKEN_EXPIRE_MINUTES=30", "REFRESH_TOKEN_EXPIRE_DAYS=7", "CSRF_TOKEN_COOKIE=csrftoken", "TOKEN_AUDIENCE=api",
@@ -215,12 +217,16 @@ HARMLESS_LINES = [
     "HEALTHCHECK CMD curl -f http://localhost/tokens || exit 1", "ENTRYPOINT [\"/app/password-service\"]", "CMD [\"--token-type\" \"bearer\"]",
     "sha256=9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "integrity=sha512-9f86d081884c7d659a2feaa0c55ad015",
     "ETAG=d41d8cd98f00b204e9800998ecf8427e", "COMMIT=d91e7679f86d081884c7d659a2feaa0c55ad015a", "UUID=123e4567-e89b-12d3-a456-426614174000",
-]  # fmt: skip
+]  # fmt: skip # a corpus: several short values a line
 
 _KEY_BODY = _b64(48 * 24)
-_PEM = "-----BEGIN " + "PRIVATE KEY-----\n" + "\n".join(
-    _KEY_BODY[at : at + 64] for at in range(0, len(_KEY_BODY), 64)
-) + "\n-----END " + "PRIVATE KEY-----\n"  # fmt: skip
+_PEM = (
+    "-----BEGIN "
+    + "PRIVATE KEY-----\n"
+    + "\n".join(_KEY_BODY[at : at + 64] for at in range(0, len(_KEY_BODY), 64))
+    + "\n-----END "
+    + "PRIVATE KEY-----\n"
+)
 PEM = _PEM
 
 # path and text
@@ -258,7 +264,7 @@ SECRET_FILES = [
     ("app/key.pem", _PEM), ("app/key.txt", base64.b64encode(_PEM.encode()).decode()), ("app/k.json", '{"k": "' + _PEM.replace("\n", "\\n") + '"}'),
     ("app/k.go", "const k = " + " +\n\t".join(f'"{line}\\n"' for line in _PEM.splitlines())), ("app/wg0.conf", "PrivateKey = " + _b64(32)),
     ("app/k.jwk", '{"kty": "RSA", "n": "' + _url(64) + '", "d": "' + _url(64) + '"}'), ("app/k.hex", _PEM.encode().hex()),
-]  # fmt: skip
+]  # fmt: skip # a corpus: several short values a line
 
 HARMLESS_FILES = [
     ("app/config.yaml", "database:\n  password: ${DB_PASSWORD}\n"), ("app/config.yaml", "password_file: /run/secrets/db\n"),
@@ -288,4 +294,4 @@ HARMLESS_FILES = [
     ("app/k.txt", "AKIA" + "IOSFODNN7EXAMPLE"), ("app/k.txt", "api key: AIza" + "your_api_key_here_1234567890123456"),
     ("app/kubeconfig", "kind: Config\nusers:\n- user: {exec: {command: aws}}\n"), ("app/k.jwk", '{"kty": "RSA", "n": "' + _url(64) + '", "e": "AQAB"}'),
     ("app/cacerts.txt", "-----BEGIN CERTIFICATE-----\n"), ("app/x.lock", 'hash = "sha256:' + "ab" * 32 + '"\n'), ("app/authors.txt", "author: me\n"),
-]  # fmt: skip
+]  # fmt: skip # a corpus: several short values a line

@@ -22,12 +22,14 @@ NAMED = {
     "several, past 32": (attribute(2, (1 << 10, 0), (1 << 6, 0)), ("net_bind_service", "perfmon")),
     "revision 1": (attribute(1, (1 << 21, 0)), ("sys_admin",)),
     "revision 3, of a user namespace": (
-        attribute(3, (1, 0), (0, 0), more=struct.pack("<I", 1000)), ("chown",)),
+        attribute(3, (1, 0), (0, 0), more=struct.pack("<I", 1000)),
+        ("chown",),
+    ),
     "one without a name yet": (attribute(2, (0, 0), (0, 1 << 31)), ("63",)),
     "none": (attribute(2, (0, 0), (0, 0)), ()),
     "cut off": (SETUID[:-1], ("unreadable",)),
     "empty": (b"", ("unreadable",)),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", NAMED)
@@ -47,5 +49,7 @@ def test_every_name_stands_at_its_number() -> None:
     """include/uapi/linux/capability.h: CAP_LAST_CAP is CAP_CHECKPOINT_RESTORE, 40."""
     assert len(capabilities.NAMES) == 41
     assert [capabilities.NAMES[at] for at in (7, 21, 40)] == [
-        "setuid", "sys_admin", "checkpoint_restore",
-    ]  # fmt: skip
+        "setuid",
+        "sys_admin",
+        "checkpoint_restore",
+    ]

@@ -42,9 +42,13 @@ def test_files_that_differ_are_written_as_each_image_has_them(
     ]
     assert counts == [3, 3]
     assert written(folder) == {
-        "before/changed": b"old", "before/gone": b"2", "before/deep/er/file": b"x",
-        "after/changed": b"new", "after/came": b"3", "after/deep/er/file": b"y",
-    }  # fmt: skip
+        "before/changed": b"old",
+        "before/gone": b"2",
+        "before/deep/er/file": b"x",
+        "after/changed": b"new",
+        "after/came": b"3",
+        "after/deep/er/file": b"y",
+    }
 
 
 def test_nothing_is_written_for_images_that_are_the_same(

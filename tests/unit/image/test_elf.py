@@ -54,7 +54,7 @@ def made(
     listed += SECTION.pack(
         NAMES.index(b".dynstr"), 3, 0, places[".dynstr"][0], places[".dynstr"][0], len(strings),
         0, 0, 1, 0,
-    )  # fmt: skip
+    )  # fmt: skip # the fields in the order of elf.h
     for name in sections:
         listed += SECTION.pack(NAMES.index(name.encode()), 1, 0, 0, 0, 0, 0, 0, 1, 0)
     listed += SECTION.pack(NAMES.index(b".shstrtab"), 3, 0, 0, names_at, len(NAMES), 0, 0, 1, 0)
@@ -63,21 +63,33 @@ def made(
     head = ident + struct.pack(
         "<HHIQQQIHHHHHH", kind, machine, 1, 0, 64, table, 0, 64, SEGMENT.size,
         3 if interpreter else 2, SECTION.size, count, count - 1,
-    )  # fmt: skip
+    )  # fmt: skip # the fields in the order of elf.h
     segments = segments.ljust(3 * SEGMENT.size, b"\0")
     return head + segments + places[".interp"][1] + strings + dynamic + NAMES + listed
 
 
 def test_what_a_dynamic_section_says() -> None:
     data = made(
-        tags=[(1, "libc.so.6"), (1, "libm.so.6"), (14, "libx.so.1"),
-              (15, "$ORIGIN/../a:/b"), (29, "$ORIGIN:")],
+        tags=[
+            (1, "libc.so.6"),
+            (1, "libm.so.6"),
+            (14, "libx.so.1"),
+            (15, "$ORIGIN/../a:/b"),
+            (29, "$ORIGIN:"),
+        ],
         interpreter="/lib64/ld-linux-x86-64.so.2",
-    )  # fmt: skip
+    )
     assert facts(io.BytesIO(data)) == Elf(
-        "x86_64", "DYN", "/lib64/ld-linux-x86-64.so.2", ("libc.so.6", "libm.so.6"), "libx.so.1",
-        ("$ORIGIN/../a", "/b"), ("$ORIGIN",), True, traits=("relative search path",),
-    )  # fmt: skip
+        "x86_64",
+        "DYN",
+        "/lib64/ld-linux-x86-64.so.2",
+        ("libc.so.6", "libm.so.6"),
+        "libx.so.1",
+        ("$ORIGIN/../a", "/b"),
+        ("$ORIGIN",),
+        True,
+        traits=("relative search path",),
+    )
 
 
 @pytest.mark.parametrize(
@@ -246,10 +258,14 @@ def test_real_files_are_read_as_pyelftools_reads_them() -> None:
         assert facts(io.BytesIO(data)) == by_library(data)
 
 
-@pytest.mark.parametrize(("flags", "trait"), [
-    (("-z", "execstack"), "executable stack"), (("-z", "noexecstack"), ""),
-    (("-z", "notext"), ""),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("flags", "trait"),
+    [
+        (("-z", "execstack"), "executable stack"),
+        (("-z", "noexecstack"), ""),
+        (("-z", "notext"), ""),
+    ],
+)
 def test_what_the_linker_makes_is_seen(flags: tuple[str, ...], trait: str, tmp_path: Path) -> None:
     linked = compiled(tmp_path, "int f(void){return 1;}", f"-Wl,{','.join(flags)}")
     assert facts(io.BytesIO(linked)).traits == ((trait,) if trait else ())
@@ -260,9 +276,10 @@ def test_versions_of_a_library_and_of_what_is_linked_with_it(tmp_path: Path) -> 
         "ONE_1.0 { global: f; local: *; };\nONE_2.0 { global: g; } ONE_1.0;"
     )
     library = compiled(
-        tmp_path, "int f(void){return 1;} int g(void){return 2;}",
+        tmp_path,
+        "int f(void){return 1;} int g(void){return 2;}",
         f"-Wl,-soname,libone.so.1,--version-script={tmp_path}/v",
-    )  # fmt: skip
+    )
     found = facts(io.BytesIO(library))
     assert (found.versions, found.wants) == (("ONE_1.0", "ONE_2.0"), ())
     (tmp_path / "libone.so.1").write_bytes(library)
@@ -283,9 +300,10 @@ def compiled(folder: Path, source: str, *flags: str) -> bytes:
 def test_version_tables_have_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "v").write_text("A { global: f; local: *; };\nB { global: g; } A;")
     library = compiled(
-        tmp_path, "int f(void){return 1;} int g(void){return 2;}",
+        tmp_path,
+        "int f(void){return 1;} int g(void){return 2;}",
         f"-Wl,--version-script={tmp_path}/v",
-    )  # fmt: skip
+    )
     monkeypatch.setattr(elf_tables, "MAX_VERSIONS", 5)  # of itself, of A and of B: with a name each
     assert facts(io.BytesIO(library)).versions == ("A", "B")
     monkeypatch.setattr(elf_tables, "MAX_VERSIONS", 4)
@@ -298,10 +316,11 @@ WHOLE = made(tags=[(1, "libc.so.6"), (29, "/a")], interpreter="/ld.so", sections
 @given(
     edits=st.lists(
         st.tuples(st.integers(0, len(WHOLE) - 1), st.binary(min_size=1, max_size=8)),
-        min_size=1, max_size=8,
+        min_size=1,
+        max_size=8,
     ),
     length=st.integers(4, len(WHOLE)),
-)  # fmt: skip
+)
 def test_a_mutated_file_is_read_or_unreadable(edits: list[tuple[int, bytes]], length: int) -> None:
     data = bytearray(WHOLE)
     for at, value in edits:
@@ -313,8 +332,12 @@ def test_a_mutated_file_is_read_or_unreadable(edits: list[tuple[int, bytes]], le
 def test_the_maker_of_these_files_makes_what_the_library_reads() -> None:
     parsed = ELFFile(io.BytesIO(WHOLE))
     assert [section.name for section in parsed.iter_sections()] == [
-        "", ".dynamic", ".dynstr", ".symtab", ".shstrtab",
-    ]  # fmt: skip
+        "",
+        ".dynamic",
+        ".dynstr",
+        ".symtab",
+        ".shstrtab",
+    ]
 
 
 def test_names_of_one_file_have_an_end_together() -> None:

@@ -12,9 +12,18 @@ from scripts.image.entry import Entry
 from scripts.image.held import Held
 
 LIBRARY = Elf(
-    "x86_64", "DYN", "12", ("345", "6"), "78", ("9",), ("0",), wants=(("ab", ("c", "d")),),
-    versions=("ef",), modules=(("go", "1"),), crates=(("gh", "ij"),),
-)  # fmt: skip
+    "x86_64",
+    "DYN",
+    "12",
+    ("345", "6"),
+    "78",
+    ("9",),
+    ("0",),
+    wants=(("ab", ("c", "d")),),
+    versions=("ef",),
+    modules=(("go", "1"),),
+    crates=(("gh", "ij"),),
+)
 
 
 def entry(path: str, link: str = "", elf: Elf | None = None) -> Entry:

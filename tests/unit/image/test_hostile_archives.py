@@ -51,10 +51,13 @@ def run(folder: Path, command: str, file: Path) -> Ended:
     words = [sys.executable, "-m", "scripts", command, f"archive:{file}", "--as", "x"]
     with (folder / "said").open("w+") as said:
         process = subprocess.Popen(
-            words, cwd=folder, stdout=subprocess.DEVNULL, stderr=said,
+            words,
+            cwd=folder,
+            stdout=subprocess.DEVNULL,
+            stderr=said,
             env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT}/base-images/lib"},
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES, ADDRESSES)),
-        )  # fmt: skip
+        )
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         said.seek(0)
@@ -67,8 +70,10 @@ def holds(folder: Path, name: str, count: int, *commands: str) -> None:
     file = hostile_archives.write(folder / "x.tar", kind.make(count))
     for command in commands:
         ended = run(folder, command, file)
-        print(f"{name}: {file.stat().st_size} bytes, {command}: exit {ended.code}, "
-              f"{ended.peak // 1_000_000} MB")  # fmt: skip
+        print(
+            f"{name}: {file.stat().st_size} bytes, {command}: exit {ended.code}, "
+            f"{ended.peak // 1_000_000} MB"
+        )
         assert "Traceback" not in "".join(ended.said)
         assert ended.peak < MEMORY, (command, ended.said[-3:])
         problem, tip = [line.replace(str(file), "x.tar") for line in ended.said][-2:]

@@ -53,22 +53,35 @@ def old_sparse(real: int) -> bytes:
 LONG = 1 << 20
 HOSTILE: dict[str, tuple[bytes, str]] = {
     "a path that climbs": (
-        layer(entry("../etc/passwd")), 'path leads outside the image "../etc/passwd"'),
+        layer(entry("../etc/passwd")),
+        'path leads outside the image "../etc/passwd"',
+    ),
     "a path that climbs inside": (
-        layer(entry("a/../../b")), 'path leads outside the image "a/../../b"'),
+        layer(entry("a/../../b")),
+        'path leads outside the image "a/../../b"',
+    ),
     "an absolute path that climbs": (
-        layer(entry("/a/../../b")), 'path leads outside the image "/a/../../b"'),
+        layer(entry("/a/../../b")),
+        'path leads outside the image "/a/../../b"',
+    ),
     "a file without a name": (layer(entry("")), 'path leads outside the image ""'),
     "a path with a NUL": (pax({"path": "a\0b"}), 'path leads outside the image "a\\x00b"'),
     "a path with colours": (
-        layer(entry("../\x1b[31m")), 'path leads outside the image "../\\x1b[31m"'),
+        layer(entry("../\x1b[31m")),
+        'path leads outside the image "../\\x1b[31m"',
+    ),
     "a hard link that climbs": (
         layer(entry("a", kind=tarfile.LNKTYPE, link="../../etc/shadow")),
-        'path leads outside the image "../../etc/shadow"'),
+        'path leads outside the image "../../etc/shadow"',
+    ),
     "a hard link to nothing": (
-        layer(entry("a", kind=tarfile.LNKTYPE)), 'path leads outside the image ""'),
+        layer(entry("a", kind=tarfile.LNKTYPE)),
+        'path leads outside the image ""',
+    ),
     "a whiteout of the folder above": (
-        layer(entry("a/.wh...")), 'path leads outside the image ".."'),
+        layer(entry("a/.wh...")),
+        'path leads outside the image ".."',
+    ),
     "a whiteout of nothing": (layer(entry("a/.wh.")), 'path leads outside the image ""'),
     "10 GB announced": (header(size=10**10), "unexpected end of data"),
     "10 GB announced and some sent": (header(size=10**10) + bytes(LONG), "unexpected end of data"),
@@ -76,55 +89,80 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "a negative size": (pax({"size": "-5"}), 'negative size of "a"'),
     "a long name of 10 GB": (
         header("././@LongLink", tarfile.GNUTYPE_LONGNAME, 10**10),
-        "header of 10000000000 bytes"),
+        "header of 10000000000 bytes",
+    ),
     "a long link of 1 MiB and a byte": (
-        header("././@LongLink", tarfile.GNUTYPE_LONGLINK, LONG + 1), "header of 1048577 bytes"),
+        header("././@LongLink", tarfile.GNUTYPE_LONGLINK, LONG + 1),
+        "header of 1048577 bytes",
+    ),
     "a PAX header of 10 GB": (
-        header("pax", tarfile.XHDTYPE, 10**10), "header of 10000000000 bytes"),
+        header("pax", tarfile.XHDTYPE, 10**10),
+        "header of 10000000000 bytes",
+    ),
     "global PAX headers without end": (
         b"".join(
             header("g", tarfile.XGLTYPE, LONG // 2)
-            + (b"%d k%d=" % (LONG // 2, number)).ljust(LONG // 2 - 1, b"x") + b"\n"
+            + (b"%d k%d=" % (LONG // 2, number)).ljust(LONG // 2 - 1, b"x")
+            + b"\n"
             for number in range(4)
         ),
-        "global headers of 524279 bytes"),
+        "global headers of 524279 bytes",
+    ),
     "global PAX headers whose keys are long": (
         header("g", tarfile.XGLTYPE, LONG // 2)
-        + (b"%d " % (LONG // 2)).ljust(LONG // 2 - 3, b"k") + b"=v\n" + header("a"),
-        "global headers of 524279 bytes"),
+        + (b"%d " % (LONG // 2)).ljust(LONG // 2 - 3, b"k")
+        + b"=v\n"
+        + header("a"),
+        "global headers of 524279 bytes",
+    ),
     "global PAX headers of many keys": (
         b"".join(
             header("g", tarfile.XGLTYPE, 10) + (b"10 k%03d=v\n" % number).ljust(512, b"\0")
             for number in range(200)
         ),
-        "global headers of 101 keys"),
+        "global headers of 101 keys",
+    ),
     "100,000 PAX keys for each of many entries": (
-        (header("x", tarfile.XHDTYPE, LONG) + b"10 kkkk=v\n" * (LONG // 10) + bytes(LONG % 10)
-         + bytes(-LONG % 512) + header("a")) * 20,
-        "headers of more than 16793600 bytes"),
+        (
+            header("x", tarfile.XHDTYPE, LONG)
+            + b"10 kkkk=v\n" * (LONG // 10)
+            + bytes(LONG % 10)
+            + bytes(-LONG % 512)
+            + header("a")
+        )
+        * 20,
+        "headers of more than 16793600 bytes",
+    ),
     "a path of 2,000 folders": (
-        layer(entry("d/" * 2000 + "f")), "path of 4001 characters in 2001 parts"),
-    "a path past PATH_MAX": (
-        layer(entry("d" * 4097)), "path of 4097 characters in 1 parts"),
+        layer(entry("d/" * 2000 + "f")),
+        "path of 4001 characters in 2001 parts",
+    ),
+    "a path past PATH_MAX": (layer(entry("d" * 4097)), "path of 4097 characters in 1 parts"),
     "sparse files of 10 GB together": (
-        old_sparse(200 << 20)[:512] * 50, 'sparse file "hole" of 209715200 bytes'),
-    "a chain of PAX headers": (
-        (header("pax", tarfile.XHDTYPE, 0)) * 5000, "headers too deep"),
+        old_sparse(200 << 20)[:512] * 50,
+        'sparse file "hole" of 209715200 bytes',
+    ),
+    "a chain of PAX headers": ((header("pax", tarfile.XHDTYPE, 0)) * 5000, "headers too deep"),
     "a time that is not a number": (pax({"mtime": "nan"}), 'time "nan"'),
     "a time past any float": (pax({"mtime": "inf"}), 'time "inf"'),
     "a sparse file of 10 GB": (old_sparse(10**10), 'sparse file "hole" of 10000000000 bytes'),
     "a sparse file of GNU format 1.0": (
         pax({"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "9"}),
-        "sparse files of GNU format 1.0 are not read"),
+        "sparse files of GNU format 1.0 are not read",
+    ),
     "an entry of an unknown type": (
-        layer(entry("a", kind=b"Z")), 'entry of unknown type b\'Z\' "a"'),
+        layer(entry("a", kind=b"Z")),
+        "entry of unknown type b'Z' \"a\"",
+    ),
     "zstd cut off": (
         zstd.compress(tar_of({"a": b"1" * 5000}))[:-3],
-        "Compressed file ended before the end-of-stream marker was reached"),
+        "Compressed file ended before the end-of-stream marker was reached",
+    ),
     "zstd that wants 2 GiB of memory": (
         b"\x28\xb5\x2f\xfd\x00\xa8" + bytes(50),
-        "Unable to decompress Zstandard data: Frame requires too much memory for decoding"),
-}  # fmt: skip
+        "Unable to decompress Zstandard data: Frame requires too much memory for decoding",
+    ),
+}
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -241,10 +279,14 @@ SEEDS = [
     layer(entry("x.pyc", b"\xf3\r\r\n" + bytes(20)), entry(".wh.gone"), entry("d/.wh..wh..opq")),
 ]
 EDITS = st.lists(
-    st.tuples(st.integers(0, 1 << 16), st.sampled_from(["set", "cut", "add", "drop"]),
-              st.binary(min_size=1, max_size=12)),
-    min_size=1, max_size=6,
-)  # fmt: skip
+    st.tuples(
+        st.integers(0, 1 << 16),
+        st.sampled_from(["set", "cut", "add", "drop"]),
+        st.binary(min_size=1, max_size=12),
+    ),
+    min_size=1,
+    max_size=6,
+)
 
 
 def mutated(data: bytes, edits: list[tuple[int, str, bytes]], repair: bool) -> bytes:

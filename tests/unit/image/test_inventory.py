@@ -46,15 +46,24 @@ def test_an_entry_says_what_its_header_says(engine: FakeEngine, tmp_path: Path) 
     )
     found = read(engine, tmp_path, made)
     assert found.layers[0].entries == (
-        Entry("usr/bin/tool", "file", 18, 0o4755, 3, 4, 99,
-              digest=digest(b"#!/bin/sh -e\nexit\n"), script="/bin/sh -e"),
+        Entry(
+            "usr/bin/tool",
+            "file",
+            18,
+            0o4755,
+            3,
+            4,
+            99,
+            digest=digest(b"#!/bin/sh -e\nexit\n"),
+            script="/bin/sh -e",
+        ),
         Entry("usr/lib", "folder", 0, 0o1777, 0, 0, 0),
         Entry("usr/lib/up", "symlink", 0, 0o644, 0, 0, 0, "../../etc"),
         Entry("dev/null", "device", 0, 0o644, 0, 0, 0),
         Entry("dev/sda", "device", 0, 0o644, 0, 0, 0),
         Entry("run/pipe", "fifo", 0, 0o644, 0, 0, 0),
         Entry(".", "folder", 0, 0o644, 0, 0, 0),
-    )  # fmt: skip
+    )
     assert (found.layers[0].diff_id, found.layers[0].installed) == (digest(made), 18)
 
 
@@ -338,9 +347,13 @@ TOO_MUCH = [
 
 @pytest.mark.parametrize(("bound", "most", "problem"), TOO_MUCH)
 def test_what_all_layers_of_an_image_hold_has_an_end(
-    engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-    bound: str, most: int, problem: str,
-) -> None:  # fmt: skip
+    engine: FakeEngine,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    bound: str,
+    most: int,
+    problem: str,
+) -> None:
     """110 layers of 62 MB of texts each took over 3.9 GB."""
     image = FakeImage([tar_of(RECORD), tar_of({**RECORD, "etc/c": b"2"})])
     engine.add(image, "api:prod")

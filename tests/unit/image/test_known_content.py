@@ -16,8 +16,13 @@ from scripts.oci.compression import zstd
 from tests.support.planted_faults import tarred, zipped
 
 SDIST = tarred("one-1.0/", "one-1.0/LICENSE", "one-1.0/PKG-INFO")
-PACKED = [SDIST, gzip.compress(SDIST), bz2.compress(SDIST), lzma.compress(SDIST),
-          zstd.compress(SDIST)]  # fmt: skip
+PACKED = [
+    SDIST,
+    gzip.compress(SDIST),
+    bz2.compress(SDIST),
+    lzma.compress(SDIST),
+    zstd.compress(SDIST),
+]
 TEXT = KNOWN[-1][1]
 
 
@@ -49,8 +54,11 @@ def test_a_source_distribution_is_known_however_it_is_packed(packed: bytes) -> N
     assert list(of_beginning(packed)) == ["package:sdist"]
 
 
-@given(at=st.integers(0, 4), edits=st.lists(st.tuples(st.integers(0, 4000), st.binary(max_size=9))),
-       length=st.integers(0, 4000))  # fmt: skip
+@given(
+    at=st.integers(0, 4),
+    edits=st.lists(st.tuples(st.integers(0, 4000), st.binary(max_size=9))),
+    length=st.integers(0, 4000),
+)
 def test_a_damaged_archive_is_looked_into_or_not(
     at: int, edits: list[tuple[int, bytes]], length: int
 ) -> None:

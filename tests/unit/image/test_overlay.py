@@ -35,17 +35,24 @@ LATER: dict[str, tuple[Entries, list[tuple[str, str, int]], list[str]]] = {
     "removes the first name": ([entry(".wh.a")], [("b", "file", 5)], []),
     "removes the second name": ([entry(".wh.b")], [("a", "file", 5)], []),
     "removes both": ([entry(".wh.a"), entry(".wh.b")], [], ["a"]),
-    "overwrites the first": (
-        [entry("a", b"1")], [("a", "file", 1), ("b", "file", 5)], []),
+    "overwrites the first": ([entry("a", b"1")], [("a", "file", 1), ("b", "file", 5)], []),
     "overwrites both": (
-        [entry("a", b"1"), linked("b", "a")], [("a", "file", 1), ("b", "hardlink", 0)], ["a"]),
+        [entry("a", b"1"), linked("b", "a")],
+        [("a", "file", 1), ("b", "hardlink", 0)],
+        ["a"],
+    ),
     "makes the first a link to the second": (
-        [entry("a", kind=LINK, link="b")], [("a", "symlink", 0), ("b", "file", 5)], []),
+        [entry("a", kind=LINK, link="b")],
+        [("a", "symlink", 0), ("b", "file", 5)],
+        [],
+    ),
     "adds a third name and removes the others": (
-        [linked("c", "b"), entry(".wh.a"), entry(".wh.b")], [("c", "hardlink", 0)], ["a"]),
-    "links a name to itself": (
-        [linked("a", "a")], [("a", "file", 5), ("b", "hardlink", 0)], []),
-}  # fmt: skip
+        [linked("c", "b"), entry(".wh.a"), entry(".wh.b")],
+        [("c", "hardlink", 0)],
+        ["a"],
+    ),
+    "links a name to itself": ([linked("a", "a")], [("a", "file", 5), ("b", "hardlink", 0)], []),
+}
 
 
 @pytest.mark.parametrize("name", LATER)
@@ -69,9 +76,14 @@ def test_a_name_that_outlives_the_first_has_all_of_its_facts(
     assert found.resolve("c") == found.files["b"]
 
 
-@pytest.mark.parametrize(("kind", "seen"), [
-    (LINK, "symlink"), (tarfile.CHRTYPE, "device"), (tarfile.FIFOTYPE, "fifo"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "seen"),
+    [
+        (LINK, "symlink"),
+        (tarfile.CHRTYPE, "device"),
+        (tarfile.FIFOTYPE, "fifo"),
+    ],
+)
 def test_a_second_name_of_what_is_no_file_is_the_same(
     kind: bytes, seen: str, engine: FakeEngine, tmp_path: Path
 ) -> None:
@@ -97,10 +109,18 @@ def test_a_record_is_read_under_whatever_name_it_came(
     assert dict(found.texts) == {META: METADATA.decode()}
 
 
-@pytest.mark.parametrize("text", [
-    b"one/a.py,sha256=AbC-_9,12\n", b"one/a.py,,\r\n", b"Package: libc6\n", b"home = /usr/bin\n",
-    b"0123456789abcdef0123456789abcdef  usr/bin/x\n", b"/.\n/usr\n", b"root:x:0:0::/:\n",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"one/a.py,sha256=AbC-_9,12\n",
+        b"one/a.py,,\r\n",
+        b"Package: libc6\n",
+        b"home = /usr/bin\n",
+        b"0123456789abcdef0123456789abcdef  usr/bin/x\n",
+        b"/.\n/usr\n",
+        b"root:x:0:0::/:\n",
+    ],
+)
 def test_every_kind_of_record_is_known_by_how_it_begins(
     text: bytes, engine: FakeEngine, tmp_path: Path
 ) -> None:
@@ -121,13 +141,20 @@ def test_what_begins_like_no_record_is_not_kept(
 
 def test_names_may_begin_at_the_root(engine: FakeEngine, tmp_path: Path) -> None:
     first = [
-        entry("/", kind=DIR, mode=0o755), entry("/app/a", b"1"), entry("./app/b", b"2"),
-        linked("/app/c", "/app/a"), entry("/app/old", b"3"),
-    ]  # fmt: skip
+        entry("/", kind=DIR, mode=0o755),
+        entry("/app/a", b"1"),
+        entry("./app/b", b"2"),
+        linked("/app/c", "/app/a"),
+        entry("/app/old", b"3"),
+    ]
     found = read(engine, tmp_path, first, [entry("/app/.wh.old"), entry("//app//d", b"4")])
     assert {path: one.kind for path, one in found.files.items()} == {
-        ".": "folder", "app/a": "file", "app/b": "file", "app/c": "hardlink", "app/d": "file",
-    }  # fmt: skip
+        ".": "folder",
+        "app/a": "file",
+        "app/b": "file",
+        "app/c": "hardlink",
+        "app/d": "file",
+    }
     assert found.files["."].mode == 0o755
     assert found.folders == {".", "app"}
 

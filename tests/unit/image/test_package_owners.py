@@ -30,9 +30,13 @@ SLICE = {
 
 def test_a_slice_of_debian_owns_what_its_hashes_name() -> None:
     paths = [
-        "usr/lib/libc.so.6", "usr/lib/x86_64-linux-gnu/libold.so", "usr/lib/with  two spaces",
-        "usr/share/doc/libc6/copyright", "usr/share/doc/libc6-dev/copyright", "usr/lib/libc.so",
-    ]  # fmt: skip
+        "usr/lib/libc.so.6",
+        "usr/lib/x86_64-linux-gnu/libold.so",
+        "usr/lib/with  two spaces",
+        "usr/share/doc/libc6/copyright",
+        "usr/share/doc/libc6-dev/copyright",
+        "usr/lib/libc.so",
+    ]
     assert owned(paths, SLICE) == {
         "usr/lib/libc.so.6": LIBC,
         "usr/lib/x86_64-linux-gnu/libold.so": LIBC,
@@ -68,8 +72,10 @@ def test_alpine_owns_what_its_database_names() -> None:
         found = owned(["lib/ld-musl.so.1", "usr/bin/ldd", "usr/bin/cat"], {place: text})
         musl = Owner("alpine", "musl", "1.2.5-r1")
         assert [found[path] for path in ("lib/ld-musl.so.1", "usr/bin/ldd", "usr/bin/cat")] == [
-            musl, musl, OTHER,
-        ]  # fmt: skip
+            musl,
+            musl,
+            OTHER,
+        ]
 
 
 NUMPY = Owner("python", "numpy", "2.5.5")

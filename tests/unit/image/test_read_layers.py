@@ -57,8 +57,9 @@ def members(*made: tuple[tarfile.TarInfo, bytes], format: int = tarfile.GNU_FORM
     return out.getvalue()
 
 
-def entry(name: str, kind: bytes = tarfile.REGTYPE, content: bytes = b"", link: str = ""
-          ) -> tuple[tarfile.TarInfo, bytes]:  # fmt: skip
+def entry(
+    name: str, kind: bytes = tarfile.REGTYPE, content: bytes = b"", link: str = ""
+) -> tuple[tarfile.TarInfo, bytes]:
     made = tarfile.TarInfo(name)
     made.type, made.size, made.linkname = kind, len(content), link
     return made, content

@@ -75,7 +75,7 @@ FORMS = {
     "strings side by side": b"\n".join(b"'%b\\n'" % line for line in KEY.splitlines()),
     "a list of strings": b",".join(b'"%b"' % line for line in KEY.splitlines()),
     "indented": b"\n    ".join(KEY.splitlines()),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("content", FORMS.values(), ids=FORMS)

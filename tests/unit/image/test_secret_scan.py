@@ -56,13 +56,30 @@ def test_a_secret_is_found_in_the_midst_of_other_bytes(kind: str, token: str) ->
 
 @given(
     st.lists(
-        st.sampled_from([
-            *(token[:cut] for each in TOKENS.values() for token in each for cut in (4, 12, 999)),
-            "A", "AK", "AKIASIA", "gh", "xox", " ", "\n", "=", '"', "----", "-----BEGIN ",
-        ]),
+        st.sampled_from(
+            [
+                *(
+                    token[:cut]
+                    for each in TOKENS.values()
+                    for token in each
+                    for cut in (4, 12, 999)
+                ),
+                "A",
+                "AK",
+                "AKIASIA",
+                "gh",
+                "xox",
+                " ",
+                "\n",
+                "=",
+                '"',
+                "----",
+                "-----BEGIN ",
+            ]
+        ),
         max_size=6,
     ).map(lambda parts: "".join(parts).encode())
-)  # fmt: skip
+)
 def test_the_quick_search_before_the_patterns_misses_nothing(content: bytes) -> None:
     assert set(secret_scan.find("app/x", content)) == set(secret_scan._in_content(content))
 
@@ -229,9 +246,22 @@ def test_a_key_that_ends_too_early_behind_a_block_is_none() -> None:
 
 
 PIECES = st.sampled_from(
-    [b"-----BEGIN ", b"CERTIFICATE-----", b"-----END ", b"RSA PRIVATE KEY-----", b"\n", b"AAAA",
-     b"A" * 40, b"AKIA", b"ghp_", b"=", b"0\x82", b"\xff", b"K: v\n"]
-)  # fmt: skip
+    [
+        b"-----BEGIN ",
+        b"CERTIFICATE-----",
+        b"-----END ",
+        b"RSA PRIVATE KEY-----",
+        b"\n",
+        b"AAAA",
+        b"A" * 40,
+        b"AKIA",
+        b"ghp_",
+        b"=",
+        b"0\x82",
+        b"\xff",
+        b"K: v\n",
+    ]
+)
 
 
 @given(st.text(), st.one_of(st.binary(), st.lists(PIECES).map(b"".join)))

@@ -62,8 +62,12 @@ def test_a_layout_is_read(tmp_path: Path) -> None:
     assert sizes(f"oci:{place}", tmp_path / "cache") == WANTED
 
 
-NO_LAYERS = {"architecture": "amd64", "os": "linux", "config": {},
-             "rootfs": {"type": "layers", "diff_ids": None}}  # fmt: skip
+NO_LAYERS = {
+    "architecture": "amd64",
+    "os": "linux",
+    "config": {},
+    "rootfs": {"type": "layers", "diff_ids": None},
+}
 
 
 def test_an_archive_of_an_image_without_layers_is_read_as_docker_writes_it(tmp_path: Path) -> None:
@@ -283,13 +287,31 @@ def test_a_scheme_counts_before_a_path_only(folder: Path) -> None:
     assert [
         sources.scheme(one)[0]
         for one in (
-            "registry:2", "oci:latest", "archive:1", "oci:here", "oci:./gone", "archive:a/b.tar",
-            "registry:127.0.0.1:5000/a:b", "image.tar", "./image.tar", "here", "sutra/api:prod",
+            "registry:2",
+            "oci:latest",
+            "archive:1",
+            "oci:here",
+            "oci:./gone",
+            "archive:a/b.tar",
+            "registry:127.0.0.1:5000/a:b",
+            "image.tar",
+            "./image.tar",
+            "here",
+            "sutra/api:prod",
         )
     ] == [
-        "engine", "engine", "engine", "oci", "oci", "archive",
-        "registry", "archive", "archive", "engine", "engine",
-    ]  # fmt: skip
+        "engine",
+        "engine",
+        "engine",
+        "oci",
+        "oci",
+        "archive",
+        "registry",
+        "archive",
+        "archive",
+        "engine",
+        "engine",
+    ]
 
 
 def test_an_image_of_the_engine_may_be_called_registry(engine: FakeEngine, tmp_path: Path) -> None:
@@ -370,11 +392,13 @@ def test_a_damaged_layer(tmp_path: Path) -> None:
             b'{"manifests": [{"digest": "sha256:../../../../etc/passwd"}]}',
             'index.json: manifests.0: digest: not a sha256 "sha256:../../../../etc/passwd"',
         ),
-        (b'{"manifests": [{"digest": true}]}',
-         "index.json: manifests.0: digest: missing or of a wrong type"),
+        (
+            b'{"manifests": [{"digest": true}]}',
+            "index.json: manifests.0: digest: missing or of a wrong type",
+        ),
         (b" " * ((4 << 20) + 1), "more than 4194304 bytes of JSON"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_index(tmp_path: Path, index: bytes, problem: str) -> None:
     (tmp_path / "index.json").write_bytes(index)
     message, tip = refused(f"oci:{tmp_path}", tmp_path)
@@ -413,7 +437,9 @@ def test_documents_that_do_not_fit_each_other(tmp_path: Path) -> None:
     two = config(blobs, rootfs={"diff_ids": [digest(BASE), digest(API)]})
     place = broken(tmp_path, {"config": two, "layers": [listed]}, blobs)
     assert refused(f"oci:{place}", tmp_path) == (
-        f"{place}: config: rootfs.diff_ids: 2 layers, 1 in the manifest", AGAIN)  # fmt: skip
+        f"{place}: config: rootfs.diff_ids: 2 layers, 1 in the manifest",
+        AGAIN,
+    )
 
 
 @pytest.mark.parametrize(
@@ -421,14 +447,20 @@ def test_documents_that_do_not_fit_each_other(tmp_path: Path) -> None:
     [
         ({}, "manifest: layers: missing or of a wrong type"),
         ({"layers": []}, "manifest: config: missing or of a wrong type"),
-        ({"layers": [{"mediaType": LAYER, "digest": "sha256:0", "size": 1}]},
-         'manifest: layers.0: digest: not a sha256 "sha256:0"'),
-        ({"layers": [{"mediaType": LAYER, "digest": digest(b""), "size": -1}]},
-         "manifest: layers.0: size: negative"),
-        ({"layers": [{"mediaType": LAYER, "digest": digest(b""), "size": "1"}]},
-         "manifest: layers.0: size: missing or of a wrong type"),
+        (
+            {"layers": [{"mediaType": LAYER, "digest": "sha256:0", "size": 1}]},
+            'manifest: layers.0: digest: not a sha256 "sha256:0"',
+        ),
+        (
+            {"layers": [{"mediaType": LAYER, "digest": digest(b""), "size": -1}]},
+            "manifest: layers.0: size: negative",
+        ),
+        (
+            {"layers": [{"mediaType": LAYER, "digest": digest(b""), "size": "1"}]},
+            "manifest: layers.0: size: missing or of a wrong type",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_manifest(tmp_path: Path, manifest: dict[str, object], problem: str) -> None:
     place = broken(tmp_path, manifest)
     assert refused(f"oci:{place}", tmp_path) == (f"{place}: {problem}", AGAIN)
@@ -477,20 +509,26 @@ def test_an_index_of_attestations_alone(tmp_path: Path) -> None:
         (b"", "archive is damaged: empty file"),
         (b"garbage" * 100, "archive is damaged: invalid header"),
         (saved([BASE])[:1500], "archive is damaged: unexpected end of data"),
-        (gzip.compress(saved([BASE]))[:-9],
-         "archive is damaged: Compressed file ended before the end-of-stream marker was reached"),
+        (
+            gzip.compress(saved([BASE]))[:-9],
+            "archive is damaged: Compressed file ended before the end-of-stream marker was reached",
+        ),
         (tar_of({"a": b"1"}), 'missing "index.json"'),
         (tar_of({"manifest.json": b"[]"}), "manifest.json: 0 images"),
         (tar_of({"manifest.json": b"[{}, {}]"}), "manifest.json: 2 images"),
         (tar_of({"manifest.json": b"[1]"}), "manifest.json: images.0: not a JSON object"),
-        (tar_of({"manifest.json": b"[{}]"}),
-         "manifest.json: images.0: Config: missing or of a wrong type"),
+        (
+            tar_of({"manifest.json": b"[{}]"}),
+            "manifest.json: images.0: Config: missing or of a wrong type",
+        ),
         (tar_of({"manifest.json": b'[{"Config": "gone"}]'}), 'missing "gone"'),
-        (tar_of({"manifest.json": b'[{"Config": "c", "Layers": [1]}]', "c": b"{}"}),
-         "manifest.json: images.0: Layers: not all texts"),
+        (
+            tar_of({"manifest.json": b'[{"Config": "c", "Layers": [1]}]', "c": b"{}"}),
+            "manifest.json: images.0: Layers: not all texts",
+        ),
         (old_archive({"a": BASE}), "manifest.json: 0 images"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_archive(tmp_path: Path, content: bytes, problem: str) -> None:
     file = tmp_path / "wrong.tar"
     file.write_bytes(content)

@@ -176,11 +176,15 @@ def test_the_download_size_takes_no_layer(server: Server, tmp_path: Path) -> Non
     found = measure.verify_one(None, promises, image, wanted, tmp_path, "download")
     assert flat(found) == [
         CheckResult(
-            "api", "download", False, len(PACKED), len(PACKED) - 1,
+            "api",
+            "download",
+            False,
+            len(PACKED),
+            len(PACKED) - 1,
             'images.yaml: images.api.budget.download: over budget "0.0 MB", '
             "0.0 MB allowed (+1 bytes)",
         )
-    ]  # fmt: skip
+    ]
     assert len(server.asked) == 2
     assert not any(digest(PACKED) in path for path in server.asked)
 
@@ -330,8 +334,15 @@ def test_what_is_no_reference(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("host", "clear"),
-    [("localhost:5000", True), ("127.0.0.1", True), ("[::1]:5000", True), ("127.evil.org", False),
-     ("example.org", False), ("localhost.example.org", False), ("10.0.0.1:5000", False)],
-)  # fmt: skip
+    [
+        ("localhost:5000", True),
+        ("127.0.0.1", True),
+        ("[::1]:5000", True),
+        ("127.evil.org", False),
+        ("example.org", False),
+        ("localhost.example.org", False),
+        ("10.0.0.1:5000", False),
+    ],
+)
 def test_only_loopback_is_spoken_to_in_clear(host: str, clear: bool) -> None:
     assert registry_session.is_loopback(host) == clear

@@ -380,8 +380,9 @@ def test_a_token_is_asked_for_with_the_password(server: Server, target: Registry
     [(method, url, sent)] = [each for each in server.seen if each[1].startswith("/token")]
     assert method == "GET"
     assert parse_qs(urlsplit(url).query) == {
-        "service": ["test, here"], "scope": ["repository:team/api:pull,push"],
-    }  # fmt: skip
+        "service": ["test, here"],
+        "scope": ["repository:team/api:pull,push"],
+    }
     assert sent == "Basic " + base64.b64encode(b"me:secret").decode()
     assert target.digest(target.reference("api", "latest")) == DIGEST
     assert len([each for each in server.seen if each[1].startswith("/token")]) == 1
@@ -415,8 +416,10 @@ def test_another_repository_needs_a_token_of_its_own(server: Server, target: Reg
     server.tokens = True
     assert target.digest(target.reference("api", "latest")) is None
     server.answers["/v2/team/hybrid/manifests/latest"] = (
-        401, {"WWW-Authenticate": f'Bearer realm="http://{server.address}/token"'}, b"",
-    )  # fmt: skip
+        401,
+        {"WWW-Authenticate": f'Bearer realm="http://{server.address}/token"'},
+        b"",
+    )
     with pytest.raises(SutraError) as caught:
         target.digest(target.reference("hybrid", "latest"))
     assert caught.value.message == (

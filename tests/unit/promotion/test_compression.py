@@ -87,9 +87,13 @@ def manifest_of(store: Store, diff_ids: list[str]) -> str:
     blobs = [{"mediaType": "x.tar.gzip", "digest": digest(each), "size": 1} for each in LAYERS]
     about = {"mediaType": "application/vnd.docker.container.image.v1+json", "size": len(config)}
     return store.add(
-        {"schemaVersion": 2, "mediaType": kind, "config": {**about, "digest": digest(config)},
-         "layers": blobs}
-    )  # fmt: skip
+        {
+            "schemaVersion": 2,
+            "mediaType": kind,
+            "config": {**about, "digest": digest(config)},
+            "layers": blobs,
+        }
+    )
 
 
 def test_the_config_stays_and_the_layers_are_others(tmp_path: Path) -> None:
@@ -101,8 +105,9 @@ def test_the_config_stays_and_the_layers_are_others(tmp_path: Path) -> None:
     old, new = (json.loads(store.documents[each]) for each in (before, found))
     assert new["mediaType"] == "application/vnd.oci.image.manifest.v1+json"
     assert new["config"] == {
-        **old["config"], "mediaType": "application/vnd.oci.image.config.v1+json"
-    }  # fmt: skip
+        **old["config"],
+        "mediaType": "application/vnd.oci.image.config.v1+json",
+    }
     for layer, content in zip(new["layers"], LAYERS, strict=True):
         assert layer["mediaType"] == "application/vnd.oci.image.layer.v1.tar+zstd"
         data = store.blobs[layer["digest"]]
@@ -117,19 +122,23 @@ def test_an_index_leads_to_the_new_manifest_and_so_does_its_attestation(tmp_path
     statement = store.add({"layers": [], "config": {}})
     notes = {"vnd.docker.reference.type": "attestation-manifest", compression.ABOUT: ours}
     index = store.add(
-        {"schemaVersion": 2, "manifests": [
-            {"digest": ours, "size": 1, "platform": {"os": "linux"}},
-            {"digest": other, "size": 2, "platform": {"os": "windows"}},
-            {"digest": statement, "size": 3, "annotations": notes},
-        ]}
-    )  # fmt: skip
+        {
+            "schemaVersion": 2,
+            "manifests": [
+                {"digest": ours, "size": 1, "platform": {"os": "linux"}},
+                {"digest": other, "size": 2, "platform": {"os": "windows"}},
+                {"digest": statement, "size": 3, "annotations": notes},
+            ],
+        }
+    )
     layers = zstd_layers.packed(source(LAYERS), tmp_path / "z", tmp_path)
     document = json.loads(store.documents[compression.push(store, REFERENCE, index, layers)])
     assert document["mediaType"] == "application/vnd.oci.image.index.v1+json"
     mine, theirs, about = document["manifests"]
     assert (mine["platform"], mine["size"]) == (
-        {"os": "linux"}, len(store.documents[mine["digest"]])
-    )  # fmt: skip
+        {"os": "linux"},
+        len(store.documents[mine["digest"]]),
+    )
     assert mine["digest"] != ours
     assert theirs == {"digest": other, "size": 2, "platform": {"os": "windows"}}
     assert about["digest"] == statement
@@ -276,9 +285,19 @@ def test_a_wrong_compression_is_refused_before_anything_is_read(
 
 ID = "sha256:" + "1" * 64
 ENTRY = Entry(
-    1, "2026-01-01T00:00:00Z", "a@b", "promote", "", "", "h/t", "", 1, 0, {"latest": 1},
+    1,
+    "2026-01-01T00:00:00Z",
+    "a@b",
+    "promote",
+    "",
+    "",
+    "h/t",
+    "",
+    1,
+    0,
+    {"latest": 1},
     {"api": Promoted(ID, "sha256:" + "2" * 64, "", 1, 1)},
-)  # fmt: skip
+)
 
 
 def test_lines_of_gzip_are_as_they_were_and_others_name_their_compression() -> None:

@@ -127,8 +127,9 @@ def test_what_passed_is_promoted(
     engine, api = built
     assert go(engine) == 0
     assert capfd.readouterr() == (
-        TABLE, UNCOMPARED + f"promoted sutra-api:latest: (none) → {short(api)}\n"
-    )  # fmt: skip
+        TABLE,
+        UNCOMPARED + f"promoted sutra-api:latest: (none) → {short(api)}\n",
+    )
     assert deployed(engine) == {"sutra-api:latest": api}
     assert not journal.JOURNAL.exists()
 
@@ -222,12 +223,14 @@ def test_a_version_is_set_to_the_same_images_again_and_to_no_others(
     other = engine.add(image("12"), "sutra-api:prod")
     tip = "a version never moves: choose the next one"
     assert refused(engine, VERSION="v1.4.2") == (
-        'VERSION: "1.4.2" is other images already (.build/history.jsonl: line 1)', tip
-    )  # fmt: skip
+        'VERSION: "1.4.2" is other images already (.build/history.jsonl: line 1)',
+        tip,
+    )
     ledger.LEDGER.unlink()
     assert refused(engine, VERSION="1.4.2") == (
-        f'VERSION: "sutra-api:1.4.2" is set already, to {api}, not {other}', tip
-    )  # fmt: skip
+        f'VERSION: "sutra-api:1.4.2" is set already, to {api}, not {other}',
+        tip,
+    )
 
 
 def test_where_the_ledger_was_put_aside_it_gets_its_line_again(
@@ -317,8 +320,9 @@ def test_an_image_that_is_not_built_promotes_nothing(
     engine, _ = built
     del engine.tags["sutra-api:prod"]
     assert refused(engine) == (
-        'images.yaml: images.sutra-api: not built "sutra-api:prod"', "run `make build`"
-    )  # fmt: skip
+        'images.yaml: images.sutra-api: not built "sutra-api:prod"',
+        "run `make build`",
+    )
     assert capfd.readouterr() == ("", UNCOMPARED)
 
 
@@ -534,8 +538,9 @@ def test_an_engine_that_fails_leaves_everything_as_it_was(
     engine.add(image("12"), "sutra-api:prod")
     engine.fail_tag, engine.fail_late = tag, late
     assert refused(engine, VERSION="1.4.2") == (
-        f'engine: cannot tag "{tag}": disk is read-only', "run `make engine`"
-    )  # fmt: skip
+        f'engine: cannot tag "{tag}": disk is read-only',
+        "run `make engine`",
+    )
     assert (
         capfd.readouterr()
         .err.splitlines()[-1]

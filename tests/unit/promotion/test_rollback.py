@@ -88,8 +88,12 @@ def test_rollback_goes_back_to_what_was_promoted_before(
     assert api(built) == {"1.4.1": a, "1.4.2": b, "1.4": a, "1": a, "latest": a}
     last = ledger.read()[-1]
     assert (last.verb, last.version, last.of, last.previous, last.tags) == (
-        "rollback", "1.4.1", 1, 2, {"1.4": 1, "1": 1, "latest": 1},
-    )  # fmt: skip
+        "rollback",
+        "1.4.1",
+        1,
+        2,
+        {"1.4": 1, "1": 1, "latest": 1},
+    )
 
 
 def test_rollback_after_rollback_goes_further_back(built: FakeEngine) -> None:
@@ -126,8 +130,14 @@ def test_a_fix_of_an_older_version_goes_back_alone(built: FakeEngine) -> None:
     fix = go(built, "c", "1.3.9")
     back(built)
     assert api(built) == {
-        "1.3.8": old, "1.3.9": fix, "1.3": old, "1.4.2": new, "1.4": new, "1": new, "latest": new,
-    }  # fmt: skip
+        "1.3.8": old,
+        "1.3.9": fix,
+        "1.3": old,
+        "1.4.2": new,
+        "1.4": new,
+        "1": new,
+        "latest": new,
+    }
 
 
 def test_a_promotion_that_only_set_new_tags_is_not_gone_back_from(built: FakeEngine) -> None:
@@ -147,8 +157,15 @@ def test_rollback_to_a_version_or_a_number(built: FakeEngine, to: str) -> None:
     b, c = go(built, "b", "1.4.2"), go(built, "c", "2.0.0")
     back(built, to)
     assert api(built) == {
-        "1.4.1": a, "1.4.2": b, "2.0.0": c, "1.4": a, "1": a, "latest": a, "2.0": c, "2": c,
-    }  # fmt: skip
+        "1.4.1": a,
+        "1.4.2": b,
+        "2.0.0": c,
+        "1.4": a,
+        "1": a,
+        "latest": a,
+        "2.0": c,
+        "2": c,
+    }
     assert refused(built, to) == ("rollback: everything is on 1.4.1 already", HISTORY)
 
 
@@ -157,8 +174,11 @@ def test_rollback_to_a_version_that_was_a_fix_makes_it_the_latest(built: FakeEng
     fix = go(built, "b", "1.3.9")
     back(built, "1.3.9")
     assert {tag for tag, each in api(built).items() if each == fix} == {
-        "1.3.9", "1.3", "1", "latest",
-    }  # fmt: skip
+        "1.3.9",
+        "1.3",
+        "1",
+        "latest",
+    }
 
 
 @pytest.mark.parametrize(
@@ -323,8 +343,11 @@ def test_history_as_json_and_as_a_table(
     assert shown() == 0
     line = next(row for row in capfd.readouterr().out.splitlines() if "sutra-api" in row)
     assert [cell.strip() for cell in line.split("│")][7:11] == [
-        "sutra-api", short(a), "0.0 MB", "0.0 MB",
-    ]  # fmt: skip
+        "sutra-api",
+        short(a),
+        "0.0 MB",
+        "0.0 MB",
+    ]
 
 
 def test_history_says_what_is_unfinished(

@@ -23,12 +23,33 @@ def image(name: str, layers: str, created: str = "2026-01-01T00:00:00Z", **setti
     return Image(name, config, tuple(f"{layer}.tar" for layer in layers))
 
 
-OLD = image("old", "ab", Env=["PATH=/bin", "A=1"], User="1", WorkingDir="/app", Cmd=["python3"],
-            Labels={"x": "base"})  # fmt: skip
-NEW = image("new", "ABC", "2026-02-01T00:00:00Z", Env=["PATH=/usr/bin", "A=1", "B=2"], User="1",
-            WorkingDir="/srv", Labels={"x": "base", "org.sutra.root": "debian@new"})  # fmt: skip
-SERVICE = image("api", "abst", Env=["PATH=/bin", "A=9", "MINE=1"], User="1", WorkingDir="/app",
-                Cmd=["serve"], Labels={"x": "mine", "org.sutra.root": "debian@old"})  # fmt: skip
+OLD = image(
+    "old",
+    "ab",
+    Env=["PATH=/bin", "A=1"],
+    User="1",
+    WorkingDir="/app",
+    Cmd=["python3"],
+    Labels={"x": "base"},
+)
+NEW = image(
+    "new",
+    "ABC",
+    "2026-02-01T00:00:00Z",
+    Env=["PATH=/usr/bin", "A=1", "B=2"],
+    User="1",
+    WorkingDir="/srv",
+    Labels={"x": "base", "org.sutra.root": "debian@new"},
+)
+SERVICE = image(
+    "api",
+    "abst",
+    Env=["PATH=/bin", "A=9", "MINE=1"],
+    User="1",
+    WorkingDir="/app",
+    Cmd=["serve"],
+    Labels={"x": "mine", "org.sutra.root": "debian@old"},
+)
 
 
 def test_own_layers_follow_the_new_base_s() -> None:

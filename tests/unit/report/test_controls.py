@@ -65,8 +65,10 @@ def test_a_row_of_each_table() -> None:
     lines = controls.tables(controls.load()).splitlines()
     assert "| 4.8 | setuid and setgid permissions are removed | rules `rights` |  |" in lines
     assert "| `secrets` | CIS 4.10, NIST 4.1.4 |  |" in lines
-    assert "| `wasted` |  | bytes that a later layer removes cost size; `secrets` looks at them " \
-        "too |" in lines  # fmt: skip
+    assert (
+        "| `wasted` |  | bytes that a later layer removes cost size; `secrets` looks at them "
+        "too |" in lines
+    )
 
 
 def test_the_command_writes_the_tables_again(folder: Path) -> None:
@@ -99,27 +101,47 @@ def test_a_document_that_is_not_there_is_one_line(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
-        ("rules: [user]", "rules: [usre]",
-         'catalogues.cis.controls.4.1.rules: unknown rule "usre", did you mean "user"?'),
-        ("rules: [user]", "rules: user",
-         'catalogues.cis.controls.4.1.rules: not a list of texts "user"'),
-        ("rules: [user]", "commands: [verify]",
-         "catalogues.cis.controls.4.1: neither a rule nor a test checks it"),
-        ("rules: [user]", "rulez: [user]",
-         'catalogues.cis.controls.4.1: unknown key "rulez", did you mean "rules"?'),
-        ("        title: a user for the container has been created\n", "",
-         "catalogues.cis.controls.4.1.title: missing"),
+        (
+            "rules: [user]",
+            "rules: [usre]",
+            'catalogues.cis.controls.4.1.rules: unknown rule "usre", did you mean "user"?',
+        ),
+        (
+            "rules: [user]",
+            "rules: user",
+            'catalogues.cis.controls.4.1.rules: not a list of texts "user"',
+        ),
+        (
+            "rules: [user]",
+            "commands: [verify]",
+            "catalogues.cis.controls.4.1: neither a rule nor a test checks it",
+        ),
+        (
+            "rules: [user]",
+            "rulez: [user]",
+            'catalogues.cis.controls.4.1: unknown key "rulez", did you mean "rules"?',
+        ),
+        (
+            "        title: a user for the container has been created\n",
+            "",
+            "catalogues.cis.controls.4.1.title: missing",
+        ),
         ('      "4.1":\n', "      4.1:\n", 'catalogues.cis.controls: key is not text "4.1"'),
-        ("  wasted: bytes", "  waste: bytes",
-         'others: unknown key "waste", did you mean "wasted"?'),
-        ("  stripped: symbols cost size alone\n", "",
-         'others: in no control, and without a reason "stripped"'),
+        (
+            "  wasted: bytes",
+            "  waste: bytes",
+            'others: unknown key "waste", did you mean "wasted"?',
+        ),
+        (
+            "  stripped: symbols cost size alone\n",
+            "",
+            'others: in no control, and without a reason "stripped"',
+        ),
         ("others:\n", "others:\n  secrets: none\n", 'others: has a control "secrets"'),
         ("  stripped: symbols cost size alone\n", "  stripped:\n", "others.stripped: missing"),
-        ("catalogues:", "catalogs:",
-         'unknown key "catalogs", did you mean "catalogues"?'),
+        ("catalogues:", "catalogs:", 'unknown key "catalogs", did you mean "catalogues"?'),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_mapping_is_refused(tmp_path: Path, old: str, new: str, problem: str) -> None:
     assert old in TEXT
     (tmp_path / "controls.yaml").write_text(TEXT.replace(old, new, 1))

@@ -171,10 +171,18 @@ def test_a_reason_is_told_though_its_check_passed(capfd: pytest.CaptureFixture[s
     assert capfd.readouterr().err == f"{WAIVED}\n{FOUND}\n"
 
 
-MANY = placed(CheckResult(
-    "sutra-api", "contents.shells", False, 2, 0, FOUND + " (+1 more)", "findings",
-    ('forbidden file "bin/sh"', 'forbidden file "bin/b\nash"'),
-))  # fmt: skip
+MANY = placed(
+    CheckResult(
+        "sutra-api",
+        "contents.shells",
+        False,
+        2,
+        0,
+        FOUND + " (+1 more)",
+        "findings",
+        ('forbidden file "bin/sh"', 'forbidden file "bin/b\nash"'),
+    )
+)
 
 
 def test_json_holds_every_finding(capfd: pytest.CaptureFixture[str]) -> None:

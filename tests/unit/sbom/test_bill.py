@@ -57,8 +57,9 @@ def test_every_file_is_of_one_component_or_of_none(tmp_path: Path) -> None:
     found = bill(tmp_path, **{"var/stray": "1"})
     listed = [entry.path for one in found.components for entry in one.files]
     stray = [entry.path for entry in found.unowned]
-    files = {path for path, entry in found.image.files.items()
-             if entry.kind in ("file", "hardlink")}  # fmt: skip
+    files = {
+        path for path, entry in found.image.files.items() if entry.kind in ("file", "hardlink")
+    }
     assert len(listed) == len(set(listed))
     assert {*listed, *stray} == files
     assert "var/stray" in stray
@@ -79,8 +80,9 @@ def test_cyclonedx_is_valid_by_its_own_schema(written: Path) -> None:
 
 
 def test_both_documents_name_the_image_and_the_same_components(written: Path) -> None:
-    first, second = (json.loads((written / f"sutra-good.{form}.json").read_text())
-                     for form in ("spdx", "cdx"))  # fmt: skip
+    first, second = (
+        json.loads((written / f"sutra-good.{form}.json").read_text()) for form in ("spdx", "cdx")
+    )
     assert second["metadata"]["component"]["version"] == first["packages"][0]["versionInfo"]
     purls = {each["externalRefs"][0]["referenceLocator"] for each in first["packages"][1:]}
     assert purls == {each["purl"] for each in second["components"] if "purl" in each}
@@ -158,8 +160,11 @@ def test_a_library_that_a_wheel_brings_is_named(tmp_path: Path) -> None:
 
 
 def test_crates_of_a_program() -> None:
-    listed = [{"name": "b", "version": "2"}, {"name": "a", "version": "1"},
-              {"name": "cc", "version": "1", "kind": "build"}]  # fmt: skip
+    listed = [
+        {"name": "b", "version": "2"},
+        {"name": "a", "version": "1"},
+        {"name": "cc", "version": "1", "kind": "build"},
+    ]
     section = zlib.compress(json.dumps({"packages": listed}).encode())
     assert rust_crates.crates(section) == (("a", "1"), ("b", "2"))
 

@@ -77,12 +77,15 @@ def test_a_password_that_does_not_fit(on_path: Path, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("{", "cannot be read: Expecting property name enclosed in double quotes: "
-              "line 1 column 2 (char 1)"),
+        (
+            "{",
+            "cannot be read: Expecting property name enclosed in double quotes: "
+            "line 1 column 2 (char 1)",
+        ),
         ("[]", "not an SPDX document"),
         ('{"spdxVersion": "SPDX-2.3"}', f"of another image, it does not name {IMAGE.id}"),
     ],
-)  # fmt: skip
+)
 def test_bills_of_materials_that_are_not_this_image_s(
     folder: Path, text: str, problem: str
 ) -> None:

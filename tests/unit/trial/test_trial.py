@@ -23,9 +23,11 @@ def wheel(tmp_path: Path) -> Path:
     """A wheel of a package that wants its docstrings."""
     info = "picky-1.0.dist-info"
     files = {
-        "picky/__init__.py": PICKY, "picky/a.py": 'def f():\n    """f"""\n',
-        f"{info}/METADATA": METADATA, f"{info}/WHEEL": WHEEL,
-    }  # fmt: skip
+        "picky/__init__.py": PICKY,
+        "picky/a.py": 'def f():\n    """f"""\n',
+        f"{info}/METADATA": METADATA,
+        f"{info}/WHEEL": WHEEL,
+    }
     record = "".join(f"{name},,\n" for name in (*files, f"{info}/RECORD"))
     made = tmp_path / "picky-1.0-py3-none-any.whl"
     with zipfile.ZipFile(made, "w") as archive:

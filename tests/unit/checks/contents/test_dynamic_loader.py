@@ -26,12 +26,18 @@ def image(files: Files, texts: Mapping[str, str] | None = None) -> Inventory:
     kinds = {path: "symlink" if isinstance(found, str) else "file" for path, found in files.items()}
     entries = [
         Entry(
-            path, kinds.get(path, "file"), 0, 0o755, 0, 0, 0,
+            path,
+            kinds.get(path, "file"),
+            0,
+            0o755,
+            0,
+            0,
+            0,
             link=found if isinstance(found := files.get(path), str) else "",
             elf=found if isinstance(found, Elf) else None,
         )
         for path in {**files, **dict.fromkeys(texts)}
-    ]  # fmt: skip
+    ]
     return Inventory("x", "x", "amd64", {}, (LayerFiles("x", 0, 0, tuple(entries), texts),))
 
 
@@ -65,19 +71,25 @@ L = lib(soname="l.so")
         # one of another machine is passed over
         {"x/a": lib("l.so", rpath="/y"), "y/l.so": lib(machine="aarch64"), "lib/l.so": L},
         # $ORIGIN is where the object was found, not where a link to it leads
-        {"x/a": lib("m.so", rpath="/y"), "y/m.so": "../z/m.so", "y/l.so": L,
-         "z/m.so": lib("l.so", rpath="$ORIGIN")},
+        {
+            "x/a": lib("m.so", rpath="/y"),
+            "y/m.so": "../z/m.so",
+            "y/l.so": L,
+            "z/m.so": lib("l.so", rpath="$ORIGIN"),
+        },
         # RPATH of those that load it counts, through as many as there are
         {"x/a": lib("m.so", rpath="/y"), "y/m.so": lib("n.so"), "y/n.so": lib("l.so"), "y/l.so": L},
         # what was loaded by its soname is not looked for again
-        {"x/a": lib("l.so.1", "m.so", runpath="/y"), "y/l.so.1": L,
-         "y/m.so": lib("l.so")},
+        {"x/a": lib("l.so.1", "m.so", runpath="/y"), "y/l.so.1": L, "y/m.so": lib("l.so")},
         # two that need each other
-        {"x/a": lib("m.so", rpath="/y"), "y/m.so": lib("n.so", soname="m.so"),
-         "y/n.so": lib("m.so", soname="n.so")},
+        {
+            "x/a": lib("m.so", rpath="/y"),
+            "y/m.so": lib("n.so", soname="m.so"),
+            "y/n.so": lib("m.so", soname="n.so"),
+        },
         {"y/m.so": lib("n.so", rpath="/y"), "y/n.so": lib("m.so", rpath="/y")},
     ],
-)  # fmt: skip
+)
 def test_glibc_finds_it(files: Files) -> None:
     assert missing(files) == []
 
@@ -98,18 +110,31 @@ def test_glibc_finds_it(files: Files) -> None:
         # RPATH is void beside RUNPATH
         ({"x/a": lib("l.so", rpath="/y", runpath="/z"), "y/l.so": L}, ("x/a", "l.so")),
         # RUNPATH is for the object's own libraries alone
-        ({"x/a": lib("m.so", runpath="/y"), "y/m.so": lib("l.so"), "y/l.so": L},
-         ("y/m.so", "l.so")),
+        (
+            {"x/a": lib("m.so", runpath="/y"), "y/m.so": lib("l.so"), "y/l.so": L},
+            ("y/m.so", "l.so"),
+        ),
         # an object with RUNPATH looks at nobody's RPATH
-        ({"x/a": lib("m.so", rpath="/y"), "y/m.so": lib("l.so", runpath="/z"), "y/l.so": L},
-         ("y/m.so", "l.so")),
+        (
+            {"x/a": lib("m.so", rpath="/y"), "y/m.so": lib("l.so", runpath="/z"), "y/l.so": L},
+            ("y/m.so", "l.so"),
+        ),
         # one program's RPATH is not another's
-        ({"x/a": lib("m.so", rpath="/y"), "x/b": lib("m.so", runpath="/y"), "y/m.so": lib("l.so"),
-          "y/l.so": L}, ("y/m.so", "l.so")),
-        ({"y/m.so": lib("n.so", "l.so", rpath="/y"), "y/n.so": lib("m.so", rpath="/y")},
-         ("y/m.so", "l.so")),
+        (
+            {
+                "x/a": lib("m.so", rpath="/y"),
+                "x/b": lib("m.so", runpath="/y"),
+                "y/m.so": lib("l.so"),
+                "y/l.so": L,
+            },
+            ("y/m.so", "l.so"),
+        ),
+        (
+            {"y/m.so": lib("n.so", "l.so", rpath="/y"), "y/n.so": lib("m.so", rpath="/y")},
+            ("y/m.so", "l.so"),
+        ),
     ],
-)  # fmt: skip
+)
 def test_glibc_does_not_find_it(files: Files, library: tuple[str, str]) -> None:
     assert missing(files) == [library]
 
@@ -165,11 +190,13 @@ NAMES = st.sampled_from(["a", "b", "lib/a", "lib/b", "x/a"])
         NAMES,
         st.builds(
             lambda needed, rpath, runpath: lib(*needed, rpath=rpath, runpath=runpath),
-            st.lists(st.one_of(TEXT, NAMES), max_size=3), TEXT, TEXT,
+            st.lists(st.one_of(TEXT, NAMES), max_size=3),
+            TEXT,
+            TEXT,
         ),
     ),
     st.sampled_from([{}, MUSL]),
-)  # fmt: skip
+)
 def test_no_search_path_makes_it_fail_or_leave_the_image(files: Files, libc: Files) -> None:
     everything = {**libc, **files}
     objects = {path: found for path, found in everything.items() if isinstance(found, Elf)}

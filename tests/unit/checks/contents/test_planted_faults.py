@@ -65,9 +65,20 @@ def test_every_promised_kind_is_planted(capsys: pytest.CaptureFixture[str]) -> N
 
 
 # programs that most machines have, copied under a name that says nothing
-REAL = {"sh": "shells", "bash": "shells", "dash": "shells", "perl": "shells", "busybox": "shells",
-        "gcc": "toolchain", "ld": "toolchain", "make": "toolchain", "strace": "toolchain",
-        "gdb": "toolchain", "dpkg": "package-managers", "apt-get": "package-managers"}  # fmt: skip
+REAL = {
+    "sh": "shells",
+    "bash": "shells",
+    "dash": "shells",
+    "perl": "shells",
+    "busybox": "shells",
+    "gcc": "toolchain",
+    "ld": "toolchain",
+    "make": "toolchain",
+    "strace": "toolchain",
+    "gdb": "toolchain",
+    "dpkg": "package-managers",
+    "apt-get": "package-managers",
+}
 
 
 def test_real_programs_are_known_by_their_bytes(tmp_path: Path) -> None:

@@ -15,18 +15,26 @@ FAILING = [
     case("architecture", 'of aarch64 "app/x"', {"app/x": elf(machine="aarch64")}),
     case("architecture", 'damaged ELF file "app/x"', {"app/x": b"\x7fELFnothing"}),
     case("stripped", 'not stripped "app/x"', {"app/x": elf(symbols=True)}),
-    case("libraries", 'interpreter not found "/lib/ld-none.so.1", of "app/x"',
-         {"app/x": elf(interpreter="/lib/ld-none.so.1")}),
-    case("libraries", 'library not found "libz.so.1", needed by "app/x"',
-         {"app/x": elf(["libz.so.1"])}),
-]  # fmt: skip
+    case(
+        "libraries",
+        'interpreter not found "/lib/ld-none.so.1", of "app/x"',
+        {"app/x": elf(interpreter="/lib/ld-none.so.1")},
+    ),
+    case(
+        "libraries",
+        'library not found "libz.so.1", needed by "app/x"',
+        {"app/x": elf(["libz.so.1"])},
+    ),
+]
 
 
 PASSING = [
     passing("a static program", {"app/x": elf()}),
-    passing("a library found by $ORIGIN", {"app/x": elf(["l.so"], runpath="$ORIGIN/lib"),
-                                           "app/lib/l.so": elf(soname="l.so")}),
-]  # fmt: skip
+    passing(
+        "a library found by $ORIGIN",
+        {"app/x": elf(["l.so"], runpath="$ORIGIN/lib"), "app/lib/l.so": elf(soname="l.so")},
+    ),
+]
 
 
 class TestBinaries(Forbids, Passes):

@@ -20,34 +20,53 @@ FAILING = [
     case("tests", 'forbidden "app/conftest.pyc"', {"app/conftest.pyc": pyc()}),
     case("docs", 'forbidden "usr/share/doc/libc6/NEWS"', {"usr/share/doc/libc6/NEWS": ""}),
     case("docs", 'forbidden "usr/share/man/man1/x.1"', {"usr/share/man/man1/x.1": ""}),
-    case("docs", f'forbidden "{SITE}/one-1.0.dist-info/README.md"',
-         {f"{SITE}/one-1.0.dist-info/README.md": ""}),
-    *(case("docs", f'forbidden "{path}"', {path: ""}) for path in (
-        "app/docs/x.html", "app/README.md", "app/readme.txt", "opt/x/y/README", "app/CHANGELOG",
-        "usr/local/x/examples/x.json")),
+    case(
+        "docs",
+        f'forbidden "{SITE}/one-1.0.dist-info/README.md"',
+        {f"{SITE}/one-1.0.dist-info/README.md": ""},
+    ),
+    *(
+        case("docs", f'forbidden "{path}"', {path: ""})
+        for path in (
+            "app/docs/x.html",
+            "app/README.md",
+            "app/readme.txt",
+            "opt/x/y/README",
+            "app/CHANGELOG",
+            "usr/local/x/examples/x.json",
+        )
+    ),
     case("tests", 'forbidden "app/testdata/x.json"', {"app/testdata/x.json": ""}),
     case("tests", 'forbidden "app/routes.test"', {"app/routes.test": elf(kind=2)}),
-    case("caches", 'forbidden "root/go/pkg/mod/golang.org/x/sync@v0.17.0/x"',
-         {"root/go/pkg/mod/golang.org/x/sync@v0.17.0/x": ""}),
-    case("caches", 'forbidden "go/pkg/mod/cache/download/x"',
-         {"go/pkg/mod/cache/download/x": ""}),
+    case(
+        "caches",
+        'forbidden "root/go/pkg/mod/golang.org/x/sync@v0.17.0/x"',
+        {"root/go/pkg/mod/golang.org/x/sync@v0.17.0/x": ""},
+    ),
+    case("caches", 'forbidden "go/pkg/mod/cache/download/x"', {"go/pkg/mod/cache/download/x": ""}),
     case("build-files", 'forbidden "app/go.mod"', {"app/go.mod": ""}),
     case("build-files", 'forbidden "app/go.work.sum"', {"app/go.work.sum": ""}),
     case("caches", 'forbidden "root/.cache/pip/x"', {"root/.cache/pip/x": ""}),
     case("caches", 'forbidden "var/lib/apt/lists/x"', {"var/lib/apt/lists/x": ""}),
     case("build-files", 'forbidden "app/x.pyx"', {"app/x.pyx": ""}),
     case("build-files", 'forbidden "app/.git/HEAD"', {"app/.git/HEAD": ""}),
-]  # fmt: skip
+]
 
 
 PASSING = [
-    passing("a module called docs, and what is like a README",
-            {"app/docs/__init__.pyc": pyc(), "app/history.pyc": pyc(), "app/changes.json": "",
-             "app/docs.json": ""}),
+    passing(
+        "a module called docs, and what is like a README",
+        {
+            "app/docs/__init__.pyc": pyc(),
+            "app/history.pyc": pyc(),
+            "app/changes.json": "",
+            "app/docs.json": "",
+        },
+    ),
     passing("a licence in Markdown", {f"{SITE}/one-1.0.dist-info/LICENSE.md": ""}),
     passing("a folder called tests", {"app/tests": Item(kind="folder", mode=0o755)}),
     passing("a copyright file", {"usr/share/doc/libc6/copyright": ""}),
-]  # fmt: skip
+]
 
 
 class TestForbiddenFiles(Forbids, Passes):

@@ -9,14 +9,22 @@ from tests.unit.checks.contents.judging import (
 )
 
 FAILING = [
-    case("labels", 'no label "org.opencontainers.image.version"',
-         Labels={"org.opencontainers.image.version": ""}),
-    case("labels", 'label org.opencontainers.image.title is not the image\'s name "x"',
-         Labels={"org.opencontainers.image.title": "x"}),
-    case("labels",
-         'label org.opencontainers.image.revision is not what it should be "unknown"',
-         Labels={"org.opencontainers.image.revision": "unknown"}),
-]  # fmt: skip
+    case(
+        "labels",
+        'no label "org.opencontainers.image.version"',
+        Labels={"org.opencontainers.image.version": ""},
+    ),
+    case(
+        "labels",
+        'label org.opencontainers.image.title is not the image\'s name "x"',
+        Labels={"org.opencontainers.image.title": "x"},
+    ),
+    case(
+        "labels",
+        'label org.opencontainers.image.revision is not what it should be "unknown"',
+        Labels={"org.opencontainers.image.revision": "unknown"},
+    ),
+]
 
 
 class TestLabels(Forbids):

@@ -29,13 +29,13 @@ FAILING = [
     case("user", 'USER is root "0:10001"', User="0:10001"),
     case("user", 'USER is not in etc/passwd "7:10001"', User="7:10001"),
     case("user", 'USER is not in etc/group "10001:7"', User="10001:7"),
-]  # fmt: skip
+]
 
 
 PASSING = [
     passing("a sticky folder", {"app/tmp": Item(kind="folder", mode=0o1777)}),
     passing("a user without a group", User="10001"),
-]  # fmt: skip
+]
 
 
 class TestPermissions(Forbids, Passes):

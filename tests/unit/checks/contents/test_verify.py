@@ -35,10 +35,13 @@ def test_an_image_that_keeps_every_rule_passes_them_all(tmp_path: Path) -> None:
     ] == [(NAME, f"contents.{rule.name}", 0, 0, "", rule.unit) for rule in RULES]
 
 
-@pytest.mark.parametrize(("count", "last"), [
-    (1000, 'forbidden "app/999.h"'),
-    (1001, "1 more, which are not kept"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("count", "last"),
+    [
+        (1000, 'forbidden "app/999.h"'),
+        (1001, "1 more, which are not kept"),
+    ],
+)
 def test_findings_that_are_kept_have_an_end(count: int, last: str, tmp_path: Path) -> None:
     found = verify(tmp_path, good({f"app/{n}.h": "" for n in range(count)}))
     (headers,) = (one for one in found if not one.ok)

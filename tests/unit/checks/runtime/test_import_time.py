@@ -126,8 +126,11 @@ def rows(tmp_path: Path) -> set[tuple[str, bool]]:
         file.write_text(text)
     done = subprocess.run(
         [sys.executable, "-c", deferred_imports.INSIDE.read_text(), "MARK ", "ours.app", "none"],
-        cwd=tmp_path, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     (line,) = [one for one in done.stdout.splitlines() if one.startswith("MARK ")]
     found = json.loads(line.removeprefix("MARK "))
     assert {importer for importer, *_ in found} == {"ours.app"}
@@ -200,9 +203,12 @@ def test_what_is_no_service_is_refused(budget: Budget, check: object) -> None:
     nothing: Any = None
     with pytest.raises(SutraError) as caught:
         import_time.measure(
-            nothing, Catalog(Path("images.yaml"), (image,), budget), image,
-            {"Config": {"Healthcheck": check}}, 1,
-        )  # fmt: skip
+            nothing,
+            Catalog(Path("images.yaml"), (image,), budget),
+            image,
+            {"Config": {"Healthcheck": check}},
+            1,
+        )
     assert (caught.value.message, caught.value.tip) == (
         'why-slow: not a service "base"',
         "services have `budget.ready` in images.yaml",

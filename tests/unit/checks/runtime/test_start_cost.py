@@ -47,14 +47,24 @@ def test_the_lowest_of_three_starts_counts(monkeypatch: pytest.MonkeyPatch) -> N
     quarter = [StartCost(2000, 1), StartCost(1500, 1), StartCost(1001, 1)]
     assert verified(monkeypatch, *cpu, *quarter) == [
         CheckResult(
-            "api", "start-cpu", False, 221, 220,
-            f'{KEY}.start-cpu: over budget "0.22 s", 0.22 s allowed (+1 ms)', "ms",
+            "api",
+            "start-cpu",
+            False,
+            221,
+            220,
+            f'{KEY}.start-cpu: over budget "0.22 s", 0.22 s allowed (+1 ms)',
+            "ms",
         ),
         CheckResult(
-            "api", "ready-at-quarter", False, 1001, 1000,
-            f'{KEY}.ready-at-quarter: over budget "1.00 s", 1.00 s allowed (+1 ms)', "ms",
+            "api",
+            "ready-at-quarter",
+            False,
+            1001,
+            1000,
+            f'{KEY}.ready-at-quarter: over budget "1.00 s", 1.00 s allowed (+1 ms)',
+            "ms",
         ),
-    ]  # fmt: skip
+    ]
 
 
 def test_a_start_within_its_budget_is_not_made_again(monkeypatch: pytest.MonkeyPatch) -> None:

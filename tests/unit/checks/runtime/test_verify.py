@@ -161,10 +161,16 @@ def test_a_time_equal_to_its_budget_is_within_it(found: Health, ok: bool, detail
 
 def test_memory_equal_to_its_budget_is_within_it() -> None:
     assert service._memory(FILE, API, Memory(1_000_000)).ok
-    assert flat([service._memory(FILE, API, Memory(1_000_001))]) == [CheckResult(
-        "api", "memory", False, 1_000_001, 1_000_000,
-        f'{KEY}.budget.memory: over budget "1.0 MB", 1.0 MB allowed (+1 bytes)',
-    )]  # fmt: skip
+    assert flat([service._memory(FILE, API, Memory(1_000_001))]) == [
+        CheckResult(
+            "api",
+            "memory",
+            False,
+            1_000_001,
+            1_000_000,
+            f'{KEY}.budget.memory: over budget "1.0 MB", 1.0 MB allowed (+1 bytes)',
+        )
+    ]
 
 
 def test_memory_without_a_budget_is_only_told() -> None:
@@ -429,10 +435,16 @@ def test_an_engine_that_counts_no_memory_is_asked_for_processes(
 
 @pytest.mark.parametrize("answer", [NO_METRICS, {"memory_stats": None}, {}, [], None, "x"])
 @pytest.mark.parametrize(
-    "processes", [{}, None, [], {"Titles": ["PID"], "Processes": []},
-                  {"Titles": ["PID", "RSS"], "Processes": [["7", "much"]]},
-                  {"Titles": ["PID", "RSS"], "Processes": [["7"]]}]
-)  # fmt: skip
+    "processes",
+    [
+        {},
+        None,
+        [],
+        {"Titles": ["PID"], "Processes": []},
+        {"Titles": ["PID", "RSS"], "Processes": [["7", "much"]]},
+        {"Titles": ["PID", "RSS"], "Processes": [["7"]]},
+    ],
+)
 def test_memory_that_nothing_counts_is_not_measured(answer: object, processes: object) -> None:
     client = memory_client({})
     client.api.stats = lambda *_, **__: answer
@@ -479,8 +491,11 @@ def memory_client(stats: dict[str, Any]) -> Any:
 def test_a_wrong_call_exits_with_2(words: list[str]) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "scripts", "verify-runtime", *words],
-        cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines()[-1] == (
         "python -m scripts verify-runtime: error: a reference and --as NAME go together"

@@ -135,9 +135,15 @@ def test_a_version_alone_is_a_change(engine: FakeEngine, tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("size", "shown"),
-    [(3_200_000, "+3.2 MB"), (-3_200_000, "-3.2 MB"), (50_000, "+0.1 MB"),
-     (49_999, "+49999 bytes"), (-1, "-1 bytes"), (0, "+0 bytes")],
-)  # fmt: skip
+    [
+        (3_200_000, "+3.2 MB"),
+        (-3_200_000, "-3.2 MB"),
+        (50_000, "+0.1 MB"),
+        (49_999, "+49999 bytes"),
+        (-1, "-1 bytes"),
+        (0, "+0 bytes"),
+    ],
+)
 def test_a_difference_has_its_sign(size: int, shown: str) -> None:
     assert format_change(size) == shown
 
@@ -269,9 +275,11 @@ def test_the_difference_as_json(engine: FakeEngine, tmp_path: Path) -> None:
     old, new = (inventory(engine, tmp_path, image) for image in (OLD, NEW))
     found = json.loads(diff.as_json(diff.compare(old, new)))
     assert list(found) == ["installed", "download", "owners", "files", "at_equal_size"]
-    assert found["installed"]["bytes"] == sum(
-        one["bytes"] for one in found["owners"]
-    ) == sum(one["bytes"] for one in found["files"])  # fmt: skip
+    assert (
+        found["installed"]["bytes"]
+        == sum(one["bytes"] for one in found["owners"])
+        == sum(one["bytes"] for one in found["files"])
+    )
     assert found["owners"][0] == {
         "name": "scipy",
         "what": "grew",

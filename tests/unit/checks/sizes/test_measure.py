@@ -50,16 +50,24 @@ def test_one_byte_more_is_over() -> None:
     image = Image("a", Budget(50_000_000, 20_000_000))
     assert flat(check(image, 50_000_001, 20_000_001, PROMISES, silent)) == [
         CheckResult(
-            "a", "installed", False, 50_000_001, 50_000_000,
+            "a",
+            "installed",
+            False,
+            50_000_001,
+            50_000_000,
             'images.yaml: images.a.budget.installed: over budget "50.0 MB", '
             "50.0 MB allowed (+1 bytes)",
         ),
         CheckResult(
-            "a", "download", False, 20_000_001, 20_000_000,
+            "a",
+            "download",
+            False,
+            20_000_001,
+            20_000_000,
             'images.yaml: images.a.budget.download: over budget "20.0 MB", '
             "20.0 MB allowed (+1 bytes)",
         ),
-    ]  # fmt: skip
+    ]
 
 
 def test_each_size_is_checked_by_itself() -> None:
@@ -77,10 +85,16 @@ def test_every_image_and_the_release_are_checked() -> None:
         CheckResult("sutra-hybrid", "installed", True, 207_000_000, 207_000_000),
         CheckResult("sutra-hybrid", "download", True, 75_000_000, 75_000_000),
         CheckResult("release", "installed", True, 217_000_000, 229_000_000),
-        CheckResult("release", "download", False, 85_000_000, 84_000_000,
-                    'images.yaml: release.budget.download: over budget "85.0 MB", '
-                    "84.0 MB allowed (+1.0 MB)"),
-    ]  # fmt: skip
+        CheckResult(
+            "release",
+            "download",
+            False,
+            85_000_000,
+            84_000_000,
+            'images.yaml: release.budget.download: over budget "85.0 MB", '
+            "84.0 MB allowed (+1.0 MB)",
+        ),
+    ]
 
 
 def test_the_release_alone_can_be_over_by_one_byte() -> None:
@@ -154,8 +168,11 @@ def test_all_images_are_measured_by_name(engine: FakeEngine, tmp_path: Path) -> 
 def test_a_wrong_call_exits_with_2(words: list[str], problem: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "scripts", "verify-sizes", *words],
-        cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.returncode, done.stdout) == (2, "")
     lines = done.stderr.splitlines()
     assert lines[0].startswith("usage: python -m scripts verify-sizes ")

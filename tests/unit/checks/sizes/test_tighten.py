@@ -76,12 +76,17 @@ def test_every_other_byte_of_the_file_stays() -> None:
     ("actual", "budget"),
     [
         # 102 % is a tenth of a megabyte exactly, and a byte more
-        (5_000_000, "5.1 MB"), (5_000_001, "5.2 MB"),
+        (5_000_000, "5.1 MB"),
+        (5_000_001, "5.2 MB"),
         # the next tenth is the budget itself, or above it
-        (9_705_883, None), (9_800_000, None), (10_000_000, None), (11_000_000, None),
-        (9_705_882, "9.9 MB"), (0, "0.0 MB"),
+        (9_705_883, None),
+        (9_800_000, None),
+        (10_000_000, None),
+        (11_000_000, None),
+        (9_705_882, "9.9 MB"),
+        (0, "0.0 MB"),
     ],
-)  # fmt: skip
+)
 def test_the_exact_boundary(actual: int, budget: str | None) -> None:
     pair = measured(actual, 5_000_000), measured(9_900_000, 4_000_000)
     found = [str(one) for one in changes(*pair)]

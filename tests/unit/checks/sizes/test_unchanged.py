@@ -143,7 +143,8 @@ def test_a_check_of_what_is_known_loads_neither_sdk_nor_readers(docker: Path) ->
         text=True,
     )
     assert (done.returncode, done.stderr) == (
-        0, "images.yaml: budgets: not compared with earlier ones, no commit\n"
-    )  # fmt: skip
+        0,
+        "images.yaml: budgets: not compared with earlier ones, no commit\n",
+    )
     assert done.stdout.splitlines()[-1] == "[]"
     assert "sutra-hybrid" in done.stdout

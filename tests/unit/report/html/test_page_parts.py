@@ -33,9 +33,17 @@ def test_bytes_are_told_by_owner_folder_and_file() -> None:
             }
         )
     )
-    core = Part("usr/lib/numpy/core", 35, 2, "", "", (
-        Part("usr/lib/numpy/core/a.so", 30, 1), Part("usr/lib/numpy/core/deep/b.so", 5, 1),
-    ))  # fmt: skip
+    core = Part(
+        "usr/lib/numpy/core",
+        35,
+        2,
+        "",
+        "",
+        (
+            Part("usr/lib/numpy/core/a.so", 30, 1),
+            Part("usr/lib/numpy/core/deep/b.so", 5, 1),
+        ),
+    )
     fft = Part("usr/lib/numpy/fft", 10, 1, "", "", (Part("usr/lib/numpy/fft/c.so", 10, 1),))
     etc = Part("etc", 7, 1, "", "", (Part("etc/passwd", 7, 1),))
     assert found == (
