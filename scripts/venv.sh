@@ -44,9 +44,9 @@ print(sys.version.split()[0], os.path.realpath(getattr(sys, "_base_executable", 
 require_python() {
   command -v "$PYTHON" >/dev/null || die "PYTHON: no such program \"$PYTHON\"" "$CHOOSE"
   local problem
-  IDENTITY=$(identify 2>/dev/null) || true
+  IDENTITY=$(identify 2>/dev/null) || true # judged by its output
   [[ ! $IDENTITY =~ ^3\.[0-9.]+[a-z0-9+]*' /'[^[:cntrl:]]+$ ]] || return 0
-  problem=$(identify 2>&1 | tail -n 1) || true
+  problem=$(identify 2>&1 | tail -n 1) || true # it fails here: its reason is wanted
   [[ $problem != "too old" ]] || die "PYTHON: too old \"$PYTHON\" ($("$PYTHON" --version)), 3.11 or newer is needed" "$CHOOSE"
   die "PYTHON: does not run \"$PYTHON\": ${problem:-no output}" "$CHOOSE"
 }

@@ -23,8 +23,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE / "src"), str(HERE / "tests")]
 
-from attacks import HEAD, connect, connections, exchange, is_closed, pour, send  # noqa: E402
-from processes import free_port  # noqa: E402
+from attacks import HEAD, connect, connections, exchange, is_closed, pour, send  # noqa: E402 # found on the path above
+from processes import free_port  # noqa: E402 # as above
 
 STARTS = 5
 SECONDS = 4.0
@@ -179,7 +179,7 @@ def row(name: str) -> list[str]:
         hosts = without_host(port)
         half = half_heads(port)
         big = big_head(port, pid)
-    added = sum(file.locate().stat().st_size for each in adds for file in files(each) or ()) / MB  # type: ignore[attr-defined]
+    added = sum(file.locate().stat().st_size for each in adds for file in files(each) or ()) / MB  # type: ignore[attr-defined] # the stub knows a protocol
     return [
         name,
         f"{added:.1f} MB",

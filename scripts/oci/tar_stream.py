@@ -33,8 +33,7 @@ _HEADERS = (
     tarfile.XGLTYPE,
     tarfile.SOLARIS_XHDTYPE,
 )
-# exceptions that `tarfile` raises at the end of an archive; undocumented, as is all that its
-# stubs do not know here: each such line ignores them
+# exceptions that `tarfile` raises at the end of an archive; undocumented, so not in its stub
 _END = (tarfile.EmptyHeaderError, tarfile.EOFHeaderError)  # type: ignore[attr-defined]
 
 
@@ -50,7 +49,7 @@ def entries(file: Any) -> Iterator[tuple[tarfile.TarInfo, tarfile.TarFile]]:
     try:
         with _Counted(fileobj=source, tarinfo=_StrictInfo) as archive:
             while (member := archive.next()) is not None:
-                archive.members.clear()  # type: ignore[attr-defined]
+                archive.members.clear()  # type: ignore[attr-defined] # not in its stub
                 archive.passed += 1
                 yield member, archive
     except (ValueError, ArithmeticError, LookupError, TypeError, RecursionError) as error:
@@ -93,11 +92,11 @@ class _StrictInfo(tarfile.TarInfo):
 
     def _proc_member(self, archive: tarfile.TarFile) -> _StrictInfo:
         """Refuse sizes that are announced to be read whole, or that no bytes stand behind."""
-        counted: _Counted = archive  # type: ignore[assignment]
+        counted: _Counted = archive  # type: ignore[assignment] # `entries` opens no other
         if self.type in _HEADERS:
             counted.count_header(self.size)
         counted.refuse_global_headers()  # those of the entries before it
-        made: _StrictInfo = super()._proc_member(archive)  # type: ignore[misc]
+        made: _StrictInfo = super()._proc_member(archive)  # type: ignore[misc] # not in its stub
         made._block(made.size)
         if made.issparse():
             counted.count_sparse(made.name, made.size)
@@ -107,7 +106,7 @@ class _StrictInfo(tarfile.TarInfo):
         """Round up to whole blocks. Pythons since 2025 say "invalid offset" here, older nothing."""
         if count < 0:
             raise tarfile.ReadError(f'negative size of "{self.name}"')
-        return int(super()._block(count))  # type: ignore[misc]
+        return int(super()._block(count))  # type: ignore[misc] # not in its stub
 
     def _proc_gnusparse_10(self, *_: Any) -> None:
         """Refuse a sparse map inside the file's own bytes: its length cannot be checked."""

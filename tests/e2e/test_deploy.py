@@ -240,7 +240,7 @@ def test_an_open_port_without_a_key_is_warned_of(nothing: Stack) -> None:
     absent = {"SUTRA_TAG": "0.0.0-none", "SUTRA_PULL": "missing", "REGISTRY": "127.0.0.1:9"}
     for knobs, warned in (
         ({"SUTRA_BIND": "0.0.0.0"}, True),  # noqa: S104 # nothing is started
-        ({"SUTRA_BIND": "0.0.0.0", "SUTRA_API_KEY": "key"}, False),  # noqa: S104
+        ({"SUTRA_BIND": "0.0.0.0", "SUTRA_API_KEY": "key"}, False),  # noqa: S104 # as above
         ({"SUTRA_BIND": "127.0.0.1"}, False),
         ({"SUTRA_BIND": "::1"}, False),
     ):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import docker
 import pytest
 
@@ -23,10 +25,10 @@ def _built(client: docker.DockerClient) -> None:
 
 
 def run(
-    client: docker.DockerClient, reference: str, code: str, **how: object
+    client: docker.DockerClient, reference: str, code: str, **how: Any
 ) -> tuple[int | None, str]:
     """Run Python code in the image, hardened; return its exit code and its last line."""
-    setup = Setup(reference, ("python3", "-c", code), **how)  # type: ignore[arg-type]
+    setup = Setup(reference, ("python3", "-c", code), **how)
     ending, output = sandbox.run(client, setup, SECONDS)
     return ending, (output.splitlines() or [""])[-1]
 

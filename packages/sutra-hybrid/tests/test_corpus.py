@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from fake_storage import FakeStorage
@@ -86,12 +88,12 @@ async def test_the_revision_is_the_one_before_the_first_page(fake: FakeStorage) 
     before = fake.revision
     asked = fake.handle_async_request
 
-    async def written_meanwhile(request: object) -> object:
-        answer = await asked(request)  # type: ignore[arg-type]
+    async def written_meanwhile(request: Any) -> object:
+        answer = await asked(request)
         fake.revision += 1
         return answer
 
-    fake.handle_async_request = written_meanwhile  # type: ignore[assignment,method-assign]
+    fake.handle_async_request = written_meanwhile  # type: ignore[assignment,method-assign] # a write in between
     assert (await read_all(fake)).revision == before
 
 

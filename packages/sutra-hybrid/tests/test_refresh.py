@@ -97,7 +97,7 @@ async def test_a_lower_revision_is_another_store(fake: FakeStorage, refresher: R
 async def test_a_storage_without_revisions_is_read_each_time(
     fake: FakeStorage, refresher: Refresher
 ) -> None:
-    fake.revision = None  # type: ignore[assignment]
+    fake.revision = None  # type: ignore[assignment] # an answer without one
     assert await refresher.refresh() is True
     assert await refresher.refresh() is True
 
@@ -203,7 +203,7 @@ async def test_it_goes_on_by_itself(
         "index not refreshed: all connection attempts failed",
         "index built",
     ]
-    fields = caplog.records[-1].fields  # type: ignore[attr-defined]
+    fields = caplog.records[-1].fields  # type: ignore[attr-defined] # from `extra`
     assert fields.pop("read_seconds") >= 0
     assert fields.pop("build_seconds") >= 0
     assert fields == {

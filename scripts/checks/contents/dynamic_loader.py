@@ -204,10 +204,10 @@ class Loader:
         multiarch = MULTIARCH.get(of.elf.machine, "")
         forms = ("lib", "lib64", f"lib/{multiarch}") if "LIB" in text else ("",)
         origin = "/" + posixpath.dirname(of.path)
-        filled = []
-        for form in forms:  # the lambda is called in the turn that made it
-            values = {"ORIGIN": origin, "LIB": form, "PLATFORM": of.elf.machine}
-            filled.append(_TOKEN.sub(lambda found: values[found[1] or found[2]], text))  # noqa: B023
+        filled = (
+            _fill(text, {"ORIGIN": origin, "LIB": form, "PLATFORM": of.elf.machine})
+            for form in forms
+        )
         return [place for place in filled if place.startswith("/")]
 
     @cached_property
@@ -225,6 +225,11 @@ class Loader:
     def _defaults(machine: str) -> Iterator[str]:
         multiarch = MULTIARCH.get(machine)
         return (at.format(multiarch) for at in DEFAULTS if multiarch or "{}" not in at)
+
+
+def _fill(text: str, values: Mapping[str, str]) -> str:
+    """Return `text` with the value in place of each dynamic string token."""
+    return _TOKEN.sub(lambda match: values[match[1] or match[2]], text)
 
 
 def _fits(entry: Entry | None, user: Object) -> Elf | None:

@@ -44,5 +44,5 @@ def test_a_part_that_fails_is_told(
 ) -> None:
     monkeypatch.setattr(sandbox, "run", lambda *_: found)
     with pytest.raises(SutraError) as caught:
-        services._run(None, Setup("x:prod"), 5)  # type: ignore[arg-type]
+        services._run(None, Setup("x:prod"), 5)  # type: ignore[arg-type] # no engine is reached
     assert caught.value.message == message

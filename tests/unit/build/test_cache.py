@@ -4,6 +4,7 @@ import hashlib
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -175,13 +176,13 @@ def test_the_classic_store_alone_writes_no_cache(
     monkeypatch: pytest.MonkeyPatch, driver: str, containerd: bool, writes: bool
 ) -> None:
     monkeypatch.setattr("scripts.engine.client.has_containerd_store", lambda client: containerd)
-    client = object()
+    client: Any = object()
     builder = builders.Builder("x", driver, {})
     if writes:
-        cache.require_export(client, builder)  # type: ignore[arg-type]
+        cache.require_export(client, builder)
         return
     with pytest.raises(SutraError) as caught:
-        cache.require_export(client, builder)  # type: ignore[arg-type]
+        cache.require_export(client, builder)
     assert caught.value.message == (
         "CACHE: the engine's own BuildKit writes no cache with the classic image store"
     )

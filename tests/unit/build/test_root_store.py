@@ -38,9 +38,9 @@ class Classic:
     def load(self, archive: IO[bytes]) -> None:
         with tarfile.open(fileobj=archive) as opened:
             self.loaded.append(opened.getnames())
-            (described,) = json.loads(opened.extractfile("manifest.json").read())  # type: ignore[union-attr]
+            (described,) = json.loads(opened.extractfile("manifest.json").read())  # type: ignore[union-attr] # a regular file
             (layer,) = described["Layers"]
-            assert gzip.decompress(opened.extractfile(layer).read()) == ROOT  # type: ignore[union-attr]
+            assert gzip.decompress(opened.extractfile(layer).read()) == ROOT  # type: ignore[union-attr] # a regular file
             self.tags |= set(described["RepoTags"])
             self.attrs = {"Id": f"sha256:{described['Config'].removesuffix('.json')}"}
 

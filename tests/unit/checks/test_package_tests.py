@@ -139,14 +139,14 @@ def test_the_plan_has_the_images_that_the_bake_file_has_tests_for(
     buildx: Path, engine: object
 ) -> None:
     (buildx / "script").write_text(f"echo '{PLAN}'\n")
-    todo = package_tests.plan(engine, PROMISES, {"CA_BUNDLE": ""})  # type: ignore[arg-type]
+    todo = package_tests.plan(engine, PROMISES, {"CA_BUNDLE": ""})  # type: ignore[arg-type] # a fake engine
     assert dict(todo.targets) == {"api": "api-test", "hybrid": "hybrid-test"}
     assert todo.untested == ()
 
 
 def test_a_service_without_tests_is_a_line_and_a_base_is_not(buildx: Path, engine: object) -> None:
     (buildx / "docker-bake.hcl").write_text('group "prod" {}\n')
-    todo = package_tests.plan(engine, PROMISES, {"CA_BUNDLE": ""})  # type: ignore[arg-type]
+    todo = package_tests.plan(engine, PROMISES, {"CA_BUNDLE": ""})  # type: ignore[arg-type] # a fake engine
     assert todo.untested == ("api", "hybrid")
     assert results(todo)[0] == CheckResult(
         "api",
@@ -160,7 +160,7 @@ def test_a_service_without_tests_is_a_line_and_a_base_is_not(buildx: Path, engin
 
 
 def test_without_a_bake_file_there_are_no_tests(folder: Path, engine: object) -> None:
-    assert package_tests.plan(engine, PROMISES, {}) == package_tests.NONE  # type: ignore[arg-type]
+    assert package_tests.plan(engine, PROMISES, {}) == package_tests.NONE  # type: ignore[arg-type] # a fake engine
 
 
 def test_the_knob_has_one_value() -> None:

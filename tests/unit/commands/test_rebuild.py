@@ -87,7 +87,7 @@ def start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
         monkeypatch.setattr("subprocess.run", called)
         monkeypatch.setattr("scripts.cleaning.clean.remove", remove)
         monkeypatch.setattr("scripts.promotion.transaction.exclusive", exclusive)
-        run.steps = steps  # type: ignore[attr-defined]
+        run.steps = steps  # type: ignore[attr-defined] # kept on the function
         return front_door(["rebuild", *words]), steps
 
     return run
@@ -116,7 +116,7 @@ def test_a_failed_check_removes_and_deploys_nothing(
 def test_a_failed_build_removes_and_deploys_nothing(start: Start) -> None:
     with pytest.raises(SutraError, match=r"^build: step failed$"):
         start("--yes", "--data", built=SutraError("build: step failed"))
-    assert start.steps == [["r1"], ("make", True)]  # type: ignore[attr-defined]
+    assert start.steps == [["r1"], ("make", True)]  # type: ignore[attr-defined] # kept on the function
 
 
 def test_a_stack_that_is_not_healthy_removes_nothing(start: Start) -> None:
@@ -202,7 +202,7 @@ def test_what_would_not_be_promoted_is_not_begun(
         start(*words, revision=revision)
     assert caught.value.message == message
     assert caught.value.tip == f"{tip}; nothing was touched"
-    assert start.steps == []  # type: ignore[attr-defined]
+    assert start.steps == []  # type: ignore[attr-defined] # kept on the function
     assert capsys.readouterr().out == ""
 
 
@@ -217,7 +217,7 @@ def test_nobody_to_ask_does_nothing(start: Start) -> None:
         SutraError, match=r"^clean: confirmation needed, but stdin is not a terminal$"
     ):
         start("--free-space-first")
-    assert start.steps == []  # type: ignore[attr-defined]
+    assert start.steps == []  # type: ignore[attr-defined] # kept on the function
 
 
 # ---- the script, with all that it calls replaced by what writes down that it ran ----

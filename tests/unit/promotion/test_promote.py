@@ -513,7 +513,7 @@ def test_a_clock_that_went_backwards(
 
 class _Clock(datetime):
     @classmethod
-    def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
+    def now(cls, tz: Any = None) -> datetime:  # type: ignore[override] # one fixed time
         return datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 

@@ -63,7 +63,7 @@ def go(engine: FakeEngine, content: str, version: str = "", dry_run: str = "") -
 
 def both(engine: FakeEngine, target: MemoryRegistry) -> tuple[dict[str, str], dict[str, str]]:
     """Return what people deploy: from the registry and from the engine."""
-    return tuple(  # type: ignore[return-value]
+    return tuple(  # type: ignore[return-value] # of the two
         {tag: each for tag, each in found.items() if KEPT not in tag and not tag.endswith(":prod")}
         for found in (target.known, engine.tags)
     )

@@ -92,7 +92,7 @@ async def test_one_line_a_request(caplog: pytest.LogCaptureFixture) -> None:
         await client.request("SECRET", "/things/1", headers=headers)
         await client.get("/things/1", headers={"Authorization": "Bearer secret"})
         await client.get("/health")
-    fields = [record.fields for record in caplog.records if record.name == "sutra.request"]  # type: ignore[attr-defined]
+    fields = [record.fields for record in caplog.records if record.name == "sutra.request"]  # type: ignore[attr-defined] # from `extra`
     shown = [tuple(line[name] for name in ("method", "route", "status")) for line in fields]
     assert shown == [
         ("GET", "/things/{thing}", 200),
@@ -112,7 +112,7 @@ async def test_an_ill_health_is_logged(caplog: pytest.LogCaptureFixture) -> None
     async with client_of(app_with()) as client:
         await client.post("/health")
     ours = [record for record in caplog.records if record.name == "sutra.request"]
-    assert [record.fields["status"] for record in ours] == [405]  # type: ignore[attr-defined]
+    assert [record.fields["status"] for record in ours] == [405]  # type: ignore[attr-defined] # from `extra`
 
 
 async def test_an_unexpected_error_is_logged_once_with_its_id(
@@ -196,7 +196,7 @@ async def test_head_is_get_without_a_body(caplog: pytest.LogCaptureFixture) -> N
     assert (answer.status_code, answer.content) == (200, b"")
     assert answer.headers["content-length"] == str(len('"abc"'))
     assert (wrong.status_code, wrong.content, wrong.headers["allow"]) == (405, b"", "PUT")
-    lines = [record.fields for record in caplog.records if record.name == "sutra.request"]  # type: ignore[attr-defined]
+    lines = [record.fields for record in caplog.records if record.name == "sutra.request"]  # type: ignore[attr-defined] # from `extra`
     assert [(line["method"], line["route"]) for line in lines] == [
         ("HEAD", "/things/{thing}"),
         ("HEAD", "/size"),

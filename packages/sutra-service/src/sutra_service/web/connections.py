@@ -78,7 +78,7 @@ class Connection(H11Protocol):
     phase: Phase | None = None
     timer: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # uvicorn's own way
         """Wait for the first head."""
         super().connection_made(transport)
         self.conn = Parser(h11.SERVER, MAX_HEAD_BYTES)

@@ -36,6 +36,6 @@ def _defer_openapi_models() -> None:
     kept = BaseModel.model_config
     BaseModel.model_config = ConfigDict(defer_build=True)
     try:
-        import fastapi.openapi.models  # noqa: F401
+        import fastapi.openapi.models  # noqa: F401 # imported to be built
     finally:
         BaseModel.model_config = kept
