@@ -99,6 +99,9 @@ verify: engine venv ## check everything that images.yaml promises: sizes, conten
 verify-sizes: venv ## check every image's sizes against images.yaml
 	@$(RUN) verify-sizes
 
+record-sizes: engine venv ## record sizes of this commit, which pull requests are held against
+	@$(RUN) record-sizes
+
 verify-contents: venv ## check what every image holds against docs/verification.md
 	@$(RUN) verify-contents
 

@@ -27,6 +27,7 @@ GROUPS = {
     "check": {
         "verify": "check everything that images.yaml promises",
         "verify-sizes": "check sizes against budgets",
+        "record-sizes": "record sizes for the pull requests to come",
         "verify-contents": "check what every image holds",
         "verify-runtime": "start every image hardened, and check what it does",
         "debug": "open a shell with tools beside a container that has none",

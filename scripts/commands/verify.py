@@ -8,7 +8,7 @@ import sys
 
 from scripts.catalog import budget_history, catalog
 from scripts.checks import gate, package_tests
-from scripts.commands import verify_contents
+from scripts.commands import verify_contents, verify_sizes
 from scripts.common import arguments
 from scripts.common.errors import CHECK_FAILED, OK
 from scripts.engine import client as engine
@@ -31,10 +31,16 @@ def main(options: argparse.Namespace) -> int:
     client = engine.connect()
     tests = package_tests.plan(client, promises, os.environ, skipped)
     verdict = gate.everything(client, promises, tests=tests)
-    show.show(verdict.results, form)
+    results = list(verdict.results)
+    compared = ""
+    if form == "github":
+        results, compared = verify_sizes.for_pull_request(
+            promises, results, arguments.knobs(options)
+        )
+    show.show(results, form, compared=compared)
     for image in promises.images:
-        own = (result for result in verdict.results if result.image == image.name and not result.ok)
+        own = (result for result in results if result.image == image.name and not result.ok)
         if any(one.name.startswith("contents.") for one in own):
             print(verify_contents.tip(image.name, image.reference), file=sys.stderr)
             break
-    return OK if verdict.ok else CHECK_FAILED
+    return OK if all(result.ok for result in results) else CHECK_FAILED

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Mapping, Sequence
 
 from scripts.catalog import budget_history, catalog
 from scripts.catalog.catalog import Catalog
@@ -11,6 +13,7 @@ from scripts.common import arguments, settings
 from scripts.common.check_result import CheckResult
 from scripts.common.errors import CHECK_FAILED, OK
 from scripts.history import journal
+from scripts.history.size_records import BASE_REF
 from scripts.report import show
 
 
@@ -37,8 +40,31 @@ def main(options: argparse.Namespace) -> int:
     results = checked_by_reading(promises, options) if known is None else known
     if compression == settings.ZSTD:
         results = [*results, *packed_by_zstd(promises, options)]
-    show.show(results, form)
+    compared = ""
+    if form == "github" and not options.reference:
+        results, compared = for_pull_request(promises, results, arguments.knobs(options))
+    show.show(results, form, compared=compared)
     return OK if all(result.ok for result in results) else CHECK_FAILED
+
+
+def for_pull_request(
+    promises: Catalog, results: Sequence[CheckResult], environment: Mapping[str, str]
+) -> tuple[list[CheckResult], str]:
+    """Return results as they count for a pull request, and how its sizes changed; else as given.
+
+    Why nothing was compared goes to stderr, too.
+    """
+    if not environment.get(BASE_REF):
+        return list(results), ""
+    # loads Docker's SDK and all readers, as below
+    from scripts.checks.sizes import measure, pull_request
+    from scripts.report import pull_request as report
+
+    client = measure.connected(None)
+    compared = pull_request.compare(client, promises, results, environment)
+    if compared.uncompared:
+        print(compared.uncompared, file=sys.stderr)
+    return list(compared.results), report.markdown(compared)
 
 
 def packed_by_zstd(promises: Catalog, options: argparse.Namespace) -> list[CheckResult]:

@@ -6,7 +6,7 @@ Neither needs a token or a permission, so that both work in a fork's pull reques
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import yaml
@@ -60,8 +60,8 @@ def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
-def summary(results: Sequence[CheckResult]) -> str:
-    """Return Markdown: what failed first, then the tables.
+def summary(results: Sequence[CheckResult], compared: str = "") -> str:
+    """Return Markdown: what failed first, then the tables, then how a pull request `compared`.
 
     Details stand in a block of code: they hold names of files, which are not ours.
     """
@@ -77,24 +77,35 @@ def summary(results: Sequence[CheckResult]) -> str:
     parts += [tables.markdown(headings, rows) for headings, rows in tables.bodies(results)]
     if excepted := [result for result in results if result.ok and result.detail]:
         parts += ["Exceptions, each with its reason:", _block(excepted)]
+    if compared:
+        parts.append(compared)
     return "\n\n".join(parts) + "\n"
 
 
 def _block(results: Sequence[CheckResult]) -> str:
-    return "\n".join(["~~~~text", *(result.detail for result in results), "~~~~"])
+    return block(result.detail for result in results)
 
 
-def show(results: Sequence[CheckResult], environment: Mapping[str, str] = os.environ) -> str:
+def block(lines: Iterable[str]) -> str:
+    """Return lines that may hold anything as a block of text."""
+    return "\n".join(["~~~~text", *lines, "~~~~"])
+
+
+def show(
+    results: Sequence[CheckResult],
+    environment: Mapping[str, str] = os.environ,
+    compared: str = "",
+) -> str:
     """Add the summary to the job's, and return the annotations to print.
 
     Outside of GitHub, where no file for the summary is named, it is returned with them.
     """
     lines = commands(results)
     if not (file := environment.get(SUMMARY)):
-        return "\n".join([summary(results), *lines])
+        return "\n".join([summary(results, compared), *lines])
     try:
         with Path(file).open("a", encoding="utf-8") as written:
-            written.write(summary(results))
+            written.write(summary(results, compared))
     except OSError as error:
         raise SutraError(
             f'{SUMMARY}: cannot write "{file}": {error.strerror}', f"`ls -ld {file}` says more"

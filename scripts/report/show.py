@@ -15,11 +15,16 @@ from scripts.report import github, junit, tables
 FORMATS = ("table", "markdown", "json", "junit", "github")
 
 
-def show(results: Sequence[CheckResult], form: str = "table", everything: bool = False) -> None:
+def show(
+    results: Sequence[CheckResult],
+    form: str = "table",
+    everything: bool = False,
+    compared: str = "",
+) -> None:
     """Print all results to stdout; to stderr a line for each that failed or has a reason.
 
     With `everything` that line becomes one for each finding. With "github" what failed
-    becomes annotations, and all else goes to the job's summary.
+    becomes annotations, and all else goes to the job's summary, `compared` with it.
     """
     shown = [
         replace(
@@ -35,7 +40,7 @@ def show(results: Sequence[CheckResult], form: str = "table", everything: bool =
         console = terminal.console(100)
         for headings, rows in tables.bodies(shown):
             console.print(tables.table(headings, rows))
-    elif text := as_text(shown, form):
+    elif text := as_text(shown, form, compared):
         print(text)
     for result in shown:
         if result.detail and (everything or form != "github"):
@@ -48,12 +53,12 @@ def _lines(result: CheckResult) -> list[str]:
     return [result.place + finding for finding in result.findings] or [result.detail]
 
 
-def as_text(results: Sequence[CheckResult], form: str) -> str:
+def as_text(results: Sequence[CheckResult], form: str, compared: str = "") -> str:
     """Return the results in one of the formats that are text."""
     if form == "json":
         return json.dumps([result.as_dict() for result in results], indent=2)
     if form == "junit":
         return junit.document(results)
     if form == "github":
-        return github.show(results)
+        return github.show(results, compared=compared)
     return "\n\n".join(tables.markdown(headings, rows) for headings, rows in tables.bodies(results))

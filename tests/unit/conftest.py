@@ -38,6 +38,8 @@ KNOBS = (
     "SCREENSHOT",
     "FULL",
     "ALLOW_UNCOMPARED",
+    "GITHUB_BASE_REF",
+    "GITHUB_STEP_SUMMARY",
     "DURATIONS",
     "NAME",
     "LANGUAGE",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from scripts.common.labels import REVISION
 from scripts.common.units import format_change
@@ -37,13 +37,15 @@ def of(
     for key in old | new:
         (had, earlier), (has, later) = old.get(key, (0, "")), new.get(key, (0, ""))
         kind, _, in_base = key
-        cause = _KINDS.get(kind, UNKNOWN)
-        if in_base:
-            cause = BASE
-        elif cause in (LOCK, PACKAGE) and had and has and earlier == later:
-            cause = SAME
+        cause = BASE if in_base else by_kind(kind, bool(had and has and earlier == later))
         found[cause] += has - had
     return [(cause, size) for cause, size in found.most_common() if size > 0]
+
+
+def by_kind(kind: str, stayed: bool) -> str:
+    """Return the cause for a kind of owner; `stayed`: its version is as it was."""
+    cause = _KINDS.get(kind, UNKNOWN)
+    return SAME if stayed and cause in (LOCK, PACKAGE) else cause
 
 
 def base_layers(before: Inventory, after: Inventory, base: Collection[str]) -> _Bases:
@@ -59,11 +61,15 @@ def line(causes: list[tuple[str, int]], before: Inventory, after: Inventory) -> 
     """Return "ours +0.1 MB, the base's, … +0.3 MB; commits 4fd198c..d9dd0e4", "" for no cause."""
     if not causes:
         return ""
-    said = "; ".join(f"{cause}: {format_change(size)}" for cause, size in causes)
     known = (image.labels.get(REVISION, "") for image in (before, after))
     revisions = [revision[:SHORT] for revision in known if revision]
     commits = f"; commits {'..'.join(revisions)}" if len(set(revisions)) > 1 else ""
-    return said + commits
+    return in_words(causes) + commits
+
+
+def in_words(causes: Sequence[tuple[str, int]]) -> str:
+    """Return each cause with its bytes."""
+    return "; ".join(f"{cause}: {format_change(size)}" for cause, size in causes)
 
 
 def _held(image: Inventory, base: Collection[str]) -> _Held:
