@@ -1,4 +1,4 @@
-"""What tests need is started here, once, and stopped again if it was started here."""
+"""Services that tests need are started once, and stopped if they were started here."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def inside(name: str) -> str:
 
     An absolute one, as kaniko writes it, begins at the image's root.
     """
-    # names are bytes; what is no text is shown by its escapes
+    # names are bytes; those that are not text are shown by escapes
     name = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     parts = name.split("/")
     if ".." in parts or "\0" in name or not name:

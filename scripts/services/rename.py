@@ -73,7 +73,7 @@ def _inner(folder: Path) -> set[Path]:
 
 
 def _text(file: Path) -> str:
-    """Return a file's text; one that is no text has none of a service's words."""
+    """Return a file's text; empty for one that is not text, which has no word of a service."""
     try:
         with file.open(encoding="utf-8", newline="") as opened:
             return opened.read()

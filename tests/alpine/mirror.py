@@ -27,7 +27,7 @@ class Handler(SimpleHTTPRequestHandler):
         return super().translate_path("/" + "/".join(rest)) if branch == BRANCH else "/nowhere"
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Print nothing."""
 
 
 class CutHandler(Handler):

@@ -1,4 +1,4 @@
-"""What is wrong with a base or a mirror is said in one line, and nothing is tagged."""
+"""A fault of a base or a mirror is reported in one line, and nothing is tagged."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def index_of(address: str, repository: str) -> str:
 
 @pytest.fixture
 def repository(rig: Rig, tmp_path: Path) -> Path:
-    """A copy of the repository, by hard links: a test writes a new file for what it changes."""
+    """A copy of the repository by hard links: a test must write a new file for every change."""
     copy = tmp_path / "repository"
     shutil.copytree(rig.repository, copy, copy_function=os.link)
     return copy
@@ -110,7 +110,7 @@ def test_a_mirror_that_answers_404(broken: Broken, tmp_path: Path) -> None:
 
 
 def test_a_mirror_without_one_of_the_two_indexes(broken: Broken, repository: Path) -> None:
-    """apk itself only warns, and takes what it finds in the other."""
+    """apk itself only warns, and installs from the other repository."""
     shutil.rmtree(repository / "community")
     address, error = broken(repository)
     assert error.message == (

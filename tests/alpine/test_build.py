@@ -39,7 +39,7 @@ def require_promises(client: docker.DockerClient, references: Mapping[str, str])
     assert verdict.ids.keys() == references.keys()
 
 
-# schemathesis keeps what it has seen in sqlite3, which the stand-in for Python lacks
+# schemathesis keeps its records in sqlite3, which the stand-in for Python lacks
 LEFT_OUT = "--ignore=tests/test_schema.py"
 
 

@@ -1,4 +1,4 @@
-"""The rig is what it says: the official image's packages, and pinned files."""
+"""The rig has the official image's packages, and only pinned files."""
 
 from __future__ import annotations
 

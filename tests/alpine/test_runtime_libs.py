@@ -35,7 +35,7 @@ COPY --from=builder /runtime /
 
 
 def baked(folder: Path, settings: Mapping[str, str], libraries: str) -> tuple[int, str]:
-    """Build an image with these libraries taken along; return the exit code and what was said."""
+    """Build an image that brings these libraries along; return the exit code and the output."""
     (folder / "Dockerfile").write_text(DOCKERFILE.format(libraries=libraries))
     command = [
         buildx.find_client(),

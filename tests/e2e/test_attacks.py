@@ -1,4 +1,4 @@
-"""What one client can do to the deployed stack, within the memory that docker-compose.yml gives it.
+"""Test what one client can do to the deployed stack in the memory that docker-compose.yml allows.
 
 Nothing may be ended for its memory, and everybody else must have answers.
 """
@@ -50,7 +50,7 @@ def port(stack: Stack, service: str) -> int:
 def test_one_header_of_124_megabytes(stack: Stack, service: str, start: bytes) -> None:
     with attacks.connect(port(stack, service)) as client:
         attacks.send(client, attacks.HEAD + start)
-        # what the engine's proxy and the kernel hold is not yet at the service
+        # bytes that the engine's proxy and the kernel hold have not reached the service
         assert attacks.pour(client, 124) < 30
     assert stack.try_ask(service, "GET", "/live").seconds < 2
 

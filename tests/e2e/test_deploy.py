@@ -1,4 +1,4 @@
-"""`./sutra-deploy.sh`: hardened, in order of health, honest about what is not well."""
+"""`./sutra-deploy.sh` deploys hardened services in order of health, and reports unhealthy ones."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_only_api_and_hybrid_are_published_and_on_loopback(stack: Stack) -> None
         assert {binding["HostIp"] for binding in bindings} == {"127.0.0.1"}
 
 
-def test_the_storage_stands_on_an_internal_network_alone(stack: Stack) -> None:
+def test_the_storage_is_only_on_an_internal_network(stack: Stack) -> None:
     (network,) = stack.container(STORAGE).attrs["NetworkSettings"]["Networks"]
     assert network == f"{stack.project}_storage"
     assert stack.client.networks.get(network).attrs["Internal"]
@@ -196,7 +196,7 @@ def test_the_key_is_for_the_containers_user_alone_and_in_no_variable_or_log(stac
         assert key.encode() not in bytes(container.logs())
 
 
-def test_an_image_that_is_not_there(nothing: Stack) -> None:
+def test_a_missing_image(nothing: Stack) -> None:
     done = nothing.deploy("up", SUTRA_TAG="0.0.0-none")
     assert done.returncode == 2
     message, tip = done.stderr.splitlines()
@@ -275,7 +275,7 @@ def test_down_keeps_the_data_and_asks_before_it_does_not(nothing: Stack) -> None
 
 
 def typed(stack: Stack, answer: str) -> tuple[int, str]:
-    """Run `down --data` on a terminal and type the answer; return exit code and what it shows."""
+    """Run `down --data` on a terminal and type the answer; return the exit code and the output."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         ["./sutra-deploy.sh", "down", "--data"],

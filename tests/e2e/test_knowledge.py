@@ -1,4 +1,4 @@
-"""What is learned is found, and found again after everything was restarted."""
+"""Learned concepts are found, and found again after everything was restarted."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FACTS = {
     for place in PLACES
     for habit in HABITS
 }
-# who sleeps in a place is feared there by the next one
+# each animal that sleeps in a place is feared there by the next one
 FEARED = [
     {
         "source": f"{feared}-{place}-sleeps",
@@ -43,7 +43,7 @@ FEARED = [
 
 @pytest.fixture(scope="module")
 def learned(stack: Stack) -> Stack:
-    """A stack that was told 1,000 facts and what goes with what, by eight at once."""
+    """A stack with 1,000 facts and their associations, written by eight clients at once."""
 
     def learn(fact: tuple[str, str]) -> None:
         name, text = fact
@@ -125,7 +125,7 @@ def test_removed_and_deployed_again_gives_the_same_answers(learned: Stack) -> No
 
 
 def test_a_copy_of_the_data_gives_the_same_answers(learned: Stack, tmp_path: Path) -> None:
-    """As docs/deployment.md says: copied out, everything deleted, copied back."""
+    """Follow docs/deployment.md: copy out, delete everything, copy back."""
     before, copy = answers(learned), tmp_path / "sutra-data.tar"
     learned.container(STORAGE).stop()
     compose = [buildx.find_client(), "compose", "cp"]

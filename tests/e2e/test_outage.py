@@ -1,4 +1,4 @@
-"""Without its storage the stack says so at once, and is well again by itself."""
+"""Without its storage the stack reports that at once, and recovers by itself."""
 
 from __future__ import annotations
 

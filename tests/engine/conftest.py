@@ -91,11 +91,11 @@ def other_store(
         for process in reversed(started):
             process.terminate()
             process.wait(30)
-        shutil.rmtree(folder, ignore_errors=True)  # all images once more
+        shutil.rmtree(folder, ignore_errors=True)  # a second copy of all images
 
 
 def has_containerd_store(client: docker.DockerClient) -> bool:
-    """Tell the two image stores apart by what `docker info` says of the driver."""
+    """Distinguish the two image stores by the driver that `docker info` reports."""
     return ["driver-type", "io.containerd.snapshotter.v1"] in (client.info()["DriverStatus"] or [])
 
 

@@ -112,7 +112,7 @@ def test_an_unknown_base(project: Project) -> None:
     assert said(done) == ['BASE: unknown "arch"', "tip: choose one of debian, alpine"]
 
 
-def test_a_certificate_bundle_that_is_not_there(project: Project) -> None:
+def test_a_missing_certificate_bundle(project: Project) -> None:
     done = project.run("build", CA_BUNDLE="/nothing.pem")
     assert done.returncode == 2
     assert said(done) == [

@@ -14,7 +14,7 @@ from tests.support.project import Project
 
 @pytest.fixture(autouse=True)
 def _into_the_engine(project: Project) -> None:
-    """Say where images go, as the product's own graph does: a cache is an output, too."""
+    """Name an output for images, as the product's own graph does: a cache is an output, too."""
     bake = (project.folder / "docker-bake.hcl").read_text()
     project.write("docker-bake.hcl", bake.replace("  tags ", '  output = ["type=docker"]\n  tags '))
 
@@ -47,7 +47,7 @@ def test_a_registry_that_is_gone_costs_only_the_cache(project: Project) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
 
 
-def test_a_place_that_is_neither_registry_nor_folder_is_said_first(project: Project) -> None:
+def test_a_place_that_is_neither_registry_nor_folder_is_reported_first(project: Project) -> None:
     done = project.run("build", CACHE="cache")
     assert done.returncode == 2
     assert done.stderr.splitlines() == [

@@ -68,7 +68,7 @@ class World:
         self.containers.append(str(made.id))
 
     def derived(self, short: str, image: str, *tags: str) -> None:
-        """Commit a container: an image that inherits the labels and adds a step of its own."""
+        """Commit a container: an image that inherits the labels and adds a step."""
         container = self.client.containers.create(image, ["/nothing"])
         try:
             made = self.client.api.commit(str(container.id), changes=["ENV THEIRS=1"])

@@ -197,7 +197,7 @@ def test_a_wrong_call_is_one_line(words: list[str], errors: list[str]) -> None:
     assert debug(*words) == (2, "", errors)
 
 
-def test_tools_that_are_not_there(service: Container) -> None:
+def test_missing_tools(service: Container) -> None:
     code, _, errors = debug("--container", str(service.name), "--tools", "nobody/has:this")
     assert (code, errors[-2:]) == (
         2,

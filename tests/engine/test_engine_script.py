@@ -73,7 +73,7 @@ def test_a_client_without_plugins_is_passed_over(
     assert not done.stdout.endswith("client docker\n")
 
 
-def test_an_unknown_system_is_told_what_to_install(tmp_path: Path) -> None:
+def test_on_an_unknown_system_the_tip_names_what_to_install(tmp_path: Path) -> None:
     (tmp_path / "os-release").write_text("ID=plan9\n")
     done = run(OS_RELEASE=str(tmp_path / "os-release"), DOCKER="no-such-docker")
     assert done.returncode == 2
@@ -128,7 +128,7 @@ def test_a_client_without_compose_is_passed_over(
     assert not done.stdout.endswith("client docker\n")
 
 
-def test_without_compose_an_unknown_system_is_told_what_to_install(tmp_path: Path) -> None:
+def test_without_compose_on_an_unknown_system_the_tip_names_what_to_install(tmp_path: Path) -> None:
     (tmp_path / "os-release").write_text("ID=plan9\n")
     done = run("compose", OS_RELEASE=str(tmp_path / "os-release"), DOCKER="no-such-docker")
     assert done.returncode == 2

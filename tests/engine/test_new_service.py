@@ -50,7 +50,7 @@ class Service:
         return git(self.clone, *words)
 
     def change(self, back: bool = False) -> None:
-        """Change what it answers; its tests still ask for the old answer."""
+        """Change the service's answer; its tests still expect the old one."""
         place, old, new = CHANGES[self.language]
         file = self.folder / place.format(module=self.name.replace("-", "_"))
         text = file.read_text()

@@ -51,7 +51,7 @@ def closed_network(client: docker.DockerClient) -> list[str]:
 
 @pytest.fixture
 def tag(client: docker.DockerClient) -> Iterator[str]:
-    """A tag that is no one else's, so that :prod stays what was verified."""
+    """A tag that only this test uses, so that :prod stays the verified image."""
     name = f"sutra-test-plain-{os.getpid()}:plain"
     yield name
     images.untag(client, name)

@@ -89,7 +89,7 @@ def test_a_build_from_nothing_with_a_private_certificate_leaves_no_trace(
     tmp_path: Path,
     dockerfile: str,
 ) -> None:
-    """A secret's content is no part of the cache's key: only an uncached build shows it."""
+    """A secret's content is not part of the cache's key: only an uncached build shows it."""
     bundle, certificate = private
     both = tmp_path / "both.pem"
     both.write_bytes(bundle.read_bytes() + Path(settings.ca_bundle({})).read_bytes())

@@ -26,7 +26,7 @@ def options(**knobs: str) -> Options:
 
 
 def mounted(folder: Path, how: str) -> None:
-    """Put a small file system of its own over a folder."""
+    """Mount a small file system over a folder."""
     folder.mkdir(exist_ok=True)
     mount = ["mount", "-t", "tmpfs", "-o", how, "tmpfs", str(folder)]
     if os.geteuid() or subprocess.run(mount, capture_output=True).returncode:
@@ -174,7 +174,7 @@ def test_the_same_with_the_other_image_store(
 
 
 def test_make_promote_and_history_and_rollback(group: Group) -> None:
-    """The front door, in a folder of its own that has this project's scripts."""
+    """Run the front door in a new folder that has this project's scripts."""
     for path in ROOT.iterdir():
         if path.name not in ("images.yaml", ".git", ".build", ".cache"):
             (group.folder / path.name).symlink_to(path)

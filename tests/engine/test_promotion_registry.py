@@ -79,7 +79,7 @@ def test_tags_and_digests_in_the_registry_are_the_local_ones(group: Group, plain
     found = remote(group, address)
     assert found == digests_of(group)
     assert sorted(found) == sorted(deployed(group))
-    for name, identity in ids.items():  # the classic store knows no digest of its own
+    for name, identity in ids.items():  # the classic store has no digest until a push
         digests = group.client.images.get(identity).attrs["RepoDigests"]
         assert {found[f"{name}:1.4.2"]} >= {each.partition("@")[2] for each in digests}
 
@@ -157,7 +157,7 @@ printf '{"ServerURL": "%s", "Username": "{user}", "Secret": "{password}"}' "$ser
 
 @pytest.fixture
 def helper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Docker's configuration with a credential helper of its own; returns its folder."""
+    """Write Docker's configuration with a test's credential helper; return its folder."""
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     (tmp_path / "docker").mkdir()
@@ -203,7 +203,7 @@ def test_a_wrong_password_moves_nothing(group: Group, secured: str, helper: Path
     assert_untouched(group)
 
 
-def test_a_helper_that_is_not_there(
+def test_a_missing_helper(
     group: Group, secured: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))

@@ -22,7 +22,7 @@ BASES = ("sutra-base-python", "sutra-base-rust-runtime")
 
 @pytest.fixture
 def tags(client: docker.DockerClient) -> Iterator[list[str]]:
-    """Two tags that are no one else's, removed afterwards from every base."""
+    """Two tags that only this test uses, removed afterwards from every base."""
     names = [f"test-reproducible-{os.getpid()}-{number}" for number in (1, 2)]
     yield names
     for name in names:

@@ -1,4 +1,4 @@
-"""A service's layers are the same bytes in every build, and `make reproduce` says so, or what not.
+"""A service's layers are the same bytes in every build; `make reproduce` reports those that differ.
 
 The long form builds each service twice from two checkouts whose files have other time stamps; the
 fast form is an image of one file, with differences planted (each kind is in tests/unit/reproduce).
@@ -107,7 +107,7 @@ def test_an_image_of_no_commit_cannot_be_built_again(committed: Project) -> None
     )
 
 
-def test_what_was_never_promoted_is_said(committed: Project) -> None:
+def test_an_image_that_was_never_promoted_is_reported(committed: Project) -> None:
     done = committed.run("reproduce", committed.name)
     assert (done.returncode, done.stderr) == (
         2,

@@ -152,7 +152,7 @@ def test_unsigned_and_swapped_images_are_refused(deployment: Deployment, tmp_pat
     client.api.tag(older, api, "1.4.2")
     why = f"no signature of {key} for version 1.4.2 ({OTHER_VERSION})"
     deployment.refused(f"{api}:1.4.2", why, SUTRA_TAG="1.4.2")
-    # what nobody promoted
+    # an image that nobody promoted
     client.api.import_image_from_data(archive("evil"), repository=api, tag="latest")
     client.api.push(api, "latest")
     why = f"no signature of {key} ({UNSIGNED})"

@@ -59,7 +59,7 @@ def test_a_library_that_the_runtime_stage_lacks(client: docker.DockerClient) -> 
 
 
 def test_a_folder_that_the_service_may_not_write(client: docker.DockerClient) -> None:
-    """Of root, as `COPY` without `--chown` leaves it; then of the user, or a tmpfs."""
+    """The folder is root's, as after `COPY` without `--chown`; then the user's, or a tmpfs."""
     code = "print(open('/state/x', 'w').write('kept'))"
 
     def folder(owner: int) -> Files:

@@ -1,4 +1,4 @@
-"""Images that are as they were: the real `docker` command says so, and the same is checked."""
+"""Unchanged images: the real `docker` command identifies them, and every check still runs."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ def test_a_service_that_exits_at_once(client: docker.DockerClient, make: Make) -
     )
 
 
-def test_a_command_that_is_not_there(client: docker.DockerClient, make: Make) -> None:
+def test_a_missing_command(client: docker.DockerClient, make: Make) -> None:
     found = verify(client, make("good", 'CMD ["serve"]'))
     assert list(found) == ["ready"]
     assert found["ready"].detail.startswith(
@@ -130,7 +130,7 @@ def test_a_command_that_is_not_there(client: docker.DockerClient, make: Make) ->
     assert '"serve": executable file not found in $PATH' in found["ready"].detail
 
 
-def test_a_health_check_that_is_not_there(client: docker.DockerClient, make: Make) -> None:
+def test_a_missing_health_check(client: docker.DockerClient, make: Make) -> None:
     image = Image("api", Budget(1, 1, ready=200))
     found = verify(client, make("good", 'HEALTHCHECK CMD ["ask"]'), image)
     assert "health check cannot be run: " in found["ready"].detail
@@ -326,9 +326,7 @@ def test_libraries_load_with_all_that_they_need(
     )
 
 
-def test_a_library_that_is_not_there(
-    client: docker.DockerClient, base: None, tmp_path: Path
-) -> None:
+def test_a_missing_library(client: docker.DockerClient, base: None, tmp_path: Path) -> None:
     assert libraries(client, services.BASE, tmp_path, "libc.so.6", "libno.so.1") == CheckResult(
         "api",
         "libraries",
@@ -341,7 +339,7 @@ def test_a_library_that_is_not_there(
     )
 
 
-def test_a_library_that_needs_what_is_not_there(
+def test_a_library_that_needs_a_missing_one(
     client: docker.DockerClient, base: None, tmp_path: Path
 ) -> None:
     """A copy of libssl that asks for another libcrypto."""
@@ -413,13 +411,13 @@ def test_a_budget_without_a_health_check_fails(client: docker.DockerClient, make
     ]
 
 
-def test_an_image_that_is_not_there_is_refused(client: docker.DockerClient) -> None:
+def test_a_missing_image_is_refused(client: docker.DockerClient) -> None:
     with pytest.raises(SutraError) as caught:
         verify(client, "sutra-test-none:1")
     assert caught.value.message == 'images.yaml: images.api: not built "sutra-test-none:1"'
 
 
-def test_an_image_that_vanishes_is_told(client: docker.DockerClient) -> None:
+def test_an_image_that_is_removed_meanwhile_is_reported(client: docker.DockerClient) -> None:
     with (
         pytest.raises(SutraError) as caught,
         sandbox.container(client, sandbox.Setup("sutra-test-none:1")),

@@ -16,7 +16,7 @@ from tests.engines import matrix, table
 
 
 def main() -> int:
-    """Run the rows that are asked for; exit code 1 when a step of one failed."""
+    """Run the requested rows; exit code 1 when a step of one failed."""
     parser = argparse.ArgumentParser(prog="python -m tests.engines", description=__doc__)
     parser.add_argument("rows", nargs="*", help="beginnings of rows' names; all without one")
     parser.add_argument("--table", action="store_true", help="write the table alone")

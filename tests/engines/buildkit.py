@@ -1,4 +1,4 @@
-"""A BuildKit of its own: the newest release, from Go's module proxy, on loopback over mutual TLS.
+"""A separate BuildKit: the newest release, from Go's module proxy, on loopback over mutual TLS.
 
 `buildkitd/go.mod` names the version and carries BuildKit's own `exclude` lines, which
 `go install MODULE@VERSION` refuses; `buildkitd/go.sum` holds every module to its hash.
@@ -64,7 +64,7 @@ go build -trimpath -ldflags '{flags}' -o /tmp/buildkitd github.com/moby/buildkit
 
 
 def start(machine: Machine) -> None:
-    """Run buildkitd in the machine, and tell its buildx of the builder BUILDER."""
+    """Run buildkitd in the machine, and register it with buildx as BUILDER."""
     if machine.run("test", "-e", f"{KEYS}/ca.pem", folder="/").code:
         machine.put("/usr/local/bin", {"buildkitd": program(machine)})
         done = machine.run("bash", "-ec", MAKE_KEYS)
@@ -86,7 +86,7 @@ def stop(machine: Machine) -> None:
 
 
 def create(machine: Machine, builder: str, who: str, address: str = ADDRESS) -> None:
-    """Tell the machine's buildx of a builder, which it asks as `who`."""
+    """Register a builder with the machine's buildx, which connects to it as `who`."""
     files = {"cacert": "ca", "cert": who, "key": f"{who}-key"}
     options = ",".join(f"{key}={KEYS}/{file}.pem" for key, file in files.items())
     machine.run("docker", "buildx", "rm", builder)  # one of an earlier test

@@ -1,4 +1,4 @@
-"""Where what takes minutes to make is kept, outside of the checkout: a fresh clone finds it.
+"""A cache outside of the checkout for files that take minutes to make: a fresh clone finds them.
 
 Each thing is made once, under a lock, to a partial name that is renamed when it is whole.
 """

@@ -29,7 +29,7 @@ CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 # knobs that say where packages come from
 MIRRORS = ("APT_MIRROR", "PIP_INDEX_URL", "CARGO_REGISTRY")
 READY_SECONDS = 60
-# On cgroup v2 a group with processes of its own has no controllers to give to containers.
+# On cgroup v2 a group that contains processes cannot pass controllers on to containers.
 # Source: hack/dind of moby/moby.
 DELEGATE_CGROUPS = """
 if [ -f /sys/fs/cgroup/cgroup.controllers ]; then
@@ -45,7 +45,7 @@ exec sleep infinity
 
 @dataclass(frozen=True)
 class Done:
-    """How a command ended, and everything that it wrote."""
+    """The exit code of a command, and everything that it wrote."""
 
     code: int
     text: str
@@ -78,7 +78,7 @@ class Machine:
         return self.run("tail", "-n", "20", f"/var/log/{name}.log", folder="/").text
 
     def put(self, folder: str, files: Mapping[str, bytes | Path], mode: int = 0o644) -> None:
-        """Write files, by their path below `folder`, which is made where it is not there."""
+        """Write files, by their path below `folder`, which is made if it is missing."""
         sink = io.BytesIO()
         with tarfile.open(fileobj=sink, mode="w") as archive:
             for name, content in files.items():
@@ -129,7 +129,7 @@ class Machine:
 
 @contextmanager
 def machine(client: docker.DockerClient, suite: str) -> Iterator[Machine]:
-    """Run a machine of Debian's `suite` with this checkout in it; nothing of it stays."""
+    """Run a machine of Debian's `suite` with this checkout in it, and remove it afterwards."""
     with image(client, suite) as reference:
         container = client.containers.create(
             reference,
@@ -172,7 +172,7 @@ def image(client: docker.DockerClient, suite: str) -> Iterator[str]:
 
 
 def check_out(machine: Machine) -> None:
-    """Put this checkout's files, as they are now, into the machine as a commit of its own."""
+    """Put this checkout's present files into the machine, as a new commit."""
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     files = {name: ROOT / name for name in names.split("\0") if (ROOT / name).is_file()}

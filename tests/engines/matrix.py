@@ -68,7 +68,7 @@ ROWS = (
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a row: versions by name, and by step "ok" or the line that says why not."""
+    """The result of a row: versions by name, and per step "ok" or the line that says why not."""
 
     versions: dict[str, str]
     steps: dict[str, str]

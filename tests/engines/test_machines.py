@@ -28,7 +28,7 @@ def reference(client: docker.DockerClient) -> Iterator[str]:
 
 
 def run(client: docker.DockerClient, reference: str, script: str, **options: Any) -> list[str]:
-    """Run a script in a container of its own; return the lines that it wrote."""
+    """Run a script in a new container; return the lines that it wrote."""
     volumes = [f"{ROOT}/scripts:/checkout/scripts:ro"]
     container = client.containers.create(
         reference, ["bash", "-c", COPY + script], volumes=volumes, init=True, **options
@@ -85,7 +85,7 @@ def test_a_right_that_is_missing_is_named(
 def test_an_engine_that_answers_and_runs_nothing_is_not_ready(
     client: docker.DockerClient, reference: str
 ) -> None:
-    """As somebody else's, whose cgroups cannot be written."""
+    """Run in somebody else's container, whose cgroups cannot be written."""
     script = """
 dockerd >/log 2>&1 &
 until docker version >/dev/null 2>&1; do kill -0 $! || cat /log; sleep 0.3; done
@@ -128,7 +128,7 @@ pgrep -cx dockerd
     ]
 
 
-def test_a_pid_file_of_an_earlier_life_is_no_engine(
+def test_a_pid_file_of_an_earlier_life_is_not_an_engine(
     client: docker.DockerClient, reference: str
 ) -> None:
     said = run(
@@ -137,9 +137,7 @@ def test_a_pid_file_of_an_earlier_life_is_no_engine(
     assert said[2:] == ["0", "overlayfs"], said
 
 
-def test_a_context_that_is_not_there_starts_nothing(
-    client: docker.DockerClient, reference: str
-) -> None:
+def test_a_missing_context_starts_nothing(client: docker.DockerClient, reference: str) -> None:
     script = "DOCKER_CONTEXT=none scripts/engine.sh; echo $?; pgrep -cx dockerd"
     assert run(client, reference, script, privileged=True, tmpfs=DISK) == [
         'engine: context: no such context "none"',
@@ -154,7 +152,7 @@ def test_a_context_that_is_not_there_starts_nothing(
     ("program", "command"),
     [("sg", "sg docker -c 'make prod'"), ("sudo", "sudo -u bob -g docker make prod"), ("none", "")],
 )
-def test_a_socket_that_is_not_the_users_is_said_at_once(
+def test_a_socket_that_is_not_the_users_is_reported_at_once(
     client: docker.DockerClient, reference: str, program: str, command: str
 ) -> None:
     """With systemd an engine's socket is its group's; a new member has no access before a login."""

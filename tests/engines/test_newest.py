@@ -32,7 +32,7 @@ def machine(newest: Machine, request: pytest.FixtureRequest) -> Iterator[Machine
 
 @pytest.fixture(scope="module")
 def prod(machine: Machine) -> Done:
-    """What the product says when it makes the small project."""
+    """Return the product's output when it builds the small project."""
     return product(machine, "prod")
 
 

@@ -28,7 +28,7 @@ HEADINGS = ("target", "executions", "seconds", "a second", "coverage", "corpus",
 
 @dataclass(frozen=True)
 class Run:
-    """What libFuzzer says of a run; `find` is the file of an input that a target fails on."""
+    """libFuzzer's report of a run; `find` is the file of an input that a target fails on."""
 
     target: str
     executions: int
@@ -72,7 +72,7 @@ def fuzz(target: str, seconds: int) -> Run:
 
 
 def read(target: str, code: int, seconds: int, log: str) -> Run:
-    """Return the run that libFuzzer's words and exit code tell of."""
+    """Return the run that libFuzzer's output and exit code describe."""
 
     def last(pattern: str) -> int:
         return int((re.findall(pattern, log) or ["0"])[-1])

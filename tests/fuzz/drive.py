@@ -9,7 +9,7 @@ import sys
 
 import atheris
 
-# what is read is instrumented; the rest of the process only carries it
+# only modules that read input are instrumented, not the rest of the process
 with atheris.instrument_imports(include=["scripts", "sutra_cleanup", "tarfile"]):
     from tests.fuzz import targets
 from tests.fuzz import corpus, steps
@@ -18,7 +18,7 @@ from tests.fuzz import corpus, steps
 def main() -> None:
     name, *words = sys.argv[1:]
     target = targets.TARGETS[name]
-    for _, data in corpus.inputs(name):  # what is loaded and compiled once is no input's work
+    for _, data in corpus.inputs(name):  # modules that load once must not count as an input's work
         target(data)
 
     def one(data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""What each fuzz target starts from: small right inputs, one of each kind that its reader knows."""
+"""The seeds of each fuzz target: small valid inputs, one of each kind that its reader knows."""
 
 # ruff: noqa: E501 - files in one line each
 

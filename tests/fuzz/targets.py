@@ -141,7 +141,7 @@ def documents(data: bytes) -> None:
 
 
 def archive(data: bytes) -> None:
-    """What `docker save` writes: read, kept in a cache of its own, and read again."""
+    """Read an archive of `docker save`, keep it in a fresh cache, and read it again."""
     file = written("archive.tar", packing.summed(data))
     entry_cache._RECENT.clear()
     with tempfile.TemporaryDirectory(dir=folder()) as kept:

@@ -1,4 +1,4 @@
-"""What holds for every production image."""
+"""Tests that every production image must pass."""
 
 from __future__ import annotations
 

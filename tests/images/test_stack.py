@@ -68,7 +68,7 @@ def stack(client: docker.DockerClient, production: object) -> Iterator[Stack]:
 
 
 def wait_healthy(container: Container) -> None:
-    """Wait until the image's own HEALTHCHECK says so."""
+    """Wait until the image's own HEALTHCHECK reports healthy."""
     end = time.monotonic() + HEALTHY_SECONDS
     while time.monotonic() < end:
         container.reload()

@@ -104,7 +104,7 @@ def control_plane(folder: Path) -> Iterator[Path]:
                 f"--token-auth-file={folder}/tokens.csv",
                 "--authorization-mode=RBAC",
                 "--service-cluster-ip-range=10.96.0.0/16",
-                # what takes the finalizer from a claim again is a controller
+                # no controller runs that would remove the finalizer from a claim
                 "--disable-admission-plugins=StorageObjectInUseProtection,ServiceAccount",
             )
         )

@@ -142,7 +142,7 @@ def service_matches(objects: Objects, name: str, value: list[dict[str, Any]]) ->
 
 
 def is_walled(objects: Objects, name: str, value: list[str]) -> bool:
-    """Return whether what is on the internal network alone begins no connection of its own."""
+    """Return whether pods that are only on the internal network open no connections."""
     assert one(objects, "NetworkPolicy", "deny-all")["spec"] == {
         "podSelector": {},
         "policyTypes": ["Ingress", "Egress"],

@@ -37,7 +37,7 @@ def browser(chromium: str) -> Iterator[Browser]:
 
 @pytest.fixture
 def open_report(browser: Browser, tmp_path: Path) -> Iterator[Open]:
-    """Write a report and open it; the page lists what it asked for and what went wrong."""
+    """Write a report and open it; the page lists its requests and its errors."""
     contexts = []
 
     def opened(report: Report, width: int = 1100, scheme: str = "light") -> Page:

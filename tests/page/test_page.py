@@ -127,7 +127,7 @@ def test_tables_are_tables(page: Page) -> None:
     assert names(page, wrong) == []
 
 
-def test_what_a_picture_shows_stands_in_a_table_too(page: Page) -> None:
+def test_every_picture_has_its_figures_in_a_table(page: Page) -> None:
     owners = {"other", *OWNERS}
     for owner in owners:
         assert page.locator(".map a").filter(has_text=owner).count() >= 2, owner
@@ -150,7 +150,7 @@ def test_text_and_bars_stand_out_in_both_themes(open_report: Open, scheme: str) 
     assert [bar for bar in found["bars"] if bar[1] < VISIBLE] == []
 
 
-def test_what_does_not_stand_out_is_noticed(page: Page) -> None:
+def test_text_that_does_not_stand_out_is_noticed(page: Page) -> None:
     page.add_style_tag(content=":root { --ink: #999; --bar: #ccc }")
     found = page.evaluate(CONTRAST)
     assert [

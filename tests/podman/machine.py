@@ -1,4 +1,4 @@
-"""Debian 13 with its Podman, in namespaces of its own: nothing of this machine's is changed.
+"""Debian 13 with its Podman, in its own namespaces: nothing of this machine is changed.
 
 The root is made by mmdebstrap from signed packages, kept, and unpacked into memory; its network
 has loopback alone. Killing its first process ends everything in it.
@@ -106,7 +106,7 @@ def archive() -> Path:
 
 @contextmanager
 def machine(folder: Path) -> Iterator[Machine]:
-    """Run one; nothing of it stays. `folder` gets what podman keeps."""
+    """Run a machine, and remove it afterwards. Podman keeps its data in `folder`."""
     root, data = folder / "root", folder / "data"
     for each in (root, data):
         each.mkdir(parents=True)

@@ -100,7 +100,7 @@ def units(made: Machine) -> dict[str, list[str]]:
 
 def start(made: Machine, name: str, command: list[str]) -> None:
     """Run what a unit starts; it ends when the container is healthy, as `Notify=healthy` says."""
-    # a cgroup of its own in place of the unit's, which only systemd makes
+    # its own cgroup in place of the unit's, which only systemd makes
     words = [word.replace("--cgroups=split", "--cgroups=enabled") for word in command]
     end = time.monotonic() + PATIENCE
     with made.start(*words) as process:
@@ -191,7 +191,7 @@ def test_what_is_played_serves_and_is_hardened(played: Machine) -> None:
     wait_for_write(played, "played")
     for name in NAMES:
         played.run("podman", "healthcheck", "run", f"{name}-server")
-        # of all containers alike: the file format has no limit of processes
+        # the limit of processes is the same for all containers: the file format has none
         require_hardened(played, f"{name}-server", 2048, LIMITS[name][1])
 
 

@@ -66,7 +66,7 @@ def root(suite: str) -> Path:
 
 
 def _namespaces() -> list[str]:
-    """Return the start of a command that is root of its own mounts and processes."""
+    """Return the start of a command that runs as root in its own mount and process namespaces."""
     users = [] if os.geteuid() == 0 else ["--map-root-user", "--map-auto"]
     return ["unshare", *users, "--mount", "--pid", "--fork", "--kill-child"]
 

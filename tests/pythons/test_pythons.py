@@ -1,4 +1,4 @@
-"""What differs between Pythons, on those of Debian's releases; `make test-pythons` runs all."""
+"""Test differences between Pythons on those of Debian's releases; `make test-pythons` runs all."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ FILE = ROOT / "packages/sutra-service/tests/attacks.py"
 
 
 def _load() -> ModuleType:
-    """Load the file by its path: the folder of a package's tests is no package."""
+    """Load the file by its path: the tests' folder is not an importable package."""
     spec = spec_from_file_location("sutra_service_attacks", FILE)
     assert spec, FILE
     assert spec.loader, FILE

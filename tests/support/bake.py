@@ -1,4 +1,4 @@
-"""Bake of a checkout of its own, as `make build` calls it, with its plain progress."""
+"""Run bake in another checkout, as `make build` does, with plain progress."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scripts.engine import buildx
 
 
 def bake(client: docker.DockerClient, folder: Path, *words: str) -> str:
-    """Run `docker buildx bake` with `words` in `folder`; return its progress, which it must end."""
+    """Run `docker buildx bake` with `words` in `folder`; return the progress of a success."""
     context = root_image.context(client, root_image.root_image(buildx.bake_plan(["bases"], {})))
     environment = (
         os.environ

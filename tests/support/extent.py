@@ -1,4 +1,4 @@
-"""How much of a long test runs: its fast form in `make test`, all of it in `make test-all`."""
+"""Select how much of a long test runs: a fast form in `make test`, all of it in `make test-all`."""
 
 from __future__ import annotations
 

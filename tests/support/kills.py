@@ -136,7 +136,7 @@ class Run:
             self.client.api.tag(identity, name, "prod")
 
     def command(self) -> tuple[str, Act]:
-        """Return a kind of command that has something to move, and what it does."""
+        """Return a kind of command that has something to move, and the call that runs it."""
         self.offer("abc")
         kinds = ["promote", "version"]
         with suppress(SutraError):
@@ -212,7 +212,7 @@ class Run:
 
 
 def options(**knobs: str) -> Options:
-    """Return the knobs of a promotion here, where there is no commit."""
+    """Return the knobs of a promotion in this folder, which has no commit."""
     return Options.read({"ALLOW_DIRTY": "1", "KEEP": str(KEEP), **knobs})
 
 

@@ -1,4 +1,4 @@
-"""A writing load that remembers what was acknowledged, and can tell a whole write from a half."""
+"""A load of writes that remembers the acknowledged ones, and recognises a partial write."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def stored(stack: Stack) -> dict[str, dict[str, Any]]:
 
 
 def check(load: Load) -> None:
-    """Everything acknowledged is there, whole; nothing else is there by half."""
+    """Check that every acknowledged write is there, and no other write in part."""
     found = stored(load.stack)
     assert load.concepts - found.keys() == set()
     assert [name for name, body in found.items() if body != concept(name)] == []

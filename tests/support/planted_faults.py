@@ -447,7 +447,7 @@ def _packed() -> dict[str, tuple[str, str, dict[str, Any]]]:
 
 
 def _left() -> dict[str, tuple[str, str, dict[str, Any]]]:
-    """What building leaves: libraries, objects, dumps, records that do not match."""
+    """Plant leftovers of a build: libraries, objects, dumps, records that do not match."""
     archive = b"!<arch>\nx.o/            0           0     0     644     4         `\nabcd"
     files: dict[str, tuple[str, Any]] = {
         "an archive under another suffix": ("static-libraries", archive),
@@ -923,7 +923,7 @@ def _starts() -> dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]]:
 
 
 def _harmless() -> dict[str, dict[str, Any]]:
-    """What is near to a fault and none; keys that begin with a capital are configuration."""
+    """Return images that almost have a fault; keys that begin with a capital are configuration."""
     docs = f"{SITE}/boto3/docs"
     django = f"{SITE}/django/test"
     more = [f"boto3/docs/{name}.py" for name in ("__init__", "client")]

@@ -1,6 +1,6 @@
-"""A small project of its own: a bake file, a catalogue and Dockerfiles that build in a second.
+"""A small project: a bake file, a catalogue and Dockerfiles that build in a second.
 
-Its images carry names that no one else's do, and are removed afterwards.
+Its images have unique names, and are removed afterwards.
 """
 
 from __future__ import annotations

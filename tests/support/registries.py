@@ -103,7 +103,7 @@ class Proxy(socketserver.ThreadingTCPServer):
 
     @property
     def address(self) -> str:
-        """Where it listens: "host:port"."""
+        """Return the address that it listens on, "host:port"."""
         return f"127.0.0.1:{self.server_address[1]}"
 
     def take(self, wanted: int) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-# an API server finishes what it was asked before it ends
+# an API server finishes open requests before it ends
 END_SECONDS = 60
 
 

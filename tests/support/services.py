@@ -55,7 +55,7 @@ def patched(client: docker.DockerClient, path: str, old: bytes, new: bytes) -> I
 def on_base(
     client: docker.DockerClient, files: Files, image: str = BASE, place: str = "/"
 ) -> Iterator[str]:
-    """Make `image` with these files below `place`, the base unless told otherwise."""
+    """Make `image` with these files below `place`, by default the base."""
     with _committed(client, lambda container: layer(files), [], place, image) as reference:
         yield reference
 

@@ -1,4 +1,4 @@
-"""The deployed stack under a project name and ports of its own, removed afterwards."""
+"""The deployed stack under a separate project name and ports, removed afterwards."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def request(
     headers: dict[str, str] | None = None,
     text: bool = False,
 ) -> Answer:
-    """Send one request on a connection of its own, bytes as NDJSON and other bodies as JSON.
+    """Send one request on a new connection, bytes as NDJSON and other bodies as JSON.
 
     The body of the answer is read as JSON, or left as `text`. Raises OSError or HTTPException.
     """
@@ -163,7 +163,7 @@ def wait_for(look: Callable[[], T], problem: str) -> T:
 
 @contextmanager
 def deployed(client: docker.DockerClient, **knobs: str) -> Iterator[Stack]:
-    """Start a stack that is no one else's, and remove it with its data."""
+    """Start a separate stack, and remove it with its data."""
     stack = Stack(client, f"sutra-test-e2e-{uuid.uuid4().hex[:8]}", dict(knobs))
     try:
         stack.up()

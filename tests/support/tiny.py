@@ -1,4 +1,4 @@
-"""A group of images of a few bytes under names of its own, and the folder that promotes them.
+"""A group of images of a few bytes under separate names, and the folder that promotes them.
 
 Made by the engine's import, so that a group takes milliseconds; the labels say what a
 build would.

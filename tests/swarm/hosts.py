@@ -1,4 +1,4 @@
-"""Hosts of a swarm on one machine: each a dockerd in namespaces of its own, with its own address.
+"""Hosts of a swarm on one machine: each is a dockerd in its own namespaces, with its own address.
 
 A switch namespace joins them, and a registry listens there: nothing is in the machine's own
 network. A host's dockerd is the first process of a PID namespace, so that killing it kills all
@@ -49,7 +49,7 @@ class Host:
 
     @property
     def engine(self) -> str:
-        """What DOCKER_HOST says for it."""
+        """Return the value of DOCKER_HOST for it."""
         return f"unix://{self.folder}/docker.sock"
 
     def inside(
@@ -136,7 +136,7 @@ def switch(name: str) -> Iterator[None]:
 
 @contextmanager
 def host(middle: str, name: str, number: int, folder: Path) -> Iterator[Host]:
-    """One host that runs, joined to the switch; nothing of it stays."""
+    """Run a host that is joined to the switch, and remove it afterwards."""
     made = Host(name, number, folder)
     folder.mkdir(parents=True)
     ip("netns", "add", name)

@@ -23,7 +23,7 @@ PAGE = (ROOT / "docs/swarm.md").read_text()
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What compose understands of docker-compose.yml, without any knob."""
+    """Return how compose reads docker-compose.yml, without any knob."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("SUTRA_", "COMPOSE"))}
     done = subprocess.run(
         [

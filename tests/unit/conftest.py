@@ -1,4 +1,4 @@
-"""What all unit tests share: no knob of the caller's shell reaches them."""
+"""Shared by all unit tests: no knob of the caller's shell reaches them."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def tar_of(files: Mapping[str, bytes], format: int = tarfile.GNU_FORMAT) -> byte
 
 
 class FakeImage:
-    """What `images.get` returns; the archive is what `docker save` would stream."""
+    """The image that `images.get` returns; its archive is what `docker save` would stream."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Scripts of base-images/lib that builders run, with a home and a module cache of their own."""
+"""Scripts of base-images/lib that builders run, with a separate home and module cache."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ./sutra-deploy.sh refuses before it asks the engine for anything, and what it asks for."""
+"""Test what ./sutra-deploy.sh refuses before it calls the engine, and which calls it makes."""
 
 from __future__ import annotations
 
@@ -223,7 +223,7 @@ def test_a_closed_output_is_nobodys(checkout: Path) -> None:
 
 # ---- an orchestrator in place of compose -----------------------------------
 
-# stand-in for the environment: it notes what is asked, and the knobs that it gets
+# stand-in for the environment: it records its arguments and the knobs that it gets
 PYTHON = """echo "$* TARGET=$TARGET OVERLAY=$OVERLAY DRY_RUN=$DRY_RUN" >>python-asked
 """
 

@@ -1,4 +1,4 @@
-"""What README and docs name exists, and what the front door has is documented."""
+"""Everything that README and docs name exists, and every command is documented."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_every_heading_that_is_linked_exists(document: Path) -> None:
     assert missing == []
 
 
-def test_a_heading_that_is_not_there_is_noticed() -> None:
+def test_a_missing_heading_is_noticed() -> None:
     text = "# A `make x`: [b](c.md), d\n```\n# no heading\n```\n## E-f\n"
     assert anchors(text) == {"a-make-x-b-d", "e-f"}
     assert ANCHOR.findall("[a](b.md#c-d) [e](#f) [g](https://h/i#j)") == [
@@ -71,7 +71,7 @@ def test_a_heading_that_is_not_there_is_noticed() -> None:
     ]
 
 
-def test_a_path_that_is_not_there_is_noticed() -> None:
+def test_a_missing_path_is_noticed() -> None:
     assert named_paths("see `scripts/nothing.py` and [docs](docs/none.md)") == {
         "scripts/nothing.py",
         "docs/none.md",
@@ -104,7 +104,7 @@ def test_help_lists_every_target_and_knob() -> None:
 
 
 @pytest.mark.parametrize("knob", ["BASE", "DEBIAN_VERSION", "ALPINE_VERSION"])
-def test_a_default_is_the_same_wherever_it_stands(knob: str) -> None:
+def test_a_default_is_the_same_everywhere(knob: str) -> None:
     bake = re.search(rf'variable "{knob}" {{ default = "(.*)" }}', _text("docker-bake.hcl"))
     assert bake
     assert bake[1] == KNOBS[knob]

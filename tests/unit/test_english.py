@@ -19,9 +19,19 @@ FORBIDDEN = {
     r"\bthat very\b": '"that"',
     r"\bsays no\b": '"refuses"',
     r"\bthere is no terminal\b": '"stdin is not a terminal"',
+    r"\b(?:is|are) no text\b": '"is not text"',
+    r"\bno one else's\b": '"unique", "only this test uses it"',
+    r"\bnothing of it stays\b": '"and remove it afterwards"',
 }
 # a predicate's docstring has one opening
 OPENINGS = re.compile(r'"""(?:Say|Says|Tell|Tells) whether |"""Whether [a-z]')
+# a docstring without a subject
+FRAGMENTS = re.compile(r'"""(?:As|Such|Whose) [a-z]')
+# the same phrases in a test's name, whose words are joined
+TEST_NAMES = re.compile(
+    r"def (test_\w*_(?:(?:is|are)_(?:said|told)|mended|vanish(?:es|ed)|stands(?!_in_for)"
+    r"|that_is_none)(?:_\w+)?)\("
+)
 # a comment above a constant, and the words of one that has no subject
 ABOVE = re.compile(r"(?:^# .*\n)+(?=[A-Z_]{3,}(?:, [A-Z_]+)*(?::.*)? = )", re.MULTILINE)
 FRAGMENT = re.compile(r"# (?:of|what|where|whose|how) ")
@@ -40,6 +50,12 @@ def faults(name: str, text: str) -> list[str]:
     for match in OPENINGS.finditer(text):
         number = text.count("\n", 0, match.start()) + 1
         lines.append(f'{name}:{number}: a predicate\'s docstring begins with "Return whether"')
+    for match in FRAGMENTS.finditer(text):
+        number = text.count("\n", 0, match.start()) + 1
+        lines.append(f"{name}:{number}: a docstring begins with a verb or a noun")
+    for match in TEST_NAMES.finditer(text):
+        number = text.count("\n", 0, match.start()) + 1
+        lines.append(f'{name}:{number}: "{match[1]}": name it as a plain sentence')
     for match in filter(lambda comment: FRAGMENT.match(comment[0]), ABOVE.finditer(text)):
         number = text.count("\n", 0, match.start()) + 1
         lines.append(f"{name}:{number}: begin with the noun that the constant is")
@@ -71,6 +87,11 @@ def test_no_file_has_a_forbidden_phrase() -> None:
         ("asks, and there is no terminal", 1),
         ('x\n"""Tell whether it fits."""', 2),
         ('"""Whether it fits."""', 1),
+        ('"""Whose change it was."""', 1),
+        ("x\n\ndef test_a_full_disk_is_told(tmp_path: Path) -> None:", 3),
+        ("def test_a_tag_that_is_none() -> None:", 1),
+        ("def test_an_image_stands_twice_in_it() -> None:", 1),
+        ("names that are no text", 1),
         ("x\n# of one layer, in bytes\nMAX_LAYER = 7", 2),
         ("# what a layer may hold,\n# in bytes\nMOST: int = 7", 1),
     ],
@@ -88,6 +109,7 @@ def test_what_the_check_must_find(text: str, line: int) -> None:
         '"""Return whether it fits."""',
         "# bytes of one layer\nMAX_LAYER = 7",
         "recommend and amend",
+        "def test_a_module_stands_in_for_it() -> None:",
         "    # of another machine\n    x = 1",
     ],
 )

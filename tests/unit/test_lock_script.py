@@ -145,7 +145,7 @@ def test_a_missing_tool_is_named(tmp_path: Path, package: str, problem: str, tip
     lock(tmp_path, PACKAGE="none")
     for name in (".venv/bin/uv", "bin/cargo", "bin/go"):
         (tmp_path / name).unlink()
-    # what the script itself runs, and nothing that the machine may have besides
+    # only the programs that the script runs, whatever else the machine has
     (tmp_path / "tools").mkdir()
     for name in ("bash", "dirname", "grep", "sed"):
         found = shutil.which(name)

@@ -1,4 +1,4 @@
-"""Every module has a test file of its own, or a reason in tested_elsewhere.yaml."""
+"""Every module has its own test file, or a reason in tested_elsewhere.yaml."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def script() -> ModuleType:
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_lines_of_changed_files_are_mended_and_of_gone_ones_dropped(
+def test_records_of_changed_files_are_corrected_and_of_removed_ones_dropped(
     script: ModuleType, tmp_path: Path, end: str
 ) -> None:
     site = tmp_path / "site-packages"

@@ -1,4 +1,4 @@
-"""What the shell scripts say on machines that lack something, with real shells and folders."""
+"""Test the scripts' messages on machines that lack something, with real shells and folders."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def said(done: subprocess.CompletedProcess[str]) -> tuple[int, str]:
 # ---- venv.sh ---------------------------------------------------------------
 
 
-def test_a_python_that_is_not_there(checkout: Path) -> None:
+def test_a_missing_python(checkout: Path) -> None:
     assert said(run(checkout, "scripts/venv.sh", PYTHON="python9")) == (
         2,
         'venv: PYTHON: no such program "python9"\n' + CHOOSE,
@@ -117,7 +117,7 @@ def test_the_checkout_is_found_where_python_takes_no_folder_by_itself(
 def test_another_python_makes_the_environment_anew(with_environment: Path) -> None:
     environment = with_environment / ".venv"
     made_by = (environment / ".python").read_text()
-    # as if another Python had made it, with a package that it installed
+    # an environment that another Python made, with a package that it installed
     (environment / ".python").write_text("3.11.0 /opt/python3.11\n")
     for stamp in environment.glob(".requirements*"):
         stamp.unlink()
@@ -161,7 +161,7 @@ def test_a_checkout_that_is_not_to_be_written(checkout: Path, command: str, name
     )
 
 
-def test_a_folder_for_temporary_files_that_is_not_there(checkout: Path) -> None:
+def test_a_missing_folder_for_temporary_files(checkout: Path) -> None:
     assert said(run(checkout, "scripts/venv.sh", TMPDIR="/nothing")) == (
         2,
         'venv: TMPDIR: not a folder to write to "/nothing"\n'
@@ -270,7 +270,7 @@ def test_another_package_manager_is_not_waited_for_for_ever(checkout: Path) -> N
     )
 
 
-def test_another_failure_of_apt_is_no_reason_to_wait(checkout: Path) -> None:
+def test_another_failure_of_apt_is_not_waited_for(checkout: Path) -> None:
     done = installing(checkout, "echo 'E: Unable to locate package x' >&2; exit 100\n")
     assert said(done) == (
         2,
@@ -287,7 +287,7 @@ def client(checkout: Path, script: str) -> str:
     return str(program(checkout / "bin", "docker", script))
 
 
-def test_a_context_that_is_not_there(checkout: Path) -> None:
+def test_a_missing_context(checkout: Path) -> None:
     docker = client(checkout, '[ "$1 $2" = "context show" ] && echo far && exit\nexit 1\n')
     assert said(run(checkout, "scripts/engine.sh", DOCKER=docker)) == (
         2,

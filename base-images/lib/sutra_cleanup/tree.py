@@ -270,5 +270,5 @@ def _nearest(text: str, paths: list[str]) -> str:
 
 
 def show(path: str) -> str:
-    """Return a path as printable text: what is no text or breaks lines is escaped."""
+    """Return a path as printable text: bytes that are not text or break lines are escaped."""
     return printable(path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"))

@@ -206,7 +206,7 @@ async def test_a_fifth_batch_at_once_is_refused(
     assert (await ask()).status_code == 200
 
 
-async def test_a_full_disk_is_told(api: httpx.AsyncClient, fake: FakeStorage) -> None:
+async def test_a_full_disk_is_reported(api: httpx.AsyncClient, fake: FakeStorage) -> None:
     full = {
         "type": "urn:sutra:no-space-left",
         "title": "no space left",

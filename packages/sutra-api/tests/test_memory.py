@@ -118,7 +118,7 @@ async def test_a_hundred_readers_get_their_pages_one_after_the_other(path: str) 
     assert statuses == {200}
 
 
-async def test_who_waits_too_long_for_a_page_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_waiting_too_long_for_a_page_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(routes, "PAGE_SECONDS", 0.1)
     fake = Counting()
     async with reading(fake) as client:

@@ -54,7 +54,7 @@ def test_only_some_kinds() -> None:
 
 
 @pytest.mark.parametrize("weight", [0.0, -1.0, float("nan")])
-def test_no_weight_is_no_association(weight: float) -> None:
+def test_without_a_weight_there_is_no_association(weight: float) -> None:
     assert len(Graph(corpus(TEXTS, [("a", "b", "is", weight)]))) == 0
 
 

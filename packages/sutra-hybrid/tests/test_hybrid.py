@@ -259,7 +259,7 @@ async def test_a_failed_build_keeps_the_old_index(
     assert (await hybrid.get("/health")).json()["index"] == "ready"
 
 
-async def test_a_builder_that_is_always_killed_is_said_at_a_cold_start(
+async def test_a_builder_that_is_always_killed_is_reported_at_a_cold_start(
     fake: FakeStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake.add("a", "cat")

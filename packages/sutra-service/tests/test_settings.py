@@ -146,7 +146,7 @@ def test_a_bad_key_in_a_file(tmp_path: Path, content: bytes, shown: str) -> None
     assert str(caught.value) == message
 
 
-def test_a_file_that_is_no_text(tmp_path: Path) -> None:
+def test_a_file_that_is_not_text(tmp_path: Path) -> None:
     path = tmp_path / "key"
     path.write_bytes(KEY.encode("utf-16"))
     with pytest.raises(SettingsError) as caught:

@@ -1,14 +1,14 @@
-//! Settings of the allocator, made at the start, and the memory that it takes for a block.
+//! Tunes the allocator at start, and tells how much memory it takes for a block.
 //!
-//! A limit of memory holds only if freed bytes leave the process. By default both allocators keep
+//! A memory limit holds only if freed bytes leave the process. By default both allocators keep
 //! them: mimalloc for a second, and huge pages as long as one byte of them is in use; glibc in an
 //! arena for each thread, with blocks of up to 32 MiB, of which it only gives back the end.
 
 #![allow(unsafe_code)]
 
-/// Tells the allocator to return what is freed to the system at once. To be called first in `main`.
+/// Makes the allocator return freed memory to the system at once. Must be called first in `main`.
 pub fn give_back_at_once() {
-    // An old kernel, or one without huge pages, has none to turn off.
+    // This fails on a kernel without huge pages, where there is nothing to turn off.
     let _ = rustix::thread::disable_transparent_huge_pages(true);
     set_up();
 }
@@ -40,8 +40,8 @@ fn set_up() {
     }
 }
 
-/// Bytes of memory that the allocator takes for a block of `size`: mimalloc has four sizes for each
-/// power of two, glibc one each 16 bytes, eight of which are its own.
+/// Returns how many bytes the allocator takes for a block of `size`: mimalloc has four sizes for
+/// each power of two, glibc one each 16 bytes, eight of which are its own.
 pub const fn block(size: u64) -> u64 {
     match cfg!(any(target_env = "musl", sutra_mimalloc)) {
         true => in_quarters(size),

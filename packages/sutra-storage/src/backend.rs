@@ -1,4 +1,4 @@
-//! Where what is stored is: in a log of this server, or in a database.
+//! The place where data is stored: a log of this server, or a database.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::snapshot::Snapshot;
 use crate::store::op::Op;
 use crate::store::{After, Json, Page, Store, StoreError, Written};
 
-/// A store that is open.
+/// An open store.
 #[derive(Clone)]
 pub enum Backend {
     Log(Arc<Store>),
@@ -19,10 +19,10 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// Makes changes in order, each or none of each, and returns once they are on disk.
+    /// Makes changes in order, each wholly or not at all, and returns once they are on disk.
     ///
     /// # Errors
-    /// The outer one means that none was looked at.
+    /// The outer error means that no change was looked at.
     pub async fn write(
         &self,
         ops: Vec<Op>,
@@ -37,27 +37,28 @@ impl Backend {
     /// As [`Backend::write`], one change.
     ///
     /// # Errors
-    /// Why it was not made.
+    /// Returns why the change was not made.
     pub async fn write_one(&self, op: Op) -> Result<Written, StoreError> {
         let mut done = self.write(vec![op]).await?;
         done.pop().unwrap_or(Err(StoreError::Stopping))
     }
 
     /// # Errors
-    /// [`StoreError::NoConcept`], or it cannot be read.
+    /// [`StoreError::NoConcept`], or the concept cannot be read.
     pub async fn concept(&self, id: &Id) -> Result<Json, StoreError> {
         match self {
-            // One read, usually from the system's cache: a thread of its own would take longer.
+            // This is one read, usually from the page cache: starting a thread would take longer.
             Self::Log(store) => store.concept(id),
             #[cfg(feature = "postgres")]
             Self::Postgres(database) => database.concept(id).await,
         }
     }
 
-    /// At most `limit` concepts whose id starts with `prefix`, in the order of their ids' bytes.
+    /// Returns at most `limit` concepts whose id starts with `prefix`, in the order of their ids'
+    /// bytes.
     ///
     /// # Errors
-    /// They cannot be read.
+    /// The store cannot be read.
     pub async fn concepts(
         &self,
         prefix: String,
@@ -78,10 +79,10 @@ impl Backend {
         }
     }
 
-    /// At most `limit` associations in the order of source, target and kind.
+    /// Returns at most `limit` associations in the order of source, target and kind.
     ///
     /// # Errors
-    /// They cannot be read.
+    /// The store cannot be read.
     pub async fn associations(
         &self,
         after: Option<String>,
@@ -97,10 +98,10 @@ impl Backend {
         }
     }
 
-    /// The associations from `id`, then those to it.
+    /// Returns the associations from `id`, then those to it.
     ///
     /// # Errors
-    /// [`StoreError::NoConcept`], or they cannot be read.
+    /// [`StoreError::NoConcept`], or the store cannot be read.
     pub async fn associations_of(
         &self,
         id: Id,
@@ -117,7 +118,7 @@ impl Backend {
         }
     }
 
-    /// How much there is.
+    /// Returns the size of the store.
     ///
     /// # Errors
     /// The database does not answer.
@@ -129,7 +130,7 @@ impl Backend {
         }
     }
 
-    /// Everything that is on disk now; `None` where the database has tools for that.
+    /// Returns everything that is on disk now; `None` for a database, which has tools for that.
     pub fn snapshot(&self) -> Option<Snapshot> {
         match self {
             Self::Log(store) => Some(store.snapshot()),
@@ -138,7 +139,7 @@ impl Backend {
         }
     }
 
-    /// Whether only a restart helps.
+    /// Returns whether only a restart helps.
     pub fn has_failed(&self) -> bool {
         match self {
             Self::Log(store) => store.has_failed(),
@@ -147,7 +148,7 @@ impl Backend {
         }
     }
 
-    /// Whether requests would be answered now.
+    /// Checks that requests can be answered now.
     ///
     /// # Errors
     /// The database does not answer.
@@ -159,11 +160,11 @@ impl Backend {
         }
     }
 
-    /// Writes everything that is waiting. Not to be called by async code.
+    /// Writes everything that is waiting. Async code must not call this.
     pub fn close(&self) {
         match self {
             Self::Log(store) => store.close(),
-            // What was not acknowledged is the database's to undo.
+            // The database undoes writes that were not acknowledged.
             #[cfg(feature = "postgres")]
             Self::Postgres(_) => {}
         }
@@ -175,6 +176,6 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
     let done = tokio::task::spawn_blocking(work).await;
-    // An error means that the runtime is stopping and never started the call.
+    // An error means that the runtime is stopping, and never started the call.
     done.unwrap_or(Err(StoreError::Stopping))
 }

@@ -8,17 +8,17 @@ use crate::problem::Problem;
 use crate::store::op::{Key, Op};
 use crate::store::{StoreError, Written};
 
-/// Of a batch and its results.
+/// The content type of a batch and of its results.
 pub const CONTENT_TYPE: &str = "application/x-ndjson";
-/// Most bytes of a batch.
+/// The most bytes that a batch may have.
 pub const MAX_BATCH: usize = 8 * 1024 * 1024;
-/// Most lines of a batch.
+/// The most lines that a batch may have.
 pub const MAX_LINES: usize = 10_000;
 
-/// A line, empty ones left out, and what it asks for.
+/// A line that is not empty, and the change it asks for.
 #[derive(Debug)]
 pub struct Line {
-    /// From 1.
+    /// The line's number in the body, from 1.
     pub number: usize,
     pub op: Result<Op, Problem>,
 }
@@ -51,7 +51,7 @@ enum Change {
 /// Reads the lines of a batch.
 ///
 /// # Errors
-/// More than [`MAX_LINES`].
+/// There are more than [`MAX_LINES`].
 pub fn lines(body: &[u8]) -> Result<Vec<Line>, Problem> {
     let body = body.strip_suffix(b"\n").unwrap_or(body);
     if body.iter().filter(|byte| **byte == b'\n').count() >= MAX_LINES {
@@ -102,7 +102,7 @@ fn op(line: &[u8]) -> Result<Op, Problem> {
     }
 }
 
-/// The change that writes `concept`.
+/// Returns the change that writes `concept`.
 ///
 /// # Errors
 /// Its text is too large.
@@ -115,7 +115,7 @@ pub fn put_concept(concept: &Concept) -> Result<Op, Problem> {
     Ok(Op::PutConcept(concept.id.clone(), value.into()))
 }
 
-/// The result of line `number`, with a line feed.
+/// Returns the result of line `number`, with a line feed.
 pub fn result(number: usize, outcome: Result<Written, Problem>) -> String {
     let result = match outcome {
         Ok(written) => json!({ "line": number, "status": written.status().as_u16() }),
@@ -128,7 +128,7 @@ pub fn result(number: usize, outcome: Result<Written, Problem>) -> String {
     format!("{result}\n")
 }
 
-/// The outcomes of `lines`, in order; `done` are those of the lines that had an op.
+/// Returns the outcomes of all `lines`, in order; `done` has those of the lines with a change.
 pub fn results(
     lines: Vec<(usize, Option<Problem>)>,
     done: Vec<Result<Written, StoreError>>,

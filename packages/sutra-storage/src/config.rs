@@ -1,4 +1,4 @@
-//! What the command line and the environment ask for.
+//! Reads the command line and the environment.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -22,7 +22,7 @@ const LOG: &str = "SUTRA_LOG";
 const BACKEND: &str = "SUTRA_STORAGE_BACKEND";
 pub const POSTGRES_URL_FILE: &str = "SUTRA_STORAGE_POSTGRES_URL_FILE";
 
-/// What `--help` prints.
+/// The text that `--help` prints.
 pub const HELP: &str = "\
 storage_server_simple: a small durable knowledge store over HTTP and JSON
 
@@ -43,7 +43,7 @@ environment:
   SUTRA_STORAGE_DATA         data folder, created if missing   [/var/lib/sutra]
   SUTRA_STORAGE_CONCURRENCY  requests at once, 1 to 10000; more are answered 503  [256]
   SUTRA_STORAGE_TIMEOUT      seconds for a request, 1 to 3600; then it is answered 503  [10]
-  SUTRA_STORAGE_MEMORY       memory to keep within, 96m or more; what is new is refused before
+  SUTRA_STORAGE_MEMORY       memory limit, 96m or more; new entries are refused before it is reached
                              [what the container or the machine has]
   SUTRA_STORAGE_KEY          the token that clients must show; without one everybody may
   SUTRA_STORAGE_KEY_FILE     a file that holds it
@@ -56,13 +56,13 @@ environment:
 eg: SUTRA_STORAGE_ADDR=127.0.0.1:50051 SUTRA_STORAGE_DATA=./data storage_server_simple
 ";
 
-/// What the command line asks for.
+/// The command that the command line names.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Command {
     Serve,
-    /// From this file.
+    /// Restores from this file.
     Restore(PathBuf),
-    /// Into this file.
+    /// Writes a new key into this file.
     Key(PathBuf),
     Migrate,
     Healthcheck,
@@ -70,11 +70,11 @@ pub enum Command {
     Help,
 }
 
-/// Where what is stored is.
+/// The place where data is stored.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Where {
     Log,
-    /// In the database whose URL is in this file.
+    /// A database whose URL is in this file.
     #[cfg(feature = "postgres")]
     Postgres(PathBuf),
 }
@@ -82,25 +82,25 @@ pub enum Where {
 /// The server's settings, read once at start.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Where to listen; port 0 takes a free one.
+    /// The address to listen on; port 0 takes a free one.
     pub addr: SocketAddr,
     pub backend: Where,
     /// The folder that holds `store.log`.
     pub data: PathBuf,
-    /// Requests at once.
+    /// The number of requests at once.
     pub concurrency: usize,
     /// How long a request may take.
     pub timeout: Duration,
     /// How much memory each part may take.
     pub room: Room,
-    /// What a client must show; without one everybody may read and write.
+    /// The token that clients must send; without one everybody may read and write.
     pub token: Option<Token>,
-    /// How long to serve on after a stop signal.
+    /// How long to keep serving after a stop signal.
     pub drain: Duration,
     pub log: LevelFilter,
 }
 
-/// Why the server cannot start: one line, then a tip for the person who started it.
+/// The reason why the server cannot start: one line, then a tip for whoever started it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct StartError {
     pub problem: String,
@@ -122,7 +122,7 @@ impl StartError {
         )
     }
 
-    /// A data folder that cannot be used; `problem` says why.
+    /// Reports a data folder that cannot be used; `problem` tells why.
     pub fn data(problem: impl fmt::Display, tip: &str) -> Self {
         Self::new(format!("{DATA}: {problem}"), tip)
     }
@@ -138,7 +138,7 @@ impl Config {
     /// Reads the settings through `var`, which is `std::env::var_os` outside tests.
     ///
     /// # Errors
-    /// Names the first variable whose value makes no sense.
+    /// Returns the error of the first variable with a wrong value.
     pub fn from_env(var: impl Fn(&str) -> Option<OsString>) -> Result<Self, StartError> {
         Ok(Self {
             addr: addr(&var)?,
@@ -154,10 +154,10 @@ impl Config {
     }
 }
 
-/// Reads the command line, the program's name left out.
+/// Reads the command line without the program's name.
 ///
 /// # Errors
-/// More than one argument, or one that is not in [`HELP`].
+/// There is more than one argument, or one that is not in [`HELP`].
 pub fn command(args: impl IntoIterator<Item = OsString>) -> Result<Command, StartError> {
     let mut args = args.into_iter();
     let command = match args.next() {
@@ -165,7 +165,7 @@ pub fn command(args: impl IntoIterator<Item = OsString>) -> Result<Command, Star
         Some(arg) if arg == "restore" => Command::Restore(file(
             args.next(),
             "storage_server_simple: restore: no file",
-            "storage_server_simple restore FILE, with what GET /snapshot gave",
+            "storage_server_simple restore FILE, a file that GET /snapshot returned",
         )?),
         Some(arg) if arg == "key" => Command::Key(file(
             args.next(),
@@ -203,10 +203,10 @@ fn unknown_argument(arg: &OsStr) -> StartError {
     )
 }
 
-/// Where to listen. Only an address is taken, never a name: a static binary has no resolver.
+/// Reads the address to listen on. A host name is refused: a static binary has no resolver.
 ///
 /// # Errors
-/// A value that is not an IP address with a port.
+/// The value is not an IP address with a port.
 pub fn addr(var: impl Fn(&str) -> Option<OsString>) -> Result<SocketAddr, StartError> {
     let value = var(ADDR).unwrap_or_else(|| "0.0.0.0:50051".into());
     value
@@ -220,10 +220,10 @@ pub fn addr(var: impl Fn(&str) -> Option<OsString>) -> Result<SocketAddr, StartE
         })
 }
 
-/// The data folder.
+/// Reads the data folder.
 ///
 /// # Errors
-/// It is empty.
+/// The value is empty.
 pub fn data(var: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf, StartError> {
     let value = var(DATA).unwrap_or_else(|| "/var/lib/sutra".into());
     if value.is_empty() {
@@ -253,10 +253,10 @@ fn backend(var: impl Fn(&str) -> Option<OsString>) -> Result<Where, StartError> 
     }
 }
 
-/// The file that holds a database's URL.
+/// Reads the name of the file with the database's URL.
 ///
 /// # Errors
-/// None is named.
+/// The variable is not set.
 pub fn url_file(var: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf, StartError> {
     let file = var(POSTGRES_URL_FILE).filter(|file| !file.is_empty());
     file.map(PathBuf::from).ok_or_else(|| {
@@ -442,7 +442,7 @@ mod tests {
             assert_eq!(
                 command_of(args).unwrap_err().to_string(),
                 "storage_server_simple: restore: no file\n\
-                 tip: storage_server_simple restore FILE, with what GET /snapshot gave"
+                 tip: storage_server_simple restore FILE, a file that GET /snapshot returned"
             );
         }
     }

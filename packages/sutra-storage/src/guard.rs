@@ -1,4 +1,4 @@
-//! What a request must be before anything is done for it.
+//! Checks requests before anything is done for them.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use crate::problem::Problem;
 use crate::token::Token;
 
-/// Routes that anybody may ask, as a health check has no token.
+/// Routes that need no token, because a health check has none.
 const OPEN: [&str; 2] = ["/health", "/live"];
 
 /// Answers 400 to a head that two servers could read differently (RFC 9112, 3.2 and 6.1).
@@ -26,20 +26,20 @@ fn problem(version: Version, headers: &HeaderMap) -> Option<&'static str> {
     let lengths = headers.get_all(header::CONTENT_LENGTH).iter().count();
     let chunked = headers.contains_key(header::TRANSFER_ENCODING);
     match hosts {
-        0 if version == Version::HTTP_11 => Some("host: must be there"),
-        0 | 1 if lengths > 1 => Some("content-length: must be there once"),
+        0 if version == Version::HTTP_11 => Some("host: missing"),
+        0 | 1 if lengths > 1 => Some("content-length: must be given once"),
         0 | 1 if lengths == 1 && chunked => {
-            Some("content-length: must not be beside transfer-encoding")
+            Some("content-length: not allowed with transfer-encoding")
         }
         0 | 1 => None,
-        _ => Some("host: must be there once"),
+        _ => Some("host: must be given once"),
     }
 }
 
 /// Answers 401 to a request without the token, before its body is read.
 pub async fn with_token(State(token): State<Arc<Token>>, request: Request, next: Next) -> Response {
     let mut shown = request.headers().get_all(header::AUTHORIZATION).iter();
-    // Of two, another server might have checked the other one.
+    // Of two headers, a proxy might have checked the other one.
     let opens = match (shown.next(), shown.next()) {
         (Some(header), None) => token.opens(header.as_bytes()),
         _ => false,

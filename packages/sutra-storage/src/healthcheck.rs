@@ -1,4 +1,4 @@
-//! `storage_server_simple healthcheck`: asks a running server how it is.
+//! `storage_server_simple healthcheck`: asks a running server whether it is healthy.
 //!
 //! Written by hand over a blocking socket, since an HTTP client crate would be the largest part
 //! of a binary that needs one request.
@@ -7,13 +7,13 @@ use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// Longest wait for each of connecting, writing and reading.
+/// The longest wait for each of connecting, writing and reading.
 const TIMEOUT: Duration = Duration::from_secs(2);
 const STATUS_OK: &[u8; 12] = b"HTTP/1.1 200";
 
-/// Where a server that listens on `addr` can be asked from the same machine.
+/// Returns the address at which this machine reaches a server that listens on `addr`.
 ///
-/// "Every address" is none to connect to, so it becomes 127.0.0.1; also for `[::]`, which takes
+/// Nobody can connect to "every address", so it becomes 127.0.0.1; also for `[::]`, which takes
 /// IPv4 too, because a container often has no `::1`.
 pub fn target(addr: SocketAddr) -> SocketAddr {
     if addr.ip().is_unspecified() {
@@ -26,7 +26,7 @@ pub fn target(addr: SocketAddr) -> SocketAddr {
 /// Asks `addr` for `/health`.
 ///
 /// # Errors
-/// One line that says why the answer was not 200.
+/// Returns one line that says why the answer was not 200.
 pub fn ask(addr: SocketAddr) -> Result<(), String> {
     let status = status_of(addr).map_err(|error| format!("http://{addr}/health: {error}"))?;
     if &status == STATUS_OK {
@@ -37,7 +37,7 @@ pub fn ask(addr: SocketAddr) -> Result<(), String> {
     }
 }
 
-/// The answer's first bytes: version and status code, all that the verdict needs.
+/// Returns the answer's first bytes, version and status code, which the verdict needs.
 fn status_of(addr: SocketAddr) -> io::Result<[u8; STATUS_OK.len()]> {
     let mut stream = TcpStream::connect_timeout(&addr, TIMEOUT)?;
     stream.set_read_timeout(Some(TIMEOUT))?;

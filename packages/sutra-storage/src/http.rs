@@ -26,11 +26,12 @@ use crate::store::op::{Key, Op, SEPARATOR};
 use crate::store::{After, Page, StoreError, Written, MAX_PAGE};
 use crate::token::Token;
 
-/// Batches that are worked on at once; each may take some times [`MAX_BATCH`] of memory.
+/// The number of batches that run at once; each may take several times [`MAX_BATCH`] of memory.
 const BATCHES: usize = 4;
-/// A page of concepts as it is read, and as one text; the last concept may make each larger.
+/// Bytes of a page of concepts, once as it is read and once as one text; the last concept may
+/// exceed the page's limit.
 const PAGE: usize = 2 * (MAX_PAGE + MAX_BODY);
-/// Snapshots at once; each has a thread of its own.
+/// The number of snapshots at once; each has its own thread.
 const SNAPSHOTS: usize = 2;
 const DEFAULT_LIMIT: usize = 100;
 const MAX_LIMIT: usize = 1000;
@@ -40,20 +41,20 @@ type PathId = Result<Path<Id>, PathRejection>;
 type QueryOf<T> = Result<Query<T>, QueryRejection>;
 type Shared = State<Arc<App>>;
 
-/// What handlers work with.
+/// The state that handlers share.
 pub struct App {
     pub store: Backend,
     pub metrics: Arc<Metrics>,
-    /// Set at a stop signal.
+    /// Whether a stop signal has come.
     pub stopping: Arc<AtomicBool>,
 }
 
-/// What requests may take.
+/// The limits of requests.
 #[derive(Debug)]
 pub struct Bounds {
-    /// Requests at once.
+    /// The number of requests at once.
     pub concurrency: usize,
-    /// How long each may take.
+    /// How long each request may take.
     pub timeout: Duration,
     /// Bytes of memory for them and their answers.
     pub memory: u64,
@@ -95,16 +96,16 @@ struct KeyQuery {
     kind: Kind,
 }
 
-/// Every route of the server; with a `token`, most ask for it.
+/// Returns every route of the server; with a `token`, most require it.
 pub fn router(app: App, bounds: &Bounds, token: Option<Token>) -> Router {
     let metrics = app.metrics.clone();
     let limits = |what, most| Limits::new(what, most, bounds.timeout, metrics.clone());
-    // Apart, so that bodies that come slowly let nobody wait who only reads.
+    // Reads and writes have separate memory, so that slow bodies never block reads.
     let memory = |part| Memory::new(bounds.memory / 4 * part, metrics.clone());
     let data = data_routes(&memory(1), &memory(3), limits("batches", BATCHES)).layer(
         middleware::from_fn_with_state(limits("requests", bounds.concurrency), limit),
     );
-    // An overloaded server can still be watched.
+    // These routes have no limit, so that an overloaded server can still be watched.
     let mut router = Router::new()
         .route("/health", get(ready))
         .route("/live", get(live))
@@ -123,13 +124,13 @@ pub fn router(app: App, bounds: &Bounds, token: Option<Token>) -> Router {
         .with_state(Arc::new(app))
 }
 
-/// The route of snapshots, whose answers may take as long as a client wants.
+/// Returns the route of snapshots, whose answers may take as long as the client does.
 fn snapshot_route(snapshots: Arc<Limits>) -> Router<Arc<App>> {
     let route = get(snapshot).layer(middleware::from_fn_with_state(snapshots, limit));
     Router::new().route("/snapshot", route)
 }
 
-/// The routes that read what is stored within the memory `reads`, or change it within `writes`.
+/// Returns the routes that read the store within the memory `reads`, or change it within `writes`.
 fn data_routes(reads: &Memory, writes: &Memory, batches: Arc<Limits>) -> Router<Arc<App>> {
     let within = |memory: &Memory, body, work| {
         middleware::from_fn_with_state((memory.clone(), Needs { body, work }), within_memory)
@@ -160,7 +161,7 @@ fn data_routes(reads: &Memory, writes: &Memory, batches: Arc<Limits>) -> Router<
         .route("/batch", batch)
 }
 
-/// Whether requests should be sent here: not to a server that is stopping.
+/// Answers whether requests should be sent here: not to a server that is stopping.
 async fn ready(state: Shared) -> Result<Json<Value>, Problem> {
     if state.stopping.load(Ordering::Relaxed) {
         return Err(Problem::busy("the server is stopping"));
@@ -169,7 +170,7 @@ async fn ready(state: Shared) -> Result<Json<Value>, Problem> {
     live(state).await
 }
 
-/// Whether this process is worth keeping: once the disk failed, only a restart helps.
+/// Answers whether this process is worth keeping: after a disk failure only a restart helps.
 async fn live(State(app): Shared) -> Result<Json<Value>, Problem> {
     if app.store.has_failed() {
         return Err(Problem::new(
@@ -219,10 +220,10 @@ async fn list_concepts(
     Ok(json_answer(StatusCode::OK, concepts_json(&page)))
 }
 
-/// The concepts are JSON already.
+/// Joins concepts, which are JSON already.
 fn concepts_json(page: &Page<Vec<u8>>) -> Vec<u8> {
     let size: usize = page.items.iter().map(|concept| concept.len() + 1).sum();
-    // Not grown step by step, each of which would be a copy.
+    // The capacity is reserved at once: every later growth would copy the text.
     let mut json = Vec::with_capacity(size + 1024);
     json.extend(b"{\"concepts\":[");
     for (number, concept) in page.items.iter().enumerate() {
@@ -356,7 +357,7 @@ async fn post_batch(
     }
     let body = body.map_err(|rejection| Problem::from_bytes(&rejection, MAX_BATCH))?;
     let lines = tokio::task::spawn_blocking(move || batch::lines(&body)).await;
-    // An error means that the runtime is stopping and never started it.
+    // An error means that the runtime is stopping and never started the call.
     let lines = lines.unwrap_or(Err(StoreError::Stopping.into()))?;
     let mut ops = Vec::new();
     let mut kept = Vec::new();

@@ -1,4 +1,4 @@
-//! How many requests are worked on at once, for how long, and in how much memory.
+//! Limits the requests that run at once, their time and their memory.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,7 +26,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// At most `most` of `what` at once, each for at most `timeout`.
+    /// Allows at most `most` of `what` at once, each for at most `timeout`.
     pub fn new(
         what: &'static str,
         most: usize,
@@ -42,8 +42,8 @@ impl Limits {
     }
 }
 
-/// Answers 503 instead of starting one request more than allowed. A request counts until its whole
-/// answer is with the system, since the answer takes memory until then.
+/// Answers 503 if too many requests are running. A request counts until its whole answer is in the
+/// kernel, since the answer takes memory until then.
 pub async fn limit(State(limits): State<Arc<Limits>>, request: Request, next: Next) -> Response {
     let Ok(permit) = limits.requests.clone().try_acquire_owned() else {
         limits.metrics.refused();
@@ -57,7 +57,7 @@ pub async fn limit(State(limits): State<Arc<Limits>>, request: Request, next: Ne
     response.map(|body| Held::body(body, permit))
 }
 
-/// Counts the request; logs it at the debug level only, since a path tells what somebody stores.
+/// Counts the request; logs it only at the debug level, since a path reveals what is stored.
 pub async fn observe(
     State(metrics): State<Arc<Metrics>>,
     request: Request,
@@ -81,7 +81,7 @@ pub async fn observe(
     response
 }
 
-/// Clients may invent methods; a label must not grow with them.
+/// Clients may invent methods, which must not become labels of their own.
 fn known(method: &Method) -> &str {
     match *method {
         Method::GET | Method::HEAD | Method::PUT | Method::POST | Method::DELETE => method.as_str(),
@@ -89,22 +89,22 @@ fn known(method: &Method) -> &str {
     }
 }
 
-/// Memory for requests that are being worked on and for answers on their way.
+/// Memory for running requests and for answers on their way.
 #[derive(Clone)]
 pub struct Memory {
-    /// One permit a KiB.
+    /// One permit per KiB.
     kib: Arc<Semaphore>,
-    /// Permits in all: what needs more waits for all of them.
+    /// The number of all permits: a request that needs more waits for all of them.
     most: u32,
     metrics: Arc<Metrics>,
 }
 
-/// What the requests of a route take, in bytes.
+/// The memory that a request of a route takes, in bytes.
 #[derive(Clone, Copy)]
 pub struct Needs {
-    /// Most of a body.
+    /// The largest body.
     pub body: usize,
-    /// While the answer is put together.
+    /// The memory while the answer is being built.
     pub work: usize,
 }
 
@@ -115,7 +115,7 @@ impl Memory {
         Self { kib, most, metrics }
     }
 
-    /// Waits until there is room; the request's time limit ends that.
+    /// Waits until there is room; the request's time limit ends the wait.
     async fn wait_for(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
         let kib = self.kib.clone();
         kib.acquire_many_owned(in_kib(bytes).min(self.most))
@@ -142,24 +142,24 @@ fn in_kib(bytes: usize) -> u32 {
     u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX)
 }
 
-/// Copies of a body that there are at once: as it came, twice while its parts are joined, as
-/// changes, and as what is written.
+/// The number of copies of a body that exist at once: the received parts, the joined body, the
+/// changes, and the bytes to be written.
 const COPIES: usize = 4;
-/// Bytes of a request beside its body and its work.
+/// Bytes that a request takes besides its body and its work.
 const REQUEST: usize = 16 * 1024;
 
-/// Starts a request once there is memory for it, and sends its answer if there is for that.
+/// Starts a request once there is memory for it, and sends its answer if there is memory for that.
 pub async fn within_memory(
     State((memory, needs)): State<(Memory, Needs)>,
     request: Request,
     next: Next,
 ) -> Response {
-    // A length that is not declared may be the largest; one that is too large is not read.
+    // Without a declared length the body may be the largest; a body that is too large is not read.
     let body = request.body().size_hint().upper();
     let body = body.map_or(needs.body, |size| needs.body.min(size as usize));
     let busy = || {
         memory.metrics.refused();
-        Problem::busy("no memory for one request more").into_response()
+        Problem::busy("no memory for another request").into_response()
     };
     let Some(held) = memory.wait_for(REQUEST + COPIES * body + needs.work).await else {
         return busy();
@@ -167,7 +167,7 @@ pub async fn within_memory(
     let held = Arc::new(Mutex::new(Some(held)));
     let response = HELD.scope(held.clone(), next.run(request)).await;
     let held = held.lock().unwrap_or_else(PoisonError::into_inner).take();
-    // An answer that is put together as it is sent takes what its work does.
+    // An answer that is built while it is sent takes as much as the work on it.
     let size = response.body().size_hint().exact();
     let size = size.map_or(needs.work, |size| size as usize);
     match held.and_then(|held| memory.fit(held, REQUEST + size)) {
@@ -177,21 +177,23 @@ pub async fn within_memory(
 }
 
 tokio::task_local! {
-    /// The memory of the request that is being worked on.
+    /// The memory of the running request.
     static HELD: Arc<Mutex<Option<OwnedSemaphorePermit>>>;
 }
 
-/// What keeps the memory of this request taken, for work that goes on when the request's time is
-/// over: what is handed to a writer takes memory until it is written, however long the disk takes.
+/// Returns a value that keeps this request's memory taken, for work that goes on after the
+/// request's time is over: data handed to a writer takes memory until it is written, however slow
+/// the disk.
 pub fn held() -> Option<Ticket> {
     HELD.try_with(|held| held.clone() as Ticket).ok()
 }
 
-/// Bytes of an answer that are handed on at a time.
+/// The number of bytes of an answer that are sent at a time.
 const PIECE: usize = 64 * 1024;
 
-/// A body that holds a permit until all but its last piece is with the system. Whole, the server
-/// would take it at once, and let go of the permit while a slow client still keeps the memory.
+/// A body that holds a permit until all but its last piece is in the kernel. In one piece, the
+/// server would take it whole and release the permit while a slow client still keeps the memory in
+/// use.
 struct Held {
     body: Body,
     rest: Bytes,
@@ -269,7 +271,7 @@ mod tests {
             .route(
                 "/",
                 get(move || async move {
-                    // As a writer does.
+                    // A writer keeps it in the same way.
                     let held = held();
                     let write = tokio::spawn(async move {
                         disk.notified().await;

@@ -1,6 +1,6 @@
 //! `storage_server_simple`: a small durable knowledge store over HTTP and JSON.
 //!
-//! Exit codes: 0 all well, 1 the health check failed, 2 the call or its surroundings are wrong.
+//! Exit codes: 0 success, 1 the health check failed, 2 the arguments or the environment are wrong.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -23,7 +23,7 @@ use sutra_storage::{allocator, healthcheck, http, serve, token};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Threads that wait for the disk.
+/// The number of threads that wait for the disk.
 const READERS: usize = 16;
 const VERSION: &str = concat!("storage_server_simple ", env!("CARGO_PKG_VERSION"), "\n");
 
@@ -55,7 +55,7 @@ fn run() -> Result<(), StartError> {
     let runtime = runtime()?;
     let store = open(&config, &runtime, &metrics)?;
     let served = runtime.block_on(listen(&config, store.clone(), metrics));
-    // Whatever still reads is not waited for.
+    // Reads that still run are abandoned.
     runtime.shutdown_background();
     store.close();
     served.map_err(|error| StartError::cannot_listen(config.addr, &error))?;
@@ -66,7 +66,7 @@ fn run() -> Result<(), StartError> {
 fn runtime() -> Result<Runtime, StartError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        // Each may put a page together: this bounds their memory.
+        // Each thread may build a page, so their number bounds the memory.
         .max_blocking_threads(READERS)
         .build();
     runtime.map_err(|error| {
@@ -77,7 +77,7 @@ fn runtime() -> Result<Runtime, StartError> {
     })
 }
 
-// Only a database is opened within the runtime.
+// The log needs no runtime to be opened; a database does.
 #[cfg_attr(not(feature = "postgres"), allow(unused_variables))]
 fn open(config: &Config, runtime: &Runtime, metrics: &Arc<Metrics>) -> Result<Backend, StartError> {
     match &config.backend {
@@ -109,7 +109,7 @@ fn migrate() -> Result<(), StartError> {
     ))
 }
 
-/// Binds the address, logs the one that it got (the port may have been 0), and serves there.
+/// Binds the address, logs the bound one (the port may have been 0), and serves there.
 async fn listen(config: &Config, store: Backend, metrics: Arc<Metrics>) -> io::Result<()> {
     let signals = Signals::new()?;
     let listener = serve::listen(config.addr)?;
@@ -126,7 +126,7 @@ async fn listen(config: &Config, store: Backend, metrics: Arc<Metrics>) -> io::R
     };
     let router = http::router(app, &bounds, config.token.clone());
     if config.token.is_none() {
-        tracing::warn!("no SUTRA_STORAGE_KEY: whoever reaches the address may read and write");
+        tracing::warn!("no SUTRA_STORAGE_KEY: anyone who reaches the address may read and write");
     }
     tracing::info!(addr = %listener.local_addr()?, "listening");
     serve::serve(listener, router, metrics, signals, &stopping, config.drain).await;
@@ -145,7 +145,7 @@ fn make_key(file: &Path) -> Result<(), StartError> {
     token::make(file, &config::data(|name| std::env::var_os(name))?)
 }
 
-/// Asks the running server how it is. Fails with 1 whatever the reason, since engines reserve 2.
+/// Asks the running server for its health. Fails with 1 for any reason: engines reserve 2.
 fn healthcheck() -> ExitCode {
     let asked = config::addr(|name| std::env::var_os(name))
         .map_err(|error| error.problem)
@@ -156,18 +156,18 @@ fn healthcheck() -> ExitCode {
     }
 }
 
-/// One JSON object a line on stdout.
+/// Logs one JSON object per line to stdout.
 fn start_log(level: LevelFilter) {
     tracing_subscriber::fmt()
         .json()
         .with_max_level(level)
         .with_writer(io::stdout)
-        // A closed stdout must not become a panic on stderr.
+        // A closed stdout must not cause a panic on stderr.
         .log_internal_errors(false)
         .init();
 }
 
-/// Prints to stdout; a reader that went away is no failure (`println!` would panic).
+/// Prints to stdout; unlike `println!`, does not panic if the reader is gone.
 fn say(text: &str) -> Result<(), StartError> {
     let _ = io::stdout().write_all(text.as_bytes());
     Ok(())

@@ -1,4 +1,4 @@
-//! How much memory the server may take, and what of it each part gets.
+//! Divides the memory that the server may take among its parts.
 
 use std::any::Any;
 use std::ffi::OsString;
@@ -10,30 +10,31 @@ use crate::config::StartError;
 
 pub const MEMORY: &str = "SUTRA_STORAGE_MEMORY";
 
-/// Keeps memory taken until it is dropped.
+/// A value that keeps memory taken until it is dropped.
 pub type Ticket = Arc<dyn Any + Send + Sync>;
 
 const MIB: u64 = 1024 * 1024;
-/// Least that a server works with.
+/// The least memory that a server works with.
 const LEAST: u64 = 96 * MIB;
-/// Memory of the program itself, its threads, its connections and the frame that is written.
+/// Memory for the program itself, its threads, its connections and the frame being written.
 const BASE: u64 = 16 * MIB;
-/// Requests and answers get a quarter of the limit, within these: the first is a whole batch.
+/// Least and most memory for requests and answers, which get a quarter of the limit; the least
+/// holds one whole batch.
 const REQUESTS: (u64, u64) = (48 * MIB, 1024 * MIB);
 
-/// Bytes of memory for each part.
+/// How many bytes of memory each part may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Room {
-    /// All of it.
+    /// The whole limit.
     pub total: u64,
-    /// For requests that are being worked on and answers on their way.
+    /// Memory for running requests and answers on their way.
     pub requests: u64,
-    /// For the index. What is not in any part is for what an allocator cannot use again.
+    /// Memory for the index. Memory in no part is left for the allocator's fragmentation.
     pub index: u64,
 }
 
 impl Room {
-    /// No limit but the requests' largest.
+    /// No limit, except that requests get the most they may have.
     pub const UNBOUNDED: Self = Self {
         total: u64::MAX,
         requests: REQUESTS.1,
@@ -51,7 +52,7 @@ impl Room {
         }
     }
 
-    /// Reads the limit through `var`; without one it is the control group's, or the machine's.
+    /// Reads the limit through `var`; by default it is the control group's, or the machine's.
     ///
     /// # Errors
     /// The variable holds no size, or one that is too small.
@@ -81,21 +82,21 @@ fn bytes(text: &str) -> Option<u64> {
         (at, 'g') => (&text[..at], 1024 * MIB),
         _ => (text, 1),
     };
-    // `parse` alone would take a sign.
+    // `parse` alone would accept a sign.
     let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
     let number: u64 = digits.parse().ok().filter(|_| plain)?;
     number.checked_mul(factor)
 }
 
-/// The smallest limit that holds for this process, `root` being where `/proc` and `/sys` are.
+/// Returns the smallest limit on this process; `root` is where `/proc` and `/sys` are.
 fn found(root: &Path) -> u64 {
     let groups = fs::read_to_string(root.join("proc/self/cgroup")).unwrap_or_default();
     let limits = groups.lines().flat_map(|line| limits_of(root, line));
     limits.chain(machine(root)).min().unwrap_or(u64::MAX)
 }
 
-/// The limits of a control group, `ID:CONTROLLERS:PATH`, and of those above it. Inside a container
-/// the path may be the host's, which is not there; then the group at the top is the container's.
+/// Returns the limits of a control group, `ID:CONTROLLERS:PATH`, and of its ancestors. Inside a
+/// container the path may be the host's and not exist; then the topmost group is the container's.
 fn limits_of(root: &Path, line: &str) -> Vec<u64> {
     let mut parts = line.splitn(3, ':').skip(1);
     let (Some(controllers), Some(path)) = (parts.next(), parts.next()) else {
@@ -110,7 +111,7 @@ fn limits_of(root: &Path, line: &str) -> Vec<u64> {
     let folder: PathBuf = top.join(path.trim_start_matches('/'));
     let folders = folder.ancestors().filter(|folder| folder.starts_with(&top));
     folders
-        // "max" is no number.
+        // "max" means no limit, and is not a number.
         .filter_map(|folder| {
             fs::read_to_string(folder.join(file))
                 .ok()?
@@ -140,7 +141,7 @@ mod tests {
         Room::from_env(|name| (name == MEMORY).then(|| value.into()))
     }
 
-    /// A machine of 1 GiB with these files besides.
+    /// Makes the root folder of a machine with 1 GiB of memory that also has these files.
     fn machine_with(files: &[(&str, &str)]) -> TempDir {
         let root = TempDir::new().unwrap();
         for (name, text) in [&[("proc/meminfo", "MemTotal:  1048576 kB\n")], files].concat() {

@@ -1,4 +1,4 @@
-//! What `/metrics` tells, in Prometheus' text format.
+//! The metrics at `/metrics`, in Prometheus' text format.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ pub struct Metrics {
 
 impl Metrics {
     /// # Errors
-    /// Two metrics have one name.
+    /// Two metrics have the same name.
     pub fn new() -> prometheus::Result<Self> {
         let seconds = [1e-4, 5e-4, 1e-3, 5e-3, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0];
         let labels = ["method", "route"];
@@ -63,7 +63,7 @@ impl Metrics {
             index_bytes: gauge("index_bytes", "memory that the index may take")?,
             index_limit: gauge(
                 "index_limit_bytes",
-                "memory for the index; what is new is refused beyond",
+                "memory for the index; beyond it new entries are refused",
             )?,
             concepts: gauge("concepts", "concepts in the store")?,
             associations: gauge("associations", "associations in the store")?,
@@ -98,7 +98,7 @@ impl Metrics {
         Ok(())
     }
 
-    /// A request was answered.
+    /// Counts an answered request.
     pub fn request(&self, method: &str, route: &str, status: &str, took: Duration) {
         self.requests
             .with_label_values(&[method, route, status])
@@ -108,38 +108,38 @@ impl Metrics {
             .observe(took.as_secs_f64());
     }
 
-    /// A request or connection was over a limit.
+    /// Counts a request or connection over a limit.
     pub fn refused(&self) {
         self.refused.inc();
     }
 
-    /// A group of changes is on disk.
+    /// Records a group of changes that is on disk.
     pub fn group(&self, changes: u64) {
         self.group.observe(changes as f64);
     }
 
-    /// Putting a group on disk was tried.
+    /// Records an attempt to put a group on disk.
     pub fn sync(&self, took: Duration) {
         self.sync.observe(took.as_secs_f64());
     }
 
-    /// A group was refused by a full disk.
+    /// Counts a group that a full disk refused.
     pub fn no_space(&self) {
         self.no_space.inc();
     }
 
-    /// A change was refused by the memory limit.
+    /// Counts a change that the memory limit refused.
     pub fn no_memory(&self) {
         self.no_memory.inc();
     }
 
-    /// The index may take `bytes` of memory.
+    /// Sets how many bytes of memory the index may take.
     pub fn index_limit(&self, bytes: u64) {
         self.index_limit
             .set(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 
-    /// Everything as text.
+    /// Returns all metrics as text.
     ///
     /// # Errors
     /// A metric cannot be written as text.

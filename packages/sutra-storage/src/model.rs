@@ -3,20 +3,20 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// Most bytes of an id.
+/// The most bytes of an id.
 pub const MAX_ID: usize = 512;
-/// Most bytes of a kind.
+/// The most bytes of a kind.
 pub const MAX_KIND: usize = 64;
-/// Most bytes of a concept's text.
+/// The most bytes of a concept's text.
 pub const MAX_TEXT: usize = 64 * 1024;
 
-/// Most bytes of a request's body. JSON may write one byte of text as six (`\u0001`), so this
+/// The most bytes of a request's body. JSON may write one byte of text as six (`\u0001`), so this
 /// takes any text that fits [`MAX_TEXT`] and 128 KiB more.
 pub const MAX_BODY: usize = 6 * MAX_TEXT + 128 * 1024;
 
 /// A concept's name: 1 to 512 bytes of UTF-8 without control characters.
 ///
-/// The store's keys rely on the last part: they join ids with NUL.
+/// The store's keys join ids with a control character, so ids may not hold one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Id(String);
@@ -39,7 +39,7 @@ pub struct Concept {
     pub metadata: Map<String, Value>,
 }
 
-/// A directed, weighted link between two concepts; one a source, target and kind.
+/// A directed, weighted link between two concepts. Source, target and kind together are unique.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Association {
@@ -49,16 +49,16 @@ pub struct Association {
     pub weight: Weight,
 }
 
-/// How much there is.
+/// The size of the store.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Stats {
     pub concepts: u64,
     pub associations: u64,
-    /// Grows by one with every change, and survives restarts.
+    /// A number that grows by one with every change, and survives restarts.
     pub revision: u64,
-    /// Of the log file.
+    /// Bytes of the log file.
     pub bytes: u64,
-    /// Of the log's records that still count.
+    /// Bytes of the log's records that still count.
     pub live_bytes: u64,
     /// Bytes that the index may take, its copy during a compaction included.
     #[serde(skip)]

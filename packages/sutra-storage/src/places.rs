@@ -1,32 +1,32 @@
-//! How many connections there may be, in all and from one address.
+//! Limits the open connections, in all and from one address.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Most open connections, half of the file descriptors that a process usually gets.
+/// The most open connections: half of the file descriptors that a process usually gets.
 pub const ALL: usize = 512;
-/// Most of them from one address. It may send heads and bodies as slowly as it likes: the others'
-/// connections, and half of the requests that are worked on at once, are not its own.
+/// The most connections from one address. However slowly it sends heads and bodies, other addresses
+/// keep the rest of the connections, and half of the requests that may run at once.
 pub const FROM_ONE: usize = 128;
 
 /// The open connections.
 #[derive(Default)]
 pub struct Places {
-    /// How many each address has, none of them 0.
+    /// The number of connections from each address; an address without any has no entry.
     taken: Mutex<HashMap<IpAddr, usize>>,
 }
 
-/// One connection's place; free again when dropped.
+/// One connection's place; dropping it frees the place.
 pub struct Place {
     places: Arc<Places>,
     peer: IpAddr,
 }
 
 impl Places {
-    /// A place for a connection from `peer`, if there is one.
+    /// Returns a place for a connection from `peer`, if one is free.
     pub fn take(self: &Arc<Self>, peer: IpAddr) -> Option<Place> {
-        // An IPv4 client of an IPv6 socket is the same client.
+        // An IPv4 client counts as the same address on an IPv6 socket.
         let peer = peer.to_canonical();
         let mut taken = self.taken();
         let all: usize = taken.values().sum();

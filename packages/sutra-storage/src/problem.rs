@@ -14,22 +14,22 @@ use crate::store::StoreError;
 #[derive(Debug, PartialEq, Eq)]
 pub struct Problem {
     pub status: StatusCode,
-    /// One line for a person.
+    /// One line for a human reader.
     pub detail: String,
     kind: Kind,
 }
 
-/// What a client may want to tell apart beyond the status.
+/// The kinds of errors that a client may want to tell apart beyond the status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Plain,
-    /// It may work in a moment: 503 with `Retry-After`.
+    /// The request may succeed in a moment: 503 with `Retry-After`.
     Busy,
-    /// It works once somebody made space: 503 with a longer `Retry-After`.
+    /// The request succeeds once there is disk space: 503 with a longer `Retry-After`.
     NoSpace,
-    /// It works once somebody deleted something; the same.
+    /// The request succeeds once something is deleted: the same answer.
     NoMemory,
-    /// No token, or a wrong one: 401 with what to show.
+    /// The token is missing or wrong: 401 that names what to send.
     Unauthorized,
 }
 
@@ -42,7 +42,7 @@ impl Problem {
         }
     }
 
-    /// A limit of the server was reached.
+    /// Reports that a limit of the server was reached.
     pub fn busy(detail: impl Into<String>) -> Self {
         Self {
             kind: Kind::Busy,
@@ -50,7 +50,7 @@ impl Problem {
         }
     }
 
-    /// The request showed no token, or a wrong one.
+    /// Reports a missing or wrong token.
     pub fn unauthorized() -> Self {
         Self {
             kind: Kind::Unauthorized,
@@ -61,7 +61,7 @@ impl Problem {
         }
     }
 
-    /// Something that cannot happen; the log says what.
+    /// Reports an error that cannot happen; the log tells which.
     pub fn internal(error: &dyn Error) -> Self {
         tracing::error!(%error, "internal error");
         Self::new(
@@ -74,7 +74,7 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, detail)
     }
 
-    /// `what` was longer than `most` bytes.
+    /// Reports that `what` was longer than `most` bytes.
     pub fn too_large(what: &str, most: usize) -> Self {
         Self::new(
             StatusCode::PAYLOAD_TOO_LARGE,
@@ -84,7 +84,7 @@ impl Problem {
 }
 
 impl Problem {
-    /// The body of the answer.
+    /// Returns the body of the answer.
     pub fn json(&self) -> Value {
         let (kind, title) = match self.kind {
             Kind::NoSpace => ("urn:sutra:no-space-left", "no space left"),
@@ -102,7 +102,7 @@ impl Problem {
         })
     }
 
-    /// A body that could not be read, or was longer than `most` bytes.
+    /// Reports a body that could not be read, or was longer than `most` bytes.
     pub fn from_bytes(rejection: &BytesRejection, most: usize) -> Self {
         match rejection.status() {
             StatusCode::PAYLOAD_TOO_LARGE => Self::too_large("body", most),
@@ -136,7 +136,7 @@ impl From<JsonRejection> for Problem {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "content-type: must be application/json",
             ),
-            // axum says 422 to well-formed JSON that does not fit; here both are 400.
+            // axum answers 422 to well-formed JSON of the wrong shape; here both are 400.
             other => Self::bad_request(format!("body: {}", cause(&other))),
         }
     }
@@ -150,7 +150,7 @@ impl From<QueryRejection> for Problem {
 
 impl From<PathRejection> for Problem {
     fn from(rejection: PathRejection) -> Self {
-        // No route has another parameter.
+        // No route has any other parameter.
         Self::new(rejection.status(), format!("id: {}", cause(&rejection)))
     }
 }
@@ -176,7 +176,7 @@ impl From<StoreError> for Problem {
     }
 }
 
-/// The innermost reason, without the sentences that wrappers put before it.
+/// Returns the innermost reason, without the sentences that wrappers put before it.
 fn cause(error: &dyn Error) -> String {
     let mut error = error;
     while let Some(source) = error.source() {

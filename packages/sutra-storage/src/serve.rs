@@ -1,4 +1,4 @@
-//! Accepts connections until a stop signal, within limits.
+//! Accepts connections, within limits, until a stop signal.
 
 use std::future::Future;
 use std::io;
@@ -24,43 +24,43 @@ use crate::problem::Problem;
 /// How long open requests may take to finish after a stop signal; the writer then has two seconds
 /// to finish, within the 5 seconds that are promised.
 const GRACE: Duration = Duration::from_secs(3);
-/// How long a connection may take to send a request's head, or do nothing between two. Longer than
-/// clients keep a connection that they do not use (httpx: 5 seconds).
+/// How long a connection may take to send a request's head, or stay idle between two requests. It
+/// is longer than clients keep an idle connection (httpx: 5 seconds).
 const IDLE: Duration = Duration::from_secs(15);
-/// How long a client may take to read a part of an answer.
+/// How long a client may take to read one part of an answer.
 const WRITE: Duration = Duration::from_secs(10);
-/// Bytes of an answer that wait in the system for a client; it takes twice as much.
+/// The size of a connection's send buffer in the kernel, which takes twice as much memory.
 const SEND_BUFFER: u32 = 64 * 1024;
-/// Connections that wait to be accepted.
+/// The number of connections that may wait to be accepted.
 const BACKLOG: u32 = 1024;
-/// Most bytes of a request's head. hyper takes no less than 8 KiB.
+/// The most bytes of a request's head; 8 KiB is the least that hyper allows.
 const MAX_HEAD: usize = 16 * 1024;
 
-/// Takes connections at `addr`.
+/// Listens at `addr`.
 ///
 /// # Errors
-/// The address is in use or not of this machine.
+/// The address is in use, or does not belong to this machine.
 pub fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
     let socket = match addr {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
     socket.set_reuseaddr(true)?;
-    // Connections have the listener's. Without this the system lets those of clients that do not
-    // read grow to megabytes, which count as this container's memory.
+    // Connections inherit the listener's buffer size. Without a limit, the buffers of clients that
+    // do not read grow to megabytes, which count as this container's memory.
     socket.set_send_buffer_size(SEND_BUFFER)?;
     socket.bind(addr)?;
     socket.listen(BACKLOG)
 }
 
-/// What tells the server to stop.
+/// A source of stop signals.
 pub trait Stop {
-    /// Ends when it does; may be asked again.
+    /// Returns at the next stop signal; may be called again.
     fn told(&mut self) -> impl Future<Output = ()> + Send;
 }
 
-/// Serves until `stop`, and for `drain` longer, with `stopping` set, so that whoever sends requests
-/// here can see it and stop; a second `stop` ends that. Then lets open requests finish, [`GRACE`]
+/// Serves until `stop`, then for `drain` longer with `stopping` set, so that load balancers notice
+/// and send no more; a second `stop` ends that time. Then lets open requests finish, for [`GRACE`]
 /// at most.
 pub async fn serve(
     listener: TcpListener,
@@ -91,7 +91,7 @@ pub async fn serve(
                 tokio::spawn(turn_away(stream));
             }
             Err(error) => {
-                // Usually out of file descriptors: wait until some are closed.
+                // The process is probably out of file descriptors: wait until some are closed.
                 tracing::warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
@@ -105,7 +105,7 @@ pub async fn serve(
 }
 
 fn talk(stream: TcpStream, router: Router, graceful: &GracefulShutdown, place: Place) {
-    // An answer is one write, which must not wait for more.
+    // An answer is one write: the kernel must not hold it back for more data.
     let _ = stream.set_nodelay(true);
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(WRITE));
@@ -126,7 +126,7 @@ fn talk(stream: TcpStream, router: Router, graceful: &GracefulShutdown, place: P
     });
 }
 
-/// Answers 503 before anything was read.
+/// Answers 503 without reading the request.
 async fn turn_away(mut stream: TcpStream) {
     let body = Problem::busy("too many connections").json().to_string();
     let answer = format!(
@@ -134,7 +134,7 @@ async fn turn_away(mut stream: TcpStream) {
          Retry-After: 1\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
-    // A new connection has room for it, so this does not wait.
+    // A new connection's buffer has room for it, so this does not wait.
     let _ = stream.write_all(answer.as_bytes()).await;
     let _ = stream.shutdown().await;
 }
@@ -146,7 +146,7 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Both are caught from now on.
+    /// Catches both from now on.
     ///
     /// # Errors
     /// The system refused a handler.

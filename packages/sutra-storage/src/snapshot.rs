@@ -1,7 +1,7 @@
-//! A consistent copy of a store while it runs: its log as far as it is on disk, and a mark.
+//! A consistent copy of a running store: the part of its log that is on disk, and a mark.
 //!
-//! The log is only appended to, so what is there now stays as it is; also when the log is rewritten
-//! meanwhile, as the open file stays.
+//! The log is only appended to, so bytes that are there now never change. If the log is rewritten
+//! meanwhile, the old file stays open.
 
 use std::fs::File;
 use std::io;
@@ -14,13 +14,13 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::sync::mpsc;
 
-/// Bytes that are read at a time; a snapshot holds a few such pieces in memory.
+/// The number of bytes read at a time; a snapshot holds a few such pieces in memory.
 const PIECE: usize = 256 * 1024;
 
 /// A part of a file, and what follows it.
 pub struct Snapshot {
     pub file: Arc<File>,
-    /// Bytes of the file.
+    /// How many bytes of the file to send.
     pub size: u64,
     pub end: Bytes,
 }
@@ -32,7 +32,7 @@ pub struct Stream {
 }
 
 impl Snapshot {
-    /// Starts to read. To be called within a runtime.
+    /// Starts to read. Must be called within a runtime.
     pub fn stream(self) -> Stream {
         let (sender, pieces) = mpsc::channel(1);
         let left = self.size + self.end.len() as u64;

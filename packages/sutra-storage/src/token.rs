@@ -1,4 +1,4 @@
-//! The token that a client must show.
+//! The token that clients must send.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -17,16 +17,16 @@ const LEAST: usize = 16;
 const MOST: usize = 512;
 const RULE: &str = "not 16 to 512 letters, digits or -._~+/";
 
-/// A secret: 16 to 512 characters of RFC 6750's `b64token`. It is never shown.
+/// A secret: 16 to 512 characters of RFC 6750's `b64token`. No message ever shows it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token(String);
 
 impl Token {
-    /// Reads the token itself, or the file that holds it and maybe a line feed; without either
-    /// there is none.
+    /// Reads the token from its variable, or from the file that another variable names, where a
+    /// line feed may follow it; `None` if neither is set.
     ///
     /// # Errors
-    /// Both are set, the file cannot be read, or what they hold is no token.
+    /// Both are set, the file cannot be read, or the value is not a token.
     pub fn from_env(var: impl Fn(&str) -> Option<OsString>) -> Result<Option<Self>, StartError> {
         match (var(KEY), var(KEY_FILE)) {
             (None, None) => Ok(None),
@@ -59,8 +59,8 @@ impl Token {
         (whole && key.len() <= MOST + 2).then(|| Self(key.into()))
     }
 
-    /// Whether `header` is `Bearer TOKEN` with this token. Takes the same time for every wrong
-    /// token of its length.
+    /// Returns whether `header` is `Bearer TOKEN` with this token. Takes the same time for every
+    /// wrong token of its length.
     pub fn opens(&self, header: &[u8]) -> bool {
         let Some((scheme, token)) = header.split_at_checked("Bearer ".len()) else {
             return false;
@@ -70,18 +70,18 @@ impl Token {
     }
 }
 
-/// Makes `file` with a new token, for its owner alone, who is then the owner of `data`. One that is
-/// there stays as it is.
+/// Writes a new token to `file`, readable by its owner alone, and gives it to the owner of `data`.
+/// A file that exists stays as it is.
 ///
 /// # Errors
-/// The file cannot be made; then there is none.
+/// The file cannot be made; nothing of it is left.
 pub fn make(file: &Path, data: &Path) -> Result<(), StartError> {
     let mut options = fs::OpenOptions::new();
     let made = match options.write(true).create_new(true).mode(0o600).open(file) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
         Err(error) => Err(error),
         Ok(made) => fill(made, data).inspect_err(|_| {
-            // What is there by half is no token.
+            // A half-written file is not a token.
             let _ = fs::remove_file(file);
         }),
     };
@@ -112,7 +112,7 @@ impl fmt::Debug for Token {
 
 fn why_unreadable(error: &io::Error) -> (String, &'static str) {
     match error.kind() {
-        // The system's words would not say what was expected.
+        // The standard library's message would not tell what was expected.
         io::ErrorKind::InvalidData => ("not text".into(), "write the token into it"),
         io::ErrorKind::PermissionDenied => (
             error.to_string(),

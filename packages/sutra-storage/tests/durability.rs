@@ -1,6 +1,6 @@
-//! What is acknowledged is there after a kill, a stop, and a full disk.
+//! Tests that acknowledged writes survive a kill, a stop, and a full disk.
 
-// Helpers fail as tests do; clippy.toml only reaches the test functions themselves.
+// Helpers may panic as tests do: clippy.toml only covers the test functions themselves.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
@@ -23,7 +23,7 @@ use tempfile::TempDir;
 
 const WRITERS: usize = 8;
 
-/// The text that goes with an id, long enough to be torn.
+/// Returns the text of the concept `id`, long enough for its write to be torn.
 fn text_of(id: &str) -> String {
     id.repeat(100)
 }
@@ -57,7 +57,7 @@ fn keep_writing(addr: SocketAddr, name: String, acknowledged: &Sender<String>) {
     }
 }
 
-/// `None` if the server did not answer to the end.
+/// Returns `None` if the server did not send the whole answer.
 fn post(addr: SocketAddr, body: &str) -> Option<Answer> {
     let mut stream = TcpStream::connect(addr).ok()?;
     let length = body.len();
@@ -75,7 +75,7 @@ fn post(addr: SocketAddr, body: &str) -> Option<Answer> {
 }
 
 /// Starts the writers, stops the server by `signal` after `count` acknowledged writes, and returns
-/// all that were acknowledged.
+/// all acknowledged ids.
 fn write_until(server: &mut Server, round: usize, count: usize, signal: &str) -> Vec<String> {
     let (sender, acknowledged): (_, Receiver<String>) = channel();
     for writer in 0..WRITERS {
@@ -93,7 +93,7 @@ fn write_until(server: &mut Server, round: usize, count: usize, signal: &str) ->
     ids
 }
 
-/// Every concept and the source of every association to it.
+/// Returns every concept with the source of every association to it.
 fn everything(server: &Server) -> (HashMap<String, String>, HashMap<String, String>) {
     let mut concepts = HashMap::new();
     each(server, "concepts", |item| {
@@ -120,7 +120,7 @@ fn each(server: &Server, what: &str, mut item: impl FnMut(&Value)) {
     }
 }
 
-/// All that was acknowledged is there, and nothing is half there.
+/// Checks that every acknowledged write is there, and none in part.
 fn check(server: &Server, acknowledged: &[String]) {
     let (concepts, links) = everything(server);
     for id in acknowledged {
@@ -170,8 +170,8 @@ fn a_stop_does_not_wait_for_the_log_to_be_rewritten() {
     let folder = TempDir::new().unwrap();
     let mut server = Server::start(folder.path());
     let text = "x".repeat(60_000);
-    // 3.6 MB each, 36 MB of concepts: after twenty more is of concepts that were replaced, and
-    // there is enough to rewrite for a stop to come first.
+    // Each round writes 3.6 MB of 36 MB of concepts: after twenty, most of the log is replaced
+    // concepts, and rewriting it takes long enough for a stop to come first.
     for round in 0..20 {
         let lines = (0..60).map(|id| {
             let id = (round * 60 + id) % 600;
@@ -206,7 +206,7 @@ fn a_torn_write_is_cut_off_and_logged() {
     server.signal("KILL");
     let log = folder.path().join("store.log");
     let mut bytes = fs::read(&log).unwrap();
-    // What follows is room.
+    // The rest is room.
     let end = bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1;
     bytes.truncate(end);
     let last = bytes
@@ -226,8 +226,8 @@ fn a_torn_write_is_cut_off_and_logged() {
     assert_eq!(server.get("/concepts/b").status, 404);
 }
 
-/// A server whose files may have `blocks` of 512 bytes each until [`no_limit`]; a larger one is
-/// refused as on a full disk.
+/// Starts a server whose files may have `blocks` of 512 bytes until [`no_limit`]; larger files fail
+/// as on a full disk.
 fn server_with_space(data: &Path, blocks: u32) -> Server {
     let mut limited = Command::new("sh");
     let script = format!("trap '' XFSZ; ulimit -S -f {blocks}; exec \"$0\"");

@@ -1,6 +1,6 @@
-//! Bytes that nobody sensible sends: every one is refused, and the server goes on as it was.
+//! Sends malformed requests: each is refused, and the server goes on as before.
 
-// Helpers fail as tests do; clippy.toml only reaches the test functions themselves.
+// Helpers may panic as tests do: clippy.toml only covers the test functions themselves.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
@@ -13,12 +13,12 @@ use proptest::prelude::*;
 use serde_json::json;
 use support::{memory, server, Answer, Server};
 
-/// Requests of the kinds below, together.
+/// The number of requests of all the kinds below.
 const REQUESTS: u32 = 2_000;
-/// Bytes by which they may let the server's resident memory grow, once it has seen some.
+/// By how many bytes they may let the server's resident memory grow after a first round.
 const GROWTH: u64 = 16 * 1024 * 1024;
 
-/// Raw bytes, mixed with pieces that let a parser go on, so that it meets them further in.
+/// Generates raw bytes mixed with valid pieces, so that a parser meets the raw ones further in.
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
     let pieces: &[&[u8]] = &[
         b"\n",
@@ -41,7 +41,7 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
 }
 
-/// A request with these bytes as its body, in its path, or as all of it; and whether it ends.
+/// Generates requests with such bytes as body, in the path, or as the whole, and whether they end.
 fn request() -> impl Strategy<Value = (Vec<u8>, bool)> {
     let with_body = |(route, body): (&str, Vec<u8>)| {
         let head = format!(
@@ -67,10 +67,10 @@ fn request() -> impl Strategy<Value = (Vec<u8>, bool)> {
     ]
 }
 
-/// Sends `request` and no more; `None` where the server closed without an answer.
+/// Sends `request` and nothing more; returns `None` if the server closed without an answer.
 fn answer(server: &Server, request: &[u8], ends: bool) -> Option<Answer> {
     let mut stream = server.connect();
-    // It may answer and close before it has read everything.
+    // The server may answer and close before it has read everything.
     let _ = stream.write_all(request);
     if !ends {
         let _ = stream.shutdown(Shutdown::Write);

@@ -1,6 +1,6 @@
 //! Runs the real binary on a free loopback port and talks HTTP to it.
 
-// Helpers fail as tests do; clippy.toml only reaches the test functions themselves.
+// Helpers may panic as tests do: clippy.toml only covers the test functions themselves.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
@@ -16,7 +16,7 @@ use serde_json::{json, Value};
 use support::{assert_output, command, kill, log_command, server, Server, BINARY, STOP};
 use tempfile::TempDir;
 
-/// How many concepts and associations there are.
+/// Returns the numbers of concepts and associations.
 fn counts(server: &Server) -> (u64, u64) {
     let stats = server.get("/stats").json();
     let count = |name: &str| stats[name].as_u64().unwrap();
@@ -564,7 +564,7 @@ fn an_open_request_is_answered_before_the_server_stops() {
     let head = "PUT /concepts/a HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n\
                 Content-Length: 12\r\nExpect: 100-continue\r\n\r\n";
     stream.write_all(head.as_bytes()).unwrap();
-    // The server asks for the body, so it has the request.
+    // The server has the request once it asks for the body.
     let mut interim = [0; 25];
     stream.read_exact(&mut interim).unwrap();
     assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
@@ -586,7 +586,7 @@ fn a_request_that_never_ends_does_not_keep_the_server() {
     let (mut server, _folder) = server();
     let mut stream = server.connect();
     stream.write_all(b"GET /health HTTP/1.1\r\n").unwrap();
-    // An answer on another connection: by then the first one has been accepted.
+    // Once another connection has its answer, the first one has been accepted too.
     assert_eq!(server.get("/health").status, 200);
     assert_eq!(server.signal("TERM").code(), Some(0));
 }
@@ -708,7 +708,7 @@ fn a_file_that_is_no_store_is_refused_and_kept() {
         let output = log_command("127.0.0.1:0", folder.path()).output().unwrap();
         let lines = format!(
             "SUTRA_STORAGE_DATA: damaged {file:?}: offset 0: {why}\n\
-             tip: nothing was changed; put back a copy of store.log that is well; nothing in this \
+             tip: nothing was changed; put back an intact copy of store.log; nothing in this \
              one can be saved by a cut: without a copy, move it away to start empty\n"
         );
         assert_output(&output, 2, "", &lines);
@@ -721,7 +721,7 @@ fn an_address_in_use_is_refused() {
     let (server, folder) = server();
     let addr = server.addr.to_string();
     let output = command(&addr, folder.path()).output().unwrap();
-    // the C library words it: glibc has "already" in it, musl has not
+    // The C library words it: glibc's text has "already", musl's does not.
     let reason = std::io::Error::from(rustix::io::Errno::ADDRINUSE);
     let lines = format!(
         "SUTRA_STORAGE_ADDR: cannot listen on \"{addr}\": {reason}\n\
@@ -752,7 +752,7 @@ fn the_command_line_is_explained() {
     assert_output(&run("--port"), 2, "", lines);
 }
 
-/// Something that is nearly a line of a batch.
+/// Generates texts that are almost lines of a batch.
 fn nearly_a_line() -> impl Strategy<Value = String> {
     let value = prop_oneof![
         Just("\"a\"".to_owned()),

@@ -1,6 +1,6 @@
-//! More at once, or slower, than the server allows.
+//! Tests clients that send more at once, or slower, than the server allows.
 
-// Helpers fail as tests do; clippy.toml only reaches the test functions themselves.
+// Helpers may panic as tests do: clippy.toml only covers the test functions themselves.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
@@ -89,7 +89,7 @@ fn a_fifth_batch_at_once_is_refused() {
 fn a_request_that_takes_too_long_is_refused() {
     let (server, _folder) = server_with("SUTRA_STORAGE_TIMEOUT", "1");
     let mut slow = begin(&server);
-    // Read until the connection is closed, although its body never came.
+    // The server closes the connection although the body never came.
     let start = Instant::now();
     is_busy(&Answer::read(&mut slow), "the request took more than 1 s");
     assert!(
@@ -100,7 +100,7 @@ fn a_request_that_takes_too_long_is_refused() {
     assert_eq!(server.get("/stats").json()["revision"], 0);
 }
 
-/// A connection from another address of this machine.
+/// Connects from another address of this machine.
 fn connect_from(server: &Server, last: u8) -> TcpStream {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
     let from: SocketAddr = format!("127.0.0.{last}:0").parse().unwrap();
@@ -125,7 +125,7 @@ fn one_connection_too_many_is_refused() {
         .collect();
     is_busy(&Answer::read(&mut server.connect()), "too many connections");
     drop(open);
-    // The server sees the ends one after the other.
+    // The server notices the closed connections one by one.
     while server.get("/health").status != 200 {}
 }
 
@@ -138,7 +138,7 @@ fn one_address_with_half_sent_heads_shuts_nobody_else_out() {
     }
     is_busy(&Answer::read(&mut server.connect()), "too many connections");
     assert_eq!(get_from(&server, 2, "/concepts").status, 200);
-    // None of them is kept: 15 seconds for a head.
+    // No connection is kept longer than the 15 seconds allowed for a head.
     let start = Instant::now();
     for mut stream in open {
         let _ = stream.read_to_end(&mut Vec::new());
@@ -190,14 +190,14 @@ fn bodies_of_the_largest_size_that_come_slowly_let_readers_go_on() {
 fn a_head_must_name_one_host() {
     let (server, _folder) = server();
     for (head, why) in [
-        ("GET /health HTTP/1.1\r\n", "host: must be there"),
+        ("GET /health HTTP/1.1\r\n", "host: missing"),
         (
             "GET /health HTTP/1.1\r\nHost: a\r\nHost: a\r\n",
-            "host: must be there once",
+            "host: must be given once",
         ),
         (
             "GET /health HTTP/1.0\r\nHost: a\r\nHost: b\r\n",
-            "host: must be there once",
+            "host: must be given once",
         ),
     ] {
         let answer = server.send(&format!("{head}Connection: close\r\n\r\n"));
@@ -270,7 +270,7 @@ fn every_route_but_health_and_life_asks_for_the_token() {
     for path in ["/health", "/live"] {
         assert_eq!(server.get(path).status, 200);
     }
-    // With the token its answer would not be text.
+    // With the token the answer would not be text.
     is_shut(&server.get("/snapshot"));
     let open = format!("Authorization: Bearer {TOKEN}\r\n");
     for (method, path) in [
@@ -350,7 +350,7 @@ fn small_server() -> (Server, TempDir) {
     (server, folder)
 }
 
-/// With time for the largest batches on a machine that does other work too.
+/// A time limit that allows for the largest batches on a busy machine.
 fn small_command(folder: &TempDir) -> Command {
     let mut command = command("127.0.0.1:0", folder.path());
     command.env("SUTRA_STORAGE_MEMORY", "96m");
@@ -408,7 +408,7 @@ fn what_is_new_is_refused_before_memory_runs_out() {
         "{}",
         refused.head
     );
-    // Reads, replacements and deletes go on; and those make room.
+    // Reads, replacements and deletes still work, and deletes make room.
     assert_eq!(
         server
             .get(&format!("/concepts/{}", long_id(count - 1)))
@@ -423,7 +423,7 @@ fn what_is_new_is_refused_before_memory_runs_out() {
         204
     );
     assert_eq!(put(&server, &"n".repeat(512), "t").status, 201);
-    // A restart finds the same.
+    // The store is the same after a restart.
     drop(server);
     let again = Server::spawn(&mut small_command(&folder));
     assert_eq!(again.get("/stats").json()["concepts"], count);
@@ -450,7 +450,8 @@ fn a_full_index_still_has_its_log_rewritten_within_the_limit() {
     is_small(&server);
 }
 
-/// A batch of the largest size: associations among 100 concepts, all of the longest names.
+/// Returns a batch of the largest size: associations among 100 concepts, all with the longest
+/// names.
 fn many_links(kind: usize) -> String {
     let line = |number: usize| {
         let (source, target) = (long_id(number / 100), long_id(number % 100));

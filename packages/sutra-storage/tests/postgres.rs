@@ -1,5 +1,5 @@
-//! The database in place of the log: what goes wrong at the start, two servers on one, `migrate`.
-//! `http.rs` runs on it as well: `make test-postgres`.
+//! Tests the database in place of the log: errors at start, two servers on one database, `migrate`.
+//! `make test-postgres` also runs `http.rs` on it.
 
 // Helpers fail as tests do; clippy.toml only reaches the test functions themselves.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -24,7 +24,7 @@ fn server_url() -> String {
     env::var(SERVER).expect("make test-postgres starts a server and sets SUTRA_TEST_POSTGRES")
 }
 
-/// A file with this URL, in `folder`, for its owner alone.
+/// Writes a file with this URL into `folder`, readable by its owner alone.
 fn file_with(folder: &TempDir, url: &str) -> PathBuf {
     let file = folder.path().join("url");
     fs::write(&file, url).unwrap();
@@ -116,7 +116,7 @@ fn a_file_that_is_missing_or_for_everybody_is_refused() {
     assert_output(&output, 2, "", &lines);
 }
 
-/// A folder, and the file and the URL of a new database of its own.
+/// Returns a folder, and the file and the URL of its new database.
 fn database() -> (TempDir, PathBuf, String) {
     let folder = TempDir::new().unwrap();
     let file = url_file(&server_url(), folder.path());
@@ -164,7 +164,7 @@ fn several_servers_share_a_database() {
 
 const CONCEPTS: usize = 20_000;
 
-/// A log with so many concepts, and an association from each to the next.
+/// Makes a log with that many concepts, and an association from each to the next.
 fn filled_log(folder: &Path) {
     let mut command = command("127.0.0.1:0", folder);
     let mut server = Server::spawn(command.env("SUTRA_STORAGE_BACKEND", "log"));
@@ -201,7 +201,7 @@ fn a_log_is_copied_and_compared_also_after_a_kill() {
     }
     first.kill().unwrap();
     first.wait().unwrap();
-    // Ended in the middle: no server takes the database until the copy is whole.
+    // The copy was interrupted: no server uses the database until it is whole.
     let refused = with_file(folder.path(), &file).output().unwrap();
     let lines = format!(
         "SUTRA_STORAGE_POSTGRES_URL_FILE: a log is being copied into the database of {file:?}\n\
@@ -218,7 +218,7 @@ fn a_log_is_copied_and_compared_also_after_a_kill() {
         &done,
         "",
     );
-    // What was copied is served, with the log's revision.
+    // The copied concepts are served, with the log's revision.
     let server = Server::spawn(&mut with_file(folder.path(), &file));
     let stats = server.get("/stats").json();
     assert_eq!(
@@ -231,7 +231,7 @@ fn a_log_is_copied_and_compared_also_after_a_kill() {
 
 fn is_full(output: &Output, file: &Path) {
     let lines = format!(
-        "SUTRA_STORAGE_POSTGRES_URL_FILE: the database of {file:?}: it holds something already\n\
+        "SUTRA_STORAGE_POSTGRES_URL_FILE: the database of {file:?}: it is not empty\n\
          tip: name an empty database\n"
     );
     assert_output(output, 2, "", &lines);

@@ -1,6 +1,6 @@
-//! `GET /snapshot` of a running server, and `restore` of what it gave.
+//! Tests `GET /snapshot` of a running server, and `restore` of the snapshot.
 
-// Helpers fail as tests do; clippy.toml only reaches the test functions themselves.
+// Helpers may panic as tests do: clippy.toml only covers the test functions themselves.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
@@ -44,7 +44,7 @@ fn restore(data: &Path, file: &Path) -> Output {
     command.arg("restore").arg(file).output().unwrap()
 }
 
-/// Restores `snapshot` into a new folder, which must work.
+/// Restores `snapshot` into a new folder, and checks that it worked.
 fn restored(snapshot: &[u8], changes: u64) -> (Server, TempDir) {
     let folder = TempDir::new().unwrap();
     let (file, data) = (folder.path().join("snapshot"), folder.path().join("data"));
@@ -54,7 +54,7 @@ fn restored(snapshot: &[u8], changes: u64) -> (Server, TempDir) {
     (Server::start(&data), folder)
 }
 
-/// Everything that a server holds.
+/// Returns everything that a server holds.
 fn everything(server: &Server) -> (String, String) {
     let get = |path| server.get(path).body;
     (get("/concepts?limit=1000"), get("/associations?limit=1000"))
@@ -72,7 +72,7 @@ fn a_snapshot_restores_what_was_there() {
     server.put_concepts(&["later"]);
     let (copy, _copied) = restored(&taken, 5);
     assert_eq!(everything(&copy), before);
-    // It is a store like any other.
+    // The restored store works like any other.
     copy.put_concepts(&["later"]);
     assert_eq!(everything(&copy), everything(&server));
 }
@@ -84,7 +84,7 @@ fn a_snapshot_of_nothing_restores_nothing() {
     assert_eq!(copy.get("/stats").json()["revision"], 0);
 }
 
-/// Writes pairs of concepts, both or none in a batch, while snapshots are taken.
+/// Writes pairs of concepts, each pair in one batch, while snapshots are taken.
 #[test]
 fn a_snapshot_taken_under_load_has_whole_changes_and_all_that_were_acknowledged() {
     let (server, _folder) = server();
@@ -202,7 +202,7 @@ fn a_file_that_is_not_there_is_named() {
     let file = folder.path().join("nowhere");
     let lines = format!(
         "restore: cannot read {file:?}: No such file or directory (os error 2)\n\
-         tip: name a file that GET /snapshot gave\n"
+         tip: name a file that GET /snapshot returned\n"
     );
     assert_output(&restore(&folder.path().join("data"), &file), 2, "", &lines);
 }

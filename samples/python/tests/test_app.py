@@ -24,5 +24,5 @@ def test_hello() -> None:
     assert ask("/hello/world").json() == {"hello": "world"}
 
 
-def test_a_path_that_is_not_there() -> None:
+def test_a_missing_path() -> None:
     assert ask("/nothing").status_code == 404

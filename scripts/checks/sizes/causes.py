@@ -1,4 +1,4 @@
-"""Whose change made an image grow: ours, a lock's, the distribution's, or the base's."""
+"""Find whose change made an image grow: ours, a lock's, the distribution's, or the base's."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ WHEELS = [
 
 
 def fetch(folder: Path, pins: Path = PINS) -> dict[str, Path]:
-    """Return the files by name; what is not in `folder` yet is downloaded into it.
+    """Return the files by name, after downloading missing ones into `folder`.
 
     Raises SutraError for a version that no index has, and for bytes that are not those
     that were pinned.

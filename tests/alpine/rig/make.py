@@ -30,7 +30,7 @@ VERSION = "3.23"
 
 @dataclass(frozen=True)
 class Rig:
-    """What a build on Alpine takes: its name is the hash of all that it was made of."""
+    """The inputs of a build on Alpine; the name is the hash of everything in them."""
 
     folder: Path
 

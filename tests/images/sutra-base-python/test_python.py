@@ -115,7 +115,7 @@ for name in NAMES:
 def test_columns_are_there_for_our_sources_alone(
     python: Callable[[str, str], str], image: str, dependency: str, ours: str
 ) -> None:
-    """Of each module: whether it is sourceless, has columns, has lines."""
+    """Return for each module whether it is sourceless, has columns and has lines."""
     names = ["json.decoder", dependency, *([ours] if ours else [])]
     expected = [f"{name} True False True" for name in names[:2]]
     expected += [f"{ours} False True True"] if ours else []

@@ -32,7 +32,7 @@ ROWS = [
 ]
 
 
-def test_medians_of_both_bases_stand_side_by_side() -> None:
+def test_medians_of_both_bases_are_side_by_side() -> None:
     assert bases.rows(FOUND) == ROWS
 
 

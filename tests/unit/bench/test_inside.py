@@ -37,7 +37,7 @@ class Handler(BaseHTTPRequestHandler):
     do_PUT = do_POST = do_GET  # noqa: N815 - the names that the library calls
 
     def log_message(self, format: str, *arguments: object) -> None:
-        """Say nothing on stderr."""
+        """Print nothing on stderr."""
 
 
 @pytest.fixture

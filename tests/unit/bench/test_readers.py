@@ -22,5 +22,5 @@ def test_a_catalogue_of_many_images_is_verified_without_reading_one(
         client.close()
     assert len(results) == 2 * 61
     assert all(result.ok for result in results)
-    # 50 shared layers and 60 of their own, a megabyte each
+    # 50 shared layers and 60 others, a megabyte each
     assert [result.actual for result in results[-2:]] == [110_000_000, 44_000_000]

@@ -25,7 +25,7 @@ ROWS = [
 ]
 
 
-def test_the_api_stands_beside_the_storage() -> None:
+def test_the_api_is_beside_the_storage() -> None:
     console = Console(width=120, record=True, file=io.StringIO())
     console.print(services.table(TIMES, 100))
     lines = [line for line in console.export_text().splitlines() if line.startswith("│")]
@@ -39,7 +39,7 @@ def test_the_api_stands_beside_the_storage() -> None:
         ((1, "api: GET /x: 503\n"), 'bench: "x:prod" failed: api: GET /x: 503'),
     ],
 )
-def test_a_part_that_fails_is_told(
+def test_a_part_that_fails_is_reported(
     monkeypatch: pytest.MonkeyPatch, found: tuple[Any, str], message: str
 ) -> None:
     monkeypatch.setattr(sandbox, "run", lambda *_: found)

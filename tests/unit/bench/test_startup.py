@@ -43,7 +43,7 @@ http.server.HTTPServer(("127.0.0.1", {port}), Answer).serve_forever()
 """
 
 
-def test_each_variant_stands_beside_the_compiled_one() -> None:
+def test_each_variant_is_beside_the_compiled_one() -> None:
     console = Console(width=120, record=True, file=io.StringIO())
     console.print(startup.table(ROWS))
     lines = [line.rstrip() for line in console.export_text().splitlines()]
@@ -104,7 +104,7 @@ def start(monkeypatch: pytest.MonkeyPatch, code: int | None, log: str) -> tuple[
     return startup.started(client, "sutra-api:x", "sutra-api", "net")
 
 
-def test_a_late_word_of_the_service_is_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_late_word_of_the_service_is_not_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     assert start(monkeypatch, 0, LOG) == (0.25, 1.5)
 
 

@@ -51,7 +51,7 @@ SPACE_TIP = "`docker system df` shows what fills it, `make clean DRY_RUN=1` this
 
 
 def asked_for(*names: str) -> dict[str, Any]:
-    """Return PLAN as it is printed when `names` are asked for."""
+    """Return the printed PLAN of the targets `names`."""
     return {**PLAN, "group": {**PLAN["group"], "default": {"targets": list(names)}}}
 
 
@@ -118,7 +118,7 @@ def test_a_given_bundle_is_used(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["missing", "folder"])
-def test_a_given_bundle_that_is_no_file_is_refused(tmp_path: Path, kind: str) -> None:
+def test_a_given_bundle_that_is_not_a_file_is_refused(tmp_path: Path, kind: str) -> None:
     named = tmp_path / "absent.pem" if kind == "missing" else tmp_path
     with pytest.raises(SutraError) as caught:
         knobs.ca_bundle({"CA_BUNDLE": str(named)})
@@ -148,7 +148,7 @@ WARM = "build: {free} GB free on the engine's disk, 1.0 GB needed"
 
 
 class Disk:
-    """What statvfs says of a disk with `free` bytes for those who are not root."""
+    """Return statvfs' answer for a disk with `free` bytes for users other than root."""
 
     f_bfree = 10**18
 
@@ -264,7 +264,7 @@ REGISTRY = """\
 ERROR: failed to solve: debian:trixie-slim: failed to resolve source metadata for \
 docker.io/library/debian:trixie-slim: failed to do request: dial tcp: no such host
 """
-# as buildx 0.20 and newer write it
+# the form of buildx 0.20 and newer
 NEWER_STEP = STEP.replace("ERROR: failed to solve", "ERROR: failed to build: failed to solve")
 NEWER_REGISTRY = """\
 #2 [internal] load metadata for docker.io/library/debian:trixie-slim
@@ -747,7 +747,7 @@ def test_refreshed_bases_run_their_steps_again_and_services_do_not() -> None:
 
 
 def test_the_targets_of_bases_are_known_by_their_context() -> None:
-    """As the real bake file has it: its default is the folder itself."""
+    """The default is the folder itself, as in the real bake file."""
     text = (ROOT / "docker-bake.hcl").read_text()
     base = text.partition('target "_base" {')[2].partition("\n}")[0]
     assert f'context  = "{build.CONTEXT}"' in base

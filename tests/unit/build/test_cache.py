@@ -33,7 +33,7 @@ def test_without_the_knob_there_is_none() -> None:
         ("/var/cache/sutra", True),
     ],
 )
-def test_a_registry_is_told_from_a_folder(place: str, folder: bool) -> None:
+def test_a_registry_is_distinguished_from_a_folder(place: str, folder: bool) -> None:
     found = cache.read({"CACHE": place, "GITHUB_REF_NAME": "main"})
     assert found == Cache(place.rstrip("/"), "main")
     assert found.is_folder is folder

@@ -1,4 +1,4 @@
-"""Who is built from what, in a small tree and in our own; and what a change rebuilds."""
+"""Test which image is built from which, in a small tree and in ours, and what a change rebuilds."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_a_path_takes_what_is_below_it(file: str, pattern: str, is_taken: bool) 
     assert graph.matches(file, pattern) is is_taken
 
 
-def test_a_dockerfile_that_is_not_there_is_named(folder: Path) -> None:
+def test_a_missing_dockerfile_is_named(folder: Path) -> None:
     with pytest.raises(SutraError) as caught:
         graph.read({"target": {"x": {"dockerfile": "none/Dockerfile"}}})
     assert (caught.value.message, caught.value.tip) == (
@@ -210,7 +210,7 @@ def test_what_changed_since_a_branch_was_left_and_is_not_committed_yet(folder: P
 
 
 @pytest.mark.parametrize("since", ["nope", "", "--all", "HEAD:file"])
-def test_what_is_no_commit_is_refused(folder: Path, since: str) -> None:
+def test_a_text_that_is_not_a_commit_is_refused(folder: Path, since: str) -> None:
     run_git("init", "-q")
     (folder / "file").touch()
     run_git("add", ".")

@@ -39,7 +39,7 @@ def plan(**args: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("base", "root"), [("debian", "debian:trixie-slim"), ("alpine", "alpine:3.23"), ("", "")]
 )
-def test_the_root_is_what_the_bases_stand_on(base: str, root: str) -> None:
+def test_the_bases_are_built_on_the_root(base: str, root: str) -> None:
     made = plan(BASE=base, DEBIAN_VERSION="trixie-slim", ALPINE_VERSION="3.23")
     assert root_image.root_image(made) == root
 
@@ -235,7 +235,7 @@ def test_a_bundle_and_a_mirror_go_together(debootstrap: Path) -> None:
 
 
 @pytest.mark.parametrize("knob", ["CA_BUNDLE", "APT_MIRROR"])
-def test_an_empty_knob_is_none(debootstrap: Path, knob: str) -> None:
+def test_an_empty_knob_counts_as_unset(debootstrap: Path, knob: str) -> None:
     root_image.bootstrap(IMAGE, debootstrap / "layout", {knob: ""})
     assert words(debootstrap) == COMMON
 
@@ -319,7 +319,7 @@ def test_only_debian_is_bootstrapped(tmp_path: Path, image: str) -> None:
     assert os.listdir(tmp_path) == []
 
 
-def test_a_folder_for_temporary_files_that_is_not_there(debootstrap: Path) -> None:
+def test_a_missing_folder_for_temporary_files(debootstrap: Path) -> None:
     with pytest.raises(SutraError) as caught:
         root_image.bootstrap(IMAGE, debootstrap / "layout", {"TMPDIR": "/nothing"})
     assert caught.value.message == 'roots: TMPDIR: No such file or directory "/nothing"'
@@ -376,7 +376,7 @@ def test_without_mmdebstrap_it_is_installed(
     assert unfold(folder / "layout")[2] == ROOT_TAR
 
 
-def test_when_mmdebstrap_cannot_be_installed_that_is_said(
+def test_a_failed_installation_of_mmdebstrap_is_reported(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(folder))
@@ -410,7 +410,7 @@ PULLING = "roots: debian:trixie-slim: pulling it\n"
 
 
 def pulled() -> list[str]:
-    """Return what the client was asked to pull."""
+    """Return the references that the client was asked to pull."""
     file = Path(os.environ["DOCKER"]).parent / "pulled"
     return file.read_text().splitlines() if file.exists() else []
 
@@ -426,7 +426,7 @@ def test_a_root_that_the_engine_holds_is_left_to_it(
 def test_a_root_that_the_registry_serves_is_kept_by_the_engine(
     engine: FakeEngine, registry: RegistryEngine, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """What BuildKit alone pulled is forgotten when the registry is gone."""
+    """An image that only BuildKit pulled is lost when the registry is gone."""
     assert root_image.context(engine, IMAGE, tmp_path) == ""
     assert pulled() == [IMAGE]
     assert os.listdir(tmp_path) == []

@@ -1,4 +1,4 @@
-"""Raising a budget takes a reason; where git cannot tell whether it was raised, the check stops."""
+"""Raising a budget takes a reason; the check stops if git cannot tell whether it was raised."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def test_the_next_raise_takes_a_new_reason(repository: Path) -> None:
     assert refusal() is None
 
 
-def test_a_reason_taken_out_and_given_again_is_no_new_one(repository: Path) -> None:
+def test_a_reason_taken_out_and_given_again_is_not_a_new_one(repository: Path) -> None:
     commit(repository, WITH_REASON)
     commit(repository, RAISED)
     assert refusal() is None
@@ -192,7 +192,7 @@ def raised(repository: Path) -> Path:
 
 
 def uncompared(capfd: pytest.CaptureFixture[str]) -> str:
-    """Return what is printed where the knob goes on without a comparison."""
+    """Return the output when the knob lets the check go on without a comparison."""
     capfd.readouterr()
     budget_history.refuse_raises(catalog.load(), allow_uncompared=True)
     out, err = capfd.readouterr()
@@ -286,7 +286,7 @@ def test_a_commit_that_removed_the_file_hides_nothing(repository: Path) -> None:
     assert refusal() == REFUSAL
 
 
-def test_a_signature_that_git_is_told_to_show_is_no_version(raised: Path) -> None:
+def test_a_signature_that_git_is_set_to_show_is_not_a_version(raised: Path) -> None:
     subprocess.run(["git", "config", "log.showSignature", "true"], check=True)
     assert refusal() == REFUSAL
 

@@ -34,7 +34,7 @@ def test_what_is_written_says_something(call: Any, message: str) -> None:
     assert caught.value.tip == "fix images.yaml, then run the same command again"
 
 
-def test_an_unknown_word_is_told_with_the_nearest() -> None:
+def test_an_unknown_word_is_reported_with_the_nearest() -> None:
     error = node().unknown("needs", "no such image", "storag", ["storage"])
     shown = 'images.yaml: images.api.needs: no such image "storag", did you mean "storage"?'
     assert str(error) == shown

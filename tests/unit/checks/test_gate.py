@@ -24,7 +24,7 @@ Asked = list[tuple[str, str, str]]
 
 @pytest.fixture
 def asked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Asked:
-    """Which check was made of which image under which reference; runtime of the api fails."""
+    """Record each check with its image and reference; the api's runtime check fails."""
     found: Asked = []
 
     def contents(

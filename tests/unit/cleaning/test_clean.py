@@ -72,7 +72,7 @@ def test_the_list_says_what_goes_first_and_what_stays_why(
     )
 
 
-def test_an_empty_list_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_empty_list_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     show("sutra", [])
     assert capsys.readouterr().out == 'clean: nothing of project "sutra" is on this engine\n'
 
@@ -136,7 +136,7 @@ def test_every_kind_has_a_remover() -> None:
     assert set(clean.REMOVERS) == {"container", "network", "image", "cache", "volume"}
 
 
-# ---- the whole command, on an engine that only writes down what it is asked ----
+# ---- the whole command, on an engine that only records its calls ---------------
 
 
 @pytest.fixture
@@ -174,7 +174,7 @@ def test_knobs_that_say_yes_are_options(start: Start) -> None:
     assert start(YES="1", DATA="yes", ALL="TRUE") == [("sutra", Selection(True, True)), IDS]
 
 
-def test_knobs_that_say_no_are_none(start: Start) -> None:
+def test_knobs_that_say_no_count_as_unset(start: Start) -> None:
     assert start("--yes", DATA="0", ALL="no", DRY_RUN="false") == [("sutra", Selection()), IDS]
 
 

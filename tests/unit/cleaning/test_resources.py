@@ -34,7 +34,7 @@ def test_a_tag_is_ours_by_its_whole_repository(reference: str, owned: bool) -> N
     assert SCOPE.owns(reference) is owned
 
 
-def test_a_repository_with_a_port_is_no_other() -> None:
+def test_a_repository_is_on_one_port() -> None:
     assert HOSTED.owns("host:5000/sutra-api:1")
     assert not HOSTED.owns("host:5001/sutra-api:1")
 

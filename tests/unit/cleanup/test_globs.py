@@ -55,7 +55,7 @@ from tests.unit.cleanup.trees import GLOBS, NAMES, TREES, Link, files, make
         ("a/tests/", "b/a/tests/x.py"),
         ("./tests/", "tests/a/x.py"),
         ("te*/", "a/tests/x"),
-        # names that are no text
+        # names that are not text
         ("*.py", "line\nbreak.py"),
         ("*.py", "raw\udcff\udc80.py"),
         ("line\nbreak/", "line\nbreak/x"),
@@ -205,7 +205,7 @@ def test_a_glob_that_only_looks_dangerous_is_accepted(glob: str) -> None:
 
 
 def named(glob: str, path: str) -> bool:
-    """What the documentation says of a glob, component by component."""
+    """Match as the documentation describes a glob, component by component."""
     parts = glob.removeprefix("./").rstrip("/").split("/")
     have = path.split("/")
     ends = range(1, len(have)) if glob.endswith("/") else [len(have)]
@@ -289,6 +289,6 @@ def test_no_globs_name_nothing() -> None:
     assert Matcher.match(matcher.enter(matcher.root(), "a/"), "x") is None
 
 
-def test_names_from_the_disk_are_matched_as_bytes_that_are_no_text(tmp_path: Path) -> None:
+def test_names_on_disk_that_are_not_text_are_matched_as_bytes(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"b\xe9ta.py")).touch()
     assert [Glob("b?ta.py").matches(name) for name in os.listdir(tmp_path)] == [True]

@@ -92,6 +92,6 @@ def test_it_is_no_larger_than_what_cpython_writes_without_columns() -> None:
     assert len(ours) < 0.95 * len(theirs)
 
 
-def test_what_has_no_columns_already_is_merged_alike() -> None:
+def test_code_that_already_has_no_columns_is_merged_in_the_same_way() -> None:
     code = compiled((STDLIB / "json/decoder.py").read_bytes())
     assert without_columns(without_columns(code)) == without_columns(code)

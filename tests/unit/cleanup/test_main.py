@@ -65,7 +65,7 @@ MODULES: dict[str, str | bytes | Link] = {
 
 @dataclass(frozen=True)
 class Ran:
-    """What a call of the command gave."""
+    """The result of a call of the command."""
 
     code: int
     out: str
@@ -249,7 +249,7 @@ def test_a_second_run_changes_nothing(root: Path, mode: str) -> None:
     assert snapshot(root) == before
 
 
-def test_a_second_run_counts_the_modules_that_stand_without_source(root: Path) -> None:
+def test_a_second_run_counts_the_modules_without_source(root: Path) -> None:
     make(root / SITE, {"vendored/core.pyc": "as it came"})
     modes = []
     for place in (root.parent / "first.json", root.parent / "second.json"):

@@ -111,7 +111,7 @@ def test_off_is_off_though_yaml_reads_it_as_false(tmp_path: Path, said: str, str
     assert manifest.load(written(tmp_path, text=f"strip: {said}")).strip == strip
 
 
-def test_a_glob_may_name_bytes_that_are_no_text(tmp_path: Path) -> None:
+def test_a_glob_may_name_bytes_that_are_not_text(tmp_path: Path) -> None:
     text = 'rules: {odd: {why: a, remove: ["raw\\uDCFF", "line\\nbreak"]}}'
     found = manifest.load(written(tmp_path, text=text)).rules[0].remove
     assert found == (Glob("raw\udcff"), Glob("line\nbreak"))
@@ -152,14 +152,14 @@ MEND = "fix cleanup.yaml, then build again"
             'bytecode: unknown key "sourcless", did you mean "sourceless"?',
         ),
         ("prove: {imports: [a]}", 'prove: unknown key "imports", did you mean "import"?'),
-        # what must be there
+        # missing keys
         ("rules: {a: {remove: [b]}}", "rules.a.why: missing"),
         ("rules: {a: {why: '', remove: [b]}}", "rules.a.why: missing"),
         ("rules: {a: {why: null, remove: [b]}}", "rules.a.why: missing"),
         ("rules: {a: {why: b}}", "rules.a.remove: missing"),
         ("rules: {a: {why: b, remove: [], keep: []}}", "rules.a.remove: missing"),
         ("rules: {a: }", "rules.a: missing"),
-        # of another kind
+        # values of the wrong type
         ("", "not a mapping"),
         ("[a]", "not a mapping \"['a']\""),
         ("text", 'not a mapping "text"'),
@@ -177,7 +177,7 @@ MEND = "fix cleanup.yaml, then build again"
         ("rules: {a: {why: b, keep: [c], source: [d]}}", "rules.a.source: not a text \"['d']\""),
         ("dedupe: perhaps", 'dedupe: not true or false "perhaps"'),
         ("dedupe: 1", 'dedupe: not true or false "1"'),
-        # of another choice
+        # values that are not among the choices
         ("strip: all", 'strip: unknown "all", choose one of off, verified'),
         ("strip: true", 'strip: unknown "True", choose one of off, verified'),
         ("strip: null", "strip: unknown, choose one of off, verified"),
@@ -239,7 +239,7 @@ def test_a_folder_is_refused(tmp_path: Path) -> None:
         (b"\xff", "'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"),
     ],
 )
-def test_what_is_no_yaml_is_refused(tmp_path: Path, text: bytes, line: str) -> None:
+def test_a_text_that_is_not_yaml_is_refused(tmp_path: Path, text: bytes, line: str) -> None:
     place = tmp_path / "cleanup.yaml"
     place.write_bytes(text)
     assert refused(place) == (f"cleanup.yaml: not YAML: {line}", f"`yamllint {place}` says more", 2)
@@ -251,7 +251,7 @@ def test_what_pyyaml_lets_through_is_refused_too(tmp_path: Path, text: str) -> N
     assert (message.startswith("cleanup.yaml: not YAML: "), code) == (True, 2)
 
 
-def test_a_rule_that_stands_twice_in_one_file_is_refused(tmp_path: Path) -> None:
+def test_a_rule_that_a_file_has_twice_is_refused(tmp_path: Path) -> None:
     text = "rules:\n  a: {why: b, remove: [c]}\n  a: {why: d, remove: [e]}\n"
     assert 'duplicate key "a"' in refused(written(tmp_path, text=text))[0]
 
@@ -356,7 +356,7 @@ def test_rules_of_a_diamond_count_once_however_its_foot_is_spelled(tmp_path: Pat
     assert [rule.name for rule in found.rules] == ["tests"]
 
 
-def test_rules_stand_in_order_and_know_their_file(tmp_path: Path) -> None:
+def test_rules_are_in_order_and_know_their_file(tmp_path: Path) -> None:
     for name in "ab":
         text = f"rules: {{{name}: {{why: b, remove: [{name}]}}}}"
         written(tmp_path, f"sub/{name}.yaml", text)

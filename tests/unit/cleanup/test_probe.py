@@ -242,7 +242,7 @@ def test_entry_points_are_loaded_as_metadata_names_them(tmp_path: Path) -> None:
 # ---- libraries -------------------------------------------------------------
 
 
-def test_what_is_no_library_says_why(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_library_says_why(tmp_path: Path) -> None:
     make(tmp_path, {"junk.so": "junk"})
     junk, none = f"{tmp_path}/junk.so", f"{tmp_path}/none.so"
     assert probe.loads([sys.executable], [junk, none]) == {

@@ -370,7 +370,7 @@ def test_what_a_rule_says_that_it_breaks_may_break(root: Path) -> None:
     assert found["broken"] == ("two.a.b",)
 
 
-def test_docstrings_that_a_module_wants_are_told_from_other_bytecode(root: Path) -> None:
+def test_docstrings_that_a_module_needs_are_distinguished_from_other_bytecode(root: Path) -> None:
     code = "from one.a import f\nassert f.__doc__, 'no docstring'\n"
     make(root / SITE, {"one/__init__.py": code, "one/a.py": 'def f():\n    """f"""\n'})
     rules = "{bytecode: {default: sourceless}, docstrings: {default: drop}}"
@@ -387,7 +387,7 @@ def test_a_program_is_not_imported_to_see_whether_it_loads(root: Path) -> None:
     assert "one.__main__" not in questions.modules(plan)
 
 
-def test_a_module_that_loads_only_after_another_is_no_fault_of_the_cleanup(root: Path) -> None:
+def test_a_module_that_loads_only_after_another_is_not_the_cleanups_fault(root: Path) -> None:
     make(
         root / SITE,
         {
@@ -467,7 +467,7 @@ def test_everything_is_back_when_the_question_fails(tmp_path: Path) -> None:
 def test_a_library_that_strip_broke_for_its_module_alone_is_named(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It still loads, and so only the module that asks it for more can tell."""
+    """It still loads, so only a module that uses a missing name fails."""
     library(root / SITE / "one/lib.so", "static int hidden = 1; int answer(void) { return 42; }")
     read = "import os.path\nhere = os.path.dirname(__file__)\n"
     code = f"{read}assert b'.symtab' in open(here + '/lib.so', 'rb').read(), 'no symbols'\n"

@@ -106,7 +106,7 @@ def test_a_distribution_without_a_record_is_left_as_it_is(tmp_path: Path) -> Non
     assert cleaned(root, SOURCELESS)["recorded"] == {"files": 0, "saved": 0}
 
 
-def test_a_record_that_is_no_csv_is_left_as_it_is(tmp_path: Path) -> None:
+def test_a_record_that_is_not_csv_is_left_as_it_is(tmp_path: Path) -> None:
     root = tmp_path / "tree"
     venv(root, distribution("one", {"one/__init__.py": ""}))
     place = root / SITE / "one-1.0.dist-info/RECORD"

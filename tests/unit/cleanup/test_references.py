@@ -119,7 +119,7 @@ def test_rules_of_ones_own_and_rules_that_know_are_not_warned_of(tmp_path: Path)
     assert references.warnings(plan) == []
 
 
-def test_a_source_that_is_no_text_is_read(tmp_path: Path) -> None:
+def test_a_source_that_is_not_text_is_read(tmp_path: Path) -> None:
     plan = planned(tmp_path, {})
     make(tmp_path / "tree" / SITE, {"one/odd.py": b"\xff'a.dat'\n"})
     assert as_files(tree.plan(plan.tree, plan.manifest)) == []

@@ -211,7 +211,7 @@ def test_a_report_on_a_full_disk_leaves_nothing_half_written(
     ]
 
 
-def test_a_report_takes_names_that_are_no_text(tmp_path: Path) -> None:
+def test_a_report_takes_names_that_are_not_text(tmp_path: Path) -> None:
     place = tmp_path / "cleanup.json"
     report.write({"refused": ("raw\udcff.py",)}, place)
     assert json.loads(place.read_bytes())["refused"] == ["raw\udcff.py"]

@@ -80,13 +80,13 @@ def test_it_is_there_as_bytecode_is_wanted(root: Path, mode: str, there: set[str
         "one.core.limit in [1]",
     ],
 )
-def test_whoever_uses_a_name_of_it_is_told_the_rule(root: Path, use: str) -> None:
+def test_using_a_name_of_the_stand_in_reports_the_rule(root: Path, use: str) -> None:
     cleaned(root, f"rules: {{{RULE}}}")
     name = "solve" if "solve" in use else "limit"
     assert answer(root, f"import one; {use}") == f'RuntimeError: {SAID} "{name}"'
 
 
-def test_a_name_within_a_name_is_told_whole(root: Path) -> None:
+def test_a_name_within_a_name_is_shown_whole(root: Path) -> None:
     cleaned(root, f"rules: {{{RULE}}}")
     said = answer(root, "import one; one.core.Status.optimal()")
     assert said == f'RuntimeError: {SAID} "Status.optimal"'

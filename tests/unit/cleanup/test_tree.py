@@ -79,7 +79,7 @@ def test_a_kept_folder_wins_over_a_removed_file(tree: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["nowhere", "file"])
-def test_a_tree_that_is_no_folder_is_refused(tmp_path: Path, name: str) -> None:
+def test_a_tree_that_is_not_a_folder_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").touch()
     found = refused(tmp_path / name)
     assert found == (f'tree: no such folder "{tmp_path}/{name}"', "check --tree", 2)
@@ -114,7 +114,7 @@ def test_links_are_entries_and_never_followed(tree: Path) -> None:
         Entry("a/tests/x.py", 1, False, 0, None),
         Entry("abs", 0, True, None, None),
         Entry("dangling", 0, True, None, None),
-        Entry("docs", 0, True, None, None),  # a link is no folder
+        Entry("docs", 0, True, None, None),  # a link does not count as a folder
         Entry("folder", 0, True, None, None),
         Entry("loop", 0, True, None, None),
         Entry("out.md", 0, True, 2, None),

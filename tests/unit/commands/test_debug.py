@@ -1,4 +1,4 @@
-"""What `make debug` refuses before it asks an engine; tests/engine/test_debug.py has the rest."""
+"""Test what `make debug` refuses before it calls an engine; the rest is in tests/engine."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ Start = Callable[..., tuple[int, Steps]]
 
 @pytest.fixture
 def start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
-    """Run a rebuild: what is there before and after, how build and deployment end."""
+    """Run a rebuild: the engine before and after, and how build and deployment end."""
 
     def run(
         *words: str,

@@ -1,4 +1,4 @@
-"""Who raised an error can be told by its type, and its message is made in one place."""
+"""An error's type shows who raised it, and its message is made in one place."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_every_kind_is_one_clear_line(kind: type[SutraError]) -> None:
     assert error.tip == "free some"
 
 
-def test_an_engines_problem_is_told_with_and_without_the_engine() -> None:
+def test_the_message_of_an_engine_error_names_where_and_its_problem_does_not() -> None:
     error = EngineError("no answer", "tip")
     assert (error.message, error.problem) == ("engine: no answer", "no answer")
     assert EngineError("odd", where="config.json").message == "config.json: odd"

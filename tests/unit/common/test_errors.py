@@ -119,7 +119,7 @@ def test_the_trace_of_a_bug_is_there_for_who_asks(
 
 @pytest.mark.parametrize("code", [0, 7])
 def test_an_exit_of_mains_own_goes_on(code: int, capfd: pytest.CaptureFixture[str]) -> None:
-    """As argparse ends: 0 after `--help`, 2 after a wrong call."""
+    """Exit as argparse does: 0 after `--help`, 2 after a wrong call."""
 
     def main() -> int:
         raise SystemExit(code)

@@ -1,4 +1,4 @@
-"""What git says of a folder: nothing where there is nothing, its own words where it fails."""
+"""Ask git about a folder: no answer without a repository, git's own message where it fails."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_no_repository_needs_no_git(folder: Path, monkeypatch: pytest.MonkeyPatc
 def test_another_owners_checkout_is_one_line(
     repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As git itself tests it: the variable makes it take the folder for another owner's."""
+    """Git's own tests use this variable, which makes git take the folder for another owner's."""
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
     assert refusal(repository) == (
         f"git symbolic-ref HEAD: detected dubious ownership in repository at '{repository}'",

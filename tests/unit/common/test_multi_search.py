@@ -26,7 +26,7 @@ def test_every_occurrence_is_a_position(texts: list[bytes], tail: bytes) -> None
     assert found_in(texts)(content) == {number for number, _ in each_alone(texts, content)}
 
 
-def test_case_is_ignored_only_where_that_was_said() -> None:
+def test_case_is_ignored_only_where_asked() -> None:
     searcher = Searcher([b"key", b"Token"], [True, False])
     assert sorted(searcher.positions(b"KEY token Token")) == [(0, 0), (1, 10)]
 

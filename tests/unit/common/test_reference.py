@@ -103,7 +103,7 @@ def test_the_parts_of_a_reference(text: str, parts: tuple[str, str, str, str]) -
         (HEX, "an id and no name in"),
     ],
 )
-def test_what_is_no_reference(text: str, problem: str) -> None:
+def test_a_text_that_is_not_a_reference(text: str, problem: str) -> None:
     with pytest.raises(SutraError) as caught:
         reference.parse(text)
     shown = text.replace("\n", "�")

@@ -71,7 +71,7 @@ def test_a_decimal_size_is_exact(text: str, size: int) -> None:
         "True",
     ],
 )
-def test_what_is_no_size_is_refused(text: str) -> None:
+def test_a_text_that_is_not_a_size_is_refused(text: str) -> None:
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - the whole text is compared
         parse_size(text)
     assert str(caught.value) == NOT_A_SIZE
@@ -157,7 +157,7 @@ def test_a_time_is_read_in_milliseconds(text: str, ms: int) -> None:
         ("5 MB", "unknown unit, use ms or s"),
     ],
 )
-def test_what_is_no_time_is_refused(text: str, problem: str) -> None:
+def test_a_text_that_is_not_a_time_is_refused(text: str, problem: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(problem)}$"):
         parse_time(text)
 

@@ -1,4 +1,4 @@
-"""A cluster in a folder: kubectl as a program that answers from files and notes what it was asked.
+"""A cluster in a folder: kubectl as a program that answers from files and records its calls.
 
 `get-KIND`, `get-KIND-NAME` hold what the cluster has, `VERB-error` what it says against a verb.
 What comes through a pipe is in `given-N`, of its Nth question.
@@ -101,7 +101,7 @@ def release() -> list[dict[str, Any]]:
 def cluster(
     folder: Path, release: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> Cluster:
-    """A cluster that has what the release needs, and nothing of it; overlays; no promotion."""
+    """A cluster ready for the release, without any part of it; overlays; no promotion."""
     found = Cluster(folder / "cluster")
     found.folder.mkdir()
     program(folder / "bin", "kubectl", KUBECTL)

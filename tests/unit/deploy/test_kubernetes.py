@@ -1,4 +1,4 @@
-"""What `up`, `down` and `status` ask of a cluster, in which order, and what they refuse."""
+"""Test the calls of `up`, `down` and `status` to a cluster, their order, and what they refuse."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def refused(*words: str) -> tuple[str, str]:
 
 
 def changes(cluster: Cluster) -> list[str]:
-    """Return what was asked for that is more than a question."""
+    """Return the calls that change something."""
     asked = cluster.asked("create", "replace", "apply", "delete", "rollout")
     return [line for line in asked if "--dry-run" not in line]
 
@@ -366,7 +366,7 @@ def test_an_overlay_in_which_nothing_runs_is_refused(cluster: Cluster, text: str
     assert refused("up")[0] == "deploy/kubernetes/overlays/cluster: nothing that runs"
 
 
-def test_an_overlay_that_is_not_there_is_refused(cluster: Cluster) -> None:
+def test_a_missing_overlay_is_refused(cluster: Cluster) -> None:
     assert refused("up", "--overlay", "clutser") == (
         'OVERLAY: no kustomization in "deploy/kubernetes/overlays/clutser"',
         "one of cluster, one-node, or the path of a folder",
@@ -514,7 +514,9 @@ def test_status_counts_ready_replicas(
     assert shown.err == (line and line + tip)
 
 
-def test_nothing_deployed_is_not_well(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+def test_status_fails_where_nothing_is_deployed(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
     cluster.lists("deployment,statefulset")
     assert deploy("status") == 1
     assert "sutra-deploy: status: not ready: nothing is deployed\n" in capsys.readouterr().err
@@ -578,7 +580,7 @@ def test_a_dry_run_of_down_removes_nothing(cluster: Cluster) -> None:
     assert changes(cluster) == []
 
 
-def test_down_where_nothing_is_is_well(
+def test_down_succeeds_where_nothing_is_deployed(
     cluster: Cluster, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert deploy("down") == 0

@@ -1,4 +1,4 @@
-"""What `up`, `down` and `status` ask of a swarm, in which order, and what they refuse."""
+"""Test the calls of `up`, `down` and `status` to a swarm, their order, and what they refuse."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LABELS = {"org.sutra.data": "mine"}
 
 @pytest.fixture
 def asked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """What `docker` was asked for."""
+    """Return the calls of `docker`."""
     monkeypatch.setenv("DOCKER", str(program(folder / "bin", "docker", ASKED)))
     monkeypatch.setenv("ASKED", str(folder / "asked"))
     monkeypatch.setattr(swarm, "TICK_SECONDS", 0.0)
@@ -163,7 +163,7 @@ def test_several_nodes_need_a_registry(asked: Path) -> None:
     )
 
 
-def test_an_image_that_is_not_there_is_refused(one: FakeSwarm) -> None:
+def test_a_missing_image_is_refused(one: FakeSwarm) -> None:
     one.local.clear()
     assert refused(one, call()) == (
         'api: image is not there "api:latest"',
@@ -317,7 +317,9 @@ def test_status_counts_what_runs_of_the_newest(
     assert ("not ready: mine_api" in shown.err) == bool(code)
 
 
-def test_nothing_deployed_is_not_well(asked: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_status_fails_where_nothing_is_deployed(
+    asked: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     client: Any = FakeSwarm()
     assert swarm.status(client, "mine") == 1
     assert "sutra-deploy: status: not ready: nothing is deployed\n" in capsys.readouterr().err
@@ -331,7 +333,7 @@ def test_down_removes_the_stack_and_keeps_keys_and_data(one: FakeSwarm, asked: P
     assert list(one.kept) == ["mine-storage-key"]
 
 
-def test_down_where_nothing_is_is_well(asked: Path) -> None:
+def test_down_succeeds_where_nothing_is_deployed(asked: Path) -> None:
     client: Any = FakeSwarm()
     assert swarm.down(client, call(), data=False) == 0
     assert lines(asked) == []

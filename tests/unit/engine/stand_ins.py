@@ -26,7 +26,7 @@ class Versions(BaseHTTPRequestHandler):
         self.wfile.write(self.answer)
 
     def log_message(self, format: str, *values: object) -> None:
-        """Say nothing: stderr belongs to the test."""
+        """Print nothing: stderr belongs to the test."""
 
 
 def answer(monkeypatch: pytest.MonkeyPatch, version: str) -> None:

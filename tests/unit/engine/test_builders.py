@@ -1,4 +1,4 @@
-"""What `docker buildx inspect` says, as buildx 0.13 and 0.29 print it."""
+"""Read the output of `docker buildx inspect`, as buildx 0.13 and 0.29 print it."""
 
 from __future__ import annotations
 

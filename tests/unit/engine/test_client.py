@@ -112,7 +112,7 @@ def test_no_engine_is_one_clear_line(
         ("tcp://[::1", "Invalid IPv6 URL"),
     ],
 )
-def test_a_docker_host_that_is_no_address_is_one_clear_line(
+def test_a_docker_host_that_is_not_an_address_is_one_clear_line(
     monkeypatch: pytest.MonkeyPatch, host: str, reason: str
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", host)
@@ -170,7 +170,7 @@ def test_docker_host_comes_before_the_context_of_the_client(
 
 
 @unclosed
-def test_an_empty_docker_host_is_none(
+def test_an_empty_docker_host_counts_as_unset(
     served: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     program(tmp_path, "docker", f"echo {served}\n")
@@ -184,7 +184,7 @@ def test_an_empty_docker_host_is_none(
 
 @unclosed
 @pytest.mark.parametrize("content", [b"{}", b"no JSON", b"[]"])
-def test_a_server_that_is_no_engine_is_one_clear_line(
+def test_a_server_that_is_not_an_engine_is_one_clear_line(
     served: str, monkeypatch: pytest.MonkeyPatch, content: bytes
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", served)
@@ -198,13 +198,13 @@ def test_the_disk_of_an_engine_behind_a_socket_is_here(tmp_path: Path) -> None:
     assert module.local_disk(FakeEngine(str(tmp_path))) == tmp_path
 
 
-def test_a_disk_that_is_not_there_is_none(tmp_path: Path) -> None:
-    """As in a virtual machine of its own, whose socket is passed on."""
+def test_a_missing_folder_is_not_a_local_disk(tmp_path: Path) -> None:
+    """The engine runs in a virtual machine, whose socket is passed on."""
     assert module.local_disk(FakeEngine(f"{tmp_path}/absent")) is None
 
 
 @pytest.mark.parametrize("address", ["http://build.example:2375", "https://10.0.0.1:2376"])
-def test_the_disk_of_an_engine_behind_an_address_is_none(tmp_path: Path, address: str) -> None:
+def test_a_remote_engine_has_no_local_disk(tmp_path: Path, address: str) -> None:
     client = FakeEngine(str(tmp_path))
     client.base_url = address
     assert module.local_disk(client) is None

@@ -17,7 +17,9 @@ from scripts.engine import containers
         (500, "container abc init process is not running: failed precondition"),
     ],
 )
-def test_a_command_that_cannot_be_run_is_no_failure_of_the_engine(status: int, said: str) -> None:
+def test_a_command_that_cannot_be_run_is_not_a_failure_of_the_engine(
+    status: int, said: str
+) -> None:
     with pytest.raises(containers.CommandError) as caught, containers.running():
         raise refusal(status, said)
     assert str(caught.value) == said

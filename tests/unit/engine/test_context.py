@@ -45,7 +45,7 @@ def test_without_a_client_the_default_socket_holds(
 
 
 @pytest.mark.parametrize("place", ["environment", "file"])
-def test_a_context_that_no_client_can_tell_is_refused(
+def test_a_context_that_no_client_can_read_is_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: str
 ) -> None:
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
@@ -71,7 +71,7 @@ def test_a_context_that_no_client_can_tell_is_refused(
         ("sleep 60 & sleep 60", ": no answer in 1 s"),
     ],
 )
-def test_a_context_that_is_not_there_is_no_other_engine(
+def test_a_missing_context_is_not_another_engine(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str, problem: str
 ) -> None:
     program(tmp_path, "docker", script + "\n")

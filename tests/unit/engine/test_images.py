@@ -68,14 +68,14 @@ def test_what_the_engine_refuses_is_one_clear_line(name: str) -> None:
 
 @pytest.mark.parametrize("name", CALLS)
 def test_an_engine_that_went_away_is_one_clear_line(name: str) -> None:
-    """The SDK passes the errors of `requests` on: they are no DockerException."""
+    """The SDK lets errors of `requests` through, which are not a DockerException."""
     gone = RequestsConnectionError("[Errno 111] Connection refused")
     with pytest.raises(SutraError) as caught:
         CALLS[name](Refusing(gone))
     assert caught.value.tip == TIP
 
 
-def test_an_image_that_is_not_there_is_none() -> None:
+def test_a_missing_image_gives_none() -> None:
     assert images.inspect(FakeEngine(), "a:prod") is None
 
 
@@ -115,7 +115,7 @@ def test_the_answer_is_closed_when_reading_stops() -> None:
     assert closed == [True]
 
 
-def test_removing_a_tag_that_is_not_there_is_no_failure() -> None:
+def test_removing_a_missing_tag_succeeds() -> None:
     client = FakeEngine()
     client.tags["b:prod"] = "sha256:b"
     images.untag(client, "a:prod")

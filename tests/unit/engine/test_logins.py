@@ -65,7 +65,7 @@ def test_logins_that_docker_writes(
     assert login(tmp_path, config) == found
 
 
-def test_no_file_is_no_login() -> None:
+def test_without_a_file_there_is_no_login() -> None:
     assert logins.credentials(HOST) is None
 
 
@@ -93,7 +93,7 @@ def test_logins_of_another_form_are_one_line(tmp_path: Path, config: Any) -> Non
         CORRECT,
     )
     assert refusal(tmp_path, config) == expected
-    # the SDK reads them for each client: they are no engine that does not answer
+    # the SDK reads logins for each client: their faults must not look like a silent engine
     with pytest.raises(SutraError) as caught:
         client.connect()
     assert (caught.value.message, caught.value.tip) == expected
@@ -110,7 +110,7 @@ def test_logins_of_another_form_are_one_line(tmp_path: Path, config: Any) -> Non
         {"auths": {HOST: {"identitytoken": ""}}},
     ],
 )
-def test_a_login_that_is_none_is_one_line(tmp_path: Path, config: Any) -> None:
+def test_an_invalid_login_is_one_line(tmp_path: Path, config: Any) -> None:
     assert refusal(tmp_path, config) == (
         f'engine: login of "{HOST}": not a user and a password, nor a token',
         f"run `docker login {HOST}`, or look at {tmp_path}/config.json and its credential helper",
@@ -181,7 +181,7 @@ def test_helpers_that_fail_are_one_line(
     assert time.monotonic() - start < 30  # whatever it started is ended, too
 
 
-def test_a_helper_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+def test_a_missing_helper_is_one_line(tmp_path: Path) -> None:
     problem = "docker-credential-none not installed or not available in PATH"
     assert refusal(tmp_path, {"credsStore": "none"}) == (
         f'engine: login of "{HOST}": Credentials store error: StoreError({problem!r})',

@@ -44,7 +44,7 @@ def test_only_the_tail_is_kept_and_all_is_passed_on(capfd: pytest.CaptureFixture
     assert capfd.readouterr() == ("", whole)
 
 
-def test_bytes_that_are_no_text_are_shown_as_such() -> None:
+def test_bytes_that_are_not_text_are_shown_as_such() -> None:
     assert sh(r"printf 'a\377b' >&2") == (0, ["a\ufffdb"])
 
 
@@ -121,7 +121,7 @@ def test_an_interrupt_lets_the_command_say_its_last_words(
 def test_a_reader_that_went_away_ends_the_command_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As in `make build 2>&1 | head -1`: staging tags are removed once nothing sets them."""
+    """Run as in `make build 2>&1 | head -1`: staging tags are removed once nothing sets them."""
     script = (
         f"trap '' PIPE; trap 'echo last >&2; sleep 0.5; touch {tmp_path}/ended; exit' TERM\n"
         "echo one >&2\n"

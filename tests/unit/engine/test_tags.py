@@ -88,6 +88,6 @@ def test_an_interrupt_at_any_tag_takes_all_moves_back(
     assert engine.tags == before
 
 
-def test_nothing_to_move_is_no_failure(engine: FakeEngine) -> None:
+def test_moving_nothing_succeeds(engine: FakeEngine) -> None:
     apply(engine, [])
     assert engine.moves == []

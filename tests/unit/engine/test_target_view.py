@@ -1,4 +1,4 @@
-"""What runs inside a container of tools, as far as it needs no container."""
+"""Test the program that runs inside a container of tools, as far as it needs no container."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_a_command_takes_the_place_of_the_process() -> None:
     ("program", "reason"),
     [("no-such-program", "No such file or directory"), ("/etc", "Permission denied")],
 )
-def test_a_command_that_is_not_there_is_one_line(program: str, reason: str) -> None:
+def test_a_missing_command_is_one_line(program: str, reason: str) -> None:
     done = run("0", program)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (

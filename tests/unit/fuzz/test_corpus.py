@@ -29,7 +29,7 @@ def _path(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_every_input_is_read_or_refused_in_bounded_work(name: str) -> None:
     target = targets.TARGETS[name]
     inputs = list(corpus.inputs(name))
-    for _, data in inputs[:3]:  # what is loaded and compiled once is no input's work
+    for _, data in inputs[:3]:  # modules that load once must not count as an input's work
         target(data)
     for label, data in inputs:
         taken = steps.counted(partial(target, data), steps.bound(len(data)))

@@ -1,4 +1,4 @@
-"""What `make fuzz` says of a run, from libFuzzer's own words."""
+"""Test what `make fuzz` prints of a run, from libFuzzer's own output."""
 
 from __future__ import annotations
 

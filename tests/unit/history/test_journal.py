@@ -61,7 +61,7 @@ def test_foreign_text(text: str) -> None:
 
 
 @pytest.mark.parametrize("wrong", [5, None, "api", ":latest", "-a:b", "api:a b"])
-def test_a_tag_that_is_none(wrong: object) -> None:
+def test_an_invalid_tag(wrong: object) -> None:
     journal.write(INTENT)
     value = json.loads(PATH.read_text())
     value["moves"][0]["tag"] = wrong
@@ -75,7 +75,7 @@ def said() -> tuple[str, str]:
     return caught.value.message, caught.value.tip
 
 
-def test_a_build_that_is_no_folder() -> None:
+def test_a_build_that_is_not_a_folder() -> None:
     PATH.parent.write_text("")
     acts: list[Callable[[], object]] = [
         lambda: journal.write(INTENT),
@@ -134,7 +134,7 @@ def test_the_lock_is_taken_as_soon_as_it_is_free(
     assert capfd.readouterr().err == "waiting for process 123, which moves tags\n"
 
 
-def test_who_only_reads_is_told_what_is_unfinished(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_reader_learns_what_is_unfinished(capfd: pytest.CaptureFixture[str]) -> None:
     journal.say_pending()
     assert capfd.readouterr() == ("", "")
     journal.write(INTENT)

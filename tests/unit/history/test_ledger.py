@@ -176,7 +176,7 @@ def test_an_append_that_the_disk_refuses_leaves_the_file_as_it_was(
 
 
 @pytest.mark.parametrize("cut", range(0, len(entry(2).line()), 37))
-def test_only_a_torn_line_of_its_own_is_mended(cut: int) -> None:
+def test_only_its_own_torn_line_is_repaired(cut: int) -> None:
     ledger.append(entry(1))
     with PATH.open("ab") as file:
         file.write(entry(2).line()[:cut])

@@ -45,7 +45,7 @@ def test_what_has_no_such_attribute_has_none() -> None:
     assert capabilities.of({LIBARCHIVE: "not base64!"}) == ("unreadable",)
 
 
-def test_every_name_stands_at_its_number() -> None:
+def test_every_name_is_at_its_number() -> None:
     """include/uapi/linux/capability.h: CAP_LAST_CAP is CAP_CHECKPOINT_RESTORE, 40."""
     assert len(capabilities.NAMES) == 41
     assert [capabilities.NAMES[at] for at in (7, 21, 40)] == [

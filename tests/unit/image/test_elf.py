@@ -215,7 +215,7 @@ def by_library(data: bytes) -> Elf:
 
 
 def versions_of(parsed: Any) -> tuple[Any, tuple[str, ...]]:
-    """Return which versions a file needs of which library, and which it has."""
+    """Return the versions that a file needs of each library, and those that it has."""
     wants: list[tuple[str, tuple[str, ...]]] = []
     versions: list[str] = []
     for section in parsed.iter_sections():
@@ -377,7 +377,7 @@ def test_work_grows_with_the_file_and_not_with_what_it_repeats() -> None:
     assert file.asked < 3 * len(file.getvalue()) + elf_tables.MAX_TAGS * elf_tables.MAX_NAME
 
 
-def test_a_sections_name_is_read_as_far_as_it_tells_what_it_is() -> None:
+def test_a_sections_name_is_read_only_as_far_as_needed() -> None:
     tables = elf_tables.Tables(io.BytesIO(made(sections=(".symtab",))))
     names = [name for name, _ in tables.sections()]
     assert ".symtab" in names

@@ -1,4 +1,4 @@
-"""What a Go program says that it is made of, as `go version -m` shows it."""
+"""Read the modules that a Go program names, as `go version -m` shows them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is counted of an image's entries."""
+"""Test how much memory an image's entries count for."""
 
 from __future__ import annotations
 

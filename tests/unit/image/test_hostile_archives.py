@@ -38,7 +38,7 @@ ADDRESSES = 4 << 30
 
 @dataclass(frozen=True)
 class Ended:
-    """How a run ended: exit code, the most bytes of memory that it held, and what it said."""
+    """The result of a run: exit code, the most bytes of memory that it held, and its output."""
 
     code: int
     peak: int

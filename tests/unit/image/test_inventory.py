@@ -77,7 +77,7 @@ def test_an_image_says_who_it_is(engine: FakeEngine, tmp_path: Path) -> None:
     assert [step["created_by"] for step in found.config["history"]] == ["COPY", "CMD"]
 
 
-def test_an_image_that_is_not_there_is_none(engine: FakeEngine, tmp_path: Path) -> None:
+def test_a_missing_image_gives_none(engine: FakeEngine, tmp_path: Path) -> None:
     assert inventory.read(engine, "sutra-api:prod", tmp_path) is None
 
 
@@ -93,9 +93,7 @@ def test_a_later_layer_wins_and_what_it_hides_is_wasted(engine: FakeEngine, tmp_
     ]
 
 
-def test_a_file_that_stands_twice_in_a_layer_is_wasted_once(
-    engine: FakeEngine, tmp_path: Path
-) -> None:
+def test_a_file_that_a_layer_has_twice_is_wasted_once(engine: FakeEngine, tmp_path: Path) -> None:
     made = layer(entry("a", b"1"), entry("a", b"22"))
     found = read(engine, tmp_path, made)
     assert [(one.path, one.size, where) for one, where in found.wasted] == [("a", 1, digest(made))]
@@ -332,7 +330,7 @@ def test_the_hash_of_a_source_is_what_this_python_writes(source: bytes) -> None:
 
 
 def test_the_hash_of_a_source_is_what_python_3_13_writes() -> None:
-    """What importlib.util.source_hash returned in the python3.13 of Debian 13."""
+    """Compare with the value of importlib.util.source_hash in Debian 13's python3.13."""
     assert source_hash(MAGIC["3.13"], b"x = 1\n") == "e786e2893651120e"
 
 
@@ -364,7 +362,7 @@ def test_what_all_layers_of_an_image_hold_has_an_end(
     assert caught.value.message == f'engine: archive of "{image.id}" is damaged: {problem}'
     monkeypatch.setattr(held, bound, most)
     assert inventory.read(client, "api:prod", tmp_path)
-    # what the cache has is counted as well
+    # layers in the cache are counted as well
     monkeypatch.setattr(held, bound, most - 1)
     with pytest.raises(SutraError) as caught:
         inventory.read(client, "api:prod", tmp_path)

@@ -1,4 +1,4 @@
-"""What a file is by its bytes: texts across blocks, archives cut off anywhere, no false kin."""
+"""Identify files by their bytes: texts across blocks, cut archives, no false matches."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_text_is_found_where_two_blocks_meet(cut: int) -> None:
 
 
 @pytest.mark.parametrize(("kind", "text"), KNOWN)
-def test_every_text_is_found_and_stands_for_one_program(kind: str, text: bytes) -> None:
+def test_every_text_is_found_and_means_one_program(kind: str, text: bytes) -> None:
     program = Program()
     program.see(bytes(9) + text + bytes(9))
     assert program.marks() == {kind}

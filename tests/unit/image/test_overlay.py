@@ -84,7 +84,7 @@ def test_a_name_that_outlives_the_first_has_all_of_its_facts(
         (tarfile.FIFOTYPE, "fifo"),
     ],
 )
-def test_a_second_name_of_what_is_no_file_is_the_same(
+def test_a_second_name_of_another_kind_than_a_file_is_the_same(
     kind: bytes, seen: str, engine: FakeEngine, tmp_path: Path
 ) -> None:
     first = entry("a", kind=kind, link="t" if kind == LINK else "")

@@ -148,7 +148,7 @@ def test_what_is_ours_has_the_images_own_name() -> None:
     assert owned(["app/x"], {}, {})["app/x"] == Owner("ours", "ours", "")
 
 
-def test_records_that_are_no_records_own_nothing() -> None:
+def test_records_that_cannot_be_read_own_nothing() -> None:
     texts = {
         "var/lib/dpkg/status.d/x": "\0\xff not a record",
         "var/lib/dpkg/status.d/x.md5sums": "\n\nnot hashes\n",

@@ -188,7 +188,7 @@ def test_a_repeat_across_a_block_boundary_is_found() -> None:
 
 
 class Dribble(io.RawIOBase):
-    """A file that returns fewer bytes than it was asked for, by `pattern`."""
+    """A file whose reads return fewer bytes than requested, by `pattern`."""
 
     def __init__(self, data: bytes, pattern: list[int]) -> None:
         self._data, self._at, self._pattern, self._turn = data, 0, pattern, 0
@@ -223,7 +223,7 @@ def test_blocks_are_the_same_however_big_bytes_arrive(pattern: list[int], packed
 @pytest.mark.parametrize(
     "data", [b"", b"{}", b'{"schemaVersion": 2}', b'{"a": "' + b"x" * 2_000_000 + b'"}']
 )
-def test_the_documents_beside_layers_are_no_layers(data: bytes) -> None:
+def test_the_documents_beside_layers_are_not_layers(data: bytes) -> None:
     assert read_layer(io.BytesIO(data)) is None
 
 
@@ -401,7 +401,7 @@ def test_a_packed_size_is_that_of_the_image_not_of_what_was_read_before(
 def test_a_layout_that_names_a_layer_otherwise_spoils_nothing(
     engine: FakeEngine, cache: Path, tmp_path: Path
 ) -> None:
-    """What is kept is kept by the bytes that were read, whatever their file was called."""
+    """The cache's key is the bytes that were read, whatever their file was called."""
     real, other = gzip.compress(BASE, 9, mtime=0), gzip.compress(BASE, 0, mtime=0)
     blobs = Blobs()
     manifest = blobs.image([BASE], [real], LAYER + "+gzip")
@@ -440,15 +440,13 @@ def test_a_layer_that_two_images_share_is_one_layer(engine: FakeEngine, cache: P
     assert shared_once(one for one in found if one) == figures(BASE, API, HYBRID)
 
 
-def test_a_layer_that_stands_twice_in_an_image_counts_twice(
-    engine: FakeEngine, cache: Path
-) -> None:
+def test_a_layer_that_an_image_has_twice_counts_twice(engine: FakeEngine, cache: Path) -> None:
     image = FakeImage([BASE, BASE], [BASE])
     found = measure(engine, engine.add(image), cache)
     assert found == Measured(image.id, figures(BASE, BASE))
 
 
-def test_an_image_that_is_not_there_is_none(engine: FakeEngine, cache: Path) -> None:
+def test_a_missing_image_gives_none(engine: FakeEngine, cache: Path) -> None:
     assert measure(engine, "sutra-api:prod", cache) is None
     assert not cache.exists()
 
@@ -494,7 +492,7 @@ def test_a_damaged_cache_file_is_measured_again(
     assert json.loads(file.read_text()) == GOOD
 
 
-def test_a_cache_file_that_is_no_text_is_measured_again(engine: FakeEngine, cache: Path) -> None:
+def test_a_cache_file_that_is_not_text_is_measured_again(engine: FakeEngine, cache: Path) -> None:
     name = engine.add(FakeImage([BASE]))
     measure(engine, name, cache)
     next(cache.rglob("*.json")).write_bytes(b"\xff\xfe")
@@ -527,7 +525,7 @@ def test_an_image_that_changes_while_it_is_read_is_refused(engine: FakeEngine, c
     assert caught.value.tip == "build the image again"
 
 
-def test_an_image_that_vanishes_before_it_is_read_is_refused(
+def test_an_image_that_is_removed_before_it_is_read_is_refused(
     engine: FakeEngine, cache: Path
 ) -> None:
     image = FakeImage([BASE])
@@ -681,7 +679,7 @@ def test_images_that_share_layers_are_handed_out_at_once(tmp_path: Path) -> None
     assert len(client.saves) == 3  # the two that were read alone, into another cache
 
 
-def test_entries_that_are_missing_are_read_at_once_as_well(tmp_path: Path) -> None:
+def test_missing_entries_are_read_in_the_same_pass(tmp_path: Path) -> None:
     client = FakeEngine()
     for name in ("one", "two"):
         client.add(FakeImage([tar_of({name: b"1"})]), f"{name}:prod")

@@ -1,4 +1,4 @@
-"""How many of the corpus' secrets are found, and how many harmless texts are taken for one.
+"""Count how many of the corpus' secrets are found, and how many harmless texts are taken for one.
 
 The counts are printed (`pytest -s`); before the formats were data: 21 of 88 tokens, 6 of 88 in a
 program, 100 of 140 lines, 25 of 75 files found, and 58 of 240 harmless ones taken for secrets.

@@ -108,7 +108,7 @@ def test_a_token_is_found_in_archives_by_its_place_and_by_its_form() -> None:
         b"2d2d2d2d2d424547494e" + b"zz",
     ],
 )
-def test_what_is_damaged_or_harmless_is_no_finding_and_no_error(content: bytes) -> None:
+def test_damaged_or_harmless_files_are_neither_findings_nor_errors(content: bytes) -> None:
     assert secret_scan.find("app/x", content) == ()
 
 
@@ -192,7 +192,7 @@ def test_settings_written_to_be_slow_take_a_time_that_grows_with_their_length(te
     assert time.process_time() - started < 30
 
 
-def test_comments_of_xml_are_no_settings_and_what_surrounds_them_is() -> None:
+def test_comments_in_xml_are_not_settings_but_the_text_around_them_is() -> None:
     comment = b"<!--\n<password>hunter2</password>\n-->"
     assert secret_scan.find("app/x.xml", b"<a>\n" + comment + b"\n</a>") == ()
     after = comment + b"\n<password>hunter2</password>\n<!-- open"

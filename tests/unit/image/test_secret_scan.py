@@ -148,7 +148,7 @@ def test_a_file_is_known_by_its_name(kind: str, path: str, content: str) -> None
         ("app/x.key", "text"),
     ],
 )
-def test_a_file_of_such_a_name_without_a_secret_is_none(path: str, content: str) -> None:
+def test_a_file_with_a_secrets_name_but_no_secret_is_not_a_finding(path: str, content: str) -> None:
     assert secret_scan.find(path, content.encode()) == ()
 
 
@@ -239,7 +239,7 @@ def test_a_key_is_found_wherever_blocks_end(at: int) -> None:
     assert watch.kinds(("cloud key", *known)) == ("cloud key", "private key")
 
 
-def test_a_key_that_ends_too_early_behind_a_block_is_none() -> None:
+def test_a_key_that_ends_too_early_after_a_block_is_not_a_finding() -> None:
     watch = secret_scan.Watch(io.BytesIO(KEY[20:60]), b"\0" * 4096 + KEY[:20])
     assert watch.read(4096) == KEY[20:60]
     assert watch.kinds(()) == ()

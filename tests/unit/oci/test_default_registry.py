@@ -13,7 +13,7 @@ from scripts.oci import registry
 def test_docker_hub_is_asked_at_the_server_of_its_api(
     monkeypatch: pytest.MonkeyPatch, host: str
 ) -> None:
-    """A proxy on loopback hears which server is asked for, and refuses."""
+    """A proxy on loopback records the requested server, and refuses."""
     heard: list[bytes] = []
 
     def refuse() -> None:

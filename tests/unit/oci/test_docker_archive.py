@@ -177,7 +177,7 @@ def renamed(blob: bytes) -> bytes:
     return tar_of({"layer.tar.gz": blob, "c.json": config, "manifest.json": listed})
 
 
-def test_an_older_docker_links_a_layer_that_stands_twice(tmp_path: Path) -> None:
+def test_an_older_docker_links_a_repeated_layer(tmp_path: Path) -> None:
     config = json.dumps(config_of([BASE, BASE])).encode()
     names = ["one/layer.tar", "two/layer.tar"]
     listed = [{"Config": "c.json", "RepoTags": None, "Layers": names}]
@@ -330,14 +330,14 @@ def refused(reference: str, cache: Path) -> tuple[str, str]:
     return caught.value.message, caught.value.tip
 
 
-def test_a_layout_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_layout(tmp_path: Path) -> None:
     assert refused(f"oci:{tmp_path}/gone", tmp_path) == (
         f"{tmp_path}/gone/index.json: cannot be read: No such file or directory",
         "check the path",
     )
 
 
-def test_an_archive_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_archive(tmp_path: Path) -> None:
     assert refused(f"archive:{tmp_path}/gone", tmp_path) == (
         f"{tmp_path}/gone: cannot be read: No such file or directory",
         "check the path",

@@ -1,4 +1,4 @@
-"""A registry on loopback: what is asked of it, how it may refuse, and what it may not do to us."""
+"""A registry on loopback: the requests to it, its refusals, and the attacks that must fail."""
 
 from __future__ import annotations
 
@@ -263,7 +263,7 @@ def test_a_login_is_not_sent_in_clear_to_where_a_registry_says(
     assert server.asked == ["/v2/team/api/manifests/1"]
 
 
-def test_an_image_that_is_not_there(server: Server, tmp_path: Path) -> None:
+def test_a_missing_image(server: Server, tmp_path: Path) -> None:
     message, tip = refused(reference(server, ":2"), tmp_path)
     assert message == f'registry: "{server.host}/team/api:2": 404 Not Found for manifests/2'
     assert tip == "check the name, the network and `docker login`"
@@ -325,7 +325,7 @@ def test_a_registry_that_does_not_answer(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["x/", "/x", "host/UPPER", "host/a:b:c", "host/a b", "ho st/a"])
-def test_what_is_no_reference(tmp_path: Path, name: str) -> None:
+def test_a_text_that_is_not_a_reference(tmp_path: Path, name: str) -> None:
     assert refused(f"registry:{name}", tmp_path) == (
         f'registry: not a reference "{name}"',
         "name it as host/name:tag",

@@ -1,4 +1,4 @@
-"""What no engine pushes, stored in a registry in memory."""
+"""Store artifacts that no engine pushes in a registry in memory."""
 
 from __future__ import annotations
 

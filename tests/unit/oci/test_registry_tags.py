@@ -36,7 +36,7 @@ KEEPERS = "retry, or ask the registry's administrators"
 
 
 class Server(ThreadingHTTPServer):
-    """Answers by path; `tokens` makes it ask for one; `answers` overrides what it says."""
+    """Answers by path; `tokens` makes it require one; `answers` overrides its answers."""
 
     daemon_threads = True
 
@@ -130,7 +130,7 @@ def server() -> Iterator[Server]:
 
 
 class Engine:
-    """What a registry wants to know of the engine."""
+    """The requests that a registry makes to the engine."""
 
     api: Any
 
@@ -192,7 +192,7 @@ def test_an_address_of_a_registry(address: str) -> None:
         "localhost:5000/me ",
     ],
 )
-def test_what_is_no_address_of_a_registry(address: str) -> None:
+def test_a_text_that_is_not_an_address_of_a_registry(address: str) -> None:
     with pytest.raises(SutraError) as caught:
         registry_tags.check(address)
     assert caught.value.message == f'REGISTRY: not host/path "{address}"'
@@ -291,7 +291,7 @@ def test_a_list_of_tags_without_an_end(
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b"<html>", b'{"tags": 5}', b"\xff"])
-def test_a_list_of_tags_that_is_none(server: Server, target: Registry, body: bytes) -> None:
+def test_an_invalid_list_of_tags(server: Server, target: Registry, body: bytes) -> None:
     server.answers["/v2/team/api/tags/list"] = (200, {}, body)
     with pytest.raises(SutraError) as caught:
         target.tags("api")

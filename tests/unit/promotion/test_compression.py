@@ -44,7 +44,7 @@ def source(layers: list[bytes], *more: bytes) -> Source:
 
 
 class Store:
-    """What of a registry the conversion asks for: documents and blobs by digest."""
+    """The part of a registry that the conversion needs: documents and blobs by digest."""
 
     def __init__(self) -> None:
         self.documents: dict[str, bytes] = {}
@@ -172,7 +172,7 @@ def test_an_index_that_leads_to_other_layers_alone_is_refused(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"{", b"[" * 100_000], ids=range(4))
-def test_a_document_that_is_none_is_one_line(data: bytes) -> None:
+def test_an_invalid_document_is_one_line(data: bytes) -> None:
     store: Any = Store()
     store.documents[digest(data)] = data
     with pytest.raises(SutraError) as caught:

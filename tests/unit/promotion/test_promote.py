@@ -251,7 +251,7 @@ def test_where_the_ledger_was_put_aside_it_gets_its_line_again(
     ]
 
 
-def test_what_stands_but_is_not_the_last_line_gets_one(built: tuple[FakeEngine, str]) -> None:
+def test_a_last_line_without_a_line_feed_gets_one(built: tuple[FakeEngine, str]) -> None:
     engine, _ = built
     go(engine, VERSION="1.4.2")
     engine.add(image("12"), "sutra-api:prod")
@@ -406,7 +406,7 @@ def test_images_of_another_commit_are_not_promoted(
 def test_without_a_commit_nothing_is_verified(
     built: tuple[FakeEngine, str], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """It would be in vain: minutes pass before the last line says so."""
+    """It would fail anyway, but only minutes later."""
     engine, _ = built
     with pytest.raises(SutraError) as caught:
         go(engine, ALLOW_DIRTY="")
@@ -517,7 +517,7 @@ class _Clock(datetime):
         return datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
-def test_two_promotions_in_the_same_second_are_no_clock_that_went_backwards(
+def test_two_promotions_in_one_second_do_not_mean_that_the_clock_went_backwards(
     built: tuple[FakeEngine, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine, _ = built

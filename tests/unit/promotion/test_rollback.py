@@ -117,7 +117,7 @@ def test_after_a_rollback_and_a_promotion_the_bad_one_in_between_is_not_gone_bac
     assert api(built) == {"latest": a}
 
 
-def test_the_same_images_promoted_again_are_no_step(built: FakeEngine) -> None:
+def test_promoting_the_same_images_again_is_not_a_step(built: FakeEngine) -> None:
     a = go(built, "a")
     go(built, "b")
     b = go(built, "b", "1.4.2")
@@ -192,7 +192,7 @@ def test_rollback_to_a_version_that_was_a_fix_makes_it_the_latest(built: FakeEng
         ("latest", 'TO: not a version "latest"'),
     ],
 )
-def test_a_goal_that_is_none(to: str, message: str) -> None:
+def test_an_invalid_goal(to: str, message: str) -> None:
     with pytest.raises(SutraError) as caught:
         choose([entry(1), entry(2, "b")], to)
     assert caught.value.message == message

@@ -177,7 +177,7 @@ def test_a_dry_run_refuses_a_version_that_the_registry_has_on_other_images(
     built.tags = {tag: each for tag, each in built.tags.items() if tag.endswith(":prod")}
     known: dict[str, set[str]] = {}
     monkeypatch.setattr(images, "digests_anywhere", lambda _, each: known.get(each, set()))
-    assert go(built, "b", "1.4.2", dry_run="1") == 0  # a digest that only the push will tell
+    assert go(built, "b", "1.4.2", dry_run="1") == 0  # only the push would tell the digest
     other = built.tags["sutra-api:prod"]
     known[other] = {other}
     with pytest.raises(SutraError) as caught:
@@ -366,7 +366,7 @@ def test_an_engine_tag_that_somebody_else_moves_stays_theirs(
 def test_a_newer_version_that_somebody_else_promotes_meanwhile_is_not_moved_back(
     built: FakeEngine, target: MemoryRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is the newest was decided before the checks, which take minutes."""
+    """The newest version was determined before the checks, which take minutes."""
     go(built, "a", "1.4.1")
     newer = {f"localhost/team/sutra-api:{tag}": OTHER for tag in ("1.5.0", "1.5", "1", "latest")}
     meanwhile(monkeypatch, gate, "everything", lambda: target.known.update(newer))
@@ -375,7 +375,7 @@ def test_a_newer_version_that_somebody_else_promotes_meanwhile_is_not_moved_back
     assert target.known.items() >= newer.items()
 
 
-def test_the_same_move_by_somebody_else_is_none(
+def test_the_same_move_by_somebody_else_is_no_obstacle(
     built: FakeEngine, target: MemoryRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go(built, "a")

@@ -61,7 +61,7 @@ def test_a_version_becomes_its_normal_form(text: str, tag: str) -> None:
         ("1.4." + "2" * 125, "VERSION: longer than the 128 characters of a tag", EXAMPLE),
     ],
 )
-def test_what_is_no_version_is_refused(text: str, message: str, tip: str) -> None:
+def test_a_text_that_is_not_a_version_is_refused(text: str, message: str, tip: str) -> None:
     with pytest.raises(SutraError) as caught:
         parse(text)
     assert (caught.value.message, caught.value.tip) == (message, tip)
@@ -119,7 +119,7 @@ def test_in_any_order_each_floating_tag_ends_on_the_newest(versions: list[str]) 
         assert version == max(covered, key=Version)
 
 
-def test_tags_that_are_no_versions_are_passed_over() -> None:
+def test_tags_that_are_not_versions_are_ignored() -> None:
     tags = ["latest", "prod", "dev", "1", "1.4", "kept-123456789012", "01.4.2", "1.4.2", "2.0.0rc1"]
     assert known(tags) == {Version("1.4.2"), Version("2.0.0rc1")}
     assert [tag for tag in tags if is_version(tag)] == ["1.4.2", "2.0.0rc1"]

@@ -1,4 +1,4 @@
-"""An image's documents on another base: its layers stay, what it took from the old one goes."""
+"""An image's documents on another base: its layers stay, settings from the old base go."""
 
 from __future__ import annotations
 

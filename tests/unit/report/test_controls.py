@@ -91,7 +91,7 @@ def test_a_document_without_its_markers_is_left_alone(folder: Path) -> None:
     assert (folder / controls.DOCUMENT).read_text() == "# x\n"
 
 
-def test_a_document_that_is_not_there_is_one_line(folder: Path) -> None:
+def test_a_missing_document_is_one_line(folder: Path) -> None:
     with pytest.raises(SutraError) as caught:
         front_door(["controls"])
     assert caught.value.message == "docs/controls.md: cannot be read: No such file or directory"
@@ -151,7 +151,7 @@ def test_a_wrong_mapping_is_refused(tmp_path: Path, old: str, new: str, problem:
     assert caught.value.tip == "fix controls.yaml, then run `make controls`"
 
 
-def test_a_file_that_is_no_yaml_is_one_line(tmp_path: Path) -> None:
+def test_a_file_that_is_not_yaml_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text("a: [")
     with pytest.raises(SutraError, match=r"^c\.yaml: cannot be read: ") as caught:
         controls.load(tmp_path / "c.yaml")

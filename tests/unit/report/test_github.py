@@ -83,12 +83,12 @@ def test_a_key_path_is_found_in_the_file(promises: Path, key: str, line: int) ->
 
 
 @pytest.mark.parametrize("text", ["a: [", "- 1\n", "", "\x00", "a: &a {b: *a}"])
-def test_a_file_that_is_no_mapping_is_its_first_line(folder: Path, text: str) -> None:
+def test_a_file_that_is_not_a_mapping_is_its_first_line(folder: Path, text: str) -> None:
     (folder / "images.yaml").write_text(text)
     assert github.line(folder / "images.yaml", "a.b.c") == 1
 
 
-def test_a_file_that_is_not_there_is_its_first_line(folder: Path) -> None:
+def test_a_missing_file_is_its_first_line(folder: Path) -> None:
     assert github.line(folder / "none.yaml", "a") == 1
 
 
@@ -154,7 +154,7 @@ def test_the_summary_gives_the_reasons_of_exceptions() -> None:
     )
 
 
-def test_a_summary_that_cannot_be_written_is_told(promises: Path) -> None:
+def test_a_summary_that_cannot_be_written_is_reported(promises: Path) -> None:
     with pytest.raises(SutraError) as caught:
         github.show(RESULTS, {"GITHUB_STEP_SUMMARY": str(promises.parent)})
     assert caught.value.message == (

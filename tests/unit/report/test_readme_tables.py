@@ -55,7 +55,7 @@ def measured(engine: FakeEngine) -> dict[str, Measured]:
     return {name: one for name, one in found.items() if one}
 
 
-def test_what_is_saved_is_told_by_installed_sizes(built: FakeEngine) -> None:
+def test_savings_are_reported_by_installed_sizes(built: FakeEngine) -> None:
     assert readme_tables.savings(built, PROMISES, measured(built)) == SAVINGS
 
 

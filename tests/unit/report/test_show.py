@@ -58,7 +58,7 @@ def test_a_row_is_ok_when_both_sizes_are(installed: bool, download: bool, shown:
     assert tables.sizes(results) == [("a", "0.0 MB", "0.0 MB", "0.0 MB", "0.0 MB", shown)]
 
 
-def test_no_results_are_no_rows() -> None:
+def test_without_results_there_are_no_rows() -> None:
     assert tables.sizes([]) == []
 
 
@@ -166,7 +166,7 @@ def test_what_failed_has_a_row_of_its_own_and_exceptions_are_counted() -> None:
     ]
 
 
-def test_a_reason_is_told_though_its_check_passed(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_reason_is_reported_though_its_check_passed(capfd: pytest.CaptureFixture[str]) -> None:
     show.show(CONTENTS, "json")
     assert capfd.readouterr().err == f"{WAIVED}\n{FOUND}\n"
 
@@ -226,7 +226,7 @@ def test_without_sizes_there_is_no_table_of_sizes(capfd: pytest.CaptureFixture[s
 
 
 @pytest.mark.parametrize("form", show.FORMATS)
-def test_no_results_are_no_error(
+def test_results_may_be_empty(
     form: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)

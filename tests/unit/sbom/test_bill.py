@@ -123,7 +123,7 @@ def test_a_distribution_that_is_locked_with_extras_counts(tmp_path: Path) -> Non
     ]
 
 
-def test_a_crate_that_no_lock_names_is_said(tmp_path: Path) -> None:
+def test_a_crate_that_no_lock_names_is_reported(tmp_path: Path) -> None:
     elf = Elf("x86_64", "EXEC", language="rust", crates=(("serde", "1.0.1"), ("tokio", "1.2.3")))
     entry = Entry("usr/bin/x", "file", 1, 0o755, 0, 0, 0, elf=elf)
     (part, other) = components._linked(entry)

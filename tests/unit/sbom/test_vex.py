@@ -320,7 +320,7 @@ def test_what_cannot_be_a_part_is_a_wrong_call(asked: Asked, part: str) -> None:
     )
 
 
-def test_an_unknown_image_and_one_that_is_not_there(asked: Asked) -> None:
+def test_an_unknown_image_and_a_missing_one(asked: Asked) -> None:
     code, _, err = asked.call("sutra-goood")
     assert (code, err.splitlines()[0]) == (
         2,

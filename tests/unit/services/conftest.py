@@ -1,4 +1,4 @@
-"""A checkout of its own with all that a service is a part of, in git."""
+"""A new git checkout with every file that a service is part of."""
 
 from __future__ import annotations
 

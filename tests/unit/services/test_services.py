@@ -1,4 +1,4 @@
-"""Services are added, renamed and removed; whatever is wrong is said at once."""
+"""Services are added, renamed and removed; all faults of a call are reported together."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_a_new_service_has_its_budget_and_the_release_what_it_adds(checkout: Pat
     assert after.release.because == f"{NAME} was added"
 
 
-def test_the_reason_of_a_second_one_stands_behind_the_first_ones(checkout: Path) -> None:
+def test_the_reason_of_a_second_one_follows_the_first(checkout: Path) -> None:
     new("aa-1")
     new("bb-2", LANGUAGES[-1])
     assert catalog.load().release.because == "aa-1 was added; bb-2 was added"
@@ -220,7 +220,7 @@ def test_files_that_still_name_it_are_listed(
 # ---- what is wrong, all at once --------------------------------------------
 
 
-def test_all_that_is_wrong_with_a_call_is_said_at_once(checkout: Path) -> None:
+def test_all_faults_of_a_call_are_reported_together(checkout: Path) -> None:
     words = ("new-service", "--name", "sutra-api", "--language", "cobol", "--port", "8000")
     languages = ", ".join(LANGUAGES)
     assert refused(*words) == (
@@ -333,7 +333,7 @@ def test_each_missing_piece_of_a_service_half_added_by_hand_is_named(checkout: P
 
 
 @pytest.mark.parametrize("command", ["remove-service", "rename-service"])
-def test_a_service_that_is_not_there_is_refused(checkout: Path, command: str) -> None:
+def test_a_missing_service_is_refused(checkout: Path, command: str) -> None:
     more = ("--to", "parcels") if command == "rename-service" else ()
     names = "sutra-api, sutra-hybrid, sutra-storage-server"
     assert refused(command, "--name", NAME, *more)[0] == [
@@ -449,7 +449,7 @@ def ports_of(name: str) -> tuple[int, ...]:
     return tuple(map(int, known.EXPOSED.findall(text)))
 
 
-def test_ports_and_services_that_stand_elsewhere_are_those_of_the_list(
+def test_ports_and_services_in_other_files_are_those_of_the_list(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(ROOT)

@@ -1,4 +1,4 @@
-"""What is attached to an image already: it stays, and what is no list of signatures is refused."""
+"""Signatures that an image already has stay; a document that is not a list of them is refused."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_signatures_of_others_stay_as_they_are() -> None:
     ],
     ids=lambda manifest: manifest[:40].decode(),
 )
-def test_what_is_no_list_of_signatures_is_refused(manifest: bytes) -> None:
+def test_a_document_that_is_not_a_list_of_signatures_is_refused(manifest: bytes) -> None:
     registry = Registry(manifest)
     with pytest.raises(RegistryError) as caught:
         attached.store(registry, "sutra-api", DIGEST, "sig", [OURS])

@@ -43,7 +43,7 @@ def test_without_cosign(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def test_a_key_that_is_not_there(on_path: Path) -> None:
+def test_a_missing_key(on_path: Path) -> None:
     assert refused("none.key", {"COSIGN_PASSWORD": ""}) == (
         'SIGN_KEY: no such file "none.key"',
         "`cosign generate-key-pair` makes one",

@@ -1,4 +1,4 @@
-"""What a provenance says: the commit, the root, every lock, and who built."""
+"""Test the content of a provenance: the commit, the root, every lock, and the builder."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_materials_are_commit_root_and_the_locks_of_all_that_it_is_built_upon(
     assert found["runDetails"] == {"builder": {"id": "urn:sutra:builder:local"}}
 
 
-def test_a_root_that_is_not_known_is_said(
+def test_a_root_that_is_not_known_is_reported(
     checkout: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = provenance.predicate(PLAN, "sutra-api", {ROOT_LABEL: "debian@latest"}, {})
@@ -111,7 +111,7 @@ def test_anything_else_claims_no_more_than_this_machine(change: dict[str, str]) 
     }
 
 
-def test_a_target_that_is_not_there_is_refused() -> None:
+def test_a_missing_target_is_refused() -> None:
     with pytest.raises(SutraError) as caught:
         provenance.predicate({"target": {}}, "sutra-api", {}, {})
     assert caught.value.message == 'docker-bake.hcl: no target "sutra-api"'

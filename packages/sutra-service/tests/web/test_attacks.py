@@ -313,7 +313,7 @@ def test_requests_without_end_on_one_connection_are_bounded(service: Service) ->
 @pytest.mark.parametrize(
     "garbage", [b"\x00" * 100, b"GET", HEAD, b"PUT /size HTTP/1.1\r\nHost: a\r\n\r\n", b"zz\r\n"]
 )
-def test_what_comes_after_an_answer_is_no_error_of_ours(garbage: bytes) -> None:
+def test_garbage_after_an_answer_is_not_our_error(garbage: bytes) -> None:
     chunked = b"PUT /nothing HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
     with serving(SHORT) as service:
         with connections(service.port, 2) as (first, second):
@@ -326,7 +326,7 @@ def test_what_comes_after_an_answer_is_no_error_of_ours(garbage: bytes) -> None:
         assert errors(service) == []
 
 
-def test_a_stop_with_open_connections_is_no_error() -> None:
+def test_a_stop_with_open_connections_is_not_an_error() -> None:
     body = b"PUT /size HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n1"
     stuck = b"GET /stuck HTTP/1.1\r\nHost: a\r\n\r\n"
     with serving(f"{SHORT} c.SECONDS[c.Phase.UNREAD] = 30") as service:  # noqa: SIM117 # two lines are read more easily

@@ -56,7 +56,7 @@ def test_ill(
     assert capsys.readouterr() == ("", f"127.0.0.1:{server.server_port}/live: answered 500\n")
 
 
-def test_nobody_there(capsys: pytest.CaptureFixture[str]) -> None:
+def test_nobody_to_ask(capsys: pytest.CaptureFixture[str]) -> None:
     port = free_port()
     assert main([str(port)]) == 1
     message = f"127.0.0.1:{port}/live: does not answer (connection refused)\n"

@@ -1,4 +1,4 @@
-//! What each store does with a file that was cut or has a flipped byte.
+//! Shows what each store does with a file that was cut or has a flipped byte.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,7 +8,7 @@ use std::process::Output;
 
 use crate::{engines, id, this_program, value};
 
-/// Stores, and the file that holds what was written last.
+/// The stores, each with the file that holds its last writes.
 const FILES: [(&str, &str); 4] = [
     ("log", "store.log"),
     ("redb", "store.redb"),
@@ -17,7 +17,7 @@ const FILES: [(&str, &str); 4] = [
 ];
 const BATCHES: u64 = 10;
 const BATCH: u64 = 100;
-/// Places of a file that are tried.
+/// The number of places in a file that are tried.
 const PLACES: usize = 200;
 const OUTCOMES: [&str; 6] = [
     "all there",
@@ -28,8 +28,8 @@ const OUTCOMES: [&str; 6] = [
     "killed",
 ];
 
-/// Prints how often each outcome was seen, for a file cut in what may be the last of the ten
-/// writes, and for one with a flipped byte before that.
+/// Prints how often each outcome occurred, for a file cut in the last of ten writes, and for one
+/// with a flipped byte before that write.
 pub fn table() {
     println!("| store | damage | {} |", OUTCOMES.join(" | "));
     println!("|---|---|{}", "---:|".repeat(OUTCOMES.len()));
@@ -40,7 +40,7 @@ pub fn table() {
         let written = run(name, &original, "write");
         assert!(written.status.success(), "{name}: {written:?}");
         let bytes = fs::read(original.join(file)).expect("a file");
-        // Some files are longer than what is in them.
+        // Some files are longer than their content.
         let used = bytes.iter().rposition(|byte| *byte != 0).expect("content") + 1;
         let last = used - used / 20;
         let mut cut: BTreeMap<&str, u32> = BTreeMap::new();
@@ -63,7 +63,7 @@ pub fn table() {
     }
 }
 
-/// What comes of `original` with other bytes in `file`.
+/// Returns the outcome of opening `original` with other bytes in `file`.
 fn damaged(name: &str, original: &Path, file: &str, bytes: &[u8]) -> &'static str {
     let copy = original.with_file_name("copy");
     copy_all(original, &copy);
@@ -73,7 +73,7 @@ fn damaged(name: &str, original: &Path, file: &str, bytes: &[u8]) -> &'static st
     outcome
 }
 
-/// Writes all and ends without closing, or opens the store and says what it finds.
+/// Writes everything and ends without closing, or opens the store and prints what it holds.
 pub fn reopen(name: &str, folder: &Path, what: &str) {
     let engine = engines::open(name, folder);
     if what == "write" {
@@ -113,7 +113,7 @@ fn outcome(output: &Output) -> &'static str {
             .into_iter()
             .find(|outcome| said.trim() == *outcome)
             .expect("an outcome"),
-        // Errors that the store returned are turned into panics there.
+        // The store's errors are turned into panics there.
         Some(_) if String::from_utf8_lossy(&output.stderr).contains("src/engines.rs") => "refused",
         Some(_) => "panicked inside",
         None => {

@@ -1,4 +1,4 @@
-//! The stores, each with one durable way to write and one to read.
+//! The stores that are compared, each with one durable way to write and one to read.
 
 use std::path::Path;
 use std::sync::{mpsc, Arc, Mutex};
@@ -10,8 +10,8 @@ use sutra_storage::metrics::Metrics;
 use sutra_storage::store::op::Op;
 use sutra_storage::store::Store;
 
-/// `log` is the store in use. Those that end in `+group` have the same thread before them that
-/// takes all writes that wait into one transaction.
+/// The names of the stores; `log` is the one in use. For those that end in `+group`, the same
+/// thread puts all waiting writes into one transaction.
 pub const NAMES: [&str; 6] = [
     "log",
     "redb",
@@ -24,11 +24,11 @@ pub const NAMES: [&str; 6] = [
 type Pair = (String, Vec<u8>);
 
 pub trait Engine: Send + Sync {
-    /// Returns once all are on disk.
+    /// Writes, and returns once all concepts are on disk.
     fn put_all(&self, pairs: Vec<Pair>);
     fn get(&self, id: &str) -> Option<Vec<u8>>;
 
-    /// Returns once it is on disk.
+    /// Writes, and returns once the concept is on disk.
     fn put(&self, id: String, value: Vec<u8>) {
         self.put_all(vec![(id, value)]);
     }
@@ -142,7 +142,8 @@ impl Engine for Fjall {
     }
 }
 
-/// WAL, `synchronous=FULL`; one connection that writes, and one a thread that reads.
+/// SQLite in WAL mode with `synchronous=FULL`: one connection writes, and each thread that reads
+/// has its own.
 struct Sqlite {
     path: std::path::PathBuf,
     writer: Mutex<Connection>,
@@ -198,7 +199,7 @@ impl Engine for Sqlite {
     }
 }
 
-/// A thread that takes all writes that wait into one transaction of the store.
+/// A thread that puts all waiting writes into one transaction of the store.
 struct Grouped<E> {
     engine: Arc<E>,
     jobs: mpsc::Sender<(Vec<Pair>, mpsc::Sender<()>)>,

@@ -1,4 +1,4 @@
-//! The whole server over HTTP, with the allocator that this program was built with.
+//! Measures the whole server over HTTP, with the allocator that this program was built with.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -34,7 +34,7 @@ const FIGURES: [&str; 7] = [
     "resident MB, at the end",
 ];
 
-/// Prints one row: medians of the runs.
+/// Prints one row with the medians of the runs.
 pub fn measure() {
     let runs: Vec<[f64; FIGURES.len()]> = (0..RUNS).map(|_| one_run()).collect();
     println!("| allocator | {} |", FIGURES.join(" | "));
@@ -45,7 +45,7 @@ pub fn measure() {
     println!("| {ALLOCATOR} | {} |", cells.join(" | "));
 }
 
-/// The server; the first line that it prints is its address.
+/// A running server; it prints its address in its first line.
 pub fn serve(folder: &Path) {
     let metrics = Arc::new(Metrics::new().expect("metrics"));
     let store = Store::open(folder, Room::UNBOUNDED, metrics.clone());
@@ -153,7 +153,7 @@ fn request(method: &str, path: &str, media: &str, body: &str) -> String {
     )
 }
 
-/// A connection that is kept.
+/// A connection that is kept open.
 struct Connection(BufReader<TcpStream>);
 
 impl Connection {
@@ -163,7 +163,7 @@ impl Connection {
         Self(BufReader::with_capacity(64 * 1024, stream))
     }
 
-    /// Reads the whole answer, which must be a good one.
+    /// Reads the whole answer, and checks that it is a success.
     fn ask(&mut self, request: &str) {
         self.0
             .get_mut()
@@ -221,7 +221,7 @@ fn rate(
     (times.len() as f64 / seconds, p99)
 }
 
-/// Memory of the server that is in RAM and not of a file, in MB.
+/// Returns the server's anonymous resident memory, in MB.
 fn resident(server: &Child) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", server.id())).expect("proc");
     crate::resident_bytes(&status) as f64 / 1e6

@@ -1,10 +1,10 @@
-//! Measures the store beside the embedded stores that it could have been, and its server with one
-//! allocator or another.
+//! Compares the store with embedded stores that could replace it, and its server with two
+//! allocators.
 //!
 //!   eg: bench stores    bench damage    bench server
 //!
-//! Every store holds concepts as `id → JSON` and runs in a process of its own, so that memory is
-//! its own. Figures are medians of three runs, ratios are to `log`, the store in use.
+//! Every store holds concepts as `id → JSON` and runs in a separate process, so that its memory can
+//! be measured. Figures are medians of three runs, ratios are to `log`, the store in use.
 
 mod damage;
 mod engines;
@@ -28,7 +28,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 const CONCEPTS: u64 = 100_000;
-/// Changes of one durable batch while the concepts are loaded.
+/// The number of changes in one durable batch while the concepts are loaded.
 const BATCH: u64 = 1000;
 const SECONDS: u64 = 3;
 const READERS: usize = 2;
@@ -111,7 +111,7 @@ pub fn id(number: u64) -> String {
     format!("concept-{number:08}")
 }
 
-/// About 300 bytes.
+/// Returns a concept's JSON of about 300 bytes.
 pub fn value(number: u64) -> Vec<u8> {
     let text = format!("what number {number} means ").repeat(9);
     format!(
@@ -121,7 +121,7 @@ pub fn value(number: u64) -> Vec<u8> {
     .into_bytes()
 }
 
-/// A number that looks random, the same in every run.
+/// Returns a pseudorandom number, the same in every run.
 pub fn scattered(number: u64) -> u64 {
     number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32
 }
@@ -162,8 +162,8 @@ fn store(name: &str, folder: &Path) {
     figure("on disk MB", folder_bytes(folder) as f64 / 1e6);
 }
 
-/// How often a second `threads` threads together can do `work`, and the 99th percentile of its
-/// time in microseconds.
+/// Returns how many times per second `threads` threads together can do `work`, and the 99th
+/// percentile of its time in microseconds.
 fn rate(
     engine: &Arc<dyn Engine>,
     threads: usize,
@@ -195,7 +195,7 @@ fn rate(
     (times.len() as f64 / seconds, p99)
 }
 
-/// Memory that is in RAM and not of a file, as `/proc/PID/status` says.
+/// Returns the anonymous resident memory (`RssAnon` in `/proc/PID/status`).
 pub fn resident_bytes(status: &str) -> u64 {
     let line = status
         .lines()

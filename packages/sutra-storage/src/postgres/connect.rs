@@ -1,4 +1,4 @@
-//! The way to the database: its URL, its connections, its tables.
+//! Connects to the database: reads its URL, keeps a pool, makes the tables.
 
 use std::error::Error;
 use std::fs;
@@ -16,9 +16,9 @@ use super::{Postgres, VERSION};
 use crate::config::{StartError, POSTGRES_URL_FILE};
 use crate::metrics::Metrics;
 
-/// Connections of one server, the writer's among them.
+/// The connections of one server, the writer's included.
 const CONNECTIONS: usize = 16;
-/// How long a connection or an answer may take.
+/// The longest time to connect, and to wait for an answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 const TABLES: &str = "
@@ -42,15 +42,16 @@ CREATE TABLE IF NOT EXISTS sutra.associations (
 CREATE INDEX IF NOT EXISTS associations_by_target
   ON sutra.associations (target, source, kind);
 ";
-/// Any number: servers that start at the same time make the tables one after the other.
+/// The id of the lock under which servers that start together make the tables one after the other;
+/// any number will do.
 const LOCK: i64 = 0x5375_7472_6100;
 
-/// Opens the database whose URL is in `file`, and makes its tables if they are missing. To be
-/// called within a runtime.
+/// Opens the database whose URL is in `file`, and makes its tables if they are missing. Must
+/// be called within a runtime.
 ///
 /// # Errors
-/// The file cannot be used, the database not be reached, or its tables are another version's or
-/// still being filled.
+/// The file cannot be used, the database cannot be reached, or its tables belong to another version
+/// or are still being filled.
 pub async fn open(file: &Path, metrics: Arc<Metrics>) -> Result<Postgres, StartError> {
     let (pool, log) = connect(file).await?;
     match log {
@@ -62,7 +63,7 @@ pub async fn open(file: &Path, metrics: Arc<Metrics>) -> Result<Postgres, StartE
     }
 }
 
-/// Connects, and makes what is missing. Also returns the log that is being copied, if one is.
+/// Connects, and makes missing tables. Also returns which log is being copied into them, if any.
 ///
 /// # Errors
 /// As [`open`].
@@ -84,7 +85,7 @@ pub async fn connect(file: &Path) -> Result<(Pool, Option<String>), StartError> 
     Ok((pool, log))
 }
 
-/// Reads the URL; nothing of it is ever shown.
+/// Reads the URL; no message shows any part of it.
 fn read(file: &Path) -> Result<Config, StartError> {
     let unreadable = |error| {
         StartError::new(
@@ -157,7 +158,7 @@ async fn prepare(client: &Client, file: &Path) -> Result<Option<String>, StartEr
     }
 }
 
-/// One line for a database that cannot be used.
+/// Returns the one-line error for a database that cannot be used.
 pub fn cannot(file: &Path, error: &(dyn Error + 'static)) -> StartError {
     let why = cause(error);
     let tip = match database_error(error) {
@@ -188,7 +189,7 @@ fn database_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a SqlState> 
     None
 }
 
-/// The innermost reason, in one line.
+/// Returns the innermost reason, in one line.
 pub fn cause(error: &(dyn Error + 'static)) -> String {
     let mut inner = error;
     while let Some(source) = inner.source() {

@@ -1,7 +1,8 @@
-//! `storage_server_simple migrate`: a log into an empty database, and every row compared in the end.
+//! `storage_server_simple migrate`: copies a log into an empty database, then compares every row.
 //!
-//! Each page and how far it reaches are one transaction: a copy that is ended anywhere goes on there.
-//! Until all is compared, the row in `sutra.store` names the log, and no server uses the tables.
+//! Each page is written in one transaction with the place that it reaches, so an interrupted copy
+//! continues there. The row in `sutra.store` names the log until every row is compared; until then
+//! no server uses the tables.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use crate::model::{Association, Stats};
 use crate::store::op::Key;
 use crate::store::{Page, Store, StoreError};
 
-/// Rows of a page.
+/// The number of rows in a page.
 const PAGE: usize = 1000;
 
 #[derive(Deserialize)]
@@ -52,7 +53,7 @@ pub async fn migrate(folder: &Path, file: &Path) -> Result<String, StartError> {
         file,
     };
     let done = migration.run(log).await;
-    // It blocks, and there is nothing else to do.
+    // Blocking is fine: nothing else runs.
     tokio::task::block_in_place(|| store.close());
     let Stats {
         concepts,
@@ -76,7 +77,7 @@ impl Migration<'_> {
         self.end().await
     }
 
-    /// What names the log: nobody else writes to it meanwhile, but somebody may between two tries.
+    /// Identifies the log. It is locked during a run, but may change between two runs.
     fn name(&self) -> String {
         let Stats {
             concepts,
@@ -93,7 +94,7 @@ impl Migration<'_> {
             Some(log) => {
                 return Err(self.refused(
                     &format!("another log is being copied into it ({log})"),
-                    "end that first, or name an empty database",
+                    "finish that first, or name an empty database",
                 ))
             }
             None => {}
@@ -109,7 +110,7 @@ impl Migration<'_> {
             .await;
         match taken.map_err(|error| self.failed(&error))? {
             1 => Ok(()),
-            _ => Err(self.refused("it holds something already", "name an empty database")),
+            _ => Err(self.refused("it is not empty", "name an empty database")),
         }
     }
 
@@ -157,7 +158,7 @@ impl Migration<'_> {
         }
     }
 
-    /// Reads both from their start, page by page.
+    /// Reads log and database from their start, page by page.
     async fn compare(&self) -> Result<(), StartError> {
         let metrics = Metrics::new();
         let metrics = metrics.map_err(|error| StartError::new(error.to_string(), "report it"))?;

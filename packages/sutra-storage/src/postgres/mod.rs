@@ -1,4 +1,4 @@
-//! The same store in a database that speaks PostgreSQL's protocol.
+//! The same store, kept in a database that speaks PostgreSQL's protocol.
 //!
 //! ```text
 //! sutra.store         one row: version of the tables, revision, counts; writers lock it
@@ -6,8 +6,9 @@
 //! sutra.associations  source, target, kind, weight
 //! ```
 //!
-//! Texts are `bytea`: ids are in the order of their bytes whatever a database sorts text by. Several
-//! servers may share one; each puts its waiting changes into one transaction, as the log has groups.
+//! Texts are `bytea`, so that ids sort by their bytes whatever the database's collation. Several
+//! servers may share one database; each puts its waiting changes into one transaction, as the log
+//! does with its groups.
 
 mod connect;
 pub mod migrate;
@@ -28,9 +29,9 @@ use crate::model::Stats;
 use crate::store::op::Op;
 use crate::store::{StoreError, Written};
 
-/// Version of the tables.
+/// The version of the tables.
 const VERSION: i32 = 1;
-/// Jobs that may wait for the writer before those that send more wait too.
+/// The number of jobs in the writer's queue; senders wait while it is full.
 const QUEUE: usize = 1024;
 
 type Outcome = Result<Written, StoreError>;
@@ -42,17 +43,17 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// To be called within a runtime.
+    /// Must be called within a runtime.
     fn new(pool: Pool, metrics: Arc<Metrics>) -> Self {
         let (jobs, queue) = mpsc::channel(QUEUE);
         tokio::spawn(write::run(pool.clone(), queue, metrics));
         Self { pool, jobs }
     }
 
-    /// Makes changes in order, each or none of each, and returns once they are committed.
+    /// Makes changes in order, each wholly or not at all, and returns once they are committed.
     ///
     /// # Errors
-    /// The outer one means that none was looked at.
+    /// The outer error means that no change was looked at.
     pub async fn write(
         &self,
         ops: Vec<Op>,

@@ -1,4 +1,4 @@
-//! What is read from the database.
+//! Reads concepts and associations from the database.
 
 use std::fmt::Write;
 
@@ -10,7 +10,7 @@ use crate::model::{Association, Id};
 use crate::store::op::Key;
 use crate::store::{page, After, Json, Page, StoreError, MAX_PAGE};
 
-/// The rows after those of a page have no value: they only say that more follow.
+/// A row past the end of the page has no value: it only shows that more follow.
 const CONCEPTS: &str = "
 SELECT id, CASE WHEN before < $4::bigint AND number <= $3::bigint THEN value END FROM (
   SELECT id, value, row_number() OVER w AS number,
@@ -25,7 +25,7 @@ WHERE (source, target, kind) > ($1, $2, $3) ORDER BY source, target, kind LIMIT 
 const OUTGOING: &str = "
 SELECT source, target, kind, weight FROM sutra.associations
 WHERE source = $1 AND (target, kind) > ($2, $3) ORDER BY target, kind LIMIT $4";
-/// Without what goes to itself, which is among the outgoing ones.
+/// Leaves out associations from a concept to itself: the outgoing ones have them.
 const INCOMING: &str = "
 SELECT source, target, kind, weight FROM sutra.associations
 WHERE target = $1 AND source <> $1 AND (source, kind) > ($2, $3) ORDER BY source, kind LIMIT $4";
@@ -57,7 +57,7 @@ impl Postgres {
         limit: usize,
     ) -> Result<Page<Json>, StoreError> {
         let start = match after {
-            // What follows a text is that text with the least byte after it.
+            // The least text after `after` is `after` with a NUL byte.
             Some(after) if after >= prefix => [after.as_bytes(), b"\0"].concat(),
             _ => prefix.into(),
         };
@@ -165,7 +165,7 @@ fn bytes(id: &Id) -> &[u8] {
     id.as_str().as_bytes()
 }
 
-/// The first bytes that are after every text with this prefix. No byte of UTF-8 is the last one.
+/// Returns the least bytes after every text with this prefix. UTF-8 never holds the byte 255.
 fn end_of(prefix: &str) -> Vec<u8> {
     let mut end = prefix.as_bytes().to_vec();
     match end.last_mut() {
@@ -175,7 +175,7 @@ fn end_of(prefix: &str) -> Vec<u8> {
     end
 }
 
-/// The three parts of a key, as bytes; empty ones, which are before all, without a key.
+/// Returns the three parts of a key as bytes; without a key empty ones, which sort first.
 pub(super) fn parts(key: Option<&str>) -> [&[u8]; 3] {
     let mut parts = key.unwrap_or_default().split('\t').map(str::as_bytes);
     [(); 3].map(|()| parts.next().unwrap_or_default())
@@ -185,7 +185,7 @@ fn text(row: &Row, column: usize) -> String {
     String::from_utf8_lossy(row.get(column)).into_owned()
 }
 
-/// `None` only for a row that another program wrote.
+/// Returns `None` only for a row that another program wrote.
 fn association(row: &Row) -> Option<Association> {
     Some(Association {
         source: text(row, 0).try_into().ok()?,

@@ -1,4 +1,4 @@
-//! The one task that writes: all changes that wait go into one transaction.
+//! The one task that writes: it puts all waiting changes into one transaction.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -21,18 +21,18 @@ use crate::store::{StoreError, Written};
 
 /// Bytes of values after which no more jobs join a group.
 const GROUP: usize = 4 * 1024 * 1024;
-/// How often a group is tried that collided with another server's.
+/// How many times a group is tried that collides with another server's.
 const TRIES: usize = 5;
 
-/// Changes of one caller, and where it waits for what they did.
+/// The changes of one caller, and the channel on which it waits for their outcomes.
 pub struct Job {
     pub ops: Vec<Op>,
     pub reply: oneshot::Sender<Vec<Outcome>>,
-    /// Dropped when the changes are done.
+    /// A value that is dropped when the changes are done.
     pub held: Option<Ticket>,
 }
 
-/// Takes all jobs that wait, and does them, until nobody can send any more.
+/// Does all waiting jobs together, again and again, until nobody can send more.
 pub async fn run(pool: Pool, mut queue: mpsc::Receiver<Job>, metrics: Arc<Metrics>) {
     while let Some(first) = queue.recv().await {
         let mut size = size_of(&first);
@@ -72,7 +72,7 @@ async fn commit(pool: &Pool, jobs: Vec<Job>, metrics: &Metrics) {
     }
 }
 
-/// Tries until the group collides with no other.
+/// Retries until the group collides with no other.
 async fn write(pool: &Pool, ops: &[&Op]) -> Result<Vec<Outcome>, StoreError> {
     let mut tries = 0;
     loop {
@@ -99,7 +99,7 @@ async fn write(pool: &Pool, ops: &[&Op]) -> Result<Vec<Outcome>, StoreError> {
     }
 }
 
-/// Whether nothing was written because of another transaction.
+/// Returns whether nothing was written because of another transaction.
 fn collided(error: &Error) -> bool {
     let codes = [
         SqlState::T_R_SERIALIZATION_FAILURE,
@@ -108,15 +108,17 @@ fn collided(error: &Error) -> bool {
     error.code().is_some_and(|code| codes.contains(code))
 }
 
-/// Does a group in one transaction. The inner error: none of it was looked at.
+/// Does a group in one transaction. The inner error means that none of its changes was looked at.
 async fn group(
     transaction: Transaction<'_>,
     ops: &[&Op],
 ) -> Result<Result<Vec<Outcome>, StoreError>, Error> {
-    // Other servers wait here, so what is read from now on stays as it is.
+    // Other servers wait for this lock, so rows that are read from now on do not change.
     let row = transaction.query_one("SELECT log FROM sutra.store FOR UPDATE", &[]);
     if row.await?.get::<_, Option<String>>(0).is_some() {
-        tracing::error!("a log is being copied into the database; nothing is written until then");
+        tracing::error!(
+            "a log is being copied into the database; no write is accepted until it is done"
+        );
         return Ok(Err(StoreError::NoAnswer));
     }
     let stored = Stored::read(&transaction, ops).await?;
@@ -129,7 +131,7 @@ async fn group(
     Ok(Ok(outcomes))
 }
 
-/// What is stored of that which a group names.
+/// The stored concepts and associations that a group names.
 #[derive(Default)]
 struct Stored {
     concepts: HashSet<String>,
@@ -207,7 +209,7 @@ async fn associations(
     Ok(rows.iter().map(key).collect())
 }
 
-/// Keys as three columns.
+/// Association keys as three columns.
 pub(super) fn columns<'a>(keys: impl IntoIterator<Item = &'a String>) -> [Vec<&'a [u8]>; 3] {
     let mut columns = [Vec::new(), Vec::new(), Vec::new()];
     for key in keys {
@@ -218,17 +220,17 @@ pub(super) fn columns<'a>(keys: impl IntoIterator<Item = &'a String>) -> [Vec<&'
     columns
 }
 
-/// What a group does in the end.
+/// The net effect of a group.
 #[derive(Default)]
 struct Changes<'a> {
     overlay: Overlay,
-    /// Changes that are made.
+    /// The number of changes.
     count: i64,
-    /// Concepts there are more.
+    /// By how much the number of concepts grows.
     concepts: i64,
     put: HashMap<&'a str, &'a Bytes>,
     links: HashMap<String, f64>,
-    /// Concepts that were deleted, also those that were then made again: their associations are gone.
+    /// Deleted concepts, also those that were made again: their associations are gone.
     deleted: HashSet<&'a str>,
     unlinked: HashSet<String>,
 }
@@ -267,7 +269,7 @@ impl<'a> Changes<'a> {
         });
     }
 
-    /// Whether the association is not in the database once the deletes are done.
+    /// Returns whether the association is missing from the database after the deletes.
     fn is_new(&self, stored: &Stored, key: &str) -> bool {
         let [source, target, _] = parts(Some(key)).map(String::from_utf8_lossy);
         !stored.has_association(key)
@@ -294,7 +296,7 @@ impl<'a> Changes<'a> {
         Ok(())
     }
 
-    /// Deletes, and returns how many associations.
+    /// Deletes concepts and associations, and returns the number of associations.
     async fn unlink(&self, transaction: &Transaction<'_>) -> Result<i64, Error> {
         let mut gone = 0;
         if !self.deleted.is_empty() {

@@ -1,4 +1,4 @@
-//! The end of the log: frames are appended, synced, and cut off again where that fails.
+//! Appends frames to the log and syncs them; a frame that was written in part is cut off again.
 
 use std::fmt;
 use std::fs::File;
@@ -8,24 +8,24 @@ use std::sync::Arc;
 
 use super::log::{End, Frame, ROOM};
 
-/// The end of a log that is written to.
+/// A log that frames are appended to.
 pub struct Appender {
     pub file: Arc<File>,
     pub end: End,
-    /// Of the file, in bytes; what is after `end` is zeros.
+    /// Size of the file in bytes; after `end` it holds only zeros.
     size: u64,
 }
 
-/// How a write failed.
+/// The ways in which a write fails.
 pub enum Failure {
-    /// The log is as it was.
+    /// The log is unchanged.
     NoSpace(io::Error),
-    /// Nobody knows what is on disk.
+    /// The log's content on disk is unknown.
     Broken(io::Error),
 }
 
 impl Appender {
-    /// `size` is that of the file, which has only zeros after `end`.
+    /// Takes a file of `size` bytes, which has only zeros after `end`.
     pub fn new(file: File, end: End, size: u64) -> Self {
         let file = Arc::new(file);
         Self { file, end, size }
@@ -34,8 +34,8 @@ impl Appender {
     /// Puts a frame on disk.
     ///
     /// # Errors
-    /// A frame that was written in part is cut off again. A failed sync is final, as the system
-    /// may have dropped what it could not write.
+    /// A frame that was written in part is cut off again. A failed sync is final: the kernel may
+    /// have dropped the data that it could not write.
     pub fn append(&mut self, frame: Frame, revision: u64) -> Result<(), Failure> {
         let bytes = frame.finish(self.end.number, revision);
         self.make_room(bytes.len() as u64);
@@ -52,8 +52,8 @@ impl Appender {
         Ok(())
     }
 
-    /// Writes zeros after the end if less than `needed` bytes of them are there. Where that fails,
-    /// the write that needs them finds out why.
+    /// Writes zeros after the end if fewer than `needed` are there. If that fails, the write that
+    /// needs them reports why.
     fn make_room(&mut self, needed: u64) {
         if self.end.offset + needed > self.size {
             let size = self.end.offset + needed + ROOM as u64;
@@ -63,7 +63,7 @@ impl Appender {
         }
     }
 
-    /// Writes zeros from the end up to `size`, a piece at a time: they are no memory.
+    /// Writes zeros from the end up to `size`, a piece at a time to save memory.
     fn write_zeros(&self, size: u64) -> io::Result<()> {
         static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
         let mut at = self.end.offset;
@@ -82,7 +82,7 @@ impl Appender {
         Ok(())
     }
 
-    /// Appends a mark, a frame without records, unless there is one or nothing to mark.
+    /// Appends a mark, a frame without records, unless the log ends with one or is empty.
     ///
     /// # Errors
     /// As [`Appender::append`].
@@ -103,7 +103,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Disk full, quota used up, or file larger than its limit.
+/// Returns whether the disk is full, the quota is used up, or the file reached its limit.
 fn is_no_space(error: &io::Error) -> bool {
     use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
     matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)

@@ -1,8 +1,8 @@
-//! Rewrites the log without what was replaced or deleted, while the writer goes on.
+//! Rewrites the log without replaced and deleted records, while the writer goes on.
 //!
-//! A thread walks the index and writes what is in it to a new log, a piece at a time, while the
-//! index changes. Then the writer repeats every change since the start upon that, which makes it
-//! what the old log says, and renames the new log over the old.
+//! A thread walks the index and writes its entries to a new log, a piece at a time, while the index
+//! changes. Then the writer repeats every change since the start on the new log, so that it says
+//! the same as the old one, and renames it over the old one.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -23,17 +23,17 @@ use super::state::{read_value, Shared, State};
 
 /// A log is rewritten when more than this many bytes, and more than half of it, no longer count.
 const MIN_GARBAGE: u64 = 32 * 1024 * 1024;
-/// Bytes of a frame in a rewritten log.
+/// The size of a frame in a rewritten log, in bytes.
 const FRAME: usize = 1024 * 1024;
-/// Bytes of a rewritten log after which they are synced: a stop waits for one sync at most.
+/// The number of bytes after which a rewritten log is synced: a stop waits for one sync at most.
 const SYNC: u64 = 32 * 1024 * 1024;
-/// Entries of the index that are taken under one lock.
+/// The number of index entries that are read under one lock.
 const PIECE: usize = 1000;
 
 pub struct Compaction {
     thread: Option<JoinHandle<()>>,
     stopping: Arc<AtomicBool>,
-    /// Size of the log, in bytes, when the last one ended.
+    /// Size of the log, in bytes, when the last compaction ended.
     last: u64,
 }
 
@@ -44,13 +44,13 @@ pub struct Rewritten {
     index: Index,
     frame: Frame,
     source: End,
-    /// Bytes of the file that are on disk.
+    /// The number of bytes of the file that are on disk.
     synced: u64,
     stopping: Arc<AtomicBool>,
 }
 
 impl Compaction {
-    /// One that is running ends soon after `stopping` is set.
+    /// A compaction that is running ends soon after `stopping` is set.
     pub fn new(stopping: Arc<AtomicBool>) -> Self {
         Self {
             thread: None,
@@ -59,7 +59,7 @@ impl Compaction {
         }
     }
 
-    /// Starts one unless one is running or it is not worth it. `done` is called in the thread.
+    /// Starts a compaction unless one is running or it is not worth it. Its thread calls `done`.
     pub fn start_if_due(
         &mut self,
         folder: &Path,
@@ -70,7 +70,7 @@ impl Compaction {
         let live = shared.state().index.live;
         let garbage = log.end.offset.saturating_sub(live);
         let grown = log.end.offset.saturating_sub(self.last);
-        // After one that failed, wait until there is something new to gain.
+        // After a failure, wait until there is more to gain.
         let due = garbage > MIN_GARBAGE && garbage > live && grown > MIN_GARBAGE;
         if self.thread.is_some() || !due {
             return;
@@ -84,13 +84,13 @@ impl Compaction {
         }
     }
 
-    /// Notes that one ended when the log had `len` bytes.
+    /// Notes that the compaction ended when the log had `len` bytes.
     pub fn ended(&mut self, len: u64) {
         self.thread = None;
         self.last = len;
     }
 
-    /// Ends one that is running, and removes what it wrote.
+    /// Ends a running compaction, and removes its file.
     pub fn stop(&mut self, folder: &Path) {
         self.stopping.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
@@ -100,8 +100,8 @@ impl Compaction {
     }
 }
 
-/// Writes what `state` holds to a new log; `end` is that of the old log, which `state` agrees with
-/// at the start.
+/// Writes the content of `state` to a new log; `end` is the end of the old log, which `state`
+/// agrees with at the start.
 fn rewrite(
     path: &Path,
     state: &RwLock<State>,
@@ -210,7 +210,7 @@ impl Rewritten {
         self.go_on()
     }
 
-    /// After each record: ends at a stop, and writes a frame that is full.
+    /// To be called after each record: fails at a stop, and writes a full frame.
     fn go_on(&mut self) -> io::Result<()> {
         unless(&self.stopping)?;
         match self.frame.size() >= FRAME {
@@ -219,7 +219,7 @@ impl Rewritten {
         }
     }
 
-    /// Writes the frame, also one without records, which then is a mark.
+    /// Writes the frame; one without records is a mark.
     fn flush(&mut self) -> io::Result<()> {
         let marked = self.frame.size() == 0;
         let frame = std::mem::replace(&mut self.frame, Frame::new(0));
@@ -235,7 +235,7 @@ impl Rewritten {
         Ok(())
     }
 
-    /// Copies what was appended to the old log since the start, and syncs.
+    /// Copies the frames that were appended to the old log since the start, and syncs.
     pub fn catch_up(mut self, old: &Appender) -> io::Result<Self> {
         self.end.revision = old.end.revision;
         log::read(&old.file, self.source, old.end.offset, |op, _| {
@@ -250,7 +250,8 @@ impl Rewritten {
         Ok(self)
     }
 
-    /// Puts the new log in the old one's place. The inner result says whether that is on disk.
+    /// Puts the new log in the old one's place. The inner result tells whether the change is on
+    /// disk.
     pub fn rename(self, folder: &Path) -> io::Result<(Self, io::Result<()>)> {
         fs::rename(folder.join(NEW_LOG), folder.join(LOG))?;
         Ok((self, sync_folder(folder)))
@@ -271,7 +272,7 @@ fn other(error: ReadError) -> io::Error {
     }
 }
 
-/// Rewrites the log of a store that nobody has open.
+/// Rewrites the log of a store that is not open.
 #[cfg(test)]
 pub fn rewrite_now(folder: &Path) -> io::Result<()> {
     let opened = super::folder::open_log(folder, u64::MAX);
@@ -287,7 +288,7 @@ mod tests {
     use super::super::folder;
     use super::*;
 
-    /// A log with one concept, and a flag that says that the server is stopping.
+    /// Returns a log with one concept, and a flag that tells that the server is stopping.
     fn log_while_stopping() -> (tempfile::TempDir, Appender, Arc<AtomicBool>) {
         let folder = tempfile::TempDir::new().unwrap();
         let (mut log, _) = folder::open_log(folder.path(), u64::MAX).unwrap();

@@ -1,4 +1,4 @@
-//! The data folder: its lock, and the log in it when the store is opened.
+//! The data folder: takes its lock, and opens the log in it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -12,10 +12,10 @@ use super::log::{self, End, ReadError};
 use crate::config::StartError;
 
 pub const LOG: &str = "store.log";
-/// A log that is being written, to be renamed when it is whole.
+/// The name of a log that is being written; it is renamed when it is whole.
 pub const NEW_LOG: &str = "store.log.new";
 const LOCK: &str = "lock";
-/// What version 0.1.0 wrote.
+/// The name of the file that version 0.1.0 wrote.
 const OLD_STORE: &str = "store.redb";
 
 /// Makes `folder` if it is missing, and takes its lock.
@@ -56,7 +56,7 @@ pub fn open_log(folder: &Path, memory: u64) -> Result<(Appender, Index), StartEr
         .map_err(no)?;
     let mut index = Index::default();
     let end = load(&file, &mut index, memory).map_err(|error| cannot_read(folder, error))?;
-    // Only now: next to a damaged log nothing is touched.
+    // This comes last: beside a damaged log nothing is touched.
     remove_unfinished(folder).map_err(no)?;
     let log = repair(file, &path, end).map_err(no)?;
     Ok((log, index))
@@ -74,7 +74,7 @@ fn load(file: &File, index: &mut Index, memory: u64) -> Result<End, ReadError> {
     })
 }
 
-/// Cuts off a torn frame that follows `end`, and marks that all before it is well.
+/// Cuts off a torn frame after `end`, and marks that everything before it is intact.
 fn repair(file: File, path: &Path, end: End) -> io::Result<Appender> {
     let mut size = file.metadata()?.len();
     if !log::only_zeros(&file, end.offset, size)? {
@@ -122,7 +122,7 @@ fn refuse_old_store(folder: &Path) -> Result<(), StartError> {
     ))
 }
 
-/// Makes `folder` and those above it, each on disk before the next.
+/// Makes `folder` and its parents, each on disk before the next.
 fn create_folder(folder: &Path) -> io::Result<()> {
     if folder.exists() {
         return Ok(());
@@ -167,9 +167,9 @@ fn cannot_read(folder: &Path, error: ReadError) -> StartError {
     }
 }
 
-/// What helps with a log that is damaged at `offset`.
+/// Returns the tip for a log that is damaged at `offset`.
 fn way_out(offset: u64) -> String {
-    let copy = format!("nothing was changed; put back a copy of {LOG} that is well");
+    let copy = format!("nothing was changed; put back an intact copy of {LOG}");
     match offset > log::FILE_HEADER as u64 {
         true => format!(
             "{copy}, or keep a copy of this one and cut it to its first {offset} bytes to go on \

@@ -1,4 +1,4 @@
-//! What the store holds, in memory: ids, where their JSON is in the log, and associations.
+//! The index in memory: ids, where their JSON is in the log, and associations.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Bound;
@@ -11,25 +11,25 @@ use super::place::Place;
 use crate::allocator::block;
 use crate::model::Id;
 
-/// Bytes of a name's two counters.
+/// Bytes of the two counters of an `Arc`.
 const COUNTERS: u64 = 16;
-/// Bytes of a concept's entry in a node that is as empty as nodes get.
+/// Bytes of a concept's entry in a tree node that is as empty as nodes get.
 const CONCEPT_ENTRY: u64 = 80;
 /// Bytes of an association's two entries in such nodes.
 const ASSOCIATION_ENTRIES: u64 = 64 + 48;
-/// Indexes at once while one is replaced by a rewritten log's; they share their names.
+/// The number of indexes while a rewritten log's replaces the old one; they share their names.
 const COPIES: u64 = 2;
 
 #[derive(Debug, Default, PartialEq)]
 pub struct Index {
     pub concepts: BTreeMap<Arc<str>, Place>,
-    /// `source TAB target TAB kind` to weight.
+    /// Maps `source TAB target TAB kind` to the weight.
     pub outgoing: BTreeMap<Arc<str>, f64>,
     /// `target TAB source TAB kind`
     pub incoming: BTreeSet<Arc<str>>,
     /// Bytes of the log's records that still count.
     pub live: u64,
-    /// Most bytes of memory that this takes, its copy during a compaction included.
+    /// The most bytes of memory that this takes, including its copy during a compaction.
     pub memory: u64,
 }
 
@@ -106,7 +106,7 @@ impl Index {
         }
     }
 
-    /// The associations whose outgoing name is in `range`, in order.
+    /// Returns the associations whose outgoing name is in `range`, in order.
     pub fn links<'a>(
         &'a self,
         range: (Bound<&str>, Bound<&str>),
@@ -124,7 +124,7 @@ impl Index {
         })
     }
 
-    /// The associations from `id` in order, those after the key `after`.
+    /// Returns the associations from `id` after the key `after`, in order.
     pub fn outgoing_of<'a>(
         &'a self,
         id: &str,
@@ -137,7 +137,7 @@ impl Index {
         found.map(|(key, weight)| (key.as_ref(), *weight))
     }
 
-    /// The associations to `id` in order, those after the key `after`; keys are mirrored.
+    /// Returns the associations to `id` after the key `after`, in order; keys are mirrored.
     pub fn incoming_of<'a>(
         &'a self,
         id: &str,
@@ -158,7 +158,7 @@ fn put(there_was_one: bool) -> Written {
     }
 }
 
-/// `b TAB a TAB kind` of `a TAB b TAB kind`.
+/// Returns `b TAB a TAB kind` for `a TAB b TAB kind`.
 pub fn mirrored(key: &str) -> String {
     let mut parts = key.splitn(3, SEPARATOR);
     let mut part = || parts.next().unwrap_or_default();
@@ -166,7 +166,7 @@ pub fn mirrored(key: &str) -> String {
     format!("{far}{SEPARATOR}{near}{SEPARATOR}{kind}")
 }
 
-/// Bytes of memory by which `op` lets an index grow, if it creates something.
+/// Returns by how many bytes of memory `op` lets an index grow, if it creates something.
 pub fn growth(op: &Op) -> u64 {
     match op {
         Op::PutConcept(id, _) => concept_memory(id.as_str().len()),
@@ -193,7 +193,7 @@ const fn concept_size(id: usize, place: Place) -> u64 {
     RECORD_HEADER as u64 + concept_overhead(id) + place.size as u64
 }
 
-/// The range of keys whose first part is `id`.
+/// Returns the range of keys whose first part is `id`.
 fn bounds(id: &str, after: Option<&str>) -> (Bound<String>, Bound<String>) {
     let start = match after {
         Some(after) => Bound::Excluded(after.to_owned()),
@@ -211,7 +211,7 @@ fn as_ref(bound: &Bound<String>) -> Bound<&str> {
     }
 }
 
-/// What is stored, as far as a change asks.
+/// The questions about stored data that deciding a change needs answered.
 pub trait Known {
     fn has_concept(&self, id: &str) -> bool;
     /// `key` is as [`Key::outgoing`] writes it.
@@ -228,14 +228,14 @@ impl Known for Index {
     }
 }
 
-/// Changes that are decided but not on disk yet, laid over an index that does not know of them.
+/// Changes that are decided but not on disk yet, laid over an index without them.
 ///
 /// Later changes of a group must see earlier ones, and readers must not.
 #[derive(Default)]
 pub struct Overlay {
     concepts: HashMap<String, bool>,
     associations: HashMap<String, bool>,
-    /// Those of `associations` that are there, and maybe others, by each of their two concepts.
+    /// The existing ones of `associations`, and maybe others, by each of their two concepts.
     ends: HashMap<String, Vec<String>>,
     /// Concepts whose associations in the index are gone.
     dropped: HashSet<String>,
@@ -245,7 +245,7 @@ impl Overlay {
     /// Decides what `op` would do, or why it cannot be done.
     ///
     /// # Errors
-    /// What it names is not there.
+    /// A concept or an association that it names is missing.
     pub fn decide(&self, index: &impl Known, op: &Op) -> Result<Written, StoreError> {
         let need = |id: &Id| match self.has_concept(index, id.as_str()) {
             true => Ok(()),

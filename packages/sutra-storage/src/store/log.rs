@@ -8,10 +8,11 @@
 //! record = size u32, then a change (`op`)
 //! ```
 //!
-//! Numbers are little-endian, crcs CRC-32 (IEEE). Frames are numbered from 0 without a gap. Zeros may
-//! follow the last one: room for more, as a sync is cheaper when the file's size stays. A frame is
-//! written and synced before the next one is, so a crash can only leave the last one torn: that is
-//! cut off. Anything else that does not fit is damage, and nothing is changed.
+//! Numbers are little-endian, crcs CRC-32 (IEEE). Frames are numbered from 0 without a gap. Zeros
+//! may follow the last one as room for more: a sync is cheaper while the file's size stays the
+//! same. Each frame is written and synced before the next one, so a crash can tear only the last
+//! frame, which is then cut off. Anything else that does not fit is damage, and the file is left
+//! unchanged.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
@@ -29,13 +30,13 @@ const FRAME_MAGIC: &[u8; 4] = b"FRAM";
 pub const FRAME_HEADER: usize = 32;
 /// Bytes of a record before its change.
 pub const RECORD_HEADER: usize = 4;
-/// Most bytes of a frame's body.
+/// The most bytes of a frame's body.
 pub const MAX_FRAME: usize = 16 * 1024 * 1024;
 
-/// How many zeros are written at a time, in bytes.
+/// Bytes of zeros that are written at a time.
 pub const ROOM: usize = 1024 * 1024;
 
-/// What a frame's header says.
+/// The fields of a frame's header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Header {
     size: u32,
@@ -44,21 +45,21 @@ struct Header {
     crc: u32,
 }
 
-/// How far a log is whole.
+/// The end of the whole part of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct End {
-    /// Where the next frame goes.
+    /// The place of the next frame.
     pub offset: u64,
     /// The next frame's number.
     pub number: u64,
-    /// How many changes there have been.
+    /// The number of changes so far.
     pub revision: u64,
     /// Whether the last frame is a mark.
     pub marked: bool,
 }
 
 impl End {
-    /// After a frame of `size` bytes.
+    /// Returns the end after a frame of `size` bytes.
     pub fn after(self, size: usize, revision: u64) -> Self {
         Self {
             offset: self.offset + size as u64,
@@ -69,7 +70,7 @@ impl End {
     }
 }
 
-/// Why a log cannot be read.
+/// The reasons why a log cannot be read.
 #[derive(Debug)]
 pub enum ReadError {
     Io(io::Error),
@@ -82,7 +83,7 @@ impl From<io::Error> for ReadError {
     }
 }
 
-/// The bytes of a log that holds nothing yet.
+/// Returns the bytes of an empty log.
 pub fn file_header() -> [u8; FILE_HEADER] {
     let mut header = [0; FILE_HEADER];
     header[..8].copy_from_slice(MAGIC);
@@ -104,7 +105,7 @@ impl Frame {
         Self { bytes, offset }
     }
 
-    /// Bytes of the records so far.
+    /// Returns the size of the records so far, in bytes.
     pub fn size(&self) -> usize {
         self.bytes.len() - FRAME_HEADER
     }
@@ -123,7 +124,7 @@ impl Frame {
         }
     }
 
-    /// The whole frame.
+    /// Returns the whole frame.
     pub fn finish(mut self, number: u64, revision: u64) -> Vec<u8> {
         let header = Header {
             size: self.size() as u32,
@@ -136,7 +137,7 @@ impl Frame {
     }
 }
 
-/// A frame without records, to follow `end`.
+/// Returns a frame without records, to follow `end`.
 pub fn mark(end: &End) -> Vec<u8> {
     Frame::new(end.offset).finish(end.number, end.revision)
 }
@@ -154,7 +155,7 @@ impl Header {
         bytes
     }
 
-    /// `None` for what is no header.
+    /// Returns `None` for bytes that are not a header.
     fn decode(bytes: &[u8; FRAME_HEADER]) -> Option<Self> {
         let u32_at = |at: usize| Some(u32::from_le_bytes(*bytes[at..].first_chunk()?));
         let u64_at = |at: usize| Some(u64::from_le_bytes(*bytes[at..].first_chunk()?));
@@ -169,14 +170,14 @@ impl Header {
     }
 }
 
-/// Reads the first `len` bytes of a log from `start` on, and passes every change and the place of
-/// its JSON to `each`, whole frames only. Returns where the last whole frame ends; what follows up
-/// to `len` is a torn frame, or room.
+/// Reads a log from `start` up to `len` bytes, and passes every change of its whole frames, with
+/// the place of its JSON, to `each`. Returns where the last whole frame ends; the bytes from there
+/// to `len` are a torn frame, or room.
 ///
-/// Memory: one frame.
+/// Takes the memory of one frame.
 ///
 /// # Errors
-/// Damage: bytes that a crash cannot explain; or what `each` failed with, which ends it.
+/// The log is damaged in a way that a crash cannot explain, or `each` failed.
 pub fn read(
     file: &File,
     start: End,
@@ -219,7 +220,7 @@ pub fn read(
     Ok(end)
 }
 
-/// Where the frames of a log of `len` bytes start.
+/// Returns where the frames of a log of `len` bytes start.
 ///
 /// # Errors
 /// The file does not start like a log.
@@ -240,7 +241,7 @@ pub fn first(file: &File, len: u64) -> Result<End, ReadError> {
     })
 }
 
-/// Whether a file has nothing but zeros from `start` to `len`.
+/// Returns whether a file has only zeros from `start` to `len`.
 pub fn only_zeros(file: &File, mut start: u64, len: u64) -> io::Result<bool> {
     let mut bytes = vec![0; 64 * 1024];
     while start < len {
@@ -289,24 +290,27 @@ fn split_record(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(u32::from_le_bytes(*size) as usize)
 }
 
-/// Decides what bytes at `end` are that start like no frame: room, or torn if no frame follows.
+/// Decides whether bytes at `end` that do not start a frame are room, or torn: no frame follows.
 fn torn_header(file: &File, end: End, len: u64) -> Result<End, ReadError> {
     if only_zeros(file, end.offset, len)? {
         return Ok(end);
     }
     let left = len - end.offset;
     if left > (FRAME_HEADER + MAX_FRAME + ROOM) as u64 {
-        return Err(damaged(end.offset, "no frame, and more bytes than one has"));
+        return Err(damaged(
+            end.offset,
+            "not a frame, and longer than one can be",
+        ));
     }
     let mut bytes = vec![0; left as usize];
     file.read_exact_at(&mut bytes, end.offset)?;
-    // User data cannot imitate one: a size has a zero byte, which JSON and ids never hold.
+    // User data cannot imitate a frame: its size has a zero byte, which JSON and ids never hold.
     let later = |bytes: &[u8; FRAME_HEADER]| {
         Header::decode(bytes).is_some_and(|header| header.number > end.number)
     };
     let windows = bytes.windows(FRAME_HEADER).skip(1);
     match windows.filter_map(|window| window.first_chunk()).any(later) {
-        true => Err(damaged(end.offset, "no frame, but frames follow")),
+        true => Err(damaged(end.offset, "not a frame, but frames follow")),
         false => Ok(end),
     }
 }

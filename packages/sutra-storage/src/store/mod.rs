@@ -1,9 +1,9 @@
 //! The durable store: a log on disk (`log`), an index of it in memory (`index`), one thread that
-//! writes (`writer`) and one that now and then rewrites the log without what was replaced
+//! writes (`writer`) and one that now and then rewrites the log without replaced records
 //! (`compact`).
 //!
 //! A write is answered after it is on disk; writes that wait at the same time share one sync.
-//! Reads see only what is on disk. They block for as long as the disk takes.
+//! Reads see only data that is on disk. They block for as long as the disk takes.
 
 mod appender;
 mod compact;
@@ -38,13 +38,13 @@ use place::Place;
 use state::{read_value, Shared, State};
 use writer::{Job, Message, Writer};
 
-/// Most bytes of the concepts of one page, so that a thousand large ones do not fill the memory;
-/// the concept that reaches it is still in.
+/// The most bytes of the concepts of one page, so that a thousand large ones do not fill the
+/// memory; the concept that exceeds it is still included.
 pub const MAX_PAGE: usize = 1024 * 1024;
-/// Jobs that may wait for the writer before those that send more wait too.
+/// The number of jobs in the writer's queue; senders wait while it is full.
 const QUEUE: usize = 1024;
 
-/// An open store; only one process may hold a folder's.
+/// An open store; only one process may have a folder's store open.
 pub struct Store {
     shared: Arc<Shared>,
     jobs: mpsc::Sender<Message>,
@@ -54,14 +54,14 @@ pub struct Store {
 /// A concept as JSON: `{"id", "text", "metadata"}`.
 pub type Json = Vec<u8>;
 
-/// Some of a list in order; `next` is what to pass as `after` if more follow.
+/// A part of a sorted list; if more follow, `next` is the `after` of the next page.
 #[derive(Debug, PartialEq)]
 pub struct Page<T> {
     pub items: Vec<T>,
     pub next: Option<String>,
 }
 
-/// Where a page of a concept's associations starts.
+/// The place where a page of a concept's associations starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum After {
     /// After the association with this key (`Key::outgoing`).
@@ -71,12 +71,13 @@ pub enum After {
 }
 
 impl Store {
-    /// Opens the log in `folder`, creates either if missing, and cuts off a torn end. What makes
-    /// the index larger than `room.index` is refused later; deletes and replacements are not.
+    /// Opens the log in `folder`, creates either if missing, and cuts off a torn end. Later changes
+    /// that would make the index larger than `room.index` are refused; deletes and replacements are
+    /// not.
     ///
     /// # Errors
     /// The folder cannot be made or written, another process holds it, the log is damaged, or its
-    /// index would not fit in `room.total`; in either case nothing is changed.
+    /// index would not fit in `room.total`. In each case nothing is changed.
     pub fn open(folder: &Path, room: Room, metrics: Arc<Metrics>) -> Result<Self, StartError> {
         let lock = folder::lock(folder)?;
         let (log, index) = folder::open_log(folder, room.total)?;
@@ -104,8 +105,8 @@ impl Store {
         })
     }
 
-    /// Writes everything that is waiting, and ends the writer. Later writes are refused. Not to be
-    /// called by async code.
+    /// Writes everything that is waiting, and ends the writer. Later writes are refused. Async code
+    /// must not call this.
     pub fn close(&self) {
         self.shared.stopping.store(true, Ordering::Relaxed);
         // Fails only if the writer has ended.
@@ -116,16 +117,16 @@ impl Store {
         }
     }
 
-    /// Whether the disk failed since the store was opened.
+    /// Returns whether the disk has failed since the store was opened.
     pub fn has_failed(&self) -> bool {
         self.shared.failed.load(Ordering::Relaxed)
     }
 
-    /// Makes changes in order, each or none of each, and returns once they are on disk. What is
-    /// `held` is dropped then, also where nobody waits for that any more.
+    /// Makes changes in order, each wholly or not at all, and returns once they are on disk. `held`
+    /// is dropped then, even if the caller no longer waits.
     ///
     /// # Errors
-    /// The outer one means that none was looked at.
+    /// The outer error means that no change was looked at.
     pub async fn write(
         &self,
         ops: Vec<Op>,
@@ -156,7 +157,8 @@ impl Store {
         self.value(&file, place)
     }
 
-    /// At most `limit` concepts whose id starts with `prefix`, in the order of their ids' bytes.
+    /// Returns at most `limit` concepts whose id starts with `prefix`, in the order of their ids'
+    /// bytes.
     pub fn concepts(
         &self,
         prefix: &str,
@@ -186,7 +188,7 @@ impl Store {
         })
     }
 
-    /// At most `limit` associations in the order of source, target and kind.
+    /// Returns at most `limit` associations in the order of source, target and kind.
     pub fn associations(
         &self,
         after: Option<&str>,
@@ -211,8 +213,8 @@ impl Store {
         })
     }
 
-    /// The associations from `id`, then those to it; one from `id` to itself comes once. `next` of
-    /// the page is as [`After`] is written.
+    /// Returns the associations from `id`, then those to it; one from `id` to itself comes once.
+    /// The page's `next` is an [`After`] in writing.
     ///
     /// # Errors
     /// [`StoreError::NoConcept`]
@@ -237,7 +239,7 @@ impl Store {
             outgoing.map(|(key, weight)| (format!("out\t{key}"), key.to_owned(), weight));
         let incoming = index.incoming_of(id.as_str(), in_after).filter_map(|key| {
             let outgoing = mirrored(key);
-            // What goes to itself is among the outgoing ones.
+            // An association from `id` to itself is among the outgoing ones.
             if outgoing == key {
                 return None;
             }
@@ -255,7 +257,7 @@ impl Store {
         Ok(Page { items, next })
     }
 
-    /// Takes the same time however much there is.
+    /// Takes the same time for a store of any size.
     pub fn stats(&self) -> Stats {
         let state = self.state();
         Stats {
@@ -268,7 +270,7 @@ impl Store {
         }
     }
 
-    /// Everything that is on disk now, as [`restore`] takes it.
+    /// Returns everything that is on disk now, in the form that [`restore`] reads.
     pub fn snapshot(&self) -> Snapshot {
         let state = self.state();
         Snapshot {
@@ -290,8 +292,8 @@ impl Store {
     }
 }
 
-/// Takes items with their size and name until `limit` or [`MAX_PAGE`] is reached, and the name of
-/// the last one if more follow.
+/// Takes items with their size and name until `limit` or [`MAX_PAGE`] is reached. Returns them, and
+/// the name of the last one if more follow.
 pub(crate) fn page<'a, T>(
     all: impl Iterator<Item = (usize, &'a str, T)>,
     limit: usize,
@@ -310,7 +312,7 @@ pub(crate) fn page<'a, T>(
     (items, None)
 }
 
-/// Every key in the index is whole, so this is never `None`.
+/// Returns the association; never `None`, as every key in the index is whole.
 fn association(key: &str, weight: f64) -> Option<Association> {
     let Key {
         source,

@@ -1,4 +1,4 @@
-//! What a write does, and how the log writes it down.
+//! The changes that a write makes, and their form in the log.
 
 use std::ops::Range;
 
@@ -6,8 +6,8 @@ use bytes::Bytes;
 
 use crate::model::{Association, Id, Kind, Weight};
 
-/// Between the parts of a [`Key`]. Ids and kinds hold no control character, so it is in none of
-/// them, and it sorts before all that they may hold.
+/// The separator of a [`Key`]'s parts. Ids and kinds hold no control character, so none of them
+/// holds it, and it sorts before every character that they may hold.
 pub const SEPARATOR: char = '\t';
 
 /// One change of the store.
@@ -20,7 +20,7 @@ pub enum Op {
     DeleteAssociation(Key),
 }
 
-/// What names an association.
+/// The three parts that name an association.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Key {
     pub source: Id,
@@ -34,12 +34,12 @@ const PUT_ASSOCIATION: u8 = 3;
 const DELETE_ASSOCIATION: u8 = 4;
 
 impl Key {
-    /// `source TAB target TAB kind`, in whose order associations are listed.
+    /// Returns `source TAB target TAB kind`, by which associations are sorted.
     pub fn outgoing(&self) -> String {
         join(&self.source, &self.target, &self.kind)
     }
 
-    /// `target TAB source TAB kind`
+    /// Returns `target TAB source TAB kind`.
     pub fn incoming(&self) -> String {
         join(&self.target, &self.source, &self.kind)
     }
@@ -95,10 +95,10 @@ impl Op {
         to.len()..to.len()
     }
 
-    /// Reads a record, and says where in it the concept's JSON is.
+    /// Reads a record, and returns where in it the concept's JSON is.
     ///
     /// # Errors
-    /// Says in a few words why this program did not write it.
+    /// Returns in a few words why this program cannot have written it.
     pub fn decode(record: &[u8]) -> Result<(Self, Range<usize>), String> {
         let end = record.len()..record.len();
         let (&tag, rest) = record.split_first().ok_or("empty record")?;
@@ -155,12 +155,12 @@ pub fn encode_association(to: &mut Vec<u8>, key: &str, weight: f64) {
     to.extend(key.as_bytes());
 }
 
-/// Bytes of a concept's record without its JSON, for an id of `id` bytes.
+/// Returns the size of a concept's record without its JSON, for an id of `id` bytes.
 pub const fn concept_overhead(id: usize) -> u64 {
     (1 + 2 + id) as u64
 }
 
-/// Bytes of an association's record, for a key of `key` bytes.
+/// Returns the size of an association's record, for a key of `key` bytes.
 pub const fn association_size(key: usize) -> u64 {
     (1 + 8 + key) as u64
 }

@@ -1,11 +1,11 @@
-//! What a write did, or why a call of the store failed.
+//! The outcomes of a write, and the reasons why a call of the store fails.
 
 use std::fmt;
 
 use super::op::Key;
 use crate::model::Id;
 
-/// What a write did.
+/// The outcome of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Written {
     Created,
@@ -13,18 +13,18 @@ pub enum Written {
     Deleted,
 }
 
-/// Why a call of the store failed.
+/// The reasons why a call of the store fails.
 #[derive(Debug, Clone, PartialEq)]
 pub enum StoreError {
     NoConcept(Id),
     NoAssociation(Key),
-    /// The disk is full; the write is not there, and a later one may succeed.
+    /// The disk is full; the write was not made, and a later one may succeed.
     NoSpace,
-    /// The index has no room for what is new; deletes make some.
+    /// The index has no room for new entries; deletes make room.
     NoMemory,
     /// The disk failed; the log says how. Writes are refused until the server is restarted.
     Failed,
-    /// The database did not answer, or refused; whether the change is there is not known.
+    /// The database did not answer, or refused; it is unknown whether the change was made.
     NoAnswer,
     /// The store is being closed.
     Stopping,

@@ -1,6 +1,6 @@
-//! Where a value is in the log.
+//! The place of a value in the log.
 
-/// Where a concept's JSON is in the log, and its checksum.
+/// The place of a concept's JSON in the log, and its checksum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
     pub offset: u64,

@@ -1,4 +1,4 @@
-//! `storage_server_simple restore`: a snapshot becomes the log of an empty folder.
+//! `storage_server_simple restore`: makes a snapshot the log of an empty folder.
 
 use std::fs::{self, File};
 use std::io;
@@ -8,11 +8,11 @@ use super::folder::{self, cannot_write, sync_folder, LOG, NEW_LOG};
 use super::log::{self, End, ReadError};
 use crate::config::StartError;
 
-/// Puts the snapshot `source` into `folder`, whole or not at all, and returns how many changes it
-/// has seen.
+/// Puts the snapshot `source` into `folder`, whole or not at all, and returns the number of
+/// changes in it.
 ///
 /// # Errors
-/// There is a log, another process holds the folder, or the snapshot is damaged or cut.
+/// The folder has a log already, another process holds it, or the snapshot is damaged or cut.
 pub fn restore(folder: &Path, source: &Path) -> Result<u64, StartError> {
     let mut from = File::open(source).map_err(|error| unreadable(source, &error))?;
     let _lock = folder::lock(folder)?;
@@ -32,7 +32,7 @@ pub fn restore(folder: &Path, source: &Path) -> Result<u64, StartError> {
             Ok(end.revision)
         });
     if restored.is_err() {
-        // It may never have been made.
+        // It may not exist.
         let _ = fs::remove_file(&new);
     }
     restored
@@ -47,7 +47,7 @@ fn copy(from: &mut File, to: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Reads the whole copy: every checksum fits, and it ends as a snapshot does.
+/// Reads the whole copy, and checks every checksum and that it ends as a snapshot does.
 fn check(file: &File, source: &Path) -> Result<End, StartError> {
     let read = || {
         let len = file.metadata()?.len();
@@ -72,6 +72,6 @@ fn damaged(source: &Path, offset: u64, why: &str) -> StartError {
 fn unreadable(source: &Path, error: &io::Error) -> StartError {
     StartError::new(
         format!("restore: cannot read {source:?}: {error}"),
-        "name a file that GET /snapshot gave",
+        "name a file that GET /snapshot returned",
     )
 }

@@ -1,4 +1,4 @@
-//! What the writer changes and everybody reads.
+//! The state that the writer changes and everybody reads.
 
 use std::fs::File;
 use std::io;
@@ -11,27 +11,27 @@ use super::log::End;
 use super::place::Place;
 use crate::metrics::Metrics;
 
-/// What the writer changes and everybody reads.
+/// The state that the writer changes and everybody reads.
 pub struct Shared {
     pub state: RwLock<State>,
-    /// Set once the disk failed in a way that only a restart can clear up.
+    /// Whether the disk has failed in a way that only a restart can clear up.
     pub failed: AtomicBool,
-    /// Set when the store is being closed: a compaction ends without a result.
+    /// Whether the store is being closed: a compaction then ends without a result.
     pub stopping: Arc<AtomicBool>,
-    /// Most bytes of memory that the index may take.
+    /// The most bytes of memory that the index may take.
     pub room: u64,
     pub metrics: Arc<Metrics>,
 }
 
 pub struct State {
     pub file: Arc<File>,
-    /// Of the log, as far as `index` knows it.
+    /// The end of that part of the log which `index` covers.
     pub end: End,
     pub index: Index,
 }
 
 impl Shared {
-    /// A thread that panicked ends the process, so a poisoned lock is as good as another.
+    /// A panic ends the process, so a poisoned lock is as good as any other.
     pub fn state(&self) -> RwLockReadGuard<'_, State> {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -41,7 +41,7 @@ impl Shared {
     }
 }
 
-/// Reads what is at `place`, and checks it.
+/// Reads the bytes at `place`, and checks their checksum.
 pub fn read_value(file: &File, place: Place) -> io::Result<Vec<u8>> {
     let mut value = vec![0; place.size as usize];
     file.read_exact_at(&mut value, place.offset)?;

@@ -42,7 +42,7 @@ fn write_one(store: &Store, op: Op) -> Result<Written, StoreError> {
     write(store, vec![op]).remove(0)
 }
 
-/// A store in a new folder with concepts of these names.
+/// Opens a store in a new folder with concepts of these names.
 fn store_with(names: &[&str]) -> (Store, TempDir) {
     let folder = TempDir::new().unwrap();
     let store = open(&folder).unwrap();
@@ -269,7 +269,7 @@ fn the_revision_grows_with_every_change_and_survives() {
     assert_eq!(stats.revision, 4);
     store.close();
     let store = open(&folder).unwrap();
-    // The mark that closing leaves.
+    // Closing leaves this mark.
     let bytes = stats.bytes + FRAME_HEADER as u64;
     assert_eq!(store.stats(), Stats { bytes, ..stats });
 }
@@ -316,13 +316,14 @@ fn many_waiting_writers_share_a_sync() {
         line.trim().parse().unwrap()
     };
     assert_eq!(value("sutra_storage_group_changes_sum"), 200);
-    // The first may be alone; the others wait for it together.
+    // The first may be written alone; the others wait for it and are written together.
     assert!(value("sutra_storage_sync_seconds_count") < 100, "{text}");
 }
 
-// ---- what the disk does -----------------------------------------------------
+// ---- failures of the disk ---------------------------------------------------
 
-/// A writer's end on a device file; `/dev/full` refuses writes and `/dev/null` cannot be synced.
+/// Returns the appender of a device file; `/dev/full` refuses writes and `/dev/null` cannot be
+/// synced.
 fn failure_on(device: &str) -> appender::Failure {
     let file = OpenOptions::new().write(true).open(device).unwrap();
     let end = log::End {
@@ -376,8 +377,8 @@ fn flip(path: &Path, offset: usize) {
     fs::write(path, bytes).unwrap();
 }
 
-/// The log, without the room at its end, of a store that was killed after it wrote [`SAMPLE`], and
-/// where its last frame starts.
+/// Returns the log, without the room at its end, of a store that was killed after it wrote
+/// [`SAMPLE`], and where its last frame starts.
 fn killed() -> (Vec<u8>, usize) {
     let (store, folder) = store_with(&SAMPLE[..2]);
     let last = store.stats().bytes as usize;
@@ -388,7 +389,7 @@ fn killed() -> (Vec<u8>, usize) {
     (bytes, last)
 }
 
-/// Room was first made at the first frame, for that frame and [`log::ROOM`] more.
+/// Returns the log with room as the first frame made it: that frame's size and [`log::ROOM`].
 fn room_start() -> usize {
     FILE_HEADER + first_frame()
 }
@@ -408,7 +409,7 @@ fn folder_with(log: &[u8]) -> TempDir {
 fn found_in(log: &[u8]) -> Result<Vec<String>, String> {
     let with_room = [log, &[0; 500]].concat();
     let found = found_in_file(log);
-    // A header that was cut in its zeros is whole with the zeros of room.
+    // A header that was cut within its zeros is whole again with the zeros of room.
     if log.len() >= FILE_HEADER {
         assert_eq!(found_in_file(&with_room), found);
     }
@@ -430,7 +431,7 @@ fn found_in_file(log: &[u8]) -> Result<Vec<String>, String> {
         }
     };
     let found = ids(&store.concepts("", None, 9).unwrap());
-    // What was repaired can be written to and opened again.
+    // The repaired log can be written to and opened again.
     write_one(&store, put("z", "z")).unwrap();
     store.close();
     let again = open(&folder).unwrap();
@@ -456,7 +457,7 @@ fn a_last_frame_with_any_byte_not_written_is_cut_off() {
         torn[offset] ^= 0x10;
         assert_eq!(found_in(&torn).unwrap(), SAMPLE[..2], "{offset}");
     }
-    // The system noted the new size and wrote no data.
+    // The file has its new size, but the data was never written.
     let zeros = [&log[..last], &vec![0; log.len() - last]].concat();
     assert_eq!(found_in(&zeros).unwrap(), SAMPLE[..2]);
 }
@@ -518,7 +519,7 @@ fn damage_is_told_with_its_offset_and_what_to_do() {
     );
     assert_eq!(
         told(&|log| log[second] = 0),
-        damaged(second, "no frame, but frames follow")
+        damaged(second, "not a frame, but frames follow")
     );
     assert_eq!(
         told(&|log| log[last - 1] ^= 1),
@@ -531,7 +532,7 @@ fn damage_is_told_with_its_offset_and_what_to_do() {
     let many = vec![7; FRAME_HEADER + log::MAX_FRAME + log::ROOM + 1];
     assert_eq!(
         told(&|log| log.extend(&many)),
-        damaged(log.len(), "no frame, and more bytes than one has")
+        damaged(log.len(), "not a frame, and longer than one can be")
     );
 }
 
@@ -539,7 +540,7 @@ fn damage_is_told_with_its_offset_and_what_to_do() {
 fn a_tip_names_a_cut_only_where_it_saves_something() {
     let tip = |log: &[u8]| open(&folder_with(log)).err().unwrap().tip;
     let (log, last) = killed();
-    let none = "nothing was changed; put back a copy of store.log that is well; nothing in this \
+    let none = "nothing was changed; put back an intact copy of store.log; nothing in this \
                 one can be saved by a cut: without a copy, move it away to start empty";
     assert_eq!(tip(&[]), none);
     assert_eq!(tip(&log[..15]), none);
@@ -554,7 +555,7 @@ fn a_tip_names_a_cut_only_where_it_saves_something() {
     assert_eq!(
         tip(&later),
         format!(
-            "nothing was changed; put back a copy of store.log that is well, or keep a copy of \
+            "nothing was changed; put back an intact copy of store.log, or keep a copy of \
              this one and cut it to its first {offset} bytes to go on with what is before"
         )
     );
@@ -580,7 +581,7 @@ fn a_store_of_version_0_1_0_is_refused_and_kept() {
 
 // ---- rewriting --------------------------------------------------------------
 
-/// Every concept and association.
+/// Returns every concept and association.
 fn all(store: &Store) -> (Vec<String>, Vec<Association>) {
     let concepts = ids(&store.concepts("", None, 1000).unwrap());
     (concepts, store.associations(None, 1000).unwrap().items)
@@ -595,7 +596,7 @@ fn a_log_of_mostly_replaced_concepts_is_rewritten_and_says_the_same() {
     fs::write(folder.path().join(folder::NEW_LOG), "unfinished").unwrap();
     let large = "x".repeat(1024 * 1024);
     let mut largest = 0;
-    // Each time round adds 1 MiB, and rewriting is due after 33.
+    // Each round adds 1 MiB, and a rewrite is due after 33.
     for number in 0..200 {
         write_one(&store, put("z", &format!("{number}{large}"))).unwrap();
         largest = largest.max(store.stats().bytes);
@@ -618,7 +619,7 @@ fn a_log_of_mostly_replaced_concepts_is_rewritten_and_says_the_same() {
     assert_eq!(all(&again), all(&store));
 }
 
-/// Any change of a few concepts.
+/// Generates any change of a few concepts.
 fn any_op() -> impl Strategy<Value = Op> {
     let name = || prop::sample::select(&SAMPLE[..]);
     prop_oneof![
@@ -634,7 +635,7 @@ proptest! {
 
     #[test]
     fn bytes_that_are_no_frame_are_cut_off(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        // Nothing in them is a frame, so they are torn.
+        // These bytes hold no frame, so they are torn.
         let log = [log::file_header().as_slice(), &bytes].concat();
         prop_assert_eq!(found_in(&log), Ok(vec![]));
     }

@@ -1,4 +1,4 @@
-//! The one thread that writes: it takes all changes that wait, and puts them on disk with one sync.
+//! The one thread that writes: it puts all waiting changes on disk with one sync.
 
 use std::fs::{self, File};
 use std::io;
@@ -27,11 +27,11 @@ const GROUP: usize = 4 * 1024 * 1024;
 
 type Outcome = Result<Written, StoreError>;
 
-/// Changes of one caller, and where it waits for what they did.
+/// The changes of one caller, and the channel on which it waits for their outcomes.
 pub struct Job {
     pub ops: Vec<Op>,
     pub reply: oneshot::Sender<Vec<Outcome>>,
-    /// Dropped when the changes are done.
+    /// A value that is dropped when the changes are done.
     pub held: Option<Ticket>,
 }
 
@@ -51,7 +51,7 @@ pub struct Writer {
     full: bool,
     /// Whether the last change was refused because the index has no room.
     crowded: bool,
-    /// Held open for its lock.
+    /// The file that holds the folder's lock while it is open.
     _lock: File,
 }
 
@@ -60,7 +60,7 @@ struct Group {
     frame: Frame,
     ops: Vec<(Op, Place)>,
     overlay: Overlay,
-    /// Bytes of memory by which the changes let the index grow; what they delete is not taken off.
+    /// By how many bytes of memory the changes let the index grow; deletes are not subtracted.
     grown: u64,
 }
 
@@ -101,13 +101,13 @@ impl Writer {
             self.write(jobs);
             self.compact_if_due();
         }
-        // Nobody can be waiting to send when the compaction is waited for.
+        // The channel is closed first: nobody may wait to send while this waits for the compaction.
         drop(queue);
         self.stop();
     }
 
-    /// Waits for a message, and takes those that are there too, up to [`GROUP`] bytes. Also says
-    /// whether there may be more later.
+    /// Waits for a message, and takes those that are queued behind it, up to [`GROUP`] bytes. Also
+    /// returns whether more may come.
     fn take_waiting(&mut self, queue: &mut mpsc::Receiver<Message>) -> (Vec<Job>, bool) {
         let mut jobs = Vec::new();
         let mut size = 0;
@@ -150,7 +150,7 @@ impl Writer {
         self.commit(group, &mut outcomes[from..]);
         let mut outcomes = outcomes.into_iter();
         for (count, reply, held) in replies {
-            // Fails only if the caller went away.
+            // This fails only if the caller is gone.
             let _ = reply.send(outcomes.by_ref().take(count).collect());
             drop(held);
         }
@@ -162,17 +162,20 @@ impl Writer {
         if refused {
             self.shared.metrics.no_memory();
         }
-        // Once, not for every write; another outcome than a creation says nothing about the room.
+        // Logged once, not for every write; only a creation tells whether there is room.
         if refused && !std::mem::replace(&mut self.crowded, true) {
-            tracing::warn!("memory limit reached; what is new is refused, reads and deletes go on");
+            tracing::warn!(
+                "memory limit reached; new entries are refused, reads and deletes go on"
+            );
         }
         if staged == Ok(Written::Created) && std::mem::take(&mut self.crowded) {
-            tracing::info!("there is memory again; new concepts are taken");
+            tracing::info!("memory is available again; new entries are accepted");
         }
         staged
     }
 
-    /// Puts `group` on disk, then where readers see it. What was decided upon it fails with it.
+    /// Puts `group` on disk, then shows it to readers. If that fails, so do the decisions that
+    /// build on it.
     fn commit(&mut self, group: Group, outcomes: &mut [Outcome]) {
         if group.ops.is_empty() {
             return;
@@ -200,11 +203,12 @@ impl Writer {
         let result = self.log.append(frame, revision);
         self.shared.metrics.sync(start.elapsed());
         if result.is_ok() && std::mem::take(&mut self.full) {
-            tracing::info!("there is space again; writes go on");
+            tracing::info!("space is available again; writes go on");
         }
         result.map_err(|failure| match failure {
             Failure::NoSpace(error) => {
-                // Once, not for every write: a full disk is no reason to fill another.
+                // Logged once, not for every write: a full disk must not fill another with log
+                // lines.
                 if !std::mem::replace(&mut self.full, true) {
                     tracing::warn!(%error, "no space left; writes are refused, reads go on");
                 }
@@ -234,7 +238,7 @@ impl Writer {
             .start_if_due(&self.folder, &self.log, &self.shared, done);
     }
 
-    /// Goes on with a rewritten log.
+    /// Continues with a rewritten log.
     fn take_over(&mut self, result: io::Result<Rewritten>) {
         self.compaction.ended(self.log.end.offset);
         let taken = result.and_then(|rewritten| rewritten.catch_up(&self.log));
@@ -267,7 +271,7 @@ impl Writer {
         state.end = log.end;
         self.log = log;
         drop(state);
-        // A large one takes a while to free: readers do not wait for that.
+        // Freeing a large index takes a while, so readers do not wait for it.
         drop(old);
     }
 
@@ -295,8 +299,8 @@ impl Group {
         }
     }
 
-    /// Decides about a change; one that creates something is refused where the index would then
-    /// take more than `room` bytes.
+    /// Decides about a change; one that creates something is refused if the index would then take
+    /// more than `room` bytes.
     fn stage(&mut self, index: &Index, room: u64, op: Op) -> Outcome {
         let written = self.overlay.decide(index, &op)?;
         if written == Written::Created {

@@ -1,7 +1,7 @@
 //! A running server to talk to.
 
-// Helpers fail as tests do; clippy.toml only reaches the test functions themselves. Each test
-// program uses some of them.
+// Helpers may panic as tests do: clippy.toml only covers the test functions themselves. No test
+// program uses all of them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, dead_code)]
 
 #[path = "postgres.rs"]
@@ -20,20 +20,20 @@ use tempfile::TempDir;
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_storage_server_simple");
 pub const TIMEOUT: Duration = Duration::from_secs(90);
-/// What the README promises a stop to take at most.
+/// The longest time that the README allows a stop to take.
 pub const STOP: Duration = Duration::from_secs(5);
 
-/// What a server without a token says.
-pub const OPEN: &str = "no SUTRA_STORAGE_KEY: whoever reaches the address may read and write";
+/// The warning that a server without a token logs.
+pub const OPEN: &str = "no SUTRA_STORAGE_KEY: anyone who reaches the address may read and write";
 
-/// A running server; killed when dropped.
+/// A running server, killed when dropped.
 pub struct Server {
     pub child: Child,
     pub stdout: BufReader<ChildStdout>,
     pub addr: SocketAddr,
-    /// The fields of what it logged before it listened, [`OPEN`] left out.
+    /// The fields of the lines that it logged before it listened, without [`OPEN`].
     pub warnings: Vec<Value>,
-    /// Whether it said that it asks for no token.
+    /// Whether it logged [`OPEN`].
     pub open: bool,
 }
 
@@ -109,7 +109,7 @@ impl Server {
         Answer::read(&mut stream)
     }
 
-    /// A request without a body.
+    /// Sends a request without a body.
     pub fn ask(&self, method: &str, path: &str) -> Answer {
         self.send(&format!(
             "{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
@@ -224,7 +224,7 @@ impl Answer {
     }
 }
 
-/// The binary with this environment and no other.
+/// Returns the command that runs the binary with this environment and no other.
 pub fn command(addr: &str, data: &Path) -> Command {
     let mut command = Command::new(BINARY);
     command
@@ -235,7 +235,7 @@ pub fn command(addr: &str, data: &Path) -> Command {
     command
 }
 
-/// As [`command`], with a log whatever the tests run on: for what only a data folder has.
+/// As [`command`], but always with a log, for tests of the data folder.
 pub fn log_command(addr: &str, data: &Path) -> Command {
     let mut command = command(addr, data);
     command.env("SUTRA_STORAGE_BACKEND", "log");
@@ -247,7 +247,7 @@ pub fn server() -> (Server, TempDir) {
     (Server::start(&folder.path().join("new/data")), folder)
 }
 
-/// A size in `/proc/PID/status`, in bytes.
+/// Returns a size in `/proc/PID/status`, in bytes.
 pub fn memory(server: &Server, name: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", server.child.id())).unwrap();
     let (_, rest) = status.split_once(&format!("{name}:")).unwrap();

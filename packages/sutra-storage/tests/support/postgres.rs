@@ -1,5 +1,5 @@
-//! The same tests on a database: `SUTRA_TEST_POSTGRES` is the URL of a PostgreSQL server, without a
-//! database's name, whose user may make some (`make test-postgres`).
+//! Runs the same tests on a database: `SUTRA_TEST_POSTGRES` is the URL of a PostgreSQL server,
+//! without a database's name, whose user may create databases (`make test-postgres`).
 
 use std::env;
 use std::fs;
@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 
 pub const SERVER: &str = "SUTRA_TEST_POSTGRES";
 
-/// What a server that uses a database of its own for the data folder `data` needs.
+/// Returns the environment of a server whose database stands in for the data folder `data`.
 pub fn variables(data: &Path) -> Vec<(&'static str, PathBuf)> {
     let Ok(server) = env::var(SERVER) else {
         return Vec::new();
@@ -22,7 +22,7 @@ pub fn variables(data: &Path) -> Vec<(&'static str, PathBuf)> {
     ]
 }
 
-/// Makes the database of a folder unless it is there, and a file with its URL.
+/// Makes the database of a folder if it is missing, and a file with its URL.
 pub fn url_file(server: &str, data: &Path) -> PathBuf {
     let mut hasher = DefaultHasher::new();
     (data, std::process::id()).hash(&mut hasher);
@@ -39,7 +39,7 @@ pub fn url_file(server: &str, data: &Path) -> PathBuf {
     file
 }
 
-/// Runs a statement, and returns what it selects.
+/// Runs a statement, and returns the selected rows.
 pub fn sql(url: &str, statement: &str) -> String {
     let psql = Command::new("psql")
         .args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", url])

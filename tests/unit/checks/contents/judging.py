@@ -1,4 +1,4 @@
-"""How the tests of the rules judge a fixture image, and what several of them plant in it."""
+"""Helpers of the rules' tests: judge a fixture image, and plant files in it."""
 
 from __future__ import annotations
 

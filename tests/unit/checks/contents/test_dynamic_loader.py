@@ -1,4 +1,4 @@
-"""Where loaders find libraries: glibc's and musl's rules, on images made in memory."""
+"""Test how loaders search libraries: glibc's and musl's rules, on images made in memory."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ L = lib(soname="l.so")
         },
         # RPATH of those that load it counts, through as many as there are
         {"x/a": lib("m.so", rpath="/y"), "y/m.so": lib("n.so"), "y/n.so": lib("l.so"), "y/l.so": L},
-        # what was loaded by its soname is not looked for again
+        # a library that was loaded by its soname is not searched again
         {"x/a": lib("l.so.1", "m.so", runpath="/y"), "y/l.so.1": L, "y/m.so": lib("l.so")},
         # two that need each other
         {

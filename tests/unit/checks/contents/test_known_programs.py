@@ -52,7 +52,7 @@ def test_what_a_package_is_called_without_target_and_version(name: str, wanted: 
     assert package(name) == wanted
 
 
-def test_a_star_stands_for_what_follows() -> None:
+def test_a_star_matches_any_ending() -> None:
     names = Names(frozenset({"llvm-*", "usr/lib/go-*/", "gcc"}))
     assert [name in names for name in ("gcc", "llvm-ar", "usr/lib/go-1.24/x")] == [True] * 3
     assert [name in names for name in ("gccx", "llvm", 7)] == [False] * 3
@@ -68,7 +68,7 @@ def test_every_name_has_a_source(file: object) -> None:
             assert re.match(r"[^\[]", before), line
 
 
-def test_sections_are_those_that_rules_read_and_no_name_stands_twice_in_one() -> None:
+def test_sections_are_known_to_the_rules_and_list_each_name_once() -> None:
     for file in FILES:
         assert set(known(file.stem)) <= SECTIONS
         for section in re.split(r"(?m)^\[\w+\]$", file.read_text()):

@@ -18,7 +18,7 @@ from tests.support.good_image import NAME, good
 from tests.support.planted_faults import HARMLESS, PLANTED, Plant
 
 PROMISES = Catalog(Path("images.yaml"), (Image(NAME, Budget(1, 1)),), Budget(1, 1))
-# the fewest plants of each kind: what is taken away here is no longer promised
+# number of plants of each kind: lowering one withdraws a promise
 PROMISED = {
     "programs under another name": 47,
     "programs, packages and distributions by name": 119,
@@ -49,7 +49,7 @@ def test_a_planted_fault_is_caught_by_its_rule(plant: Plant, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", HARMLESS)
-def test_what_is_near_to_a_fault_is_none(name: str, tmp_path: Path) -> None:
+def test_an_image_that_almost_has_a_fault_passes(name: str, tmp_path: Path) -> None:
     assert findings(HARMLESS[name], tmp_path) == {}
 
 

@@ -137,7 +137,7 @@ class TestPackageRecords(Forbids, Passes):
     passing = PASSING
 
 
-def test_a_record_that_is_no_csv_records_nothing(tmp_path: Path) -> None:
+def test_a_record_that_is_not_csv_records_nothing(tmp_path: Path) -> None:
     record = f"{SITE}/one-1.0.dist-info/RECORD"
     found = verify(tmp_path, good({record: '"' + "x" * 200_000}))
     assert details(found, tmp_path) == [

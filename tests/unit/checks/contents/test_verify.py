@@ -1,4 +1,4 @@
-"""What holds for every rule: a good image passes, findings end, hostile images are judged."""
+"""Test what all rules share: a good image passes, findings are cut, hostile images are judged."""
 
 from __future__ import annotations
 
@@ -52,9 +52,7 @@ def test_findings_that_are_kept_have_an_end(count: int, last: str, tmp_path: Pat
     assert headers.detail.endswith(f'forbidden "app/0.h" (+{count - 1} more)')
 
 
-def test_an_image_that_is_not_there_is_said_to_be_not_built(
-    engine: FakeEngine, tmp_path: Path
-) -> None:
+def test_a_missing_image_is_reported_as_not_built(engine: FakeEngine, tmp_path: Path) -> None:
     promises = promise(tmp_path)
     with pytest.raises(SutraError) as caught:
         verify_contents.verify_one(cast(Any, engine), promises, promises.find(NAME), f"{NAME}:prod")

@@ -55,7 +55,7 @@ def test_each_module_has_its_lowest_time_and_what_it_imports_in_its_whole() -> N
     ]
 
 
-def test_a_log_of_no_python_has_none() -> None:
+def test_other_output_has_no_import_times() -> None:
     assert import_time.parse("listening\nimport time: soon\n") == []
 
 
@@ -182,7 +182,7 @@ def test_bytecode_that_cannot_be_read_is_one_line(monkeypatch: pytest.MonkeyPatc
     )
 
 
-def test_what_could_wait_is_told_or_that_nothing_could() -> None:
+def test_imports_that_could_wait_are_reported_or_that_there_are_none() -> None:
     assert why_slow.deferrable_lines([]) == [
         "no import of ours could wait: each is used when its module is imported"
     ]
@@ -198,7 +198,9 @@ def test_what_could_wait_is_told_or_that_nothing_could() -> None:
     ("budget", "check"),
     [(Budget(1, 1), {"Test": ["CMD", "ask"]}), (Budget(1, 1, ready=5), None)],
 )
-def test_what_is_no_service_is_refused(budget: Budget, check: object) -> None:
+def test_an_image_without_a_health_check_of_a_service_is_refused(
+    budget: Budget, check: object
+) -> None:
     image = Image("base", budget)
     nothing: Any = None
     with pytest.raises(SutraError) as caught:

@@ -1,4 +1,4 @@
-"""What the checks of a start say, exactly; tests/engine has them on real containers."""
+"""Test the exact messages of the start checks; tests/engine runs them on real containers."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_a_kernel_that_limits_no_processor_time(monkeypatch: pytest.MonkeyPatch)
     assert [each.detail for each in found] == ["", f"{KEY}.ready-at-quarter: not measured: {words}"]
 
 
-def test_an_engine_that_fails_is_no_measure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_that_fails_is_not_a_measure(monkeypatch: pytest.MonkeyPatch) -> None:
     def container(client: object, setup: Setup) -> Any:
         raise EngineError("no answer")
 

@@ -1,4 +1,4 @@
-"""What runtime checks say, exactly; tests/engine has them on real containers."""
+"""Test the exact messages of the runtime checks; tests/engine runs them on real containers."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def test_memory_equal_to_its_budget_is_within_it() -> None:
     ]
 
 
-def test_memory_without_a_budget_is_only_told() -> None:
+def test_memory_without_a_budget_is_only_reported() -> None:
     image = Image("api", Budget(1, 1, ready=5000))
     assert flat([service._memory(FILE, image, Memory(7))]) == [
         CheckResult("api", "memory", True, 7, None)
@@ -330,7 +330,7 @@ def test_whatever_a_container_prints_is_one_printable_line(text: str) -> None:
         ),
     ],
 )
-def test_a_command_that_cannot_be_run_is_no_failure_of_the_engine(
+def test_a_command_that_cannot_be_run_is_not_a_failure_of_the_engine(
     status: int, words: str, problem: str
 ) -> None:
     with pytest.raises(containers.CommandError) as caught, containers.running():
@@ -358,7 +358,7 @@ def answer(status: int) -> Any:
         (["/var", "/var/new-folder"], ["/var/new-folder"]),
     ],
 )
-def test_folders_of_what_was_written_are_not_told(
+def test_folders_of_written_files_are_not_reported(
     paths: list[str] | None, written: list[str]
 ) -> None:
     changes = None if paths is None else [{"Path": path, "Kind": 0} for path in paths]

@@ -1,4 +1,4 @@
-"""Whose change made an image grow."""
+"""Test which change an image's growth is blamed on."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_what_came_and_what_nobody_owns(engine: FakeEngine, tmp_path: Path) -> N
     assert causes.of(before, after) == [(causes.UNKNOWN, 5 * MB), (causes.LOCK, MB + info)]
 
 
-def test_what_shrank_or_stayed_is_no_cause(engine: FakeEngine, tmp_path: Path) -> None:
+def test_packages_that_shrank_or_stayed_are_not_a_cause(engine: FakeEngine, tmp_path: Path) -> None:
     before, after = (image(engine, tmp_path, layers) for layers in ([MORE, NUMPY], [OURS, NUMPY]))
     assert causes.of(before, after) == []
     assert causes.line([], before, after) == ""

@@ -53,7 +53,7 @@ def inventory(engine: FakeEngine, cache: Path, image: list[bytes], *tags: str) -
     return found
 
 
-def test_growth_is_told_by_owner_layer_and_file(engine: FakeEngine, tmp_path: Path) -> None:
+def test_growth_is_reported_by_owner_layer_and_file(engine: FakeEngine, tmp_path: Path) -> None:
     old, new = (inventory(engine, tmp_path, image) for image in (OLD, NEW))
     assert explain("installed", [old], [new]) == (
         "scipy 1.17.1 → 1.18.1 +3.0 MB, ours +0.1 MB; layer 2 of 3 +3.0 MB; "
@@ -70,7 +70,7 @@ def test_a_download_grows_by_layers(engine: FakeEngine, tmp_path: Path) -> None:
     )
 
 
-def test_what_shrank_is_no_reason(engine: FakeEngine, tmp_path: Path) -> None:
+def test_packages_that_shrank_are_not_a_reason(engine: FakeEngine, tmp_path: Path) -> None:
     old, new = (inventory(engine, tmp_path, image) for image in (NEW, OLD))
     assert explain("installed", [old], [new]) == (
         f"{SITE}scipy/gone.py +1000 bytes, {SITE}scipy-1.17.1.dist-info/RECORD +29 bytes (+1 more)"
@@ -78,7 +78,7 @@ def test_what_shrank_is_no_reason(engine: FakeEngine, tmp_path: Path) -> None:
     assert explain("installed", [new], [new]) == ""
 
 
-def test_every_change_is_told_largest_first(engine: FakeEngine, tmp_path: Path) -> None:
+def test_changes_are_reported_largest_first(engine: FakeEngine, tmp_path: Path) -> None:
     old, new = (growth.layers_of([inventory(engine, tmp_path, image)]) for image in (OLD, NEW))
     record = "scipy-1.1%s.dist-info/%s"
     files = growth.by_file(old, new)
@@ -98,7 +98,7 @@ def test_every_change_is_told_largest_first(engine: FakeEngine, tmp_path: Path) 
     assert [one.verb for one in owners] == ["grew", "came"]
 
 
-def test_files_with_other_bytes_and_as_many_are_told(engine: FakeEngine, tmp_path: Path) -> None:
+def test_files_that_changed_at_equal_size_are_reported(engine: FakeEngine, tmp_path: Path) -> None:
     old, new = (
         growth.layers_of([inventory(engine, tmp_path, [tar_of(files)])])
         for files in (
@@ -110,7 +110,7 @@ def test_files_with_other_bytes_and_as_many_are_told(engine: FakeEngine, tmp_pat
     assert [one.name for one in growth.by_file(old, new)] == ["app/gone", "app/grown", "app/new"]
 
 
-def test_a_module_of_a_go_program_is_told_with_its_versions(
+def test_a_module_of_a_go_program_is_reported_with_its_versions(
     engine: FakeEngine, tmp_path: Path
 ) -> None:
     def program(version: str) -> bytes:
@@ -243,7 +243,7 @@ def test_a_failure_without_growth_says_so(engine: FakeEngine, tmp_path: Path) ->
     assert found[1].endswith("(+2.1 MB): nothing grew since the last promotion")
 
 
-def test_a_failure_stays_one_when_its_reason_cannot_be_told(
+def test_a_failure_without_a_known_reason_is_still_a_failure(
     engine: FakeEngine, tmp_path: Path
 ) -> None:
     broken = FakeImage(OLD)
@@ -325,7 +325,7 @@ def test_only_the_largest_changes_are_shown(capfd: pytest.CaptureFixture[str]) -
     assert lines[-2].replace(" ", "") == "│2more,inFORMAT=json││││+159bytes│"
 
 
-def test_an_image_that_is_not_there(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_image(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("scripts.engine.client.connect", lambda: engine)
     with pytest.raises(SutraError) as caught:
         diff.read("sutra-api:gone")

@@ -192,7 +192,7 @@ images:
 
 @pytest.fixture
 def main_engine(engine: FakeEngine, folder: Path, monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
-    monkeypatch.setenv("PATH", "")  # no `docker` of this machine is asked
+    monkeypatch.setenv("PATH", "")  # this machine's `docker` is not found
     monkeypatch.setattr("scripts.engine.client.connect", lambda: engine)
     (folder / "images.yaml").write_text(CATALOG)
     return engine

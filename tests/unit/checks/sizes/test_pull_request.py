@@ -92,7 +92,7 @@ since {since} +2.0 MB, +2.0 MB by this change: ours +2.0 MB; by cause: ours: +2.
     )
 
 
-def test_what_upstream_caused_is_told_and_fails_nothing(pull: PullRequest) -> None:
+def test_growth_that_upstream_caused_is_reported_and_fails_nothing(pull: PullRequest) -> None:
     images = {BASE: [UPGRADED], API: [UPGRADED, ours(MB + 1000)]}
     compared = pull.compare(images, catalog(2_500_000))
     since = f"main ({pull.base[:7]})"
@@ -474,7 +474,7 @@ def test_what_the_branch_has_stays(engine: FakeEngine, folder: Path) -> None:
         ),
     ],
 )
-def test_what_cannot_be_pushed_is_told(
+def test_a_branch_that_cannot_be_pushed_is_reported(
     engine: FakeEngine, folder: Path, words: list[str], said: str
 ) -> None:
     opened(engine, folder)
@@ -482,7 +482,7 @@ def test_what_cannot_be_pushed_is_told(
     assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
 
 
-def test_a_remote_that_takes_no_push_is_told(engine: FakeEngine, folder: Path) -> None:
+def test_a_remote_that_takes_no_push_is_reported(engine: FakeEngine, folder: Path) -> None:
     opened(engine, folder)
     hook = folder / "upstream.git/hooks/pre-receive"
     hook.write_text("#!/bin/sh\nexit 1\n")

@@ -22,7 +22,7 @@ from tests.unit.history.test_ledger import entry
 # ---- shares -----------------------------------------------------------------
 
 
-def test_bytes_are_told_by_owner_folder_and_file() -> None:
+def test_bytes_are_reported_by_owner_folder_and_file() -> None:
     found = breakdown.by_owner(
         inventory(
             {
@@ -179,12 +179,12 @@ def test_the_ledger_is_read(folder: Path) -> None:
     ]
 
 
-def test_no_ledger_is_no_history(folder: Path) -> None:
+def test_without_a_ledger_there_is_no_history(folder: Path) -> None:
     assert size_history.read(folder / "history.jsonl") == []
 
 
 @pytest.mark.parametrize("line", ["", "[]", "{}", "7", '{"at": 1, "version": 1, "images": 5}', "{"])
-def test_a_line_that_is_no_promotion_is_refused_as_everywhere(folder: Path, line: str) -> None:
+def test_a_line_that_is_not_a_promotion_is_refused(folder: Path, line: str) -> None:
     file = folder / "history.jsonl"
     ledger.append(entry(1), file)
     with file.open("a") as opened:
@@ -246,7 +246,7 @@ def test_every_finding_is_shown() -> None:
     assert "<summary>1 lines" not in render(replace(report({"a": 1}), results=(failed(1),)))
 
 
-def test_findings_that_are_too_many_for_a_page_are_cut_and_that_is_said() -> None:
+def test_too_many_findings_for_a_page_are_cut_and_counted() -> None:
     page = render(replace(report({"a": 1}), results=(failed(1000), failed(1000))))
     assert len(page.encode()) < 1_000_000
     assert page.count("<li><code>980 more: `verify_contents --all` prints them</code></li>") == 2
@@ -296,7 +296,7 @@ def test_without_a_browser_there_is_no_picture(
     )
 
 
-def test_a_browser_that_takes_no_picture_is_told(
+def test_a_browser_that_takes_no_picture_is_reported(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(screenshot, "find_browser", lambda: "/bin/true")
