@@ -6,19 +6,10 @@ import httpx
 import pytest
 
 from fake_storage import FakeStorage
+from storage_fixtures import anyio_backend, fake
 from sutra_api.app import create_app
 
-
-@pytest.fixture
-def anyio_backend() -> str:
-    """Run async tests on asyncio, as uvicorn does."""
-    return "asyncio"
-
-
-@pytest.fixture
-def fake() -> FakeStorage:
-    """Return an empty storage."""
-    return FakeStorage()
+__all__ = ["anyio_backend", "api", "fake"]
 
 
 @pytest.fixture

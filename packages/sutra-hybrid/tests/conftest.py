@@ -1,17 +1,5 @@
-"""Fixtures of every test here."""
+"""Fixtures of every test here: those that all services share."""
 
-import pytest
+from storage_fixtures import anyio_backend, fake
 
-from fake_storage import FakeStorage
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    """Run async tests on asyncio, as uvicorn does."""
-    return "asyncio"
-
-
-@pytest.fixture
-def fake() -> FakeStorage:
-    """Return an empty storage."""
-    return FakeStorage()
+__all__ = ["anyio_backend", "fake"]

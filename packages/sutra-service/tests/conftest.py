@@ -2,20 +2,10 @@
 
 import pytest
 
-from fake_storage import FakeStorage
 from processes import free_port
+from storage_fixtures import anyio_backend, fake
 
-
-@pytest.fixture
-def anyio_backend() -> str:
-    """Run async tests on asyncio, as uvicorn does."""
-    return "asyncio"
-
-
-@pytest.fixture
-def fake() -> FakeStorage:
-    """Return an empty storage."""
-    return FakeStorage()
+__all__ = ["anyio_backend", "fake", "unused_port"]
 
 
 @pytest.fixture

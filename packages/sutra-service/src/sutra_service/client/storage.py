@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 from typing import Any, Self, TypeVar
 
 import httpx
@@ -35,16 +36,17 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+P = TypeVar("P", Page, AssociationPage)
 
-# Whole time in seconds that a health question may take, name look-up and second try included.
+# Seconds that a health check may take in all, name look-up and second try included.
 HEALTH_DEADLINE = 1.5
-# The same of a batch, while the storage answers others: it takes 10,000 lines at most.
+# Seconds that a batch of at most 10,000 lines may take, while the storage answers others.
 BATCH_DEADLINE = 30.0
-# So often it is asked meanwhile, in seconds; with HEALTH_DEADLINE less than two after it froze.
+# Seconds between health checks meanwhile; a frozen storage is noticed in under two seconds.
 WATCH = 0.25
 # Bytes of a batch's results: 10,000 lines, each with ids.
 MAX_RESULTS = 16 * 1024 * 1024
-# Of a page that is too large, so much less is asked for.
+# Factor by which a page that is too large is made smaller.
 SMALLER = 8
 NDJSON = "application/x-ndjson"
 
@@ -119,17 +121,18 @@ class StorageClient:
             else:
                 return _parse(response, records.page)
 
-    async def pages(self, limit: int, after: str | None = None) -> AsyncIterator[Page]:
+    def pages(self, limit: int, after: str | None = None) -> AsyncIterator[Page]:
         """Yield every page of `limit` concepts, from `after` to the last."""
-        asked = limit
-        while True:
-            page = await self.list_concepts(after, asked)
-            yield page
-            if page.next is None:
-                return
-            after = page.next
-            # after a page that was too large not far more than what fitted
-            asked = min(limit, 2 * len(page.concepts) + 1)
+        size = limit
+
+        async def read(start: str | None) -> Page:
+            nonlocal size
+            page = await self.list_concepts(start, size)
+            # a page that was too large is followed by one of not many more concepts than it had
+            size = min(limit, 2 * len(page.concepts) + 1)
+            return page
+
+        return _pages(read, after)
 
     async def put_association(self, association: Association) -> bool:
         """Store an association; return whether it is new (see `put_concept`)."""
@@ -145,15 +148,9 @@ class StorageClient:
         pages = self.association_pages(concept_id)
         return [association async for page in pages for association in page.associations]
 
-    async def association_pages(self, concept_id: str) -> AsyncIterator[AssociationPage]:
+    def association_pages(self, concept_id: str) -> AsyncIterator[AssociationPage]:
         """Yield every page of the associations of one concept."""
-        after: str | None = None
-        while True:
-            page = await self.association_page(concept_id, after)
-            yield page
-            if page.next is None:
-                return
-            after = page.next
+        return _pages(partial(self.association_page, concept_id))
 
     async def association_page(
         self, concept_id: str | None = None, after: str | None = None, limit: int = 1000
@@ -219,6 +216,18 @@ class StorageClient:
         except NotFound as error:
             if not error.sent_again:
                 raise
+
+
+async def _pages(
+    read: Callable[[str | None], Awaitable[P]], after: str | None = None
+) -> AsyncIterator[P]:
+    """Yield the pages that `read` returns, from the one that follows `after` to the last."""
+    while True:
+        page = await read(after)
+        yield page
+        if page.next is None:
+            return
+        after = page.next
 
 
 def _given(query: dict[str, str | int | None]) -> dict[str, str | int]:
