@@ -15,7 +15,7 @@ GOPROXY ?=##               proxy of Go modules
 BUILDER ?=##               builder of buildx that builds, instead of the engine's own BuildKit
 CACHE ?=##                 build cache: host/path of a registry, or a folder (./cache)
 CA_BUNDLE ?=##             certificates that builders trust; the system's bundle without it
-FORMAT ?= table##          output of verify-*, history, diff, why-slow, graph, affected, outdated: table or json; outdated also markdown, verify-* also markdown, junit, github
+FORMAT ?= table##          output of verify-*, history, diff, why-slow, graph, affected, outdated: table or json; outdated also markdown, github, verify-* also markdown, junit, github
 SCREENSHOT ?=##            report: PNG file for a picture of the page's top (needs Chromium)
 VERSION ?=##               prod, promote, rebase: also set the tags 1.4.2, 1.4 and 1
 REGISTRY ?=##              prod, promote, rebase, rollback: host/path of a registry that gets the images too
@@ -24,7 +24,7 @@ COMPRESSION ?= gzip##      promote to a registry, verify-sizes: gzip or zstd
 KEEP ?= 5##                promote: how many promotions to keep for rollback
 ALLOW_DIRTY ?=##           1: promote images even if no clean commit names them
 ALLOW_UNCOMPARED ?=##      1: skip the comparison where git has no earlier budgets
-DRY_RUN ?=##               1: promote, rollback, budgets, clean and *-service show what they would change
+DRY_RUN ?=##               1: promote, rollback, update, budgets, clean and *-service show what they would change
 IMAGE ?=##                 explain, cleanup-report, why-slow, debug, diff, reproduce, sbom, vex: an image of images.yaml
 CVE ?=##                   vex: the vulnerability, such as CVE-2026-1234
 PURL ?=##                  vex: the component that has it, as `make sbom` names it
@@ -48,7 +48,8 @@ NAME ?=##                  new-, remove-, rename-service: a service's image, suc
 LANGUAGE ?=##              new-service: python, rust or go
 PORT ?=##                  new-service: port to listen on; default: the next free one
 PACKAGE ?=##               test-package: a service; lock: a folder of packages/; try-package: a name on PyPI
-UPGRADE ?=##               lock: names to upgrade, separated by commas, in PACKAGE
+UPGRADE ?=##               lock: names to upgrade in PACKAGE, separated by commas, or all
+ONLY ?=##                  update: security, or debian
 FULL ?=##                  1: bench-services builds an index of 100,000 concepts too
 DURATIONS ?=##             1: show how long steps took last time without a terminal too, as in pipelines
 TARGET ?=##                fuzz: one reader; default: all
@@ -134,8 +135,11 @@ promote: venv ## verify, then move :latest to what passed (VERSION=… REGISTRY=
 sbom: engine venv ## write an image's bill of materials to .build/sbom: SPDX and CycloneDX (IMAGE=…)
 	@$(RUN) sbom "$(IMAGE)"
 
-outdated: venv ## name locked Python distributions and crates with newer versions or advisories (FORMAT=markdown)
+outdated: venv ## name locked Debian packages, Python distributions and crates with newer versions or advisories (FORMAT=markdown)
 	@$(RUN) outdated
+
+update: venv-dev ## take newer versions into the locks, shown first (ONLY=security, ONLY=debian, DRY_RUN=1)
+	@$(RUN) update
 
 vex: venv ## state that a vulnerability does not affect an image, from its cleanup (IMAGE=… CVE=… PURL=… PART=…)
 	@$(RUN) vex $(if $(IMAGE),"$(IMAGE)")

@@ -42,6 +42,7 @@ GROUPS = {
         "sbom": "write an image's bill of materials: SPDX and CycloneDX",
         "vex": "state that a vulnerability does not affect an image: OpenVEX",
         "outdated": "name locked versions that are not the newest, and advisories",
+        "update": "take newer versions into the locks, shown first",
         "rebase": "put the services on a newer base, verify all, and promote",
         "reproduce": "build a promoted image again, and compare it to the byte",
         "rollback": "move the tags back to what was promoted before",

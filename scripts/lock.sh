@@ -6,9 +6,10 @@
 #       PACKAGE=sutra-api scripts/lock.sh                        one package: what its .in asks for now
 #       PACKAGE=sutra-api UPGRADE=httpx scripts/lock.sh          and httpx to its newest
 #       PACKAGE=sutra-storage UPGRADE=tokio scripts/lock.sh      a crate of a Rust package
+#       PACKAGE=sutra-api UPGRADE=all scripts/lock.sh            everything in its locks
 #       PACKAGE=samples/go scripts/lock.sh                       a sample of `make new-service`
 #
-# What Debian packages the bases are made of is locked as well (scripts/lock_packages.sh).
+# What Debian packages the bases are made of is locked as well (`make update ONLY=debian`).
 # Locks hold for every platform, and for the oldest Python that installs them.
 # Exit 0: locked. Exit 2: the tip says what to do.
 set -Eeuo pipefail
@@ -16,7 +17,8 @@ trap 'echo "lock: FAILED" >&2' ERR
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD
 
-readonly PACKAGE=${PACKAGE:-} UPGRADE=${UPGRADE:-}
+readonly PACKAGE=${PACKAGE:-}
+UPGRADE=${UPGRADE:-}
 
 die() { # die PROBLEM TIP
   trap - ERR
@@ -25,9 +27,9 @@ die() { # die PROBLEM TIP
   exit 2
 }
 
-upgrades=()
-if [[ -z $PACKAGE$UPGRADE ]]; then
-  upgrades=(--upgrade)
+upgrades=() everything=
+if [[ -z $PACKAGE$UPGRADE || (-n $PACKAGE && $UPGRADE == all) ]]; then
+  upgrades=(--upgrade) everything=1 UPGRADE=
 elif [[ -z $PACKAGE ]]; then
   die "UPGRADE: of which package \"$UPGRADE\"" "name one: PACKAGE=sutra-api UPGRADE=$UPGRADE make lock"
 fi
@@ -54,7 +56,7 @@ rust_package() { # rust_package FOLDER
   command -v cargo >/dev/null || die "cargo: not found" "install Rust, or lock in the builder image"
   local words=()
   for name in ${UPGRADE//,/ }; do words+=(--package "$name"); done
-  if [[ -z $UPGRADE && -n $PACKAGE ]]; then words=(--workspace); fi
+  if [[ -z $UPGRADE$everything ]]; then words=(--workspace); fi
   (cd "$1" && cargo update --quiet "${words[@]}") || die "cargo failed in $1" "read cargo's lines above; CARGO_REGISTRY and CA_BUNDLE name a mirror and a private CA"
   echo "lock: $1/Cargo.lock"
 }
@@ -65,7 +67,7 @@ go_package() { # go_package FOLDER
   [[ -z $UPGRADE ]] || IFS=, read -ra names <<<"$UPGRADE"
   (
     cd "$1"
-    if [[ -n $UPGRADE || -z $PACKAGE ]]; then GOFLAGS=-mod=mod go get -u "${names[@]}"; fi
+    if [[ -n $UPGRADE$everything ]]; then GOFLAGS=-mod=mod go get -u "${names[@]}"; fi
     go mod tidy
   ) || die "go failed in $1" "read Go's lines above; GOPROXY and CA_BUNDLE name a proxy and a private CA"
   echo "lock: $1/go.sum"
@@ -76,7 +78,7 @@ if [[ -z $PACKAGE ]]; then
   lock 3.11 . requirements-dev requirements.lock
   lock 3.11 packages requirements-types
   lock 3.11 . requirements-fuzz requirements.lock
-  scripts/lock_packages.sh
+  "$root/.venv/bin/python" -m scripts update --only debian || exit 2 # it has said why
 fi
 # the samples of `make new-service` are locked like packages, and can be named
 case $PACKAGE in

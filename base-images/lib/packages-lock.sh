@@ -25,7 +25,7 @@ field() { # field NAME COLUMN: of the line for this machine, nothing without one
 words() {
   for name in "$@"; do
     version=$(field "$name" 2)
-    [ -n "$version" ] || die "no \"$name\" for $machine" "\`make lock\` writes it anew"
+    [ -n "$version" ] || die "no \"$name\" for $machine" "\`make update ONLY=debian\` writes it anew"
     echo "$name=$version"
   done
 }
@@ -35,7 +35,7 @@ check() {
     name=$(dpkg-deb -f "$deb" Package)
     version=$(dpkg-deb -f "$deb" Version)
     [ "$version" = "$(field "$name" 2)" ] || die "\"$name\" is $version, locked is $(field "$name" 2)" \
-      "\`make lock\` writes it anew"
+      "\`make update ONLY=debian\` writes it anew"
     hash=$(sha256sum "$deb" | cut -d ' ' -f 1)
     [ "$hash" = "$(field "$name" 4)" ] || die "\"$name\" $version has another SHA-256 than is locked: $hash" \
       "the mirror changed a package, or the lock was edited: compare both with https://snapshot.debian.org"
@@ -43,6 +43,9 @@ check() {
 }
 
 explain() {
+  # a day of Debian's snapshots that has all that the lock names
+  day=$(sed -n 's/^# day: //p' "$lock")
+  snapshot="APT_MIRROR=http://snapshot.debian.org/archive/debian/${day:-20260101T000000Z} has the packages of that day"
   for name in "$@"; do
     version=$(field "$name" 2)
     found=$(apt-cache madison "$name" | awk '{ print $3 }' | sort -u | paste -sd ' ')
@@ -51,7 +54,7 @@ explain() {
       "  ") die "no index of the mirror names \"$name\"" \
         "the mirror does not answer, or lacks this release: APT_MIRROR=… names another one" ;;
       *) die "\"$name\" $version is no longer on the mirror, which has $found" \
-        "\`make lock\` takes what is there; APT_MIRROR=http://snapshot.debian.org/archive/debian/20260101T000000Z names a day" ;;
+        "\`make update ONLY=debian\` takes what is there; $snapshot" ;;
     esac
   done
 }

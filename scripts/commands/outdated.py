@@ -1,22 +1,23 @@
-"""Name the locked Python distributions and crates that have newer versions or advisories."""
+"""Name what is locked and not the newest: Debian packages, Python distributions, crates."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
+from collections.abc import Sequence
 
 from rich.markup import escape
 from rich.table import Table
 
 from scripts.catalog import catalog
 from scripts.common import arguments, terminal
-from scripts.common.errors import OK
-from scripts.sbom import locked, newest
-from scripts.sbom.newest import Newer
+from scripts.common.errors import OK, WRONG_CALL
+from scripts.report import github
+from scripts.sbom import outdated, outdated_rows
+from scripts.sbom.outdated import Outdated, Row
 
-FORMATS = ("table", "json", "markdown")
-HEADINGS = ("kind", "name", "locked", "newest", "advisories", "images")
-RULES = ("---",) * len(HEADINGS)
+FORMATS = ("table", "json", "markdown", "github")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,36 +28,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     """Ask the indexes about every locked version of every image, and print what is newer."""
     form = arguments.output_format(options, FORMATS)
-    places = newest.indexes(arguments.knobs(options))
-    names = locked.read(image.name for image in catalog.load().images)
-    found = newest.outdated(names, places)
-    if form == "json":
-        print(json.dumps([_plain(each) for each in found], indent=2))
-        return OK
-    rows = [_row(each) for each in found]
-    if form == "markdown":
-        print("\n".join(f"| {' | '.join(row)} |" for row in (HEADINGS, RULES, *rows)))
-    else:
-        table = Table(*HEADINGS)
-        for row in rows:
-            table.add_row(*map(escape, row))
-        terminal.console().print(table)
-    print(f"{len(found)} of {len(names)} locked versions are outdated or have an advisory")
+    images = [image.name for image in catalog.load().images]
+    found = outdated.find(images, arguments.knobs(options))
+    _print(found, form)
+    if found.problem:
+        print(
+            f"outdated: {found.problem.message}",
+            f"tip: {found.problem.tip}",
+            sep="\n",
+            file=sys.stderr,
+        )
+        return WRONG_CALL
     return OK
 
 
-def _row(each: Newer) -> tuple[str, ...]:
-    one = each.locked
-    advisories = "unknown" if each.advisories is None else ", ".join(each.advisories)
-    return one.kind, one.name, one.version, each.newest, advisories, ", ".join(one.images)
+def _print(found: Outdated, form: str) -> None:
+    if form == "json":
+        print(json.dumps([outdated_rows.plain(row) for row in found.rows], indent=2))
+        return
+    end = outdated_rows.summary(found)
+    text = f"{outdated_rows.markdown(found.rows)}\n{end}"
+    if form == "github":
+        title = f"## Sutra: {end}\n\n{outdated_rows.markdown(found.rows)}\n"
+        print(
+            "\n".join(
+                filter(None, (github.add_summary(title), *outdated_rows.warnings(found.rows)))
+            )
+        )
+    elif form == "markdown":
+        print(text)
+    else:
+        show(found.rows)
+        print(end)
 
 
-def _plain(each: Newer) -> dict[str, object]:
-    return {
-        "kind": each.locked.kind,
-        "name": each.locked.name,
-        "locked": each.locked.version,
-        "newest": each.newest,
-        "advisories": None if each.advisories is None else list(each.advisories),
-        "images": list(each.locked.images),
-    }
+def show(rows: Sequence[Row]) -> None:
+    """Print the rows as a table."""
+    table = Table(*outdated_rows.HEADINGS)
+    for row in rows:
+        table.add_row(*map(escape, outdated_rows.cells(row, outdated_rows.SHOWN)))
+    terminal.console().print(table)

@@ -11,6 +11,7 @@ import termios
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 
 # enough of a build's progress to hold its failing step and its error
 TAIL_BYTES = 1 << 16
@@ -19,12 +20,16 @@ SECONDS = 30.0
 
 
 def answered(
-    command: Sequence[str], given: bytes, environment: Mapping[str, str]
+    command: Sequence[str],
+    given: bytes,
+    environment: Mapping[str, str],
+    seconds: float | None = None,
+    folder: Path | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run `command` with `given` as its input and return what it wrote.
+    """Run `command` in a folder with `given` as its input and return what it wrote.
 
-    Raises TimeoutExpired after SECONDS: then it is ended together with what it started,
-    which could otherwise hold its output open.
+    Raises TimeoutExpired after `seconds`, SECONDS without: then it is ended together with what
+    it started, which could otherwise hold its output open.
     """
     with subprocess.Popen(
         command,
@@ -33,9 +38,10 @@ def answered(
         stderr=subprocess.PIPE,
         env=dict(environment),
         process_group=0,
+        cwd=folder,
     ) as process:
         try:
-            output, errors = process.communicate(given, timeout=SECONDS)
+            output, errors = process.communicate(given, timeout=seconds or SECONDS)
         except BaseException:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)

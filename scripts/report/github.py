@@ -100,14 +100,19 @@ def show(
 
     Outside of GitHub, where no file for the summary is named, it is returned with them.
     """
-    lines = commands(results)
+    left = add_summary(summary(results, compared), environment)
+    return "\n".join([*([left] if left else []), *commands(results)])
+
+
+def add_summary(text: str, environment: Mapping[str, str] = os.environ) -> str:
+    """Add Markdown to the job's summary; return it where no file for that is named, else ""."""
     if not (file := environment.get(SUMMARY)):
-        return "\n".join([summary(results, compared), *lines])
+        return text
     try:
         with Path(file).open("a", encoding="utf-8") as written:
-            written.write(summary(results, compared))
+            written.write(text)
     except OSError as error:
         raise SutraError(
             f'{SUMMARY}: cannot write "{file}": {error.strerror}', f"`ls -ld {file}` says more"
         ) from error
-    return "\n".join(lines)
+    return ""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from tests.support.debian_mirror import Mirror, serving, signing_keys
 from tests.unit.fakes import FakeEngine, run_git
 
 # The rules' tests share a module that asserts. It is registered here, since pytest refuses a
@@ -48,6 +50,9 @@ KNOBS = (
     "CVE",
     "PURL",
     "PART",
+    "ONLY",
+    "DEBIAN_VERSION",
+    "KEYRING",
 )
 
 
@@ -80,3 +85,17 @@ def repository(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     run_git("add", "file")
     run_git("commit", "-m", "one")
     return folder
+
+
+@pytest.fixture(scope="session")
+def debian_keys() -> Iterator[Path]:
+    """Keys that sign a mirror's indexes."""
+    with signing_keys() as home:
+        yield home
+
+
+@pytest.fixture
+def mirror(tmp_path: Path, debian_keys: Path) -> Iterator[Mirror]:
+    """A mirror of Debian on loopback that has nothing yet."""
+    with serving(tmp_path, debian_keys) as served:
+        yield served

@@ -67,7 +67,11 @@ def test_a_wrong_call_touches_no_lock(
 
 @pytest.mark.parametrize(
     ("upgrade", "words"),
-    [("", "--quiet --universal"), ("httpx", "--quiet --upgrade-package httpx")],
+    [
+        ("", "--quiet --universal"),
+        ("httpx", "--quiet --upgrade-package httpx"),
+        ("all", "--quiet --upgrade --universal"),
+    ],
 )
 def test_one_package_is_locked_and_only_what_is_named_is_upgraded(
     tmp_path: Path, upgrade: str, words: str
@@ -84,7 +88,9 @@ def test_one_package_is_locked_and_only_what_is_named_is_upgraded(
     [
         ("crate", "tokio", ["cargo packages/crate: update --quiet --package tokio"]),
         ("crate", "", ["cargo packages/crate: update --quiet --workspace"]),
+        ("crate", "all", ["cargo packages/crate: update --quiet"]),
         ("samples/go", "", ["go samples/go: mod tidy"]),
+        ("samples/go", "all", ["go samples/go: get -u ./...", "go samples/go: mod tidy"]),
         (
             "samples/go",
             "golang.org/x/sync",
@@ -97,7 +103,21 @@ def test_a_crate_and_a_module_are_locked_by_their_own_tools(
 ) -> None:
     done = lock(tmp_path, PACKAGE=package, UPGRADE=upgrade)
     assert (done.returncode, done.stderr) == (0, "")
-    assert (tmp_path / "words").read_text().replace(f"{tmp_path}/", "").splitlines() == words
+    said = (tmp_path / "words").read_text().replace(f"{tmp_path}/", "").splitlines()
+    assert [line.rstrip() for line in said] == words
+
+
+@pytest.mark.parametrize("code", [0, 2])
+def test_everything_is_locked_debian_s_packages_too(tmp_path: Path, code: int) -> None:
+    program(tmp_path / ".venv/bin", "python", f'echo "$*" >>"$0.words"; exit {code}\n')
+    done = lock(tmp_path)
+    assert (done.returncode, done.stderr) == (code, "")
+    assert (tmp_path / ".venv/bin/python.words").read_text() == (
+        "-m scripts update --only debian\n"
+    )
+    said = (tmp_path / "words").read_text() if (tmp_path / "words").exists() else ""
+    assert said.count("--upgrade") == (1 if code == 0 else 0)
+    assert ("update --quiet" in said) == (code == 0)
 
 
 @pytest.mark.parametrize(

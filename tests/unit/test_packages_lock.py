@@ -15,7 +15,7 @@ from tests.unit.fakes import program
 SCRIPT = ROOT / "base-images/lib/packages-lock.sh"
 LOCK = ROOT / "base-images/packages.lock"
 LINE = re.compile(r"[a-z0-9][a-z0-9.+-]+ \S+ (amd64|arm64|all) [0-9a-f]{64}")
-NEW_LOCK = "tip: `make lock` writes it anew\n"
+NEW_LOCK = "tip: `make update ONLY=debian` writes it anew\n"
 
 
 def test_the_lock_has_every_package_of_every_slice_for_both_architectures() -> None:
@@ -91,12 +91,17 @@ def test_other_bytes_than_are_locked(deb: str) -> None:
     )
 
 
-def test_a_version_that_is_gone_from_the_mirror(deb: str) -> None:
+@pytest.mark.parametrize("day", ["20260304T000000Z", ""])
+def test_a_version_that_is_gone_from_the_mirror(deb: str, day: str) -> None:
+    """The lock names a day that has what it locks; an older lock names none."""
+    if day:
+        lock(f"small 1:2.0-1 all {deb}\n# day: {day}")
     assert run("explain", "small") == (
         1,
         'sutra: packages.lock: "small" 1:2.0-1 is no longer on the mirror, which has 1:2.0-2\n'
-        "tip: `make lock` takes what is there; "
-        "APT_MIRROR=http://snapshot.debian.org/archive/debian/20260101T000000Z names a day\n",
+        "tip: `make update ONLY=debian` takes what is there; APT_MIRROR="
+        f"http://snapshot.debian.org/archive/debian/{day or '20260101T000000Z'} "
+        "has the packages of that day\n",
     )
 
 

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.conftest import ROOT
 
@@ -28,3 +29,50 @@ def test_actions_are_pinned_by_commit(workflow: Path) -> None:
 @pytest.mark.parametrize("name", ["actions/checkout@v4", "actions/checkout@" + "a" * 40])
 def test_an_action_that_can_move_is_found(name: str) -> None:
     assert unpinned(f"      - uses: {name}\n") == [name]
+
+
+def hidden(text: str) -> list[str]:
+    """Return the steps in which a command's failure is hidden by the one that reads its output.
+
+    GitHub's default shell has no pipefail; `shell: bash` has it.
+    """
+    workflow = yaml.safe_load(text)
+    shell = workflow.get("defaults", {}).get("run", {}).get("shell")
+    return [
+        step["run"]
+        for job in workflow["jobs"].values()
+        for step in job["steps"]
+        if re.search(r"[^|]\|[^|]", step.get("run", "")) and step.get("shell", shell) != "bash"
+    ]
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda file: file.name)
+def test_a_failure_before_a_pipe_fails_the_step(workflow: Path) -> None:
+    assert hidden(workflow.read_text()) == []
+
+
+@pytest.mark.parametrize(
+    ("defaults", "command", "found"),
+    [
+        ("", "a | b", True),
+        ("defaults: {run: {shell: bash}}\n", "a | b", False),
+        ("", "a || b", False),
+    ],
+)
+def test_a_pipe_without_pipefail_is_found(defaults: str, command: str, found: bool) -> None:
+    text = f"{defaults}jobs: {{one: {{steps: [{{run: '{command}'}}, {{uses: x}}]}}}}\n"
+    assert hidden(text) == ([command] if found else [])
+
+
+def test_updates_come_as_a_pull_request_from_indexes_that_answered() -> None:
+    """What ends the job when an index is silent comes first, and its table is the text."""
+    jobs = yaml.safe_load((ROOT / ".github/workflows/updates.yml").read_text())["jobs"]
+    [job] = jobs.values()
+    runs = [step["run"] for step in job["steps"] if "run" in step]
+    table = '"$RUNNER_TEMP/outdated.md"'
+    assert runs[1:3] == [
+        f"make outdated FORMAT=markdown | tee {table}",
+        "make update ONLY=security",
+    ]
+    assert f'gh pr create --head updates --title "Security updates" --body-file {table}' in runs[3]
+    assert job["permissions"] == {"contents": "write", "pull-requests": "write"}

@@ -40,17 +40,35 @@ version = "0.1.0"
 """
 FILE = [{"yanked": False}]
 ANSWERS: dict[str, Any] = {
-    "/pypi/h11/json": {"info": {"version": "0.16.0"}, "releases": {
-                                    "0.14.0": FILE, "0.16.0": FILE, "0.17.0rc1": FILE,
-                                    "0.18.0": [{"yanked": True}], "odd": FILE, "0.19": []}},
-    "/pypi/h11/0.14.0/json": {"vulnerabilities": [
-        {"id": "PYSEC-2026-7", "aliases": ["GHSA-x", "CVE-2026-43859"], "withdrawn": None},
-        {"id": "PYSEC-2026-8", "aliases": [], "withdrawn": "2026-01-01"}]},
-    "/pypi/uvicorn/json": {"info": {"version": "1.0"}, "vulnerabilities": [],
-                           "releases": {"1.0": FILE, "0.9": FILE}},
-    "/3/s/syn": [{"vers": "2.0.1", "yanked": False}, {"vers": "2.0.10", "yanked": False},
-                 {"vers": "3.0.0", "yanked": True}, {"vers": "3.0.0-rc.1", "yanked": False}],
-}  # fmt: skip # what both indexes answer
+    "/pypi/h11/json": {
+        "info": {"version": "0.16.0"},
+        "releases": {
+            "0.14.0": FILE,
+            "0.16.0": FILE,
+            "0.17.0rc1": FILE,
+            "0.18.0": [{"yanked": True}],
+            "odd": FILE,
+            "0.19": [],
+        },
+    },
+    "/pypi/h11/0.14.0/json": {
+        "vulnerabilities": [
+            {"id": "PYSEC-2026-7", "aliases": ["GHSA-x", "CVE-2026-43859"], "withdrawn": None},
+            {"id": "PYSEC-2026-8", "aliases": [], "withdrawn": "2026-01-01"},
+        ]
+    },
+    "/pypi/uvicorn/json": {
+        "info": {"version": "1.0"},
+        "vulnerabilities": [],
+        "releases": {"1.0": FILE, "0.9": FILE},
+    },
+    "/3/s/syn": [
+        {"vers": "2.0.1", "yanked": False},
+        {"vers": "2.0.10", "yanked": False},
+        {"vers": "3.0.0", "yanked": True},
+        {"vers": "3.0.0-rc.1", "yanked": False},
+    ],
+}
 Outdated = Callable[..., tuple[int, str, str]]
 
 
@@ -120,10 +138,10 @@ def outdated(
 
 
 TABLE = """\
-| kind | name | locked | newest | advisories | images |
-| --- | --- | --- | --- | --- | --- |
-| cargo | syn | 2.0.1 | 2.0.10 |  | sutra-b-server |
-| pypi | h11 | 0.14.0 | 0.16.0 | CVE-2026-43859 | sutra-a |
+| kind | name | locked | newest | security | advisories | pull | images |
+| --- | --- | --- | --- | --- | --- | --- | --- |
+| cargo | syn | 2.0.1 | 2.0.10 |  |  | not known | sutra-b-server |
+| pypi | h11 | 0.14.0 | 0.16.0 | advisory | CVE-2026-43859 | not known | sutra-a |
 2 of 3 locked versions are outdated or have an advisory
 """
 
@@ -135,7 +153,9 @@ def test_newer_versions_and_advisories_are_listed(outdated: Outdated) -> None:
 def test_the_table_has_the_same_rows(outdated: Outdated) -> None:
     code, out, err = outdated()
     assert (code, err) == (0, "")
-    assert "│ pypi  │ h11  │ 0.14.0 │ 0.16.0 │ CVE-2026-43859 │ sutra-a        │" in out
+    assert (
+        "│ pypi  │ h11  │ 0.14.0 │ 0.16.0 │ advisory │ CVE-2026-43859 │ not known │ sutra-a " in out
+    )
 
 
 def test_json_has_the_same_rows(outdated: Outdated) -> None:
@@ -147,8 +167,11 @@ def test_json_has_the_same_rows(outdated: Outdated) -> None:
         "name": "h11",
         "locked": "0.14.0",
         "newest": "0.16.0",
+        "security": "advisory",
         "advisories": ["CVE-2026-43859"],
+        "pull": None,
         "images": ["sutra-a"],
+        "why": "",
     }
 
 
@@ -158,14 +181,14 @@ def test_an_advisory_about_the_newest_version_is_listed_too(
     found = {**ANSWERS["/pypi/uvicorn/json"], "vulnerabilities": [{"id": "PYSEC-2026-1"}]}
     index.answers["/pypi/uvicorn/json"] = found
     out = outdated("--format", "markdown")[1]
-    assert "| pypi | uvicorn | 1.0 | 1.0 | PYSEC-2026-1 | sutra-a |" in out
+    assert "| pypi | uvicorn | 1.0 | 1.0 |  | PYSEC-2026-1 | not known | sutra-a |" in out
 
 
 def test_a_mirror_without_single_versions_leaves_advisories_unknown(
     outdated: Outdated, index: Index
 ) -> None:
     del index.answers["/pypi/h11/0.14.0/json"]
-    row = "| pypi | h11 | 0.14.0 | 0.16.0 | unknown | sutra-a |"
+    row = "| pypi | h11 | 0.14.0 | 0.16.0 |  | unknown | not known | sutra-a |"
     assert row in outdated("--format", "markdown")[1].splitlines()
     assert json.loads(outdated("--format", "json")[1])[1]["advisories"] is None
 
@@ -257,8 +280,10 @@ def test_an_invalid_address_is_refused(
 ) -> None:
     monkeypatch.setenv(knob, address)
     assert outdated() == (
-        2, "", f"{knob}: not an address of http or https\ntip: {knob}=https://…\n",
-    )  # fmt: skip # one answer
+        2,
+        "",
+        f"{knob}: not an address of http or https\ntip: {knob}=https://…\n",
+    )
 
 
 def test_the_indexes_without_knobs_are_the_public_ones() -> None:
@@ -269,8 +294,10 @@ def test_the_indexes_without_knobs_are_the_public_ones() -> None:
 def test_an_unknown_format_is_refused(outdated: Outdated, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORMAT", "junit")
     assert outdated() == (
-        2, "", 'FORMAT: unknown "junit"\ntip: choose one of table, json, markdown\n',
-    )  # fmt: skip # one answer
+        2,
+        "",
+        'FORMAT: unknown "junit"\ntip: choose one of table, json, markdown, github\n',
+    )
 
 
 @pytest.mark.parametrize(

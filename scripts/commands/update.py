@@ -1,0 +1,63 @@
+"""Take newer versions into the locks; what would be written is shown first."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from scripts.catalog import catalog
+from scripts.commands.outdated import show
+from scripts.common import arguments
+from scripts.common.errors import OK, SutraError
+from scripts.debian import archive, packages_lock, updates
+from scripts.sbom import outdated, take_updates
+from scripts.sbom.take_updates import DEBIAN, ONLY, SECURITY
+
+KNOB = "ONLY"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    arguments.value(parser, "only", "security updates, or Debian's packages", (SECURITY, DEBIAN))
+    arguments.flag(parser, "dry-run", "show what would be written")
+
+
+def main(options: argparse.Namespace) -> int:
+    """Show what is newer, then write it into the locks; ONLY=debian locks Debian's anew."""
+    knobs = arguments.knobs(options)
+    only, dry_run = knobs.get(KNOB, ""), arguments.is_set(options, "DRY_RUN")
+    if only not in ONLY:
+        raise SutraError(f'{KNOB}: unknown "{only}"', f"{KNOB}={SECURITY} or {KNOB}={DEBIAN}")
+    if only == DEBIAN:
+        return _debian(knobs, dry_run)
+    found = outdated.find([image.name for image in catalog.load().images], knobs)
+    if found.problem:
+        raise found.problem
+    rows = take_updates.chosen(found.rows, only)
+    if rows:
+        show(rows)
+    if rows and not dry_run:
+        take_updates.take(found, rows, only, os.environ)
+    print(_end(len(rows), dry_run))
+    return OK
+
+
+def _end(number: int, dry_run: bool) -> str:
+    if not number:
+        return "update: every lock has the newest already"
+    return f"update: {number} versions {'would be' if dry_run else 'were'} taken into the locks"
+
+
+def _debian(knobs: dict[str, str], dry_run: bool) -> int:
+    """Lock the packages that the Dockerfiles name, whatever the lock has now."""
+    suite = archive.suite_of(knobs)
+    names = {name for each in packages_lock.slices().values() for name in each}
+    with archive.opened(suite, knobs) as place:
+        lock = updates.newest_lock(suite, names, updates.offers_of(names, place), place.day)
+    changes = packages_lock.changes(lock)
+    for line in changes:
+        print(line)
+    if not dry_run:
+        packages_lock.write(lock)
+    print(f"{packages_lock.LOCK}: {_end(len(changes), dry_run).removeprefix('update: ')}")
+    return OK

@@ -1,0 +1,53 @@
+"""Debian's order of versions, by dpkg itself: `1.0~rc1` is below `1.0`, `1:0.1` above both.
+
+Source: deb-version(7).
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterable
+from functools import cache, cmp_to_key
+
+from scripts.common.errors import SutraError
+
+# epoch, upstream version, revision: the characters that deb-version(7) allows
+VERSION = re.compile(r"(?:\d{1,9}:)?\d[A-Za-z0-9.+~:-]{0,199}", re.ASCII)
+# a binary package that was built again from the same source
+_REBUILT = re.compile(r"\+b\d+$")
+
+
+def newest(versions: Iterable[str]) -> str:
+    """Return the highest version, "" of none."""
+    return max(versions, key=cmp_to_key(_compare), default="")
+
+
+def is_newer(version: str, than: str) -> bool:
+    """Return whether a version is above another one."""
+    return _compare(version, than) > 0
+
+
+def of_source(version: str) -> str:
+    """Return the version that a changelog names, of a binary package's."""
+    return _REBUILT.sub("", version)
+
+
+def _compare(one: str, other: str) -> int:
+    if one == other:
+        return 0
+    return 1 if _is_above(one, other) else -1
+
+
+@cache
+def _is_above(one: str, other: str) -> bool:
+    for version in (one, other):
+        if not VERSION.fullmatch(version):
+            raise SutraError(f'debian: not a version "{version}"', "run `make update ONLY=debian`")
+    command = ["dpkg", "--compare-versions", one, "gt", other]
+    try:
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    except OSError as error:
+        raise SutraError(
+            f"debian: dpkg: {error.strerror}", "run it on Debian or Ubuntu, or in a container of it"
+        ) from error

@@ -1,0 +1,78 @@
+"""What is outdated, for people and programs: rows of a table, JSON, annotations of GitHub."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from scripts.common.units import format_size
+from scripts.debian.packages_lock import LOCK
+from scripts.sbom.outdated import DEB, Outdated, Row
+
+HEADINGS = ("kind", "name", "locked", "newest", "security", "advisories", "pull", "images")
+# number of advisories that a row of a terminal's table names
+SHOWN = 3
+UNKNOWN, NOT_KNOWN = "unknown", "not known"
+
+
+def cells(row: Row, most: int = 1000) -> tuple[str, ...]:
+    """Return a row's words, by HEADINGS, with the first `most` of its advisories."""
+    advisories = ", ".join((row.advisories or ())[:most])
+    left = len(row.advisories or ()) - most
+    if left > 0:
+        advisories += f" and {left} more"
+    why = f"{NOT_KNOWN}: {row.why}" if row.why else UNKNOWN
+    security = NOT_KNOWN if row.newest is None else row.security
+    return (
+        row.kind,
+        row.name,
+        row.locked,
+        NOT_KNOWN if row.newest is None else row.newest,
+        security,
+        why if row.advisories is None else advisories,
+        NOT_KNOWN if row.pull is None else format_size(row.pull),
+        ", ".join(row.images),
+    )
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """Return a table in Markdown; no cell ends it."""
+    rules = ("---",) * len(HEADINGS)
+    lines = (HEADINGS, rules, *map(cells, rows))
+    return "\n".join(f"| {' | '.join(word.replace('|', '/') for word in line)} |" for line in lines)
+
+
+def plain(row: Row) -> dict[str, object]:
+    """Return a row as JSON has it; null is what is not known."""
+    return {
+        "kind": row.kind,
+        "name": row.name,
+        "locked": row.locked,
+        "newest": row.newest,
+        "security": None if row.newest is None else row.security,
+        "advisories": None if row.advisories is None else list(row.advisories),
+        "pull": row.pull,
+        "images": list(row.images),
+        "why": row.why,
+    }
+
+
+def summary(found: Outdated) -> str:
+    """Return the last line: how many of how many."""
+    unknown = sum(row.newest is None for row in found.rows)
+    known = len(found.rows) - unknown
+    line = f"{known} of {found.of} locked versions are outdated or have an advisory"
+    return line + (f", {unknown} of Debian are not known" if unknown else "")
+
+
+def warnings(rows: Sequence[Row]) -> list[str]:
+    """Return a workflow command for each security update, with the lock's file."""
+    lines = []
+    for row in rows:
+        if row.security:
+            file = f"file={LOCK}," if row.kind == DEB else ""
+            named = f": {', '.join(row.advisories)}" if row.advisories else ""
+            lines.append(
+                f"::warning {file}title=security update::"
+                f"{row.name} {row.locked} → {row.newest}{named}"
+            )
+    return lines

@@ -1,0 +1,84 @@
+"""Take newer versions into the locks: all of them, or none where one cannot be taken."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from scripts.common.errors import DiskError, SutraError
+from scripts.debian import packages_lock, updates
+from scripts.sbom.locks import folder_of
+from scripts.sbom.outdated import DEB, Outdated, Row
+
+SECURITY, DEBIAN = "security", "debian"
+ONLY = ("", SECURITY, DEBIAN)
+LOCK = "scripts/lock.sh"
+# scripts/lock.sh takes every name of a lock to its newest version
+ALL = "all"
+
+
+def chosen(rows: Iterable[Row], only: str) -> list[Row]:
+    """Return the rows that can be taken: newer ones, of those that `only` names."""
+    newer = [row for row in rows if row.newest not in (None, row.locked)]
+    if only == DEBIAN:
+        return [row for row in newer if row.kind == DEB]
+    return [row for row in newer if row.security or only != SECURITY]
+
+
+def calls(rows: Iterable[Row], only: str) -> dict[str, str]:
+    """Return what scripts/lock.sh is called with: the names to upgrade, by package folder."""
+    names: dict[str, set[str]] = {}
+    for row in rows:
+        for image in row.images if row.kind != DEB else ():
+            if folder := folder_of(image):
+                names.setdefault(folder.name, set()).add(row.name)
+    return {
+        folder: ",".join(sorted(wanted)) if only == SECURITY else ALL
+        for folder, wanted in sorted(names.items())
+    }
+
+
+def take(found: Outdated, rows: Sequence[Row], only: str, environment: Mapping[str, str]) -> None:
+    """Write the locks. Raises SutraError, with every lock as it was, where that fails."""
+    wanted = calls(rows, only)
+    with _all_or_none([packages_lock.LOCK, *_locks(wanted)]):
+        debs = {row.name for row in rows if row.kind == DEB}
+        if debs and found.lock:
+            packages_lock.write(updates.updated_lock(found.lock, debs, found.offers, found.day))
+        for folder, names in wanted.items():
+            _lock(folder, names, environment)
+
+
+def _locks(folders: Iterable[str]) -> list[Path]:
+    return [path for each in folders for path in sorted(Path("packages", each).glob("*.lock"))]
+
+
+@contextmanager
+def _all_or_none(paths: Sequence[Path]) -> Iterator[None]:
+    try:
+        before = {path: path.read_bytes() for path in paths if path.exists()}
+    except OSError as error:
+        raise DiskError(f"update: cannot read a lock: {error}", "`ls -l` says more") from error
+    try:
+        yield
+    except BaseException:
+        for path, content in before.items():
+            with suppress(OSError):  # the first error is the one to tell
+                path.write_bytes(content)
+        raise
+
+
+def _lock(folder: str, names: str, environment: Mapping[str, str]) -> None:
+    knobs = {**os.environ, **environment, "PACKAGE": folder, "UPGRADE": names}
+    try:
+        code = subprocess.run([LOCK], env=knobs, check=False).returncode
+    except OSError as error:
+        raise SutraError(f"update: {LOCK}: {error.strerror}", "run it in the checkout") from error
+    if code:
+        raise SutraError(
+            f"update: packages/{folder}: its locks cannot be written, all are as they were",
+            "read the lines above, then run the same command again",
+        )

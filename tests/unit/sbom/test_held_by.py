@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scripts.sbom import held_by
+
+ON = {"api": "sutra-base-python", "hybrid": "sutra-base-python"}
+PROMOTED = {"sutra-base-python": 10, "api": 15, "hybrid": 40, "storage": 3, "odd": 5}
+
+
+@pytest.fixture(autouse=True)
+def _base(folder: Path) -> None:
+    (folder / "base-images").mkdir()
+    text = "FROM x\nRUN /lib/sutra/slice.sh /rootfs \\\n      libc6\n"
+    (folder / "base-images/python-prod.Dockerfile").write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("images", "expected"),
+    [
+        (("sutra-base-python", "api", "hybrid"), 10),  # the base's layer, once for all
+        (("api", "hybrid"), 5 + 30),  # each service's own layers
+        (("storage",), 3),
+        (("none",), None),
+        (("api", "none"), None),
+    ],
+)
+def test_what_a_pull_costs(images: tuple[str, ...], expected: int | None) -> None:
+    assert held_by.pull(images, ON, PROMOTED) == expected
+
+
+def test_a_service_smaller_than_its_base_has_no_known_cost() -> None:
+    assert held_by.pull(("odd",), {"odd": "sutra-base-python"}, PROMOTED) is None
+
+
+def test_services_are_on_the_base_of_their_last_stage(folder: Path) -> None:
+    for name, text in {
+        "one": "FROM sutra-base-python:latest AS deps\nFROM sutra-base-python:prod\n",
+        "two": "FROM sutra-base-python:latest\nFROM scratch\n",
+        "none": "",
+    }.items():
+        (folder / f"packages/{name}").mkdir(parents=True)
+        (folder / f"packages/{name}/Dockerfile.prod").write_text(text)
+    found = held_by.bases(["one", "two", "none", "gone"])
+    assert found == {"one": "sutra-base-python"}
+    assert held_by.holders("libc6", found) == ("sutra-base-python", "one")
+    assert held_by.holders("other", found) == ()
+
+
+def test_before_the_first_promotion_no_size_is_known() -> None:
+    assert held_by.promoted_bytes() == {}

@@ -1,0 +1,282 @@
+"""`make outdated` and `make update` with Debian's packages, against a signed mirror on loopback."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from scripts.__main__ import main as front_door
+from scripts.common.errors import run
+from scripts.debian import packages_lock
+from scripts.debian.packages_lock import LOCK, MACHINES
+from scripts.history import ledger
+from scripts.history.ledger import Entry, Promoted
+from scripts.sbom import newest
+from tests.support.debian_mirror import Mirror
+from tests.unit.fakes import program
+
+BUDGET = "budget: {installed: 6 MB, download: 2 MB}"
+CATALOG = f"""\
+release: {{{BUDGET}}}
+images: {{sutra-base-python: {{{BUDGET}}}, sutra-a: {{{BUDGET}}}, sutra-b: {{{BUDGET}}}}}
+"""
+SLICE = """\
+FROM debian AS slice
+RUN /lib/sutra/slice.sh /rootfs \\
+      libsafe1 \\
+      plain
+"""
+Call = Callable[..., tuple[int, str, str]]
+CHANGES = """\
+safe (1.0-1+deb13u1) trixie-security; urgency=high
+
+  * CVE-2026-1000, CVE-2026-1001, CVE-2026-1002, CVE-2026-1003
+
+safe (1.0-1) unstable; urgency=low
+"""
+
+
+def promoted(download: int) -> Promoted:
+    return Promoted("sha256:" + "1" * 64, "", "", download, download)
+
+
+@pytest.fixture
+def call(
+    folder: Path,
+    mirror: Mirror,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> Call:
+    """Call a command in a small project whose lock is behind its mirror."""
+    (folder / "images.yaml").write_text(CATALOG)
+    for name, text in {
+        "base-images/python-prod.Dockerfile": SLICE,
+        "packages/sutra-a/Dockerfile.prod": "FROM x AS y\nFROM sutra-base-python:prod\n",
+        "packages/sutra-b/Dockerfile.prod": "FROM sutra-base-python:prod AS y\nFROM scratch\n",
+    }.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    safe, plain = mirror.add("libsafe1", "1.0-1", source="safe"), mirror.add("plain", "1.0")
+    lines = f"libsafe1 1.0-1 all {safe}\nplain 1.0 all {plain}\n"
+    LOCK.write_text(f"# suite: trixie\n# day: 20260102T000000Z\n{lines}")
+    mirror.publish()
+    for name, value in mirror.knobs.items():
+        monkeypatch.setenv(name, value)
+
+    def command(*words: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as caught:
+            run(lambda: front_door(words))
+        out, err = capfd.readouterr()
+        assert isinstance(caught.value.code, int)
+        return caught.value.code, out, err
+
+    return command
+
+
+def newer(mirror: Mirror) -> None:
+    """Give the mirror a security update, and a plain one for one machine after the other."""
+    mirror.add("libsafe1", "1.0-1+deb13u1", "trixie-security", source="safe", changelog=CHANGES)
+    mirror.add("plain", "1.1", changelog="plain (1.1) trixie; urgency=low\n")
+    mirror.publish()
+
+
+SAFE = (
+    "| deb | libsafe1 | 1.0-1 | 1.0-1+deb13u1 | security suite | "
+    "CVE-2026-1000, CVE-2026-1001, CVE-2026-1002, CVE-2026-1003 | {} | sutra-base-python, sutra-a |"
+)
+PLAIN = "| deb | plain | 1.0 | 1.1 |  |  | {} | sutra-base-python, sutra-a |"
+END = "2 of 2 locked versions are outdated or have an advisory"
+
+
+def test_a_lock_that_is_the_newest(call: Call) -> None:
+    out = "0 of 2 locked versions are outdated or have an advisory\n"
+    code, said, err = call("outdated", "--format", "markdown")
+    assert (code, said.splitlines(True)[2:], err) == (0, [out], "")
+    assert call("update") == (0, "update: every lock has the newest already\n", "")
+
+
+def test_newer_packages_with_their_vulnerabilities_images_and_cost(
+    call: Call, mirror: Mirror
+) -> None:
+    newer(mirror)
+    rows = call("outdated", "--format", "markdown")[1].splitlines()[2:]
+    assert rows == [SAFE.format("not known"), PLAIN.format("not known"), END]
+    images = {"sutra-base-python": promoted(11_000_000), "sutra-a": promoted(15_500_000)}
+    ledger.LEDGER.parent.mkdir()
+    ledger.append(
+        Entry(1, "2026-01-01T00:00:00Z", "a", "promote", "", "", "", "1", 1, 0, {}, images)
+    )
+    code, out, err = call("outdated", "--format", "markdown")
+    assert (code, err) == (0, "")
+    assert out.splitlines()[2:] == [SAFE.format("11.0 MB"), PLAIN.format("11.0 MB"), END]
+    row = json.loads(call("outdated", "--format", "json")[1])[0]
+    assert (row["newest"], row["security"], row["pull"]) == (
+        "1.0-1+deb13u1",
+        "security suite",
+        11_000_000,
+    )
+    table = call("outdated")[1]
+    assert "CVE-2026-1002" in table
+    assert "CVE-2026-1003" not in table
+
+
+def test_github_gets_a_summary_and_a_warning_for_each_security_update(
+    call: Call, mirror: Mirror, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newer(mirror)
+    warning = (
+        f"::warning file={LOCK},title=security update::libsafe1 1.0-1 → 1.0-1+deb13u1: "
+        "CVE-2026-1000, CVE-2026-1001, CVE-2026-1002, CVE-2026-1003"
+    )
+    assert call("outdated", "--format", "github")[1].splitlines()[-1] == warning
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(folder / "summary"))
+    assert call("outdated", "--format", "github") == (0, f"{warning}\n", "")
+    summary = (folder / "summary").read_text()
+    assert summary.startswith(f"## Sutra: {END}\n\n| kind |")
+    assert SAFE.format("not known") in summary.splitlines()
+
+
+@pytest.fixture
+def closed(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of a mirror that does not answer."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{unused.getsockname()[1]}"
+    monkeypatch.setenv("APT_MIRROR", f"http://{address}/debian")
+    return address
+
+
+def test_a_mirror_that_does_not_answer_is_never_green(call: Call, closed: str) -> None:
+    code, out, err = call("outdated", "--format", "markdown")
+    assert code == 2
+    assert out.splitlines()[-1] == (
+        "0 of 2 locked versions are outdated or have an advisory, 2 of Debian are not known"
+    )
+    row = out.splitlines()[2]
+    assert row.startswith("| deb | libsafe1 | 1.0-1 | not known | not known | not known: ")
+    assert f"Could not connect to {closed}" in row
+    problem, tip = err.splitlines()
+    assert problem.startswith("outdated: debian: not known: ")
+    assert tip == (
+        "tip: check the network, APT_MIRROR and CA_BUNDLE, then run the same command again"
+    )
+    rows = json.loads(call("outdated", "--format", "json")[1])
+    assert [(row["newest"], row["security"], row["advisories"]) for row in rows] == [
+        (None, None, None)
+    ] * 2
+
+
+@pytest.mark.parametrize("only", ["", "security", "debian"])
+def test_nothing_is_taken_from_a_mirror_that_does_not_answer(
+    call: Call, closed: str, only: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ONLY", only)
+    before = LOCK.read_bytes()
+    code, out, err = call("update")
+    assert (code, out, len(err.splitlines())) == (2, "", 2)
+    assert err.startswith("debian: not known: ")
+    assert LOCK.read_bytes() == before
+
+
+def versions() -> dict[str, str]:
+    found = packages_lock.read()
+    assert found
+    return {package.name: package.version for package in found.packages}
+
+
+def test_only_security_updates_are_taken(call: Call, mirror: Mirror) -> None:
+    newer(mirror)
+    before = LOCK.read_bytes()
+    code, out, err = call("update", "--only", "security", "--dry-run")
+    assert (code, err) == (0, "")
+    assert out.splitlines()[-1] == "update: 1 versions would be taken into the locks"
+    assert "libsafe1" in out
+    assert "plain" not in out
+    assert LOCK.read_bytes() == before
+    code, out, _ = call("update", "--only", "security")
+    assert out.splitlines()[-1] == "update: 1 versions were taken into the locks"
+    assert versions() == {"libsafe1": "1.0-1+deb13u1", "plain": "1.0"}
+    assert call("update", "--only", "security")[1] == "update: every lock has the newest already\n"
+
+
+def test_everything_is_taken(call: Call, mirror: Mirror) -> None:
+    newer(mirror)
+    assert call("update")[0] == 0
+    assert versions() == {"libsafe1": "1.0-1+deb13u1", "plain": "1.1"}
+    assert LOCK.read_text().splitlines()[2] > "# day: 20260102T000000Z"
+
+
+@pytest.mark.parametrize("text", ["<<<<<<< HEAD\n", None])
+def test_debian_s_packages_are_locked_anew_whatever_the_lock_is(
+    call: Call, mirror: Mirror, text: str | None
+) -> None:
+    newer(mirror)
+    LOCK.unlink()
+    if text:
+        LOCK.write_text(text)
+    assert call("update", "--only", "debian", "--dry-run") == (
+        0,
+        "libsafe1 all: (none) → 1.0-1+deb13u1\nplain all: (none) → 1.1\n"
+        f"{LOCK}: 2 versions would be taken into the locks\n",
+        "",
+    )
+    assert LOCK.exists() == bool(text)
+    assert call("update", "--only", "debian")[0] == 0
+    assert versions() == {"libsafe1": "1.0-1+deb13u1", "plain": "1.1"}
+    assert call("update", "--only", "debian") == (
+        0,
+        f"{LOCK}: every lock has the newest already\n",
+        "",
+    )
+
+
+def test_a_lock_that_cannot_be_written_leaves_all_as_they_were(
+    call: Call, mirror: Mirror, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second lock fails: the first one, which was written, is taken back."""
+    newer(mirror)
+    lock = folder / "packages/sutra-a/requirements.lock"
+    lock.write_text("h11==0.14.0\n")
+    monkeypatch.setattr(
+        newest, "_of_pypi", lambda one, *_: newest.Newer(one, "0.16.0", ("PYSEC-1",))
+    )
+    words = f'echo "$PACKAGE $UPGRADE" >>{folder}/words; echo broken >{lock}; exit 1\n'
+    program(folder / "scripts", "lock.sh", words)
+    before = LOCK.read_bytes()
+    code, _, err = call("update", "--only", "security")
+    assert (code, err) == (
+        2,
+        "update: packages/sutra-a: its locks cannot be written, all are as they were\n"
+        "tip: read the lines above, then run the same command again\n",
+    )
+    assert (LOCK.read_bytes(), lock.read_text()) == (before, "h11==0.14.0\n")
+    assert call("update")[0] == 2
+    assert (folder / "words").read_text() == "sutra-a h11\nsutra-a all\n"
+    program(folder / "scripts", "lock.sh", f"echo h11==0.16.0 >{lock}\n")
+    code, out, _ = call("update", "--only", "security")
+    assert (code, out.splitlines()[-1]) == (0, "update: 2 versions were taken into the locks")
+    assert lock.read_text() == "h11==0.16.0\n"
+    assert versions()["libsafe1"] == "1.0-1+deb13u1"
+
+
+def test_an_unknown_word_is_refused(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ONLY", "python")
+    assert call("update") == (
+        2,
+        "",
+        'ONLY: unknown "python"\ntip: ONLY=security or ONLY=debian\n',
+    )
+
+
+def test_both_machines_are_locked(call: Call, mirror: Mirror) -> None:
+    for machine in MACHINES:
+        mirror.add("plain", "1.2", architecture=machine)
+    mirror.publish()
+    assert call("update", "--only", "debian")[0] == 0
+    found = packages_lock.read()
+    assert found
+    assert [p.architecture for p in found.packages if p.name == "plain"] == list(MACHINES)
