@@ -30,6 +30,7 @@ GROUPS = {
         "record-sizes": "record sizes for the pull requests to come",
         "verify-contents": "check what every image holds",
         "verify-runtime": "start every image hardened, and check what it does",
+        "verify-image": "check an image that was not built here",
         "debug": "open a shell with tools beside a container that has none",
         "why-slow": "show what a service imports when it starts, and what could wait",
         "diff": "show what was added, removed or grew between two images",

@@ -9,6 +9,7 @@ import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from sutra_cleanup import strict_yaml
 from sutra_cleanup.yaml_node import did_you_mean
@@ -120,11 +121,7 @@ def load(path: Path = CATALOG, environment: Mapping[str, str] = os.environ) -> C
 
 def parse(path: Path, text: str, base: str = settings.BASES[0]) -> Catalog:
     """Return the catalogue in `text`, the content of `path`, now or once. Raises as `load` does."""
-    try:
-        content = strict_yaml.load(text)
-    except ValueError as error:
-        raise CatalogError(f"{path}: not YAML: {error}", f"`yamllint {path}` says more") from error
-    top = Node(str(path), "", content, ("release", "images"))
+    top = Node(str(path), "", content(path, text), ("release", "images"))
     images = top.child("images")
     if not images.value:
         raise images.error("", "empty")
@@ -132,6 +129,14 @@ def parse(path: Path, text: str, base: str = settings.BASES[0]) -> Catalog:
     runtime_needs.refuse_needs(images, {image.name: image for image in found})
     budget, others = _budgets(top.child("release", ("budget",)), SIZES, base)
     return Catalog(path, found, budget, others)
+
+
+def content(path: Path, text: str) -> Any:
+    """Return what the YAML in `text` holds. Raises SutraError for what is no YAML."""
+    try:
+        return strict_yaml.load(text)
+    except ValueError as error:
+        raise CatalogError(f"{path}: not YAML: {error}", f"`yamllint {path}` says more") from error
 
 
 def _image(images: Node, name: str, base: str) -> Image:

@@ -29,13 +29,14 @@ class Subject:
     """What rules judge: an image as it was read, as the one that images.yaml calls `name`.
 
     `private` are the fingerprints of certificates that only the builders trust, `public`
-    of those that everybody does.
+    of those that everybody does. A `foreign` image was built elsewhere, without our cleanup.
     """
 
     name: str
     image: Inventory
     private: frozenset[str] = field(default=frozenset())
     public: frozenset[str] = field(default=frozenset())
+    foreign: bool = False
 
     @property
     def files(self) -> Mapping[str, Entry]:

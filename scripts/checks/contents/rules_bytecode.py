@@ -60,7 +60,7 @@ def bytecode(subject: Subject) -> Iterator[Finding]:
         cleaned.add(tree)
         for text in _differences(subject, tree, said):
             yield Finding(path, text)
-    for tree in sorted(_trees(subject)):
+    for tree in () if subject.foreign else sorted(_trees(subject)):
         if not any(f"{tree}/".startswith(f"{one}/") for one in cleaned):
             yield Finding(tree, f"Python tree without the report of a cleanup {quoted(tree)}")
 

@@ -12,7 +12,7 @@ from sutra_cleanup.tree import SITE
 
 from scripts.checks.contents.rule import Finding, Subject
 
-SHARED = Path("base-images/cleanup")
+SHARED = Path(__file__).resolve().parents[3] / "base-images/cleanup"
 Check = Callable[[Subject], Iterator[Finding]]
 
 

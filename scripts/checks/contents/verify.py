@@ -55,10 +55,17 @@ def verify_one(
 
 
 def judge(
-    promises: Catalog, image: Image, found: Inventory, private: frozenset[str] = frozenset()
+    promises: Catalog,
+    image: Image,
+    found: Inventory,
+    private: frozenset[str] = frozenset(),
+    foreign: bool = False,
 ) -> list[CheckResult]:
-    """Return a check result a rule, in the order of the rules."""
-    subject = Subject(image.name, found, private, public_certificates())
+    """Return a check result a rule, in the order of the rules.
+
+    Of a `foreign` image no report of our cleanup is asked for.
+    """
+    subject = Subject(image.name, found, private, public_certificates(), foreign)
     inherited = _waivers(_base(promises, subject), subject)
     own = _waivers(image, subject)
     return [_result(promises, image, rule, subject, own, inherited) for rule in RULES]

@@ -58,7 +58,7 @@ class _Held:
     """What one owner has in an image: bytes, version, and a mark that changes with its files."""
 
     bytes: int = 0
-    version: str = ""
+    version: str = field(default="", compare=False)  # of ours, it is another in every commit
     marks: tuple[str, ...] = ()
     in_base: bool = field(default=False, compare=False)  # whether a layer of the base has it
 

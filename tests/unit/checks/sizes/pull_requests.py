@@ -10,7 +10,7 @@ from pathlib import Path
 from scripts.catalog.catalog import Budget, Catalog, Image
 from scripts.checks.sizes import measure, pull_request
 from scripts.checks.sizes.pull_request import Comparison
-from scripts.common.labels import BASE_NAME, REVISION
+from scripts.common.labels import BASE_NAME, REVISION, VERSION
 from tests.conftest import ROOT
 from tests.unit.fakes import FakeEngine, FakeImage, run_git, tar_of
 
@@ -68,7 +68,9 @@ class PullRequest:
 def build(engine: FakeEngine, images: Mapping[str, Sequence[bytes]], revision: str) -> None:
     """Tag images as a build does."""
     for name, layers in images.items():
-        labels = {REVISION: revision, **({BASE_NAME: f"{BASE}:prod"} if name == API else {})}
+        labels = {REVISION: revision, VERSION: revision[:7]}
+        if name == API:
+            labels[BASE_NAME] = f"{BASE}:prod"
         engine.add(FakeImage(layers, labels=labels), f"{name}:prod")
 
 

@@ -71,7 +71,8 @@ def test_what_the_author_caused_fails(pull: PullRequest) -> None:
 
 ~~~~text
 images.yaml: images.sutra-api.budget.installed: over budget "4.0 MB", 3.0 MB allowed (+1.0 MB): \
-since {since} +2.0 MB, +2.0 MB by this change: ours +2.0 MB; by cause: ours: +2.0 MB
+since {since} +2.0 MB, +2.0 MB by this change: ours {pull.base[:7]} → bbbbbbb +2.0 MB; \
+by cause: ours: +2.0 MB
 ~~~~
 
 | image | installed | budget | download | budget | ok |
@@ -113,7 +114,8 @@ Exceptions, each with its reason:
 
 ~~~~text
 images.yaml: images.sutra-api.budget.installed: over budget "3.0 MB", 2.5 MB allowed (+0.5 MB): \
-since {since} +1.0 MB, not by this change: zlib 1.0 → 1.1 +1.0 MB, ours +1000 bytes; \
+since {since} +1.0 MB, not by this change: zlib 1.0 → 1.1 +1.0 MB, \
+ours {pull.base[:7]} → bbbbbbb +1000 bytes; \
 by cause: {base}
 ~~~~
 

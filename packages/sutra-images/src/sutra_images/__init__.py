@@ -1,0 +1,1 @@
+"""The checks of Sutra for container images that were built anywhere."""

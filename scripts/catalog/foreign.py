@@ -1,0 +1,106 @@
+"""A catalogue of images that were not built here: names, tags, budgets, exceptions.
+
+images:
+  web:
+    tag: registry.example/web:1.4
+    budget: {installed: 90 MB, download: 40 MB}
+    contents: {shells: {skip: true, because: …}}
+
+A file with `release:` is the images.yaml of a project like this one, and is read as that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.catalog import catalog, waivers
+from scripts.catalog.catalog import Budget, Catalog, Image
+from scripts.catalog.catalog_node import Node
+from scripts.common.errors import CatalogError, SutraError
+
+KEYS = ("tag", "budget", "contents")
+SIZES = ("installed", "download")
+TAG = "latest"
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """All images of the file, where each is found, and the bytes that each may have, by size.
+
+    The budgets in `promises` are not read: a foreign image may have one size alone, or none.
+    """
+
+    promises: Catalog
+    tags: Mapping[str, str]
+    limits: Mapping[str, Mapping[str, int]]
+
+    def chosen(self, name: str, reference: str) -> list[tuple[Image, str]]:
+        """Return what to check: all images, or the one called `name`, each with its reference.
+
+        `reference` is checked in place of its tag, then as the only image of the file without
+        a name. Raises SutraError where it is not clear which one is meant.
+        """
+        if name:
+            return [(self.promises.find(name), reference or self.tags.get(name, ""))]
+        if not reference:
+            return [(image, self.tags[image.name]) for image in self.promises.images]
+        names = [image.name for image in self.promises.images]
+        if len(names) > 1:
+            raise SutraError(
+                f'--like: which image of {self.promises.path} is "{reference}"',
+                f"name it: --like {self.promises.path}#{names[0]}; names: {', '.join(names)}",
+            )
+        return [(self.promises.images[0], reference)]
+
+
+def load(path: Path) -> Foreign:
+    """Read a foreign catalogue. Raises SutraError for anything that is not as documented."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise CatalogError(
+            f"{path}: no such file", "name it: --like FILE#NAME; docs/adopt.md has an example"
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise CatalogError(
+            f"{path}: cannot be read: {error}", f"`ls -ld {path}` says more"
+        ) from error
+    return parse(path, text)
+
+
+def parse(path: Path, text: str) -> Foreign:
+    """Return the catalogue in `text`, the content of `path`. Raises as `load` does."""
+    content = catalog.content(path, text)
+    if isinstance(content, Mapping) and "release" in content:
+        return _of_a_project(catalog.parse(path, text))
+    images = Node(str(path), "", content, ("images",)).child("images")
+    if not images.value:
+        raise images.error("", "empty")
+    nodes = {name: images.child(name, KEYS) for name in images.value}
+    limits = {name: _limits(node) for name, node in nodes.items()}
+    none = Budget(0, 0)
+    found = tuple(Image(name, none, contents=waivers.parse(node)) for name, node in nodes.items())
+    tags = {name: node.text("tag") or f"{name}:{TAG}" for name, node in nodes.items()}
+    return Foreign(Catalog(path, found, none), tags, limits)
+
+
+def _limits(image: Node) -> dict[str, int]:
+    if "budget" not in image.value:
+        return {}
+    budget = image.child("budget", SIZES)
+    if not budget.value:
+        raise budget.error("", "empty, give it installed or download")
+    return {size: budget.size(size) for size in budget.value}
+
+
+def _of_a_project(promises: Catalog) -> Foreign:
+    return Foreign(
+        promises,
+        {image.name: image.reference for image in promises.images},
+        {
+            image.name: {size: getattr(image.budget, size) for size in SIZES}
+            for image in promises.images
+        },
+    )

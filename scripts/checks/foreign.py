@@ -1,0 +1,96 @@
+"""Check an image that was not built here: its sizes and what it holds. Nothing is started."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from scripts.catalog.catalog import Image
+from scripts.catalog.foreign import SIZES, Foreign
+from scripts.checks.contents import verify as contents
+from scripts.checks.sizes.budgets import over_budget
+from scripts.common.check_result import CheckResult
+from scripts.common.errors import EngineError, SutraError
+from scripts.common.units import format_size
+from scripts.engine import client as engine
+from scripts.image import inventory
+from scripts.image.inventory import Inventory
+from scripts.oci import sources
+
+# number of owners that one line about a size names
+LARGEST = 3
+ELSEWHERE = "an image in a file is archive:FILE or oci:FOLDER, one in a registry registry:HOST/NAME"
+
+
+def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
+    """Return where layers that were read are remembered. Raises SutraError without a home."""
+    if folder := environment.get("XDG_CACHE_HOME"):
+        return Path(folder) / "sutra-images"
+    try:
+        return Path.home() / ".cache/sutra-images"
+    except RuntimeError as error:
+        raise SutraError("HOME: no home folder", "set XDG_CACHE_HOME to a folder") from error
+
+
+def verify(catalogue: Foreign, image: Image, reference: str, cache: Path) -> list[CheckResult]:
+    """Return the checks of `reference` by the promises of `image`.
+
+    Raises SutraError for an image that is not there, and for one in which nothing can be checked.
+    """
+    found = _read(reference, cache)
+    private = contents.private_certificates()
+    return [
+        *_sizes(catalogue, image, found),
+        *contents.judge(catalogue.promises, image, found, private, foreign=True),
+    ]
+
+
+def _read(reference: str, cache: Path) -> Inventory:
+    found = inventory.read(_client(reference), reference, cache)
+    if found is None:
+        raise SutraError(
+            f'engine: no such image "{reference}"', f"`docker images` lists them; {ELSEWHERE}"
+        )
+    if not any(entry.kind == "file" for layer in found.layers for entry in layer.entries):
+        raise SutraError(
+            f'{reference}: image without files, layers: "{len(found.layers)}"',
+            "every rule would pass; save or build the image again",
+        )
+    return found
+
+
+def _client(reference: str) -> engine.Client | None:
+    """Return the engine's client; None where a file or a registry does without."""
+    if sources.scheme(reference)[0] != "engine":
+        return None
+    try:
+        return engine.connect()
+    except EngineError as error:
+        tip = f"start the engine; {ELSEWHERE}" if error.tip == engine.TIP else error.tip
+        raise EngineError(error.problem, tip) from error
+
+
+def _sizes(catalogue: Foreign, image: Image, found: Inventory) -> Iterator[CheckResult]:
+    """Yield both sizes, one that has no budget for information alone."""
+    budgets = catalogue.limits[image.name]
+    for size in SIZES:
+        actual, limit = sum(getattr(layer, size) for layer in found.layers), budgets.get(size)
+        problem = ""
+        if limit is not None and actual > limit:
+            problem = f"{over_budget(actual, limit)}: largest: {_largest(found)}"
+        key = f"images.{image.name}.budget.{size}"
+        path = str(catalogue.promises.path)
+        ok = not problem
+        yield CheckResult(image.name, size, ok, actual, limit, problem, file=path, key=key)
+
+
+def _largest(image: Inventory) -> str:
+    """Return whose files are the largest, unpacked."""
+    owners, sizes = image.owners(), Counter[str]()
+    for layer in image.layers:
+        for entry in layer.entries:
+            owner = owners[entry.path]
+            sizes[f"{owner.name} {owner.version}".strip()] += entry.size
+    return ", ".join(f"{name} {format_size(size)}" for name, size in sizes.most_common(LARGEST))
