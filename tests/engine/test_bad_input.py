@@ -205,9 +205,9 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_full_disk_leaves_no_partial_root(tiny_disk: Path) -> None:
     code = (
-        "from pathlib import Path; from scripts.build import root_image;"
+        "from pathlib import Path; from scripts.build import bootstrap;"
         "from scripts.common import errors;"
-        f"errors.run(lambda: root_image.bootstrap('debian:trixie-slim', Path('{tiny_disk}/root')))"
+        f"errors.run(lambda: bootstrap.bootstrap('debian:trixie-slim', Path('{tiny_disk}/root')))"
     )
     done = subprocess.run(
         [str(ROOT / ".venv/bin/python"), "-c", code], cwd=ROOT, capture_output=True, text=True

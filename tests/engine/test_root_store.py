@@ -11,7 +11,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from scripts.build import root_image, root_store
+from scripts.build import root_layout, root_store
 from scripts.engine import builders, buildx, images
 from tests.support.tiny import archive
 
@@ -43,7 +43,7 @@ def test_a_bootstrapped_root_is_built_upon(
     monkeypatch.setenv("DOCKER_HOST", f"unix://{socket}")
     (tmp_path / "docker-bake.hcl").write_text(BAKE)
     (tmp_path / "root.tar").write_bytes(archive("a root"))
-    root_image.write_layout(tmp_path / "root.tar", tmp_path / "layout", IMAGE.partition(":")[2])
+    root_layout.write(tmp_path / "root.tar", tmp_path / "layout", IMAGE.partition(":")[2])
     layout = tmp_path / "layout"
     first, context = (root_store.context(either, IMAGE, layout, builders.OWN) for _ in range(2))
     assert first == context

@@ -9,7 +9,7 @@ from typing import IO, Any
 
 import pytest
 
-from scripts.build import root_image, root_store
+from scripts.build import root_layout, root_store
 from scripts.common.errors import SutraError
 from scripts.engine import builders
 from scripts.engine.builders import Builder
@@ -48,7 +48,7 @@ class Classic:
 @pytest.fixture
 def layout(tmp_path: Path) -> Path:
     (tmp_path / "root.tar").write_bytes(ROOT)
-    root_image.write_layout(tmp_path / "root.tar", tmp_path / "layout", "trixie-slim")
+    root_layout.write(tmp_path / "root.tar", tmp_path / "layout", "trixie-slim")
     return tmp_path / "layout"
 
 

@@ -1,0 +1,143 @@
+"""Bootstrap a Debian root from signed packages with mmdebstrap, into an OCI layout."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from scripts.build import root_layout
+from scripts.common import durations
+from scripts.common import reference as references
+from scripts.common.errors import SutraError
+from scripts.engine import process
+
+# Bytes that mmdebstrap unpacks in TMPDIR, with the archive that it makes of them.
+UNPACKED_BYTES = 600_000_000
+OTHER_FOLDER = "name another folder: `TMPDIR=/var/tmp make prod`"
+# Pattern of a day of http://snapshot.debian.org as a mirror.
+SNAPSHOT = re.compile(r"(.+)/debian/(\d+T\d+Z)/?")
+# Options that make Debian "slim": documentation stays out, licences stay in.
+SLIM = (
+    "path-exclude=/usr/share/doc/*",
+    "path-include=/usr/share/doc/*/copyright",
+    "path-exclude=/usr/share/man/*",
+    "path-exclude=/usr/share/info/*",
+    "path-exclude=/usr/share/locale/*",
+    "path-exclude=/usr/share/lintian/*",
+)
+
+
+def bootstrap(image: str, layout: Path, environment: Mapping[str, str] = os.environ) -> None:
+    """Build `debian:SUITE-slim` from signed packages into the OCI layout `layout`.
+
+    The folder appears whole or not at all. Raises SutraError for a root that
+    cannot be bootstrapped and for a bootstrap that failed.
+    """
+    named = references.tagged(image)
+    if named is None or named.name != "debian":
+        raise SutraError(
+            f'roots: cannot bootstrap "{image}", and no registry serves it',
+            f"`docker load` an archive of {image}, or build with BASE=debian",
+        )
+    _require_mmdebstrap()
+    _require_temporary_folder(environment)
+    say(
+        f"{image}: bootstrapping it from Debian's signed packages (once; `make roots` refreshes it)"
+    )
+    with durations.step(f"bootstrap {image}"):
+        _write_root(named.tag, layout, environment)
+    say(f"{image}: bootstrapped")
+
+
+def _write_root(tag: str, layout: Path, environment: Mapping[str, str]) -> None:
+    """Put the root image `tag` at `layout`, whole or not at all."""
+    layout.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=layout.parent, prefix=".partial-") as folder:
+        try:
+            root = Path(folder) / "root.tar"
+            _mmdebstrap(tag.removesuffix("-slim"), root, environment)
+            whole = Path(folder) / "layout"
+            root_layout.write(root, whole, tag)
+            shutil.rmtree(layout, ignore_errors=True)
+            whole.rename(layout)
+        except OSError as error:
+            raise SutraError(
+                f'roots: cannot write "{layout}": {error.strerror}',
+                "free some space (`df -h .`), then run `make roots` again",
+            ) from error
+
+
+def _require_temporary_folder(environment: Mapping[str, str]) -> None:
+    """Raise SutraError where mmdebstrap would blame the mirror for a folder that is too small."""
+    folder = environment.get("TMPDIR") or "/tmp"  # noqa: S108 - mmdebstrap's own default
+    try:
+        system = os.statvfs(folder)
+    except OSError as error:
+        raise SutraError(f'roots: TMPDIR: {error.strerror} "{folder}"', OTHER_FOLDER) from error
+    free = system.f_bavail * system.f_frsize
+    if system.f_flag & os.ST_NOEXEC:
+        raise SutraError(f'roots: TMPDIR: mounted noexec "{folder}"', OTHER_FOLDER)
+    if free < UNPACKED_BYTES:
+        raise SutraError(
+            f'roots: TMPDIR: {free / 1e6:.0f} MB free in "{folder}", '
+            f"{UNPACKED_BYTES / 1e6:.0f} MB needed",
+            f"free some space there, or {OTHER_FOLDER}",
+        )
+
+
+def _require_mmdebstrap() -> None:
+    if shutil.which("mmdebstrap"):
+        return
+    # uidmap: what mmdebstrap needs to work without root
+    command = ["scripts/install.sh", "mmdebstrap", "debian-archive-keyring", "uidmap"]
+    if subprocess.run(command, check=False).returncode:
+        raise SutraError(
+            "roots: no registry answers, and mmdebstrap is not installed",
+            "install the package mmdebstrap, then run `make roots`",
+        )
+
+
+def _mmdebstrap(suite: str, tar: Path, environment: Mapping[str, str]) -> None:
+    """Write the root of `suite` to `tar`; main, updates and security, signatures checked."""
+    command = ["mmdebstrap", "--variant=minbase", "--format=tar"]
+    command += [f"--dpkgopt={option}" for option in SLIM]
+    if bundle := environment.get("CA_BUNDLE"):
+        command.append(f'--aptopt=Acquire::https::CaInfo "{Path(bundle).resolve()}"')
+    if SNAPSHOT.fullmatch(environment.get("APT_MIRROR", "")):
+        # the index of a day is past its time by intention; its signature still counts
+        command.append('--aptopt=Acquire::Check-Valid-Until "false"')
+    command += [suite, str(tar)]
+    if mirror := environment.get("APT_MIRROR", "").rstrip("/"):
+        command += [
+            f"deb {mirror} {suite} main",
+            f"deb {mirror} {suite}-updates main",
+            f"deb {_security(mirror)} {suite}-security main",
+        ]
+    # mmdebstrap takes it for every file that is younger
+    epoch = {"SOURCE_DATE_EPOCH": str(int(root_layout.STAMP.timestamp()))}
+    code, lines = process.tee(command, {**os.environ, **epoch})
+    if code:
+        causes = [line for line in lines if re.search(r"^(E|Err):|No space left", line)]
+        reason = re.sub(r".*\b(E|Err): ", "", (causes or lines or ["no output"])[0]).strip()
+        raise SutraError(
+            f'roots: bootstrap of "{suite}" failed: {reason}',
+            "check the network, APT_MIRROR and `df -h`, then run `make roots` again",
+        )
+
+
+def _security(mirror: str) -> str:
+    """Return where a mirror's security suite is, as base-images/lib/apt.sh has it."""
+    if found := SNAPSHOT.fullmatch(mirror):
+        return f"{found[1]}/debian-security/{found[2]}"
+    return f"{mirror}-security"
+
+
+def say(line: str) -> None:
+    """Print a line about roots to stderr, at once."""
+    print(f"roots: {line}", file=sys.stderr, flush=True)
