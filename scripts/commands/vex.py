@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.catalog import catalog
@@ -12,10 +13,12 @@ from scripts.catalog.catalog import Catalog
 from scripts.common import arguments, files
 from scripts.common.errors import CHECK_FAILED, OK, DiskError, SutraError
 from scripts.image import inventory
-from scripts.sbom import components, openvex
+from scripts.image.inventory import Inventory
+from scripts.sbom import components, openvex, vex_requests
 from scripts.sbom.components import Bill
 from scripts.sbom.openvex import VULNERABILITY, Question
 from scripts.sbom.removed_parts import RefusedError
+from scripts.sbom.vex_requests import Request
 
 FOLDER = Path(".build/vex")
 ENDING = ".openvex.json"
@@ -39,11 +42,29 @@ def main(options: argparse.Namespace) -> int:
         raise SutraError("vex: IMAGE: missing", USAGE)
     promises = catalog.load()
     kept = sorted(path.name.removesuffix(ENDING) for path in FOLDER.glob(f"*{ENDING}"))
-    names = [options.image] if options.image else kept
+    requests = [] if question else vex_requests.read(promises)
+    asked_for = {request.image for request in requests}
+    names = [options.image] if options.image else sorted({*kept, *asked_for})
     if not names:
         print(f"vex: no statements in {FOLDER}")
-    codes = [_derive(promises, name, options.reference, question) for name in names]
+    codes = []
+    for name in names:
+        if name in asked_for:
+            codes.append(_hold(promises, name, options.reference, requests))
+        if name in kept or name not in asked_for:
+            codes.append(_derive(promises, name, options.reference, question))
     return max(codes, default=OK)
+
+
+def _hold(promises: Catalog, name: str, reference: str | None, requests: Sequence[Request]) -> int:
+    """Print how much of what vex.yaml asks for holds of an image; a promotion writes it."""
+    image = _image(promises, name, reference)
+    _, refusals = vex_requests.derive(requests, image, name)
+    for refusal in refusals:
+        print(refusal.message, f"tip: {refusal.tip}", sep="\n", file=sys.stderr)
+    number = sum(request.image == name for request in requests) - len(refusals)
+    print(f"{vex_requests.FILE}: {number} not_affected of {name}, for the next promotion")
+    return CHECK_FAILED if refusals else OK
 
 
 def asked(knobs: dict[str, str]) -> Question | None:
@@ -80,12 +101,16 @@ def _derive(promises: Catalog, name: str, reference: str | None, new: Question |
 
 
 def _bill(promises: Catalog, name: str, reference: str | None) -> Bill:
+    return components.of(_image(promises, name, reference))
+
+
+def _image(promises: Catalog, name: str, reference: str | None) -> Inventory:
     image = promises.find(name)
     wanted = reference or image.reference
     found = inventory.read(None, wanted)
     if found is None:
         raise promises.not_built(image, wanted)
-    return components.of(found)
+    return found
 
 
 def _write(path: Path, bill: Bill, statements: list[dict[str, object]]) -> None:

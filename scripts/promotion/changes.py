@@ -18,10 +18,11 @@ from scripts.history.ledger import Entry
 from scripts.oci.registry_artifacts import ArtifactRegistry
 from scripts.oci.registry_tags import Registry
 from scripts.promotion import plan as plans
-from scripts.promotion import refusals, transaction
+from scripts.promotion import refusals, transaction, vex
 from scripts.promotion.options import Options
 from scripts.promotion.planned import Plan, refuse_moved_version
 from scripts.promotion.signatures import Signing
+from scripts.promotion.vex import Derived
 from scripts.report import show
 
 
@@ -31,7 +32,8 @@ class Change:
 
     `groups` are the engine's ids by name of each promotion that `entry.tags` names;
     `seen` is where the tags were when that was decided; `problems` are reasons besides the
-    verdicts not to move anything, a line each.
+    verdicts not to move anything, a line each; `vex` are the statements that hold, or why one
+    does not.
     """
 
     entry: Entry
@@ -40,11 +42,22 @@ class Change:
     seen: Mapping[str, str | None]
     problems: Sequence[str] = ()
     zstd: Mapping[tuple[str, str], str] = field(default_factory=dict)  # as in a transaction's Plan
+    vex: Derived = field(default_factory=Derived)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Return why nothing may move, besides the verdicts."""
+        return (*self.problems, *self.vex.problems)
+
+    @property
+    def tip(self) -> str:
+        """Return what helps against the first of the reasons."""
+        return refusals.tip(self.problems) if self.problems else self.vex.tip
 
     @property
     def passed(self) -> bool:
         """Return whether it may move."""
-        return not self.problems and all(verdict.ok for verdict in self.verdicts)
+        return not self.reasons and all(verdict.ok for verdict in self.verdicts)
 
 
 @dataclass(frozen=True)
@@ -68,12 +81,14 @@ def move(
     """Move what the change says, if all passed and it is no dry run; end with the tables."""
     decision = decide(client, promises, entries, change, options, target)
     if decision.moves:
-        plan = decision.plan
+        plan = replace(decision.plan, vex=change.vex.documents)
         if signing:
             store = ArtifactRegistry(client, options.registry)
-            plan = replace(plan, sign=signing.to(client, store))
+            plan = replace(plan, sign=signing.to(client, store, plan.vex))
         transaction.carry_out(client, plan, target)
         release_expired_tags(client, [*entries, change.entry], options.keep)
+    elif change.passed and not options.dry_run and change.entry.verb == "promote":
+        vex.keep(entries[-1].of, change.vex.documents)  # the same images, perhaps other requests
     print_outcome(decision, change, options.dry_run)
     return OK if change.passed else CHECK_FAILED
 
@@ -110,10 +125,10 @@ def print_outcome(decision: Decision, change: Change, dry_run: bool) -> None:
         show.show(verdict.results)
     if dry_run:
         terminal.console().print(plans.table([*shown, *decision.only_shown]))
-    for problem in change.problems:
+    for problem in change.reasons:
         print(problem, file=sys.stderr)
-    if change.problems:
-        print(f"tip: {refusals.tip(change.problems)}", file=sys.stderr)
+    if change.reasons:
+        print(f"tip: {change.tip}", file=sys.stderr)
 
 
 def recorded(entries: Sequence[Entry], change: Change) -> bool:

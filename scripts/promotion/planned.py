@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from scripts.common.errors import SutraError
 from scripts.common.reference import short
@@ -23,7 +24,7 @@ class Plan:
     where each tag of engine and registry was when that was decided. `sign` stores signatures of
     what was pushed, and says where their tags go. `zstd` are the images whose layers the
     registry gets packed by zstd, by (image, id), each with the digest under which it has them
-    already, or "".
+    already, or "". `vex` are the OpenVEX documents of the images.
     """
 
     entry: Entry
@@ -32,6 +33,7 @@ class Plan:
     seen: Mapping[str, str | None] = field(default_factory=dict)
     sign: Sign | None = None
     zstd: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    vex: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def kept_tag(identity: str) -> str:

@@ -16,7 +16,7 @@ from scripts.engine import images
 from scripts.history import ledger
 from scripts.history.ledger import Entry
 from scripts.oci.registry_tags import Registry
-from scripts.promotion import changes, moved_tags, refusals, signatures, transaction, versions
+from scripts.promotion import changes, moved_tags, refusals, signatures, transaction, versions, vex
 from scripts.promotion import plan as plans
 from scripts.promotion.changes import Change
 from scripts.promotion.options import Options
@@ -63,7 +63,9 @@ def verify_and_promote(
                 built_from, entry.commit, refusals.rebased(client, verdict.ids)
             )
         packed = dict.fromkeys(verdict.ids.items(), "") if packs else {}
-        change = Change(entry, {entry.number: verdict.ids}, [verdict], seen, problems, packed)
+        derived = vex.derive(client, promises, verdict.ids)
+        groups = {entry.number: verdict.ids}
+        change = Change(entry, groups, [verdict], seen, problems, packed, derived)
         return changes.move(client, promises, entries, change, options, target, signing)
 
 

@@ -13,14 +13,20 @@ from scripts.common.labels import REVISION
 from scripts.engine import buildx, images
 from scripts.engine import client as engine
 from scripts.engine.move import Move
+from scripts.image import inventory
 from scripts.oci.registry_artifacts import ArtifactRegistry
+from scripts.sbom import components, spdx
+from scripts.sbom.made_at import made_at
 from scripts.signing import cosign
 from scripts.signing.cosign import Signer
 from scripts.signing.sign import Pushed, sign_all
+from scripts.signing.statements import OPENVEX, SPDX
 
 # (image, the engine's id) → the registry's digest
 Digests = Mapping[tuple[str, str], str]
 Sign = Callable[[Digests], list[Move]]
+# OpenVEX documents by image
+Documents = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -31,18 +37,38 @@ class Signing:
     plan: Mapping[str, Any]
     version: str
 
-    def to(self, client: engine.Client, target: ArtifactRegistry) -> Sign:
-        """Return what signs the images that were pushed to `target`."""
+    def to(self, client: engine.Client, target: ArtifactRegistry, vex: Documents) -> Sign:
+        """Return what signs the images that were pushed to `target`, with their statements."""
 
         def sign(digests: Digests) -> list[Move]:
             pushed = [
-                Pushed(name, identity, digest, images.labels(client, identity))
+                Pushed(
+                    name,
+                    identity,
+                    digest,
+                    images.labels(client, identity),
+                    _statements(client, name, identity, vex),
+                )
                 for (name, identity), digest in digests.items()
             ]
             optional = {"version": self.version} if self.version else {}
             return sign_all(self.signer, target, pushed, self.plan, optional)
 
         return sign
+
+
+def _statements(
+    client: engine.Client, name: str, identity: str, vex: Documents
+) -> dict[str, Mapping[str, Any]]:
+    """Return what is stated of an image besides its provenance: what it is made of, and VEX."""
+    image = inventory.read(client, identity)
+    if image is None:
+        raise SutraError(f'engine: image no longer exists "{identity}"', "run `make prod` again")
+    bill = components.of(image)
+    said: dict[str, Mapping[str, Any]] = {SPDX: spdx.document(name, bill, made_at(image))}
+    if name in vex:
+        said[OPENVEX] = vex[name]
+    return said
 
 
 def require_registry(sign_key: str, registry: str) -> None:

@@ -22,7 +22,7 @@ from scripts.history import journal, ledger
 from scripts.history.journal import Intent
 from scripts.history.ledger import Entry
 from scripts.oci.registry_tags import CannotDeleteError, Registry
-from scripts.promotion import moved_tags, push
+from scripts.promotion import moved_tags, push, vex
 from scripts.promotion.planned import Plan, kept_tag
 
 MOVED = ", the tags have moved, only their line is missing"
@@ -64,6 +64,7 @@ def carry_out(client: engine.Client, plan: Plan, target: Registry | None) -> Ent
         intent = replace(intent, scratch=tuple(copies))
     journal.write(intent)
     try:
+        vex.keep(plan.entry.number, plan.vex)
         if target:
             intent = push.push_all(client, target, intent, plan)
         _move_all(client, target, intent)
@@ -166,6 +167,8 @@ def _forward(client: engine.Client, intent: Intent) -> None:
 
 
 def _end(client: engine.Client, intent: Intent) -> None:
+    if not ledger.holds(intent.entry):
+        vex.forget(intent.entry.number)
     kustomize_images.write(ledger.read())
     for reference in intent.scratch:
         images.untag(client, reference)

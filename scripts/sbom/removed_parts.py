@@ -31,6 +31,10 @@ class RefusedError(SutraError):
     """A statement does not hold for this image: a check failed, exit code 1."""
 
 
+class NoComponentError(RefusedError):
+    """The image has no such component, or another version of it."""
+
+
 @dataclass(frozen=True)
 class Removed:
     """Why a part is not in the image: the rule that removed it, and where that is recorded."""
@@ -64,9 +68,17 @@ def _component(bill: Bill, name: str, purl: str) -> Component:
     for one in bill.components:
         if purl in (one.purl, one.purl.partition("?")[0]):
             return one
-    raise RefusedError(
+    raise NoComponentError(
         f'{name}: vex: no such component "{purl}"', f"`make sbom IMAGE={name}` lists them"
     )
+
+
+def is_part(text: str) -> bool:
+    """Return whether a text names something whose code can run: a folder, module or library."""
+    try:
+        return bool(_wanted(text))
+    except SutraError:
+        return False
 
 
 def _wanted(part: str) -> str:

@@ -1,4 +1,4 @@
-"""Sign what a promotion has pushed: each image, its provenance, and its SBOM where there is one."""
+"""Sign what a promotion has pushed: each image, its provenance, its SBOM, and its VEX."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,17 @@ SBOMS = Path(".build/sbom")
 
 @dataclass(frozen=True)
 class Pushed:
-    """One image of a registry: the engine's id, the registry's digest, and its labels."""
+    """One image of a registry: the engine's id, the registry's digest, and its labels.
+
+    `statements` are about it, by the type of their predicate; an SBOM that was written to
+    .build/sbom takes the place of the one there.
+    """
 
     name: str
     id: str
     digest: str
     labels: Mapping[str, str]
+    statements: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def sign_all(
@@ -71,7 +76,7 @@ def _statements(
 ) -> list[Layer]:
     repository = target.reference(image.name, "").rstrip(":")
     predicate = provenance.predicate(plan, image.name, image.labels, os.environ)
-    said = {statements.PROVENANCE: predicate}
+    said = {statements.PROVENANCE: predicate, **image.statements}
     if bill := sbom(image):
         said[statements.SPDX] = bill
     layers = []
@@ -80,7 +85,9 @@ def _statements(
         signature = signer.sign(statements.to_sign(payload))
         annotations = {attached.SIGNED: "", attached.PREDICATE: kind}
         data = statements.envelope(payload, signature)
-        layers.append(Layer(attached.ENVELOPE, data, annotations, _content(signer, payload)))
+        # VEX about a digest is said anew, with other requests: the earlier one would contradict it
+        told_by = kind.encode() if kind == statements.OPENVEX else payload
+        layers.append(Layer(attached.ENVELOPE, data, annotations, _content(signer, told_by)))
     return layers
 
 
@@ -103,6 +110,6 @@ def sbom(image: Pushed, folder: Path = SBOMS) -> dict[str, Any] | None:
     return value
 
 
-def _content(signer: Signer, payload: bytes) -> str:
+def _content(signer: Signer, told_by: bytes) -> str:
     """Return what tells a signature that is made again: these bytes, by this key."""
-    return hashlib.sha256(signer.public + payload).hexdigest()
+    return hashlib.sha256(signer.public + told_by).hexdigest()

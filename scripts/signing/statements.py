@@ -15,6 +15,8 @@ from scripts.common.reference import digits
 
 PROVENANCE = "https://slsa.dev/provenance/v1"
 SPDX = "https://spdx.dev/Document"
+# without a version, as `cosign verify-attestation --type openvex` looks for it
+OPENVEX = "https://openvex.dev/ns"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 
 

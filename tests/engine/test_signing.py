@@ -133,6 +133,10 @@ def test_a_bill_of_materials_is_attached_to_its_image_and_refused_for_another(
     digest = ledger.read()[-1].images[group.api].digest
     reference = f"{address}/{group.api}@{digest}"
     assert said(verify(keys[1], reference, "--type", "spdxjson"))["predicate"] == bill
+    base = next(name for name in group.names if name != group.api)
+    reference = f"{address}/{base}@{ledger.read()[-1].images[base].digest}"
+    derived = said(verify(keys[1], reference, "--type", "spdxjson"))["predicate"]
+    assert derived["documentNamespace"].endswith(ids[base].removeprefix("sha256:"))
     before = group.tags()
     group.build("another")
     with pytest.raises(SutraError) as caught:
@@ -155,10 +159,11 @@ def test_signing_again_replaces_and_another_key_adds(
         assert signed(group, address, key) == 0
     digest = ledger.read()[-1].images[group.api].digest
     target = ArtifactRegistry(group.client, address)
-    for suffix in ("sig", "att"):
+    # a signature of each key; a provenance and a bill of materials of each
+    for suffix, number in (("sig", 2), ("att", 4)):
         found = target.document(target.reference(group.api, attached.tag_of(digest, suffix)))
         assert found is not None
-        assert len(json.loads(found[1])["layers"]) == 2
+        assert len(json.loads(found[1])["layers"]) == number
     for public in (keys[1], second[1]):
         assert verify(public, f"{address}/{group.api}@{digest}").returncode == 0
 
