@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from scripts.common.units import format_size
 from scripts.debian.packages_lock import LOCK
@@ -11,6 +12,8 @@ from scripts.sbom.outdated import DEB, Outdated, Row
 HEADINGS = ("kind", "name", "locked", "newest", "security", "advisories", "pull", "images")
 # number of advisories that a row of a terminal's table names
 SHOWN = 3
+# characters that would end a cell, or the code in it
+_QUOTED = str.maketrans({"|": "/", "`": "'"})
 UNKNOWN, NOT_KNOWN = "unknown", "not known"
 
 
@@ -35,10 +38,17 @@ def cells(row: Row, most: int = 1000) -> tuple[str, ...]:
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """Return a table in Markdown; no cell ends it."""
+    """Return a table in Markdown.
+
+    A reason may quote a mirror: as code it neither ends its cell, nor mentions or closes anything
+    in a pull request's text.
+    """
     rules = ("---",) * len(HEADINGS)
-    lines = (HEADINGS, rules, *map(cells, rows))
-    return "\n".join(f"| {' | '.join(word.replace('|', '/') for word in line)} |" for line in lines)
+    quoted = (
+        replace(row, why=f"`{row.why.translate(_QUOTED)}`" if row.why else "") for row in rows
+    )
+    lines = (HEADINGS, rules, *map(cells, quoted))
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def plain(row: Row) -> dict[str, object]:

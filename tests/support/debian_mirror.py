@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -21,7 +21,26 @@ from scripts.debian.packages_lock import MACHINES
 SUITE = "trixie"
 
 
-class _Quiet(SimpleHTTPRequestHandler):
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    endless = 0  # bytes that were sent of answers without an end
+
+
+class _Handler(SimpleHTTPRequestHandler):
+    """Serves files; those beside one called "endless" have no end."""
+
+    server: _Server
+
+    def do_GET(self) -> None:
+        if not (Path(self.translate_path(self.path)).parent / "endless").exists():
+            super().do_GET()
+            return
+        self.send_response(200)
+        self.end_headers()
+        with suppress(OSError):  # the client has had enough
+            while True:
+                self.server.endless += self.wfile.write(b"A: endless\n" * 4096)
+
     def log_message(self, format: str, *args: object) -> None:
         """Print nothing."""
 
@@ -34,6 +53,7 @@ class Mirror:
     address: str
     keys: Path
     keyring: Path
+    server: _Server
     entries: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
     @property
@@ -140,10 +160,9 @@ def serving(folder: Path, keys: Path) -> Iterator[Mirror]:
     top = folder / "mirror"
     for name in ("debian", "debian-security"):
         (top / name).mkdir(parents=True)
-    handler = partial(_Quiet, directory=str(top))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        server.daemon_threads = True
+    handler = partial(_Handler, directory=str(top))
+    with _Server(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_address[1]}"
-        yield Mirror(top, address, keys, keys / "keyring.gpg")
+        yield Mirror(top, address, keys, keys / "keyring.gpg", server)
         server.shutdown()

@@ -70,6 +70,16 @@ def test_an_index_of_other_bytes_than_were_signed_is_not_taken(mirror: Mirror) -
     assert "File has unexpected size" in why(mirror)
 
 
+@pytest.mark.parametrize("place", ["", "main/binary-amd64"])
+def test_an_index_without_an_end_is_not_read_to_its_end(mirror: Mirror, place: str) -> None:
+    """apt bounds the release's own file, and the others by the sizes that it names."""
+    mirror.add("small", "1.0")
+    mirror.publish()
+    (mirror.folder / f"debian/dists/{SUITE}" / place / "endless").touch()
+    assert f"http://127.0.0.1:{mirror.server.server_address[1]}/debian" in why(mirror)
+    assert 0 < mirror.server.endless < 64_000_000
+
+
 @pytest.mark.parametrize("part", ["debian/dists/trixie-updates", "debian-security/dists"])
 def test_a_part_that_is_missing_is_no_warning(mirror: Mirror, part: str) -> None:
     mirror.publish()

@@ -15,7 +15,8 @@ from scripts.debian import packages_lock
 from scripts.debian.packages_lock import LOCK, MACHINES
 from scripts.history import ledger
 from scripts.history.ledger import Entry, Promoted
-from scripts.sbom import newest
+from scripts.sbom import newest, outdated_rows
+from scripts.sbom.outdated import Row
 from tests.support.debian_mirror import Mirror
 from tests.unit.fakes import program
 
@@ -157,7 +158,7 @@ def test_a_mirror_that_does_not_answer_is_never_green(call: Call, closed: str) -
         "0 of 2 locked versions are outdated or have an advisory, 2 of Debian are not known"
     )
     row = out.splitlines()[2]
-    assert row.startswith("| deb | libsafe1 | 1.0-1 | not known | not known | not known: ")
+    assert row.startswith("| deb | libsafe1 | 1.0-1 | not known | not known | not known: `")
     assert f"Could not connect to {closed}" in row
     problem, tip = err.splitlines()
     assert problem.startswith("outdated: debian: not known: ")
@@ -280,3 +281,14 @@ def test_both_machines_are_locked(call: Call, mirror: Mirror) -> None:
     found = packages_lock.read()
     assert found
     assert [p.architecture for p in found.packages if p.name == "plain"] == list(MACHINES)
+
+
+def test_a_mirror_s_words_are_code_in_a_pull_request() -> None:
+    """They would close issues, mention people, or end the cell."""
+    why = "404 Fixes #1 `@team` | <img>"
+    row = Row("deb", "a", "1", None, "", None, ("b",), None, why)
+    assert outdated_rows.markdown([row]).splitlines()[2] == (
+        "| deb | a | 1 | not known | not known | not known: `404 Fixes #1 '@team' / <img>` | "
+        "not known | b |"
+    )
+    assert why in outdated_rows.cells(row)[5]
