@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 import shutil
 import subprocess
 import tempfile
@@ -104,7 +105,9 @@ class Mirror:
             (tree / f"usr/share/doc/{doc}/changelog.Debian.gz").write_bytes(packed)
         deb = tree.with_suffix(".deb")
         command = ["dpkg-deb", "--build", "--root-owner-group", "-Znone", str(tree), str(deb)]
-        subprocess.run(command, check=True, capture_output=True)
+        # one version is the same bytes in every part, as in Debian: apt refuses another
+        stamp = {**os.environ, "SOURCE_DATE_EPOCH": "1"}
+        subprocess.run(command, check=True, capture_output=True, env=stamp)
         return deb
 
     def _place(self, part: str) -> Path:
