@@ -152,33 +152,14 @@ def scale(count: int) -> tuple[float, float, int]:
         with engine_of(catalogue(folder, count)) as address:
             environment = {**os.environ, "DOCKER_HOST": address}
             environment["PYTHONPATH"] = os.pathsep.join((str(here), str(here / "base-images/lib")))
-            plan = [
-                sys.executable,
-                "-c",
-                "from scripts.build import bake\nfrom scripts.catalog import catalog\n"
-                "from scripts.engine import client as engine\n"
-                "plan = engine.bake_plan(['prod'], {})\n"
-                "catalog.check_against(catalog.load(), bake.requested_tags(plan), 'bake')\n",
-            ]
-            verify = [
-                sys.executable,
-                "-c",
-                "import resource, sys\nfrom scripts.__main__ import main\n"
-                "code = main(['verify-sizes', '--format', 'json'])\n"
-                "assert 'docker' not in sys.modules, 'images are not as they were'\n"
-                "of = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)\n"
-                "peak = max(resource.getrusage(each).ru_maxrss for each in of)\n"
-                "print(peak, file=sys.stderr)\n"
-                "sys.exit(code)\n",
-            ]
-            planning, _ = _timed_in(folder, plan, environment)
-            verifying, said = _timed_in(folder, verify, environment)
+            planning, _ = _timed_in(folder, "planning_driver", environment)
+            verifying, said = _timed_in(folder, "verify_driver", environment)
     return planning, verifying, int(said.splitlines()[-1]) * 1024
 
 
-def _timed_in(
-    folder: Path, command: list[str], environment: Mapping[str, str]
-) -> tuple[float, str]:
+def _timed_in(folder: Path, driver: str, environment: Mapping[str, str]) -> tuple[float, str]:
+    """Return the seconds that a program beside this module takes in `folder`, and its stderr."""
+    command = [sys.executable, "-m", f"scripts.bench.{driver}"]
     start = time.perf_counter()
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     seconds = time.perf_counter() - start

@@ -1,4 +1,4 @@
-"""What scripts.bench.readers times: images read as verifiers read them, and no more than that.
+"""Program that scripts.bench.readers times: it reads images as verifiers do, and nothing more.
 
 eg: python -m scripts.bench.reading_driver /tmp/empty sutra-api:prod sutra-hybrid:prod
 """

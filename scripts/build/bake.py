@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from scripts.build import cache, root_image
-from scripts.catalog import catalog
+from scripts.catalog import bake_match, catalog
 from scripts.common import git
 from scripts.common import settings as knobs
 from scripts.common.errors import SutraError
@@ -59,7 +59,7 @@ def build(
     again = fresh(plan, environment)
     wanted = requested_tags(plan)
     if GROUP in groups:
-        catalog.check_against(catalog.load(), wanted, buildx.BAKE_FILE)
+        bake_match.require_same_images(catalog.load(), wanted, buildx.BAKE_FILE)
     require_space(client, [tag for tags_of_one in wanted.values() for tag in tags_of_one], builder)
     settings |= root_variable(client, plan, builder)
     staged = {name: f"{name}:{STAGING}" for name in wanted}

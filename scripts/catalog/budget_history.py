@@ -16,7 +16,8 @@ from typing import Any
 
 import yaml
 
-from scripts.catalog.catalog import OTHER_BASES, Budget, Catalog
+from scripts.catalog.budget import OTHER_BASES, Budget
+from scripts.catalog.catalog import Catalog
 from scripts.common import git
 from scripts.common.check_result import RELEASE
 from scripts.common.errors import SutraError

@@ -6,8 +6,8 @@ Errors carry the key path: `images.yaml: images.sutra-api.budget.installed: …`
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,46 +15,15 @@ from sutra_cleanup import strict_yaml
 from sutra_cleanup.yaml_node import did_you_mean
 
 from scripts.catalog import runtime_needs, waivers
+from scripts.catalog.budget import SERVICE, SIZES, Budget, read_budgets
 from scripts.catalog.catalog_node import Node
 from scripts.catalog.runtime_needs import AS_IS, Runtime
 from scripts.catalog.waivers import Waiver
 from scripts.common import settings
-from scripts.common.errors import CatalogError, refuse
-from scripts.common.reference import tagged
+from scripts.common.errors import CatalogError
 
 CATALOG = Path("images.yaml")
 TAG = "prod"
-SIZES = ("installed", "download", "download.zstd", "because")
-# keys of a budget that are about a service that runs
-SERVICE = ("ready", "memory", "start-cpu", "ready-at-quarter")
-# roots that a budget may have sizes of its own for
-OTHER_BASES = settings.BASES[1:]
-
-
-@dataclass(frozen=True)
-class Budget:
-    """The most bytes that an image may be: unpacked, and compressed for a pull.
-
-    A service has more: `ready`, the milliseconds from its start to its first healthy
-    answer; `memory`, the bytes that it holds by then; `start_cpu`, the milliseconds of
-    processor time that its start takes; `ready_at_quarter`, those until it is ready with a
-    quarter of a processor.
-    """
-
-    installed: int
-    download: int
-    because: str = ""  # why it was raised
-    ready: int | None = None
-    memory: int | None = None
-    start_cpu: int | None = None
-    ready_at_quarter: int | None = None
-    download_zstd: int | None = None  # the layers packed by zstd, for COMPRESSION=zstd
-    base: str = ""  # the root that it is for; "" for the default one, or for any
-
-    @property
-    def key(self) -> str:
-        """Its key path within its entry of the file: "budget" or "budget.alpine"."""
-        return f"budget.{self.base}" if self.base else "budget"
 
 
 @dataclass(frozen=True)
@@ -127,7 +96,7 @@ def parse(path: Path, text: str, base: str = settings.BASES[0]) -> Catalog:
         raise images.error("", "empty")
     found = tuple(_image(images, name, base) for name in images.value)
     runtime_needs.refuse_needs(images, {image.name: image for image in found})
-    budget, others = _budgets(top.child("release", ("budget",)), SIZES, base)
+    budget, others = read_budgets(top.child("release", ("budget",)), SIZES, base)
     return Catalog(path, found, budget, others)
 
 
@@ -141,73 +110,6 @@ def content(path: Path, text: str) -> Any:
 
 def _image(images: Node, name: str, base: str) -> Image:
     node = images.child(name, ("budget", "contents", "not_promoted_because", "runtime"))
-    budget, others = _budgets(node, (*SIZES, *SERVICE), base)
+    budget, others = read_budgets(node, (*SIZES, *SERVICE), base)
     reason = node.text("not_promoted_because")
     return Image(name, budget, reason, waivers.parse(node), runtime_needs.parse(node), others)
-
-
-def _budgets(node: Node, keys: Collection[str], base: str) -> tuple[Budget, tuple[Budget, ...]]:
-    """Return the budget that holds for `base`, and those that are for other bases.
-
-    A base without sizes of its own has the default one's. Times and memory are the
-    same promise whatever the base.
-    """
-    outer = node.child("budget", (*keys, *OTHER_BASES))
-    budgets = {"": _budget(outer)}
-    for name in OTHER_BASES:
-        if name in outer.value:
-            own = _budget(outer.child(name, SIZES), name)
-            same = (key.replace("-", "_") for key in SERVICE)
-            budgets[name] = replace(own, **{key: getattr(budgets[""], key) for key in same})
-    holds = budgets.pop(base, None) or budgets.pop("")
-    return holds, tuple(budgets.values())
-
-
-def _budget(budget: Node, base: str = "") -> Budget:
-    for key in SERVICE[1:]:
-        if key in budget.value and "ready" not in budget.value:
-            raise budget.error(key, "of a service alone, and it has no ready:", budget.value[key])
-    return Budget(
-        budget.size("installed"),
-        budget.size("download"),
-        budget.text("because"),
-        budget.time("ready") if "ready" in budget.value else None,
-        budget.size("memory") if "memory" in budget.value else None,
-        budget.time("start-cpu") if "start-cpu" in budget.value else None,
-        budget.time("ready-at-quarter") if "ready-at-quarter" in budget.value else None,
-        budget.size("download.zstd") if "download.zstd" in budget.value else None,
-        base,
-    )
-
-
-def check_against(catalog: Catalog, tags: Mapping[str, list[str]], bake_file: Path) -> None:
-    """Raise SutraError unless the catalogue and the bake file name the same images.
-
-    `tags` are the tags of each exported target: `{"sutra-api": ["sutra-api:prod"]}`.
-    """
-    unknown = [
-        f"{catalog.path}: images.{image.name}: not an image of {bake_file}"
-        f"{did_you_mean(image.name, tags)}"
-        for image in catalog.images
-        if image.name not in tags
-    ]
-    refuse(unknown, f"give {bake_file} that target in group prod, or remove the key")
-    renamed = [
-        f'{bake_file}: target.{name}.tags: not the target\'s own name "{", ".join(references)}"'
-        for name, references in tags.items()
-        if {_repository(reference) for reference in references} != {name}
-    ]
-    refuse(renamed, "target, key and image carry the same name; rename one")
-    names = {image.name for image in catalog.images}
-    missing = [
-        f"{catalog.path}: images.{name}: missing, though {bake_file} builds it"
-        for name in tags
-        if name not in names
-    ]
-    refuse(missing, f"give it a budget in {catalog.path}")
-
-
-def _repository(reference: str) -> str:
-    """Return the repository of a tag, "" of what is no tag."""
-    named = tagged(reference)
-    return named.name if named else ""

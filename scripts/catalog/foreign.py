@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.catalog import catalog, waivers
-from scripts.catalog.catalog import Budget, Catalog, Image
+from scripts.catalog.budget import Budget
+from scripts.catalog.catalog import Catalog, Image
 from scripts.catalog.catalog_node import Node
 from scripts.common.errors import CatalogError, SutraError
 

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from scripts.catalog import catalog, yaml_edit
+from scripts.catalog.budget import Budget
 from scripts.catalog.budget_history import SIZES
-from scripts.catalog.catalog import Budget, Catalog
+from scripts.catalog.catalog import Catalog
 from scripts.common.check_result import RELEASE
 from scripts.common.units import format_size
 from scripts.services.shared_files import IMAGES

@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 from scripts.catalog import catalog
-from scripts.catalog.catalog import Budget, Catalog, Image
+from scripts.catalog.budget import Budget
+from scripts.catalog.catalog import Catalog, Image
 from scripts.checks.contents import verify as verify_contents
 from scripts.image import inventory
 from tests.conftest import ROOT

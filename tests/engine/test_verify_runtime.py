@@ -12,7 +12,8 @@ from pathlib import Path
 import docker
 import pytest
 
-from scripts.catalog.catalog import Budget, Catalog, Image
+from scripts.catalog.budget import Budget
+from scripts.catalog.catalog import Catalog, Image
 from scripts.catalog.runtime_needs import Runtime
 from scripts.checks.runtime import service
 from scripts.checks.runtime import verify as verify_runtime

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from scripts.catalog.catalog import SIZES
+from scripts.catalog.budget import SIZES
 from scripts.checks.sizes import causes
 from scripts.checks.sizes.growth import Change
 from scripts.checks.sizes.recorded import Sizes

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from scripts.catalog.catalog import Budget, Catalog, Image
+from scripts.catalog.budget import Budget
+from scripts.catalog.catalog import Catalog, Image
 from scripts.common.check_result import RELEASE, CheckResult
 from scripts.common.errors import SutraError
 from scripts.common.units import format_change, format_size

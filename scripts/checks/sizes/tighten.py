@@ -13,8 +13,9 @@ from fractions import Fraction
 import yaml
 
 from scripts.catalog import yaml_edit
+from scripts.catalog.budget import Budget
 from scripts.catalog.budget_history import SIZES
-from scripts.catalog.catalog import Budget, Catalog
+from scripts.catalog.catalog import Catalog
 from scripts.common.check_result import RELEASE
 from scripts.common.units import format_size
 from scripts.oci.layer import Measured, shared_once

@@ -7,7 +7,8 @@ import pytest
 
 from scripts.__main__ import main as front_door
 from scripts.catalog import budget_history, catalog
-from scripts.catalog.catalog import Budget, Catalog, Image
+from scripts.catalog.budget import Budget
+from scripts.catalog.catalog import Catalog, Image
 from scripts.checks import gate, package_tests
 from scripts.common.check_result import CheckResult
 from scripts.common.errors import SutraError

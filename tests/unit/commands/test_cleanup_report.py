@@ -10,7 +10,8 @@ from docker.errors import ImageNotFound, NotFound
 
 from scripts.__main__ import main as front_door
 from scripts.catalog import catalog
-from scripts.catalog.catalog import Budget, Catalog, Image
+from scripts.catalog.budget import Budget
+from scripts.catalog.catalog import Catalog, Image
 from scripts.commands import cleanup_report
 from scripts.common.errors import SutraError, run
 from scripts.engine import client as engine

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.catalog.catalog import Budget, Catalog, Image
+from scripts.catalog.budget import Budget
+from scripts.catalog.catalog import Catalog, Image
 from scripts.checks.sizes import measure
 from scripts.common.check_result import CheckResult
 from scripts.common.errors import SutraError

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from scripts.__main__ import main as front_door
-from scripts.catalog.catalog import Budget, Catalog, Image
+from scripts.catalog.budget import Budget
+from scripts.catalog.catalog import Catalog, Image
 from scripts.checks.sizes import zstd as zstd_sizes
 from scripts.common.errors import SutraError
 from scripts.history import ledger

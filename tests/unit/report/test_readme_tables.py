@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from scripts.__main__ import main as front_door
-from scripts.catalog.catalog import Budget, Catalog, Image
+from scripts.catalog.budget import Budget
+from scripts.catalog.catalog import Catalog, Image
 from scripts.common.errors import SutraError
 from scripts.image import read_layers
 from scripts.oci.layer import Measured

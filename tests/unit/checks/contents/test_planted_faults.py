@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.catalog.catalog import Budget, Catalog, Image
+from scripts.catalog.budget import Budget
+from scripts.catalog.catalog import Catalog, Image
 from scripts.checks.contents import verify as verify_contents
 from scripts.checks.contents.rule import Subject
 from scripts.checks.contents.rules import RULES

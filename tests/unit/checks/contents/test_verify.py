@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.catalog.catalog import Budget, Catalog, Image
+from scripts.catalog.budget import Budget
+from scripts.catalog.catalog import Catalog, Image
 from scripts.checks.contents import verify as verify_contents
 from scripts.checks.contents.rules import RULES
 from scripts.common.errors import SutraError

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from scripts.catalog.catalog import Budget, Catalog, Image
+from scripts.catalog.budget import Budget
+from scripts.catalog.catalog import Catalog, Image
 from scripts.checks.runtime import deferred_imports, import_time
 from scripts.checks.runtime.deferred_imports import Deferrable
 from scripts.checks.runtime.import_time import Import, Spent

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from scripts.catalog.catalog import Budget, Image
+from scripts.catalog.budget import Budget
+from scripts.catalog.catalog import Image
 from scripts.checks.runtime import start_cost as checks
 from scripts.common.check_result import CheckResult
 from scripts.common.errors import EngineError

@@ -14,7 +14,8 @@ from docker.errors import APIError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.catalog.catalog import Budget, Catalog, Image
+from scripts.catalog.budget import Budget
+from scripts.catalog.catalog import Catalog, Image
 from scripts.catalog.runtime_needs import Runtime
 from scripts.checks.runtime import service
 from scripts.checks.runtime import verify as verify_runtime

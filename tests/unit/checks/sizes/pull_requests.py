@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from scripts.catalog.catalog import Budget, Catalog, Image
+from scripts.catalog.budget import Budget
+from scripts.catalog.catalog import Catalog, Image
 from scripts.checks.sizes import measure, pull_request
 from scripts.checks.sizes.pull_request import Comparison
 from scripts.common.labels import BASE_NAME, REVISION, VERSION

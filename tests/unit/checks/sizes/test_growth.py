@@ -8,7 +8,8 @@ import pytest
 from rich.console import Console
 
 from scripts.__main__ import main as front_door
-from scripts.catalog.catalog import Budget, Catalog, Image
+from scripts.catalog.budget import Budget
+from scripts.catalog.catalog import Catalog, Image
 from scripts.checks.sizes import budgets, growth, measure
 from scripts.checks.sizes.growth import Change, explain
 from scripts.commands import diff

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from scripts.__main__ import main as front_door
-from scripts.catalog.catalog import Budget, Catalog, Image
+from scripts.catalog.budget import Budget
+from scripts.catalog.catalog import Catalog, Image
 from scripts.checks.sizes.budgets import check, verify
 from scripts.checks.sizes.measure import measure_all, measure_one
 from scripts.common.check_result import CheckResult

@@ -6,7 +6,7 @@ import pytest
 
 from scripts.__main__ import main as front_door
 from scripts.catalog import catalog
-from scripts.catalog.catalog import Budget
+from scripts.catalog.budget import Budget
 from scripts.checks.sizes import budgets as limits
 from scripts.checks.sizes import tighten
 from scripts.checks.sizes.tighten import lowered, rewritten

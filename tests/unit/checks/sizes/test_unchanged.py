@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.catalog.catalog import Budget, Catalog, Image
+from scripts.catalog.budget import Budget
+from scripts.catalog.catalog import Catalog, Image
 from scripts.checks.sizes import unchanged
 from scripts.checks.sizes.unchanged import verified
 from scripts.common.check_result import CheckResult

@@ -1,0 +1,75 @@
+"""Budgets of images.yaml: the most that an image may be, and that its start may take."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+from scripts.catalog.catalog_node import Node
+from scripts.common import settings
+
+SIZES = ("installed", "download", "download.zstd", "because")
+# keys of a budget that are about a service that runs
+SERVICE = ("ready", "memory", "start-cpu", "ready-at-quarter")
+# roots that a budget may have sizes of its own for
+OTHER_BASES = settings.BASES[1:]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The most bytes that an image may be: unpacked, and compressed for a pull.
+
+    A service has more: `ready`, the milliseconds from its start to its first healthy
+    answer; `memory`, the bytes that it holds by then; `start_cpu`, the milliseconds of
+    processor time that its start takes; `ready_at_quarter`, those until it is ready with a
+    quarter of a processor.
+    """
+
+    installed: int
+    download: int
+    because: str = ""  # why it was raised
+    ready: int | None = None
+    memory: int | None = None
+    start_cpu: int | None = None
+    ready_at_quarter: int | None = None
+    download_zstd: int | None = None  # the layers packed by zstd, for COMPRESSION=zstd
+    base: str = ""  # the root that it is for; "" for the default one, or for any
+
+    @property
+    def key(self) -> str:
+        """Its key path within its entry of the file: "budget" or "budget.alpine"."""
+        return f"budget.{self.base}" if self.base else "budget"
+
+
+def read_budgets(node: Node, keys: Collection[str], base: str) -> tuple[Budget, tuple[Budget, ...]]:
+    """Return the budget that holds for `base`, and those that are for other bases.
+
+    A base without sizes of its own has the default one's. Times and memory are the
+    same promise whatever the base.
+    """
+    outer = node.child("budget", (*keys, *OTHER_BASES))
+    budgets = {"": _budget(outer)}
+    for name in OTHER_BASES:
+        if name in outer.value:
+            own = _budget(outer.child(name, SIZES), name)
+            same = (key.replace("-", "_") for key in SERVICE)
+            budgets[name] = replace(own, **{key: getattr(budgets[""], key) for key in same})
+    holds = budgets.pop(base, None) or budgets.pop("")
+    return holds, tuple(budgets.values())
+
+
+def _budget(budget: Node, base: str = "") -> Budget:
+    for key in SERVICE[1:]:
+        if key in budget.value and "ready" not in budget.value:
+            raise budget.error(key, "of a service alone, and it has no ready:", budget.value[key])
+    return Budget(
+        budget.size("installed"),
+        budget.size("download"),
+        budget.text("because"),
+        budget.time("ready") if "ready" in budget.value else None,
+        budget.size("memory") if "memory" in budget.value else None,
+        budget.time("start-cpu") if "start-cpu" in budget.value else None,
+        budget.time("ready-at-quarter") if "ready-at-quarter" in budget.value else None,
+        budget.size("download.zstd") if "download.zstd" in budget.value else None,
+        base,
+    )
