@@ -92,7 +92,7 @@ class FakeResponse:
         self._content, self._chunk = content, chunk
 
     def close(self) -> None:
-        """Do nothing: it holds no connection."""
+        """Do nothing: there is no connection."""
 
     def raise_for_status(self) -> None:
         """Do nothing: it is there."""
@@ -194,7 +194,7 @@ class FakeEngine(AnyType):  # type: ignore[misc]
 
 
 class RegistryEngine:
-    """A client whose engine asks a registry; `answer` is raised, None is served."""
+    """A client whose engine asks a registry; `answer` is raised, None means that it is served."""
 
     def __init__(self) -> None:
         self.images = self

@@ -13,7 +13,7 @@ import pytest
 from tests.unit.fakes import program
 
 ROOT = Path(__file__).parents[2]
-# a client that writes down what is to be done, and knows one project with one volume
+# a client that records its calls, and knows one project with one volume
 CLIENT = """case "$*" in
   *version) ;;
   *" config") echo 'name: mine' ;;
@@ -124,7 +124,7 @@ def test_a_variable_of_compose_changes_nothing(
     monkeypatch.setenv(name, value)
     assert deploy("down")[0] == 0
     assert asked(checkout) == [f"{COMPOSE} down --remove-orphans"]
-    # set to nothing: they win over those of .env
+    # empty values win over those of .env
     assert (checkout / "environment").read_text().splitlines() == [
         "COMPOSE_DISABLE_ENV_FILE=0",
         "COMPOSE_ENV_FILES=",

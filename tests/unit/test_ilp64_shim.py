@@ -1,4 +1,4 @@
-"""The C that gives numpy its 64-bit names: which names are known, and that integers survive."""
+"""The C code that gives numpy its 64-bit names has every name, and keeps integers intact."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NAMES = [
     *(f"scipy_{kind}{what}_64_" for kind in "sd" for what in ("orgqr", "syevd")),
     *(f"scipy_{kind}{what}_64_" for kind in "cz" for what in ("ungqr", "heevd")),
 ]
-# stand-ins for the 32-bit functions, which write down what they were given
+# stand-ins for the 32-bit functions, which record their arguments
 OURS = """
 #include <string.h>
 int seen[16]; char *vectors[8]; int calls;
@@ -126,7 +126,7 @@ def test_pivots_come_back_as_64_bits_and_not_where_an_argument_was_wrong(
 def test_a_long_vector_is_walked_in_chunks(
     library: ctypes.CDLL, stride: int, offsets: list[int]
 ) -> None:
-    """BLAS walks a vector with a negative stride from its end: so do the chunks of it."""
+    """BLAS walks a vector with a negative stride from its end, and so must its chunks."""
     library.scipy_cblas_ddot64_.restype = ctypes.c_double
     count, number = ctypes.c_int.in_dll(library, "calls"), ctypes.c_int64
     count.value = 0

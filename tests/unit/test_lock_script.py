@@ -14,7 +14,7 @@ from tests.unit.fakes import program
 
 
 def lock(folder: Path, **knobs: str) -> subprocess.CompletedProcess[str]:
-    """Run the script in a folder that has one package and a `uv` that writes down its words."""
+    """Run the script in a folder that has one package and a `uv` that records its arguments."""
     scripts, package = folder / "scripts", folder / "packages/mine"
     uv = folder / ".venv/bin/uv"
     for made in (scripts, package, uv.parent):

@@ -1,4 +1,4 @@
-"""packages.lock: what a production base gets of Debian, and what a build says that gets another."""
+"""packages.lock: the packages of a production base, and the error of a build that gets others."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_other_bytes_than_are_locked(deb: str) -> None:
 
 @pytest.mark.parametrize("day", ["20260304T000000Z", ""])
 def test_a_version_that_is_gone_from_the_mirror(deb: str, day: str) -> None:
-    """The lock names a day that has what it locks; an older lock names none."""
+    """The lock names a day whose snapshot has its packages; an older lock names none."""
     if day:
         lock(f"small 1:2.0-1 all {deb}\n# day: {day}")
     assert run("explain", "small") == (

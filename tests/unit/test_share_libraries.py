@@ -1,4 +1,4 @@
-"""RECORD is true for what packages/sutra-hybrid/share-libraries.py patched, replaced or removed."""
+"""RECORD matches the files that packages/sutra-hybrid/share-libraries.py changed or removed."""
 
 from __future__ import annotations
 

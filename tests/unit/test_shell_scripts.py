@@ -83,7 +83,7 @@ def test_a_python_that_does_not_run(checkout: Path, script: str, reason: str) ->
 
 
 def test_a_python_that_is_too_old(checkout: Path) -> None:
-    """Our own question decides: the stand-in is this Python with another version."""
+    """The script's own check decides: the stand-in is this Python with another version."""
     file = program(
         checkout,
         "old",
@@ -143,7 +143,7 @@ def test_another_python_makes_the_environment_anew(with_environment: Path) -> No
     ],
 )
 def test_a_checkout_that_is_not_to_be_written(checkout: Path, command: str, name: str) -> None:
-    """On a read-only mount: rights alone do not stop root."""
+    """The folder is a read-only mount, since permissions do not stop root."""
     if os.geteuid():
         checkout.chmod(0o555)
         done = run(checkout, *command.split())
@@ -170,7 +170,7 @@ def test_a_missing_folder_for_temporary_files(checkout: Path) -> None:
 
 
 def with_space(checkout: Path, script: str, need: int, megabytes: int) -> tuple[int, str]:
-    """Ask for `need` MB of temporary space where a `df` of the machine's form says what is free."""
+    """Require `need` MB of temporary space with a `df` in the machine's format."""
     program(
         checkout / "bin",
         "df",
@@ -242,7 +242,7 @@ BUSY = "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 7 (
 
 
 def installing(checkout: Path, apt: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run install.sh with an `apt-get`, and a `sudo` where the tests are not root's."""
+    """Run install.sh with an `apt-get`, and a `sudo` unless the tests run as root."""
     program(checkout / "bin", "apt-get", apt)
     program(checkout / "bin", "sudo", 'shift; exec "$@"\n')
     (checkout / "os-release").write_text("ID=debian\n")

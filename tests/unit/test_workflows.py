@@ -65,7 +65,7 @@ def test_a_pipe_without_pipefail_is_found(defaults: str, command: str, found: bo
 
 
 def test_updates_come_as_a_pull_request_from_indexes_that_answered() -> None:
-    """What ends the job when an index is silent comes first, and its table is the text."""
+    """The step that fails when an index is silent comes first, and its table is the text."""
     jobs = yaml.safe_load((ROOT / ".github/workflows/updates.yml").read_text())["jobs"]
     [job] = jobs.values()
     runs = [step["run"] for step in job["steps"] if "run" in step]

@@ -11,7 +11,7 @@ from scripts.bench.inside import ask_in_turn, load_api
 
 
 class Service(ThreadingHTTPServer):
-    """Answers every request with `status`, and notes it."""
+    """Answers every request with `status`, and records it."""
 
     daemon_threads = True
 

@@ -13,7 +13,7 @@ from tests.unit.fakes import program
 
 @pytest.fixture
 def debootstrap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A mmdebstrap first on PATH that writes its words to `words` and copies a ready root."""
+    """A mmdebstrap first on PATH that records its arguments in `words` and copies a ready root."""
     (tmp_path / "sample.tar").write_bytes(ROOT_TAR)
     program(
         tmp_path / "bin",

@@ -233,7 +233,7 @@ def test_a_real_disk_without_space_is_refused(engine: FakeEngine) -> None:
 
 
 def test_the_disk_of_another_machine_is_not_judged(engine: FakeEngine) -> None:
-    """Even where a folder of that name is here as well."""
+    """This holds even if there is a folder of that name."""
     engine.base_url, engine.disk = "http://build.example:2375", "/proc"
     build.require_space(engine, REFERENCES)  # raises nothing
 
@@ -494,7 +494,7 @@ STAGED = [
 
 
 def test_what_has_no_output_of_its_own_is_loaded() -> None:
-    """BUILDX_NO_DEFAULT_LOAD keeps out what is only built upon, and would keep out these too."""
+    """BUILDX_NO_DEFAULT_LOAD keeps out intermediate targets, and would keep out these too."""
     plan = {"target": {"api": {"tags": ["api:prod"]}, "hybrid": {"output": ["type=docker"]}}}
     assert build.loaded(plan, ["api", "hybrid"]) == ["api.output=type=docker"]
 
@@ -565,7 +565,7 @@ def test_the_context_of_a_bootstrapped_root_reaches_the_build(
 def test_another_builder_gets_the_root_as_a_layout(
     engine: FakeEngine, bake: Bake, folder: Path
 ) -> None:
-    """It does not see the engine's own."""
+    """The builder does not see the images of the engine."""
     bake.builder = FARM
     layout = folder / ".cache" / "roots" / "debian-trixie-slim"
     layout.mkdir(parents=True)

@@ -263,7 +263,7 @@ def test_main_says_where_the_root_comes_from(
 def test_another_builder_gets_no_image_of_the_engine(
     engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It cannot see one; and what its registry serves it pulls itself."""
+    """It cannot see the engine's images, and pulls from the registry itself."""
     engine.add(FakeImage([]), IMAGE)
     farm = builders.Builder("farm", "remote", {"tcp://127.0.0.1:7770": "running"})
     monkeypatch.setattr("scripts.engine.registries.registry_refusal", lambda *_: "")

@@ -21,7 +21,7 @@ SNAPSHOTTER = ["driver-type", "io.containerd.snapshotter.v1"]
 
 
 class Classic:
-    """An engine of the classic store: it keeps the archives that it is given."""
+    """An engine of the classic store, which keeps every archive that it loads."""
 
     def __init__(self, status: Sequence[Sequence[str]] = ()) -> None:
         self.images, self.status = self, status

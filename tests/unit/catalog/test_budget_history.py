@@ -186,7 +186,7 @@ AGAIN = ", then run the same command again" + GO_ON
 
 @pytest.fixture
 def raised(repository: Path) -> Path:
-    """A repository with a raise that is committed."""
+    """A repository with a committed raise."""
     commit(repository, RAISED)
     return repository
 
@@ -318,7 +318,7 @@ def test_the_argument_of_the_commands_is_the_knob(
 
 
 def test_the_pipeline_fetches_the_history() -> None:
-    """checkout's default is one commit, in which the ratchet could not fail."""
+    """The checkout action fetches one commit by default; with that the check could never fail."""
     workflow = Path(__file__).parents[3] / ".github/workflows/build.yml"
     steps = yaml.safe_load(workflow.read_text())["jobs"]["images"]["steps"]
     (checkout,) = (step for step in steps if step.get("uses", "").startswith("actions/checkout@"))

@@ -308,7 +308,7 @@ def test_a_file_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_image_that_is_listed_twice_is_refused(tmp_path: Path) -> None:
-    """Else the second budget silently replaces the first."""
+    """Otherwise the second budget would silently replace the first."""
     twice = small() + "  sutra-api: {budget: {installed: 9 MB, download: 9 MB}}\n"
     with pytest.raises(SutraError) as caught:
         catalog.load(write(tmp_path, twice))

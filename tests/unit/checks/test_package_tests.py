@@ -1,4 +1,4 @@
-"""The packages' tests as checks: a `docker` that answers as buildx does plays the engine."""
+"""The packages' tests as checks, with a `docker` that answers like buildx."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ERROR: failed to solve: process "pytest" did not complete successfully: exit cod
 
 @pytest.fixture
 def buildx(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A client of which `script` says what a build does; its words are kept in `words`."""
+    """A client whose builds run `script`; its arguments are kept in `words`."""
     client = program(
         folder,
         "docker",

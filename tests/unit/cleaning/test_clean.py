@@ -141,7 +141,7 @@ def test_every_kind_has_a_remover() -> None:
 
 @pytest.fixture
 def start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
-    """Clean THINGS with knobs and words; returns scopes, wishes and what was removed."""
+    """Clean THINGS with knobs and arguments; return scopes, selections and removed resources."""
 
     def run(*words: str, client: object = None, **knobs: str) -> list[object]:
         done: list[object] = []
@@ -205,7 +205,7 @@ def test_without_a_yes_somebody_is_asked(start: Start, monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("target", ["clean", "budgets"])
 def test_make_hands_on_values_not_words(target: str) -> None:
-    """`$(if $(YES),--yes)` takes YES=0 for a yes."""
+    """`$(if $(YES),--yes)` counts YES=0 as a yes."""
     given = ["YES=0", "DATA=/srv/data", "ALL=no", "DRY_RUN=0"]
     make = ["make", "--silent", "--old-file=venv", "-C", str(ROOT), target, *given]
     shown = "echo $$YES $$DATA $$ALL $$DRY_RUN"

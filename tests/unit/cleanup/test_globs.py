@@ -25,7 +25,7 @@ from tests.unit.cleanup.trees import GLOBS, NAMES, TREES, Link, files, make
         ("x.py", "a/b/c/x.py"),
         ("a/x.py", "a/x.py"),
         ("a/x.py", "b/a/x.py"),
-        # tied to the top
+        # anchored at the top
         ("./x.py", "x.py"),
         ("./a/x.py", "a/x.py"),
         ("./*.py", "x.py"),

@@ -75,7 +75,7 @@ def test_a_module_of_nothing() -> None:
 
 
 def test_code_without_a_line_keeps_none() -> None:
-    # a generator's first instructions are of no line of the source
+    # a generator's first instructions belong to no line of the source
     code = compiled("def f():\n    with a:\n        yield\n")
     assert any(line is None for each in codes(code) for _, line in lines(each))
     require_same_without_columns(code)

@@ -15,7 +15,7 @@ from tests.unit.fakes import program
 
 @pytest.fixture
 def python(tmp_path: Path) -> list[str]:
-    """An interpreter with modules that behave in every way."""
+    """An interpreter with modules of every behaviour."""
     modules = {
         "fine.py": "",
         "raises.py": "raise ValueError('line one\\nline two')",

@@ -158,7 +158,7 @@ def test_a_command_of_prove_that_is_not_there_is_the_manifests_mistake(root: Pat
 
 
 def test_distributions_that_are_not_listed_before_are_refused(root: Path) -> None:
-    """Or the gate would compare one failure with another, and pass whatever is removed."""
+    """Otherwise the gate would compare two failures, and pass whatever is removed."""
     make(root / SITE, {"email.py": "raise OSError('no mail')\n"})
     plan = planned(root, "rules: {records: {why: a, remove: [METADATA]}}")
     script = f'PYTHONPATH="{root}/{SITE}" exec "{root}/bin/python" "$@"\n'

@@ -90,7 +90,7 @@ def test_cached_bytecode_is_recorded_beside_its_source(tmp_path: Path) -> None:
 
 
 def test_a_licence_that_a_rule_took_stays_recorded(tmp_path: Path) -> None:
-    """Or no verifier could miss it."""
+    """Otherwise no verifier would notice that it is missing."""
     root = tmp_path / "tree"
     licence = "one-1.0.dist-info/licenses/LICENSE"
     venv(root, distribution("one", {"one/__init__.py": "", licence: "do"}))

@@ -78,7 +78,7 @@ def test_another_image_is_checked(front: Front, name: str) -> None:
 
 @pytest.mark.parametrize("commit", ["d" * 40, "c" * 40 + "-dirty", ""])
 def test_promises_of_another_or_no_commit_are_checked(front: Front, commit: str) -> None:
-    """The images may be the same, and what images.yaml promises of them another."""
+    """The images may be the same while the promises of images.yaml differ."""
     front.make()
     front.commit = commit
     assert (front.make(), front.checked) == (0, 2)

@@ -1,4 +1,4 @@
-"""The order of a rebuild, on steps that only write down that they ran."""
+"""The order of a rebuild, with steps that only record that they ran."""
 
 from __future__ import annotations
 

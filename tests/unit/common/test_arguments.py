@@ -1,4 +1,4 @@
-"""An argument and its knob say the same, and the argument wins."""
+"""An argument and its knob mean the same, and the argument wins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Long steps show how long they took last time, to people and to pipelines that ask."""
+"""Long steps show how long they took last time, on terminals and in pipelines that ask for it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.conftest import ROOT
 
 @pytest.fixture
 def clock(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """A pipeline that asks, and the times that the clock shows, one after the other."""
+    """A pipeline that asks for times, and a clock that shows these times in turn."""
     times: list[float] = []
     monkeypatch.setenv("DURATIONS", "1")
     monkeypatch.setattr("time.monotonic", lambda: times.pop(0))

@@ -49,7 +49,7 @@ def test_changes_that_are_not_committed_show(repository: Path, staged: bool) -> 
 
 
 def test_files_that_git_does_not_know_show_in_the_revision(repository: Path) -> None:
-    """`git describe` does not see them."""
+    """`git describe` ignores them."""
     (repository / "new").touch()
     assert git.labels() == {
         "VERSION": run("rev-parse", "--short", "HEAD"),

@@ -1,4 +1,4 @@
-"""Searching for many texts at once gives what searching for each alone gives."""
+"""A search for many texts at once finds the same as a search for each alone."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def test_a_file_that_is_opened_does_not_become_standard_output(tmp_path: Path) -
 
 @pytest.mark.parametrize("main", WRITERS)
 def test_a_reader_that_has_left(main: str) -> None:
-    """The first read decides when: each writer may have ended before `true` has."""
+    """The order varies: each writer may end before `true` does."""
     code, _, said = run("> >(exec 0<&-)", f"import time; time.sleep(0.3); {main}")
     assert (code, said) == (2, "")
 
@@ -73,7 +73,7 @@ def test_standard_error_that_is_full() -> None:
 
 
 def test_standard_error_that_is_closed() -> None:
-    """Without the guard its words would be printed to standard output."""
+    """Without the guard its message would go to standard output."""
     main = 'print("a word", file=sys.stderr); print("data")'
     assert run("2>&-", main) == (0, "data\n", "")
 

@@ -1,4 +1,4 @@
-"""Text of others in one line of ours."""
+"""Foreign text is shown in one line of ours."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ done
 set -- $words
 echo "$*" >>asked
 case "$*" in *--filename=-*) cat >"given-$(wc -l <asked)" ;; esac
-# one that is refused in the dry run alone, or for good
+# whether only the dry run is refused, or every call
 case "$*" in *--dry-run=*) error=$1-dry-error ;; *) error=$1-error ;; esac
 [ ! -e "$error" ] || { cat "$error" >&2; exit 1; }
 case $1 in

@@ -83,7 +83,7 @@ class FakeSwarm:
         replicas: int = 1,
         image: str = "new",
     ) -> None:
-        """Have a service, with tasks of ("running", image) or ("failed", last words)."""
+        """Add a service, with tasks of ("running", image) or ("failed", reason)."""
         labels = {STACK: "mine", "org.sutra.project": project}
         spec = {
             "Name": name,

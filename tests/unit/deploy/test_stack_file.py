@@ -1,4 +1,4 @@
-"""docker-compose.yml as Swarm takes it: whole, and never with less than it says."""
+"""docker-compose.yml converted for Swarm: whole, and without losing any setting."""
 
 from __future__ import annotations
 

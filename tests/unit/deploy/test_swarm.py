@@ -35,7 +35,7 @@ def asked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def one(asked: Path) -> FakeSwarm:
-    """A swarm of one node that has the images, and runs what is deployed at once."""
+    """A swarm of one node that has the images, and runs deployed services at once."""
     made = FakeSwarm()
     made.local = dict.fromkeys(("api:latest", "store:latest"), IMAGE)
     made.serve("mine_api", ("running", "new"))

@@ -61,7 +61,7 @@ exit {code}
 
 @pytest.fixture
 def answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of a `docker` that answers with a text, a problem and an exit code."""
+    """The folder of a `docker` that prints a text and a problem, and exits with a code."""
     for name in ("BUILDER", "BUILDX_BUILDER"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DOCKER", str(tmp_path / "docker"))

@@ -57,7 +57,7 @@ def test_no_client_with_buildx_is_refused(
 
 @pytest.fixture
 def buildx_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A docker client that writes down its words and knobs, and runs `script`."""
+    """A docker client that records its arguments and knobs, and runs `script`."""
     client = program(
         tmp_path,
         "docker",

@@ -140,7 +140,7 @@ def test_an_engine_over_ssh_names_the_package_that_is_missing(
 def test_docker_host_comes_with_its_certificates(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """They are looked for where DOCKER_CERT_PATH says: an address alone would be tried bare."""
+    """Certificates come from DOCKER_CERT_PATH; without it an address would be tried in clear."""
     for name in ("cert.pem", "key.pem"):
         (tmp_path / name).touch()
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")

@@ -1,4 +1,4 @@
-"""Logins of odd forms, and helpers that do not answer: one clear line each."""
+"""Odd logins, and helpers that do not answer, give one clear line each."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def test_an_interrupt_ends_the_command_and_its_children(
 def test_an_interrupt_lets_the_command_say_its_last_words(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """A pipe holds 64 KB: who waits without reading it waits for ever."""
+    """A pipe holds 64 KB: waiting without reading it would never end."""
     script = (
         "import os, signal, sys, time\n"
         "def end(number, frame):\n"

@@ -80,7 +80,7 @@ def test_a_registry_that_refuses_is_one_clear_line(
 
 
 class Pusher:
-    """An engine whose push says `lines`, or raises."""
+    """An engine whose push prints `lines`, or raises."""
 
     def __init__(self, *lines: dict[str, Any], error: Exception | None = None) -> None:
         self.api, self.lines, self.error = self, lines, error

@@ -1,4 +1,4 @@
-"""Every input that `make fuzz` starts from or found, given to its reader again, without atheris."""
+"""Replay every input of `make fuzz`, given or found, without atheris."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from scripts.common.errors import SutraError
 from tests.fuzz import corpus, steps, targets
 from tests.fuzz.seeds import SEEDS
 
-# bytes of all that the repository keeps, and of one file
+# most bytes of the whole corpus, and of one file
 WHOLE, ONE = 400_000, 16 << 10
 
 
 @pytest.fixture
 def _path(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The target for logins takes PATH away, and says where Docker's configuration is."""
+    """The target for logins clears PATH, and sets the folder of Docker's configuration."""
     with monkeypatch.context() as own:
         own.setenv("PATH", "/nothing")
         own.setenv("DOCKER_CONFIG", "/nothing")

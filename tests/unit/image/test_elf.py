@@ -349,7 +349,7 @@ def test_names_of_one_file_have_an_end_together() -> None:
 
 
 class Counted(io.BytesIO):
-    """A file that counts the bytes that were read of it."""
+    """A file that counts the bytes read from it."""
 
     asked = 0
 

@@ -32,7 +32,7 @@ AGAIN = "tip: save the image again"
 LOOK = "tip: ordinary images are smaller; inspect its layers"
 # bytes of memory that a whole run may take
 MEMORY = 500_000_000
-# bytes of addresses, so that a run that forgets its bounds does not take the machine with it
+# bytes of address space, so that a run without bounds does not take down the machine
 ADDRESSES = 4 << 30
 
 
@@ -65,7 +65,7 @@ def run(folder: Path, command: str, file: Path) -> Ended:
 
 
 def holds(folder: Path, name: str, count: int, *commands: str) -> None:
-    """Run commands on an archive of so many units."""
+    """Run commands on an archive of that many units."""
     kind = KINDS[name]
     file = hostile_archives.write(folder / "x.tar", kind.make(count))
     for command in commands:

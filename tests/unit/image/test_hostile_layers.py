@@ -1,4 +1,4 @@
-"""Layers that are wrong, on purpose or not: one clear line each, in bounded memory and time."""
+"""Damaged and hostile layers give one clear line each, in bounded memory and time."""
 
 from __future__ import annotations
 
@@ -244,7 +244,7 @@ class Repeated:
 
 
 def test_memory_does_not_grow_with_the_number_of_entries() -> None:
-    """Blocks under way take 9 MB at the most; 20,000 entries kept by `tarfile` another 20."""
+    """Blocks in flight take at most 9 MB; 20,000 entries kept by `tarfile` would take 20 more."""
     tracemalloc.start()
     try:
         source = as_file(Repeated(header("a/file"), 20_000))
@@ -290,7 +290,7 @@ EDITS = st.lists(
 
 
 def mutated(data: bytes, edits: list[tuple[int, str, bytes]], repair: bool) -> bytes:
-    """Return `data` after `edits`; `repair` puts each header's checksum right again."""
+    """Return `data` after `edits`; `repair` corrects each header's checksum."""
     made = bytearray(data)
     for place, what, value in edits:
         at = place % (len(made) or 1)

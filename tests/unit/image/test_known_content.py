@@ -42,7 +42,7 @@ def test_every_text_is_found_and_means_one_program(kind: str, text: bytes) -> No
 
 
 def test_the_texts_have_sources() -> None:
-    """Each group of texts is below a comment that says which packages they are of."""
+    """A comment above each group of texts tells which packages they belong to."""
     lines = known_content.TEXTS.read_text().splitlines()
     groups = [at for at, line in enumerate(lines) if "\t" in line and "\t" not in lines[at - 1]]
     assert all(lines[at - 1].startswith("# ") for at in groups)

@@ -29,7 +29,7 @@ def linked(name: str, target: str) -> tuple[tarfile.TarInfo, bytes]:
 
 
 PAIR = [entry("a", b"12345"), linked("b", "a")]
-# action of the second layer; then path, kind and size of what is seen, and what is wasted
+# action of the second layer; then path, kind and size of each visible file, and wasted paths
 LATER: dict[str, tuple[Entries, list[tuple[str, str, int]], list[str]]] = {
     "nothing": ([], [("a", "file", 5), ("b", "hardlink", 0)], []),
     "removes the first name": ([entry(".wh.a")], [("b", "file", 5)], []),

@@ -581,7 +581,7 @@ def test_the_archive_of_an_engine_before_25_is_read(engine: FakeEngine, cache: P
 def test_an_old_archive_is_read_whole_where_one_layer_is_known(
     engine: FakeEngine, cache: Path
 ) -> None:
-    """The blob of every layer is "": a known one must not make the others known."""
+    """The blob of every layer is ""; a cached one must not make the others count as cached."""
     api, hybrid = FakeImage([BASE, API]), FakeImage([BASE, HYBRID])
     api.archive = old_archive({"a" * 64: BASE, "b" * 64: API})
     hybrid.archive = old_archive({"a" * 64: BASE, "c" * 64: HYBRID})
@@ -605,7 +605,7 @@ def test_an_engine_that_was_upgraded_reads_what_the_older_did_not(
 
 @contextmanager
 def no_space() -> Iterator[None]:
-    """Let no file of this process grow: what a full disk does, by the kernel's own hand."""
+    """Let no file of this process grow: the kernel then acts as on a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
     try:
@@ -627,7 +627,7 @@ def test_no_partial_file_is_left_when_the_disk_is_full(engine: FakeEngine, cache
 
 
 def test_a_full_disk_is_one_clear_line(engine: FakeEngine, cache: Path) -> None:
-    """Figures that cannot be kept are either done without or end in a SutraError."""
+    """Sizes that cannot be cached are either computed again or end in a SutraError."""
     name = engine.add(FakeImage([BASE]))
     try:
         with no_space():

@@ -24,7 +24,7 @@ def _in_file(path: str, content: str | bytes) -> tuple[str, ...]:
 
 
 def _count(what: str, found: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """Print how many were found, and return those that were not."""
+    """Print how many were found, and return the missed ones."""
     hits = [each for each, kinds in found.items() if kinds]
     print(f"{what}: {len(hits)} of {len(found)} are secrets by our rules")
     return sorted(found.keys() - set(hits))

@@ -1,4 +1,4 @@
-"""Secrets in another form: packed, encoded, in a wide text; and the bounds of looking for them."""
+"""Secrets in other forms: packed, encoded, in UTF-16; and the bounds of the search."""
 
 from __future__ import annotations
 

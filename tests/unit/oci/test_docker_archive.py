@@ -156,7 +156,7 @@ def test_an_archive_of_podman_names_its_layers_otherwise(tmp_path: Path) -> None
 def test_a_layer_without_a_digest_in_its_name_is_known_where_it_is_plain(
     tmp_path: Path, pack: Callable[[bytes], bytes], known: bool
 ) -> None:
-    """Some tools pack layers and name them by their diff_id: only the bytes say how large."""
+    """Some tools name compressed layers by their diff_id, so only the bytes show the real size."""
     file, blob = tmp_path / "saved.tar", pack(BASE)
     file.write_bytes(renamed(blob))
     cache = tmp_path / "cache"

@@ -93,7 +93,7 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = self.server.cut
 
     def drip(self, data: bytes) -> None:
-        """Send a byte at a time, in 10 s at most."""
+        """Send a byte at a time, for at most 10 s."""
         self.close_connection = True
         with suppress(OSError):
             for place in range(50):

@@ -1,4 +1,4 @@
-"""Reading and tagging speak to a registry in one way: whom they trust, and who logs in where."""
+"""Reading and tagging share one way to a registry: its trust and its logins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The registry's HTTP, against one in memory: logins by token, and answers that are wrong."""
+"""The HTTP calls to a registry in memory: logins by token, and wrong answers."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def drip(self) -> None:
-        """Send the status line, headers, or the body a byte at a time, in 10 s at most."""
+        """Send the status line, headers, or the body a byte at a time, for at most 10 s."""
         self.close_connection = True
         self.wfile.write(b"HTTP/1.1 200 OK\r\n"[: None if self.server.drips != "status" else 5])
         if self.server.drips == "body":
@@ -351,7 +351,7 @@ def test_a_registry_that_refuses(
 def test_an_answer_that_drips(
     server: Server, target: Registry, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
-    """Each byte comes in time, and the last one never."""
+    """Each byte comes in time, but the last one never comes."""
     monkeypatch.setattr(registry_session, "WHOLE_SECONDS", 1)
     server.drips = part
     started = time.monotonic()

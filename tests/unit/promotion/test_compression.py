@@ -1,4 +1,4 @@
-"""An image whose layers a registry gets packed by zstd; tests/engine has a real registry."""
+"""An image whose layers are pushed packed by zstd; tests/engine has a real registry."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ def test_killed_at_any_line_it_is_all_old_or_all_new(
         plan = replace(plan, sign=signing(target))
 
     def in_a_child(at: int) -> int:
-        """Carry the plan out, from what was before, in a process that is killed."""
+        """Carry out the plan, from the old state, in a process that is killed."""
         engine.tags, target.known = dict(old[0]), dict(pushed)
         engine.save()
         target.save()
@@ -152,14 +152,14 @@ def test_killed_at_any_line_it_is_all_old_or_all_new(
     signatures = [tag for tag in new[1].keys() - old[1].keys() if ":sha256-" in tag]
     assert len(signatures) == (4 if signs else 0)
     figures: Counter[str] = Counter()
-    # a registry's loops are longer and go round and round
+    # a registry's loops are longer and run many times
     step = extent.share(whole=5, fast=15) if address else extent.share(whole=1, fast=3)
     for at in range(1, lines + 1, step):
         assert in_a_child(at) == -1
         pending = journal.JOURNAL.exists()
         with transaction.exclusive(engine):
             pass
-        # the digests for Kubernetes are there where a promotion was finished
+        # the digests for Kubernetes exist only after a finished promotion
         left = {path.name for path in Path(".build").iterdir()} - {"kubernetes"}
         assert left == {"history.jsonl", "lock"}
         now = snapshot()

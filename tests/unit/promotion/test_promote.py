@@ -107,7 +107,7 @@ def refused(engine: FakeEngine, **knobs: str) -> tuple[str, str]:
 
 @pytest.fixture
 def built(engine: FakeEngine, folder: Path) -> tuple[FakeEngine, str]:
-    """Both images are built and within their budgets; returns the id of sutra-api as well."""
+    """Build both images within their budgets; also return the id of sutra-api."""
     (folder / "images.yaml").write_text(CATALOG)
     engine.add(image("1"), "sutra-base-python:prod")
     return engine, engine.add(image("123"), "sutra-api:prod")
@@ -349,7 +349,7 @@ TIP = "tip: commit, then run `make prod` again; ALLOW_DIRTY=1 promotes it as it 
 
 @pytest.fixture
 def commit(built: tuple[FakeEngine, str], folder: Path) -> str:
-    """A clean commit in the folder; the images say that they are built from it."""
+    """Make a clean commit in the folder, from which the images claim to be built."""
     engine, _ = built
     (folder / ".gitignore").write_text(".build/\n.cache/\n")
     git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org"]
@@ -561,7 +561,7 @@ def test_an_interrupt_leaves_everything_as_it_was(built: tuple[FakeEngine, str])
 
 
 def stop_at(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, last: str) -> None:
-    """From the tag `last` on the engine moves no tag and removes none."""
+    """The engine moves and removes no tag after `last`."""
     tag = engine.tag
     down: list[str] = []
 

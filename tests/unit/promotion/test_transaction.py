@@ -1,4 +1,4 @@
-"""The group moves as one in a registry, too: it fails, goes away, or removes no tags."""
+"""The group also moves as one in a registry that fails, disappears, or removes no tags."""
 
 from __future__ import annotations
 
@@ -432,7 +432,7 @@ def test_what_can_go_neither_way_is_left_to_a_person(
 def test_a_registry_that_goes_away_after_its_last_tag_leaves_the_engine_as_it_was(
     built: FakeEngine, target: MemoryRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It cannot be taken back then, and the engine must not be half a promotion ahead of it."""
+    """It cannot be undone then, and the engine must not be half a promotion ahead of it."""
     go(built, "a")
     before = both(built, target)[1]
 

@@ -1,4 +1,4 @@
-"""Bases that break a service, planted one by one: each is refused by its name."""
+"""Bases that break a service, planted one by one: each break is refused and named."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ def test_what_tools_left_moves_with_a_renamed_service(checkout: Path) -> None:
 def test_the_files_of_a_new_service_pass_the_linters(
     checkout: Path, language: str, name: str
 ) -> None:
-    """Also with the longest name, and one that comes after all others."""
+    """This includes the longest name, and one that sorts after all others."""
     new(name, language)
     folder = f"packages/{name}"
     dockerfiles = [f"{folder}/Dockerfile", f"{folder}/Dockerfile.prod"]
@@ -391,7 +391,7 @@ def test_a_step_that_fails_leaves_nothing_half_done(checkout: Path, command: str
 
 
 class Spoiled(Move):
-    """A step that fails when another program has taken the place of what was moved before it."""
+    """A step fails after another program has taken the place of an earlier step's file."""
 
     problem: ClassVar[BaseException] = OSError(errno.ENOSPC, "No space left on device", "full")
 

@@ -18,7 +18,7 @@ OURS = Layer(attached.SIGNATURE, b"payload", {attached.SIGNED: "c2ln"}, "ours")
 
 
 class Registry(MemoryRegistry):
-    """A registry that has one manifest of signatures, and keeps what is put."""
+    """A registry with one manifest of signatures, which keeps every upload."""
 
     def __init__(self, manifest: bytes) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Keys that cannot be opened are one line before anything is checked; the engine tests sign."""
+"""A key that cannot be opened is reported before anything is checked; the engine tests sign."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ IMAGE = Pushed("sutra-api", "sha256:" + "a" * 64, "sha256:" + "b" * 64, {})
 
 @pytest.fixture
 def on_path(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cosign that knows one password; returns where keys are."""
+    """A cosign that accepts one password; returns the folder of the keys."""
     script = '[ "$COSIGN_PASSWORD" = right ] || { echo "Error: reading key: no" >&2; exit 1; }\n'
     program(folder / "bin", "cosign", script + "echo public\n")
     monkeypatch.setenv("PATH", f"{folder / 'bin'}:/usr/bin:/bin")

@@ -1,4 +1,4 @@
-"""The bytes that are signed: the same for the same input, and in the form of their standards."""
+"""The signed bytes are the same for the same input, and in the form of their standards."""
 
 from __future__ import annotations
 

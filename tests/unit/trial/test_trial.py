@@ -20,7 +20,7 @@ PICKY = 'import picky.a\nassert picky.a.f.__doc__, "no docstring"\n'
 
 @pytest.fixture
 def wheel(tmp_path: Path) -> Path:
-    """A wheel of a package that wants its docstrings."""
+    """A wheel of a package that needs its docstrings."""
     info = "picky-1.0.dist-info"
     files = {
         "picky/__init__.py": PICKY,

@@ -96,7 +96,7 @@ def case(rule: str, message: str, files: dict[str, Any] | None = None, **how: An
 
 
 def exe(path: str) -> dict[str, Any]:
-    """A program in which nothing but its name and its mode speaks."""
+    """A program that only its name and its mode give away."""
     return {path: program(elf())}
 
 
@@ -115,7 +115,7 @@ def key(rule: str) -> str:
 
 
 class Forbids:
-    """The tests of what a family of rules forbids; a subclass names the rules and images."""
+    """Tests of what a family of rules forbids; a subclass names the rules and images."""
 
     rules: ClassVar[Collection[Rule]]
     failing: ClassVar[Sequence[Any]]  # each a `case`
@@ -133,7 +133,7 @@ class Forbids:
 
 
 class Passes:
-    """The test of what is near to that, and passes."""
+    """Test of images that almost break such a rule, and pass."""
 
     passing: ClassVar[Sequence[Any]]  # each a `passing`
 

@@ -68,7 +68,7 @@ L = lib(soname="l.so")
         {"x/a": lib("l.so", rpath="/y/$LIB"), "y/lib/x86_64-linux-gnu/l.so": L},
         {"x/a": lib("l.so", rpath="/y/$PLATFORM"), "y/x86_64/l.so": L},
         {"x/a": lib("$ORIGIN/l.so"), "x/l.so": L},
-        # one of another machine is passed over
+        # a library of another machine is skipped
         {"x/a": lib("l.so", rpath="/y"), "y/l.so": lib(machine="aarch64"), "lib/l.so": L},
         # $ORIGIN is where the object was found, not where a link to it leads
         {
@@ -77,11 +77,11 @@ L = lib(soname="l.so")
             "y/l.so": L,
             "z/m.so": lib("l.so", rpath="$ORIGIN"),
         },
-        # RPATH of those that load it counts, through as many as there are
+        # the RPATH of every loading object counts, through any number of them
         {"x/a": lib("m.so", rpath="/y"), "y/m.so": lib("n.so"), "y/n.so": lib("l.so"), "y/l.so": L},
         # a library that was loaded by its soname is not searched again
         {"x/a": lib("l.so.1", "m.so", runpath="/y"), "y/l.so.1": L, "y/m.so": lib("l.so")},
-        # two that need each other
+        # two libraries that need each other
         {
             "x/a": lib("m.so", rpath="/y"),
             "y/m.so": lib("n.so", soname="m.so"),
@@ -160,7 +160,7 @@ MUSL: Files = {"lib/ld-musl-x86_64.so.1": lib(), "lib/libc.musl-x86_64.so.1": "l
         {"a": lib("libc.musl-x86_64.so.1")},
         {"a": lib("libc.so", "libpthread.so.0")},
         {"a": lib("l.so"), "usr/local/lib/l.so": L},
-        # either tag counts for those that are loaded
+        # either tag counts for loaded libraries
         {"x/a": lib("m.so", runpath="/y"), "y/m.so": lib("l.so"), "y/l.so": L},
     ],
 )

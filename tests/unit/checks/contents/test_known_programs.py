@@ -1,4 +1,4 @@
-"""Names of programs and packages: what is taken off them, and the files that hold them."""
+"""Names of programs and packages: their stripped forms, and the files that list them."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_star_matches_any_ending() -> None:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_every_name_has_a_source(file: object) -> None:
-    """Each run of names is below a comment that says which packages they are of."""
+    """A comment above each group of names tells which packages they belong to."""
     lines = FOLDER.joinpath(str(file)).read_text().splitlines()
     for before, line in itertools.pairwise(lines):
         if line and not line.startswith(("#", "[")):

@@ -65,7 +65,7 @@ def test_every_promised_kind_is_planted(capsys: pytest.CaptureFixture[str]) -> N
     assert len(set(names)) == len(names)
 
 
-# programs that most machines have, copied under a name that says nothing
+# programs that most machines have, copied under a meaningless name
 REAL = {
     "sh": "shells",
     "bash": "shells",

@@ -1,4 +1,4 @@
-"""Programs that production needs none of: what each rule fails, and what passes."""
+"""Programs that production does not need: what each rule fails, and what passes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Import times as CPython writes them, whose the modules are, and what could wait."""
+"""Import times as CPython writes them, their owners, and the imports that could wait."""
 
 from __future__ import annotations
 

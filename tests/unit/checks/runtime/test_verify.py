@@ -34,7 +34,7 @@ API = Image("api", Budget(1, 1, ready=5000, memory=1_000_000))
 
 
 class Clock:
-    """Seconds that pass only where something waits."""
+    """A clock that only advances while something waits."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 100.0

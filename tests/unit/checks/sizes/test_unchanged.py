@@ -1,4 +1,4 @@
-"""Images that are as they were are checked without Docker's SDK, and no others."""
+"""Unchanged images are checked without Docker's SDK; changed ones need it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def remembered(cache: Path) -> None:
 
 
 def answering(folder: Path, *lines: str, then: str = "") -> Path:
-    """Make a `docker` command that prints these lines, and leaves its own words in a file."""
+    """Make a `docker` command that prints these lines, and records its arguments in a file."""
     (folder / "lines").write_text("".join(f"{line}\n" for line in lines))
     return program(folder, "docker", f'echo "$@" >{folder}/words\ncat {folder}/lines\n{then}')
 
