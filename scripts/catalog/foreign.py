@@ -62,7 +62,8 @@ def load(path: Path) -> Foreign:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise CatalogError(
-            f"{path}: no such file", "name it: --like FILE#NAME; docs/adopt.md has an example"
+            f"{path}: no such file",
+            "name it: --like FILE#NAME; the smallest is `images: {web: {}}`",
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise CatalogError(

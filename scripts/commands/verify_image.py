@@ -11,6 +11,7 @@ from scripts.catalog import foreign
 from scripts.checks import foreign as checks
 from scripts.common.check_result import CheckResult
 from scripts.common.errors import CHECK_FAILED, OK
+from scripts.common.text import printable
 from scripts.report import show
 
 CATALOG = "images.yaml"
@@ -44,14 +45,14 @@ def main(options: argparse.Namespace) -> int:
     results: list[CheckResult] = []
     chosen = catalogue.chosen(name, options.image)
     for image, reference in chosen:
-        print(f"{image.name}: {reference}", file=sys.stderr)
+        print(printable(f"{image.name}: {reference}"), file=sys.stderr)
         results += checks.verify(catalogue, image, reference, cache)
     show.show(results, options.format, options.all)
     failed = {result.image for result in results if not result.ok}
     for image, reference in chosen:
         if image.name in failed:
             words = shlex.join([reference, "--like", f"{catalogue.promises.path}#{image.name}"])
-            print(_tip(f"{options.program} {words}", options.all), file=sys.stderr)
+            print(printable(_tip(f"{options.program} {words}", options.all)), file=sys.stderr)
             break
     return CHECK_FAILED if failed else OK
 
@@ -59,5 +60,8 @@ def main(options: argparse.Namespace) -> int:
 def _tip(command: str, shown: bool) -> str:
     """Return what to do after a check failed, all findings `shown` or not yet."""
     if shown:
-        return "tip: fix the image, or allow it in the catalogue with a reason: docs/adopt.md"
+        return (
+            "tip: fix the image, or allow it in the catalogue with a reason: "
+            "contents: {RULE: {allow: [PATH], because: …}}"
+        )
     return f"tip: {command} --all"

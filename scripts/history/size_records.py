@@ -62,17 +62,18 @@ def find(branch: str, base: str, folder: Path = HERE) -> Kept | None:
     """
     left = _left(branch, folder)
     records = f"{REMOTE}/{BRANCH}"
+    ref = f"refs/remotes/{records}"  # whole, so that no tag of that name is taken for it
     try:
         if not _is_there(records, folder):
             return None
         # an empty folder of records and one that is missing list the same: nothing
-        listed = git.ask("ls-tree", "--name-only", records, f"{base}/", folder=folder).split()
+        listed = git.ask("ls-tree", "--name-only", ref, f"{base}/", folder=folder).split()
         walk = ("rev-list", "--first-parent", f"--max-count={MOST}", left)
         commits = git.ask(*walk, folder=folder).decode().split()
         for behind, commit in enumerate(commits):
             path = str(place(base, commit))
             if path.encode() in listed:
-                text = git.ask("cat-file", "blob", f"{records}:{path}", folder=folder)
+                text = git.ask("cat-file", "blob", f"{ref}:{path}", folder=folder)
                 shown = text.decode(errors="replace")
                 return Kept(branch, commit, behind, f"{records}:{path}", shown)
     except GitError as error:

@@ -29,6 +29,7 @@ def show(
     shown = [
         replace(
             result,
+            image=printable(result.image),
             problem=printable(result.problem),
             file=printable(result.file),
             key=printable(result.key),

@@ -124,7 +124,8 @@ def test_forbidden_files(installed: Installed, repository: Path) -> None:
     assert (code, err) == (
         1,
         f'{FOUND}images.yaml: images.{NAME}.contents.shells: forbidden "app/sh"\n'
-        "tip: fix the image, or allow it in the catalogue with a reason: docs/adopt.md\n",
+        "tip: fix the image, or allow it in the catalogue with a reason: "
+        "contents: {RULE: {allow: [PATH], because: …}}\n",
     )
 
 

@@ -11,6 +11,9 @@ import yaml
 from tests.conftest import ROOT
 
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+OF_PULL_REQUESTS = [
+    file for file in WORKFLOWS if re.search(r"^  pull_request:$", file.read_text(), re.MULTILINE)
+]
 PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
 
 
@@ -24,6 +27,42 @@ def unpinned(text: str) -> list[str]:
 def test_actions_are_pinned_by_commit(workflow: Path) -> None:
     assert "uses:" in workflow.read_text()
     assert unpinned(workflow.read_text()) == []
+
+
+def writing(text: str) -> dict[str, str]:
+    """Return the condition of each job that may write to the repository."""
+    jobs = yaml.safe_load(text)["jobs"]
+    return {
+        name: str(job.get("if", ""))
+        for name, job in jobs.items()
+        if "write" in str(job.get("permissions", ""))
+    }
+
+
+def test_the_images_are_built_for_a_pull_request() -> None:
+    assert "build.yml" in [file.name for file in OF_PULL_REQUESTS]
+
+
+@pytest.mark.parametrize("workflow", OF_PULL_REQUESTS, ids=lambda file: file.name)
+def test_no_job_of_a_pull_request_may_write(workflow: Path) -> None:
+    text = workflow.read_text()
+    assert yaml.safe_load(text)["permissions"] == {"contents": "read"}
+    assert all("github.event_name == 'push'" in when for when in writing(text).values())
+
+
+def test_a_job_that_may_write_is_found() -> None:
+    assert writing("jobs: {a: {permissions: {contents: write}}, b: {}}") == {"a": ""}
+
+
+def test_a_pull_request_is_built_and_not_promoted() -> None:
+    """Promotion refuses every size over its budget, whoever caused it."""
+    text = (ROOT / ".github/workflows/build.yml").read_text()
+    steps = yaml.safe_load(text)["jobs"]["images"]["steps"]
+    when = {step["run"]: step.get("if", "") for step in steps if "run" in step}
+    assert when["./build-prod.sh"] == "github.event_name != 'pull_request'"
+    assert when["make build"] == "github.event_name == 'pull_request'"
+    for check in ("make verify-sizes FORMAT=github", "make verify FORMAT=github"):
+        assert when[check] == "${{ !cancelled() }}"
 
 
 @pytest.mark.parametrize("name", ["actions/checkout@v4", "actions/checkout@" + "a" * 40])

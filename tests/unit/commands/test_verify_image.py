@@ -13,7 +13,9 @@ from scripts.checks.contents import verify as contents
 from scripts.checks.contents.rules import RULES
 from scripts.common import errors
 from tests.support.good_image import NAME, good
+from tests.support.oci import Blobs, write_layout
 from tests.unit.checks.contents.judging import exe
+from tests.unit.fakes import FakeEngine, FakeImage, tar_of
 
 PROMISES = f"images: {{{NAME}: {{tag: 'archive:./image.tar', budget: {{installed: 1 MB}}}}}}"
 FOUND = f"{NAME}: archive:./image.tar\n"
@@ -98,7 +100,8 @@ def test_forbidden_files_are_named(repository: Path, capsys: pytest.CaptureFixtu
     assert code == 1
     assert err == (
         f'{FOUND}{key} "app/sh"\n{key} "app/dash"\n'
-        "tip: fix the image, or allow it in the catalogue with a reason: docs/adopt.md\n"
+        "tip: fix the image, or allow it in the catalogue with a reason: "
+        "contents: {RULE: {allow: [PATH], because: …}}\n"
     )
 
 
@@ -150,7 +153,8 @@ def test_a_catalogue_that_is_not_there(
     assert called(capsys, "--like", "none.yaml#web") == (
         2,
         "",
-        "none.yaml: no such file\ntip: name it: --like FILE#NAME; docs/adopt.md has an example\n",
+        "none.yaml: no such file\n"
+        "tip: name it: --like FILE#NAME; the smallest is `images: {web: {}}`\n",
     )
 
 
@@ -162,6 +166,47 @@ def test_a_catalogue_that_cannot_be_read(
     assert (code, out) == (2, "")
     assert err.startswith("images.yaml: cannot be read: 'utf-8' codec")
     assert called(capsys, "--like", "cache")[0] == 2
+
+
+def test_a_layout_is_read_without_an_engine(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    blobs = Blobs()
+    image = blobs.image([tar_of({"app/web": b"x"})])
+    write_layout(repository / "layout", blobs, image)
+    code, out, err = called(capsys, "oci:./layout", "--format", "json")
+    assert (code, err.splitlines()[0]) == (1, f"{NAME}: oci:./layout")
+    assert json.loads(out)[0]["actual"] == 1
+
+
+def test_a_tag_is_read_from_the_engine(
+    repository: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    engine: FakeEngine,
+) -> None:
+    engine.add(FakeImage([tar_of({"app/web": b"x"})]), "web:prod")
+    monkeypatch.setattr("scripts.engine.client.connect", lambda: engine)
+    code, out, err = called(capsys, "web:prod", "--format", "json")
+    assert (code, err.splitlines()[0]) == (1, f"{NAME}: web:prod")
+    assert json.loads(out)[0]["actual"] == 1
+    assert called(capsys, "web:other") == (
+        2,
+        "",
+        f'{NAME}: web:other\nengine: no such image "web:other"\n'
+        "tip: `docker images` lists them; an image in a file is archive:FILE or oci:FOLDER, "
+        "one in a registry registry:HOST/NAME\n",
+    )
+
+
+def test_a_name_that_is_no_text_for_a_terminal_is_made_one(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (repository / "images.yaml").write_text('images: {"we\\e[2Jb": {}}')
+    code, out, err = called(capsys, "archive:./image.tar", "--all")
+    assert code == 1
+    assert "\x1b" not in out + err
+    assert err.splitlines()[0] == "we\N{REPLACEMENT CHARACTER}[2Jb: archive:./image.tar"
 
 
 def test_which_image_is_meant_is_asked_for(
