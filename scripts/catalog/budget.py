@@ -11,6 +11,8 @@ from scripts.common import settings
 SIZES = ("installed", "download", "download.zstd", "because")
 # keys of a budget that are about a service that runs
 SERVICE = ("ready", "memory", "start-cpu", "ready-at-quarter")
+# the one of them that depends on sizes, so that each root has its own
+FRESH = "fresh"
 # roots that a budget may have sizes of its own for
 OTHER_BASES = settings.BASES[1:]
 
@@ -22,7 +24,7 @@ class Budget:
     A service has more: `ready`, the milliseconds from its start to its first healthy
     answer; `memory`, the bytes that it holds by then; `start_cpu`, the milliseconds of
     processor time that its start takes; `ready_at_quarter`, those until it is ready with a
-    quarter of a processor.
+    quarter of a processor; `fresh`, those on a node that has to pull and unpack it first.
     """
 
     installed: int
@@ -33,6 +35,7 @@ class Budget:
     start_cpu: int | None = None
     ready_at_quarter: int | None = None
     download_zstd: int | None = None  # the layers packed by zstd, for COMPRESSION=zstd
+    fresh: int | None = None
     base: str = ""  # the root that it is for; "" for the default one, or for any
 
     @property
@@ -48,19 +51,21 @@ def read_budgets(node: Node, keys: Collection[str], base: str) -> tuple[Budget, 
     same promise whatever the base.
     """
     outer = node.child("budget", (*keys, *OTHER_BASES))
-    budgets = {"": _budget(outer)}
+    is_service = "ready" in outer.value
+    budgets = {"": _budget(outer, is_service=is_service)}
     for name in OTHER_BASES:
         if name in outer.value:
-            own = _budget(outer.child(name, SIZES), name)
+            inner = outer.child(name, (*SIZES, *((FRESH,) if FRESH in keys else ())))
+            own = _budget(inner, name, is_service=is_service)
             same = (key.replace("-", "_") for key in SERVICE)
             budgets[name] = replace(own, **{key: getattr(budgets[""], key) for key in same})
     holds = budgets.pop(base, None) or budgets.pop("")
     return holds, tuple(budgets.values())
 
 
-def _budget(budget: Node, base: str = "") -> Budget:
-    for key in SERVICE[1:]:
-        if key in budget.value and "ready" not in budget.value:
+def _budget(budget: Node, base: str = "", *, is_service: bool) -> Budget:
+    for key in (*SERVICE[1:], FRESH):
+        if key in budget.value and not is_service:
             raise budget.error(key, "of a service alone, and it has no ready:", budget.value[key])
     return Budget(
         budget.size("installed"),
@@ -71,5 +76,6 @@ def _budget(budget: Node, base: str = "") -> Budget:
         budget.time("start-cpu") if "start-cpu" in budget.value else None,
         budget.time("ready-at-quarter") if "ready-at-quarter" in budget.value else None,
         budget.size("download.zstd") if "download.zstd" in budget.value else None,
+        budget.time(FRESH) if FRESH in budget.value else None,
         base,
     )

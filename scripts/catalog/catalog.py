@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from sutra_cleanup import strict_yaml
 from sutra_cleanup.yaml_node import did_you_mean
 
-from scripts.catalog import runtime_needs, waivers
-from scripts.catalog.budget import SERVICE, SIZES, Budget, read_budgets
+from scripts.catalog import fresh_rates, runtime_needs, waivers
+from scripts.catalog.budget import FRESH, SERVICE, SIZES, Budget, read_budgets
 from scripts.catalog.catalog_node import Node
+from scripts.catalog.fresh_rates import Rates
 from scripts.catalog.runtime_needs import AS_IS, Runtime
 from scripts.catalog.waivers import Waiver
 from scripts.common import settings
@@ -51,6 +52,7 @@ class Catalog:
     images: tuple[Image, ...]
     release: Budget
     others: tuple[Budget, ...] = ()  # of the release, on other bases
+    rates: Rates = fresh_rates.USUAL  # at which a fresh node pulls and unpacks
 
     def find(self, name: str) -> Image:
         """Return the image called `name`, or raise SutraError with the nearest name."""
@@ -75,9 +77,9 @@ def load(path: Path = CATALOG, environment: Mapping[str, str] = os.environ) -> C
 
     Raises SutraError for anything that is not as documented.
     """
-    base = settings.base(environment)
+    base, rates = settings.base(environment), fresh_rates.read(environment)
     try:
-        return parse(path, path.read_text(encoding="utf-8"), base)
+        return replace(parse(path, path.read_text(encoding="utf-8"), base), rates=rates)
     except FileNotFoundError as error:
         raise CatalogError(
             f"{path}: no such file", "run it in the folder of the project"
@@ -110,6 +112,6 @@ def content(path: Path, text: str) -> Any:
 
 def _image(images: Node, name: str, base: str) -> Image:
     node = images.child(name, ("budget", "contents", "not_promoted_because", "runtime"))
-    budget, others = read_budgets(node, (*SIZES, *SERVICE), base)
+    budget, others = read_budgets(node, (*SIZES, *SERVICE, FRESH), base)
     reason = node.text("not_promoted_because")
     return Image(name, budget, reason, waivers.parse(node), runtime_needs.parse(node), others)

@@ -9,7 +9,7 @@ from scripts.catalog.catalog import Catalog
 from scripts.checks import package_tests
 from scripts.checks.contents import verify as verify_contents
 from scripts.checks.runtime import verify as verify_runtime
-from scripts.checks.sizes import budgets, growth, measure
+from scripts.checks.sizes import budgets, fresh, growth, measure
 from scripts.common import durations
 from scripts.common.check_result import CheckResult
 from scripts.engine import client as engine
@@ -70,6 +70,7 @@ def _of_images(client: engine.Client, promises: Catalog, named: Mapping[str, str
     ids = {name: found.id for name, found in measured.items()}
     why = growth.since_promoted(client, promises, measured)
     results = budgets.verify(promises, measured, why)
+    results += fresh.verify(promises, results)
     private = verify_contents.private_certificates()
     for image in (image for image in promises.images if image.name in ids):
         identity = ids[image.name]

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from scripts.catalog import budget_history, catalog
 from scripts.catalog.catalog import Catalog
-from scripts.checks.sizes import unchanged
+from scripts.checks.sizes import fresh, unchanged
 from scripts.common import arguments, settings
 from scripts.common.check_result import CheckResult
 from scripts.common.errors import CHECK_FAILED, OK
@@ -40,6 +40,7 @@ def main(options: argparse.Namespace) -> int:
     results = checked_by_reading(promises, options) if known is None else known
     if compression == settings.ZSTD:
         results = [*results, *packed_by_zstd(promises, options)]
+    results = [*results, *fresh.verify(promises, results)]
     compared = ""
     if form == "github" and not options.reference:
         results, compared = for_pull_request(promises, results, arguments.knobs(options))

@@ -69,7 +69,8 @@ images:
       installed: 5 MB
       download: 1 MB
       ready: 5 s
-      alpine: {installed: 6 MB, download: 2 MB, because: a shell is in it}
+      fresh: 7 s
+      alpine: {installed: 6 MB, download: 2 MB, because: a shell is in it, fresh: 8 s}
   sutra-storage: {budget: {installed: 3 MB, download: 1 MB}}
 """
 
@@ -77,8 +78,8 @@ images:
 def test_a_base_has_sizes_of_its_own(tmp_path: Path) -> None:
     file = write(tmp_path, ALPINE)
     default, alpine = (catalog.load(file, {"BASE": base}) for base in ("debian", "alpine"))
-    ours = Budget(6_000_000, 2_000_000, "a shell is in it", ready=5000, base="alpine")
-    theirs = Budget(5_000_000, 1_000_000, ready=5000)
+    ours = Budget(6_000_000, 2_000_000, "a shell is in it", ready=5000, fresh=8000, base="alpine")
+    theirs = Budget(5_000_000, 1_000_000, ready=5000, fresh=7000)
     assert (alpine.find("sutra-api").budget, alpine.find("sutra-api").others) == (ours, (theirs,))
     assert (default.find("sutra-api").budget, default.find("sutra-api").others) == (theirs, (ours,))
     assert alpine.find("sutra-storage").budget == Budget(3_000_000, 1_000_000)
@@ -94,6 +95,11 @@ def test_a_base_has_sizes_of_its_own(tmp_path: Path) -> None:
         (
             "{installed: 6 MB, download: 2 MB, ready: 5 s}",
             'images.yaml: images.sutra-api.budget.alpine: unknown key "ready"',
+        ),
+        (
+            "{installed: 6 MB, download: 2 MB, fresh: 5 s}",
+            "images.yaml: images.sutra-api.budget.alpine.fresh: "
+            'of a service alone, and it has no ready: "5 s"',
         ),
         ("6 MB", 'images.yaml: images.sutra-api.budget.alpine: not a mapping "6 MB"'),
     ],
@@ -503,11 +509,24 @@ def test_how_a_service_is_started_is_read(tmp_path: Path) -> None:
                 f"images.yaml: images.store.budget.{key}: "
                 f'of a service alone, and it has no ready: "{value}"',
             )
-            for key, value in (("memory", "2 MB"), ("start-cpu", "2 s"), ("ready-at-quarter", 2))
+            for key, value in (
+                ("memory", "2 MB"),
+                ("start-cpu", "2 s"),
+                ("ready-at-quarter", 2),
+                ("fresh", "2 s"),
+            )
         ),
         (
             started("{}", STORE.replace("ready: 2 s", "ready: 2 s, start-cpu: 2 MB")),
             'images.yaml: images.store.budget.start-cpu: unknown unit, use ms or s: "2 MB"',
+        ),
+        (
+            started("{}", STORE.replace("ready: 2 s", "ready: 2 s, fresh: 12 MB")),
+            'images.yaml: images.store.budget.fresh: unknown unit, use ms or s: "12 MB"',
+        ),
+        (
+            small(release="release: {budget: {installed: 1 MB, download: 1 MB, fresh: 1 s}}\n"),
+            'images.yaml: release.budget: unknown key "fresh"',
         ),
         (
             small(release="release: {budget: {installed: 1 MB, download: 1 MB, ready: 1 s}}\n"),
