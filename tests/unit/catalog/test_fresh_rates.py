@@ -30,7 +30,7 @@ def test_each_rate_is_a_size_a_second() -> None:
     ],
 )
 @pytest.mark.parametrize("name", ["PULL_RATE", "UNPACK_RATE"])
-def test_what_is_no_rate_is_refused(name: str, text: str, problem: str) -> None:
+def test_a_wrong_rate_is_refused(name: str, text: str, problem: str) -> None:
     with pytest.raises(SutraError) as caught:
         read({name: text})
     assert (caught.value.message, caught.value.tip) == (

@@ -109,7 +109,7 @@ def test_main_fails_where_a_fresh_node_takes_too_long(
     assert "0.02 s to unpack at 0.0 MB/s, 5.00 s to start\n" in errors
 
 
-def test_a_rate_that_is_none_is_refused_before_anything_is_read(
+def test_a_wrong_rate_is_refused_before_anything_is_read(
     main_engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PULL_RATE", "fast")
