@@ -30,15 +30,21 @@ def main(options: argparse.Namespace) -> int:
         raise SutraError(f'{KNOB}: unknown "{only}"', f"{KNOB}={SECURITY} or {KNOB}={DEBIAN}")
     if only == DEBIAN:
         return _debian(knobs, dry_run)
-    found = outdated.find([image.name for image in catalog.load().images], knobs)
+    images = [image.name for image in catalog.load().images]
+    found = outdated.find(images, knobs)
     if found.problem:
         raise found.problem
     rows = take_updates.chosen(found.rows, only)
     if rows:
         show(rows)
-    if rows and not dry_run:
-        take_updates.take(found, rows, only, os.environ)
-    print(_end(len(rows), dry_run))
+    if dry_run or not rows:
+        print(_end(len(rows), dry_run))
+        return OK
+    take_updates.take(found, rows, only, os.environ)
+    left = take_updates.held_back(rows, images)
+    taken = len({(row.kind, row.name) for row in rows}) - len(left)
+    ending = f"; held back by what needs the earlier one: {', '.join(left)}" if left else ""
+    print(f"update: {taken} versions were taken into the locks{ending}")
     return OK
 
 

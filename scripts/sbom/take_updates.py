@@ -10,6 +10,7 @@ from pathlib import Path
 
 from scripts.common.errors import DiskError, SutraError
 from scripts.debian import packages_lock, updates
+from scripts.sbom import locked
 from scripts.sbom.locks import folder_of
 from scripts.sbom.outdated import DEB, Outdated, Row
 
@@ -50,6 +51,15 @@ def take(found: Outdated, rows: Sequence[Row], only: str, environment: Mapping[s
             packages_lock.write(updates.updated_lock(found.lock, debs, found.offers, found.day))
         for folder, names in wanted.items():
             _lock(folder, names, environment)
+
+
+def held_back(rows: Iterable[Row], images: Sequence[str]) -> list[str]:
+    """Return the names that the locks still have at the earlier version."""
+    left = {(one.kind, one.name, one.version) for one in locked.read(images)}
+    if lock := packages_lock.read():
+        left |= {(DEB, package.name, package.version) for package in lock.packages}
+    names = {(row.kind, row.name) for row in rows if (row.kind, row.name, row.locked) in left}
+    return sorted(name for _, name in names)
 
 
 def _locks(folders: Iterable[str]) -> list[Path]:
