@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -463,6 +464,19 @@ def test_what_the_branch_has_stays(engine: FakeEngine, folder: Path) -> None:
     listed = in_folder(folder / "upstream.git", "ls-tree", "-r", "--name-only", "sutra-sizes")
     assert listed.split() == sorted(f"debian/{each}.json" for each in (made.base, "c" * 40))
     assert in_folder(folder / "main", "status", "--porcelain") == "?? .build/"
+
+
+def test_records_that_are_pushed_at_once_are_all_kept(engine: FakeEngine, folder: Path) -> None:
+    made = opened(engine, folder)
+    commits = [letter * 40 for letter in "cde"]
+    for commit in commits:
+        run_git("clone", "--quiet", "--branch", "main", "upstream.git", commit)
+        write_record(engine, folder / commit, commit, BEFORE)
+    with ThreadPoolExecutor() as pool:
+        done = list(pool.map(push_sizes, (folder / commit for commit in commits)))
+    assert [(one.returncode, one.stderr) for one in done] == [(0, "")] * 3
+    listed = in_folder(folder / "upstream.git", "ls-tree", "-r", "--name-only", "sutra-sizes")
+    assert listed.split() == sorted(f"debian/{each}.json" for each in (made.base, *commits))
 
 
 @pytest.mark.parametrize(
