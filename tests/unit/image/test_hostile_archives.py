@@ -7,10 +7,7 @@ units and for twice as many: what a unit takes must not grow with how many there
 from __future__ import annotations
 
 import os
-import resource
-import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -20,8 +17,9 @@ from scripts.checks.contents import verify
 from scripts.common.errors import SutraError
 from scripts.image import entry_cache, inventory
 from tests.fuzz import steps
-from tests.support import hostile_archives
+from tests.support import hostile_archives, peak
 from tests.support.hostile_archives import FEW, KINDS
+from tests.support.peak import Ended
 
 ROOT = Path(__file__).resolve().parents[3]
 CATALOG = """\
@@ -36,32 +34,25 @@ MEMORY = 500_000_000
 ADDRESSES = 4 << 30
 
 
-@dataclass(frozen=True)
-class Ended:
-    """The result of a run: exit code, the most bytes of memory that it held, and its output."""
-
-    code: int
-    peak: int
-    said: list[str]
-
-
 def run(folder: Path, command: str, file: Path) -> Ended:
     """Run one command on an archive, in a folder with a catalogue and no cache."""
     (folder / "images.yaml").write_text(CATALOG)
     words = [sys.executable, "-m", "scripts", command, f"archive:{file}", "--as", "x"]
-    with (folder / "said").open("w+") as said:
-        process = subprocess.Popen(
-            words,
-            cwd=folder,
-            stdout=subprocess.DEVNULL,
-            stderr=said,
-            env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT}/base-images/lib"},
-            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES, ADDRESSES)),
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        said.seek(0)
-        return Ended(process.returncode, usage.ru_maxrss * 1024, said.read().splitlines())
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT}/base-images/lib"}
+    return peak.run(folder, words, environment, ADDRESSES)
+
+
+def test_a_peak_is_the_commands_alone(tmp_path: Path) -> None:
+    """A long run of the suite holds more than a command may."""
+    ballast = b"x" * 200_000_000
+    commands = ("pass", f"b'x' * {len(ballast)}")
+    small, large = (
+        peak.run(tmp_path, [sys.executable, "-IS", "-c", code], os.environ, ADDRESSES)
+        for code in commands
+    )
+    assert (small.code, small.said, large.code, large.said) == (0, [], 0, [])
+    assert small.peak < 100_000_000
+    assert len(ballast) <= large.peak < len(ballast) + 100_000_000
 
 
 def holds(folder: Path, name: str, count: int, *commands: str) -> None:
