@@ -60,6 +60,8 @@ class Own(typing_extensions.TypedDict, total=False):
 
 assert typing_extensions.is_typeddict(Own) and Own.__optional_keys__ == {"name"}
 schema = core_schema.StringSchema(type="str", max_length=3)
+from sutra_service.web.startup import _PlainHere
+assert _PlainHere("here", before)("Made", {"name": str}).__total__
 still = typing_extensions.is_typeddict(core_schema.StringSchema)
 print(schema, still == (sys.version_info < (3, 12)))
 """
