@@ -13,8 +13,8 @@ import zlib
 from itertools import zip_longest
 from pathlib import Path
 
-from scripts.common.errors import SutraError
 from scripts.debian import versions
+from scripts.debian.archive import NotKnownError
 
 # bytes of a changelog as it is packed and unpacked; entries of a package
 PACKED, UNPACKED, ENTRIES = 8 << 20, 32 << 20, 200_000
@@ -43,7 +43,10 @@ def _by_number(name: str) -> tuple[int, ...]:
 
 
 def of(deb: Path) -> str | None:
-    """Return the changelog of a package, None where its folder has none or it is too long."""
+    """Return the changelog of a package, None where its folder has none or it is too long.
+
+    Raises NotKnownError for a file that is no package.
+    """
     command = ["dpkg-deb", "--fsys-tarfile", str(deb)]
     try:
         with subprocess.Popen(
@@ -54,7 +57,7 @@ def of(deb: Path) -> str | None:
             finally:
                 unpacking.kill()
     except (OSError, tarfile.TarError) as error:
-        raise SutraError(f"debian: {deb.name}: cannot be read: {error}") from error
+        raise NotKnownError(f"{deb.name}: cannot be read: {error}") from error
     return None if packed is None else _unpacked(packed)
 
 

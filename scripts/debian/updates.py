@@ -84,9 +84,9 @@ def with_cves(updates: Sequence[Update], offers: Offers, place: Archive) -> list
     }
     try:
         debs = place.download(sorted(word for _, word in words)) if words else []
+        texts = {deb.name.partition("_")[0]: changelog.of(deb) for deb in debs}
     except NotKnownError as error:
         return [replace(update, why=error.why) for update in updates]
-    texts = {deb.name.partition("_")[0]: changelog.of(deb) for deb in debs}
     return [_named(update, texts, words) for update in updates]
 
 

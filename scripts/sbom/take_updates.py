@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from scripts.common.errors import DiskError, SutraError
@@ -76,9 +76,18 @@ def _all_or_none(paths: Sequence[Path]) -> Iterator[None]:
         yield
     except BaseException:
         for path, content in before.items():
-            with suppress(OSError):  # the first error is the one to tell
-                path.write_bytes(content)
+            _put_back(path, content)
         raise
+
+
+def _put_back(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise DiskError(
+            f'update: cannot put back "{path}": {error.strerror}',
+            f"`git checkout {path}` brings the lock of the last commit back",
+        ) from error
 
 
 def _lock(folder: str, names: str, environment: Mapping[str, str]) -> None:

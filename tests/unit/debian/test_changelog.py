@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.common.errors import SutraError
 from scripts.debian import changelog
+from scripts.debian.archive import NotKnownError
 from tests.support.debian_mirror import Mirror
 
 TEXT = """\
@@ -87,9 +87,9 @@ def test_a_changelog_that_is_not_packed_is_not_read() -> None:
 def test_what_is_no_package_is_one_line(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "odd.deb"
     file.write_bytes(content)
-    with pytest.raises(SutraError) as caught:
+    with pytest.raises(NotKnownError) as caught:
         changelog.of(file)
-    assert caught.value.message.startswith("debian: odd.deb: cannot be read: ")
+    assert caught.value.why.startswith("odd.deb: cannot be read: ")
 
 
 def test_no_process_is_left(mirror: Mirror) -> None:

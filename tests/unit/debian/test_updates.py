@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
 from scripts.debian import updates
@@ -74,6 +76,22 @@ def test_a_package_that_cannot_be_fetched_is_an_update_all_the_same(mirror: Mirr
     [update] = found(mirror, lock(("gone", "1.0")))
     assert (update.newest, update.cves) == ("1.1", ())
     assert "404" in update.why
+
+
+def test_a_package_that_cannot_be_read_is_an_update_all_the_same(
+    mirror: Mirror,
+) -> None:
+    """Its hash is the index's, and it is no package: a mirror's own mistake."""
+    mirror.add("odd", "1.1")
+    deb = mirror.folder / "debian/pool/odd_1.1_all.deb"
+    before, size = hashlib.sha256(deb.read_bytes()).hexdigest(), deb.stat().st_size
+    deb.write_bytes(b"x" * size)
+    after = hashlib.sha256(deb.read_bytes()).hexdigest()
+    for listed in mirror.entries.values():
+        listed[:] = [text.replace(before, after) for text in listed]
+    [update] = found(mirror, lock(("odd", "1.0")))
+    assert update.newest == "1.1"
+    assert update.why.startswith("odd_1.1_all.deb: cannot be read: ")
 
 
 def test_a_package_that_is_too_large_is_not_fetched(

@@ -272,6 +272,22 @@ def test_a_lock_that_cannot_be_written_leaves_all_as_they_were(
     assert versions()["libsafe1"] == "1.0-1+deb13u1"
 
 
+def test_a_lock_that_cannot_be_put_back_is_named(
+    call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = folder / "packages/sutra-a/requirements.lock"
+    lock.write_text("h11==0.14.0\n")
+    monkeypatch.setattr(newest, "_of_pypi", lambda one, *_: newest.Newer(one, "0.16.0", ()))
+    program(folder / "scripts", "lock.sh", f"rm {lock}; mkdir {lock}; exit 1\n")
+    code, _, err = call("update")
+    path = "packages/sutra-a/requirements.lock"
+    assert (code, err) == (
+        2,
+        f'update: cannot put back "{path}": Is a directory\n'
+        f"tip: `git checkout {path}` brings the lock of the last commit back\n",
+    )
+
+
 def test_an_unknown_word_is_refused(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ONLY", "python")
     assert call("update") == (
