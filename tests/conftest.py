@@ -30,7 +30,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def running_engine() -> Iterator[None]:
-    """An engine: the one that runs, else one that is started now and ended afterwards."""
+    """An engine: a running one, or else one that is started now and stopped afterwards."""
     ready = subprocess.run(["scripts/engine.sh", "check"], cwd=ROOT, capture_output=True)
     if ready.returncode:
         subprocess.run(["scripts/engine.sh"], cwd=ROOT, check=True)
@@ -65,6 +65,6 @@ def tag(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def development(client: docker.DockerClient) -> None:
-    """The development images, bases with their toolchains among them, are there."""
+    """The development images exist, including the bases with their toolchains."""
     done = subprocess.run(["./build.sh"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]

@@ -1,4 +1,4 @@
-"""A mirror of Alpine on the engine's own bridge, and what a build on it takes."""
+"""A mirror of Alpine on the engine's own bridge, and the settings of a build on it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from scripts.engine import client as engine
 from tests.alpine.rig import make
 
-# nothing of a user's: neither a tag of theirs is moved, nor a cache of theirs used
+# settings that move no tag of a user's, and use no cache of theirs
 REPOSITORY = "sutra-alpine"
 BRANCH = "v3.23"
 
@@ -31,10 +31,10 @@ class Handler(SimpleHTTPRequestHandler):
 
 
 class CutHandler(Handler):
-    """Packages stop half way, as when a connection is lost."""
+    """Serves half of each package, as when a connection is lost."""
 
     def copyfile(self, source: Any, outputfile: Any) -> None:
-        """Send half of a package, and all else whole."""
+        """Send half of a package, and everything else whole."""
         if self.path.endswith(".apk"):
             data = source.read()
             outputfile.write(data[: len(data) // 2])
@@ -66,7 +66,7 @@ def serving(folder: Path, host: str, name: str, handler: type[Handler] = Handler
 
 @contextmanager
 def variables(client: engine.Client) -> Iterator[Mapping[str, str]]:
-    """Yield what the bake file takes for the rig's root and its mirror, served meanwhile.
+    """Yield the bake file's variables for the rig's root and its mirror, while that is served.
 
     The project is one of its own: what cargo keeps for one standard library is of no use
     with another.

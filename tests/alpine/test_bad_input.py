@@ -22,7 +22,7 @@ from tests.alpine.mirror import REPOSITORY
 from tests.alpine.rig import make
 from tests.alpine.rig.make import Rig
 
-# target that needs the mirror first, and little else
+# target that soon needs the mirror, and little else
 TARGET = "sutra-base-rust-runtime"
 
 
@@ -192,7 +192,7 @@ def test_an_alpine_without_python(
 
 
 def test_a_python_that_is_too_old() -> None:
-    """Run by one that is: the oldest of the locks' is newer than this project's own."""
+    """Run with a supported one: the oldest that the locks allow is newer than this project's."""
     script = Path("base-images/lib/require-python.py").read_text()
     found = ".".join(map(str, sys.version_info[:2]))
     wanted = f"OLDEST = ({sys.version_info[0]}, {sys.version_info[1] + 1})"

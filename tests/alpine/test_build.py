@@ -49,7 +49,7 @@ def test_the_packages_own_tests_pass(
     client: docker.DockerClient, settings: Mapping[str, str], package: str
 ) -> None:
     targets = ["builders", f"{package}-test"]
-    # buildx before 0.17 exports what is only built upon, too (buildx#2580): under no user's tag
+    # buildx before 0.17 also exports intermediate targets (buildx#2580): use no tag of a user's
     tagged = {
         name
         for name, one in buildx.bake_plan(targets, settings)["target"].items()
@@ -65,7 +65,7 @@ def test_the_packages_own_tests_pass(
 
 
 def tags(client: docker.DockerClient) -> dict[str, str]:
-    """All tags that are not the tests' own, with what they lead to."""
+    """All tags that are not the tests' own, with their images."""
     found = {tag: str(image.id) for image in client.images.list() for tag in image.tags}
     return {
         tag: identity for tag, identity in found.items() if not tag.startswith(f"{REPOSITORY}/")

@@ -55,7 +55,7 @@ def test_a_version_that_is_gone_is_named(tmp_path: Path) -> None:
     )
 
 
-# the official image's, as its own build script names them, and what they need
+# packages of the official image, as its build script names them, with their dependencies
 OFFICIAL = {
     "alpine-baselayout",
     "alpine-baselayout-data",
@@ -74,7 +74,7 @@ OFFICIAL = {
     "ssl_client",
     "zlib",
 }
-# files that no package has: apk's own, and what differs from machine to machine
+# files that no package has: apk's own, and those that differ between machines
 UNOWNED = {
     "etc/apk/arch",
     "etc/apk/keys/sutra-test.rsa.pub",

@@ -1,4 +1,4 @@
-"""A library that a service takes along is in the record of Alpine's packages."""
+"""A library that a service brings along is in the record of Alpine's packages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from scripts.image.inventory import Inventory
 from tests.alpine.mirror import REPOSITORY
 
 REFERENCE = f"{REPOSITORY}/runtime-libs:test"
-# beside the library asked for: one that the runtime has already, which stays out
+# a requested library, and one that the runtime has already, which stays out
 DOCKERFILE = """\
 FROM alpine:3.23 AS builder
 ARG ALPINE_MIRROR
@@ -95,7 +95,7 @@ def test_the_content_rules_find_its_record(image: Inventory) -> None:
     (library,) = (path for path in image.files if "/libuuid.so.1." in path)
     found = [finding.path for finding in records(Subject("sutra-api", image))]
     assert [path for path in found if "libuuid" in path] == []
-    # without this record, it would be of no package
+    # without this record it would belong to no package
     database = "lib/apk/db/installed"
     first, last = image.layers[0], image.layers[-1]
     without = replace(image, layers=(first, replace(last, texts={database: first.texts[database]})))

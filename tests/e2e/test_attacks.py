@@ -18,7 +18,7 @@ from tests.support.stack import API, HYBRID, STORAGE, Answer, Stack, deployed, r
 
 MANY = 100_000
 LONG = 512  # bytes of the longest id
-# the least that an id takes of what the storage keeps in memory for each: its own bytes
+# least memory that the storage keeps for an id: the id's own bytes
 LEAST_FILLED = 10_000
 SMALL = "128m"
 
@@ -27,7 +27,7 @@ Change = dict[str, Any]
 
 @pytest.fixture(autouse=True)
 def nothing_is_ended(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Look at each service after an attack: still the same processes, and well."""
+    """Check each service after an attack: the same processes, and healthy."""
     yield
     attacked: Stack = request.getfixturevalue(
         "small" if "small" in request.fixturenames else "stack"
@@ -132,7 +132,7 @@ def test_paths_through_a_hub_beside_120_readers(hub: Stack) -> None:
 
     with ThreadPoolExecutor(120) as pool:
         statuses = list(pool.map(ask, asked))
-    # found, no path, a bound met, or no place for one request more
+    # status codes: found, no path, a limit reached, or no room for another request
     assert set(statuses) <= {200, 404, 422, 503}
     assert hub.try_ask(API, "GET", "/concepts/alone").status == 200
 
@@ -146,7 +146,7 @@ def small(client: docker.DockerClient, tag: str) -> Iterator[Stack]:
 
 def test_a_storage_that_is_filled_to_its_limit(small: Stack) -> None:
     fill(small)
-    # its log is rewritten, which takes a second index
+    # the storage rewrites its log, which takes a second index
     again = {"op": "put_concept", "id": name(0), "text": "x" * 60_000}
     for _ in range(20):
         results = batch(small, [again] * 100)
@@ -168,7 +168,7 @@ def name(number: int) -> str:
 
 
 def fill(stack: Stack) -> None:
-    """Put concepts with the longest ids until the storage refuses one, as it says it does."""
+    """Put concepts with the longest ids until the storage refuses one, as documented."""
     for start in range(0, 2_000_000, 5000):
         numbers = range(start, start + 5000)
         results = batch(

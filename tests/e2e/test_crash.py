@@ -1,4 +1,4 @@
-"""A storage that is killed while it is written to loses nothing that it acknowledged."""
+"""A storage that is killed during writes loses no acknowledged write."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WRITES = 30
 
 
 def kill(storage: Container) -> None:
-    """End it as `docker kill` does, at a moment that nobody chose; start it again."""
+    """Kill it as `docker kill` does, at a random moment; start it again."""
     time.sleep(random.random() / 10)  # noqa: S311 # not for secrets
     storage.kill(signal="SIGKILL")
     storage.reload()

@@ -28,7 +28,7 @@ PIDS = {STORAGE: 64, API: 64, HYBRID: 128}
 
 @pytest.fixture
 def nothing(client: docker.DockerClient, tag: str) -> Iterator[Stack]:
-    """A project of which nothing is deployed yet; removed afterwards."""
+    """A project that is not deployed yet; removed afterwards."""
     stack = Stack(client, f"sutra-test-e2e-{uuid.uuid4().hex[:8]}", {"SUTRA_TAG": tag})
     yield stack
     stack.remove()

@@ -42,7 +42,7 @@ def small(client: docker.DockerClient, tag: str, tmp_path_factory: Any) -> Itera
 
 @pytest.fixture(scope="module")
 def filled(small: Stack) -> tuple[Stack, list[str], Answer]:
-    """The stack with a full disk, the names that were acknowledged, and the first refusal."""
+    """The stack with a full disk, the acknowledged names, and the first refusal."""
     known: list[str] = []
     for number in range(1000):
         name = f"fill-{number:04}"

@@ -50,7 +50,7 @@ def checks_of_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
 def other_store(
     client: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[docker.DockerClient]:
-    """A second engine with the store that the first has not, apart in everything.
+    """A separate second engine with the store that the first does not use.
 
     Its own containerd, or it would join the machine's; its own network namespace,
     since an engine without a bridge removes docker0 where it runs.

@@ -83,7 +83,7 @@ def test_a_build_that_fails_leaves_latest_and_the_stack(
     assert "build: step failed" in (once.folder / "said").read_text()
     assert tag(client, once, "latest") == promoted
     assert deployments(once.folder) == ""
-    # without the wish for space the image that nobody promoted is there as well
+    # unless space was asked for, the image that nobody promoted is still there
     assert bool(tag(client, once, "prod")) is not bool(words)
 
 

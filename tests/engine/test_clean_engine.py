@@ -1,4 +1,4 @@
-"""The clean-up on an engine full of look-alikes removes one project's things, and no other's.
+"""The clean-up on an engine full of look-alikes removes only one project's resources.
 
 Images are imported and committed, not built; every name carries the token of this run.
 """
@@ -50,7 +50,7 @@ class World:
         return f"{self.name}-other"
 
     def image(self, short: str, labels: Mapping[str, str], *tags: str) -> str:
-        """Import an image that no other has the content of."""
+        """Import an image with unique content."""
         source = io.BytesIO(tar_of({"content": uuid.uuid4().bytes})).getvalue()
         changes = [f"LABEL {key}={value}" for key, value in labels.items()]
         answer = self.client.api.import_image_from_data(source, changes=changes)
@@ -136,7 +136,7 @@ OURS = {
 
 @pytest.fixture
 def world(client: docker.DockerClient, tmp_path: Path) -> Iterator[World]:
-    """One project with everything that it can have, among others that look like it."""
+    """A project with resources of every kind, among others that look like it."""
     made = World(client, tmp_path, f"sutra-test-clean-{uuid.uuid4().hex[:8]}")
     (tmp_path / "docker-bake.hcl").write_text(BAKE.format(name=made.name))
     (tmp_path / "Dockerfile").write_text("FROM scratch\n")

@@ -1,4 +1,4 @@
-"""Rules about contents agree with container-structure-test where it has a word for them."""
+"""Rules about contents agree with container-structure-test where it can express them."""
 
 from __future__ import annotations
 

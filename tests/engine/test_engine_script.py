@@ -1,4 +1,4 @@
-"""scripts/engine.sh finds what is good enough, and says what to do where it can't."""
+"""scripts/engine.sh finds a usable engine, and otherwise tells what to do."""
 
 from __future__ import annotations
 

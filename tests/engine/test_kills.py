@@ -14,7 +14,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-# so many, for only one of forty ends in "finished"
+# so many rounds, because only one in forty ends in "finished"
 KILLS = 200
 SEED = 6
 

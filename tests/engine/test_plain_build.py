@@ -75,6 +75,6 @@ def test_a_plain_docker_build_gives_the_same_files(
     plain, baked = read_layers.measure(client, tag), read_layers.measure(client, known)
     assert plain
     assert baked
-    # bytecode and binaries are built again, and differ by no more than their time stamps
+    # bytecode and binaries are built again, and differ only by their time stamps
     assert plain.installed == pytest.approx(baked.installed, rel=0.001)
     assert len(plain.layers) == len(baked.layers)

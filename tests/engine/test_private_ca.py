@@ -29,7 +29,7 @@ def certificates(bundle: bytes) -> set[bytes]:
 
 
 def leaks(private: Iterable[bytes], blobs: Iterable[bytes]) -> set[bytes]:
-    """Return those of `private` that stand in any of `blobs`, as DER or in any PEM."""
+    """Return the certificates of `private` that any of `blobs` holds, as DER or in any PEM."""
     needles = {certificate: (certificate, _middle_line(certificate)) for certificate in private}
     return {
         certificate
@@ -48,7 +48,7 @@ def _middle_line(certificate: bytes) -> bytes:
 
 @pytest.fixture(scope="module")
 def private(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, bytes]:
-    """A bundle with one certificate that is nobody else's, and that certificate."""
+    """A bundle with one certificate that only this test has, and that certificate."""
     folder = tmp_path_factory.mktemp("ca")
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"]
     command += ["-subj", "/CN=Private Test CA", "-keyout", "key.pem", "-out", "ca.pem"]
@@ -61,7 +61,7 @@ def private(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, bytes]:
 def test_no_image_holds_a_certificate_that_its_distribution_does_not_ship(
     client: docker.DockerClient, production: object, image: str
 ) -> None:
-    """The builders' bundle less Debian's own certificates: what is left is private."""
+    """The builders' bundle without Debian's own certificates: the others are private."""
     bundle = settings.ca_bundle({})
     assert bundle, "this system has no bundle of certificates"
     public = client.containers.create("sutra-base-rust-runtime:prod", command=["/nothing"])

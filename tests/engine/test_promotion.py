@@ -1,4 +1,4 @@
-"""Promotion on the real engine where the disk, the folder or another run is in its way."""
+"""Promotion on the real engine with a full disk, a bad folder or another run at the same time."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def small(group: Group) -> Iterator[Path]:
 
 
 def fill(folder: Path, leave: int) -> None:
-    """Take all space but for `leave` pages."""
+    """Fill all space except for `leave` pages."""
     (folder / "filler").touch()
     known = os.statvfs(folder)
     (folder / "filler").write_bytes(b"\0" * (known.f_bavail * known.f_frsize - leave * PAGE))

@@ -173,7 +173,7 @@ def log_in(folder: Path, password: str) -> None:
 
 @contextmanager
 def connected() -> Iterator[docker.DockerClient]:
-    """A client that reads Docker's configuration now, as each command does."""
+    """A new client, which reads Docker's configuration as each command does."""
     made = engine.connect()
     try:
         yield made

@@ -40,7 +40,7 @@ def layers_of(client: docker.DockerClient, folder: Path, tag: str) -> dict[str, 
 def test_two_builds_without_cache_give_the_same_layers(
     client: docker.DockerClient, tags: list[str], tmp_path: Path
 ) -> None:
-    # from another checkout, so that no file has the time stamp of this one
+    # another checkout, so that no file has this one's time stamp
     folder = tmp_path / "checkout"
     folder.mkdir()
     rebuilds.checkout(folder)

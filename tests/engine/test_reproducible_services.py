@@ -51,7 +51,7 @@ def committed(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     project.write("docker-bake.hcl", BAKE.format(name=project.name))
     project.write("Dockerfile", f"FROM scratch\nCOPY content /content\n{LABELS}")
     project.write(".gitignore", ".build\n.cache\n")
-    # BuildKit's cache does not count times: equal bytes of another test would bring theirs
+    # BuildKit's cache ignores time stamps: equal bytes of another test would bring theirs along
     project.write("content", project.name)
     run_git("init")
     run_git("add", ".")
@@ -77,7 +77,7 @@ def test_what_was_promoted_is_built_again_without_moving_a_tag(
     assert said.startswith(f"identical: {committed.name} {identity} (1 layers, built again in ")
     assert code == 0
     assert committed.all_tags(client) == before
-    # the files of today do not matter: the commit's do
+    # the files of the commit count, not those in the folder
     committed.write("content", "of today")
     assert reproduce(committed, DIGEST=str(identity))[0] == 0
 

@@ -29,7 +29,7 @@ target "default" {{
 
 @pytest.fixture(params=["client", "other_store"])
 def either(request: pytest.FixtureRequest) -> Iterator[docker.DockerClient]:
-    """An engine of each image store; what this test makes in it goes again."""
+    """An engine of each image store; this test's images are removed from it."""
     found: docker.DockerClient = request.getfixturevalue(request.param)
     yield found
     for reference in (BUILT, f"{root_store.REPOSITORY}:{IMAGE.replace(':', '-')}"):

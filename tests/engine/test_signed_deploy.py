@@ -1,4 +1,4 @@
-"""`VERIFY_KEY=… ./sutra-deploy.sh up`: what is unsigned, swapped or edited is not started.
+"""`VERIFY_KEY=… ./sutra-deploy.sh up` starts no unsigned, swapped or edited image.
 
 Registry, engine, compose's reading of the file and cosign are real; what would start containers
 is written down instead.
@@ -146,7 +146,7 @@ def test_unsigned_and_swapped_images_are_refused(deployment: Deployment, tmp_pat
     other, key = cosign.key_pair(tmp_path / "other")[1], deployment.keys[1]
     why = f"no signature of {other} (no matching signatures: {NO_KEY})"
     deployment.refused(f"{api}:latest", why, VERIFY_KEY=str(other))
-    # an older one, signed with the same key, under a newer version's tag
+    # an older image, signed with the same key, under a newer version's tag
     older = f"{address}/{group.api}:1.4.1"
     client.api.pull(older)
     client.api.tag(older, api, "1.4.2")

@@ -1,4 +1,4 @@
-"""Promotions that sign, in a real registry; what cosign itself says of the result."""
+"""Promotions that sign, in a real registry; cosign itself verifies the result."""
 
 from __future__ import annotations
 

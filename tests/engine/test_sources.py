@@ -1,4 +1,4 @@
-"""One image, read from the engine, from files and from a registry: the same everywhere."""
+"""One image is the same when it is read from the engine, from files or from a registry."""
 
 from __future__ import annotations
 

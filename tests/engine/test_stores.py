@@ -40,7 +40,7 @@ def test_sizes_are_the_same_in_both_stores(
     assert [(x.diff_id, x.installed) for x in one.layers] == [
         (x.diff_id, x.installed) for x in other.layers
     ]
-    # the classic store keeps layers unpacked: there the packed size is worked out
+    # the classic store keeps layers unpacked: their packed size is computed
     assert one.download == pytest.approx(other.download, rel=0.01)
 
 

@@ -1,4 +1,4 @@
-"""The first three entries of docs/troubleshooting.md: each as it is met, then with its fix."""
+"""The first three entries of docs/troubleshooting.md: each problem, then its fix."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_module_that_the_runtime_stage_lacks(client: docker.DockerClient) -> N
 
 
 def test_a_library_that_the_runtime_stage_lacks(client: docker.DockerClient) -> None:
-    """libssl asks for a library of another name; then there is one of that name."""
+    """libssl needs a library of another name; then one of that name exists."""
     needs = (f"{LIBRARIES}/libssl.so.3".lstrip("/"), b"libcrypto.so.3", b"libcrypta.so.3")
     code = "import ssl; print(ssl.OPENSSL_VERSION.split()[0])"
     with services.patched(client, *needs) as broken:

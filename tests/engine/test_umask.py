@@ -16,7 +16,7 @@ UMASKS = (0o022, 0o002, 0o000, 0o077)
 
 
 def sources(folder: Path, umask: int) -> Path:
-    """Copy what git knows, and give the API's sources the modes of that umask.
+    """Copy the files that git tracks, and give the API's sources the modes of that umask.
 
     What builders mount keeps its modes, so that their cached steps hold.
     """

@@ -39,7 +39,7 @@ NO_PORT = (
 
 @pytest.fixture(scope="module")
 def base(client: docker.DockerClient) -> None:
-    """The Python base is there; it is built only where it is not."""
+    """The Python base exists; it is built if it is missing."""
     if not client.images.list(services.BASE):
         command = [sys.executable, "-m", "scripts", "build", "sutra-base-python"]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
@@ -343,7 +343,7 @@ def test_a_missing_library(client: docker.DockerClient, base: None, tmp_path: Pa
 def test_a_library_that_needs_a_missing_one(
     client: docker.DockerClient, base: None, tmp_path: Path
 ) -> None:
-    """A copy of libssl that asks for another libcrypto."""
+    """A copy of libssl that needs another libcrypto."""
     with services.patched(
         client, "usr/lib/x86_64-linux-gnu/libssl.so.3", b"libcrypto.so.3", b"libcrypta.so.3"
     ) as reference:

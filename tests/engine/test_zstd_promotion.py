@@ -1,4 +1,4 @@
-"""COMPRESSION=zstd on a real registry: the same image to those who pull it, and to a rollback."""
+"""COMPRESSION=zstd on a real registry: pulls and rollbacks get the same image."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def promoted(group: Group, address: str, version: str, compression: str) -> dict[str, str]:
-    """Promote a new build; return the digest that the ledger has of each image."""
+    """Promote a new build; return each image's digest from the ledger."""
     group.build(version)
     knobs = {"ALLOW_DIRTY": "1", "VERSION": version, "REGISTRY": address}
     options = Options.read({**knobs, "COMPRESSION": compression})

@@ -1,4 +1,4 @@
-"""Run the matrix of engines, keep what came of it, and write the table of docs/engines.md.
+"""Run the matrix of engines, keep the results, and write the table of docs/engines.md.
 
 eg: python -m tests.engines                   every row
     python -m tests.engines "forky classic"   those whose name begins so

@@ -80,7 +80,7 @@ def start(machine: Machine) -> None:
 
 
 def stop(machine: Machine) -> None:
-    """End buildkitd; its cache goes, so that the next one begins with nothing."""
+    """End buildkitd and remove its cache, so that the next one starts empty."""
     machine.stop("buildkitd")
     machine.run("rm", "-rf", DATA, folder="/")
 

@@ -1,4 +1,4 @@
-"""A remote builder over mutual TLS, and what can go wrong with it: part of `make test-engines`.
+"""A remote builder over mutual TLS, and its failures: part of `make test-engines`.
 
 Not of `make test`, whence the name that pytest does not look for: buildkitd is compiled first.
 """
@@ -35,7 +35,7 @@ def build(machine: Machine, *words: str, builder: str = buildkit.BUILDER, cache:
 
 
 def forget(machine: Machine) -> None:
-    """Take everything that it built from the builder."""
+    """Remove everything that the builder has built."""
     done = machine.run("docker", "buildx", "prune", "-af", "--builder", buildkit.BUILDER)
     assert done.code == 0, done.text
 

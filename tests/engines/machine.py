@@ -156,14 +156,14 @@ def certificates() -> list[str]:
 
 @contextmanager
 def image(client: docker.DockerClient, suite: str) -> Iterator[str]:
-    """Load the release into the engine under a tag of this run's own."""
+    """Load the release into the engine under a tag that only this run uses."""
     archive, loaded = debian.archive(suite), f"{debian.REPOSITORY}:{suite}"
     own = f"{suite}-{os.getpid()}"
     with cache.locked("load"):
         with archive.open("rb") as file:
             client.images.load(file)
         client.api.tag(loaded, debian.REPOSITORY, own)
-        # forced: a machine of another run may be of the same image; only the tag goes
+        # forced, since another run's machine may use the same image: only the tag is removed
         client.api.remove_image(loaded, force=True, noprune=True)
     try:
         yield f"{debian.REPOSITORY}:{own}"
@@ -176,7 +176,7 @@ def check_out(machine: Machine) -> None:
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     files = {name: ROOT / name for name in names.split("\0") if (ROOT / name).is_file()}
-    # the root that was bootstrapped here is not made again
+    # the root that was bootstrapped here is used again
     kept = [path for path in (ROOT / ".cache/roots").rglob("*") if ".partial-" not in str(path)]
     roots = {str(path.relative_to(ROOT)): path for path in kept if path.is_file()}
     machine.put(SOURCE, files | roots)

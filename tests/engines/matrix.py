@@ -1,4 +1,4 @@
-"""The product on every engine of the matrix: what is run, and what came of it.
+"""Run the product on every engine of the matrix, and return the results.
 
 All images but the hybrid are built, by the product's own commands: it brings minutes of
 compiling and no step that the API has not.
@@ -37,7 +37,7 @@ VERSIONS: Mapping[str, tuple[str, ...]] = {
     "BuildKit": ("sh", "-c", "docker buildx inspect | sed -n 's/^BuildKit version: *//p'"),
     "Python": ("sh", "-c", "python3 --version | cut -d' ' -f2"),
 }
-# takes the hybrid out of the graph and of the promises
+# program that takes the hybrid out of the graph and of the promises
 WITHOUT_HYBRID = programs.text("without_hybrid")
 
 
@@ -86,7 +86,7 @@ class Result:
 
 
 def run(client: docker.DockerClient, row: Row) -> Result:
-    """Run every step on a machine of the row's own."""
+    """Run every step of a row on its own machine."""
     with machine(client, row.suite) as made, made.engine(row.containerd_store):
         prepare(made)
         # the packages' own tests are the same on every engine

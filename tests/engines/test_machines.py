@@ -16,7 +16,7 @@ ELSEWHERE = "or point DOCKER_HOST at an engine elsewhere"
 PRIVILEGED = f"tip: start this container with --privileged, {ELSEWHERE}"
 DISK = {"/var/lib/docker": "size=1g"}
 UNCONFINED = ["seccomp=unconfined", "apparmor=unconfined"]
-# a copy: what an engine writes of itself stays out of this checkout
+# a copy, so that an engine's files stay out of this checkout
 COPY = "exec 2>&1; mkdir /copy && cp -r /checkout/scripts /copy/ && cd /copy\n"
 STARTED = "engine: starting dockerd (log: .cache/engine/dockerd.log)"
 
@@ -155,7 +155,7 @@ def test_a_missing_context_starts_nothing(client: docker.DockerClient, reference
 def test_a_socket_that_is_not_the_users_is_reported_at_once(
     client: docker.DockerClient, reference: str, program: str, command: str
 ) -> None:
-    """With systemd an engine's socket is its group's; a new member has no access before a login."""
+    """With systemd an engine's socket belongs to a group; a new member has access after a login."""
     script = f"""
 rm -f /usr/bin/sg /usr/bin/sudo; ln -s /bin/true /usr/local/bin/{program}
 useradd -m bob && chown -R bob /copy

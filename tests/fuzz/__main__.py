@@ -19,7 +19,7 @@ from tests.fuzz import corpus
 from tests.fuzz.seeds import ROOT, SEEDS
 
 CACHE = ROOT / ".cache" / "fuzz"
-# bytes of one input; longer ones reach nothing that shorter ones do not
+# most bytes of one input; longer ones reach no other code
 MAX_LENGTH = 16 << 10
 # limits for one input where Python counts no lines: seconds and MB
 TIMEOUT, MEMORY_MB = 25, 1500
@@ -45,7 +45,7 @@ class Run:
 
 
 def fuzz(target: str, seconds: int) -> Run:
-    """Run one target for so long, from its corpus and from what earlier runs kept."""
+    """Run one target for that long, from its corpus and from the inputs of earlier runs."""
     place = CACHE / target
     (place / "inputs").mkdir(parents=True, exist_ok=True)
     (place / "start").mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""Checksums put right and contents packed, so that a fuzzer gets behind them."""
+"""Correct checksums and pack contents, so that a fuzzer gets past them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ else:
 
 
 def summed(data: bytes) -> bytes:
-    """Return `data` with the checksum of what looks like a tar header put right."""
+    """Return `data` with a correct checksum in everything that looks like a tar header."""
     made = bytearray(data)
     for at in range(0, len(made) - 511, 512):
         if bytes(made[at + 257 : at + 262]) == b"ustar":

@@ -1,4 +1,4 @@
-"""Several texts in one input: a fuzzer knows bytes alone."""
+"""Several texts in one input, since a fuzzer makes only bytes."""
 
 from __future__ import annotations
 

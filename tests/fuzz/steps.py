@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-# lines that any input may take, and for each of its bytes
+# most lines for any input, and for each of its bytes
 STEPS = 100_000
 STEPS_PER_BYTE = 150
 
@@ -17,7 +17,7 @@ _ONCE = ("re", "sre_parse", "sre_compile", "tomllib", "importlib", "enum")
 
 
 class TooManySteps(BaseException):
-    """A reader works for longer than its input is worth; no `except Exception` may hide it."""
+    """A reader works too long for its input; no `except Exception` may hide this."""
 
 
 def bound(size: int) -> int:

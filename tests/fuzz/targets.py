@@ -206,7 +206,7 @@ def secrets(data: bytes) -> None:
 
 
 def packed(data: bytes) -> None:
-    """The same packed: the first byte says how (gzip, zip, tar, base64, zstd, xz, as it is)."""
+    """The same packed: the first byte chooses gzip, zip, tar, base64, zstd, xz or plain."""
     name, content = packing.packed(data)
     secret_scan.find(name, content)
     watch = secret_scan.Watch(io.BytesIO(content), content[:64], name)
@@ -233,7 +233,7 @@ def login(data: bytes) -> None:
     """`~/.docker/config.json`, and the login of a registry in it."""
     written("config.json", data)
     os.environ["DOCKER_CONFIG"] = str(folder())
-    # helpers are programs: none may be started for what the fuzzer writes
+    # credential helpers are programs: the fuzzer's input must not start any
     with suppress(KeyError):
         del os.environ["PATH"]
     refused(lambda: logins.credentials("registry.example"))

@@ -14,7 +14,7 @@ from tests.support.names import SERVICES
 
 @pytest.mark.parametrize("image", SERVICES)
 def test_the_packages_own_tests_pass(client: docker.DockerClient, image: str) -> None:
-    """BuildKit runs them once for each state of the package, and remembers that they passed."""
+    """BuildKit runs them once for each state of the package, and caches the success."""
     done = subprocess.run(
         [sys.executable, "-m", "scripts", "build", f"{image}-test"],
         cwd=ROOT,

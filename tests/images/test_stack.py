@@ -128,7 +128,7 @@ def test_without_storage_the_api_says_so_and_recovers(stack: Stack) -> None:
         ask(stack.api, "GET", "/health")
     refused.value.close()
     assert refused.value.code == 503
-    # the process lives: an orchestrator must not start it again for that
+    # the process is alive: an orchestrator must not restart it
     assert [check(stack.api, path) for path in ("/live", "/health")] == [0, 1]
     stack.storage.start()
     wait_healthy(stack.storage)

@@ -114,7 +114,7 @@ def control_plane(folder: Path) -> Iterator[Path]:
 
 
 def kubeconfig_of(folder: Path, port: int, token: str) -> Path:
-    """Write what kubectl needs. The certificate is the server's own, of this very run."""
+    """Write what kubectl needs. The certificate is this server's own."""
     cluster = {"server": f"https://127.0.0.1:{port}", "insecure-skip-tls-verify": True}
     file = folder / "kubeconfig"
     file.write_text(

@@ -119,7 +119,7 @@ def test_a_misspelt_field_is_refused_and_leaves_nothing(checkout: Path) -> None:
         deploy("up", "--overlay", "./bad")
     assert 'unknown field "spec.template.spec.containers[0].securityContext' in caught.value.message
     namespace = json.loads(kubectl("get", "namespace", "sutra", "--output=json"))
-    # it ends: what takes it away is a controller
+    # it only begins to end: a controller would remove it
     assert namespace["metadata"]["deletionTimestamp"]
     finalize(namespace)
 

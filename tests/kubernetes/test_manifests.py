@@ -1,4 +1,4 @@
-"""deploy/kubernetes holds what docker-compose.yml and images.yaml promise, and no less."""
+"""deploy/kubernetes has every setting of docker-compose.yml and every promise of images.yaml."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ CHECKS: dict[str, Check] = {
     "healthcheck": lambda o, n, v: asks("readinessProbe", v["test"][-1])(o, n),
     "ports": service_matches,
 }
-# settings that Kubernetes leaves to its nodes: a row of the page says what to set there
+# settings that Kubernetes leaves to its nodes: a row of the page explains each
 ON_NODES = ("logging", "memswap_limit", "pids_limit")
 
 

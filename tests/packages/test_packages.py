@@ -12,7 +12,7 @@ from scripts.trial.trial import try_package
 LIST = Path("tests/packages/packages.tsv")
 
 
-# docstrings that are asserted, templates that are read by path; usage in a docstring
+# packages with asserted docstrings, templates read by path, and usage in a docstring
 @pytest.mark.parametrize("package", ["alembic", "docopt-ng"])
 def test_a_package_is_whole_by_the_shared_rules(package: str) -> None:
     trial = try_package(package)

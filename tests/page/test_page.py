@@ -19,7 +19,7 @@ OWNERS = ["numpy", "scipy", "libc6", "<b>bold</b>", "uvloop", "ca-certificates",
 FILES = {**packages(OWNERS, 40), **dict.fromkeys(HOSTILE, 900_000)}
 NAMES = ("sutra-api", "sutra-hybrid")
 
-# contrast as WCAG 2.2 counts it: of text (1.4.3) and of drawings (1.4.11)
+# least contrast by WCAG 2.2: of text (1.4.3) and of drawings (1.4.11)
 READABLE, VISIBLE = 4.5, 3.0
 CONTRAST = """() => {
   const parse = text => text.match(/[\\d.]+/g).map(Number);

@@ -51,7 +51,7 @@ mkdir -p "$2/var/lib/containers" "$2/srv" "$2/etc/containers"
 mount --bind "$3" "$2/var/lib/containers"
 printf '%s' "$4" >"$2/etc/containers/containers.conf"
 ip link set lo up
-# not chroot: who joins a container's namespace later would find this machine's root in it
+# not chroot: a later process in a container's namespace would find this machine's root in it
 cd "$2" && pivot_root . . && umount --lazy . && cd /
 touch /run/ready
 exec sleep infinity

@@ -1,4 +1,4 @@
-"""deploy/quadlet and deploy/podman hold what docker-compose.yml says, and no less."""
+"""deploy/quadlet and deploy/podman have every setting of docker-compose.yml."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.compose_file import quantity, size, tmpfs
 QUADLET = ROOT / "deploy/quadlet"
 PLAY = ROOT / "deploy/podman/sutra.yaml"
 PAGE = (ROOT / "docs/podman.md").read_text()
-# a new service has them where Podman runs it
+# a new service has these files where Podman runs it
 OURS = {"sutra-api", "sutra-hybrid", "sutra-storage"}
 UNITS = {file.stem for file in QUADLET.glob("*.container")}
 SERVICES = {name: each for name, each in compose_file.services().items() if name in UNITS}

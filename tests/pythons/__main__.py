@@ -1,4 +1,4 @@
-"""Run the unit tests on every Python that can be had: Debian's releases, and those on PATH.
+"""Run the unit tests on every available Python: Debian's releases, and those on PATH.
 
 eg: python -m tests.pythons               python -m tests.pythons forky python3.12
 """
@@ -44,7 +44,7 @@ def works(interpreter: str) -> bool:
 
 
 def main() -> int:
-    """Run them all, or those that are named, and end with a line for each."""
+    """Run all of them, or the named ones, and end with a line for each."""
     chosen = sys.argv[1:] or [*debian.SUITES, *filter(works, INTERPRETERS)]
     codes = {}
     for each in chosen:

@@ -20,7 +20,7 @@ from tests.support import debian_root
 
 # 3.13, and the newest that Debian has
 SUITES = ("trixie", "forky")
-# packages of the root; with a compiler, so that no test is left out for want of one
+# packages of the root; it has a compiler, so that no test is left out for lack of one
 PACKAGES = (
     "binutils",
     "ca-certificates",

@@ -20,7 +20,7 @@ def open_container(client: docker.DockerClient, image: str) -> Iterator[tarfile.
     """Open an image's final file system as a forward-only archive; nothing is started."""
     container = client.containers.create(image, command=["/nothing"])
     try:
-        # the stubs say that `export` returns a text: it yields bytes
+        # the stubs declare that `export` returns a text, but it yields bytes
         content = cast(IO[bytes], Stream(cast(Iterator[bytes], container.export())))
         with tarfile.open(fileobj=content, mode="r|") as archive:
             yield archive

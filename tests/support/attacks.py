@@ -40,7 +40,7 @@ attacks = _load()
 
 @contextmanager
 def descriptors(number: int) -> Iterator[None]:
-    """Allow this process so many open files."""
+    """Allow this process that many open files."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, number), hard))
     try:

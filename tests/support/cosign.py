@@ -1,4 +1,4 @@
-"""Debian trixie's `cosign`: found on PATH, else fetched from Debian's archive and kept.
+"""Debian trixie's `cosign`, from PATH, or else fetched from Debian's archive and kept.
 
 apt checks the package by the release's signed index. What is not asked for is that the index be
 young: mirrors that are frozen serve one whose `Valid-Until` has passed.

@@ -1,4 +1,4 @@
-"""Threads that scripts.common.deadline has left to themselves."""
+"""Threads that scripts.common.deadline no longer waits for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from scripts.common.deadline import THREAD
 
 
 def left_to_themselves() -> None:
-    """Wait for their end, and for that of their sockets."""
+    """Wait until they and their sockets have ended."""
     for thread in threading.enumerate():
         if thread.name == THREAD:
             thread.join(20)

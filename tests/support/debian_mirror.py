@@ -28,7 +28,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(SimpleHTTPRequestHandler):
-    """Serves files; those beside one called "endless" have no end."""
+    """Serves files; those beside one called "endless" never end."""
 
     server: _Server
 
@@ -105,7 +105,7 @@ class Mirror:
             (tree / f"usr/share/doc/{doc}/changelog.Debian.gz").write_bytes(packed)
         deb = tree.with_suffix(".deb")
         command = ["dpkg-deb", "--build", "--root-owner-group", "-Znone", str(tree), str(deb)]
-        # one version is the same bytes in every part, as in Debian: apt refuses another
+        # a version has the same bytes in every part, as in Debian: apt refuses others
         stamp = {**os.environ, "SOURCE_DATE_EPOCH": "1"}
         subprocess.run(command, check=True, capture_output=True, env=stamp)
         return deb
@@ -137,14 +137,14 @@ class Mirror:
 
 
 def gpg(home: Path, *words: str) -> None:
-    """Run gpg with keys of its own."""
+    """Run gpg with separate keys."""
     command = ["gpg", "--batch", "--quiet", "--homedir", str(home), *words]
     subprocess.run(command, check=True, capture_output=True)
 
 
 @contextmanager
 def signing_keys() -> Iterator[Path]:
-    """Yield a folder with a key of its own, and the keyring that trusts it."""
+    """Yield a folder with a new key, and the keyring that trusts it."""
     with tempfile.TemporaryDirectory(prefix="gpg-") as name:  # short: the agent's socket is in it
         home = Path(name)
         words = ("--passphrase", "", "--quick-gen-key", "test@example.org", "ed25519", "sign")

@@ -68,7 +68,7 @@ def layer(files: Files) -> bytes:
 
 @dataclass(frozen=True)
 class Made:
-    """An image in parts: its layers, and what its configuration says."""
+    """An image in parts: its layers and its configuration."""
 
     layers: Sequence[Files]
     config: Mapping[str, Any] = field(default_factory=dict)

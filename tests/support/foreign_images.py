@@ -28,7 +28,7 @@ OWNED = {
     "base-files": ("usr/lib/os-release",),
     "libc6": (f"{LIB}/libc.so.6", f"{LIB}/ld-linux-x86-64.so.2"),
 }
-# chosen packages, without dpkg: each has its record in a file of its own
+# chosen packages, without dpkg: each has its record in a separate file
 SLIM: Files = {
     **SYSTEM,
     "usr/share/doc/base-files/copyright": "GPL",
@@ -226,7 +226,7 @@ def two_users() -> Made:
 
 
 def hundred_layers() -> Made:
-    """A file a layer, as of a hundred lines of COPY; the last one replaces the first."""
+    """One file per layer, as from a hundred lines of COPY; the last one replaces the first."""
     files: list[Files] = [{f"app/part-{number:02}": "x" * 1000} for number in range(98)]
     account: Files = {"etc/passwd": "web:x:10001:10001::/app:\n", "etc/group": "web:x:10001:\n"}
     last: Files = {"app/part-00": "y" * 1000, "app/web": program(elf())}

@@ -1,4 +1,4 @@
-"""An image that keeps every rule: what tests break in one place each."""
+"""An image that keeps every rule; each test breaks it in one place."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from tests.support.oci import INDEX, LAYER, MANIFEST, entry
 
 END = bytes(1024)
 LONG = 1 << 20
-# bytes of one kept text, and of all of a layer, less than what is refused
+# bytes of one kept text, and of all texts of a layer, just below the limits
 TEXT, TEXTS = 4 << 20, 62_000_000
 Layers = Iterator[Iterable[bytes]]
 
@@ -124,7 +124,7 @@ def records(count: int) -> Layers:
 
 
 def whiteouts(count: int) -> Layers:
-    """Files under 250 folders, and a layer above that takes as many others away."""
+    """Files under 250 folders, and a layer above that removes as many others."""
     deep = "d/" * 250
     yield (member(f"{deep}f{number}", b"1") for number in range(count))
     yield (member(f"{deep}.wh.g{number}") for number in range(count))
@@ -179,7 +179,7 @@ def entries(count: int) -> Layers:
 
 
 def many_layers(count: int) -> Layers:
-    """Layers of 4,000 files each, which every one of them writes again."""
+    """Layers of 4,000 files each, the same files in every layer."""
     for layer in range(count):
         yield (member(f"f/{number}", b"%d" % layer) for number in range(4000))
 
@@ -192,7 +192,7 @@ def bomb(count: int) -> Layers:
 
 @dataclass(frozen=True)
 class Hostile:
-    """A maker, and its units at full size and at a quick one, which tests the same (0: none does).
+    """A maker, and its number of units at full size and at a quick one (0: no quick one).
 
     `refusal` is what it ends in, "" where it is read. `lines` of Python are what one unit may
     take, 0 where a unit is a whole file: tests of that file's reader have its bounds.

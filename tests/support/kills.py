@@ -37,7 +37,7 @@ from tests.support.tiny import Group
 
 TRACED = ("/scripts/", "/docker/", "/http/client.py")
 KEEP = 3
-# probability that the settling command is killed too, and the one after it
+# probability that the command that settles is killed too, and the one after it
 RECOVERIES = 0.5
 Act = Callable[[docker.DockerClient], int]
 
@@ -218,7 +218,7 @@ def options(**knobs: str) -> Options:
 
 def main(word: str, folder: str, seed: str, count: str) -> None:
     """Kill `count` commands at random lines; print the figures."""
-    # each child connects: without asking the docker command where to
+    # each child connects without asking the docker command for the address
     os.environ.setdefault("DOCKER_HOST", context.endpoint())
     gate.everything = sizes_only.everything
     client = engine.connect()

@@ -1,4 +1,4 @@
-"""Kustomizations as they would be applied, by the kubectl or kustomize that is at hand."""
+"""Render kustomizations with the kubectl or kustomize that is installed."""
 
 from __future__ import annotations
 

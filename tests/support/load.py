@@ -34,7 +34,7 @@ class Load:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def write(self, writer: int) -> None:
-        """Write until stopped; what was not acknowledged is given up, and never repeated."""
+        """Write until stopped; a write without an acknowledgement is never repeated."""
         number, before = 0, ""
         while not self.stopped.is_set():
             number += 1

@@ -1,4 +1,4 @@
-"""A registry in memory, or in a file where it must outlive a process."""
+"""A registry in memory, or in a file if it must outlive a process."""
 
 from __future__ import annotations
 

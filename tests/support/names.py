@@ -1,4 +1,4 @@
-"""The images under test, by what they have in common."""
+"""The images under test, in groups."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def config_of(layers: Sequence[bytes], architecture: str = "amd64") -> dict[str,
 
 
 class Blobs(dict[str, bytes]):
-    """Blobs by digest, with what makes descriptors of them."""
+    """Blobs by digest, with methods that make their descriptors."""
 
     def add(self, data: bytes | Mapping[str, Any], kind: str, **more: Any) -> dict[str, Any]:
         content = data if isinstance(data, bytes) else json.dumps(data).encode()

@@ -1,4 +1,4 @@
-"""Faults planted in the good image, by kind: what each rule promises to catch, evasive forms too.
+"""Faults planted in the good image, by the rule that promises to catch them; evasive forms too.
 
 A plant is a name, the rule that must catch it, what its finding names, and the image. What is
 near to a fault but allowed is in HARMLESS.
@@ -95,7 +95,7 @@ def distribution(name: str, of: str = "") -> dict[str, Any]:
 
 
 def versions(wants: dict[str, list[str]], has: list[str]) -> bytes:
-    """An ELF file with tables of symbol versions: elf() has no place for them, so by hand."""
+    """An ELF file with tables of symbol versions, made by hand since elf() cannot add them."""
     names, strings = {}, b"\0"
     for text in [*wants, *(v for each in wants.values() for v in each), *has, "self"]:
         if text not in names:
@@ -556,7 +556,7 @@ def _left() -> dict[str, tuple[str, str, dict[str, Any]]]:
 
 
 def _rights() -> dict[str, tuple[str, str, dict[str, Any]]]:
-    """File capabilities, and what the image's user cannot read."""
+    """File capabilities, and files that the image's user cannot read."""
     text = SETUID.decode("utf-8", "surrogateescape")
     made: dict[str, tuple[str, str, dict[str, Any]]] = {
         "a capability": ("rights", "app/x", {"app/x": capable(STAR, text)}),

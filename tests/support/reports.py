@@ -1,4 +1,4 @@
-"""Reports made in memory: no engine, hostile names, as many files as one likes."""
+"""Reports made in memory: without an engine, with hostile names, with any number of files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tiny services for runtime checks: one Python file on the Python base, a layer of a kB each.
+"""Tiny services for runtime checks: one Python file on the Python base, in a layer of 1 kB.
 
 Made by `docker commit`, so that no builder is needed; the mode is the command's
 last word. A service is healthy once /dev/shm/ready is there, a tmpfs of every container.

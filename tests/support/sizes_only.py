@@ -1,4 +1,4 @@
-"""The sizes alone in place of every check: tests of how tags move have images of a few bytes.
+"""Check only sizes: tests of how tags move have images of a few bytes.
 
 What the other checks find is tested where they are.
 """

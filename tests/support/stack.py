@@ -57,7 +57,7 @@ class Stack:
         return ROOT / ".secrets" / f"{self.project}-storage-key"
 
     def make_key(self) -> None:
-        """Make the key as `up` does, for who calls compose without the script."""
+        """Make the key as `up` does, for calls of compose without the script."""
         self.key.parent.mkdir(mode=0o700, exist_ok=True)
         self.key.touch(mode=0o600, exist_ok=False)
         self.key.write_text(secrets.token_hex(32))
@@ -112,7 +112,7 @@ class Stack:
         return self.addresses[service]
 
     def wait_ready(self, service: str = API) -> None:
-        """Wait until a service says that it and its storage are well."""
+        """Wait until a service reports that it and its storage are healthy."""
 
         def well() -> bool:
             try:

@@ -24,7 +24,7 @@ from tests.support.running import running
 NETWORK = "10.77.0"
 REGISTRY = f"{NETWORK}.254:5000"
 READY_SECONDS = 60
-# own /sys for the network namespace, with the cgroups of the machine
+# command that gives the network namespace its own /sys, with the machine's cgroups
 START = """
 hostname "$1"
 mkdir -p /run/cgroups && mount --rbind /sys/fs/cgroup /run/cgroups
@@ -35,7 +35,7 @@ exec dockerd --config-file "$2/daemon.json"
 
 @dataclass
 class Host:
-    """One machine: its name, its last number, the folder with all that it keeps."""
+    """One machine: its name, the last number of its address, the folder with its data."""
 
     name: str
     number: int
@@ -104,7 +104,7 @@ class Host:
             time.sleep(0.3)
 
     def kill(self) -> None:
-        """End the host and all that runs on it at once, without a word."""
+        """Kill the host and everything on it, without notice."""
         if self.process:
             self.process.kill()  # with it goes its PID namespace: --kill-child
             self.process.wait()
@@ -157,7 +157,7 @@ def host(middle: str, name: str, number: int, folder: Path) -> Iterator[Host]:
 
 
 def remove(folder: Path) -> None:
-    """Remove what an engine that was killed left, when its last mount is gone."""
+    """Remove the files of a killed engine, once its last mount is gone."""
     for _ in range(50):
         shutil.rmtree(folder, ignore_errors=True)
         if not folder.exists():

@@ -1,4 +1,4 @@
-"""The stack on a swarm of three hosts, through what hosts and versions do to it.
+"""The stack on a swarm of three hosts, while hosts fail and versions change.
 
 `make test-swarm` runs it; the tests are in their order, each on what the one before left.
 """
@@ -23,7 +23,7 @@ IMAGES = ("sutra-api", "sutra-hybrid", "sutra-storage-server")
 KEY = "0123456789abcdef0123456789abcdef"
 PROJECT = f"sutra-test-swarm-{os.getpid()}"
 PATIENCE = 180
-# asks the API from a host's own network, where its port is: method, path, body
+# program that calls the API in a host's network, where its port is: method, path, body
 ASK = f"""
 import http.client, sys
 asked = http.client.HTTPConnection("127.0.0.1", 8000, timeout=10)
@@ -51,7 +51,7 @@ class Stack:
         return self.hosts[0].inside(*call, check=False, **(ours | knobs))
 
     def ask(self, method: str, path: str, body: str = "") -> tuple[int, Any]:
-        """Return status and body of the API's answer, wherever it runs; 0 where it does nowhere."""
+        """Return status and body of the API's answer, wherever it runs; 0 if it runs nowhere."""
         for host in self.hosts:
             if host.process:
                 done = host.inside("python3", "-c", ASK, method, path, body, check=False)
@@ -110,7 +110,7 @@ class Stack:
 
 
 def wait_for(look: Callable[[], bool], problem: str) -> float:
-    """Wait until `look` says yes; return how many seconds that took."""
+    """Wait until `look` returns true; return how many seconds that took."""
     started = time.monotonic()
     while not look():
         assert time.monotonic() - started < PATIENCE, problem

@@ -13,7 +13,7 @@ import yaml
 from scripts.common.errors import SutraError
 
 PINS = Path("tests/alpine/fixtures.yaml")
-# for which machine: musl, and the Python that is among them
+# platform of the wheels: musl, and the Python among the files
 WHEELS = [
     "--only-binary=:all:",
     "--python-version=3.13",

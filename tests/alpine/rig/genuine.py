@@ -1,4 +1,4 @@
-"""Take installed packages of an Alpine system apart again: files, info and triggers.
+"""Take the installed packages of an Alpine system apart: files, info and triggers.
 
 apk's database names every file of a package, with all that an index has to say of it.
 
@@ -13,7 +13,7 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
-# a letter of the database → a field of `apk mkpkg --info`
+# field of `apk mkpkg --info` for each letter of the database
 FIELDS = {
     "P": "name",
     "V": "version",
@@ -43,7 +43,7 @@ def files(lines: list[tuple[str, str]]) -> Iterator[str]:
 
 
 def main(disk: Path, packages: Path, wanted: set[str]) -> int:
-    """Write a folder for each wanted package; say which are not there."""
+    """Write a folder for each requested package; print the missing ones."""
     database = disk / "lib/apk/db"
     triggers = dict(
         (checksum, folders)

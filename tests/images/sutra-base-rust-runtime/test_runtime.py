@@ -14,7 +14,7 @@ IMAGE = "sutra-base-rust-runtime"
 def test_a_dynamic_program_finds_its_libraries(
     client: docker.DockerClient, production: object
 ) -> None:
-    """The loader itself is the one program here: it loads libgcc and the C library."""
+    """The loader is the only program here: it loads libgcc and the C library."""
     loader, library = "/lib64/ld-linux-x86-64.so.2", "/usr/lib/x86_64-linux-gnu/libgcc_s.so.1"
     out = client.containers.run(
         f"{IMAGE}:prod", [loader, "--list", library], remove=True, network_mode="none"

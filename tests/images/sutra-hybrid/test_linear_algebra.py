@@ -1,4 +1,4 @@
-"""numpy and scipy share one OpenBLAS, with what they ask for and no more."""
+"""numpy and scipy share one OpenBLAS, which has only the symbols that they need."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ print(json.dumps([
     sorted({*features["found"], *features.get("not found", [])}),
 ]))
 """
-# kernels that link-openblas.sh keeps; a processor in between has the next lower generation
+# kernels that link-openblas.sh keeps; other processors use the next lower generation's
 GENERATIONS = {"Nehalem", "Prescott", "Haswell", "Zen", "SkylakeX", "Cooperlake"}
 
 
@@ -27,7 +27,7 @@ def test_one_openblas_serves_both(python: Callable[[str, str], str]) -> None:
     libraries, generation, dispatched = json.loads(python("sutra-hybrid", ASK))
     assert libraries == ["libscipy_openblas-"]
     assert generation in GENERATIONS
-    # all that numpy's own wheel is built for
+    # all kernels of numpy's own wheel
     assert dispatched == ["AVX512_ICL", "AVX512_SPR", "X86_V3", "X86_V4"]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 
 def attempt(path: str) -> None:
-    """Write a file; pass over what a read-only root refuses."""
+    """Write a file; ignore the refusal of a read-only root."""
     with suppress(OSError):
         Path(path).touch()
 
