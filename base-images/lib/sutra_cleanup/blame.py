@@ -16,7 +16,7 @@ KEEP = "add a keep glob for that file, or remove the rule"
 
 @dataclass(frozen=True)
 class Broken:
-    """What broke, with the module that it is or is in, and what it says.
+    """A break, with the module that it is or is in, and its message.
 
     `still` asks it again: it returns "" once all is well.
     """

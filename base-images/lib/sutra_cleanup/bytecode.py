@@ -31,7 +31,7 @@ UNCHECKED_HASH = (1).to_bytes(4, "little")
 
 @dataclass(frozen=True)
 class Compiled:
-    """How many modules got bytecode in each mode, how many of them without docstrings,
+    """The number of modules that got bytecode in each mode, and of those without docstrings,
     and which sources do not compile."""
 
     cached: int = 0

@@ -14,7 +14,7 @@ from .tree import Plan
 
 @dataclass(frozen=True)
 class Deduped:
-    """How many libraries became links, and the bytes that this saved."""
+    """The number of libraries that became links, and the bytes that this saved."""
 
     files: int = 0
     saved: int = 0

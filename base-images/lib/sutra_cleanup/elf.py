@@ -31,7 +31,7 @@ HEADER = 52
 
 @dataclass(frozen=True)
 class Stripped:
-    """How many files got smaller, by how many bytes, and which were put back why."""
+    """The number of files that got smaller, the bytes saved, and why others were put back."""
 
     files: int = 0
     saved: int = 0

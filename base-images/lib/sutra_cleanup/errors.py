@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Fix:
-    """What a manifest needs so that it breaks nothing: a kind of entry, and a glob for it.
+    """The entry that a manifest needs so that it breaks nothing: its kind, and a glob for it.
 
     Kinds are "keep", "cached" and "docstrings", and without a place "strip" and "dedupe".
     """

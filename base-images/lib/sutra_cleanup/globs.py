@@ -33,7 +33,7 @@ class Glob:
 
     @cached_property
     def folder(self) -> re.Pattern[str]:
-        """What the folder must look like: of the file, or the named folder itself."""
+        """The pattern of the folder: the file's, or the named folder itself."""
         parts = self._parts if self.is_folder else self._parts[:-1]
         return re.compile(self._start + _components(parts), re.DOTALL)
 
@@ -121,7 +121,7 @@ def _closing(part: str, opening: int) -> int:
 
 @dataclass(frozen=True)
 class Folder:
-    """What holds in one folder: the label that covers all of it, and the names that matter."""
+    """The matches in one folder: the label that covers all of it, and the names that matter."""
 
     covered: int | None
     names: re.Pattern[str] | None

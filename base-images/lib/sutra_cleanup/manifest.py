@@ -22,7 +22,7 @@ KEYS = ("extends", "strip", "bytecode", "docstrings", "dedupe", "rules", "prove"
 
 @dataclass(frozen=True)
 class Rule:
-    """What leaves the tree under one name, what stays all the same, and why.
+    """The files that leave the tree under one name, those that stay anyway, and why.
 
     `file` is the manifest that defines it; `source` names where the knowledge
     comes from, for a fact about one package. With `stand_in` each extension module

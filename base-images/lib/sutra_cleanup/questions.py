@@ -30,7 +30,7 @@ print(json.dumps([
 
 @dataclass(frozen=True)
 class Listing:
-    """What importlib.metadata knows: "name==version", entry points as (group, name, value),
+    """The answers of importlib.metadata: "name==version", entry points as (group, name, value),
     and the distributions of each top-level module."""
 
     distributions: tuple[str, ...]

@@ -36,7 +36,7 @@ INIT = ("__init__.py", "__init__.pyc")
 
 @dataclass
 class Sources:
-    """What one distribution's sources name: text or module → the path of a source that does."""
+    """The names in one distribution's sources: text or module → path of a source with it."""
 
     texts: dict[str, str] = field(default_factory=dict)
     modules: dict[str, str] = field(default_factory=dict)

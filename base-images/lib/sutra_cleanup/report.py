@@ -22,7 +22,7 @@ from .tree import Plan, folders, show
 
 @dataclass(frozen=True)
 class Done:
-    """What each step reported."""
+    """The report of each step."""
 
     stripped: Stripped
     deduped: Deduped

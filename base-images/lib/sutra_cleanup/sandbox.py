@@ -45,7 +45,7 @@ class Scratch:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a program ended: its exit code (a signal's negative number), and what it wrote."""
+    """The result of a program: its exit code (a signal's negative number), and its output."""
 
     code: int
     out: str

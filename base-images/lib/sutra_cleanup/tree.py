@@ -1,4 +1,4 @@
-"""What a manifest does to a tree: every file, and the rule that removes or keeps it.
+"""Apply a manifest to a tree: every file, and the rule that removes or keeps it.
 
 Names are bytes that may not be text: they are read with `surrogateescape`, and
 shown with `show`. Links are entries like files, and never followed.
@@ -84,7 +84,7 @@ class Plan:
 
     @cached_property
     def named(self) -> dict[str, references.Sources]:
-        """What the sources that stay name, by distribution."""
+        """The names in the sources that stay, by distribution."""
         return references.sources(self)
 
     @property
