@@ -37,8 +37,10 @@ def main(options: argparse.Namespace) -> int:
     rows = take_updates.chosen(found.rows, only)
     if rows:
         show(rows)
+    if only == SECURITY and (names := take_updates.unknown(found.rows)):
+        print(f"update: not known whether newer ones are security updates: {', '.join(names)}")
     if dry_run or not rows:
-        print(_end(len(rows), dry_run))
+        print(_end(len(rows), dry_run, only))
         return OK
     take_updates.take(found, rows, only, os.environ)
     left = take_updates.held_back(rows, images)
@@ -48,9 +50,10 @@ def main(options: argparse.Namespace) -> int:
     return OK
 
 
-def _end(number: int, dry_run: bool) -> str:
+def _end(number: int, dry_run: bool, only: str) -> str:
     if not number:
-        return "update: every lock has the newest already"
+        known = "no security update is known" if only == SECURITY else "every lock has the newest"
+        return f"update: {known}, nothing was written"
     return f"update: {number} versions {'would be' if dry_run else 'were'} taken into the locks"
 
 
@@ -65,5 +68,5 @@ def _debian(knobs: dict[str, str], dry_run: bool) -> int:
         print(line)
     if not dry_run:
         packages_lock.write(lock)
-    print(f"{packages_lock.LOCK}: {_end(len(changes), dry_run).removeprefix('update: ')}")
+    print(f"{packages_lock.LOCK}: {_end(len(changes), dry_run, DEBIAN).removeprefix('update: ')}")
     return OK

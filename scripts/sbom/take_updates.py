@@ -29,6 +29,11 @@ def chosen(rows: Iterable[Row], only: str) -> list[Row]:
     return [row for row in newer if row.security or only != SECURITY]
 
 
+def unknown(rows: Iterable[Row]) -> list[str]:
+    """Return the names of newer versions of which no index says whether they are safer."""
+    return sorted({row.name for row in rows if row.newest != row.locked and row.advisories is None})
+
+
 def calls(rows: Iterable[Row], only: str) -> dict[str, str]:
     """Return what scripts/lock.sh is called with: the names to upgrade, by package folder."""
     names: dict[str, set[str]] = {}

@@ -97,7 +97,7 @@ def test_a_lock_that_is_the_newest(call: Call) -> None:
     out = "0 of 2 locked versions are outdated or have an advisory\n"
     code, said, err = call("outdated", "--format", "markdown")
     assert (code, said.splitlines(True)[2:], err) == (0, [out], "")
-    assert call("update") == (0, "update: every lock has the newest already\n", "")
+    assert call("update") == (0, "update: every lock has the newest, nothing was written\n", "")
 
 
 def test_newer_packages_with_their_vulnerabilities_images_and_cost(
@@ -201,7 +201,24 @@ def test_only_security_updates_are_taken(call: Call, mirror: Mirror) -> None:
     code, out, _ = call("update", "--only", "security")
     assert out.splitlines()[-1] == "update: 1 versions were taken into the locks"
     assert versions() == {"libsafe1": "1.0-1+deb13u1", "plain": "1.0"}
-    assert call("update", "--only", "security")[1] == "update: every lock has the newest already\n"
+    assert call("update", "--only", "security")[1] == (
+        "update: no security update is known, nothing was written\n"
+    )
+
+
+def test_what_may_be_a_security_update_is_named(
+    call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mirror of PyPI without advisories is no proof that there are none."""
+    (folder / "packages/sutra-a/requirements.lock").write_text("h11==0.14.0\nidna==3\n")
+    found = {"h11": ("0.16.0", None), "idna": ("3", None)}
+    monkeypatch.setattr(newest, "_of_pypi", lambda one, *_: newest.Newer(one, *found[one.name]))
+    assert call("update", "--only", "security") == (
+        0,
+        "update: not known whether newer ones are security updates: h11\n"
+        "update: no security update is known, nothing was written\n",
+        "",
+    )
 
 
 def test_everything_is_taken(call: Call, mirror: Mirror) -> None:
@@ -230,7 +247,7 @@ def test_debian_s_packages_are_locked_anew_whatever_the_lock_is(
     assert versions() == {"libsafe1": "1.0-1+deb13u1", "plain": "1.1"}
     assert call("update", "--only", "debian") == (
         0,
-        f"{LOCK}: every lock has the newest already\n",
+        f"{LOCK}: every lock has the newest, nothing was written\n",
         "",
     )
 
