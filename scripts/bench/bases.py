@@ -45,7 +45,7 @@ DRIVER = inspect.getsource(load_api)
 
 @dataclass
 class Found:
-    """What was measured of one base: bytes, seconds and requests by image or service."""
+    """The measurements of one base: bytes, seconds and requests by image or service."""
 
     installed: dict[str, int] = field(default_factory=dict)
     download: dict[str, int] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What the API adds to a call of the storage, /similar over HTTP, and the index that it asks.
+"""Measure the API's share of a call of the storage, /similar over HTTP, and the index behind it.
 
 The images as shipped, on an internal network; the client is a container beside them. It
 keeps a connection to each, and asks storage and API in turn, so that a busy moment falls on

@@ -1,4 +1,4 @@
-"""What a Dockerfile's stages take: files of the context, other stages, images from outside.
+"""The inputs of a Dockerfile's stages: files of the context, other stages, images from outside.
 
 Not a parser of all that BuildKit knows: of what names a file, a stage or an image.
 """

@@ -1,4 +1,4 @@
-"""Who is built from what: roots, bases, services, and the files of the repository behind each.
+"""The build graph: roots, bases, services, and the files of the repository behind each.
 
 Read from the bake file's own plan and the Dockerfiles; nothing is built and no engine is asked.
 """

@@ -11,7 +11,7 @@ from scripts.common.units import parse_size, parse_time
 
 
 class Node(yaml_node.Node):
-    """A mapping of the catalogue. What is written must say something: no blank texts."""
+    """A mapping of the catalogue, which refuses blank texts."""
 
     def refusal(self, message: str) -> CatalogError:
         """Return the exception for one line about this file."""

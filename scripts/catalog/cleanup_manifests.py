@@ -1,4 +1,4 @@
-"""Where the cleanup manifest of an image is."""
+"""Find the cleanup manifest of an image."""
 
 from __future__ import annotations
 

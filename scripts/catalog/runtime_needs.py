@@ -19,7 +19,7 @@ KEYS = ("needs", "alias", "writes", "loads", "ready")
 
 @dataclass(frozen=True)
 class Runtime:
-    """What an image has around it when it is started.
+    """The surroundings in which an image is started.
 
     `needs` are images of the catalogue that run beside it, `alias` the name under
     which those that need it reach it, `writes` the folders that it may write to,

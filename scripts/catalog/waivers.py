@@ -21,7 +21,7 @@ KEYS = ("skip", "allow", "limit", "distribution", "because")
 
 @dataclass(frozen=True)
 class Waiver:
-    """What one rule lets pass in one image, and why.
+    """An exception from one rule for one image, and why.
 
     `skip` switches it off; `allow` are the paths that it may find; `limit` is in
     bytes, for a rule that counts them. With a `distribution` ("alpine", the ID of

@@ -42,7 +42,7 @@ GROUP = re.compile(r'^group "test"', re.MULTILINE)
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be run: the bake targets by image, and the variables of the bake file.
+    """The tests to run: the bake targets by image, and the variables of the bake file.
 
     `untested` are services that the bake file has no tests for. With `skipped` nothing is
     run. The results say both.

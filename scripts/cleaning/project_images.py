@@ -40,7 +40,7 @@ def images(
 
 @dataclass(frozen=True)
 class _Reasons:
-    """What is known of all images, to say why one stays.
+    """The facts about all images that tell why one of them stays.
 
     `foreign` are other projects' containers, `parents` the ids that images are built on,
     `origins` where the images with tags of ours come from.

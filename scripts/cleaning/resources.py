@@ -1,4 +1,4 @@
-"""What of one project is on the engine, with sizes, and what of it must stay."""
+"""List a project's containers, networks, images, caches and volumes, and mark those to keep."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What makes something on the engine one project's own.
+"""Recognise the resources of one project on the engine.
 
 A project is a name: the value of the label LABEL on everything that it made. A name alone
 ("my-sutra-api", "sutra-foo") says nothing, and neither does a label alone: an image that

@@ -1,4 +1,4 @@
-"""What every verifier returns: one check of one image."""
+"""The result of one check of one image, which every verifier returns."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ def run(main: Callable[[], int]) -> NoReturn:
 
 
 def _tell(*lines: str) -> None:
-    """Print the last words of a process. Where nobody can be told, the exit code says it."""
+    """Print the last lines of a process. If stderr is closed, only the exit code reports it."""
     with suppress(SutraError, OSError):
         for line in filter(None, lines):
             print(line, file=sys.stderr)

@@ -1,4 +1,4 @@
-"""What git knows of a folder. The only module that runs `git`.
+"""Ask git about a folder. This is the only module that runs `git`.
 
 A folder in no repository, or in one without a commit, is a normal answer. A repository that
 git cannot read (another owner's checkout, damage, no git) is an error with git's own words:

@@ -13,7 +13,7 @@ TIP = "free space where it goes, or send it elsewhere"
 
 
 class OutputError(SutraError):
-    """What was to be shown could not be. Of a reader that has left (`| head`) it says nothing."""
+    """The output could not be written. A reader that has left (`| head`) is not an error."""
 
     def __init__(self, name: str, error: OSError) -> None:
         if error.errno == errno.EPIPE:

@@ -1,4 +1,4 @@
-"""Where tables are printed: as wide as the terminal, of a fixed width into a file or a pipe."""
+"""Consoles for tables: as wide as the terminal, or of a fixed width for a file or a pipe."""
 
 from __future__ import annotations
 

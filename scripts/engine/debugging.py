@@ -40,7 +40,7 @@ SETTLE_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Target:
-    """What is looked at: a running container's id, or one whose files alone are there."""
+    """The target of debugging: a running container, or one of which only the files are there."""
 
     name: str
     identity: str

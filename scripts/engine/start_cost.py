@@ -1,4 +1,4 @@
-"""What a start costs in processor time, and how long it takes, while nobody asks it anything.
+"""Measure a start's processor time and duration, while no request reaches the service.
 
 A health check runs inside the container and takes processor time of its own, more than the
 service where it has a quarter of a processor. So the service is left alone until its port takes

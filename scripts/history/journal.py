@@ -1,4 +1,4 @@
-"""What a promotion is about to move, on the disk before its first tag: `.build/promotion.json`.
+"""The moves of a promotion, on disk before its first tag moves: `.build/promotion.json`.
 
 The file is there from before the first tag until after the ledger's line, so a run
 that was killed leaves it, and the next command knows what to settle.

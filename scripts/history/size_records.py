@@ -1,4 +1,4 @@
-"""What images measured at earlier commits: JSON files of a branch, a file a commit.
+"""The sizes of images at earlier commits: JSON files on a branch, one per commit.
 
 `make record-sizes` writes one, `scripts/push_sizes.sh` adds it to the branch. A pull request
 reads what the checkout fetched anyway: no token, also from a fork.

@@ -40,7 +40,7 @@ _BASE, _WEAK = 1, 2
 
 @dataclass(frozen=True, slots=True)
 class Elf:
-    """What the headers and the dynamic section say; `kind` is UNREADABLE for a damaged file."""
+    """The facts of the headers and the dynamic section; `kind` is UNREADABLE for a damaged file."""
 
     machine: str  # "x86_64", "aarch64"
     kind: str  # "EXEC", "DYN", "REL", "CORE", or UNREADABLE

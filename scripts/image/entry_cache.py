@@ -75,7 +75,7 @@ def load(folder: Path, diff_id: str) -> tuple[tuple[Entry, ...], dict[str, str]]
 
 
 class _Recent:
-    """What images share, and what one check after the other asks for, is parsed once."""
+    """Layers that are parsed once: images share them, and several checks need them."""
 
     def __init__(self) -> None:
         self._layers: OrderedDict[tuple[Path, tuple[int, ...]], tuple[_Kept, int]] = OrderedDict()

@@ -109,7 +109,7 @@ def _read_rest(head: bytes, file: Watch, keep: Callable[[bytes], Any] | None = N
 
 
 class _End:
-    """What a file ends with, at most ZIP_END bytes and a block of it."""
+    """The end of a file: at most ZIP_END bytes and a block."""
 
     def __init__(self) -> None:
         self.bytes = b""

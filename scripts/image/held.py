@@ -1,4 +1,4 @@
-"""What an image may hold in memory: bounded for all its layers together, as they are read."""
+"""Bounds for what an image holds in memory, for all its layers together, while they are read."""
 
 from __future__ import annotations
 

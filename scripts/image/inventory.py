@@ -1,4 +1,4 @@
-"""What an image holds: every layer's entries, and the files that a container sees."""
+"""The content of an image: every layer's entries, and the files that a container sees."""
 
 from __future__ import annotations
 

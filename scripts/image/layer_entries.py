@@ -1,4 +1,4 @@
-"""What one layer holds: each entry of its tar stream with the facts that judging needs."""
+"""The content of one layer: each entry of its tar stream with the facts that rules need."""
 
 from __future__ import annotations
 

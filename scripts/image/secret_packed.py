@@ -1,4 +1,4 @@
-"""What packed files hold: gzip, zip, wheel, tar …
+"""Unpack files in search of secrets: gzip, zip, wheel, tar …
 
 Work has an end: bytes, members and depth are bounded for a file and, by Budget, for a layer.
 What is beyond the bounds, or damaged, or encrypted, is not looked into.
@@ -34,7 +34,7 @@ _DAMAGE = (
 
 @dataclass
 class Budget:
-    """What may still be unpacked: bytes and members; of texts of ours, bytes that are read."""
+    """The rest of the budget for unpacking: bytes and members; for our own texts, bytes to read."""
 
     bytes: int = 256 << 20
     members: int = 20_000

@@ -9,7 +9,7 @@ from scripts.oci.compression import BLOCK
 
 
 class Forward:
-    """What `tarfile` wants of a file, over one that is read once: nothing is copied twice.
+    """A file for `tarfile` over a stream that is read once: nothing is copied twice.
 
     Its own mode for streams copies what is left of its buffer for each small file, and reads on
     and on where a header announces 2^60 bytes; here that is the end.

@@ -10,7 +10,7 @@ from sutra_cleanup.errors import Fix
 
 @dataclass
 class Entries:
-    """What the shared rules need beside them for one package."""
+    """The entries that one package needs beside the shared rules."""
 
     keep: list[str] = field(default_factory=list)
     cached: list[str] = field(default_factory=list)

@@ -26,7 +26,7 @@ ROUNDS = 8
 
 @dataclass(frozen=True)
 class Trial:
-    """What the rules did to one package with its dependencies: bytes, modules, what it needed.
+    """The effect of the rules on one package with its dependencies: bytes, modules, needed entries.
 
     `broke` holds what did not load in each round, `entries` the YAML that leaves it whole;
     `ok` is whether the last round was proven.

@@ -1,4 +1,4 @@
-"""What the image's user may do with a file: by its mode, and by the folders that lead to it."""
+"""The rights of the image's user to a file: by its mode, and by the folders that lead to it."""
 
 from __future__ import annotations
 

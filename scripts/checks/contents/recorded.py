@@ -1,4 +1,4 @@
-"""What an image records as installed: packages of Debian and Alpine, distributions of Python."""
+"""The packages that an image records as installed: Debian's, Alpine's and Python's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a rule is, what it judges, and what it finds."""
+"""The types of a rule, of the image that it judges, and of its findings."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Subject:
-    """What rules judge: an image as it was read, as the one that images.yaml calls `name`.
+    """The image that rules judge, under the name that images.yaml gives it.
 
     `private` are the fingerprints of certificates that only the builders trust, `public`
     of those that everybody does. A `foreign` image was built elsewhere, without our cleanup.

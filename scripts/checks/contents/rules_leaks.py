@@ -1,4 +1,4 @@
-"""What must stay with the builders: secrets and private certificates, in any layer."""
+"""Rules against leaks from the builders: secrets and private certificates, in any layer."""
 
 from __future__ import annotations
 

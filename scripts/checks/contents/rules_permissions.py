@@ -1,4 +1,4 @@
-"""Who may do what: modes of files, devices, and the user of the image."""
+"""Rules about permissions: modes of files, devices, and the user of the image."""
 
 from __future__ import annotations
 

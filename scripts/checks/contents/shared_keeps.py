@@ -1,4 +1,4 @@
-"""What the shared cleanup rules keep of single packages: verify agrees that it is needed."""
+"""Files that the shared cleanup rules keep for single packages: verify accepts them."""
 
 from __future__ import annotations
 

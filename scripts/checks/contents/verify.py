@@ -125,7 +125,7 @@ def _result(
 
 
 class _Found:
-    """What a rule finds, counted; the first MOST that nothing allows are kept.
+    """The findings of a rule, counted; the first MOST that nothing allows are kept.
 
     A rule may find something in each of a million files.
     """

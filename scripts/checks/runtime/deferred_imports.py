@@ -1,4 +1,4 @@
-"""Which imports of our own modules could wait: names that functions alone use.
+"""Find imports of our own modules that could wait: names that only functions use.
 
 Found by the bytecode, inside the image, whose Python is the one that understands it: an import
 at the top of a module whose names neither the module's own code nor a class body loads.

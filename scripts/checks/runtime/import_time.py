@@ -1,4 +1,4 @@
-"""What a service imports until it is healthy, how long each module takes, and whose it is.
+"""The imports of a service until it is healthy, with each module's time and owner.
 
 The service is started as it is deployed, with PYTHONPROFILEIMPORTTIME: CPython then writes a line
 a module, those that it imports itself before it, indented by two spaces a level.

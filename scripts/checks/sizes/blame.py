@@ -40,7 +40,7 @@ class Growth:
 
     @property
     def change(self) -> int:
-        """How many bytes more there are."""
+        """The number of bytes that were added."""
         return self.after - self.before
 
     @property
@@ -55,7 +55,7 @@ class Growth:
 
 @dataclass
 class _Held:
-    """What one owner has in an image: bytes, version, and a mark that changes with its files."""
+    """One owner's part of an image: bytes, version, and a mark that changes with its files."""
 
     bytes: int = 0
     version: str = field(default="", compare=False)  # of ours, it is another in every commit

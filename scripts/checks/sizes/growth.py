@@ -1,4 +1,4 @@
-"""What made an image grow: by owner, by layer and by file, against an earlier one."""
+"""Explain an image's growth by owner, layer and file, compared with an earlier one."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Change:
 
     @property
     def bytes(self) -> int:
-        """How many bytes more there are."""
+        """The number of bytes that were added."""
         return (self.after or 0) - (self.before or 0)
 
     @property

@@ -20,7 +20,7 @@ MARK = 16
 
 @dataclass(frozen=True)
 class Part:
-    """What one owner has in a layer: bytes, and a mark that changes with any of its files."""
+    """One owner's part of a layer: bytes, and a mark that changes with any of its files."""
 
     kind: str
     name: str
