@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from scripts.build import root_layout
-from scripts.common import durations
+from scripts.common import debian_mirror, durations
 from scripts.common import reference as references
 from scripts.common.errors import SutraError
 from scripts.engine import process
@@ -20,8 +20,6 @@ from scripts.engine import process
 # Bytes that mmdebstrap unpacks in TMPDIR, with the archive that it makes of them.
 UNPACKED_BYTES = 600_000_000
 OTHER_FOLDER = "name another folder: `TMPDIR=/var/tmp make prod`"
-# Pattern of a day of http://snapshot.debian.org as a mirror.
-SNAPSHOT = re.compile(r"(.+)/debian/(\d+T\d+Z)/?")
 # Options that make Debian "slim": documentation stays out, licences stay in.
 SLIM = (
     "path-exclude=/usr/share/doc/*",
@@ -109,7 +107,7 @@ def _mmdebstrap(suite: str, tar: Path, environment: Mapping[str, str]) -> None:
     command += [f"--dpkgopt={option}" for option in SLIM]
     if bundle := environment.get("CA_BUNDLE"):
         command.append(f'--aptopt=Acquire::https::CaInfo "{Path(bundle).resolve()}"')
-    if SNAPSHOT.fullmatch(environment.get("APT_MIRROR", "")):
+    if debian_mirror.snapshot_day(environment.get("APT_MIRROR", "")):
         # the index of a day is past its time by intention; its signature still counts
         command.append('--aptopt=Acquire::Check-Valid-Until "false"')
     command += [suite, str(tar)]
@@ -117,7 +115,7 @@ def _mmdebstrap(suite: str, tar: Path, environment: Mapping[str, str]) -> None:
         command += [
             f"deb {mirror} {suite} main",
             f"deb {mirror} {suite}-updates main",
-            f"deb {_security(mirror)} {suite}-security main",
+            f"deb {debian_mirror.security(mirror)} {suite}-security main",
         ]
     # mmdebstrap takes it for every file that is younger
     epoch = {"SOURCE_DATE_EPOCH": str(int(root_layout.STAMP.timestamp()))}
@@ -129,13 +127,6 @@ def _mmdebstrap(suite: str, tar: Path, environment: Mapping[str, str]) -> None:
             f'roots: bootstrap of "{suite}" failed: {reason}',
             "check the network, APT_MIRROR and `df -h`, then run `make roots` again",
         )
-
-
-def _security(mirror: str) -> str:
-    """Return where a mirror's security suite is, as base-images/lib/apt.sh has it."""
-    if found := SNAPSHOT.fullmatch(mirror):
-        return f"{found[1]}/debian-security/{found[2]}"
-    return f"{mirror}-security"
 
 
 def say(line: str) -> None:

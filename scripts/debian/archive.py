@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.common import settings
+from scripts.common import debian_mirror, settings
 from scripts.common.errors import SutraError
 from scripts.common.text import printable
 from scripts.debian.packages_lock import MACHINES
@@ -27,7 +27,6 @@ KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 WHOLE_SECONDS, SILENT_SECONDS = 300, 20
 SECURITY = "-security"
 TIP = "check the network, APT_MIRROR and CA_BUNDLE, then run the same command again"
-_SNAPSHOT = re.compile(r"(.*)/debian/(\d+T\d+Z)")
 _LOGIN = re.compile(r"//[^/\s@]*@")
 _ADDRESS = re.compile(r"https?://[^\s\[\]]+")
 
@@ -119,15 +118,12 @@ def opened(suite: str, environment: Mapping[str, str] = os.environ) -> Iterator[
             (folder / place).mkdir(parents=True)
         (folder / "sources.list").write_text(_sources(mirror, suite, keyring))
         _answer(options, ("update",), folder)
-        snapshot = _SNAPSHOT.fullmatch(mirror)
-        yield Archive(folder, options, suite, snapshot[2] if snapshot else "")
+        yield Archive(folder, options, suite, debian_mirror.snapshot_day(mirror))
 
 
 def _sources(mirror: str, suite: str, keyring: str) -> str:
     """Return the list of sources; security has its own place (base-images/lib/apt.sh)."""
-    snapshot = _SNAPSHOT.fullmatch(mirror)
-    security = f"{snapshot[1]}/debian-security/{snapshot[2]}" if snapshot else f"{mirror}-security"
-    places = zip((mirror, mirror, security), parts(suite), strict=True)
+    places = zip((mirror, mirror, debian_mirror.security(mirror)), parts(suite), strict=True)
     trust = f"[signed-by={keyring} target=Packages]"
     return "".join(f"deb {trust} {place} {part} main\n" for place, part in places)
 
@@ -151,7 +147,7 @@ def _options(folder: Path, mirror: str, certificates: str) -> tuple[str, ...]:
     }
     if certificates:
         values["Acquire::https::CaInfo"] = certificates
-    if _SNAPSHOT.fullmatch(mirror):
+    if debian_mirror.snapshot_day(mirror):
         values["Acquire::Check-Valid-Until"] = "false"
     pairs = [*values.items(), *(("APT::Architectures::", machine) for machine in MACHINES)]
     return tuple(word for name, value in pairs for word in ("-o", f"{name}={value}"))
