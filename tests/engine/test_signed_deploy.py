@@ -43,8 +43,10 @@ SERVICE = "  {name}: {{image: '${{REGISTRY:+${{REGISTRY-}}/}}{image}:${{SUTRA_TA
 NO_KEY = "invalid signature when validating ASN.1 encoded signature"
 OTHER_VERSION = "no matching signatures: missing or incorrect annotation"
 UNSIGNED = "no signatures found"
+# the bill of materials beside the provenance was not edited
 EDITED = (
-    "no matching attestations: accepted signatures do not match threshold, Found: 0, Expected 1"
+    "none of the attestations matched the predicate type: slsaprovenance1, "
+    "found: https://spdx.dev/Document"
 )
 
 
