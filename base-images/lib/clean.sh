@@ -1,0 +1,13 @@
+#!/bin/sh
+# Compiles the service in /app, makes it readable for its user whatever the umask of the checkout,
+# and cleans the virtual environment in /opt/sutra by the rules of a manifest. What was removed by
+# which rule is written to a report of the image. The folder base-images is mounted, for the shared
+# rules that a manifest includes.
+#
+#   eg: clean.sh /mnt/packages/sutra-api/cleanup.yaml
+#   BYTECODE: one bytecode mode for all modules in place of the manifest's, for `make bench`
+set -eu
+python3 -m compileall -q --invalidation-mode unchecked-hash /app
+chmod -R u=rwX,go=rX /app
+PYTHONPATH=${0%/*} exec python3 -B -m sutra_cleanup --tree /opt/sutra --python /opt/sutra/bin/python \
+  --manifest "$1" --report /out/usr/share/sutra/cleanup.json ${BYTECODE:+--bytecode "$BYTECODE"}
