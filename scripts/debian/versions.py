@@ -14,6 +14,8 @@ from scripts.common.errors import SutraError
 
 # epoch, upstream version, revision: the characters that deb-version(7) allows
 VERSION = re.compile(r"(?:\d{1,9}:)?\d[A-Za-z0-9.+~:-]{0,199}", re.ASCII)
+# exit codes of dpkg --compare-versions; any other is an error, and no answer
+TRUE, FALSE = 0, 1
 # a binary package that was built again from the same source
 _REBUILT = re.compile(r"\+b\d+$")
 
@@ -46,8 +48,14 @@ def _is_above(one: str, other: str) -> bool:
             raise SutraError(f'debian: not a version "{version}"', "run `make update ONLY=debian`")
     command = ["dpkg", "--compare-versions", one, "gt", other]
     try:
-        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+        code = subprocess.run(command, capture_output=True, check=False).returncode
     except OSError as error:
         raise SutraError(
             f"debian: dpkg: {error.strerror}", "run it on Debian or Ubuntu, or in a container of it"
         ) from error
+    if code not in (TRUE, FALSE):
+        raise SutraError(
+            f'debian: dpkg cannot compare "{one}" with "{other}": exit code {code}',
+            f"`dpkg --compare-versions {one} gt {other}` says why",
+        )
+    return code == TRUE

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
 from scripts.common.errors import SutraError
 from scripts.debian import versions
+from tests.unit.fakes import program
 
 
 @pytest.mark.parametrize(
@@ -42,6 +46,17 @@ def test_without_dpkg_it_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SutraError) as caught:
         versions.is_newer("1.0-dpkg", "1.0")
     assert caught.value.message == "debian: dpkg: No such file or directory"
+
+
+def test_a_dpkg_that_fails_is_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program(tmp_path, "dpkg", "exit 2")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(SutraError) as caught:
+        versions.is_newer("1.0-broken", "1.0")
+    assert caught.value.message == (
+        'debian: dpkg cannot compare "1.0-broken" with "1.0": exit code 2'
+    )
+    assert caught.value.tip == "`dpkg --compare-versions 1.0-broken gt 1.0` says why"
 
 
 def test_a_rebuilt_package_has_its_source_s_version() -> None:
