@@ -102,12 +102,13 @@ def parse(path: Path, text: str, base: str = settings.BASES[0]) -> Catalog:
     return Catalog(path, found, budget, others)
 
 
-def content(path: Path, text: str) -> Any:
-    """Return what the YAML in `text` holds. Raises SutraError for what is no YAML."""
+def content(path: Path, text: str, tip: str = "") -> Any:
+    """Return what the YAML in `text` holds. Raises SutraError with `tip` for what is no YAML."""
     try:
         return strict_yaml.load(text)
     except ValueError as error:
-        raise CatalogError(f"{path}: not YAML: {error}", f"`yamllint {path}` says more") from error
+        tip = tip or f"`yamllint {path}` says more"
+        raise CatalogError(f"{path}: not YAML: {error}", tip) from error
 
 
 def _image(images: Node, name: str, base: str) -> Image:

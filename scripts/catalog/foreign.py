@@ -11,6 +11,9 @@ A file with `release:` is the images.yaml of a project like this one, and is rea
 
 from __future__ import annotations
 
+import os
+import shlex
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +23,7 @@ from scripts.catalog.budget import Budget
 from scripts.catalog.catalog import Catalog, Image
 from scripts.catalog.catalog_node import Node
 from scripts.common.errors import CatalogError, SutraError
+from scripts.common.text import escaped
 
 KEYS = ("tag", "budget", "contents")
 SIZES = ("installed", "download")
@@ -51,41 +55,71 @@ class Foreign:
         if len(names) > 1:
             raise SutraError(
                 f'--like: which image of {self.promises.path} is "{reference}"',
-                f"name it: --like {self.promises.path}#{names[0]}; names: {', '.join(names)}",
+                f"name it: --like {_word(f'{self.promises.path}#{names[0]}')}; "
+                f"names: {', '.join(names)}",
             )
         return [(self.promises.images[0], reference)]
+
+
+def _word(text: str) -> str:
+    """Return "FILE#NAME" as one word of a shell, quoted where it must be."""
+    plain = text.replace("#", "")
+    return text if shlex.quote(plain) == plain else shlex.quote(text)
+
+
+def file_and_name(like: str) -> tuple[str, str]:
+    """Return both parts of "FILE#NAME"; a file that is there may have a # in its name."""
+    parts = like.split("#")
+    for count in range(1, len(parts) + 1):
+        if os.path.exists(file := "#".join(parts[:count])):
+            return file, "#".join(parts[count:])
+    return parts[0], "#".join(parts[1:])
 
 
 def load(path: Path) -> Foreign:
     """Read a foreign catalogue. Raises SutraError for anything that is not as documented."""
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe that nobody writes to never ends
+            raise CatalogError(f"{path}: not a regular file", "name it: --like FILE#NAME")
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise CatalogError(
             f"{path}: no such file",
             "name it: --like FILE#NAME; the smallest is `images: {web: {}}`",
         ) from error
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise CatalogError(f"{path}: cannot be read: {error}", "save it as UTF-8") from error
+    except OSError as error:
         raise CatalogError(
-            f"{path}: cannot be read: {error}", f"`ls -ld {path}` says more"
+            f"{path}: cannot be read: {error}", f"`ls -ld {shlex.quote(str(path))}` says more"
         ) from error
     return parse(path, text)
 
 
 def parse(path: Path, text: str) -> Foreign:
     """Return the catalogue in `text`, the content of `path`. Raises as `load` does."""
-    content = catalog.content(path, text)
+    content = catalog.content(path, text, f"fix {path}, then run the same command again")
     if isinstance(content, Mapping) and "release" in content:
         return _of_a_project(catalog.parse(path, text))
     images = Node(str(path), "", content, ("images",)).child("images")
     if not images.value:
         raise images.error("", "empty")
+    for name in images.value:
+        if not name.strip() or not name.isprintable():
+            raise images.error("", "not a name", escaped(name))
     nodes = {name: images.child(name, KEYS) for name in images.value}
     limits = {name: _limits(node) for name, node in nodes.items()}
     none = Budget(0, 0)
     found = tuple(Image(name, none, contents=waivers.parse(node)) for name, node in nodes.items())
-    tags = {name: node.text("tag") or f"{name}:{TAG}" for name, node in nodes.items()}
+    tags = {name: _tag(node) or f"{name}:{TAG}" for name, node in nodes.items()}
     return Foreign(Catalog(path, found, none), tags, limits)
+
+
+def _tag(image: Node) -> str:
+    tag = image.text("tag")
+    if not tag.isprintable():
+        raise image.error("tag", "not printable", escaped(tag))
+    return tag
 
 
 def _limits(image: Node) -> dict[str, int]:

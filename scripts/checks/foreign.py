@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from scripts.catalog.catalog import Image
@@ -12,7 +13,7 @@ from scripts.catalog.foreign import SIZES, Foreign
 from scripts.checks.contents import verify as contents
 from scripts.checks.sizes.budgets import over_budget
 from scripts.common.check_result import CheckResult
-from scripts.common.errors import EngineError, SutraError
+from scripts.common.errors import DiskError, EngineError, SutraError
 from scripts.common.units import format_size
 from scripts.engine import client as engine
 from scripts.image import inventory
@@ -25,9 +26,13 @@ ELSEWHERE = "an image in a file is archive:FILE or oci:FOLDER, one in a registry
 
 
 def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """Return where layers that were read are remembered. Raises SutraError without a home."""
-    if folder := environment.get("XDG_CACHE_HOME"):
-        return Path(folder) / "sutra-images"
+    """Return where layers that were read are remembered. Raises SutraError without a home.
+
+    A relative XDG_CACHE_HOME is not used: the XDG Base Directory Specification says so.
+    """
+    folder = Path(environment.get("XDG_CACHE_HOME", ""))
+    if folder.is_absolute():
+        return folder / "sutra-images"
     try:
         return Path.home() / ".cache/sutra-images"
     except RuntimeError as error:
@@ -48,8 +53,10 @@ def verify(catalogue: Foreign, image: Image, reference: str, cache: Path) -> lis
 
 
 def _read(reference: str, cache: Path) -> Inventory:
-    found = inventory.read(_client(reference), reference, cache)
+    with _tips_that_help(reference):
+        found = inventory.read(_client(reference), reference, cache)
     if found is None:
+        _refuse_missing_file(reference)
         raise SutraError(
             f'engine: no such image "{reference}"', f"`docker images` lists them; {ELSEWHERE}"
         )
@@ -63,13 +70,31 @@ def _read(reference: str, cache: Path) -> Inventory:
 
 def _client(reference: str) -> engine.Client | None:
     """Return the engine's client; None where a file or a registry does without."""
-    if sources.scheme(reference)[0] != "engine":
-        return None
+    return engine.connect() if sources.scheme(reference)[0] == "engine" else None
+
+
+@contextmanager
+def _tips_that_help(reference: str) -> Iterator[None]:
+    """Replace the tips of errors that name a make target: there is none outside of this project."""
     try:
-        return engine.connect()
+        yield
     except EngineError as error:
-        tip = f"start the engine; {ELSEWHERE}" if error.tip == engine.TIP else error.tip
-        raise EngineError(error.problem, tip) from error
+        if error.problem.startswith("no answer"):
+            _refuse_missing_file(reference)
+            error.tip = f"start the engine; {ELSEWHERE}"
+        elif "`make " in error.tip:
+            error.tip = f"check the name, and the engine by `docker info`; {ELSEWHERE}"
+        raise
+    except DiskError as error:
+        error.tip += ", or set XDG_CACHE_HOME to another folder"
+        raise
+
+
+def _refuse_missing_file(reference: str) -> None:
+    """Raise SutraError for "archive:web.tar" that is no image of the engine, so meant a file."""
+    scheme, _, place = reference.partition(":")
+    if scheme in ("archive", "oci"):
+        raise SutraError(f"{place}: no such file or folder", "check the path")
 
 
 def _sizes(catalogue: Foreign, image: Image, found: Inventory) -> Iterator[CheckResult]:

@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Check one image, or all of the catalogue; print the tables."""
-    file, _, name = options.like.partition("#")
+    file, name = foreign.file_and_name(options.like)
     catalogue = foreign.load(Path(file or CATALOG))
     cache = checks.cache_folder()
     results: list[CheckResult] = []

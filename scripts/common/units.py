@@ -14,7 +14,8 @@ UNITS = {
     "MIB": 2**20,
     "GIB": 2**30,
 }
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)")
+# as many digits as a float can hold in any unit; \d alone also matches those of other scripts
+_SIZE = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,18})?)\s*([A-Za-z]+)")
 
 
 def parse_size(text: str) -> int:

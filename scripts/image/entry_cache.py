@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
-from scripts.common.errors import SutraError
+from scripts.common.errors import DiskError
 from scripts.common.reference import digits
 from scripts.image.elf import Elf
 from scripts.image.entry import Entry, Pyc
@@ -146,12 +146,12 @@ class Writer:
         self._file: Any = None
 
     def __call__(self, entry: Entry, text: str | None) -> None:
-        """Add one entry. Raises SutraError when it cannot be written."""
+        """Add one entry. Raises DiskError when it cannot be written."""
         with self._told():
             self._open().write(json.dumps(_row(entry, text)).encode() + b"\n")
 
     def keep(self, diff_id: str) -> None:
-        """Put the file into its place. Raises SutraError when it cannot be written."""
+        """Put the file into its place. Raises DiskError when it cannot be written."""
         with self._told():
             self._open().close()
             os.replace(str(self._partial), self._folder / name(diff_id))
@@ -180,7 +180,7 @@ class Writer:
         try:
             yield
         except OSError as error:
-            raise SutraError(
+            raise DiskError(
                 f'layers: cannot write "{self._folder}": {error.strerror}',
                 "free some space (`df -h .`)",
             ) from error

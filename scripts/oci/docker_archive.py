@@ -30,6 +30,8 @@ from scripts.oci.tar_stream import DAMAGE, content, entries
 # most bytes of all JSON documents in one archive
 MAX_DOCUMENTS = 64 << 20
 CHECK = "check the path"
+# annotation of an image in a layout, which `oci:FOLDER:NAME` names
+NAME = "org.opencontainers.image.ref.name"
 
 
 @contextmanager
@@ -59,9 +61,24 @@ def layout(place: str) -> tuple[Image, Path]:
     if name:
         manifests = [manifest for manifest in manifests if name in _names(manifest)]
     if not manifests:
-        raise SutraError(f'{folder}: index.json: no image "{name}"', "leave the name out")
+        tip = "leave the name out" if name else SAVE_AGAIN
+        raise SutraError(f'{folder}: index.json: no image "{name}"', tip)
+    _refuse_several(folder, manifests)
     top = Document(index.where, {"manifests": [manifest.value for manifest in manifests]})
     return resolve(str(folder), top, "", lambda _, digest: _document(_blob(folder, digest))), folder
+
+
+def _refuse_several(folder: Path, manifests: Sequence[Document]) -> None:
+    """Raise SutraError where a layout has several images, each with a name of its own."""
+    digests: dict[str, set[str]] = {}
+    for manifest in manifests:
+        if name := _name(manifest):
+            digests.setdefault(name, set()).add(manifest.digest())
+    if len(set(map(frozenset, digests.values()))) > 1:
+        raise SutraError(
+            f"{folder}: index.json: several images: {', '.join(digests)}",
+            f"name one: oci:{folder}:{next(iter(digests))}",
+        )
 
 
 def layout_blobs(
@@ -77,6 +94,12 @@ def layout_blobs(
 def _names(manifest: Document) -> list[Any]:
     annotations = manifest.value.get("annotations")
     return list(annotations.values()) if isinstance(annotations, dict) else []
+
+
+def _name(manifest: Document) -> str:
+    annotations = manifest.value.get("annotations")
+    name = annotations.get(NAME) if isinstance(annotations, dict) else None
+    return name if isinstance(name, str) else ""
 
 
 def _blob(folder: Path, digest: str) -> Path:

@@ -199,7 +199,9 @@ def choose(where: str, manifests: Sequence[Document]) -> str:
             return digest
     raise SutraError(
         f'{where}: no image for "{wanted}", but for {", ".join(found)}',
-        "set DOCKER_DEFAULT_PLATFORM to one of them",
+        "set DOCKER_DEFAULT_PLATFORM to one of them"
+        if any("/" in name for name in found)
+        else "save one image alone, or with its platform",
     )
 
 

@@ -48,9 +48,17 @@ def scheme(reference: str) -> tuple[str, str]:
     only before a path, or before a file or folder that is there.
     """
     name, _, rest = reference.partition(":")
-    if name in ("oci", "archive", "registry") and ("/" in rest or Path(rest).exists()):
+    if name in ("oci", "archive", "registry") and ("/" in rest or _is_there(rest)):
         return name, rest
-    return ("archive" if Path(reference).is_file() else "engine"), reference
+    return ("archive" if _is_there(reference, Path.is_file) else "engine"), reference
+
+
+def _is_there(place: str, test: Callable[[Path], bool] = Path.exists) -> bool:
+    """Return whether a file passes `test`; a text that can be no path does not."""
+    try:
+        return test(Path(place))
+    except (OSError, ValueError):  # too long, or with a byte that no path has
+        return False
 
 
 def find(client: engine.Client | None, reference: str) -> Source | None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from scripts.__main__ import main as front_door
+from scripts.catalog import foreign
+from scripts.checks import foreign as checks
 from scripts.checks.contents import verify as contents
 from scripts.checks.contents.rules import RULES
 from scripts.common import errors
+from scripts.common.errors import EngineError
+from scripts.engine import client
 from tests.support.good_image import NAME, good
 from tests.support.oci import Blobs, write_layout
 from tests.unit.checks.contents.judging import exe
@@ -105,6 +110,11 @@ def test_forbidden_files_are_named(repository: Path, capsys: pytest.CaptureFixtu
     )
 
 
+def silent() -> None:
+    """Connect to an engine that does not answer."""
+    raise EngineError("no answer (timed out)", client.TIP)
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
@@ -133,6 +143,26 @@ def test_forbidden_files_are_named(repository: Path, capsys: pytest.CaptureFixtu
             "images.web.contents.shells.because: missing",
         ),
         ("images: {web: }", "images.web: missing"),
+        (
+            "images:\n\tweb: {}",
+            "not YAML: line 2: found character '\\t' that cannot start any token",
+        ),
+        ("images: {web: {}, web: {}}", 'not YAML: line 1: duplicate key "web"'),
+        ('images: {"": {}}', 'images: not a name ""'),
+        ('images: {" ": {}}', 'images: not a name " "'),
+        ('images: {"we\\e[2Jb": {}}', r'images: not a name "we\x1b[2Jb"'),
+        (r'images: {"we\nb": {}}', r'images: not a name "we\nb"'),
+        (r'images: {"we\0b": {}}', r'images: not a name "we\x00b"'),
+        (r'images: {web: {tag: "a\nb"}}', r'images.web.tag: not printable "a\nb"'),
+        (r'images: {web: {tag: "\ud800"}}', r'images.web.tag: not printable "\ud800"'),
+        (
+            "images: {web: {budget: {installed: ٣ MB}}}",
+            'images.web.budget.installed: not a size such as "50 MB": "٣ MB"',
+        ),
+        (
+            f"images: {{web: {{budget: {{installed: {'9' * 400} MB}}}}}}",
+            f'images.web.budget.installed: not a size such as "50 MB": "{"9" * 400} MB"',
+        ),
     ],
 )
 def test_a_catalogue_with_a_mistake_is_refused_by_its_key(
@@ -164,8 +194,10 @@ def test_a_catalogue_that_cannot_be_read(
     (repository / "images.yaml").write_bytes(b"\xff")
     code, out, err = called(capsys)
     assert (code, out) == (2, "")
-    assert err.startswith("images.yaml: cannot be read: 'utf-8' codec")
-    assert called(capsys, "--like", "cache")[0] == 2
+    assert err == (
+        "images.yaml: cannot be read: 'utf-8' codec can't decode byte 0xff in position 0: "
+        "invalid start byte\ntip: save it as UTF-8\n"
+    )
 
 
 def test_a_layout_is_read_without_an_engine(
@@ -199,14 +231,128 @@ def test_a_tag_is_read_from_the_engine(
     )
 
 
-def test_a_name_that_is_no_text_for_a_terminal_is_made_one(
+@pytest.mark.parametrize(
+    ("like", "file", "name"),
+    [
+        ("my#images.yaml", "my#images.yaml", ""),
+        (f"my#images.yaml#{NAME}", "my#images.yaml", NAME),
+        ("my#images.yaml#", "my#images.yaml", ""),
+        ("images.yaml#my#images.yaml", "images.yaml", "my#images.yaml"),
+        ("other#my#images.yaml", "other", "my#images.yaml"),
+        ("#web", "", "web"),
+        ("", "", ""),
+    ],
+)
+def test_a_file_may_have_the_sign_before_a_name_in_its_own(
+    repository: Path, like: str, file: str, name: str
+) -> None:
+    (repository / "my#images.yaml").write_text(PROMISES)
+    assert foreign.file_and_name(like) == (file, name)
+
+
+def test_the_tip_can_be_typed_for_a_file_with_a_blank_in_its_name(
     repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (repository / "images.yaml").write_text('images: {"we\\e[2Jb": {}}')
-    code, out, err = called(capsys, "archive:./image.tar", "--all")
-    assert code == 1
-    assert "\x1b" not in out + err
-    assert err.splitlines()[0] == "we\N{REPLACEMENT CHARACTER}[2Jb: archive:./image.tar"
+    (repository / "my images.yaml").write_text("images: {web: {}, api: {}}")
+    assert called(capsys, "web:prod", "--like", "my images.yaml") == (
+        2,
+        "",
+        '--like: which image of my images.yaml is "web:prod"\n'
+        "tip: name it: --like 'my images.yaml#web'; names: web, api\n",
+    )
+
+
+def test_a_pipe_is_no_catalogue(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody writes to it: reading would never end."""
+    os.mkfifo(repository / "pipe")
+    for name in ("pipe", "cache"):
+        (repository / "cache").mkdir(exist_ok=True)
+        assert called(capsys, "--like", f"{name}#{NAME}") == (
+            2,
+            "",
+            f"{name}: not a regular file\ntip: name it: --like FILE#NAME\n",
+        )
+
+
+@pytest.mark.parametrize("reference", ["archive:web.tar", "oci:web.tar"])
+@pytest.mark.parametrize("runs", [True, False])
+def test_a_file_that_is_not_there_is_not_sought_on_the_engine_alone(
+    repository: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    engine: FakeEngine,
+    reference: str,
+    runs: bool,
+) -> None:
+    monkeypatch.setattr("scripts.engine.client.connect", (lambda: engine) if runs else silent)
+    assert called(capsys, reference) == (
+        2,
+        "",
+        f"{NAME}: {reference}\nweb.tar: no such file or folder\ntip: check the path\n",
+    )
+
+
+def test_a_reference_that_is_too_long_for_a_path_is_one_of_the_engine(
+    repository: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scripts.engine.client.connect", silent)
+    code, _, err = called(capsys, "x" * 5000)
+    assert (code, err.splitlines()[1:]) == (
+        2,
+        [
+            "engine: no answer (timed out)",
+            f"tip: start the engine; {checks.ELSEWHERE}",
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    ("problem", "tip", "shown"),
+    [
+        (
+            'cannot inspect "a b": invalid reference format',
+            client.TIP,
+            f"check the name, and the engine by `docker info`; {checks.ELSEWHERE}",
+        ),
+        (
+            'image no longer exists "sha256:1"',
+            "run `make build`",
+            f"check the name, and the engine by `docker info`; {checks.ELSEWHERE}",
+        ),
+        ("no answer (timed out)", client.TIP, f"start the engine; {checks.ELSEWHERE}"),
+        ("server.version: too old", "upgrade the engine", "upgrade the engine"),
+    ],
+)
+def test_no_tip_names_a_make_target(
+    repository: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    problem: str,
+    tip: str,
+    shown: str,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise EngineError(problem, tip)
+
+    monkeypatch.setattr("scripts.engine.client.connect", lambda: None)
+    monkeypatch.setattr("scripts.image.inventory.read", refuse)
+    assert called(capsys, "web:prod") == (
+        2,
+        "",
+        f"{NAME}: web:prod\nengine: {problem}\ntip: {shown}\n",
+    )
+
+
+def test_a_cache_that_cannot_be_written_can_be_put_elsewhere(
+    repository: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(repository / "images.yaml"))
+    code, out, err = called(capsys)
+    assert (code, out) == (2, "")
+    _, line, tip = err.splitlines()
+    assert line.startswith(f'layers: cannot write "{repository}/images.yaml/sutra-images/')
+    assert line.endswith(": Not a directory")
+    assert tip == ("tip: free some space (`df -h .`), or set XDG_CACHE_HOME to another folder")
 
 
 def test_which_image_is_meant_is_asked_for(

@@ -246,6 +246,35 @@ def test_without_a_wish_it_is_this_machines(
     assert oci.wanted_platform() == f"linux/{name}"
 
 
+def test_two_names_of_one_image_need_no_choice(tmp_path: Path) -> None:
+    blobs, name = Blobs(), "org.opencontainers.image.ref.name"
+    named = [blobs.image([API], annotations={name: tag}) for tag in ("1.0", "latest")]
+    place = write_layout(tmp_path / "named", blobs, *named)
+    assert sizes(f"oci:{place}", tmp_path / "c") == [WANTED[1]]
+
+
+def test_one_name_for_every_platform_needs_no_choice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_DEFAULT_PLATFORM", "linux/arm64")
+    blobs, name = Blobs(), {"org.opencontainers.image.ref.name": "web"}
+    amd64 = {"os": "linux", "architecture": "amd64"}
+    arm64 = {"os": "linux", "architecture": "arm64"}
+    one = blobs.image([BASE], annotations=name, platform=amd64)
+    two = blobs.image([API], annotations=name, platform=arm64)
+    place = write_layout(tmp_path / "web", blobs, one, two)
+    assert sizes(f"oci:{place}", tmp_path / "c")[0][0] == digest(API)
+
+
+def test_images_without_a_platform_cannot_be_told_apart(tmp_path: Path) -> None:
+    blobs = Blobs()
+    one, two = blobs.image([BASE]), blobs.image([API])
+    place = write_layout(tmp_path / "two", blobs, one, two)
+    message, tip = refused(f"oci:{place}", tmp_path)
+    assert message.endswith(f", but for {one['digest']}, {two['digest']}")
+    assert tip == "save one image alone, or with its platform"
+
+
 def test_no_image_for_the_platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_DEFAULT_PLATFORM", "linux/riscv64")
     place = several(tmp_path)
@@ -272,6 +301,10 @@ def test_a_name_chooses_in_a_layout(tmp_path: Path) -> None:
     two = blobs.image([API], annotations={name: "two"})
     place = write_layout(tmp_path / "named", blobs, one, two)
     assert sizes(f"oci:{place}:two", tmp_path / "c") == [WANTED[1]]
+    assert refused(f"oci:{place}", tmp_path) == (
+        f"{place}: index.json: several images: one, two",
+        f"name one: oci:{place}:one",
+    )
     assert refused(f"oci:{place}:three", tmp_path) == (
         f'{place}: index.json: no image "three"',
         "leave the name out",
@@ -403,7 +436,7 @@ def test_a_wrong_index(tmp_path: Path, index: bytes, problem: str) -> None:
     (tmp_path / "index.json").write_bytes(index)
     message, tip = refused(f"oci:{tmp_path}", tmp_path)
     assert message.replace("/index.json: more", ": more") == f"{tmp_path}: {problem}"
-    assert tip == (AGAIN if problem != 'index.json: no image ""' else "leave the name out")
+    assert tip == AGAIN
 
 
 def broken(folder: Path, manifest: dict[str, object], blobs: Blobs | None = None) -> Path:
