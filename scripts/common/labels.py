@@ -5,6 +5,7 @@ from __future__ import annotations
 PREFIX = "org.opencontainers.image."
 TITLE = f"{PREFIX}title"
 VERSION = f"{PREFIX}version"
+CREATED = f"{PREFIX}created"
 REVISION = f"{PREFIX}revision"
 BASE_NAME = f"{PREFIX}base.name"
 BASE_DIGEST = f"{PREFIX}base.digest"

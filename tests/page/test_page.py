@@ -11,12 +11,13 @@ from playwright.sync_api import Browser, Page
 
 from scripts.common.errors import SutraError
 from scripts.report.html import screenshot
-from scripts.report.html.render import render, write
+from scripts.report.html.render import SCRIPT, render, write
 from tests.page.conftest import Open
 from tests.support.reports import HOSTILE, packages, report
 
 OWNERS = ["numpy", "scipy", "libc6", "<b>bold</b>", "uvloop", "ca-certificates", "tiny"]
 FILES = {**packages(OWNERS, 40), **dict.fromkeys(HOSTILE, 900_000)}
+KINDS = ("python", "debian", "alpine", "rust", "go", "ours", "other", "several")
 NAMES = ("sutra-api", "sutra-hybrid")
 
 # least contrast by WCAG 2.2: of text (1.4.3) and of drawings (1.4.11)
@@ -39,7 +40,7 @@ CONTRAST = """() => {
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
     const e = walker.currentNode.parentElement;
-    if (!walker.currentNode.data.trim() || e.closest('title, style')) continue;
+    if (!walker.currentNode.data.trim() || e.closest('title, style, script')) continue;
     const style = getComputedStyle(e), svg = e.closest('.map');
     const back = svg
       ? parse(getComputedStyle(e.parentElement.querySelector('.owner')).fill) : behind(e);
@@ -48,7 +49,9 @@ CONTRAST = """() => {
   }
   const fill = selector => parse(getComputedStyle(document.querySelector(selector)).fill);
   const bars = ['.fill', '.over'].map(bar => [bar, ratio(fill('.bar ' + bar), fill('.track'))]);
-  return {texts: found, bars};
+  const box = document.querySelector('input'), style = getComputedStyle(box);
+  const edge = ratio(parse(style.borderTopColor), behind(box.parentElement));
+  return {texts: found, bars, field: [edge, ratio(parse(style.color), behind(box))]};
 }"""
 
 
@@ -63,12 +66,28 @@ def names(page: Page, script: str) -> Any:
 
 def test_hostile_names_are_text(page: Page) -> None:
     assert page.evaluate("window.pwned") is None
-    assert page.locator("script, img, iframe, object, embed, link, form").count() == 0
+    assert page.locator("img, iframe, object, embed, link, form").count() == 0
+    assert page.locator("script").all_text_contents() == [SCRIPT.read_text()]
     assert page.locator("[onfocus], [onerror], [onload], [srcdoc], [autofocus]").count() == 0
     assert page.evaluate("[...document.links].every(a => a.getAttribute('href')[0] === '#')")
     page.locator("summary").first.click()
     for name in HOSTILE[:5]:
         assert page.get_by_role("rowheader", name=f"/{name}", exact=True).first.is_visible()
+
+
+def test_the_policy_allows_the_one_script_alone(page: Page) -> None:
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.evaluate("""() => {
+      const script = document.createElement('script');
+      script.textContent = 'window.pwned = 5';
+      document.body.append(script);
+      document.body.insertAdjacentHTML('beforeend', '<svg onload="window.pwned = 6"></svg>');
+    }""")
+    page.wait_for_timeout(100)
+    assert page.evaluate("window.pwned") is None
+    assert len(said) == 2
+    assert all("script-src 'sha256-" in one for one in said)
 
 
 def test_control_characters_do_not_reach_the_page(page: Page) -> None:
@@ -107,9 +126,10 @@ def test_landmarks_and_headings(page: Page) -> None:
     for role in ("banner", "navigation", "main", "contentinfo"):
         assert page.get_by_role(role).count() == 1, role
     levels = page.evaluate("[...document.querySelectorAll('h1,h2,h3')].map(h => h.tagName)")
-    assert levels == ["H1", *["H2"] * 6]
+    image = ["H2", *["H3"] * 3]
+    assert levels == ["H1", *["H2"] * 2, *image * len(NAMES), *["H2"] * 2]
     assert page.evaluate("document.documentElement.lang") == "en"
-    assert page.title() == "Sutra images 0.1.0: 4 of 10 checks failed"
+    assert page.title() == "Sutra images 0.1.0: 4 of 16 checks failed"
 
 
 def test_links_lead_somewhere_and_ids_are_there_once(page: Page) -> None:
@@ -147,6 +167,9 @@ def test_text_and_bars_stand_out_in_both_themes(open_report: Open, scheme: str) 
     found = page.evaluate(CONTRAST)
     assert len(found["texts"]) > 300
     assert [text for text in found["texts"] if text[1] < READABLE] == []
+    assert {"Since the last promotion", "Where it comes from"} <= {one for one, _ in found["texts"]}
+    assert found["field"][0] >= VISIBLE
+    assert found["field"][1] >= READABLE
     assert [bar for bar in found["bars"] if bar[1] < VISIBLE] == []
 
 
@@ -168,12 +191,15 @@ def test_the_themes_differ(open_report: Open) -> None:
     assert (light, dark) == ("rgb(255, 255, 255)", "rgb(20, 24, 29)")
 
 
-@pytest.mark.parametrize("kind", ["python", "debian", "alpine", "rust", "ours", "other", "several"])
+@pytest.mark.parametrize(
+    "kind", ["python", "debian", "alpine", "rust", "go", "ours", "other", "several"]
+)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_names_are_readable_on_every_kind_of_owner(
     open_report: Open, kind: str, scheme: str
 ) -> None:
     page = open_report(report(FILES), scheme=scheme)
+    assert f".k-{kind} .owner {{ fill: var(--{kind}); }}" in page.content()
     page.evaluate(f"""document.querySelectorAll('.map > *').forEach(
       cell => cell.setAttribute('class', 'k-{kind}'))""")
     texts = page.evaluate(CONTRAST)["texts"]
@@ -181,7 +207,7 @@ def test_names_are_readable_on_every_kind_of_owner(
 
 
 def test_the_keyboard_reaches_everything_in_order(page: Page) -> None:
-    reachable = page.locator("a, summary, .scroll").evaluate_all(
+    reachable = page.locator("a, summary, input, .scroll").evaluate_all(
         "all => all.filter(e => e.checkVisibility()).length"
     )
     page.keyboard.press("Tab")
@@ -219,16 +245,111 @@ def test_skipping_leads_to_the_report(page: Page) -> None:
     assert page.evaluate("document.activeElement.id") == "main"
 
 
-def test_a_narrow_screen_scrolls_in_one_direction_only(open_report: Open) -> None:
-    page = open_report(report(FILES, NAMES), width=320)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+@pytest.mark.parametrize("width", [320, 360])
+def test_a_narrow_screen_scrolls_in_one_direction_only(open_report: Open, width: int) -> None:
+    long = {f"usr/lib/{'x' * 200}/part/a": 10**7}
+    page = open_report(report({**FILES, **long}, NAMES), width=width)
+    for summary in page.locator("summary").all():
+        summary.click()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_paper_has_the_light_theme_and_every_row(open_report: Open) -> None:
+    page = open_report(report(FILES, NAMES), width=720, scheme="dark")
+    search(page, "numpy")
+    hidden = page.locator("tr.out")
+    assert not hidden.first.is_visible()
+    page.emulate_media(media="print")
+    assert hidden.first.is_visible()
+    assert not page.get_by_role("search").is_visible()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    found = page.evaluate(CONTRAST)
+    assert [text for text in found["texts"] if text[1] < READABLE] == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 720
+
+
+# ---- the search ---------------------------------------------------------------
+
+
+def search(page: Page, words: str) -> str:
+    """Type words as a person does, and return what a screen reader says of them."""
+    page.get_by_role("searchbox", name="Show only owners, files and checks with").focus()
+    page.keyboard.press("Control+A")
+    page.keyboard.type(words)
+    status = page.get_by_role("status")
+    page.wait_for_function(
+        "() => !document.activeElement.value || document.getElementById('found').textContent"
+    )
+    page.wait_for_timeout(300)
+    return status.inner_text()
+
+
+def shown(page: Page, kind: str) -> list[str]:
+    rows = page.locator(f"[data-rows={kind}] > tr")
+    return [row.locator("th").inner_text() for row in rows.all() if row.is_visible()]
+
+
+def test_a_search_shows_the_rows_with_every_word_and_counts_them(page: Page) -> None:
+    assert search(page, "NUMPY rust") == "Found: 2 owners, 0 files, 0 checks."
+    assert shown(page, "owner") == ["numpy"] * 2
+    assert search(page, "file_number_39 numpy") == "Found: 0 owners, 2 files, 0 checks."
+    assert shown(page, "file") == ["/usr/lib/numpy/part4/file_number_39.so"] * 2
+    assert search(page, "sutra-api start-cpu") == "Found: 0 owners, 0 files, 1 check."
+    assert shown(page, "check") == ["sutra-api"]
+    assert search(page, "<script> there is none") == "Found: 0 owners, 0 files, 0 checks."
+
+
+def test_the_end_of_a_search_leaves_the_page_as_it_was(page: Page) -> None:
+    page.locator("[data-rows=file]").first.locator("xpath=ancestor::details").locator(
+        "summary"
+    ).click()
+    before = page.locator("main").inner_text()
+    assert search(page, "file_number_39")
+    assert page.locator("details[open]").count() == 2
+    page.keyboard.press("Escape")  # what browsers give a search field
+    page.wait_for_timeout(300)
+    assert page.get_by_role("status").inner_text() == ""
+    assert page.locator("main").inner_text() == before
+    assert page.locator("details[open]").count() == 1
+
+
+def test_a_cell_leads_to_its_row_out_of_a_search(page: Page) -> None:
+    cell = page.get_by_role("link", name="scipy 1.0").first
+    cell.click()
+    for _ in range(2):  # the second time the address is the same
+        search(page, "numpy")
+        assert not page.locator(":target").is_visible()
+        cell.focus()
+        page.keyboard.press("Enter")
+        assert page.locator(":target").is_visible()
+        assert page.locator(":target").locator("th").inner_text() == "scipy"
+        assert page.get_by_role("searchbox").input_value() == ""
+
+
+def test_without_scripts_nothing_is_missing_but_the_search(
+    browser: Browser, tmp_path: Path, page: Page
+) -> None:
+    file = tmp_path / "plain.html"
+    write(file, render(report(FILES, NAMES)))
+    context = browser.new_context(java_script_enabled=False)
+    plain = context.new_page()
+    plain.goto(file.as_uri())
+    assert not plain.get_by_role("search").is_visible()
+    assert not plain.get_by_label("Show only owners").is_visible()
+    for text in ("Since the last promotion", "Where it comes from", "Checks"):
+        assert plain.get_by_role("heading", name=text, exact=True).first.is_visible()
+    plain.locator("summary").last.click()
+    assert plain.locator("[data-rows=file]").last.is_visible()
+    assert plain.locator("[data-rows] > tr:visible").count() > 40
+    context.close()
+    assert page.get_by_role("search").is_visible()
 
 
 def test_a_first_report_says_that_there_is_nothing_to_compare(open_report: Open) -> None:
     page = open_report(replace(report(FILES, failed=False), points=()))
     assert page.get_by_text("Nothing was promoted yet").is_visible()
     assert page.locator("#failed").count() == 0
-    assert page.get_by_text("All 5 checks passed.").is_visible()
+    assert page.get_by_text("All 8 checks passed.").is_visible()
 
 
 def test_growth_is_drawn_and_listed(page: Page) -> None:

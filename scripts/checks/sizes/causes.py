@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from scripts.common.labels import REVISION
 from scripts.common.units import format_change
@@ -19,27 +19,40 @@ _KINDS = {"ours": OURS, "rust": OURS, "python": LOCK, "debian": PACKAGE, "alpine
 SHORT = 7
 
 # bytes and version, by kind and name of an owner, and whether a layer of the base holds it
-_Bases = tuple[Collection[str], Collection[str]]
-_Held = dict[tuple[str, str, bool], tuple[int, str]]
+Bases = tuple[Collection[str], Collection[str]]
+Part = tuple[int, str]
+Key = tuple[str, str, bool]
+_Held = dict[Key, Part]
 
 
 def of(
     before: Inventory,
     after: Inventory,
-    bases: _Bases = ((), ()),
+    bases: Bases = ((), ()),
 ) -> list[tuple[str, int]]:
     """Return each cause with the bytes that it added, the most first; what shrank is left out.
 
     `bases` are the diff_ids of the layers of the base image, before and after.
     """
-    old, new = _held(before, bases[0]), _held(after, bases[1])
     found: Counter[str] = Counter()
-    for key in old | new:
-        (had, earlier), (has, later) = old.get(key, (0, "")), new.get(key, (0, ""))
-        kind, _, in_base = key
-        cause = BASE if in_base else by_kind(kind, bool(had and has and earlier == later))
-        found[cause] += has - had
+    for cause, _, was, now in each(before, after, bases):
+        found[cause] += (now[0] if now else 0) - (was[0] if was else 0)
     return [(cause, size) for cause, size in found.most_common() if size > 0]
+
+
+def each(
+    before: Inventory, after: Inventory, bases: Bases = ((), ())
+) -> Iterator[tuple[str, Key, Part | None, Part | None]]:
+    """Yield cause, key, and bytes with version before and after, of every owner of both images.
+
+    What a base has and what is put on it are apart. None: it was not there, or is no more.
+    """
+    old, new = _held(before, bases[0]), _held(after, bases[1])
+    for key in old | new:
+        kind, _, in_base = key
+        was, now = old.get(key), new.get(key)
+        stayed = bool(was and now and was[0] and now[0] and was[1] == now[1])
+        yield BASE if in_base else by_kind(kind, stayed), key, was, now
 
 
 def by_kind(kind: str, stayed: bool) -> str:
@@ -48,7 +61,7 @@ def by_kind(kind: str, stayed: bool) -> str:
     return SAME if stayed and cause in (LOCK, PACKAGE) else cause
 
 
-def base_layers(before: Inventory, after: Inventory, base: Collection[str]) -> _Bases:
+def base_layers(before: Inventory, after: Inventory, base: Collection[str]) -> Bases:
     """Return the diff_ids of a base's layers in both images, given those of the base today.
 
     An image begins with its base's layers: the earlier one began with as many of another base.

@@ -197,7 +197,7 @@ def since_promoted(
     def why(image: Image | None, what: str) -> str:
         names = [image.name] if image else list(measured)
         chosen = [one for one in promises.images if one.name in names]
-        previous = {one.name: found for one in chosen if (found := _promoted(client, one, cache))}
+        previous = {one.name: found for one in chosen if (found := promoted(client, one, cache))}
         if not previous:
             return "no promoted image to compare with"
         # a new image, and one whose layers the others share no longer, make a release grow
@@ -216,15 +216,20 @@ def _cause(
     promises: Catalog, measured: Mapping[str, Measured], before: Inventory, after: Inventory
 ) -> str:
     """Return whose changes made an image grow, in words."""
-    base = references.read(after.labels.get(BASE_NAME, ""))
-    names = {image.name for image in promises.images}
-    known = measured.get(base.name) if base and base.name in names else None
+    known = measured.get(base_of(promises, after))
     layers = {layer.diff_id for layer in known.layers} if known else set[str]()
     found = causes.of(before, after, causes.base_layers(before, after, layers))
     return causes.line(found, before, after)
 
 
-def _promoted(client: engine.Client | None, image: Image, cache: Path) -> Inventory | None:
+def base_of(promises: Catalog, image: Inventory) -> str:
+    """Return the name of the image of the catalogue that it is built on, "" for any other."""
+    base = references.read(image.labels.get(BASE_NAME, ""))
+    names = {each.name for each in promises.images}
+    return base.name if base and base.name in names else ""
+
+
+def promoted(client: engine.Client | None, image: Image, cache: Path) -> Inventory | None:
     """Return the last promoted image of that name, its reference saying where it comes from.
 
     A toolchain image has no promoted tag; its last promoted id is in the ledger.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from scripts.common.text import printable
@@ -25,9 +25,10 @@ class Part:
     kind: str = ""
     version: str = ""
     parts: tuple[Part, ...] = ()
+    licence: str = ""
 
 
-def by_owner(image: Inventory) -> tuple[Part, ...]:
+def by_owner(image: Inventory, licences: Mapping[Owner, str] | None = None) -> tuple[Part, ...]:
     """Return a part an owner, each of folders, each of files; the largest first.
 
     Their sizes add up to the installed size: a file that a later layer replaces counts too.
@@ -39,10 +40,13 @@ def by_owner(image: Inventory) -> tuple[Part, ...]:
             if entry.kind == "file":
                 owner = owners.get(entry.path, OTHER)
                 files[owner].append(Part(entry.path, entry.size, 1))
-    return largest_first(_owner(owner, found) for owner, found in files.items())
+    known = licences or {}
+    return largest_first(
+        _owner(owner, found, known.get(owner, "")) for owner, found in files.items()
+    )
 
 
-def _owner(owner: Owner, files: list[Part]) -> Part:
+def _owner(owner: Owner, files: list[Part], licence: str) -> Part:
     folders = [posixpath.dirname(file.name).split("/") for file in files]
     depth = _shared(folders) + 1
     grouped: dict[str, list[Part]] = defaultdict(list)
@@ -56,6 +60,7 @@ def _owner(owner: Owner, files: list[Part]) -> Part:
         owner.kind,
         shown(owner.version),
         parts,
+        shown(licence),
     )
 
 

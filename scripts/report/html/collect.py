@@ -1,4 +1,4 @@
-"""Collect what the report shows: verdict, shares, development images, history."""
+"""Collect what the report shows: verdict, shares, changes, origins, licences, history."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from pathlib import Path
 from scripts.catalog.catalog import Catalog
 from scripts.checks import gate, package_tests
 from scripts.common.check_result import RELEASE, CheckResult
-from scripts.common.errors import SutraError
 from scripts.common.labels import VERSION
 from scripts.engine import client as engine
-from scripts.image import inventory, read_layers
+from scripts.image import read_layers
 from scripts.image.size_cache import CACHE
 from scripts.report import tables
-from scripts.report.html import breakdown, size_history, treemap
+from scripts.report.html import about, breakdown, licences, size_history, treemap
+from scripts.report.html.about import About
 from scripts.report.html.breakdown import Part
 from scripts.report.html.size_history import Point
 from scripts.report.html.treemap import Cell
 from scripts.report.readme_tables import BEFORE
+from scripts.sbom import components
 
 LARGEST_FILES = 30
 LARGEST_OWNERS = 60
@@ -28,12 +29,15 @@ LARGEST_OWNERS = 60
 
 @dataclass(frozen=True)
 class Bar:
-    """A budget and how much of it is used; `share` is 1 when it is used up, may be more."""
+    """A budget and how much of it is used; `share` is 1 when it is used up, may be more.
+
+    It is None where nothing could be measured.
+    """
 
     result: CheckResult
     value: str
     limit: str
-    share: float
+    share: float | None
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ class Section:
     more_owners: int
     files: tuple[tuple[Part, Part], ...]
     more_files: int
+    about: About
 
     @property
     def kinds(self) -> list[str]:
@@ -77,17 +82,16 @@ def gather(client: engine.Client, promises: Catalog, cache: Path = CACHE) -> Rep
     """Check every image and collect the report. Raises SutraError for one that is not built."""
     tests = package_tests.plan(client, promises, os.environ, package_tests.skips(os.environ))
     verdict = gate.everything(client, promises, tests=tests)
+    built = about.read(client, promises, verdict.ids, cache)
     sections, versions = [], []
     for image in promises.images:
-        found = inventory.read(client, verdict.ids[image.name], cache)
-        if found is None:
-            raise SutraError(
-                f'engine: image no longer exists "{image.reference}"', "run `make build`"
-            )
+        found, bill = built[image.name], components.of(built[image.name])
         before = read_layers.measure(client, BEFORE.get(image.name, f"{image.name}:dev"), cache)
         own = [result for result in verdict.results if result.image == image.name]
-        owners = breakdown.by_owner(found)
-        sections.append(section(image.name, owners, own, before.installed if before else None))
+        owners = breakdown.by_owner(found, licences.by_owner(found, bill))
+        told = about.of(client, promises, image, built, bill, cache)
+        development = before.installed if before else None
+        sections.append(section(image.name, owners, own, development, told))
         versions.append(breakdown.shown(found.labels.get(VERSION, "")))
     release = [result for result in verdict.results if result.image == RELEASE]
     return Report(
@@ -100,7 +104,11 @@ def gather(client: engine.Client, promises: Catalog, cache: Path = CACHE) -> Rep
 
 
 def section(
-    name: str, owners: Sequence[Part], results: Sequence[CheckResult], before: int | None
+    name: str,
+    owners: Sequence[Part],
+    results: Sequence[CheckResult],
+    before: int | None,
+    told: About,
 ) -> Section:
     """Return an image's section; long tables are cut, and say by how much."""
     files = sorted(breakdown.files_of(owners), key=lambda pair: (-pair[0].size, pair[0].name))
@@ -114,13 +122,18 @@ def section(
         len(owners[LARGEST_OWNERS:]),
         tuple(files[:LARGEST_FILES]),
         len(files[LARGEST_FILES:]),
+        told,
     )
 
 
 def bars(results: Sequence[CheckResult]) -> tuple[Bar, ...]:
     """Return a bar for each result with a limit above zero: sizes, times, memory."""
     return tuple(
-        Bar(result, tables.value(result), tables.limit(result), (result.actual or 0) / result.limit)
+        Bar(result, tables.value(result), tables.limit(result), _share(result.actual, result.limit))
         for result in results
         if result.limit
     )
+
+
+def _share(actual: int | None, limit: int) -> float | None:
+    return None if actual is None else actual / limit

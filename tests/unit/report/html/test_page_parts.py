@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,16 +9,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scripts.catalog.budget import Budget
+from scripts.catalog.catalog import Catalog, Image
 from scripts.common.check_result import CheckResult
 from scripts.common.errors import SutraError
 from scripts.history import ledger
-from scripts.image.inventory import Entry
-from scripts.report.html import breakdown, collect, screenshot, size_history, treemap
+from scripts.image.inventory import Entry, Owner
+from scripts.report.html import (
+    about,
+    breakdown,
+    collect,
+    screenshot,
+    since_promoted,
+    size_history,
+    treemap,
+)
+from scripts.report.html.about import About
 from scripts.report.html.breakdown import Part
-from scripts.report.html.render import render, write
+from scripts.report.html.provenance import Fact
+from scripts.report.html.render import SCRIPT, render, source_hash, write
+from scripts.report.html.since_promoted import Because, Since
 from scripts.report.html.size_history import Point
 from scripts.report.html.treemap import Cell
+from scripts.sbom import components
 from tests.support.reports import HOSTILE, inventory, packages, report
+from tests.unit.fakes import FakeEngine, FakeImage, tar_of
 from tests.unit.history.test_ledger import entry
 
 # ---- shares -----------------------------------------------------------------
@@ -213,13 +230,77 @@ def test_only_what_has_a_limit_is_a_bar() -> None:
         CheckResult("a", "memory", True, 25, 0),
         CheckResult("a", "modules", True, 0, 0, "", "findings"),
         CheckResult("a", "ready", False, 6000, 5000, "", "ms"),
+        CheckResult("a", "start-cpu", True, None, 1500, "counts none", "ms"),
     ]
     assert [
         (bar.result.name, bar.value, bar.limit, bar.share) for bar in collect.bars(results)
     ] == [
         ("installed", "0.0 MB", "0.0 MB", 0.5),
         ("ready", "6.00 s", "5.00 s", 1.2),
+        ("start-cpu", "not measured", "1.50 s", None),
     ]
+
+
+def test_the_one_script_is_allowed_by_its_hash() -> None:
+    # openssl dgst -sha256 -binary | base64, of the text of the element
+    digest = base64.b64encode(hashlib.sha256(SCRIPT.read_bytes()).digest()).decode()
+    policy = f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'"
+    assert f'http-equiv="Content-Security-Policy" content="{policy}; ' in render(report({"a": 1}))
+    assert source_hash("alert(1)") == "sha256-bhHHL3z2vDgxUt0W3dWQOrprscmda2Y5pLsLg4GF+pI="
+
+
+def test_the_script_cannot_end_its_element_nor_reach_the_network() -> None:
+    script = SCRIPT.read_text()
+    assert not [one for one in ("</", "<!--", "\r") if one in script]
+    assert not [one for one in ("innerHTML", "eval", "fetch", "Request", "src") if one in script]
+
+
+def test_time_and_processor_are_shown_with_their_limits() -> None:
+    page = render(report({"a": 1}))
+    for name, value, limit in (
+        ("ready", "0.90 s", "5.00 s"),
+        ("start-cpu", "not measured", "1.50 s"),
+        ("ready-at-quarter", "3.20 s", "10.00 s"),
+        ("fresh", "6.10 s", "7.00 s"),
+    ):
+        cells = f'<td class="n">{value}</td><td class="n">{limit}</td><td class="wide">'
+        assert f'<tr><th scope="row">{name}</th>{cells}' in page
+
+
+def test_what_a_section_says_of_an_image_is_on_the_page() -> None:
+    image = inventory({"usr/lib/tiny/x/a": 2_000_000})
+    known = {Owner("python", "tiny", "1.0"): "MIT"}
+    because = Because("Ours", "+1.0 MB", ("tiny grew by <1> MB",))
+    told = About(Since("Since x, it grew.", (because,)), (Fact("commit", "<c>"),), "None known.")
+    section = collect.section("a", breakdown.by_owner(image, known), [], None, told)
+    page = render(replace(report({}), sections=(section,)))
+    for text in (
+        "<p>Since x, it grew.</p>",
+        "<li>Ours: +1.0 MB\n<ul>\n<li>tiny grew by &lt;1&gt; MB</li>",
+        '<tr><th scope="row">commit</th><td><code>&lt;c&gt;</code></td></tr>',
+        "<td>1.0</td><td>python</td><td>MIT</td>",
+        "<p>None known. <code>make sbom IMAGE=a</code> writes every component",
+    ):
+        assert text in page
+
+
+def test_all_of_an_image_is_collected(engine: FakeEngine, folder: Path, tmp_path: Path) -> None:
+    base = Image("base", Budget(10**9, 10**9))
+    service = Image("service", Budget(10**9, 10**9))
+    promises = Catalog(Path("images.yaml"), (base, service), Budget(10**9, 10**9))
+    low, high = tar_of({"usr/lib/a": b"1"}), tar_of({"app/b": b"1"})
+    ids = {"base": engine.add(FakeImage([low]), "base:prod")}
+    labels = {"org.opencontainers.image.base.name": "base:prod"}
+    ids["service"] = engine.add(FakeImage([low, high], labels=labels), "service:prod")
+    built = about.read(engine, promises, ids, tmp_path)
+    told = about.of(engine, promises, service, built, components.of(built["service"]), tmp_path)
+    assert told.since == Since(since_promoted.NEVER)
+    assert Fact("base digest", f"{ids['base']}, by its layers") in told.provenance
+    assert told.licences == "No licence recorded (1 components)."
+    del engine.known[ids["service"]]
+    with pytest.raises(SutraError) as caught:
+        about.read(engine, promises, ids, tmp_path)
+    assert caught.value.message == 'engine: image no longer exists "service:prod"'
 
 
 @pytest.mark.parametrize("letter", ["n", '"', "\U0001f40d"])
@@ -264,7 +345,8 @@ def test_a_long_table_says_what_it_leaves_out() -> None:
 def test_no_name_becomes_markup(files: dict[str, int]) -> None:
     hostile = {f"<script>{name}": size for name, size in files.items()}
     page = render(report({**hostile, **dict.fromkeys(HOSTILE, 10**6)}))
-    assert "<script" not in page
+    assert page.count("<script") == 1
+    assert f"<script>{SCRIPT.read_text()}</script>\n</body>" in page
     assert "<img" not in page
     page.encode()  # no lone surrogate
 

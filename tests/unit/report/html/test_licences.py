@@ -1,0 +1,74 @@
+"""Test licences of owners, and their summary."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scripts.image import inventory
+from scripts.image.inventory import Inventory
+from scripts.report.html import breakdown, licences
+from scripts.sbom import components
+from scripts.sbom.components import Bill, Component
+from tests.support import reports
+from tests.support.good_image import SITE, good
+
+METADATA = f"{SITE}/one-1.0.dist-info/METADATA"
+
+NONE = "No licence recorded ({} components)."
+
+
+def read(folder: Path, metadata: str) -> Inventory:
+    files = {METADATA: f"Name: one\nVersion: 1.0\n{metadata}"}
+    found = inventory.read(None, f"archive:{good(files).save(folder / 'x.tar')}", folder / "c")
+    assert found
+    return found
+
+
+@pytest.mark.parametrize(
+    ("metadata", "licence"),
+    [
+        ("License-Expression: mit OR apache-2.0\n", "MIT OR Apache-2.0"),
+        ("License: <b>as it is</b>\n", ""),
+        ("", ""),
+    ],
+)
+def test_an_owner_has_the_licence_of_its_record(
+    tmp_path: Path, metadata: str, licence: str
+) -> None:
+    image = read(tmp_path, metadata)
+    bill = components.of(image)
+    parts = breakdown.by_owner(image, licences.by_owner(image, bill))
+    assert {part.name: part.licence for part in parts} == {
+        "sutra-good": "",
+        "libc6": "",
+        "one": licence,
+        "other": "",
+    }
+    expected = f"Licences recorded (1 of 3 components): {licence} (1)."
+    assert licences.summary(bill) == (expected if licence else NONE.format(3))
+
+
+def bill(*found: str, parts: tuple[Component, ...] = ()) -> Bill:
+    named = tuple(Component("pypi", "a", "1", f"pkg:{n}", one) for n, one in enumerate(found))
+    linked = Component("generic", "b", "1", "pkg:b", "", parts=parts)
+    return Bill(reports.inventory({}), (*named, linked), ())
+
+
+def test_the_most_frequent_licence_is_first() -> None:
+    part = Component("cargo", "c", "1", "pkg:c", "MIT")
+    assert licences.summary(bill("Apache-2.0", "MIT", "BSD-3-Clause", parts=(part,))) == (
+        "Licences recorded (4 of 5 components): MIT (2), Apache-2.0 (1), BSD-3-Clause (1)."
+    )
+
+
+def test_an_image_of_nothing_has_no_licence() -> None:
+    empty = Bill(reports.inventory({}), (), ())
+    assert licences.summary(empty) == NONE.format(0)
+
+
+@pytest.mark.parametrize(("more", "rest"), [(0, ""), (1, ", 1 more"), (2, ", 2 more")])
+def test_licences_past_the_most_are_counted(more: int, rest: str) -> None:
+    found = licences.summary(bill(*(f"L-{n:02}" for n in range(licences.LARGEST + more))))
+    assert found.endswith(f"L-{licences.LARGEST - 1:02} (1){rest}.")
