@@ -15,7 +15,7 @@ GOPROXY ?=##               proxy of Go modules
 BUILDER ?=##               builder of buildx that builds, instead of the engine's own BuildKit
 CACHE ?=##                 build cache: host/path of a registry, or a folder (./cache)
 CA_BUNDLE ?=##             certificates that builders trust; the system's bundle without it
-FORMAT ?= table##          output of verify-*, history, diff, why-slow, graph, affected, outdated: table or json; outdated also markdown, github, verify-* also markdown, junit, github
+FORMAT ?= table##          output of verify-*, history, diff, why-slow, floor, graph, affected, outdated: table or json; outdated also markdown, github, verify-* also markdown, junit, github
 SCREENSHOT ?=##            report: PNG file for a picture of the page's top (needs Chromium)
 VERSION ?=##               prod, promote, rebase: also set the tags 1.4.2, 1.4 and 1
 REGISTRY ?=##              prod, promote, rebase, rollback: host/path of a registry that gets the images too
@@ -27,13 +27,14 @@ KEEP ?= 5##                promote: how many promotions to keep for rollback
 ALLOW_DIRTY ?=##           1: promote images even if no clean commit names them
 ALLOW_UNCOMPARED ?=##      1: skip the comparison where git has no earlier budgets
 DRY_RUN ?=##               1: promote, rollback, update, budgets, clean and *-service show what they would change
-IMAGE ?=##                 explain, cleanup-report, why-slow, debug, diff, reproduce, sbom, vex: an image of images.yaml
+IMAGE ?=##                 explain, cleanup-report, why-slow, floor, debug, diff, reproduce, sbom, vex: an image of images.yaml
 CVE ?=##                   vex: the vulnerability, such as CVE-2026-1234
 PURL ?=##                  vex: the component that has it, as `make sbom` names it
 PART ?=##                  vex: where its code is in the component, such as scipy/odr/
 CONTAINER ?=##             debug: a container that runs
 TOOLS ?=##                 debug: the image with the tools; default sutra-base-python:latest
 COMMAND ?=##               debug: a command to run instead of a shell
+REQUESTS ?=##              floor: a file of requests for the service, `GET /path` a line
 SINCE ?=##                 affected: a commit or branch, such as main
 DIGEST ?=##                reproduce: which promoted image; default: the current one
 BUILT ?=##                 1: rebase takes the bases that are here and builds none
@@ -119,6 +120,9 @@ debug: engine venv ## open a shell with tools beside a container that has none (
 
 why-slow: engine venv ## show what a service imports at its start, and what could wait (IMAGE=…)
 	@$(RUN) why-slow "$(IMAGE)"
+
+floor: engine venv ## show which bytes of a service are opened, and propose cleanup rules (IMAGE=… REQUESTS=…)
+	@$(RUN) floor "$(IMAGE)"
 
 diff: venv ## show what was added, removed or grew between two images (IMAGE=… FROM=ref TO=ref)
 	@$(RUN) diff "$(IMAGE)"

@@ -1,0 +1,149 @@
+"""Start a service as it is deployed, and record which files of its image are opened.
+
+The trace begins before the service's first process and ends after its last: what it opens to
+start, for its health check, for the requests, and to stop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from scripts.catalog.catalog import Catalog, Image
+from scripts.checks.runtime import service
+from scripts.common.errors import SutraError
+from scripts.engine import client as engine
+from scripts.engine import fanotify, health, root_mount, sandbox
+from scripts.engine.fanotify import Opened, Trace
+from scripts.engine.health import Probe
+from scripts.floor import requests_file
+from scripts.floor.requests_file import Answer, Request
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container
+
+# starts until one is traced from its first moment
+STARTS = 3
+STOP_SECONDS = 10
+TIP = "`make verify-runtime` shows whether the service works"
+LOCAL = (
+    "run it as root on the machine of a rootful engine with overlay2 or containerd's overlayfs; "
+    "Docker Desktop's is a virtual machine"
+)
+
+
+@dataclass(frozen=True)
+class Traced:
+    """The paths that were opened in the container's root, and how its requests were answered."""
+
+    opened: frozenset[str]
+    answers: tuple[Answer, ...] = ()
+
+
+def record(
+    client: engine.Client,
+    promises: Catalog,
+    image: Image,
+    known: Mapping[str, Any],
+    requests: Sequence[Request],
+) -> Traced:
+    """Return what the service opens. Raises SutraError where that cannot be seen.
+
+    `known` is what the engine knows of the image.
+    """
+    probe = require_service(image, known)
+    if engine.is_remote(client):
+        raise SutraError("floor: the engine is on another machine", LOCAL)
+    with fanotify.trace(), sandbox.network(client) as network:  # refused before anything starts
+        setup = service.setup_of(image, known, network)
+        try:
+            with service.beside(client, promises, image, network, {}):
+                for _ in range(STARTS):
+                    with fanotify.trace() as trace, sandbox.container(client, setup) as made:
+                        found = _run(client, trace, made, image, known, probe, requests)
+                    if found:
+                        return found
+        except service.NeedError as problem:
+            raise SutraError(f"floor: {image.name}: {problem}", TIP) from problem
+    raise SutraError(f"floor: {image.name}: started before it could be traced", "run it again")
+
+
+def require_service(image: Image, known: Mapping[str, Any]) -> Probe:
+    """Return what says that the service is ready. Raises SutraError for an image without it."""
+    probe = service.probe_of(image, known)
+    if probe is None:
+        raise SutraError(
+            f'floor: no HEALTHCHECK in the image "{image.name}"',
+            "only a service can be traced: name one whose Dockerfile.prod has a HEALTHCHECK",
+        )
+    return probe
+
+
+def _run(
+    client: engine.Client,
+    trace: Trace,
+    made: Container,
+    image: Image,
+    known: Mapping[str, Any],
+    probe: Probe,
+    requests: Sequence[Request],
+) -> Traced | None:
+    """Return what one start opens, None where its beginning was missed."""
+    places: list[str] = []
+
+    def watch(place: str) -> None:
+        trace.watch(place)
+        places.append(place)
+
+    with root_mount.when_mounted(made, watch):
+        started = health.wait(client, made, probe, image.budget.ready or 0)
+    if started.problem:
+        raise SutraError(f"floor: {image.name}: {started.problem}", TIP)
+    if not places:
+        raise SutraError("floor: the root of the container cannot be seen from here", LOCAL)
+    first = _first_process(made)
+    opened = trace.read()
+    if not has_begun(opened, first):
+        return None
+    own = health.probe_of(known)
+    problem = health.ask(client, made, own) if own and own != probe else ""
+    if problem:
+        raise SutraError(f"floor: {image.name}: {problem}", TIP)
+    answers = requests_file.send(_address(made), requests) if requests else []
+    opened += trace.read()
+    sandbox.terminate(made)
+    sandbox.ended(made, STOP_SECONDS)
+    opened += trace.read()
+    return Traced(paths(opened, places[0]), tuple(answers))
+
+
+def has_begun(opened: Sequence[Opened], process: int) -> bool:
+    """Return whether the program of the container's first process was seen to be executed."""
+    return any(each.mask & fanotify.OPEN_EXEC and each.process == process for each in opened)
+
+
+def paths(opened: Sequence[Opened], place: str) -> frozenset[str]:
+    """Return the opened paths inside of the image; the engine itself sees them below `place`."""
+    return frozenset(each.path.removeprefix(place).lstrip("/") for each in opened)
+
+
+def _first_process(made: Container) -> int:
+    with engine.asked("inspect a container"):
+        made.reload()
+        return int(made.attrs["State"]["Pid"])
+
+
+def _address(made: Container) -> tuple[str, int]:
+    """Return where the service listens: its address, and the first port of its image."""
+    with engine.asked("inspect a container"):
+        made.reload()
+        exposed = made.attrs["Config"].get("ExposedPorts") or {}
+        ports = [int(port.removesuffix("/tcp")) for port in exposed if port.endswith("/tcp")]
+        networks = made.attrs["NetworkSettings"]["Networks"].values()
+        hosts = [str(each["IPAddress"]) for each in networks if each["IPAddress"]]
+    if not ports or not hosts:
+        raise SutraError(
+            "floor: no EXPOSE in the image says where requests go", "leave REQUESTS out"
+        )
+    return hosts[0], min(ports)

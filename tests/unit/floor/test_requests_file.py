@@ -1,0 +1,126 @@
+"""Requests as a file has them, and a server that answers them."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from scripts.common.errors import SutraError
+from scripts.floor import requests_file
+from scripts.floor.requests_file import Answer, Request
+
+TIP = 'a line is a method, a path and perhaps a JSON body, such as `POST /search {"text": "a"}`'
+
+
+def test_a_line_is_a_request(tmp_path: Path) -> None:
+    file = tmp_path / "requests"
+    file.write_text('# all of it\n\nGET /stats?a=b%20c\n  PUT /x {"name": "ä b"}  \nDELETE /\n')
+    assert requests_file.read(file) == [
+        Request("GET", "/stats?a=b%20c"),
+        Request("PUT", "/x", '{"name": "ä b"}'),
+        Request("DELETE", "/"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["/stats", "get /stats", "GET stats", "GET", "GET /ä", "TRACE /", "GET http://x/", "GET  /a"],
+)
+def test_another_line_is_refused(line: str, tmp_path: Path) -> None:
+    file = tmp_path / "requests"
+    file.write_text(f"GET /\n{line}\n")
+    with pytest.raises(SutraError) as caught:
+        requests_file.read(file)
+    assert caught.value.message == f'{file}: line 2: not a request "{line}"'
+    assert caught.value.tip == TIP
+
+
+def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "bytes").write_bytes(b"\xff\n")
+    for name, reason in (
+        ("gone", "No such file or directory"),
+        (".", "Is a directory"),
+        ("bytes", "not UTF-8"),
+    ):
+        file = tmp_path / name
+        with pytest.raises(SutraError) as caught:
+            requests_file.read(file)
+        assert caught.value.message == f"{file}: cannot be read: {reason}"
+
+
+class Answering(BaseHTTPRequestHandler):
+    """Answers with the status that the path names, and keeps what it was asked."""
+
+    asked: ClassVar[list[tuple[str, str | None, bytes]]] = []
+
+    def do_GET(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.asked.append((self.command, self.headers.get("Content-Type"), body))
+        self.send_response(int(self.path.strip("/")))
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def do_POST(self) -> None:
+        self.do_GET()
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def log_message(self, format: str, *values: object) -> None:
+        """Print nothing: stderr belongs to the test."""
+
+
+@pytest.fixture
+def server() -> Iterator[tuple[str, int]]:
+    with HTTPServer(("127.0.0.1", 0), Answering) as served:
+        thread = threading.Thread(target=served.serve_forever, args=(0.01,))
+        thread.start()
+        yield ("127.0.0.1", served.server_port)
+        served.shutdown()
+        thread.join()
+
+
+def test_each_request_has_its_status(server: tuple[str, int]) -> None:
+    requests = [Request("GET", "/200"), Request("HEAD", "/503"), Request("POST", "/422", '"ä"')]
+    assert requests_file.send(server, requests) == [
+        Answer(requests[0], 200),
+        Answer(requests[1], 503),
+        Answer(requests[2], 422),
+    ]
+    assert Answering.asked == [
+        ("GET", None, b""),
+        ("HEAD", None, b""),
+        ("POST", "application/json", '"ä"'.encode()),
+    ]
+
+
+def test_a_request_without_an_answer_is_one_line() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))  # and does not listen
+        with pytest.raises(SutraError) as caught:
+            requests_file.send(unused.getsockname(), [Request("GET", "/a")])
+    assert caught.value.message == ("floor: no answer to GET /a: [Errno 111] Connection refused")
+    assert caught.value.tip == "`make verify-runtime` shows whether the service works"
+
+
+def test_an_answer_that_is_not_http_is_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(b"220 mail\r\n\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with pytest.raises(SutraError) as caught:
+            requests_file.send(server.getsockname(), [Request("GET", "/a")])
+        thread.join()
+    assert caught.value.message.startswith("floor: no answer to GET /a: 220 mail")

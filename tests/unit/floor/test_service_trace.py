@@ -1,0 +1,284 @@
+"""The trace of a service, by an engine in memory; docs/floor.md has figures of a real one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from docker.errors import APIError
+
+from scripts.catalog.budget import Budget
+from scripts.catalog.catalog import Catalog, Image
+from scripts.catalog.runtime_needs import Runtime
+from scripts.checks.runtime import service
+from scripts.common.errors import SutraError
+from scripts.engine import fanotify, root_mount
+from scripts.engine.fanotify import ACCESS, OPEN, OPEN_EXEC, Opened
+from scripts.floor import service_trace
+from scripts.floor.requests_file import Request
+from scripts.floor.service_trace import Traced
+
+ID = "3f" * 32
+PLACE = f"/var/lib/docker/rootfs/overlayfs/{ID}"
+MOUNT = f"513 29 0:52 / {PLACE} rw - overlay overlay rw\n"
+PID = 4321
+API = Image("sutra-api", Budget(1, 1, ready=1), runtime=Runtime(ready=("python", "ready")))
+KNOWN = {"Id": "sha256:1", "Config": {"Healthcheck": {"Test": ["CMD", "python", "own"]}}}
+TIP = "`make verify-runtime` shows whether the service works"
+LOCAL = service_trace.LOCAL
+STARTED = [
+    Opened(f"{PLACE}/etc/passwd", OPEN, 99),  # the runtime, outside of the container
+    Opened("/usr/bin/python3.13", OPEN | OPEN_EXEC, PID),
+    Opened("/app/main.py", OPEN | ACCESS, PID),
+]
+
+
+class FakeTrace:
+    """A trace that sees `seen` once the container's root is watched."""
+
+    def __init__(self, seen: list[list[Opened]]) -> None:
+        self.seen, self.watched = seen, list[str]()
+
+    def watch(self, place: str) -> None:
+        self.watched.append(place)
+
+    def read(self) -> list[Opened]:
+        return list(self.seen.pop(0)) if self.seen and self.watched else []
+
+
+class FakeEngine:
+    """One container at a time, with the calls that a trace makes; its root is in `mounts`.
+
+    `codes` are the exit codes of commands in the container, by the last word of the command.
+    """
+
+    def __init__(self, mounts: Path) -> None:
+        self.api = self.containers = self.networks = self
+        self.base_url = "http+docker://localunixsocket"
+        self.mounts, self.shows = mounts, MOUNT
+        self.id = ID
+        self.codes: dict[str, int] = {}
+        self.ended: int | None = None
+        self.left: list[str] = []
+        self.asked: list[str] = []
+        self.attrs: dict[str, Any] = {
+            "Config": {"ExposedPorts": {"8000/tcp": {}}},
+            "NetworkSettings": {"Networks": {"n": {"IPAddress": ""}}},
+        }
+
+    def create_endpoint_config(self, **_: object) -> dict[str, object]:
+        return {}
+
+    def create(self, first: str, /, **more: object) -> Any:
+        self.left.append(str(more.get("name") or first))
+        return self
+
+    def start(self) -> None:
+        self.mounts.write_text(self.shows)
+
+    def reload(self) -> None:
+        state = {"Running": self.ended is None, "ExitCode": self.ended or 0, "Pid": PID}
+        self.attrs["State"] = state
+
+    def logs(self, tail: int) -> bytes:
+        return b"Traceback\nno module named x\n"
+
+    def exec_create(self, _: str, command: list[str]) -> dict[str, str]:
+        if self.ended is not None:
+            raise APIError("409", explanation="process is not running")
+        self.asked.append(command[-1])
+        return {"Id": command[-1]}
+
+    def exec_start(self, identity: str, detach: bool) -> None: ...
+
+    def exec_inspect(self, identity: str) -> dict[str, object]:
+        return {"Running": False, "ExitCode": self.codes.get(identity, 0)}
+
+    def kill(self, signal: str) -> None:
+        self.ended = 0
+        self.asked.append(signal)
+
+    def remove_container(self, name: str, **_: object) -> None:
+        self.left.remove(name)
+        self.ended = None
+
+    def remove_network(self, name: str) -> None:
+        self.left.remove(name)
+
+
+@pytest.fixture
+def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text("")
+    monkeypatch.setattr(root_mount, "MOUNTS", mounts)
+    return FakeEngine(mounts)
+
+
+def traced(
+    engine: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    *starts: list[list[Opened]],
+    image: Image = API,
+    known: dict[str, Any] = KNOWN,
+    requests: tuple[Request, ...] = (),
+) -> Traced:
+    """Trace a service; each of `starts` is what the reads of one start return."""
+    left = iter([[], *starts])
+
+    @contextmanager
+    def trace() -> Iterator[FakeTrace]:
+        yield FakeTrace(next(left))
+
+    monkeypatch.setattr(fanotify, "trace", trace)
+    promises = Catalog(Path("images.yaml"), (image,), Budget(1, 1))
+    found = service_trace.record(engine, promises, image, known, requests)
+    assert next(left, None) is None
+    return found
+
+
+def refused(*words: Any, **more: Any) -> tuple[str, str]:
+    with pytest.raises(SutraError) as caught:
+        traced(*words, **more)
+    return caught.value.message, caught.value.tip
+
+
+def test_what_is_opened_from_start_to_stop_is_recorded(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asking = [Opened("/app/health.py", OPEN, 555)]
+    stopping = [Opened("/app/bye.py", OPEN, PID), Opened("/app/main.py", ACCESS, PID)]
+    assert traced(engine, monkeypatch, [STARTED, asking, stopping]) == Traced(
+        frozenset(
+            ["etc/passwd", "usr/bin/python3.13", "app/main.py", "app/health.py", "app/bye.py"]
+        )
+    )
+    assert engine.asked == ["ready", "own", "SIGTERM"]
+    assert engine.left == []
+
+
+def test_a_start_that_was_missed_is_made_again(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = [Opened("/usr/bin/python3.13", OPEN | OPEN_EXEC, 555), STARTED[2]]
+    found = traced(engine, monkeypatch, [late], [STARTED])
+    assert found.opened == {"etc/passwd", "usr/bin/python3.13", "app/main.py"}
+    assert refused(engine, monkeypatch, [late], [late], [late]) == (
+        "floor: sutra-api: started before it could be traced",
+        "run it again",
+    )
+    assert engine.left == []
+
+
+def test_a_container_that_ends_at_once_is_one_line(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "start", lambda: setattr(engine, "ended", 3))
+    assert refused(engine, monkeypatch, [STARTED]) == (
+        'floor: sutra-api: ended with "3", last words "Traceback | no module named x"',
+        TIP,
+    )
+    assert engine.left == []
+
+
+def test_a_service_that_is_not_healthy_is_one_line(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.codes["own"] = 1
+    assert refused(engine, monkeypatch, [STARTED]) == (
+        "floor: sutra-api: health check exited with 1",
+        TIP,
+    )
+    engine.codes["ready"] = 2
+    message, tip = refused(engine, monkeypatch, [STARTED])
+    assert message.startswith('floor: sutra-api: not healthy after "')
+    assert message.endswith(
+        'health check exited with 2, last words "Traceback | no module named x"'
+    )
+    assert tip == TIP
+    assert engine.left == []
+
+
+def test_an_image_without_a_health_check_is_refused_before_anything_starts(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = {"Id": "sha256:1", "Config": {"Healthcheck": {"Test": ["NONE"]}}}
+    with pytest.raises(SutraError) as caught:
+        service_trace.require_service(API, known)
+    assert (caught.value.message, caught.value.tip) == (
+        'floor: no HEALTHCHECK in the image "sutra-api"',
+        "only a service can be traced: name one whose Dockerfile.prod has a HEALTHCHECK",
+    )
+    assert refused(engine, monkeypatch, known=known)[0] == caught.value.message
+    assert engine.asked == []
+
+
+def test_an_engine_on_another_machine_is_refused(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.base_url = "http+docker://ssh"
+    assert refused(engine, monkeypatch) == ("floor: the engine is on another machine", LOCAL)
+
+
+def test_a_root_in_a_virtual_machine_is_one_line(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.shows = ""
+    assert refused(engine, monkeypatch, [STARTED]) == (
+        "floor: the root of the container cannot be seen from here",
+        LOCAL,
+    )
+    assert engine.left == []
+
+
+def test_a_missing_right_is_found_before_anything_starts(
+    engine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def refuse() -> Iterator[None]:
+        raise SutraError("floor: cannot trace which files are opened: operation not permitted")
+        yield
+
+    monkeypatch.setattr(fanotify, "trace", refuse)
+    promises = Catalog(Path("images.yaml"), (API,), Budget(1, 1))
+    with pytest.raises(SutraError, match="operation not permitted"):
+        service_trace.record(engine, promises, API, KNOWN, ())
+    assert (engine.asked, engine.left) == ([], [])
+
+
+def test_a_needed_service_that_is_not_built_is_one_line(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem = service.NeedError('it needs "storage", which has no HEALTHCHECK')
+
+    @contextmanager
+    def beside(*_: object) -> Iterator[None]:
+        raise problem
+        yield
+
+    monkeypatch.setattr(service, "beside", beside)
+    assert refused(engine, monkeypatch) == (
+        'floor: sutra-api: it needs "storage", which has no HEALTHCHECK',
+        TIP,
+    )
+
+
+@pytest.mark.parametrize(
+    ("ports", "address"),
+    [({}, "172.18.0.2"), (None, "172.18.0.2"), ({"53/udp": {}}, "172.18.0.2"), ({"1/tcp": {}}, "")],
+)
+def test_requests_without_a_place_to_go_are_one_line(
+    ports: Any, address: str, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.attrs = {
+        "Config": {"ExposedPorts": ports},
+        "NetworkSettings": {"Networks": {"n": {"IPAddress": address}}},
+    }
+    requests = (Request("GET", "/"),)
+    assert refused(engine, monkeypatch, [STARTED], requests=requests) == (
+        "floor: no EXPOSE in the image says where requests go",
+        "leave REQUESTS out",
+    )
+    assert engine.left == []
