@@ -24,6 +24,7 @@ mapfile -t records < <(cd "$FOLDER" 2>/dev/null && find . -name '*.json' -type f
 
 index=$(mktemp -d)
 trap 'rm -rf "$index"' EXIT
+export GIT_TERMINAL_PROMPT=0 # nobody is there to answer
 export GIT_INDEX_FILE=$index/index
 export GIT_AUTHOR_NAME=sutra GIT_AUTHOR_EMAIL=sutra@invalid
 export GIT_COMMITTER_NAME=sutra GIT_COMMITTER_EMAIL=sutra@invalid
@@ -43,7 +44,8 @@ for ((try = 1; try <= TRIES; try++)); do
   parent=$(git ls-remote "$REMOTE" "refs/heads/$BRANCH" 2>"$index/said") ||
     die "cannot read \"$REMOTE\": $(head -n 1 "$index/said")" "\`git remote -v\` names it"
   if [[ -n $parent ]]; then
-    git fetch --quiet "$REMOTE" "refs/heads/$BRANCH"
+    git fetch --quiet "$REMOTE" "refs/heads/$BRANCH" 2>"$index/said" ||
+      die "cannot fetch from \"$REMOTE\": $(head -n 1 "$index/said")" "run it again, or repair that branch"
     parent=$(git rev-parse FETCH_HEAD)
   fi
   commit=$(committed "$parent")

@@ -6,6 +6,7 @@ reads what the checkout fetched anyway: no token, also from a fork.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,8 @@ BASE_REF = "GITHUB_BASE_REF"
 FOLDER = Path(".build/sizes")
 # number of commits that are searched for one with a record
 MOST = 200
+# bytes of a record: ours has some 200 kB
+LARGEST = 64 << 20
 SHORT = 7
 SKIP = "ALLOW_UNCOMPARED=1 leaves out the comparison"
 
@@ -73,12 +76,22 @@ def find(branch: str, base: str, folder: Path = HERE) -> Kept | None:
         for behind, commit in enumerate(commits):
             path = str(place(base, commit))
             if path.encode() in listed:
+                _refuse_large(f"{ref}:{path}", f"{records}:{path}", branch, folder)
                 text = git.ask("cat-file", "blob", f"{ref}:{path}", folder=folder)
                 shown = text.decode(errors="replace")
                 return Kept(branch, commit, behind, f"{records}:{path}", shown)
     except GitError as error:
         raise UncomparedError(f"{records}: cannot be read: {error.message}", error.tip) from error
     return None
+
+
+def _refuse_large(blob: str, where: str, branch: str, folder: Path) -> None:
+    """Raise UncomparedError for a blob that is too large for a record, without reading it."""
+    if int(git.ask("cat-file", "-s", blob, folder=folder)) > LARGEST:
+        raise UncomparedError(
+            f"{where}: not a record of sizes: more than {LARGEST} bytes",
+            f"the next push to {branch} records its sizes again",
+        )
 
 
 def _left(branch: str, folder: Path) -> str:
@@ -100,5 +113,6 @@ def _left(branch: str, folder: Path) -> str:
 
 def _is_there(branch: str, folder: Path) -> bool:
     """Return whether the checkout has fetched a branch."""
-    words = ("for-each-ref", "--format=%(refname)", f"refs/remotes/{branch}")
-    return git.ask(*words, folder=folder).decode().split() == [f"refs/remotes/{branch}"]
+    ref = f"refs/remotes/{branch}"
+    words = ("for-each-ref", "--format=%(refname)", ref)
+    return git.ask(*words, folder=folder) == os.fsencode(f"{ref}\n")  # a name may hold any byte

@@ -8,7 +8,7 @@ distribution's packages: a rebuild takes them in, whoever runs it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from scripts.catalog.budget import SIZES
@@ -74,43 +74,78 @@ def changes(before: Sizes, after: Sizes) -> Iterator[Growth]:
 
 
 def _of(name: str, before: Sizes, after: Sizes) -> Iterator[Growth]:
-    old, new = _held(before, name), _held(after, name)
-    found, changed = _by_cause(old, new)
+    old, new = (_held(sizes, name, sizes.of(name)) for sizes in (before, after))
+    found: Counter[str] = Counter()
+    for each in _causes(old, new):
+        found[each.cause] += each.change
     grown = tuple((cause, size) for cause, size in found.most_common() if size > 0)
     owners = _owners(old, new)
     upstream = sum(found[cause] for cause in UPSTREAM)
     for size in (INSTALLED, DOWNLOAD):
         then, now = before.total(name, size), after.total(name, size)
-        part = upstream if size == INSTALLED else _packed(now - then, found, changed)
+        part = upstream if size == INSTALLED else _packed(name, before, after)
         yield Growth(name, size, then, now, part, grown, owners)
 
 
-def _packed(change: int, found: Mapping[str, int], changed: set[str]) -> int:
-    """Return upstream's part of a change of the download.
+@dataclass(frozen=True)
+class _Caused:
+    """The change of one owner's files: its cause, the bytes that it added, and all of them now."""
 
-    Packed bytes belong to a layer as a whole: they are divided as the unpacked ones that came are.
+    cause: str
+    change: int
+    now: int
+
+
+def _packed(name: str, before: Sizes, after: Sizes) -> int:
+    """Return upstream's part of the change of a download, which belongs to a layer as a whole.
+
+    The layers of the base, and those above them, are divided each for themselves: what is above
+    is mostly the author's, and the base is upstream's.
     """
-    upstream = max(0, sum(size for cause, size in found.items() if cause in UPSTREAM))
-    authors = max(0, sum(size for cause, size in found.items() if cause not in UPSTREAM))
+    has_base = (not sizes.bases.isdisjoint(sizes.of(name)) for sizes in (before, after))
+    parts = (True, False) if all(has_base) else (None,)
+    return sum(_of_layers(name, before, after, part) for part in parts)
+
+
+def _of_layers(name: str, before: Sizes, after: Sizes, in_base: bool | None) -> int:
+    """Return upstream's part of the change of some layers: the base's, the others, or all."""
+    then, now = (
+        [each for each in sizes.of(name) if in_base in (None, each in sizes.bases)]
+        for sizes in (before, after)
+    )
+    packed = [
+        sum(sizes.layers[each].download for each in ids)
+        for sizes, ids in ((before, then), (after, now))
+    ]
+    causes = list(_causes(_held(before, name, then), _held(after, name, now)))
+    return _divided(packed[1] - packed[0], causes)
+
+
+def _divided(change: int, causes: Sequence[_Caused]) -> int:
+    """Return upstream's part of a change of packed bytes, divided as unpacked bytes that came.
+
+    Any byte of a file that the author changed at equal or smaller size may pack worse. Were it
+    not counted, one byte more of a package would make all of that upstream's.
+    """
+    upstream = sum(max(0, each.change) for each in causes if each.cause in UPSTREAM)
+    authors = sum(
+        each.change if each.change > 0 else each.now
+        for each in causes
+        if each.cause not in UPSTREAM
+    )
     if upstream + authors:
         return change * upstream // (upstream + authors)
     # nothing grew unpacked: other bytes, which pack worse
-    return change if changed and changed <= set(UPSTREAM) else 0
+    return change if causes and all(each.cause in UPSTREAM for each in causes) else 0
 
 
-def _by_cause(
-    old: Mapping[_Key, _Held], new: Mapping[_Key, _Held]
-) -> tuple[Counter[str], set[str]]:
-    """Return the unpacked bytes by cause, and the causes of every change, also of equal size."""
-    found: Counter[str] = Counter()
-    changed = set()
+def _causes(old: Mapping[_Key, _Held], new: Mapping[_Key, _Held]) -> Iterator[_Caused]:
+    """Yield what changed of each owner, also at equal size."""
     for key in {**old, **new}:
         was, now = old.get(key), new.get(key)
         if was != now:
-            cause = _cause(key, was, now)
-            found[cause] += (now.bytes if now else 0) - (was.bytes if was else 0)
-            changed.add(cause)
-    return found, changed
+            has = now.bytes if now else 0
+            yield _Caused(_cause(key, was, now), has - (was.bytes if was else 0), has)
 
 
 def _cause(key: _Key, was: _Held | None, now: _Held | None) -> str:
@@ -122,10 +157,10 @@ def _cause(key: _Key, was: _Held | None, now: _Held | None) -> str:
     return causes.BASE if (now or was).in_base else cause
 
 
-def _held(sizes: Sizes, name: str) -> dict[_Key, _Held]:
-    """Return what each owner has in an image; what a base has in itself is its own."""
-    ids = sizes.of(name)
-    built_on = set() if name == RELEASE or sizes.bases.issuperset(ids) else sizes.bases
+def _held(sizes: Sizes, name: str, ids: Sequence[str]) -> dict[_Key, _Held]:
+    """Return what each owner has in layers of an image; what a base has in itself is its own."""
+    is_base = sizes.bases.issuperset(sizes.of(name))
+    built_on = set() if name == RELEASE or is_base else sizes.bases
     found: dict[_Key, _Held] = {}
     for layer in ids:
         for part in sizes.layers[layer].parts:

@@ -16,6 +16,10 @@ from scripts.image.package_owners import Owner
 
 FORM = 1
 MARK = 16
+# bytes that no layer has; more cannot be shown as a float
+LARGEST = 1 << 60
+# characters of a foreign value in a message
+SHOWN = 100
 
 
 @dataclass(frozen=True)
@@ -102,33 +106,41 @@ def parse(text: str) -> Sizes:
     try:
         content = json.loads(text)
         if content["form"] != FORM:
-            raise ValueError(f'unknown form "{content["form"]}"')
+            raise ValueError(f'unknown form "{str(content["form"])[:SHOWN]}"')
         layers = {
             name: Layer(_bytes(one["installed"]), _bytes(one["download"]), _read_parts(one))
             for name, one in content["layers"].items()
         }
-        images = {str(name): tuple(ids) for name, ids in content["images"].items()}
-        found = Sizes(layers, images, frozenset(content["bases"]))
+        images = {name: tuple(_list(ids)) for name, ids in content["images"].items()}
+        found = Sizes(layers, images, frozenset(_list(content["bases"])))
         if not {each for ids in images.values() for each in ids} <= set(layers):
             raise ValueError("a layer is missing")
+        if any(
+            layer.installed != sum(each.bytes for each in layer.parts) for layer in layers.values()
+        ):
+            raise ValueError("the parts of a layer do not add up to it")
     except (AttributeError, KeyError, TypeError, RecursionError) as error:
         raise ValueError("a field is missing or of another type") from error
     return found
 
 
 def _read_parts(layer: Mapping[str, object]) -> tuple[Part, ...]:
-    parts = layer["parts"]
-    if not isinstance(parts, list):
-        raise TypeError("parts")
-    found = tuple(Part(**part) for part in parts)
+    found = tuple(Part(**part) for part in _list(layer["parts"]))
     for part in found:
         _bytes(part.bytes)
-        if not all(isinstance(word, str) for word in (part.kind, part.name, part.version)):
+        words = (part.kind, part.name, part.version, part.mark)
+        if not all(isinstance(word, str) for word in words):
             raise TypeError("part")
     return found
 
 
+def _list(value: object) -> list[Any]:
+    if not isinstance(value, list):  # a text is iterable, too
+        raise TypeError("list")
+    return value
+
+
 def _bytes(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < LARGEST:
         raise TypeError("bytes")
     return value

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import random
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +16,7 @@ from scripts.checks.sizes import pull_request, recorded
 from scripts.checks.sizes.pull_request import Comparison
 from scripts.common import errors
 from scripts.common.errors import SutraError
+from scripts.history import size_records
 from scripts.report import github
 from scripts.report import pull_request as report
 from tests.unit.checks.sizes.pull_requests import (
@@ -215,6 +218,55 @@ def test_bytes_that_pack_worse_are_of_whose_files_changed(
     assert result.ok is not fails
 
 
+NOISE = random.Random(1).randbytes(MB)  # noqa: S311 - bytes that do not pack
+
+
+@pytest.mark.parametrize(
+    ("base", "own"),
+    [
+        # a file of equal size that packs worse, beside a package of one byte more
+        (package("1.1", MB + 1), [tar_of({"app/main.py": NOISE})]),
+        # the same in a layer of the base, or without a base
+        (None, [package("1.1", MB + 1), tar_of({"app/main.py": NOISE})]),
+        # a file of ours that grew by as much as another one shrank
+        (
+            package("1.1", MB + 1),
+            [tar_of({"app/main.py": b"", "app/noise.py": NOISE})],
+        ),
+    ],
+)
+def test_a_package_that_grew_does_not_excuse_what_the_author_packs_worse(
+    pull: PullRequest, base: bytes | None, own: list[bytes]
+) -> None:
+    images = {**BEFORE, API: [*([base] if base else []), *own]}
+    if base:
+        images[BASE] = [base]
+    compared = pull.compare(images, catalog(3 * MB, 100_000))
+    (result,) = (one for one in compared.results if (one.image, one.name) == (API, "download"))
+    assert not result.ok
+    (growth,) = (one for one in compared.changes if (one.image, one.size) == (API, "download"))
+    assert growth.change > MB * 99 // 100
+    assert growth.authors > (MB * 98 // 100 if base else MB // 4)
+
+
+def test_a_line_of_ours_is_not_blamed_for_a_base_that_grew(pull: PullRequest) -> None:
+    """The author's layer packs to some bytes more, the base's to a million."""
+    grown = tar_of(
+        {
+            "usr/lib/zlib.so": NOISE,
+            "var/lib/dpkg/status.d/zlib": b"Package: zlib\nVersion: 1.1\n",
+            "var/lib/dpkg/status.d/zlib.md5sums": b"0  usr/lib/zlib.so\n",
+        }
+    )
+    own = tar_of({"app/main.py": b"y" * MB})
+    compared = pull.compare({BASE: [grown], API: [grown, own]}, catalog(3 * MB, 100_000))
+    (result,) = (one for one in compared.results if (one.image, one.name) == (API, "download"))
+    assert result.ok
+    (growth,) = (one for one in compared.changes if (one.image, one.size) == (API, "download"))
+    assert growth.change > MB * 99 // 100
+    assert abs(growth.authors) < 100
+
+
 # ---- what cannot be compared -------------------------------------------------
 
 
@@ -308,12 +360,26 @@ def test_a_folder_in_no_repository_is_refused(
     assert refused(pull).message.startswith('GITHUB_BASE_REF: cannot read "origin/main": git ')
 
 
+# installed, bytes of the one part, images and bases
+LAYER = (
+    '{"form": 1, "layers": {"x": {"installed": %s, "download": 1, "parts": [{"kind": "ours", '
+    '"name": "n", "version": "1", "bytes": %s, "mark": "m"}]}}, "images": {"a": %s}, "bases": %s}'
+)
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
         ("", "Expecting value: line 1 column 1 (char 0)"),
         ("[]", "a field is missing or of another type"),
         ('{"form": 2}', 'unknown form "2"'),
+        (json.dumps({"form": "x" * 101}), f'unknown form "{"x" * 100}"'),
+        (LAYER % ("1", "2", "[]", '"x"'), "a field is missing or of another type"),
+        (LAYER % ("1", "2", '["x"]', '"x"'), "a field is missing or of another type"),
+        (LAYER % ("1", "2", '"x"', '["x"]'), "a field is missing or of another type"),
+        (LAYER % ("1", f"{1 << 60}", '["x"]', '["x"]'), "a field is missing or of another type"),
+        (LAYER % ("1", "-1", '["x"]', '["x"]'), "a field is missing or of another type"),
+        (LAYER % ("1", "2", '["x"]', '["x"]'), "the parts of a layer do not add up to it"),
         ('{"form": 1, "layers": {}, "images": {"a": ["x"]}, "bases": []}', "a layer is missing"),
         (
             '{"form": 1, "layers": {"x": {"installed": true, "download": 1, "parts": []}}, '
@@ -337,6 +403,42 @@ def test_a_record_of_another_form_is_refused(
         f"origin/sutra-sizes:debian/{pull.base}.json: not a record of sizes: {problem}"
     )
     assert error.tip == "the next push to main records its sizes again" + SKIPS
+
+
+def test_the_smallest_record_is_read() -> None:
+    sizes = recorded.parse(LAYER % ("2", "2", '["x"]', '["x"]'))
+    assert (sizes.total("a", "installed"), sizes.bases) == (2, frozenset({"x"}))
+
+
+def test_a_record_of_no_sensible_size_is_not_read(
+    pull: PullRequest, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = next((folder / "main/.build/sizes").rglob("*.json")).stat().st_size
+    monkeypatch.setattr(size_records, "LARGEST", size)
+    assert pull.compare(BEFORE, catalog(3 * MB)).since == f"main ({pull.base[:7]})"
+    monkeypatch.setattr(size_records, "LARGEST", size - 1)
+    error = refused(pull)
+    assert error.message == (
+        f"origin/sutra-sizes:debian/{pull.base}.json: not a record of sizes: "
+        f"more than {size - 1} bytes"
+    )
+    assert error.tip == "the next push to main records its sizes again" + SKIPS
+
+
+@pytest.mark.parametrize("name", ["mäin", "a\u3000b", b"m\xe4in", "x'y\"z$(id)", "-"])
+def test_a_base_branch_may_have_any_name_that_git_allows(
+    pull: PullRequest, folder: Path, monkeypatch: pytest.MonkeyPatch, name: str | bytes
+) -> None:
+    branch = os.fsdecode(name)
+    in_folder(folder / "main", "push", "--quiet", "origin", f"HEAD:refs/heads/{branch}")
+    in_folder(folder / "clone", "fetch", "--quiet")
+    compared = pull.compare(BEFORE, catalog(3 * MB), GITHUB_BASE_REF=branch)
+    assert compared.since == f"{branch} ({pull.base[:7]})"
+
+
+@pytest.mark.parametrize("name", ["*", "mai?", "main/", "/main", " ", "main\n", "../main"])
+def test_a_pattern_is_no_base_branch(pull: PullRequest, name: str) -> None:
+    assert refused(pull, GITHUB_BASE_REF=name).tip == FETCH
 
 
 # ---- the command --------------------------------------------------------------
@@ -496,6 +598,22 @@ def test_a_branch_that_cannot_be_pushed_is_reported(
     opened(engine, folder)
     done = push_sizes(folder / "main", *words)
     assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
+
+
+def test_a_branch_that_cannot_be_fetched_is_reported(engine: FakeEngine, folder: Path) -> None:
+    opened(engine, folder)
+    write_record(engine, folder / "main", "c" * 40, BEFORE)
+    commit = in_folder(folder / "upstream.git", "rev-parse", "sutra-sizes")
+    damaged = folder / f"upstream.git/objects/{commit[:2]}/{commit[2:]}"
+    damaged.chmod(0o644)
+    damaged.write_bytes(b"")
+    in_folder(folder / "main", "update-ref", "-d", "refs/remotes/origin/sutra-sizes")
+    (folder / f"main/.git/objects/{commit[:2]}/{commit[2:]}").unlink()
+    done = push_sizes(folder / "main")
+    assert (done.returncode, done.stdout) == (2, "")
+    problem, tip = done.stderr.splitlines()
+    assert problem.startswith('push_sizes: cannot fetch from "origin": ')
+    assert tip == "tip: run it again, or repair that branch"
 
 
 def test_a_remote_that_takes_no_push_is_reported(engine: FakeEngine, folder: Path) -> None:
