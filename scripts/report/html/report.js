@@ -4,12 +4,18 @@ const place = document.querySelector("[role=search]");
 const box = document.getElementById("search");
 const found = document.getElementById("found");
 const rows = [...document.querySelectorAll("[data-rows] > tr")];
-const texts = rows.map((row) => row.textContent.toLowerCase());
+const texts = rows.map(text);
 const folded = [...document.querySelectorAll("details")].filter((one) =>
   one.querySelector("[data-rows]"),
 );
 let opened = []; // what a search unfolded, and its end folds again
 let waiting = 0;
+
+// a row by its image and its cells: "sutra-api numpy 2.3.4 python …"
+function text(row) {
+  const section = row.closest("section").getAttribute("aria-labelledby");
+  return [section, ...[...row.cells].map((cell) => cell.textContent)].join(" ").toLowerCase();
+}
 
 function plural(count, kind) {
   return `${count} ${kind}${count === 1 ? "" : "s"}`;
