@@ -5,16 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from scripts.common import files
-from scripts.common.check_result import CheckResult
 from scripts.common.units import format_size
 from scripts.report import tables
-from scripts.report.html import size_history
+from scripts.report.html import shorten, size_history
 from scripts.report.html.collect import Report
 
 PAGE = Path(".build/report.html")
@@ -22,37 +20,16 @@ TEMPLATE = "report.html.j2"
 SCRIPT = Path(__file__).parent / "report.js"
 # bytes of a page that may be attached, mailed or kept
 LARGEST = 1_000_000
-# findings of one check where all of them are too many for a page
-SHORTER = (20, 1)
 
 
 def render(report: Report) -> str:
-    """Return the page; where it is too large, without what is in owners, then with less findings.
-
-    A last line counts the findings that are left out.
-    """
+    """Return the page; where it is too large, of as much of the report as there is room for."""
     page = _render(report)
-    if len(page.encode()) <= LARGEST:
-        return page
-    sections = tuple(
-        replace(section, cells=tuple(replace(cell, cells=()) for cell in section.cells))
-        for section in report.sections
-    )
-    for most in (None, *SHORTER):
-        results = tuple(_shortened(result, most) for result in report.results)
-        page = _render(replace(report, sections=sections, results=results))
+    for less in shorten.steps(report):
         if len(page.encode()) <= LARGEST:
             break
+        page = _render(less)
     return page
-
-
-def _shortened(result: CheckResult, most: int | None) -> CheckResult:
-    """Return a result with at most so many findings, and a line that says what is not shown."""
-    left = len(result.findings) - (len(result.findings) if most is None else most)
-    if left <= 0:
-        return result
-    more = f"{left} more: `verify_contents --all` prints them"
-    return replace(result, findings=(*result.findings[:most], more))
 
 
 def _render(report: Report) -> str:

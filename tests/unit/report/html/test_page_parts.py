@@ -20,6 +20,7 @@ from scripts.report.html import (
     breakdown,
     collect,
     screenshot,
+    shorten,
     since_promoted,
     size_history,
     treemap,
@@ -32,7 +33,7 @@ from scripts.report.html.since_promoted import Because, Since
 from scripts.report.html.size_history import Point
 from scripts.report.html.treemap import Cell
 from scripts.sbom import components
-from tests.support.reports import HOSTILE, inventory, packages, report
+from tests.support.reports import HOSTILE, Earlier, Owned, inventory, packages, report
 from tests.unit.fakes import FakeEngine, FakeImage, tar_of
 from tests.unit.history.test_ledger import entry
 
@@ -306,13 +307,29 @@ def test_all_of_an_image_is_collected(engine: FakeEngine, folder: Path, tmp_path
 @pytest.mark.parametrize("letter", ["n", '"', "\U0001f40d"])
 def test_five_large_images_stay_under_a_megabyte(letter: str) -> None:
     """Also with names that take five times their length as HTML, or four as UTF-8."""
-    files = {
-        f"{letter * 60}/{path}": size
-        for path, size in packages([f"{letter * 90}{n}" for n in range(60)], 100).items()
-    }
+    files = packages([f"{letter * 90}{n}" for n in range(60)], 100)
     page = render(report(files, [f"image-{n}" for n in range(5)]))
     assert len(page.encode()) < 1_000_000
     assert page.count('<rect class="owner"') > 5
+    assert page.count("<tr id=") == 5 * 60
+
+
+def test_names_and_versions_of_the_most_bytes_stay_under_a_megabyte(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """There is no picture, and fewer rows, but every check and every change is there."""
+    monkeypatch.setattr(Owned, "version", '"' * 120)
+    monkeypatch.setattr(Earlier, "version", "'" * 120)
+    files = packages([f"{'&' * 117}{n:03}" for n in range(61)], 2)
+    made = report(files, [f"image-{n}" for n in range(5)])
+    page = render(made)
+    assert len(page.encode()) < 1_000_000
+    assert page.count("<tr id=") == 5 * shorten.ROWS[0]
+    assert page.count("<p>41 smaller owners are left out.</p>") == 5
+    assert page.count("The 20 largest files of image-") == 5
+    assert page.count(", 102 more are left out</summary>") == 5
+    lines = [line for one in made.sections[0].about.since.because for line in one.lines]
+    assert page.count("<li>") >= 5 * len(lines) > 100
 
 
 def failed(count: int) -> CheckResult:
@@ -332,6 +349,12 @@ def test_too_many_findings_for_a_page_are_cut_and_counted() -> None:
     assert len(page.encode()) < 1_000_000
     assert page.count("<li><code>980 more: `verify_contents --all` prints them</code></li>") == 2
     assert page.count("<summary>21 lines</summary>") == 2
+
+
+def test_findings_that_are_still_too_many_are_cut_to_one_and_counted() -> None:
+    page = render(replace(report({"a": 1}), results=(failed(1000),) * 100))
+    assert len(page.encode()) < 1_000_000
+    assert page.count("<li><code>999 more: `verify_contents --all` prints them</code></li>") == 100
 
 
 def test_a_long_table_says_what_it_leaves_out() -> None:
