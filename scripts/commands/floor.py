@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from scripts.common.units import format_size
 from scripts.engine import client as engine
 from scripts.engine import images
 from scripts.floor import proposals, requests_file, service_trace, shares
+from scripts.floor.proof import Proof, prove
 from scripts.floor.proposals import Proposals
 from scripts.floor.service_trace import Traced
 from scripts.floor.shares import Floor
@@ -28,7 +30,9 @@ from scripts.image import inventory
 from scripts.image.inventory import Inventory, Owner
 
 FORMATS = ("table", "json")
-NOT_TRIED = "not tried"
+# outcomes of a proposal
+NOT_TRIED, PROVEN, BROKEN = "not tried", "proven", "broken"
+NO_PROOF = Proof()
 # proposals that are printed; JSON has all
 MOST = 30
 
@@ -41,6 +45,7 @@ class Seen:
     floor: Floor
     traced: Traced
     proposed: Proposals | None
+    proof: Proof = NO_PROOF
 
 
 def name_of(owner: Owner) -> str:
@@ -76,29 +81,42 @@ def why(traced: Traced) -> str:
     )
 
 
-def how_to_try(image: str) -> str:
-    """Return the steps that prove a proposal."""
+def next_steps(image: str) -> str:
+    """Return what a person does with the proposals."""
     return (
-        f"{NOT_TRIED}: add those that you know a reason for to packages/{image}/cleanup.yaml; "
-        "`make build` imports every module that stays and names the rule that broke one; then "
+        f"add those that you know a reason for to packages/{image}/cleanup.yaml; `make build` "
+        "imports every module that stays and names the rule that broke one; then "
         f"`make test-package PACKAGE={image}` and `make verify-runtime`"
     )
 
 
-def proposal_lines(image: str, found: Proposals, traced: Traced) -> list[str]:
-    """Return the proposals as rules of a manifest, and how to try them."""
-    shown, rest = found.rules[:MOST], found.rules[MOST:]
-    lines = proposals.as_yaml(shown, why(traced), NOT_TRIED)
-    if rest:
+def outcome(glob: str, proof: Proof) -> str:
+    """Return whether a proposal was tried, and how that ended."""
+    if glob in proof.proven:
+        return PROVEN
+    return BROKEN if glob in proof.broken else NOT_TRIED
+
+
+def proposal_lines(image: str, seen: Seen) -> list[str]:
+    """Return the proposals as rules of a manifest, and what is not proposed and why."""
+    found, proof = seen.proposed or Proposals([], 0, {}), seen.proof
+    good = [rule for rule in found.rules if rule.glob not in proof.broken]
+    notes = {rule.glob: outcome(rule.glob, proof) for rule in good}
+    lines = proposals.as_yaml(good[:MOST], why(seen.traced), notes)
+    if rest := good[MOST:]:
         left = format_size(sum(each.bytes for each in rest))
         lines.append(f"# {len(rest)} more proposals of {left}: FORMAT=json")
+    for rule in found.rules:
+        if said := proof.broken.get(rule.glob):
+            lines.append(f'# not proposed: "{rule.glob}", {rule.bytes:,} bytes: {said}')
     for owner, size in sorted(found.unused.items(), key=lambda item: -item[1]):
         lines.append(
             f"# no module of {owner} was opened, {format_size(size)}: "
             "does the lock need it? no rule may empty a package"
         )
     lines.append(f"# too small to propose: {found.smaller:,} bytes")
-    return [*lines, f"# {how_to_try(image)}"] if found.rules else lines
+    lines += [f"# {NOT_TRIED}: {proof.why}"] if NOT_TRIED in notes.values() else []
+    return [*lines, f"# {next_steps(image)}"] if good else lines
 
 
 def as_json(image: str, seen: Seen) -> str:
@@ -109,7 +127,12 @@ def as_json(image: str, seen: Seen) -> str:
     ]
     found = seen.proposed
     rules = [
-        {**asdict(each), "why": why(seen.traced), "tried": False}
+        {
+            **asdict(each),
+            "why": why(seen.traced),
+            "tried": outcome(each.glob, seen.proof),
+            "broke": seen.proof.broken.get(each.glob, ""),
+        }
         for each in (found.rules if found else ())
     ]
     content = {
@@ -125,7 +148,8 @@ def as_json(image: str, seen: Seen) -> str:
         "proposals": rules,
         "smaller": found.smaller if found else None,
         "unused": found.unused if found else None,
-        "how_to_try": how_to_try(image),
+        "not_tried_because": seen.proof.why,
+        "next_steps": next_steps(image),
     }
     return json.dumps(content, indent=2)
 
@@ -152,7 +176,7 @@ def show(image: str, seen: Seen) -> None:
     if seen.proposed is None:
         lines = ["no cleanup manifest: no rule to propose"]
     else:
-        lines = proposal_lines(image, seen.proposed, seen.traced)
+        lines = proposal_lines(image, seen)
     for line in lines:
         console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
 
@@ -180,7 +204,11 @@ def main(options: argparse.Namespace) -> int:
     if inside is None:
         raise promises.not_built(image, image.reference)
     floor = shares.of(inside, traced.opened)
-    seen = Seen(image.reference, floor, traced, propose(image, inside, floor))
+    proposed = propose(image, inside, floor)
+    globs = [rule.glob for rule in proposed.rules] if proposed else []
+    if globs:
+        print(f"floor: trying {len(globs)} proposals, a minute or more", file=sys.stderr)
+    seen = Seen(image.reference, floor, traced, proposed, prove(client, known["Id"], globs))
     if form == "json":
         print(as_json(image.name, seen))
     else:

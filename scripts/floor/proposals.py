@@ -144,8 +144,11 @@ def _glob(place: str, members: list[_File], files: list[_File]) -> str:
     return ANCHOR + exact
 
 
-def as_yaml(proposals: Iterable[Proposal], why: str, note: str) -> list[str]:
-    """Return the lines of a manifest's `rules`, a rule an owner, each glob with its figures."""
+def as_yaml(proposals: Iterable[Proposal], why: str, notes: Mapping[str, str]) -> list[str]:
+    """Return the lines of a manifest's `rules`, a rule an owner, each glob with its figures.
+
+    `notes` say of each glob whether it was tried.
+    """
     by_owner: dict[str, list[Proposal]] = {}
     for each in proposals:
         by_owner.setdefault(re.sub(r"[^a-z0-9]+", "-", each.owner.lower()), []).append(each)
@@ -154,7 +157,9 @@ def as_yaml(proposals: Iterable[Proposal], why: str, note: str) -> list[str]:
         lines += [f"  unopened-{owner}:", f"    why: {_quoted(why)}", "    remove:"]
         for rule in rules:
             count = f"{rule.files} file{'s' * (rule.files != 1)}"
-            lines.append(f"      - {_quoted(rule.glob)}  # {rule.bytes:,} bytes, {count}, {note}")
+            lines.append(
+                f"      - {_quoted(rule.glob)}  # {rule.bytes:,} bytes, {count}, {notes[rule.glob]}"
+            )
     return lines
 
 

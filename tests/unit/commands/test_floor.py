@@ -12,6 +12,7 @@ from scripts.catalog.catalog import load
 from scripts.commands import floor
 from scripts.common.errors import SutraError
 from scripts.floor import shares
+from scripts.floor.proof import Proof
 from scripts.floor.proposals import Proposal, Proposals
 from scripts.floor.requests_file import Answer, Request
 from scripts.floor.service_trace import Traced
@@ -28,8 +29,8 @@ WHY = (
     "TODO: say why production never needs it; not opened by a start, the health check and "
     "1 request, and a stop"
 )
-TRY = (
-    "not tried: add those that you know a reason for to packages/sutra-api/cleanup.yaml; "
+NEXT = (
+    "add those that you know a reason for to packages/sutra-api/cleanup.yaml; "
     "`make build` imports every module that stays and names the rule that broke one; then "
     "`make test-package PACKAGE=sutra-api` and `make verify-runtime`"
 )
@@ -68,8 +69,14 @@ def test_a_format_that_it_does_not_have_is_refused(monkeypatch: pytest.MonkeyPat
 
 
 def test_the_table_the_answers_and_the_proposals(capsys: pytest.CaptureFixture[str]) -> None:
-    found = Proposals([Proposal("one/a/", "one", 2, 20_000)], 123, {"two": 3_000_000})
-    floor.show("sutra-api", floor.Seen("sutra-api:prod", FLOOR, TRACED, found))
+    rules = [
+        Proposal("one/a/", "one", 2, 30_000),
+        Proposal("one/b.py", "one", 1, 25_000),
+        Proposal("one/c.py", "one", 1, 20_000),
+    ]
+    proof = Proof(frozenset(["one/a/"]), {"one/b.py": 'broke "one.d"'}, "no time")
+    found = Proposals(rules, 123, {"two": 3_000_000})
+    floor.show("sutra-api", floor.Seen("sutra-api:prod", FLOOR, TRACED, found, proof))
     lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
     assert lines[0] == "sutra-api:prod: opened from start to stop"
     rows = [line.strip("│ ").split("│") for line in lines if line.startswith("│")]
@@ -83,20 +90,28 @@ def test_the_table_the_answers_and_the_proposals(capsys: pytest.CaptureFixture[s
         "  unopened-one:",
         f'    why: "{WHY}"',
         "    remove:",
-        '      - "one/a/"  # 20,000 bytes, 2 files, not tried',
+        '      - "one/a/"  # 30,000 bytes, 2 files, proven',
+        '      - "one/c.py"  # 20,000 bytes, 1 file, not tried',
+        '# not proposed: "one/b.py", 25,000 bytes: broke "one.d"',
         "# no module of two was opened, 3.0 MB: does the lock need it? no rule may empty a package",
         "# too small to propose: 123 bytes",
-        f"# {TRY}",
+        "# not tried: no time",
+        f"# {NEXT}",
     ]
+
+
+def lines_of(rules: list[Proposal], traced: Traced = TRACED) -> list[str]:
+    seen = floor.Seen("sutra-api:prod", FLOOR, traced, Proposals(rules, 0, {}))
+    return floor.proposal_lines("sutra-api", seen)
 
 
 def test_more_proposals_than_a_person_reads_are_counted() -> None:
     rules = [Proposal(f"one/{n}.py", "one", 1, 50_000) for n in range(floor.MOST + 2)]
-    lines = floor.proposal_lines("sutra-api", Proposals(rules, 0, {}), Traced(frozenset()))
+    lines = lines_of(rules, Traced(frozenset()))
     assert sum(line.startswith("      - ") for line in lines) == floor.MOST
     assert "# 2 more proposals of 0.1 MB: FORMAT=json" in lines
     assert "and no request, and a stop" in lines[2]
-    whole = floor.proposal_lines("a", Proposals(rules[: floor.MOST], 0, {}), TRACED)
+    whole = lines_of(rules[: floor.MOST])
     assert not any("more proposals" in line for line in whole)
 
 
@@ -105,9 +120,7 @@ def test_an_image_that_no_manifest_cleans_has_no_proposals(
 ) -> None:
     floor.show("sutra-storage-server", floor.Seen("x:prod", FLOOR, Traced(frozenset()), None))
     assert capsys.readouterr().out.splitlines()[-1] == "no cleanup manifest: no rule to propose"
-    assert floor.proposal_lines("a", Proposals([], 0, {}), TRACED) == [
-        "# too small to propose: 0 bytes"
-    ]
+    assert lines_of([]) == ["# too small to propose: 0 bytes"]
 
 
 def test_the_manifest_of_an_image_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,7 +139,9 @@ def test_the_manifest_of_an_image_is_read(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_json_has_everything_in_bytes() -> None:
     found = Proposals([Proposal("one/a/", "one", 2, 20_000)], 123, {"two": 3_000_000})
-    shown = json.loads(floor.as_json("sutra-api", floor.Seen("a:prod", FLOOR, TRACED, found)))
+    proof = Proof(broken={"one/a/": "broke x"}, why="no time")
+    seen = floor.Seen("a:prod", FLOOR, TRACED, found, proof)
+    shown = json.loads(floor.as_json("sutra-api", seen))
     assert shown == {
         "image": "a:prod",
         "bytes": 3_500_000,
@@ -160,12 +175,14 @@ def test_json_has_everything_in_bytes() -> None:
                 "files": 2,
                 "bytes": 20_000,
                 "why": WHY,
-                "tried": False,
+                "tried": "broken",
+                "broke": "broke x",
             }
         ],
         "smaller": 123,
         "unused": {"two": 3_000_000},
-        "how_to_try": TRY,
+        "not_tried_because": "no time",
+        "next_steps": NEXT,
     }
     nothing = json.loads(floor.as_json("a", floor.Seen("a:prod", FLOOR, TRACED, None)))
     assert (nothing["proposals"], nothing["smaller"], nothing["unused"]) == ([], None, None)

@@ -109,14 +109,15 @@ def test_proposals_are_rules_that_the_cleanup_reads(tmp_path: Path) -> None:
         Proposal("two/b.py", "two", 2, BIG),
         Proposal("one/c.*.so", "One: {odd}", 1, BIG),
     ]
-    lines = proposals.as_yaml(rules, 'TODO: why "x"', "not tried")
+    notes = {"two/b.py": "not tried", "one/c.*.so": "proven", 'one/"a\\b"/': "not tried"}
+    lines = proposals.as_yaml(rules, 'TODO: why "x"', notes)
     assert lines == [
         "rules:",
         "  unopened-one-odd-:",
         '    why: "TODO: why \\"x\\""',
         "    remove:",
         '      - "one/\\"a\\\\b\\"/"  # 1,234,567 bytes, 1 file, not tried',
-        '      - "one/c.*.so"  # 20,000 bytes, 1 file, not tried',
+        '      - "one/c.*.so"  # 20,000 bytes, 1 file, proven',
         "  unopened-two:",
         '    why: "TODO: why \\"x\\""',
         "    remove:",
@@ -136,4 +137,6 @@ def test_proposals_are_rules_that_the_cleanup_reads(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_nothing_to_propose_is_no_rule(count: int) -> None:
-    assert bool(proposals.as_yaml([Proposal("a", "b", 1, 1)] * count, "w", "n")) == bool(count)
+    assert bool(proposals.as_yaml([Proposal("a", "b", 1, 1)] * count, "w", {"a": "n"})) == bool(
+        count
+    )
