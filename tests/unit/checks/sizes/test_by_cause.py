@@ -24,7 +24,7 @@ def told(reasons: list[Reason]) -> dict[str, list[str]]:
     return {one.cause: [f"{each} {each.verb}" for each in one.changes] for one in reasons}
 
 
-def test_what_came_went_grew_and_shrank_is_told(engine: FakeEngine, tmp_path: Path) -> None:
+def test_what_came_went_grew_and_shrank_is_reported(engine: FakeEngine, tmp_path: Path) -> None:
     gone = distribution("gone", "1.0", {"gone/a.so": MB})
     before = image(engine, tmp_path, "1", package("1.0", 3 * MB), NUMPY, gone, MORE)
     newer = distribution("numpy", "2.1", {"numpy/a.so": 4 * MB})
@@ -38,7 +38,7 @@ def test_what_came_went_grew_and_shrank_is_told(engine: FakeEngine, tmp_path: Pa
     }
 
 
-def test_what_the_base_changed_is_told_apart(engine: FakeEngine, tmp_path: Path) -> None:
+def test_what_the_base_changed_has_a_cause_of_its_own(engine: FakeEngine, tmp_path: Path) -> None:
     before = image(engine, tmp_path, "1", package("1.0", MB), OURS)
     after = image(engine, tmp_path, "2", package("1.1", 3 * MB), MORE)
     bases = causes.base_layers(before, after, {after.layers[0].diff_id})
@@ -63,7 +63,7 @@ def test_a_version_alone_of_a_package_is_a_change(engine: FakeEngine, tmp_path: 
     assert change.verb == "changed"
 
 
-def test_a_cause_that_takes_as_much_as_it_adds_is_told(engine: FakeEngine, tmp_path: Path) -> None:
+def test_a_cause_that_takes_as_much_as_it_adds_is_reported(engine: FakeEngine, tmp_path: Path) -> None:
     one, other = (
         distribution(name, "1.0", {f"{name}/a.so": MB, f"{name}/b.so": 1}) for name in ("aa", "bb")
     )

@@ -34,7 +34,7 @@ def since(engine: FakeEngine, cache: Path, after: Inventory, image: Image = API)
     return since_promoted.of(engine, image, after, None, cache)
 
 
-def test_every_change_is_told_under_its_cause(
+def test_every_change_is_shown_under_its_cause(
     engine: FakeEngine, folder: Path, tmp_path: Path
 ) -> None:
     before = [package("1.0", MB), NUMPY, MORE]
@@ -65,7 +65,7 @@ def test_every_change_is_told_under_its_cause(
     )
 
 
-def test_what_the_base_brought_is_told_as_the_bases(
+def test_what_the_base_brought_is_shown_as_the_bases(
     engine: FakeEngine, folder: Path, tmp_path: Path
 ) -> None:
     add(engine, tmp_path, [package("1.0", MB), OURS], "sutra-api:latest")
