@@ -41,6 +41,17 @@ class Traced:
     answers: tuple[Answer, ...] = ()
 
 
+@dataclass(frozen=True)
+class _Run:
+    """How a service is run: what says that it is ready, its HEALTHCHECK, what it is then sent."""
+
+    client: engine.Client
+    image: Image
+    ready: Probe
+    own: Probe | None
+    requests: Sequence[Request]
+
+
 def record(
     client: engine.Client,
     promises: Catalog,
@@ -57,11 +68,12 @@ def record(
         raise SutraError("floor: the engine is on another machine", LOCAL)
     with fanotify.trace(), sandbox.network(client) as network:  # refused before anything starts
         setup = service.setup_of(image, known, network)
+        run = _Run(client, image, probe, health.probe_of(known), requests)
         try:
             with service.beside(client, promises, image, network, {}):
                 for _ in range(STARTS):
                     with fanotify.trace() as trace, sandbox.container(client, setup) as made:
-                        found = _run(client, trace, made, image, known, probe, requests)
+                        found = _once(run, trace, made)
                     if found:
                         return found
         except service.NeedError as problem:
@@ -80,16 +92,23 @@ def require_service(image: Image, known: Mapping[str, Any]) -> Probe:
     return probe
 
 
-def _run(
-    client: engine.Client,
-    trace: Trace,
-    made: Container,
-    image: Image,
-    known: Mapping[str, Any],
-    probe: Probe,
-    requests: Sequence[Request],
-) -> Traced | None:
+def _once(run: _Run, trace: Trace, made: Container) -> Traced | None:
     """Return what one start opens, None where its beginning was missed."""
+    place = _started(run, trace, made)
+    first = _first_process(made)
+    opened = trace.read()
+    if not has_begun(opened, first):
+        return None
+    answers = _used(run, made)
+    opened += trace.read()
+    sandbox.terminate(made)
+    sandbox.ended(made, STOP_SECONDS)
+    opened += trace.read()
+    return Traced(paths(opened, place), tuple(answers))
+
+
+def _started(run: _Run, trace: Trace, made: Container) -> str:
+    """Start the service, watched as soon as its root is mounted; return where that is."""
     places: list[str] = []
 
     def watch(place: str) -> None:
@@ -97,25 +116,23 @@ def _run(
         places.append(place)
 
     with root_mount.when_mounted(made, watch):
-        started = health.wait(client, made, probe, image.budget.ready or 0)
-    if started.problem:
-        raise SutraError(f"floor: {image.name}: {started.problem}", TIP)
+        started = health.wait(run.client, made, run.ready, run.image.budget.ready or 0)
+    _refuse(run, started.problem)
     if not places:
         raise SutraError("floor: the root of the container cannot be seen from here", LOCAL)
-    first = _first_process(made)
-    opened = trace.read()
-    if not has_begun(opened, first):
-        return None
-    own = health.probe_of(known)
-    problem = health.ask(client, made, own) if own and own != probe else ""
+    return places[0]
+
+
+def _used(run: _Run, made: Container) -> list[Answer]:
+    """Ask the HEALTHCHECK, where another command said that it is ready, and send requests."""
+    if run.own and run.own != run.ready:
+        _refuse(run, health.ask(run.client, made, run.own))
+    return requests_file.send(_address(made), run.requests) if run.requests else []
+
+
+def _refuse(run: _Run, problem: str) -> None:
     if problem:
-        raise SutraError(f"floor: {image.name}: {problem}", TIP)
-    answers = requests_file.send(_address(made), requests) if requests else []
-    opened += trace.read()
-    sandbox.terminate(made)
-    sandbox.ended(made, STOP_SECONDS)
-    opened += trace.read()
-    return Traced(paths(opened, places[0]), tuple(answers))
+        raise SutraError(f"floor: {run.image.name}: {problem}", TIP)
 
 
 def has_begun(opened: Sequence[Opened], process: int) -> bool:

@@ -63,7 +63,7 @@ def test_a_version_alone_of_a_package_is_a_change(engine: FakeEngine, tmp_path: 
     assert change.verb == "changed"
 
 
-def test_a_cause_that_takes_as_much_as_it_adds_is_reported(engine: FakeEngine, tmp_path: Path) -> None:
+def test_a_cause_that_takes_what_it_adds_is_reported(engine: FakeEngine, tmp_path: Path) -> None:
     one, other = (
         distribution(name, "1.0", {f"{name}/a.so": MB, f"{name}/b.so": 1}) for name in ("aa", "bb")
     )
