@@ -21,7 +21,11 @@ PACKED, UNPACKED, ENTRIES = 8 << 20, 32 << 20, 200_000
 CVE = re.compile(r"\bCVE-\d{4}-\d{4,7}\b", re.ASCII)
 _PATH = re.compile(r"\./usr/share/doc/[^/]+/changelog(?:\.Debian)?\.gz")
 # "openssl (3.5.4-1~deb13u1) trixie-security; urgency=high"
-_ENTRY = re.compile(r"^[a-z0-9][a-z0-9+.-]* \(([^()\s]+)\)", re.MULTILINE | re.ASCII)
+# up to the semicolon: prose such as "see (1.0)" ends no search. Source: deb-changelog(5)
+_ENTRY = re.compile(
+    r"^[a-z0-9][a-z0-9+.-]* \(([^()\s]+)\)(?: +[A-Za-z0-9][A-Za-z0-9+.-]*)+;",
+    re.MULTILINE | re.ASCII,
+)
 _GZIP = 16 + zlib.MAX_WBITS
 
 
@@ -36,6 +40,11 @@ def cves(text: str, locked: str) -> tuple[str, ...]:
         end = after.start() if after else len(text)
         found.update(CVE.findall(text, entry.end(), end))
     return tuple(sorted(found, key=_by_number))
+
+
+def has_entries(text: str) -> bool:
+    """Return whether a text is a changelog in Debian's form."""
+    return _ENTRY.search(text) is not None
 
 
 def _by_number(name: str) -> tuple[int, ...]:

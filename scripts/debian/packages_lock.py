@@ -20,6 +20,7 @@ MACHINES = ("amd64", "arm64")
 NAME = re.compile(r"[a-z0-9][a-z0-9+.-]{1,99}", re.ASCII)
 SUITE = re.compile(r"[a-z][a-z0-9-]{0,39}", re.ASCII)
 HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
+DAY = re.compile(r"\d{8}T\d{6}Z", re.ASCII)
 AGAIN = "`make update ONLY=debian` writes it anew"
 _HEADER = (
     "# Written by `make lock`; the build holds to it. Package, version, architecture, SHA-256."
@@ -65,15 +66,46 @@ def read(path: Path = LOCK) -> Lock | None:
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise SutraError(f"{path}: cannot be read: {error}", AGAIN) from error
-    packages = [
-        _package(path, number, line)
-        for number, line in enumerate(lines, 1)
-        if line and not line.startswith("#")
-    ]
-    suite = _said(lines, _SUITE)
+    suite, day = _said(lines, _SUITE), _said(lines, _DAY)
+    packages = _packages(path, lines)
     if not SUITE.fullmatch(suite):
         raise SutraError(f'{path}: suite: not a release of Debian "{suite}"', AGAIN)
-    return Lock(suite, _said(lines, _DAY), tuple(packages))
+    if day and not DAY.fullmatch(day):
+        raise SutraError(f'{path}: day: not a day of Debian\'s snapshots "{day}"', AGAIN)
+    return Lock(suite, day, tuple(packages))
+
+
+def _packages(path: Path, lines: Sequence[str]) -> list[Package]:
+    """Return the packages of the lines. Raises SutraError for one in two versions."""
+    packages = []
+    seen: set[tuple[str, str]] = set()
+    for number, line in enumerate(lines, 1):
+        if line and not line.startswith("#"):
+            package = _package(path, number, line)
+            keys = {(package.name, machine) for machine in machines(package)}
+            if keys & seen:
+                raise SutraError(f'{path}: line {number}: locked twice "{package.name}"', AGAIN)
+            seen |= keys
+            packages.append(package)
+    return packages
+
+
+def machines(package: Package) -> tuple[str, ...]:
+    """Return the machines that a locked package is for."""
+    return MACHINES if package.architecture == "all" else (package.architecture,)
+
+
+def refuse_incomplete(lock: Lock | None) -> None:
+    """Raise SutraError for a package that a Dockerfile names and the lock lacks, as a cut one."""
+    wanted = {name for names in slices().values() for name in names}
+    if wanted and lock is None:
+        raise SutraError(f"{LOCK}: no such file", AGAIN)
+    packages = lock.packages if lock else ()
+    there = {(package.name, machine) for package in packages for machine in machines(package)}
+    for name in sorted(wanted):
+        for machine in MACHINES:
+            if (name, machine) not in there:
+                raise SutraError(f'{LOCK}: no "{name}" for {machine}', AGAIN)
 
 
 def _said(lines: Sequence[str], what: str) -> str:
@@ -126,4 +158,7 @@ def write(lock: Lock, path: Path = LOCK) -> None:
         return
     rows = (f"{p.name} {p.version} {p.architecture} {p.sha256}" for p in lock.packages)
     lines = [_HEADER, _SUITE + lock.suite, _DAY + lock.day, *sorted(set(rows))]
-    files.write(path, "\n".join(lines) + "\n", "lock", f"`ls -ld {path.parent}` says more")
+    # through a link, which stays one
+    files.write(
+        path.resolve(), "\n".join(lines) + "\n", "lock", f"`ls -ld {path.parent}` says more"
+    )

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from scripts.debian import changelog, index, versions
+from scripts.debian import changelog, index, packages_lock, versions
 from scripts.debian.archive import Archive, NotKnownError
 from scripts.debian.index import Offer, Offers
 from scripts.debian.packages_lock import MACHINES, Lock, Package
@@ -39,14 +39,10 @@ def find(lock: Lock, offers: Offers) -> list[Update]:
     found = {
         update
         for package in lock.packages
-        for machine in _machines(package.architecture)
+        for machine in packages_lock.machines(package)
         if (update := _update(lock, package, offers.get((package.name, machine), [])))
     }
     return sorted(found)
-
-
-def _machines(architecture: str) -> tuple[str, ...]:
-    return MACHINES if architecture == "all" else (architecture,)
 
 
 def _update(lock: Lock, package: Package, offers: Sequence[Offer]) -> Update | None:
@@ -97,6 +93,8 @@ def _named(
     same = sorted(word.partition(":")[0] for source, word in words if source == update.source)
     for name in (update.name, *same):
         if text := texts.get(name):
+            if not changelog.has_entries(text):
+                return replace(update, why="its changelog has no entry in Debian's form")
             cves = changelog.cves(text, update.locked)
             security = update.security or (CHANGELOG if cves else "")
             return replace(update, cves=cves, security=security)
@@ -122,7 +120,7 @@ def updated_lock(lock: Lock, names: Collection[str], offers: Offers, day: str) -
     """Return the lock with the newest of these packages; all else stays as it is."""
     packages = set()
     for package in lock.packages:
-        for machine in _machines(package.architecture):
+        for machine in packages_lock.machines(package):
             best = _best(offers.get((package.name, machine), []))
             packages.add(best.package if best and package.name in names else package)
     return Lock(lock.suite, day or tomorrow(), tuple(sorted(packages)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,7 +16,10 @@ from scripts.sbom import locks
 from scripts.sbom.locks import PACKAGES, folder_of
 
 PYPI, CRATES = "pypi", "cargo"
-_PINNED = re.compile(r"([A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)(?:\[[^]]*\])?==([^\s;\\]+)")
+_PINNED = re.compile(r"([A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)(?:\[[^]]*\])? *== *([^\s;\\]+)")
+_CRATE_VERSION = re.compile(r"[0-9][0-9A-Za-z.+-]{0,99}")
+# characters of a line in a message
+SHOWN = 80
 _CRATE = re.compile(r"[A-Za-z0-9][\w-]{0,63}")
 _CRATES_IO = "registry+https://github.com/rust-lang/crates.io-index"
 
@@ -41,15 +45,28 @@ def read(images: Iterable[str], packages: Path = PACKAGES) -> list[Locked]:
 
 
 def _of(folder: Path) -> Iterator[tuple[str, str, str]]:
-    if (lock := folder / "requirements.lock").exists():
-        for line in locks.text(lock).splitlines():
-            if match := _PINNED.match(line):
-                yield PYPI, canonicalize_name(match[1]), _version(lock, match[2])
-    if (lock := folder / "Cargo.lock").exists():
+    lock = folder / "requirements.lock"
+    if os.path.lexists(lock):  # a broken link is an error, and no service without a lock
+        yield from _distributions(lock)
+    lock = folder / "Cargo.lock"
+    if os.path.lexists(lock):
         for name, version, source in locks.crates(lock):
-            # crates of this repository have no source
-            if source == _CRATES_IO and _CRATE.fullmatch(name):
-                yield CRATES, name, version
+            if source != _CRATES_IO:  # crates of this repository have no source
+                continue
+            if not (_CRATE.fullmatch(name) and _CRATE_VERSION.fullmatch(version)):
+                raise locks.unreadable(lock, f'not a crate "{name} {version}"')
+            yield CRATES, name, version
+
+
+def _distributions(lock: Path) -> Iterator[tuple[str, str, str]]:
+    for number, line in enumerate(locks.text(lock).splitlines(), 1):
+        if not line.strip() or line.lstrip().startswith(("#", "--")):  # hashes, and who wants it
+            continue
+        match = _PINNED.match(line)
+        if not match:
+            shown = line.strip()[:SHOWN]
+            raise SutraError(f'{lock}: line {number}: not pinned "{shown}"', "run `make lock`")
+        yield PYPI, canonicalize_name(match[1]), _version(lock, match[2])
 
 
 def _version(lock: Path, text: str) -> str:

@@ -71,6 +71,7 @@ def find(images: Sequence[str], environment: Mapping[str, str]) -> Outdated:
             )
         )
     lock = packages_lock.read()
+    packages_lock.refuse_incomplete(lock)
     if lock is None:
         return Outdated(tuple(rows), len(names), None, None, {}, "")
     of = len(names) + len({package.name for package in lock.packages})

@@ -8,6 +8,7 @@ statements:
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,10 +48,13 @@ class Refusal:
 
 def read(promises: Catalog, path: Path = FILE) -> list[Request]:
     """Return what is asked for, nothing without the file. Raises SutraError with the key's path."""
-    if not path.exists():
+    if not os.path.lexists(path):  # a broken link is an error, and asks for more than nothing
         return []
-    top = Node(path.name, "", _load(path), (LIST,))
-    listed = top.value.get(LIST) or []
+    content = _load(path)
+    top = Node(path.name, "", {} if content is None else content, (LIST,))
+    listed = top.value.get(LIST)
+    if listed is None:
+        listed = []
     if not isinstance(listed, list):
         raise top.error(LIST, "not a list", listed)
     return [
@@ -61,7 +65,7 @@ def read(promises: Catalog, path: Path = FILE) -> list[Request]:
 
 def _load(path: Path) -> Any:
     try:
-        return strict_yaml.load(path.read_text(encoding="utf-8")) or {}
+        return strict_yaml.load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise SutraError(f"{path}: cannot be read: {error}", f"`ls -l {path}` says more") from error
     except ValueError as error:

@@ -43,6 +43,26 @@ def test_only_what_is_newer_than_the_locked_version(locked: str, expected: tuple
     assert changelog.cves(TEXT, locked) == expected
 
 
+def test_prose_in_the_form_of_a_version_ends_no_search() -> None:
+    text = TEXT.replace("  * Fixes", "see (0.5) of\nsmall (0.5)\n  * Fixes")
+    assert changelog.cves(text, "1.0-1") == ("CVE-2025-9999", "CVE-2026-2000", "CVE-2026-10000")
+
+
+@pytest.mark.parametrize(
+    ("text", "has"),
+    [
+        (TEXT, True),
+        ("small (1.0-1+b1) sid; urgency=low, binary-only=yes\n", True),
+        ("small (1.0) stable unstable; urgency=low\n", True),
+        ("small (1.0) stable\n", False),
+        (" small (1.0) stable; urgency=low\n", False),
+        ("", False),
+    ],
+)
+def test_an_entry_names_a_distribution(text: str, has: bool) -> None:
+    assert changelog.has_entries(text) is has
+
+
 @pytest.mark.parametrize("text", ["", "no entry CVE-2026-2000", "small (one) x\n CVE-2026-2000\n"])
 def test_text_without_an_entry_names_nothing(text: str) -> None:
     assert changelog.cves(text, "1.0") == ()

@@ -92,6 +92,22 @@ HASH = "0" * 64
         ),
         ("# suite: trixie\nsmall 1.0 all 00\n", 'line 2: not a locked package "small 1.0 all 00"'),
         (f"small 1.0 all {HASH}\n", 'suite: not a release of Debian ""'),
+        (
+            f"# suite: trixie\nsmall 1.0 all {HASH}\nsmall 1.1 all {HASH}\n",
+            'line 3: locked twice "small"',
+        ),
+        (
+            f"# suite: trixie\nsmall 1.0 arm64 {HASH}\nsmall 1.1 all {HASH}\n",
+            'line 3: locked twice "small"',
+        ),
+        (
+            f"# suite: trixie\n# day: tomorrow\nsmall 1.0 all {HASH}\n",
+            'day: not a day of Debian\'s snapshots "tomorrow"',
+        ),
+        (
+            f"\ufeffsmall 1.0 all {HASH}\n",
+            f'line 1: not a locked package "\N{REPLACEMENT CHARACTER}small 1.0 all {HASH}"',
+        ),
         ("# suite: ../..\n", 'suite: not a release of Debian "../.."'),
     ],
 )

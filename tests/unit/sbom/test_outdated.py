@@ -300,11 +300,39 @@ def test_an_unknown_format_is_refused(outdated: Outdated, monkeypatch: pytest.Mo
     )
 
 
+CRATE = f'[[package]]\nname = "%s"\nversion = "%s"\nsource = "{SOURCE}"\n'
+
+
+def test_a_lock_may_have_blanks_and_comments(tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one/requirements.lock").write_text(
+        "# by uv\r\n\r\nx[extra] == 1.0 ; python_version > '3' \\\r\n"
+        "    --hash=sha256:00\r\n    # via y\r\n"
+    )
+    assert locked.read(("one",), tmp_path) == [Locked("pypi", "x", "1.0", ("one",))]
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", "Cargo.lock"])
+def test_a_broken_link_is_no_service_without_a_lock(tmp_path: Path, name: str) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / name).symlink_to("elsewhere")
+    with pytest.raises(SutraError) as caught:
+        locked.read(("one",), tmp_path)
+    assert caught.value.message.startswith(f"{tmp_path}/one/{name}: cannot be read: [Errno 2] ")
+
+
 @pytest.mark.parametrize(
     ("file", "text", "problem"),
     [
         ("requirements.lock", "x==one\n", 'not a version "one"'),
         ("requirements.lock", b"\xff", "cannot be read: "),
+        ("requirements.lock", "x==1\ny>=2\n", 'line 2: not pinned "y>=2"'),
+        ("requirements.lock", "y @ https://e/y.whl\n", 'line 1: not pinned "y @ https://e/y.whl"'),
+        ("requirements.lock", "<<<<<<< HEAD\nx==1\n", 'line 1: not pinned "<<<<<<< HEAD"'),
+        ("requirements.lock", "\ufeffx==1\n", "line 1: not pinned "),
+        ("requirements.lock", "x===1\n", 'not a version "=1"'),
+        ("Cargo.lock", CRATE % ("x/../y", "1.0.0"), 'cannot be read: not a crate "x/../y 1.0.0"'),
+        ("Cargo.lock", CRATE % ("x", "1.0 | y"), 'cannot be read: not a crate "x 1.0 | y"'),
         ("Cargo.lock", "[[package", "cannot be read: "),
         ("Cargo.lock", '[[package]]\nname = "x"\n', "cannot be read: "),
         ("Cargo.lock", "package = 1", "cannot be read: "),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import resource
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from scripts.debian import packages_lock
 from scripts.debian.packages_lock import LOCK, MACHINES
 from scripts.history import ledger
 from scripts.history.ledger import Entry, Promoted
-from scripts.sbom import newest, outdated_rows
+from scripts.sbom import newest, outdated_rows, take_updates
 from scripts.sbom.outdated import Row
 from tests.support.debian_mirror import Mirror
 from tests.unit.fakes import program
@@ -295,14 +297,171 @@ def test_a_lock_that_cannot_be_put_back_is_named(
     lock = folder / "packages/sutra-a/requirements.lock"
     lock.write_text("h11==0.14.0\n")
     monkeypatch.setattr(newest, "_of_pypi", lambda one, *_: newest.Newer(one, "0.16.0", ()))
-    program(folder / "scripts", "lock.sh", f"rm {lock}; mkdir {lock}; exit 1\n")
+    other = lock.with_name("requirements-test.lock")
+    other.write_text("h11==0.14.0\n")
+    program(folder / "scripts", "lock.sh", f"rm {lock}; mkdir {lock}; echo x >{other}; exit 1\n")
     code, _, err = call("update")
     path = "packages/sutra-a/requirements.lock"
     assert (code, err) == (
         2,
         f'update: cannot put back "{path}": Is a directory\n'
-        f"tip: `git checkout {path}` brings the lock of the last commit back\n",
+        f"tip: `git checkout {path}` brings the lock of the last commit back, "
+        f"{path}.before is the one before this run\n",
     )
+    assert other.read_text() == Path(f"{path}.before").read_text() == "h11==0.14.0\n"
+
+
+def begun(folder: Path, monkeypatch: pytest.MonkeyPatch, words: str) -> Path:
+    """Return a lock that is behind its index, where scripts/lock.sh runs `words`."""
+    lock = folder / "packages/sutra-a/requirements.lock"
+    lock.write_text("h11==0.14.0\n")
+    monkeypatch.setattr(newest, "_of_pypi", lambda one, *_: newest.Newer(one, "0.16.0", ()))
+    program(folder / "scripts", "lock.sh", words)
+    return lock
+
+
+@pytest.mark.parametrize("signal", ["INT", "TERM"])
+def test_an_interrupt_leaves_all_locks_as_they_were(
+    call: Call, mirror: Mirror, folder: Path, monkeypatch: pytest.MonkeyPatch, signal: str
+) -> None:
+    """What scripts/lock.sh has started would write its lock after that; it is ended first."""
+    newer(mirror)
+    lock = begun(
+        folder,
+        monkeypatch,
+        "cd packages/sutra-a; (sleep 0.5; echo late >requirements.lock) & "
+        "echo half >requirements.lock; echo new >requirements-new.lock; "
+        f"kill -{signal} $PPID; wait",
+    )
+    before = LOCK.read_bytes()
+    code, _, err = call("update")
+    assert (code, err.splitlines()[0]) == (2, "interrupted")
+    time.sleep(0.7)
+    assert (LOCK.read_bytes(), lock.read_text()) == (before, "h11==0.14.0\n")
+    assert sorted(path.name for path in lock.parent.iterdir()) == [
+        "Dockerfile.prod",
+        "requirements.lock",
+    ]
+
+
+def test_locks_are_put_back_on_a_full_disk(
+    call: Call, mirror: Mirror, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No file of more than a MB can be written when the first lock was."""
+    newer(mirror)
+    lock = begun(folder, monkeypatch, "exit 1")
+    text = "h11==0.14.0\n" + "# via x\n" * 200_000
+    lock.write_text(text)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill(_: object) -> int:
+        lock.write_text("half")
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, limits[1]))
+        return 1
+
+    monkeypatch.setattr(take_updates, "_exit_code", fill)
+    try:
+        code, _, err = call("update")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (code, err.splitlines()[0]) == (
+        2,
+        "update: packages/sutra-a: its locks cannot be written, all are as they were",
+    )
+    assert lock.read_text() == text
+
+
+def test_a_lock_that_cannot_be_copied_is_not_written(
+    call: Call, mirror: Mirror, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newer(mirror)
+    lock = begun(folder, monkeypatch, "echo broken >packages/sutra-a/requirements.lock")
+    text = "h11==0.14.0\n" + "# via x\n" * 200_000
+    lock.write_text(text)
+    before = LOCK.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, limits[1]))
+    try:
+        code, _, err = call("update")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    problem, tip = err.splitlines()
+    assert (code, tip) == (2, "tip: `df -h .` and `ls -l` say more")
+    assert problem.startswith("update: cannot copy a lock: [Errno 27] File too large")
+    assert (LOCK.read_bytes(), lock.read_text()) == (before, text)
+    assert not list(folder.rglob("*.before"))
+
+
+def test_a_lock_that_is_a_link_or_read_only_stays_that(
+    call: Call, mirror: Mirror, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newer(mirror)
+    lock = begun(folder, monkeypatch, "exit 1")
+    lock.chmod(0o400)
+    LOCK.rename(folder / "real.lock")
+    LOCK.symlink_to("../real.lock")
+    before = LOCK.read_bytes()
+    assert call("update")[0] == 2
+    assert (LOCK.is_symlink(), LOCK.read_bytes()) == (True, before)
+    assert (lock.stat().st_mode & 0o777, lock.read_text()) == (0o400, "h11==0.14.0\n")
+    assert call("update", "--only", "debian")[0] == 0
+    assert LOCK.is_symlink()
+    assert versions() == {"libsafe1": "1.0-1+deb13u1", "plain": "1.1"}
+
+
+def test_the_copies_of_a_killed_run_are_named(
+    call: Call, mirror: Mirror, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newer(mirror)
+    begun(folder, monkeypatch, "exit 1")
+    copy = folder / "packages/sutra-a/requirements.lock.before"
+    copy.write_text("earlier")
+    path = "packages/sutra-a/requirements.lock"
+    before = LOCK.read_bytes()
+    code, _, err = call("update")
+    assert (code, err) == (
+        2,
+        f'update: an earlier run was killed: "{path}.before" is a lock as it was before\n'
+        f"tip: `mv {path}.before {path}` brings it back, `rm {path}.before` keeps the one that is "
+        "there\n",
+    )
+    assert (LOCK.read_bytes(), copy.read_text()) == (before, "earlier")
+
+
+@pytest.mark.parametrize("command", ["outdated", "update"])
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (None, "no such file"),
+        ("# suite: trixie\n", 'no "libsafe1" for amd64'),
+        (f"# suite: trixie\nlibsafe1 1.0-1 all {'0' * 64}\n", 'no "plain" for amd64'),
+        (
+            f"# suite: trixie\nlibsafe1 1.0-1 all {'0' * 64}\nplain 1.0 amd64 {'0' * 64}\n",
+            'no "plain" for arm64',
+        ),
+    ],
+)
+def test_a_lock_that_was_cut_is_not_compared(
+    call: Call, command: str, text: str | None, problem: str
+) -> None:
+    """What it lost would count as the newest."""
+    LOCK.unlink()
+    if text:
+        LOCK.write_text(text)
+    assert call(command) == (
+        2,
+        "",
+        f"{LOCK}: {problem}\ntip: `make update ONLY=debian` writes it anew\n",
+    )
+
+
+def test_a_changelog_in_another_form_is_no_proof(call: Call, mirror: Mirror) -> None:
+    mirror.add("plain", "1.1", changelog="Changes in 1.1: CVE-2026-1000\n")
+    mirror.publish()
+    rows = json.loads(call("outdated", "--format", "json")[1])
+    assert [(row["name"], row["security"], row["advisories"], row["why"]) for row in rows] == [
+        ("plain", "", None, "its changelog has no entry in Debian's form")
+    ]
 
 
 def test_an_unknown_word_is_refused(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:

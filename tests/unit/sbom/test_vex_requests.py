@@ -86,6 +86,15 @@ def test_a_wrong_entry_is_one_line(folder: Path, text: str, problem: str) -> Non
     [
         (b"statements: 1", 'vex.yaml: statements: not a list "1"'),
         (b"statement: []", 'vex.yaml: unknown key "statement", did you mean "statements"?'),
+        (b"statements: {}", 'vex.yaml: statements: not a list "{}"'),
+        (b"statements: false", 'vex.yaml: statements: not a list "False"'),
+        (b"statements: ''", 'vex.yaml: statements: not a list ""'),
+        (
+            b"statements: []\nstatements: []",
+            'vex.yaml: not YAML: line 2: duplicate key "statements"',
+        ),
+        (b"[]", 'vex.yaml: not a mapping "[]"'),
+        (b"false", 'vex.yaml: not a mapping "False"'),
         (b"- 1", 'vex.yaml: not a mapping "[1]"'),
         (b"a: [", "vex.yaml: not YAML: "),
         (b"\xff", "vex.yaml: cannot be read: "),
@@ -98,6 +107,25 @@ def test_a_wrong_file_is_one_line(folder: Path, content: bytes, problem: str) ->
         vex_requests.read(catalog.load())
     assert caught.value.message.startswith(problem)
     assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"# nothing\n", b"statements:\n  # none\n", b"\xef\xbb\xbfstatements: []\n"]
+)
+def test_a_file_without_a_statement_asks_for_nothing(folder: Path, content: bytes) -> None:
+    (folder / "images.yaml").write_text(CATALOG)
+    Path("vex.yaml").write_bytes(content)
+    assert vex_requests.read(catalog.load()) == []
+
+
+def test_a_broken_link_is_no_file_without_statements(folder: Path) -> None:
+    (folder / "images.yaml").write_text(CATALOG)
+    Path("vex.yaml").symlink_to("elsewhere.yaml")
+    with pytest.raises(SutraError) as caught:
+        vex_requests.read(catalog.load())
+    assert caught.value.message == (
+        "vex.yaml: cannot be read: [Errno 2] No such file or directory: 'vex.yaml'"
+    )
 
 
 HOLDS = "vex.yaml: {} not_affected of sutra-good, for the next promotion\n"
