@@ -142,8 +142,7 @@ def as_json(image: str, seen: Seen) -> str:
         "owners": owners,
         "unopened": seen.floor.unopened,
         "answers": [
-            {"request": f"{each.request.method} {each.request.path}", "status": each.status}
-            for each in seen.traced.answers
+            {"request": each.request.shown, "status": each.status} for each in seen.traced.answers
         ],
         "proposals": rules,
         "smaller": found.smaller if found else None,
@@ -171,7 +170,7 @@ def show(image: str, seen: Seen) -> None:
     console.print(f"{seen.reference}: opened from start to stop", markup=False)
     console.print(table(seen.floor))
     for each in seen.traced.answers:
-        line = f"{each.request.method} {each.request.path}: {each.status}"
+        line = f"{each.request.shown}: {each.status}"
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     if seen.proposed is None:
         lines = ["no cleanup manifest: no rule to propose"]

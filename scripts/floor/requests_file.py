@@ -1,30 +1,37 @@
 """Read the requests that a service is sent while its files are traced, and send them.
 
-A line each: `GET /documents` or `POST /documents {"title": "a"}`; `#` begins a comment.
+A line each: `GET /stats` or `POST /similar {"text": "a"}`, or to a service beside it by the name
+under which it reaches that, `PUT sutra-storage/concepts/1 {"text": "a"}`; `#` begins a comment.
 """
 
 from __future__ import annotations
 
 import http.client
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.common.errors import SutraError
 
-LINE = re.compile(r"(GET|HEAD|POST|PUT|PATCH|DELETE) (/[!-~]*)(?: (.+))?")
+LINE = re.compile(r"(GET|HEAD|POST|PUT|PATCH|DELETE) ([a-z0-9.-]*)(/[!-~]*)(?: (.+))?")
 SECONDS = 30
 TIP = 'a line is a method, a path and perhaps a JSON body, such as `POST /search {"text": "a"}`'
 
 
 @dataclass(frozen=True)
 class Request:
-    """One HTTP request; a body is JSON."""
+    """One HTTP request; a body is JSON. `host` is a service beside the one that is traced."""
 
     method: str
     path: str
     body: str = ""
+    host: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The request as its line has it, without the body."""
+        return f"{self.method} {self.host}{self.path}"
 
 
 @dataclass(frozen=True)
@@ -49,13 +56,27 @@ def read(file: Path) -> list[Request]:
         match = LINE.fullmatch(line.strip())
         if match is None:
             raise SutraError(f'{file}: line {number}: not a request "{line}"', TIP)
-        found.append(Request(match[1], match[2], match[3] or ""))
+        found.append(Request(match[1], match[3], match[4] or "", match[2]))
     return found
 
 
-def send(address: tuple[str, int], requests: Sequence[Request]) -> list[Answer]:
-    """Send all requests, one after another. Raises SutraError for one without an answer."""
-    return [Answer(request, _status(address, request)) for request in requests]
+def send(
+    addresses: Mapping[str, tuple[str, int]], own: str, requests: Sequence[Request]
+) -> list[Answer]:
+    """Send all requests, one after another, to the service `own` or to the one that each names.
+
+    Raises SutraError for one without an answer, and before any is sent for one without an address.
+    """
+    for host in (request.host or own for request in requests):
+        if host not in addresses:
+            known = ", ".join(sorted(addresses)) or "none"
+            raise SutraError(
+                f'floor: no address for requests to "{host}"',
+                f"an image needs EXPOSE; services with an address: {known}",
+            )
+    return [
+        Answer(request, _status(addresses[request.host or own], request)) for request in requests
+    ]
 
 
 def _status(address: tuple[str, int], request: Request) -> int:
@@ -69,7 +90,7 @@ def _status(address: tuple[str, int], request: Request) -> int:
     except (OSError, http.client.HTTPException) as error:
         reason = str(error) or type(error).__name__
         raise SutraError(
-            f"floor: no answer to {request.method} {request.path}: {reason}",
+            f"floor: no answer to {request.shown}: {reason}",
             "`make verify-runtime` shows whether the service works",
         ) from error
     finally:

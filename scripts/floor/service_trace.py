@@ -17,6 +17,7 @@ from scripts.engine import client as engine
 from scripts.engine import fanotify, health, root_mount, sandbox
 from scripts.engine.fanotify import Opened, Trace
 from scripts.engine.health import Probe
+from scripts.engine.sandbox import Setup
 from scripts.floor import requests_file
 from scripts.floor.requests_file import Answer, Request
 
@@ -43,10 +44,11 @@ class Traced:
 
 @dataclass(frozen=True)
 class _Run:
-    """How a service is run: what says that it is ready, its HEALTHCHECK, what it is then sent."""
+    """How a service is run: its setup, what says that it is ready, its HEALTHCHECK, requests."""
 
     client: engine.Client
     image: Image
+    setup: Setup
     ready: Probe
     own: Probe | None
     requests: Sequence[Request]
@@ -68,7 +70,7 @@ def record(
         raise SutraError("floor: the engine is on another machine", LOCAL)
     with fanotify.trace(), sandbox.network(client) as network:  # refused before anything starts
         setup = service.setup_of(image, known, network)
-        run = _Run(client, image, probe, health.probe_of(known), requests)
+        run = _Run(client, image, setup, probe, health.probe_of(known), requests)
         try:
             with service.beside(client, promises, image, network, {}):
                 for _ in range(STARTS):
@@ -127,7 +129,10 @@ def _used(run: _Run, made: Container) -> list[Answer]:
     """Ask the HEALTHCHECK, where another command said that it is ready, and send requests."""
     if run.own and run.own != run.ready:
         _refuse(run, health.ask(run.client, made, run.own))
-    return requests_file.send(_address(made), run.requests) if run.requests else []
+    if not run.requests:
+        return []
+    addresses = _addresses(run.client, run.setup.network)
+    return requests_file.send(addresses, run.setup.alias, run.requests)
 
 
 def _refuse(run: _Run, problem: str) -> None:
@@ -151,16 +156,17 @@ def _first_process(made: Container) -> int:
         return int(made.attrs["State"]["Pid"])
 
 
-def _address(made: Container) -> tuple[str, int]:
-    """Return where the service listens: its address, and the first port of its image."""
-    with engine.asked("inspect a container"):
-        made.reload()
-        exposed = made.attrs["Config"].get("ExposedPorts") or {}
-        ports = [int(port.removesuffix("/tcp")) for port in exposed if port.endswith("/tcp")]
-        networks = made.attrs["NetworkSettings"]["Networks"].values()
-        hosts = [str(each["IPAddress"]) for each in networks if each["IPAddress"]]
-    if not ports or not hosts:
-        raise SutraError(
-            "floor: no EXPOSE in the image says where requests go", "leave REQUESTS out"
-        )
-    return hosts[0], min(ports)
+def _addresses(client: engine.Client, network: str) -> dict[str, tuple[str, int]]:
+    """Return where each service of a network listens: its address, and its image's first port."""
+    found: dict[str, tuple[str, int]] = {}
+    with engine.asked("inspect a network"):
+        for identity in client.api.inspect_network(network)["Containers"]:
+            known = client.api.inspect_container(identity)
+            exposed = known["Config"].get("ExposedPorts") or {}
+            ports = [int(port.removesuffix("/tcp")) for port in exposed if port.endswith("/tcp")]
+            joined = known["NetworkSettings"]["Networks"][network]
+            if ports and joined["IPAddress"]:
+                address = str(joined["IPAddress"]), min(ports)
+                names = [each for each in joined["Aliases"] or () if not identity.startswith(each)]
+                found |= dict.fromkeys(names, address)
+    return found

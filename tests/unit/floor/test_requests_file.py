@@ -20,17 +20,30 @@ TIP = 'a line is a method, a path and perhaps a JSON body, such as `POST /search
 
 def test_a_line_is_a_request(tmp_path: Path) -> None:
     file = tmp_path / "requests"
-    file.write_text('# all of it\n\nGET /stats?a=b%20c\n  PUT /x {"name": "ä b"}  \nDELETE /\n')
+    file.write_text(
+        '# all of it\n\nGET /stats?a=b%20c\n  PUT /x {"name": "ä b"}  \nDELETE db-1.x/\n'
+    )
     assert requests_file.read(file) == [
         Request("GET", "/stats?a=b%20c"),
         Request("PUT", "/x", '{"name": "ä b"}'),
-        Request("DELETE", "/"),
+        Request("DELETE", "/", "", "db-1.x"),
     ]
 
 
 @pytest.mark.parametrize(
     "line",
-    ["/stats", "get /stats", "GET stats", "GET", "GET /ä", "TRACE /", "GET http://x/", "GET  /a"],
+    [
+        "/stats",
+        "get /stats",
+        "GET stats",
+        "GET a:80/",
+        "GET A/",
+        "GET",
+        "GET /ä",
+        "TRACE /",
+        "GET http://x/",
+        "GET  /a",
+    ],
 )
 def test_another_line_is_refused(line: str, tmp_path: Path) -> None:
     file = tmp_path / "requests"
@@ -87,8 +100,14 @@ def server() -> Iterator[tuple[str, int]]:
 
 
 def test_each_request_has_its_status(server: tuple[str, int]) -> None:
-    requests = [Request("GET", "/200"), Request("HEAD", "/503"), Request("POST", "/422", '"ä"')]
-    assert requests_file.send(server, requests) == [
+    requests = [
+        Request("GET", "/200"),
+        Request("HEAD", "/503", host="own"),
+        Request("POST", "/422", '"ä"', "db"),
+    ]
+    addresses = {"own": server, "db": server}
+    Answering.asked.clear()
+    assert requests_file.send(addresses, "own", requests) == [
         Answer(requests[0], 200),
         Answer(requests[1], 503),
         Answer(requests[2], 422),
@@ -104,7 +123,7 @@ def test_a_request_without_an_answer_is_one_line() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))  # and does not listen
         with pytest.raises(SutraError) as caught:
-            requests_file.send(unused.getsockname(), [Request("GET", "/a")])
+            requests_file.send({"x": unused.getsockname()}, "x", [Request("GET", "/a")])
     assert caught.value.message == ("floor: no answer to GET /a: [Errno 111] Connection refused")
     assert caught.value.tip == "`make verify-runtime` shows whether the service works"
 
@@ -121,6 +140,30 @@ def test_an_answer_that_is_not_http_is_one_line() -> None:
         thread = threading.Thread(target=answer)
         thread.start()
         with pytest.raises(SutraError) as caught:
-            requests_file.send(server.getsockname(), [Request("GET", "/a")])
+            requests_file.send({"x": server.getsockname()}, "y", [Request("GET", "/a", host="x")])
         thread.join()
-    assert caught.value.message.startswith("floor: no answer to GET /a: 220 mail")
+    assert caught.value.message.startswith("floor: no answer to GET x/a: 220 mail")
+
+
+@pytest.mark.parametrize(
+    ("hosts", "host", "missing", "known"),
+    [
+        (("own", "db"), "cache", "cache", "db, own"),
+        (("db",), "", "own", "db"),
+        ((), "", "own", "none"),
+    ],
+)
+def test_a_service_without_an_address_is_one_line_before_anything_is_sent(
+    hosts: tuple[str, ...], host: str, missing: str, known: str, server: tuple[str, int]
+) -> None:
+    Answering.asked.clear()
+    requests = [Request("GET", "/200", host="db"), Request("GET", "/200", host=host)]
+    if "db" not in hosts:
+        requests.pop(0)
+    with pytest.raises(SutraError) as caught:
+        requests_file.send(dict.fromkeys(hosts, server), "own", requests)
+    assert (caught.value.message, caught.value.tip) == (
+        f'floor: no address for requests to "{missing}"',
+        f"an image needs EXPOSE; services with an address: {known}",
+    )
+    assert Answering.asked == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,8 +18,8 @@ from scripts.checks.runtime import service
 from scripts.common.errors import SutraError
 from scripts.engine import fanotify, root_mount
 from scripts.engine.fanotify import ACCESS, OPEN, OPEN_EXEC, Opened
-from scripts.floor import service_trace
-from scripts.floor.requests_file import Request
+from scripts.floor import requests_file, service_trace
+from scripts.floor.requests_file import Answer, Request
 from scripts.floor.service_trace import Traced
 
 ID = "3f" * 32
@@ -64,10 +65,7 @@ class FakeEngine:
         self.ended: int | None = None
         self.left: list[str] = []
         self.asked: list[str] = []
-        self.attrs: dict[str, Any] = {
-            "Config": {"ExposedPorts": {"8000/tcp": {}}},
-            "NetworkSettings": {"Networks": {"n": {"IPAddress": ""}}},
-        }
+        self.attrs: dict[str, Any] = {}
 
     def create_endpoint_config(self, **_: object) -> dict[str, object]:
         return {}
@@ -96,6 +94,9 @@ class FakeEngine:
 
     def exec_inspect(self, identity: str) -> dict[str, object]:
         return {"Running": False, "ExitCode": self.codes.get(identity, 0)}
+
+    def inspect_network(self, name: str) -> dict[str, object]:
+        return {"Containers": {}}
 
     def kill(self, signal: str) -> None:
         self.ended = 0
@@ -265,20 +266,50 @@ def test_a_needed_service_that_is_not_built_is_one_line(
     )
 
 
-@pytest.mark.parametrize(
-    ("ports", "address"),
-    [({}, "172.18.0.2"), (None, "172.18.0.2"), ({"53/udp": {}}, "172.18.0.2"), ({"1/tcp": {}}, "")],
-)
-def test_requests_without_a_place_to_go_are_one_line(
-    ports: Any, address: str, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    engine.attrs = {
-        "Config": {"ExposedPorts": ports},
-        "NetworkSettings": {"Networks": {"n": {"IPAddress": address}}},
+def described(alias: str, ports: object, address: str) -> dict[str, Any]:
+    """Return what the engine says of a container on the network "n"."""
+    joined = {"IPAddress": address, "Aliases": [alias, ID[:12]] if alias else None}
+    config = {"ExposedPorts": ports}
+    return {"Config": config, "NetworkSettings": {"Networks": {"n": joined}}}
+
+
+def test_services_of_a_network_are_found_by_their_names() -> None:
+    containers = {
+        f"{ID}1": described("sutra-api", {"8000/tcp": {}, "53/udp": {}, "900/tcp": {}}, "10.0.0.2"),
+        f"{ID}2": described("no-port", {"53/udp": {}}, "10.0.0.3"),
+        f"{ID}3": described("no-ports", None, "10.0.0.4"),
+        f"{ID}4": described("ended", {"1/tcp": {}}, ""),
+        f"{ID}5": described("", {"1/tcp": {}}, "10.0.0.5"),
     }
+    client: Any = SimpleNamespace()
+    client.api = SimpleNamespace(
+        inspect_network=lambda name: {"Containers": containers}, inspect_container=containers.get
+    )
+    assert service_trace._addresses(client, "n") == {"sutra-api": ("10.0.0.2", 900)}
+
+
+def test_requests_are_sent_between_the_health_check_and_the_stop(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = Answer(Request("GET", "/stats"), 200)
+
+    def send(addresses: object, own: str, requests: object) -> list[Answer]:
+        assert (addresses, requests) == ({}, (sent.request,))
+        engine.asked.append(f"request to {own}")
+        return [sent]
+
+    monkeypatch.setattr(requests_file, "send", send)
+    found = traced(engine, monkeypatch, [STARTED], requests=(sent.request,))
+    assert found.answers == (sent,)
+    assert engine.asked == ["ready", "own", "request to sutra-api", "SIGTERM"]
+
+
+def test_requests_without_a_place_to_go_are_one_line(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     requests = (Request("GET", "/"),)
     assert refused(engine, monkeypatch, [STARTED], requests=requests) == (
-        "floor: no EXPOSE in the image says where requests go",
-        "leave REQUESTS out",
+        'floor: no address for requests to "sutra-api"',
+        "an image needs EXPOSE; services with an address: none",
     )
     assert engine.left == []
