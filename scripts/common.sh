@@ -44,6 +44,11 @@ lock() { # lock FILE: hold it, on descriptor 9, until this process ends
 
 unlock() { exec 9<&-; }
 
+# An action of GitHub's is a step of another repository's workflow: nobody types a command there.
+how_to_set() { # how_to_set NAME VALUE: print how a person sets it
+  if [[ -n ${GITHUB_ACTION_PATH:-} ]]; then echo "\`env: {$1: $2}\` in the step"; else echo "\`$1=$2 make prod\`"; fi
+}
+
 # What a build leaves beside the sources (.venv, .cache, .build) needs a folder to write to.
 require_writable_checkout() {
   [[ -w . ]] || die "checkout: not writable \"$PWD\"" \
@@ -54,8 +59,8 @@ require_writable_checkout() {
 require_temporary_space() { # require_temporary_space MB
   local folder=${TMPDIR:-/tmp} free
   [[ -d $folder && -w $folder ]] || die "TMPDIR: not a folder to write to \"$folder\"" \
-    "name another one: \`TMPDIR=/var/tmp make prod\`"
+    "name another one: $(how_to_set TMPDIR /var/tmp)"
   free=$(df -Pm "$folder" | awk 'NR == 2 { print $4 }')
   ((free >= $1)) || die "TMPDIR: $free MB free in \"$folder\", $1 MB needed" \
-    "free some space there, or name another folder: \`TMPDIR=/var/tmp make prod\`"
+    "free some space there, or name another folder: $(how_to_set TMPDIR /var/tmp)"
 }

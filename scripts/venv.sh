@@ -14,7 +14,8 @@ readonly SCRIPT=venv
 . scripts/common.sh
 
 readonly PYTHON=${PYTHON:-python3}
-readonly CHOOSE="install Python 3.11 or newer, or name one: \`PYTHON=python3.13 make prod\`"
+CHOOSE="install Python 3.11 or newer, or name one: $(how_to_set PYTHON python3.13)"
+readonly CHOOSE
 # the largest wheel, twice: packed and unpacked
 readonly TEMPORARY_MB=200
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 import stat
 import tarfile
@@ -56,6 +57,7 @@ def layout(place: str) -> tuple[Image, Path]:
     if not folder.is_dir() and ":" in place:
         path, _, name = place.rpartition(":")
         folder = Path(path)
+    _refuse_no_layout(folder)
     index = Document.parse(f"{folder}: index.json", _document(folder / "index.json"))
     manifests = index.children("manifests")
     if name:
@@ -66,6 +68,17 @@ def layout(place: str) -> tuple[Image, Path]:
     _refuse_several(folder, manifests)
     top = Document(index.where, {"manifests": [manifest.value for manifest in manifests]})
     return resolve(str(folder), top, "", lambda _, digest: _document(_blob(folder, digest))), folder
+
+
+def _refuse_no_layout(folder: Path) -> None:
+    """Raise SutraError for a file, and for a folder of another form, such as skopeo's `dir:`."""
+    if folder.is_file():
+        raise SutraError(f"{folder}: not a folder", f"an archive is archive:{folder}")
+    if folder.is_dir() and not os.path.lexists(folder / "index.json"):
+        raise SutraError(
+            f'{folder}: not an OCI layout: no "index.json"',
+            "save the image as one, or as an archive",
+        )
 
 
 def _refuse_several(folder: Path, manifests: Sequence[Document]) -> None:
@@ -139,6 +152,8 @@ def archive(path: Path) -> tuple[Image, tuple[str, ...]]:
     The archive is Docker's or Podman's (manifest.json), or an OCI layout as a tar;
     itself plain, gzip or zstd.
     """
+    if path.is_dir():
+        raise SutraError(f"{path}: a folder", f"an OCI layout is oci:{path}")
     found = _documents(path)
     if "manifest.json" in found.documents:
         return _saved(found)

@@ -65,6 +65,23 @@ def test_a_missing_python(checkout: Path) -> None:
     )
 
 
+def test_in_a_step_of_another_repository_no_make_target_is_named(checkout: Path) -> None:
+    assert said(
+        run(checkout, "scripts/venv.sh", PYTHON="python9", GITHUB_ACTION_PATH="/action")
+    ) == (
+        2,
+        'venv: PYTHON: no such program "python9"\n'
+        "tip: install Python 3.11 or newer, or name one: `env: {PYTHON: python3.13}` in the step\n",
+    )
+    assert said(
+        run(checkout, "scripts/venv.sh", TMPDIR="/nothing", GITHUB_ACTION_PATH="/action")
+    ) == (
+        2,
+        'venv: TMPDIR: not a folder to write to "/nothing"\n'
+        "tip: name another one: `env: {TMPDIR: /var/tmp}` in the step\n",
+    )
+
+
 @pytest.mark.parametrize(
     ("script", "reason"),
     [

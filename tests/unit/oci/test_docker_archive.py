@@ -370,6 +370,29 @@ def test_a_missing_layout(tmp_path: Path) -> None:
     )
 
 
+def test_a_folder_that_is_no_layout(tmp_path: Path) -> None:
+    """Such as skopeo's `dir:`, which has manifest.json alone."""
+    (tmp_path / "dir").mkdir()
+    (tmp_path / "dir/manifest.json").write_text("{}")
+    assert refused(f"oci:{tmp_path}/dir", tmp_path) == (
+        f'{tmp_path}/dir: not an OCI layout: no "index.json"',
+        "save the image as one, or as an archive",
+    )
+
+
+def test_a_file_or_folder_that_was_called_the_other_one(tmp_path: Path) -> None:
+    (tmp_path / "dir").mkdir()
+    (tmp_path / "file.tar").write_bytes(saved([BASE]))
+    assert refused(f"archive:{tmp_path}/dir", tmp_path) == (
+        f"{tmp_path}/dir: a folder",
+        f"an OCI layout is oci:{tmp_path}/dir",
+    )
+    assert refused(f"oci:{tmp_path}/file.tar", tmp_path) == (
+        f"{tmp_path}/file.tar: not a folder",
+        f"an archive is archive:{tmp_path}/file.tar",
+    )
+
+
 def test_a_missing_archive(tmp_path: Path) -> None:
     assert refused(f"archive:{tmp_path}/gone", tmp_path) == (
         f"{tmp_path}/gone: cannot be read: No such file or directory",

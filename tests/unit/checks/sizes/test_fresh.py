@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from scripts.__main__ import main as front_door
-from scripts.catalog import catalog
+from scripts.catalog import catalog, fresh_rates
 from scripts.catalog.budget import Budget
 from scripts.catalog.catalog import Catalog, Image
 from scripts.catalog.fresh_rates import Rates
@@ -117,6 +117,38 @@ def test_a_wrong_rate_is_refused_before_anything_is_read(
         front_door(["verify-sizes"])
     assert caught.value.message == 'PULL_RATE: not a size such as "50 MB": "fast"'
     assert capfd.readouterr().out == ""
+
+
+TIP = 'bytes a second, such as PULL_RATE="12.5 MB"'
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("0 MB", "less than a byte a second"),
+        ("0.9 B", "less than a byte a second"),
+        ("-1 MB", 'not a size such as "50 MB":'),
+        ("1e3 MB", 'not a size such as "50 MB":'),
+        ("１ MB", 'not a size such as "50 MB":'),
+        ("9" * 19 + " GB", 'not a size such as "50 MB":'),
+        ("100 MB/s", 'not a size such as "50 MB":'),
+        ("100 Mb", "bits, or bytes"),
+        ("1Gb ", "bits, or bytes"),
+        ("800 kb", "bits, or bytes"),
+    ],
+)
+def test_a_rate_that_nobody_meant_is_refused(text: str, problem: str) -> None:
+    with pytest.raises(SutraError) as caught:
+        fresh_rates.read({"PULL_RATE": text})
+    assert caught.value.message == f'PULL_RATE: {problem} "{text}"'
+    assert caught.value.tip == TIP
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"), [("1 B", 1), ("12.5 MB", 12_500_000), ("1 mb", 10**6), ("1 MiB", 2**20)]
+)
+def test_a_rate_is_one_of_bytes(text: str, rate: int) -> None:
+    assert fresh_rates.read({"PULL_RATE": text}) == Rates(pull=rate)
 
 
 def test_promotion_asks_for_it_too(
