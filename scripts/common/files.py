@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,14 +15,18 @@ def write(place: Path, text: str, who: str, tip: str) -> None:
 
     Raises DiskError when that cannot be done: `who` begins its message, `tip` is its tip.
     """
+    # containers that share a cache may share a process id, too
+    name = f".{os.getpid()}-{secrets.token_hex(4)}"
     try:
-        replace(place, text, place.with_suffix(f".{os.getpid()}"))
+        replace(place, text, place.with_suffix(name))
     except OSError as error:
         raise DiskError(f'{who}: cannot write "{place}": {error.strerror}', tip) from error
 
 
 def replace(place: Path, text: str, partial: Path, durable: bool = False) -> None:
-    """Write `text` as `partial`, then rename it to `place`. Raises OSError, and leaves nothing.
+    """Write `text` as `partial`, then rename it to `place`. Raises OSError.
+
+    Nothing is left of `partial` after an error or an interrupt.
 
     A `durable` one is on the disk when this returns, and outlives a loss of power.
     """
@@ -35,7 +40,7 @@ def replace(place: Path, text: str, partial: Path, durable: bool = False) -> Non
         partial.replace(place)
         if durable:
             sync_names(place.parent)
-    except OSError:
+    except BaseException:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
         raise

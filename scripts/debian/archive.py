@@ -18,6 +18,7 @@ from pathlib import Path
 from scripts.common import debian_mirror, settings
 from scripts.common.errors import SutraError
 from scripts.common.text import printable
+from scripts.debian import packages_lock
 from scripts.debian.packages_lock import MACHINES
 from scripts.engine import process
 
@@ -107,6 +108,10 @@ def opened(suite: str, environment: Mapping[str, str] = os.environ) -> Iterator[
     keyring = environment.get("KEYRING") or KEYRING
     if not _ADDRESS.fullmatch(mirror):
         raise SutraError("APT_MIRROR: not an address of http or https", f"APT_MIRROR={MIRROR}")
+    if not packages_lock.SUITE.fullmatch(suite):
+        raise SutraError(
+            f'DEBIAN_VERSION: not a release of Debian "{suite}"', "DEBIAN_VERSION=trixie-slim"
+        )
     if not Path(keyring).is_file():
         raise NotKnownError(
             f'no keys of Debian\'s archive "{keyring}"', "install debian-archive-keyring"

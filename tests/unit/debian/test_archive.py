@@ -134,6 +134,18 @@ def test_an_address_of_another_kind_is_refused(mirror: Mirror, address: str) -> 
     assert caught.value.message == "APT_MIRROR: not an address of http or https"
 
 
+@pytest.mark.parametrize(
+    "suite", ["", "../x", "trixie main", "trixie\ndeb http://x y main", "Trixie", "x" * 41]
+)
+def test_a_release_of_another_form_is_refused(mirror: Mirror, suite: str) -> None:
+    """It becomes a line of apt's sources."""
+    with pytest.raises(SutraError) as caught, opened(suite, mirror.knobs):
+        pass
+    shown = suite.replace("\n", "\N{REPLACEMENT CHARACTER}")
+    assert caught.value.message == f'DEBIAN_VERSION: not a release of Debian "{shown}"'
+    assert caught.value.tip == "DEBIAN_VERSION=trixie-slim"
+
+
 def test_a_day_of_the_snapshots_has_its_own_place_for_security() -> None:
     mirror = "http://snapshot.debian.org/archive/debian/20260101T000000Z"
     lines = archive._sources(mirror, SUITE, "/k").splitlines()

@@ -371,7 +371,7 @@ def test_a_missing_layout(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_no_layout(tmp_path: Path) -> None:
-    """Such as skopeo's `dir:`, which has manifest.json alone."""
+    """The `dir:` of skopeo has manifest.json alone."""
     (tmp_path / "dir").mkdir()
     (tmp_path / "dir/manifest.json").write_text("{}")
     assert refused(f"oci:{tmp_path}/dir", tmp_path) == (
