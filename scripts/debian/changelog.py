@@ -23,7 +23,7 @@ _PATH = re.compile(r"\./usr/share/doc/[^/]+/changelog(?:\.Debian)?\.gz")
 # "openssl (3.5.4-1~deb13u1) trixie-security; urgency=high"
 # up to the semicolon: prose such as "see (1.0)" ends no search. Source: deb-changelog(5)
 _ENTRY = re.compile(
-    r"^[a-z0-9][a-z0-9+.-]* \(([^()\s]+)\)(?: +[A-Za-z0-9][A-Za-z0-9+.-]*)+;",
+    r"^[a-z0-9][a-z0-9+.-]* \(([^()\s]+)\)(?: +[A-Za-z0-9][A-Za-z0-9+.-]*){1,20};",
     re.MULTILINE | re.ASCII,
 )
 _GZIP = 16 + zlib.MAX_WBITS

@@ -45,12 +45,15 @@ def scheme(reference: str) -> tuple[str, str]:
     """Return where a reference leads ("oci", "archive", "registry", "engine"), and the rest.
 
     `oci:` and its like are also names of images ("registry:2"): they count as a scheme
-    only before a path, or before a file or folder that is there.
+    only before a path, or before a file or folder that is there. NAME:TAG is always an image of
+    the engine: a file of that name in a checkout must not be checked in its place.
     """
     name, _, rest = reference.partition(":")
     if name in ("oci", "archive", "registry") and ("/" in rest or _is_there(rest)):
         return name, rest
-    return ("archive" if _is_there(reference, Path.is_file) else "engine"), reference
+    has_tag = ":" in reference.rpartition("/")[2]
+    is_file = not has_tag and _is_there(reference, Path.is_file)
+    return ("archive" if is_file else "engine"), reference
 
 
 def _is_there(place: str, test: Callable[[Path], bool] = Path.exists) -> bool:

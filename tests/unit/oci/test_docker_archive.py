@@ -314,6 +314,16 @@ def test_a_name_chooses_in_a_layout(tmp_path: Path) -> None:
 # ---- which reference is what -----------------------------------------------
 
 
+@pytest.mark.parametrize("reference", ["web:prod", "a/web:prod", "web:prod@sha256:0", "sha256:0"])
+def test_a_file_with_the_name_of_a_tag_is_not_taken_for_it(folder: Path, reference: str) -> None:
+    """A pull request could add one that keeps every promise."""
+    (folder / reference).parent.mkdir(exist_ok=True)
+    (folder / reference).write_bytes(saved([BASE]))
+    assert sources.scheme(reference) == ("engine", reference)
+    assert sources.scheme(f"archive:{reference}") == ("archive", reference)
+    assert sources.scheme(f"{folder}/{reference}")[0] == "engine"
+
+
 def test_a_scheme_counts_before_a_path_only(folder: Path) -> None:
     (folder / "here").mkdir()
     (folder / "image.tar").write_bytes(b"")
