@@ -6,7 +6,7 @@ Errors carry the key path: `images.yaml: images.sutra-api.budget.installed: …`
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ from scripts.common.errors import CatalogError
 
 CATALOG = Path("images.yaml")
 TAG = "prod"
+# number of names that one line lists
+LISTED = 20
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Catalog:
         names = [image.name for image in self.images]
         raise CatalogError(
             f'{self.path}: images: no such image "{name}"{did_you_mean(name, names)}',
-            f"names: {', '.join(names)}",
+            f"names: {listed(names)}",
         )
 
     def not_built(self, image: Image, reference: str) -> CatalogError:
@@ -70,6 +72,12 @@ class Catalog:
         return CatalogError(
             f'{self.path}: images.{image.name}: not built "{reference}"', "run `make build`"
         )
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return the first names of a list, and how many more there are."""
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return ", ".join(names[:LISTED]) + more
 
 
 def load(path: Path = CATALOG, environment: Mapping[str, str] = os.environ) -> Catalog:

@@ -56,7 +56,7 @@ class Foreign:
             raise SutraError(
                 f'--like: which image of {self.promises.path} is "{reference}"',
                 f"name it: --like {_word(f'{self.promises.path}#{names[0]}')}; "
-                f"names: {', '.join(names)}",
+                f"names: {catalog.listed(names)}",
             )
         return [(self.promises.images[0], reference)]
 

@@ -46,7 +46,7 @@ def main(options: argparse.Namespace) -> int:
     left = take_updates.held_back(rows, images)
     taken = len({(row.kind, row.name) for row in rows}) - len(left)
     ending = f"; held back by what needs the earlier one: {', '.join(left)}" if left else ""
-    print(f"update: {taken} versions were taken into the locks{ending}")
+    print(f"{_taken(taken, dry_run)}{ending}")
     return OK
 
 
@@ -54,7 +54,12 @@ def _end(number: int, dry_run: bool, only: str) -> str:
     if not number:
         known = "no security update is known" if only == SECURITY else "every lock has the newest"
         return f"update: {known}, nothing was written"
-    return f"update: {number} versions {'would be' if dry_run else 'were'} taken into the locks"
+    return _taken(number, dry_run)
+
+
+def _taken(number: int, dry_run: bool) -> str:
+    was = "would be" if dry_run else "was" if number == 1 else "were"
+    return f"update: {number} version{'s' * (number != 1)} {was} taken into the locks"
 
 
 def _debian(knobs: dict[str, str], dry_run: bool) -> int:

@@ -372,6 +372,18 @@ def test_which_image_is_meant_is_asked_for(
     )
 
 
+@pytest.mark.parametrize(("number", "more"), [(20, ""), (21, " and 1 more")])
+def test_of_many_names_the_first_are_listed(
+    repository: Path, capsys: pytest.CaptureFixture[str], number: int, more: str
+) -> None:
+    names = [f"web-{each}" for each in range(number)]
+    (repository / "images.yaml").write_text(f"images: {{{', '.join(f'{n}: {{}}' for n in names)}}}")
+    first = ", ".join(names[:20])
+    for words in (["web:prod"], ["--like", "images.yaml#none"]):
+        code, _, err = called(capsys, *words)
+        assert (code, err.endswith(f"names: {first}{more}\n")) == (2, True)
+
+
 def test_an_image_without_files_is_one_line(
     repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

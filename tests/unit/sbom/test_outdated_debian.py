@@ -196,12 +196,12 @@ def test_only_security_updates_are_taken(call: Call, mirror: Mirror) -> None:
     before = LOCK.read_bytes()
     code, out, err = call("update", "--only", "security", "--dry-run")
     assert (code, err) == (0, "")
-    assert out.splitlines()[-1] == "update: 1 versions would be taken into the locks"
+    assert out.splitlines()[-1] == "update: 1 version would be taken into the locks"
     assert "libsafe1" in out
     assert "plain" not in out
     assert LOCK.read_bytes() == before
     code, out, _ = call("update", "--only", "security")
-    assert out.splitlines()[-1] == "update: 1 versions were taken into the locks"
+    assert out.splitlines()[-1] == "update: 1 version was taken into the locks"
     assert versions() == {"libsafe1": "1.0-1+deb13u1", "plain": "1.0"}
     assert call("update", "--only", "security")[1] == (
         "update: no security update is known, nothing was written\n"
@@ -280,8 +280,7 @@ def test_a_lock_that_cannot_be_written_leaves_all_as_they_were(
     code, out, _ = call("update", "--only", "security")
     assert (code, out.splitlines()[-1]) == (
         0,
-        "update: 1 versions were taken into the locks; "
-        "held back by what needs the earlier one: h11",
+        "update: 1 version was taken into the locks; held back by what needs the earlier one: h11",
     )
     LOCK.write_bytes(before)
     program(folder / "scripts", "lock.sh", f"echo h11==0.16.0 >{lock}\n")
