@@ -9,4 +9,5 @@ from rich.console import Console
 
 def console(width: int = 120) -> Console:
     """Return a console on stdout; `width` is in characters, for what is no terminal."""
-    return Console(width=None if sys.stdout.isatty() else width)
+    # without emoji: a name such as ":x:" is shown as it is
+    return Console(width=None if sys.stdout.isatty() else width, emoji=False)

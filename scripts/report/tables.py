@@ -104,4 +104,9 @@ def markdown(headings: Row, rows: Sequence[Row]) -> str:
     """Return rows as a Markdown table."""
     rules = ["---" if name in ("image", "check", "ok", "what") else "--:" for name in headings]
     lines = ["| " + " | ".join(headings) + " |", "|" + "|".join(rules) + "|"]
-    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+    return "\n".join(lines + ["| " + " | ".join(map(_cell, row)) + " |" for row in rows])
+
+
+def _cell(text: str) -> str:
+    """Return a text that ends no cell of Markdown: an image's name may hold anything."""
+    return text.replace("|", r"\|")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from rich.text import Text
 
 from scripts.common import terminal
 
@@ -17,3 +18,8 @@ def test_a_table_on_a_terminal_is_as_wide_as_it(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("COLUMNS", "40")
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     assert terminal.console().width == 40
+
+
+def test_a_name_between_colons_is_no_picture(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal.console().print(":smile:", Text(":x:"))
+    assert capsys.readouterr().out == ":smile: :x:\n"

@@ -66,6 +66,10 @@ def test_markdown_is_a_table() -> None:
     assert tables.markdown(tables.SIZE_HEADINGS, ROWS) == MARKDOWN
 
 
+def test_a_name_ends_no_cell_of_markdown() -> None:
+    assert tables.markdown(("image", "size"), [("a|b", "1")]).splitlines()[2] == r"| a\|b | 1 |"
+
+
 def test_the_table_sets_the_release_apart() -> None:
     console = Console(width=100, record=True, file=io.StringIO())
     console.print(tables.table(tables.SIZE_HEADINGS, ROWS))
