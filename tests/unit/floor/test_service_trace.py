@@ -1,4 +1,4 @@
-"""The trace of a service, by an engine in memory; docs/floor.md has figures of a real one."""
+"""The trace of a service, by an engine in memory and a recorded trace."""
 
 from __future__ import annotations
 
