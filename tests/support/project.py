@@ -76,8 +76,15 @@ class Project:
 
 
 def make(folder: Path) -> Project:
-    """Write a project whose one image is a single small file."""
-    project = Project(folder, f"sutra-test-{uuid.uuid4().hex[:8]}")
+    """Write a project whose one image is a single small file, in a new folder in `folder`.
+
+    Its path is unique, as is its name: BuildKit keeps what it got from a path, and sends for a
+    file again only when the size or the time is another. Tests of an earlier run may have had
+    the same path, and files of equal size and time.
+    """
+    name = f"sutra-test-{uuid.uuid4().hex[:8]}"
+    project = Project(folder / name, name)
+    project.folder.mkdir()
     project.write("docker-bake.hcl", BAKE.format(name=project.name))
     project.write("images.yaml", CATALOG.format(name=project.name))
     project.write("content", "x" * 1000)
