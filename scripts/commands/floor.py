@@ -74,11 +74,8 @@ def _sizes(whole: int, opened: int) -> tuple[str, str, str]:
 def why(traced: Traced) -> str:
     """Return the beginning of a rule's reason, which a person has to complete."""
     count = len(traced.answers)
-    requests = f"and {count} request{'s' * (count != 1)}" if count else "and no request"
-    return (
-        f"TODO: say why production never needs it; not opened by a start, the health check "
-        f"{requests}, and a stop"
-    )
+    requests = f"{count} request{'s' * (count != 1)}" if count else "no request"
+    return f"TODO: why is it never needed? unopened by start, health check, {requests} and stop"
 
 
 def next_steps(image: str) -> str:

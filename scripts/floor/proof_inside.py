@@ -21,6 +21,8 @@ from sutra_cleanup.errors import CleanupError
 
 # the rule that an error blames, by its name or its key
 BLAMED = re.compile(r'\brules?[. ]"?(p\d+)\b')
+# the end of an error that names our rule and its file: the glob says both
+RULE = re.compile(r': by rule "p\d+"(?: "[^"]*")?')
 
 
 def answer(root: Path, seconds: float, globs: list[str]) -> dict[str, Any]:
@@ -40,7 +42,8 @@ def answer(root: Path, seconds: float, globs: list[str]) -> dict[str, Any]:
             blamed = BLAMED.search(error.message)
             if blamed is None or blamed[1] not in left:
                 return {"proven": [], "broken": broken, "problem": error.message}
-            broken[left.pop(blamed[1])] = error.message.removeprefix("cleanup: ")
+            said = error.message.removeprefix("cleanup: ")
+            broken[left.pop(blamed[1])] = RULE.sub("", said)
         else:
             problem = "" if modules else "no module of the image loads"
             proven = [] if problem else list(left.values())

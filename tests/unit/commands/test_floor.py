@@ -25,10 +25,7 @@ NAMES = (
 INSIDE = image({"app/a.py": 2_000_000, "etc/b": 1_500_000})
 FLOOR = shares.of(INSIDE, ["/app/a.py"])
 TRACED = Traced(frozenset(["app/a.py"]), (Answer(Request("GET", "/stats"), 200),))
-WHY = (
-    "TODO: say why production never needs it; not opened by a start, the health check and "
-    "1 request, and a stop"
-)
+WHY = "TODO: why is it never needed? unopened by start, health check, 1 request and stop"
 NEXT = (
     "add those that you know a reason for to packages/sutra-api/cleanup.yaml; "
     "`make build` imports every module that stays and names the rule that broke one; then "
@@ -110,7 +107,7 @@ def test_more_proposals_than_a_person_reads_are_counted() -> None:
     lines = lines_of(rules, Traced(frozenset()))
     assert sum(line.startswith("      - ") for line in lines) == floor.MOST
     assert "# 2 more proposals of 0.1 MB: FORMAT=json" in lines
-    assert "and no request, and a stop" in lines[2]
+    assert "health check, no request and stop" in lines[2]
     whole = lines_of(rules[: floor.MOST])
     assert not any("more proposals" in line for line in whole)
 

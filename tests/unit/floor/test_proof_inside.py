@@ -53,6 +53,7 @@ def test_a_proposal_that_a_module_needs_is_left_out_with_the_reason(root: Path) 
     assert (found["proven"], found["problem"]) == (["one/unused.py"], "")
     assert list(found["broken"]) == ["one/needed.py"]
     assert found["broken"]["one/needed.py"].startswith('broke "one.lazy": ImportError: ')
+    assert 'rule "' not in found["broken"]["one/needed.py"]
     assert "needed.pyc" in names(root)
 
 
