@@ -75,7 +75,7 @@ def _client(reference: str) -> engine.Client | None:
 
 @contextmanager
 def _tips_that_help(reference: str) -> Iterator[None]:
-    """Replace the tips of errors that name a make target: there is none outside of this project."""
+    """Replace tips that name a make target, as other repositories do not have ours."""
     try:
         yield
     except EngineError as error:

@@ -14,7 +14,7 @@ UNITS = {
     "MIB": 2**20,
     "GIB": 2**30,
 }
-# as many digits as a float can hold in any unit; \d alone also matches those of other scripts
+# 18 digits: a float holds them in any unit. [0-9], since \d also matches digits of other scripts.
 _SIZE = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,18})?)\s*([A-Za-z]+)")
 
 

@@ -29,7 +29,7 @@ class Offer:
     is_security: bool
 
 
-# what there is of a package for a machine
+# offers by name and machine of a package
 Offers = Mapping[tuple[str, str], list[Offer]]
 
 

@@ -52,7 +52,7 @@ def prove(client: engine.Client, image: str, globs: Sequence[str]) -> Proof:
         return Proof(why=f"no image {TOOLS}, `make dev` builds it")
     try:
         return _prove(client, image, globs)
-    except EngineError as error:  # what was traced is shown all the same
+    except EngineError as error:  # the trace is shown without a proof
         return Proof(why=error.message)
 
 

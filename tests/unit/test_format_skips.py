@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-import subprocess
 
 from tests.conftest import ROOT
+from tests.support.tracked import tracked
 
 SKIP = re.compile(r"# fmt: (?:skip|off)\b(?! # \w)")
 
@@ -16,10 +16,7 @@ def bare(text: str) -> list[int]:
 
 
 def test_every_skipped_layout_has_a_reason() -> None:
-    names = subprocess.run(
-        ["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.split()
-    texts = {name: (ROOT / name).read_text() for name in names}
+    texts = {name: (ROOT / name).read_text() for name in tracked("*.py")}
     assert {name: lines for name, text in texts.items() if (lines := bare(text))} == {}
     assert re.search(r"# fmt: (?:skip|off) # \w", texts["tests/unit/image/secret_corpus.py"])
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.support.tracked import tracked
 from tests.unit.fakes import program
 
 CHOOSE = "tip: install Python 3.11 or newer, or name one: `PYTHON=python3.13 make prod`\n"
@@ -466,11 +467,6 @@ def test_lines_end_with_lf_whatever_git_is_set_to(tmp_path: Path, setting: str) 
 
 def test_no_image_depends_on_the_umask_of_its_checkout() -> None:
     """`a+rX` only adds rights: a file of umask 000 stays writable for everybody."""
-    files = subprocess.run(
-        ["git", "ls-files", "*Dockerfile*", "base-images/lib", "packages/*.sh"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split()
+    files = tracked("*Dockerfile*", "base-images/lib", "packages/*.sh")
+    assert "base-images/lib/apt.sh" in files
     assert [name for name in files if "a+rX" in (ROOT / name).read_text()] == []

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-import subprocess
 
 from tests.conftest import ROOT
+from tests.support.tracked import tracked
 
 SILENCED = re.compile(
     r"# (?:type: ignore(?:\[[a-z, -]+\])?|noqa(?:: [A-Z0-9, ]*[0-9])?)[ #-]*$"
@@ -27,13 +27,7 @@ def bare(text: str) -> list[int]:
 
 
 def test_every_suppression_has_a_reason() -> None:
-    names = subprocess.run(
-        ["git", "ls-files", "*.py", "*.sh", ".ci/run"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split()
+    names = tracked("*.py", "*.sh", ".ci/run")
     assert {".ci/run", "scripts/venv.sh", "scripts/oci/tar_stream.py"} <= set(names)
     assert {
         name: [number + 1 for number in numbers]

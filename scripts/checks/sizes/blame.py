@@ -58,7 +58,7 @@ class _Held:
     """One owner's part of an image: bytes, version, and a mark that changes with its files."""
 
     bytes: int = 0
-    version: str = field(default="", compare=False)  # of ours, it is another in every commit
+    version: str = field(default="", compare=False)  # ours changes with every commit
     marks: tuple[str, ...] = ()
     in_base: bool = field(default=False, compare=False)  # whether a layer of the base has it
 
