@@ -102,7 +102,7 @@ class Transport:
         return response
 
     async def _once(self, request: httpx.Request, most: int) -> httpx.Response:
-        response = await self._pool.handle_async_request(request)
+        response = await self._answered(request)
         response.request = request
         try:
             body = await _body(response, most)
@@ -111,6 +111,20 @@ class Transport:
         return httpx.Response(
             response.status_code, headers=response.headers, content=body, request=request
         )
+
+    async def _answered(self, request: httpx.Request) -> httpx.Response:
+        """Return the answer, its body unread; raise httpx.RequestError.
+
+        A server that is killed as it takes a connection resets it. uvloop's transport then has no
+        socket any more, and anyio asks that None for the peer's address before httpcore has sent
+        anything: the AttributeError is the only sign of the lost connection.
+        """
+        try:
+            return await self._pool.handle_async_request(request)
+        except AttributeError as error:
+            if error.name != "getpeername":
+                raise
+            raise httpx.ConnectError("the connection was reset as it was made") from error
 
     @contextmanager
     def _reported(self, method: str) -> Iterator[None]:
