@@ -8,6 +8,8 @@ import pytest
 from starlette.responses import JSONResponse
 
 from fake_storage import FakeStorage
+from sutra_api.app import create_app
+from untraced import is_traced
 
 pytestmark = pytest.mark.anyio
 
@@ -431,3 +433,7 @@ async def test_the_routes_are_described(api: httpx.AsyncClient) -> None:
         "/search": ["get"],
         "/stats": ["get"],
     }
+
+
+async def test_no_request_is_traced(fake: FakeStorage) -> None:
+    assert not await is_traced(create_app(fake))

@@ -16,6 +16,7 @@ from sutra_hybrid import snapshot as snapshot_module
 from sutra_hybrid.app import create_app
 from sutra_hybrid.builder import build
 from sutra_hybrid.index import Index
+from untraced import is_traced
 
 pytestmark = pytest.mark.anyio
 
@@ -387,3 +388,7 @@ async def test_metrics(fake: FakeStorage, monkeypatch: pytest.MonkeyPatch) -> No
 def test_numpy_and_sklearn_are_loaded_by_the_first_build_only() -> None:
     """What `make` imports inside must not be imported by the module."""
     assert not {"build", "Graph", "Index"} & set(vars(snapshot_module))
+
+
+async def test_no_request_is_traced(fake: FakeStorage) -> None:
+    assert not await is_traced(create_app(fake))

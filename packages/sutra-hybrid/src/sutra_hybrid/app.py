@@ -29,7 +29,7 @@ from sutra_service.web import described
 from sutra_service.web.described import errors
 from sutra_service.web.problem import ProblemResponse, Refusal, problem
 from sutra_service.web.query import known_query
-from sutra_service.web.service import equip
+from sutra_service.web.service import NO_TELEMETRY, equip
 
 # A page of the storage may be large; nobody waits for it.
 READ_SECONDS = 10.0
@@ -86,6 +86,7 @@ def create_app(transport: httpx.AsyncBaseTransport | None = None) -> FastAPI:
         description="Similar concepts, and answers with the path that explains them.",
         lifespan=lifespan,
         redirect_slashes=False,
+        telemetry=NO_TELEMETRY,
         docs_url=None,  # both pages load scripts from a public host
         redoc_url=None,
     )

@@ -17,7 +17,8 @@ from sutra_service.web.body_limit import Arriving, BodyLimit
 from sutra_service.web.lifecycle import Stage
 from sutra_service.web.metrics import Metrics
 from sutra_service.web.serve import JsonFormatter
-from sutra_service.web.service import equip
+from sutra_service.web.service import NO_TELEMETRY, equip
+from untraced import is_traced
 
 pytestmark = pytest.mark.anyio
 
@@ -374,3 +375,12 @@ async def test_metrics() -> None:
     assert families["sutra_http_requests_in_flight"].samples[0].value == 1
     assert families["process_resident_memory_bytes"].samples[0].value > 1e6
     assert families["process_cpu_seconds"].type == "counter"
+
+
+@pytest.mark.parametrize(("options", "traced"), [({}, True), ({"telemetry": NO_TELEMETRY}, False)])
+async def test_telemetry_is_off_where_an_app_is_made_with_it(
+    options: dict[str, Any], traced: bool
+) -> None:
+    app = FastAPI(**options)
+    equip(app, Metrics())
+    assert await is_traced(app) == traced
