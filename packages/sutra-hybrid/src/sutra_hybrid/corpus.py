@@ -1,5 +1,7 @@
 """What an index is built from: ids, texts and associations, read from the storage, bounded."""
 
+from __future__ import annotations  # array[int] cannot be evaluated before Python 3.12
+
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, field
