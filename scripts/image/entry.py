@@ -43,3 +43,4 @@ class Entry:
     sha1: str = ""
     capabilities: tuple[str, ...] = ()  # "setuid": what a program may do, whoever starts it
     marks: tuple[str, ...] = ()  # "shells:busybox": what it is by its bytes (known_content)
+    licences: tuple[str, ...] = ()  # "GPL-2+": of a Debian package's copyright file

@@ -27,7 +27,7 @@ _SCRIPTS = Path(__file__).resolve().parents[1]
 # a change of what is found in a file makes earlier findings void
 _FINDERS = (
     "image/entry.py", "image/file_facts.py", "image/layer_entries.py",
-    "image/capabilities.py", "image/elf.py", "image/elf_tables.py",
+    "image/capabilities.py", "image/copyright_file.py", "image/elf.py", "image/elf_tables.py",
     "image/go_modules.py", "image/rust_crates.py", "image/kept_texts.py",
     "image/known_content.py", "image/known_texts.txt",
     "image/pyc.py", "image/certificates.py", "image/secret_scan.py", "image/secret_files.py",
@@ -196,7 +196,7 @@ def _row(entry: Entry, text: str | None) -> list[Any]:
                  elf.traits, elf.modules, elf.crates],
         pyc and [pyc.magic, pyc.kind, pyc.mtime, pyc.size, pyc.hash],
         entry.secrets, entry.script, entry.sources, entry.sha1, entry.capabilities, entry.marks,
-        text,
+        entry.licences, text,
     ]  # fmt: skip # fields as _entry reads them
 
 
@@ -211,5 +211,5 @@ def _entry(row: list[Any]) -> Entry:
                     tuple((crate, version) for crate, version in elf[13])),
         pyc and Pyc(*pyc),
         tuple(row[11]), row[12], tuple(row[13]), row[14], tuple(row[15]),
-        tuple(row[16]),
+        tuple(row[16]), tuple(row[17]),
     )  # fmt: skip # fields as _row writes them

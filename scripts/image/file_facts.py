@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable
 from typing import Any
 
-from scripts.image import capabilities, elf, known_content, secret_scan
+from scripts.image import capabilities, copyright_file, elf, known_content, secret_scan
 from scripts.image.elf import Elf
 from scripts.image.entry import Pyc
 from scripts.image.kept_texts import MAX_TEXT, has_name, looks_alike
@@ -50,6 +50,9 @@ def read(
     if member.pax_headers and (held := capabilities.of(member.pax_headers)):
         facts["capabilities"] = held
     facts |= _of_python(path, head, is_source)
+    # one that is longer than its head is not read: names could be missing
+    if copyright_file.has_name(path) and member.size == len(head):
+        facts["licences"] = copyright_file.licences(head)
     if head.startswith(b"#!"):
         facts["script"] = first_line(head)
     return facts, head.decode("utf-8", "backslashreplace") if is_kept else None

@@ -58,6 +58,7 @@ class Held:
 def _names(entry: Entry) -> Iterator[str]:
     """Yield the other texts of an entry that a file may make as long as it likes."""
     yield from entry.secrets
+    yield from entry.licences
     yield entry.script
     if elf := entry.elf:
         yield from (elf.interpreter, elf.soname)

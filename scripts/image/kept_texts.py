@@ -16,6 +16,7 @@ _NAMES = re.compile(
     r"|lib/apk/db/installed"
     r"|var/lib/dpkg/(status|status\.d/[^/]+|info/[^/]+\.(list|md5sums))"
     r"|usr/share/sutra/[^/]+\.json"
+    r"|usr/share/licenses/[^/]+/crates"
     r"|(.*/)?[^/]+\.dist-info/(METADATA|RECORD)"
     r"|(.*/)?[^/]+\.egg-info/(PKG-INFO|installed-files\.txt)"
     r"|(.*/)?pyvenv\.cfg"

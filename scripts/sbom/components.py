@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from email.parser import HeaderParser
 from urllib.parse import quote
 
-from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 from packaging.utils import canonicalize_name
 
 from scripts.image import package_records
 from scripts.image.inventory import Entry, Inventory
 from scripts.image.package_owners import Owner
+from scripts.sbom import licences
+from scripts.sbom.licences import Recorded
 
 # owner of a file → type of its package URL; a program of ours is an application
 TYPES = {"debian": "deb", "alpine": "apk", "python": "pypi", "rust": "generic", "go": "generic"}
@@ -29,7 +30,11 @@ _VENDORED = re.compile(
 
 @dataclass(frozen=True)
 class Component:
-    """One part of an image. `files` are its entries; `parts` are linked into one of them."""
+    """One part of an image. `files` are its entries; `parts` are linked into one of them.
+
+    `licence` is an SPDX expression; without one, `names` are its record's, and `why` says why
+    there are none either.
+    """
 
     kind: str
     name: str
@@ -38,6 +43,8 @@ class Component:
     licence: str = ""
     files: tuple[Entry, ...] = field(default=(), repr=False)
     parts: tuple[Component, ...] = ()
+    names: tuple[str, ...] = ()
+    why: str = licences.NO_RECORD
 
 
 @dataclass(frozen=True)
@@ -76,7 +83,8 @@ def of(image: Inventory) -> Bill:
         key = TYPES.get(owner.kind, "application"), owner.name
         known.setdefault(key, _program(owner))
         files.setdefault(key, []).append(entry)
-    made = (_with_files(one, files.get(key, [])) for key, one in known.items())
+    linked = _Linked(licences.of_crates(image), licences.texts_of_modules(image))
+    made = (_with_files(one, files.get(key, []), linked) for key, one in known.items())
     ordered = sorted(made, key=lambda one: (one.kind, one.name, one.version))
     return Bill(image, tuple(ordered), tuple(unowned))
 
@@ -102,10 +110,12 @@ def _recorded(image: Inventory) -> Iterator[Component]:
     for path, text in image.texts.items():
         if package_records.DPKG.fullmatch(path):
             for one in package_records.dpkg(text):
-                yield _package("deb", release.get("ID", "debian"), distro, one)
+                said = licences.of_debian(image, one.name)
+                yield _package("deb", release.get("ID", "debian"), distro, one, said)
         elif path in package_records.APK_DATABASES:
             for one in package_records.apk(text):
-                yield _package("apk", release.get("ID", "alpine"), distro, one)
+                said = licences.of_text(one.licence, licences.NO_FIELD)
+                yield _package("apk", release.get("ID", "alpine"), distro, one, said)
         elif posixpath.basename(path) in ("METADATA", "PKG-INFO"):
             yield _distribution(text)
 
@@ -116,49 +126,58 @@ def _release(image: Inventory) -> dict[str, str]:
     return {name: value.strip("\"'") for name, _, value in pairs}
 
 
-def _package(kind: str, vendor: str, distro: str, one: package_records.Package) -> Component:
+def _package(
+    kind: str, vendor: str, distro: str, one: package_records.Package, said: Recorded
+) -> Component:
     where = {"distro": distro} if distro else {}
     place = purl(kind, f"{vendor}/{one.name}", one.version, **where)
-    return Component(kind, one.name, one.version, place, licence(one.licence))
+    return _component(kind, one.name, one.version, place, said)
 
 
 def _distribution(text: str) -> Component:
     fields = HeaderParser().parsestr(text, headersonly=True)
     name, version = str(fields.get("Name", "")), str(fields.get("Version", ""))
-    said = licence(str(fields.get("License-Expression") or fields.get("License") or ""))
-    return Component("pypi", name, version, purl("pypi", name, version), said)
+    said = licences.of_distribution(fields)
+    return _component("pypi", name, version, purl("pypi", name, version), said)
 
 
-def licence(text: str) -> str:
-    """Return an SPDX expression in its canonical form, "" for any other text."""
-    try:
-        return str(canonicalize_license_expression(text)) if len(text) < 500 else ""
-    except InvalidLicenseExpression:
-        return ""
+def _component(kind: str, name: str, version: str, place: str, said: Recorded) -> Component:
+    found = Component(kind, name, version, place, said.expression)
+    return replace(found, names=said.names, why=said.why)
 
 
 def _program(owner: Owner) -> Component:
     kind = TYPES.get(owner.kind, "application")
     name = f"sutra/{owner.name}" if kind == "application" else owner.name
     place = purl("generic", name, owner.version)
-    return Component(kind, owner.name, owner.version, place)
+    return _component(kind, owner.name, owner.version, place, Recorded(why=licences.NO_RECORD))
 
 
-def _with_files(one: Component, files: list[Entry]) -> Component:
-    parts = {part.purl: part for entry in files for part in _linked(entry)}
+@dataclass(frozen=True)
+class _Linked:
+    """What is linked into files: licences of `crates`, and where `texts` of modules are."""
+
+    crates: Mapping[tuple[str, str], Recorded] = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, entry: Entry) -> Iterator[Component]:
+        """Yield what is linked into a program, and what a library of another project is."""
+        if match := _VENDORED.fullmatch(entry.path):
+            name, version = match["name"], match["version"] or ""
+            none = Recorded(why=licences.NO_RECORD)
+            yield _component("generic", name, version, purl("generic", name, version), none)
+        if not entry.elf:
+            return
+        for name, version in entry.elf.crates:
+            said = self.crates.get((name, version), Recorded(why=licences.NO_LIST))
+            yield _component("cargo", name, version, purl("cargo", name, version), said)
+        for path, version in entry.elf.modules:
+            name = "stdlib" if path == "go" else path
+            plain = version.removeprefix("go") if path == "go" else version
+            said = licences.of_module(path, self.texts)
+            yield _component("golang", name, plain, purl("golang", name, plain), said)
+
+
+def _with_files(one: Component, files: list[Entry], linked: _Linked) -> Component:
+    parts = {part.purl: part for entry in files for part in linked.of(entry)}
     return replace(one, files=tuple(files), parts=tuple(parts[key] for key in sorted(parts)))
-
-
-def _linked(entry: Entry) -> Iterator[Component]:
-    """Yield what is linked into a program, and what a library of another project is."""
-    if match := _VENDORED.fullmatch(entry.path):
-        name, version = match["name"], match["version"] or ""
-        yield Component("generic", name, version, purl("generic", name, version))
-    if not entry.elf:
-        return
-    for name, version in entry.elf.crates:
-        yield Component("cargo", name, version, purl("cargo", name, version))
-    for path, version in entry.elf.modules:
-        name = "stdlib" if path == "go" else path
-        plain = version.removeprefix("go") if path == "go" else version
-        yield Component("golang", name, plain, purl("golang", name, plain))

@@ -56,6 +56,8 @@ def _component(one: Component) -> dict[str, Any]:
         found["version"] = one.version
     if one.licence:
         found["licenses"] = [{"expression": one.licence}]
+    elif one.names:
+        found["licenses"] = [{"license": {"name": name}} for name in one.names]
     if one.files:
         found["components"] = [_file(entry) for entry in one.files]
     return found

@@ -52,11 +52,15 @@ def _image(name: str, bill: Bill) -> dict[str, Any]:
 
 
 def _package(one: Component) -> dict[str, Any]:
-    return {
+    found = {
         **_about(_id(one), one.name, one.version, one.purl),
         "licenseDeclared": one.licence or NONE,
         "comment": f"{len(one.files)} files",
     }
+    if one.licence:
+        return found
+    named = f"its record names {', '.join(one.names)}" if one.names else ""
+    return {**found, "licenseComments": named or f"not recorded: {one.why}"}
 
 
 def _about(identity: str, name: str, version: str, purl: str) -> dict[str, Any]:

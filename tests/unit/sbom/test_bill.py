@@ -22,6 +22,7 @@ from scripts.sbom.components import Bill
 from scripts.sbom.made_at import made_at
 from tests.support.good_image import SITE, good
 
+DEP5 = "https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/"
 CATALOG = """\
 release: {budget: {installed: 6 MB, download: 2 MB}}
 images: {sutra-good: {budget: {installed: 6 MB, download: 2 MB}}}
@@ -79,6 +80,28 @@ def test_cyclonedx_is_valid_by_its_own_schema(written: Path) -> None:
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(broken) is not None
 
 
+def test_licences_that_are_names_are_in_both_documents_and_valid(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "images.yaml").write_text(CATALOG)
+    text = f"Format: {DEP5}\n\nFiles: *\nLicense: GPL-2+\n\nFiles: b\nLicense: <x> or Expat\n"
+    good({"usr/share/doc/libc6/copyright": text}).save(folder / "x.tar")
+    assert front_door(["sbom", "sutra-good", "archive:x.tar"]) == 0
+    spdx, cdx = (folder / f".build/sbom/sutra-good.{form}.json" for form in ("spdx", "cdx"))
+    assert validate_full_spdx_document(parse_file(str(spdx))) == []
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(cdx.read_text()) is None
+    first = {each["name"]: each for each in json.loads(spdx.read_text())["packages"]}
+    second = {each["name"]: each for each in json.loads(cdx.read_text())["components"]}
+    assert second["libc6"]["licenses"] == [
+        {"license": {"name": "<x> or Expat"}},
+        {"license": {"name": "GPL-2+"}},
+    ]
+    assert first["libc6"]["licenseDeclared"] == "NOASSERTION"
+    assert first["libc6"]["licenseComments"] == "its record names <x> or Expat, GPL-2+"
+    assert first["one"]["licenseComments"] == "not recorded: METADATA names none"
+    assert "licenses" not in second["one"]
+
+
 def test_both_documents_name_the_image_and_the_same_components(written: Path) -> None:
     first, second = (
         json.loads((written / f"sutra-good.{form}.json").read_text()) for form in ("spdx", "cdx")
@@ -126,7 +149,7 @@ def test_a_distribution_that_is_locked_with_extras_counts(tmp_path: Path) -> Non
 def test_a_crate_that_no_lock_names_is_reported(tmp_path: Path) -> None:
     elf = Elf("x86_64", "EXEC", language="rust", crates=(("serde", "1.0.1"), ("tokio", "1.2.3")))
     entry = Entry("usr/bin/x", "file", 1, 0o755, 0, 0, 0, elf=elf)
-    (part, other) = components._linked(entry)
+    (part, other) = components._Linked().of(entry)
     assert (part.purl, other.purl) == ("pkg:cargo/serde@1.0.1", "pkg:cargo/tokio@1.2.3")
     found = bill(tmp_path)
     whole = Bill(found.image, (*found.components, part, other), ())
@@ -156,7 +179,7 @@ def test_a_package_url(kind: str, name: str, version: str, expected: str) -> Non
 def test_a_library_that_a_wheel_brings_is_named(tmp_path: Path) -> None:
     path = f"{SITE}/one.libs/libgfortran-040039e1-0352e75f.so.5.0.0"
     entry = Entry(path, "file", 1, 0o644, 0, 0, 0)
-    assert [one.purl for one in components._linked(entry)] == ["pkg:generic/libgfortran@5.0.0"]
+    assert [one.purl for one in components._Linked().of(entry)] == ["pkg:generic/libgfortran@5.0.0"]
 
 
 def test_crates_of_a_program() -> None:

@@ -297,7 +297,8 @@ def test_all_of_an_image_is_collected(engine: FakeEngine, folder: Path, tmp_path
     told = about.of(engine, promises, service, built, components.of(built["service"]), tmp_path)
     assert told.since == Since(since_promoted.NEVER)
     assert Fact("base digest", f"{ids['base']}, by its layers") in told.provenance
-    assert told.licences == "No licence recorded (1 components)."
+    none = "No licence recorded (1 components). Not recorded: no record (1)."
+    assert told.licences == none
     del engine.known[ids["service"]]
     with pytest.raises(SutraError) as caught:
         about.read(engine, promises, ids, tmp_path)

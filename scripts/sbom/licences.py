@@ -1,0 +1,112 @@
+"""What an image's records say of a component's licence, and why where they say nothing.
+
+A licence is an SPDX expression, or else the names that its record has; it is never told from
+a text, nor a name of Debian translated.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from email.message import Message
+
+from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
+
+from scripts.image.inventory import Inventory
+
+# characters of a name; what is longer is a text
+LONGEST = 120
+NO_FILE, FREE_TEXT = "no copyright file", "copyright file of free text"
+NO_FIELD, NO_METADATA = "apk's record names none", "METADATA names none"
+NO_LIST, NO_BUILD_INFO = "in no list of crates", "a Go program's record has none"
+NO_RECORD = "no record"
+_LICENCES = "usr/share/licenses"
+# the list that base-images/lib/crate-licences.sh puts beside a program, by `cargo tree`
+_LIST = re.compile(rf"{_LICENCES}/[^/]+/crates")
+_CRATE = re.compile(
+    r"(?P<name>\S+) v(?P<version>\S+)(?: \((?:proc-macro|[a-z+]+://[^)]*)\))*"
+    r" (?P<licence>\S.*?)(?: \(\*\))?"
+)
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """An SPDX expression; or names, of which all hold for a part of it; or `why` there is none."""
+
+    expression: str = ""
+    names: tuple[str, ...] = ()
+    why: str = ""
+
+
+def expression(text: str) -> str:
+    """Return an SPDX expression in its canonical form, "" for any other text."""
+    try:
+        return str(canonicalize_license_expression(text)) if len(text) < 500 else ""
+    except InvalidLicenseExpression:
+        return ""
+
+
+def of_text(text: str, why: str) -> Recorded:
+    """Return what one field says; a licence's whole text names none."""
+    text = text.strip()
+    if found := expression(text):
+        return Recorded(found)
+    is_name = 0 < len(text) <= LONGEST and "\n" not in text and text.upper() != "UNKNOWN"
+    return Recorded(names=(text,)) if is_name else Recorded(why=why)
+
+
+def of_debian(image: Inventory, package: str) -> Recorded:
+    """Return what the copyright file of a package names: that of its whole source package."""
+    file = image.resolve(f"usr/share/doc/{package}/copyright")
+    if file is None or file.kind not in ("file", "hardlink"):
+        return Recorded(why=NO_FILE)
+    return Recorded(names=file.licences) if file.licences else Recorded(why=FREE_TEXT)
+
+
+def of_distribution(fields: Message) -> Recorded:
+    """Return what METADATA says: its expression, its field of old, else its classifiers."""
+    for field in ("License-Expression", "License"):
+        found = of_text(str(fields.get(field) or ""), NO_METADATA)
+        if not found.why:
+            return found
+    parts = (str(each).split(" :: ") for each in fields.get_all("Classifier") or ())
+    names = {words[-1].strip() for words in parts if words[0] == "License" and len(words) > 1}
+    named = tuple(sorted(name[:LONGEST] for name in names - {"", "OSI Approved"}))
+    return Recorded(names=named) if named else Recorded(why=NO_METADATA)
+
+
+def of_crates(image: Inventory) -> Mapping[tuple[str, str], Recorded]:
+    """Return what the lists of crates in an image say, by name and version."""
+    texts = (text for path, text in image.texts.items() if _LIST.fullmatch(path))
+    return {crate: of_text(text, NO_LIST) for each in texts for crate, text in _listed(each)}
+
+
+def _listed(text: str) -> Iterator[tuple[tuple[str, str], str]]:
+    """Yield crates and licences; "MIT/Apache-2.0", as Cargo once had it, means "or"."""
+    for line in text.splitlines():
+        if match := _CRATE.fullmatch(line.strip()):
+            said = match["licence"]
+            either = re.sub(r"\s*/\s*", " OR ", said)
+            yield (match["name"], match["version"]), either if expression(either) else said
+
+
+def of_module(module: str, texts: Mapping[str, str]) -> Recorded:
+    """Return why a module of a Go program has none, and where its text is."""
+    place = texts.get(module)
+    return Recorded(why=f"{NO_BUILD_INFO}; its text is in {place}" if place else NO_BUILD_INFO)
+
+
+def texts_of_modules(image: Inventory) -> Mapping[str, str]:
+    """Return where the texts of modules are, as base-images/lib/module-licences.sh puts them.
+
+    Each name below a program's folder may be a module: "usr/share/licenses/greeter/a.org/b".
+    """
+    found: dict[str, str] = {}
+    for path in image.files:
+        if path.startswith(f"{_LICENCES}/"):
+            program, *names = path.removeprefix(f"{_LICENCES}/").split("/")
+            for end in range(1, len(names) + 1):
+                module = "/".join(names[:end])
+                found.setdefault(module, f"/{_LICENCES}/{program}/{module}")
+    return found
