@@ -1,13 +1,12 @@
 """What callers send, and what they get beyond the storage's own records."""
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from sutra_service.client.fields import ConceptId, Kind, Text
+from sutra_service.client.fields import ConceptId, Kind, Text, is_shallow
 from sutra_service.client.records import Association, Concept
 
 MAX_METADATA_BYTES = 16_384
@@ -16,7 +15,7 @@ MAX_METADATA_DEPTH = 64
 
 
 def _check_metadata(value: dict[str, Any]) -> dict[str, Any]:
-    if not _is_shallow(value):
+    if not is_shallow(value, MAX_METADATA_DEPTH):
         raise ValueError(f"must be at most {MAX_METADATA_DEPTH} levels deep")
     try:
         size = len(json.dumps(value, ensure_ascii=False, allow_nan=False).encode())
@@ -25,19 +24,6 @@ def _check_metadata(value: dict[str, Any]) -> dict[str, Any]:
     if size > MAX_METADATA_BYTES:
         raise ValueError(f"must be at most {MAX_METADATA_BYTES} bytes of JSON, is {size}")
     return value
-
-
-def _is_shallow(value: dict[str, Any]) -> bool:
-    """Look level by level, without recursion: the stack is what depth is refused for."""
-    level: list[Any] = [value]
-    for _ in range(MAX_METADATA_DEPTH):
-        inner = (one for outer in level for one in _inside(outer))
-        level = [one for one in inner if isinstance(one, dict | list)]
-    return not level
-
-
-def _inside(value: dict[str, Any] | list[Any]) -> Iterable[Any]:
-    return value.values() if isinstance(value, dict) else value
 
 
 class _Strict(BaseModel):

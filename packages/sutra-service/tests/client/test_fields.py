@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sutra_service.client.fields import check_id, check_kind, check_text, path_segment
+from sutra_service.client.fields import check_id, check_kind, check_text, is_shallow, path_segment
 
 
 @pytest.mark.parametrize("value", ["a", "a/b", ".", "..", "é" * 256, "100 %", "日本"])
@@ -54,3 +54,12 @@ def test_an_id_is_one_segment_that_a_url_keeps(concept_id: str) -> None:
 def test_ids_that_urls_like_to_eat(concept_id: str) -> None:
     url = httpx.URL(f"http://storage/concepts/{path_segment(concept_id)}")
     assert unquote(url.raw_path.decode().split("/")[2]) == concept_id
+
+
+@pytest.mark.parametrize(
+    ("value", "levels"),
+    [({}, 1), ([], 1), ({"a": 1}, 1), ({"a": []}, 2), ([1, [{}, 2], {"a": {"b": [3]}}], 4)],
+)
+def test_levels(value: dict[str, object] | list[object], levels: int) -> None:
+    assert is_shallow(value, levels)
+    assert not is_shallow(value, levels - 1)

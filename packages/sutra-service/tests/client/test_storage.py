@@ -113,13 +113,73 @@ async def test_refused(
     }
 
 
-@pytest.mark.parametrize("body", ["no json", "[]", "{}", "3"])
+def deep(levels: int) -> str:
+    return "[" * levels + "]" * levels
+
+
+@pytest.mark.parametrize("body", ["no json", "[]", "{}", "3", deep(129), deep(5_000), deep(80_000)])
 async def test_an_answer_outside_the_contract(fake: FakeStorage, body: str) -> None:
     fake.answer = lambda: PlainTextResponse(body)
     async with client_of(fake) as client:
         for ask in GETS:
             with pytest.raises(StorageUnavailable, match=r"^unreadable answer to GET /"):
                 await ask(client)
+
+
+CONCEPT = {"id": "a", "text": "x", "metadata": {}}
+LINK = {"source": "a", "target": "b", "kind": "is", "weight": 1}
+STATS = {"concepts": 1, "associations": 1, "revision": 1, "bytes": 1}
+
+
+@pytest.mark.parametrize("wrong", [deep(5_000), deep(9), "{}", '{"a":3}'])
+@pytest.mark.parametrize(
+    ("ask", "whole", "members"),
+    [
+        (GETS[0], "%s", CONCEPT),
+        (GETS[1], '{"concepts":[%s],"next":null}', CONCEPT),
+        (GETS[1], "%s", {"concepts": [], "next": None}),
+        (GETS[2], '{"associations":[%s],"next":null}', LINK),
+        (GETS[3], "%s", {"associations": [], "next": None}),
+        (GETS[4], "%s", STATS),
+        (GETS[5], "%s", {"status": "ok", "version": "1"}),
+    ],
+)
+async def test_a_member_of_another_type(
+    fake: FakeStorage, ask: Call, whole: str, members: dict[str, object], wrong: str
+) -> None:
+    async with client_of(fake) as client:
+        for name in members.keys() - {"metadata", "concepts", "associations"}:
+            spoilt = json.dumps(members | {name: "HERE"}).replace('"HERE"', wrong)
+            fake.answer = lambda body=whole % spoilt: PlainTextResponse(body)
+            with pytest.raises(StorageUnavailable, match=r"^unreadable answer to GET /"):
+                await ask(client)
+
+
+@pytest.mark.parametrize("levels", [128, 129])
+async def test_the_deepest_metadata(fake: FakeStorage, levels: int) -> None:
+    nested = {"a": json.loads(deep(levels - 1))}
+    fake.answer = lambda: JSONResponse(CONCEPT | {"metadata": nested})
+    async with client_of(fake) as client:
+        if levels == 128:
+            assert await client.get_concept("a") == Concept("a", "x", nested)
+            return
+        detail = (
+            "^unreadable answer to GET /concepts/a: "
+            r"ValueError\('metadata of more than 128 levels'\)$"
+        )
+        with pytest.raises(StorageUnavailable, match=detail):
+            await client.get_concept("a")
+
+
+@pytest.mark.parametrize("levels", [9, 5_000, 80_000])
+async def test_an_error_nested_too_deep(fake: FakeStorage, levels: int) -> None:
+    body = f'{{"type":{deep(levels)},"title":{deep(levels)},"detail":{deep(levels)}}}'
+    fake.answer = lambda: PlainTextResponse(body, 507)
+    async with client_of(fake) as client:
+        with pytest.raises(StorageRefused, match=r"^507 storage answered 507$") as caught:
+            await client.stats()
+    assert caught.value.problem["type"] == "about:blank"
+    assert caught.value.problem["title"] == "Insufficient Storage"
 
 
 @pytest.mark.parametrize("ask", GETS + WRITES)

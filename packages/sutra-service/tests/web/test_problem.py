@@ -81,6 +81,8 @@ async def test_no_route_and_wrong_method() -> None:
     [
         (b"{}", "body.numbers: field required"),
         (b"{", "body: not JSON at character 1"),
+        (b"[" * 200_000, "body: nested too deep"),
+        (b"\xff", "There was an error parsing the body"),
         (
             b'{"numbers":["secret",1,"x"]}',
             "body.numbers.0: input should be a valid integer, unable to parse string as an integer"

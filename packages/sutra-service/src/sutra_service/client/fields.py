@@ -1,6 +1,7 @@
 """The strings that callers send: concept ids, kinds and texts, with the storage's own limits."""
 
 import unicodedata
+from collections.abc import Iterable
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -38,6 +39,24 @@ def path_segment(concept_id: str) -> str:
     if concept_id in {".", ".."}:
         return concept_id.replace(".", "%2E")
     return quote(concept_id, safe="")
+
+
+def is_shallow(value: dict[str, Any] | list[Any], most: int) -> bool:
+    """Return whether parsed JSON has at most `most` levels.
+
+    Look level by level, without recursion: the stack is what depth is refused for.
+    """
+    level: list[Any] = [value]
+    for _ in range(most):
+        inner = (one for outer in level for one in _inside(outer))
+        level = [one for one in inner if isinstance(one, dict | list)]
+        if not level:
+            return True
+    return False
+
+
+def _inside(value: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value
 
 
 def _short(value: str, most: int) -> str:

@@ -3,6 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from sutra_service.client.fields import is_shallow
+
+# The storage's parser ends at 128 levels; the writer of our own answers ends at 255.
+MAX_DEPTH = 128
+
 
 @dataclass(frozen=True)
 class Concept:
@@ -64,34 +69,59 @@ class Health:
     version: str = ""
 
 
-# The readers below raise KeyError or TypeError on what is not of the contract.
+# The readers below raise KeyError, TypeError or ValueError on what is not of the contract.
 
 
 def concept(body: dict[str, Any]) -> Concept:
     """Read a concept."""
-    return Concept(id=body["id"], text=body["text"], metadata=body["metadata"])
+    metadata: dict[str, Any] = _typed(body["metadata"], dict)
+    if metadata and not is_shallow(metadata, MAX_DEPTH):
+        raise ValueError(f"metadata of more than {MAX_DEPTH} levels")
+    return Concept(_typed(body["id"], str), _typed(body["text"], str), metadata)
 
 
 def page(body: dict[str, Any]) -> Page:
     """Read a page of concepts."""
-    return Page([concept(row) for row in body["concepts"]], body["next"])
+    return Page([concept(row) for row in body["concepts"]], _cursor(body["next"]))
 
 
 def association(row: dict[str, Any]) -> Association:
     """Read an association."""
-    return Association(row["source"], row["target"], row["kind"], row["weight"])
+    return Association(
+        _typed(row["source"], str),
+        _typed(row["target"], str),
+        _typed(row["kind"], str),
+        _typed(row["weight"], int | float),
+    )
 
 
 def association_page(body: dict[str, Any]) -> AssociationPage:
     """Read a page of associations."""
-    return AssociationPage([association(row) for row in body["associations"]], body.get("next"))
+    rows = [association(row) for row in body["associations"]]
+    return AssociationPage(rows, _cursor(body.get("next")))
 
 
 def stats(body: dict[str, Any]) -> Stats:
     """Read the counts."""
-    return Stats(body["concepts"], body["associations"], body.get("revision"), body.get("bytes"))
+    counts = _typed(body["concepts"], int), _typed(body["associations"], int)
+    return Stats(*counts, *(_count_or_none(body.get(name)) for name in ("revision", "bytes")))
 
 
 def health(body: dict[str, Any]) -> Health:
     """Read what the storage says about itself."""
-    return Health(body["status"], body.get("version", ""))
+    return Health(_typed(body["status"], str), _typed(body.get("version", ""), str))
+
+
+def _typed(value: Any, kind: Any) -> Any:
+    """Return `value`; raise TypeError where it is not of `kind`, without it: it may be huge."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{type(value).__name__} in place of {kind}")
+    return value
+
+
+def _cursor(value: Any) -> str | None:
+    return None if value is None else _typed(value, str)
+
+
+def _count_or_none(value: Any) -> int | None:
+    return None if value is None else _typed(value, int)

@@ -241,7 +241,7 @@ def _concept_path(concept_id: str) -> str:
 def _parse(response: httpx.Response, read: Callable[[Any], T]) -> T:
     try:
         return read(response.json())
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         request = response.request
         detail = f"unreadable answer to {request.method} {request.url.path}: {error!r}"
         raise StorageUnavailable(detail) from error

@@ -183,12 +183,14 @@ def _problem(response: httpx.Response) -> dict[str, Any]:
     """Return the problem of an error answer; the status is always that of the answer."""
     try:
         body = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     given = body if isinstance(body, dict) else {}
+    # not `str` of what is no string: it may be nested too deep for that
+    words = {name: value for name, value in given.items() if isinstance(value, str)}
     return {
-        "type": str(given.get("type", "about:blank")),
-        "title": str(given.get("title", response.reason_phrase)),
+        "type": words.get("type", "about:blank"),
+        "title": words.get("title", response.reason_phrase),
         "status": response.status_code,
-        "detail": str(given.get("detail", f"storage answered {response.status_code}")),
+        "detail": words.get("detail", f"storage answered {response.status_code}"),
     }

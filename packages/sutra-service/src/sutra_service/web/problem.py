@@ -98,6 +98,9 @@ async def _http(request: Request, error: Exception) -> ProblemResponse:
         return ProblemResponse(error.body, error.status_code)
     if error.status_code == 405:
         return problem(405, error.detail, {"Allow": ", ".join(_methods(request))})
+    # FastAPI's cause of "There was an error parsing the body"; Python 3.11 ends at 1,000 levels
+    if isinstance(error.__cause__, RecursionError):
+        return problem(error.status_code, "body: nested too deep")
     return problem(error.status_code, error.detail, error.headers)
 
 
