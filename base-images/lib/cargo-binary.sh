@@ -2,13 +2,28 @@
 # Builds a crate's program without a dynamic loader, stripped, with the licences of the crates in it.
 #
 #   eg: cargo-binary.sh storage_server_simple /out           FEATURES: those of the crate, if any
+#   eg: cargo-binary.sh storage_server_simple /out --target aarch64-unknown-linux-gnu
+#   CARGO_BUILD_TARGET: the same; default: this machine's      STRIP: the target's strip
 set -eu
+lib=$(dirname -- "$(readlink -f -- "$0")")
+if [ $# -eq 4 ] && [ "$3" = --target ]; then
+  CARGO_BUILD_TARGET=$4
+elif [ $# -ne 2 ]; then
+  printf 'cargo-binary: not two words and a target "%s"\n' "$*" >&2
+  echo 'tip: cargo-binary.sh NAME FOLDER [--target TRIPLE]' >&2
+  exit 2
+fi
 name=$1 out=$2
 # An explicit target keeps RUSTFLAGS away from procedural macros, which must be dynamic.
-triple=$(rustc --print host-tuple)
+host=$(rustc --print host-tuple)
+export CARGO_BUILD_TARGET="${CARGO_BUILD_TARGET:-$host}"
+# GNU's tools are named without the vendor: aarch64-linux-gnu-strip
+if [ "$CARGO_BUILD_TARGET" != "$host" ]; then
+  : "${STRIP:=${CARGO_BUILD_TARGET%%-*}-${CARGO_BUILD_TARGET#*-*-}-strip}"
+fi
 # auditable: the program names its crates and their versions, for scanners (section .dep-v0)
-cargo auditable build --release --locked --target "$triple" --features "${FEATURES:-}"
+cargo auditable build --release --locked --target "$CARGO_BUILD_TARGET" --features "${FEATURES:-}"
 mkdir -p "$out/bin"
-strip -o "$out/bin/$name" "target/$triple/release/$name"
-"${0%/*}/require-static.sh" "$out/bin/$name"
-"${0%/*}/crate-licences.sh" "$out/licenses"
+"${STRIP:-strip}" -o "$out/bin/$name" "${CARGO_TARGET_DIR:-target}/$CARGO_BUILD_TARGET/release/$name"
+"$lib/require-static.sh" "$out/bin/$name"
+"$lib/crate-licences.sh" "$out/licenses"

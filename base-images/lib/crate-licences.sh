@@ -4,15 +4,16 @@
 # may be had under MIT or Apache, the shorter text is taken.
 #
 #   eg: crate-licences.sh /out/licenses                      FEATURES: those of the crate, if any
+#   CARGO_BUILD_TARGET: what the program is built for; default: this machine
 set -eu
 out=$1
 mkdir -p "$out"
-triple=$(rustc --print host-tuple)
+triple=${CARGO_BUILD_TARGET:-$(rustc --print host-tuple)}
 list() { cargo tree --locked --offline --target "$triple" --edges normal --features "${FEATURES:-}" \
   --prefix none --format "$1" | sort -u; }
 
-# a crate of a path is our own
-list '{p} {l}' | grep -v ' (/' >"$out/crates"
+# a crate of a path is our own; no line is left where a program has no other
+list '{p} {l}' | sed '/ (\//d' >"$out/crates"
 while read -r name version _; do
   for file in /root/.cargo/registry/src/*/"$name-${version#v}"/*; do
     case ${file##*/} in

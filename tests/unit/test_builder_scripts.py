@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -105,30 +107,276 @@ def test_a_mirror_that_fails_ends_the_build(crate: Path) -> None:
     )
 
 
-LOADED = """Program Headers:
-  Type           Offset   VirtAddr           PhysAddr           FileSiz  MemSiz   Flg Align
-  INTERP         0x000318 0x0000000000000318 0x0000000000000318 0x00001c 0x00001c R   0x1
-      [Requesting program interpreter: /lib64/ld-linux-x86-64.so.2]
-"""
+FETCH = (
+    "tip: this script is for a build without sources; in a checkout run `cargo fetch --locked`\n"
+)
+
+
+@pytest.mark.parametrize("source", ["main.rs", "lib.rs", ".hidden", None])
+def test_no_source_of_a_checkout_is_overwritten(crate: Path, source: str | None) -> None:
+    if source:
+        (crate / "src" / source).write_text("pub fn work() {}\n")
+    else:
+        (crate / "src").rmdir()
+    done = run("cargo-mirror.sh", crate, CARGO_REGISTRY="sparse+https://mirror.example/")
+    assert (done.returncode, done.stdout, done.stderr) == (
+        2,
+        "",
+        f'cargo-mirror: src: not an empty folder "{crate}/src"\n' + FETCH,
+    )
+    assert [file.read_text() for file in crate.glob("src/*")] == ["pub fn work() {}\n"] * bool(
+        source
+    )
+    assert not (crate / ".cargo").exists()
+
+
+@pytest.mark.parametrize("file", ["config.toml", "config"])
+def test_no_settings_of_cargo_are_overwritten(crate: Path, file: str) -> None:
+    settings = crate / "home of cargo" / file
+    settings.parent.mkdir()
+    settings.write_text("[net]\noffline = true\n")
+    knobs = {"CARGO_HOME": str(settings.parent), "CARGO_REGISTRY": "https://mirror.example/"}
+    done = run("cargo-mirror.sh", crate, **knobs)
+    assert (done.returncode, done.stdout, done.stderr) == (
+        2,
+        "",
+        f'cargo-mirror: CARGO_REGISTRY: cargo has other settings already "{settings}"\n'
+        "tip: name the mirror in that file and leave CARGO_REGISTRY empty\n",
+    )
+    assert settings.read_text() == "[net]\noffline = true\n"
+    assert [*crate.glob("src/*")] == []
+    assert run("cargo-mirror.sh", crate, **knobs | {"CARGO_REGISTRY": ""}).returncode == 0
+
+
+def test_a_command_in_place_of_the_fetch_needs_no_empty_folder(crate: Path) -> None:
+    """The second run finds the settings that the first one wrote."""
+    (crate / "src/main.rs").write_text("fn main() { work() }\n")
+    for _ in range(2):
+        done = run("cargo-mirror.sh", crate, "cargo", "build", CARGO_REGISTRY="https://a.example/")
+        assert (done.returncode, done.stdout) == (0, "cargo build\n"), done.stderr
+    assert (crate / "src/main.rs").read_text() == "fn main() { work() }\n"
+    assert "https://a.example/" in (crate / ".cargo/config.toml").read_text()
 
 
 @pytest.mark.parametrize(
-    ("lines", "code", "status", "problem"),
+    ("value", "shown"),
     [
-        ("  LOAD           0x000000", 0, 0, ""),
         (
-            LOADED,
-            0,
-            1,
-            "require-static: program asks for a dynamic loader, and its image has none\n",
+            'https://a.example/"\n[net]\noffline = true\n#',
+            'https://a.example/"?[net]?offline = true?#',
         ),
-        ("", 1, 1, ""),
+        ('https://a.example/"', 'https://a.example/"'),
+        ("https://a.example\\b", "https://a.example\\b"),
+        ("https://a.example/ b", "https://a.example/ b"),
+        ("https://a.example/\x1b[31m", "https://a.example/?[31m"),
+        ("https://ä.example/", "https://??.example/"),
+        ('https://me:secret@a.example/"', 'https://…@a.example/"'),
+        ("a.example", "a.example"),
+        ("https://", "https://"),
+        ("://a.example", "://a.example"),
     ],
-    ids=["static", "with a loader", "readelf fails"],
 )
-def test_a_program_must_be_static(
-    tmp_path: Path, lines: str, code: int, status: int, problem: str
+def test_a_mirror_that_is_no_url_is_refused(crate: Path, value: str, shown: str) -> None:
+    done = run("cargo-mirror.sh", crate, CARGO_REGISTRY=value)
+    assert (done.returncode, done.stdout, done.stderr) == (
+        2,
+        "",
+        f'cargo-mirror: CARGO_REGISTRY: not a URL "{shown}"\n'
+        "tip: name a registry as cargo does: "
+        "`CARGO_REGISTRY=sparse+https://mirror.example/`\n",
+    )
+    assert not (crate / ".cargo").exists()
+    assert [*crate.glob("src/*")] == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "sparse+http://[::1]:8080/index/",
+        "https://me:it's%20$`x`@a.example/?a=b&c#d",
+        "file:///srv/index",
+        "ssh://git@a.example/index.git",
+    ],
+)
+def test_every_url_reaches_cargo_as_it_is(crate: Path, value: str) -> None:
+    assert run("cargo-mirror.sh", crate, CARGO_REGISTRY=value).returncode == 0
+    settings = tomllib.loads((crate / ".cargo/config.toml").read_text())
+    assert settings["source"]["mirror"] == {"registry": value}
+
+
+# ---- static programs -------------------------------------------------------
+
+PROGRAM = "int work(void); int _start(void) { return work(); }\n"
+LIBRARY = "int work(void) { return 0; }\n"
+LINKED = {
+    "static": ("-static",),
+    "static, at any address": ("-static-pie",),
+    "needs libraries": ("-pie", "-Wl,--no-dynamic-linker", "libone.so", "libtwo.so"),
+    "with a loader": ("-pie", "libone.so"),
+}
+
+
+@pytest.fixture(scope="module")
+def linked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Programs of this machine's linker, which need no C library."""
+    folder = tmp_path_factory.mktemp("linked")
+    compiler = shutil.which("cc")
+    assert compiler, "a C compiler is needed, see CONTRIBUTING.md"
+
+    def cc(*words: str) -> None:
+        subprocess.run([compiler, "-nostdlib", *words], cwd=folder, check=True)
+
+    (folder / "program.c").write_text(PROGRAM)
+    (folder / "one.c").write_text(LIBRARY)
+    (folder / "two.c").write_text("int more;\n")
+    cc("-c", "-fPIE", "program.c", "one.c")
+    for name in ("one", "two"):
+        cc("-shared", "-fPIC", f"-Wl,-soname,lib{name}.so", "-o", f"lib{name}.so", f"{name}.c")
+    for name, words in LINKED.items():
+        own = [] if "libone.so" in words else ["one.o"]
+        cc("program.o", *own, "-Wl,--no-as-needed", *words, "-o", name)
+    (folder / "cut").write_bytes((folder / "static").read_bytes()[:20])
+    (folder / "text").write_text("#!/bin/sh\n")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("static", ""),
+        ("static, at any address", ""),
+        ("with a loader", " asks for a dynamic loader, and its image has none"),
+        ("needs libraries", " needs libraries, and its image has none: libone.so libtwo.so"),
+        ("program.o", " is not a program: nothing of it is loaded"),
+    ],
+)
+def test_a_program_must_be_static(linked: Path, name: str, problem: str) -> None:
+    done = run("require-static.sh", linked, name)
+    wanted = f"require-static: {name}{problem}\n" if problem else ""
+    assert (done.returncode, done.stderr) == (1 if problem else 0, wanted)
+
+
+@pytest.mark.parametrize("name", ["cut", "text", "nothing"])
+def test_what_cannot_be_read_is_not_static(linked: Path, name: str) -> None:
+    assert run("require-static.sh", linked, name).returncode == 1
+
+
+# ---- cargo-binary.sh -------------------------------------------------------
+
+HOST = "x86_64-unknown-linux-gnu"
+OTHER = "aarch64-unknown-linux-gnu"
+GNU_STRIP = "aarch64-linux-gnu-strip"
+
+
+@pytest.fixture
+def toolchain(tmp_path: Path, linked: Path) -> Path:
+    """A cargo that builds where the real one does, and a strip of each target."""
+    folder = tmp_path / "bin"
+    program(folder, "rustc", f"echo {HOST}")
+    built = '"${CARGO_TARGET_DIR:-target}/$6/release"'
+    program(
+        folder,
+        "cargo",
+        f'echo "$*" >>{tmp_path}/calls; [ "$1" = auditable ] || exit 0\n'
+        f'mkdir -p {built}; cp "{linked}/static" {built}/server',
+    )
+    for name in ("strip", GNU_STRIP, "own-strip"):
+        program(folder, name, f'echo "{name} $3" >>{tmp_path}/calls; cp "$3" "$2"')
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("words", "knobs", "triple", "strip", "target"),
+    [
+        ((), {}, HOST, "strip", "target"),
+        (("--target", HOST), {}, HOST, "strip", "target"),
+        ((), {"CARGO_BUILD_TARGET": OTHER}, OTHER, GNU_STRIP, "target"),
+        (("--target", OTHER), {}, OTHER, GNU_STRIP, "target"),
+        (("--target", OTHER), {"CARGO_BUILD_TARGET": HOST}, OTHER, GNU_STRIP, "target"),
+        (("--target", OTHER), {"STRIP": "own-strip"}, OTHER, "own-strip", "target"),
+        ((), {"CARGO_TARGET_DIR": "elsewhere"}, HOST, "strip", "elsewhere"),
+    ],
+)
+def test_a_program_is_built_for_a_target(
+    toolchain: Path,
+    words: tuple[str, ...],
+    knobs: dict[str, str],
+    triple: str,
+    strip: str,
+    target: str,
 ) -> None:
-    program(tmp_path / "bin", "readelf", f"printf %s '{lines}'; exit {code}")
-    done = run("require-static.sh", tmp_path, "program")
-    assert (done.returncode, done.stderr) == (status, problem)
+    done = run("cargo-binary.sh", toolchain, "server", "out", *words, FEATURES="a,b", **knobs)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (toolchain / "calls").read_text().splitlines() == [
+        f"auditable build --release --locked --target {triple} --features a,b",
+        f"{strip} {target}/{triple}/release/server",
+        f"tree --locked --offline --target {triple} --edges normal --features a,b "
+        "--prefix none --format {p} {l}",
+    ]
+    assert (toolchain / "out/bin/server").is_file()
+    assert (toolchain / "out/licenses/crates").is_file()
+
+
+@pytest.mark.parametrize("words", ["server", "server out --target", "server out --targt x", ""])
+def test_another_call_is_refused(toolchain: Path, words: str) -> None:
+    done = run("cargo-binary.sh", toolchain, *words.split())
+    assert (done.returncode, done.stderr) == (
+        2,
+        f'cargo-binary: not two words and a target "{words}"\n'
+        "tip: cargo-binary.sh NAME FOLDER [--target TRIPLE]\n",
+    )
+    assert not (toolchain / "calls").exists()
+
+
+# ---- clean.sh --------------------------------------------------------------
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Path:
+    """A manifest, and a python3 that says where it would import the cleanup from."""
+    program(
+        tmp_path / "bin",
+        "python3",
+        f'case "$*" in *compileall*) exit ;; esac; shift 3; echo "$*"; exec {sys.executable} -c '
+        "'import sutra_cleanup; print(sutra_cleanup.__file__)'",
+    )
+    program(tmp_path / "bin", "chmod", 'echo "chmod $*"')
+    (tmp_path / "cleanup.yaml").touch()
+    return tmp_path
+
+
+@pytest.mark.parametrize("way", ["path", "sh in its folder", "relative", "link", "on PATH"])
+def test_the_cleanup_is_found_however_it_is_called(service: Path, way: str) -> None:
+    folder, script = service, [str(LIB / "clean.sh")]
+    path = f"{service}/bin:{os.environ['PATH']}"
+    if way == "sh in its folder":
+        folder, script = LIB, ["sh", "clean.sh"]
+    elif way == "relative":
+        folder, script = LIB.parent, ["lib/clean.sh"]
+    elif way == "link":
+        (service / "link").symlink_to(LIB / "clean.sh")
+        script = ["./link"]
+    elif way == "on PATH":
+        script, path = ["clean.sh"], f"{service}/bin:{LIB}:{os.environ['PATH']}"
+    command = [*script, str(service / "cleanup.yaml")]
+    done = subprocess.run(
+        command, cwd=folder, env={"PATH": path, "BYTECODE": "kept"}, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        "chmod -R u=rwX,go=rX /app",
+        f"--tree /opt/sutra --python /opt/sutra/bin/python --manifest {service}/cleanup.yaml "
+        "--report /out/usr/share/sutra/cleanup.json --bytecode kept",
+        str(LIB / "sutra_cleanup/__init__.py"),
+    ]
+
+
+@pytest.mark.parametrize("words", [(), ("nothing.yaml",)])
+def test_without_a_manifest_nothing_is_touched(service: Path, words: tuple[str, ...]) -> None:
+    done = run("clean.sh", service, *words)
+    assert (done.returncode, done.stdout, done.stderr) == (
+        2,
+        "",
+        f'clean: not a manifest "{"".join(words)}"\n'
+        "tip: clean.sh /mnt/packages/sutra-api/cleanup.yaml\n",
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -104,6 +105,26 @@ def test_what_tools_left_moves_with_a_renamed_service(checkout: Path) -> None:
     front_door(["rename-service", "--name", NAME, "--to", "parcels"])
     assert (checkout / "packages/parcels/__pycache__/x.pyc").read_bytes() == b"\xff\x00"
     assert not (checkout / "packages" / NAME).exists()
+
+
+DOCUMENTED = re.compile(r"new-service NAME=([\w-]+) LANGUAGE=(\w+)")
+TEXTS = (
+    "README.md",
+    "Makefile",
+    "CONTRIBUTING.md",
+    *(f"docs/{file.name}" for file in (ROOT / "docs").glob("*.md")),
+)
+
+
+def test_every_documented_call_can_be_typed_as_it_is(checkout: Path) -> None:
+    """A shared file that has the example's name as a word would take that name away."""
+    calls = {
+        call for text in TEXTS for call in DOCUMENTED.findall((ROOT / text).read_text("utf-8"))
+    }
+    assert ("sutra-example", "python") in calls
+    for name, language in sorted(calls):
+        assert new(name, language, "--dry-run") == 0, name
+    assert changes() == ""
 
 
 # ---- what a new one is -----------------------------------------------------
