@@ -1,4 +1,4 @@
-"""Whether an app spends time on FastAPI's telemetry, which nothing here collects."""
+"""The time that an app spends on FastAPI's telemetry, which nothing here collects."""
 
 import httpx
 import pytest
