@@ -73,6 +73,11 @@ def own(path: str, head: bytes) -> str:
     return ""
 
 
+def is_distribution(path: str) -> bool:
+    """Return whether a wheel is a package's file: what is packed in it is no more ours than it."""
+    return path.endswith(".whl") and _PACKAGED.search(path[:MAX_PATH]) is not None
+
+
 def in_text(which: str, head: bytes) -> Iterator[str]:
     """Yield the kinds of secret in a text of ours by what they are called there."""
     text = head[: secret_lines.MAX_TEXT].decode("utf-8", "replace").removeprefix("\ufeff")

@@ -18,14 +18,24 @@ MAX_LINE = 1 << 13
 URL_KIND = "credentials in a URL"
 # a variable, or several, stand for a password; a "$" alone is a part of one
 _VARIABLES = r"(?!(?:\$\w+|\$\{[^}\s]*\})+@|\{|<|%\(|%s|\*+@)"
-PASSWORD = rf"[a-z]://[^/\s:@\"']*:{_VARIABLES}[^/\s:@\"']+@"
+# brackets around what may be left out, as pip's --help has it; in a URL they are %5B and %5D
+# (https://www.rfc-editor.org/rfc/rfc3986#section-3.2.1)
+_OPTIONAL = r"(?!\[[^/\s@]*@\])"
+PASSWORD = rf"[a-z]://{_OPTIONAL}[^/\s:@\"']*:{_VARIABLES}[^/\s:@\"']+@"
 # an index takes a token for the user; these names stand for one that a keyring holds
 TOKEN = rf"https?://{_VARIABLES}(?!(?:__token__|oauth2accesstoken|VssSessionToken)@)[^/\s:@\"']+@"
 _URL = re.compile(rf"{PASSWORD}|\b(?:PIP|UV)_\w*INDEX\w*=[\"']?{TOKEN}")
-# placeholders that tools write, as in alembic's template and in documentation
-_SAMPLE_URL = re.compile(
+# Placeholders that tools write: both words of one login are. alembic's template has user:pass,
+# urllib3 username:password@host.com, Python's test_urlparse User:Pass, SQLAlchemy scott:tiger.
+# With another user, or another password, it is a finding.
+_SAMPLE_LOGIN = re.compile(
     r"://(?:user(?:name)?|usr|login|my_?user|foo|u|scott|dbuser|db_user):(?:pass(?:word|wd)?|pw|pwd|bar|p|secret"
-    r"|tiger|dbpass|db_pass\w*|your\w*)@|@(?:[\w-]+\.)*example\.(?:com|org|net)\b"
+    r"|tiger|dbpass|db_pass\w*|your\w*|x{3,})@\Z",
+    re.IGNORECASE,
+)
+# hosts that nobody can have: https://www.rfc-editor.org/rfc/rfc2606
+_SAMPLE_HOST = re.compile(
+    r"(?:[\w-]+\.)*(?:example(?:\.(?:com|org|net))?|invalid)(?![\w-]|\.\w)", re.IGNORECASE
 )
 # The value is only looked at: it may hold the next assignment, as in "A=b;TOKEN=c".
 _ASSIGNED = re.compile(
@@ -51,9 +61,10 @@ _SETTING = re.compile(
     r"(?P<name>[A-Za-z_][\w.:-]*+)[\"'\]]{0,2}[ \t]*"
     r"(?:=|:=|=>)[ \t]*[\"']?(?=(?P<value>[^\s\"'][^\s\"']{0,199})[\"']?[ \t,;]*(?:[#;].*)?$)"
 )
-# literals without a blank in programs: `db.password = "…"`, `"PASSWORD": "…"`
+# literals without a blank in programs: `db.password = "…"`, `"PASSWORD": "…"`; what follows a word
+# in a list is no value where it is the next option: `["--mode=creds", "--output=json"]`
 _LITERAL = re.compile(
-    r"(?<![\w.-])(?P<name>[A-Za-z_][\w.-]*+)(?:[\"'\]]{0,2}\s{0,3}(?:=>|[=:])|[\"'],)\s{0,3}[rbuf]?([\"'])(?P<value>[^\s\"'\\]{6,200})\2"
+    r"(?<![\w.-])(?P<name>[A-Za-z_][\w.-]*+)(?:[\"'\]]{0,2}\s{0,3}(?:=>|[=:])|[\"'],(?!\s{0,3}[\"']--))\s{0,3}[rbuf]?([\"'])(?P<value>[^\s\"'\\]{6,200})\2"
 )
 # in programs such a literal is a name, not a secret
 _IDENTIFIER = re.compile(r"[a-z_.:/-]+|[A-Z_]+|[A-Z]?[a-z]+(?:[A-Z][a-z]+)*")
@@ -110,9 +121,13 @@ def _without_comments(text: str) -> str:
 
 
 def _url(line: str) -> Iterator[str]:
-    match = _URL.search(line) if "://" in line else None
-    if match and not _SAMPLE_URL.search(line, match.start(), match.end() + 60):
+    if "://" in line and any(not _is_sample(match) for match in _URL.finditer(line)):
         yield URL_KIND
+
+
+def _is_sample(match: re.Match[str]) -> bool:
+    """Return whether the login or the host of a URL is one that documentation shows."""
+    return bool(_SAMPLE_LOGIN.search(match[0]) or _SAMPLE_HOST.match(match.string, match.end()))
 
 
 def _values(text: str, *patterns: re.Pattern[str]) -> Iterator[str]:

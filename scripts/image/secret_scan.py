@@ -54,20 +54,26 @@ def find(path: str, head: bytes, budget: Budget | None = None) -> tuple[str, ...
     return tuple(sorted(kinds))
 
 
-def _kinds(path: str, data: bytes, budget: Budget, depth: int) -> set[str]:
-    """Return the kinds of secret in a file, and in what it holds in other forms."""
+def _kinds(
+    path: str, data: bytes, budget: Budget, depth: int, is_packaged: bool = False
+) -> set[str]:
+    """Return the kinds of secret in a file, and in what it holds in other forms.
+
+    `is_packaged`: it is of a wheel among a package's files.
+    """
     kinds = secret_files.by_place(path, data)
     plain = data.replace(b"\0", b"") if secret_encoded.is_wide(data) else data
     if _DER_KEY.match(data):
         kinds.add("private key")
     kinds |= _in_bytes(path, plain, budget, depth, b"\0" in plain[:4096])
-    which = secret_files.own(path, plain)
+    which = "" if is_packaged else secret_files.own(path, plain)
     if which and budget.text > 0:
         budget.text -= min(len(plain), secret_lines.MAX_TEXT)
         kinds |= _in_own(which, plain, budget, bool(kinds))
     if depth < secret_packed.MAX_DEPTH:
         for name, content in secret_packed.members(path, data, budget):
-            kinds |= _kinds(name, content, budget, depth + 1)
+            is_inner = is_packaged or secret_files.is_distribution(path)
+            kinds |= _kinds(name, content, budget, depth + 1, is_inner)
     return kinds
 
 
@@ -153,7 +159,8 @@ class Watch:
         if len(self._packed) > 1:  # the head alone was unpacked with it
             data = b"".join(self._packed)
             for name, content in secret_packed.members(self._path, data, self._budget):
-                self._found |= _kinds(name, content, self._budget, 1)
+                is_packaged = secret_files.is_distribution(self._path)
+                self._found |= _kinds(name, content, self._budget, 1, is_packaged)
             self._packed = []
         return tuple(sorted({*known, *self._found}))
 

@@ -264,6 +264,11 @@ SECRET_FILES = [
     ("app/key.pem", _PEM), ("app/key.txt", base64.b64encode(_PEM.encode()).decode()), ("app/k.json", '{"k": "' + _PEM.replace("\n", "\\n") + '"}'),
     ("app/k.go", "const k = " + " +\n\t".join(f'"{line}\\n"' for line in _PEM.splitlines())), ("app/wg0.conf", "PrivateKey = " + _b64(32)),
     ("app/k.jwk", '{"kty": "RSA", "n": "' + _url(64) + '", "d": "' + _url(64) + '"}'), ("app/k.hex", _PEM.encode().hex()),
+    # one word of a placeholder alone, and real logins beside samples
+    ("app/x.py", 'u = "http://username:hunter2@host.com"\n'), ("app/x.py", 'u = "http://me:password@db/x"\n'), ("app/x.ini", "url = mysql://USERNAME:hunter2@db/x\n"),
+    ("app/x.ini", "url = mysql://user:pass@h/x mysql://me:hunter2@db/x\n"), ("app/x.ini", "url = mysql://me:hunter2@db/x mysql://user:pass@h/x\n"),
+    ("app/x.ini", "url = https://me:hunter2@example.com.corp/\n"), ("app/x.ini", "url = https://me:hunter2@notexample.com/\n"), ("app/x.ini", "url = https://me:hunter2@example-db/\n"),
+    ("app/x.ini", "url = https://[me:hunter2@db/\n"), ("app/x.py", 'row = ["creds", "-hunter2x"]\n'), ("app/x.py", 'http_password = "--hunter2"\n'),
 ]  # fmt: skip # a corpus: several short values a line
 
 HARMLESS_FILES = [
@@ -294,4 +299,10 @@ HARMLESS_FILES = [
     ("app/k.txt", "AKIA" + "IOSFODNN7EXAMPLE"), ("app/k.txt", "api key: AIza" + "your_api_key_here_1234567890123456"),
     ("app/kubeconfig", "kind: Config\nusers:\n- user: {exec: {command: aws}}\n"), ("app/k.jwk", '{"kty": "RSA", "n": "' + _url(64) + '", "e": "AQAB"}'),
     ("app/cacerts.txt", "-----BEGIN CERTIFICATE-----\n"), ("app/x.lock", 'hash = "sha256:' + "ab" * 32 + '"\n'), ("app/authors.txt", "author: me\n"),
+    # of pip, urllib3, six and CPython
+    ("app/x.py", '        # "https://username:password@host.com:80/path?query#fragment"\n'), ("app/x.py", "    'http://username:password@host.com:80/path?query#fragment'\n"),
+    ("app/x.py", 'help="Specify a proxy in the form scheme://[user:passwd@]proxy.server:port.",\n'), ("app/x.py", 'url = "http://User:Pass@www.python.org:080/doc/?query=yes#frag"\n'),
+    ("app/x.py", 'cmd = [self.keyring, "--mode=creds", "--output=json", "get", service_name]\n'), ("app/x.py", 'MovedAttribute("HTTPPasswordMgr", "urllib2", "urllib.request"),\n'),
+    ("app/x.ini", "proxy = http://USER:PASSWORD@proxy:3128\n"), ("app/x.ini", "proxy = http://user:xxxx@proxy:3128\n"), ("app/x.ini", "url = https://me:hunter2@db.example/x\n"),
+    ("app/x.ini", "url = https://me:hunter2@mail.EXAMPLE.org:25/x\n"), ("app/x.ini", "url = https://me:hunter2@db.invalid\n"), ("app/x.ini", "a = ftp://user:pass@h http://u:p@i\n"),
 ]  # fmt: skip # a corpus: several short values a line

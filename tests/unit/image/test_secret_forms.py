@@ -130,6 +130,22 @@ def test_a_layer_is_unpacked_as_far_as_its_budget_goes() -> None:
     assert secret_scan.find("app/x", gzip.compress(KEY), budget) == ()
 
 
+def test_a_wheel_of_a_package_is_as_what_it_installs() -> None:
+    setting, key = zip_of("pkg/a.ini", b"password = hunter2\n"), zip_of("pkg/a.txt", TOKEN)
+    place = "usr/lib/python3/ensurepip/_bundled"
+    for path in (f"{place}/pip.whl", "opt/sutra/lib/python3.13/site-packages/pip.whl"):
+        assert secret_scan.find(path, setting) == ()
+        assert secret_scan.find(path, key) == ("access token",)
+        watch = secret_scan.Watch(io.BytesIO(setting[40:]), setting[:40], path, Budget())
+        while watch.read(64):
+            pass
+        assert watch.kinds(()) == ()
+    for path in ("app/pip.whl", f"{place}/pip.zip", "usr/share/java/app.jar"):
+        assert secret_scan.find(path, setting) == ('value of "password"',)
+    nested = zip_of("a.zip", setting)
+    assert secret_scan.find(f"{place}/pip.whl", nested) == ()
+
+
 def test_members_are_counted_for_a_layer() -> None:
     budget = Budget(members=2)
     archive = zip_of("k.pem", KEY)
