@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,6 +62,14 @@ def tag(request: pytest.FixtureRequest) -> str:
         return chosen
     request.getfixturevalue("production")
     return "prod"
+
+
+@pytest.fixture(scope="session")
+def toolchain(client: docker.DockerClient) -> None:
+    """The base with Python's toolchain exists, which `docker build` of a service starts from."""
+    command = [sys.executable, "-m", "scripts", "build", "sutra-base-python-dev"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
 
 
 @pytest.fixture(scope="session")

@@ -100,6 +100,7 @@ def test_a_base_that_no_stage_is_for(verb: str) -> None:
         assert done.stderr == 'BASE: unknown "fedora"\ntip: choose one of debian, alpine\n'
 
 
+@pytest.mark.long
 def test_a_mirror_that_answers_404(broken: Broken, tmp_path: Path) -> None:
     address, error = broken(tmp_path)
     assert error.message == (
@@ -109,6 +110,7 @@ def test_a_mirror_that_answers_404(broken: Broken, tmp_path: Path) -> None:
     assert error.tip == "check the address, and that it has the folder of this ALPINE_VERSION"
 
 
+@pytest.mark.long
 def test_a_mirror_without_one_of_the_two_indexes(broken: Broken, repository: Path) -> None:
     """apk itself only warns, and installs from the other repository."""
     shutil.rmtree(repository / "community")
@@ -119,6 +121,7 @@ def test_a_mirror_without_one_of_the_two_indexes(broken: Broken, repository: Pat
     )
 
 
+@pytest.mark.long
 def test_a_mirror_that_nobody_serves(refused: Refused, bridge: str) -> None:
     address = f"http://{bridge}:9"
     assert refused(address).message == (
@@ -127,6 +130,7 @@ def test_a_mirror_that_nobody_serves(refused: Refused, bridge: str) -> None:
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("options", ["", "--sign-key /keys/other.rsa"])
 def test_an_index_that_no_key_of_the_root_image_signed(
     client: docker.DockerClient,
@@ -170,6 +174,7 @@ def index_again(client: docker.DockerClient, repository: Path, options: str, pac
     )
 
 
+@pytest.mark.long
 def test_a_mirror_that_stops_half_way(broken: Broken, rig: Rig) -> None:
     address, error = broken(rig.repository, mirror.CutHandler)
     assert re.fullmatch(
@@ -180,6 +185,7 @@ def test_a_mirror_that_stops_half_way(broken: Broken, rig: Rig) -> None:
     assert error.tip == "apk's own lines are above; try again, or another mirror"
 
 
+@pytest.mark.long
 def test_an_alpine_without_python(
     client: docker.DockerClient, broken: Broken, repository: Path, bases: Mapping[str, str]
 ) -> None:

@@ -13,6 +13,7 @@ from scripts.engine import buildx, images
 from tests.alpine.conftest import built
 from tests.alpine.mirror import REPOSITORY
 
+pytestmark = pytest.mark.long
 TAGS = ("test-again-1", "test-again-2")
 
 
@@ -23,7 +24,6 @@ def test_the_promises_of_the_bases_and_the_api_hold(
     require_promises(client, bases_and_api)
 
 
-@pytest.mark.long
 def test_every_promise_of_the_catalogue_holds(
     client: docker.DockerClient, all_images: Mapping[str, str]
 ) -> None:
@@ -43,7 +43,6 @@ def require_promises(client: docker.DockerClient, references: Mapping[str, str])
 LEFT_OUT = "--ignore=tests/test_schema.py"
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("package", ["sutra-api", "sutra-hybrid", "sutra-storage-server"])
 def test_the_packages_own_tests_pass(
     client: docker.DockerClient, settings: Mapping[str, str], package: str
@@ -89,7 +88,6 @@ def twice(client: docker.DockerClient, settings: Mapping[str, str]) -> Iterator[
             images.untag(client, reference)
 
 
-@pytest.mark.long
 def test_two_builds_of_a_base_without_cache_give_the_same_layers(twice: list[list[str]]) -> None:
     first, second = twice
     assert len(first) >= 2

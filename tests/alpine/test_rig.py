@@ -96,6 +96,7 @@ def root(rig: Rig, tmp_path_factory: pytest.TempPathFactory) -> Inventory:
     return found
 
 
+@pytest.mark.long
 def test_the_root_image_holds_the_packages_of_the_official_one(root: Inventory) -> None:
     whose = root.owners()
     packages = {owner.name for owner in whose.values() if owner.kind == "alpine"}
@@ -110,10 +111,12 @@ def test_the_root_image_holds_the_packages_of_the_official_one(root: Inventory) 
     assert kept - busybox == UNOWNED
 
 
+@pytest.mark.long
 def test_the_root_image_is_of_the_size_of_the_official_one(root: Inventory) -> None:
     assert 7_500_000 < sum(entry.size for entry in root.files.values()) < 11_000_000
 
 
+@pytest.mark.long
 def test_nothing_of_the_virtual_machine_is_left(root: Inventory) -> None:
     assert not [path for path in root.files if "quicksand" in path or path.startswith("boot/")]
     accounts = root.text("etc/passwd") or ""
@@ -122,6 +125,7 @@ def test_nothing_of_the_virtual_machine_is_left(root: Inventory) -> None:
     assert "dhcpcd" not in accounts
 
 
+@pytest.mark.long
 def test_the_root_image_is_what_it_says_it_is(root: Inventory) -> None:
     release = root.text("usr/lib/os-release") or ""
     assert "ID=alpine\nVERSION_ID=3.23." in release

@@ -18,6 +18,7 @@ from scripts.image import inventory
 from scripts.image.inventory import Inventory
 from tests.alpine.mirror import REPOSITORY
 
+pytestmark = pytest.mark.long
 REFERENCE = f"{REPOSITORY}/runtime-libs:test"
 # a requested library, and one that the runtime has already, which stays out
 DOCKERFILE = """\

@@ -10,10 +10,11 @@ import time
 import pytest
 from docker.models.containers import Container
 
+from tests.support import extent
 from tests.support.load import check, writing
 from tests.support.stack import API, STORAGE, Stack, wait_for
 
-KILLS = 20
+KILLS = extent.share(whole=20, fast=6)
 # acknowledged writes between two kills, so that each one meets a working store
 WRITES = 30
 
@@ -27,7 +28,7 @@ def kill(storage: Container) -> None:
     storage.start()
 
 
-def test_twenty_kills_under_load_lose_nothing_acknowledged(stack: Stack) -> None:
+def test_kills_under_load_lose_nothing_acknowledged(stack: Stack) -> None:
     storage = stack.container(STORAGE)
     with writing(stack) as load:
         for _ in range(KILLS):

@@ -315,7 +315,9 @@ def answered(world: World, words: list[str], *answers: str) -> tuple[int, str]:
     return process.returncode, shown
 
 
-@pytest.mark.parametrize("answer", ["n", "", "yess", "Y E S"])
+@pytest.mark.parametrize(
+    "answer", ["", "yess", *(pytest.param(one, marks=pytest.mark.long) for one in ("n", "Y E S"))]
+)
 def test_anything_but_yes_touches_nothing(world: World, answer: str) -> None:
     before = world.there()
     code, shown = answered(world, [], answer)

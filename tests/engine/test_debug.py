@@ -22,7 +22,7 @@ SHOWN = "its processes and network are shared, its files are under /target, read
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _tools(development: None) -> None:
+def _tools(toolchain: None) -> None:
     """The toolchain image is there."""
 
 

@@ -71,13 +71,7 @@ def git(clone: Path, *words: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-@pytest.fixture(
-    params=[
-        "python",
-        pytest.param("go", marks=pytest.mark.long),
-        pytest.param("rust", marks=pytest.mark.long),
-    ]
-)
+@pytest.fixture
 def service(
     request: pytest.FixtureRequest, client: docker.DockerClient, tmp_path: Path
 ) -> Iterator[Service]:
@@ -100,6 +94,19 @@ def built(service: Service, client: docker.DockerClient) -> str:
     return str(image["Id"])
 
 
+@pytest.mark.parametrize("service", ["python"], indirect=True)
+def test_a_service_is_added_built_checked_and_removed(
+    service: Service, client: docker.DockerClient
+) -> None:
+    built(service, client)
+    for command in ("verify-sizes", "verify-contents"):
+        done = service.run(command, f"{service.name}:prod", "--as", service.name)
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert_removed(service)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("service", ["python", "go", "rust"], indirect=True)
 def test_a_service_is_added_built_verified_changed_and_removed(
     service: Service, client: docker.DockerClient
 ) -> None:
@@ -112,7 +119,6 @@ def test_a_service_is_added_built_verified_changed_and_removed(
         done = service.run(command, f"{service.name}:prod", "--as", service.name)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert time.monotonic() - begun < VERIFIED
-
     # its tests stop a change that they do not know, and the image has it
     service.change()
     broken = service.run("build", f"{service.name}-test")
@@ -120,7 +126,11 @@ def test_a_service_is_added_built_verified_changed_and_removed(
     assert f'build: step failed "{service.name}-test test' in broken.stderr
     assert built(service, client) != first
     service.change(back=True)
+    assert_removed(service)
 
+
+def assert_removed(service: Service) -> None:
+    """Remove the service; nothing of it is left in the clone."""
     assert service.run("remove-service", "--name", service.name, "--yes").returncode == 0
     assert service.git("status", "--short") == ""
     assert not service.folder.exists()

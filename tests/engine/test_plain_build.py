@@ -50,6 +50,13 @@ def closed_network(client: docker.DockerClient) -> list[str]:
 
 
 @pytest.fixture
+def prerequisites(request: pytest.FixtureRequest, image: str) -> None:
+    """What the plain command starts from, and what its image is compared with."""
+    is_fast = image in {name for _, _, name in FAST}
+    request.getfixturevalue("toolchain" if is_fast else "development")
+
+
+@pytest.fixture
 def tag(client: docker.DockerClient) -> Iterator[str]:
     """A tag that only this test uses, so that :prod stays the verified image."""
     name = f"sutra-test-plain-{os.getpid()}:plain"
@@ -61,7 +68,7 @@ def tag(client: docker.DockerClient) -> Iterator[str]:
 def test_a_plain_docker_build_gives_the_same_files(
     client: docker.DockerClient,
     production: object,
-    development: object,
+    prerequisites: None,
     closed_network: list[str],
     tag: str,
     folder: str,

@@ -83,7 +83,7 @@ def test_no_image_holds_a_certificate_that_its_distribution_does_not_ship(
 )
 def test_a_build_from_nothing_with_a_private_certificate_leaves_no_trace(
     client: docker.DockerClient,
-    development: object,
+    toolchain: object,
     production: object,
     private: tuple[Path, bytes],
     tmp_path: Path,
@@ -111,7 +111,7 @@ def test_a_build_from_nothing_with_a_private_certificate_leaves_no_trace(
 def test_a_secret_bundle_is_used_and_leaves_no_trace(
     project: Project,
     client: docker.DockerClient,
-    development: object,
+    toolchain: object,
     private: tuple[Path, bytes],
 ) -> None:
     bundle, certificate = private

@@ -243,7 +243,7 @@ def test_an_unreachable_registry_moves_nothing(group: Group) -> None:
     assert_untouched(group)
 
 
-@pytest.mark.parametrize("kind", ["plain", "secured"])
+@pytest.mark.parametrize("kind", ["plain", pytest.param("secured", marks=pytest.mark.long)])
 def test_connections_cut_in_the_middle_leave_all_old_or_all_new(
     group: Group,
     helper: Path,

@@ -15,7 +15,14 @@ FAST = (
 )
 
 
-@pytest.mark.parametrize("suite", debian.SUITES)
+# `make test` runs the newest alone
+@pytest.mark.parametrize(
+    "suite",
+    [
+        *(pytest.param(suite, marks=pytest.mark.long) for suite in debian.SUITES[:-1]),
+        debian.SUITES[-1],
+    ],
+)
 def test_what_differs_between_pythons(suite: str, capfd: pytest.CaptureFixture[str]) -> None:
     code = debian.run(suite, FAST)
     said = capfd.readouterr().out

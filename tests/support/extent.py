@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from typing import TypeVar
 
 VARIABLE = "SUTRA_TESTS_WHOLE"
+Share = TypeVar("Share")
 
 
 def choose(markers: str) -> None:
@@ -17,6 +19,6 @@ def is_whole() -> bool:
     return bool(os.environ.get(VARIABLE))
 
 
-def share(whole: int, fast: int) -> int:
-    """Return how many examples, kills or rounds a test has in this run."""
+def share(whole: Share, fast: Share) -> Share:
+    """Return the examples, kills or rounds of a test in this run, or their number."""
     return whole if is_whole() else fast

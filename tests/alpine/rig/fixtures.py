@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -32,11 +33,18 @@ def fetch(folder: Path, pins: Path = PINS) -> dict[str, Path]:
     Raises SutraError for a version that no index has, and for bytes that are not those
     that were pinned.
     """
-    wanted = yaml.safe_load(pins.read_text("utf-8"))
-    return {
-        name: _one(folder / pin["sha256"], name, str(pin["version"]), pin["sha256"], pins)
-        for name, pin in wanted.items()
-    }
+    return {name: fetch_one(folder, name, pins) for name in _read(pins)}
+
+
+def fetch_one(folder: Path, name: str, pins: Path = PINS) -> Path:
+    """Return one of the files, as `fetch` does."""
+    pin = _read(pins)[name]
+    return _one(folder / pin["sha256"], name, str(pin["version"]), pin["sha256"], pins)
+
+
+def _read(pins: Path) -> dict[str, dict[str, Any]]:
+    wanted: dict[str, dict[str, Any]] = yaml.safe_load(pins.read_text("utf-8"))
+    return wanted
 
 
 def _one(folder: Path, name: str, version: str, sha256: str, pins: Path) -> Path:

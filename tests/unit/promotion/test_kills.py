@@ -153,7 +153,7 @@ def test_killed_at_any_line_it_is_all_old_or_all_new(
     assert len(signatures) == (4 if signs else 0)
     figures: Counter[str] = Counter()
     # a registry's loops are longer and run many times
-    step = extent.share(whole=5, fast=15) if address else extent.share(whole=1, fast=3)
+    step = extent.share(whole=5, fast=45) if address else extent.share(whole=1, fast=9)
     for at in range(1, lines + 1, step):
         assert in_a_child(at) == -1
         pending = journal.JOURNAL.exists()
