@@ -42,6 +42,10 @@ variable "SERVICES" {
 # Go's toolchain is built where a service is written in Go
 variable "LANGUAGES" { default = [for s in SERVICES : s.language] }
 
+# Production images are packed at gzip's highest level: there Go's packer (Docker 26) and that of
+# newer BuildKits come within 0.1 % of each other, at the default within 2.4 %.
+variable "PACKED" { default = "type=docker,compression-level=9" }
+
 group "default" { targets = ["prod"] }
 group "bases" { targets = ["sutra-base-python", "sutra-base-rust-runtime"] }
 # in every group that uses them: buildx before 0.17 unpacks a target that is only
@@ -128,13 +132,13 @@ target "go-builder" {
 target "sutra-base-python" {
   inherits = ["python-runtime"]
   tags     = ["sutra-base-python:prod"]
-  output   = ["type=docker"]
+  output   = [PACKED]
 }
 
 target "sutra-base-rust-runtime" {
   inherits = ["rust-runtime"]
   tags     = ["sutra-base-rust-runtime:prod"]
-  output   = ["type=docker"]
+  output   = [PACKED]
 }
 
 target "sutra-base-python-dev" {
@@ -198,7 +202,7 @@ target "_prod" {
   inherits   = ["_${service.language}-service"]
   dockerfile = "packages/${service.folder}/Dockerfile.prod"
   tags       = ["${service.name}:prod"]
-  output     = ["type=docker"]
+  output     = [PACKED]
 }
 
 target "_dev" {
@@ -227,5 +231,5 @@ target "sutra-storage-postgres" {
   dockerfile = "packages/sutra-storage/Dockerfile.prod"
   args       = { FEATURES = "postgres" }
   tags       = ["sutra-storage-postgres:prod"]
-  output     = ["type=docker"]
+  output     = [PACKED]
 }

@@ -3,7 +3,7 @@
 Sizes are counted from the layers' own tar streams, never from what the engine
 prints: `docker images` and `.Size` change meaning with the image store. The
 download size is that of the packed blob. Where a store keeps layers unpacked, one
-fixed compressor is used, which comes within 0.2 % of Docker's own.
+fixed compressor is used, which comes within 0.2 % of Docker 26's own.
 """
 
 from __future__ import annotations

@@ -126,6 +126,21 @@ def test_a_reference_is_the_tag_that_a_build_sets() -> None:
 ONLY_WHEN_ASKED_FOR = "# ---- built only when asked for"
 
 
+def test_every_production_image_is_packed_at_the_level_where_all_packers_agree() -> None:
+    bake_file = (ROOT / "docker-bake.hcl").read_text()
+    assert 'variable "PACKED" { default = "type=docker,compression-level=9" }' in bake_file
+    targets = re.findall(r'^target "(.+?)" {\n(.*?)^}$', bake_file, re.MULTILINE | re.DOTALL)
+    prod = {name: body for name, body in targets if ':prod"]' in body}
+    assert prod.keys() == {
+        "sutra-base-python",
+        "sutra-base-rust-runtime",
+        "_prod",
+        "sutra-storage-postgres",
+    }
+    for body in prod.values():
+        assert re.findall(r"^  output +(= .*)$", body, re.MULTILINE) == ["= [PACKED]"]
+
+
 def test_the_projects_own_file_names_the_images_that_the_bake_file_tags_prod() -> None:
     bake_file, mark, _ = (ROOT / "docker-bake.hcl").read_text().partition(ONLY_WHEN_ASKED_FOR)
     assert mark
