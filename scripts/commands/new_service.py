@@ -27,8 +27,8 @@ def main(options: argparse.Namespace) -> int:
     name, language, port = (knobs.get(each, "").strip() for each in ("NAME", "LANGUAGE", "PORT"))
     if run(WHO, add.steps(name, language, port), knobs):
         print(
-            f"{WHO}: {name} is there: write packages/{name}, then `git add --all` and "
-            "`make prod`; `make budgets` and `make readme` write its figures",
+            f"{WHO}: {name} is there: write packages/{name} and commit it all, as "
+            "`make prod` promotes only commits; `make budgets readme` writes its figures",
             file=sys.stderr,
         )
     return OK
