@@ -47,18 +47,15 @@ def _print(found: Outdated, form: str) -> None:
         print(json.dumps([outdated_rows.plain(row) for row in found.rows], indent=2))
         return
     end = outdated_rows.summary(found)
-    text = f"{outdated_rows.markdown(found.rows)}\n{end}"
+    rows = found.listed()
+    text = f"{outdated_rows.markdown(rows)}\n{end}"
     if form == "github":
-        title = f"## Sutra: {end}\n\n{outdated_rows.markdown(found.rows)}\n"
-        print(
-            "\n".join(
-                filter(None, (github.add_summary(title), *outdated_rows.warnings(found.rows)))
-            )
-        )
+        title = f"## Sutra: {end}\n\n{outdated_rows.markdown(rows)}\n"
+        print("\n".join(filter(None, (github.add_summary(title), *outdated_rows.warnings(rows)))))
     elif form == "markdown":
         print(text)
     else:
-        show(found.rows)
+        show(rows)
         print(end)
 
 

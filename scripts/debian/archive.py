@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,6 +39,15 @@ class NotKnownError(SutraError):
     def __init__(self, why: str, tip: str = TIP) -> None:
         super().__init__(f"debian: not known: {why}", tip)
         self.why = printable(why)
+
+
+class NotHereError(NotKnownError):
+    """The archive cannot be asked from this machine, which has no apt."""
+
+    def __init__(self) -> None:
+        why, tip = "not run here: no apt-get", "run it on Debian or Ubuntu, or in a container of it"
+        super().__init__(why, tip)
+        self.message = f"debian: {why}"
 
 
 @dataclass(frozen=True)
@@ -103,7 +113,10 @@ def suite_of(environment: Mapping[str, str]) -> str:
 
 @contextmanager
 def opened(suite: str, environment: Mapping[str, str] = os.environ) -> Iterator[Archive]:
-    """Yield the archive at APT_MIRROR, its indexes read. Raises NotKnownError where it cannot."""
+    """Yield the archive at APT_MIRROR, its indexes read. Raises NotKnownError where it cannot be.
+
+    Without apt that is a NotHereError.
+    """
     mirror = (environment.get("APT_MIRROR") or MIRROR).rstrip("/")
     keyring = environment.get("KEYRING") or KEYRING
     if not _ADDRESS.fullmatch(mirror):
@@ -112,6 +125,8 @@ def opened(suite: str, environment: Mapping[str, str] = os.environ) -> Iterator[
         raise SutraError(
             f'DEBIAN_VERSION: not a release of Debian "{suite}"', "DEBIAN_VERSION=trixie-slim"
         )
+    if not shutil.which("apt-get"):
+        raise NotHereError
     if not Path(keyring).is_file():
         raise NotKnownError(
             f'no keys of Debian\'s archive "{keyring}"', "install debian-archive-keyring"
@@ -163,10 +178,6 @@ def _answer(options: Sequence[str], words: Sequence[str], folder: Path) -> str:
     environment = {**os.environ, "LC_ALL": "C.UTF-8"}
     try:
         done = process.answered(command, b"", environment, WHOLE_SECONDS, folder)
-    except FileNotFoundError as error:
-        raise NotKnownError(
-            "apt-get: not found", "run it on Debian or Ubuntu, or in a container of it"
-        ) from error
     except (OSError, subprocess.TimeoutExpired) as error:
         raise NotKnownError(f"apt-get: {process.reason(error)}") from error
     if done.returncode:

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from scripts.debian import archive, packages_lock, updates
-from scripts.debian.archive import NotKnownError
+from scripts.debian.archive import NotHereError, NotKnownError
 from scripts.debian.index import Offers
 from scripts.debian.packages_lock import Lock
 from scripts.sbom import held_by, locked, newest
+from scripts.sbom.held_by import Holders
 from scripts.sbom.locked import PYPI
 
 DEB, ADVISORY = "deb", "advisory"
@@ -48,16 +49,21 @@ class Outdated:
     offers: Offers
     day: str
 
+    def listed(self) -> tuple[Row, ...]:
+        """Return the rows for a table: without Debian's where that part did not run."""
+        is_here = not isinstance(self.problem, NotHereError)
+        return tuple(row for row in self.rows if is_here or row.kind != DEB)
+
 
 def find(images: Sequence[str], environment: Mapping[str, str]) -> Outdated:
     """Ask all indexes. Raises SutraError where one of Python's or Rust's does not answer."""
-    on, promoted = held_by.bases(images), held_by.promoted_bytes()
+    holders = held_by.read(images)
     names = locked.read(images)
     rows = []
     for each in newest.outdated(names, newest.indexes(environment)):
         one = each.locked
         is_safer = one.kind == PYPI and each.advisories and each.newest != one.version
-        pull = held_by.pull(one.images, on, promoted)
+        pull = holders.pull(one.images)
         rows.append(
             Row(
                 one.kind,
@@ -78,9 +84,9 @@ def find(images: Sequence[str], environment: Mapping[str, str]) -> Outdated:
     try:
         found, offers, day = _of_debian(lock, environment)
     except NotKnownError as error:
-        rows += _not_known(lock, error, on, promoted)
+        rows += _not_known(lock, error, holders)
         return Outdated(tuple(rows), of, error, lock, {}, "")
-    rows += [_row(update, on, promoted) for update in found]
+    rows += [_row(update, holders) for update in found]
     return Outdated(tuple(rows), of, None, lock, offers, day)
 
 
@@ -93,8 +99,8 @@ def _of_debian(
         return found, offers, place.day
 
 
-def _row(update: updates.Update, on: Mapping[str, str], promoted: Mapping[str, int]) -> Row:
-    images = held_by.holders(update.name, on)
+def _row(update: updates.Update, holders: Holders) -> Row:
+    images = holders.of(update.name)
     return Row(
         DEB,
         update.name,
@@ -103,17 +109,15 @@ def _row(update: updates.Update, on: Mapping[str, str], promoted: Mapping[str, i
         update.security,
         None if update.why else update.cves,
         images,
-        held_by.pull(images, on, promoted),
+        holders.pull(images),
         update.why,
     )
 
 
-def _not_known(
-    lock: Lock, error: NotKnownError, on: Mapping[str, str], promoted: Mapping[str, int]
-) -> list[Row]:
+def _not_known(lock: Lock, error: NotKnownError, holders: Holders) -> list[Row]:
     rows = []
     for name, version in sorted({(package.name, package.version) for package in lock.packages}):
-        images = held_by.holders(name, on)
-        pull = held_by.pull(images, on, promoted)
+        images = holders.of(name)
+        pull = holders.pull(images)
         rows.append(Row(DEB, name, version, None, "", None, images, pull, error.why))
     return rows

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from scripts.common.units import format_size
+from scripts.debian.archive import NotHereError
 from scripts.debian.packages_lock import LOCK
 from scripts.sbom.outdated import DEB, Outdated, Row
 
@@ -71,6 +72,8 @@ def summary(found: Outdated) -> str:
     unknown = sum(row.newest is None for row in found.rows)
     known = len(found.rows) - unknown
     line = f"{known} of {found.of} locked versions are outdated or have an advisory"
+    if isinstance(found.problem, NotHereError):
+        return f"{line}; Debian's {unknown}: {found.problem.why}"
     return line + (f", {unknown} of Debian are not known" if unknown else "")
 
 

@@ -23,6 +23,7 @@ from docker.models.containers import Container
 
 from tests.conftest import ROOT
 from tests.engines import cache, debian
+from tests.support.tracked import present
 
 SOURCE = "/src"
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
@@ -173,9 +174,7 @@ def image(client: docker.DockerClient, suite: str) -> Iterator[str]:
 
 def check_out(machine: Machine) -> None:
     """Put this checkout's present files into the machine, as a new commit."""
-    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    files = {name: ROOT / name for name in names.split("\0") if (ROOT / name).is_file()}
+    files = {name: ROOT / name for name in present()}
     # the root that was bootstrapped here is used again
     kept = [path for path in (ROOT / ".cache/roots").rglob("*") if ".partial-" not in str(path)]
     roots = {str(path.relative_to(ROOT)): path for path in kept if path.is_file()}

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tests.conftest import ROOT
 from tests.pythons import debian
+from tests.support.tracked import present
 
 INTERPRETERS = ("python3.11", "python3.12", "python3.13", "python3.14")
 TESTS = ("tests/unit",)
@@ -22,12 +23,9 @@ TESTS = ("tests/unit",)
 def on_path(interpreter: str) -> int:
     """Run the unit tests on an interpreter of this machine, in a copy of the checkout."""
     with tempfile.TemporaryDirectory() as folder:
-        listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-        names = subprocess.run(listed, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-        for name in filter(None, names.split("\0")):
-            if (ROOT / name).is_file():
-                (Path(folder) / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(ROOT / name, Path(folder) / name)
+        for name in present():
+            (Path(folder) / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, Path(folder) / name)
         for command in (["git", "init", "-q", "."], ["git", "add", "-A"]):
             subprocess.run(command, cwd=folder, check=True)
         environment = {**os.environ, "PYTHON": interpreter}

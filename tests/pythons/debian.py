@@ -17,6 +17,7 @@ from pathlib import Path
 from scripts.common import settings
 from tests.conftest import ROOT
 from tests.support import debian_root
+from tests.support.tracked import present
 
 # 3.13, and the newest that Debian has
 SUITES = ("trixie", "forky")
@@ -73,11 +74,8 @@ def _namespaces() -> list[str]:
 
 def _pack(file: Path) -> None:
     """Write what git knows of this checkout, changed or new, as it is now."""
-    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(listed, cwd=ROOT, check=True, capture_output=True).stdout
-    there = b"\0".join(name for name in names.split(b"\0") if (ROOT / name.decode()).is_file())
     command = ["tar", "-cf", str(file), "--null", "--files-from=-"]
-    subprocess.run(command, cwd=ROOT, input=there, check=True)
+    subprocess.run(command, cwd=ROOT, input="\0".join(present()), text=True, check=True)
 
 
 def _digest(*names: str) -> str:

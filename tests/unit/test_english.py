@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import subprocess
 
 import pytest
 
 from tests.conftest import ROOT
+from tests.support.tracked import present
 
 # phrase → what to write instead
 FORBIDDEN = {
@@ -63,14 +63,7 @@ def faults(name: str, text: str) -> list[str]:
 
 
 def test_no_file_has_a_forbidden_phrase() -> None:
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", *KINDS],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split()
-    files = [name for name in listed if name not in EXEMPT and (ROOT / name).is_file()]
+    files = [name for name in present(*KINDS) if name not in EXEMPT]
     assert len(files) > 300
     assert [line for name in files for line in faults(name, (ROOT / name).read_text())] == []
 

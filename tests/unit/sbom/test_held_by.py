@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from scripts.sbom import held_by
+from scripts.sbom.held_by import Holders
 
+SLICES = {"sutra-base-python": ("libc6",)}
 ON = {"api": "sutra-base-python", "hybrid": "sutra-base-python"}
 PROMOTED = {"sutra-base-python": 10, "api": 15, "hybrid": 40, "storage": 3, "odd": 5}
 
@@ -28,11 +30,11 @@ def _base(folder: Path) -> None:
     ],
 )
 def test_what_a_pull_costs(images: tuple[str, ...], expected: int | None) -> None:
-    assert held_by.pull(images, ON, PROMOTED) == expected
+    assert Holders(SLICES, ON, PROMOTED).pull(images) == expected
 
 
 def test_a_service_smaller_than_its_base_has_no_known_cost() -> None:
-    assert held_by.pull(("odd",), {"odd": "sutra-base-python"}, PROMOTED) is None
+    assert Holders(SLICES, {"odd": "sutra-base-python"}, PROMOTED).pull(("odd",)) is None
 
 
 def test_services_are_on_the_base_of_their_last_stage(folder: Path) -> None:
@@ -43,11 +45,12 @@ def test_services_are_on_the_base_of_their_last_stage(folder: Path) -> None:
     }.items():
         (folder / f"packages/{name}").mkdir(parents=True)
         (folder / f"packages/{name}/Dockerfile.prod").write_text(text)
-    found = held_by.bases(["one", "two", "none", "gone"])
-    assert found == {"one": "sutra-base-python"}
-    assert held_by.holders("libc6", found) == ("sutra-base-python", "one")
-    assert held_by.holders("other", found) == ()
+    found = held_by.read(["one", "two", "none", "gone"])
+    assert found == Holders(SLICES, {"one": "sutra-base-python"}, {})
+    (folder / "base-images/python-prod.Dockerfile").unlink()  # it was read, and is read no more
+    assert found.of("libc6") == ("sutra-base-python", "one")
+    assert found.of("other") == ()
 
 
 def test_before_the_first_promotion_no_size_is_known() -> None:
-    assert held_by.promoted_bytes() == {}
+    assert held_by.read([]) == Holders(SLICES, {}, {})

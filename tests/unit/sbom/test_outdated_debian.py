@@ -127,6 +127,46 @@ def test_newer_packages_with_their_vulnerabilities_images_and_cost(
     assert "CVE-2026-1003" not in table
 
 
+def with_python(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give a service one distribution that has a newer version."""
+    (folder / "packages/sutra-a/requirements.lock").write_text("h11==0.14.0\n")
+    monkeypatch.setattr(newest, "_of_pypi", lambda one, *_: newest.Newer(one, "0.16.0", ()))
+
+
+NOT_HERE = (
+    "outdated: debian: not run here: no apt-get\n"
+    "tip: run it on Debian or Ubuntu, or in a container of it\n"
+)
+
+
+@pytest.mark.parametrize("form", ["table", "markdown", "github"])
+def test_without_apt_the_rest_is_listed_and_one_line_says_so(
+    call: Call, mirror: Mirror, folder: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    newer(mirror)
+    with_python(folder, monkeypatch)
+    monkeypatch.setenv("PATH", "/nonexistent")
+    code, out, err = call("outdated", "--format", form)
+    assert (code, err) == (2, NOT_HERE)
+    assert "h11" in out
+    assert "libsafe1" not in out
+    assert "1 of 3 locked versions are outdated or have an advisory; Debian's 2: " in out
+    assert out.count("not run here: no apt-get") == 1
+
+
+def test_without_apt_json_has_every_row_and_nothing_is_updated(
+    call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_python(folder, monkeypatch)
+    monkeypatch.setenv("PATH", "/nonexistent")
+    code, out, err = call("outdated", "--format", "json")
+    assert (code, err) == (2, NOT_HERE)
+    rows = {row["name"]: (row["newest"], row["security"], row["why"]) for row in json.loads(out)}
+    none = (None, None, "not run here: no apt-get")
+    assert rows == {"h11": ("0.16.0", "", ""), "libsafe1": none, "plain": none}
+    assert call("update") == (2, "", NOT_HERE.removeprefix("outdated: "))
+
+
 def test_github_gets_a_summary_and_a_warning_for_each_security_update(
     call: Call, mirror: Mirror, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
