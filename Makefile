@@ -184,13 +184,13 @@ rename-service: venv ## give a service another name (NAME=… TO=… DRY_RUN=1)
 # ---- develop --------------------------------------------------------------
 
 test: venv-dev ## run the tests, long suites in their fast form; starts an engine if none runs
-	@scripts/timed.sh test $(PY) pytest
+	@scripts/timed.sh test scripts/test.sh
 
 test-all: venv-dev ## run every test, the long suites whole
-	@scripts/timed.sh test-all $(PY) pytest -m ""
+	@scripts/timed.sh test-all scripts/test.sh -m ""
 
 test-unit: venv-dev ## run the tests that need no engine
-	@$(PY) pytest tests/unit
+	@$(PY) pytest --numprocesses auto tests/unit
 
 test-package: engine venv ## run one service's own tests, on its cleaned tree (PACKAGE=…)
 	@$(RUN) build "$(PACKAGE)-test"

@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
 import yaml
+
+from tests.unit.fakes import program
 
 ROOT = Path(__file__).resolve().parents[2]
 LISTED = yaml.safe_load((ROOT / "tests/long_tests.yaml").read_text())
@@ -31,9 +35,9 @@ def collected(files: Sequence[str], *words: str) -> set[tuple[str, str]]:
 
 
 def recipe(target: str) -> list[str]:
-    """Return the words after pytest in a target's recipe."""
+    """Return the words after scripts/test.sh in a target's recipe."""
     (line,) = re.findall(rf"^{target}:.*\n\t(.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    return shlex.split(line.partition(" pytest")[2])
+    return shlex.split(line.partition(" scripts/test.sh")[2])
 
 
 def test_the_list_has_every_test_that_is_left_out_and_no_other() -> None:
@@ -58,3 +62,56 @@ def test_test_all_leaves_nothing_out_and_test_the_long_ones_alone() -> None:
         ["--strict-markers", "--import-mode=importlib", "-m", "not long"],
     )
     assert (recipe("test"), recipe("test-all")) == ([], ["-m", ""])
+
+
+# ---- scripts/test.sh ---------------------------------------------------------
+
+# in place of pytest: it writes its words down, and ends as it is told for each part
+PYTEST = """printf '%s|' "$@" >>words
+echo >>words
+case $3 in --numprocesses) exit "$FIRST" ;; esac
+exit "$SECOND"
+"""
+
+
+def parts(
+    folder: Path, *words: str, first: int = 0, second: int = 0
+) -> tuple[int, list[list[str]]]:
+    """Run the script in a copy; return its exit code, and pytest's words in each part."""
+    (folder / "scripts").mkdir()
+    shutil.copy(ROOT / "scripts/test.sh", folder / "scripts")
+    program(folder / ".venv/bin", "python", PYTEST)
+    environment = {**os.environ, "FIRST": str(first), "SECOND": str(second)}
+    done = subprocess.run([folder / "scripts/test.sh", *words], env=environment)
+    lines = (folder / "words").read_text().splitlines()
+    return done.returncode, [line.split("|")[2:-1] for line in lines]
+
+
+def test_both_parts_together_are_the_whole_suite(tmp_path: Path) -> None:
+    code, (first, second) = parts(tmp_path, "-m", "")
+    assert code == 0
+    assert (first[:2], first[-2:], second[-2:]) == (
+        ["--numprocesses", "auto"],
+        ["-m", ""],
+        ["-m", ""],
+    )
+    folders = first[2:-2]
+    assert second[:-2] == [f"--ignore={folder}" for folder in folders]
+    assert [folder for folder in folders if not (ROOT / folder).is_dir()] == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "code"),
+    [(0, 1, 1), (1, 0, 1), (1, 2, 1), (5, 0, 0), (0, 5, 0), (5, 5, 5), (5, 1, 1)],
+)
+def test_the_second_part_runs_and_no_failure_is_lost(
+    tmp_path: Path, first: int, second: int, code: int
+) -> None:
+    found, ran = parts(tmp_path, first=first, second=second)
+    assert (found, len(ran)) == (code, 2)
+
+
+@pytest.mark.parametrize("first", [2, 3, 4])
+def test_an_interrupt_or_a_wrong_call_ends_it(tmp_path: Path, first: int) -> None:
+    found, ran = parts(tmp_path, first=first)
+    assert (found, len(ran)) == (first, 1)

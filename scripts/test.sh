@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Runs the tests in two parts: those that need no engine on every processor, then the others one
+# after the other, since they share one engine. Words are pytest's, and go to both parts.
+#
+#   eg: scripts/test.sh          what `make test` runs
+#       scripts/test.sh -m ""    what `make test-all` runs
+#
+# Exit: as pytest, of the first part that failed. The second part runs also where a test of the
+# first failed, but not after an interrupt or a wrong call.
+set -Eeuo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# a part's longest tests begin first, so that no processor waits for them at its end
+readonly WITHOUT_ENGINE=(tests/packages tests/page tests/unit tests/kubernetes tests/swarm tests/podman tests/fuzz)
+
+run() { # run WORDS...: pytest's exit code is in `code`
+  code=0
+  .venv/bin/python -m pytest "$@" || code=$?
+}
+
+run --numprocesses auto "${WITHOUT_ENGINE[@]}" "$@"
+first=$code
+# of pytest: an interrupt, a fault of its own, a wrong call
+case $first in 2 | 3 | 4) exit "$first" ;; esac
+run "${WITHOUT_ENGINE[@]/#/--ignore=}" "$@"
+# 5: it found no test, as where `PYTEST_ADDOPTS=-k…` names tests of the other part
+case $first in
+  0) if ((code == 5)); then code=0; fi ;;
+  5) ;;
+  *) code=$first ;;
+esac
+exit "$code"
