@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from scripts.common.text import printable
+
 _PATH = re.compile(r"usr/share/doc/[^/]+/copyright")
 # the first field, also by the names that it had in drafts of the format
 _FORMAT = re.compile(
@@ -35,5 +37,5 @@ def licences(content: bytes) -> tuple[str, ...]:
         matches = map(_FIELD.match, paragraph.splitlines())
         fields = {match[1].lower(): match[2].strip() for match in matches if match}
         if "files" in fields:
-            found.add(fields.get("license", "")[:MAX_NAME] or UNNAMED)
+            found.add(printable(fields.get("license", ""))[:MAX_NAME] or UNNAMED)
     return tuple(sorted(found)[:MAX_NAMES])

@@ -35,7 +35,7 @@ _FINDERS = (
     "image/secret_lines.py", "image/secret_lines.toml", "image/secret_names.py",
     "image/secret_encoded.py", "image/secret_packed.py", "image/secret_words.toml",
     "oci/compression.py", "oci/forward.py", "oci/tar_stream.py",
-    "common/multi_search.py",
+    "common/multi_search.py", "common/text.py",
 )  # fmt: skip # a list of words
 # bytes of the layers that stay in memory, and about what one entry takes
 LOADED = 128 << 20

@@ -13,6 +13,7 @@ from email.message import Message
 
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
+from scripts.common.text import printable
 from scripts.image.inventory import Inventory
 
 # characters of a name; what is longer is a text
@@ -52,7 +53,7 @@ def of_text(text: str, why: str) -> Recorded:
     text = text.strip()
     if found := expression(text):
         return Recorded(found)
-    is_name = 0 < len(text) <= LONGEST and "\n" not in text and text.upper() != "UNKNOWN"
+    is_name = 0 < len(text) <= LONGEST and text.isprintable() and text.upper() != "UNKNOWN"
     return Recorded(names=(text,)) if is_name else Recorded(why=why)
 
 
@@ -72,7 +73,7 @@ def of_distribution(fields: Message) -> Recorded:
             return found
     parts = (str(each).split(" :: ") for each in fields.get_all("Classifier") or ())
     names = {words[-1].strip() for words in parts if words[0] == "License" and len(words) > 1}
-    named = tuple(sorted(name[:LONGEST] for name in names - {"", "OSI Approved"}))
+    named = tuple(sorted(printable(name)[:LONGEST] for name in names - {"", "OSI Approved"}))
     return Recorded(names=named) if named else Recorded(why=NO_METADATA)
 
 

@@ -53,6 +53,8 @@ def image(folder: Path, files: Files) -> Inventory:
         ("x" * 120, Recorded(names=("x" * 120,))),
         ("x" * 121, Recorded(why=NO_FIELD)),
         ("a\nb", Recorded(why=NO_FIELD)),
+        ("MIT\x1b[31m", Recorded(why=NO_FIELD)),
+        ("(" * 400, Recorded(why=NO_FIELD)),
     ],
 )
 def test_the_field_of_apk(text: str, expected: Recorded | str) -> None:
@@ -73,6 +75,7 @@ def test_the_field_of_apk(text: str, expected: Recorded | str) -> None:
         (SCIPY, Recorded(why=NO_METADATA)),
         ("Classifier: License :: OSI Approved\n", Recorded(why=NO_METADATA)),
         ("Classifier: License\n", Recorded(why=NO_METADATA)),
+        ("Classifier: License :: a\x1bb\n", Recorded(names=("a\ufffdb",))),
         ("Classifier: Topic :: License\n", Recorded(why=NO_METADATA)),
         (
             "Classifier: License :: Public Domain\nClassifier: License :: OSI Approved :: MIT\n",
