@@ -5,7 +5,7 @@
 #   eg: cargo-binary.sh storage_server_simple /out --target aarch64-unknown-linux-gnu
 #   CARGO_BUILD_TARGET: the same; default: this machine's      STRIP: the target's strip
 set -eu
-lib=$(dirname -- "$(readlink -f -- "$0")")
+script=$(readlink -f "$0")
 if [ $# -eq 4 ] && [ "$3" = --target ]; then
   CARGO_BUILD_TARGET=$4
 elif [ $# -ne 2 ]; then
@@ -25,5 +25,5 @@ fi
 cargo auditable build --release --locked --target "$CARGO_BUILD_TARGET" --features "${FEATURES:-}"
 mkdir -p "$out/bin"
 "${STRIP:-strip}" -o "$out/bin/$name" "${CARGO_TARGET_DIR:-target}/$CARGO_BUILD_TARGET/release/$name"
-"$lib/require-static.sh" "$out/bin/$name"
-"$lib/crate-licences.sh" "$out/licenses"
+"${script%/*}/require-static.sh" "$out/bin/$name"
+"${script%/*}/crate-licences.sh" "$out/licenses"

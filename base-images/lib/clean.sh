@@ -11,8 +11,8 @@ if [ ! -f "${1:-}" ]; then
   printf 'clean: not a manifest "%s"\ntip: clean.sh /mnt/packages/sutra-api/cleanup.yaml\n' "${1:-}" >&2
   exit 2
 fi
-lib=$(dirname -- "$(readlink -f -- "$0")")
+script=$(readlink -f "$0")
 python3 -m compileall -q --invalidation-mode unchecked-hash /app
 chmod -R u=rwX,go=rX /app
-PYTHONPATH=$lib exec python3 -B -m sutra_cleanup --tree /opt/sutra --python /opt/sutra/bin/python \
+PYTHONPATH=${script%/*} exec python3 -B -m sutra_cleanup --tree /opt/sutra --python /opt/sutra/bin/python \
   --manifest "$1" --report /out/usr/share/sutra/cleanup.json ${BYTECODE:+--bytecode "$BYTECODE"}
