@@ -27,6 +27,7 @@ PACKAGES = (
     "ca-certificates",
     "gcc",
     "git",
+    "gnupg",
     "libc6-dev",
     "make",
     "procps",
