@@ -418,7 +418,7 @@ async def test_the_deepest_stored_concept(api: httpx.AsyncClient, fake: FakeStor
     nested = '{"a":' * 128 + "0" + "}" * 128
     fake.answer = lambda: Response(f'{{"id":"a","text":"x","metadata":{nested}}}')
     answer = await api.get("/concepts/a")
-    assert (answer.status_code, answer.text) == (200, fake.answer().body.decode())
+    assert (answer.status_code, answer.content) == (200, fake.answer().body)
 
 
 async def test_the_deepest_metadata(api: httpx.AsyncClient) -> None:
