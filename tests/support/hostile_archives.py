@@ -195,7 +195,8 @@ class Hostile:
     """A maker, and its number of units at full size and at a quick one (0: no quick one).
 
     `refusal` is what it ends in, "" where it is read. `lines` of Python are what one unit may
-    take, 0 where a unit is a whole file: tests of that file's reader have its bounds.
+    take, 0 where a unit is a whole file: tests of that file's reader have its bounds. What `fits`
+    is within the budgets: its files are small, as it holds them.
     """
 
     make: Callable[[int], Layers]
@@ -203,6 +204,7 @@ class Hostile:
     quick: int
     refusal: str = ""
     lines: int = 0
+    fits: bool = False
 
 
 DAMAGED = "x.tar: layer is damaged"
@@ -223,11 +225,11 @@ KINDS = {
     "more RECORD files of 100,000 lines": Hostile(
         records, 40, 21, f"{DAMAGED}: more than 2000000 lines of package records in all layers"
     ),
-    "deep paths with whiteouts": Hostile(whiteouts, 30_000, 200, lines=3_500),
+    "deep paths with whiteouts": Hostile(whiteouts, 30_000, 200, lines=3_500, fits=True),
     "folders of one file each": Hostile(
         folders, 90_000, 1_000, "layers: folders that take more than 100663296 bytes"
     ),
-    "pip/pip/pip/…": Hostile(repeated, 11_000, 100, lines=5_200),
+    "pip/pip/pip/…": Hostile(repeated, 11_000, 100, lines=5_200, fits=True),
     "paths of 4,000 characters": Hostile(
         long_paths, 400_000, 13_000, f"{DAMAGED}: headers of more than 22559744 bytes", lines=1_250
     ),
@@ -238,7 +240,7 @@ KINDS = {
     ),
     "as many entries as are read": Hostile(entries, 400_000, 2_000, lines=1_000),
     "layers of the same 4,000 files": Hostile(many_layers, 100, 2),
-    "gzip bombs": Hostile(bomb, 200, 10),
+    "gzip bombs": Hostile(bomb, 200, 10, fits=True),
 }
 
 
