@@ -34,7 +34,8 @@ def licences(content: bytes) -> tuple[str, ...]:
         return ()
     found = set()
     for paragraph in re.split(r"\n[ \t\r]*\n", text):
-        matches = map(_FIELD.match, paragraph.splitlines())
+        # no other character ends a line: the GPL's own text has form feeds
+        matches = map(_FIELD.match, paragraph.split("\n"))
         fields = {match[1].lower(): match[2].strip() for match in matches if match}
         if "files" in fields:
             found.add(printable(fields.get("license", ""))[:MAX_NAME] or UNNAMED)

@@ -37,6 +37,8 @@ _SAMPLE_LOGIN = re.compile(
 _SAMPLE_HOST = re.compile(
     r"(?:[\w-]+\.)*(?:example(?:\.(?:com|org|net))?|invalid)(?![\w-]|\.\w)", re.IGNORECASE
 )
+# The last "@" ends a login: https://url.spec.whatwg.org/#authority-state
+_MORE_OF_LOGIN = re.compile(r"[^\s/?#@\"']*@")
 # The value is only looked at: it may hold the next assignment, as in "A=b;TOKEN=c".
 _ASSIGNED = re.compile(
     r"(?<![\w.-])-{0,2}(?P<name>[A-Za-z_][\w.-]*+)(?:\\?[\"'])?=\\?[\"']?(?=(?P<value>[^\s\"'\\]{1,200}))"
@@ -127,7 +129,9 @@ def _url(line: str) -> Iterator[str]:
 
 def _is_sample(match: re.Match[str]) -> bool:
     """Return whether the login or the host of a URL is one that documentation shows."""
-    return bool(_SAMPLE_LOGIN.search(match[0]) or _SAMPLE_HOST.match(match.string, match.end()))
+    line, end = match.string, match.end()
+    is_known = _SAMPLE_LOGIN.search(match[0]) or _SAMPLE_HOST.match(line, end)
+    return bool(is_known) and not _MORE_OF_LOGIN.match(line, end)
 
 
 def _values(text: str, *patterns: re.Pattern[str]) -> Iterator[str]:

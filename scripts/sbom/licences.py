@@ -14,6 +14,7 @@ from email.message import Message
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
 from scripts.common.text import printable
+from scripts.image.copyright_file import MAX_NAMES
 from scripts.image.inventory import Inventory
 
 # characters of a name; what is longer is a text
@@ -74,7 +75,7 @@ def of_distribution(fields: Message) -> Recorded:
     parts = (str(each).split(" :: ") for each in fields.get_all("Classifier") or ())
     names = {words[-1].strip() for words in parts if words[0] == "License" and len(words) > 1}
     named = tuple(sorted(printable(name)[:LONGEST] for name in names - {"", "OSI Approved"}))
-    return Recorded(names=named) if named else Recorded(why=NO_METADATA)
+    return Recorded(names=named[:MAX_NAMES]) if named else Recorded(why=NO_METADATA)
 
 
 def of_crates(image: Inventory) -> Mapping[tuple[str, str], Recorded]:
@@ -85,10 +86,10 @@ def of_crates(image: Inventory) -> Mapping[tuple[str, str], Recorded]:
 
 def _listed(text: str) -> Iterator[tuple[tuple[str, str], str]]:
     """Yield crates and licences; "MIT/Apache-2.0", as Cargo once had it, means "or"."""
-    for line in text.splitlines():
+    for line in text.split("\n"):
         if match := _CRATE.fullmatch(line.strip()):
             said = match["licence"]
-            either = re.sub(r"\s*/\s*", " OR ", said)
+            either = " OR ".join(map(str.strip, said.split("/")))
             yield (match["name"], match["version"]), either if expression(either) else said
 
 

@@ -414,6 +414,14 @@ async def test_a_stored_concept_too_deep(
     assert (await api.get("/search?q=x")).json() == DOWN
 
 
+async def test_a_stored_half_of_a_character(api: httpx.AsyncClient, fake: FakeStorage) -> None:
+    fake.answer = lambda: Response(r'{"id":"a","text":"\ud800","metadata":{}}')
+    assert (await api.get("/concepts/a")).json() == DOWN
+    fake.answer = lambda: Response(r'{"detail":"\ud800"}', 404)
+    answer = await api.get("/concepts/a")
+    assert answer.json() == problem(404, "Not Found", "storage answered 404")
+
+
 async def test_the_deepest_stored_concept(api: httpx.AsyncClient, fake: FakeStorage) -> None:
     nested = '{"a":' * 128 + "0" + "}" * 128
     fake.answer = lambda: Response(f'{{"id":"a","text":"x","metadata":{nested}}}')

@@ -268,6 +268,8 @@ SECRET_FILES = [
     ("app/x.py", 'u = "http://username:hunter2@host.com"\n'), ("app/x.py", 'u = "http://me:password@db/x"\n'), ("app/x.ini", "url = mysql://USERNAME:hunter2@db/x\n"),
     ("app/x.ini", "url = mysql://user:pass@h/x mysql://me:hunter2@db/x\n"), ("app/x.ini", "url = mysql://me:hunter2@db/x mysql://user:pass@h/x\n"),
     ("app/x.ini", "url = https://me:hunter2@example.com.corp/\n"), ("app/x.ini", "url = https://me:hunter2@notexample.com/\n"), ("app/x.ini", "url = https://me:hunter2@example-db/\n"),
+    # a password with an "@", which looks like a sample before it
+    ("app/x.ini", "url = mysql://user:pass@word@db/x\n"), ("app/x.ini", "url = https://me:hunter2@example@db/\n"), ("app/x.ini", "url = https://me:hunter2@example.com:1@db/\n"),
     ("app/x.ini", "url = https://[me:hunter2@db/\n"), ("app/x.py", 'row = ["creds", "-hunter2x"]\n'), ("app/x.py", 'http_password = "--hunter2"\n'),
 ]  # fmt: skip # a corpus: several short values a line
 

@@ -80,6 +80,8 @@ License: GPL-3+
         (f"Format: {URL}\nLicense: GPL-2\n", ()),  # of the whole, and no files are named
         (f"Format: {URL}\n\nFiles: *\nLicense:\n the text itself\n", (UNNAMED,)),
         (f"Format: {URL}\n\nFiles: *\n", (UNNAMED,)),
+        (f"Format: {URL}\n\nFiles: *\nLicense: GPL-2\n \fLicense: ISC\n", ("GPL-2",)),
+        (f"Format: {URL}\n\nFiles: *\nLicense: GPL-2\n \u2028License: ISC\n", ("GPL-2",)),
         (f"Format: {URL}\n\nFiles: *\nLicense: a\x1bb\n", ("a\ufffdb",)),
         (f"Format: {URL}\n\nFiles: *\nLicense: {'x' * 999}\n", ("x" * MAX_NAME,)),
     ],

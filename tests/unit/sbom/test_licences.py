@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from email.parser import HeaderParser
 from pathlib import Path
 
 import pytest
 
 from scripts.image import inventory
+from scripts.image.copyright_file import MAX_NAMES
 from scripts.image.inventory import Inventory
 from scripts.sbom import licences
 from scripts.sbom.licences import FREE_TEXT, NO_BUILD_INFO, NO_FIELD, NO_FILE, NO_METADATA, Recorded
@@ -120,6 +122,23 @@ def test_the_list_of_crates_beside_a_program(tmp_path: Path) -> None:
         ("unicode-ident", "1.0.27"): Recorded("(MIT OR Apache-2.0) AND Unicode-3.0"),
         ("ours", "0.1.0"): Recorded("Apache-2.0"),
         ("odd", "1.0.0"): Recorded(names=("Apache-2.0 / Proprietary",)),
+    }
+
+
+def test_records_of_a_hostile_image_are_bounded() -> None:
+    rows = "".join(f"Classifier: License :: {n:06}\n" for n in range(100_000))
+    found = licences.of_distribution(HeaderParser().parsestr(rows, headersonly=True))
+    assert (len(found.names), found.names[-1]) == (MAX_NAMES, f"{MAX_NAMES - 1:06}")
+    long = "x" + " " * 1_000_000 + "y"
+    start = time.process_time()
+    assert dict(licences._listed(f"a v1 {long}\n")) == {("a", "1"): long}
+    assert time.process_time() - start < 2
+
+
+def test_no_other_crate_is_named_in_a_line() -> None:
+    assert dict(licences._listed("a v1 X\u2028serde v1.0.1 ISC\nb v2 MIT\r\n")) == {
+        ("a", "1"): "X\u2028serde v1.0.1 ISC",
+        ("b", "2"): "MIT",
     }
 
 

@@ -131,7 +131,9 @@ LINK = {"source": "a", "target": "b", "kind": "is", "weight": 1}
 STATS = {"concepts": 1, "associations": 1, "revision": 1, "bytes": 1}
 
 
-@pytest.mark.parametrize("wrong", [deep(5_000), deep(9), "{}", '{"a":3}'])
+@pytest.mark.parametrize(
+    "wrong", [deep(5_000), deep(9), "{}", '{"a":3}', r'"\ud800"', r'"a\uDFFFb"']
+)
 @pytest.mark.parametrize(
     ("ask", "whole", "members"),
     [
@@ -153,6 +155,41 @@ async def test_a_member_of_another_type(
             fake.answer = lambda body=whole % spoilt: PlainTextResponse(body)
             with pytest.raises(StorageUnavailable, match=r"^unreadable answer to GET /"):
                 await ask(client)
+
+
+def concept_with(metadata: bytes) -> bytes:
+    return b'{"id":"a","text":"x","metadata":{%s}}' % metadata
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\xff" * 1_000_000,  # it is not logged
+        concept_with(rb'"a":"\ud800"'),
+        concept_with(rb'"\udc00\ud83d":1'),
+        concept_with(b'"a":"\xed\xa0\x80"'),
+    ],
+)
+async def test_an_answer_that_is_not_utf_8(fake: FakeStorage, body: bytes) -> None:
+    fake.answer = lambda: Response(body)
+    async with client_of(fake) as client:
+        detail = r"^unreadable answer to GET /concepts/a: ValueError\('not UTF-8'\)$"
+        with pytest.raises(StorageUnavailable, match=detail):
+            await client.get_concept("a")
+
+
+async def test_escapes_of_whole_characters(fake: FakeStorage) -> None:
+    fake.answer = lambda: Response(concept_with(rb'"\ud83d\uDE00":"\\ud800"'))
+    async with client_of(fake) as client:
+        assert (await client.get_concept("a")).metadata == {"\U0001f600": r"\ud800"}
+
+
+@pytest.mark.parametrize("detail", [rb'"\ud800"', b'"\xff"'])
+async def test_an_error_that_is_not_utf_8(fake: FakeStorage, detail: bytes) -> None:
+    fake.answer = lambda: Response(b'{"detail":%s}' % detail, 404)
+    async with client_of(fake) as client:
+        with pytest.raises(NotFound, match=r"^404 storage answered 404$"):
+            await client.get_concept("a")
 
 
 @pytest.mark.parametrize("levels", [128, 129])

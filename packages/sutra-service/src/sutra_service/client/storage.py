@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar
 import httpx
 
 from sutra_service.client import records
+from sutra_service.client.answer import parsed
 from sutra_service.client.errors import (
     AnswerTooLarge,
     NotFound,
@@ -240,7 +241,7 @@ def _concept_path(concept_id: str) -> str:
 
 def _parse(response: httpx.Response, read: Callable[[Any], T]) -> T:
     try:
-        return read(response.json())
+        return read(parsed(response))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         request = response.request
         detail = f"unreadable answer to {request.method} {request.url.path}: {error!r}"

@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from sutra_service.client.answer import parsed
 from sutra_service.client.errors import AnswerTooLarge, NotFound, StorageRefused, StorageUnavailable
 from sutra_service.context import request_id
 
@@ -182,7 +183,7 @@ def _accepted(response: httpx.Response) -> httpx.Response:
 def _problem(response: httpx.Response) -> dict[str, Any]:
     """Return the problem of an error answer; the status is always that of the answer."""
     try:
-        body = response.json()
+        body = parsed(response)
     except (ValueError, RecursionError):
         body = None
     given = body if isinstance(body, dict) else {}
