@@ -28,6 +28,12 @@ class Forward:
             size -= len(part)
         return bytes(parts[0]) if len(parts) == 1 else b"".join(parts)
 
+    def peek(self, size: int) -> bytes:
+        """Return what `read` will return next, fewer than `size` bytes only at the end."""
+        while len(self._block) < size and (more := self._file.read(BLOCK)):
+            self._block = memoryview(bytes(self._block) + more)
+        return bytes(self._block[:size])
+
     def tell(self) -> int:
         """Return how many bytes were read or passed over."""
         return self._place

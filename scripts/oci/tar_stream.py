@@ -10,7 +10,7 @@ import tarfile
 from collections.abc import Iterator
 from typing import Any
 
-from scripts.oci import compression
+from scripts.oci import compression, pax
 from scripts.oci.forward import Content, Forward
 
 # the most bytes of a header for long names or PAX records (Go's archive/tar has the same)
@@ -26,13 +26,8 @@ HEADERS_PER_ENTRY = 1 << 10
 MAX_SPARSE = 256 << 20
 # exceptions for a damaged archive, beside those that `entries` turns into ReadError
 DAMAGE = (tarfile.TarError, *compression.DAMAGE)
-_HEADERS = (
-    tarfile.GNUTYPE_LONGNAME,
-    tarfile.GNUTYPE_LONGLINK,
-    tarfile.XHDTYPE,
-    tarfile.XGLTYPE,
-    tarfile.SOLARIS_XHDTYPE,
-)
+_PAX = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
+_HEADERS = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, *_PAX)
 # exceptions that `tarfile` raises at the end of an archive; undocumented, so not in its stub
 _END = (tarfile.EmptyHeaderError, tarfile.EOFHeaderError)  # type: ignore[attr-defined]
 
@@ -95,6 +90,9 @@ class _StrictInfo(tarfile.TarInfo):
         counted: _Counted = archive  # type: ignore[assignment] # `entries` opens no other
         if self.type in _HEADERS:
             counted.count_header(self.size)
+        if self.type in _PAX:
+            source: Any = archive.fileobj
+            pax.check(source.peek(self._block(self.size)))
         counted.refuse_global_headers()  # those of the entries before it
         made: _StrictInfo = super()._proc_member(archive)  # type: ignore[misc] # not in its stub
         made._block(made.size)

@@ -42,9 +42,9 @@ def header(kind: bytes, content: bytes) -> bytes:
 def record(key: str, value: str, size: int = 0) -> bytes:
     """Return one PAX record with its length; the key is made longer until it has `size` bytes."""
     rest = len(f" {key}={value}\n")
-    while len(str(rest + len(str(rest)))) != len(str(rest)):
-        rest += 1
-    length = rest + len(str(rest))
+    length = rest + 1
+    while length != rest + len(str(length)):
+        length = rest + len(str(length))
     if size > length:
         digits = len(str(size))
         key += "k" * (size - digits - len(f" {key}={value}\n"))
