@@ -19,7 +19,7 @@ from pathlib import Path
 from scripts.common import debian_mirror, settings
 from scripts.common.errors import SutraError
 from scripts.common.text import printable
-from scripts.debian import packages_lock
+from scripts.debian import apt_errors, packages_lock
 from scripts.debian.packages_lock import MACHINES
 from scripts.engine import process
 
@@ -28,15 +28,13 @@ KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 # seconds for all indexes or packages together, and for a mirror that sends nothing
 WHOLE_SECONDS, SILENT_SECONDS = 300, 20
 SECURITY = "-security"
-TIP = "check the network, APT_MIRROR and CA_BUNDLE, then run the same command again"
-_LOGIN = re.compile(r"//[^/\s@]*@")
 _ADDRESS = re.compile(r"https?://[^\s\[\]]+")
 
 
 class NotKnownError(SutraError):
     """The archive gave no answer that can be used; `why` is the reason in a few words."""
 
-    def __init__(self, why: str, tip: str = TIP) -> None:
+    def __init__(self, why: str, tip: str = apt_errors.TIP) -> None:
         super().__init__(f"debian: not known: {why}", tip)
         self.why = printable(why)
 
@@ -181,12 +179,6 @@ def _answer(options: Sequence[str], words: Sequence[str], folder: Path) -> str:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise NotKnownError(f"apt-get: {process.reason(error)}") from error
     if done.returncode:
-        raise NotKnownError(_reason(done.stderr.decode(errors="replace")))
+        said = done.stderr.decode(errors="replace")
+        raise NotKnownError(apt_errors.reason(said), apt_errors.tip(said))
     return done.stdout.decode(errors="replace")
-
-
-def _reason(said: str) -> str:
-    """Return apt's first reason without the login that an address may hold."""
-    lines = [line[2:].strip() for line in said.splitlines() if line.startswith(("E:", "W:"))]
-    first = lines[0] if lines else "apt-get failed without a reason"
-    return printable(_LOGIN.sub("//", first))[:300]
