@@ -6,7 +6,8 @@ import json
 import resource
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from scripts.debian import packages_lock
 from scripts.debian.packages_lock import LOCK, MACHINES
 from scripts.history import ledger
 from scripts.history.ledger import Entry, Promoted
-from scripts.sbom import newest, outdated_rows, take_updates
+from scripts.sbom import lock_copies, newest, outdated_rows, take_updates
 from scripts.sbom.outdated import Row
 from tests.support.debian_mirror import Mirror
 from tests.unit.fakes import program
@@ -420,7 +421,14 @@ def test_a_lock_that_cannot_be_copied_is_not_written(
     lock.write_text(text)
     before = LOCK.read_bytes()
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, limits[1]))
+    copied = lock_copies.all_or_none
+
+    def bounded(locks: Callable[[], Iterable[Path]]) -> AbstractContextManager[None]:
+        """Allow no file of more than a MB from here on: apt 3 writes larger ones before."""
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, limits[1]))
+        return copied(locks)
+
+    monkeypatch.setattr(lock_copies, "all_or_none", bounded)
     try:
         code, _, err = call("update")
     finally:
