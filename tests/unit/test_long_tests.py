@@ -75,13 +75,14 @@ exit "$SECOND"
 
 
 def parts(
-    folder: Path, *words: str, first: int = 0, second: int = 0
+    folder: Path, *words: str, first: int = 0, second: int = 0, chosen: str = ""
 ) -> tuple[int, list[list[str]]]:
     """Run the script in a copy; return its exit code, and pytest's words in each part."""
     (folder / "scripts").mkdir()
     shutil.copy(ROOT / "scripts/test.sh", folder / "scripts")
     program(folder / ".venv/bin", "python", PYTEST)
-    environment = {**os.environ, "FIRST": str(first), "SECOND": str(second)}
+    codes = {"FIRST": str(first), "SECOND": str(second)}
+    environment = {**os.environ, **codes, "PYTEST_ADDOPTS": chosen}
     done = subprocess.run([folder / "scripts/test.sh", *words], env=environment)
     lines = (folder / "words").read_text().splitlines()
     return done.returncode, [line.split("|")[2:-1] for line in lines]
@@ -102,13 +103,40 @@ def test_both_parts_together_are_the_whole_suite(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("first", "second", "code"),
-    [(0, 1, 1), (1, 0, 1), (1, 2, 1), (5, 0, 0), (0, 5, 0), (5, 5, 5), (5, 1, 1)],
+    [(0, 1, 1), (1, 0, 1), (1, 2, 1), (5, 0, 0), (0, 5, 0), (5, 5, 5), (5, 1, 1), (1, 5, 1)],
 )
+@pytest.mark.parametrize(("words", "chosen"), [((), "-kx"), (("-k", "x"), ""), (("-m", ""), "-kx")])
 def test_the_second_part_runs_and_no_failure_is_lost(
-    tmp_path: Path, first: int, second: int, code: int
+    tmp_path: Path, first: int, second: int, code: int, words: tuple[str, ...], chosen: str
 ) -> None:
-    found, ran = parts(tmp_path, first=first, second=second)
+    found, ran = parts(tmp_path, *words, first=first, second=second, chosen=chosen)
     assert (found, len(ran)) == (code, 2)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "code"),
+    [(0, 0, 0), (0, 1, 1), (1, 0, 1), (1, 5, 1), (5, 0, 5), (0, 5, 5), (5, 5, 5), (5, 1, 5)],
+)
+@pytest.mark.parametrize("words", [(), ("-m", "")])
+def test_of_all_tests_no_part_is_without_one(
+    tmp_path: Path, first: int, second: int, code: int, words: tuple[str, ...]
+) -> None:
+    found, ran = parts(tmp_path, *words, first=first, second=second)
+    assert (found, len(ran)) == (code, 2)
+
+
+def test_a_folder_that_is_not_there_is_no_success(tmp_path: Path) -> None:
+    """Genuine pytest: its workers find no test at all, and call that 5."""
+    (tmp_path / "scripts").mkdir()
+    shutil.copy(ROOT / "scripts/test.sh", tmp_path / "scripts")
+    program(tmp_path / ".venv/bin", "python", f'exec {sys.executable} -P "$@"')
+    for name in ("unit", "engine"):
+        (tmp_path / "tests" / name).mkdir(parents=True)
+        (tmp_path / f"tests/{name}/test_{name}.py").write_text("def test_one(): pass\n")
+    environment = {**os.environ, "PYTEST_ADDOPTS": ""}
+    script = tmp_path / "scripts/test.sh"
+    done = subprocess.run([script], env=environment, capture_output=True, text=True)
+    assert done.returncode == 5, done.stdout
 
 
 @pytest.mark.parametrize("first", [2, 3, 4])
