@@ -10,8 +10,9 @@ import re
 from scripts.common.text import printable
 
 TIP = "check the network, APT_MIRROR and CA_BUNDLE, then run the same command again"
+# apt takes a full disk for a bad signature too
 UNSIGNED_TIP = (
-    "check APT_MIRROR, and that debian-archive-keyring is the newest, "
+    "check APT_MIRROR, that debian-archive-keyring is the newest, and `df -h ${TMPDIR:-/tmp}`, "
     "then run the same command again"
 )
 # the most characters of a reason
