@@ -23,7 +23,7 @@ is_selection() { [[ -n ${PYTEST_ADDOPTS:-} || ($# -gt 0 && "$*" != "-m ") ]]; }
 
 run --numprocesses auto "${WITHOUT_ENGINE[@]}" "$@"
 first=$code
-# of pytest: an interrupt, a fault of its own, a wrong call
+# pytest was interrupted, failed itself, or was called wrongly
 case $first in 2 | 3 | 4) exit "$first" ;; esac
 run "${WITHOUT_ENGINE[@]/#/--ignore=}" "$@"
 # 5: it found no test, as where `PYTEST_ADDOPTS=-k…` names tests of the other part. On workers it is

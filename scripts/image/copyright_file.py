@@ -16,7 +16,7 @@ _FORMAT = re.compile(
     r"(?i)\s*Format(?:-Specification)?:\s*\S*(?:copyright-format|/dep5?\b|/Proposals/CopyrightFormat)"
 )
 _FIELD = re.compile(r"([A-Za-z-]+):[ \t]*(.*)")
-# characters of a name, and names of a file: libreoffice has 0.1 thousand
+# the most characters of a name, and names of a file
 MAX_NAME, MAX_NAMES = 120, 500
 # files with a licence whose text is there and whose name is not
 UNNAMED = "(without a name)"

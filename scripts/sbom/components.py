@@ -32,8 +32,8 @@ _VENDORED = re.compile(
 class Component:
     """One part of an image. `files` are its entries; `parts` are linked into one of them.
 
-    `licence` is an SPDX expression; without one, `names` are its record's, and `why` says why
-    there are none either.
+    `licence` is an SPDX expression; without one, `names` are those that its record has.
+    `why` gives the reason where it has neither.
     """
 
     kind: str

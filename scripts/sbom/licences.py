@@ -34,7 +34,7 @@ _CRATE = re.compile(
 
 @dataclass(frozen=True)
 class Recorded:
-    """An SPDX expression; or names, of which all hold for a part of it; or `why` there is none."""
+    """A licence: an SPDX expression, or names that each cover a part, or `why` it is unknown."""
 
     expression: str = ""
     names: tuple[str, ...] = ()

@@ -66,7 +66,7 @@ def test_test_all_leaves_nothing_out_and_test_the_long_ones_alone() -> None:
 
 # ---- scripts/test.sh ---------------------------------------------------------
 
-# in place of pytest: it writes its words down, and ends as it is told for each part
+# a stand-in for pytest: it records its arguments, and ends with $FIRST or $SECOND
 PYTEST = """printf '%s|' "$@" >>words
 echo >>words
 case $3 in --numprocesses) exit "$FIRST" ;; esac

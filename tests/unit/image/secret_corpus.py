@@ -301,7 +301,7 @@ HARMLESS_FILES = [
     ("app/k.txt", "AKIA" + "IOSFODNN7EXAMPLE"), ("app/k.txt", "api key: AIza" + "your_api_key_here_1234567890123456"),
     ("app/kubeconfig", "kind: Config\nusers:\n- user: {exec: {command: aws}}\n"), ("app/k.jwk", '{"kty": "RSA", "n": "' + _url(64) + '", "e": "AQAB"}'),
     ("app/cacerts.txt", "-----BEGIN CERTIFICATE-----\n"), ("app/x.lock", 'hash = "sha256:' + "ab" * 32 + '"\n'), ("app/authors.txt", "author: me\n"),
-    # of pip, urllib3, six and CPython
+    # samples that pip, urllib3, six and CPython document
     ("app/x.py", '        # "https://username:password@host.com:80/path?query#fragment"\n'), ("app/x.py", "    'http://username:password@host.com:80/path?query#fragment'\n"),
     ("app/x.py", 'help="Specify a proxy in the form scheme://[user:passwd@]proxy.server:port.",\n'), ("app/x.py", 'url = "http://User:Pass@www.python.org:080/doc/?query=yes#frag"\n'),
     ("app/x.py", 'cmd = [self.keyring, "--mode=creds", "--output=json", "get", service_name]\n'), ("app/x.py", 'MovedAttribute("HTTPPasswordMgr", "urllib2", "urllib.request"),\n'),

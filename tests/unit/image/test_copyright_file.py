@@ -77,7 +77,7 @@ License: GPL-3+
         (f"Format-Specification: {URL}\n\nFiles: *\nLicense: Expat\n", ("Expat",)),
         ("Format: http://dep.debian.net/deps/dep5\n\nFiles: *\nLicense: ISC\n", ("ISC",)),
         ("Format: 3.0 (quilt)\n\nFiles: *\nLicense: ISC\n", ()),
-        (f"Format: {URL}\nLicense: GPL-2\n", ()),  # of the whole, and no files are named
+        (f"Format: {URL}\nLicense: GPL-2\n", ()),  # only the header names one
         (f"Format: {URL}\n\nFiles: *\nLicense:\n the text itself\n", (UNNAMED,)),
         (f"Format: {URL}\n\nFiles: *\n", (UNNAMED,)),
         (f"Format: {URL}\n\nFiles: *\nLicense: GPL-2\n \fLicense: ISC\n", ("GPL-2",)),
