@@ -22,9 +22,11 @@ MAX_PARTS = 24
 # files of packages: they are not our settings, and full of samples
 _PACKAGED = re.compile(
     r"(?:^|/)(?:site-packages|dist-packages|node_modules|[^/]{1,200}\.(?:dist|egg)-info|lib/python[\d.]+)/"
-    r"|^(?:usr/(?:share|lib\w*|include|src|libexec|s?bin)|lib\w*|s?bin|proc|sys|var/lib/(?:dpkg|apt))/"
+    r"|^/?(?:usr/(?:share|lib\w*|include|src|libexec|s?bin)|var/lib/(?:dpkg|apt))/"
+    # an archive has "lib" and "bin" of its own: its members' paths begin with "/"
+    r"|^(?:lib\w*|s?bin|proc|sys)/"
     # files of Debian and Alpine, where a word such as "passwd" names a database or a rule
-    r"|^etc/(?:nsswitch\.conf|ssl/.*|login\.defs|pam\.(?:conf|d/.*)|(?:add|del)user\.conf|debconf\.conf"
+    r"|^/?etc/(?:nsswitch\.conf|ssl/.*|login\.defs|pam\.(?:conf|d/.*)|(?:add|del)user\.conf|debconf\.conf"
     r"|security/.*|services|protocols|init\.d/.*|X11/.*|fonts/.*|ld\.so\.conf.*|apparmor.*|dpkg/.*)$"
     r"|(?:^|/)[^/]*\.env\.(?:example|sample|template|dist|tmpl|defaults?)$"
     r"|(?:^|/)(?:package(?:-lock)?|composer\.lock|Pipfile\.lock|npm-shrinkwrap|tokenizer(?:_config)?"
@@ -61,7 +63,10 @@ def by_place(path: str, head: bytes) -> set[str]:
 
 
 def own(path: str, head: bytes) -> str:
-    """Return SETTING or PROGRAM for a text of ours, "" for a package's file and for bytes."""
+    """Return SETTING or PROGRAM for a text of ours, "" for a package's file and for bytes.
+
+    A path that begins with "/" is one of an archive.
+    """
     if b"\0" in head[:4096] or _PACKAGED.search(path[:MAX_PATH]):
         return ""
     if _SETTINGS.fullmatch(path):

@@ -61,7 +61,10 @@ def is_packed(head: bytes) -> bool:
 
 
 def members(path: str, data: bytes, budget: Budget) -> Iterator[tuple[str, bytes]]:
-    """Yield (path, content) of what a packed file holds, as far as the budget goes."""
+    """Yield (path, content) of what a packed file holds, as far as the budget goes.
+
+    The path of an archive's member begins with "/": the archive's root is not the image's.
+    """
     if not is_packed(data):
         return
     try:
@@ -106,7 +109,10 @@ def _in_tar(data: bytes, budget: Budget) -> Iterator[tuple[str, bytes]]:
         if not _counts(budget):
             return
         if member.isreg() and not member.issparse():
-            yield member.name, tar_stream.content(member, archive).read(_limit(member, budget))
+            yield (
+                f"/{member.name}",
+                tar_stream.content(member, archive).read(_limit(member, budget)),
+            )
 
 
 def _limit(member: tarfile.TarInfo, budget: Budget) -> int:
@@ -127,7 +133,7 @@ def _in_zip(data: bytes, budget: Budget) -> Iterator[tuple[str, bytes]]:
                     content = file.read(max(0, min(MAX_MEMBER, budget.bytes)))
             except _DAMAGE:
                 continue
-            yield info.filename, content
+            yield f"/{info.filename}", content
 
 
 def _counts(budget: Budget) -> bool:

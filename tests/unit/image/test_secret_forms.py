@@ -146,6 +146,25 @@ def test_a_wheel_of_a_package_is_as_what_it_installs() -> None:
     assert secret_scan.find(f"{place}/pip.whl", nested) == ()
 
 
+PASSWORD = b"password = hunter2\n"
+
+
+@pytest.mark.parametrize("folder", ["lib", "lib64", "bin", "sbin", "sys"])
+def test_a_folder_of_an_archive_is_not_the_systems(folder: str) -> None:
+    """A program that is packed with its own `lib` is no package of the distribution."""
+    name, found = f"{folder}/a.ini", ('value of "password"',)
+    assert secret_scan.find("app/a.zip", zip_of(name, PASSWORD)) == found
+    assert secret_scan.find("app/a.tar.gz", gzip.compress(tar_of(name, PASSWORD))) == found
+    assert secret_scan.find("app/b.zip", zip_of("a.zip", zip_of(name, PASSWORD))) == found
+    assert secret_scan.find(name, PASSWORD) == ()
+    assert secret_scan.find(f"{name}.gz", gzip.compress(PASSWORD)) == ()
+
+
+@pytest.mark.parametrize("name", ["usr/share/a.ini", "usr/lib/a.ini", "etc/ssl/a.cnf"])
+def test_a_root_file_system_in_an_archive_is_a_distributions(name: str) -> None:
+    assert secret_scan.find("app/root.tar", tar_of(name, PASSWORD)) == ()
+
+
 def test_members_are_counted_for_a_layer() -> None:
     budget = Budget(members=2)
     archive = zip_of("k.pem", KEY)

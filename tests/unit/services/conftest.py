@@ -27,13 +27,18 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         shutil.copy(ROOT / name, tmp_path / name)
     monkeypatch.chdir(tmp_path)
     git("init", "-q")
-    git("add", "-A")
-    git("-c", "user.name=a", "-c", "user.email=a@example", "commit", "-qm", "all")
+    commit("all")
     return tmp_path
 
 
 def git(*words: str) -> str:
     return subprocess.run(["git", *words], check=True, capture_output=True, text=True).stdout
+
+
+def commit(subject: str) -> None:
+    """Commit everything as it is."""
+    git("add", "-A")
+    git("-c", "user.name=a", "-c", "user.email=a@example", "commit", "-qm", subject)
 
 
 def changes() -> str:

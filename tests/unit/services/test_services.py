@@ -20,7 +20,7 @@ from scripts.services import known, sample, shared_files
 from scripts.services.steps import Move, Step, Undo, Write, apply
 from tests.conftest import ROOT
 from tests.support import names, stack
-from tests.unit.services.conftest import changes, git
+from tests.unit.services.conftest import changes, commit, git
 
 NAME = "sutra-test-greeter"
 LANGUAGES = tuple(file.stem for file in sorted((ROOT / "samples").glob("*.yaml")))
@@ -236,6 +236,35 @@ def test_files_that_still_name_it_are_listed(
         "still names it: docs/own.md:2",
         f"remove-service: {NAME} is gone; `make clean` removes its images",
     ]
+
+
+@pytest.mark.parametrize("is_committed", [False, True])
+def test_a_document_that_named_it_before_it_was_there_is_not_listed(
+    checkout: Path, capsys: pytest.CaptureFixture[str], is_committed: bool
+) -> None:
+    """Our documents have the name of a service that nobody added, as their example."""
+    example = f"make new-service NAME={NAME}\n"
+    (checkout / "docs/own.md").write_text(example)
+    (checkout / "docs/other.md").write_text(example)
+    commit("documents")
+    new()
+    (checkout / "docs/own.md").write_text(f"{example}\n{NAME} is deployed\n")
+    if is_committed:
+        commit("a service")
+    front_door(["remove-service", "--name", NAME, "--yes"])
+    assert capsys.readouterr().err.splitlines()[-2:] == [
+        "still names it: docs/own.md:3",
+        f"remove-service: {NAME} is gone; `make clean` removes its images",
+    ]
+
+
+def test_a_service_of_the_first_commit_is_named_everywhere(
+    checkout: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (checkout / "docs/own.md").write_text("sutra-hybrid\n")
+    commit("documents")
+    front_door(["remove-service", "--name", "sutra-hybrid", "--yes"])
+    assert "still names it: docs/own.md:1" in capsys.readouterr().err.splitlines()
 
 
 # ---- what is wrong, all at once --------------------------------------------
