@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from scripts.common import files
+from scripts.deploy import written_file
 from scripts.history.ledger import Entry
 
 FILE = Path(".build/kubernetes/images/kustomization.yaml")
@@ -44,4 +45,14 @@ def text(entry: Entry) -> str:
     }
     what = f"{entry.verb} {entry.number}" + (f" ({entry.version})" if entry.version else "")
     body = yaml.safe_dump(component, sort_keys=False, width=200)
-    return f"# Written by {what} at {entry.at}; the next one overwrites it.\n{body}"
+    about = f"# Written by {what} at {entry.at}; the next one overwrites it.\n"
+    return written_file.marked(about + body)
+
+
+def refuse_edited(file: Path = FILE) -> None:
+    """Raise SutraError where the file is not as a promotion wrote it: other images would run."""
+    written_file.refuse_edited(
+        file,
+        "put the change into an overlay of your own (OVERLAY=folder); "
+        "`make promote REGISTRY=host/path` writes the file again",
+    )

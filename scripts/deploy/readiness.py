@@ -11,6 +11,8 @@ from scripts.deploy.release import LABEL
 
 # conditions whose being true, or false, holds a workload or a pod back
 BAD = {("ReplicaFailure", "True"), ("PodScheduled", "False")}
+# a problem and its tip
+LINES = 2
 
 
 def _ours(kubectl: Kubectl, kinds: str) -> list[Mapping[str, Any]]:
@@ -43,7 +45,24 @@ def _reasons(status: Mapping[str, Any]) -> Iterator[str]:
         if (condition.get("type"), condition.get("status")) in BAD:
             yield f"{condition.get('reason', '')}: {condition.get('message', '')}"
     for container in status.get("containerStatuses") or []:
-        if waiting := container.get("state", {}).get("waiting"):
+        if last := _last_words(container):
+            yield last
+        elif waiting := container.get("state", {}).get("waiting"):
             yield f"{waiting.get('reason', '')}: {waiting.get('message', '')}".removesuffix(": ")
         elif not container.get("ready"):
             yield f"runs and is not ready, restarted {container.get('restartCount', 0)} times"
+
+
+def _last_words(container: Mapping[str, Any]) -> str:
+    """Return how a container that does not run ended, "" where it said nothing.
+
+    A crash's own lines say more than how long the kubelet waits before it tries again.
+    """
+    for state in (container.get("state", {}), container.get("lastState", {})):
+        if "running" in state:
+            return ""
+        ended = state.get("terminated", {})
+        lines = [line for line in ended.get("message", "").splitlines() if line.strip()]
+        if lines:
+            return f"ended with exit code {ended.get('exitCode')}: {' | '.join(lines[-LINES:])}"
+    return ""

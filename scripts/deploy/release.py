@@ -73,6 +73,7 @@ def make(folder: Path, project: str, with_key: bool) -> Release:
     Raises SutraError where an image could come from a registry that nobody named.
     """
     components = [KUBERNETES / "components/api-key"] if with_key else []
+    kustomize_images.refuse_edited()
     if kustomize_images.FILE.exists():
         components.append(kustomize_images.FILE.parent)
     elif folder.name != LOCAL:

@@ -6,7 +6,6 @@ overwritten, and not deployed.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ import yaml
 
 from scripts.common import files
 from scripts.common.errors import SutraError
-from scripts.deploy import stack_service
+from scripts.deploy import stack_service, written_file
 from scripts.deploy.stack_service import COMPOSE, Options
 
 FILE = Path(".build/swarm/stack.yml")
@@ -27,7 +26,6 @@ NETWORK = ("name", "ipam", "internal", "labels")
 VOLUME = ("name", "labels")
 SECRET = ("name", "file")
 TOP = ("name", "networks", "secrets", "services", "volumes")
-MARK = "# sha256:"
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class Stack:
         """The file, with a line on top that says whether it still is as it was written."""
         body = yaml.safe_dump(dict(self.content), sort_keys=False, width=100)
         what = f"# Made of {COMPOSE} by ./sutra-deploy.sh, and written again by each `up`.\n"
-        return f"{MARK}{_digest(what + body)}\n{what}{body}"
+        return written_file.marked(what + body)
 
 
 def read(file: Path) -> dict[str, Any]:
@@ -119,18 +117,5 @@ def write(stack: Stack, file: Path = FILE) -> None:
 
 def refuse_edited(file: Path = FILE) -> None:
     """Raise SutraError for a file that is not as it was written."""
-    try:
-        mark, _, rest = file.read_text(encoding="utf-8", errors="replace").partition("\n")
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise SutraError(f"{file}: cannot be read: {error.strerror}", f"`ls -l {file}`") from error
-    if mark != MARK + _digest(rest):
-        raise SutraError(
-            f"{file}: edited by hand, nothing was deployed",
-            f"put the change into docker-compose.override.yml, then `rm {file}`",
-        )
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    tip = f"put the change into docker-compose.override.yml, then `rm {file}`"
+    written_file.refuse_edited(file, tip)

@@ -18,6 +18,7 @@ import yaml
 from scripts.__main__ import main as front_door
 from scripts.common.errors import SutraError
 from scripts.deploy import kubernetes
+from scripts.deploy.written_file import marked
 from tests.conftest import ROOT
 from tests.kubernetes.control_plane import control_plane, kubeconfig_of
 from tests.support.registries import free_port
@@ -55,7 +56,8 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     names = ("sutra-api", "sutra-hybrid", "sutra-storage-server")
     listed = [{"name": n, "newName": f"r.example/t/{n}", "digest": DIGEST} for n in names]
     component = {"apiVersion": "kustomize.config.k8s.io/v1alpha1", "kind": "Component"}
-    (images / "kustomization.yaml").write_text(yaml.safe_dump({**component, "images": listed}))
+    text = yaml.safe_dump({**component, "images": listed})
+    (images / "kustomization.yaml").write_text(marked(text))
     return folder
 
 

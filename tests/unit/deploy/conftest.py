@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
+from scripts.deploy.written_file import marked
 from tests.unit.fakes import program
 
 KUBECTL = r"""cd "$CLUSTER"
@@ -121,5 +122,5 @@ def cluster(
         (overlay / "kustomization.yaml").touch()
     images = folder / ".build/kubernetes/images"
     images.mkdir(parents=True)
-    (images / "kustomization.yaml").touch()
+    (images / "kustomization.yaml").write_text(marked(""))
     return found

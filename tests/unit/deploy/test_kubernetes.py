@@ -316,6 +316,35 @@ def test_without_digests_nothing_is_deployed(cluster: Cluster) -> None:
     )
 
 
+@pytest.mark.parametrize("overlay", ["cluster", "one-node"])
+@pytest.mark.parametrize("edit", ["# mine\n", "images: [{name: sutra-api, newTag: x}]\n", "\x00{"])
+def test_images_that_were_edited_by_hand_are_not_deployed(
+    cluster: Cluster, overlay: str, edit: str
+) -> None:
+    file = Path(".build/kubernetes/images/kustomization.yaml")
+    with file.open("a") as written:
+        written.write(edit)
+    assert refused("up", "--overlay", overlay) == (
+        f"{file}: edited by hand, nothing was deployed",
+        "put the change into an overlay of your own (OVERLAY=folder); "
+        "`make promote REGISTRY=host/path` writes the file again",
+    )
+    assert changes(cluster) == []
+
+
+def test_images_of_a_version_before_marks_are_not_deployed(cluster: Cluster) -> None:
+    file = Path(".build/kubernetes/images/kustomization.yaml")
+    file.write_text("# Written by promote 3 at 2026-01-02T03:04:05Z; the next one overwrites it.\n")
+    assert refused("up")[0] == f"{file}: edited by hand, nothing was deployed"
+
+
+def test_images_that_cannot_be_read_are_one_line(cluster: Cluster) -> None:
+    file = Path(".build/kubernetes/images/kustomization.yaml")
+    file.unlink()
+    file.mkdir()
+    assert refused("up") == (f"{file}: cannot be read: Is a directory", f"`ls -l {file}`")
+
+
 def test_one_node_may_have_the_images_already(
     cluster: Cluster, release: list[dict[str, Any]]
 ) -> None:
@@ -485,6 +514,70 @@ def test_what_is_not_ready_in_time_says_why(
         "tip: fix what the lines above say, then run it again; replicas that were ready before "
         "serve on, and `kubectl --namespace sutra rollout undo NAME` takes it back\n"
     )
+
+
+BACK_OFF = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s restarting"}}
+
+
+@pytest.mark.parametrize(
+    ("container", "line"),
+    [
+        pytest.param(
+            {
+                "state": BACK_OFF,
+                "lastState": {
+                    "terminated": {"exitCode": 255, "message": "exec /app/run: exec format error\n"}
+                },
+            },
+            "ended with exit code 255: exec /app/run: exec format error",
+            id="a node of another architecture",
+        ),
+        pytest.param(
+            {
+                "state": {
+                    "terminated": {"exitCode": 2, "message": "log\n\nSUTRA_X: no\ntip: set it"}
+                }
+            },
+            "ended with exit code 2: SUTRA_X: no | tip: set it",
+            id="a problem and its tip are the last lines",
+        ),
+        pytest.param(
+            {"state": BACK_OFF, "lastState": {"terminated": {"exitCode": 1, "message": " \n"}}},
+            "CrashLoopBackOff: back-off 10s restarting",
+            id="a crash without a word",
+        ),
+        pytest.param(
+            {
+                "state": {"running": {}},
+                "restartCount": 1,
+                "lastState": {"terminated": {"exitCode": 2, "message": "long ago"}},
+            },
+            "runs and is not ready, restarted 1 times",
+            id="what runs has not ended",
+        ),
+        pytest.param(
+            {
+                "state": {
+                    "waiting": {
+                        "reason": "ErrImagePull",
+                        "message": "no match for platform in manifest: not found",
+                    }
+                }
+            },
+            "ErrImagePull: no match for platform in manifest: not found",
+            id="an index without the node's architecture",
+        ),
+    ],
+)
+def test_a_crash_is_told_by_its_own_last_lines(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str], container: dict[str, Any], line: str
+) -> None:
+    cluster.has("get-namespace-sutra", OURS)
+    cluster.has("rollout-error", "error: timed out waiting for the condition\n")
+    pod = thing("Pod", "sutra-api-1", status={"containerStatuses": [container]})
+    cluster.lists("deployment,statefulset,pod", pod)
+    assert deploy("up") == 1
+    assert capsys.readouterr().err.removeprefix(OPEN).splitlines()[0] == f"sutra-api-1: {line}"
 
 
 @pytest.mark.parametrize(

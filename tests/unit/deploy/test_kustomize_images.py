@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,7 +36,9 @@ LOCAL = replace(ENTRY, number=8, registry="", version="")
 
 def test_the_file_has_every_digest_of_the_last_promotion_to_a_registry(folder: Path) -> None:
     kustomize_images.write([replace(ENTRY, number=6, version="1.4.1"), ENTRY, LOCAL])
-    assert kustomize_images.FILE.read_text() == (
+    mark, _, text = kustomize_images.FILE.read_text().partition("\n")
+    assert mark == f"# sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+    assert text == (
         "# Written by promote 7 (1.4.2) at 2026-01-02T03:04:05Z; the next one overwrites it.\n"
         "apiVersion: kustomize.config.k8s.io/v1alpha1\n"
         "kind: Component\n"
@@ -72,3 +75,11 @@ def test_a_file_that_cannot_be_written_is_one_line(folder: Path) -> None:
     assert caught.value.message == (
         'kubernetes: cannot write ".build/kubernetes/images/kustomization.yaml": Not a directory'
     )
+
+
+def test_a_promotion_overwrites_what_was_edited_by_hand(folder: Path) -> None:
+    kustomize_images.write([ENTRY])
+    written = kustomize_images.FILE.read_text()
+    kustomize_images.FILE.write_text(written.replace(DIGEST, ID))
+    kustomize_images.write([ENTRY])
+    assert kustomize_images.FILE.read_text() == written

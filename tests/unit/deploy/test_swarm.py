@@ -280,13 +280,21 @@ def test_an_update_that_went_back_fails_with_the_reason(
     ]
 
 
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "no suitable node (scheduling constraints not satisfied on 3 nodes)",
+        "no suitable node (unsupported platform on 3 nodes)",
+        "no such image: r.example/t/store:1",
+    ],
+)
 def test_what_does_not_come_up_in_time_fails_with_the_reason(
-    one: FakeSwarm, capsys: pytest.CaptureFixture[str]
+    one: FakeSwarm, capsys: pytest.CaptureFixture[str], reason: str
 ) -> None:
-    one.serve("mine_store", ("pending", "no suitable node"), replicas=2)
+    one.serve("mine_store", ("pending", reason), replicas=2)
     assert up(one, call()) == 1
     assert capsys.readouterr().err.splitlines()[-3:-1] == [
-        "mine_store: no suitable node",
+        f"mine_store: {reason}",
         "sutra-deploy: up: mine_store runs 0 of 2",
     ]
 
