@@ -20,6 +20,7 @@ _NAMES = re.compile(
     r"|(.*/)?[^/]+\.dist-info/(METADATA|RECORD)"
     r"|(.*/)?[^/]+\.egg-info/(PKG-INFO|installed-files\.txt)"
     r"|(.*/)?pyvenv\.cfg"
+    r"|(.*/)?node_modules/(@[^/]+/)?[^/@.][^/]*/package\.json"
 )
 # first bytes of METADATA and PKG-INFO, RECORD, dpkg's lists and sums, account files, pyvenv.cfg
 _BEGINNING = re.compile(

@@ -1,4 +1,4 @@
-"""Map every file of an image to its owner: a distro package, a Python distribution, or us.
+"""Map every file of an image to its owner: a package of a distro, Python or npm, or us.
 
 Told by the records that package managers leave; nothing is guessed from a name.
 """
@@ -14,7 +14,7 @@ from email.parser import HeaderParser
 from itertools import chain
 
 from scripts.common.labels import TITLE, VERSION
-from scripts.image import package_records
+from scripts.image import node_packages, package_records
 from scripts.image.entry import Entry
 from scripts.image.package_records import Package
 
@@ -29,7 +29,7 @@ _COMPILED = re.compile(r"(?P<folder>(?:.*/)?)__pycache__/(?P<name>[^/.]+)\.[^/]+
 
 @dataclass(frozen=True, order=True)
 class Owner:
-    """`kind` is "debian", "alpine", "python", "rust", "go", "ours" or "other"."""
+    """`kind` is "debian", "alpine", "python", "node", "rust", "go", "ours" or "other"."""
 
     kind: str
     name: str
@@ -47,7 +47,9 @@ def of(
     sources = {source for path in files for source in _sources(path)}
     recorded = {
         path: owner
-        for path, owner in chain(_python(texts), _alpine(texts), _debian(texts))
+        for path, owner in chain(
+            _node(files, texts), _python(texts), _alpine(texts), _debian(texts)
+        )
         if path in files or path in sources or f"usr/{path}" in files or path.endswith("/")
     }
     version = labels.get(VERSION, "")
@@ -107,6 +109,12 @@ def _alpine(texts: Mapping[str, str]) -> Iterator[tuple[str, Owner]]:
         for package in package_records.apk(texts.get(path, "")):
             owner = Owner("alpine", package.name, package.version)
             yield from ((file, owner) for file in package.files)
+
+
+def _node(files: Mapping[str, Entry], texts: Mapping[str, str]) -> Iterator[tuple[str, Owner]]:
+    """Yield what is in the folder of an npm package; it has no record of its files."""
+    for path, package in node_packages.owned(files, texts):
+        yield path, Owner("node", package.name, package.version)
 
 
 def _python(texts: Mapping[str, str]) -> Iterator[tuple[str, Owner]]:

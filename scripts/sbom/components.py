@@ -14,14 +14,18 @@ from urllib.parse import quote
 
 from packaging.utils import canonicalize_name
 
-from scripts.image import package_records
+from scripts.image import node_packages, package_records
 from scripts.image.inventory import Entry, Inventory
 from scripts.image.package_owners import Owner
 from scripts.sbom import licences
 from scripts.sbom.licences import Recorded
 
 # owner of a file → type of its package URL; a program of ours is an application
-TYPES = {"debian": "deb", "alpine": "apk", "python": "pypi", "rust": "generic", "go": "generic"}
+TYPES = {
+    "debian": "deb", "alpine": "apk", "python": "pypi", "node": "npm", "rust": "generic",
+    "go": "generic",
+}  # fmt: skip # pairs
+_Key = tuple[str, str, str]
 # a library that auditwheel put beside a wheel: "scipy.libs/libgfortran-040039e1.so.5.0.0"
 _VENDORED = re.compile(
     r".*\.libs/(?P<name>lib[^/]+?)-[0-9a-f]{8}(?:-[0-9a-f]{8})?\.so(?:\.(?P<version>[\d.]+))?"
@@ -69,8 +73,8 @@ class Bill:
 
 def of(image: Inventory) -> Bill:
     """Return what an image is made of; every file is of one component, or unowned."""
-    known = {(each.kind, each.name): each for each in _recorded(image)}
-    files: dict[tuple[str, str], list[Entry]] = {}
+    known = {_key(each.kind, each.name, each.version): each for each in _recorded(image)}
+    files: dict[_Key, list[Entry]] = {}
     unowned = []
     owners = image.owners()
     for path, entry in image.files.items():
@@ -80,13 +84,18 @@ def of(image: Inventory) -> Bill:
         if owner.kind == "other":
             unowned.append(entry)
             continue
-        key = TYPES.get(owner.kind, "application"), owner.name
+        key = _key(TYPES.get(owner.kind, "application"), owner.name, owner.version)
         known.setdefault(key, _program(owner))
         files.setdefault(key, []).append(entry)
     linked = _Linked(licences.of_crates(image), licences.texts_of_modules(image))
     made = (_with_files(one, files.get(key, []), linked) for key, one in known.items())
     ordered = sorted(made, key=lambda one: (one.kind, one.name, one.version))
     return Bill(image, tuple(ordered), tuple(unowned))
+
+
+def _key(kind: str, name: str, version: str) -> _Key:
+    """Return what tells components apart: npm installs several versions beside each other."""
+    return kind, name, version if kind == "npm" else ""
 
 
 def purl(kind: str, name: str, version: str, **qualifiers: str) -> str:
@@ -104,7 +113,7 @@ def image_purl(name: str, image: Inventory) -> str:
 
 
 def _recorded(image: Inventory) -> Iterator[Component]:
-    """Yield what the records of dpkg, apk and Python name."""
+    """Yield what the records of dpkg, apk, Python and npm name."""
     release = _release(image)
     distro = f"{release.get('ID', '')}-{release.get('VERSION_ID', '')}".strip("-")
     for path, text in image.texts.items():
@@ -118,6 +127,10 @@ def _recorded(image: Inventory) -> Iterator[Component]:
                 yield _package("apk", release.get("ID", "alpine"), distro, one, said)
         elif posixpath.basename(path) in ("METADATA", "PKG-INFO"):
             yield _distribution(text)
+    for package in node_packages.read(image.texts).values():
+        said = licences.of_names(package.licences, licences.NO_LICENCE)
+        place = purl("npm", package.name, package.version)
+        yield _component("npm", package.name, package.version, place, said)
 
 
 def _release(image: Inventory) -> dict[str, str]:

@@ -7,7 +7,7 @@ a text, nor a name of Debian translated.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from email.message import Message
 
@@ -22,7 +22,7 @@ LONGEST = 120
 NO_FILE, FREE_TEXT = "no copyright file", "copyright file of free text"
 NO_FIELD, NO_METADATA = "apk's record names none", "METADATA names none"
 NO_LIST, NO_BUILD_INFO = "in no list of crates", "a Go program's record has none"
-NO_RECORD = "no record"
+NO_LICENCE, NO_RECORD = "package.json names none", "no record"
 _LICENCES = "usr/share/licenses"
 # the list that base-images/lib/crate-licences.sh puts beside a program, by `cargo tree`
 _LIST = re.compile(rf"{_LICENCES}/[^/]+/crates")
@@ -56,6 +56,15 @@ def of_text(text: str, why: str) -> Recorded:
         return Recorded(found)
     is_name = 0 < len(text) <= LONGEST and text.isprintable() and text.upper() != "UNKNOWN"
     return Recorded(names=(text,)) if is_name else Recorded(why=why)
+
+
+def of_names(names: Sequence[str], why: str) -> Recorded:
+    """Return what a field that may name several says; each covers a part of the package."""
+    if len(names) == 1:
+        return of_text(names[0], why)
+    found = (of_text(name, why) for name in names)
+    plain = sorted({each for one in found for each in (one.expression, *one.names) if each})
+    return Recorded(names=tuple(plain[:MAX_NAMES])) if plain else Recorded(why=why)
 
 
 def of_debian(image: Inventory, package: str) -> Recorded:

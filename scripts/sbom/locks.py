@@ -11,6 +11,8 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from scripts.common.errors import SutraError
 from scripts.sbom.components import Bill, purl
+from scripts.sbom.npm_lock import LOCK as NPM_LOCK
+from scripts.sbom.npm_lock import packages as npm_packages
 
 PACKAGES = Path("packages")
 # a line of a lock that names a distribution, with extras or without
@@ -25,7 +27,9 @@ def folder_of(image: str, packages: Path = PACKAGES) -> Path | None:
 
 
 def lost(bill: Bill, folder: Path) -> list[str]:
-    """Return a line for each locked distribution that the image lacks, and each unlocked crate.
+    """Return a line for each locked distribution or npm package that the image lacks.
+
+    And one for each crate or npm package that is not locked.
 
     Raises SutraError for a lock that cannot be read.
     """
@@ -42,7 +46,21 @@ def lost(bill: Bill, folder: Path) -> list[str]:
         known = (purl("cargo", name, version) for name, version, _ in crates(lock))
         unknown = sorted(linked.difference(known))
         lines += [f'{lock}: not locked "{each}"' for each in unknown]
-    return lines
+    return [*lines, *_npm(folder / NPM_LOCK, found)]
+
+
+def _npm(lock: Path, found: set[str]) -> list[str]:
+    """Return a line for each npm package that only the lock has, or only the image."""
+    if not lock.exists():
+        return []
+    locked = list(npm_packages(lock))
+    known = {purl("npm", each.name, each.version) for each in locked}
+    needed = {purl("npm", each.name, each.version) for each in locked if each.is_needed}
+    unknown = {each for each in found if each.startswith("pkg:npm/")} - known
+    return [
+        *(f'{lock}: not in the image "{each}"' for each in sorted(needed - found)),
+        *(f'{lock}: not locked "{each}"' for each in sorted(unknown)),
+    ]
 
 
 def _distributions(lock: Path, bill: Bill) -> Iterator[str]:

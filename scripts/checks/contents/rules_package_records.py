@@ -9,14 +9,18 @@ from collections.abc import Iterator
 from scripts.checks.contents.recorded import alpine_packages, debian_packages, recorded_hashes
 from scripts.checks.contents.rule import Finding, Rule, Subject, quoted
 from scripts.checks.contents.rules_bytecode import cleaned_trees
+from scripts.image import node_packages
 from scripts.image.package_owners import recorded
 
 DIST_INFO = re.compile(r"(.*/[^/]+\.(?:dist|egg)-info)(?:/(.+))?", re.DOTALL)
 # metadata files of a distribution: today's form, and setuptools' old one
 NAMES = {"dist": ("METADATA", "RECORD"), "egg": ("PKG-INFO", "installed-files.txt")}
+# owners that record licences of their own
+PACKAGED = ("debian", "alpine", "python", "node")
 # paths of programs that no package manager installed
 LOCAL = re.compile(r"usr/local/.+|opt/(?:[^/]+/)*s?bin/.+", re.DOTALL)
 SITE = re.compile(r"(?:.*/)?(?:site|dist)-packages/.+", re.DOTALL)
+NODE = re.compile(r"(?:.*/)?node_modules/.+", re.DOTALL)
 SYSTEM = re.compile(r"(?:usr/)?(?:bin|sbin|lib|lib32|lib64|libexec)/(?!apk/db/).+", re.DOTALL)
 LICENCE = re.compile(r"(?:.*/)?(?:LICEN[CS]E|COPYING|NOTICE)[^/]*|.*/licenses/.+", re.IGNORECASE)
 
@@ -33,6 +37,8 @@ def records(subject: Subject) -> Iterator[Finding]:
         kind = owner.kind if owner else "other"
         if SITE.fullmatch(entry.path) and kind not in ("python", "debian", "alpine"):
             yield Finding(entry.path, f"of no distribution {quoted(entry.path)}")
+        elif NODE.fullmatch(entry.path) and kind not in PACKAGED:
+            yield Finding(entry.path, f"of no npm package {quoted(entry.path)}")
         elif (SYSTEM.fullmatch(entry.path) and kind == "other") or (
             entry.elf and LOCAL.fullmatch(entry.path) and kind in ("other", "ours")
         ):
@@ -72,6 +78,7 @@ def licences(subject: Subject) -> Iterator[Finding]:
             yield Finding(place, f"no licence of package {quoted(package.name)}")
     for folder in _distributions(subject):
         yield from _of_distribution(subject, folder)
+    yield from _of_node(subject)
     yield from _of_programs(subject)
 
 
@@ -109,13 +116,23 @@ def _of_distribution(subject: Subject, folder: str) -> Iterator[Finding]:
         yield Finding(folder, f"no licence of distribution {quoted(folder)}")
 
 
+def _of_node(subject: Subject) -> Iterator[Finding]:
+    """Find npm packages that name no licence and have no file of one."""
+    owners = subject.image.owners()
+    texts = {posixpath.dirname(path) for path in subject.files if LICENCE.fullmatch(path)}
+    for folder, package in node_packages.read(subject.image.texts).items():
+        owner = owners.get(f"{folder}/{node_packages.ABOUT}")
+        if owner and owner.kind == "node" and not package.licences and folder not in texts:
+            yield Finding(folder, f"no licence of npm package {quoted(folder)}")
+
+
 def _of_programs(subject: Subject) -> Iterator[Finding]:
     """Find programs of no package that come without the licences of their crates or modules."""
     owners = subject.image.owners()
     licences = [path for path in subject.files if path.startswith("usr/share/licenses/")]
     for entry in subject.contents():
         owner = owners.get(entry.path)
-        if not entry.elf or (owner and owner.kind in ("debian", "alpine", "python")):
+        if not entry.elf or (owner and owner.kind in PACKAGED):
             continue
         if entry.elf.language == "rust" and not licences:
             text = f"no licence of the crates in {quoted(entry.path)}"
@@ -130,12 +147,14 @@ RULES = (
     Rule(
         "records",
         "every distribution has METADATA and RECORD, every installed file is in the record of "
-        "a distribution or package, and as the RECORD says",
+        "a distribution or package, and as the RECORD says; every file in node_modules is of an "
+        "npm package",
         records,
     ),
     Rule(
         "licences",
-        "every package, distribution, Rust program and module of a Go program has its licence",
+        "every package, distribution, Rust program and module of a Go program has its licence; an "
+        "npm package names one or has its text",
         licences,
     ),
 )

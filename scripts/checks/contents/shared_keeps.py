@@ -11,6 +11,7 @@ from sutra_cleanup.globs import Glob
 from sutra_cleanup.tree import SITE
 
 from scripts.checks.contents.rule import Finding, Subject
+from scripts.image import node_packages
 
 SHARED = Path(__file__).resolve().parents[3] / "base-images/cleanup"
 Check = Callable[[Subject], Iterator[Finding]]
@@ -24,8 +25,8 @@ def _globs(folder: Path) -> tuple[Glob, ...]:
 
 
 def is_kept(path: str) -> bool:
-    """Return whether a shared rule keeps a file in a packages folder of Python."""
-    if not SITE.match(path):
+    """Return whether a shared rule keeps a file in a packages folder of Python or npm."""
+    if not (SITE.match(path) or node_packages.folder_of(path)):
         return False
     seen = path[:-1] if path.endswith(".pyc") else path
     return any(glob.matches(seen) for glob in _globs(SHARED))

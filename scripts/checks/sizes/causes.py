@@ -15,7 +15,10 @@ LOCK = "a dependency's, its lock has changed"
 PACKAGE = "the distribution's, a package has changed"
 BASE = "the base's, its digest has changed"
 SAME = "of versions that stayed, built or cleaned otherwise"
-_KINDS = {"ours": OURS, "rust": OURS, "python": LOCK, "debian": PACKAGE, "alpine": PACKAGE}
+_KINDS = {
+    "ours": OURS, "rust": OURS, "go": OURS, "python": LOCK, "node": LOCK, "debian": PACKAGE,
+    "alpine": PACKAGE,
+}  # fmt: skip # pairs
 SHORT = 7
 
 # bytes and version, by kind and name of an owner, and whether a layer of the base holds it

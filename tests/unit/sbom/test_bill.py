@@ -162,6 +162,66 @@ def test_a_crate_that_no_lock_names_is_reported(tmp_path: Path) -> None:
         locks.lost(whole, tmp_path)
 
 
+NPM = "app/node_modules"
+NPM_FILES = {
+    f"{NPM}/a/package.json": '{"name": "a", "version": "1.0.0", "license": "mit"}',
+    f"{NPM}/b/package.json": '{"name": "b", "version": "1.0.0"}',
+    f"{NPM}/b/node_modules/a/package.json": (
+        '{"name": "a", "version": "2.0.0", "license": "MIT or so"}'
+    ),
+    f"{NPM}/b/node_modules/a/index.js": "",
+    f"{NPM}/@s/c/package.json": (
+        '{"name": "@s/c", "version": "3.0.0", "licenses": [{"type": "MIT"}, {"type": "Own"}]}'
+    ),
+}
+
+
+def test_npm_packages_are_listed_in_every_version(tmp_path: Path) -> None:
+    found = [one for one in bill(tmp_path, **NPM_FILES).components if one.kind == "npm"]
+    assert [(one.purl, one.licence, one.names, one.why, len(one.files)) for one in found] == [
+        ("pkg:npm/%40s/c@3.0.0", "", ("MIT", "Own"), "", 1),
+        ("pkg:npm/a@1.0.0", "MIT", (), "", 1),
+        ("pkg:npm/a@2.0.0", "", ("MIT or so",), "", 2),
+        ("pkg:npm/b@1.0.0", "", (), "package.json names none", 1),
+    ]
+
+
+def test_an_npm_package_is_locked_and_there(tmp_path: Path) -> None:
+    lock = tmp_path / "package-lock.json"
+    packages = {
+        "": {"name": "x", "version": "0.0.0"},
+        "node_modules/a": {"version": "1.0.0"},
+        "node_modules/alias": {"name": "@s/c", "version": "3.0.0"},
+        "node_modules/b": {"version": "1.0.1"},
+        "node_modules/of-tests": {"version": "1.0.0", "dev": True},
+        "node_modules/of-another-system": {"version": "1.0.0", "optional": True},
+        "node_modules/own": {"resolved": "packages/own", "link": True},
+    }
+    lock.write_text(json.dumps({"lockfileVersion": 3, "packages": packages}))
+    assert locks.lost(bill(tmp_path, **NPM_FILES), tmp_path) == [
+        f'{lock}: not in the image "pkg:npm/b@1.0.1"',
+        f'{lock}: not locked "pkg:npm/a@2.0.0"',
+        f'{lock}: not locked "pkg:npm/b@1.0.0"',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("{}", "no key 'packages'"),
+        ('{"packages": []}', "'list' object has no attribute 'items'"),
+        ('{"packages": {"node_modules/a": {}}}', "no key 'version'"),
+        ("{", "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
+    ],
+)
+def test_a_damaged_lock_of_npm(tmp_path: Path, text: str, problem: str) -> None:
+    (tmp_path / "package-lock.json").write_text(text)
+    with pytest.raises(SutraError) as caught:
+        locks.lost(bill(tmp_path), tmp_path)
+    assert caught.value.message == f"{tmp_path}/package-lock.json: cannot be read: {problem}"
+    assert caught.value.tip == "run `make lock`"
+
+
 @pytest.mark.parametrize(
     ("kind", "name", "version", "expected"),
     [

@@ -20,6 +20,7 @@ from tests.unit.checks.contents.judging import (
     verify,
 )
 
+NPM = '{"name": "one", "version": "1.0.0"}'
 GO = buildinfo("dep\tgolang.org/x/sync\tv0.17.0")
 FAILING = [
     case(
@@ -38,6 +39,17 @@ FAILING = [
     case("records", 'of no package "usr/local/lib/x.so"', {"usr/local/lib/x.so": elf()}),
     case("records", 'of no package "opt/sutra/bin/x"', {"opt/sutra/bin/x": elf()}),
     case("records", 'of no package "opt/x/bin/x"', {"opt/x/bin/x": elf()}),
+    case("records", 'of no npm package "app/node_modules/one.js"', {"app/node_modules/one.js": ""}),
+    case(
+        "records",
+        'of no npm package "srv/node_modules/one/a.js" (+1 more)',
+        {"srv/node_modules/one/a.js": "", "srv/node_modules/one/package.json": "{}"},
+    ),
+    case(
+        "licences",
+        'no licence of npm package "app/node_modules/one"',
+        {"app/node_modules/one/package.json": NPM},
+    ),
     case(
         "records",
         f'no installed-files.txt of a distribution "{EGG}"',
@@ -127,6 +139,17 @@ PASSING = [
     passing(
         "a Rust program with its licences",
         {"app/x": elf(text=b"library/core/src/"), "usr/share/licenses/x/y": ""},
+    ),
+    passing(
+        "an npm package that has the text of its licence",
+        {"app/node_modules/one/package.json": NPM, "app/node_modules/one/licence": ""},
+    ),
+    passing(
+        "an npm package that names its licence",
+        {
+            "app/node_modules/@a/one/package.json": NPM.replace("}", ', "license": "MIT"}'),
+            "app/node_modules/@a/one/a.js": "",
+        },
     ),
     passing("Alpine's record with licences", {APK: "P:zlib\nL:Zlib\n"}),
 ]
