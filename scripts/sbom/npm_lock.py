@@ -11,7 +11,7 @@ from scripts.common.errors import SutraError
 
 LOCK = "package-lock.json"
 _BELOW = "node_modules/"
-# of lockfileVersion 2 and newer (npm 7)
+# key of lockfileVersion 2 and newer (npm 7)
 _PACKAGES = "packages"
 
 

@@ -90,3 +90,19 @@ def test_a_config_of_another_form_names_no_commit(
     before, after = (image(engine, tmp_path, [layer], "1111111aaaa") for layer in (OURS, MORE))
     odd = replace(after, config={"config": config})
     assert causes.line(causes.of(before, odd), before, odd) == "ours: +0.2 MB"
+
+
+@pytest.mark.parametrize(
+    ("kind", "stayed", "cause"),
+    [
+        ("go", True, causes.OURS),
+        ("rust", True, causes.OURS),
+        ("node", False, causes.LOCK),
+        ("node", True, causes.SAME),
+        ("python", False, causes.LOCK),
+        ("debian", False, causes.PACKAGE),
+        ("other", True, causes.UNKNOWN),
+    ],
+)
+def test_every_kind_of_owner_has_a_cause(kind: str, stayed: bool, cause: str) -> None:
+    assert causes.by_kind(kind, stayed) == cause
