@@ -13,7 +13,7 @@ import yaml
 
 from scripts.common import files
 from scripts.common.errors import SutraError
-from scripts.deploy import kubectl, kustomize_images
+from scripts.deploy import kubectl, kustomize_images, one_writer
 
 FOLDER = Path(".build/kubernetes")
 KUBERNETES = Path("deploy/kubernetes")
@@ -96,7 +96,7 @@ def make(folder: Path, project: str, with_key: bool) -> Release:
 
 
 def parse(text: str, folder: Path) -> Release:
-    """Return a rendered release. Raises SutraError for an image without a digest, or nothing."""
+    """Return a rendered release. Raises SutraError for what must not run, or nothing that runs."""
     objects = tuple(thing for thing in yaml.safe_load_all(text) if thing)
     workloads = [thing for thing in objects if thing["kind"] in WORKLOADS]
     if not workloads:
@@ -104,6 +104,7 @@ def parse(text: str, folder: Path) -> Release:
     for thing in objects:
         for container in _containers(thing):
             _refuse_unpinned(thing["metadata"]["name"], container, folder)
+    one_writer.require(objects, folder)
     return Release(text, objects)
 
 

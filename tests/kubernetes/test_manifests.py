@@ -13,6 +13,8 @@ import kubernetes_validate
 import pytest
 
 from scripts.catalog import catalog
+from scripts.common.errors import SutraError
+from scripts.deploy import one_writer
 from tests.conftest import ROOT
 from tests.support import compose_file, kustomize
 from tests.support.compose_file import quantity, size, tmpfs
@@ -351,3 +353,11 @@ def test_a_cluster_scales_and_spreads(name: str) -> None:
     assert budget["maxUnavailable"] == 1
     keys = [each["topologyKey"] for each in pod(objects, name)["topologySpreadConstraints"]]
     assert keys == ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
+
+
+def test_a_second_replica_of_our_storage_is_noticed(objects: Objects) -> None:
+    one_writer.require(objects, Path("ours"))
+    workload(objects, "sutra-storage")["spec"]["replicas"] = 2
+    with pytest.raises(SutraError) as caught:
+        one_writer.require(objects, Path("ours"))
+    assert caught.value.message.startswith("ours: sutra-storage: more than one replica, ")
