@@ -73,6 +73,25 @@ go_package() { # go_package FOLDER
   echo "lock: $1/go.sum"
 }
 
+# The lock names no registry, so that it holds for a mirror too. What is asked for and not locked
+# yet is locked; `npm update` alone takes newer versions.
+node_package() { # node_package FOLDER
+  command -v npm >/dev/null || die "npm: not found" "install Node.js, or lock in the builder image sutra-base-node:latest"
+  local words=(install) names=()
+  if [[ -n $UPGRADE$everything ]]; then words=(update); fi
+  [[ -z $UPGRADE ]] || IFS=, read -ra names <<<"$UPGRADE"
+  (
+    cd "$1"
+    export npm_config_cafile=${CA_BUNDLE:-} npm_config_registry=${NPM_REGISTRY:-}
+    # npm takes an empty one for a setting
+    [[ -n $npm_config_cafile ]] || unset npm_config_cafile
+    [[ -n $npm_config_registry ]] || unset npm_config_registry
+    npm "${words[@]}" "${names[@]}" --package-lock-only --ignore-scripts \
+      --omit-lockfile-registry-resolved --no-audit --no-fund --loglevel=error >/dev/null
+  ) || die "npm failed in $1" "read npm's lines above; NPM_REGISTRY and CA_BUNDLE name a registry and a private CA"
+  echo "lock: $1/package-lock.json"
+}
+
 if [[ -z $PACKAGE ]]; then
   lock 3.11 . requirements
   lock 3.11 . requirements-dev requirements.lock
@@ -88,11 +107,12 @@ case $PACKAGE in
 esac
 [[ -d ${folders[0]} ]] || die "PACKAGE: no such folder \"packages/$PACKAGE\"" "one of: $(echo packages/*/ | sed 's|packages/||g; s|/||g')"
 for name in ${UPGRADE//,/ }; do
-  grep -qsE "^(name = \"$name\"|${name}==|${name} v)" "${folders[0]}"*.lock "${folders[0]}"go.sum || die "UPGRADE: not in a lock of $PACKAGE \"$name\"" "grep '==' ${folders[0]}*.lock"
+  grep -qsE "^(name = \"$name\"|${name}==|${name} v|    \"node_modules/$name\": )" "${folders[0]}"*.lock "${folders[0]}"go.sum "${folders[0]}"package-lock.json || die "UPGRADE: not in a lock of $PACKAGE \"$name\"" "grep '==' ${folders[0]}*.lock"
 done
 for folder in "${folders[@]}"; do
   folder=${folder%/}
   if [[ -e $folder/requirements.in ]]; then python_package "$folder"; fi
   if [[ -e $folder/Cargo.toml ]]; then rust_package "$folder"; fi
   if [[ -e $folder/go.mod ]]; then go_package "$folder"; fi
+  if [[ -e $folder/package.json ]]; then node_package "$folder"; fi
 done

@@ -19,7 +19,7 @@ from scripts.services.words import Words, renamed
 FOLDER = Path("samples")
 NAME, PORT = Words("sample-service"), 8100
 # files that tools leave in a folder, and no sample has
-LEFTOVERS = {"__pycache__", "target"}
+LEFTOVERS = {"__pycache__", "node_modules", "target"}
 
 
 @dataclass(frozen=True)

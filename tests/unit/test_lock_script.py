@@ -32,6 +32,12 @@ def lock(folder: Path, **knobs: str) -> subprocess.CompletedProcess[str]:
     (rust / "Cargo.lock").write_text('[[package]]\nname = "tokio"\nversion = "1.0.0"\n')
     (go / "go.mod").touch()
     (go / "go.sum").write_text("golang.org/x/sync v0.17.0 h1:l60=\n")
+    node = folder / "packages/node"
+    node.mkdir(parents=True, exist_ok=True)
+    (node / "package.json").touch()
+    (node / "package-lock.json").write_text('    "node_modules/@a/one": {\n')
+    said_npm = said.replace("$*", "$* ${npm_config_registry-none} ${npm_config_cafile-none}")
+    program(folder / "bin", "npm", f"{said_npm}\n[ ! -e {folder}/offline ]")
     for name in ("cargo", "go"):
         program(folder / "bin", name, f"{said}\n[ ! -e {folder}/offline ]")
     knobs = {"PATH": f"{folder}/bin:/usr/bin:/bin", **knobs}
@@ -43,7 +49,7 @@ def lock(folder: Path, **knobs: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("knobs", "problem", "tip"),
     [
-        ({"PACKAGE": "none"}, 'PACKAGE: no such folder "packages/none"', "one of: crate mine"),
+        ({"PACKAGE": "none"}, 'PACKAGE: no such folder "packages/none"', "one of: crate mine node"),
         (
             {"UPGRADE": "httpx"},
             'UPGRADE: of which package "httpx"',
@@ -107,6 +113,33 @@ def test_a_crate_and_a_module_are_locked_by_their_own_tools(
     assert [line.rstrip() for line in said] == words
 
 
+QUIET = (
+    "--package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund "
+    "--loglevel=error"
+)
+
+
+@pytest.mark.parametrize(
+    ("knobs", "words"),
+    [
+        ({}, f"install {QUIET} none none"),
+        ({"UPGRADE": "@a/one"}, f"update @a/one {QUIET} none none"),
+        ({"UPGRADE": "all"}, f"update {QUIET} none none"),
+        (
+            {"NPM_REGISTRY": "https://a.example/", "CA_BUNDLE": "/ca.pem"},
+            f"install {QUIET} https://a.example/ /ca.pem",
+        ),
+    ],
+)
+def test_npm_packages_are_locked_without_naming_a_registry(
+    tmp_path: Path, knobs: dict[str, str], words: str
+) -> None:
+    done = lock(tmp_path, PACKAGE="node", **{"NPM_REGISTRY": "", "CA_BUNDLE": "", **knobs})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "lock: packages/node/package-lock.json\n"
+    assert (tmp_path / "words").read_text() == f"npm {tmp_path}/packages/node: {words}\n"
+
+
 @pytest.mark.parametrize("code", [0, 2])
 def test_everything_is_locked_debian_s_packages_too(tmp_path: Path, code: int) -> None:
     program(tmp_path / ".venv/bin", "python", f'echo "$*" >>"$0.words"; exit {code}\n')
@@ -138,6 +171,11 @@ def test_everything_is_locked_debian_s_packages_too(tmp_path: Path, code: int) -
             "go failed in samples/go",
             "read Go's lines above; GOPROXY and CA_BUNDLE name a proxy and a private CA",
         ),
+        (
+            "node",
+            "npm failed in packages/node",
+            "read npm's lines above; NPM_REGISTRY and CA_BUNDLE name a registry and a private CA",
+        ),
     ],
 )
 def test_a_tool_without_network_is_one_line(
@@ -159,11 +197,16 @@ def test_a_tool_without_network_is_one_line(
             "go: not found",
             "install Go, or lock in the builder image sutra-base-go:latest",
         ),
+        (
+            "node",
+            "npm: not found",
+            "install Node.js, or lock in the builder image sutra-base-node:latest",
+        ),
     ],
 )
 def test_a_missing_tool_is_named(tmp_path: Path, package: str, problem: str, tip: str) -> None:
     lock(tmp_path, PACKAGE="none")
-    for name in (".venv/bin/uv", "bin/cargo", "bin/go"):
+    for name in (".venv/bin/uv", "bin/cargo", "bin/go", "bin/npm"):
         (tmp_path / name).unlink()
     # only the programs that the script runs, whatever else the machine has
     (tmp_path / "tools").mkdir()

@@ -10,10 +10,22 @@ import argparse
 import os
 import shlex
 import sys
+from functools import partial
 from pathlib import Path
 
-from . import bytecode, dedupe, elf, manifest, proof, record, references, report, stand_in, tree
-from .errors import CleanupError
+from . import (
+    bytecode,
+    call,
+    dedupe,
+    elf,
+    manifest,
+    proof,
+    record,
+    references,
+    report,
+    stand_in,
+    tree,
+)
 from .trash import Trash
 
 
@@ -78,30 +90,20 @@ def main() -> int:
     )
     parser.add_argument("--dry-run", action="store_true", help="show what would leave")
     given = parser.parse_args()
-    try:
-        rules = manifest.load(given.manifest)
-        if given.bytecode:
-            rules = manifest.with_bytecode(rules, given.bytecode)
-        plan = tree.plan(given.tree, rules)
-        for line in (*tree.unmatched(plan), *references.warnings(plan)):
-            print(f"warning: {line}", file=sys.stderr)
-        if given.dry_run:
-            print(report.dry(plan))
-            return 0
-        shown_as = given.shown_as or os.fspath(given.tree)
-        found = clean(plan, shlex.split(given.python), shown_as, given.report)
-    except CleanupError as error:
-        print(error.message, file=sys.stderr)
-        if error.tip:
-            print(f"tip: {error.tip}", file=sys.stderr)
-        return error.exit_code
-    except OSError as error:
-        shown = f' "{tree.show(os.fsdecode(error.filename))}"' if error.filename else ""
-        print(f"cleanup: {(error.strerror or str(error)).lower()}{shown}", file=sys.stderr)
-        print("tip: fix that, then run it again", file=sys.stderr)
-        return 2
-    print(report.text(found))
-    return 0
+    return call.run(partial(_work, given))
+
+
+def _work(given: argparse.Namespace) -> str:
+    rules = manifest.load(given.manifest)
+    if given.bytecode:
+        rules = manifest.with_bytecode(rules, given.bytecode)
+    plan = tree.plan(given.tree, rules)
+    for line in (*tree.unmatched(plan), *references.warnings(plan)):
+        print(f"warning: {line}", file=sys.stderr)
+    if given.dry_run:
+        return report.dry(plan)
+    shown_as = given.shown_as or os.fspath(given.tree)
+    return report.text(clean(plan, shlex.split(given.python), shown_as, given.report))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -37,10 +37,14 @@ CHUNK = 1 << 16
 
 @dataclass(frozen=True)
 class Scratch:
-    """A folder that programs may write to, and the environment that names it and marks them."""
+    """A folder that programs may write to, and the environment that names it and marks them.
+
+    They are started in the folder `start`, or else where this program was.
+    """
 
     folder: str
     environment: Mapping[str, str]
+    start: str | None = None
 
 
 @dataclass(frozen=True)
@@ -68,13 +72,14 @@ def scratch() -> Iterator[Scratch]:
             _kill_marked(f"{MARK}={mark}".encode())
 
 
-def run(words: Sequence[str], seconds: float) -> Ended:
-    """Run a program to its end.
+def run(words: Sequence[str], seconds: float, folder: str | None = None) -> Ended:
+    """Run a program to its end, in `folder`.
 
     Raises OSError when it cannot be started, subprocess.TimeoutExpired when it takes longer.
     """
     # files, not pipes: a child that stays behind would keep a pipe open
     with scratch() as place, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        place = replace(place, start=folder)
         with started(words, place, stdin=subprocess.DEVNULL, stdout=out, stderr=err) as process:
             code = process.wait(seconds)
         return Ended(code, _content(out), _content(err))
@@ -92,6 +97,7 @@ def started(
     """Start a program in a process group of its own; kill the group at the end."""
     process = subprocess.Popen(
         words,
+        cwd=place.start,
         env=dict(place.environment),
         start_new_session=True,
         stdin=streams["stdin"],

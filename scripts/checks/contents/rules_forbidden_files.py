@@ -63,6 +63,10 @@ BUILD_FILES = (
     r"|(?:.*/)?(?:\.dockerignore|(?:docker-)?compose[^/]*\.ya?ml|\.gitlab-ci\.yml|\.pre-commit-config\.yaml)"
     r"|(?:.*/)?\.git(?:ignore|attributes|modules|/.+)?|(?:.*/)?\.(?:hg|svn|bzr|github)/.+"
     r"|(?:.*/)?[^/]+\.dist-info/direct_url\.json"
+    # npm's: locks, what node-gyp builds from and with, TypeScript
+    r"|(?:.*/)?(?:\.?package-lock\.json|npm-shrinkwrap\.json|yarn\.lock|pnpm-lock\.yaml)"
+    r"|(?:.*/)?(?:binding\.gyp|config\.gypi|obj\.target/.+|[^/]+\.target\.mk|tsconfig[^/]*\.json)"
+    r"|(?:.*/)?node_modules/(?:.*/)?[^/]+\.(?:[cm]?ts|tsx|tsbuildinfo)"
 )
 
 
@@ -123,7 +127,8 @@ RULES = (
     ),
     Rule(
         "build-files",
-        "no sources of extension modules, type stubs, build recipes or traces of version control",
+        "no sources of extension modules, type stubs, TypeScript, locks, build recipes or traces "
+        "of version control",
         _files(BUILD_FILES),
     ),
 )

@@ -45,6 +45,18 @@ FAILING = [
     ),
     case("caches", 'forbidden "go/pkg/mod/cache/download/x"', {"go/pkg/mod/cache/download/x": ""}),
     case("build-files", 'forbidden "app/go.mod"', {"app/go.mod": ""}),
+    *(
+        case("build-files", f'forbidden "app/{name}"', {f"app/{name}": ""})
+        for name in (
+            "package-lock.json",
+            "yarn.lock",
+            "tsconfig.build.json",
+            "binding.gyp",
+            "build/config.gypi",
+            "build/addon.target.mk",
+            "build/obj.target/addon.node",
+        )
+    ),
     case("build-files", 'forbidden "app/go.work.sum"', {"app/go.work.sum": ""}),
     case("caches", 'forbidden "root/.cache/pip/x"', {"root/.cache/pip/x": ""}),
     case("caches", 'forbidden "var/lib/apt/lists/x"', {"var/lib/apt/lists/x": ""}),

@@ -15,6 +15,10 @@ SITE = "opt/sutra/lib/python3.13/site-packages"
         (f"{SITE}/boto3/docs/resource.pyc", True),
         (f"{SITE}/numpy/_core/tests/test_umath.pyc", False),
         ("app/numpy/_core/tests/_natype.py", False),
+        ("app/node_modules/yaml/dist/doc/Document.js", True),
+        ("app/node_modules/yaml/dist/doc/Document.d.ts", False),
+        ("app/node_modules/other/dist/doc/Document.js", False),
+        ("app/yaml/dist/doc/Document.js", False),
     ],
 )
 def test_verify_agrees_with_the_shared_rules(path: str, kept: bool) -> None:

@@ -1,0 +1,121 @@
+"""Clean a node_modules folder by a manifest: plan → remove → prove → report.
+
+Exit 0: clean and proven. 1: the proof failed. 2: the manifest or the call is wrong,
+or the disk. Other than with 0 the tree is as it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .. import bytecode, call, dedupe, elf, manifest, record, report, tree
+from ..errors import CleanupError
+from ..manifest import Manifest
+from ..proof import Proven
+from ..trash import Trash
+from . import proof
+from .packages import NodePlan
+
+
+def clean(
+    plan: NodePlan, node: Sequence[str], shown_as: str, file: Path | None = None
+) -> dict[str, Any]:
+    """Remove what the rules name and return the report, written to `file`.
+
+    Raises CleanupError when a package does not load as it did, and OSError when the disk is full
+    or the tree cannot be read; then every change is taken back.
+    """
+    if file:
+        report.require_writable(file)
+    proof.refuse_broken_links(plan)
+    before = proof.baseline(plan, node)
+    with Trash(plan.tree) as trash:
+        try:
+            for entry in plan.leaving:
+                trash.move(f'rule "{plan.rule(entry.removed or 0).name}"', entry.path)
+            proven = proof.prove(plan, node, before, trash)
+            found = _report(plan, proven, shown_as)
+            if file:
+                report.write(found, file)
+        except BaseException:
+            trash.put_all_back()
+            raise
+    return found
+
+
+def _report(plan: NodePlan, proven: proof.Proven, shown_as: str) -> dict[str, Any]:
+    """Return the report in the form that a Python tree's has: no bytecode, nothing stripped."""
+    done = report.Done(
+        elf.Stripped(),
+        dedupe.Deduped(),
+        bytecode.Compiled(),
+        record.Recorded(),
+        Proven(proven.names),
+    )
+    return report.summary(plan, done, report.weigh(plan), shown_as)
+
+
+def load(file: Path) -> Manifest:
+    """Read a manifest. Raises CleanupError for a policy that is for Python alone."""
+    found = manifest.load(file)
+    used = {
+        "strip": found.strip != manifest.STRIP[0],
+        "bytecode": found.bytecode != manifest.BYTECODE[0] or bool(found.bytecode_for),
+        "docstrings": found.docstrings != manifest.DOCSTRINGS[0] or bool(found.docstrings_for),
+        "dedupe": bool(found.dedupe),
+        "prove": bool(found.imports or found.run),
+    }
+    for key in (key for key, is_used in used.items() if is_used):
+        raise CleanupError(
+            f"{file.name}: {key}: not for packages of Node.js",
+            f"remove it from {file.name} and from what it extends, then build again",
+        )
+    return found
+
+
+def _text(found: dict[str, Any]) -> str:
+    """Return the report as a table for a builder's log."""
+    rows = [f"{'rule':32} {'files':>7} {'MB':>8}"]
+    rows += [
+        f"{name:32} {row['files']:7} {row['bytes'] / 1e6:8.2f}"
+        for name, row in sorted(found["rules"].items(), key=lambda item: -item[1]["bytes"])
+    ]
+    rows.append(
+        f"{found['before'] / 1e6:.2f} MB → {found['after'] / 1e6:.2f} MB, "
+        f"{found['proven']} names of packages load as before"
+    )
+    return "\n".join(rows)
+
+
+def main() -> int:
+    """Read the call, and print one clear line for what is wrong with it."""
+    parser = argparse.ArgumentParser(prog="python3 -m sutra_cleanup.node", description=__doc__)
+    parser.add_argument("--tree", type=Path, required=True, help="the node_modules folder")
+    parser.add_argument("--manifest", type=Path, required=True)
+    parser.add_argument("--node", default="node", help="command of Node.js")
+    parser.add_argument("--shown-as", help="the tree's path in the final image")
+    parser.add_argument("--report", type=Path, help="write the JSON report here")
+    given = parser.parse_args()
+
+    def work() -> str:
+        if os.path.basename(os.path.abspath(given.tree)) != "node_modules":
+            raise CleanupError(f'--tree: not a node_modules folder "{given.tree}"', "name one")
+        rules = load(given.manifest)
+        plan = tree.plan(given.tree, rules)
+        for line in tree.unmatched(plan):
+            print(f"warning: {line}", file=sys.stderr)
+        of_packages = NodePlan(plan.tree, plan.manifest, plan.entries)
+        shown_as = given.shown_as or os.fspath(given.tree)
+        return _text(clean(of_packages, shlex.split(given.node), shown_as, given.report))
+
+    return call.run(work)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

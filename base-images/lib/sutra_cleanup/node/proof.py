@@ -1,0 +1,85 @@
+"""Prove that the packages that stay are what they were, or name the rule that broke one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .. import blame
+from ..errors import BrokenTreeError, CleanupError, Fix
+from ..trash import Trash
+from ..tree import show
+from . import links, loads, packages
+from .loads import OK, Answers, Question
+from .packages import NodePlan, Package
+
+
+@dataclass(frozen=True)
+class Proven:
+    """Numbers of packages, and of names that load as before."""
+
+    packages: int
+    names: int
+
+
+def baseline(plan: NodePlan, node: Sequence[str]) -> Answers:
+    """Return what loads in the unchanged tree. Raises CleanupError for another interpreter."""
+    try:
+        said = loads.ask(node, os.fspath(plan.tree), _questions(plan))
+    except FileNotFoundError as error:
+        raise CleanupError(f'--node: not found "{node[0]}"', "name Node.js") from error
+    loaded = {key: text for key, text in said.items() if text == OK}
+    if said and not loaded:
+        (_, (how, name)), text = next(iter(said.items()))
+        raise CleanupError(
+            f'node_modules: no package loads before the cleanup: {how} "{name}": {text}',
+            "install the packages again, or check --node",
+        )
+    return loaded
+
+
+def _questions(plan: NodePlan) -> dict[Package, list[Question]]:
+    return {
+        package: [
+            (how, name)
+            for name in packages.entries(package, packages.about(plan, package))
+            for how in loads.WAYS
+        ]
+        for package in plan.packages
+    }
+
+
+def refuse_broken_links(plan: NodePlan) -> None:
+    """Raise CleanupError for a file that leaves and that a staying one names."""
+    found = sorted(links.broken(plan), key=lambda each: (each[0].target, each[0].file))
+    if not found:
+        return
+    link, number = found[0]
+    more = f" (+{len(found) - 1} more)" if len(found) > 1 else ""
+    fix = Fix("keep", show(link.target))
+    raise BrokenTreeError(
+        f'"{show(link.file)}": it names what leaves: by rule "{plan.rule(number).name}" '
+        f'"{show(link.target)}"{more}',
+        f"{plan.manifest.file.name}: {fix.text()}",
+        fix,
+    )
+
+
+def prove(plan: NodePlan, node: Sequence[str], before: Answers, trash: Trash) -> Proven:
+    """Return what loads as before. Raises CleanupError with the rule that broke a package."""
+    questions: dict[Package, list[Question]] = {}
+    for package, question in before:
+        questions.setdefault(package, []).append(question)
+    after = loads.ask(node, os.fspath(plan.tree), questions)
+    failed = {key: said for key, said in after.items() if said != OK}
+    for (package, question), said in failed.items():
+        how, name = question
+
+        def still(package: Package = package, question: Question = question) -> str:
+            asked = {package: [question]}
+            return loads.ask(node, os.fspath(plan.tree), asked)[package, question]
+
+        broken = blame.Broken(f'{how} "{name}"', name, said, still)
+        raise blame.blame(plan, broken, trash, len(failed) - 1)
+    return Proven(len(plan.packages), len(after))
