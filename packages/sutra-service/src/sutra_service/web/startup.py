@@ -5,6 +5,7 @@ which httpx._main is 135e6, core schemas 79e6, uvicorn.main 48e6, models that ar
 search for plugins 17e6. Without all of this: 1.40e9.
 """
 
+import dataclasses
 import gc
 import os
 import sys
@@ -12,8 +13,10 @@ import typing
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
+
+from sutra_service.web import generated
 
 # Each is looked for by somebody who takes an ImportError for an answer. httpx._main: httpx's
 # command line, for which it would import all of click. pydantic.v1: FastAPI asks of every
@@ -24,19 +27,25 @@ COMMAND_LINE = "uvicorn.main"
 
 
 @contextmanager
-def quick_imports() -> Iterator[None]:
-    """Import a FastAPI app in here; call it once, before anything else has imported FastAPI."""
+def quick_imports(kept: bool = True) -> Iterator[None]:
+    """Import a FastAPI app in here; call it once, before anything else has imported FastAPI.
+
+    Without `kept` nothing is taken from what a build has kept: generate.py makes that.
+    """
     # Modules are made to stay: looking through them for cycles again and again finds none. Frozen,
     # they are not looked through while serving either.
     gc.disable()
+    if kept:
+        generated.use(*generated.read())
     # pydantic's own setting: no entry points are read to look for plugins, as there are none
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     for name in ABSENT:
         sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # not even looked for
     sys.modules.setdefault(COMMAND_LINE, _CommandLine(COMMAND_LINE))
-    _import_core_schemas()
-    _defer_openapi_models()
-    yield
+    with _no_signatures_in_docstrings():
+        _import_core_schemas()
+        _defer_openapi_models()
+        yield
     gc.freeze()
     gc.enable()
 
@@ -94,6 +103,25 @@ class _PlainHere:
             return (_Annotation,)
         entries: tuple[type, ...] = self.real.__mro_entries__(bases)
         return entries
+
+
+@contextmanager
+def _no_signatures_in_docstrings() -> Iterator[None]:
+    """Let a dataclass without a docstring get its name as one, not what it takes as well.
+
+    Images have no docstrings of others, so that a hundred classes would be asked for theirs.
+    """
+
+    def signature(*_: object, **__: object) -> None:
+        raise TypeError("not asked for")  # dataclasses' own answer to it is the name alone
+
+    library: Any = dataclasses
+    kept = library.inspect
+    library.inspect = SimpleNamespace(**{**vars(kept), "signature": signature})
+    try:
+        yield
+    finally:
+        library.inspect = kept
 
 
 def _import_core_schemas() -> None:
