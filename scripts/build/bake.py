@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -45,11 +45,12 @@ def build(
     groups: Sequence[str],
     environment: Mapping[str, str] = os.environ,
     no_cache: bool = False,
+    begins: Callable[[], object] = lambda: None,
 ) -> dict[str, str]:
     """Build every target of `groups` and tag the images; return the id by tag.
 
-    `no_cache` runs every step again, whatever an earlier build left. Where this raises
-    SutraError no tag has moved.
+    `no_cache` runs every step again, whatever an earlier build left. `begins` is called when all
+    is there that the build needs. Where this raises SutraError no tag has moved.
     """
     settings, kept = variables(environment), cache.read(environment)
     builder = builders.find(environment)
@@ -72,6 +73,7 @@ def build(
         overrides += loaded(plan, wanted)
         overrides += ["*.no-cache=true"] * no_cache
         overrides += again
+        begins()
         writes, reads = (kept.writes(wanted), kept.reads(wanted)) if kept else ([], [])
         code, lines = buildx.bake(groups, [*overrides, *writes, *reads], settings, metadata)
         if code and kept and cache.is_damaged(lines):

@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Mapping
+from contextlib import ExitStack
 
 from scripts.build import bake as build
 from scripts.catalog import catalog
 from scripts.catalog.catalog import Catalog
+from scripts.checks import package_tests
 from scripts.checks.sizes import measure
 from scripts.common import durations, git
 from scripts.common.errors import CHECK_FAILED, OK
@@ -34,8 +37,36 @@ def make(client: engine.Client, no_cache: bool = False) -> int:
     options = Options.read(os.environ)  # a wrong one ends it before the build
     refusals.refuse_unreadable_commit(options)
     signatures.require_registry(options.sign_key, options.registry)
-    with durations.step("build without cache" if no_cache else "build"):
-        built = build.build(client, [build.GROUP], no_cache=no_cache)
+    begun: list[package_tests.Run] = []
+    # what such a build makes again, tests beside it would take from the cache
+    again = no_cache or bool(os.environ.get(build.REFRESH))
+
+    def begin_tests() -> None:
+        if not again and is_first(client, promises := catalog.load()):
+            tests = package_tests.plan(client, promises, os.environ, options.skip_tests)
+            begun.append(until_checked.enter_context(package_tests.running(tests)))
+
+    with ExitStack() as until_checked:
+        with durations.step("build without cache" if no_cache else "build"):
+            built = build.build(client, [build.GROUP], no_cache=no_cache, begins=begin_tests)
+        return check(client, options, built, begun[0] if begun else None)
+
+
+def is_first(client: engine.Client, promises: Catalog) -> bool:
+    """Return whether an image was never built here: such a build leaves processors idle.
+
+    Later ones are cached for the most part, and what is promoted already needs no tests.
+    """
+    return any(images.inspect(client, image.reference) is None for image in promises.images)
+
+
+def check(
+    client: engine.Client,
+    options: Options,
+    built: Mapping[str, str],
+    begun: package_tests.Run | None,
+) -> int:
+    """Verify what was built and promote it, or measure it where it is promoted already."""
     promises = catalog.load()
     asked = options.version or options.registry or options.dry_run
     if not asked and (number := promoted_already(client, promises, options)):
@@ -43,7 +74,7 @@ def make(client: engine.Client, no_cache: bool = False) -> int:
         results = measure.verify_all(client, promises)
         show.show(results)
         return OK if all(result.ok for result in results) else CHECK_FAILED
-    return promote.verify_and_promote(client, options, built)
+    return promote.verify_and_promote(client, options, built, begun)
 
 
 def promoted_already(client: engine.Client, promises: Catalog, options: Options) -> int:
