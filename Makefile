@@ -237,10 +237,11 @@ format: venv-dev ## rewrite Python and shell files in the project's style
 lock: venv-dev ## resolve every lock again, with hashes; one package's with PACKAGE=… UPGRADE=…
 	@scripts/lock.sh
 
-bench: engine venv-dev ## measure rebuilds, bytecode modes, readers, and Debian beside Alpine, as ratios
+bench: engine venv-dev ## measure rebuilds, bytecode modes, readers, a fresh node, and Debian beside Alpine
 	@$(RUN) bench rebuilds
 	@$(RUN) bench startup
 	@$(RUN) bench readers
+	@$(RUN) bench fresh
 	@$(PY) tests.alpine $(RUN) bench bases
 
 bench-storage: ## compare the storage with SQLite, redb and fjall, and its allocator with malloc (20 minutes)

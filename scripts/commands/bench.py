@@ -1,4 +1,4 @@
-"""Measure against a peer or an earlier state, as ratios: one subject a call."""
+"""Measure against a peer, an earlier state or a promise: one subject a call."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ SUBJECTS = {
     "rebuilds": "an unchanged and a one-line rebuild against bare bake",
     "startup": "modes of bytecode: start and imports",
     "readers": "reading images against other tools",
+    "fresh": "pull, unpacking and first answer on a fresh node, beside what budget.fresh derives",
     "bases": "the images on Debian beside those on Alpine",
     "services": "the API against the storage asked directly, and an index",
 }

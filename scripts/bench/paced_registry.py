@@ -1,0 +1,89 @@
+"""A registry on loopback that serves what is in memory, at so many bytes a second in all."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from scripts.bench.twin import MANIFEST, Twin
+from scripts.oci.manifest import digest_of
+
+CHUNK = 1 << 16
+
+
+class Pace:
+    """Bytes a second, of all connections together."""
+
+    def __init__(self, rate: int) -> None:
+        """Begin with the first byte."""
+        self.rate = rate
+        self._lock = threading.Lock()
+        self._free_at = 0.0
+
+    def wait(self, count: int) -> None:
+        """Return when so many bytes more may have been sent."""
+        with self._lock:
+            self._free_at = max(self._free_at, time.monotonic()) + count / self.rate
+            due = self._free_at
+        time.sleep(max(0.0, due - time.monotonic()))
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, images: Mapping[str, Twin], rate: int) -> None:
+        self.pace = Pace(rate)
+        self.found: dict[str, tuple[str, bytes]] = {"/v2/": ("application/json", b"{}")}
+        for name, image in images.items():
+            digest = digest_of(image.manifest)
+            for reference in ("latest", digest):
+                self.found[f"/v2/{name}/manifests/{reference}"] = MANIFEST, image.manifest
+            for blob, data in image.blobs.items():
+                self.found[f"/v2/{name}/blobs/{blob}"] = "application/octet-stream", data
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def do_HEAD(self) -> None:  # http.server's name
+        self._head()
+
+    def do_GET(self) -> None:  # http.server's name
+        data = self._head()
+        for start in range(0, len(data), CHUNK):
+            part = data[start : start + CHUNK]
+            self.server.pace.wait(len(part))
+            self.wfile.write(part)
+
+    def _head(self) -> bytes:
+        """Send status and headers; return the body."""
+        status = HTTPStatus.OK if self.path in self.server.found else HTTPStatus.NOT_FOUND
+        kind, data = self.server.found.get(self.path, ("text/plain", b""))
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(data)))
+        self.send_header("Docker-Content-Digest", digest_of(data))
+        self.end_headers()
+        return data
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def served(images: Mapping[str, Twin], rate: int) -> Iterator[str]:
+    """Serve images by name, each as `:latest`; yield the registry's "host:port"."""
+    with _Server(images, rate) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()

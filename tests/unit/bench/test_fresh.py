@@ -1,0 +1,110 @@
+"""A fresh node's pull: the twin that no engine has, and the registry that sends at a rate."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import tarfile
+import threading
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import requests
+from rich.console import Console
+
+from scripts.bench import fresh, paced_registry, twin
+from scripts.checks.sizes.fresh import Node
+from scripts.common.errors import SutraError
+from scripts.oci.manifest import digest_of
+from tests.unit.fakes import tar_of
+
+LAYERS = (tar_of({"etc/passwd": b"root"}), tar_of({"app/main": b"1" * 9000}))
+CONFIG = {"os": "linux", "rootfs": {"type": "layers", "diff_ids": [*map(digest_of, LAYERS)]}}
+
+
+def saved(*layers: bytes) -> tarfile.TarFile:
+    """Return what `docker save` writes of an image with these layers, as they are stored."""
+    names = [f"blobs/sha256/{digest_of(layer)[7:]}" for layer in layers]
+    listing = json.dumps([{"Config": "config", "Layers": names}]).encode()
+    files = {"manifest.json": listing, "config": json.dumps(CONFIG).encode()}
+    return tarfile.open(fileobj=io.BytesIO(tar_of(files | dict(zip(names, layers, strict=True)))))
+
+
+def packed(layer: bytes) -> bytes:
+    return gzip.compress(layer, mtime=0)
+
+
+@pytest.mark.parametrize("stored", [lambda layer: layer, packed], ids=["classic", "containerd"])
+def test_a_twin_has_the_same_files_under_other_digests(stored: Any) -> None:
+    made = twin.of(saved(*map(stored, LAYERS)), b"\1\2\3\4")
+    manifest = json.loads(made.manifest)
+    blobs = [made.blobs[layer["digest"]] for layer in manifest["layers"]]
+    assert [layer["size"] for layer in manifest["layers"]] == [len(blob) for blob in blobs]
+    assert not {digest_of(packed(layer)) for layer in LAYERS} & made.blobs.keys()
+    first, second = map(gzip.decompress, blobs)
+    with tarfile.open(fileobj=io.BytesIO(first)) as archive:
+        assert archive.getnames() == [twin.FILE, "etc/passwd"]
+        assert archive.extractfile(twin.FILE).read() == b"\1\2\3\4"  # type: ignore[union-attr]
+    assert second == LAYERS[1]
+    config = json.loads(made.blobs[manifest["config"]["digest"]])
+    assert config["rootfs"]["diff_ids"] == [digest_of(first), digest_of(second)]
+    assert config["os"] == "linux"
+
+
+def test_no_two_twins_share_a_blob() -> None:
+    one, other = (twin.of(saved(*map(packed, LAYERS)), nonce) for nonce in (b"1111", b"2222"))
+    assert not one.blobs.keys() & other.blobs.keys()
+
+
+def test_a_registry_serves_the_twin() -> None:
+    made = twin.of(saved(*LAYERS), b"1234")
+    with paced_registry.served({"api": made}, 10**9) as address:
+        root = f"http://{address}/v2/"
+        assert requests.get(root, timeout=5).status_code == 200
+        found = requests.get(f"{root}api/manifests/latest", timeout=5)
+        assert (found.content, found.headers["Content-Type"]) == (made.manifest, twin.MANIFEST)
+        digest = found.headers["Docker-Content-Digest"]
+        again = requests.head(f"{root}api/manifests/{digest}", timeout=5)
+        assert (again.content, again.headers["Content-Length"]) == (b"", str(len(made.manifest)))
+        for digest, data in made.blobs.items():
+            assert requests.get(f"{root}api/blobs/{digest}", timeout=5).content == data
+        assert requests.get(f"{root}other/manifests/latest", timeout=5).status_code == 404
+
+
+def test_all_connections_together_get_the_rate() -> None:
+    """300 kB at 1 MB/s take 0.3 s, however many ask at once."""
+    data = b"x" * 150_000
+    made = twin.Twin(b"{}", {digest_of(data): data})
+    with paced_registry.served({"api": made}, 1_000_000) as address:
+        url = f"http://{address}/v2/api/blobs/{digest_of(data)}"
+        asked = [threading.Thread(target=requests.get, args=(url,)) for _ in range(2)]
+        begun = time.monotonic()
+        for each in asked:
+            each.start()
+        for each in asked:
+            each.join()
+        assert 0.3 <= time.monotonic() - begun < 3
+
+
+def test_an_engine_elsewhere_cannot_pull_from_here() -> None:
+    client: Any = SimpleNamespace(api=SimpleNamespace(base_url="http://far:2375"))
+    with pytest.raises(SutraError) as caught:
+        fresh.measure(client, None)  # type: ignore[arg-type] # it is not asked
+    assert (caught.value.message, caught.value.tip) == (
+        "bench: the engine is on another machine, which cannot pull from this one's loopback",
+        "run it where the engine runs",
+    )
+
+
+def test_what_was_measured_is_beside_what_is_derived() -> None:
+    row = fresh.Row("sutra-api", 1500, 700, Node(1240, 400, 5000), 7000)
+    console = Console(width=120, record=True, file=io.StringIO())
+    console.print(fresh.table([row], 12_500_000))
+    text = console.export_text()
+    assert "on a fresh node that pulls 12.5 MB a second" in text
+    (line,) = [line for line in text.splitlines() if "sutra-api" in line]
+    cells = [cell.strip() for cell in line.split("│")[1:-1]]
+    assert cells == ["sutra-api", "1.50 s", "0.70 s", "2.20 s", "6.64 s", "7.00 s"]
