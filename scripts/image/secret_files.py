@@ -36,10 +36,12 @@ _PACKAGED = re.compile(
 _SETTINGS = re.compile(
     r"(?:.*/)?(?:[^/]+\.(?:env|ini|cfg|cnf|conf|config|toml|ya?ml|json5?|jsonc|properties|xml|sh|bash|zsh"
     r"|ksh|service|timer|tfvars|hcl|tf|txt|plist|rc|secrets?|credentials?|local|prod|production|dev"
-    r"|staging|sql|dump|http|rest|desktop|nomad|ps1|bat|cmd|bak|old|orig|save|swp|reg|url|webloc|ovpn)"
-    r"|\.flaskenv|\.envrc|\.env\.\w+|\.gitconfig|Dockerfile[^/]*|Containerfile|Makefile|Procfile|\.\w+_history"
-    r"|\.\w*rc|\.(?:bash_)?profile|crontab|cron\.d/[^/]+|etc/environment|etc/profile\.d/[^/]+"
-    r"|[^/.]*(?:secret|credential|passwor)[^/.]*)",
+    r"|staging|sql|dump|http|rest|desktop|nomad|ps1|bat|cmd|bak|old|orig|save|swp|reg|url|webloc|ovpn"
+    r"|vars|creds?|users|fish|csh|nmconnection|socket|mount|override|rdp)"
+    r"|\.flaskenv|\.envrc|\.env\.\w+|\.gitconfig|Dockerfile[^/]*|Containerfile|Makefile|Procfile|\.?\w+_history"
+    r"|(?:Jenkins|Vagrant|Just|Earth|Tilt|Fast|Brew|Cap|Task)file|\.?(?:conf|config|settings|env|vars)"
+    r"|\.?\w*rc|\.(?:bash_)?profile|crontab|cron(?:\.d|tabs)/[^/]+|etc/environment|etc/profile\.d/[^/]+"
+    r"|\.?[^/.]*(?:secret|credential|passwor)[^/.]*)",
     re.DOTALL | re.IGNORECASE,
 )
 _PROGRAMS = re.compile(

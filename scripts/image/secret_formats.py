@@ -39,6 +39,7 @@ class Format:
     is_shown: bool  # documentation of packages shows such ones
     is_caseless: bool
     stands_alone: bool
+    is_ours: bool  # looked for only in our own texts
     source: str
 
     def matches(self, content: bytes, positions: Sequence[int], in_program: bool) -> bool:
@@ -53,8 +54,11 @@ class Format:
         return any(match is not None and self._holds(match, free) for match in found)
 
     def anywhere(self, text: bytes) -> bool:
-        """Return whether the format matches anywhere in a text; for formats without a start."""
-        return any(self._holds(match, False) for match in self.strict.finditer(text))
+        """Return whether the format matches anywhere in a text."""
+        if not self.starts:
+            return any(self._holds(match, False) for match in self.strict.finditer(text))
+        places = [found.start() for start in self.starts for found in _places(start, text)]
+        return bool(places) and self.matches(text, sorted(places), False)
 
     def _holds(self, match: re.Match[bytes], free: bool) -> bool:
         """Return whether a match is one: no sample, and in a program no word by chance."""
@@ -111,16 +115,16 @@ def kinds_slowly(content: bytes, in_program: bool = False) -> Iterator[str]:
     """Yield what `kinds` returns, each format looked for alone: what it is checked against."""
     lowered = content.lower()
     for each in formats():
-        for start in each.starts:
+        for start in () if each.is_ours else each.starts:
             text, wanted = (lowered, start.lower()) if each.is_caseless else (content, start)
             positions = [at for at in range(len(text)) if text.startswith(wanted, at)]
             if any(each.matches(content, [at], in_program) for at in positions):
                 yield each.kind
 
 
-def kinds_without_start(text: bytes) -> set[str]:
-    """Return the kinds in a text of our own whose formats begin with nothing special."""
-    return {each.kind for each in formats() if not each.starts and each.anywhere(text)}
+def kinds_of_ours(text: bytes) -> set[str]:
+    """Return the kinds in a text of our own whose formats are looked for nowhere else."""
+    return {each.kind for each in formats() if each.is_ours and each.anywhere(text)}
 
 
 def searched() -> tuple[tuple[bytes, bool], ...]:
@@ -142,6 +146,10 @@ def _data() -> dict[str, Any]:
 @cache
 def _known() -> frozenset[str]:
     return frozenset(_data()["public"]["sha256"])
+
+
+def _places(start: bytes, text: bytes) -> Iterator[re.Match[bytes]]:
+    return re.finditer(re.escape(start), text)
 
 
 def _hash(token: bytes) -> str:
@@ -168,6 +176,7 @@ def _format(row: dict[str, Any]) -> Format:
         bool(row.get("sample")),
         bool(row.get("caseless")),
         alone,
+        bool(row.get("ours")) or not starts,
         row["source"],
     )
 
@@ -181,7 +190,7 @@ def _texts() -> dict[tuple[bytes, bool], tuple[int, ...]]:
     """Return the formats, by number, that begin with a text in this or in any case."""
     found: dict[tuple[bytes, bool], list[int]] = defaultdict(list)
     for number, each in enumerate(formats()):
-        for start in each.starts:
+        for start in () if each.is_ours else each.starts:
             found[start, each.is_caseless].append(number)
     return {text: tuple(numbers) for text, numbers in found.items()}
 

@@ -21,7 +21,7 @@ _VARIABLES = r"(?!(?:\$\w+|\$\{[^}\s]*\})+@|\{|<|%\(|%s|\*+@)"
 # brackets around what may be left out, as pip's --help has it; in a URL they are %5B and %5D
 # (https://www.rfc-editor.org/rfc/rfc3986#section-3.2.1)
 _OPTIONAL = r"(?!\[[^/\s@]*@\])"
-PASSWORD = rf"[a-z]://{_OPTIONAL}[^/\s:@\"']*:{_VARIABLES}[^/\s:@\"']+@"
+PASSWORD = rf"[a-z0-9]://{_OPTIONAL}[^/\s:@\"']*:{_VARIABLES}[^/\s:@\"']+@"
 # an index takes a token for the user; these names stand for one that a keyring holds
 TOKEN = rf"https?://{_VARIABLES}(?!(?:__token__|oauth2accesstoken|VssSessionToken)@)[^/\s:@\"']+@"
 _URL = re.compile(rf"{PASSWORD}|\b(?:PIP|UV)_\w*INDEX\w*=[\"']?{TOKEN}")
@@ -53,16 +53,29 @@ _NAMED = re.compile(
     r"(?<![\w.-])(?P<name>[A-Za-z_][\w.-]*+)(?:\\?[\"'](?:\s{0,3}:\s{0,3})|:\s{1,3})"
     r"\\?(?P<quote>[\"']?)(?=(?P<value>[^\s\"'\\,}\]]{1,200}))"
 )
-_ELEMENT = re.compile(r"<(?P<name>[A-Za-z][\w.-]*+)>(?P<value>[^<>\s]{1,200})</(?P=name)>")
+_ELEMENT = re.compile(
+    r"<(?P<name>[A-Za-z][\w.-]*+)(?:\s[^<>]{1,200})?>(?P<value>[^<>\s]{1,200})</(?P=name)>"
+)
 _ATTRIBUTE = re.compile(
     r"(?i)\b(?:key|name)\s*=\s*\"(?P<name>[\w.:-]+)\"\s+value\s*=\s*\"(?P<value>[^\"\s]{1,200})\""
 )
 # `NAME = value` of files, where blanks may stand around the sign
 _SETTING = re.compile(
-    r"(?m)^[ \t]*(?:export[ \t]+|set[ \t]+|ENV[ \t]+|ARG[ \t]+)?[\"'\[]{0,2}"
+    r"(?m)^[ \t]*(?:-[ \t]+)?(?:export[ \t]+|set[ \t]+|ENV[ \t]+|ARG[ \t]+|env(?=\[))?[\"'\[]{0,2}"
     r"(?P<name>[A-Za-z_][\w.:-]*+)[\"'\]]{0,2}[ \t]*"
     r"(?:=|:=|=>)[ \t]*[\"']?(?=(?P<value>[^\s\"'][^\s\"']{0,199})[\"']?[ \t,;]*(?:[#;].*)?$)"
 )
+# a list of variables in a setting of its own: systemd's, supervisord's, uWSGI's, gunicorn's, PHP's
+_ENVIRONMENT = re.compile(
+    r"(?i)[ \t]*(?:-[ \t]+)?(?:raw_?|pass_?)?env(?:ironment)?s?\b[ \t]*(?:\+?=|:|\[)"
+)
+# `NAME value`, with a blank: of csh, fish, Apache, nginx, and the old form of Dockerfile's ENV
+_BLANK = re.compile(
+    r"(?<![\w.-])(?:setenv|SetEnv|set[ \t]+-[a-zA-Z-]+|ENV|(?:fastcgi|uwsgi|scgi)_param)[ \t]+"
+    r"(?P<name>[A-Za-z_]\w*+)[ \t]+[\"']?(?=(?P<value>[^\s\"'=][^\s\"']{0,199}))"
+)
+# comments of settings; "* * * * *" begins a line of a crontab
+_COMMENT = re.compile(r"\s*(?:[#;]|//|<!--|\*(?!(?:/\d+)?(?:[ \t]+[\d*/,-]+){4}[ \t]))")
 # literals without a blank in programs: `db.password = "…"`, `"PASSWORD": "…"`; what follows a word
 # in a list is no value where it is the next option: `["--mode=creds", "--output=json"]`
 _LITERAL = re.compile(
@@ -85,10 +98,11 @@ def find_setting(text: str) -> Iterator[str]:
     """Yield the kinds in a file of settings or a script of a shell."""
     for line in _lines(text):
         yield from _url(line)
-        yield from _values(line, _SETTING, _OPTION, _ELEMENT, _ATTRIBUTE)
+        yield from _values(line, _SETTING, _OPTION, _ELEMENT, _ATTRIBUTE, _BLANK)
         yield from _listed(line)
         yield from _named(line)
-        if re.search(r"[-?&;]\w", line):  # options, queries, connection strings
+        # options, queries, connection strings; attributes; variables
+        if re.search(r"[-?&;]\w|^\s*<", line) or _ENVIRONMENT.match(line):
             yield from _values(line, _ASSIGNED)
 
 
@@ -107,9 +121,7 @@ def find_program(text: str) -> Iterator[str]:
 def _lines(text: str) -> Iterator[str]:
     """Yield lines that are no comment, and short enough to be written by hand."""
     for line in _without_comments(text[:MAX_TEXT]).splitlines():
-        if 3 < len(line) <= MAX_LINE and not line.lstrip().startswith(
-            ("#", ";", "//", "*", "<!--")
-        ):
+        if 3 < len(line) <= MAX_LINE and not _COMMENT.match(line):
             yield line
 
 

@@ -103,7 +103,7 @@ def _searcher() -> Searcher:
 def _in_own(which: str, text: bytes, budget: Budget, is_known: bool) -> set[str]:
     """Return the kinds in a text of ours; of one that is `known` to hold some, formats alone."""
     head = text[: secret_lines.MAX_TEXT]
-    kinds = secret_formats.kinds_without_start(head)
+    kinds = secret_formats.kinds_of_ours(head)
     if which == secret_files.SETTING:
         for content in secret_encoded.decoded_texts(head, budget):
             kinds |= _in_bytes("", content, budget, secret_packed.MAX_DEPTH, False)
@@ -177,7 +177,7 @@ def find_text(text: str) -> tuple[str, ...]:
     What scripts.image.secret_names takes for a path or a variable only says where a secret is.
     """
     content, budget = text.encode(errors="surrogateescape"), Budget()
-    kinds = secret_formats.kinds_without_start(content) | _in_bytes("", content, budget, 0, False)
+    kinds = secret_formats.kinds_of_ours(content) | _in_bytes("", content, budget, 0, False)
     for plain in secret_encoded.decoded_texts(content, budget):
         kinds |= _in_bytes("", plain, budget, secret_packed.MAX_DEPTH, False)
     return tuple(sorted(kinds | set(secret_lines.find_text(text[: secret_lines.MAX_TEXT]))))

@@ -75,3 +75,37 @@ def test_sections_are_known_to_the_rules_and_list_each_name_once() -> None:
             rows = [line for line in section.splitlines() if not line.startswith("#")]
             names = " ".join(rows).split()
             assert sorted(names) == sorted(set(names)), file.name
+
+
+@pytest.mark.parametrize(
+    ("rule", "names"),
+    [
+        (
+            "toolchain",
+            "avr-gcc arm-linux-gnueabihf-gcc-14 x86_64-redhat-linux-gcc musl-gcc gdb-multiarch"
+            " radare2 dlv uftrace rust-lldb swiftc kotlinc mcs erlc valac nvcc emcc wasm-opt"
+            " wat2wasm protoc bindgen rpcgen dtc python3-config python3.13-config upx-ucl bmake"
+            " ant sbt bazel qmake6 flang-new-19",
+        ),
+        (
+            "shells",
+            "pypy3 micropython python2.7 octave-cli swipl gjs duk js128 rexx jimsh escript R",
+        ),
+        ("installers", "pyenv rbenv rustup ghcup pear pecl vcpkg jbang cargo-binstall"),
+        ("package-managers", "paru rpm-ostree bootc pkcon pkgin apt-file checkinstall"),
+    ],
+)
+def test_programs_of_other_packages_are_known(rule: str, names: str) -> None:
+    listed = known(rule)
+    programs = Names(*(listed.get(section, frozenset()) for section in ("any", "programs")))
+    assert [name for name in names.split() if not programs.has_program(f"usr/bin/{name}")] == []
+
+
+@pytest.mark.parametrize(
+    "name", ["ion", "stack", "cards", "mix", "pike", "swift", "crystal", "task"]
+)
+def test_a_common_word_is_no_tool(name: str) -> None:
+    for file in FILES:
+        listed = known(file.stem)
+        names = Names(*(listed.get(section, frozenset()) for section in ("any", "programs")))
+        assert not names.has_program(f"app/bin/{name}")
