@@ -110,12 +110,18 @@ class Inventory:
         return passed if (here or ".") == passed[-1] else [*passed, here or "."]
 
     def text(self, path: str) -> str | None:
-        """Return the text of a file that is kept as one, as a container sees it."""
+        """Return the text of a file that is kept as one, as a container sees it.
+
+        A symlink is followed: an installer such as uv may make some to its cache.
+        """
+        if not kept_texts.has_name(path):
+            return None
         seen = self._overlay.seen.get(path)
+        if seen and seen.entry.kind == "symlink" and (place := self.walk(path)):
+            seen = self._overlay.seen.get(place[-1])
         if seen is None or seen.entry.kind not in ("file", "hardlink"):
             return None
-        kept = kept_texts.has_name(path)
-        return self.layers[seen.layer].texts.get(seen.file.path) if kept else None
+        return self.layers[seen.layer].texts.get(seen.file.path)
 
     @cached_property
     def texts(self) -> Mapping[str, str]:

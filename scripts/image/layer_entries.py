@@ -59,16 +59,27 @@ def scan(stream: Any, sink: Sink | None = None) -> int:
 def inside(name: str) -> str:
     """Return `name` normalised, or raise ReadError when it leads outside the image.
 
-    An absolute one, as kaniko writes it, begins at the image's root.
+    An absolute one, as kaniko writes it, begins at the image's root; ".." is taken as engines
+    take it, by the text, but may not pass the root on the way.
     """
     # names are bytes; those that are not text are shown by escapes
     name = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     parts = name.split("/")
-    if ".." in parts or "\0" in name or not name:
+    if _climbs(parts) or "\0" in name or not name:
         raise tarfile.ReadError(f"path leads outside the image {_quoted(name)}")
     if len(name) > MAX_PATH or len(parts) > MAX_DEPTH:
         raise tarfile.ReadError(f"path of {len(name)} characters in {len(parts)} parts")
     return posixpath.normpath(name.lstrip("/") or ".")
+
+
+def _climbs(parts: list[str]) -> bool:
+    """Return whether a path is above its beginning anywhere on its way."""
+    depth = 0
+    for part in parts:
+        depth += {"..": -1, ".": 0, "": 0}.get(part, 1)
+        if depth < 0:
+            return True
+    return False
 
 
 def _quoted(name: str) -> str:

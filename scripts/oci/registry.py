@@ -89,8 +89,8 @@ class Repository:
             raise RegistryError(f"{self.where}: {error} of JSON", TIP) from error
         except WIRE as error:
             raise RegistryError(f"{self.where}: {engine.reason(error)}", TIP) from error
-        except FORM as error:  # of a challenge, or a token
-            raise RegistryError(f"{self.where}: its login cannot be read", TIP) from error
+        except FORM as error:  # of a challenge, a token, or a redirection
+            raise RegistryError(f"{self.where}: its answer cannot be read", TIP) from error
 
 
 def find(reference: str) -> tuple[Image, Repository]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
+import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -153,7 +154,7 @@ class Session:
                 if given.status_code != requests.codes.ok:
                     return ""
                 token = json.loads(_bounded(given))
-        return str(token.get("token") or token["access_token"])
+        return _sendable(token.get("token") or token["access_token"])
 
 
 def trusted(host: str, insecure: bool) -> str | bool:
@@ -178,6 +179,13 @@ def proxies(url: str) -> dict[str, str]:
     if is_loopback(urlsplit(url).netloc):
         return {}
     return dict(requests.utils.get_environ_proxies(url))
+
+
+def _sendable(token: str) -> str:
+    """Return a token that a header can hold; `requests` would quote another in its message."""
+    if not re.fullmatch(r"[\x21-\x7e]+", token):
+        raise ValueError("not a token")
+    return token
 
 
 def _requests(verify: Any) -> requests.Session:

@@ -97,6 +97,11 @@ RECORDS: dict[str, list[Entries]] = {
     "a link of a link": [[entry("c/m", METADATA), linked("c/n", "c/m"), linked(META, "c/n")]],
     "of the layer below": [[entry("c/m", METADATA)], [linked(META, "c/m")]],
     "of a name that is gone": [[entry("c/m", METADATA), linked(META, "c/m")], [entry(".wh.c")]],
+    "a symlink": [[entry("c/m", METADATA), entry(META, kind=LINK, link="/c/m")]],
+    "a symlink to what is made later": [
+        [entry(META, kind=LINK, link="/c/n")],
+        [entry("c/m", METADATA), linked("c/n", "c/m")],
+    ],
 }
 
 
@@ -128,6 +133,12 @@ def test_every_kind_of_record_is_known_by_how_it_begins(
     assert found.text("etc/passwd") == text.decode()
 
 
+def test_a_symlink_that_leads_to_no_record_has_no_text(engine: FakeEngine, tmp_path: Path) -> None:
+    loop = [entry(META, kind=LINK, link="/n"), entry("n", kind=LINK, link=f"/{META}")]
+    found = read(engine, tmp_path, [*loop, entry("etc/passwd", kind=LINK, link="/gone")])
+    assert (found.text(META), found.text("etc/passwd"), dict(found.texts)) == (None, None, {})
+
+
 @pytest.mark.parametrize("text", [b"x = 1\n", b'{"a": 1}\n', b"a,b,c\n", bytes(60)])
 def test_what_begins_like_no_record_is_not_kept(
     text: bytes, engine: FakeEngine, tmp_path: Path
@@ -157,6 +168,18 @@ def test_names_may_begin_at_the_root(engine: FakeEngine, tmp_path: Path) -> None
     }
     assert found.files["."].mode == 0o755
     assert found.folders == {".", "app"}
+
+
+def test_dots_are_taken_by_the_text_as_engines_take_them(
+    engine: FakeEngine, tmp_path: Path
+) -> None:
+    made = [entry("app/x/../a", b"1"), linked("app/b", "app/../app/a"), entry("opt/../c", b"2")]
+    found = read(engine, tmp_path, made)
+    assert {path: one.link for path, one in found.files.items()} == {
+        "app/a": "",
+        "app/b": "app/a",
+        "c": "",
+    }
 
 
 def test_a_folder_without_an_entry_is_replaced_all_the_same(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,23 @@ def session(server: Server, host: str = "", insecure: bool = True) -> Session:
     return Session(host or server.address, "pull", insecure, server.address)
 
 
-@pytest.mark.parametrize("token", [b"", b"[]", b"{}", b"5", b"\xff", b'{"token": null}'])
+@pytest.mark.parametrize(
+    "token",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b"5",
+        b"\xff",
+        b'{"token": null}',
+        b'{"token": 5}',
+        b'{"token": {"a": 1}}',
+        b'{"token": "two words"}',
+        b'{"token": "\\ud800"}',
+        b'{"token": "a\\nb"}',
+        b'{"access_token": "\\u00e9"}',
+    ],
+)
 def test_a_token_of_another_form_is_one_of_the_expected_errors(
     server: Server, token: bytes
 ) -> None:
@@ -59,7 +76,7 @@ def test_a_token_of_another_form_is_one_of_the_expected_errors(
     server.answers["/token"] = (200, {}, token)
     with pytest.raises(registry_session.FORM):
         session(server).whole(LATEST)
-    with pytest.raises(RegistryError, match=r'^registry: ".*": its login cannot be read$'):
+    with pytest.raises(RegistryError, match=r'^registry: ".*": its answer cannot be read$'):
         registry.find(f"{server.address}/team/api:latest")
 
 
@@ -117,3 +134,10 @@ def test_proxies_are_the_environments_and_none_on_this_machine(
         monkeypatch.setenv(name, "http://proxy.example.org:3128")
     monkeypatch.setenv("no_proxy", "inside.example.org")
     assert (registry_session.proxies(url).get("https") is not None) is used
+
+
+def test_a_redirection_that_is_no_address(server: Server) -> None:
+    server.answers["/v2/team/api/manifests/latest"] = (307, {"Location": "http://[::1"}, b"")
+    where = f'registry: "{server.address}/team/api:latest"'
+    with pytest.raises(RegistryError, match=re.escape(f"{where}: its answer cannot be read")):
+        registry.find(f"{server.address}/team/api:latest")
