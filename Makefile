@@ -21,6 +21,7 @@ SCREENSHOT ?=##            report: PNG file for a picture of the page's top (nee
 VERSION ?=##               prod, promote, rebase: also set the tags 1.4.2, 1.4 and 1
 REGISTRY ?=##              prod, promote, rebase, rollback: host/path of a registry that gets the images too
 SIGN_KEY ?=##              prod, promote, rebase: cosign's key that signs what REGISTRY gets (docs/signing.md)
+TRANSPARENCY_LOG ?=##      prod, promote, rebase: address of a Rekor that gets what SIGN_KEY signs; none without it
 COMPRESSION ?= gzip##      promote to a registry, verify-sizes: gzip or zstd
 PULL_RATE ?=##             verify, promote: what a fresh node pulls a second, default 12.5 MB
 UNPACK_RATE ?=##           verify, promote: what a fresh node unpacks a second, default 100 MB

@@ -115,16 +115,21 @@ require_verifier() {
     "install it: Debian 13's package \`cosign\` (its one binary runs on 12 as well)"
   [[ $VERIFY_KEY == *://* || -f $VERIFY_KEY ]] || die "VERIFY_KEY: no such file \"$VERIFY_KEY\"" \
     "name the public key, such as VERIFY_KEY=cosign.pub"
+  [[ -z ${TRANSPARENCY_LOG:-} || -f ${SIGSTORE_REKOR_PUBLIC_KEY:-} ]] ||
+    die "TRANSPARENCY_LOG: needs SIGSTORE_REKOR_PUBLIC_KEY, a file with the log's public key" \
+      "\`curl $TRANSPARENCY_LOG/api/v1/log/publicKey\` shows it; take it from someone you trust"
   [[ -n ${REGISTRY:-} ]] || die "VERIFY_KEY: needs REGISTRY, where signatures are kept" \
     "such as REGISTRY=registry.example/team VERIFY_KEY=$VERIFY_KEY ./sutra-deploy.sh up"
 }
 
-cosign_verify() { # cosign_verify COMMAND REFERENCE OPTIONS...: no transparency log is asked
-  local command=$1 reference=$2 plain=()
+cosign_verify() { # cosign_verify COMMAND REFERENCE OPTIONS...: no transparency log, unless one is wanted
+  local command=$1 reference=$2 plain=() log=(--insecure-ignore-tlog=true)
   shift 2
+  # the entry that is attached to the signature is verified by the log's key, the log is not asked
+  [[ -z ${TRANSPARENCY_LOG:-} ]] || log=(--offline=true --rekor-url "$TRANSPARENCY_LOG")
   # as Docker does: a registry of this machine may speak no TLS
   case $reference in localhost[:/]* | 127.*) plain=(--allow-http-registry) ;; esac
-  cosign "$command" --key "$VERIFY_KEY" --insecure-ignore-tlog=true "${plain[@]}" "$@" "$reference" 2>"$ERRORS"
+  cosign "$command" --key "$VERIFY_KEY" "${log[@]}" "${plain[@]}" "$@" "$reference" 2>"$ERRORS"
 }
 
 reason() { # cosign's own, in one line

@@ -13,6 +13,8 @@ FROM debian:${DEBIAN_VERSION} AS go-dev-debian
 ARG DEBIAN_VERSION
 ARG APT_MIRROR
 RUN --mount=type=bind,source=lib/apt.sh,target=/lib/sutra/apt.sh \
+    --mount=type=bind,source=lib/packages-lock.sh,target=/lib/sutra/packages-lock.sh \
+    --mount=type=bind,source=builders.lock,target=/mnt/builders.lock \
     --mount=type=secret,id=ca \
     /lib/sutra/apt.sh install \
       binutils \

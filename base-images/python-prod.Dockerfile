@@ -43,6 +43,8 @@ RUN --mount=type=bind,source=lib/apt.sh,target=/lib/sutra/apt.sh \
 RUN ln -s python3.13 /rootfs/usr/bin/python3 && ln -s python3.13 /rootfs/usr/bin/python
 # the cleanup runs on the same interpreter, of the same package, with its own libraries
 RUN --mount=type=bind,source=lib/apt.sh,target=/lib/sutra/apt.sh \
+    --mount=type=bind,source=lib/packages-lock.sh,target=/lib/sutra/packages-lock.sh \
+    --mount=type=bind,source=builders.lock,target=/mnt/builders.lock \
     --mount=type=secret,id=ca \
     /lib/sutra/apt.sh install \
       binutils \

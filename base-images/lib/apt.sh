@@ -7,7 +7,13 @@
 # APT_MIRROR (may be empty) replaces the root image's own mirror; its security
 # suite is expected at "$APT_MIRROR-security", as on Debian's own archive. A day of
 # http://snapshot.debian.org is a mirror too (…/archive/debian/20260101T000000Z).
+#
+# Where a Dockerfile mounts builders.lock at /mnt/builders.lock, `install` takes the versions
+# that it names, dependencies too, and installs nothing whose bytes it does not name: what
+# compilers and libraries of a builder write is in the image.
 set -eu
+here=$(dirname "$0")
+lock=${BUILDERS_LOCK:-/mnt/builders.lock}
 
 rewrite() { # rewrite SUITE-FOLDER URL: both source formats of Debian are understood
   for file in /etc/apt/sources.list /etc/apt/sources.list.d/*; do
@@ -31,11 +37,31 @@ if [ -s /run/secrets/ca ]; then
   echo 'Acquire::https::CaInfo "/run/secrets/ca";' >/etc/apt/apt.conf.d/99sutra-ca
 fi
 
+get() { # get VERB WORD…: apt-get without questions
+  apt-get -q -y --no-install-recommends -o Dpkg::Use-Pty=0 "$@"
+}
+
+install_locked() { # install_locked NAME…: fetched, compared with the lock, then installed
+  # above 1000, so that what the root image has in a newer version goes back to the locked one
+  "$here/packages-lock.sh" pins "$lock" >/etc/apt/preferences.d/99sutra-lock
+  apt-get clean
+  get --allow-downgrades --download-only install "$@" || {
+    "$here/packages-lock.sh" explain "$lock"
+    exit 1
+  }
+  find /var/cache/apt/archives -name '*.deb' -exec "$here/packages-lock.sh" hold "$lock" {} +
+  get --allow-downgrades --no-download install "$@"
+}
+
 verb=$1
 shift
 export DEBIAN_FRONTEND=noninteractive
 apt-get -q update
-apt-get -q -y --no-install-recommends -o Dpkg::Use-Pty=0 "$verb" "$@"
+if [ "$verb" = install ] && [ -f "$lock" ] && "$here/packages-lock.sh" applies "$lock"; then
+  install_locked "$@"
+else
+  get "$verb" "$@"
+fi
 rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /etc/apt/apt.conf.d/99sutra-ca \
-  /etc/apt/apt.conf.d/99sutra-snapshot
+  /etc/apt/apt.conf.d/99sutra-snapshot /etc/apt/preferences.d/99sutra-lock
 [ "$verb" = download ] || apt-get clean

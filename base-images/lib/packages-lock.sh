@@ -1,18 +1,23 @@
 #!/bin/sh
-# Holds Debian packages to packages.lock: package, version, architecture and SHA-256 a line.
-# A production image gets exactly the locked packages, or the build ends with one line.
+# Holds Debian packages to a lock: package, version, architecture and SHA-256 a line.
+# A production image gets exactly those of packages.lock, a builder those of builders.lock, or
+# the build ends with one line.
 #
 #   eg: packages-lock.sh words packages.lock libc6 zlib1g     prints libc6=2.41-12 zlib1g=1:1.3…
 #       packages-lock.sh check packages.lock *.deb            against what was downloaded
-#       packages-lock.sh explain packages.lock libc6 zlib1g   why a download failed
+#       packages-lock.sh explain packages.lock libc6 zlib1g   why a download failed; all without a name
+#       packages-lock.sh applies builders.lock                whether it is of this root image's release
+#       packages-lock.sh pins builders.lock                   prints apt's preferences
+#       packages-lock.sh hold builders.lock *.deb             check, with what the mirror lost explained
 set -eu
 verb=$1
 lock=$2
 shift 2
 machine=$(dpkg --print-architecture)
+readonly AGAIN="\`make update ONLY=debian\` writes it anew"
 
 die() { # die PROBLEM TIP: in the form that a build's failure is read from
-  echo "sutra: packages.lock: $1" >&2
+  echo "sutra: ${lock##*/}: $1" >&2
   echo "tip: $2" >&2
   exit 1
 }
@@ -22,20 +27,42 @@ field() { # field NAME COLUMN: of the line for this machine, nothing without one
     '$1 == name && ($3 == machine || $3 == "all") { print $column; exit }' "$lock"
 }
 
+# If DEBIAN_VERSION is another release than the lock's, the newest packages are taken.
+applies() {
+  suite=$(sed -n 's/^VERSION_CODENAME=//p' "${OS_RELEASE:-/etc/os-release}")
+  grep -qx "# suite: $suite" "$lock" && return
+  echo "${lock##*/} is not of $suite: the newest packages are taken" >&2
+  return 1
+}
+
 words() {
   for name in "$@"; do
     version=$(field "$name" 2)
-    [ -n "$version" ] || die "no \"$name\" for $machine" "\`make update ONLY=debian\` writes it anew"
+    [ -n "$version" ] || die "no \"$name\" for $machine" "$AGAIN"
     echo "$name=$version"
   done
+}
+
+pins() {
+  awk -v machine="$machine" '!/^#/ && ($3 == machine || $3 == "all") {
+    printf "Package: %s\nPin: version %s\nPin-Priority: 1001\n\n", $1, $2 }' "$lock"
+}
+
+# apt takes the newest version where the mirror no longer has the one that it is pinned to
+hold() {
+  for deb in "$@"; do
+    name=$(dpkg-deb -f "$deb" Package)
+    locked=$(words "$name") || exit
+    [ "$locked" = "$name=$(dpkg-deb -f "$deb" Version)" ] || explain "$name"
+  done
+  check "$@"
 }
 
 check() {
   for deb in "$@"; do
     name=$(dpkg-deb -f "$deb" Package)
     version=$(dpkg-deb -f "$deb" Version)
-    [ "$version" = "$(field "$name" 2)" ] || die "\"$name\" is $version, locked is $(field "$name" 2)" \
-      "\`make update ONLY=debian\` writes it anew"
+    [ "$version" = "$(field "$name" 2)" ] || die "\"$name\" is $version, locked is $(field "$name" 2)" "$AGAIN"
     hash=$(sha256sum "$deb" | cut -d ' ' -f 1)
     [ "$hash" = "$(field "$name" 4)" ] || die "\"$name\" $version has another SHA-256 than is locked: $hash" \
       "the mirror changed a package, or the lock was edited: compare both with https://snapshot.debian.org"
@@ -46,6 +73,8 @@ explain() {
   # a day of Debian's snapshots that has all that the lock names
   day=$(sed -n 's/^# day: //p' "$lock")
   snapshot="APT_MIRROR=http://snapshot.debian.org/archive/debian/${day:-20260101T000000Z} has the packages of that day"
+  # shellcheck disable=SC2046 # a list of names
+  [ $# -gt 0 ] || set -- $(awk -v machine="$machine" '!/^#/ && ($3 == machine || $3 == "all") { print $1 }' "$lock")
   for name in "$@"; do
     version=$(field "$name" 2)
     found=$(apt-cache madison "$name" | awk '{ print $3 }' | sort -u | paste -sd ' ')

@@ -71,17 +71,8 @@ bundle_certificates() {
   rm -r "$root/usr/share/ca-certificates" # the same bytes a second time
 }
 
-# If DEBIAN_VERSION is another release than the lock's, the newest packages are taken.
-is_locked() {
-  [ -f "$here/packages.lock" ] || return 1
-  suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
-  grep -qx "# suite: $suite" "$here/packages.lock" && return
-  echo "packages.lock is not of $suite: the newest packages are taken" >&2
-  return 1
-}
-
 download() { # download NAME…: the locked versions, or explain why that failed
-  if ! is_locked; then
+  if [ ! -f "$here/packages.lock" ] || ! "$here/packages-lock.sh" applies "$here/packages.lock"; then
     "$here/apt.sh" download "$@"
     return
   fi

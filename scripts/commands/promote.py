@@ -17,6 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.value(parser, "compression", "of layers in the registry", ("gzip", "zstd"))
     arguments.value(parser, "keep", "how many promotions stay for a rollback")
     arguments.value(parser, "sign-key", "cosign's key that signs what REGISTRY gets")
+    arguments.value(parser, "transparency-log", "address of a Rekor that gets what is signed")
     arguments.flag(parser, "allow-dirty", "promote images that no clean commit names")
     arguments.value(parser, "tests", "skip: leave out the packages' own tests", ("skip",))
     arguments.allow_uncompared(parser)

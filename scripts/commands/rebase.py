@@ -28,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.value(parser, "version", "also set 1.4.2, 1.4 and 1")
     arguments.value(parser, "registry", "host/path that gets the images as well")
     arguments.value(parser, "sign-key", "cosign's key that signs what REGISTRY gets")
+    arguments.value(parser, "transparency-log", "address of a Rekor that gets what is signed")
     arguments.flag(parser, "allow-dirty", "promote images even if no clean commit names them")
     arguments.flag(parser, "built", "take the bases that are here and build none")
 

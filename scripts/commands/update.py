@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import os
+from pathlib import Path
 
 from scripts.catalog import catalog
 from scripts.commands.outdated import show
 from scripts.common import arguments
 from scripts.common.errors import OK, SutraError
-from scripts.debian import archive, packages_lock, updates
-from scripts.sbom import outdated, take_updates
+from scripts.debian import archive, builders_lock, packages_lock, updates
+from scripts.debian.archive import Archive
+from scripts.debian.packages_lock import Lock
+from scripts.sbom import lock_copies, outdated, take_updates
 from scripts.sbom.take_updates import DEBIAN, ONLY, SECURITY
 
 KNOB = "ONLY"
@@ -65,13 +68,26 @@ def _taken(number: int, dry_run: bool) -> str:
 def _debian(knobs: dict[str, str], dry_run: bool) -> int:
     """Lock the packages that the Dockerfiles name, whatever the lock has now."""
     suite = archive.suite_of(knobs)
-    names = {name for each in packages_lock.slices().values() for name in each}
     with archive.opened(suite, knobs) as place:
-        lock = updates.newest_lock(suite, names, updates.offers_of(names, place), place.day)
-    changes = packages_lock.changes(lock)
-    for line in changes:
-        print(line)
+        locks = _newest(place)
+    changes = {path: packages_lock.changes(lock, path) for path, lock in locks.items()}
+    for lines in changes.values():
+        for line in lines:
+            print(line)
     if not dry_run:
-        packages_lock.write(lock)
-    print(f"{packages_lock.LOCK}: {_end(len(changes), dry_run, DEBIAN).removeprefix('update: ')}")
+        with lock_copies.all_or_none(lambda: locks):
+            for path, lock in locks.items():
+                packages_lock.write(lock, path)
+    for path, lines in changes.items():
+        print(f"{path}: {_end(len(lines), dry_run, DEBIAN).removeprefix('update: ')}")
     return OK
+
+
+def _newest(place: Archive) -> dict[Path, Lock]:
+    """Return the new locks by their files: of the bases, and of what builds them, if anything."""
+    names, built_by = packages_lock.sliced(), builders_lock.names()
+    offers = updates.offers_of(names, place)
+    found = {packages_lock.LOCK: updates.newest_lock(place.suite, names, offers, place.day)}
+    if built_by:
+        found[builders_lock.LOCK] = builders_lock.newest(place, built_by)
+    return found

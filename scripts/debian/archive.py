@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,6 +85,12 @@ class Archive:
             if machine not in there:
                 raise NotKnownError(f"the mirror has no index of {self.suite} for {machine}")
         return found
+
+    def would_fetch(self, names: Iterable[str], machine: str) -> list[str]:
+        """Return a line for each package that apt would fetch to install these into nothing."""
+        options = (*self.options, "-o", f"APT::Architecture={machine}", "--no-install-recommends")
+        said = _answer(options, ("install", "--yes", "--print-uris", *names), self.folder)
+        return [line for line in said.splitlines() if line.startswith("'")]
 
     def download(self, words: Sequence[str]) -> list[Path]:
         """Return the packages "libc6:amd64=2.41-12" as files whose hashes are the index's."""

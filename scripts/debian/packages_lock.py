@@ -1,12 +1,12 @@
 """packages.lock: what the production bases are made of, by version, architecture and SHA-256.
 
-The build holds to it (base-images/lib/packages-lock.sh).
+The build holds to it (base-images/lib/packages-lock.sh); builders.lock has the same form.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,17 +95,22 @@ def machines(package: Package) -> tuple[str, ...]:
     return MACHINES if package.architecture == "all" else (package.architecture,)
 
 
-def refuse_incomplete(lock: Lock | None) -> None:
+def refuse_incomplete(lock: Lock | None, wanted: Iterable[str], path: Path = LOCK) -> None:
     """Raise SutraError for a package that a Dockerfile names and the lock lacks, as a cut one."""
-    wanted = {name for names in slices().values() for name in names}
+    wanted = sorted(set(wanted))
     if wanted and lock is None:
-        raise SutraError(f"{LOCK}: no such file", AGAIN)
+        raise SutraError(f"{path}: no such file", AGAIN)
     packages = lock.packages if lock else ()
     there = {(package.name, machine) for package in packages for machine in machines(package)}
-    for name in sorted(wanted):
+    for name in wanted:
         for machine in MACHINES:
             if (name, machine) not in there:
-                raise SutraError(f'{LOCK}: no "{name}" for {machine}', AGAIN)
+                raise SutraError(f'{path}: no "{name}" for {machine}', AGAIN)
+
+
+def sliced() -> set[str]:
+    """Return the packages that any base image's Dockerfile names."""
+    return {name for names in slices().values() for name in names}
 
 
 def _said(lines: Sequence[str], what: str) -> str:

@@ -10,6 +10,7 @@ from scripts.common import settings
 from scripts.common.errors import SutraError
 from scripts.oci import registry_tags
 from scripts.promotion import versions
+from scripts.signing import transparency_log
 
 KEEP = 5
 
@@ -28,6 +29,7 @@ class Options:
     skip_tests: bool = False
     sign_key: str = ""
     compression: str = settings.GZIP
+    log: str = ""
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Options:
@@ -47,16 +49,18 @@ class Options:
             package_tests.skips(environment),
             environment.get("SIGN_KEY", ""),
             settings.compression(environment),
+            environment.get(transparency_log.KNOB, ""),
         )._checked()
 
     def _checked(self) -> Options:
-        """Raise SutraError where a version would be promoted untested, and for zstd nowhere."""
+        """Raise SutraError for knobs that do not go together."""
         if self.skip_tests and self.version:
             raise SutraError(
                 f'VERSION: "{self.version}" needs the packages\' tests, and '
                 f"{package_tests.SKIPPED} leaves them out",
                 f"leave out {package_tests.SKIPPED}",
             )
+        transparency_log.require_key(self.log, self.sign_key)
         if self.compression == settings.ZSTD and not self.registry:
             raise SutraError(
                 "COMPRESSION: zstd is for a registry, and REGISTRY names none",

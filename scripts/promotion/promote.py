@@ -39,7 +39,7 @@ def verify_and_promote(
     refusals.refuse_unreadable_commit(options)
     signatures.require_registry(options.sign_key, options.registry)
     promises = catalog.load()
-    signing = signatures.prepared(promises, options.sign_key, options.version)
+    signing = signatures.prepared(promises, options.sign_key, options.version, options.log)
     budget_history.refuse_raises(promises, options.allow_uncompared)
     target = Registry(client, options.registry) if options.registry else None
     with transaction.begun(client, options.dry_run):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ from scripts.image import inventory
 from scripts.oci.registry_artifacts import ArtifactRegistry
 from scripts.sbom import components, spdx
 from scripts.sbom.made_at import made_at
-from scripts.signing import cosign
+from scripts.signing import cosign, transparency_log
 from scripts.signing.cosign import Signer
 from scripts.signing.sign import Pushed, sign_all
 from scripts.signing.statements import OPENVEX, SPDX
@@ -80,11 +81,11 @@ def require_registry(sign_key: str, registry: str) -> None:
         )
 
 
-def prepared(promises: Catalog, sign_key: str, version: str) -> Signing | None:
+def prepared(promises: Catalog, sign_key: str, version: str, log: str = "") -> Signing | None:
     """Return what signs, None without a key. Raises SutraError for whatever would fail later."""
     if not sign_key:
         return None
-    signer = cosign.open_key(sign_key)
+    signer = cosign.open_key(sign_key, log=transparency_log.open_log(log, os.environ))
     plan = buildx.bake_plan([image.name for image in promises.images], {})
     return Signing(signer, plan, version)
 

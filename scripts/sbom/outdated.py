@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from scripts.debian import archive, packages_lock, updates
+from scripts.common.errors import SutraError
+from scripts.debian import archive, builders_lock, packages_lock, updates
 from scripts.debian.archive import NotHereError, NotKnownError
 from scripts.debian.index import Offers
 from scripts.debian.packages_lock import Lock
@@ -39,7 +40,8 @@ class Row:
 class Outdated:
     """The rows, how many versions are locked, and why Debian's are not known ("": they are).
 
-    `lock` and `offers` are Debian's: what a lock is written from.
+    `lock` and `offers` are Debian's: what a lock is written from. `builders` is the newest lock
+    of what builds the images, None where it is the newest already.
     """
 
     rows: tuple[Row, ...]
@@ -48,6 +50,7 @@ class Outdated:
     lock: Lock | None
     offers: Offers
     day: str
+    builders: Lock | None = None
 
     def listed(self) -> tuple[Row, ...]:
         """Return the rows for a table: without Debian's where that part did not run."""
@@ -76,31 +79,63 @@ def find(images: Sequence[str], environment: Mapping[str, str]) -> Outdated:
                 pull,
             )
         )
-    lock = packages_lock.read()
-    packages_lock.refuse_incomplete(lock)
+    lock, built_by = _locks()
     if lock is None:
         return Outdated(tuple(rows), len(names), None, None, {}, "")
-    of = len(names) + len({package.name for package in lock.packages})
+    of = len(names) + sum(len(_names(each)) for each in (lock, built_by) if each)
     try:
-        found, offers, day = _of_debian(lock, environment)
+        return _with_debian(rows, of, lock, built_by, holders, environment)
     except NotKnownError as error:
-        rows += _not_known(lock, error, holders)
+        rows += _not_known(lock, error, holders.of, holders)
+        rows += _not_known(built_by, error, _in_builders, holders) if built_by else []
         return Outdated(tuple(rows), of, error, lock, {}, "")
-    rows += [_row(update, holders) for update in found]
-    return Outdated(tuple(rows), of, None, lock, offers, day)
 
 
-def _of_debian(
-    lock: Lock, environment: Mapping[str, str]
-) -> tuple[list[updates.Update], Offers, str]:
+def _locks() -> tuple[Lock | None, Lock | None]:
+    """Return the locks of the bases and of what builds them. Raises SutraError for a cut one."""
+    lock, built_by = packages_lock.read(), packages_lock.read(builders_lock.LOCK)
+    packages_lock.refuse_incomplete(lock, packages_lock.sliced())
+    packages_lock.refuse_incomplete(built_by, builders_lock.names(), builders_lock.LOCK)
+    if lock and built_by and lock.suite != built_by.suite:
+        raise SutraError(
+            f'{builders_lock.LOCK}: suite: "{built_by.suite}", the bases\' is "{lock.suite}"',
+            packages_lock.AGAIN,
+        )
+    return lock, built_by
+
+
+def _names(lock: Lock) -> set[str]:
+    return {package.name for package in lock.packages}
+
+
+def _with_debian(
+    rows: Sequence[Row],
+    of: int,
+    lock: Lock,
+    built_by: Lock | None,
+    holders: Holders,
+    environment: Mapping[str, str],
+) -> Outdated:
     with archive.opened(lock.suite, environment) as place:
-        offers = updates.offers_of([package.name for package in lock.packages], place)
+        both = _names(lock) | (_names(built_by) if built_by else set())
+        offers = updates.offers_of(both, place)
         found = updates.with_cves(updates.find(lock, offers), offers, place)
-        return found, offers, place.day
+        older = updates.find(built_by, offers) if built_by else []
+        newest = builders_lock.newest(place, builders_lock.names()) if older else None
+        older = updates.with_cves(older, offers, place)
+        all_rows = (
+            *rows,
+            *(_row(update, holders.of(update.name), holders) for update in found),
+            *(_row(update, _in_builders(update.name), holders) for update in older),
+        )
+        return Outdated(all_rows, of, None, lock, offers, place.day, newest)
 
 
-def _row(update: updates.Update, holders: Holders) -> Row:
-    images = holders.of(update.name)
+def _in_builders(_: str) -> tuple[str, ...]:
+    return (builders_lock.HOLDER,)
+
+
+def _row(update: updates.Update, images: tuple[str, ...], holders: Holders) -> Row:
     return Row(
         DEB,
         update.name,
@@ -114,10 +149,15 @@ def _row(update: updates.Update, holders: Holders) -> Row:
     )
 
 
-def _not_known(lock: Lock, error: NotKnownError, holders: Holders) -> list[Row]:
+def _not_known(
+    lock: Lock,
+    error: NotKnownError,
+    images_of: Callable[[str], tuple[str, ...]],
+    holders: Holders,
+) -> list[Row]:
     rows = []
     for name, version in sorted({(package.name, package.version) for package in lock.packages}):
-        images = holders.of(name)
+        images = images_of(name)
         pull = holders.pull(images)
         rows.append(Row(DEB, name, version, None, "", None, images, pull, error.why))
     return rows

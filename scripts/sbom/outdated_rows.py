@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from scripts.common.units import format_size
+from scripts.debian import builders_lock
 from scripts.debian.archive import NotHereError
 from scripts.debian.packages_lock import LOCK
 from scripts.sbom.outdated import DEB, Outdated, Row
@@ -82,7 +83,8 @@ def warnings(rows: Sequence[Row]) -> list[str]:
     lines = []
     for row in rows:
         if row.security:
-            file = f"file={LOCK}," if row.kind == DEB else ""
+            lock = builders_lock.LOCK if row.images == (builders_lock.HOLDER,) else LOCK
+            file = f"file={lock}," if row.kind == DEB else ""
             named = f": {', '.join(row.advisories)}" if row.advisories else ""
             lines.append(
                 f"::warning {file}title=security update::"

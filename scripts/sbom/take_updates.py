@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from scripts.common.errors import SutraError
-from scripts.debian import packages_lock, updates
+from scripts.debian import builders_lock, packages_lock, updates
 from scripts.sbom import lock_copies, locked
 from scripts.sbom.locks import folder_of
 from scripts.sbom.outdated import DEB, Outdated, Row
@@ -51,10 +51,17 @@ def calls(rows: Iterable[Row], only: str) -> dict[str, str]:
 def take(found: Outdated, rows: Sequence[Row], only: str, environment: Mapping[str, str]) -> None:
     """Write the locks. Raises SutraError, with every lock as it was, where that fails."""
     wanted = calls(rows, only)
-    with lock_copies.all_or_none(lambda: [packages_lock.LOCK, *_locks(wanted)]):
-        debs = {row.name for row in rows if row.kind == DEB}
+    debian = [packages_lock.LOCK, builders_lock.LOCK]
+    with lock_copies.all_or_none(lambda: [*debian, *_locks(wanted)]):
+        held = {
+            (row.name, row.images == (builders_lock.HOLDER,)) for row in rows if row.kind == DEB
+        }
+        debs = {name for name, by_builders in held if not by_builders}
         if debs and found.lock:
             packages_lock.write(updates.updated_lock(found.lock, debs, found.offers, found.day))
+        # a toolchain's packages need each other in one version: all are taken, or none
+        if found.builders and any(by_builders for _, by_builders in held):
+            packages_lock.write(found.builders, builders_lock.LOCK)
         for folder, names in wanted.items():
             _lock(folder, names, environment)
 
@@ -62,8 +69,9 @@ def take(found: Outdated, rows: Sequence[Row], only: str, environment: Mapping[s
 def held_back(rows: Iterable[Row], images: Sequence[str]) -> list[str]:
     """Return the names that the locks still have at the earlier version."""
     left = {(one.kind, one.name, one.version) for one in locked.read(images)}
-    if lock := packages_lock.read():
-        left |= {(DEB, package.name, package.version) for package in lock.packages}
+    for path in (packages_lock.LOCK, builders_lock.LOCK):
+        if lock := packages_lock.read(path):
+            left |= {(DEB, package.name, package.version) for package in lock.packages}
     names = {(row.kind, row.name) for row in rows if (row.kind, row.name, row.locked) in left}
     return sorted(name for _, name in names)
 

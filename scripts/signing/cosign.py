@@ -1,6 +1,7 @@
-"""`cosign` as a signer of bytes: no registry, no transparency log, nothing from the network.
+"""`cosign` as a signer of bytes: no registry, nothing from the network.
 
-What it signs is put where cosign looks for it by `scripts.signing.attached`, with the logins
+A transparency log gets what is signed from `scripts.signing.transparency_log`, if one is wanted.
+What cosign signs is put where cosign looks for it by `scripts.signing.attached`, with the logins
 and the trust of everything else that speaks to registries here.
 """
 
@@ -17,6 +18,7 @@ from pathlib import Path
 from scripts.common.errors import SutraError
 from scripts.common.text import printable
 from scripts.engine import process
+from scripts.signing.transparency_log import Log
 
 PASSWORD = "COSIGN_PASSWORD"  # noqa: S105 - the variable's name
 KNOB = "SIGN_KEY"
@@ -28,11 +30,15 @@ STEPS = ("Error: ", "signing blob: ", "reading key: ", "signing -: ")
 
 @dataclass(frozen=True)
 class Signer:
-    """A private key that its password opens. `public` is the key that verifies, as PEM."""
+    """A private key that its password opens. `public` is the key that verifies, as PEM.
+
+    `log` gets what is signed, None without one.
+    """
 
     program: str
     key: str
     public: bytes
+    log: Log | None = None
 
     def sign(self, data: bytes) -> str:
         """Return the signature of `data`, in base64. Raises SutraError unless it verifies."""
@@ -56,7 +62,9 @@ class Signer:
             return _run(command, data).returncode == 0
 
 
-def open_key(key: str, environment: Mapping[str, str] = os.environ) -> Signer:
+def open_key(
+    key: str, environment: Mapping[str, str] = os.environ, log: Log | None = None
+) -> Signer:
     """Return the signer of a key: a file, or what cosign takes as an address of a KMS.
 
     Raises SutraError where there is no cosign, no such key, or the password does not open it.
@@ -70,7 +78,7 @@ def open_key(key: str, environment: Mapping[str, str] = os.environ) -> Signer:
             f'{PASSWORD}: not set, and "{key}" is opened by it',
             f"`read -rs {PASSWORD}; export {PASSWORD}`, then run the same command again",
         )
-    return Signer(program, key, _answer([program, "public-key", "--key", key], b"", key))
+    return Signer(program, key, _answer([program, "public-key", "--key", key], b"", key), log)
 
 
 def find() -> str:

@@ -16,6 +16,7 @@ from scripts.engine.move import Move
 from scripts.signing import attached, provenance, statements
 from scripts.signing.attached import Layer, Store
 from scripts.signing.cosign import Signer
+from scripts.signing.transparency_log import BUNDLE
 
 SBOMS = Path(".build/sbom")
 
@@ -66,9 +67,10 @@ def _signature(signer: Signer, target: Store, image: Pushed, optional: Mapping[s
     repository = target.reference(image.name, "").rstrip(":")
     payload = statements.signed_payload(repository, image.digest, optional)
     signature = signer.sign(payload)
-    return Layer(
-        attached.SIGNATURE, payload, {attached.SIGNED: signature}, _content(signer, payload)
-    )
+    annotations = {attached.SIGNED: signature}
+    if signer.log:
+        annotations[BUNDLE] = signer.log.record_signature(payload, signature, signer.public)
+    return Layer(attached.SIGNATURE, payload, annotations, _content(signer, payload))
 
 
 def _statements(
@@ -85,6 +87,8 @@ def _statements(
         signature = signer.sign(statements.to_sign(payload))
         annotations = {attached.SIGNED: "", attached.PREDICATE: kind}
         data = statements.envelope(payload, signature)
+        if signer.log:
+            annotations[BUNDLE] = signer.log.record_envelope(data, signature, signer.public)
         # VEX about a digest is said anew, with other requests: the earlier one would contradict it
         told_by = kind.encode() if kind == statements.OPENVEX else payload
         layers.append(Layer(attached.ENVELOPE, data, annotations, _content(signer, told_by)))

@@ -21,8 +21,9 @@ from scripts.oci.registry_artifacts import ArtifactRegistry
 from scripts.promotion import planned, promote
 from scripts.promotion.options import Options
 from scripts.signing import attached
-from tests.support import cosign
+from tests.support import cosign, rekor
 from tests.support.registries import registry
+from tests.support.rekor import Rekor
 from tests.support.tiny import Group
 from tests.unit.fakes import program
 
@@ -288,3 +289,76 @@ def edit_provenance(client: docker.DockerClient, address: str, image: str, diges
     changed = json.dumps(manifest).encode()
     target.put_manifest(image, manifest["mediaType"], changed)
     target.move(tag, digest_of(changed))
+
+
+# ---- a transparency log, where one is wanted -------------------------------
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[Rekor]:
+    with rekor.serving(tmp_path / "rekor") as served:
+        yield served
+
+
+def test_cosign_finds_every_signature_in_the_log_that_was_asked_for(
+    group: Group,
+    address: str,
+    keys: tuple[Path, Path],
+    log: Rekor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without the log's address cosign accepts nothing; it asks no log that is attached."""
+    group.build("logged")
+    assert signed(group, address, keys[0], TRANSPARENCY_LOG=log.address) == 0
+    digest = ledger.read()[-1].images[group.api].digest
+    reference = f"{address}/{group.api}@{digest}"
+    # per image a signature, a provenance and a bill of materials
+    kinds = [entry["kind"] for entry in log.entries]
+    assert (kinds.count("hashedrekord"), kinds.count("dsse")) == (3, 6)
+    monkeypatch.setenv("SIGSTORE_REKOR_PUBLIC_KEY", str(log.public))
+    for words in ([], ["--type", "slsaprovenance1"], ["--type", "spdxjson"]):
+        kind = "verify-attestation" if words else "verify"
+        options = ["--allow-http-registry", "--offline=true", "--rekor-url", log.address]
+        command = ["cosign", kind, "--key", str(keys[1]), *options, *words, reference]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert verify(keys[1], reference, *words).returncode == 0
+    # another log's key: the entry is no proof
+    log.make_key()
+    command = ["cosign", "verify", "--key", str(keys[1]), *options, reference]
+    assert subprocess.run(command, capture_output=True).returncode
+
+
+def test_signatures_without_a_log_are_in_none(
+    group: Group,
+    address: str,
+    keys: tuple[Path, Path],
+    log: Rekor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    group.build("offline")
+    assert signed(group, address, keys[0]) == 0
+    assert log.entries == []
+    monkeypatch.setenv("SIGSTORE_REKOR_PUBLIC_KEY", str(log.public))
+    reference = f"{address}/{group.api}@{ledger.read()[-1].images[group.api].digest}"
+    options = ["--allow-http-registry", "--offline=true", "--rekor-url", log.address]
+    command = ["cosign", "verify", "--key", str(keys[1]), *options, reference]
+    assert subprocess.run(command, capture_output=True).returncode
+    assert verify(keys[1], reference).returncode == 0
+
+
+def test_a_log_that_refuses_or_does_not_answer_moves_nothing(
+    group: Group, address: str, keys: tuple[Path, Path], log: Rekor
+) -> None:
+    group.build("refused")
+    log.answer = (400, b'{"message": "key is not known"}')
+    with pytest.raises(SutraError) as caught:
+        signed(group, address, keys[0], TRANSPARENCY_LOG=log.address)
+    assert caught.value.message == (
+        "TRANSPARENCY_LOG: 127.0.0.1: refused (HTTP 400): key is not known, nothing is signed"
+    )
+    assert_nothing_is_deployed(group, address)
+    with pytest.raises(SutraError) as caught:
+        signed(group, address, keys[0], TRANSPARENCY_LOG="http://127.0.0.1:9")
+    assert caught.value.message == "TRANSPARENCY_LOG: 127.0.0.1: no connection, nothing is signed"
+    assert_nothing_is_deployed(group, address)

@@ -72,6 +72,7 @@ class Mirror:
         source: str = "",
         architecture: str = "all",
         doc: str = "",
+        depends: str = "",
     ) -> str:
         """Add a package with its changelog in the folder `doc`, and return its SHA-256."""
         deb = self._deb(name, version, architecture, changelog, doc or name)
@@ -86,6 +87,7 @@ class Mirror:
             self.entries.setdefault((part, machine), []).append(
                 f"Package: {name}\n"
                 + (f"Source: {source}\n" if source else "")
+                + (f"Depends: {depends}\n" if depends else "")
                 + f"Version: {version}\nArchitecture: {architecture}\nFilename: {file}\n"
                 f"Size: {len(data)}\nSHA256: {sha256}\nDescription: small\n"
             )

@@ -82,6 +82,11 @@ def installs_anything(line: str) -> bool:
     return any("--require-hashes" not in call and "--no-index" not in call for call in calls)
 
 
+def installs_unlocked(line: str) -> bool:
+    """Return whether apt takes what no lock names: what builds an image is in its bytes."""
+    return "apt.sh install" in line and "target=/mnt/builders.lock" not in line
+
+
 def all_instructions() -> list[str]:
     return [line for file in DOCKERFILES for line in whole_instructions(file.read_text())]
 
@@ -100,10 +105,21 @@ def test_python_packages_are_installed_by_their_hashes() -> None:
     assert any(PIP.search(line) for line in lines)
 
 
+def test_debian_packages_of_builders_are_locked() -> None:
+    files = [*ROOT.glob("base-images/*.Dockerfile"), *ROOT.glob("*/*/Dockerfile.prod")]
+    lines = [line for file in files for line in whole_instructions(file.read_text())]
+    assert [line for line in lines if installs_unlocked(line)] == []
+    assert sum("apt.sh install" in line for line in lines) == 5
+
+
 @pytest.mark.parametrize(
     ("line", "fault"),
     [
         ("ADD a /", adds),
+        (
+            "RUN --mount=type=bind,source=lib,target=/mnt/lib /mnt/lib/apt.sh install \\\n  x",
+            installs_unlocked,
+        ),
         ("add --chown=1 a.tar /", adds),
         ("RUN apt-get update", updates_alone),
         ("RUN set -e \\\n # why\n && apt-get -q update", updates_alone),

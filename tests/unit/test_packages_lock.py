@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -55,9 +56,12 @@ def lock(line: str) -> None:
     Path("packages.lock").write_text(f"# suite: trixie\n{line}\n")
 
 
-def run(verb: str, *words: str) -> tuple[int, str]:
+def run(verb: str, *words: str, **environment: str) -> tuple[int, str]:
     done = subprocess.run(
-        ["sh", SCRIPT, verb, "packages.lock", *words], capture_output=True, text=True
+        ["sh", SCRIPT, verb, "packages.lock", *words],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
     )
     return done.returncode, done.stdout + done.stderr
 
@@ -117,3 +121,73 @@ def test_a_mirror_that_does_not_answer_has_not_lost_a_version(deb: str, folder: 
 def test_a_failure_of_something_else_is_not_explained_by_the_lock(deb: str) -> None:
     lock(f"small 1:2.0-2 all {deb}")
     assert run("explain", "small") == (0, "")
+
+
+# ---- builders.lock: dependencies too, chosen by apt ------------------------
+
+
+def test_apt_is_held_to_the_versions_of_this_machine(deb: str) -> None:
+    machine = subprocess.run(
+        ["dpkg", "--print-architecture"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    lines = [f"small 1:2.0-1 all {deb}", f"own 1.0 {machine} {deb}", f"other 1.0 s390x {deb}"]
+    lock("\n".join(lines))
+    assert run("pins") == (
+        0,
+        "Package: small\nPin: version 1:2.0-1\nPin-Priority: 1001\n\n"
+        "Package: own\nPin: version 1.0\nPin-Priority: 1001\n\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("suite", "expected"),
+    [
+        ("trixie", (0, "")),
+        ("forky", (1, "packages.lock is not of forky: the newest packages are taken\n")),
+        ("trix", (1, "packages.lock is not of trix: the newest packages are taken\n")),
+    ],
+)
+def test_a_lock_holds_for_one_release(
+    deb: str, folder: Path, suite: str, expected: tuple[int, str]
+) -> None:
+    (folder / "os-release").write_text(f"NAME=Debian\nVERSION_CODENAME={suite}\n")
+    assert run("applies", OS_RELEASE="os-release") == expected
+
+
+def test_what_was_fetched_is_what_is_locked(deb: str) -> None:
+    assert run("hold", "small.deb") == (0, "")
+
+
+def test_a_dependency_that_the_lock_has_not(deb: str) -> None:
+    lock(f"other 1.0 all {deb}")
+    code, said = run("hold", "small.deb")
+    assert code == 1
+    assert re.fullmatch(r'sutra: packages\.lock: no "small" for \w+\n' + re.escape(NEW_LOCK), said)
+
+
+def test_a_version_that_apt_took_for_one_that_is_gone(deb: str, folder: Path) -> None:
+    lock(f"small 1:2.0-0 all {deb}\n# day: 20260304T000000Z")
+    code, said = run("hold", "small.deb")
+    assert (code, said.splitlines()[0]) == (
+        1,
+        'sutra: packages.lock: "small" 1:2.0-0 is no longer on the mirror, which has 1:2.0-2',
+    )
+    program(folder / "bin", "apt-cache", "echo ' small | 1:2.0-0 | http://mirror trixie/main'\n")
+    problem = 'sutra: packages.lock: "small" is 1:2.0-1, locked is 1:2.0-0\n'
+    assert run("hold", "small.deb") == (1, problem + NEW_LOCK)
+
+
+def test_other_bytes_of_a_dependency(deb: str) -> None:
+    lock(f"small 1:2.0-1 all {'0' * 64}")
+    assert run("hold", "small.deb")[1].splitlines()[0] == (
+        f'sutra: packages.lock: "small" 1:2.0-1 has another SHA-256 than is locked: {deb}'
+    )
+
+
+def test_everything_is_explained_where_apt_names_nothing(deb: str) -> None:
+    lock(f"here 1:2.0-2 all {deb}\nsmall 1:2.0-1 all {deb}")
+    code, said = run("explain")
+    assert (code, said.splitlines()[0]) == (
+        1,
+        'sutra: packages.lock: "small" 1:2.0-1 is no longer on the mirror, which has 1:2.0-2',
+    )

@@ -27,6 +27,7 @@ class Key:
     """A signer whose signature is the bytes that it signs."""
 
     public = b"key"
+    log = None
 
     def sign(self, data: bytes) -> str:
         return base64.b64encode(data).decode()

@@ -14,7 +14,7 @@ import pytest
 
 from scripts.__main__ import main as front_door
 from scripts.common.errors import run
-from scripts.debian import packages_lock
+from scripts.debian import builders_lock, packages_lock
 from scripts.debian.packages_lock import LOCK, MACHINES
 from scripts.history import ledger
 from scripts.history.ledger import Entry, Promoted
@@ -35,6 +35,7 @@ RUN /lib/sutra/slice.sh /rootfs \\
       plain
 """
 Call = Callable[..., tuple[int, str, str]]
+CVES = "CVE-2026-1000, CVE-2026-1001, CVE-2026-1002, CVE-2026-1003"
 CHANGES = """\
 safe (1.0-1+deb13u1) trixie-security; urgency=high
 
@@ -540,3 +541,95 @@ def test_a_mirror_s_words_are_code_in_a_pull_request() -> None:
         "not known | b |"
     )
     assert why in outdated_rows.cells(row)[5]
+
+
+# ---- what builds the images ------------------------------------------------
+
+
+@pytest.fixture
+def built(call: Call, folder: Path, mirror: Mirror) -> Call:
+    """The same project, whose builder has a compiler that is behind the mirror."""
+    dockerfile = folder / "packages/sutra-b/Dockerfile.prod"
+    dockerfile.write_text("FROM debian\nRUN apt.sh install \\\n      gcc\n")
+    lines = [
+        f"{name} 1 all {mirror.add(name, '1', depends=needs)}"
+        for name, needs in (("gcc", "libgcc (= 1)"), ("libgcc", ""))
+    ]
+    builders_lock.LOCK.write_text("\n".join(["# suite: trixie", *lines, ""]))
+    mirror.publish()
+    return call
+
+
+def test_a_compiler_that_is_the_newest(built: Call) -> None:
+    assert built("update") == (0, "update: every lock has the newest, nothing was written\n", "")
+
+
+def test_a_toolchain_is_taken_whole(built: Call, mirror: Mirror) -> None:
+    """Its packages need each other in one version: one alone could not be installed."""
+    mirror.add("gcc", "2", depends="libgcc (= 2)")
+    text = CHANGES.replace("safe", "libgcc").replace("1.0-1+deb13u1", "2").replace("1.0-1", "1")
+    mirror.add("libgcc", "2", "trixie-security", changelog=text)
+    mirror.publish()
+    row = f"| deb | libgcc | 1 | 2 | security suite | {CVES} | not known | (builders) |"
+    out = built("outdated", "--format", "markdown")[1].splitlines()
+    assert row in out
+    assert out[-1] == "2 of 4 locked versions are outdated or have an advisory"
+    warning = "::warning file=base-images/builders.lock,title=security update::libgcc 1 → 2"
+    assert f"{warning}: {CVES}" in built("outdated", "--format", "github")[1].splitlines()
+    before = LOCK.read_bytes()
+    code, out_text, err = built("update", "--only", "security")
+    assert (code, out_text.splitlines()[-1], err) == (
+        0,
+        "update: 1 version was taken into the locks",
+        "",
+    )
+    found = packages_lock.read(builders_lock.LOCK)
+    assert found
+    assert [(each.name, each.version) for each in found.packages] == [("gcc", "2"), ("libgcc", "2")]
+    assert LOCK.read_bytes() == before
+
+
+def test_both_locks_are_written_anew(built: Call, mirror: Mirror) -> None:
+    builders_lock.LOCK.write_text("<<<<<<<\n")
+    newer(mirror)
+    code, out, err = built("update", "--only", "debian")
+    assert (code, err) == (0, "")
+    assert out == (
+        "libsafe1 all: 1.0-1 → 1.0-1+deb13u1\nplain all: 1.0 → 1.1\n"
+        "gcc all: (none) → 1\nlibgcc all: (none) → 1\n"
+        f"{LOCK}: 2 versions were taken into the locks\n"
+        "base-images/builders.lock: 2 versions were taken into the locks\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (None, "no such file"),
+        ("# suite: trixie\n", 'no "gcc" for amd64'),
+        (
+            f"# suite: forky\ngcc 1 all {'0' * 64}\n",
+            'suite: "forky", the bases\' is "trixie"',
+        ),
+        (
+            f"# suite: trixie\ngcc 1 all {'0' * 63}\n",
+            f'line 2: not a locked package "gcc 1 all {"0" * 63}"',
+        ),
+    ],
+)
+def test_a_builders_lock_that_is_not_whole(built: Call, text: str | None, problem: str) -> None:
+    builders_lock.LOCK.unlink()
+    if text:
+        builders_lock.LOCK.write_text(text)
+    tip = "tip: `make update ONLY=debian` writes it anew\n"
+    assert built("outdated") == (2, "", f"base-images/builders.lock: {problem}\n{tip}")
+
+
+def test_a_mirror_that_does_not_answer_says_nothing_of_compilers_either(
+    built: Call, closed: str
+) -> None:
+    rows = json.loads(built("outdated", "--format", "json")[1])
+    assert [(row["name"], row["newest"], row["images"]) for row in rows[2:]] == [
+        ("gcc", None, ["(builders)"]),
+        ("libgcc", None, ["(builders)"]),
+    ]
