@@ -19,7 +19,7 @@ CA_BUNDLE ?=##             certificates that builders trust; the system's bundle
 FORMAT ?= table##          output of verify-*, history, diff, why-slow, floor, graph, affected, outdated: table or json; outdated also markdown, github, verify-* also markdown, junit, github
 SCREENSHOT ?=##            report: PNG file for a picture of the page's top (needs Chromium)
 VERSION ?=##               prod, promote, rebase: also set the tags 1.4.2, 1.4 and 1
-REGISTRY ?=##              prod, promote, rebase, rollback: host/path of a registry that gets the images too
+REGISTRY ?=##              prod, promote, rebase, rollback: host/path of a registry that gets the images too; attest: that gets the image
 SIGN_KEY ?=##              prod, promote, rebase: cosign's key that signs what REGISTRY gets (docs/signing.md)
 TRANSPARENCY_LOG ?=##      prod, promote, rebase: address of a Rekor that gets what SIGN_KEY signs; none without it
 COMPRESSION ?= gzip##      promote to a registry, verify-sizes: gzip or zstd
@@ -143,6 +143,9 @@ promote: venv ## verify, then move :latest to what passed (VERSION=… REGISTRY=
 sbom: engine venv ## write an image's bill of materials to .build/sbom: SPDX and CycloneDX (IMAGE=…)
 	@$(RUN) sbom "$(IMAGE)"
 
+attest: engine venv ## build an image into a registry with the bill that BuildKit attaches to it (IMAGE=… REGISTRY=… BUILDER=…)
+	@$(RUN) attest "$(IMAGE)"
+
 outdated: venv ## name locked Debian packages, Python distributions and crates with newer versions or advisories (FORMAT=markdown)
 	@$(RUN) outdated
 
@@ -238,9 +241,10 @@ format: venv-dev ## rewrite Python and shell files in the project's style
 lock: venv-dev ## resolve every lock again, with hashes; one package's with PACKAGE=… UPGRADE=…
 	@scripts/lock.sh
 
-bench: engine venv-dev ## measure rebuilds, bytecode modes, readers, a fresh node, and Debian beside Alpine
+bench: engine venv-dev ## measure rebuilds, rebase, bytecode modes, readers, a fresh node, and Debian beside Alpine
 	@$(RUN) bench rebuilds
 	@$(RUN) bench startup
+	@$(RUN) bench rebase
 	@$(RUN) bench readers
 	@$(RUN) bench fresh
 	@$(PY) tests.alpine $(RUN) bench bases

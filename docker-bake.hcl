@@ -233,3 +233,11 @@ target "sutra-storage-postgres" {
   tags       = ["sutra-storage-postgres:prod"]
   output     = [PACKED]
 }
+
+# what BuildKit runs for `make attest`: it lists what is in an image
+target "sutra-sbom-generator" {
+  inherits   = ["_python-package"]
+  dockerfile = "scripts/sbom/generator.Dockerfile"
+  tags       = ["sutra-sbom-generator:latest"]
+  output     = ["type=docker"]
+}

@@ -42,6 +42,7 @@ GROUPS = {
     "release": {
         "promote": "verify, then move the tags that people deploy",
         "sbom": "write an image's bill of materials: SPDX and CycloneDX",
+        "attest": "build an image into a registry, with the bill that BuildKit attaches",
         "vex": "state that a vulnerability does not affect an image: OpenVEX",
         "outdated": "name locked versions that are not the newest, and advisories",
         "update": "take newer versions into the locks, shown first",

@@ -10,6 +10,7 @@ from scripts.common import arguments
 SUBJECTS = {
     "rebuilds": "an unchanged and a one-line rebuild against bare bake",
     "startup": "modes of bytecode: start and imports",
+    "rebase": "a new base under the services against building all of them, and breaks refused",
     "readers": "reading images against other tools",
     "fresh": "pull, unpacking and first answer on a fresh node, beside what budget.fresh derives",
     "bases": "the images on Debian beside those on Alpine",

@@ -108,8 +108,11 @@ def purl(kind: str, name: str, version: str, **qualifiers: str) -> str:
 
 
 def image_purl(name: str, image: Inventory) -> str:
-    """Return the package URL of an image, by its digest: the same in every document."""
-    return f"pkg:oci/{name}@{quote(image.id, safe='')}"
+    """Return the package URL of an image, by its digest: the same in every document.
+
+    The files of a build that is not finished have none yet.
+    """
+    return f"pkg:oci/{name}" + (f"@{quote(image.id, safe='')}" if image.id else "")
 
 
 def _recorded(image: Inventory) -> Iterator[Component]:

@@ -11,6 +11,8 @@ from typing import Any
 from scripts.sbom.components import Bill, Component, image_purl
 
 NONE = "NOASSERTION"
+# in-toto's name for such a document
+PREDICATE_TYPE = "https://spdx.dev/Document"
 IMAGE = "SPDXRef-image"
 
 
@@ -18,7 +20,7 @@ def document(name: str, bill: Bill, created: str) -> dict[str, Any]:
     """Return the document of an image: a package each component, and what is linked into which."""
     parts = {part.purl: part for one in bill.components for part in one.parts}
     packages = [*bill.components, *parts.values()]
-    identity = bill.image.id.partition(":")[2]
+    identity = (bill.image.id or bill.image.layers[0].diff_id).partition(":")[2]
     return {
         "spdxVersion": "SPDX-2.3",
         "dataLicense": "CC0-1.0",

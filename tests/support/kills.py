@@ -17,7 +17,7 @@ import random
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from types import FrameType
@@ -115,7 +115,13 @@ def check(group: Group, earlier: list[ledger.Entry]) -> bool:
 
 
 class Run:
-    """One group of images with several contents, and a random sequence of commands on it."""
+    """One group of images with several contents, and a random sequence of commands on it.
+
+    `knobs` are those of every command, `key` is that of promotions, "" without one.
+    """
+
+    knobs: Mapping[str, str] = {}
+    key = ""
 
     def __init__(self, group: Group, seed: int) -> None:
         self.group, self.client = group, group.client
@@ -126,6 +132,14 @@ class Run:
             for name, identity in self.stashed[content].items():
                 self.client.api.tag(identity, name, f"stash-{content}")
         self.versions = 0
+
+    def options(self, **knobs: str) -> Options:
+        """Return the knobs of a promotion in this folder, which has no commit."""
+        return Options.read({"ALLOW_DIRTY": "1", "KEEP": str(KEEP), **self.knobs, **knobs})
+
+    def check(self, earlier: list[ledger.Entry]) -> bool:
+        """Assert that everything is what the ledger says; return whether it says something new."""
+        return check(self.group, earlier)
 
     def offer(self, contents: str) -> None:
         """Put `:prod` on one of the contents that is not current."""
@@ -144,10 +158,12 @@ class Run:
             kinds += ["rollback"]
         kind = self.random.choice(kinds)
         if kind == "rollback":
-            return kind, lambda client: rollback.rollback(client, options())
+            return kind, lambda client: rollback.rollback(client, self.options())
         self.versions += 1
         version = f"1.{self.versions}.0" if kind == "version" else ""
-        return kind, lambda client: promote.verify_and_promote(client, options(VERSION=version))
+        return kind, lambda client: promote.verify_and_promote(
+            client, self.options(SIGN_KEY=self.key, VERSION=version)
+        )
 
     def follow(self) -> str:
         """Run one of the commands that settle; return which."""
@@ -156,10 +172,10 @@ class Run:
             self.settle()
         elif kind == "promote":
             self.offer("d")
-            assert promote.verify_and_promote(self.client, options()) == 0
+            assert promote.verify_and_promote(self.client, self.options(SIGN_KEY=self.key)) == 0
         else:
             with suppress(SutraError):  # nothing to go back to
-                rollback.rollback(self.client, options())
+                rollback.rollback(self.client, self.options())
         return kind
 
     def kill_recovery(self, lengths: dict[str, int]) -> int:
@@ -189,7 +205,7 @@ class Run:
         if kind not in lengths:  # let one go to its end, for the number of its lines
             before = ledger.read()
             lengths[kind] = in_child(lambda: act(engine.connect()), 0)
-            assert check(self.group, before)
+            assert self.check(before)
             return self.kill(lengths, at)
         before = ledger.read()
         lines = in_child(lambda: act(engine.connect()), at(lengths[kind]))
@@ -198,7 +214,7 @@ class Run:
         complete = not begun and len(ledger.read()) > len(before)
         recoveries = self.kill_recovery(lengths)
         next_one = self.follow()
-        check(self.group, before)
+        self.check(before)
         after = ledger.read()[len(before) :]
         if intent is not None:
             complete = after[:1] == [intent.entry]
@@ -211,12 +227,9 @@ class Run:
         return outcome + ", itself killed before" * bool(recoveries)
 
 
-def options(**knobs: str) -> Options:
-    """Return the knobs of a promotion in this folder, which has no commit."""
-    return Options.read({"ALLOW_DIRTY": "1", "KEEP": str(KEEP), **knobs})
-
-
-def main(word: str, folder: str, seed: str, count: str) -> None:
+def main(
+    word: str, folder: str, seed: str, count: str, kind: Callable[[Group, int], Run] = Run
+) -> None:
     """Kill `count` commands at random lines; print the figures."""
     # each child connects without asking the docker command for the address
     os.environ.setdefault("DOCKER_HOST", context.endpoint())
@@ -227,7 +240,7 @@ def main(word: str, folder: str, seed: str, count: str) -> None:
     figures: Counter[str] = Counter()
     lengths: dict[str, int] = {}
     try:
-        run = Run(group, int(seed))
+        run = kind(group, int(seed))
         with silenced():
             for _ in range(int(count)):
                 figures[run.kill(lengths, lambda length: run.random.randint(1, length))] += 1
@@ -248,4 +261,5 @@ def silenced() -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    _, *words = sys.argv
+    main(words[0], words[1], words[2], words[3])

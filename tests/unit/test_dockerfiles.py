@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILES = sorted(
     file
-    for folder in ("base-images", "packages", "samples", "tests")
+    for folder in ("base-images", "packages", "samples", "scripts", "tests")
     for pattern in ("*.Dockerfile", "Dockerfile*")
     for file in (ROOT / folder).rglob(pattern)
 )

@@ -1,0 +1,85 @@
+"""`make attest` on the newest engine: BuildKit runs our generator, and attaches what it writes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.engines import matrix
+from tests.engines.machine import SOURCE, Done, Machine
+
+NAME = "sutra-base-rust-runtime"
+ADDRESS = "127.0.0.1:5000"
+GENERATOR = "scripts/sbom/generator.py"
+CONFIG = {
+    "version": "0.1",
+    "storage": {"filesystem": {"rootdirectory": "/tmp/registry"}},  # of the machine
+    "http": {"addr": ADDRESS},
+}
+INSTALL = "apt-get -q update && apt-get -q -y --no-install-recommends install docker-registry"
+
+
+@pytest.fixture(scope="module")
+def machine(newest: Machine) -> Iterator[Machine]:
+    """The machine with the store that keeps attestations, and a registry on its loopback."""
+    done = newest.run("bash", "-ec", INSTALL)
+    assert done.code == 0, done.text[-3000:]
+    newest.put("/etc", {"registry.json": json.dumps(CONFIG).encode()})
+    with newest.engine(containerd_store=True):
+        newest.start("docker-registry", "serve", "/etc/registry.json")
+        newest.wait("docker-registry", "python3", "-c", ask("/v2/"))
+        yield newest
+        newest.stop("docker-registry")
+
+
+def ask(path: str) -> str:
+    """Return a program that prints what the registry answers."""
+    return f"import urllib.request as u; print(u.urlopen('http://{ADDRESS}{path}').read().decode())"
+
+
+def attest(machine: Machine) -> Done:
+    return machine.run(*matrix.PYTHON, "attest", NAME, "--registry", f"{ADDRESS}/me")
+
+
+@pytest.mark.long
+def test_the_bill_that_buildkit_attaches_is_that_of_the_image(machine: Machine) -> None:
+    done = attest(machine)
+    assert done.code == 0, done.text[-3000:]
+    line = done.text.splitlines()[-1]
+    assert line.startswith(f"{ADDRESS}/me/{NAME}@sha256:")
+    assert line.endswith(": SPDX of 5 packages attached")  # those that its Dockerfile names
+    tags = json.loads(machine.run("python3", "-c", ask(f"/v2/me/{NAME}/tags/list")).text)
+    assert not tags["tags"]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("death", "problem"),
+    [
+        ("raise OSError('no more')", "build: sbom generator: OSError: no more"),
+        ("os.kill(os.getpid(), 9)", 'build: step failed "'),
+        (
+            "return OK",
+            f'attest: no bills of materials are attached to "{ADDRESS}/me/{NAME}@sha256:',
+        ),
+    ],
+)
+def test_a_generator_that_dies_ends_the_build_and_tags_nothing(
+    machine: Machine, death: str, problem: str
+) -> None:
+    whole = machine.run("cat", GENERATOR).text
+    changed = whole.replace("    try:\n", f"    try:\n        {death}\n", 1)
+    machine.put(SOURCE, {GENERATOR: changed.encode()})
+    try:
+        done = attest(machine)
+    finally:
+        machine.put(SOURCE, {GENERATOR: whole.encode()})
+    assert done.code == 2
+    lines = done.text.splitlines()
+    assert lines[-2].startswith(problem), done.text[-3000:]
+    assert lines[-1].startswith("tip: ")
+    assert "Traceback" not in "\n".join(lines[-2:])
+    tags = machine.run("python3", "-c", ask(f"/v2/me/{NAME}/tags/list")).text
+    assert not json.loads(tags or "{}").get("tags")
