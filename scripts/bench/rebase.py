@@ -82,8 +82,10 @@ def committed(copy: Path) -> None:
     rebuilds.checkout(copy)
     for name in (".venv", ".cache"):
         (copy / name).symlink_to(Path(name).resolve())
-    for words in (["init", "--quiet"], ["add", "--all"]):
-        subprocess.run(["git", *words], cwd=copy, check=True)
+    subprocess.run(["git", "init", "--quiet"], cwd=copy, check=True)
+    # .gitignore names folders, which links are not
+    (copy / ".git/info/exclude").write_text("/.venv\n/.cache\n")
+    subprocess.run(["git", "add", "--all"], cwd=copy, check=True)
     commit(copy)
 
 
