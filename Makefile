@@ -207,7 +207,7 @@ test-packages: venv-dev ## try the 60 packages of tests/packages, and write docs
 	@$(RUN) try-package --list tests/packages/packages.tsv --write
 
 test-engines: engine venv-dev ## build the product on other engines and builders, and write docs/engines.md (40 minutes)
-	@$(PY) pytest tests/engines tests/engines/farm.py
+	@$(PY) pytest tests/engines tests/engines/farm.py tests/engines/registry_cache.py
 	@$(PY) tests.engines
 
 test-kubernetes: venv-dev ## deploy to a real kube-apiserver, compiled once (7 minutes of CPU; needs Go)
@@ -241,13 +241,14 @@ format: venv-dev ## rewrite Python and shell files in the project's style
 lock: venv-dev ## resolve every lock again, with hashes; one package's with PACKAGE=… UPGRADE=…
 	@scripts/lock.sh
 
-bench: engine venv-dev ## measure rebuilds, rebase, bytecode modes, readers, a fresh node, and Debian beside Alpine
+bench: engine venv-dev ## measure rebuilds, rebase, bytecode modes, readers, a fresh node, build caches, and Debian beside Alpine
 	@$(RUN) bench rebuilds
 	@$(RUN) bench startup
 	@$(RUN) bench rebase
 	@$(RUN) bench readers
 	@$(RUN) bench fresh
 	@$(PY) tests.alpine $(RUN) bench bases
+	@$(PY) tests.engines.cache_bench
 
 bench-storage: ## compare the storage with SQLite, redb and fjall, and its allocator with malloc (20 minutes)
 	@packages/sutra-storage/benches/run.sh

@@ -77,7 +77,7 @@ def build(
         writes, reads = (kept.writes(wanted), kept.reads(wanted)) if kept else ([], [])
         code, lines = buildx.bake(groups, [*overrides, *writes, *reads], settings, metadata)
         if code and kept and cache.is_damaged(lines):
-            cache.warn_damaged(kept.place)
+            cache.warn_damaged(kept.place, kept.is_folder)
             code, lines = buildx.bake(groups, [*overrides, *writes], settings, metadata)
         if code:
             raise failure(lines, builder)

@@ -4,8 +4,8 @@
     CACHE=./cache                        a folder for each image
 
 Each holds every step that led to the image (`mode=max`). A cache can only make a build
-quicker: one that is not there, or cannot be read, is left out; one that holds other bytes
-than it says is left out and written again.
+quicker: one that is not there, or cannot be read, is left out; so is one that holds other
+bytes than it says, and a folder is written again.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Cache:
         except OSError:
             whole = False
         if not whole:
-            warn_damaged(str(folder))
+            warn_damaged(str(folder), is_folder=True)
         return whole
 
     def writes(self, images: Iterable[str]) -> list[str]:
@@ -142,10 +142,16 @@ def is_damaged(lines: Iterable[str]) -> bool:
     return any(WRONG_BYTES.search(line) for line in lines)
 
 
-def warn_damaged(place: str) -> None:
-    """Say that a cache is left out."""
+def warn_damaged(place: str, is_folder: bool) -> None:
+    """Say that a cache is left out, and what becomes of it.
+
+    A registry has a blob by its digest, whatever its bytes are: it takes no other for it.
+    """
+    then = (
+        " and writing it again" if is_folder else "; delete it in the registry if this comes back"
+    )
     print(
-        f'{KNOB}: "{place}" does not match its digests: building without it and writing it again',
+        f'{KNOB}: "{place}" does not match its digests: building without it{then}',
         file=sys.stderr,
         flush=True,
     )
