@@ -500,6 +500,23 @@ def _left() -> dict[str, tuple[str, str, dict[str, Any]]]:
         "app/x.py",
         {"app/x.py": "#!/usr/bin/python3\n"},
     )
+    for path in (
+        "usr/lib/libx.la",
+        "app/x.gcda",
+        "app/x.gcno",
+        "app/x.dwo",
+        "app/x.py.orig",
+        "app/config.yaml.rej",
+        "app/config.yaml~",
+        "app/.idea/workspace.xml",
+        "app/.vscode/settings.json",
+        "app/poetry.lock",
+        "app/uv.lock",
+        "app/pylock.prod.toml",
+        "app/Pipfile.lock",
+        "usr/lib/debug/.build-id/ab/cd.debug",
+    ):
+        made[f"left: {path}"] = ("build-files", path, {path: "x"})
     row = f"one/data.json,{EMPTY}\n"
     changed = {f"{SITE}/one-1.0.dist-info/RECORD": RECORD + row}
     made["a file that is not as recorded"] = (

@@ -63,6 +63,11 @@ BUILD_FILES = (
     r"|(?:.*/)?(?:\.dockerignore|(?:docker-)?compose[^/]*\.ya?ml|\.gitlab-ci\.yml|\.pre-commit-config\.yaml)"
     r"|(?:.*/)?\.git(?:ignore|attributes|modules|/.+)?|(?:.*/)?\.(?:hg|svn|bzr|github)/.+"
     r"|(?:.*/)?[^/]+\.dist-info/direct_url\.json"
+    # libtool's; gcc's counts and split symbols; what patch and editors leave
+    r"|(?:.*/)?[^/]+\.(?:la|gcda|gcno|gcov|dwo|dwp|orig|rej)|(?:.*/)?[^/]+~|usr/lib/debug/.+"
+    r"|(?:.*/)?\.(?:idea|vscode)/.+"
+    # locks of Python's tools
+    r"|(?:.*/)?(?:(?:poetry|uv|pdm)\.lock|pylock(?:\.[^/.]+)?\.toml|Pipfile(?:\.lock)?)"
     # npm's: locks, what node-gyp builds from and with, TypeScript
     r"|(?:.*/)?(?:\.?package-lock\.json|npm-shrinkwrap\.json|yarn\.lock|pnpm-lock\.yaml)"
     r"|(?:.*/)?(?:binding\.gyp|config\.gypi|obj\.target/.+|[^/]+\.target\.mk|tsconfig[^/]*\.json)"

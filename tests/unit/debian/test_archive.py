@@ -63,12 +63,12 @@ def test_an_index_that_nobody_signed_is_not_taken(mirror: Mirror) -> None:
     release.write_text(release.read_text().replace("Origin: Debian", "Origin: debian"))
     error = problem(mirror)
     start, _, words = error.why.partition(f": {mirror.address}/debian {SUITE} InRelease: ")
-    assert (start, words) == (
-        "Signature verification failed",
-        "Verifying signature: Message has been manipulated",
-    ) or (start, re.sub("[0-9A-F]{16}", "KEY", words)) == (
-        "GPG error",
-        "The following signatures were invalid: BADSIG KEY test@example.org",
+    # apt 3.1 and 3.0 with sqv, apt 2 with gpgv
+    manipulated = "Verifying signature: Message has been manipulated"
+    assert (start, re.sub("[0-9A-F]{16}", "KEY", words)) in (
+        ("Signature verification failed", manipulated),
+        ("OpenPGP signature verification failed", manipulated),
+        ("GPG error", "The following signatures were invalid: BADSIG KEY test@example.org"),
     )
     assert error.tip == UNSIGNED_TIP
 

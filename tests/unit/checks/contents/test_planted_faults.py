@@ -24,7 +24,7 @@ PROMISED = {
     "programs under another name": 47,
     "programs, packages and distributions by name": 119,
     "installers in archives": 27,
-    "what building leaves": 48,
+    "what building leaves": 62,
     "rights and versions": 25,
     "scripts": 35,
     "commands": 37,
