@@ -55,7 +55,8 @@ def guard() -> None:
     """Make stdout and stderr of this process raise OutputError, and be there at all.
 
     A descriptor that the caller closed would become that of the next file that is opened,
-    and `print(…, file=sys.stderr)` without a stderr prints to stdout.
+    and `print(…, file=sys.stderr)` without a stderr prints to stdout. A character that an
+    encoding does not have, such as an arrow in ASCII's, is written as its escape.
     """
     for number in (0, 1, 2):
         try:
@@ -63,10 +64,14 @@ def guard() -> None:
         except OSError:
             _to_nowhere(number)
     sys.stdin = sys.stdin or _stream(0, "r")
-    guarded: Any = Output(sys.stdout or _stream(1, "w"), "standard output")
-    sys.stdout = guarded
-    guarded = Output(sys.stderr or _stream(2, "w"), "standard error")
-    sys.stderr = guarded
+    sys.stdout = _guarded(sys.stdout or _stream(1, "w"), "standard output")
+    sys.stderr = _guarded(sys.stderr or _stream(2, "w"), "standard error")
+
+
+def _guarded(stream: Any, name: str) -> Any:
+    if stream.errors == "strict":
+        stream.reconfigure(errors="backslashreplace")
+    return Output(stream, name)
 
 
 def _stream(number: int, mode: str) -> Any:

@@ -16,7 +16,7 @@ FULL = "cannot be written: No space left on device\ntip: free space where it goe
 FULL += "or send it elsewhere\n"
 
 
-def run(redirection: str, main: str) -> tuple[int, str, str]:
+def run(redirection: str, main: str, **knobs: str) -> tuple[int, str, str]:
     """Run `main` behind the front door's guard, in a shell; return code, stdout and stderr."""
     script = f"""
 import sys
@@ -29,7 +29,7 @@ output.guard()
 errors.run(main)
 """
     command = f'exec "$PYTHON" -c "$SCRIPT" {redirection}'
-    environment = {**os.environ, "PYTHON": sys.executable, "SCRIPT": script, "LONG": LONG}
+    environment = {**os.environ, "PYTHON": sys.executable, "SCRIPT": script, "LONG": LONG, **knobs}
     done = subprocess.run(
         ["bash", "-c", command], cwd=ROOT, env=environment, capture_output=True, text=True
     )
@@ -94,3 +94,13 @@ def test_the_front_door_is_guarded() -> None:
             text=True,
         )
     assert (done.returncode, done.stderr) == (2, f"standard output {FULL}")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_character_that_the_encoding_lacks_is_an_escape(encoding: str, stream: str) -> None:
+    main = f'print("a \\u2192 b \\udcff", file=sys.{stream})'
+    code, *said = run("", main, PYTHONIOENCODING=encoding)
+    arrow = "\u2192" if encoding == "utf-8" else "\\u2192"
+    assert code == 0
+    assert said[stream == "stderr"] == f"a {arrow} b \\udcff\n"
