@@ -17,7 +17,7 @@ from scripts.catalog.catalog import Image
 from scripts.catalog.cleanup_manifests import find_manifest
 from scripts.common import arguments, terminal
 from scripts.common.errors import OK, SutraError
-from scripts.common.text import printable
+from scripts.common.text import counted, printable
 from scripts.common.units import format_size
 from scripts.engine import client as engine
 from scripts.engine import images
@@ -73,8 +73,7 @@ def _sizes(whole: int, opened: int) -> tuple[str, str, str]:
 
 def why(traced: Traced) -> str:
     """Return the beginning of a rule's reason, which a person has to complete."""
-    count = len(traced.answers)
-    requests = f"{count} request{'s' * (count != 1)}" if count else "no request"
+    requests = counted(len(traced.answers), "request") if traced.answers else "no request"
     return f"TODO: why is it never needed? unopened by start, health check, {requests} and stop"
 
 

@@ -10,6 +10,7 @@ from scripts.catalog import catalog
 from scripts.commands.outdated import show
 from scripts.common import arguments
 from scripts.common.errors import OK, SutraError
+from scripts.common.text import counted
 from scripts.debian import archive, builders_lock, packages_lock, updates
 from scripts.debian.archive import Archive
 from scripts.debian.packages_lock import Lock
@@ -62,7 +63,7 @@ def _end(number: int, dry_run: bool, only: str) -> str:
 
 def _taken(number: int, dry_run: bool) -> str:
     was = "would be" if dry_run else "was" if number == 1 else "were"
-    return f"update: {number} version{'s' * (number != 1)} {was} taken into the locks"
+    return f"update: {counted(number, 'version')} {was} taken into the locks"
 
 
 def _debian(knobs: dict[str, str], dry_run: bool) -> int:

@@ -17,6 +17,7 @@ from scripts.checks.runtime.import_time import Import, Spent
 from scripts.checks.sizes.growth import PROMOTED
 from scripts.common import arguments, terminal
 from scripts.common.errors import OK, SutraError
+from scripts.common.text import counted
 from scripts.engine import client as engine
 from scripts.engine import images
 from scripts.image import inventory
@@ -119,7 +120,7 @@ def deferrable_lines(waiting: Sequence[Deferrable]) -> list[str]:
         return ["no import of ours could wait: each is used when its module is imported"]
     return [
         f"could wait until a function needs it: {each.importer} imports {each.module}: "
-        f"up to {_ms(each.us)} ms, {each.modules} module{'s' * (each.modules != 1)}"
+        f"up to {_ms(each.us)} ms, {counted(each.modules, 'module')}"
         for each in waiting
     ]
 

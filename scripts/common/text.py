@@ -1,4 +1,4 @@
-"""Make text of others safe to show to people."""
+"""Text for people: that of others made safe, and numbers with their nouns."""
 
 from __future__ import annotations
 
@@ -11,3 +11,8 @@ def printable(text: str) -> str:
 def escaped(text: str) -> str:
     r"""Return what a person wrote as it is, with escapes where it is not printable: "a\n"."""
     return text if text.isprintable() else repr(text)[1:-1]
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural unless it is one: "1 file", "0 files"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -16,6 +16,7 @@ from sutra_cleanup.globs import Glob
 from sutra_cleanup.manifest import Manifest
 from sutra_cleanup.tree import METADATA, SITE
 
+from scripts.common.text import counted
 from scripts.floor.shares import Floor
 from scripts.image.inventory import Inventory
 
@@ -156,7 +157,7 @@ def as_yaml(proposals: Iterable[Proposal], why: str, notes: Mapping[str, str]) -
     for owner, rules in by_owner.items():
         lines += [f"  unopened-{owner}:", f"    why: {_quoted(why)}", "    remove:"]
         for rule in rules:
-            count = f"{rule.files} file{'s' * (rule.files != 1)}"
+            count = counted(rule.files, "file")
             lines.append(
                 f"      - {_quoted(rule.glob)}  # {rule.bytes:,} bytes, {count}, {notes[rule.glob]}"
             )

@@ -37,8 +37,11 @@ class Group:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "images.yaml").write_text(
             "release: {budget: {installed: 1 MB, download: 1 MB}}\nimages:\n"
-            + "".join(IMAGE.format(name=name) + REASON * (name == self.base) for name in self.names)
+            + "".join(map(self._entry, self.names))
         )
+
+    def _entry(self, name: str) -> str:
+        return IMAGE.format(name=name) + (REASON if name == self.base else "")
 
     def write_bake_file(self) -> None:
         """Name the images as targets: what a provenance says of how they were built."""

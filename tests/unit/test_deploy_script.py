@@ -170,7 +170,7 @@ def test_data_is_not_removed_for_another_name_or_the_end_of_input(
     )
     os.close(ours)
     os.close(terminal)
-    prompt = "type the volume's name to delete it: " + "\n" * (not name)
+    prompt = "type the volume's name to delete it: " + ("" if name else "\n")
     assert (done.returncode, done.stderr) == (
         2,
         "sutra-deploy: down --data deletes every concept in: mine_data\n"

@@ -11,7 +11,7 @@ from scripts.checks.sizes.by_cause import Reason
 from scripts.checks.sizes.growth import Change
 from scripts.common.errors import SutraError
 from scripts.common.labels import REVISION
-from scripts.common.text import printable
+from scripts.common.text import counted, printable
 from scripts.common.units import format_change, format_size
 from scripts.engine import client as engine
 from scripts.history import ledger
@@ -76,7 +76,7 @@ def compare(before: Inventory, after: Inventory, bases: causes.Bases = ((), ()))
         return Since(f"No file's bytes changed since {since}: only rights, links or times did.")
     totals = {"installed": "the installed size", "download": "the download"}
     sizes = ", ".join(_total(what, size, before, after) for size, what in totals.items())
-    files = "1 file" if len(same) == 1 else f"{len(same)} files"
+    files = counted(len(same), "file")
     others = f" {files} changed at the same size." if same else ""
     sentence = f"Since {since}, {sizes}.{others}{_commits(before, after)}"
     return Since(sentence, tuple(_because(reason) for reason in reasons))

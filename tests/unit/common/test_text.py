@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scripts.common.errors import SutraError
-from scripts.common.text import escaped, printable
+from scripts.common.text import counted, escaped, printable
 
 
 def test_what_a_terminal_would_obey_is_replaced() -> None:
@@ -22,3 +22,7 @@ def test_every_error_is_one_printable_line() -> None:
 
 def test_what_a_person_wrote_is_shown_with_its_escapes() -> None:
     assert [escaped(text) for text in ("é 1", "a\n", "")] == ["é 1", "a\\n", ""]
+
+
+def test_a_number_has_its_noun() -> None:
+    assert [counted(number, "file") for number in (0, 1, 2)] == ["0 files", "1 file", "2 files"]

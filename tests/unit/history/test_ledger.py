@@ -72,7 +72,7 @@ def test_a_torn_last_line(cut: int) -> None:
     ledger.append(entry(1))
     with PATH.open("ab") as file:
         file.write(entry(2).line()[:cut])
-    shown = entry(2).line()[: min(cut, 40)].decode() + "…" * (cut > 40)
+    shown = entry(2).line()[: min(cut, 40)].decode() + ("…" if cut > 40 else "")
     assert said() == (
         f'.build/history.jsonl: line 2: torn "{shown}"',
         "`sed -i '2d' .build/history.jsonl` removes it; then run the same command again",

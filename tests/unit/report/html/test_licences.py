@@ -48,7 +48,8 @@ def test_an_owner_has_the_licence_of_its_record(
     }
     expected = f"Licences recorded (1 of 3 components): {licence} (1)."
     none = "No licence recorded (3 components)."
-    missing = [f"{FREE_TEXT} (1)", *["METADATA names none (1)"] * (not licence), "no record (1)"]
+    unnamed = [] if licence else ["METADATA names none (1)"]
+    missing = [f"{FREE_TEXT} (1)", *unnamed, "no record (1)"]
     reasons = f"Not recorded: {', '.join(sorted(missing))}."
     assert licences.summary(bill) == f"{expected if licence else none} {reasons}"
 
