@@ -71,7 +71,7 @@ def build(
     ):
         overrides = [f"{name}.tags={reference}" for name, reference in staged.items()]
         overrides += loaded(plan, wanted)
-        overrides += ["*.no-cache=true"] * no_cache
+        overrides += ["*.no-cache=true"] if no_cache else []
         overrides += again
         begins()
         writes, reads = (kept.writes(wanted), kept.reads(wanted)) if kept else ([], [])

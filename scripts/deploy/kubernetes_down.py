@@ -21,7 +21,7 @@ def down(kubectl: Kubectl, data: bool, yes: bool, dry_run: bool = False) -> int:
     require_ours(kubectl, found)
     scope = f"--selector={LABEL}={kubectl.namespace}"
     claims = cluster.claims(kubectl) if data else []
-    dry = ["--dry-run=server"] * dry_run
+    dry = ["--dry-run=server"] if dry_run else []
     if claims and not dry_run:
         _confirm(claims, yes)
     print(kubectl.run("delete", KINDS, scope, *dry), end="")

@@ -11,7 +11,7 @@ from tests.support.tracked import present
 
 
 def multiplied(source: str) -> list[int]:
-    """Return the lines that multiply by a comparison or by `not`."""
+    """Return the lines that multiply by a comparison, `not` or `bool(…)`."""
     products = [
         node
         for node in ast.walk(ast.parse(source))
@@ -23,7 +23,8 @@ def multiplied(source: str) -> list[int]:
 def is_truth(node: ast.expr) -> bool:
     """Return whether an expression is True or False by its form."""
     negated = isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)
-    return negated or isinstance(node, ast.Compare)
+    called = isinstance(node, ast.Call) and getattr(node.func, "id", "") == "bool"
+    return negated or called or isinstance(node, ast.Compare)
 
 
 def test_no_code_multiplies_by_a_truth() -> None:
@@ -34,7 +35,13 @@ def test_no_code_multiplies_by_a_truth() -> None:
 
 @pytest.mark.parametrize(
     "source",
-    ["f\"file{'s' * (count != 1)}\"", "words * (not name)", "(a < b) * 7", "x = y * (a in b)"],
+    [
+        "f\"file{'s' * (count != 1)}\"",
+        "words * (not name)",
+        "(a < b) * 7",
+        "y * (a in b)",
+        "y * bool(a)",
+    ],
 )
 def test_what_the_check_must_find(source: str) -> None:
     assert multiplied(source) == [1]
