@@ -224,7 +224,7 @@ class Run:
         if not begun:
             return "killed after the end" if complete else "killed before the intent"
         outcome = ("finished by " if complete else "taken back by ") + next_one
-        return outcome + ", itself killed before" * bool(recoveries)
+        return f"{outcome}, itself killed before" if recoveries else outcome
 
 
 def main(
