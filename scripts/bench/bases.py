@@ -73,14 +73,14 @@ def on_alpine(client: engine.Client, names: list[str]) -> Iterator[References]:
 
 def measure(client: engine.Client, bases: Mapping[str, References]) -> dict[str, Found]:
     """Return what was measured, by base. Raises SutraError."""
-    found = {base: Found() for base in bases}
+    figures = {base: Found() for base in bases}
     for base, references in bases.items():
         for name, reference in references.items():
             sizes = read_layers.measure(client, reference)
             if sizes is None:
                 raise SutraError(f'bench: not built "{reference}"', "run `make build`")
-            found[base].installed[name] = sizes.installed
-            found[base].download[name] = sizes.download
+            figures[base].installed[name] = sizes.installed
+            figures[base].download[name] = sizes.download
     client_image = bases[DEBIAN]["sutra-api"]
     for turn in range(RUNS + 1):
         for base, references in bases.items():
@@ -89,11 +89,11 @@ def measure(client: engine.Client, bases: Mapping[str, References]) -> dict[str,
                     reference = references[service]
                     seconds, _ = startup.started(client, reference, service, network)
                     if turn:  # the first one reads the files from the disk
-                        found[base].healthy.setdefault(service, []).append(seconds)
+                        figures[base].healthy.setdefault(service, []).append(seconds)
                 if turn:
-                    load(client, references["sutra-api"], client_image, network, found[base])
+                    load(client, references["sutra-api"], client_image, network, figures[base])
         print(f"bench: turn {turn} of {RUNS}", file=sys.stderr, flush=True)
-    return found
+    return figures
 
 
 def load(

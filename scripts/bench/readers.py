@@ -171,10 +171,10 @@ def _timed_in(folder: Path, driver: str, environment: Mapping[str, str]) -> tupl
 def main(options: argparse.Namespace) -> int:
     """Print both tables."""
     console = terminal.console()
-    found = readers(3)
+    times = readers(3)
     table = Table("all images, nothing cached", "best s", "ratio", title="readers, best of 3")
-    for name, seconds in found:
-        table.add_row(name, f"{seconds:.2f}", f"{seconds / found[0][1]:.2f}×")
+    for name, seconds in times:
+        table.add_row(name, f"{seconds:.2f}", f"{seconds / times[0][1]:.2f}×")
     console.print(table)
     table = Table("images", "plan s", "warm verify s", "peak MB", title=f"{BASES} base layers")
     for count in COUNTS:

@@ -19,10 +19,10 @@ def main() -> int:
     client = engine.connect()
     read_layers.read_together(client, images, cache)
     for image in images:
-        found = inventory.read(client, image, cache)
-        if found is None:
+        content = inventory.read(client, image, cache)
+        if content is None:
             raise SutraError(f'bench: not built "{image}"', "run `make build`")
-        assert found.owners()  # noqa: S101 - worked out when asked for
+        assert content.owners()  # noqa: S101 - worked out when asked for
     return OK
 
 

@@ -85,13 +85,13 @@ def main(options: argparse.Namespace) -> int:
         lambda: timed(verify, environment),
         lambda: timed([sys.executable, "-c", "pass"], environment),
     )
-    matched, found = cleanup_of_many_files()
+    matched, searched = cleanup_of_many_files()
     show(
         [
             ("make prod, nothing changed", unchanged, "docker buildx bake prod", bake),
             ("bake prod, one line of sutra-api changed", changed, "docker buildx bake prod", again),
             ("make verify-sizes, images unchanged", warm, "Python's own start", start),
-            (f"cleanup rules on {FILES} files", matched, "find of the same files", found),
+            (f"cleanup rules on {FILES} files", matched, "find of the same files", searched),
         ]
     )
     return OK

@@ -99,9 +99,9 @@ def healthy(client: engine.Client, setup: Setup) -> Iterator[Container]:
     if probe is None:
         raise SutraError(f'bench: not built "{setup.image}"', "run `make build`")
     with sandbox.container(client, setup) as made:
-        found = health.wait(client, made, probe, 10_000)
-        if found.problem:
-            raise SutraError(f'bench: "{setup.image}": {found.problem}')
+        started = health.wait(client, made, probe, 10_000)
+        if started.problem:
+            raise SutraError(f'bench: "{setup.image}": {started.problem}')
         yield made
 
 

@@ -154,15 +154,15 @@ def built(
     client: engine.Client, wanted: Mapping[str, Sequence[str]], staged: Mapping[str, str]
 ) -> dict[str, str]:
     """Return the image id for each wanted tag: the one that its staging tag has now."""
-    found = {}
+    ids = {}
     for name, references in wanted.items():
         image = images.inspect(client, staged[name])
         if image is None:
             raise SutraError(
                 f'build: image no longer exists "{staged[name]}"', "run `make build` again"
             )
-        found.update(dict.fromkeys(references, image["Id"]))
-    return found
+        ids.update(dict.fromkeys(references, image["Id"]))
+    return ids
 
 
 def requested_tags(plan: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -170,15 +170,15 @@ def requested_tags(plan: Mapping[str, Any]) -> dict[str, list[str]]:
 
     The plan lists targets that are only built upon, too; those are not exported.
     """
-    found: dict[str, list[str]] = {}
+    tags_by_target: dict[str, list[str]] = {}
     names, groups = list(plan["group"]["default"]["targets"]), plan["group"]
     while names:
         name = names.pop(0)
         if name in groups and name != "default":
             names = [*groups[name]["targets"], *names]
         elif asked := plan["target"].get(name, {}).get("tags"):
-            found[name] = asked
-    return found
+            tags_by_target[name] = asked
+    return tags_by_target
 
 
 def require_space(
@@ -238,14 +238,14 @@ def failure(lines: Sequence[str], builder: Builder = builders.OWN) -> SutraError
             f'build: no space left on the engine\'s disk at step "{step}"',
             FULL,
         )
-    if found := re.search(UNRESOLVED, text, re.M):
+    if match := re.search(UNRESOLVED, text, re.M):
         return SutraError(
-            f'build: no registry served "{found[1]}": {found[2].strip()}',
+            f'build: no registry served "{match[1]}": {match[2].strip()}',
             "check the network, or `docker load` an archive of it, then run `make build` again",
         )
     # message of a builder's own script, such as base-images/lib/apk.sh
-    if found := re.search(r"^[\d.]+ sutra: (.+)(?:\n[\d.]+ tip: (.+))?$", text, re.M):
-        return SutraError(f"build: {found[1]}", found[2] or "the step's own output is above")
+    if match := re.search(r"^[\d.]+ sutra: (.+)(?:\n[\d.]+ tip: (.+))?$", text, re.M):
+        return SutraError(f"build: {match[1]}", match[2] or "the step's own output is above")
     return SutraError(
         f'build: step failed "{step}": {reason.rpartition("failed to solve: ")[2]}',
         "the step's own output is above; fix it, then run `make build` again",

@@ -34,7 +34,7 @@ def stages(where: str, text: str, arguments: Mapping[str, str]) -> dict[str, Sta
 
     `arguments` are the build's own, over the defaults of ARG.
     """
-    found: dict[str, Stage] = {}
+    by_name: dict[str, Stage] = {}
     defaults: dict[str, str] = {}
     stage: Stage | None = None
     for word, rest in _instructions(text):
@@ -44,16 +44,16 @@ def stages(where: str, text: str, arguments: Mapping[str, str]) -> dict[str, Sta
             name, _, value = rest.partition("=")
             defaults[name.strip()] = value.strip().strip('"')
         elif word == "FROM":
-            image, name = _from(rest, len(found))
-            stage = found[name] = Stage(name)
+            image, name = _from(rest, len(by_name))
+            stage = by_name[name] = Stage(name)
             stage.needs.add(image)
         elif stage and word in ("COPY", "ADD"):
             _copy(stage, rest)
         elif stage and word == "RUN":
             _mounts(stage, rest)
-    if not found:
+    if not by_name:
         raise SutraError(f"{where}: no FROM", "a Dockerfile has a stage at least")
-    return found
+    return by_name
 
 
 def reached(found: Mapping[str, Stage], target: str = "") -> tuple[set[str], set[str]]:

@@ -87,14 +87,14 @@ def _kind(name: str, context: str, tags: Sequence[str]) -> str:
 
 def below(nodes: Mapping[str, Node], name: str) -> list[Node]:
     """Return a target and all that it is made of."""
-    found: dict[str, Node] = {}
+    reached: dict[str, Node] = {}
     left = [name]
     while left:
         each = left.pop()
-        if each in nodes and each not in found:
-            found[each] = nodes[each]
+        if each in nodes and each not in reached:
+            reached[each] = nodes[each]
             left += nodes[each].needs
-    return list(found.values())
+    return list(reached.values())
 
 
 def matches(file: str, pattern: str) -> bool:
@@ -110,14 +110,14 @@ def matches(file: str, pattern: str) -> bool:
 def affected(nodes: Mapping[str, Node], files: Iterable[str]) -> dict[str, list[str]]:
     """Return the targets with tags, and tests, that a change of `files` rebuilds, and by which."""
     changed = sorted(set(files))
-    found = {}
+    reasons = {}
     for name, node in nodes.items():
         if node.kind == "builder":
             continue
         patterns = {BAKE_FILE, *(path for each in below(nodes, name) for path in each.files)}
         if because := [f for f in changed if any(matches(f, each) for each in patterns)]:
-            found[name] = because
-    return found
+            reasons[name] = because
+    return reasons
 
 
 def called(nodes: Mapping[str, Node], name: str) -> str:

@@ -104,10 +104,10 @@ def parse(path: Path, text: str, base: str = settings.BASES[0]) -> Catalog:
     images = top.child("images")
     if not images.value:
         raise images.error("", "empty")
-    found = tuple(_image(images, name, base) for name in images.value)
-    runtime_needs.refuse_needs(images, {image.name: image for image in found})
+    listed = tuple(_image(images, name, base) for name in images.value)
+    runtime_needs.refuse_needs(images, {image.name: image for image in listed})
     budget, others = read_budgets(top.child("release", ("budget",)), SIZES, base)
-    return Catalog(path, found, budget, others)
+    return Catalog(path, listed, budget, others)
 
 
 def content(path: Path, text: str, tip: str = "") -> Any:

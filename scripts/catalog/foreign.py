@@ -110,9 +110,9 @@ def parse(path: Path, text: str) -> Foreign:
     nodes = {name: images.child(name, KEYS) for name in images.value}
     limits = {name: _limits(node) for name, node in nodes.items()}
     none = Budget(0, 0)
-    found = tuple(Image(name, none, contents=waivers.parse(node)) for name, node in nodes.items())
+    rules = tuple(Image(name, none, contents=waivers.parse(node)) for name, node in nodes.items())
     tags = {name: _tag(node) or f"{name}:{TAG}" for name, node in nodes.items()}
-    return Foreign(Catalog(path, found, none), tags, limits)
+    return Foreign(Catalog(path, rules, none), tags, limits)
 
 
 def _tag(image: Node) -> str:

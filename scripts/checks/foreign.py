@@ -44,28 +44,28 @@ def verify(catalogue: Foreign, image: Image, reference: str, cache: Path) -> lis
 
     Raises SutraError for an image that is not there, and for one in which nothing can be checked.
     """
-    found = _read(reference, cache)
+    content = _read(reference, cache)
     private = contents.private_certificates()
     return [
-        *_sizes(catalogue, image, found),
-        *contents.judge(catalogue.promises, image, found, private, foreign=True),
+        *_sizes(catalogue, image, content),
+        *contents.judge(catalogue.promises, image, content, private, foreign=True),
     ]
 
 
 def _read(reference: str, cache: Path) -> Inventory:
     with _tips_that_help(reference):
-        found = inventory.read(_client(reference), reference, cache)
-    if found is None:
+        content = inventory.read(_client(reference), reference, cache)
+    if content is None:
         _refuse_missing_file(reference)
         raise SutraError(
             f'engine: no such image "{reference}"', f"`docker images` lists them; {ELSEWHERE}"
         )
-    if not any(entry.kind == "file" for layer in found.layers for entry in layer.entries):
+    if not any(entry.kind == "file" for layer in content.layers for entry in layer.entries):
         raise SutraError(
-            f'{reference}: image without files, layers: "{len(found.layers)}"',
+            f'{reference}: image without files, layers: "{len(content.layers)}"',
             "every rule would pass; save or build the image again",
         )
-    return found
+    return content
 
 
 def _client(reference: str) -> engine.Client | None:

@@ -90,10 +90,10 @@ def _volumes(
 def only(things: Iterable[Resource], shown: Iterable[Resource]) -> list[Resource]:
     """Return what of `things` may go and was shown before, with no tag that was not."""
     before = {(each.kind, each.id): each for each in shown}
-    found = []
+    chosen = []
     for each in things:
         known = before.get((each.kind, each.id))
         tags = tuple(tag for tag in each.tags if known and tag in known.tags)
         if known and not each.kept and (tags or not each.tags):
-            found.append(replace(each, tags=tags))
-    return found
+            chosen.append(replace(each, tags=tags))
+    return chosen

@@ -67,9 +67,9 @@ def cache_ids(project: str, targets: Iterable[Mapping[str, Any]]) -> frozenset[s
 
     A mount without an id has its path for one, and that is everybody's.
     """
-    found: set[str] = set()
+    ids: set[str] = set()
     for target in targets:
         file = Path(target["context"]) / target["dockerfile"]
         for mount in CACHE_ID.findall(file.read_text(encoding="utf-8")):
-            found.update(re.findall(r"[=,]id=([^,\s]+)", mount))
-    return frozenset(each.replace(VARIABLE, project) for each in found if VARIABLE in each)
+            ids.update(re.findall(r"[=,]id=([^,\s]+)", mount))
+    return frozenset(each.replace(VARIABLE, project) for each in ids if VARIABLE in each)

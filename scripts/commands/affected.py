@@ -31,9 +31,9 @@ def main(options: argparse.Namespace) -> int:
         raise SutraError("affected: SINCE names no commit", "such as `make affected SINCE=main`")
     files = git.changed_since(since)
     nodes = graph_command.read()
-    found = graph.affected(nodes, files)
-    images = {name: found[name] for name in found if is_production(nodes, name)}
-    tests = [name for name in found if nodes[name].kind == "test"]
+    reasons = graph.affected(nodes, files)
+    images = {name: reasons[name] for name in reasons if is_production(nodes, name)}
+    tests = [name for name in reasons if nodes[name].kind == "test"]
     checks = any(graph.matches(file, place) for file in files for place in CHECKS)
     if form == "json":
         answer = {"images": images, "tests": tests, "check_all": checks, "files": len(files)}
@@ -54,14 +54,14 @@ def lines(
     images: Mapping[str, Sequence[str]], tests: Sequence[str], checks: bool, since: str
 ) -> list[str]:
     """Return the lines for a person."""
-    found = [
+    shown_lines = [
         f"{name}: {because[0]}" + (f" (+{len(because) - 1} more)" if because[1:] else "")
         for name, because in images.items()
     ]
     if not images:
         print(f"affected: no image is built from what changed since {since}", file=sys.stderr)
     if tests:
-        found.append(f"tests: {', '.join(tests)}")
+        shown_lines.append(f"tests: {', '.join(tests)}")
     if checks:
-        found.append("checks: of every image, as how they are checked has changed")
-    return found
+        shown_lines.append("checks: of every image, as how they are checked has changed")
+    return shown_lines

@@ -56,16 +56,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     """Print both tables, and what strip damaged and was put back."""
     image = catalog.load().find(options.image)
-    found = read(engine.connect(), image)
+    report = read(engine.connect(), image)
     console = terminal.console()
-    for table in tables(found):
+    for table in tables(report):
         console.print(table)
-    for path in found.get("stand_ins", []):  # reports of older images have none
+    for path in report.get("stand_ins", []):  # reports of older images have none
         print(f"raises an error when used: {show(path)}")
-    for path, why in found["stripped"]["restored"]:
+    for path, why in report["stripped"]["restored"]:
         print(f"put back after strip: {show(path)}: {show(why)}")
     print(
-        f"{format_size(found['before'])} → {format_size(found['after'])}, "
-        f"{found['proven']} modules proven"
+        f"{format_size(report['before'])} → {format_size(report['after'])}, "
+        f"{report['proven']} modules proven"
     )
     return OK

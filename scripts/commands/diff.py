@@ -80,10 +80,10 @@ def table(title: str, changes: Sequence[Change]) -> Table:
 
 def read(reference: str) -> Inventory:
     """Return the image, or raise SutraError when it is not there."""
-    found = inventory.read(None, reference)
-    if found is None:
+    image = inventory.read(None, reference)
+    if image is None:
         raise SutraError(f'diff: no such image "{reference}"', "`docker images` lists them")
-    return found
+    return image
 
 
 def write_files(before: Inventory, after: Inventory, folder: Path) -> None:
@@ -121,17 +121,17 @@ def main(options: argparse.Namespace) -> int:
     after = read(knobs.get("TO") or image.reference)
     if folder := knobs.get("FILES"):
         write_files(before, after, Path(folder))
-    found = compare(before, after)
+    difference = compare(before, after)
     if form == "json":
-        print(as_json(found))
+        print(as_json(difference))
         return OK
     console = terminal.console()
     console.print(f"{before.reference} → {after.reference}", markup=False)
-    console.print(table("size", [found["installed"], found["download"]]))
-    console.print(table("owner", found["owners"]))
+    console.print(table("size", [difference["installed"], difference["download"]]))
+    console.print(table("owner", difference["owners"]))
     if cause := causes.line(causes.of(before, after), before, after):
         console.print(f"by cause: {cause}", markup=False, soft_wrap=True)
-    console.print(table("file", found["files"]))
-    if found["at_equal_size"]:
-        console.print(table("file of equal size", found["at_equal_size"]))
+    console.print(table("file", difference["files"]))
+    if difference["at_equal_size"]:
+        console.print(table("file of equal size", difference["at_equal_size"]))
     return OK

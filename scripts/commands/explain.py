@@ -22,10 +22,10 @@ SITE = "lib/python3/site-packages/"
 def manifest_of(image: str) -> Path:
     """Return the cleanup manifest of an image. Raises SutraError for one without."""
     catalog.load().find(image)
-    found = find_manifest(image)
-    if found is None:
+    manifest = find_manifest(image)
+    if manifest is None:
         raise SutraError(f'explain: no cleanup manifest for "{image}"', "it is built without one")
-    return found
+    return manifest
 
 
 def place(image: str, file: str) -> str:

@@ -95,22 +95,22 @@ def outcome(glob: str, proof: Proof) -> str:
 
 def proposal_lines(image: str, seen: Seen) -> list[str]:
     """Return the proposals as rules of a manifest, and what is not proposed and why."""
-    found, proof = seen.proposed or Proposals([], 0, {}), seen.proof
-    good = [rule for rule in found.rules if rule.glob not in proof.broken]
+    proposed, proof = seen.proposed or Proposals([], 0, {}), seen.proof
+    good = [rule for rule in proposed.rules if rule.glob not in proof.broken]
     notes = {rule.glob: outcome(rule.glob, proof) for rule in good}
     lines = proposals.as_yaml(good[:MOST], why(seen.traced), notes)
     if rest := good[MOST:]:
         left = format_size(sum(each.bytes for each in rest))
         lines.append(f"# {len(rest)} more proposals of {left}: FORMAT=json")
-    for rule in found.rules:
+    for rule in proposed.rules:
         if said := proof.broken.get(rule.glob):
             lines.append(f'# not proposed: "{rule.glob}", {rule.bytes:,} bytes: {said}')
-    for owner, size in sorted(found.unused.items(), key=lambda item: -item[1]):
+    for owner, size in sorted(proposed.unused.items(), key=lambda item: -item[1]):
         lines.append(
             f"# no module of {owner} was opened, {format_size(size)}: "
             "does the lock need it? no rule may empty a package"
         )
-    lines.append(f"# too small to propose: {found.smaller:,} bytes")
+    lines.append(f"# too small to propose: {proposed.smaller:,} bytes")
     lines += [f"# {NOT_TRIED}: {proof.why}"] if NOT_TRIED in notes.values() else []
     return [*lines, f"# {next_steps(image)}"] if good else lines
 
@@ -121,7 +121,7 @@ def as_json(image: str, seen: Seen) -> str:
         {**asdict(each.owner), **{k: v for k, v in asdict(each).items() if k != "owner"}}
         for each in seen.floor.shares
     ]
-    found = seen.proposed
+    proposed = seen.proposed
     rules = [
         {
             **asdict(each),
@@ -129,7 +129,7 @@ def as_json(image: str, seen: Seen) -> str:
             "tried": outcome(each.glob, seen.proof),
             "broke": seen.proof.broken.get(each.glob, ""),
         }
-        for each in (found.rules if found else ())
+        for each in (proposed.rules if proposed else ())
     ]
     content = {
         "image": seen.reference,
@@ -141,8 +141,8 @@ def as_json(image: str, seen: Seen) -> str:
             {"request": each.request.shown, "status": each.status} for each in seen.traced.answers
         ],
         "proposals": rules,
-        "smaller": found.smaller if found else None,
-        "unused": found.unused if found else None,
+        "smaller": proposed.smaller if proposed else None,
+        "unused": proposed.unused if proposed else None,
         "not_tried_because": seen.proof.why,
         "next_steps": next_steps(image),
     }

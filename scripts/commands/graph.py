@@ -42,8 +42,8 @@ def shared_layers(references: Mapping[str, str]) -> Shared | None:
     """Return the layers that several images have, the largest first; None without images."""
     try:
         client = engine.connect()
-        found = read_layers.measure_several(client, references.values())
-        measured = dict(zip(references, found, strict=True))
+        sizes = read_layers.measure_several(client, references.values())
+        measured = dict(zip(references, sizes, strict=True))
     except EngineError:
         return None
     owners: dict[str, list[str]] = {}
@@ -82,8 +82,8 @@ def changes(nodes: Mapping[str, Node]) -> dict[str, list[str]]:
     """Return for each path that an image takes which images a change of it rebuilds."""
     named = {path for node in nodes.values() for path in node.files}
     paths = sorted(path for path in named if "*" in path or Path(path).exists())
-    found = {path: graph.affected(nodes, [path]) for path in [*paths, graph.BAKE_FILE]}
-    return {path: [n for n in names if n in shown(nodes)] for path, names in found.items()}
+    names_by_path = {path: graph.affected(nodes, [path]) for path in [*paths, graph.BAKE_FILE]}
+    return {path: [n for n in names if n in shown(nodes)] for path, names in names_by_path.items()}
 
 
 def mermaid(nodes: Mapping[str, Node]) -> list[str]:
@@ -123,8 +123,13 @@ def as_json(nodes: Mapping[str, Node], shared: Shared | None) -> str:
         for name, node in shown(nodes).items()
     }
     roots = sorted({root for node in nodes.values() for root in node.roots})
-    found = {"roots": roots, "images": images, "shared_layers": layers, "changes": changes(nodes)}
-    return json.dumps(found, indent=2)
+    document = {
+        "roots": roots,
+        "images": images,
+        "shared_layers": layers,
+        "changes": changes(nodes),
+    }
+    return json.dumps(document, indent=2)
 
 
 def read() -> dict[str, Node]:

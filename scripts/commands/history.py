@@ -25,7 +25,7 @@ FORMATS = ("table", "json")
 
 def rows(entries: Sequence[Entry]) -> list[tuple[str, ...]]:
     """Return a row an image of each entry, newest entry first; "*" marks what is current."""
-    found: list[tuple[str, ...]] = []
+    lines: list[tuple[str, ...]] = []
     for entry in reversed(entries):
         current = "*" if entry.number == entries[-1].of else ""
         whole: tuple[str, ...] = (
@@ -38,9 +38,9 @@ def rows(entries: Sequence[Entry]) -> list[tuple[str, ...]]:
         )
         for name, image in entry.images.items():
             sizes = format_size(image.installed), format_size(image.download)
-            found.append((*whole, name, short(image.digest or image.id), *sizes, entry.verdict))
+            lines.append((*whole, name, short(image.digest or image.id), *sizes, entry.verdict))
             whole = ("",) * len(whole)
-    return found
+    return lines
 
 
 def table(body: Sequence[tuple[str, ...]]) -> Table:
@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     """Print the ledger; say on stderr when a promotion did not end."""
     form = arguments.output_format(options, FORMATS)
-    journal.say_pending()
+    journal.warn_pending()
     entries = ledger.read()
     if form == "json":
         print(json.dumps([entry.as_dict() for entry in entries], indent=2))

@@ -29,12 +29,12 @@ def main(options: argparse.Namespace) -> int:
     """Ask the indexes about every locked version of every image, and print what is newer."""
     form = arguments.output_format(options, FORMATS)
     images = [image.name for image in catalog.load().images]
-    found = outdated.find(images, arguments.knobs(options))
-    _print(found, form)
-    if found.problem:
+    report = outdated.find(images, arguments.knobs(options))
+    _print(report, form)
+    if report.problem:
         print(
-            f"outdated: {found.problem.message}",
-            f"tip: {found.problem.tip}",
+            f"outdated: {report.problem.message}",
+            f"tip: {report.problem.tip}",
             sep="\n",
             file=sys.stderr,
         )

@@ -98,7 +98,7 @@ def promoted_already(client: engine.Client, promises: Catalog, options: Options)
         tested
         and last.commit == commit
         and all(
-            (found := images.inspect(client, tag)) and found["Id"] == last.ids.get(name)
+            (known := images.inspect(client, tag)) and known["Id"] == last.ids.get(name)
             for tag, name in tags.items()
         )
     )

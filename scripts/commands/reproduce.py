@@ -45,9 +45,9 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _read(client: engine.Client, reference: str) -> Inventory:
-    found = inventory.read(client, reference)
-    if found is None:
+    image = inventory.read(client, reference)
+    if image is None:
         raise SutraError(
             f'reproduce: image no longer exists "{reference}"', "run the same command again"
         )
-    return found
+    return image

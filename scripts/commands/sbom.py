@@ -31,11 +31,11 @@ def main(options: argparse.Namespace) -> int:
     promises = catalog.load()
     image = promises.find(options.image)
     reference = options.reference or image.reference
-    found = inventory.read(None, reference)
-    if found is None:
+    content = inventory.read(None, reference)
+    if content is None:
         raise promises.not_built(image, reference)
-    bill = components.of(found)
-    created = made_at(found)
+    bill = components.of(content)
+    created = made_at(content)
     _write(image.name, "spdx", spdx.document(image.name, bill, created))
     _write(image.name, "cdx", cyclonedx.document(image.name, bill, created))
     counts = ", ".join(f"{count} {kind}" for kind, count in bill.counts().items())

@@ -35,18 +35,18 @@ def main(options: argparse.Namespace) -> int:
     if only == DEBIAN:
         return _debian(knobs, dry_run)
     images = [image.name for image in catalog.load().images]
-    found = outdated.find(images, knobs)
-    if found.problem:
-        raise found.problem
-    rows = take_updates.chosen(found.rows, only)
+    report = outdated.find(images, knobs)
+    if report.problem:
+        raise report.problem
+    rows = take_updates.chosen(report.rows, only)
     if rows:
         show(rows)
-    if only == SECURITY and (names := take_updates.unknown(found.rows)):
+    if only == SECURITY and (names := take_updates.unknown(report.rows)):
         print(f"update: not known whether newer ones are security updates: {', '.join(names)}")
     if dry_run or not rows:
         print(_end(len(rows), dry_run, only))
         return OK
-    take_updates.take(found, rows, only, os.environ)
+    take_updates.take(report, rows, only, os.environ)
     left = take_updates.held_back(rows, images)
     taken = len({(row.kind, row.name) for row in rows}) - len(left)
     ending = f"; held back by what needs the earlier one: {', '.join(left)}" if left else ""

@@ -33,7 +33,7 @@ def main(options: argparse.Namespace) -> int:
         options.error("--only goes with a reference")
     form = arguments.output_format(options, show.FORMATS)
     compression = settings.compression(arguments.knobs(options))
-    journal.say_pending()
+    journal.warn_pending()
     promises = catalog.load()
     budget_history.refuse_raises(promises, arguments.is_set(options, "ALLOW_UNCOMPARED"))
     known = None if options.reference else unchanged.verified(promises)

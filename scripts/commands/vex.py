@@ -107,10 +107,10 @@ def _bill(promises: Catalog, name: str, reference: str | None) -> Bill:
 def _image(promises: Catalog, name: str, reference: str | None) -> Inventory:
     image = promises.find(name)
     wanted = reference or image.reference
-    found = inventory.read(None, wanted)
-    if found is None:
+    content = inventory.read(None, wanted)
+    if content is None:
         raise promises.not_built(image, wanted)
-    return found
+    return content
 
 
 def _write(path: Path, bill: Bill, statements: list[dict[str, object]]) -> None:

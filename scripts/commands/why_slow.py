@@ -48,11 +48,11 @@ def profile(
 ) -> Profile | None:
     """Return what `reference` imports, started as `image` is; None where it is not there."""
     known = images.inspect(client, reference)
-    found = inventory.read(client, known["Id"]) if known else None
-    if known is None or found is None:
+    content = inventory.read(client, known["Id"]) if known else None
+    if known is None or content is None:
         return None
     imports = import_time.measure(client, promises, image, known, STARTS)
-    whose = import_time.owners(found)
+    whose = import_time.owners(content)
     return Profile(reference, imports, import_time.by_owner(imports, whose), whose)
 
 

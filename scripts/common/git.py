@@ -196,6 +196,6 @@ def _first_problem(said: str) -> str:
 
 def _tip(tips: Sequence[tuple[str, str]], reason: str) -> str:
     """Return the tip of the first pattern that is in git's words; the last one always is."""
-    found = ((re.search(pattern, reason), tip) for pattern, tip in tips)
-    match, tip = next((match, tip) for match, tip in found if match)
+    candidates = ((re.search(pattern, reason), tip) for pattern, tip in tips)
+    match, tip = next((match, tip) for match, tip in candidates if match)
     return tip.format(**match.groupdict())

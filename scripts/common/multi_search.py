@@ -25,14 +25,14 @@ class Searcher:
 
     def positions(self, content: bytes) -> list[tuple[int, int]]:
         """Return (which text, where it begins) of each occurrence, in no promised order."""
-        found: list[tuple[int, int]] = []
+        places: list[tuple[int, int]] = []
         lengths = self._lengths
 
         def add(which: int, _start: int, end: int, _flags: int, _context: object) -> None:
-            found.append((which, end - lengths[which]))
+            places.append((which, end - lengths[which]))
 
         self._scan(content, add)
-        return found
+        return places
 
 
 class _Database:
@@ -57,9 +57,9 @@ def found_in(texts: Sequence[bytes]) -> Callable[[bytes], set[int]]:
     database = _Database([_escaped(text) for text in texts], once)
 
     def which(content: bytes) -> set[int]:
-        found = set[int]()
-        database.scan(content, lambda number, *_: found.add(number))
-        return found
+        numbers = set[int]()
+        database.scan(content, lambda number, *_: numbers.add(number))
+        return numbers
 
     return which
 

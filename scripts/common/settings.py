@@ -106,8 +106,8 @@ def _assigned(file: Path, wanted: str) -> str:
         return ""
     except OSError as error:
         raise SutraError(f"{file}: cannot be read: {error.strerror}", f"`ls -l {file}`") from error
-    found = ""
+    value = ""
     for name, *values in ASSIGNED.findall(text.replace("\r\n", "\n")):
         if name == wanted:
-            found = "".join(values).strip()
-    return found
+            value = "".join(values).strip()
+    return value

@@ -23,13 +23,13 @@ def parse_size(text: str) -> int:
 
     Raises ValueError with a short reason for anything else, also a bare number.
     """
-    found = _SIZE.fullmatch(text.strip())
-    if not found:
+    match = _SIZE.fullmatch(text.strip())
+    if not match:
         raise ValueError('not a size such as "50 MB"')
-    factor = UNITS.get(found[2].upper())
+    factor = UNITS.get(match[2].upper())
     if factor is None:
         raise ValueError("unknown unit, use B, kB, MB, GB, KiB, MiB or GiB")
-    return int(Fraction(found[1]) * factor)
+    return int(Fraction(match[1]) * factor)
 
 
 def format_size(size: float) -> str:
@@ -47,13 +47,13 @@ def parse_time(text: str) -> int:
 
     Raises ValueError with a short reason for anything else, also a bare number.
     """
-    found = _SIZE.fullmatch(text.strip())
-    if not found:
+    match = _SIZE.fullmatch(text.strip())
+    if not match:
         raise ValueError('not a time such as "5 s"')
-    factor = {"ms": 1, "s": 1000}.get(found[2])
+    factor = {"ms": 1, "s": 1000}.get(match[2])
     if factor is None:
         raise ValueError("unknown unit, use ms or s")
-    return int(Fraction(found[1]) * factor)
+    return int(Fraction(match[1]) * factor)
 
 
 def format_time(ms: float) -> str:

@@ -79,12 +79,12 @@ class Archive:
         form = "$(RELEASE) $(ARCHITECTURE) $(FILENAME)"
         words = ("indextargets", "--format", form, "Created-By: Packages")
         lines = _answer(self.options, words, self.folder).splitlines()
-        found = [Index(part, machine, Path(file)) for part, machine, file in map(_split, lines)]
-        there = {index.machine for index in found if index.part == self.suite}
+        listed = [Index(part, machine, Path(file)) for part, machine, file in map(_split, lines)]
+        there = {index.machine for index in listed if index.part == self.suite}
         for machine in MACHINES:
             if machine not in there:
                 raise NotKnownError(f"the mirror has no index of {self.suite} for {machine}")
-        return found
+        return listed
 
     def would_fetch(self, names: Iterable[str], machine: str) -> list[str]:
         """Return a line for each package that apt would fetch to install these into nothing."""

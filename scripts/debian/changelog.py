@@ -32,14 +32,14 @@ _GZIP = 16 + zlib.MAX_WBITS
 def cves(text: str, locked: str) -> tuple[str, ...]:
     """Return the vulnerabilities that entries above the locked version name."""
     since = versions.of_source(locked)
-    found: set[str] = set()
+    numbers: set[str] = set()
     entries = [*_ENTRY.finditer(text)]
     for entry, after in zip_longest(entries, entries[1:]):
         if not versions.VERSION.fullmatch(entry[1]) or not versions.is_newer(entry[1], since):
             break  # the newest entry is the first one
         end = after.start() if after else len(text)
-        found.update(CVE.findall(text, entry.end(), end))
-    return tuple(sorted(found, key=_by_number))
+        numbers.update(CVE.findall(text, entry.end(), end))
+    return tuple(sorted(numbers, key=_by_number))
 
 
 def has_entries(text: str) -> bool:

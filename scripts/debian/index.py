@@ -35,12 +35,12 @@ Offers = Mapping[tuple[str, str], list[Offer]]
 
 def read(indexes: Iterable[Index], names: Collection[str]) -> Offers:
     """Return the offers by name and machine. Raises NotKnownError for an odd index."""
-    found: dict[tuple[str, str], list[Offer]] = {}
+    offers: dict[tuple[str, str], list[Offer]] = {}
     for index in indexes:
         for fields in _paragraphs(index.file, {name.encode() for name in names}):
             offer = _offer(index, fields)
-            found.setdefault((offer.package.name, index.machine), []).append(offer)
-    return found
+            offers.setdefault((offer.package.name, index.machine), []).append(offer)
+    return offers
 
 
 def _paragraphs(file: Path, names: Collection[bytes]) -> Iterator[dict[bytes, str]]:

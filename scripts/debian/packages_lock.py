@@ -50,12 +50,12 @@ class Lock:
 
 def slices(folder: Path = FOLDER) -> dict[str, tuple[str, ...]]:
     """Return the packages that each base image's Dockerfile names, by the image."""
-    found = {}
+    by_image = {}
     for file in sorted(folder.glob("*-prod.Dockerfile")):
         if match := _SLICE.search(file.read_text(encoding="utf-8")):
             names = tuple(word for word in match[1].split() if word != "\\")
-            found[f"sutra-base-{file.name.removesuffix('-prod.Dockerfile')}"] = names
-    return found
+            by_image[f"sutra-base-{file.name.removesuffix('-prod.Dockerfile')}"] = names
+    return by_image
 
 
 def read(path: Path = LOCK) -> Lock | None:

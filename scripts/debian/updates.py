@@ -36,13 +36,13 @@ class Update:
 
 def find(lock: Lock, offers: Offers) -> list[Update]:
     """Return the updates, one for all machines where they agree. Raises NotKnownError."""
-    found = {
+    newer = {
         update
         for package in lock.packages
         for machine in packages_lock.machines(package)
         if (update := _update(lock, package, offers.get((package.name, machine), [])))
     }
-    return sorted(found)
+    return sorted(newer)
 
 
 def _update(lock: Lock, package: Package, offers: Sequence[Offer]) -> Update | None:

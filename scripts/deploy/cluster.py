@@ -42,9 +42,9 @@ def require_version(kubectl: Kubectl) -> None:
         ) from error
     server = versions.get("serverVersion", {})
     numbers = [re.match(r"\d+", str(server.get(key, ""))) for key in ("major", "minor")]
-    found = tuple(int(number[0]) for number in numbers if number)
-    if found < LEAST:
-        shown = ".".join(map(str, found)) or "?"
+    version = tuple(int(number[0]) for number in numbers if number)
+    if version < LEAST:
+        shown = ".".join(map(str, version)) or "?"
         raise SutraError(
             f'cluster: too old "{shown}", {LEAST[0]}.{LEAST[1]} or newer is needed',
             "update the cluster, or choose another: `kubectl config use-context NAME`",
@@ -73,8 +73,8 @@ def _require_default_class(kubectl: Kubectl) -> None:
 
 def claims(kubectl: Kubectl) -> list[str]:
     """Return the names of the project's volume claims."""
-    found = kubectl.get("persistentvolumeclaim", f"--selector={LABEL}={kubectl.namespace}")
-    return sorted(claim["metadata"]["name"] for claim in found["items"])
+    answer = kubectl.get("persistentvolumeclaim", f"--selector={LABEL}={kubectl.namespace}")
+    return sorted(claim["metadata"]["name"] for claim in answer["items"])
 
 
 def warnings(kubectl: Kubectl, release: Release) -> list[str]:

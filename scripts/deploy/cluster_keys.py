@@ -72,10 +72,10 @@ def make_storage_key(kubectl: Kubectl) -> None:
 def set_api_key(kubectl: Kubectl, value: str) -> bool:
     """Store the callers' token; return whether pods have an older one."""
     wanted = _secret(kubectl, API, "api-key", value)
-    found = kubectl.find("secret", API)
-    if not found:
+    secret = kubectl.find("secret", API)
+    if not secret:
         kubectl.create(wanted)
-    elif found.get("data") != wanted["data"]:
+    elif secret.get("data") != wanted["data"]:
         kubectl.create(wanted, "replace")
         return True
     return False

@@ -55,8 +55,8 @@ class Kubectl:
 
     def find(self, kind: str, name: str) -> dict[str, Any] | None:
         """Return an object, or None where the cluster has none of that name."""
-        found = self.run("get", kind, name, "--output=json", "--ignore-not-found")
-        return answer(found, "get") if found.strip() else None
+        text = self.run("get", kind, name, "--output=json", "--ignore-not-found")
+        return answer(text, "get") if text.strip() else None
 
     def create(self, thing: dict[str, Any], verb: str = "create") -> None:
         """Create, or replace, an object. A pipe carries its content, never the command line."""

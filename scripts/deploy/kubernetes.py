@@ -55,9 +55,9 @@ def up(kubectl: Kubectl, folder: Path, key: str, dry_run: bool = False) -> int:
 
 def _make_namespace(kubectl: Kubectl, release: Release, dry_run: bool) -> bool:
     """Return whether the namespace was not there; make it. Raises SutraError for another's."""
-    found = kubectl.find("namespace", kubectl.namespace)
-    if found:
-        require_ours(kubectl, found)
+    namespace = kubectl.find("namespace", kubectl.namespace)
+    if namespace:
+        require_ours(kubectl, namespace)
         return False
     for thing in release.objects:
         if thing["kind"] == "Namespace" and not dry_run:

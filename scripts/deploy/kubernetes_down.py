@@ -14,11 +14,11 @@ from scripts.deploy.release import LABEL
 
 def down(kubectl: Kubectl, data: bool, yes: bool, dry_run: bool = False) -> int:
     """Delete what `up` made. Claims and keys go with `data`, after their names were typed."""
-    found = kubectl.find("namespace", kubectl.namespace)
-    if not found:
+    namespace = kubectl.find("namespace", kubectl.namespace)
+    if not namespace:
         print(f'sutra-deploy: down: no namespace "{kubectl.namespace}"', file=sys.stderr)
         return OK
-    require_ours(kubectl, found)
+    require_ours(kubectl, namespace)
     scope = f"--selector={LABEL}={kubectl.namespace}"
     claims = cluster.claims(kubectl) if data else []
     dry = ["--dry-run=server"] if dry_run else []

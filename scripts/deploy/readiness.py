@@ -22,13 +22,13 @@ def _ours(kubectl: Kubectl, kinds: str) -> list[Mapping[str, Any]]:
 
 def not_ready(kubectl: Kubectl) -> list[str]:
     """Return the workloads that have fewer ready replicas than they want; "nothing" without any."""
-    found = _ours(kubectl, "deployment,statefulset")
+    workloads = _ours(kubectl, "deployment,statefulset")
     late = [
         thing["metadata"]["name"]
-        for thing in found
+        for thing in workloads
         if thing.get("status", {}).get("readyReplicas", 0) < thing["spec"].get("replicas", 1)
     ]
-    return late if found else ["nothing is deployed"]
+    return late if workloads else ["nothing is deployed"]
 
 
 def reasons(kubectl: Kubectl) -> list[str]:

@@ -58,8 +58,8 @@ def read(file: Path) -> dict[str, Any]:
 def api_key(config: Mapping[str, Any]) -> str:
     """Return the callers' key, as compose found it in the environment or in `.env`, or ""."""
     for service in config["services"].values():
-        if found := (service.get("environment") or {}).get(stack_service.API_KEY):
-            return str(found)
+        if key := (service.get("environment") or {}).get(stack_service.API_KEY):
+            return str(key)
     return ""
 
 

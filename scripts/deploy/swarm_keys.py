@@ -36,8 +36,8 @@ def name_of_api_key(client: engine.Client, project: str, value: str) -> str:
 
 def api_keys(client: engine.Client, project: str) -> dict[str, str]:
     """Return the check of each callers' key that the swarm has, by the secret's name."""
-    found = swarm.secrets(client, project, LABEL)
-    return {name: labels[CHECK] for name, labels in found.items() if CHECK in labels}
+    labels_of = swarm.secrets(client, project, LABEL)
+    return {name: labels[CHECK] for name, labels in labels_of.items() if CHECK in labels}
 
 
 def make_api_key(client: engine.Client, project: str, name: str, value: str) -> None:

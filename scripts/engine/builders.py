@@ -131,5 +131,5 @@ def parse(text: str) -> Builder:
 
 def _value(key: str, text: str) -> str:
     """Return the first value of a key; the builder's name comes before its nodes' names."""
-    found = re.search(rf"^{key}: +(\S+)", text, re.MULTILINE)
-    return found[1] if found else ""
+    match = re.search(rf"^{key}: +(\S+)", text, re.MULTILINE)
+    return match[1] if match else ""

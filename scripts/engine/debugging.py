@@ -52,8 +52,8 @@ def running(client: engine.Client, name: str) -> Target:
     """Return the running container called `name`. Raises SutraError."""
     try:
         with engine.asked("inspect a container"):
-            found = client.api.inspect_container(name)
-            state, identity = found["State"], str(found["Id"])
+            container = client.api.inspect_container(name)
+            state, identity = container["State"], str(container["Id"])
             runs, code = bool(state["Running"]), state.get("ExitCode")
     except EngineError as error:
         if isinstance(error.__cause__, NotFound):

@@ -96,18 +96,18 @@ class Trace:
 
         Raises SutraError where events were lost.
         """
-        found = []
+        opened = []
         while data := self._next():
             events = list(parse(data))
             try:
-                found += [_opened(event) for event in events if event.file != NO_FILE]
+                opened += [_opened(event) for event in events if event.file != NO_FILE]
             finally:
                 for event in events:
                     if event.file != NO_FILE:
                         os.close(event.file)
             if any(event.mask & OVERFLOW for event in events):
                 raise SutraError("floor: the kernel lost events of opened files", "run it again")
-        return found
+        return opened
 
     def _next(self) -> bytes:
         try:

@@ -70,10 +70,10 @@ def wait(client: engine.Client, made: Container, probe: Probe, budget: int) -> H
             return Health(_since(begun))
         code = sandbox.exit_code(made)
         if code is not None:
-            return Health(_since(begun), f'ended with "{code}"{heard(made)}')
+            return Health(_since(begun), f'ended with "{code}"{last_output(made)}')
         if _since(begun) >= PATIENCE * budget:
             waited = f'not healthy after "{format_time(_since(begun))}", {problem}'
-            return Health(_since(begun), waited + heard(made))
+            return Health(_since(begun), waited + last_output(made))
         time.sleep(PAUSE_SECONDS)
 
 
@@ -86,7 +86,7 @@ def ask(client: engine.Client, made: Container, probe: Probe) -> str:
     return f"health check exited with {code}" if code else ""
 
 
-def heard(made: Container) -> str:
+def last_output(made: Container) -> str:
     """Return the container's last words to put behind a problem: `, last words "…"`."""
     words = sandbox.one_line(sandbox.output(made, sandbox.LAST_LINES))
     return f', last words "{words}"' if words else ", it said nothing"

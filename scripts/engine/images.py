@@ -21,7 +21,7 @@ from scripts.engine import client as engine
 from scripts.engine.read_ahead import Ahead
 
 
-class ImageVanishedError(EngineError):
+class NoSuchImageError(EngineError):
     """An image that was there is gone."""
 
 
@@ -132,9 +132,7 @@ def tag(client: docker.DockerClient, source: str, target: str) -> None:
         with engine.asked(f'tag "{target}"'):
             client.api.tag(source, named.name, named.tag)
     except ImageNotFound as error:
-        raise ImageVanishedError(
-            f'image no longer exists "{source}"', "run `make build`"
-        ) from error
+        raise NoSuchImageError(f'image no longer exists "{source}"', "run `make build`") from error
 
 
 def untag(client: docker.DockerClient, reference: str) -> None:

@@ -101,9 +101,9 @@ def _watched(
             return StartCost(ms, round((used_ns - asked_ns) / 1e6))
         code = sandbox.exit_code(made)
         if code is not None:
-            return StartCost(problem=f'ended with "{code}"{health.heard(made)}')
+            return StartCost(problem=f'ended with "{code}"{health.last_output(made)}')
         if time.monotonic() >= end:
-            return StartCost(problem=f"not healthy, {problem}{health.heard(made)}")
+            return StartCost(problem=f"not healthy, {problem}{health.last_output(made)}")
         asked_ns += processor_ns(client, made) - used_ns
 
 

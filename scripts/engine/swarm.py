@@ -79,16 +79,16 @@ def nodes(client: engine.Client) -> list[Node]:
 def label(client: engine.Client, node: Node, name: str, value: str) -> None:
     """Add a label to a node."""
     with engine.asked(f'label the node "{node.name}"'):
-        found = client.nodes.get(node.id)
-        spec = found.attrs["Spec"]
-        found.update({**spec, "Labels": {**(spec.get("Labels") or {}), name: value}})
+        member = client.nodes.get(node.id)
+        spec = member.attrs["Spec"]
+        member.update({**spec, "Labels": {**(spec.get("Labels") or {}), name: value}})
 
 
 def secrets(client: engine.Client, project: str, label: str) -> dict[str, Mapping[str, str]]:
     """Return the labels of each of a project's secrets, by name."""
     with engine.asked("list its secrets"):
-        found = client.secrets.list(filters={"label": f"{label}={project}"})
-        return {str(each.attrs["Spec"]["Name"]): each.attrs["Spec"]["Labels"] for each in found}
+        ours = client.secrets.list(filters={"label": f"{label}={project}"})
+        return {str(each.attrs["Spec"]["Name"]): each.attrs["Spec"]["Labels"] for each in ours}
 
 
 def create_secret(
@@ -108,26 +108,26 @@ def remove_secret(client: engine.Client, name: str) -> None:
 def services(client: engine.Client, stack: str) -> dict[str, Mapping[str, str]]:
     """Return the labels of each service of a stack, by name."""
     with engine.asked("list its services"):
-        found = client.services.list(filters={"label": f"{STACK}={stack}"})
-        return {str(each.name): each.attrs["Spec"].get("Labels") or {} for each in found}
+        ours = client.services.list(filters={"label": f"{STACK}={stack}"})
+        return {str(each.name): each.attrs["Spec"].get("Labels") or {} for each in ours}
 
 
 def progress(client: engine.Client, stack: str) -> list[Progress]:
     """Return how far each service of a stack is, by name."""
     with engine.asked("list its services"):
-        found = client.services.list(filters={"label": f"{STACK}={stack}"})
+        ours = client.services.list(filters={"label": f"{STACK}={stack}"})
         return sorted(
-            (_progress(each.attrs, _tasks(client, str(each.id))) for each in found),
+            (_progress(each.attrs, _tasks(client, str(each.id))) for each in ours),
             key=lambda each: each.name,
         )
 
 
 def _tasks(client: engine.Client, service: str) -> list[dict[str, Any]]:
     # the stubs leave it without types
-    found: list[dict[str, Any]] = client.api.tasks(  # type: ignore[no-untyped-call]
+    tasks: list[dict[str, Any]] = client.api.tasks(  # type: ignore[no-untyped-call]
         filters={"service": service}
     )
-    return found
+    return tasks
 
 
 def _progress(service: Mapping[str, Any], tasks: Sequence[Mapping[str, Any]]) -> Progress:

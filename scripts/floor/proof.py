@@ -110,9 +110,9 @@ def read(code: int | None, output: str) -> Proof:
     if code is None:
         return Proof(why=f"no answer in {SECONDS + GRACE} s")
     try:
-        found = json.loads(lines[-1].removeprefix(MARKER))
-        proven, broken = frozenset(map(str, found["proven"])), dict(found["broken"])
-        why = str(found["problem"])
+        answer = json.loads(lines[-1].removeprefix(MARKER))
+        proven, broken = frozenset(map(str, answer["proven"])), dict(answer["broken"])
+        why = str(answer["problem"])
     except (LookupError, TypeError, ValueError):
         return Proof(why=f'the proof ended with {code}, last words "{sandbox.one_line(output)}"')
     return Proof(proven, {str(glob): printable(str(said)) for glob, said in broken.items()}, why)

@@ -125,10 +125,10 @@ def _held_folders(files: Iterable[_File]) -> set[str]:
 
 def _largest(inside: str, held: set[str]) -> str:
     """Return the largest folder around a file in which nothing stays ("a/b/"), or the file."""
-    folder, found = posixpath.dirname(inside), inside
+    folder, largest = posixpath.dirname(inside), inside
     while folder not in held:
-        found, folder = folder + "/", posixpath.dirname(folder)
-    return found
+        largest, folder = folder + "/", posixpath.dirname(folder)
+    return largest
 
 
 def _glob(place: str, members: list[_File], files: list[_File]) -> str:
@@ -139,8 +139,8 @@ def _glob(place: str, members: list[_File], files: list[_File]) -> str:
     tagged = TAGGED.fullmatch(name)
     short = [posixpath.join(folder, f"{tagged['stem']}.*.so")] if tagged else []
     for text in (*short, exact, *(ANCHOR + each for each in short)):
-        found = Glob(text)
-        if all(file.seen in wanted for file in files if found.matches(file.seen)):
+        glob = Glob(text)
+        if all(file.seen in wanted for file in files if glob.matches(file.seen)):
             return text
     return ANCHOR + exact
 

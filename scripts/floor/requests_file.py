@@ -49,15 +49,15 @@ def read(file: Path) -> list[Request]:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8"
         raise SutraError(f"{file}: cannot be read: {reason}", "check REQUESTS=…") from error
-    found = []
+    requests = []
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.startswith("#"):
             continue
         match = LINE.fullmatch(line.strip())
         if match is None:
             raise SutraError(f'{file}: line {number}: not a request "{line}"', TIP)
-        found.append(Request(match[1], match[3], match[4] or "", match[2]))
-    return found
+        requests.append(Request(match[1], match[3], match[4] or "", match[2]))
+    return requests
 
 
 def send(

@@ -75,9 +75,9 @@ def record(
             with service.beside(client, promises, image, network, {}):
                 for _ in range(STARTS):
                     with fanotify.trace() as trace, sandbox.container(client, setup) as made:
-                        found = _once(run, trace, made)
-                    if found:
-                        return found
+                        traced = _once(run, trace, made)
+                    if traced:
+                        return traced
         except service.NeedError as problem:
             raise SutraError(f"floor: {image.name}: {problem}", TIP) from problem
     raise SutraError(f"floor: {image.name}: started before it could be traced", "run it again")
@@ -158,7 +158,7 @@ def _first_process(made: Container) -> int:
 
 def _addresses(client: engine.Client, network: str) -> dict[str, tuple[str, int]]:
     """Return where each service of a network listens: its address, and its image's first port."""
-    found: dict[str, tuple[str, int]] = {}
+    addresses: dict[str, tuple[str, int]] = {}
     with engine.asked("inspect a network"):
         for identity in client.api.inspect_network(network)["Containers"]:
             known = client.api.inspect_container(identity)
@@ -168,5 +168,5 @@ def _addresses(client: engine.Client, network: str) -> dict[str, tuple[str, int]
             if ports and joined["IPAddress"]:
                 address = str(joined["IPAddress"]), min(ports)
                 names = [each for each in joined["Aliases"] or () if not identity.startswith(each)]
-                found |= dict.fromkeys(names, address)
-    return found
+                addresses |= dict.fromkeys(names, address)
+    return addresses

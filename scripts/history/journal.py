@@ -50,7 +50,7 @@ def named(entry: Entry) -> str:
     return f"{JOURNAL}: {entry.verb} {entry.number} ({entry.at}, {entry.who})"
 
 
-def say_pending() -> None:
+def warn_pending() -> None:
     """Say on stderr that a promotion did not end: for commands that only read."""
     if intent := read():
         print(f"{named(intent.entry)} is unfinished; {UNFINISHED}", file=sys.stderr)

@@ -84,12 +84,12 @@ def parse(text: bytes | str, number: int) -> Entry:
         entry = Entry(**value, images=images)
     except (AttributeError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(str(error)) from error
-    if entry.number != number or not _sound(entry):
+    if entry.number != number or not _is_valid(entry):
         raise ValueError("not as promotion writes it")
     return entry
 
 
-def _sound(entry: Entry) -> bool:
+def _is_valid(entry: Entry) -> bool:
     """Return whether everything has the type and the form that its use takes."""
     words = (entry.at, entry.who, entry.verb, entry.version, entry.commit, entry.registry)
     return (
@@ -205,10 +205,10 @@ def cannot_write(path: Path, error: OSError, outcome: str = NOTHING_MOVED) -> Di
 
 def state(entries: Sequence[Entry]) -> dict[str, int]:
     """Return which promotion's images each tag is on after the last of `entries`."""
-    found: dict[str, int] = {}
+    numbers: dict[str, int] = {}
     for entry in entries:
-        found.update(entry.tags)
-    return found
+        numbers.update(entry.tags)
+    return numbers
 
 
 def kept(entries: Sequence[Entry], keep: int) -> dict[str, set[str]]:
@@ -221,8 +221,8 @@ def kept(entries: Sequence[Entry], keep: int) -> dict[str, set[str]]:
         if entry.verb == "promote" and entry.ids not in groups:
             groups.append(entry.ids)
     needed = groups[:keep] + [entries[number - 1].ids for number in state(entries).values()]
-    found: dict[str, set[str]] = {}
+    ids_by_name: dict[str, set[str]] = {}
     for ids in needed:
         for name, identity in ids.items():
-            found.setdefault(name, set()).add(identity)
-    return found
+            ids_by_name.setdefault(name, set()).add(identity)
+    return ids_by_name

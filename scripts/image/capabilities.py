@@ -47,5 +47,5 @@ def _names(value: bytes) -> tuple[str, ...]:
         return UNREADABLE
     pairs = struct.iter_unpack("<II", value[4 : 4 + 8 * words])
     held = sum((may | inherits) << 32 * at for at, (may, inherits) in enumerate(pairs))
-    found = (at for at in range(64) if held >> at & 1)
-    return tuple(NAMES[at] if at < len(NAMES) else str(at) for at in found)
+    numbers = (at for at in range(64) if held >> at & 1)
+    return tuple(NAMES[at] if at < len(NAMES) else str(at) for at in numbers)

@@ -32,11 +32,11 @@ def licences(content: bytes) -> tuple[str, ...]:
     text = content.decode("utf-8", "replace")
     if not _FORMAT.match(text):
         return ()
-    found = set()
+    names = set()
     for paragraph in re.split(r"\n[ \t\r]*\n", text):
         # no other character ends a line: the GPL's own text has form feeds
         matches = map(_FIELD.match, paragraph.split("\n"))
         fields = {match[1].lower(): match[2].strip() for match in matches if match}
         if "files" in fields:
-            found.add(printable(fields.get("license", ""))[:MAX_NAME] or UNNAMED)
-    return tuple(sorted(found)[:MAX_NAMES])
+            names.add(printable(fields.get("license", ""))[:MAX_NAME] or UNNAMED)
+    return tuple(sorted(names)[:MAX_NAMES])

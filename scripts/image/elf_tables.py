@@ -100,15 +100,15 @@ class Tables:
 
     def tags(self, segments: list[Segment]) -> list[tuple[int, int]]:
         """Return the entries of the dynamic section: tags and their values."""
-        found: list[tuple[int, int]] = []
+        tags_read: list[tuple[int, int]] = []
         for segment in segments:
             if segment.kind == DYNAMIC:
-                size, left = self._forms[2].size, MAX_TAGS - len(found)
+                size, left = self._forms[2].size, MAX_TAGS - len(tags_read)
                 table = self.at(segment.offset, min(segment.size, left * size) // size * size)
-                found.extend(_until_null(self._forms[2].iter_unpack(table)))
-                if len(found) >= MAX_TAGS:
+                tags_read.extend(_until_null(self._forms[2].iter_unpack(table)))
+                if len(tags_read) >= MAX_TAGS:
                     break
-        return found
+        return tags_read
 
     def sections(self) -> Iterator[tuple[str, tuple[int, int]]]:
         """Yield the sections by name, each with its place in the file and its size."""

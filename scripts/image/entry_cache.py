@@ -68,10 +68,10 @@ def load(folder: Path, diff_id: str) -> tuple[tuple[Entry, ...], dict[str, str]]
     """Return a layer's entries and kept texts by path; None when not kept, or damaged."""
     place = folder / method() / name(diff_id)
     try:
-        found = place.stat()
+        stat = place.stat()
     except OSError:
         return None
-    return _RECENT.get(place, (found.st_ino, found.st_mtime_ns, found.st_size))
+    return _RECENT.get(place, (stat.st_ino, stat.st_mtime_ns, stat.st_size))
 
 
 class _Recent:
@@ -113,18 +113,18 @@ _RECENT = _Recent()
 
 def _parsed(place: Path) -> _Kept:
     """Return what a file holds, None when it is damaged."""
-    found: list[Entry] = []
+    entries: list[Entry] = []
     texts: dict[str, str] = {}
     try:
         with gzip.open(place, "rt", encoding="utf-8") as file:
             for line in file:
                 row = json.loads(line)
-                found.append(_entry(row))
+                entries.append(_entry(row))
                 if row[-1] is not None:
                     texts[row[0]] = row[-1]
     except _DAMAGE:
         return None
-    return tuple(found), texts
+    return tuple(entries), texts
 
 
 @contextmanager
@@ -147,12 +147,12 @@ class Writer:
 
     def __call__(self, entry: Entry, text: str | None) -> None:
         """Add one entry. Raises DiskError when it cannot be written."""
-        with self._told():
+        with self._disk_errors():
             self._open().write(json.dumps(_row(entry, text)).encode() + b"\n")
 
     def keep(self, diff_id: str) -> None:
         """Put the file into its place. Raises DiskError when it cannot be written."""
-        with self._told():
+        with self._disk_errors():
             self._open().close()
             os.replace(str(self._partial), self._folder / name(diff_id))
         self._partial = None
@@ -176,7 +176,7 @@ class Writer:
         return self._file
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _disk_errors(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:

@@ -26,8 +26,8 @@ def modules(section: bytes) -> tuple[Module, ...]:
         raise ValueError("of another form")
     version, place = _text(section, HEADER)
     listed, _ = _text(section, place)
-    found = dict(_listed(listed[SENTINEL:-SENTINEL].decode("utf-8", "replace")))
-    return (("go", version.decode("utf-8", "replace").split(" ")[0]), *sorted(found.items()))
+    versions = dict(_listed(listed[SENTINEL:-SENTINEL].decode("utf-8", "replace")))
+    return (("go", version.decode("utf-8", "replace").split(" ")[0]), *sorted(versions.items()))
 
 
 def _text(section: bytes, place: int) -> tuple[bytes, int]:

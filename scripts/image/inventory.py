@@ -77,11 +77,11 @@ class Inventory:
     def resolve(self, path: str) -> Entry | None:
         """Return the entry at `path`, links followed inside the image, at most MAX_LINKS."""
         place = self.walk(path)
-        found = self.files.get(place[-1]) if place else None
-        if found and found.kind == "hardlink":  # two names of one file: the one with its bytes
-            first = self.files.get(found.link)
-            return first if first and first.digest == found.digest else found
-        return found
+        entry = self.files.get(place[-1]) if place else None
+        if entry and entry.kind == "hardlink":  # two names of one file: the one with its bytes
+            first = self.files.get(entry.link)
+            return first if first and first.digest == entry.digest else entry
+        return entry
 
     def walk(self, path: str) -> list[str]:
         """Return the folders that `path` leads through, and where it ends; symlinks followed.
@@ -158,12 +158,12 @@ def read(client: engine.Client | None, reference: str, cache: Path = CACHE) -> I
     kept = _kept(source, cache, reference)
     found_layers, held = [], Held()
     for layer in read_layers.known(source, cache, set(source.diff_ids) - set(kept)):
-        found = kept.get(layer.diff_id) or entry_cache.load(cache, layer.diff_id)
-        if found is None:
+        content = kept.get(layer.diff_id) or entry_cache.load(cache, layer.diff_id)
+        if content is None:
             raise SutraError(f'layers: cache was emptied while "{reference}" was read', AGAIN)
-        kept[layer.diff_id] = found
-        _refuse_too_much(held, found, reference)
-        found_layers.append(LayerFiles(layer.diff_id, layer.installed, layer.download, *found))
+        kept[layer.diff_id] = content
+        _refuse_too_much(held, content, reference)
+        found_layers.append(LayerFiles(layer.diff_id, layer.installed, layer.download, *content))
     config = source.config()
     return Inventory(
         reference, source.id, str(config.get("architecture", "")), config, tuple(found_layers)
@@ -174,9 +174,9 @@ def _kept(source: sources.Source, cache: Path, reference: str) -> dict[str, _Lay
     """Return what the cache holds of an image, refused as soon as it is too much."""
     kept, held = {}, Held()
     for diff_id in dict.fromkeys(source.diff_ids):
-        if found := entry_cache.load(cache, diff_id):
-            _refuse_too_much(held, found, reference)
-            kept[diff_id] = found
+        if content := entry_cache.load(cache, diff_id):
+            _refuse_too_much(held, content, reference)
+            kept[diff_id] = content
     return kept
 
 

@@ -111,8 +111,8 @@ def of_beginning(head: bytes) -> Iterator[str]:
 
 def of_script(head: bytes) -> Iterator[str]:
     """Yield the installer that a script of Python starts."""
-    if found := _INSTALLER.search(head):
-        yield f"installers:{found[1].decode()}"
+    if match := _INSTALLER.search(head):
+        yield f"installers:{match[1].decode()}"
 
 
 def of_blob(head: bytes) -> Iterator[str]:
@@ -128,9 +128,9 @@ def is_zip(head: bytes) -> bool:
 
 def of_zip(end: bytes) -> Iterator[str]:
     """Yield marks of a zip archive, by the list of names at its end."""
-    for found in _NAME_IN_ZIP.finditer(end):
-        (length,) = struct.unpack("<H", found[1])
-        name = end[found.end() : found.end() + length].decode("utf-8", "replace")
+    for named in _NAME_IN_ZIP.finditer(end):
+        (length,) = struct.unpack("<H", named[1])
+        name = end[named.end() : named.end() + length].decode("utf-8", "replace")
         for pattern, mark in _IN_ZIP:
             if match := pattern.fullmatch(name):
                 yield mark or f"installers:{match[1]}"

@@ -95,7 +95,7 @@ def _entry(
     kind = "file" if member.isreg() else _KINDS.get(member.type, "")
     if not kind:
         raise tarfile.ReadError(f"entry of unknown type {member.type!r} {_quoted(path)}")
-    found, text = file_facts.read(path, member, archive, budget) if kind == "file" else ({}, None)
+    facts, text = file_facts.read(path, member, archive, budget) if kind == "file" else ({}, None)
     folder, name = posixpath.split(path)
     if name == OPAQUE:
         kind, path = "opaque", folder or "."
@@ -111,7 +111,7 @@ def _entry(
         member.gid,
         _seconds(member.mtime),
         inside(link) if kind == "hardlink" else _text_of(link),
-        **found,
+        **facts,
     ), text
 
 

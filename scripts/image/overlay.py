@@ -131,21 +131,21 @@ class Overlay:
     def files(self) -> dict[str, Entry]:
         """Return entries by path. One name of each file has its size, the others link to it."""
         first = {each.inode: path for path, each in self.seen.items() if each.entry.kind == "file"}
-        found = {}
+        regular = {}
         for path, each in self.seen.items():
             entry = each.entry
             if entry.kind == "hardlink" and each.file.kind == "file":
                 # the name that came with the bytes may be gone
                 at = first.setdefault(each.inode, path)
                 entry = replace(each.file, path=path) if at == path else replace(entry, link=at)
-            found[path] = entry
-        return found
+            regular[path] = entry
+        return regular
 
 
 def parents(paths: Iterable[str]) -> set[str]:
     """Return all folders that `paths` lead through."""
-    found = {"."}
+    folders = {"."}
     for path in paths:
-        while (path := posixpath.dirname(path)) and path not in found:
-            found.add(path)
-    return found
+        while (path := posixpath.dirname(path)) and path not in folders:
+            folders.add(path)
+    return folders

@@ -52,11 +52,11 @@ def measure_several(
     client: engine.Client | None, references: Iterable[str], cache: Path = CACHE
 ) -> Iterator[Measured | None]:
     """Yield the sizes of images in turn, as `measure` returns them; new ones are read at once."""
-    found = {reference: sources.find(client, reference) for reference in references}
-    images = {source.id: source for source in found.values() if source}
+    sources_of = {reference: sources.find(client, reference) for reference in references}
+    images = {source.id: source for source in sources_of.values() if source}
     kept = {source.id: _kept(source, cache) for source in images.values()}
     _read_together(client, [images[name] for name in images if kept[name] is None], cache)
-    for reference, source in found.items():
+    for reference, source in sources_of.items():
         if source is None:
             yield None
             continue
@@ -68,8 +68,8 @@ def read_together(
     client: engine.Client | None, references: Iterable[str], cache: Path = CACHE
 ) -> None:
     """Read what is new of images, sizes and entries, into the cache, all of them at once."""
-    found = [sources.find(client, reference) for reference in references]
-    images = {source.id: source for source in found if source}
+    present = [sources.find(client, reference) for reference in references]
+    images = {source.id: source for source in present if source}
     again = {
         diff_id
         for source in images.values()
@@ -127,17 +127,17 @@ def known(source: Source, cache: Path, again: Collection[str] = ()) -> tuple[Lay
     bytes of its layers; in a file or a registry anything may have a digest's name, so
     that the cache vouches for none of them before their bytes are hashed.
     """
-    found: dict[str, Layer] = {}
+    layers_by_id: dict[str, Layer] = {}
     if source.stored is None:
         stored = size_cache.recall_stored(cache, source.id)
-        found = size_cache.recalled(source.diff_ids, stored, cache, again)
-    if len(found) < len(set(source.diff_ids)):
-        for layer in _read(source, found, cache, again):
-            found[layer.diff_id] = layer
+        layers_by_id = size_cache.recalled(source.diff_ids, stored, cache, again)
+    if len(layers_by_id) < len(set(source.diff_ids)):
+        for layer in _read(source, layers_by_id, cache, again):
+            layers_by_id[layer.diff_id] = layer
     for diff_id in source.diff_ids:
-        if diff_id not in found:
+        if diff_id not in layers_by_id:
             raise LayerError(f"{source.missing}: {diff_id}", source.tip)
-    layers = tuple(found[diff_id] for diff_id in source.diff_ids)
+    layers = tuple(layers_by_id[diff_id] for diff_id in source.diff_ids)
     blobs = [layer.blob for layer in layers]
     if source.stored is None and blobs != stored:
         size_cache.remember_stored(cache, source.id, blobs)
@@ -146,19 +146,21 @@ def known(source: Source, cache: Path, again: Collection[str] = ()) -> tuple[Lay
 
 def _read(
     source: Source,
-    found: Mapping[str, Layer],
+    kept_layers: Mapping[str, Layer],
     cache: Path,
     again: Collection[str],
     together: bool = False,
 ) -> Iterator[Layer]:
-    """Read the layers of an image, but for those in `found`, and keep what they hold.
+    """Read the layers of an image, but for those in `kept_layers`, and keep what they hold.
 
     What one image may hold is counted across its layers, not across images read `together`.
     """
-    left = len(set(source.diff_ids) - set(found))
+    left = len(set(source.diff_ids) - set(kept_layers))
     held = Held()
     try:
-        for blob, file in told_when_slow(source.blobs(found), f"layers: reading {left} of them"):
+        for blob, file in warn_if_slow(
+            source.blobs(kept_layers), f"layers: reading {left} of them"
+        ):
             kept = size_cache.recall(cache, blob)
             if kept and kept.diff_id in set(source.diff_ids) - set(again):
                 if source.stored is not None:
@@ -179,10 +181,10 @@ def _read(
 
 def _digest(file: IO[bytes]) -> str:
     """Return "sha256:…" of what is left to read of a file."""
-    found = hashlib.sha256()
+    sha256 = hashlib.sha256()
     while block := file.read(BLOCK):
-        found.update(block)
-    return f"sha256:{found.hexdigest()}"
+        sha256.update(block)
+    return f"sha256:{sha256.hexdigest()}"
 
 
 def _refuse_other_bytes(source: Source, name: str, digest: str) -> None:
@@ -191,7 +193,7 @@ def _refuse_other_bytes(source: Source, name: str, digest: str) -> None:
         raise LayerError(f"{source.damaged}: content is not that of {name}", source.tip)
 
 
-def told_when_slow(items: Iterator[T], message: str) -> Iterator[T]:
+def warn_if_slow(items: Iterator[T], message: str) -> Iterator[T]:
     """Yield `items`; print `message` to stderr once, when they take longer than SLOW seconds."""
     timer = threading.Timer(SLOW, lambda: print(message, file=sys.stderr, flush=True))
     timer.daemon = True

@@ -22,13 +22,13 @@ def crates(section: bytes) -> tuple[Crate, ...]:
     try:
         unpacked = zlib.decompressobj().decompress(section, MAX_LIST)
         packages = json.loads(unpacked)["packages"]
-        found = {
+        listed = {
             (each["name"], each["version"])
             for each in packages
             if each.get("kind", "runtime") == "runtime"
         }
     except (zlib.error, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError("of another form") from error
-    if not all(isinstance(text, str) for crate in found for text in crate):
+    if not all(isinstance(text, str) for crate in listed for text in crate):
         raise ValueError("of another form")
-    return tuple(sorted(found))
+    return tuple(sorted(listed))

@@ -34,16 +34,16 @@ def _from_base64(content: bytes, at: int, before: bytes) -> bytes:
     run = content[at : at + MAX_ENCODED]
     if re.match(rb"[\w+/-]{1,100}+(?:\\[nr]|[\s\"',])", run):  # in lines
         run = re.sub(rb"\\[nr]|[\s\"',+]+(?=[\"'])|[\s\"',]+", b"", run[: 64 << 10])
-    found = re.match(rb"[\w+/-]+", run)
-    text = before + (found[0] if found else b"").translate(_OF_URLS)
+    match = re.match(rb"[\w+/-]+", run)
+    text = before + (match[0] if match else b"").translate(_OF_URLS)
     text = text[:-1] if len(text) % 4 == 1 else text
     return base64.b64decode(text + b"=" * (-len(text) % 4))
 
 
 def _from_hex(content: bytes, at: int, _: bytes) -> bytes:
     digits = re.sub(rb"[\s:,\\x]|0x", b"", content[at : at + (64 << 10)])
-    found = re.match(rb"(?:[0-9a-fA-F]{2})+", digits)
-    return binascii.unhexlify(found[0]) if found else b""
+    match = re.match(rb"(?:[0-9a-fA-F]{2})+", digits)
+    return binascii.unhexlify(match[0]) if match else b""
 
 
 def _from_url(content: bytes, at: int, _: bytes) -> bytes:

@@ -45,13 +45,13 @@ class Format:
     def matches(self, content: bytes, positions: Sequence[int], in_program: bool) -> bool:
         """Return whether the format matches at one of the `positions` of its start."""
         pattern = self.loose if in_program else self.strict
-        found: Iterable[re.Match[bytes] | None] = (
+        candidates: Iterable[re.Match[bytes] | None] = (
             (pattern.match(content, at) for at in positions)
             if len(positions) <= FEW
             else pattern.finditer(content, min(positions))
         )
         free = in_program and not self.stands_alone
-        return any(match is not None and self._holds(match, free) for match in found)
+        return any(match is not None and self._holds(match, free) for match in candidates)
 
     def anywhere(self, text: bytes) -> bool:
         """Return whether the format matches anywhere in a text."""
@@ -188,11 +188,11 @@ def _regex(text: str) -> bytes:
 @cache
 def _texts() -> dict[tuple[bytes, bool], tuple[int, ...]]:
     """Return the formats, by number, that begin with a text in this or in any case."""
-    found: dict[tuple[bytes, bool], list[int]] = defaultdict(list)
+    numbers_of: dict[tuple[bytes, bool], list[int]] = defaultdict(list)
     for number, each in enumerate(formats()):
         for start in () if each.is_ours else each.starts:
-            found[start, each.is_caseless].append(number)
-    return {text: tuple(numbers) for text, numbers in found.items()}
+            numbers_of[start, each.is_caseless].append(number)
+    return {text: tuple(numbers) for text, numbers in numbers_of.items()}
 
 
 @cache

@@ -31,10 +31,10 @@ def kept(
     `stored` are the digests of its layers as its manifest has them; None: those that were
     found when the image of that id was read.
     """
-    found = recalled(diff_ids, stored or recall_stored(cache, identity), cache)
-    if len(found) < len(set(diff_ids)):
+    layers = recalled(diff_ids, stored or recall_stored(cache, identity), cache)
+    if len(layers) < len(set(diff_ids)):
         return None
-    return tuple(found[diff_id] for diff_id in diff_ids)
+    return tuple(layers[diff_id] for diff_id in diff_ids)
 
 
 def recalled(

@@ -18,7 +18,7 @@ from typing import IO, Any
 from scripts.common.errors import DiskError
 from scripts.common.reference import digits
 from scripts.image import size_cache
-from scripts.image.read_layers import LayerError, told_when_slow
+from scripts.image.read_layers import LayerError, warn_if_slow
 from scripts.image.size_cache import CACHE
 from scripts.oci.compression import BLOCK, unpacked, zstd
 from scripts.oci.manifest import digest_of
@@ -64,7 +64,7 @@ def _place(folder: Path, diff_id: str) -> Path:
 def _pack(source: Source, missing: list[str], folder: Path, cache: Path) -> None:
     stored = size_cache.recall_stored(cache, source.id)
     known = size_cache.recalled(source.diff_ids, stored, cache, missing)
-    blobs = told_when_slow(
+    blobs = warn_if_slow(
         source.blobs(known),
         f"zstd: packing {len(missing)} layers at level {LEVEL}, a minute or two",
     )

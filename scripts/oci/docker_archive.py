@@ -154,11 +154,11 @@ def archive(path: Path) -> tuple[Image, tuple[str, ...]]:
     """
     if path.is_dir():
         raise SutraError(f"{path}: a folder", f"an OCI layout is oci:{path}")
-    found = _documents(path)
-    if "manifest.json" in found.documents:
-        return _saved(found)
-    index = Document.parse(f"{path}: index.json", found.document("index.json"))
-    image = resolve(str(path), index, "", lambda _, digest: found.document(_member(digest)))
+    saved = _documents(path)
+    if "manifest.json" in saved.documents:
+        return _saved(saved)
+    index = Document.parse(f"{path}: index.json", saved.document("index.json"))
+    image = resolve(str(path), index, "", lambda _, digest: saved.document(_member(digest)))
     return image, tuple(_member(layer.digest) for layer in image.layers)
 
 

@@ -107,10 +107,10 @@ class Document:
 
     def digest(self) -> str:
         """Return the digest of a descriptor."""
-        found = self.get("digest", str)
-        if not DIGEST.fullmatch(found):
-            raise SutraError(f'{self.where}: digest: not a sha256 "{found[:100]}"', SAVE_AGAIN)
-        return found
+        digest = self.get("digest", str)
+        if not DIGEST.fullmatch(digest):
+            raise SutraError(f'{self.where}: digest: not a sha256 "{digest[:100]}"', SAVE_AGAIN)
+        return digest
 
 
 # (kind, digest) → bytes; kinds as in a registry's paths: "manifests" and "blobs"
@@ -184,23 +184,23 @@ def choose(where: str, manifests: Sequence[Document]) -> str:
 
     Where one is left, it is taken, whatever it is for.
     """
-    found: dict[str, str] = {}
+    digests: dict[str, str] = {}
     for manifest in manifests:
         name = _platform(manifest)
         if not name.startswith("unknown/") and not _is_attestation(manifest):
-            found.setdefault(name, manifest.digest())
+            digests.setdefault(name, manifest.digest())
     wanted = wanted_platform()
-    if not found:
+    if not digests:
         raise SutraError(f"{where}: no image in the index", SAVE_AGAIN)
-    if len(found) == 1:
-        return next(iter(found.values()))
-    for name, digest in found.items():
+    if len(digests) == 1:
+        return next(iter(digests.values()))
+    for name, digest in digests.items():
         if name == wanted or name.startswith(wanted + "/"):
             return digest
     raise SutraError(
-        f'{where}: no image for "{wanted}", but for {", ".join(found)}',
+        f'{where}: no image for "{wanted}", but for {", ".join(digests)}',
         "set DOCKER_DEFAULT_PLATFORM to one of them"
-        if any("/" in name for name in found)
+        if any("/" in name for name in digests)
         else "save one image alone, or with its platform",
     )
 
@@ -212,8 +212,8 @@ def _is_attestation(manifest: Document) -> bool:
 
 def _platform(manifest: Document) -> str:
     """Return "linux/arm/v7", or the digest where an index names no platform."""
-    found = manifest.value.get("platform")
-    if not isinstance(found, dict):
+    platform = manifest.value.get("platform")
+    if not isinstance(platform, dict):
         return manifest.digest()
-    parts = (found.get(key) for key in ("os", "architecture", "variant"))
+    parts = (platform.get(key) for key in ("os", "architecture", "variant"))
     return "/".join(str(part) for part in parts if part)

@@ -11,8 +11,8 @@ class ArtifactRegistry(Registry):
 
     def document(self, reference: str) -> tuple[str, bytes] | None:
         """Return digest and bytes of the manifest that a tag is on, or None."""
-        found = self._manifest(*self._split(reference))
-        return (found[0], found[2]) if found else None
+        stored = self._manifest(*self._split(reference))
+        return (stored[0], stored[2]) if stored else None
 
     def put_blob(self, image: str, data: bytes) -> None:
         """Store a blob in the image's repository, if it is not there."""

@@ -58,39 +58,39 @@ class Registry:
 
     def digest(self, reference: str) -> str | None:
         """Return the digest that a tag is on, None when there is no such tag."""
-        found = self._manifest(*self._split(reference))
-        return found[0] if found else None
+        stored = self._manifest(*self._split(reference))
+        return stored[0] if stored else None
 
     def tags(self, image: str) -> set[str]:
         """Return all tags of an image, none when the registry does not know it."""
         repository = self._repository(image)
-        found: set[str] = set()
+        names: set[str] = set()
         path, shown = f"/v2/{repository}/tags/list", f'list the tags of "{self.address}/{image}"'
         for _ in range(PAGES):
             answer, body = self._ask("GET", path, repository)
             if answer.status_code == 404:
-                return found
+                return names
             self._expect(answer, 200, shown)
             try:
-                found |= {str(tag) for tag in json.loads(body)["tags"] or []}
+                names |= {str(tag) for tag in json.loads(body)["tags"] or []}
             except (ValueError, KeyError, TypeError) as error:
                 raise self._error(shown, "its answer cannot be read") from error
             following = answer.links.get("next", {}).get("url")
             if not following:
-                return found
+                return names
             path = urljoin(path, following)
         raise self._error(shown, "it has no end")
 
     def move(self, reference: str, digest: str) -> None:
         """Put a tag on the manifest that has `digest` in the same repository."""
         repository, tag = self._split(reference)
-        found = self._manifest(repository, digest)
-        if found is None:
+        stored = self._manifest(repository, digest)
+        if stored is None:
             raise RegistryError(
                 f'registry: digest no longer exists "{self.host}/{repository}@{digest}"',
                 "`make promote` pushes what is verified again",
             )
-        _, kind, body = found
+        _, kind, body = stored
         answer, _ = self._ask(
             "PUT", f"/v2/{repository}/manifests/{tag}", repository, body, {"Content-Type": kind}
         )
@@ -99,10 +99,10 @@ class Registry:
 
     def manifest(self, reference: str, digest: str) -> bytes:
         """Return the bytes of the manifest of `digest`, in the repository of `reference`."""
-        found = self._manifest(self._split(reference)[0], digest)
-        if found is None:
+        stored = self._manifest(self._split(reference)[0], digest)
+        if stored is None:
             raise self._error(f'read "{reference}"', f"{digest} is not there")
-        return found[2]
+        return stored[2]
 
     def has(self, reference: str, digest: str) -> bool:
         """Return whether the repository of `reference` has a manifest of `digest`."""
@@ -148,11 +148,11 @@ class Registry:
 
     def _require_kept(self, reference: str, digest: str, body: bytes) -> None:
         """Raise SutraError unless a tag that was just put there is read back, byte for byte."""
-        found = self._manifest(*self._split(reference))
-        if found is None or found[2] != body:
+        stored = self._manifest(*self._split(reference))
+        if stored is None or stored[2] != body:
             raise self._error(
                 f'tag "{reference}"',
-                f"it was put on {digest} and is on {found[0] if found else '(none)'}",
+                f"it was put on {digest} and is on {stored[0] if stored else '(none)'}",
             )
 
     def remove(self, reference: str) -> None:

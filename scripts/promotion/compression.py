@@ -82,7 +82,7 @@ def _converted_index(
         for child in children
         if ABOUT not in (child.get("annotations") or {})
     }
-    if all(found["digest"] == before for before, found in new.items()):
+    if all(descriptor["digest"] == before for before, descriptor in new.items()):
         return {"digest": digest}
     for child in children:
         notes = child.get("annotations") or {}
@@ -101,12 +101,12 @@ def _put(target: Registry, reference: str, kind: str, document: Any) -> dict[str
 
 def _json(reference: str, data: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(data)
+        value = json.loads(data)
     except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
+        value = None
+    if not isinstance(value, dict):
         raise SutraError(
             f'registry: a document of "{reference}" is no JSON object',
             f"look at what the registry has: `docker buildx imagetools inspect {reference}`",
         )
-    return found
+    return value

@@ -69,12 +69,12 @@ def push_one(client: engine.Client, target: Registry, name: str, identity: str) 
     images.tag(client, identity, reference)
     print(f"pushing {reference}", file=sys.stderr, flush=True)
     registries.push(client, reference)
-    found = target.digest(reference)
+    digest = target.digest(reference)
     local = images.digests(client, reference)
     images.untag(client, reference)
-    if found is None or found not in local:
+    if digest is None or digest not in local:
         raise SutraError(
-            f'registry: digest of "{reference}" is {found}, the engine has {", ".join(local)}',
+            f'registry: digest of "{reference}" is {digest}, the engine has {", ".join(local)}',
             "retry, or ask the registry's administrators",
         )
-    return found
+    return digest

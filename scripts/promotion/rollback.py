@@ -82,8 +82,8 @@ def choose(entries: Sequence[Entry], to: str) -> tuple[Entry, dict[str, int]]:
     """
     if to:
         goal = find(entries, to)
-        if found := moves(entries, goal, exactly=True):
-            return goal, found
+        if tags := moves(entries, goal, exactly=True):
+            return goal, tags
         raise SutraError(f"rollback: everything is on {name(goal)} already", HISTORY)
     current = entries[entries[-1].of - 1] if entries else None
     number = current.previous if current else 0
@@ -92,8 +92,8 @@ def choose(entries: Sequence[Entry], to: str) -> tuple[Entry, dict[str, int]]:
     if not current or not number:
         raise SutraError("rollback: nothing else was promoted before", HISTORY)
     goal = entries[number - 1]
-    if found := moves(entries, goal, exactly=False):
-        return goal, found
+    if tags := moves(entries, goal, exactly=False):
+        return goal, tags
     raise SutraError(
         f"rollback: {name(current)} moved no tag that was on something else before",
         f"`make rollback TO=version` names where to go; {HISTORY}",

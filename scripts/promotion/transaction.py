@@ -44,7 +44,7 @@ def begun(client: engine.Client, dry_run: bool) -> Iterator[None]:
         with exclusive(client):
             yield
         return
-    journal.say_pending()
+    journal.warn_pending()
     yield
 
 
@@ -89,15 +89,15 @@ def _move_all(
     """
     if target:
         for move in intent.remote:
-            found = target.digest(move.tag)
-            moved_tags.require(move.tag, found, [move.before, move.after, *gone])
-            if found != move.after:
+            current = target.digest(move.tag)
+            moved_tags.require(move.tag, current, [move.before, move.after, *gone])
+            if current != move.after:
                 target.move(move.tag, move.after)
         moved_tags.require_remote(target, intent)
     for move in intent.moves:
-        found = tags.current(client, move.tag)
-        moved_tags.require(move.tag, found, [move.before, move.after, *gone])
-        if found != move.after:
+        current = tags.current(client, move.tag)
+        moved_tags.require(move.tag, current, [move.before, move.after, *gone])
+        if current != move.after:
             images.tag(client, move.after, move.tag)
 
 
@@ -133,7 +133,7 @@ def settle(client: engine.Client) -> str:
         return f"{journal.named(intent.entry)} was complete"
     try:
         _back(client, intent)
-    except (CannotDeleteError, images.ImageVanishedError):
+    except (CannotDeleteError, images.NoSuchImageError):
         _forward(client, intent)
         return f"{journal.named(intent.entry)} could not be undone, so it was completed"
     _end(client, intent)

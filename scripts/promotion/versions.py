@@ -55,15 +55,15 @@ def known(tags: Iterable[str]) -> set[Version]:
 
     Other tools set "v1.4.2" for the same version: floating tags must not go back behind it.
     """
-    found = set()
+    versions = set()
     for tag in tags:
         try:
             version = parse(tag)
         except VersionError:
             continue
         if str(version) == tag.removeprefix("v"):
-            found.add(version)
-    return found
+            versions.add(version)
+    return versions
 
 
 def tags_of(version: Version, others: Iterable[Version]) -> list[str]:

@@ -40,8 +40,8 @@ def breaks_inside(old: Inventory, new: Inventory, rebased: Inventory) -> Iterato
 
 
 def _pythons(image: Inventory) -> set[str]:
-    found = (PYTHON.fullmatch(path) for path in image.files)
-    return {match[1] for match in found if match}
+    matches = (PYTHON.fullmatch(path) for path in image.files)
+    return {match[1] for match in matches if match}
 
 
 def _closure(image: Inventory) -> Iterator[Missing]:

@@ -45,11 +45,13 @@ def read(file: Path, names: Mapping[str, str]) -> dict[str, Image]:
     try:
         with tarfile.open(file) as archive:
             listed = json.loads(_member(archive, "manifest.json"))
-            found = [_image(archive, each) for each in listed]
+            images = [_image(archive, each) for each in listed]
             order = _order(archive)
     except DAMAGE as error:
         raise SutraError(f"rebase: archive is damaged: {error}", AGAIN) from error
-    known = {identity: image for image in found for identity in (image[0], order.get(image[0], ""))}
+    known = {
+        identity: image for image in images for identity in (image[0], order.get(image[0], ""))
+    }
     missing = [name for name, identity in names.items() if identity not in known]
     if missing:
         raise SutraError(f'rebase: archive lacks "{missing[0]}"', AGAIN)
@@ -106,14 +108,14 @@ def _order(archive: tarfile.TarFile) -> dict[str, str]:
         index = json.loads(_member(archive, "index.json"))
     except KeyError:  # Docker 24 and older write no OCI layout
         return {}
-    found = {}
+    manifests = {}
     for each in index["manifests"]:
         manifest = json.loads(_member(archive, _blob(each["digest"])))
         while "manifests" in manifest:  # of several platforms; the engine has its own alone
             inner = manifest["manifests"][0]["digest"]
             manifest = json.loads(_member(archive, _blob(inner)))
-        found[str(manifest["config"]["digest"])] = str(each["digest"])
-    return found
+        manifests[str(manifest["config"]["digest"])] = str(each["digest"])
+    return manifests
 
 
 def _member(archive: tarfile.TarFile, name: str) -> bytes:

@@ -51,7 +51,7 @@ def wanted(
     `earlier` are the ids of the bases before they were built again: they may have no tag any
     more. Raises SutraError for a service that is not there or whose base is not known.
     """
-    found = []
+    services = []
     for image in promises.images:
         known = images.inspect(client, image.reference)
         if known is None:
@@ -66,8 +66,8 @@ def wanted(
         if old is None or new is None:
             raise SutraError(f"rebase: {image.name}: its {base} is not here any more", BUILD)
         if old != new:
-            found.append(Wanted(image.name, str(known["Id"]), base, old, new))
-    return found
+            services.append(Wanted(image.name, str(known["Id"]), base, old, new))
+    return services
 
 
 def _old_base(
@@ -106,13 +106,13 @@ def rebased(client: engine.Client, services: list[Wanted]) -> Iterator[Outcome]:
 
 def _ids(client: engine.Client, staged: Mapping[str, str]) -> dict[str, str]:
     """Return the ids of what was loaded, by name. Raises SutraError for an image that is gone."""
-    found = {}
+    ids = {}
     for name, tag in staged.items():
         identity = tags.current(client, tag)
         if identity is None:
             raise SutraError(f'rebase: image no longer exists "{tag}"', "run `make rebase` again")
-        found[name] = identity
-    return found
+        ids[name] = identity
+    return ids
 
 
 def _compose(client: engine.Client, each: Wanted, folder: Path, file: Path, tag: str) -> list[str]:
@@ -122,15 +122,15 @@ def _compose(client: engine.Client, each: Wanted, folder: Path, file: Path, tag:
         client, {"service": each.identity, "old": each.old, "new": each.new}, saved
     )
     service, old, new = (_named(known[key], each) for key in ("service", "old", "new"))
-    found = list(abi.breaks(old, new, service))
-    if not found:
+    problems = list(abi.breaks(old, new, service))
+    if not problems:
         config, own = parts.moved(service, old, new, _digest(client, each.new))
         layers = [(saved, member) for member in (*new.layers, *own)]
         archive.write(file, tag, config, layers)
         before, after = _inventory(client, each.old), _inventory(client, each.new)
-        found = list(abi.breaks_inside(before, after, _inventory(client, str(file))))
+        problems = list(abi.breaks_inside(before, after, _inventory(client, str(file))))
     saved.unlink()
-    return [f"{each.name}: not on this {each.base}: {line}" for line in found]
+    return [f"{each.name}: not on this {each.base}: {line}" for line in problems]
 
 
 def _named(image: Image, each: Wanted) -> Image:
@@ -144,10 +144,10 @@ def _digest(client: engine.Client, identity: str) -> str:
 
 
 def _inventory(client: engine.Client, reference: str) -> Inventory:
-    found = inventory.read(client, reference)
-    if found is None:
+    content = inventory.read(client, reference)
+    if content is None:
         raise SutraError(f'rebase: image no longer exists "{reference}"', "run `make rebase` again")
-    return found
+    return content
 
 
 def say(line: str) -> None:

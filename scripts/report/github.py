@@ -42,14 +42,14 @@ def line(file: Path, key: str) -> int:
         node = yaml.compose(file.read_text(encoding="utf-8"), yaml.SafeLoader)
     except (OSError, ValueError, yaml.YAMLError):
         return 1
-    found, rest = 1, key + "."
+    number, rest = 1, key + "."
     while isinstance(node, yaml.MappingNode):
         step = next((pair for pair in node.value if rest.startswith(f"{pair[0].value}.")), None)
         if step is None:
             break
         rest = rest[len(step[0].value) + 1 :]
-        found, node = step[0].start_mark.line + 1, step[1]
-    return found
+        number, node = step[0].start_mark.line + 1, step[1]
+    return number
 
 
 def _data(text: str) -> str:

@@ -39,11 +39,11 @@ def _case(suite: ElementTree.Element, result: CheckResult) -> None:
     case = ElementTree.SubElement(
         suite, "testcase", classname=result.image, name=result.name, time=f"{seconds:.3f}"
     )
-    found = f"{tables.value(result)}, {tables.limit(result)} allowed"
+    measured = f"{tables.value(result)}, {tables.limit(result)} allowed"
     if result.ok:
         ElementTree.SubElement(case, "system-out").text = "\n".join(
-            filter(None, (found, result.detail))
+            filter(None, (measured, result.detail))
         )
     else:
         failure = ElementTree.SubElement(case, "failure", message=result.detail, type=result.name)
-        failure.text = "\n".join((found, *result.findings))
+        failure.text = "\n".join((measured, *result.findings))

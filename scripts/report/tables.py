@@ -33,10 +33,10 @@ def sizes(results: Sequence[CheckResult]) -> list[Row]:
     A size that was not asked for is left blank. One that is over its budget by no fault of a pull
     request is allowed.
     """
-    found = {(result.image, result.name): result for result in results if result.name in SIZES}
+    results_of = {(result.image, result.name): result for result in results if result.name in SIZES}
     rows: list[Row] = []
-    for name in dict.fromkeys(image for image, _ in found):
-        pair = [found.get((name, size)) for size in SIZES]
+    for name in dict.fromkeys(image for image, _ in results_of):
+        pair = [results_of.get((name, size)) for size in SIZES]
         figures = [shown for one in pair for shown in ((value(one), limit(one)) if one else BLANK)]
         rows.append((SHARED if name == RELEASE else name, *figures, _verdict(pair)))
     return rows

@@ -34,8 +34,8 @@ def _first_file(old: Sequence[Entry], new: Sequence[Entry]) -> str:
     for path, entry in there.items():
         if path not in here:
             return f"{_shown(path)}: is not there again"
-        if found := "; ".join(_how(entry, here[path])):
-            return f"{_shown(path)}: {found}"
+        if difference := "; ".join(_how(entry, here[path])):
+            return f"{_shown(path)}: {difference}"
     if added := [path for path in here if path not in there]:
         return f"{_shown(added[0])}: was not there"
     return "the same files, in another order or with other headers"

@@ -158,8 +158,8 @@ def _distribution(text: str) -> Component:
 
 
 def _component(kind: str, name: str, version: str, place: str, said: Recorded) -> Component:
-    found = Component(kind, name, version, place, said.expression)
-    return replace(found, names=said.names, why=said.why)
+    component = Component(kind, name, version, place, said.expression)
+    return replace(component, names=said.names, why=said.why)
 
 
 def _program(owner: Owner) -> Component:

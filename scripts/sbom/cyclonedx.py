@@ -46,28 +46,28 @@ def document(name: str, bill: Bill, created: str) -> dict[str, Any]:
 
 
 def _component(one: Component) -> dict[str, Any]:
-    found: dict[str, Any] = {
+    component: dict[str, Any] = {
         "type": TYPES.get(one.kind, "library"),
         "bom-ref": one.purl,
         "name": one.name,
         "purl": one.purl,
     }
     if one.version:
-        found["version"] = one.version
+        component["version"] = one.version
     if one.licence:
-        found["licenses"] = [{"expression": one.licence}]
+        component["licenses"] = [{"expression": one.licence}]
     elif one.names:
-        found["licenses"] = [{"license": {"name": name}} for name in one.names]
+        component["licenses"] = [{"license": {"name": name}} for name in one.names]
     if one.files:
-        found["components"] = [_file(entry) for entry in one.files]
-    return found
+        component["components"] = [_file(entry) for entry in one.files]
+    return component
 
 
 def _file(entry: Entry) -> dict[str, Any]:
-    found: dict[str, Any] = {"type": "file", "name": f"/{entry.path}"}
+    file: dict[str, Any] = {"type": "file", "name": f"/{entry.path}"}
     if entry.digest.startswith("sha256:"):
-        found["hashes"] = [{"alg": "SHA-256", "content": entry.digest.partition(":")[2]}]
-    return found
+        file["hashes"] = [{"alg": "SHA-256", "content": entry.digest.partition(":")[2]}]
+    return file
 
 
 def _unowned(entry: Entry) -> dict[str, Any]:

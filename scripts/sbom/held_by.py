@@ -61,13 +61,13 @@ def read(images: Iterable[str], packages: Path = PACKAGES) -> Holders:
 
 def _bases(images: Iterable[str], slices: Iterable[str], packages: Path) -> dict[str, str]:
     """Return the base image of each service that is on one, by its last stage."""
-    found: dict[str, str] = {}
+    bases: dict[str, str] = {}
     for image in images:
         folder = folder_of(image, packages)
         if folder and (folder / DOCKERFILE).exists():
             last = _FROM.findall(text(folder / DOCKERFILE))[-1:]
-            found.update((image, name) for name in last if name in slices)
-    return found
+            bases.update((image, name) for name in last if name in slices)
+    return bases
 
 
 def _promoted() -> dict[str, int]:

@@ -52,8 +52,8 @@ def expression(text: str) -> str:
 def of_text(text: str, why: str) -> Recorded:
     """Return what one field says; a licence's whole text names none."""
     text = text.strip()
-    if found := expression(text):
-        return Recorded(found)
+    if licence := expression(text):
+        return Recorded(licence)
     is_name = 0 < len(text) <= LONGEST and text.isprintable() and text.upper() != "UNKNOWN"
     return Recorded(names=(text,)) if is_name else Recorded(why=why)
 
@@ -78,9 +78,9 @@ def of_debian(image: Inventory, package: str) -> Recorded:
 def of_distribution(fields: Message) -> Recorded:
     """Return what METADATA says: its expression, its field of old, else its classifiers."""
     for field in ("License-Expression", "License"):
-        found = of_text(str(fields.get(field) or ""), NO_METADATA)
-        if not found.why:
-            return found
+        recorded = of_text(str(fields.get(field) or ""), NO_METADATA)
+        if not recorded.why:
+            return recorded
     parts = (str(each).split(" :: ") for each in fields.get_all("Classifier") or ())
     names = {words[-1].strip() for words in parts if words[0] == "License" and len(words) > 1}
     named = tuple(sorted(printable(name)[:LONGEST] for name in names - {"", "OSI Approved"}))
@@ -113,11 +113,11 @@ def texts_of_modules(image: Inventory) -> Mapping[str, str]:
 
     Each name below a program's folder may be a module: "usr/share/licenses/greeter/a.org/b".
     """
-    found: dict[str, str] = {}
+    places: dict[str, str] = {}
     for path in image.files:
         if path.startswith(f"{_LICENCES}/"):
             program, *names = path.removeprefix(f"{_LICENCES}/").split("/")
             for end in range(1, len(names) + 1):
                 module = "/".join(names[:end])
-                found.setdefault(module, f"/{_LICENCES}/{program}/{module}")
-    return found
+                places.setdefault(module, f"/{_LICENCES}/{program}/{module}")
+    return places

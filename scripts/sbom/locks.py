@@ -33,16 +33,16 @@ def lost(bill: Bill, folder: Path) -> list[str]:
 
     Raises SutraError for a lock that cannot be read.
     """
-    found = {one.purl for one in bill.all()}
+    present = {one.purl for one in bill.all()}
     wanted = _distributions(folder / "requirements.lock", bill)
     lines = [
         f'{folder}/requirements.lock: not in the image "{each}"'
         for each in wanted
-        if each not in found
+        if each not in present
     ]
     lock = folder / "Cargo.lock"
     if lock.exists():
-        linked = {each for each in found if each.startswith("pkg:cargo/")}
+        linked = {each for each in present if each.startswith("pkg:cargo/")}
         known = (purl("cargo", name, version) for name, version, _ in crates(lock))
         unknown = sorted(linked.difference(known))
         lines += [f'{lock}: not locked "{each}"' for each in unknown]

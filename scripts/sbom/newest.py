@@ -127,8 +127,8 @@ def _advisories(
             if error.response.status_code == NOT_FOUND:
                 return None
             raise
-    found = (each for each in whole.get("vulnerabilities") or () if not each.get("withdrawn"))
-    return tuple(sorted(map(_name, found)))
+    valid = (each for each in whole.get("vulnerabilities") or () if not each.get("withdrawn"))
+    return tuple(sorted(map(_name, valid)))
 
 
 def _name(advisory: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ from sutra_cleanup.globs import Glob
 from sutra_cleanup.manifest import Manifest, Rule
 
 from scripts.common.errors import SutraError
+from scripts.common.text import printable
 from scripts.image.inventory import Inventory
 from scripts.sbom import left_parts
 from scripts.sbom.cleanups import Cleanup, cleanups
@@ -28,7 +29,14 @@ CODE = re.compile(r".+\.(?:py|so(?:\.\d+)*)", re.DOTALL)
 
 
 class RefusedError(SutraError):
-    """A statement does not hold for this image: a check failed, exit code 1."""
+    """A statement does not hold for this image: a check failed, exit code 1.
+
+    `problem` is the message without the image that it is about.
+    """
+
+    def __init__(self, image: str, problem: str, tip: str) -> None:
+        super().__init__(f"{image}: vex: {problem}", tip)
+        self.problem = printable(problem)
 
 
 class NoComponentError(RefusedError):
@@ -59,7 +67,8 @@ def find(bill: Bill, name: str, purl: str, part: str) -> Removed:
         if left_parts.owns(component, cleanup.tree, inside):
             return _removed(bill.image, name, cleanup, inside)
     raise RefusedError(
-        f'{name}: vex: no cleaned tree has a folder or module of {purl} for "{part}"',
+        name,
+        f'no cleaned tree has a folder or module of {purl} for "{part}"',
         "name the part as it is in the distribution, such as scipy/odr/",
     )
 
@@ -69,7 +78,7 @@ def _component(bill: Bill, name: str, purl: str) -> Component:
         if purl in (one.purl, one.purl.partition("?")[0]):
             return one
     raise NoComponentError(
-        f'{name}: vex: no such component "{purl}"', f"`make sbom IMAGE={name}` lists them"
+        name, f'no such component "{purl}"', f"`make sbom IMAGE={name}` lists them"
     )
 
 
@@ -105,9 +114,7 @@ def _inside(tree: str, path: str) -> str:
 
 def _removed(image: Inventory, name: str, cleanup: Cleanup, part: str) -> Removed:
     if left := left_parts.left(image, cleanup.tree, part, cleanup.stand_ins):
-        raise RefusedError(
-            f'{name}: vex: the part is in the image "/{left}"', _explain(cleanup, part)
-        )
+        raise RefusedError(name, f'the part is in the image "/{left}"', _explain(cleanup, part))
     rule = _rule(name, cleanup, part)
     row = cleanup.rules[rule.name]
     return Removed(rule.name, rule.file.name, str(row["why"]), row["files"], cleanup.report)
@@ -117,16 +124,15 @@ def _rule(name: str, cleanup: Cleanup, part: str) -> Rule:
     """Return the rule that names the part, and that removed something of this image."""
     manifest = _manifest(name, cleanup)
     if keeping := _naming(manifest, part, lambda rule: rule.keep):
-        raise RefusedError(
-            f'{name}: vex: rule "{keeping[0].name}" keeps "{_short(part)}"', _explain(cleanup, part)
-        )
+        problem = f'rule "{keeping[0].name}" keeps "{_short(part)}"'
+        raise RefusedError(name, problem, _explain(cleanup, part))
     removing = _naming(manifest, part, lambda rule: rule.remove)
     for rule in removing:
         row = cleanup.rules.get(rule.name)
         if isinstance(row, dict) and _is_count(row.get("files")) and row.get("why"):
             return rule
     problem = f'rule "{removing[0].name}" removed nothing' if removing else "no rule removes"
-    raise RefusedError(f'{name}: vex: {problem} "{_short(part)}"', _explain(cleanup, part))
+    raise RefusedError(name, f'{problem} "{_short(part)}"', _explain(cleanup, part))
 
 
 def _is_count(value: object) -> bool:
@@ -136,7 +142,7 @@ def _is_count(value: object) -> bool:
 
 def _manifest(name: str, cleanup: Cleanup) -> Manifest:
     if cleanup.manifest is None:
-        raise RefusedError(f"{name}: vex: no cleanup manifest", "it is built without one")
+        raise RefusedError(name, "no cleanup manifest", "it is built without one")
     try:
         return manifests.load(cleanup.manifest)
     except CleanupError as error:

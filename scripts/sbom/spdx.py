@@ -54,15 +54,15 @@ def _image(name: str, bill: Bill) -> dict[str, Any]:
 
 
 def _package(one: Component) -> dict[str, Any]:
-    found = {
+    package = {
         **_about(_id(one), one.name, one.version, one.purl),
         "licenseDeclared": one.licence or NONE,
         "comment": f"{len(one.files)} files",
     }
     if one.licence:
-        return found
+        return package
     named = f"its record names {', '.join(one.names)}" if one.names else ""
-    return {**found, "licenseComments": named or f"not recorded: {one.why}"}
+    return {**package, "licenseComments": named or f"not recorded: {one.why}"}
 
 
 def _about(identity: str, name: str, version: str, purl: str) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def _about(identity: str, name: str, version: str, purl: str) -> dict[str, Any]:
         "referenceType": "purl",
         "referenceLocator": purl,
     }
-    found = {
+    package = {
         "SPDXID": identity,
         "name": name,
         "downloadLocation": NONE,
@@ -80,7 +80,7 @@ def _about(identity: str, name: str, version: str, purl: str) -> dict[str, Any]:
         "copyrightText": NONE,
         "externalRefs": [reference],
     }
-    return {**found, "versionInfo": version} if version else found
+    return {**package, "versionInfo": version} if version else package
 
 
 def _id(one: Component) -> str:

@@ -101,8 +101,7 @@ def derive(
             statements[request.question] = openvex.statement(bill, name, request.question)
         except RefusedError as error:
             key = "purl" if isinstance(error, NoComponentError) else "part"
-            problem = error.message.removeprefix(f"{name}: vex: ")
             place = f"{FILE}: {request.place}.{key}"
-            refusals.append(Refusal(f"{place}: {name}: {problem}", error.tip))
+            refusals.append(Refusal(f"{place}: {name}: {error.problem}", error.tip))
     ordered = [statements[question] for question in sorted(statements)]
     return openvex.document(bill, ordered), refusals

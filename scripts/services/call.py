@@ -61,14 +61,14 @@ def _reserved(words: Words) -> str:
 
 
 def _taken(knob: str, name: str) -> Iterator[str]:
-    found = known.find(name)
-    if found.there and not found.missing:
-        yield f'{knob}: taken "{name}": {found.there[0]}'
-    elif found.there:
-        yield f'{knob}: half there "{name}": {", ".join(found.there)}'
-        yield from (f'{knob}: missing of "{name}": {part}' for part in found.missing)
-    elif found.folder.exists():
-        yield f'{knob}: taken "{name}": {found.folder}/'
+    service = known.find(name)
+    if service.there and not service.missing:
+        yield f'{knob}: taken "{name}": {service.there[0]}'
+    elif service.there:
+        yield f'{knob}: half there "{name}": {", ".join(service.there)}'
+        yield from (f'{knob}: missing of "{name}": {part}' for part in service.missing)
+    elif service.folder.exists():
+        yield f'{knob}: taken "{name}": {service.folder}/'
     else:
         yield from _in_shared_files(knob, Words(name))
 

@@ -64,10 +64,10 @@ def listed() -> list[Listed]:
 
 def ports() -> dict[int, str]:
     """Return the ports that services listen on or are published at, with the file that says so."""
-    found: dict[int, str] = {}
+    taken: dict[int, str] = {}
     for match in PUBLISHED.finditer(shared_files.read(COMPOSE)):
-        found.setdefault(int(match[1] or match[2]), COMPOSE)
+        taken.setdefault(int(match[1] or match[2]), COMPOSE)
     for file in sorted(PACKAGES.glob(f"*/{DOCKERFILES[0]}")):
         for port in EXPOSED.findall(file.read_text("utf-8")):
-            found.setdefault(int(port), str(file))
-    return found
+            taken.setdefault(int(port), str(file))
+    return taken

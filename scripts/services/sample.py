@@ -68,8 +68,8 @@ def piece(sample: Sample, file: str, words: Words, port: int) -> str:
 
 def files(folder: Path) -> list[Path]:
     """Return the files of a folder in order, without what tools leave in it."""
-    found = []
+    paths = []
     for place, folders, names in os.walk(folder):
         folders[:] = [each for each in folders if each not in LEFTOVERS and each[0] != "."]
-        found += [Path(place, name) for name in names]
-    return sorted(found)
+        paths += [Path(place, name) for name in names]
+    return sorted(paths)

@@ -57,5 +57,5 @@ def renamed(text: str, old: Words, new: Words, numbers: Mapping[int, int] | None
 
 def line_of(text: str, words: Words) -> int:
     """Return the number of the first line that has a form of the name, 0 without one."""
-    found = [match.start() for form in words.forms if (match := pattern(form).search(text))]
-    return text.count("\n", 0, min(found)) + 1 if found else 0
+    places = [match.start() for form in words.forms if (match := pattern(form).search(text))]
+    return text.count("\n", 0, min(places)) + 1 if places else 0

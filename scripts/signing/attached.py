@@ -65,8 +65,8 @@ def store(target: Store, image: str, digest: str, suffix: str, layers: Sequence[
     replaced, so that signing again does not grow the image's list.
     """
     tag = target.reference(image, tag_of(digest, suffix))
-    found = target.document(tag)
-    before, earlier = (found[0], _layers(tag, found[1])) if found else (None, [])
+    stored = target.document(tag)
+    before, earlier = (stored[0], _layers(tag, stored[1])) if stored else (None, [])
     described = [_described(layer) for layer in layers]
     new = {layer["annotations"][CONTENT] for layer in described}
     kept = [each for each in earlier if (each.get("annotations") or {}).get(CONTENT) not in new]

@@ -42,15 +42,15 @@ class Entries:
 
     def manifest(self) -> dict[str, object]:
         """Return them as the keys of a manifest, only those that hold anything."""
-        found = dict(self.policies)
+        content = dict(self.policies)
         if self.docstrings:
-            found["docstrings"] = {"keep": self.docstrings}
+            content["docstrings"] = {"keep": self.docstrings}
         if self.cached:
-            found["bytecode"] = {"cached": self.cached}
+            content["bytecode"] = {"cached": self.cached}
         if self.keep:
             rule = {"why": "the package needs it", "keep": self.keep}
-            found["rules"] = {"needed": rule}
-        return found
+            content["rules"] = {"needed": rule}
+        return content
 
     def text(self) -> str:
         """Return them in one line of YAML, "" for none."""

@@ -52,8 +52,10 @@ def version_of(name: str, tree: Path) -> str:
     """Return the installed version of a distribution."""
     site = next(tree.glob("lib/python3*/site-packages"))
     key = name.replace("_", "-").lower()
-    found = (d for d in distributions(path=[str(site)]) if d.name.replace("_", "-").lower() == key)
-    return next((each.version for each in found), "")
+    matching = (
+        d for d in distributions(path=[str(site)]) if d.name.replace("_", "-").lower() == key
+    )
+    return next((each.version for each in matching), "")
 
 
 def dumps(value: object) -> str:

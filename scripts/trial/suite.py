@@ -18,7 +18,7 @@ SECONDS = 3600
 
 def read_list(file: Path) -> dict[str, int]:
     """Return the packages of a list, each with its rank. Raises SutraError."""
-    found = {}
+    ranks = {}
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except OSError as error:
@@ -32,8 +32,8 @@ def read_list(file: Path) -> dict[str, int]:
                 f'{file}: line {number}: not a rank and a package "{line}"',
                 "a line is a rank, a tab and a name, such as tests/packages has them",
             )
-        found[package] = int(rank)
-    return found
+        ranks[package] = int(rank)
+    return ranks
 
 
 def run(packages: Iterable[str], workers: int) -> Iterator[Trial]:

@@ -66,7 +66,7 @@ def _rounds(package: str, version: str, root: Path) -> Trial:
     entries, broke = Entries(), list[str]()
     for _ in range(ROUNDS):
         try:
-            found = _clean(root, entries)
+            figures = _clean(root, entries)
         except BrokenTreeError as error:
             broke.append(error.problem)
             if not entries.take(error.fix):
@@ -77,10 +77,10 @@ def _rounds(package: str, version: str, root: Path) -> Trial:
             return Trial(
                 package,
                 version,
-                found["before"],
-                found["after"],
-                found["proven"],
-                found["entry_points"],
+                figures["before"],
+                figures["after"],
+                figures["proven"],
+                figures["entry_points"],
                 entries.text(),
                 tuple(broke),
                 ok=True,

@@ -88,7 +88,7 @@ class Loader:
     @cached_property
     def musl(self) -> str:
         """The machine of musl's loader ("x86_64"), or "" where glibc's is to be used."""
-        names = [found[1] for path in self._image.files if (found := MUSL.fullmatch(path))]
+        names = [match[1] for path in self._image.files if (match := MUSL.fullmatch(path))]
         return names[0] if names else ""
 
     def find(self, path: str) -> Entry | None:
@@ -106,14 +106,14 @@ class Loader:
         loads = {path: self._load(path, elf) for path, elf in objects.items()}
         inner = {other for path, (others, _) in loads.items() for other in others - {path}}
         seen: set[str] = set()
-        found: dict[Missing, None] = {}
+        all_missing: dict[Missing, None] = {}
         # a ring of objects that load each other has no outermost one: the rest comes last
         for path in sorted(loads, key=inner.__contains__):
             if path not in seen:
                 others, missing = loads[path]
                 seen |= {path, *others}
-                found.update(dict.fromkeys(missing))
-        return found
+                all_missing.update(dict.fromkeys(missing))
+        return all_missing
 
     def _load(self, path: str, elf: Elf) -> tuple[set[str], list[Missing]]:
         """Load one object and all it needs, breadth first, as the loader does.
@@ -129,14 +129,14 @@ class Loader:
             for name in user.elf.needed:
                 if name in by_name:
                     continue
-                found = self._search(name, user)
-                by_name[name] = found.elf if found else _NONE
-                if found is None:
+                library = self._search(name, user)
+                by_name[name] = library.elf if library else _NONE
+                if library is None:
                     missing.append(Missing(user.path, name, closed=self._is_closed(name, user)))
-                elif found.path not in loaded and (entry := self.find(found.path)):
-                    loaded[entry.path] = found.elf
-                    by_name.setdefault(found.elf.soname, found.elf)
-                    queue.append(found)
+                elif library.path not in loaded and (entry := self.find(library.path)):
+                    loaded[entry.path] = library.elf
+                    by_name.setdefault(library.elf.soname, library.elf)
+                    queue.append(library)
         objects = {path: elf, **loaded}
         return set(loaded), [*missing, *self._versions(objects, by_name)]
 

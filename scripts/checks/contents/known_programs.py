@@ -28,14 +28,14 @@ _BEHIND = re.compile(
 @cache
 def known(rule: str) -> Mapping[str, frozenset[str]]:
     """Return the names of a rule's file by section: {"programs": {"gcc", "llvm-*"}}."""
-    found: dict[str, set[str]] = {}
+    sections: dict[str, set[str]] = {}
     section = ""
     for line in (FOLDER / f"{rule}.txt").read_text().splitlines():
         if line.startswith("["):
             section = line.strip("[]")
         elif line and not line.startswith("#"):
-            found.setdefault(section, set()).update(line.split())
-    return {name: frozenset(names) for name, names in found.items()}
+            sections.setdefault(section, set()).update(line.split())
+    return {name: frozenset(names) for name, names in sections.items()}
 
 
 def program(path: str) -> str:

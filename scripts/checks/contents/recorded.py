@@ -53,10 +53,10 @@ def distributions(subject: Subject) -> Iterator[tuple[str, str]]:
             text = subject.image.text(path) or ""
             names += re.findall(r"(?mi)^Name: *(\S+)", text.partition("\n\n")[0])[:1]
         for name in names:
-            found = match[1], canonicalize_name(name)
-            if found not in seen:
-                seen.add(found)
-                yield found
+            distribution = match[1], canonicalize_name(name)
+            if distribution not in seen:
+                seen.add(distribution)
+                yield distribution
 
 
 def recorded_hashes(subject: Subject) -> Iterator[tuple[str, str]]:

@@ -53,11 +53,13 @@ def libraries(subject: Subject) -> Iterator[Finding]:
     loader = Loader(subject.image, subject.environment.get("LD_LIBRARY_PATH", ""), access.reads)
     objects = _objects(subject)
     for path, elf in objects.items():
-        found = loader.find(elf.interpreter) if elf.interpreter else None
-        if elf.interpreter and not (found and found.elf and found.elf.machine == elf.machine):
+        interpreter = loader.find(elf.interpreter) if elf.interpreter else None
+        if elf.interpreter and not (
+            interpreter and interpreter.elf and interpreter.elf.machine == elf.machine
+        ):
             named = quoted(elf.interpreter)
             yield Finding(path, f"interpreter not found {named}, of {quoted(path)}")
-        elif found and not (access.may(found, RUN) and access.reads(elf.interpreter)):
+        elif interpreter and not (access.may(interpreter, RUN) and access.reads(elf.interpreter)):
             named = quoted(elf.interpreter)
             yield Finding(
                 path, f"interpreter is closed to the image's user {named}, of {quoted(path)}"

@@ -40,9 +40,9 @@ def source_of(path: str) -> tuple[str, bool]:
 def bytecode(subject: Subject) -> Iterator[Finding]:
     """Find bytecode that Python would not take, or take though its source is another."""
     versions = {
-        found[1]
+        match[1]
         for path, entry in subject.files.items()
-        if entry.kind == "file" and (found := PYTHON.fullmatch(path))
+        if entry.kind == "file" and (match := PYTHON.fullmatch(path))
     }
     compiled = [entry for entry in subject.contents() if entry.path.endswith(".pyc")]
     wanted = {MAGIC[version] for version in versions & MAGIC.keys()}
@@ -105,13 +105,13 @@ def _uncompiled(subject: Subject, versions: set[str]) -> Iterator[Finding]:
 
 def cleaned_trees(subject: Subject) -> set[str]:
     """Return the trees that the reports of cleanups are about."""
-    found = set()
+    trees = set()
     for path in filter(REPORT.fullmatch, subject.files):
         try:
-            found.add(_report(subject, path)[0])
+            trees.add(_report(subject, path)[0])
         except (ValueError, KeyError, TypeError, RecursionError):
             continue  # found by the rule `bytecode`
-    return found
+    return trees
 
 
 def _report(subject: Subject, path: str) -> tuple[str, dict[str, Any]]:
@@ -125,31 +125,31 @@ def _report(subject: Subject, path: str) -> tuple[str, dict[str, Any]]:
 
 def _differences(subject: Subject, tree: str, said: dict[str, Any]) -> Iterator[str]:
     """Compare the modules of a cleaned tree with what the cleanup's own report says."""
-    for mode, found in _count(subject, tree).items():
-        if found != said.get(mode):
-            yield f"{found} modules {mode} in {quoted(tree)}, the cleanup left {said.get(mode)}"
+    for mode, count in _count(subject, tree).items():
+        if count != said.get(mode):
+            yield f"{count} modules {mode} in {quoted(tree)}, the cleanup left {said.get(mode)}"
 
 
 def _trees(subject: Subject) -> set[str]:
     """Return the folders that hold a standard library, or distributions."""
-    found = (TREE.fullmatch(entry.path) for entry in subject.contents())
-    return {one[1] or one[2] for one in found if one}
+    matches = (TREE.fullmatch(entry.path) for entry in subject.contents())
+    return {one[1] or one[2] for one in matches if one}
 
 
 def _count(subject: Subject, tree: str) -> Counter[str]:
     """Return how many modules below `tree` have which form: source, cached, sourceless."""
-    found = Counter(source=0, cached=0, sourceless=0)
+    counts = Counter(source=0, cached=0, sourceless=0)
     below = [path for path in subject.files if path.startswith(tree + "/")]
     sources = {path for path in below if path.endswith(".py")}
     for path in (path for path in below if path.endswith(".pyc")):
         source, is_cached = source_of(path)
         if is_cached:
-            found["cached"] += 1
+            counts["cached"] += 1
             sources.discard(source)
         else:
-            found["sourceless"] += 1
-    found["source"] = len(sources)
-    return found
+            counts["sourceless"] += 1
+    counts["source"] = len(sources)
+    return counts
 
 
 RULES = (

@@ -65,13 +65,13 @@ def certificates(subject: Subject) -> Iterator[Finding]:
     for layer in subject.image.layers:
         for entry in layer.entries:
             for kind in entry.secrets:
-                found = kind.removeprefix(secret_scan.CERTIFICATE)
-                if found == kind or found in shipped:
+                fingerprint = kind.removeprefix(secret_scan.CERTIFICATE)
+                if fingerprint == kind or fingerprint in shipped:
                     continue
                 where = f"in {quoted(entry.path)}"
-                if found in subject.private:
+                if fingerprint in subject.private:
                     yield Finding(entry.path, f"certificate of the builders {where}")
-                elif found not in subject.public and not _as_recorded(entry, hashes):
+                elif fingerprint not in subject.public and not _as_recorded(entry, hashes):
                     yield Finding(entry.path, f"certificate of unknown origin {where}")
 
 

@@ -94,13 +94,13 @@ def _distributions(subject: Subject) -> dict[str, set[str]]:
     egg-info can be a file: its metadata alone.
     """
     owners = subject.image.owners()
-    found: dict[str, set[str]] = {}
+    records: dict[str, set[str]] = {}
     for path, entry in subject.files.items():
         if entry.kind != "folder" and (parts := DIST_INFO.fullmatch(path)):
             owner = owners.get(path)
             if not (owner and owner.kind in ("debian", "alpine")):
-                found.setdefault(parts[1], set()).add(parts[2] or "PKG-INFO")
-    return found
+                records.setdefault(parts[1], set()).add(parts[2] or "PKG-INFO")
+    return records
 
 
 def _of_distribution(subject: Subject, folder: str) -> Iterator[Finding]:

@@ -45,7 +45,7 @@ def closed(subject: Subject) -> Iterator[Finding]:
     A folder is found once, with all that is in it. Programs and libraries are found by the
     rule `libraries`.
     """
-    access, found = Access(subject), set[str]()
+    access, places = Access(subject), set[str]()
     for path, entry in subject.files.items():
         if entry.elf or entry.kind not in ("file", "hardlink", "folder"):
             continue
@@ -53,10 +53,10 @@ def closed(subject: Subject) -> Iterator[Finding]:
             continue
         folder = access.closed(path)
         if folder or (entry.kind == "folder" and not access.may(entry, READ)):
-            found.add(folder or path)
+            places.add(folder or path)
         elif not access.may(entry, READ):
             yield Finding(path, f"closed to the image's user {quoted(path)}")
-    for path in sorted(found):
+    for path in sorted(places):
         yield Finding(path, f"folder closed to the image's user {quoted(path)}")
 
 

@@ -48,10 +48,10 @@ def verify_one(
     `private` are fingerprints of certificates that no image may hold; without it,
     those that only this machine trusts. Raises SutraError when it is not there.
     """
-    found = inventory.read(client, reference, cache)
-    if found is None:
+    content = inventory.read(client, reference, cache)
+    if content is None:
         raise promises.not_built(image, reference)
-    return judge(promises, image, found, private_certificates() if private is None else private)
+    return judge(promises, image, content, private_certificates() if private is None else private)
 
 
 def judge(
@@ -103,24 +103,33 @@ def _result(
         return CheckResult(image.name, name, True, 0, 0, skipped, rule.unit, (), file, key)
     allowed = waiver.allow if waiver else ()
     above = inherited[rule.name].allow if rule.name in inherited else ()
-    found = _Found((*allowed, *above))
+    findings = _Found((*allowed, *above))
     for finding in rule.check(subject):
-        found.add(finding)
+        findings.add(finding)
     limit = waiver.limit if waiver else 0
     idle = [
         Finding("", f"allows what is not there {quoted(glob.text)}", 0)
         for glob in allowed
-        if glob not in found.used
+        if glob not in findings.used
     ]
-    ok = found.weight <= limit and not idle
-    first, bad = (found.first, found.bad) if found.weight > limit else ([], 0)
+    ok = findings.weight <= limit and not idle
+    first, bad = (findings.first, findings.bad) if findings.weight > limit else ([], 0)
     count = bad + len(idle)
-    problem = "" if ok else _summary([*first, *idle], count, rule, found.weight, limit)
+    problem = "" if ok else _summary([*first, *idle], count, rule, findings.weight, limit)
     lines = () if ok else _lines([*first, *idle], count)
     if ok and waiver:
-        problem = f"{found.allowed or rule.unit} allowed: {waiver.because}"
+        problem = f"{findings.allowed or rule.unit} allowed: {waiver.because}"
     return CheckResult(
-        image.name, name, ok, found.weight + len(idle), limit, problem, rule.unit, lines, file, key
+        image.name,
+        name,
+        ok,
+        findings.weight + len(idle),
+        limit,
+        problem,
+        rule.unit,
+        lines,
+        file,
+        key,
     )
 
 

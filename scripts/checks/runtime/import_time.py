@@ -93,10 +93,10 @@ def _once(
     client: engine.Client, image: Image, setup: sandbox.Setup, probe: health.Probe
 ) -> list[Import]:
     with sandbox.container(client, setup) as made:
-        found = health.wait(client, made, probe, image.budget.ready or 0)
-        if found.problem:
+        started = health.wait(client, made, probe, image.budget.ready or 0)
+        if started.problem:
             raise SutraError(
-                f"why-slow: {image.name}: {found.problem}", "run `make verify-runtime`"
+                f"why-slow: {image.name}: {started.problem}", "run `make verify-runtime`"
             )
         imports = parse(sandbox.output(made, MOST_LINES))
     if not imports:
@@ -108,15 +108,15 @@ def _once(
 
 def parse(text: str) -> list[Import]:
     """Return the imports of the first process in a log, in the order in which they ended."""
-    found: list[tuple[int, Import]] = []
+    imports: list[tuple[int, Import]] = []
     headings = 0
     for line in text.splitlines():
         headings += HEADING.match(line) is not None
         match = LINE.fullmatch(line)
         if match and headings <= 1:
             own, whole, indent, module = match.groups()
-            found.append((len(indent) // 2, Import(module, int(own), int(whole))))
-    return list(_with_importers(found))
+            imports.append((len(indent) // 2, Import(module, int(own), int(whole))))
+    return list(_with_importers(imports))
 
 
 def _with_importers(found: Sequence[tuple[int, Import]]) -> Iterator[Import]:
@@ -132,14 +132,14 @@ def _with_importers(found: Sequence[tuple[int, Import]]) -> Iterator[Import]:
 
 def owners(image: Inventory) -> dict[str, str]:
     """Return whose each module is that a file of the image could be."""
-    found = {}
+    names = {}
     whose = image.owners()
     for path in sorted(image.files):
         root, suffix = ROOT.match(path), SUFFIX.search(path)
         if root and suffix and suffix.end() == len(path) and "/__pycache__/" not in path:
             module = path[root.end() : suffix.start()].replace("/", ".")
-            found[module] = f"{whose[path].name} {whose[path].version}".strip()
-    return found
+            names[module] = f"{whose[path].name} {whose[path].version}".strip()
+    return names
 
 
 def by_owner(imports: Iterable[Import], whose: Mapping[str, str]) -> list[Spent]:

@@ -60,11 +60,11 @@ def verify(
         setup = setup_of(image, known, network)
         try:
             with beside(client, promises, image, network, others):
-                found = _read_only(client, image, setup, probe, file)
-                if found[1:]:  # it became healthy, in time or not
-                    found += start_cost.verify(client, image, setup, probe, file)
-                    found.append(_writable(client, image, setup, probe, known, file))
-                return found
+                results = _read_only(client, image, setup, probe, file)
+                if results[1:]:  # it became healthy, in time or not
+                    results += start_cost.verify(client, image, setup, probe, file)
+                    results.append(_writable(client, image, setup, probe, known, file))
+                return results
         except NeedError as problem:
             return [_ready(file, image, Health(0, str(problem)))]
 
@@ -107,18 +107,18 @@ def beside(
                 raise NeedError(f'it needs "{need.name}", which has no HEALTHCHECK')
             setup = setup_of(need, known, network)
             made = stack.enter_context(sandbox.container(client, setup))
-            found = health.wait(client, made, probe, need.budget.ready or 0)
-            if found.problem:
-                raise NeedError(f'it needs "{need.name}": {found.problem}')
+            started = health.wait(client, made, probe, need.budget.ready or 0)
+            if started.problem:
+                raise NeedError(f'it needs "{need.name}": {started.problem}')
         yield
 
 
 def _in_order(promises: Catalog, image: Image) -> list[Image]:
     """Return what `image` needs, each after what it needs itself; the catalogue has no cycle."""
-    found: dict[str, Image] = {}
+    needs: dict[str, Image] = {}
     for need in map(promises.find, image.runtime.needs):
-        found |= {one.name: one for one in (*_in_order(promises, need), need)}
-    return list(found.values())
+        needs |= {one.name: one for one in (*_in_order(promises, need), need)}
+    return list(needs.values())
 
 
 def _read_only(
@@ -131,9 +131,9 @@ def _read_only(
     """
     for left in reversed(range(STARTS)):
         with sandbox.container(client, setup) as made:
-            found = health.wait(client, made, probe, image.budget.ready or 0)
-            ready = _ready(file, image, found)
-            if found.problem:
+            started = health.wait(client, made, probe, image.budget.ready or 0)
+            ready = _ready(file, image, started)
+            if started.problem:
                 return [ready]
             if ready.ok or not left:
                 memory = _memory(file, image, sandbox.memory(client, made))
@@ -151,7 +151,7 @@ def _writable(
 ) -> CheckResult:
     """Return what the service writes outside the declared places, where the root lets it."""
     with sandbox.container(client, replace(setup, read_only=False)) as made:
-        found = health.wait(client, made, probe, image.budget.ready or 0)
+        started = health.wait(client, made, probe, image.budget.ready or 0)
         written = sandbox.written(client, made)
         # a service may write and remove files while it stops
         sandbox.terminate(made)
@@ -160,9 +160,9 @@ def _writable(
         places = _outside(image, known, sandbox.deepest(written))
     more = f" (+{len(places) - 1} more)" if places[1:] else ""
     problem = f'written outside them "{sandbox.one_line(places[0])}"{more}' if places else ""
-    if found.problem:
-        problem = f"where the root can be written to, {found.problem}"
-    count = max(len(places), bool(found.problem))
+    if started.problem:
+        problem = f"where the root can be written to, {started.problem}"
+    count = max(len(places), bool(started.problem))
     key = f"images.{image.name}.runtime.writes"
     return CheckResult(
         image.name, "writes", not count, count, 0, problem, "findings", file=file, key=key
@@ -181,14 +181,16 @@ def _outside(image: Image, known: Mapping[str, Any], written: Sequence[str]) -> 
     ]
 
 
-def _ready(file: str, image: Image, found: Health) -> CheckResult:
+def _ready(file: str, image: Image, started: Health) -> CheckResult:
     limit = image.budget.ready or 0
-    ok, problem = not found.problem and found.ms <= limit, found.problem
+    ok, problem = not started.problem and started.ms <= limit, started.problem
     if not ok and not problem:
-        late = f'healthy too late "{format_time(found.ms)}", {format_time(limit)} allowed'
-        problem = f"{late} (+{found.ms - limit} ms)"
+        late = f'healthy too late "{format_time(started.ms)}", {format_time(limit)} allowed'
+        problem = f"{late} (+{started.ms - limit} ms)"
     key = f"images.{image.name}.budget.ready"
-    return CheckResult(image.name, "ready", ok, found.ms, limit, problem, "ms", file=file, key=key)
+    return CheckResult(
+        image.name, "ready", ok, started.ms, limit, problem, "ms", file=file, key=key
+    )
 
 
 def _memory(file: str, image: Image, memory: Memory) -> CheckResult:
@@ -215,6 +217,6 @@ def _stop(file: str, image: Image, made: Container) -> CheckResult:
     ok = code == 0 and actual <= STOP_MS
     took = format_time(actual)
     ending = f'still running "{took}"' if code is None else f'ended with "{code}" {took}'
-    problem = "" if ok else f"{ending} after SIGTERM{health.heard(made)}"
+    problem = "" if ok else f"{ending} after SIGTERM{health.last_output(made)}"
     key = f"images.{image.name}"
     return CheckResult(image.name, "stop", ok, actual, STOP_MS, problem, "ms", file=file, key=key)

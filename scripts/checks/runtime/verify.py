@@ -94,8 +94,8 @@ def _libraries(
     """Let the image's own loader load the libraries that it promises, each in a container."""
     if not image.runtime.loads:
         return []
-    found = inventory.read(client, identity, cache)
-    files = sorted(found.files) if found else []
+    content = inventory.read(client, identity, cache)
+    files = sorted(content.files) if content else []
     loader = next((path for path in files if LOADER.search(path)), "")
     problems = [
         f"{name}: {problem}"

@@ -75,12 +75,12 @@ def changes(before: Sizes, after: Sizes) -> Iterator[Growth]:
 
 def _of(name: str, before: Sizes, after: Sizes) -> Iterator[Growth]:
     old, new = (_held(sizes, name, sizes.of(name)) for sizes in (before, after))
-    found: Counter[str] = Counter()
+    by_cause: Counter[str] = Counter()
     for each in _causes(old, new):
-        found[each.cause] += each.change
-    grown = tuple((cause, size) for cause, size in found.most_common() if size > 0)
+        by_cause[each.cause] += each.change
+    grown = tuple((cause, size) for cause, size in by_cause.most_common() if size > 0)
     owners = _owners(old, new)
-    upstream = sum(found[cause] for cause in UPSTREAM)
+    upstream = sum(by_cause[cause] for cause in UPSTREAM)
     for size in (INSTALLED, DOWNLOAD):
         then, now = before.total(name, size), after.total(name, size)
         part = upstream if size == INSTALLED else _packed(name, before, after)
@@ -161,22 +161,22 @@ def _held(sizes: Sizes, name: str, ids: Sequence[str]) -> dict[_Key, _Held]:
     """Return what each owner has in layers of an image; what a base has in itself is its own."""
     is_base = sizes.bases.issuperset(sizes.of(name))
     built_on = set() if name == RELEASE or is_base else sizes.bases
-    found: dict[_Key, _Held] = {}
+    all_held: dict[_Key, _Held] = {}
     for layer in ids:
         for part in sizes.layers[layer].parts:
-            held = found.setdefault((part.kind, part.name), _Held())
+            held = all_held.setdefault((part.kind, part.name), _Held())
             held.bytes += part.bytes
             held.in_base |= layer in built_on
             held.version, held.marks = part.version, (*held.marks, part.mark)
-    return found
+    return all_held
 
 
 def _owners(old: Mapping[_Key, _Held], new: Mapping[_Key, _Held]) -> tuple[Change, ...]:
     """Return the owners that grew, the most first."""
     nothing = _Held()
-    found = [
+    changes = [
         Change(key[1], was.bytes, now.bytes, (was.version, now.version))
         for key, now in new.items()
         if (was := old.get(key, nothing)).bytes < now.bytes
     ]
-    return tuple(sorted(found, key=lambda change: (-change.bytes, change.name)))
+    return tuple(sorted(changes, key=lambda change: (-change.bytes, change.name)))

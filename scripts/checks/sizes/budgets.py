@@ -24,8 +24,8 @@ def verify(
     """
     results = []
     for image in promises.images:
-        if found := measured.get(image.name):
-            results += check(image, found.installed, found.download, promises, why)
+        if sizes := measured.get(image.name):
+            results += check(image, sizes.installed, sizes.download, promises, why)
     if len(measured) == len(promises.images):
         once = shared_once(measured.values())
         installed = sum(layer.installed for layer in once)

@@ -37,10 +37,10 @@ def of(
 
     `bases` are the diff_ids of the layers of the base image, before and after.
     """
-    found: Counter[str] = Counter()
+    bytes_of: Counter[str] = Counter()
     for cause, _, was, now in each(before, after, bases):
-        found[cause] += (now[0] if now else 0) - (was[0] if was else 0)
-    return [(cause, size) for cause, size in found.most_common() if size > 0]
+        bytes_of[cause] += (now[0] if now else 0) - (was[0] if was else 0)
+    return [(cause, size) for cause, size in bytes_of.most_common() if size > 0]
 
 
 def each(
@@ -89,12 +89,12 @@ def in_words(causes: Sequence[tuple[str, int]]) -> str:
 
 
 def _held(image: Inventory, base: Collection[str]) -> _Held:
-    found: _Held = {}
+    held: _Held = {}
     owners = image.owners()
     for layer in image.layers:
         for entry in layer.entries:
             if entry.kind == "file":
                 owner = owners[entry.path]
                 key = (owner.kind, owner.name, layer.diff_id in base)
-                found[key] = found.get(key, (0, ""))[0] + entry.size, owner.version
-    return found
+                held[key] = held.get(key, (0, ""))[0] + entry.size, owner.version
+    return held

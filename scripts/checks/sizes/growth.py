@@ -150,27 +150,27 @@ def _changes(changes: Iterator[Change]) -> list[Change]:
 
 def _owners(layers: Layers) -> dict[tuple[str, str], tuple[str, int]]:
     """Return version and bytes by kind and name."""
-    found: dict[tuple[str, str], tuple[str, int]] = {}
+    bytes_of: dict[tuple[str, str], tuple[str, int]] = {}
     for image, layer in layers:
         owners = image.owners()
         for entry in layer.entries:
             if entry.kind == "file":
                 owner = owners[entry.path]
-                so_far = found.get((owner.kind, owner.name), ("", 0))[1]
-                found[owner.kind, owner.name] = owner.version, so_far + entry.size
+                so_far = bytes_of.get((owner.kind, owner.name), ("", 0))[1]
+                bytes_of[owner.kind, owner.name] = owner.version, so_far + entry.size
                 # a program's bytes are not told apart by module, versions are
                 for name, version in entry.elf.modules if entry.elf else ():
-                    found[owner.kind, name] = version, 0
-    return found
+                    bytes_of[owner.kind, name] = version, 0
+    return bytes_of
 
 
 def _files(layers: Layers) -> dict[str, int]:
-    found: dict[str, int] = defaultdict(int)
+    sizes: dict[str, int] = defaultdict(int)
     for _, layer in layers:
         for entry in layer.entries:
             if entry.kind == "file":
-                found[entry.path] += entry.size
-    return dict(found)
+                sizes[entry.path] += entry.size
+    return dict(sizes)
 
 
 def _digests(layers: Layers) -> dict[str, tuple[str, int]]:
@@ -197,7 +197,9 @@ def since_promoted(
     def why(image: Image | None, what: str) -> str:
         names = [image.name] if image else list(measured)
         chosen = [one for one in promises.images if one.name in names]
-        previous = {one.name: found for one in chosen if (found := promoted(client, one, cache))}
+        previous = {
+            one.name: earlier for one in chosen if (earlier := promoted(client, one, cache))
+        }
         if not previous:
             return "no promoted image to compare with"
         # a new image, and one whose layers the others share no longer, make a release grow
@@ -218,8 +220,8 @@ def _cause(
     """Return whose changes made an image grow, in words."""
     known = measured.get(base_of(promises, after))
     layers = {layer.diff_id for layer in known.layers} if known else set[str]()
-    found = causes.of(before, after, causes.base_layers(before, after, layers))
-    return causes.line(found, before, after)
+    reasons = causes.of(before, after, causes.base_layers(before, after, layers))
+    return causes.line(reasons, before, after)
 
 
 def base_of(promises: Catalog, image: Inventory) -> str:
@@ -240,9 +242,9 @@ def promoted(client: engine.Client | None, image: Image, cache: Path) -> Invento
         last = ledger.read()[-1:]
         if not last or image.name not in last[0].images:
             return None
-        found = inventory.read(client, last[0].images[image.name].id, cache)
+        earlier = inventory.read(client, last[0].images[image.name].id, cache)
         where = f"{image.name} of promotion {last[0].of}"
-        return replace(found, reference=where) if found else None
+        return replace(earlier, reference=where) if earlier else None
     except EngineError:
         if client is None:  # a file or a registry is checked where there is no engine
             return None
@@ -252,7 +254,7 @@ def promoted(client: engine.Client | None, image: Image, cache: Path) -> Invento
 def _present(client: engine.Client | None, measured: Measured, cache: Path) -> Inventory:
     # the id is what was measured, whatever its tag is on by now
     engines = sources.scheme(measured.reference)[0] == "engine"
-    found = inventory.read(client, measured.id if engines else measured.reference, cache)
-    if found is None:
+    content = inventory.read(client, measured.id if engines else measured.reference, cache)
+    if content is None:
         raise SutraError(f'engine: image no longer exists "{measured.id}"', "run `make build`")
-    return found
+    return content

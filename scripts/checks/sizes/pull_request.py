@@ -83,13 +83,13 @@ def _read(kept: Kept) -> Sizes:
 
 def _images(client: engine.Client | None, promises: Catalog) -> dict[str, Inventory]:
     """Return all images under their own tags by name. Raises SutraError without one."""
-    found: dict[str, Inventory] = {}
+    inventories: dict[str, Inventory] = {}
     for image in promises.images:
         read = inventory.read(client, image.reference)
         if read is None:
             raise promises.not_built(image, image.reference)
-        found[image.name] = read
-    return found
+        inventories[image.name] = read
+    return inventories
 
 
 def _sizes(images: Mapping[str, Inventory]) -> Sizes:
@@ -102,16 +102,16 @@ def judged(result: CheckResult, changes: Sequence[Growth], since: str) -> CheckR
     if result.ok or result.name not in (blame.INSTALLED, blame.DOWNLOAD):
         return result
     size = (result.image, result.name)
-    found = next((each for each in changes if (each.image, each.size) == size), None)
-    if found is None:  # the base branch does not have that image
+    change = next((each for each in changes if (each.image, each.size) == size), None)
+    if change is None:  # the base branch does not have that image
         return result
     limit = result.limit or 0
-    fails = found.is_the_authors(limit)
-    whose = f"{format_change(found.authors)} by this change" if fails else "not by this change"
-    grown = ", ".join(map(str, found.owners[:OWNERS]))
+    fails = change.is_the_authors(limit)
+    whose = f"{format_change(change.authors)} by this change" if fails else "not by this change"
+    grown = ", ".join(map(str, change.owners[:OWNERS]))
     problem = over_budget(result.actual or 0, limit)
-    said = f"{problem}: since {since} {format_change(found.change)}, {whose}"
-    cause = causes.in_words(found.unpacked)
+    said = f"{problem}: since {since} {format_change(change.change)}, {whose}"
+    cause = causes.in_words(change.unpacked)
     more = "; ".join(part for part in (grown, f"by cause: {cause}" if cause else "") if part)
     return replace(result, ok=not fails, problem=f"{said}: {more}" if more else said)
 

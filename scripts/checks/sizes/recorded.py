@@ -112,7 +112,7 @@ def parse(text: str) -> Sizes:
             for name, one in content["layers"].items()
         }
         images = {name: tuple(_list(ids)) for name, ids in content["images"].items()}
-        found = Sizes(layers, images, frozenset(_list(content["bases"])))
+        sizes = Sizes(layers, images, frozenset(_list(content["bases"])))
         if not {each for ids in images.values() for each in ids} <= set(layers):
             raise ValueError("a layer is missing")
         if any(
@@ -121,17 +121,17 @@ def parse(text: str) -> Sizes:
             raise ValueError("the parts of a layer do not add up to it")
     except (AttributeError, KeyError, TypeError, RecursionError) as error:
         raise ValueError("a field is missing or of another type") from error
-    return found
+    return sizes
 
 
 def _read_parts(layer: Mapping[str, object]) -> tuple[Part, ...]:
-    found = tuple(Part(**part) for part in _list(layer["parts"]))
-    for part in found:
+    parts = tuple(Part(**part) for part in _list(layer["parts"]))
+    for part in parts:
         _bytes(part.bytes)
         words = (part.kind, part.name, part.version, part.mark)
         if not all(isinstance(word, str) for word in words):
             raise TypeError("part")
-    return found
+    return parts
 
 
 def _list(value: object) -> list[Any]:

@@ -53,8 +53,8 @@ def _held(
     promises: Catalog, measured: Mapping[str, Measured]
 ) -> Iterator[tuple[tuple[str, ...], Budget, tuple[int, int]]]:
     for image in promises.images:
-        found = measured[image.name]
-        yield ("images", image.name), image.budget, (found.installed, found.download)
+        sizes = measured[image.name]
+        yield ("images", image.name), image.budget, (sizes.installed, sizes.download)
     once = shared_once(measured.values())
     total = sum(layer.installed for layer in once), sum(layer.download for layer in once)
     yield (RELEASE,), promises.release, total

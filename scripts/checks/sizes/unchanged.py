@@ -27,11 +27,11 @@ PATIENCE = 10
 
 def verified(promises: Catalog, cache: Path = CACHE) -> list[CheckResult] | None:
     """Return the checks of all images where all is known and within its budget, else None."""
-    found = _inspected([image.reference for image in promises.images])
-    if len(found) != len(promises.images):
+    inspected = _inspected([image.reference for image in promises.images])
+    if len(inspected) != len(promises.images):
         return None
     measured = {}
-    for image, (identity, diff_ids) in zip(promises.images, found, strict=True):
+    for image, (identity, diff_ids) in zip(promises.images, inspected, strict=True):
         layers = kept(identity, diff_ids, None, cache)
         if not layers:
             return None

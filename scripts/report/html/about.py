@@ -35,10 +35,10 @@ def read(
 
 
 def _one(client: engine.Client, image: Image, identity: str, cache: Path) -> Inventory:
-    found = inventory.read(client, identity, cache)
-    if found is None:
+    content = inventory.read(client, identity, cache)
+    if content is None:
         raise SutraError(f'engine: image no longer exists "{image.reference}"', "run `make build`")
-    return found
+    return content
 
 
 def of(
@@ -50,10 +50,10 @@ def of(
     cache: Path,
 ) -> About:
     """Return all of one image; `built` are those that were checked, by name."""
-    found = built[image.name]
-    base = built.get(growth.base_of(promises, found))
+    content = built[image.name]
+    base = built.get(growth.base_of(promises, content))
     return About(
-        since_promoted.of(client, image, found, base, cache),
-        provenance.of(found, base),
+        since_promoted.of(client, image, content, base, cache),
+        provenance.of(content, base),
         licences.summary(bill),
     )

@@ -42,7 +42,7 @@ def by_owner(image: Inventory, licences: Mapping[Owner, str] | None = None) -> t
                 files[owner].append(Part(entry.path, entry.size, 1))
     known = licences or {}
     return largest_first(
-        _owner(owner, found, known.get(owner, "")) for owner, found in files.items()
+        _owner(owner, entries, known.get(owner, "")) for owner, entries in files.items()
     )
 
 
@@ -52,7 +52,7 @@ def _owner(owner: Owner, files: list[Part], licence: str) -> Part:
     grouped: dict[str, list[Part]] = defaultdict(list)
     for folder, file in zip(folders, files, strict=True):
         grouped["/".join(folder[:depth])].append(file)
-    parts = largest_first(_sum(name, found) for name, found in grouped.items())
+    parts = largest_first(_sum(name, entries) for name, entries in grouped.items())
     return Part(
         shown(owner.name),
         sum(part.size for part in parts),

@@ -85,14 +85,14 @@ def gather(client: engine.Client, promises: Catalog, cache: Path = CACHE) -> Rep
     built = about.read(client, promises, verdict.ids, cache)
     sections, versions = [], []
     for image in promises.images:
-        found, bill = built[image.name], components.of(built[image.name])
+        content, bill = built[image.name], components.of(built[image.name])
         before = read_layers.measure(client, BEFORE.get(image.name, f"{image.name}:dev"), cache)
         own = [result for result in verdict.results if result.image == image.name]
-        owners = breakdown.by_owner(found, licences.by_owner(found, bill))
+        owners = breakdown.by_owner(content, licences.by_owner(content, bill))
         told = about.of(client, promises, image, built, bill, cache)
         development = before.installed if before else None
         sections.append(section(image.name, owners, own, development, told))
-        versions.append(breakdown.shown(found.labels.get(VERSION, "")))
+        versions.append(breakdown.shown(content.labels.get(VERSION, "")))
     release = [result for result in verdict.results if result.image == RELEASE]
     return Report(
         ", ".join(dict.fromkeys(filter(None, versions))),

@@ -52,7 +52,7 @@ def count(cells: Sequence[Cell]) -> int:
 
 def _owners(owners: Sequence[Part], least: float) -> tuple[Cell, ...]:
     total = sum(part.size for part in owners)
-    found = []
+    cells = []
     for index, part, box in _boxes(owners, (0.0, 0.0, WIDTH, HEIGHT), least):
         x, y, width, height = box
         inside = _inside(part, box, least) if index >= 0 else ()
@@ -60,8 +60,8 @@ def _owners(owners: Sequence[Part], least: float) -> tuple[Cell, ...]:
         title += f": {format_size(part.size)}, {part.size / total:.1%}"
         label = fit(part.name, width) if height >= HEADER else ""
         kind = part.kind or "several"
-        found.append(Cell(x, y, width, height, title, label, kind, index, inside))
-    return tuple(found)
+        cells.append(Cell(x, y, width, height, title, label, kind, index, inside))
+    return tuple(cells)
 
 
 Box = tuple[float, float, float, float]

@@ -135,10 +135,10 @@ def test_the_lock_is_taken_as_soon_as_it_is_free(
 
 
 def test_a_reader_learns_what_is_unfinished(capfd: pytest.CaptureFixture[str]) -> None:
-    journal.say_pending()
+    journal.warn_pending()
     assert capfd.readouterr() == ("", "")
     journal.write(INTENT)
-    journal.say_pending()
+    journal.warn_pending()
     assert capfd.readouterr() == (
         "",
         ".build/promotion.json: promote 1 (2026-01-02T03:04:05Z, me@here) is unfinished; "
