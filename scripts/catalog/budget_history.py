@@ -105,7 +105,7 @@ def _lowest(versions: list[Past]) -> dict[str, int]:
 def _budgets(promises: Catalog) -> list[tuple[str, Budget]]:
     places = [(f"images.{image.name}", (image.budget, *image.others)) for image in promises.images]
     places.append((RELEASE, (promises.release, *promises.others)))
-    return [(f"{path}.{budget.key}", budget) for path, found in places for budget in found]
+    return [(f"{path}.{budget.key}", budget) for path, budgets in places for budget in budgets]
 
 
 # ---- the file's earlier versions -------------------------------------------

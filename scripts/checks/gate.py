@@ -67,7 +67,7 @@ def _of_images(client: engine.Client, promises: Catalog, named: Mapping[str, str
         for image in promises.images
         if image.name in wanted
     }
-    ids = {name: found.id for name, found in measured.items()}
+    ids = {name: sizes.id for name, sizes in measured.items()}
     why = growth.since_promoted(client, promises, measured)
     results = budgets.verify(promises, measured, why)
     results += fresh.verify(promises, results)

@@ -85,7 +85,7 @@ def is_insecure(client: engine.Client, host: str) -> bool:
         return not known.get("Secure", True)
     name = urlsplit(f"//{host}").hostname or ""
     try:
-        addresses = {ip_address(found[4][0]) for found in socket.getaddrinfo(name, None)}
+        addresses = {ip_address(answer[4][0]) for answer in socket.getaddrinfo(name, None)}
     except (OSError, ValueError):
         return False
     networks = [ip_network(each) for each in settings.get("InsecureRegistryCIDRs") or ()]

@@ -97,7 +97,7 @@ def _debian(texts: Mapping[str, str]) -> Iterator[tuple[str, Owner]]:
         elif folder == DPKG + "status.d" and not name.endswith(".md5sums"):
             record = next(package_records.dpkg(text), Package(name))
             owner = Owner("debian", record.name, record.version)
-            yield from ((found, owner) for found in (path, path + ".md5sums"))
+            yield from ((file, owner) for file in (path, path + ".md5sums"))
             yield f"usr/share/doc/{name}/", owner
             hashes = texts.get(path + ".md5sums", "").splitlines()
             yield from ((line.partition("  ")[2], owner) for line in hashes)

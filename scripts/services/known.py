@@ -43,8 +43,8 @@ def find(name: str) -> Known:
         parts[form.format(name)] = any(Path(form.format(each)).is_file() for each in names)
     for file in shared_files.FILES:
         parts[f"{file.name}: {file.what}"] = any(_has(file, Words(each)) for each in names)
-    there = tuple(part for part, found in parts.items() if found)
-    missing = tuple(part for part, found in parts.items() if not found)
+    there = tuple(part for part, is_there in parts.items() if is_there)
+    missing = tuple(part for part, is_there in parts.items() if not is_there)
     known = Known(words, line.language, folder, there, missing)
     # a folder without a Dockerfile is a package of another kind, such as a library
     return known if folder.is_dir() or there else replace(known, missing=tuple(parts))

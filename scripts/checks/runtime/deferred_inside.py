@@ -50,15 +50,15 @@ def imported(code: CodeType, package: str) -> Iterator[tuple[str, str, str]]:
 
 def main(marker: str, *modules: str) -> None:
     """Print the line."""
-    found = []
+    rows = []
     for module in modules:
         spec = find_spec(module)
         code = getattr(spec and spec.loader, "get_code", lambda name: None)(module)
         if spec and code:
             used = loaded(code)
             for whole, target, bound in imported(code, spec.parent or ""):
-                found.append([module, whole, target, bound in used])
-    print(f"\n{marker}{json.dumps(found)}", flush=True)
+                rows.append([module, whole, target, bound in used])
+    print(f"\n{marker}{json.dumps(rows)}", flush=True)
 
 
 if __name__ == "__main__":
