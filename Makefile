@@ -76,10 +76,10 @@ prod: ## build, verify and promote the production images: everything, from nothi
 	@./build-prod.sh
 
 build: engine venv ## build the production images, without checks
-	@$(RUN) build
+	@scripts/timed.sh build $(RUN) build
 
 dev: ## build the development images (./build.sh)
-	@./build.sh
+	@scripts/timed.sh dev ./build.sh
 
 graph: venv ## show which image is built from which, which layers are shared, what a change rebuilds
 	@$(RUN) graph
@@ -112,10 +112,10 @@ verify-contents: venv ## check what every image holds against docs/verification.
 	@$(RUN) verify-contents
 
 verify-runtime: engine venv ## start every image hardened: modules, health, memory, stop, writes
-	@$(RUN) verify-runtime
+	@scripts/timed.sh verify-runtime $(RUN) verify-runtime
 
 report: engine venv ## check everything and write .build/report.html (SCREENSHOT=docs/report.png)
-	@$(RUN) report
+	@scripts/timed.sh report $(RUN) report
 
 debug: engine venv ## open a shell with tools beside a container that has none (IMAGE=… or CONTAINER=…)
 	@$(RUN) debug
@@ -147,7 +147,7 @@ attest: engine venv ## build an image into a registry with the bill that BuildKi
 	@$(RUN) attest "$(IMAGE)"
 
 outdated: venv ## name locked Debian packages, Python distributions and crates with newer versions or advisories (FORMAT=markdown)
-	@$(RUN) outdated
+	@scripts/timed.sh outdated $(RUN) outdated
 
 update: venv-dev ## take newer versions into the locks, shown first (ONLY=security, ONLY=debian, DRY_RUN=1)
 	@$(RUN) update
@@ -156,10 +156,10 @@ vex: venv ## state that a vulnerability does not affect an image, from its clean
 	@$(RUN) vex $(if $(IMAGE),"$(IMAGE)")
 
 reproduce: engine venv ## build a promoted image again, without cache: identical, or what differs (IMAGE=… DIGEST=…)
-	@$(RUN) reproduce "$(IMAGE)"
+	@scripts/timed.sh reproduce $(RUN) reproduce "$(IMAGE)"
 
 rebase: engine venv ## build the bases again, put the services on them without a rebuild, verify, promote (BUILT=1)
-	@$(RUN) rebase
+	@scripts/timed.sh rebase $(RUN) rebase
 
 rollback: venv ## verify what was promoted before, and move the tags back (TO=… DRY_RUN=1)
 	@$(RUN) rollback
@@ -195,51 +195,51 @@ test-all: venv-dev ## run every test, the long suites whole
 	@scripts/timed.sh test-all scripts/test.sh -m ""
 
 test-unit: venv-dev ## run the tests that need no engine
-	@$(PY) pytest --numprocesses auto tests/unit
+	@scripts/timed.sh test-unit $(PY) pytest --numprocesses auto tests/unit
 
 test-package: engine venv ## run one service's own tests, on its cleaned tree (PACKAGE=…)
-	@$(RUN) build "$(PACKAGE)-test"
+	@scripts/timed.sh test-package $(RUN) build "$(PACKAGE)-test"
 
 try-package: venv-dev ## run the shared cleanup rules on a fresh install, and show what it needs (PACKAGE=sqlalchemy)
 	@$(RUN) try-package "$(PACKAGE)"
 
 test-packages: venv-dev ## try the 60 packages of tests/packages, and write docs/packages.md (20 minutes)
-	@$(RUN) try-package --list tests/packages/packages.tsv --write
+	@scripts/timed.sh test-packages $(RUN) try-package --list tests/packages/packages.tsv --write
 
 test-engines: engine venv-dev ## build the product on other engines and builders, and write docs/engines.md (40 minutes)
 	@$(PY) pytest tests/engines tests/engines/farm.py tests/engines/registry_cache.py
-	@$(PY) tests.engines
+	@scripts/timed.sh test-engines $(PY) tests.engines
 
 test-kubernetes: venv-dev ## deploy to a real kube-apiserver, compiled once (7 minutes of CPU; needs Go)
-	@$(PY) pytest tests/kubernetes tests/kubernetes/real_apiserver.py
+	@scripts/timed.sh test-kubernetes $(PY) pytest tests/kubernetes tests/kubernetes/real_apiserver.py
 
 test-swarm: engine venv-dev ## run the stack on three hosts in network namespaces, and lose some (5 minutes)
-	@$(PY) pytest -s tests/swarm tests/swarm/three_hosts.py
+	@scripts/timed.sh test-swarm $(PY) pytest -s tests/swarm tests/swarm/three_hosts.py
 
 test-podman: engine venv-dev ## run the images under Debian 13's Podman: quadlet and kube play (3 minutes)
-	@$(PY) pytest tests/podman tests/podman/real_podman.py
+	@scripts/timed.sh test-podman $(PY) pytest tests/podman tests/podman/real_podman.py
 
 test-postgres: ## run the storage's HTTP tests on a PostgreSQL that is started for them
 	@cd packages/sutra-storage && ../../scripts/postgres.sh cargo test --locked --features postgres --test http --test postgres
 
 test-pythons: venv-dev ## run the unit tests on the Pythons of Debian's releases and of PATH
-	@$(PY) tests.pythons
+	@scripts/timed.sh test-pythons $(PY) tests.pythons
 
 fuzz: venv ## fuzz the readers of hostile input with atheris (TARGET=tar SECONDS=60)
 	@scripts/venv.sh fuzz
 	@SECONDS="$(SECONDS)" TARGET="$(TARGET)" .venv-fuzz/bin/python -m tests.fuzz
 
 test-alpine: venv-dev ## run the tests on a real Alpine, made from packages of PyPI and Debian
-	@$(PY) pytest -m "" tests/alpine
+	@scripts/timed.sh test-alpine $(PY) pytest -m "" tests/alpine
 
 lint: venv-dev ## check style: ruff, mypy, imports, shellcheck, shfmt, hadolint, yamllint, actionlint
-	@scripts/lint.sh
+	@scripts/timed.sh lint scripts/lint.sh
 
 format: venv-dev ## rewrite Python and shell files in the project's style
 	@scripts/lint.sh --fix
 
 lock: venv-dev ## resolve every lock again, with hashes; one package's with PACKAGE=… UPGRADE=…
-	@scripts/lock.sh
+	@scripts/timed.sh lock scripts/lock.sh
 
 bench: engine venv-dev ## measure rebuilds, rebase, bytecode modes, readers, a fresh node, build caches, and Debian beside Alpine
 	@$(RUN) bench rebuilds

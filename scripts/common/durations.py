@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -86,12 +87,20 @@ def main(words: Sequence[str]) -> int:
     name, *command = words
     try:
         with step(name):
+            _leave_interrupts_to_the_command()
             subprocess.run(command, check=True)
     except subprocess.CalledProcessError as error:
         return error.returncode if error.returncode > 0 else 128 - error.returncode
-    except KeyboardInterrupt:
-        return 130
     return 0
+
+
+def _leave_interrupts_to_the_command() -> None:
+    """Wait for a command that a terminal interrupts: it may have containers to remove.
+
+    The terminal interrupts both. This handler is not inherited, as one that is ignored would be.
+    """
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, lambda *_: None)
 
 
 def _is_duration(value: object) -> bool:

@@ -46,7 +46,7 @@ def lost(bill: Bill, folder: Path) -> list[str]:
         known = (purl("cargo", name, version) for name, version, _ in crates(lock))
         unknown = sorted(linked.difference(known))
         lines += [f'{lock}: not locked "{each}"' for each in unknown]
-    return [*lines, *_npm(folder / NPM_LOCK, found)]
+    return [*lines, *_npm(folder / NPM_LOCK, present)]
 
 
 def _npm(lock: Path, found: set[str]) -> list[str]:

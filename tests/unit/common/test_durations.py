@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -137,20 +138,34 @@ def test_a_duration_as_text(seconds: float, text: str) -> None:
     assert as_text(seconds) == text
 
 
+# a command that an interrupt ends, after it has removed what it made
+INTERRUPTED = """
+import signal, sys, time
+try:
+    print("ready", flush=True)
+    time.sleep(60)
+except KeyboardInterrupt:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    print("cleaning", flush=True)
+    time.sleep(1)
+    print("cleaned")
+    sys.exit(9)
+"""
+
+
+def timed(script: str) -> list[str]:
+    """Return the command that runs a shell script as the step "engine"."""
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r}); "
+        "from scripts.common.durations import main; sys.exit(main(sys.argv[1:]))"
+    )
+    return [sys.executable, "-IS", "-c", code, "engine", "sh", "-c", script]
+
+
 @pytest.mark.parametrize(("script", "code"), [("exit 0", 0), ("exit 7", 7), ("kill -9 $$", 137)])
 def test_a_command_keeps_its_exit_code(script: str, code: int, folder: Path) -> None:
     done = subprocess.run(
-        [
-            sys.executable,
-            "-IS",
-            "-c",
-            f"import sys; sys.path.insert(0, {str(ROOT)!r}); "
-            "from scripts.common.durations import main; sys.exit(main(sys.argv[1:]))",
-            "engine",
-            "sh",
-            "-c",
-            f"echo out; {script}",
-        ],
+        timed(f"echo out; {script}"),
         env={**os.environ, "DURATIONS": "1"},
         capture_output=True,
         text=True,
@@ -158,6 +173,27 @@ def test_a_command_keeps_its_exit_code(script: str, code: int, folder: Path) -> 
     assert (done.returncode, done.stdout) == (code, "out\n")
     assert done.stderr == "engine: begins\n"
     assert FILE.exists() == (code == 0)
+
+
+@pytest.mark.parametrize("shown", ["1", ""])
+def test_an_interrupted_command_cleans_up_before_it_ends(shown: str, folder: Path) -> None:
+    """A terminal sends the interrupt to all of its processes, and twice where it is typed twice."""
+    process = subprocess.Popen(
+        timed(f"exec {sys.executable} -c '{INTERRUPTED}'"),
+        env={**os.environ, "DURATIONS": shown},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout
+    for line in ("ready\n", "cleaning\n"):
+        assert process.stdout.readline() == line
+        os.killpg(process.pid, signal.SIGINT)
+    out, errors = process.communicate(timeout=20)
+    assert (process.returncode, out) == (9, "cleaned\n")
+    assert errors == ("engine: begins\n" if shown else "")
+    assert not FILE.exists()
 
 
 @pytest.mark.parametrize("python", ["python3", "no-such-python"])
