@@ -30,7 +30,7 @@ from scripts.engine.move import Move
 CHANGED, LINE = "base-images/etc/nsswitch.conf", "# changed\n"
 ALL = "from scripts.commands import prod; from scripts.engine import client; "
 ALL += "raise SystemExit(prod.make(client.connect(), no_cache=True))"
-# where a break is planted: after the base's own proof, before its files get their time stamp
+# the place of a planted break: after the base's own proof, before its files get their time stamp
 FINISH, BEFORE = "base-images/lib/finish-root.sh", "# not 0: "
 DOCKERFILE, USER = "base-images/python-prod.Dockerfile", "USER 10001:10001"
 # a planted break: the file, the text that is replaced, by what, and words of the line that names it

@@ -15,7 +15,7 @@ from typing import Any
 from scripts.oci.manifest import digest_of
 
 GZIP = b"\x1f\x8b"
-# where the header has its time: RFC 1952, 2.3
+# the header's time: RFC 1952, 2.3
 TIME = slice(4, 8)
 NONCE_BYTES = 4
 FILE = "fresh-node"

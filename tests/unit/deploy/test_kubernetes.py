@@ -569,7 +569,7 @@ BACK_OFF = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s r
         ),
     ],
 )
-def test_a_crash_is_told_by_its_own_last_lines(
+def test_a_crash_is_explained_by_its_own_last_lines(
     cluster: Cluster, capsys: pytest.CaptureFixture[str], container: dict[str, Any], line: str
 ) -> None:
     cluster.has("get-namespace-sutra", OURS)

@@ -23,7 +23,7 @@ from sutra_service.web import generated
 from sutra_service.web.generated import Patterns, Sources
 from sutra_service.web.startup import quick_imports
 
-# of bytecode that is not compared with a source (PEP 552), as there is none
+# the header of bytecode that is not compared with a source (PEP 552), as there is none
 HEADER = importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little") + bytes(8)
 FILE = Path(__file__).with_name(f"{generated.KEPT.rpartition('.')[2]}.pyc")
 PROVE = "--prove"
