@@ -210,8 +210,8 @@ test-engines: engine venv-dev ## build the product on other engines and builders
 	@$(PY) pytest tests/engines tests/engines/farm.py tests/engines/registry_cache.py
 	@scripts/timed.sh test-engines $(PY) tests.engines
 
-test-kubernetes: venv-dev ## deploy to a real kube-apiserver, compiled once (7 minutes of CPU; needs Go)
-	@scripts/timed.sh test-kubernetes $(PY) pytest tests/kubernetes tests/kubernetes/real_apiserver.py
+test-kubernetes: engine venv-dev ## deploy to a real control plane and a real node, compiled once (10 minutes of CPU; needs Go)
+	@scripts/timed.sh test-kubernetes $(PY) pytest -s tests/kubernetes tests/kubernetes/real_apiserver.py tests/kubernetes/one_node.py
 
 test-swarm: engine venv-dev ## run the stack on three hosts in network namespaces, and lose some (5 minutes)
 	@scripts/timed.sh test-swarm $(PY) pytest -s tests/swarm tests/swarm/three_hosts.py

@@ -12,7 +12,7 @@ import pytest
 
 from scripts.engine import buildx
 from tests.conftest import ROOT
-from tests.support.stack import API, HYBRID, STORAGE, Stack, wait_for
+from tests.support.stack import API, HYBRID, STORAGE, Services, Stack, wait_for
 
 ANIMALS, PLACES, HABITS = (
     line.split()
@@ -59,7 +59,7 @@ def learned(stack: Stack) -> Stack:
     return stack
 
 
-def indexed(stack: Stack) -> None:
+def indexed(stack: Services) -> None:
     """Wait until the hybrid has seen everything."""
 
     def seen() -> bool:
@@ -70,7 +70,7 @@ def indexed(stack: Stack) -> None:
     wait_for(seen, "the index never held every fact")
 
 
-def answers(stack: Stack) -> list[Any]:
+def answers(stack: Services) -> list[Any]:
     """Return what the stack knows: every concept, and matches and an answer for each place."""
     indexed(stack)
     pages, after = [], ""

@@ -1,59 +1,42 @@
 """A real control plane on loopback: etcd of Debian's package, kube-apiserver from Go's proxy.
 
 There are no controllers and no node: what is asked for is judged and stored, and nothing runs.
-`apiserver/go.mod` names the version; `go.sum` holds every module to its hash.
+`programs/go.mod` names the version; `go.sum` holds every module to its hash.
 """
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
 
 from tests.conftest import ROOT
 from tests.engines import cache
+from tests.support import go_program
 from tests.support.registries import free_port
 from tests.support.running import running
 
-MODULE = ROOT / "tests/kubernetes/apiserver"
+MODULE = ROOT / "tests/kubernetes/programs"
 VERSION = "v1.32.3"
 READY_SECONDS = 90
+SERVICE_NETWORK = "10.96.0.0/16"
 
 
-def apiserver() -> Path:
-    """Return kube-apiserver, compiled once; minutes."""
-    recipe = [(MODULE / name).read_text() for name in ("go.mod", "go.sum")]
-    return cache.kept("kube-apiserver", recipe, _compile)
-
-
-def _compile(file: Path) -> None:
-    flags = f"-s -w -X k8s.io/component-base/version.gitVersion={VERSION}"
-    done = subprocess.run(
-        [
-            "nice",
-            "go",
-            "build",
-            "-trimpath",
-            "-ldflags",
-            flags,
-            "-o",
-            str(file),
-            "k8s.io/kubernetes/cmd/kube-apiserver",
-        ],
-        cwd=MODULE,
-        env={**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly"},
-        capture_output=True,
-        text=True,
+def program(name: str) -> Path:
+    """Return one of Kubernetes' programs, compiled once; minutes."""
+    recipe = [(MODULE / file).read_text() for file in ("go.mod", "go.sum")]
+    version = f"k8s.io/component-base/version.gitVersion={VERSION}"
+    package = f"k8s.io/kubernetes/cmd/{name}"
+    return cache.kept(
+        name, recipe, lambda file: go_program.compile_to(file, MODULE, package, version)
     )
-    assert done.returncode == 0, done.stderr[-3000:]
 
 
 def etcd() -> Path:
@@ -69,46 +52,54 @@ def _unpack(file: Path) -> None:
         shutil.copy(Path(folder) / "root/usr/bin/etcd", file)
 
 
-@contextmanager
-def control_plane(folder: Path) -> Iterator[Path]:
-    """Run one; yield the kubeconfig of its administrator."""
-    client, peer, secure = (free_port() for _ in range(3))
+def etcd_command(folder: Path, client: int, peer: int) -> list[str]:
+    """Return what etcd is started with, after its name."""
+    store = f"http://127.0.0.1:{client}"
+    return [
+        f"--data-dir={folder}/etcd",
+        f"--listen-client-urls={store}",
+        f"--advertise-client-urls={store}",
+        f"--listen-peer-urls=http://127.0.0.1:{peer}",
+    ]
+
+
+def apiserver_command(folder: Path, client: int, secure: int) -> list[str]:
+    """Return what kube-apiserver is started with, after its name; `prepare` made its files."""
+    return [
+        f"--etcd-servers=http://127.0.0.1:{client}",
+        f"--secure-port={secure}",
+        f"--cert-dir={folder}/certs",
+        f"--service-account-key-file={folder}/public.pem",
+        f"--service-account-signing-key-file={folder}/key.pem",
+        "--service-account-issuer=https://kubernetes.default.svc",
+        f"--token-auth-file={folder}/tokens.csv",
+        "--authorization-mode=RBAC",
+        f"--service-cluster-ip-range={SERVICE_NETWORK}",
+    ]
+
+
+def prepare(folder: Path, secure: int) -> Path:
+    """Write the files that kube-apiserver reads; return the kubeconfig of its administrator."""
     token = secrets.token_hex(16)
     (folder / "tokens.csv").write_text(f"{token},admin,1,system:masters\n")
     key, public = folder / "key.pem", folder / "public.pem"
     for words in (["genrsa", "-out", key, "2048"], ["rsa", "-in", key, "-pubout", "-out", public]):
         subprocess.run(["openssl", *map(str, words)], check=True, capture_output=True)
-    store = f"http://127.0.0.1:{client}"
-    with ExitStack() as stack:
-        stack.enter_context(
-            running(
-                folder / "etcd.log",
-                str(etcd()),
-                f"--data-dir={folder}/etcd",
-                f"--listen-client-urls={store}",
-                f"--advertise-client-urls={store}",
-                f"--listen-peer-urls=http://127.0.0.1:{peer}",
-            )
-        )
-        stack.enter_context(
-            running(
-                folder / "apiserver.log",
-                str(apiserver()),
-                f"--etcd-servers={store}",
-                "--bind-address=127.0.0.1",
-                f"--secure-port={secure}",
-                f"--cert-dir={folder}/certs",
-                f"--service-account-key-file={public}",
-                f"--service-account-signing-key-file={key}",
-                "--service-account-issuer=https://kubernetes.default.svc",
-                f"--token-auth-file={folder}/tokens.csv",
-                "--authorization-mode=RBAC",
-                "--service-cluster-ip-range=10.96.0.0/16",
-                # no controller runs that would remove the finalizer from a claim
-                "--disable-admission-plugins=StorageObjectInUseProtection,ServiceAccount",
-            )
-        )
-        config = kubeconfig_of(folder, secure, token)
+    return kubeconfig_of(folder, secure, token)
+
+
+@contextmanager
+def control_plane(folder: Path) -> Iterator[Path]:
+    """Run one; yield the kubeconfig of its administrator."""
+    client, peer, secure = (free_port() for _ in range(3))
+    config = prepare(folder, secure)
+    # no controller runs that would remove the finalizer from a claim
+    off = "--disable-admission-plugins=StorageObjectInUseProtection,ServiceAccount"
+    api = [*apiserver_command(folder, client, secure), "--bind-address=127.0.0.1", off]
+    with (
+        running(folder / "etcd.log", str(etcd()), *etcd_command(folder, client, peer)),
+        running(folder / "apiserver.log", str(program("kube-apiserver")), *api),
+    ):
         wait_ready(config, folder / "apiserver.log")
         yield config
 
@@ -132,10 +123,10 @@ def kubeconfig_of(folder: Path, port: int, token: str) -> Path:
     return file
 
 
-def wait_ready(config: Path, log: Path) -> None:
-    """Return when the server says that it is ready."""
+def wait_ready(config: Path, log: Path, *enter: str) -> None:
+    """Return when the server says that it is ready. `enter` is a command that reaches it."""
     end = time.monotonic() + READY_SECONDS
-    ask = ["kubectl", f"--kubeconfig={config}", "get", "--raw", "/readyz"]
+    ask = [*enter, "kubectl", f"--kubeconfig={config}", "get", "--raw", "/readyz"]
     while subprocess.run(ask, capture_output=True).returncode:
         assert time.monotonic() < end, log.read_text(errors="replace")[-3000:]
         time.sleep(0.5)

@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT
-from tests.podman.machine import Machine, machine
+from tests.podman.machine import machine
+from tests.support.debian_machine import Machine
 
 IMAGES = ("sutra-api", "sutra-hybrid", "sutra-storage-server")
 NAMES = ("sutra-storage", "sutra-api", "sutra-hybrid")

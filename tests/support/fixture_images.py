@@ -21,7 +21,7 @@ TYPES = {
     "device": tarfile.CHRTYPE,
     "fifo": tarfile.FIFOTYPE,
 }
-MACHINES = {"x86_64": 62, "aarch64": 183}
+MACHINES = {"x86_64": 62, "aarch64": 183, "s390x": 22}
 BASE = 1 << 20
 
 

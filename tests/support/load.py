@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.support.stack import API, Stack
+from tests.support.stack import API, Services
 
 WRITERS = 8
 
@@ -25,7 +25,7 @@ def concept(name: str) -> dict[str, Any]:
 class Load:
     """Writers on threads; each chains its concepts by associations, one after another."""
 
-    stack: Stack
+    stack: Services
     concepts: set[str] = field(default_factory=set)
     links: set[tuple[str, str]] = field(default_factory=set)
     refused: int = 0
@@ -71,7 +71,7 @@ class Load:
 
 
 @contextmanager
-def writing(stack: Stack) -> Iterator[Load]:
+def writing(stack: Services) -> Iterator[Load]:
     """Write from WRITERS threads at once, until the block ends."""
     load = Load(stack)
     threads = [threading.Thread(target=load.write, args=[number]) for number in range(WRITERS)]
@@ -85,7 +85,7 @@ def writing(stack: Stack) -> Iterator[Load]:
             thread.join()
 
 
-def stored(stack: Stack) -> dict[str, dict[str, Any]]:
+def stored(stack: Services) -> dict[str, dict[str, Any]]:
     """Return every concept that the stack holds: name → text and metadata."""
     found: dict[str, dict[str, Any]] = {}
     after = ""
@@ -110,6 +110,6 @@ def check(load: Load) -> None:
     assert {link for link in everywhere if any(link not in seen[end] for end in link)} == set()
 
 
-def _links(stack: Stack, name: str) -> set[tuple[str, str]]:
+def _links(stack: Services, name: str) -> set[tuple[str, str]]:
     answer = stack.ask(API, "GET", f"/concepts/{name}/associations")
     return {(one["source"], one["target"]) for one in answer["associations"]}

@@ -89,11 +89,19 @@ def layout_tar(blobs: Mapping[str, bytes], *manifests: Mapping[str, Any]) -> byt
     return tar_of({**files, "index.json": json.dumps({"manifests": manifests}).encode()})
 
 
-def saved(layers: Sequence[bytes], names: Sequence[str] | None = None) -> bytes:
+def saved(
+    layers: Sequence[bytes],
+    names: Sequence[str] | None = None,
+    tag: str = "a:1",
+    entrypoint: Sequence[str] = (),
+) -> bytes:
     """Return what `docker save` writes of one image."""
-    config = json.dumps(config_of(layers)).encode()
+    settings = config_of(layers)
+    if entrypoint:
+        settings["config"]["Entrypoint"] = list(entrypoint)
+    config = json.dumps(settings).encode()
     names = names or [f"blobs/sha256/{digest(one)[7:]}" for one in layers]
     place = f"blobs/sha256/{digest(config)[7:]}"
-    listed = [{"Config": place, "RepoTags": ["a:1"], "Layers": names}]
+    listed = [{"Config": place, "RepoTags": [tag], "Layers": names}]
     files = {**dict(zip(names, layers, strict=True)), place: config}
     return tar_of({**files, "manifest.json": json.dumps(listed).encode()})

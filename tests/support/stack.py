@@ -36,8 +36,37 @@ class Answer:
     seconds: float
 
 
+class Services:
+    """Services that a test calls, wherever they run."""
+
+    def address(self, service: str) -> tuple[str, int]:
+        """Return where a service answers."""
+        raise NotImplementedError
+
+    def ask(self, service: str, method: str, path: str, body: object = None) -> Any:
+        """Return the body of an answer that must be a success."""
+        answer = self.try_ask(service, method, path, body)
+        assert 200 <= answer.status < 300, answer
+        return answer.body
+
+    def try_ask(self, service: str, method: str, path: str, body: object = None) -> Answer:
+        """Return the answer, whatever its status."""
+        return request(self.address(service), method, path, body)
+
+    def wait_ready(self, service: str = API) -> None:
+        """Wait until a service reports that it and its storage are healthy."""
+
+        def well() -> bool:
+            try:
+                return self.try_ask(service, "GET", "/health").status == 200
+            except (OSError, http.client.HTTPException):
+                return False
+
+        wait_for(well, f"{service}: not well again")
+
+
 @dataclass
-class Stack:
+class Stack(Services):
     """One compose project; ports are chosen by the engine, and found again after a restart."""
 
     client: docker.DockerClient
@@ -89,16 +118,6 @@ class Stack:
         (found,) = self.client.containers.list(all=True, filters={"label": labels})
         return found
 
-    def ask(self, service: str, method: str, path: str, body: object = None) -> Any:
-        """Return the body of an answer that must be a success."""
-        answer = self.try_ask(service, method, path, body)
-        assert 200 <= answer.status < 300, answer
-        return answer.body
-
-    def try_ask(self, service: str, method: str, path: str, body: object = None) -> Answer:
-        """Return the answer, whatever its status."""
-        return request(self.address(service), method, path, body)
-
     def address(self, service: str) -> tuple[str, int]:
         """Return the published address of a service, which a restart changes."""
         if service in self.addresses:
@@ -110,17 +129,6 @@ class Stack:
         first = wait_for(published, f"{service}: no port")[0]
         self.addresses[service] = first["HostIp"], int(first["HostPort"])
         return self.addresses[service]
-
-    def wait_ready(self, service: str = API) -> None:
-        """Wait until a service reports that it and its storage are healthy."""
-
-        def well() -> bool:
-            try:
-                return self.try_ask(service, "GET", "/health").status == 200
-            except (OSError, http.client.HTTPException):
-                return False
-
-        wait_for(well, f"{service}: not well again")
 
     def remove(self) -> None:
         """Remove all of the project: containers, networks, data."""
