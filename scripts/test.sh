@@ -1,38 +1,66 @@
 #!/usr/bin/env bash
-# Runs the tests in two parts: those that need no engine on every processor, then the others one
-# after the other, since they share one engine. Words are pytest's, and go to both parts.
+# Runs the tests in three parts: those that need no engine on every processor, those that can share
+# one engine on two workers, and the others one after the other. Words are pytest's, and go to each
+# part.
 #
 #   eg: scripts/test.sh          what `make test` runs
 #       scripts/test.sh -m ""    what `make test-all` runs
 #
-# Exit: as pytest, of the first part that failed. The second part runs also where a test of the
-# first failed, but not after an interrupt or a wrong call.
+# Exit: as pytest, of the first part that failed; 2 where no engine can be had. A part runs also
+# where a test of an earlier one failed, but not after an interrupt or a wrong call.
 set -Eeuo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # a part's longest tests begin first, so that no processor waits for them at its end
-readonly WITHOUT_ENGINE=(tests/packages tests/page tests/unit tests/kubernetes tests/swarm tests/podman tests/fuzz)
+readonly WITHOUT_ENGINE=(tests/packages tests/page tests/pythons tests/unit tests/kubernetes tests/swarm tests/podman tests/fuzz)
+# Files whose tests look at nothing but what they made, and mostly wait for the engine. The others
+# run alone: they bound the seconds of an answer, count what is on the engine or what a build did,
+# or nobody has tried.
+readonly SHARED=(
+  tests/e2e/test_deploy.py
+  tests/engine/test_verify_runtime.py
+  tests/engine/test_clean_engine.py
+  tests/e2e/test_knowledge.py
+  tests/engine/test_clean_and_rebuild.py
+  tests/engine/test_signing.py
+  tests/engine/test_signed_deploy.py
+  tests/e2e/test_disk_full.py
+  tests/e2e/test_crash.py
+  tests/engine/test_troubleshooting.py
+)
+# a file stays on one worker, and so do the services that it deploys
+readonly TWO_AT_A_TIME=(--numprocesses 2 --dist loadfile --no-loadscope-reorder)
+readonly WORDS=("$@")
 
-run() { # run WORDS...: pytest's exit code is in `code`
-  code=0
-  .venv/bin/python -m pytest "$@" || code=$?
+failed=0 # exit code of the first part that failed
+found=0  # whether any part found a test
+
+run() { # run WORDS...
+  local code=0
+  .venv/bin/python -m pytest "$@" "${WORDS[@]}" || code=$?
+  # 5: it found no test, as where `PYTEST_ADDOPTS=-k…` names tests of another part. On workers it is
+  # also the answer where a folder is missing, and then no test of the others has run.
+  if ((code == 5)) && is_selection; then return; fi
+  found=1
+  ((failed)) || failed=$code
+  # pytest was interrupted, failed itself, or was called wrongly
+  case $code in 2 | 3 | 4) exit "$failed" ;; esac
 }
 
-# Whether words or PYTEST_ADDOPTS may choose tests: of all tests, both parts have some.
-is_selection() { [[ -n ${PYTEST_ADDOPTS:-} || ($# -gt 0 && "$*" != "-m ") ]]; }
+# Whether words or PYTEST_ADDOPTS may choose tests: of all tests, every part has some.
+is_selection() { [[ -n ${PYTEST_ADDOPTS:-} || (${#WORDS[@]} -gt 0 && "${WORDS[*]}" != "-m ") ]]; }
 
-run --numprocesses auto "${WITHOUT_ENGINE[@]}" "$@"
-first=$code
-# pytest was interrupted, failed itself, or was called wrongly
-case $first in 2 | 3 | 4) exit "$first" ;; esac
-run "${WITHOUT_ENGINE[@]/#/--ignore=}" "$@"
-# 5: it found no test, as where `PYTEST_ADDOPTS=-k…` names tests of the other part. On workers it is
-# also the answer where a folder is missing, and then no test of the others has run.
-if is_selection "$@"; then
-  case $first:$code in
-    0:5) code=0 ;;
-    5:*) first=$code ;;
-  esac
-fi
-((first == 0)) || code=$first
-exit "$code"
+# Start an engine where none runs, and stop that one at the end: a worker that did so would stop
+# it under the other.
+require_engine() {
+  ! scripts/engine.sh check >/dev/null 2>&1 || return 0
+  scripts/engine.sh
+  trap 'scripts/engine.sh stop' EXIT
+}
+
+run --numprocesses auto "${WITHOUT_ENGINE[@]}"
+require_engine
+run "${TWO_AT_A_TIME[@]}" "${SHARED[@]}"
+run "${WITHOUT_ENGINE[@]/#/--ignore=}" "${SHARED[@]/#/--ignore=}"
+((found)) || failed=5
+exit "$failed"

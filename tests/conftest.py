@@ -14,6 +14,7 @@ import pytest
 
 from scripts.engine import client as engine
 from tests.support import extent
+from tests.support.once import on_worker, once
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -29,11 +30,34 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have one worker build the images, which takes minutes, while others test without them."""
+    if not on_worker():
+        return
+    files = dict.fromkeys(item.path for item in items)
+    needing = [file for file in files if any(map(needs_images, of_file(items, file)))]
+    first = [*needing[:1], *(file for file in files if file not in needing), *needing[1:]]
+    items[:] = [item for file in first for item in of_file(items, file)]
+
+
+def of_file(items: list[pytest.Item], file: Path) -> list[pytest.Item]:
+    """Return the tests of one file, in their order."""
+    return [item for item in items if item.path == file]
+
+
+def needs_images(item: pytest.Item) -> bool:
+    """Return whether a test starts from images that are built for all."""
+    names = getattr(item, "fixturenames", ())
+    return not {"production", "tag", "toolchain", "development"}.isdisjoint(names)
+
+
 @pytest.fixture(scope="session")
 def running_engine() -> Iterator[None]:
     """An engine: a running one, or else one that is started now and stopped afterwards."""
     ready = subprocess.run(["scripts/engine.sh", "check"], cwd=ROOT, capture_output=True)
     if ready.returncode:
+        # the first worker that ends would stop it under the others
+        assert not on_worker(), "workers share an engine that runs: `make engine`"
         subprocess.run(["scripts/engine.sh"], cwd=ROOT, check=True)
     yield
     if ready.returncode:
@@ -48,11 +72,14 @@ def client(running_engine: None) -> Iterator[docker.DockerClient]:
 
 
 @pytest.fixture(scope="session")
-def production(client: docker.DockerClient) -> None:
+def production(client: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> None:
     """The production images are built and within their budgets; nothing is promoted."""
-    for target in ("build", "verify-sizes"):
-        done = subprocess.run(["make", target], cwd=ROOT, capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+
+    def build() -> None:
+        run("make", "build")
+        run("make", "verify-sizes")
+
+    once(tmp_path_factory, "production", build)
 
 
 @pytest.fixture(scope="session")
@@ -65,15 +92,19 @@ def tag(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def toolchain(client: docker.DockerClient) -> None:
+def toolchain(client: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> None:
     """The base with Python's toolchain exists, which `docker build` of a service starts from."""
     command = [sys.executable, "-m", "scripts", "build", "sutra-base-python-dev"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
+    once(tmp_path_factory, "toolchain", lambda: run(*command))
 
 
 @pytest.fixture(scope="session")
-def development(client: docker.DockerClient) -> None:
+def development(client: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> None:
     """The development images exist, including the bases with their toolchains."""
-    done = subprocess.run(["./build.sh"], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
+    once(tmp_path_factory, "development", lambda: run("./build.sh"))
+
+
+def run(*command: str) -> None:
+    """Run a command in the checkout; it must succeed."""
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

@@ -222,7 +222,9 @@ def test_a_port_that_is_taken(nothing: Stack) -> None:
 
 def test_a_service_that_cannot_start_is_named_with_its_log(nothing: Stack, tmp_path: Path) -> None:
     files = override(
-        tmp_path, "services: {sutra-storage: {environment: {SUTRA_STORAGE_ADDR: nowhere}}}\n"
+        nothing.client,
+        tmp_path,
+        "services: {sutra-storage: {environment: {SUTRA_STORAGE_ADDR: nowhere}}}\n",
     )
     done = nothing.deploy("up", SUTRA_COMPOSE_OVERRIDE=files)
     assert done.returncode == 1

@@ -24,7 +24,7 @@ TEXT = "a fact that takes its space. " * 1000
 @pytest.fixture(scope="module")
 def small(client: docker.DockerClient, tag: str, tmp_path_factory: Any) -> Iterator[Stack]:
     """A stack on the small disk, which stays mounted while the storage restarts."""
-    files = override(tmp_path_factory.mktemp("small"), SMALL_DISK)
+    files = override(client, tmp_path_factory.mktemp("small"), SMALL_DISK)
     with deployed(client, SUTRA_TAG=tag, SUTRA_COMPOSE_OVERRIDE=files) as stack:
         holder = client.containers.run(
             f"sutra-api:{tag}",

@@ -97,8 +97,14 @@ def answers(stack: Services) -> list[Any]:
     return [pages, [[match["id"] for match in found["matches"]] for found in similar], told]
 
 
-def test_a_thousand_facts_are_found(learned: Stack) -> None:
-    pages, similar, told = answers(learned)
+@pytest.fixture(scope="module")
+def before(learned: Stack) -> list[Any]:
+    """What the stack knows before anything happens to it."""
+    return answers(learned)
+
+
+def test_a_thousand_facts_are_found(before: list[Any]) -> None:
+    pages, similar, told = before
     assert len(FACTS) == 1000
     assert dict(pages) == FACTS
     assert [found[0] for found in similar] == [f"otter-{place}-digs" for place in PLACES]
@@ -110,23 +116,25 @@ def test_a_thousand_facts_are_found(learned: Stack) -> None:
     assert all(0 < found["confidence"] <= 1 for found in told)
 
 
-def test_everything_restarted_gives_the_same_answers(learned: Stack) -> None:
-    before = answers(learned)
+def test_everything_restarted_gives_the_same_answers(learned: Stack, before: list[Any]) -> None:
     done = learned.deploy("restart")
     assert done.returncode == 0, done.stderr[-3000:]
     assert answers(learned) == before
 
 
-def test_removed_and_deployed_again_gives_the_same_answers(learned: Stack) -> None:
-    before = answers(learned)
+def test_removed_and_deployed_again_gives_the_same_answers(
+    learned: Stack, before: list[Any]
+) -> None:
     assert learned.deploy("down").returncode == 0
     learned.up()
     assert answers(learned) == before
 
 
-def test_a_copy_of_the_data_gives_the_same_answers(learned: Stack, tmp_path: Path) -> None:
+def test_a_copy_of_the_data_gives_the_same_answers(
+    learned: Stack, before: list[Any], tmp_path: Path
+) -> None:
     """Follow docs/deployment.md: copy out, delete everything, copy back."""
-    before, copy = answers(learned), tmp_path / "sutra-data.tar"
+    copy = tmp_path / "sutra-data.tar"
     learned.container(STORAGE).stop()
     compose = [buildx.find_client(), "compose", "cp"]
     with copy.open("wb") as target:

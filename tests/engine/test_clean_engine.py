@@ -12,6 +12,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -134,17 +135,33 @@ OURS = {
 }
 
 
+@contextmanager
+def populated(client: docker.DockerClient, folder: Path) -> Iterator[World]:
+    """Make a project with resources of every kind, among others that look like it."""
+    world = World(client, folder, f"sutra-test-clean-{uuid.uuid4().hex[:8]}")
+    (folder / "docker-bake.hcl").write_text(BAKE.format(name=world.name))
+    (folder / "Dockerfile").write_text("FROM scratch\n")
+    try:
+        _populate(world)
+        yield world
+    finally:
+        world.remove()
+
+
 @pytest.fixture
 def world(client: docker.DockerClient, tmp_path: Path) -> Iterator[World]:
-    """A project with resources of every kind, among others that look like it."""
-    made = World(client, tmp_path, f"sutra-test-clean-{uuid.uuid4().hex[:8]}")
-    (tmp_path / "docker-bake.hcl").write_text(BAKE.format(name=made.name))
-    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
-    try:
-        _populate(made)
+    """A project whose resources a test may remove."""
+    with populated(client, tmp_path) as made:
         yield made
-    finally:
-        made.remove()
+
+
+@pytest.fixture(scope="module")
+def untouched(
+    client: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
+    """One project for all tests in which nothing may be touched; each checks that itself."""
+    with populated(client, tmp_path_factory.mktemp("untouched")) as made:
+        yield made
 
 
 def _populate(world: World) -> None:
@@ -215,24 +232,24 @@ def whole_list(world: World) -> str:
     )
 
 
-def test_a_dry_run_shows_the_list_and_touches_nothing(world: World) -> None:
-    before, tags = world.there(), world.tags()
-    done = world.run("--dry-run")
+def test_a_dry_run_shows_the_list_and_touches_nothing(untouched: World) -> None:
+    before, tags = untouched.there(), untouched.tags()
+    done = untouched.run("--dry-run")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == whole_list(world)
-    assert (world.there(), world.tags()) == (before, tags)
-    assert before == world.ids.keys()
+    assert done.stdout == whole_list(untouched)
+    assert (untouched.there(), untouched.tags()) == (before, tags)
+    assert before == untouched.ids.keys()
 
 
-def test_without_a_terminal_nothing_is_touched(world: World) -> None:
-    before, tags = world.there(), world.tags()
-    done = world.run("--data", "--all")
+def test_without_a_terminal_nothing_is_touched(untouched: World) -> None:
+    before, tags = untouched.there(), untouched.tags()
+    done = untouched.run("--data", "--all")
     assert done.returncode == 2
     assert done.stderr == (
         "clean: confirmation needed, but stdin is not a terminal\n"
         "tip: add --yes; nothing was touched\n"
     )
-    assert (world.there(), world.tags()) == (before, tags)
+    assert (untouched.there(), untouched.tags()) == (before, tags)
 
 
 def test_only_the_projects_own_goes(world: World) -> None:
@@ -283,14 +300,16 @@ def test_an_image_that_others_tagged_as_well_keeps_their_tag(world: World) -> No
     assert f"{world.name}-api:dev" not in world.tags()
 
 
-def test_a_project_without_anything(world: World) -> None:
-    project, world.name = world.name, "sutra-test-nothing"
+def test_a_project_without_anything(untouched: World) -> None:
+    before = untouched.there()
+    project, untouched.name = untouched.name, "sutra-test-nothing"
     try:
-        done = world.run("--yes")
+        done = untouched.run("--yes")
     finally:
-        world.name = project
+        untouched.name = project
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == 'clean: nothing of project "sutra-test-nothing" is on this engine\n'
+    assert untouched.there() == before
 
 
 # ---- on a terminal ---------------------------------------------------------
@@ -318,12 +337,12 @@ def answered(world: World, words: list[str], *answers: str) -> tuple[int, str]:
 @pytest.mark.parametrize(
     "answer", ["", "yess", *(pytest.param(one, marks=pytest.mark.long) for one in ("n", "Y E S"))]
 )
-def test_anything_but_yes_touches_nothing(world: World, answer: str) -> None:
-    before = world.there()
-    code, shown = answered(world, [], answer)
+def test_anything_but_yes_touches_nothing(untouched: World, answer: str) -> None:
+    before = untouched.there()
+    code, shown = answered(untouched, [], answer)
     assert code == 2
     assert shown.endswith("clean: not confirmed\ntip: nothing was touched\n")
-    assert world.there() == before
+    assert untouched.there() == before
 
 
 def test_data_is_asked_for_by_name(world: World) -> None:

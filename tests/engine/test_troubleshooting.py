@@ -19,9 +19,8 @@ USER = 10001
 
 
 @pytest.fixture(autouse=True)
-def _built(client: docker.DockerClient) -> None:
-    if not client.images.list(services.BASE):
-        pytest.skip(f"not run here: {services.BASE} is not built")
+def _built(production: None) -> None:
+    """The base exists."""
 
 
 def run(

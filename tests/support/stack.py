@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import docker
+import yaml
 from docker.models.containers import Container
 
 from tests.conftest import ROOT
@@ -23,6 +24,9 @@ from tests.conftest import ROOT
 T = TypeVar("T")
 STORAGE, API, HYBRID = "sutra-storage", "sutra-api", "sutra-hybrid"
 PORTS = {API: "8000/tcp", HYBRID: "8001/tcp"}
+QUICK = ROOT / "tests/support/quick_checks.yml"
+# version of the engine's API since which checks may begin sooner: Docker 25
+STARTS_CHECKS_SOONER = (1, 44)
 # seconds that a container may take to start on a busy machine
 PATIENCE = 120
 
@@ -78,6 +82,8 @@ class Stack(Services):
         """Return the environment of this stack: nothing of the caller's own deployment."""
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("SUTRA_", "COMPOSE"))}
         ours = {"SUTRA_PROJECT": self.project, "SUTRA_API_PORT": "0", "SUTRA_HYBRID_PORT": "0"}
+        if can_check_sooner(self.client):
+            ours["SUTRA_COMPOSE_OVERRIDE"] = str(QUICK)
         return inherited | ours | self.knobs
 
     @property
@@ -180,8 +186,19 @@ def deployed(client: docker.DockerClient, **knobs: str) -> Iterator[Stack]:
         stack.remove()
 
 
-def override(folder: Path, text: str) -> str:
+def can_check_sooner(client: docker.DockerClient) -> bool:
+    """Return whether the engine takes what QUICK sets."""
+    version = client.version()["ApiVersion"]
+    return tuple(map(int, version.split("."))) >= STARTS_CHECKS_SOONER
+
+
+def override(client: docker.DockerClient, folder: Path, text: str) -> str:
     """Write a compose file that changes ours; return the value of SUTRA_COMPOSE_OVERRIDE."""
+    changes = yaml.safe_load(text)
+    if can_check_sooner(client):
+        quick = yaml.safe_load(QUICK.read_text())["services"]
+        chosen = changes.get("services", {})
+        changes["services"] = {name: quick[name] | chosen.get(name, {}) for name in quick}
     file = folder / "override.yml"
-    file.write_text(text)
+    file.write_text(yaml.safe_dump(changes))
     return str(file)

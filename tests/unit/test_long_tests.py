@@ -66,68 +66,101 @@ def test_test_all_leaves_nothing_out_and_test_the_long_ones_alone() -> None:
 
 # ---- scripts/test.sh ---------------------------------------------------------
 
-# a stand-in for pytest: it records its arguments, and ends with $FIRST or $SECOND
+# a stand-in for pytest: it records its arguments, and ends with the code of its part in $CODES
 PYTEST = """printf '%s|' "$@" >>words
 echo >>words
-case $3 in --numprocesses) exit "$FIRST" ;; esac
-exit "$SECOND"
+part=$(wc -l <words)
+exit "$(echo "$CODES" | cut -d' ' -f"$part")"
+"""
+# one for the engine's script: no engine runs before it is started
+ENGINE = """echo "$1" >>engine
+case $1 in check) exit "$RUNS" ;; esac
+exit "$STARTS"
 """
 
 
 def parts(
-    folder: Path, *words: str, first: int = 0, second: int = 0, chosen: str = ""
+    folder: Path, *words: str, codes: tuple[int, ...] = (0, 0, 0), chosen: str = "", **engine: str
 ) -> tuple[int, list[list[str]]]:
     """Run the script in a copy; return its exit code, and pytest's words in each part."""
-    (folder / "scripts").mkdir()
+    program(folder / "scripts", "engine.sh", ENGINE)
     shutil.copy(ROOT / "scripts/test.sh", folder / "scripts")
     program(folder / ".venv/bin", "python", PYTEST)
-    codes = {"FIRST": str(first), "SECOND": str(second)}
-    environment = {**os.environ, **codes, "PYTEST_ADDOPTS": chosen}
+    knobs = {"CODES": " ".join(map(str, codes)), "PYTEST_ADDOPTS": chosen, "RUNS": "0"}
+    environment = {**os.environ, **knobs, "STARTS": "0", **engine}
     done = subprocess.run([folder / "scripts/test.sh", *words], env=environment)
     lines = (folder / "words").read_text().splitlines()
     return done.returncode, [line.split("|")[2:-1] for line in lines]
 
 
-def test_both_parts_together_are_the_whole_suite(tmp_path: Path) -> None:
-    code, (first, second) = parts(tmp_path, "-m", "")
+def test_the_parts_together_are_the_whole_suite(tmp_path: Path) -> None:
+    code, (first, second, third) = parts(tmp_path, "-m", "")
     assert code == 0
-    assert (first[:2], first[-2:], second[-2:]) == (
-        ["--numprocesses", "auto"],
-        ["-m", ""],
-        ["-m", ""],
-    )
-    folders = first[2:-2]
-    assert second[:-2] == [f"--ignore={folder}" for folder in folders]
+    for words, start in ((first, ["--numprocesses", "auto"]), (second, ["--numprocesses", "2"])):
+        assert (words[:2], words[-2:]) == (start, ["-m", ""])
+    folders, dist, files = first[2:-2], second[2:5], second[5:-2]
+    assert dist == ["--dist", "loadfile", "--no-loadscope-reorder"]
+    assert third == [*(f"--ignore={path}" for path in (*folders, *files)), "-m", ""]
     assert [folder for folder in folders if not (ROOT / folder).is_dir()] == []
+    assert [file for file in files if not (ROOT / file).is_file()] == []
 
 
-@pytest.mark.parametrize(
-    ("first", "second", "code"),
-    [(0, 1, 1), (1, 0, 1), (1, 2, 1), (5, 0, 0), (0, 5, 0), (5, 5, 5), (5, 1, 1), (1, 5, 1)],
-)
+# codes of the parts → that of a selection of tests, and that of all
+CODES = [
+    ((0, 0, 0), 0, 0),
+    ((0, 1, 0), 1, 1),
+    ((1, 0, 0), 1, 1),
+    ((0, 0, 1), 1, 1),
+    ((0, 1, 2), 1, 1),
+    ((5, 0, 0), 0, 5),
+    ((0, 5, 0), 0, 5),
+    ((0, 0, 5), 0, 5),
+    ((5, 5, 5), 5, 5),
+    ((5, 1, 0), 1, 5),
+    ((1, 5, 5), 1, 1),
+    ((5, 5, 1), 1, 5),
+]
+
+
+@pytest.mark.parametrize(("codes", "code"), [(codes, code) for codes, code, _ in CODES])
 @pytest.mark.parametrize(("words", "chosen"), [((), "-kx"), (("-k", "x"), ""), (("-m", ""), "-kx")])
-def test_the_second_part_runs_and_no_failure_is_lost(
-    tmp_path: Path, first: int, second: int, code: int, words: tuple[str, ...], chosen: str
+def test_every_part_runs_and_no_failure_is_lost(
+    tmp_path: Path, codes: tuple[int, ...], code: int, words: tuple[str, ...], chosen: str
 ) -> None:
-    found, ran = parts(tmp_path, *words, first=first, second=second, chosen=chosen)
-    assert (found, len(ran)) == (code, 2)
+    exit_code, ran = parts(tmp_path, *words, codes=codes, chosen=chosen)
+    assert (exit_code, len(ran)) == (code, 3)
 
 
-@pytest.mark.parametrize(
-    ("first", "second", "code"),
-    [(0, 0, 0), (0, 1, 1), (1, 0, 1), (1, 5, 1), (5, 0, 5), (0, 5, 5), (5, 5, 5), (5, 1, 5)],
-)
+@pytest.mark.parametrize(("codes", "code"), [(codes, code) for codes, _, code in CODES])
 @pytest.mark.parametrize("words", [(), ("-m", "")])
 def test_of_all_tests_no_part_is_without_one(
-    tmp_path: Path, first: int, second: int, code: int, words: tuple[str, ...]
+    tmp_path: Path, codes: tuple[int, ...], code: int, words: tuple[str, ...]
 ) -> None:
-    found, ran = parts(tmp_path, *words, first=first, second=second)
-    assert (found, len(ran)) == (code, 2)
+    exit_code, ran = parts(tmp_path, *words, codes=codes)
+    assert (exit_code, len(ran)) == (code, 3)
+
+
+@pytest.mark.parametrize(
+    ("runs", "asked"), [("0", ["check"]), ("2", ["check", "", "stop"])], ids=["runs", "does not"]
+)
+@pytest.mark.parametrize("codes", [(0, 0, 0), (0, 1, 0), (0, 2, 0)])
+def test_an_engine_that_was_started_here_is_stopped(
+    tmp_path: Path, runs: str, asked: list[str], codes: tuple[int, ...]
+) -> None:
+    exit_code, _ = parts(tmp_path, codes=codes, RUNS=runs)
+    assert exit_code == codes[1]
+    assert (tmp_path / "engine").read_text().split("\n")[:-1] == asked
+
+
+def test_without_an_engine_the_others_do_not_begin(tmp_path: Path) -> None:
+    exit_code, ran = parts(tmp_path, RUNS="2", STARTS="2")
+    assert (exit_code, len(ran)) == (2, 1)
+    assert (tmp_path / "engine").read_text() == "check\n\n"
 
 
 def test_a_folder_that_is_not_there_is_no_success(tmp_path: Path) -> None:
     """Genuine pytest: its workers find no test at all, and call that 5."""
-    (tmp_path / "scripts").mkdir()
+    program(tmp_path / "scripts", "engine.sh", "exit 0")
     shutil.copy(ROOT / "scripts/test.sh", tmp_path / "scripts")
     program(tmp_path / ".venv/bin", "python", f'exec {sys.executable} -P "$@"')
     for name in ("unit", "engine"):
@@ -139,7 +172,9 @@ def test_a_folder_that_is_not_there_is_no_success(tmp_path: Path) -> None:
     assert done.returncode == 5, done.stdout
 
 
-@pytest.mark.parametrize("first", [2, 3, 4])
-def test_an_interrupt_or_a_wrong_call_ends_it(tmp_path: Path, first: int) -> None:
-    found, ran = parts(tmp_path, first=first)
-    assert (found, len(ran)) == (first, 1)
+@pytest.mark.parametrize("code", [2, 3, 4])
+@pytest.mark.parametrize("part", [1, 2])
+def test_an_interrupt_or_a_wrong_call_ends_it(tmp_path: Path, code: int, part: int) -> None:
+    codes = (code, 0, 0) if part == 1 else (0, code, 0)
+    exit_code, ran = parts(tmp_path, codes=codes)
+    assert (exit_code, len(ran)) == (code, part)

@@ -1,0 +1,87 @@
+"""Workers of pytest-xdist make together what all need, and one begins with the images."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, pytest_collection_modifyitems
+
+# a test on each of two workers; both need the same thing, which takes a while
+SUITE = """
+import pathlib
+import time
+
+import pytest
+
+from tests.support.once import on_worker, once
+
+FOLDER = pathlib.Path(__file__).parent
+
+
+def make():
+    with (FOLDER / "made").open("a") as notes:
+        notes.write("made\\n")
+    assert not (FOLDER / "broken").exists()
+    time.sleep(0.5)
+    (FOLDER / "ready").touch()
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_it(number, tmp_path_factory, worker_id):
+    assert on_worker() == (worker_id != "master")
+    once(tmp_path_factory, "thing", make)
+    assert (FOLDER / "ready").exists()
+"""
+
+
+def run(folder: Path, *words: str) -> tuple[int, int]:
+    """Run SUITE; return pytest's exit code and how often the thing was made."""
+    (folder / "test_suite.py").write_text(SUITE)
+    environment = {name: text for name, text in os.environ.items() if "PYTEST" not in name}
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *words, str(folder)],
+        cwd=folder,
+        env={**environment, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert "2 passed" in done.stdout or "2 failed" in done.stdout, done.stdout + done.stderr
+    return done.returncode, len((folder / "made").read_text().splitlines())
+
+
+@pytest.mark.parametrize("words", [("-n0",), ("-n2", "--dist=load")])
+def test_it_is_made_once_and_the_other_waits(tmp_path: Path, words: tuple[str, ...]) -> None:
+    assert run(tmp_path, *words) == (0, 1)
+
+
+def test_what_could_not_be_made_is_not_taken_for_made(tmp_path: Path) -> None:
+    (tmp_path / "broken").touch()
+    assert run(tmp_path, "-n2", "--dist=load") == (1, 2)
+
+
+class Item:
+    """A collected test: its file, and the names of its fixtures."""
+
+    def __init__(self, path: str, *fixturenames: str) -> None:
+        self.path, self.fixturenames = Path(path), fixturenames
+
+
+def ordered() -> list[str]:
+    """Return the files of some tests in the order in which they run."""
+    items = [Item("a"), Item("b", "tag"), Item("a"), Item("c", "client"), Item("d", "production")]
+    pytest_collection_modifyitems(items)  # type: ignore[arg-type] # what it asks of an item
+    return [str(item.path) for item in items]
+
+
+def test_one_worker_begins_with_the_images_and_the_others_need_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PYTEST_XDIST_WORKER", "gw0")
+    assert ordered() == ["b", "a", "a", "c", "d"]
+    monkeypatch.delenv("PYTEST_XDIST_WORKER")
+    assert ordered() == ["a", "b", "a", "c", "d"]
