@@ -9,12 +9,13 @@
 variable "BASE" { default = "debian" }
 variable "DEBIAN_VERSION" { default = "trixie-slim" }
 variable "ALPINE_VERSION" { default = "3.23" }
-# empty: the root image's own mirror, pip's, cargo's and Go's own defaults
+# empty: the root image's own mirror, pip's, cargo's, Go's and npm's own defaults
 variable "APT_MIRROR" { default = "" }
 variable "ALPINE_MIRROR" { default = "" }
 variable "PIP_INDEX_URL" { default = "" }
 variable "CARGO_REGISTRY" { default = "" }
 variable "GOPROXY" { default = "" }
+variable "NPM_REGISTRY" { default = "" }
 # certificates that builders trust; reaches them as a secret, never an image
 variable "CA_BUNDLE" { default = "" }
 
@@ -39,7 +40,7 @@ variable "SERVICES" {
   ]
 }
 
-# Go's toolchain is built where a service is written in Go
+# Go's and Node.js' bases are built where a service is written in it
 variable "LANGUAGES" { default = [for s in SERVICES : s.language] }
 
 # Production images are packed at gzip's highest level: there Go's packer (Docker 26) and that of
@@ -53,14 +54,16 @@ group "bases" { targets = ["sutra-base-python", "sutra-base-rust-runtime"] }
 group "builders" {
   targets = concat(
     ["python-builder", "python-runtime", "rust-builder", "rust-runtime"],
-    contains(LANGUAGES, "go") ? ["go-builder"] : []
+    contains(LANGUAGES, "go") ? ["go-builder"] : [],
+    contains(LANGUAGES, "node") ? ["node-builder", "node-runtime"] : []
   )
 }
 group "prod" { targets = concat(["builders", "bases"], [for s in SERVICES : s.name]) }
 group "dev-bases" {
   targets = concat(
     ["sutra-base-python-dev", "sutra-base-rust-dev"],
-    contains(LANGUAGES, "go") ? ["sutra-base-go-dev"] : []
+    contains(LANGUAGES, "go") ? ["sutra-base-go-dev"] : [],
+    contains(LANGUAGES, "node") ? ["sutra-base-node-dev"] : []
   )
 }
 group "dev" { targets = concat(["builders", "dev-bases"], [for s in SERVICES : "${s.name}-dev"]) }
@@ -129,6 +132,18 @@ target "go-builder" {
   output     = ["type=cacheonly"]
 }
 
+target "node-builder" {
+  inherits   = ["_base"]
+  dockerfile = "node-dev.Dockerfile"
+  output     = ["type=cacheonly"]
+}
+
+target "node-runtime" {
+  inherits   = ["_base"]
+  dockerfile = "node-prod.Dockerfile"
+  output     = ["type=cacheonly"]
+}
+
 target "sutra-base-python" {
   inherits = ["python-runtime"]
   tags     = ["sutra-base-python:prod"]
@@ -156,6 +171,12 @@ target "sutra-base-rust-dev" {
 target "sutra-base-go-dev" {
   inherits = ["go-builder"]
   tags     = ["sutra-base-go:latest", "sutra-base-go:dev"]
+  output   = ["type=docker"]
+}
+
+target "sutra-base-node-dev" {
+  inherits = ["node-builder"]
+  tags     = ["sutra-base-node:latest", "sutra-base-node:dev"]
   output   = ["type=docker"]
 }
 
@@ -194,6 +215,17 @@ target "_go-package" {
 target "_go-service" {
   inherits = ["_go-package"]
   contexts = { "sutra-base-rust-runtime:prod" = "target:rust-runtime" }
+}
+
+target "_node-package" {
+  inherits = ["_common"]
+  contexts = { "sutra-base-node" = "target:node-builder" }
+  args     = { NPM_REGISTRY = NPM_REGISTRY }
+}
+
+target "_node-service" {
+  inherits = ["_node-package"]
+  contexts = { "sutra-base-node:prod" = "target:node-runtime" }
 }
 
 target "_prod" {

@@ -7,6 +7,7 @@
 set -eu
 ca=/run/secrets/ca
 if [ -s "$ca" ]; then
-  export PIP_CERT="$ca" SSL_CERT_FILE="$ca" REQUESTS_CA_BUNDLE="$ca" CARGO_HTTP_CAINFO="$ca"
+  export PIP_CERT="$ca" SSL_CERT_FILE="$ca" REQUESTS_CA_BUNDLE="$ca" CARGO_HTTP_CAINFO="$ca" \
+    NODE_EXTRA_CA_CERTS="$ca"
 fi
 exec "$@"

@@ -25,7 +25,7 @@ def test_the_project_s_own_lock_has_a_day_and_is_written_back_the_same(tmp_path:
 
 def test_the_slices_of_the_project_s_own_dockerfiles() -> None:
     found = packages_lock.slices(ROOT / "base-images")
-    assert set(found) == {"sutra-base-python", "sutra-base-rust-runtime"}
+    assert set(found) == {"sutra-base-node", "sutra-base-python", "sutra-base-rust-runtime"}
     assert "libssl3t64" in found["sutra-base-python"]
     assert found["sutra-base-rust-runtime"] == (
         "base-files",
