@@ -14,6 +14,7 @@ CARGO_REGISTRY ?=##        cargo registry index, such as sparse+https://…
 GOPROXY ?=##               proxy of Go modules
 NPM_REGISTRY ?=##          registry of npm packages
 BUILDER ?=##               builder of buildx that builds, instead of the engine's own BuildKit
+PLATFORMS ?=##             prod, build, roots, verify-*, promote, budgets: linux/amd64,linux/arm64 (docs/platforms.md)
 CACHE ?=##                 build cache: host/path of a registry, or a folder (./cache)
 CA_BUNDLE ?=##             certificates that builders trust; the system's bundle without it
 FORMAT ?= table##          output of verify-*, history, diff, why-slow, floor, graph, affected, outdated: table or json; outdated also markdown, github, verify-* also markdown, junit, github
@@ -60,7 +61,7 @@ DURATIONS ?=##             1: show how long steps took last time without a termi
 TARGET ?=##                fuzz: one reader; default: all
 SECONDS ?= 60##            fuzz: how long each reader is fuzzed
 PYTHON ?= python3##        interpreter that makes .venv, 3.11 or newer
-export DURATIONS BASE DEBIAN_VERSION ALPINE_VERSION APT_MIRROR ALPINE_MIRROR PIP_INDEX_URL CARGO_REGISTRY GOPROXY NPM_REGISTRY CA_BUNDLE PYTHON
+export DURATIONS BASE PLATFORMS DEBIAN_VERSION ALPINE_VERSION APT_MIRROR ALPINE_MIRROR PIP_INDEX_URL CARGO_REGISTRY GOPROXY NPM_REGISTRY CA_BUNDLE PYTHON
 
 PY := .venv/bin/python -m
 RUN := $(PY) scripts

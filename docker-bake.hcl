@@ -23,6 +23,10 @@ variable "CA_BUNDLE" { default = "" }
 
 # a named context for the root image, where no registry serves it
 variable "ROOT_CONTEXT" { default = "" }
+# another platform than the builder's own, "linux/arm64", and a named context for its root image
+variable "PLATFORM" { default = "" }
+variable "PLATFORM_ROOT_CONTEXT" { default = "" }
+variable "PLATFORM_ROOT" { default = "" }
 # the root image with its digest, for the provenance: "debian:trixie-slim@sha256:…"
 variable "ROOT" { default = "" }
 variable "VERSION" { default = "0.0.0" }
@@ -70,27 +74,38 @@ group "dev" { targets = concat(["builders", "dev-bases"], [for s in SERVICES : "
 # the packages' own tests, on the cleaned tree; nothing is exported
 group "test" { targets = concat(["builders"], [for s in SERVICES : "${s.name}-test"]) }
 
+function "labels_of" {
+  params = [root]
+  result = root == "" ? { "org.sutra.project" = SUTRA_PROJECT } : {
+    "org.sutra.project" = SUTRA_PROJECT
+    "org.sutra.root"    = root
+  }
+}
+
 target "_common" {
   args = {
     VERSION  = VERSION
     REVISION = REVISION
     CREATED  = CREATED
   }
-  labels = ROOT == "" ? { "org.sutra.project" = SUTRA_PROJECT } : {
-    "org.sutra.project" = SUTRA_PROJECT
-    "org.sutra.root"    = ROOT
-  }
-  secret = CA_BUNDLE == "" ? [] : ["type=file,id=ca,src=${CA_BUNDLE}"]
+  labels    = labels_of(PLATFORM_ROOT == "" ? ROOT : PLATFORM_ROOT)
+  secret    = CA_BUNDLE == "" ? [] : ["type=file,id=ca,src=${CA_BUNDLE}"]
+  platforms = PLATFORM == "" ? [] : [PLATFORM]
 }
 
 # ---- base images -----------------------------------------------------------
 
+variable "ROOT_NAME" {
+  default = BASE == "alpine" ? "alpine:${ALPINE_VERSION}" : "debian:${DEBIAN_VERSION}"
+}
+
 target "_base" {
   inherits = ["_common"]
   context  = "base-images"
-  contexts = ROOT_CONTEXT == "" ? {} : {
-    (BASE == "alpine" ? "alpine:${ALPINE_VERSION}" : "debian:${DEBIAN_VERSION}") = ROOT_CONTEXT
-  }
+  contexts = merge(
+    ROOT_CONTEXT == "" ? {} : { (ROOT_NAME) = ROOT_CONTEXT },
+    PLATFORM_ROOT_CONTEXT == "" ? {} : { "${ROOT_NAME}::${PLATFORM}" = PLATFORM_ROOT_CONTEXT }
+  )
   args = {
     BASE           = BASE
     DEBIAN_VERSION = DEBIAN_VERSION
@@ -114,21 +129,28 @@ target "python-runtime" {
   output     = ["type=cacheonly"]
 }
 
+# Rust and Go compile for another platform on the builder's own: no emulator runs their compilers.
 target "rust-builder" {
   inherits   = ["_base"]
   dockerfile = "rust-dev.Dockerfile"
+  args       = PLATFORM == "" ? {} : { CROSS = split("/", PLATFORM)[1] }
+  labels     = labels_of(ROOT)
+  platforms  = []
   output     = ["type=cacheonly"]
 }
 
 target "rust-runtime" {
   inherits   = ["_base"]
   dockerfile = "rust-runtime-prod.Dockerfile"
+  labels     = labels_of(ROOT)
   output     = ["type=cacheonly"]
 }
 
 target "go-builder" {
   inherits   = ["_base"]
   dockerfile = "go-dev.Dockerfile"
+  labels     = labels_of(ROOT)
+  platforms  = []
   output     = ["type=cacheonly"]
 }
 
@@ -196,6 +218,7 @@ target "_python-service" {
 
 target "_rust-package" {
   inherits = ["_common"]
+  labels   = labels_of(ROOT)
   contexts = { "sutra-base-rust" = "target:rust-builder" }
   args     = { CARGO_REGISTRY = CARGO_REGISTRY, SUTRA_PROJECT = SUTRA_PROJECT }
 }
@@ -207,6 +230,7 @@ target "_rust-service" {
 
 target "_go-package" {
   inherits = ["_common"]
+  labels   = labels_of(ROOT)
   contexts = { "sutra-base-go" = "target:go-builder" }
   args     = { GOPROXY = GOPROXY }
 }

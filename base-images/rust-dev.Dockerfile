@@ -8,6 +8,8 @@ ARG BASE=debian
 ARG DEBIAN_VERSION=trixie-slim
 # tag of the Alpine root image
 ARG ALPINE_VERSION=3.23
+# another architecture to compile for, on Debian: amd64 or arm64
+ARG CROSS=
 
 FROM debian:${DEBIAN_VERSION} AS rust-dev-debian
 ARG DEBIAN_VERSION
@@ -28,6 +30,14 @@ RUN --mount=type=bind,source=lib/apt.sh,target=/lib/sutra/apt.sh \
       rustfmt
 LABEL org.opencontainers.image.base.name="debian:${DEBIAN_VERSION}"
 
+FROM rust-dev-debian AS rust-dev-debian-cross
+ARG APT_MIRROR
+ARG CROSS
+RUN --mount=type=bind,source=lib/apt.sh,target=/lib/sutra/apt.sh \
+    --mount=type=bind,source=lib/cross.sh,target=/lib/sutra/cross.sh \
+    --mount=type=secret,id=ca \
+    /lib/sutra/cross.sh "${CROSS}"
+
 FROM alpine:${ALPINE_VERSION} AS rust-dev-alpine
 ARG ALPINE_VERSION
 ARG ALPINE_MIRROR
@@ -45,8 +55,8 @@ RUN --mount=type=bind,source=lib/apk.sh,target=/lib/sutra/apk.sh \
       rustfmt
 LABEL org.opencontainers.image.base.name="alpine:${ALPINE_VERSION}"
 
-# hadolint ignore=DL3006 # a stage of this file, chosen by BASE
-FROM rust-dev-${BASE}
+# hadolint ignore=DL3006 # a stage of this file, chosen by BASE and CROSS
+FROM rust-dev-${BASE}${CROSS:+-cross}
 ENV LANG=C.UTF-8
 COPY --chmod=755 lib/with-ca.sh /usr/local/bin/with-ca
 ARG VERSION=0.0.0

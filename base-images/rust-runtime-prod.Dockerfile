@@ -12,8 +12,10 @@ ARG ALPINE_VERSION=3.23
 
 # ---- Debian: chosen packages unpacked into an empty root -------------------
 
-FROM debian:${DEBIAN_VERSION} AS slice
+# packages are only unpacked, so that the builder's own platform does it for any other
+FROM --platform=$BUILDPLATFORM debian:${DEBIAN_VERSION} AS slice
 ARG APT_MIRROR
+ARG TARGETARCH
 # gcc-14-base holds the licence of libgcc-s1
 RUN --mount=type=bind,source=lib/apt.sh,target=/lib/sutra/apt.sh \
     --mount=type=bind,source=lib/slice.sh,target=/lib/sutra/slice.sh \

@@ -4,6 +4,7 @@
 #
 #   eg: apt.sh install gcc libc6-dev      apt.sh download libc6
 #
+# TARGETARCH downloads packages of another architecture: apt.sh download. They are not installed.
 # APT_MIRROR (may be empty) replaces the root image's own mirror; its security
 # suite is expected at "$APT_MIRROR-security", as on Debian's own archive. A day of
 # http://snapshot.debian.org is a mirror too (…/archive/debian/20260101T000000Z).
@@ -55,6 +56,11 @@ install_locked() { # install_locked NAME…: fetched, compared with the lock, th
 
 verb=$1
 shift
+if [ "$verb" = download ] && [ -n "${TARGETARCH:-}" ]; then
+  # of that architecture alone, and without a package's suffix, as on a machine of it
+  printf 'APT::Architecture "%s";\n#clear APT::Architectures;\nAPT::Architectures "%s";\n' \
+    "$TARGETARCH" "$TARGETARCH" >/etc/apt/apt.conf.d/99sutra-architecture
+fi
 export DEBIAN_FRONTEND=noninteractive
 apt-get -q update
 if [ "$verb" = install ] && [ -f "$lock" ] && "$here/packages-lock.sh" applies "$lock"; then
@@ -63,5 +69,6 @@ else
   get "$verb" "$@"
 fi
 rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /etc/apt/apt.conf.d/99sutra-ca \
-  /etc/apt/apt.conf.d/99sutra-snapshot /etc/apt/preferences.d/99sutra-lock
+  /etc/apt/apt.conf.d/99sutra-snapshot /etc/apt/preferences.d/99sutra-lock \
+  /etc/apt/apt.conf.d/99sutra-architecture
 [ "$verb" = download ] || apt-get clean

@@ -2,6 +2,7 @@
 # Holds Debian packages to a lock: package, version, architecture and SHA-256 a line.
 # A production image gets exactly those of packages.lock, a builder those of builders.lock, or
 # the build ends with one line.
+# TARGETARCH: the packages' architecture; default: the builder's
 #
 #   eg: packages-lock.sh words packages.lock libc6 zlib1g     prints libc6=2.41-12 zlib1g=1:1.3…
 #       packages-lock.sh check packages.lock *.deb            against what was downloaded
@@ -13,7 +14,7 @@ set -eu
 verb=$1
 lock=$2
 shift 2
-machine=$(dpkg --print-architecture)
+machine=${TARGETARCH:-$(dpkg --print-architecture)}
 readonly AGAIN="\`make update ONLY=debian\` writes it anew"
 
 die() { # die PROBLEM TIP: in the form that a build's failure is read from

@@ -10,16 +10,17 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from scripts.build import cache, root_image
+from scripts.build import cache, cross, root_image
 from scripts.catalog import bake_match, catalog
-from scripts.common import git
+from scripts.common import git, platforms
 from scripts.common import settings as knobs
 from scripts.common.errors import SutraError
-from scripts.engine import builders, buildx, images, tags
+from scripts.engine import builders, buildx, emulator, images, tags
 from scripts.engine import client as engine
 from scripts.engine.builders import Builder
 
@@ -47,33 +48,83 @@ def build(
     no_cache: bool = False,
     begins: Callable[[], object] = lambda: None,
 ) -> dict[str, str]:
-    """Build every target of `groups` and tag the images; return the id by tag.
+    """Build every target of `groups` for each of PLATFORMS, and tag the images; return ids by tag.
 
     `no_cache` runs every step again, whatever an earlier build left. `begins` is called when all
     is there that the build needs. Where this raises SutraError no tag has moved.
     """
-    settings, kept = variables(environment), cache.read(environment)
+    settings, architectures = variables(environment), platforms.read(environment)
     builder = builders.find(environment)
-    if kept:
+    if kept := cache.read(environment):
         cache.require_export(client, builder)
+    ids: dict[str, str] = {}
+    with ExitStack() as stack:
+        for architecture in architectures:
+            ids |= build_platform(
+                client,
+                groups,
+                settings | platform_variables(architecture),
+                Setting(
+                    builder,
+                    architecture,
+                    kept and replace(kept, architecture=architecture),
+                    environment,
+                    no_cache,
+                    (lambda: None) if ids else begins,
+                ),
+                stack,
+            )
+        tags.apply(client, tags.plan(client, ids))
+    return ids
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How the targets are built: where, for which architecture, with which cache and knobs."""
+
+    builder: Builder
+    architecture: str
+    kept: cache.Cache | None
+    environment: Mapping[str, str]
+    no_cache: bool
+    begins: Callable[[], object]
+
+
+def build_platform(
+    client: engine.Client,
+    groups: Sequence[str],
+    settings: Mapping[str, str],
+    how: Setting,
+    staging: ExitStack,
+) -> dict[str, str]:
+    """Build every target of `groups` for one platform; return the id by the tag it is to get.
+
+    The images have tags of this run until `staging` is closed.
+    """
+    kept, builder = how.kept, how.builder
     plan = buildx.bake_plan(groups, settings)
-    again = fresh(plan, environment)
+    again = fresh(plan, how.environment)
     wanted = requested_tags(plan)
     if GROUP in groups:
         bake_match.require_same_images(catalog.load(), wanted, buildx.BAKE_FILE)
-    require_space(client, [tag for tags_of_one in wanted.values() for tag in tags_of_one], builder)
-    settings |= root_variable(client, plan, builder)
-    staged = {name: f"{name}:{STAGING}" for name in wanted}
-    with (
-        untagged_afterwards(client, list(staged.values())),
-        buildx.metadata_file() as metadata,
-        cache.renewed(kept, wanted),
-    ):
+    if how.architecture:
+        cross.refuse_development(wanted)
+    named = {
+        name: [platforms.image_name(how.architecture, tag) for tag in tags_of_one]
+        for name, tags_of_one in wanted.items()
+    }
+    require_space(client, [tag for tags_of_one in named.values() for tag in tags_of_one], builder)
+    settings = {**settings, **root_variable(client, plan, builder)}
+    if how.architecture:
+        settings |= cross.root_variable(client, plan, builder, how.architecture)
+    staged = {name: f"{platforms.image_name(how.architecture, name)}:{STAGING}" for name in wanted}
+    staging.enter_context(untagged_afterwards(client, list(staged.values())))
+    with buildx.metadata_file() as metadata, cache.renewed(kept, wanted):
         overrides = [f"{name}.tags={reference}" for name, reference in staged.items()]
         overrides += loaded(plan, wanted)
-        overrides += ["*.no-cache=true"] if no_cache else []
+        overrides += ["*.no-cache=true"] if how.no_cache else []
         overrides += again
-        begins()
+        how.begins()
         writes, reads = (kept.writes(wanted), kept.reads(wanted)) if kept else ([], [])
         code, lines = buildx.bake(groups, [*overrides, *writes, *reads], settings, metadata)
         if code and kept and cache.is_damaged(lines):
@@ -83,9 +134,12 @@ def build(
             raise failure(lines, builder)
         if not builder.is_engine:
             builders.refuse_other_images(client, builder, staged, metadata)
-        ids = built(client, wanted, staged)
-        tags.apply(client, tags.plan(client, ids))
-    return ids
+        return built(client, named, staged)
+
+
+def platform_variables(architecture: str) -> dict[str, str]:
+    """Return the variables of the bake file for another platform; none for the builder's own."""
+    return {"PLATFORM": platforms.name_of(architecture)} if architecture else {}
 
 
 def loaded(plan: Mapping[str, Any], wanted: Iterable[str]) -> list[str]:
@@ -160,6 +214,13 @@ def built(
         if image is None:
             raise SutraError(
                 f'build: image no longer exists "{staged[name]}"', "run `make build` again"
+            )
+        wanted_for = platforms.split(staged[name])[0]
+        if wanted_for and image.get("Architecture") != wanted_for:
+            raise SutraError(
+                f'build: "{name}" is an image for "{image.get("Architecture")}", '
+                f"expected {wanted_for}",
+                "the builder has no node of that platform, or its Dockerfile takes from another",
             )
         ids.update(dict.fromkeys(references, image["Id"]))
     return ids
@@ -242,6 +303,11 @@ def failure(lines: Sequence[str], builder: Builder = builders.OWN) -> SutraError
         return SutraError(
             f'build: no registry served "{match[1]}": {match[2].strip()}',
             "check the network, or `docker load` an archive of it, then run `make build` again",
+        )
+    if re.search(r"exec format error", text, re.I):
+        return SutraError(
+            f'build: the builder "{builder.name}" has no emulator for what step "{step}" runs',
+            emulator.TIP,
         )
     # message of a builder's own script, such as base-images/lib/apk.sh
     if match := re.search(r"^[\d.]+ sutra: (.+)(?:\n[\d.]+ tip: (.+))?$", text, re.M):

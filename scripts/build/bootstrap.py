@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from scripts.build import root_layout
-from scripts.common import debian_mirror, durations
+from scripts.common import debian_mirror, durations, platforms
 from scripts.common import reference as references
 from scripts.common.errors import SutraError
-from scripts.engine import process
+from scripts.engine import emulator, process
 
 # Bytes that mmdebstrap unpacks in TMPDIR, with the archive that it makes of them.
 UNPACKED_BYTES = 600_000_000
@@ -31,11 +31,16 @@ SLIM = (
 )
 
 
-def bootstrap(image: str, layout: Path, environment: Mapping[str, str] = os.environ) -> None:
+def bootstrap(
+    image: str,
+    layout: Path,
+    environment: Mapping[str, str] = os.environ,
+    architecture: str = platforms.OWN,
+) -> None:
     """Build `debian:SUITE-slim` from signed packages into the OCI layout `layout`.
 
     The folder appears whole or not at all. Raises SutraError for a root that
-    cannot be bootstrapped and for a bootstrap that failed.
+    cannot be bootstrapped, and for a bootstrap that failed.
     """
     named = references.tagged(image)
     if named is None or named.name != "debian":
@@ -43,25 +48,28 @@ def bootstrap(image: str, layout: Path, environment: Mapping[str, str] = os.envi
             f'roots: cannot bootstrap "{image}", and no registry serves it',
             f"`docker load` an archive of {image}, or build with BASE=debian",
         )
+    if architecture:
+        emulator.require(architecture)  # packages run programs of theirs when they are installed
     _require_mmdebstrap()
     _require_temporary_folder(environment)
+    shown = f"{image} ({platforms.name_of(architecture)})" if architecture else image
     say(
-        f"{image}: bootstrapping it from Debian's signed packages (once; `make roots` refreshes it)"
+        f"{shown}: bootstrapping it from Debian's signed packages (once; `make roots` refreshes it)"
     )
-    with durations.step(f"bootstrap {image}"):
-        _write_root(named.tag, layout, environment)
-    say(f"{image}: bootstrapped")
+    with durations.step(f"bootstrap {shown}"):
+        _write_root(named.tag, layout, environment, architecture)
+    say(f"{shown}: bootstrapped")
 
 
-def _write_root(tag: str, layout: Path, environment: Mapping[str, str]) -> None:
+def _write_root(tag: str, layout: Path, environment: Mapping[str, str], architecture: str) -> None:
     """Put the root image `tag` at `layout`, whole or not at all."""
     layout.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=layout.parent, prefix=".partial-") as folder:
         try:
             root = Path(folder) / "root.tar"
-            _mmdebstrap(tag.removesuffix("-slim"), root, environment)
+            _mmdebstrap(tag.removesuffix("-slim"), root, environment, architecture)
             whole = Path(folder) / "layout"
-            root_layout.write(root, whole, tag)
+            root_layout.write(root, whole, tag, architecture)
             shutil.rmtree(layout, ignore_errors=True)
             whole.rename(layout)
         except OSError as error:
@@ -101,10 +109,13 @@ def _require_mmdebstrap() -> None:
         )
 
 
-def _mmdebstrap(suite: str, tar: Path, environment: Mapping[str, str]) -> None:
+def _mmdebstrap(suite: str, tar: Path, environment: Mapping[str, str], architecture: str) -> None:
     """Write the root of `suite` to `tar`; main, updates and security, signatures checked."""
     command = ["mmdebstrap", "--variant=minbase", "--format=tar"]
     command += [f"--dpkgopt={option}" for option in SLIM]
+    if architecture:
+        # its own check looks at the kernel's list, which a container may not see
+        command += [f"--architectures={architecture}", "--skip=check/qemu"]
     if bundle := environment.get("CA_BUNDLE"):
         command.append(f'--aptopt=Acquire::https::CaInfo "{Path(bundle).resolve()}"')
     if debian_mirror.snapshot_day(environment.get("APT_MIRROR", "")):

@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.common import platforms
 from scripts.common.errors import SutraError
 from scripts.common.reference import is_place
 from scripts.engine import client as engine
@@ -40,6 +41,7 @@ class Cache:
 
     place: str
     branch: str = MAIN
+    architecture: str = platforms.OWN
 
     @property
     def is_folder(self) -> bool:
@@ -49,12 +51,13 @@ class Cache:
     def reads(self, images: Iterable[str]) -> list[str]:
         """Return the values of `--set` that let every target read the images' caches."""
         if self.is_folder:
-            there = [image for image in images if self._is_whole(Path(self.place) / image)]
-            sources = [f"type=local,src={self.place}/{image}" for image in there]
+            names = [self.name(image) for image in images]
+            there = [name for name in names if self._is_whole(Path(self.place) / name)]
+            sources = [f"type=local,src={self.place}/{name}" for name in there]
         else:
             branches = dict.fromkeys((self.branch, MAIN))
             sources = [
-                f"type=registry,ref={self.place}:{tag(image, branch)}"
+                f"type=registry,ref={self.place}:{tag(self.name(image), branch)}"
                 for image in images
                 for branch in branches
             ]
@@ -82,12 +85,16 @@ class Cache:
         """Return the values of `--set` that write each image's cache, to a new place if local."""
         if self.is_folder:
             new = f"type=local,dest={self.place}/{NEW}"
-            return [f"{image}.cache-to={new}/{image},mode=max" for image in images]
+            return [f"{each}.cache-to={new}/{self.name(each)},mode=max" for each in images]
         kind = f"type=registry,ref={self.place}"
         return [
-            f"{image}.cache-to={kind}:{tag(image, self.branch)},mode=max,ignore-error=true"
-            for image in images
+            f"{each}.cache-to={kind}:{tag(self.name(each), self.branch)},mode=max,ignore-error=true"
+            for each in images
         ]
+
+    def name(self, image: str) -> str:
+        """Return the name of an image's cache: "sutra-api", of another platform with "-arm64"."""
+        return "-".join(filter(None, (image, self.architecture)))
 
 
 def _digest(blob: Path) -> str:
@@ -166,7 +173,7 @@ def renewed(cache: Cache | None, images: Iterable[str]) -> Iterator[None]:
     new = Path(cache.place) / NEW
     try:
         yield
-        _replace(new, Path(cache.place), images)
+        _replace(new, Path(cache.place), [cache.name(image) for image in images])
     finally:
         shutil.rmtree(new, ignore_errors=True)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.build import bootstrap, root_store
-from scripts.common import durations, settings
+from scripts.common import durations, platforms, settings
 from scripts.engine import builders, images, registries
 from scripts.engine import client as engine
 from scripts.engine.builders import Builder
@@ -43,6 +43,7 @@ def context(
     cache: Path = CACHE,
     fresh: bool = False,
     builder: Builder = builders.OWN,
+    architecture: str = platforms.OWN,
 ) -> str:
     """Return the bake context for the root `image` ("debian:trixie-slim").
 
@@ -50,14 +51,15 @@ def context(
     bootstrapped here: now, or by an earlier call, whose layout is reused unless `fresh`.
     Raises SutraError when there is no way to get the root.
     """
-    layout = cache / image.replace(":", "-")
-    # another builder does not see the engine's images
-    held = builder.is_engine and images.inspect(client, image) is not None
+    layout = folder(image, architecture, cache)
+    # another builder does not see the engine's images; a tag of the engine's is of one platform
+    is_pulled = builder.is_engine and not architecture
+    held = is_pulled and images.inspect(client, image) is not None
     if held and not fresh:
         return ""
     if fresh or not (layout / "index.json").exists():
         refusal = registries.registry_refusal(image, REGISTRY_SECONDS)
-        if not refusal and builder.is_engine:
+        if not refusal and is_pulled:
             refusal = pull(image)
         if not refusal:
             shutil.rmtree(layout, ignore_errors=True)  # a bootstrap of when no registry answered
@@ -65,14 +67,25 @@ def context(
         bootstrap.say(f"{image}: no registry serves it ({refusal})")
         if held:
             return ""
-        bootstrap.bootstrap(image, layout)
-    return root_store.context(client, image, layout, builder)
+        bootstrap.bootstrap(image, layout, architecture=architecture)
+    return root_store.context(client, image, layout, builder, architecture)
 
 
-def digest(client: engine.Client, image: str, bootstrapped: bool, cache: Path = CACHE) -> str:
+def folder(image: str, architecture: str = platforms.OWN, cache: Path = CACHE) -> Path:
+    """Return the layout of a bootstrapped root: "debian-trixie-slim", or with "-arm64"."""
+    return cache / "-".join(filter(None, (image.replace(":", "-"), architecture)))
+
+
+def digest(
+    client: engine.Client,
+    image: str,
+    bootstrapped: bool,
+    cache: Path = CACHE,
+    architecture: str = platforms.OWN,
+) -> str:
     """Return the digest of the root that `context` chose, "" where only its builder knows it."""
     if bootstrapped:
-        return root_store.digest(cache / image.replace(":", "-"))
+        return root_store.digest(folder(image, architecture, cache))
     return min(images.digests(client, image), default="")
 
 

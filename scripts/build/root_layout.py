@@ -5,17 +5,18 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from scripts.common import platforms
+
 # The time of every file of a bootstrapped root. Not 0: ZIP files begin with 1980.
 STAMP = datetime(1980, 1, 1, tzinfo=UTC)
 
 
-def write(root: Path, layout: Path, tag: str) -> None:
+def write(root: Path, layout: Path, tag: str, architecture: str = platforms.OWN) -> None:
     """Make an OCI image layout of one gzip layer from the tar file `root`.
 
     Source: OCI image-spec, image-layout.md and config.md.
@@ -31,7 +32,9 @@ def write(root: Path, layout: Path, tag: str) -> None:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     packed.rename(blobs / digest)
     layer = _descriptor("layer.v1.tar+gzip", digest, (blobs / digest).stat().st_size)
-    config = _write_blob(blobs, "config.v1+json", _config(f"sha256:{diff_id.hexdigest()}"))
+    config = _write_blob(
+        blobs, "config.v1+json", _config(f"sha256:{diff_id.hexdigest()}", architecture)
+    )
     manifest = _write_blob(
         blobs,
         "manifest.v1+json",
@@ -47,12 +50,11 @@ def write(root: Path, layout: Path, tag: str) -> None:
     (layout / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [manifest]}))
 
 
-def _config(diff_id: str) -> dict[str, Any]:
-    machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
+def _config(diff_id: str, architecture: str) -> dict[str, Any]:
     return {
         # not now: the same packages are the same image, whenever they are unpacked
         "created": STAMP.isoformat(),
-        "architecture": machine,
+        "architecture": architecture or platforms.own_architecture(),
         "os": "linux",
         "config": {
             "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from scripts.common import platforms
 from scripts.common.errors import SutraError
 from scripts.engine import builders, images
 from scripts.engine import client as engine
@@ -23,11 +24,17 @@ from scripts.engine.builders import Builder
 REPOSITORY = "sutra-root"
 
 
-def context(client: engine.Client, image: str, layout: Path, builder: Builder) -> str:
+def context(
+    client: engine.Client,
+    image: str,
+    layout: Path,
+    builder: Builder,
+    architecture: str = platforms.OWN,
+) -> str:
     """Return the bake context for the root `image` ("debian:trixie-slim") in `layout`."""
     if builders.takes_layouts(client, builder):
         return f"oci-layout://{layout.resolve()}:{image.partition(':')[2]}"
-    reference = f"{REPOSITORY}:{image.replace(':', '-')}"
+    reference = f"{REPOSITORY}:{'-'.join(filter(None, (image.replace(':', '-'), architecture)))}"
     load(client, reference, layout)
     return f"docker-image://{reference}"
 

@@ -6,15 +6,15 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from scripts.catalog.catalog_node import Node
-from scripts.common import settings
+from scripts.common import platforms, settings
 
 SIZES = ("installed", "download", "download.zstd", "because")
 # keys of a budget that are about a service that runs
 SERVICE = ("ready", "memory", "start-cpu", "ready-at-quarter")
 # the one of them that depends on sizes, so that each root has its own
 FRESH = "fresh"
-# roots that a budget may have sizes of its own for
-OTHER_BASES = settings.BASES[1:]
+# roots, and architectures on the default root, that a budget may have sizes of its own for
+OTHERS = (*settings.BASES[1:], *platforms.ARCHITECTURES[1:])
 
 
 @dataclass(frozen=True)
@@ -36,24 +36,30 @@ class Budget:
     ready_at_quarter: int | None = None
     download_zstd: int | None = None  # the layers packed by zstd, for COMPRESSION=zstd
     fresh: int | None = None
-    base: str = ""  # the root that it is for; "" for the default one, or for any
+    base: str = ""  # the root or architecture that it is for; "" for the default, or for any
 
     @property
     def key(self) -> str:
-        """Its key path within its entry of the file: "budget" or "budget.alpine"."""
+        """Its key path within its entry of the file: "budget", "budget.alpine", "budget.arm64"."""
         return f"budget.{self.base}" if self.base else "budget"
 
 
-def read_budgets(node: Node, keys: Collection[str], base: str) -> tuple[Budget, tuple[Budget, ...]]:
-    """Return the budget that holds for `base`, and those that are for other bases.
+def wanted(base: str, architecture: str) -> str:
+    """Return which of OTHERS holds for a root and an architecture, "" for the default."""
+    own = architecture or platforms.own_architecture()
+    return next((each for each in (base, own) if each in OTHERS), "")
 
-    A base without sizes of its own has the default one's. Times and memory are the
-    same promise whatever the base.
+
+def read_budgets(node: Node, keys: Collection[str], base: str) -> tuple[Budget, tuple[Budget, ...]]:
+    """Return the budget that holds for `base`, one of OTHERS or "", and those that do not.
+
+    A root or an architecture without sizes of its own has the default one's. Times and memory
+    are the same promise for all.
     """
-    outer = node.child("budget", (*keys, *OTHER_BASES))
+    outer = node.child("budget", (*keys, *OTHERS))
     is_service = "ready" in outer.value
     budgets = {"": _budget(outer, is_service=is_service)}
-    for name in OTHER_BASES:
+    for name in OTHERS:
         if name in outer.value:
             inner = outer.child(name, (*SIZES, *((FRESH,) if FRESH in keys else ())))
             own = _budget(inner, name, is_service=is_service)

@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from scripts.catalog.budget import OTHER_BASES, Budget
+from scripts.catalog.budget import OTHERS, Budget
 from scripts.catalog.catalog import Catalog
 from scripts.common import git
 from scripts.common.check_result import RELEASE
@@ -103,7 +103,7 @@ def _lowest(versions: list[Past]) -> dict[str, int]:
 
 
 def _budgets(promises: Catalog) -> list[tuple[str, Budget]]:
-    places = [(f"images.{image.name}", (image.budget, *image.others)) for image in promises.images]
+    places = [(f"images.{image.key}", (image.budget, *image.others)) for image in promises.images]
     places.append((RELEASE, (promises.release, *promises.others)))
     return [(f"{path}.{budget.key}", budget) for path, budgets in places for budget in budgets]
 
@@ -170,7 +170,7 @@ def _version(text: bytes) -> Version:
 def _pasts(places: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Past]]:
     for path, place in places:
         outer = _mapping(_mapping(place).get("budget"))
-        others = {f"{path}.budget.{base}": _mapping(outer.get(base)) for base in OTHER_BASES}
+        others = {f"{path}.budget.{base}": _mapping(outer.get(base)) for base in OTHERS}
         for key, budget in {f"{path}.budget": outer, **others}.items():
             try:
                 there = [*SIZES, *(size for size in OPTIONAL if size in budget)]

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from scripts.common import platforms
+
 if TYPE_CHECKING:
     from scripts.catalog.catalog import Image
     from scripts.catalog.catalog_node import Node
@@ -51,15 +53,21 @@ def parse(image: Node) -> Runtime:
     )
 
 
+def image_of(name: str) -> str:
+    """Return the key of an image's name, whatever its platform."""
+    return platforms.split(name)[1]
+
+
 def refuse_needs(images: Node, found: Mapping[str, Image]) -> None:
     """Raise SutraError for a need that is no service of the catalogue, and for a cycle."""
     for image in found.values():
-        key = f"{image.name}.runtime.needs"
+        key = f"{image.key}.runtime.needs"
         for need in image.runtime.needs:
             if need not in found:
-                raise images.unknown(key, "no such image", need, found)
+                named = image_of(need)
+                raise images.unknown(key, "no such image", named, [image_of(one) for one in found])
             if found[need].budget.ready is None:
-                raise images.error(key, "not a service, it has no budget.ready:", need)
+                raise images.error(key, "not a service, it has no budget.ready:", image_of(need))
     for name in found:
         _refuse_cycle(images, found, (name,))
 
@@ -67,5 +75,6 @@ def refuse_needs(images: Node, found: Mapping[str, Image]) -> None:
 def _refuse_cycle(images: Node, found: Mapping[str, Image], above: tuple[str, ...]) -> None:
     for need in found[above[-1]].runtime.needs:
         if need in above:
-            raise images.error(f"{above[0]}.runtime.needs", "cycle", " → ".join((*above, need)))
+            names = [image_of(one) for one in (*above, need)]
+            raise images.error(f"{names[0]}.runtime.needs", "cycle", " → ".join(names))
         _refuse_cycle(images, found, (*above, need))

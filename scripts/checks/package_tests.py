@@ -21,6 +21,7 @@ from typing import IO
 
 from scripts.build import bake
 from scripts.catalog.catalog import Catalog
+from scripts.common import platforms
 from scripts.common.check_result import CheckResult
 from scripts.common.errors import SutraError
 from scripts.common.text import printable
@@ -34,6 +35,7 @@ LIMIT = 1800
 GRACE = 10
 KNOB, SKIP = "TESTS", "skip"
 SKIPPED = f"{KNOB}={SKIP}"
+ELSEWHERE = f"tests run on this machine's {platforms.name_of(platforms.OWN)} alone"
 # the log's block about the step that failed, and a line of it without its time
 STEP = re.compile(r"^------\n > .*?:\n(.*?)^------$", re.MULTILINE | re.DOTALL)
 STAMP = re.compile(r"^[\d.]+ ", re.MULTILINE)
@@ -45,14 +47,15 @@ GROUP = re.compile(r'^group "test"', re.MULTILINE)
 class Plan:
     """The tests to run: the bake targets by image, and the variables of the bake file.
 
-    `untested` are services that the bake file has no tests for. With `skipped` nothing is
-    run. The results say both.
+    `untested` are services that the bake file has no tests for, `elsewhere` those of which
+    another platform is tested. With `skipped` nothing is run. The results say all three.
     """
 
     targets: Mapping[str, str]
     variables: Mapping[str, str]
     untested: tuple[str, ...] = ()
     skipped: bool = False
+    elsewhere: tuple[str, ...] = ()
 
 
 NONE = Plan({}, {})
@@ -79,10 +82,14 @@ def plan(
         known = planned["target"]
         if not skipped:
             variables |= bake.root_variable(client, planned, builders.find(environment))
-    names = [image.name for image in promises.images]
-    targets = {name: name + SUFFIX for name in names if name + SUFFIX in known}
-    untested = [i.name for i in promises.images if i.budget.ready and i.name not in targets]
-    return Plan(targets, variables, tuple(untested), skipped)
+    # the first platform of an image: the tests run on this machine's own
+    first = {image.key: image for image in reversed(promises.images)}
+    targets = {i.name: i.key + SUFFIX for i in first.values() if i.key + SUFFIX in known}
+    targets = {i.name: targets[i.name] for i in promises.images if i.name in targets}
+    services = [i for i in promises.images if i.budget.ready and i.name not in targets]
+    elsewhere = tuple(i.name for i in services if first[i.key] is not i)
+    untested = tuple(i.name for i in services if first[i.key] is i)
+    return Plan(targets, variables, untested, skipped, elsewhere)
 
 
 @contextmanager
@@ -117,6 +124,7 @@ class Run:
         return [
             *self._of_targets(),
             *(_not_run(image, "the bake file has no such target") for image in self._todo.untested),
+            *(_not_run(image, ELSEWHERE) for image in self._todo.elsewhere),
         ]
 
     def _of_targets(self) -> list[CheckResult]:
@@ -196,5 +204,5 @@ def _not_run(image: str, why: str) -> CheckResult:
 
 
 def _of(image: str) -> CheckResult:
-    file, key = str(buildx.BAKE_FILE), f"target.{image}{SUFFIX}"
+    file, key = str(buildx.BAKE_FILE), f"target.{platforms.split(image)[1]}{SUFFIX}"
     return CheckResult(image, NAME, True, None, 0, unit="findings", file=file, key=key)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.build import bake as build
+from scripts.common import platforms
 from scripts.common.reference import tagged
 from scripts.engine import buildx
 
@@ -37,14 +38,14 @@ class Scope:
     caches: frozenset[str] = frozenset()
 
     def owns(self, reference: str) -> bool:
-        """Return whether "sutra-api:1.4.2" is a tag of one of this project's images."""
+        """Return whether "sutra-api:1.4.2", or one of another platform, is a tag of ours."""
         named = tagged(reference)
         ours = {own.name for own in map(tagged, self.tags) if own}
-        return named is not None and named.name in ours
+        return named is not None and platforms.split(named.name)[1] in ours
 
     def rebuilds(self, reference: str) -> bool:
         """Return whether a build sets this tag again: ":prod" and ":dev", never ":1.4.2"."""
-        return reference in self.tags or bool(STAGED.search(reference))
+        return platforms.split(reference)[1] in self.tags or bool(STAGED.search(reference))
 
     def labels(self) -> list[str]:
         """Return the labels by which the engine can be asked for what is the project's."""

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     """Lower budgets in images.yaml, each change shown on stderr."""
     dry_run = settings.flag(arguments.knobs(options), "DRY_RUN")
-    client, promises = engine.connect(), catalog.load()
+    client, promises = engine.connect(), catalog.load_platforms()
     text = promises.path.read_text("utf-8")
     measured = measure.measure_all(client, promises)
     changes = settled(text, promises, lowered(promises, measured))

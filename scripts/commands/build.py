@@ -6,7 +6,7 @@ import argparse
 import os
 
 from scripts.build import bake
-from scripts.common import settings
+from scripts.common import platforms, settings
 from scripts.common.errors import OK
 from scripts.engine import client as engine
 
@@ -21,5 +21,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     """Build the groups or targets that were named."""
     settings.base(os.environ)  # a wrong one needs no engine to be found
+    platforms.read(os.environ)
     bake.build(engine.connect(), options.groups)
     return OK

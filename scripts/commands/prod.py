@@ -13,7 +13,7 @@ from scripts.catalog import catalog
 from scripts.catalog.catalog import Catalog
 from scripts.checks import package_tests
 from scripts.checks.sizes import measure
-from scripts.common import durations, git
+from scripts.common import durations, git, platforms
 from scripts.common.errors import CHECK_FAILED, OK
 from scripts.engine import client as engine
 from scripts.engine import images
@@ -35,6 +35,7 @@ def main(options: argparse.Namespace) -> int:
 def make(client: engine.Client, no_cache: bool = False) -> int:
     """Build, verify and promote; return the exit code. `no_cache` runs every step again."""
     options = Options.read(os.environ)  # a wrong one ends it before the build
+    platforms.read(os.environ)
     refusals.refuse_unreadable_commit(options)
     signatures.require_registry(options.sign_key, options.registry)
     begun: list[package_tests.Run] = []
@@ -42,7 +43,7 @@ def make(client: engine.Client, no_cache: bool = False) -> int:
     again = no_cache or bool(os.environ.get(build.REFRESH))
 
     def begin_tests() -> None:
-        if not again and is_first(client, promises := catalog.load()):
+        if not again and is_first(client, promises := catalog.load_platforms()):
             tests = package_tests.plan(client, promises, os.environ, options.skip_tests)
             begun.append(until_checked.enter_context(package_tests.running(tests)))
 
@@ -67,7 +68,7 @@ def check(
     begun: package_tests.Run | None,
 ) -> int:
     """Verify what was built and promote it, or measure it where it is promoted already."""
-    promises = catalog.load()
+    promises = catalog.load_platforms()
     asked = options.version or options.registry or options.dry_run
     if not asked and (number := promoted_already(client, promises, options)):
         print(f"promoted already, by line {number} of {ledger.LEDGER}", file=sys.stderr)

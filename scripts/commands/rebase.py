@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from scripts.build import bake as build
 from scripts.catalog import catalog
 from scripts.catalog.catalog import Catalog
-from scripts.common import arguments
+from scripts.common import arguments, platforms
 from scripts.common.errors import CHECK_FAILED, OK
 from scripts.engine import client as engine
 from scripts.engine import tags
@@ -36,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     """Move every service to the newest base, or leave everything as it was."""
     chosen = Options.read(arguments.knobs(options))
+    platforms.refuse_others(arguments.knobs(options), "rebase")
     refusals.refuse_unreadable_commit(chosen)
     client, promises = engine.connect(), catalog.load()
     before = {image.reference: tags.current(client, image.reference) for image in promises.images}

@@ -1,11 +1,13 @@
-"""Refresh the root image that the bake file builds on, and print where it comes from."""
+"""Refresh the root image of each platform, and print where it comes from."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from scripts.build import root_image
+from scripts.common import platforms
 from scripts.common.errors import OK
 from scripts.engine import builders, buildx
 from scripts.engine import client as engine
@@ -18,6 +20,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     """Refresh the root image."""
     image = root_image.root_image(buildx.bake_plan(("bases",), {}))
-    context = root_image.context(engine.connect(), image, fresh=True, builder=builders.find())
-    print(f"roots: {image}: {context or 'left to the engine'}", file=sys.stderr, flush=True)
+    client, builder = engine.connect(), builders.find()
+    for architecture in platforms.read(os.environ):
+        context = root_image.context(
+            client, image, fresh=True, builder=builder, architecture=architecture
+        )
+        shown = f"{image} ({platforms.name_of(architecture)})" if architecture else image
+        print(f"roots: {shown}: {context or 'left to the engine'}", file=sys.stderr, flush=True)
     return OK

@@ -26,7 +26,7 @@ def main(options: argparse.Namespace) -> int:
     """Check everything and print the tables."""
     form = arguments.output_format(options, show.FORMATS)
     skipped = package_tests.skips(arguments.knobs(options))
-    promises = catalog.load()
+    promises = catalog.load_platforms()
     budget_history.refuse_raises(promises, arguments.is_set(options, "ALLOW_UNCOMPARED"))
     client = engine.connect()
     tests = package_tests.plan(client, promises, os.environ, skipped)

@@ -26,7 +26,7 @@ def main(options: argparse.Namespace) -> int:
     """Verify all images, or one reference by the rules of one entry; print the table."""
     arguments.require_pair(options)
     form = arguments.output_format(options, show.FORMATS)
-    promises = catalog.load()
+    promises = catalog.load_platforms()
     if options.reference:  # may be a file, for which no engine has to be there
         client, wanted = None, [(promises.find(options.name), options.reference)]
     else:

@@ -22,7 +22,7 @@ def main(options: argparse.Namespace) -> int:
     """Verify all images, or one reference by the rules of one entry; print the table."""
     arguments.require_pair(options)
     form = arguments.output_format(options, show.FORMATS)
-    client, promises = engine.connect(), catalog.load()
+    client, promises = engine.connect(), catalog.load_platforms()
     wanted = [promises.find(options.name)] if options.reference else promises.images
     results = [
         result

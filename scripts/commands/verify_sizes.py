@@ -34,7 +34,7 @@ def main(options: argparse.Namespace) -> int:
     form = arguments.output_format(options, show.FORMATS)
     compression = settings.compression(arguments.knobs(options))
     journal.warn_pending()
-    promises = catalog.load()
+    promises = catalog.load_platforms()
     budget_history.refuse_raises(promises, arguments.is_set(options, "ALLOW_UNCOMPARED"))
     known = None if options.reference else unchanged.verified(promises)
     results = checked_by_reading(promises, options) if known is None else known

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from scripts.common import files
+from scripts.common.platforms import split
 from scripts.deploy import written_file
 from scripts.history.ledger import Entry
 
@@ -31,15 +32,19 @@ def write(entries: Sequence[Entry], file: Path = FILE) -> None:
         files.write(file, text(pushed[-1]), "kubernetes", f"`ls -ld {file.parent}` says more")
 
 
+def _digests(entry: Entry) -> dict[str, str]:
+    """Return the registry's digest of each image: all platforms of one are in one index."""
+    return {split(name)[1]: image.digest for name, image in entry.images.items() if image.digest}
+
+
 def text(entry: Entry) -> str:
     """Return the component that sets every image of a promotion to its registry's digest."""
     component: dict[str, Any] = {
         "apiVersion": "kustomize.config.k8s.io/v1alpha1",
         "kind": "Component",
         "images": [
-            {"name": name, "newName": f"{entry.registry}/{name}", "digest": image.digest}
-            for name, image in entry.images.items()
-            if image.digest
+            {"name": name, "newName": f"{entry.registry}/{name}", "digest": digest}
+            for name, digest in _digests(entry).items()
         ],
         "patches": [PULL],
     }

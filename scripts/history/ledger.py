@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.common.errors import DiskError, SutraError
+from scripts.common.platforms import split
 from scripts.common.reference import DIGEST, NAME, TAG
 from scripts.common.settings import GZIP, ZSTD
 from scripts.common.text import printable
@@ -103,7 +104,7 @@ def _is_valid(entry: Entry) -> bool:
         )
         and entry.compression in (GZIP, ZSTD)
         and bool(entry.images)
-        and all(NAME.fullmatch(name) and _image(image) for name, image in entry.images.items())
+        and all(NAME.fullmatch(split(name)[1]) and _image(i) for name, i in entry.images.items())
     )
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from scripts.common import platforms
 from scripts.common.errors import SutraError
 from scripts.common.reference import DIGEST
 
@@ -43,7 +43,6 @@ LAYERS = (
     "application/vnd.docker.image.rootfs.diff.tar.gzip",
     "application/vnd.docker.image.rootfs.diff.tar.zstd",
 )
-_MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 SAVE_AGAIN = "save the image again"
 
 
@@ -174,9 +173,9 @@ def _layer(descriptor: Document) -> Blob:
 
 
 def wanted_platform() -> str:
-    """Return "linux/amd64": DOCKER_DEFAULT_PLATFORM, else this machine's."""
-    machine = platform.machine()
-    return os.environ.get("DOCKER_DEFAULT_PLATFORM") or f"linux/{_MACHINES.get(machine, machine)}"
+    """Return "linux/amd64": DOCKER_DEFAULT_PLATFORM, the first of PLATFORMS, or this machine's."""
+    named = os.environ.get("DOCKER_DEFAULT_PLATFORM")
+    return named or platforms.name_of(platforms.read(os.environ)[0])
 
 
 def choose(where: str, manifests: Sequence[Document]) -> str:

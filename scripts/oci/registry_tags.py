@@ -15,6 +15,7 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
+from scripts.common import platforms
 from scripts.common import reference as references
 from scripts.common.errors import RegistryError
 from scripts.common.text import escaped
@@ -25,6 +26,8 @@ from scripts.oci.registry_session import FORM, WIRE, OverlongError, Request, Ses
 
 PAGES = 1000
 SERVER_ERROR = 500
+# HTTP: what registries answer to a manifest of a type that they do not know
+NO_INDEX = (400, 404, 405, 415, 422)
 
 
 class CannotDeleteError(RegistryError):
@@ -53,8 +56,11 @@ class Registry:
         _ = self._session.login  # one that cannot be read ends it here
 
     def reference(self, image: str, tag: str) -> str:
-        """Return the whole name of a tag: "host:port/path/sutra-api:1.4"."""
-        return f"{self.address}/{image}:{tag}"
+        """Return the whole name of a tag: "host:port/path/sutra-api:1.4".
+
+        The platforms of an image share a repository: an index can name nothing outside its own.
+        """
+        return f"{self.address}/{platforms.split(image)[1]}:{tag}"
 
     def digest(self, reference: str) -> str | None:
         """Return the digest that a tag is on, None when there is no such tag."""
@@ -116,6 +122,20 @@ class Registry:
         )
         self._expect(answer, 201, f'push {digest} to "{reference}"')
 
+    def put_index(self, reference: str, digest: str, kind: str, body: bytes) -> None:
+        """Put an index into the repository of `reference`, under its digest alone."""
+        repository, _ = self._split(reference)
+        answer, _ = self._ask(
+            "PUT", f"/v2/{repository}/manifests/{digest}", repository, body, {"Content-Type": kind}
+        )
+        if answer.status_code in NO_INDEX:
+            raise RegistryError(
+                f'registry: takes no index of several platforms "{self.host}/{repository}": '
+                f"{answer.status_code} {answer.reason}",
+                f"promote to a registry that does, or one platform alone: without {platforms.KNOB}",
+            )
+        self._expect(answer, 201, f'push {digest} to "{reference}"')
+
     def blob(self, reference: str, digest: str) -> bytes:
         """Return a small blob, such as a config, checked by its digest."""
         repository, _ = self._split(reference)
@@ -166,7 +186,7 @@ class Registry:
         self._expect(answer, 202, f'remove the tag "{reference}"')
 
     def _repository(self, image: str) -> str:
-        return "/".join(filter(None, (self._path, image)))
+        return "/".join(filter(None, (self._path, platforms.split(image)[1])))
 
     def _split(self, reference: str) -> tuple[str, str]:
         named = references.parse(reference, has_registry=True)

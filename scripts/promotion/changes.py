@@ -18,7 +18,7 @@ from scripts.history.ledger import Entry
 from scripts.oci.registry_artifacts import ArtifactRegistry
 from scripts.oci.registry_tags import Registry
 from scripts.promotion import plan as plans
-from scripts.promotion import refusals, transaction, vex
+from scripts.promotion import platform_index, refusals, transaction, vex
 from scripts.promotion.options import Options
 from scripts.promotion.planned import Plan, refuse_moved_version
 from scripts.promotion.signatures import Signing
@@ -151,9 +151,15 @@ def _remote(client: engine.Client, target: Registry, plan: Plan) -> list[Move]:
     engine knows no digest yet may be the same one: that only the push can tell.
     """
     moves = []
-    for key, identity in plan.wanted.items():
-        reference, known = target.reference(*key), images.digests_anywhere(client, identity)
+    for reference, group in platform_index.groups(target, plan).items():
+        identity = next(iter(group.values()))[1]
         before = target.digest(reference)
+        # the digest of an index is known when its manifests are pushed
+        known = (
+            set[str]()
+            if platform_index.is_index(reference, group)
+            else images.digests_anywhere(client, identity)
+        )
         move = Move(reference, before, before if before and before in known else identity)
         if known:
             refuse_moved_version([move], plan.entry.version)

@@ -38,7 +38,7 @@ def verify_and_promote(
     """
     refusals.refuse_unreadable_commit(options)
     signatures.require_registry(options.sign_key, options.registry)
-    promises = catalog.load()
+    promises = catalog.load_platforms()
     signing = signatures.prepared(promises, options.sign_key, options.version, options.log)
     budget_history.refuse_raises(promises, options.allow_uncompared)
     target = Registry(client, options.registry) if options.registry else None

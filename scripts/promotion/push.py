@@ -14,7 +14,7 @@ from scripts.history.journal import Intent
 from scripts.image import zstd_layers
 from scripts.oci import sources
 from scripts.oci.registry_tags import Registry
-from scripts.promotion import compression, moved_tags
+from scripts.promotion import compression, moved_tags, platform_index
 from scripts.promotion.planned import Plan, kept_tag, refuse_moved_version
 
 
@@ -27,20 +27,25 @@ def push_all(client: engine.Client, target: Registry, intent: Intent, plan: Plan
     for (name, _), identity in plan.wanted.items():
         if (name, identity) not in digests:
             digests[name, identity] = _pushed(client, target, plan, name, identity)
-    remote = [
-        Move(reference, target.digest(reference), digests[name, identity])
-        for (name, tag), identity in plan.wanted.items()
-        for reference in (target.reference(name, tag),)
-    ]
+    indexes: dict[tuple[str, str], str] = {}
+    remote = []
+    for reference, group in platform_index.groups(target, plan).items():
+        first = next(iter(group.values()))
+        after = digests[first]
+        if platform_index.is_index(reference, group):
+            manifests = {each: digests[key] for each, key in group.items()}
+            after = indexes[first] = platform_index.put(target, reference, manifests)
+        remote.append(Move(reference, target.digest(reference), after))
     refuse_moved_version(remote, intent.entry.version)
     moved_tags.refuse_changed(remote, plan.seen)
     # new tags come last: not every registry can remove them again
     remote.sort(key=lambda move: move.before is None)
     # and signatures first of all: no tag is on an image whose signature is not there
-    remote = [*(plan.sign(digests) if plan.sign else ()), *remote]
+    signatures = [move for each in (digests, indexes) if plan.sign for move in plan.sign(each)]
+    remote = [*signatures, *remote]
+    named = platform_index.of_entry(target, intent.entry, digests)
     images = {
-        name: replace(image, digest=digests[name, image.id])
-        for name, image in intent.entry.images.items()
+        name: replace(image, digest=named[name]) for name, image in intent.entry.images.items()
     }
     intent = replace(intent, remote=tuple(remote), entry=replace(intent.entry, images=images))
     journal.write(intent)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from scripts.catalog import catalog
 from scripts.catalog.catalog import Catalog
 from scripts.checks import gate
-from scripts.common import settings
+from scripts.common import platforms, settings
 from scripts.common.errors import SutraError
 from scripts.engine import client as engine
 from scripts.engine import images
@@ -25,11 +25,14 @@ HISTORY = "`make history` shows what was promoted"
 
 def rollback(client: engine.Client, options: Options) -> int:
     """Verify what was promoted before, or `options.to`, and move the floating tags there."""
-    promises = catalog.load()
     with transaction.begun(client, options.dry_run):
         entries = ledger.read()
         goal, moved = choose(entries, options.to)
         numbers = {goal.number, *moved.values()}
+        # the platforms that were promoted then and last, whatever PLATFORMS names now
+        known = [*sorted(numbers), len(entries)]
+        names = [each for number in known for each in entries[number - 1].images]
+        promises = catalog.load(architectures=platforms.architectures_of(names))
         groups = {number: shared(client, promises, entries[number - 1]) for number in numbers}
         address = options.registry or entries[-1].registry
         target = Registry(client, address) if address else None
@@ -61,11 +64,17 @@ def packed(
 ) -> dict[tuple[str, str], str]:
     """Return what was promoted with layers packed by zstd, and under which digest."""
     return {
-        (image, identity): entries[number - 1].images[image].digest
+        (image, identity): _manifest(entries[number - 1], image)
         for number, ids in groups.items()
         if entries[number - 1].compression == settings.ZSTD
         for image, identity in ids.items()
     }
+
+
+def _manifest(entry: Entry, image: str) -> str:
+    """Return the digest of an image's own manifest; "" where the ledger has that of an index."""
+    several = platforms.architectures_of(entry.images) != (platforms.OWN,)
+    return "" if several else entry.images[image].digest
 
 
 def name(entry: Entry) -> str:

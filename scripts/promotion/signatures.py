@@ -86,7 +86,7 @@ def prepared(promises: Catalog, sign_key: str, version: str, log: str = "") -> S
     if not sign_key:
         return None
     signer = cosign.open_key(sign_key, log=transparency_log.open_log(log, os.environ))
-    plan = buildx.bake_plan([image.name for image in promises.images], {})
+    plan = buildx.bake_plan(list(dict.fromkeys(image.key for image in promises.images)), {})
     return Signing(signer, plan, version)
 
 

@@ -39,11 +39,14 @@ def derive(client: engine.Client, promises: Catalog, ids: Mapping[str, str]) -> 
     """Return what holds of the images by id. Raises SutraError for a wrong vex.yaml or report."""
     requests = vex_requests.read(promises)
     documents, refusals = {}, []
-    for name in sorted({request.image for request in requests}):
-        image = inventory.read(client, ids[name])
+    wanted = {request.image for request in requests}
+    for each in sorted(promises.images, key=lambda one: one.name):
+        if each.key not in wanted:
+            continue
+        image = inventory.read(client, ids[each.name])
         if image is None:
-            raise promises.not_built(promises.find(name), ids[name])
-        documents[name], fallen = vex_requests.derive(requests, image, name)
+            raise promises.not_built(each, ids[each.name])
+        documents[each.name], fallen = vex_requests.derive(requests, image, each.key)
         refusals += fallen
     if not refusals:
         return Derived(documents)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from rich.markup import escape
 from rich.table import Table
 
+from scripts.common import platforms
 from scripts.common.check_result import RELEASE, CheckResult
 from scripts.common.units import format_size, format_time
 
@@ -14,7 +15,7 @@ Row = tuple[str, ...]
 SIZES = ("installed", "download")
 SIZE_HEADINGS = ("image", "installed", "budget", "download", "budget", "ok")
 CHECK_HEADINGS = ("image", "check", "actual", "limit", "ok")
-SHARED = f"{RELEASE} (shared layers once)"
+SHARED = " (shared layers once)"
 NO_LIMIT = "–"
 NOT_MEASURED = "not measured"
 BLANK = ("", "")
@@ -38,7 +39,8 @@ def sizes(results: Sequence[CheckResult]) -> list[Row]:
     for name in dict.fromkeys(image for image, _ in results_of):
         pair = [results_of.get((name, size)) for size in SIZES]
         figures = [shown for one in pair for shown in ((value(one), limit(one)) if one else BLANK)]
-        rows.append((SHARED if name == RELEASE else name, *figures, _verdict(pair)))
+        shown_name = name + SHARED if platforms.split(name)[1] == RELEASE else name
+        rows.append((shown_name, *figures, _verdict(pair)))
     return rows
 
 
@@ -94,7 +96,7 @@ def table(headings: Row, rows: Sequence[Row]) -> Table:
     for column in drawn.columns[1:-1]:
         column.justify = "left" if column.header == "check" else "right"
     for row in rows:
-        if row[0] == SHARED:
+        if row[0].endswith(SHARED):
             drawn.add_section()
         drawn.add_row(*map(escape, row), style=None if row[-1] == "ok" else "red")
     return drawn

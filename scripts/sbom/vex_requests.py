@@ -76,7 +76,7 @@ def _request(promises: Catalog, node: Node) -> Request:
     for key in KEYS:
         node.required(key)
     image, cve, purl, part = (node.text(key) for key in KEYS)
-    known = [each.name for each in promises.images]
+    known = [each.key for each in promises.images]
     if image not in known:
         raise node.unknown("image", "no such image", image, known)
     if not VULNERABILITY.fullmatch(cve):

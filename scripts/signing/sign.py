@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from scripts.common import platforms
 from scripts.common.errors import SutraError
 from scripts.common.reference import digits
 from scripts.engine.move import Move
@@ -77,7 +78,8 @@ def _statements(
     signer: Signer, target: Store, image: Pushed, plan: Mapping[str, Any]
 ) -> list[Layer]:
     repository = target.reference(image.name, "").rstrip(":")
-    predicate = provenance.predicate(plan, image.name, image.labels, os.environ)
+    target_name = platforms.split(image.name)[1]
+    predicate = provenance.predicate(plan, target_name, image.labels, os.environ)
     said = {statements.PROVENANCE: predicate, **image.statements}
     if bill := sbom(image):
         said[statements.SPDX] = bill

@@ -23,6 +23,7 @@ settings.load_profile("sutra")
 KNOBS = (
     "APT_MIRROR",
     "BASE",
+    "PLATFORMS",
     "CA_BUNDLE",
     "DOCKER",
     "SUTRA_PROJECT",

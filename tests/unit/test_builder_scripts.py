@@ -10,6 +10,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from elftools.elf.elffile import ELFFile
 
 from tests.conftest import ROOT
 from tests.unit.fakes import program
@@ -291,6 +292,10 @@ def toolchain(tmp_path: Path, linked: Path) -> Path:
         (("--target", HOST), {}, HOST, "strip", "target"),
         ((), {"CARGO_BUILD_TARGET": OTHER}, OTHER, GNU_STRIP, "target"),
         (("--target", OTHER), {}, OTHER, GNU_STRIP, "target"),
+        ((), {"TARGETARCH": "amd64"}, HOST, "strip", "target"),
+        ((), {"TARGETARCH": "arm64"}, OTHER, GNU_STRIP, "target"),
+        ((), {"TARGETARCH": "arm64", "CARGO_BUILD_TARGET": HOST}, HOST, "strip", "target"),
+        ((), {"TARGETARCH": "riscv64"}, HOST, "strip", "target"),
         (("--target", OTHER), {"CARGO_BUILD_TARGET": HOST}, OTHER, GNU_STRIP, "target"),
         (("--target", OTHER), {"STRIP": "own-strip"}, OTHER, "own-strip", "target"),
         ((), {"CARGO_TARGET_DIR": "elsewhere"}, HOST, "strip", "elsewhere"),
@@ -379,3 +384,143 @@ def test_without_a_manifest_nothing_is_touched(service: Path, words: tuple[str, 
         f'clean: not a manifest "{"".join(words)}"\n'
         "tip: clean.sh /mnt/packages/sutra-api/cleanup.yaml\n",
     )
+
+
+LINKER = "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER"
+
+
+@pytest.mark.parametrize(
+    ("installed", "knobs", "linker"),
+    [
+        (True, {}, "aarch64-linux-gnu-gcc"),
+        (True, {LINKER: "my-linker"}, "my-linker"),
+        (False, {}, ""),
+    ],
+)
+def test_another_architecture_is_linked_by_its_own_linker(
+    toolchain: Path, installed: bool, knobs: dict[str, str], linker: str
+) -> None:
+    cargo = toolchain / "bin/cargo"
+    told = f'echo "${{{LINKER}:-}}" >{toolchain}/linker\n'
+    cargo.write_text(cargo.read_text().replace("\n", f"\n{told}", 1))
+    if installed:
+        program(toolchain / "bin", "aarch64-linux-gnu-gcc", ":")
+    done = run("cargo-binary.sh", toolchain, "server", "out", TARGETARCH="arm64", **knobs)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (toolchain / "linker").read_text() == f"{linker}\n"
+
+
+# ---- another architecture --------------------------------------------------
+
+
+@pytest.fixture
+def apt(tmp_path: Path) -> Path:
+    """A machine of amd64 whose dpkg and apt-get only say what they were called with."""
+    answers = '[ "$1" != --print-architecture ] || { echo amd64; exit; }'
+    program(tmp_path / "bin", "dpkg", f'{answers}; echo "dpkg $*" >>{tmp_path}/calls')
+    program(tmp_path / "bin", "apt-get", f'echo "apt-get $*" >>{tmp_path}/calls')
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("architecture", "packages"),
+    [
+        ("arm64", "gcc-aarch64-linux-gnu libc6-dev-arm64-cross libstd-rust-dev:arm64"),
+        ("amd64", ""),
+    ],
+)
+def test_a_toolchain_for_another_architecture_is_installed(
+    apt: Path, architecture: str, packages: str
+) -> None:
+    for name in ("cross.sh", "apt.sh"):
+        text = (LIB / name).read_text().replace("/etc/apt", f"{apt}/etc")
+        text = text.replace("/var/", f"{apt}/var/")
+        program(apt, name, text.partition("\n")[2])
+    done = subprocess.run(
+        [str(apt / "cross.sh"), architecture],
+        env={"PATH": f"{apt}/bin:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    calls = (apt / "calls").read_text().splitlines() if packages else []
+    assert [line for line in calls if not line.endswith((" update", " clean"))] == (
+        [
+            f"dpkg --add-architecture {architecture}",
+            "apt-get -q -y --no-install-recommends -o Dpkg::Use-Pty=0 install " + packages,
+        ]
+        if packages
+        else []
+    )
+
+
+def test_an_unknown_architecture_is_one_clear_line(apt: Path) -> None:
+    done = run("cross.sh", apt, "riscv64")
+    assert (done.returncode, done.stderr) == (
+        1,
+        'sutra: cross.sh: unknown architecture "riscv64"\ntip: amd64 or arm64\n',
+    )
+
+
+@pytest.mark.parametrize(("verb", "is_set"), [("download", True), ("install", False)])
+def test_packages_of_another_architecture_are_only_downloaded(
+    apt: Path, verb: str, is_set: bool
+) -> None:
+    """The settings are there while apt-get runs, and gone afterwards."""
+    settings = apt / "etc/apt.conf.d/99sutra-architecture"
+    settings.parent.mkdir(parents=True)
+    program(
+        apt / "bin", "apt-get", f'echo "$*" >>{apt}/calls; cat {settings} >{apt}/seen 2>&1; true'
+    )
+    text = (LIB / "apt.sh").read_text().replace("/etc/apt", f"{apt}/etc")
+    program(apt, "apt.sh", text.replace("/var/", f"{apt}/var/").partition("\n")[2])
+    done = subprocess.run(
+        [str(apt / "apt.sh"), verb, "libc6"],
+        env={"PATH": f"{apt}/bin:{os.environ['PATH']}", "TARGETARCH": "arm64"},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    wanted = 'APT::Architecture "arm64";\n#clear APT::Architectures;\nAPT::Architectures "arm64";\n'
+    assert ((apt / "seen").read_text() == wanted) == is_set
+    assert not settings.exists()
+
+
+# ---- the storage's linker scripts ------------------------------------------
+
+LINK = ROOT / "packages/sutra-storage/link"
+
+
+@pytest.mark.parametrize(
+    ("script", "kept"),
+    [("no-unwind-tables.ld", ()), ("no-unwind-tables-arm64.ld", ("crt",))],
+)
+def test_unwind_tables_leave_a_program_but_for_those_of_cs_start_files(
+    tmp_path: Path, script: str, kept: tuple[str, ...]
+) -> None:
+    """On arm64 these name their section, and do not link without it."""
+    compiler = shutil.which("cc")
+    assert compiler, "a C compiler is needed, see CONTRIBUTING.md"
+    (tmp_path / "main.c").write_text("void _start(void) { for (;;) { } }\n")
+    (tmp_path / "crt.c").write_text("int started(void) { return 1; }\n")
+    words = ["-c", "-fasynchronous-unwind-tables", "main.c", "crt.c"]
+    subprocess.run([compiler, *words], cwd=tmp_path, check=True)
+    words = [
+        "-nostdlib",
+        "-static",
+        "-Wl,--no-eh-frame-hdr",
+        f"-Wl,-T,{LINK / script}",
+        "-o",
+        "out",
+    ]
+    subprocess.run([compiler, *words, "main.o", "crt.o"], cwd=tmp_path, check=True)
+    sizes = {name: tables(tmp_path / name) for name in ("out", "main.o", "crt.o")}
+    assert min(sizes["main.o"], sizes["crt.o"]) > 0
+    assert sizes["out"] == sum(sizes[f"{name}.o"] for name in kept)
+
+
+def tables(file: Path) -> int:
+    """Return the bytes of a file's unwind tables."""
+    with file.open("rb") as opened:
+        section = ELFFile(opened).get_section_by_name(".eh_frame")
+        return int(section.data_size) if section else 0

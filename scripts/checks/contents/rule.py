@@ -30,6 +30,7 @@ class Subject:
 
     `private` are the fingerprints of certificates that only the builders trust, `public`
     of those that everybody does. A `foreign` image was built elsewhere, without our cleanup.
+    `architecture` is that of the platform it is checked for, "" for this machine's own.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Subject:
     private: frozenset[str] = field(default=frozenset())
     public: frozenset[str] = field(default=frozenset())
     foreign: bool = False
+    architecture: str = ""
 
     @property
     def files(self) -> Mapping[str, Entry]:

@@ -32,7 +32,10 @@ _ANCHORED = re.compile(r"/|\$(?:ORIGIN|\{ORIGIN\})(?:/|$)")
 
 
 def architecture(subject: Subject) -> Iterator[Finding]:
-    """Find ELF files of another machine, and damaged ones."""
+    """Find ELF files of another machine, damaged ones, and an image for another platform."""
+    named = subject.image.architecture
+    if subject.architecture and named != subject.architecture:
+        yield Finding("config:architecture", f"an image for {quoted(named)}")
     wanted = MACHINES.get(subject.image.architecture, subject.image.architecture)
     for entry in subject.contents():
         if entry.elf and entry.elf.machine != wanted:
@@ -133,7 +136,11 @@ def _writable(place: str, access: Access, subject: Subject) -> bool:
 
 
 RULES = (
-    Rule("architecture", "every ELF file is of the image's architecture", architecture),
+    Rule(
+        "architecture",
+        "the image is of the platform asked for, every ELF file of its architecture",
+        architecture,
+    ),
     Rule("stripped", "no ELF file has a symbol table or debugging sections", stripped),
     Rule(
         "libraries",

@@ -20,7 +20,7 @@ from scripts.catalog.catalog import Catalog, Image
 from scripts.catalog.waivers import Waiver
 from scripts.checks.contents.rule import Finding, Rule, Subject, quoted
 from scripts.checks.contents.rules import RULES
-from scripts.common import settings
+from scripts.common import platforms, settings
 from scripts.common.check_result import CheckResult
 from scripts.common.labels import BASE_NAME
 from scripts.common.reference import tagged
@@ -65,8 +65,8 @@ def judge(
 
     Of a `foreign` image no report of our cleanup is asked for.
     """
-    subject = Subject(image.name, found, private, public_certificates(), foreign)
-    inherited = _waivers(_base(promises, subject), subject)
+    subject = Subject(image.key, found, private, public_certificates(), foreign, image.architecture)
+    inherited = _waivers(_base(promises, image, subject), subject)
     own = _waivers(image, subject)
     return [_result(promises, image, rule, subject, own, inherited) for rule in RULES]
 
@@ -80,11 +80,12 @@ def _waivers(image: Image | None, subject: Subject) -> dict[str, Waiver]:
     }
 
 
-def _base(promises: Catalog, subject: Subject) -> Image | None:
+def _base(promises: Catalog, image: Image, subject: Subject) -> Image | None:
     """Return the catalogue's entry of the image that this one is built on, by its label."""
     base = tagged(subject.labels.get(BASE_NAME, ""))
     name = base.name if base else ""
-    return next((one for one in promises.images if one.name == name != subject.name), None)
+    name = platforms.image_name(image.architecture, name)
+    return next((one for one in promises.images if one.name == name != image.name), None)
 
 
 def _result(
@@ -96,7 +97,7 @@ def _result(
     inherited: dict[str, Waiver],
 ) -> CheckResult:
     name = f"contents.{rule.name}"
-    file, key = str(promises.path), f"images.{image.name}.{name}"
+    file, key = str(promises.path), f"images.{image.key}.{name}"
     waiver = own.get(rule.name)
     if waiver and waiver.skip:
         skipped = f"skipped: {waiver.because}"

@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from scripts.catalog.catalog import Catalog, Image
-from scripts.checks.runtime import start_cost
+from scripts.checks.runtime import emulated, start_cost
 from scripts.common.check_result import CheckResult
 from scripts.common.errors import SutraError
 from scripts.common.units import format_size, format_time
@@ -49,7 +49,7 @@ def verify(
     if image.budget.ready is None:
         if probe:
             raise SutraError(
-                f"{file}: images.{image.name}.budget.ready: "
+                f"{file}: images.{image.key}.budget.ready: "
                 "missing, though the image has a HEALTHCHECK",
                 f'say in {promises.path} how soon it must be healthy, eg "ready: 5 s"',
             )
@@ -80,7 +80,7 @@ def probe_of(image: Image, known: Mapping[str, Any]) -> Probe | None:
 def setup_of(image: Image, known: Mapping[str, Any], network: str) -> Setup:
     """Return how it is started; declared places that are no volume of the image are a tmpfs."""
     places = tuple(place for place in image.runtime.writes if place not in _volumes(known))
-    return Setup(known["Id"], (), network, image.runtime.alias or image.name, places)
+    return Setup(known["Id"], (), network, image.runtime.alias or image.key, places)
 
 
 def _volumes(known: Mapping[str, Any]) -> set[str]:
@@ -102,6 +102,7 @@ def beside(
             known = images.inspect(client, reference)
             if known is None:
                 raise promises.not_built(need, reference)
+            need = emulated.slowed(need)
             probe = probe_of(need, known)
             if probe is None:
                 raise NeedError(f'it needs "{need.name}", which has no HEALTHCHECK')
@@ -163,7 +164,7 @@ def _writable(
     if started.problem:
         problem = f"where the root can be written to, {started.problem}"
     count = max(len(places), bool(started.problem))
-    key = f"images.{image.name}.runtime.writes"
+    key = f"images.{image.key}.runtime.writes"
     return CheckResult(
         image.name, "writes", not count, count, 0, problem, "findings", file=file, key=key
     )
@@ -187,7 +188,7 @@ def _ready(file: str, image: Image, started: Health) -> CheckResult:
     if not ok and not problem:
         late = f'healthy too late "{format_time(started.ms)}", {format_time(limit)} allowed'
         problem = f"{late} (+{started.ms - limit} ms)"
-    key = f"images.{image.name}.budget.ready"
+    key = f"images.{image.key}.budget.ready"
     return CheckResult(
         image.name, "ready", ok, started.ms, limit, problem, "ms", file=file, key=key
     )
@@ -204,7 +205,7 @@ def _memory(file: str, image: Image, memory: Memory) -> CheckResult:
     elif limit is not None and actual > limit:
         over = f'over budget "{format_size(actual)}", {format_size(limit)} allowed'
         problem = f"{over} (+{actual - limit} bytes)"
-    key, ok = f"images.{image.name}.budget.memory", actual is None or not problem
+    key, ok = f"images.{image.key}.budget.memory", actual is None or not problem
     return CheckResult(image.name, "memory", ok, actual, limit, problem, file=file, key=key)
 
 
@@ -218,5 +219,5 @@ def _stop(file: str, image: Image, made: Container) -> CheckResult:
     took = format_time(actual)
     ending = f'still running "{took}"' if code is None else f'ended with "{code}" {took}'
     problem = "" if ok else f"{ending} after SIGTERM{health.last_output(made)}"
-    key = f"images.{image.name}"
+    key = f"images.{image.key}"
     return CheckResult(image.name, "stop", ok, actual, STOP_MS, problem, "ms", file=file, key=key)

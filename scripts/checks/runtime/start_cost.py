@@ -81,5 +81,5 @@ def _result(
         over = f'over budget "{format_time(actual)}", {format_time(limit)} allowed'
         problem = f"{over} (+{actual - limit} ms)"
     ok = bool(cost.why) or not problem
-    key = f"images.{image.name}.budget.{name}"
+    key = f"images.{image.key}.budget.{name}"
     return CheckResult(image.name, name, ok, actual, limit, problem, "ms", file=file, key=key)

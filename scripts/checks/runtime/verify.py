@@ -14,7 +14,7 @@ from sutra_cleanup.errors import CleanupError
 
 from scripts.catalog.catalog import Catalog, Image
 from scripts.catalog.cleanup_manifests import find_manifest
-from scripts.checks.runtime import service
+from scripts.checks.runtime import emulated, service
 from scripts.common.check_result import CheckResult
 from scripts.common.errors import SutraError
 from scripts.engine import client as engine
@@ -62,11 +62,14 @@ def verify_one(
     known = images.inspect(client, reference)
     if known is None:
         raise promises.not_built(image, reference)
+    if why := emulated.not_run(client, image.architecture):
+        return [emulated.said(promises, image, why)]
     _say(f"{image.name}: starting it")
+    started = emulated.slowed(image)
     return [
         *_modules(client, promises, image, known["Id"]),
         *_libraries(client, promises, image, known["Id"], cache),
-        *service.verify(client, promises, image, known, others or {}),
+        *service.verify(client, promises, started, known, others or {}),
     ]
 
 
@@ -74,7 +77,7 @@ def _modules(
     client: engine.Client, promises: Catalog, image: Image, identity: str
 ) -> list[CheckResult]:
     """Import every module that the cleanup manifest promises, in a container of its own."""
-    modules = _promised(image.name)
+    modules = _promised(image.key)
     if not modules:
         return []
     setup = Setup(identity, ("python3", "-c", PROBE.read_text(), *modules))
@@ -120,7 +123,7 @@ def _findings(
         problem,
         "findings",
         file=str(promises.path),
-        key=f"images.{image.name}{key}",
+        key=f"images.{image.key}{key}",
     )
 
 

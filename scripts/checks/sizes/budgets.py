@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from scripts.catalog.budget import Budget
-from scripts.catalog.catalog import Catalog, Image
+from scripts.catalog.catalog import Catalog, Image, Release
 from scripts.common.check_result import RELEASE, CheckResult
 from scripts.common.errors import SutraError
 from scripts.common.units import format_change, format_size
@@ -18,7 +18,7 @@ Why = Callable[[Image | None, str], str]
 def verify(
     promises: Catalog, measured: Mapping[str, Measured], why: Why = lambda image, what: ""
 ) -> list[CheckResult]:
-    """Return two checks for each measured image, and two for the release when all were measured.
+    """Return two checks for each measured image, and two for each release that is measured whole.
 
     `why` is asked for the reason of each that fails.
     """
@@ -26,24 +26,25 @@ def verify(
     for image in promises.images:
         if sizes := measured.get(image.name):
             results += check(image, sizes.installed, sizes.download, promises, why)
-    if len(measured) == len(promises.images):
-        once = shared_once(measured.values())
-        installed = sum(layer.installed for layer in once)
-        download = sum(layer.download for layer in once)
-        results += check(None, installed, download, promises, why)
+    for release in promises.releases:
+        if all(image.name in measured for image in release.images):
+            once = shared_once(measured[image.name] for image in release.images)
+            installed = sum(layer.installed for layer in once)
+            download = sum(layer.download for layer in once)
+            results += check(release, installed, download, promises, why)
     return results
 
 
 def check(
-    image: Image | None, installed: int, download: int, promises: Catalog, why: Why
+    subject: Image | Release, installed: int, download: int, promises: Catalog, why: Why
 ) -> list[CheckResult]:
-    """Return the checks of one image, or of the release; a size equal to its budget is within."""
-    budget = image.budget if image else promises.release
-    key = f"images.{image.name}" if image else RELEASE
+    """Return the checks of one image, or of a release; a size equal to its budget is within."""
+    budget, image = subject.budget, subject if isinstance(subject, Image) else None
+    key = f"images.{image.key}" if image else RELEASE
     pairs = (("installed", installed, budget.installed), ("download", download, budget.download))
     return [
         CheckResult(
-            image.name if image else RELEASE,
+            subject.name,
             what,
             actual <= limit,
             actual,

@@ -70,7 +70,7 @@ def _check(
         problem,
         "ms",
         file=str(promises.path),
-        key=f"images.{image.name}.{budget.key}.{FRESH}",
+        key=f"images.{image.key}.{budget.key}.{FRESH}",
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from scripts.catalog.catalog import Catalog, Image
 from scripts.checks.sizes import causes
 from scripts.checks.sizes.budgets import Why
+from scripts.common import platforms
 from scripts.common import reference as references
 from scripts.common.errors import EngineError, SutraError
 from scripts.common.labels import BASE_NAME
@@ -208,17 +209,22 @@ def since_promoted(
         grown = explain(what, list(previous.values()), now)
         if not grown:
             return f"nothing grew since {since}"
-        cause = _cause(promises, measured, previous[image.name], now[0]) if image else ""
+        cause = _cause(promises, measured, image, (previous[image.name], now[0])) if image else ""
         return f"since {since}: {grown}" + (f"; by cause: {cause}" if cause else "")
 
     return why
 
 
 def _cause(
-    promises: Catalog, measured: Mapping[str, Measured], before: Inventory, after: Inventory
+    promises: Catalog,
+    measured: Mapping[str, Measured],
+    image: Image,
+    versions: tuple[Inventory, Inventory],
 ) -> str:
     """Return whose changes made an image grow, in words."""
-    known = measured.get(base_of(promises, after))
+    before, after = versions
+    base = platforms.image_name(image.architecture, base_of(promises, after))
+    known = measured.get(base)
     layers = {layer.diff_id for layer in known.layers} if known else set[str]()
     reasons = causes.of(before, after, causes.base_layers(before, after, layers))
     return causes.line(reasons, before, after)
@@ -227,7 +233,7 @@ def _cause(
 def base_of(promises: Catalog, image: Inventory) -> str:
     """Return the name of the image of the catalogue that it is built on, "" for any other."""
     base = references.read(image.labels.get(BASE_NAME, ""))
-    names = {each.name for each in promises.images}
+    names = {each.key for each in promises.images}
     return base.name if base and base.name in names else ""
 
 

@@ -52,12 +52,16 @@ def lowered(promises: Catalog, measured: Mapping[str, Measured]) -> list[Lowered
 def _held(
     promises: Catalog, measured: Mapping[str, Measured]
 ) -> Iterator[tuple[tuple[str, ...], Budget, tuple[int, int]]]:
+    """Yield what each budget holds; one that several platforms share, for this machine's own."""
     for image in promises.images:
         sizes = measured[image.name]
-        yield ("images", image.name), image.budget, (sizes.installed, sizes.download)
-    once = shared_once(measured.values())
-    total = sum(layer.installed for layer in once), sum(layer.download for layer in once)
-    yield (RELEASE,), promises.release, total
+        if image.budget.base or not image.architecture:
+            yield ("images", image.key), image.budget, (sizes.installed, sizes.download)
+    for release in promises.releases:
+        once = shared_once(measured[image.name] for image in release.images)
+        total = sum(layer.installed for layer in once), sum(layer.download for layer in once)
+        if release.budget.base or release.name == RELEASE:
+            yield (RELEASE,), release.budget, total
 
 
 def settled(text: str, promises: Catalog, changes: list[Lowered]) -> list[Lowered]:
@@ -81,7 +85,7 @@ def settled(text: str, promises: Catalog, changes: list[Lowered]) -> list[Lowere
 
 def _values(promises: Catalog) -> Iterator[tuple[tuple[str, ...], int]]:
     places: list[tuple[tuple[str, ...], tuple[Budget, ...]]] = [
-        *((("images", image.name), (image.budget, *image.others)) for image in promises.images),
+        *((("images", image.key), (image.budget, *image.others)) for image in promises.images),
         ((RELEASE,), (promises.release, *promises.others)),
     ]
     for path, budgets in places:

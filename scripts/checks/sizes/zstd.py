@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from scripts.catalog.catalog import Catalog, Image
+from scripts.catalog.catalog import Catalog, Image, Release
 from scripts.checks.sizes.budgets import over_budget
 from scripts.common.check_result import RELEASE, CheckResult
 from scripts.engine import client as engine
@@ -22,31 +22,35 @@ def verify(
     references: Mapping[str, str],
     folder: Path = FOLDER,
 ) -> list[CheckResult]:
-    """Return a check an image of `references` (name → reference), and the release's with all.
+    """Return a check an image of `references` (name → reference), and each whole release's.
 
     Without a budget the size is only shown. Raises SutraError for an image that is not there.
     """
-    results, all_layers = [], dict[str, Packed]()
+    results, by_image = [], dict[str, dict[str, Packed]]()
     wanted = [image for image in promises.images if image.name in references]
     for image in wanted:
         source = sources.find(client, references[image.name])
         if source is None:
             raise promises.not_built(image, references[image.name])
         layers = zstd_layers.packed(source, folder)
-        all_layers |= layers
+        by_image[image.name] = layers
         results.append(_check(promises, image, sum(each.size for each in layers.values())))
-    if len(wanted) == len(promises.images):
-        results.append(_check(promises, None, sum(each.size for each in all_layers.values())))
+    for release in promises.releases:
+        if all(image.name in by_image for image in release.images):
+            layers = {
+                key: each for one in release.images for key, each in by_image[one.name].items()
+            }
+            results.append(_check(promises, release, sum(each.size for each in layers.values())))
     return results
 
 
-def _check(promises: Catalog, image: Image | None, actual: int) -> CheckResult:
-    budget = image.budget if image else promises.release
+def _check(promises: Catalog, subject: Image | Release, actual: int) -> CheckResult:
+    budget = subject.budget
     limit = budget.download_zstd
     problem = over_budget(actual, limit) if limit is not None and actual > limit else ""
-    key = f"images.{image.name}" if image else RELEASE
+    key = f"images.{subject.key}" if isinstance(subject, Image) else RELEASE
     return CheckResult(
-        image.name if image else RELEASE,
+        subject.name,
         NAME,
         not problem,
         actual,

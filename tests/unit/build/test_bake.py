@@ -14,7 +14,7 @@ from scripts.build import bake as build
 from scripts.common import git
 from scripts.common import settings as knobs
 from scripts.common.errors import SutraError
-from scripts.engine import builders
+from scripts.engine import builders, images
 from tests.conftest import ROOT
 from tests.unit.fakes import FakeEngine, FakeImage, run_git, tar_of
 
@@ -400,6 +400,13 @@ docker.io/library/debian:trixie-slim@sha256:e06d: unknown scheme oci-layout: not
             "then run `make build` again",
         ),
         (
+            STEP.format(reason="exec /bin/sh: exec format error"),
+            'build: the builder "default" has no emulator for what step '
+            '"sutra-api builder 3/5" runs',
+            "install Debian's qemu-user-static, or build on a node of that platform: "
+            "docs/build-farm.md",
+        ),
+        (
             SCHEME,
             'build: no registry served "debian:trixie-slim": not found',
             "check the network, or `docker load` an archive of it, then run `make build` again",
@@ -426,6 +433,7 @@ docker.io/library/debian:trixie-slim@sha256:e06d: unknown scheme oci-layout: not
         "gone at once",
         "gone before",
         "lease",
+        "emulator",
         "scheme",
         "nothing",
     ],
@@ -514,6 +522,99 @@ def test_a_build_moves_every_tag_and_leaves_no_other(engine: FakeEngine, bake: B
         "sutra-base-python:1": new["sutra-base-python"],
         "sutra-api:prod": new["sutra-api"],
     }
+
+
+PLATFORMS = {"PLATFORMS": "linux/amd64,linux/arm64"}
+
+
+@pytest.fixture
+def amd64(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This machine is of that architecture, and what is built of the one that is asked for."""
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    inspect = images.inspect
+
+    def of_its_platform(client: Any, reference: str) -> dict[str, Any] | None:
+        found = inspect(client, reference)
+        other = reference.startswith("arm64/")
+        return found and {**found, "Architecture": "arm64" if other else "amd64"}
+
+    monkeypatch.setattr(images, "inspect", of_its_platform)
+
+
+@pytest.mark.usefixtures("amd64")
+def test_each_platform_is_built_and_has_a_repository_of_its_own(
+    engine: FakeEngine, bake: Bake
+) -> None:
+    found = build.build(engine, ["prod"], PLATFORMS)
+    names = ("sutra-base-python:prod", "sutra-base-python:1", "sutra-api:prod")
+    assert list(found) == [*names, *(f"arm64/{name}" for name in names)]
+    assert found.items() <= engine.tags.items()
+    assert not any("building" in tag for tag in engine.tags)
+    (_, own, own_knobs), (_, other, other_knobs) = bake.builds
+    assert own == STAGED
+    assert other == [each.replace(".tags=", ".tags=arm64/") for each in STAGED]
+    assert "PLATFORM" not in own_knobs
+    assert other_knobs == {**own_knobs, "PLATFORM": "linux/arm64"}
+    assert [knobs.get("PLATFORM", "") for _, knobs in bake.plans] == ["", "linux/arm64"]
+
+
+@pytest.mark.usefixtures("amd64")
+def test_where_one_platform_fails_no_tag_moves_on_any(
+    engine: FakeEngine, bake: Bake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, whole = dict(engine.tags), bake.bake
+
+    def second_fails(*words: Any) -> tuple[int, list[str]]:
+        bake.code = len(bake.builds)
+        return whole(*words)
+
+    monkeypatch.setattr("scripts.engine.buildx.bake", second_fails)
+    with pytest.raises(SutraError, match="build: step failed"):
+        build.build(engine, ["prod"], PLATFORMS)
+    assert len(bake.builds) == 2
+    assert engine.tags == before
+
+
+def test_an_image_of_another_platform_than_was_asked_for_gets_no_tag(
+    engine: FakeEngine, bake: Bake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A builder without a node of that platform, or a Dockerfile that copies a wrong stage."""
+    before = dict(engine.tags)
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    with pytest.raises(SutraError) as caught:
+        build.build(engine, ["prod"], PLATFORMS)
+    assert (caught.value.message, caught.value.tip) == (
+        f'build: "sutra-base-python" is an image for "{FakeImage([]).attrs["Architecture"]}", '
+        "expected arm64",
+        "the builder has no node of that platform, or its Dockerfile takes from another",
+    )
+    assert engine.tags == before
+
+
+def test_wrong_platforms_are_refused_before_anything_is_built(
+    engine: FakeEngine, bake: Bake
+) -> None:
+    with pytest.raises(SutraError, match='PLATFORMS: unknown "linux/arm"'):
+        build.build(engine, ["prod"], {"PLATFORMS": "linux/arm"})
+    assert (bake.plans, bake.builds) == ([], [])
+
+
+@pytest.mark.usefixtures("amd64")
+def test_each_platform_has_a_cache_of_its_own(
+    engine: FakeEngine, bake: Bake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROOT_CONTEXT", "oci-layout:///roots:1")
+    bake.builder = FARM
+    knobs = {"CACHE": "registry.example/c", "GITHUB_REF_NAME": "fix", **PLATFORMS}
+    build.build(engine, ["prod"], knobs)
+    kind = "type=registry,ref=registry.example/c"
+    assert [
+        [each for each in overrides if each.startswith("sutra-api.cache-to=")]
+        for _, overrides, _ in bake.builds
+    ] == [
+        [f"sutra-api.cache-to={kind}:sutra-api-fix,mode=max,ignore-error=true"],
+        [f"sutra-api.cache-to={kind}:sutra-api-arm64-fix,mode=max,ignore-error=true"],
+    ]
 
 
 def test_knobs_reach_the_plan_and_the_build(engine: FakeEngine, bake: Bake, folder: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from scripts.build import bootstrap
 from scripts.common.errors import SutraError
+from scripts.engine import emulator
 from tests.unit.build.roots import END, IMAGE, ROOT_TAR, START, unfold
 from tests.unit.fakes import program
 
@@ -41,6 +42,35 @@ def test_a_bootstrap_leaves_a_whole_layout(
     assert os.listdir(layout.parent) == ["debian-trixie-slim"]
     assert words(debootstrap) == COMMON
     assert capfd.readouterr() == ("", START + END)
+
+
+def test_a_root_of_another_platform_is_made_where_its_programs_run(
+    debootstrap: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(emulator, "runs", lambda architecture: architecture == "arm64")
+    layout = debootstrap / "roots" / "debian-trixie-slim-arm64"
+    bootstrap.bootstrap(IMAGE, layout, {}, "arm64")
+    assert unfold(layout)[1]["architecture"] == "arm64"
+    assert words(debootstrap) == [
+        *COMMON[:-2],
+        "--architectures=arm64",
+        "--skip=check/qemu",
+        *COMMON[-2:],
+    ]
+    shown = f"{IMAGE} (linux/arm64)"
+    assert capfd.readouterr() == ("", (START + END).replace(IMAGE, shown))
+
+
+def test_without_an_emulator_no_root_is_begun(
+    debootstrap: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(emulator, "runs", lambda architecture: False)
+    layout = debootstrap / "roots" / "debian-trixie-slim-arm64"
+    with pytest.raises(SutraError) as caught:
+        bootstrap.bootstrap(IMAGE, layout, {}, "arm64")
+    assert caught.value.message == 'PLATFORMS: no emulator for "linux/arm64"'
+    assert not (debootstrap / "words").exists()
+    assert not layout.parent.exists()
 
 
 @pytest.mark.parametrize("mirror", ["http://mirror.test/debian", "http://mirror.test/debian/"])

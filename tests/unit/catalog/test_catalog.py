@@ -109,6 +109,133 @@ def test_a_bases_budget_is_sizes(tmp_path: Path, text: str, message: str) -> Non
     assert refusal(tmp_path, small(budget)) == message
 
 
+ARM64 = """\
+release:
+  budget: {installed: 9 MB, download: 8 MB, arm64: {installed: 7 MB, download: 6 MB}}
+images:
+  sutra-api:
+    budget: {installed: 5 MB, download: 1 MB, ready: 5 s, memory: 9 MB,
+             arm64: {installed: 4 MB, download: 2 MB, because: no AVX}}
+    runtime: {needs: [sutra-storage]}
+  sutra-storage: {budget: {installed: 3 MB, download: 1 MB, ready: 1 s}}
+"""
+BOTH = {"PLATFORMS": "linux/amd64,linux/arm64"}
+
+
+@pytest.fixture
+def amd64(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+
+
+@pytest.mark.usefixtures("amd64")
+def test_each_platform_has_images_and_sizes_of_its_own(tmp_path: Path) -> None:
+    both = catalog.load_platforms(write(tmp_path, ARM64), BOTH)
+    api, storage, arm_api, arm_storage = both.images
+    ours = Budget(5_000_000, 1_000_000, ready=5000, memory=9_000_000)
+    theirs = Budget(4_000_000, 2_000_000, "no AVX", ready=5000, memory=9_000_000, base="arm64")
+    assert (api.name, api.key, api.reference) == ("sutra-api", "sutra-api", "sutra-api:prod")
+    assert (api.budget, api.others, api.runtime.needs) == (ours, (theirs,), ("sutra-storage",))
+    assert (arm_api.name, arm_api.key) == ("arm64/sutra-api", "sutra-api")
+    assert arm_api.reference == "arm64/sutra-api:prod"
+    assert (arm_api.budget, arm_api.others) == (theirs, (ours,))
+    assert arm_api.runtime.needs == ("arm64/sutra-storage",)
+    assert (arm_storage.name, arm_storage.budget) == ("arm64/sutra-storage", storage.budget)
+    assert theirs.key == "budget.arm64"
+
+
+@pytest.mark.usefixtures("amd64")
+def test_each_platform_is_a_release(tmp_path: Path) -> None:
+    file = write(tmp_path, ARM64)
+    both = catalog.load_platforms(file, BOTH)
+    found = {each.name: (each.budget, each.images) for each in both.releases}
+    assert found == {
+        "release": (Budget(9_000_000, 8_000_000), both.images[:2]),
+        "arm64/release": (Budget(7_000_000, 6_000_000, base="arm64"), both.images[2:]),
+    }
+    alone = catalog.load_platforms(file, {"PLATFORMS": "linux/arm64"})
+    assert [(each.name, each.images) for each in alone.releases] == [
+        ("arm64/release", both.images[2:])
+    ]
+
+
+@pytest.mark.usefixtures("amd64")
+def test_without_platforms_the_catalogue_is_this_machines(tmp_path: Path) -> None:
+    file = write(tmp_path, ARM64)
+    own = catalog.load_platforms(file, {})
+    assert own == catalog.load(file, BOTH) == catalog.load(file, {})
+    assert [image.name for image in own.images] == ["sutra-api", "sutra-storage"]
+
+
+def test_a_machine_of_the_other_architecture_has_its_budget(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    own = catalog.load(write(tmp_path, ARM64), {})
+    assert (own.find("sutra-api").budget.key, own.release.key) == ("budget.arm64",) * 2
+
+
+@pytest.mark.usefixtures("amd64")
+def test_an_image_is_found_by_its_key_too(tmp_path: Path) -> None:
+    alone = catalog.load_platforms(write(tmp_path, ARM64), {"PLATFORMS": "linux/arm64"})
+    assert alone.find("sutra-api") == alone.find("arm64/sutra-api") == alone.images[0]
+    both = catalog.load_platforms(tmp_path / "images.yaml", BOTH)
+    assert both.find("sutra-api") == both.images[0]
+
+
+@pytest.mark.usefixtures("amd64")
+def test_an_image_of_another_platform_is_not_built(tmp_path: Path) -> None:
+    both = catalog.load_platforms(write(tmp_path, ARM64), BOTH)
+    error = both.not_built(both.images[2], "arm64/sutra-api:prod")
+    assert error.message == (
+        f'{tmp_path}/images.yaml: images.sutra-api: not built "arm64/sutra-api:prod"'
+    )
+    assert error.tip == "run `make build PLATFORMS=linux/arm64`"
+
+
+@pytest.mark.usefixtures("amd64")
+@pytest.mark.parametrize(
+    ("needs", "problem"),
+    [
+        ("sutra-storag", 'no such image "sutra-storag", did you mean "sutra-storage"?'),
+        ("sutra-api", 'cycle "sutra-api → sutra-api"'),
+    ],
+)
+def test_a_need_is_named_by_its_key_on_every_platform(
+    tmp_path: Path, needs: str, problem: str
+) -> None:
+    file = write(tmp_path, ARM64.replace("[sutra-storage]", f"[{needs}]"))
+    with pytest.raises(SutraError) as caught:
+        catalog.load_platforms(file, {"PLATFORMS": "linux/arm64"})
+    assert caught.value.message == f"{file}: images.sutra-api.runtime.needs: {problem}"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{installed: 6 MB}", "images.yaml: images.sutra-api.budget.arm64.download: missing"),
+        (
+            "{installed: 6 MB, download: 2 MB, memory: 5 MB}",
+            'images.yaml: images.sutra-api.budget.arm64: unknown key "memory"',
+        ),
+        ("6 MB", 'images.yaml: images.sutra-api.budget.arm64: not a mapping "6 MB"'),
+        (
+            "{installed: six, download: 2 MB}",
+            f'images.yaml: images.sutra-api.budget.arm64.installed: {NOT_A_SIZE}: "six"',
+        ),
+    ],
+)
+def test_a_platforms_budget_is_sizes(tmp_path: Path, text: str, message: str) -> None:
+    budget = f"{{budget: {{installed: 5 MB, download: 1 MB, arm64: {text}}}}}"
+    assert refusal(tmp_path, small(budget)) == message
+
+
+def test_another_platform_has_no_budget(tmp_path: Path) -> None:
+    budget = "{budget: {installed: 5 MB, download: 1 MB, arm: {installed: 1 MB, download: 1 MB}}}"
+    assert refusal(tmp_path, small(budget)).startswith(
+        'images.yaml: images.sutra-api.budget: unknown key "arm"'
+    )
+
+
 def test_a_base_that_is_unknown_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SutraError) as caught:
         catalog.load(write(tmp_path, ALPINE), {"BASE": "arch"})

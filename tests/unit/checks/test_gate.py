@@ -109,7 +109,7 @@ def test_a_failure_of_contents_ends_with_what_to_run_next(
     check: str, tips: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     failed = CheckResult(NAMES[1], check, False, 2, 0, "why", "findings")
-    monkeypatch.setattr(catalog, "load", lambda: PROMISES)
+    monkeypatch.setattr(catalog, "load_platforms", lambda: PROMISES)
     monkeypatch.setattr(budget_history, "refuse_raises", lambda *_: None)
     monkeypatch.setattr("scripts.engine.client.connect", lambda: None)
     monkeypatch.setattr("scripts.checks.package_tests.plan", lambda *_: package_tests.NONE)

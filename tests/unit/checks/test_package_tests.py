@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from scripts.catalog.budget import Budget
 from scripts.catalog.catalog import Catalog, Image
 from scripts.checks import package_tests
+from scripts.common import platforms
 from scripts.common.check_result import CheckResult
 from scripts.common.errors import SutraError
 from tests.support.results import flat
@@ -171,3 +174,32 @@ def test_the_knob_has_one_value() -> None:
         package_tests.skips({"TESTS": "no"})
     assert caught.value.message == 'TESTS: unknown "no"'
     assert caught.value.tip == "TESTS=skip, or leave it out"
+
+
+def test_the_tests_run_once_for_all_platforms(
+    buildx: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = replace(API, name="arm64/api", architecture="arm64")
+    answer = f"if [ \"$5\" = --print ]; then echo '{PLAN}'; fi; exit 0\n"
+    (buildx / "script").write_text(answer)
+    monkeypatch.setattr("scripts.build.bake.root_variable", lambda *_: {})
+    monkeypatch.setattr("scripts.engine.builders.find", lambda environment: None)
+    client: Any = None
+    both = replace(PROMISES, images=(API, other))
+    todo = package_tests.plan(client, both, {})
+    assert (todo.targets, todo.elsewhere) == ({"api": "api-test"}, ("arm64/api",))
+    assert results(todo) == [
+        passed("api"),
+        CheckResult(
+            "arm64/api",
+            "tests",
+            True,
+            None,
+            0,
+            "docker-bake.hcl: target.api-test: not run: "
+            f"tests run on this machine's {platforms.name_of('')} alone",
+            "findings",
+        ),
+    ]
+    alone = package_tests.plan(client, replace(PROMISES, images=(other,)), {})
+    assert (alone.targets, alone.elsewhere) == ({"arm64/api": "api-test"}, ())

@@ -28,6 +28,9 @@ HOSTED = Scope("sutra", frozenset({"host:5000/sutra-api:prod"}))
         ("host:5000/sutra-api:prod", False),
         ("sutra-api", False),
         ("<none>:<none>", False),
+        ("arm64/sutra-api:prod", True),
+        ("arm64/sutra-foo:prod", False),
+        ("arm/sutra-api:prod", False),
     ],
 )
 def test_a_tag_is_ours_by_its_whole_repository(reference: str, owned: bool) -> None:
@@ -50,6 +53,9 @@ def test_a_repository_is_on_one_port() -> None:
         ("sutra-api:1.4.2", False),
         ("sutra-api:building-", False),
         ("sutra-api:building-4711x", False),
+        ("arm64/sutra-api:prod", True),
+        ("arm64/sutra-api:1.4.2", False),
+        ("arm64/sutra-api:building-12", True),
     ],
 )
 def test_what_a_build_tags_again(reference: str, rebuilt: bool) -> None:

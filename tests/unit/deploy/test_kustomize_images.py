@@ -83,3 +83,14 @@ def test_a_promotion_overwrites_what_was_edited_by_hand(folder: Path) -> None:
     kustomize_images.FILE.write_text(written.replace(DIGEST, ID))
     kustomize_images.write([ENTRY])
     assert kustomize_images.FILE.read_text() == written
+
+
+def test_all_platforms_of_an_image_are_one_digest() -> None:
+    """In the ledger both have the digest of their index."""
+    one = Promoted(ID, DIGEST, "c", 1, 1)
+    both = replace(ENTRY, images={"sutra-api": one, "arm64/sutra-api": one})
+    alone = replace(ENTRY, images={"arm64/sutra-api": one})
+    assert kustomize_images.text(both) == kustomize_images.text(alone)
+    assert yaml.safe_load(kustomize_images.text(both))["images"] == [
+        {"name": "sutra-api", "newName": "r.example:5000/team/sutra-api", "digest": DIGEST}
+    ]

@@ -220,3 +220,21 @@ def test_the_form_of_a_line_is_json() -> None:
         "installed": 3,
         "download": 2,
     }
+
+
+def test_an_image_of_another_platform_is_one_of_its_own() -> None:
+    image = Promoted(identity("a"), "", "c" * 40, 3, 2)
+    made = entry(1, images={"api": image, "arm64/api": image})
+    ledger.append(made)
+    assert ledger.read() == [made]
+
+
+@pytest.mark.parametrize("name", ["arm/api", "team/api", "arm64/a/b", "arm64/", "arm64"])
+def test_what_no_platform_is_called_is_no_image(name: str) -> None:
+    image = Promoted(identity("a"), "", "c" * 40, 3, 2)
+    line = entry(1, images={name: image}).line()
+    if name == "arm64":
+        assert ledger.parse(line, 1).ids == {name: image.id}
+        return
+    with pytest.raises(ValueError, match="not as promotion writes it"):
+        ledger.parse(line, 1)

@@ -482,3 +482,52 @@ def test_certificates_of_the_engine_come_first(
     bundle.write_text("")
     monkeypatch.setenv("CA_BUNDLE", str(bundle))
     assert registry_session.trusted("a.example.org", insecure=False) == str(bundle)
+
+
+INDEX = b'{"schemaVersion": 2, "manifests": []}'
+INDEX_DIGEST = "sha256:" + hashlib.sha256(INDEX).hexdigest()
+INDEX_KIND = "application/vnd.oci.image.index.v1+json"
+INDEX_PATH = f"/v2/team/api/manifests/{INDEX_DIGEST}"
+
+
+def put_index(server: Server, target: Registry) -> None:
+    target.put_index(f"{server.address}/team/api:1", INDEX_DIGEST, INDEX_KIND, INDEX)
+
+
+def test_an_index_is_put_under_its_digest(server: Server, target: Registry) -> None:
+    put_index(server, target)
+    assert server.manifests == {INDEX_PATH: INDEX}
+
+
+@pytest.mark.parametrize("status", [400, 404, 405, 415, 422])
+def test_a_registry_without_indexes_is_one_clear_line(
+    server: Server, target: Registry, status: int
+) -> None:
+    server.answers[INDEX_PATH] = (status, {}, b"")
+    with pytest.raises(SutraError) as caught:
+        put_index(server, target)
+    message, _, answer = caught.value.message.rpartition(": ")
+    assert message == (f'registry: takes no index of several platforms "{server.address}/team/api"')
+    assert answer.startswith(f"{status} ")
+    assert caught.value.tip == (
+        "promote to a registry that does, or one platform alone: without PLATFORMS"
+    )
+
+
+@pytest.mark.parametrize("status", [403, 500, 507])
+def test_what_else_a_registry_answers_says_nothing_of_indexes(
+    server: Server, target: Registry, status: int
+) -> None:
+    server.answers[INDEX_PATH] = (status, {}, b"")
+    with pytest.raises(SutraError) as caught:
+        put_index(server, target)
+    place = f'"{server.address}/team/api:1"'
+    message, _, answer = caught.value.message.rpartition(": ")
+    assert message == f"registry: cannot push {INDEX_DIGEST} to {place}"
+    assert answer.startswith(f"{status} ")
+
+
+def test_the_platforms_of_an_image_share_a_repository(server: Server, target: Registry) -> None:
+    assert target.reference("arm64/api", "1") == target.reference("api", "1")
+    server.answers["/v2/team/api/tags/list"] = (200, {}, b'{"tags": ["1"]}')
+    assert target.tags("arm64/api") == {"1"}

@@ -363,3 +363,78 @@ def test_history_says_what_is_unfinished(
         capfd.readouterr().err,
     )
     assert built.tags == tags
+
+
+# ---- images of other platforms ----------------------------------------------
+
+
+BOTH = "linux/amd64,linux/arm64"
+
+
+@pytest.fixture
+def amd64(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+
+
+def go_on_both(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, content: str) -> dict[str, str]:
+    """Promote both platforms with this content; return the id of sutra-api by repository."""
+    monkeypatch.setenv("PLATFORMS", BOTH)
+    engine.add(image("1"), "arm64/sutra-base-python:prod")
+    other = engine.add(image(content.upper()), "arm64/sutra-api:prod")
+    own = go(engine, content)
+    monkeypatch.delenv("PLATFORMS")
+    return {"sutra-api": own, "arm64/sutra-api": other}
+
+
+def latest(engine: FakeEngine) -> dict[str, str]:
+    return {
+        tag.removesuffix(":latest"): each
+        for tag, each in engine.tags.items()
+        if tag.endswith("sutra-api:latest")
+    }
+
+
+@pytest.mark.usefixtures("amd64")
+def test_every_platform_goes_back_whatever_platforms_says(
+    built: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = go_on_both(built, monkeypatch, "a")
+    second = go_on_both(built, monkeypatch, "b")
+    assert latest(built) == second
+    assert ledger.read()[-1].ids == {
+        "sutra-base-python": built.tags["sutra-base-python:prod"],
+        "arm64/sutra-base-python": built.tags["arm64/sutra-base-python:prod"],
+        **second,
+    }
+    assert back(built) == 0
+    assert latest(built) == first
+
+
+@pytest.mark.usefixtures("amd64")
+def test_a_platform_that_was_not_promoted_then_stays(
+    built: FakeEngine, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    own = go(built, "a")
+    later = go_on_both(built, monkeypatch, "b")
+    capfd.readouterr()
+    assert back(built) == 0
+    assert latest(built) == {**later, "sutra-api": own}
+    assert "stays arm64/sutra-api: not in promotion 1\n" in capfd.readouterr().err
+
+
+@pytest.mark.usefixtures("amd64")
+def test_a_platform_over_its_budget_moves_none(
+    built: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = go_on_both(built, monkeypatch, "a")
+    monkeypatch.setenv("PLATFORMS", BOTH)
+    budgets = "arm64: {installed: 0 B, download: 1 MB}}"
+    text = Path("images.yaml").read_text()
+    place = text.rindex("budget: {")
+    end = text.index("}", place)
+    Path("images.yaml").write_text(f"{text[:end]}, {budgets}{text[end + 1 :]}")
+    built.add(image("c"), "sutra-api:prod")
+    client: Any = built
+    options = Options.read({"ALLOW_DIRTY": "1", "ALLOW_UNCOMPARED": "1"})
+    assert promote.verify_and_promote(client, options) == 1
+    assert latest(built) == first

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -44,6 +45,15 @@ TABLE = """\
 
 def test_a_row_an_image() -> None:
     assert tables.sizes(RESULTS) == ROWS
+
+
+def test_the_release_of_each_platform_is_set_apart() -> None:
+    other = [replace(result, image=f"arm64/{result.image}") for result in RESULTS[-2:]]
+    rows = tables.sizes([*RESULTS, *other])
+    assert rows == [*ROWS, (f"arm64/{ROWS[-1][0]}", *ROWS[-1][1:])]
+    drawn = io.StringIO()
+    Console(file=drawn, width=120).print(tables.table(tables.SIZE_HEADINGS, rows))
+    assert drawn.getvalue().count("├") == 2
 
 
 @pytest.mark.parametrize(

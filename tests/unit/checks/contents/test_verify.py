@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -91,3 +92,24 @@ def test_no_configuration_makes_a_rule_fail_to_judge(config: dict[str, Any], his
     found = verify_contents.judge(promises, promises.images[0], image)
     assert [one.name for one in found] == [f"contents.{rule.name}" for rule in RULES]
     assert all("\n" not in one.detail for one in found)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "problem"),
+    [("amd64", ""), ("", ""), ("arm64", 'an image for "amd64"')],
+)
+def test_an_image_is_of_the_platform_that_it_is_checked_for(
+    tmp_path: Path, architecture: str, problem: str
+) -> None:
+    """One of another platform may run here, and would end at once on the nodes it is for."""
+    promises = promise(tmp_path)
+    image = replace(
+        promises.find(NAME), name=f"{architecture}/{NAME}".lstrip("/"), architecture=architecture
+    )
+    place = good().save(tmp_path / "image.tar")
+    found = inventory.read(None, f"archive:{place}", tmp_path / "cache")
+    assert found
+    results = verify_contents.judge(promises, image, found)
+    (result,) = (one for one in results if one.name == "contents.architecture")
+    assert (result.ok, result.problem) == (not problem, problem)
+    assert result.key == f"images.{NAME}.contents.architecture"

@@ -224,3 +224,57 @@ def test_a_knob_that_says_neither_lowers_nothing(
     monkeypatch.setenv("DRY_RUN", "maybe")
     with pytest.raises(SutraError, match=r'^DRY_RUN: neither yes nor no "maybe"$'):
         front_door(["budgets"])
+
+
+PLATFORMS = TEXT.replace('"5MB"}', '"5MB", arm64: {installed: 8 MB, download: 4 MB}}').replace(
+    "download: 10 MB}", "download: 10 MB, arm64: {installed: 30 MB, download: 9 MB}}", 1
+)
+
+
+def test_each_platform_is_held_against_its_own_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hybrid has no sizes of its own for arm64: its budget is not lowered by those."""
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    promises = catalog.parse(Path("images.yaml"), PLATFORMS, architectures=("", "arm64"))
+    found = {
+        "sutra-api": measured(10_000_000, 5_000_000),
+        "sutra-hybrid": measured(9_900_000, 4_000_000),
+        "arm64/sutra-api": measured(4_000_000, 3_900_000),
+        "arm64/sutra-hybrid": measured(1_000_000, 1_000_000),
+    }
+    changes = lowered(promises, found)
+    assert [str(change) for change in changes] == [
+        "images.sutra-api.budget.arm64.installed: 8.0 MB → 4.1 MB",
+        "release.budget.download: 10.0 MB → 9.2 MB",
+        "release.budget.arm64.installed: 30.0 MB → 5.1 MB",
+        "release.budget.arm64.download: 9.0 MB → 5.0 MB",
+    ]
+    changed = rewritten(PLATFORMS, tighten.settled(PLATFORMS, promises, changes))
+    assert "arm64: {installed: 4.1 MB, download: 4 MB}" in changed
+    assert "arm64: {installed: 5.1 MB, download: 5.0 MB}" in changed
+
+
+@pytest.mark.parametrize(("size", "ok"), [(8_000_000, True), (8_000_001, False)])
+def test_a_platform_is_exactly_within_its_budget(
+    monkeypatch: pytest.MonkeyPatch, size: int, ok: bool
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    promises = catalog.parse(Path("images.yaml"), PLATFORMS, architectures=("arm64",))
+    found = {
+        "arm64/sutra-api": measured(size, 4_000_000),
+        "arm64/sutra-hybrid": measured(9_961_472, 4_000_001),
+    }
+    results = limits.verify(promises, found)
+    assert [(one.image, one.name, one.ok, one.limit) for one in results] == [
+        ("arm64/sutra-api", "installed", ok, 8_000_000),
+        ("arm64/sutra-api", "download", True, 4_000_000),
+        ("arm64/sutra-hybrid", "installed", True, 9_961_472),
+        ("arm64/sutra-hybrid", "download", False, 4_000_000),
+        ("arm64/release", "installed", True, 30_000_000),
+        ("arm64/release", "download", True, 9_000_000),
+    ]
+    assert [one.detail for one in results if not one.ok][-1] == (
+        "images.yaml: images.sutra-hybrid.budget.download: "
+        'over budget "4.0 MB", 4.0 MB allowed (+1 bytes)'
+    )
+    assert results[0].key == "images.sutra-api.budget.arm64.installed"
+    assert results[4].key == "release.budget.arm64.installed"

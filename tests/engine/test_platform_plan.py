@@ -1,0 +1,57 @@
+"""The plan of another platform: what is built on it, and what on the builder's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from scripts.engine import buildx
+
+GROUPS = ("prod", "test")
+ROOTS = {"ROOT": "debian:trixie-slim@sha256:own", "PLATFORM_ROOT": "debian:trixie-slim@sha256:arm"}
+CONTEXTS = {"ROOT_CONTEXT": "oci-layout://own", "PLATFORM_ROOT_CONTEXT": "oci-layout://arm"}
+
+
+@pytest.fixture(scope="module")
+def targets() -> dict[str, Any]:
+    knobs = {"PLATFORM": "linux/arm64", **ROOTS, **CONTEXTS}
+    return dict(buildx.bake_plan(GROUPS, knobs)["target"])
+
+
+def test_the_default_plan_names_no_platform() -> None:
+    plan = buildx.bake_plan(GROUPS, {"ROOT": ROOTS["ROOT"], "ROOT_CONTEXT": "oci-layout://own"})
+    text = repr(plan)
+    assert "platforms" not in text
+    assert "CROSS" not in text
+    assert "::" not in text
+
+
+def test_compilers_run_on_the_builders_own_platform(targets: dict[str, Any]) -> None:
+    own = {name for name, target in targets.items() if not target.get("platforms")}
+    assert own == {"rust-builder"}
+    assert targets["rust-builder"]["args"]["CROSS"] == "arm64"
+    named = {tuple(each["platforms"]) for name, each in targets.items() if name not in own}
+    assert named == {("linux/arm64",)}
+
+
+def test_each_base_has_the_root_of_its_platform(targets: dict[str, Any]) -> None:
+    assert targets["python-runtime"]["contexts"] == {
+        "debian:trixie-slim": "oci-layout://own",
+        "debian:trixie-slim::linux/arm64": "oci-layout://arm",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "root"),
+    [
+        ("sutra-base-python", "PLATFORM_ROOT"),
+        ("sutra-api", "PLATFORM_ROOT"),
+        ("sutra-base-rust-runtime", "ROOT"),
+        ("sutra-storage-server", "ROOT"),
+    ],
+)
+def test_an_image_names_the_root_that_it_was_made_on(
+    targets: dict[str, Any], name: str, root: str
+) -> None:
+    assert targets[name]["labels"]["org.sutra.root"] == ROOTS[root]

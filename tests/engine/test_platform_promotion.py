@@ -1,0 +1,167 @@
+"""Two platforms of each image on a real registry: one index a tag, moved as an image is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from scripts.common import platforms
+from scripts.common.errors import SutraError
+from scripts.history import journal, ledger
+from scripts.oci import manifest, sources
+from scripts.oci.registry_tags import Registry
+from scripts.promotion import promote, rollback
+from scripts.promotion.options import Options
+from tests.support.registries import registry
+from tests.support.tiny import Group, archive
+
+pytestmark = pytest.mark.usefixtures("checks_of_sizes")
+OTHER = next(each for each in platforms.ARCHITECTURES if each != platforms.own_architecture())
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with registry(tmp_path_factory.mktemp("registry")) as found:
+        yield found
+
+
+@pytest.fixture
+def pair(group: Group, monkeypatch: pytest.MonkeyPatch) -> Iterator[Group]:
+    """A group of which each build has both platforms."""
+    monkeypatch.setenv("PLATFORMS", ",".join(platforms.KNOWN))
+    yield group
+    for name in group.names:
+        for image in group.client.images.list(f"{OTHER}/{name}"):
+            for tag in image.tags:
+                group.client.api.remove_image(tag, noprune=True)
+
+
+def build(group: Group, content: str) -> None:
+    group.build(content)
+    for name in group.names:
+        group.client.api.import_image_from_data(
+            archive(f"{OTHER} {name} {content}"),
+            repository=f"{OTHER}/{name}",
+            tag="prod",
+            changes=["LABEL a=b"],
+        )
+
+
+def promoted(group: Group, address: str, version: str, **knobs: str) -> None:
+    build(group, version)
+    options = {"ALLOW_DIRTY": "1", "VERSION": version, "REGISTRY": address, **knobs}
+    assert promote.verify_and_promote(group.client, Options.read(options)) == 0
+
+
+def index(group: Group, address: str, tag: str) -> tuple[str, dict[str, str]]:
+    """Return the digest of a tag, and the digest that it names for each architecture."""
+    target = Registry(group.client, address)
+    digest = target.digest(target.reference(group.api, tag))
+    assert digest
+    document = json.loads(target.manifest(target.reference(group.api, tag), digest))
+    children = {one["platform"]["architecture"]: one["digest"] for one in document["manifests"]}
+    return digest, children
+
+
+def test_one_tag_has_both_platforms_and_each_reader_gets_its_own(
+    pair: Group, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promoted(pair, address, "1.0.0")
+    digest, children = index(pair, address, "1.0.0")
+    assert list(children) == list(platforms.ARCHITECTURES)
+    assert index(pair, address, "latest") == index(pair, address, "1.0") == (digest, children)
+    last = ledger.read()[-1]
+    assert [last.images[name].digest for name in (pair.api, f"{OTHER}/{pair.api}")] == [digest] * 2
+    for name in platforms.KNOWN:
+        monkeypatch.setenv("PLATFORMS", name)
+        (architecture,) = platforms.read({"PLATFORMS": name})
+        found = sources.find(None, f"registry:{address}/{pair.api}:1.0.0")
+        here = sources.find(pair.client, f"{platforms.image_name(architecture, pair.api)}:prod")
+        assert found
+        assert here
+        assert found.diff_ids == here.diff_ids
+        assert found.id == children[name.partition("/")[2]]
+
+
+def test_the_engine_has_tags_of_each_platform(pair: Group, address: str) -> None:
+    promoted(pair, address, "2.0.0")
+    for name in (pair.api, f"{OTHER}/{pair.api}"):
+        ids = {
+            str(pair.client.images.get(f"{name}:{tag}").id)
+            for tag in ("prod", "latest", "2.0.0", "2.0", "2")
+        }
+        assert ids == {ledger.read()[-1].images[name].id}
+
+
+def test_a_rollback_goes_back_to_the_same_index_whatever_platforms_says(
+    pair: Group, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promoted(pair, address, "3.0.0")
+    before = index(pair, address, "latest")
+    promoted(pair, address, "3.1.0")
+    assert index(pair, address, "latest") != before
+    monkeypatch.delenv("PLATFORMS")
+    assert rollback.rollback(pair.client, Options.read({"REGISTRY": address})) == 0
+    assert index(pair, address, "latest") == before
+    assert index(pair, address, "3.1.0") != before
+    assert ledger.read()[-1].images[f"{OTHER}/{pair.api}"].digest == before[0]
+
+
+def test_layers_packed_by_zstd_are_in_an_index_too(pair: Group, address: str) -> None:
+    promoted(pair, address, "4.0.0", COMPRESSION="zstd")
+    before = index(pair, address, "latest")
+    target = Registry(pair.client, address)
+    for digest in before[1].values():
+        document = json.loads(target.manifest(target.reference(pair.api, "latest"), digest))
+        assert {layer["mediaType"] for layer in document["layers"]} == {
+            "application/vnd.oci.image.layer.v1.tar+zstd"
+        }
+    promoted(pair, address, "4.1.0")
+    assert rollback.rollback(pair.client, Options.read({"REGISTRY": address})) == 0
+    assert index(pair, address, "latest") == before
+
+
+def test_promoting_the_same_images_again_moves_nothing(
+    pair: Group, address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    promoted(pair, address, "5.0.0")
+    before = index(pair, address, "5.0.0")
+    options = Options.read({"ALLOW_DIRTY": "1", "VERSION": "5.0.0", "REGISTRY": address})
+    assert promote.verify_and_promote(pair.client, options) == 0
+    assert index(pair, address, "5.0.0") == before
+    dry = Options.read(
+        {"ALLOW_DIRTY": "1", "VERSION": "5.0.0", "REGISTRY": address, "DRY_RUN": "1"}
+    )
+    assert promote.verify_and_promote(pair.client, dry) == 0
+
+
+def test_a_registry_that_takes_no_index_moves_no_tag(
+    pair: Group, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that knows manifests alone refuses the type."""
+    promoted(pair, address, "6.0.0")
+    before, tags = index(pair, address, "latest"), pair.tags("kept-", "prod")
+    build(pair, "6.1.0")
+    whole = Registry._ask
+
+    def refusing(self: Registry, method: str, *words: object, **more: object) -> object:
+        answer, body = whole(self, method, *words, **more)  # type: ignore[arg-type]
+        sent = next((each for each in words if isinstance(each, dict)), {})
+        if method == "PUT" and sent.get("Content-Type") == manifest.INDEXES[0]:
+            answer.status_code, answer.reason = 415, "Unsupported Media Type"
+        return answer, body
+
+    monkeypatch.setattr(Registry, "_ask", refusing)
+    options = Options.read({"ALLOW_DIRTY": "1", "VERSION": "6.1.0", "REGISTRY": address})
+    with pytest.raises(SutraError) as caught:
+        promote.verify_and_promote(pair.client, options)
+    assert (caught.value.message, caught.value.tip) == (
+        f'registry: takes no index of several platforms "{address}/{pair.base}": '
+        "415 Unsupported Media Type",
+        "promote to a registry that does, or one platform alone: without PLATFORMS",
+    )
+    assert index(pair, address, "latest") == before
+    assert pair.tags("kept-", "prod") == tags
+    assert not journal.JOURNAL.exists()
