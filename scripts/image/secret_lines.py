@@ -24,7 +24,9 @@ _OPTIONAL = r"(?!\[[^/\s@]*@\])"
 PASSWORD = rf"[a-z0-9]://{_OPTIONAL}[^/\s:@\"']*:{_VARIABLES}[^/\s:@\"']+@"
 # an index takes a token for the user; these names stand for one that a keyring holds
 TOKEN = rf"https?://{_VARIABLES}(?!(?:__token__|oauth2accesstoken|VssSessionToken)@)[^/\s:@\"']+@"
-_URL = re.compile(rf"{PASSWORD}|\b(?:PIP|UV)_\w*INDEX\w*=[\"']?{TOKEN}")
+_URL = re.compile(
+    rf"{PASSWORD}|(?:\b(?:PIP|UV)_\w*INDEX\w*=|--(?:extra-|default-)?index(?:-url)?[\s=])[\"']?{TOKEN}"
+)
 # Placeholders that tools write: both words of one login are. alembic's template has user:pass,
 # urllib3 username:password@host.com, Python's test_urlparse User:Pass, SQLAlchemy scott:tiger.
 # With another user, or another password, it is a finding.
@@ -89,7 +91,7 @@ def find_text(text: str) -> Iterator[str]:
     """Yield the kinds of secret in one line of the configuration, not sorted, some twice."""
     if _URL.search(text):
         yield URL_KIND
-    yield from _values(text, _ASSIGNED, _OPTION)
+    yield from _values(text, _ASSIGNED, _OPTION, _BLANK)
     yield from _named(text)
     yield from _listed(text)
 

@@ -14,6 +14,8 @@ DATA = Path(__file__).with_name("secret_words.toml")
 _BETWEEN = re.compile(r"[_.:\-]+|(?<=[a-z0-9])(?=[A-Z])")
 # a variable or a command of the shell, or several, and what then ends the word
 _VARIABLE = re.compile(r"(?:\$\w+|\$\{[^}]*\})+[;,)&|]*$|\$\(|`|\$\{|%\{|\$\[\[")
+# a hash of crypt(5) begins like variables
+_HASH = re.compile(r"\$(?:1|2[abxy]|5|6|7|y|gy)\$[\w./=$]{20,}")
 # paths of hier(7), and where secrets are mounted; base64 may begin with "/" too
 _PATH = re.compile(
     r"/(?:app|bin|data|dev|etc|home|lib|media|mnt|opt|proc|root|run|secrets|srv|sys|tmp|usr|var"
@@ -49,7 +51,7 @@ def is_secret(name: str, value: str) -> bool:
 
 def is_value(value: str) -> bool:
     """Return whether a value can be a secret, given to a name that holds one."""
-    if _VARIABLE.match(value) or _PATH.match(value):
+    if (_VARIABLE.match(value) and not _HASH.match(value)) or _PATH.match(value):
         return False
     plain = value.strip("\"'`\\;,)")
     return bool(plain) and not _no_values().fullmatch(plain)
