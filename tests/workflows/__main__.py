@@ -1,0 +1,59 @@
+"""Run the workflows of .github/workflows on this machine, and print how each step ended.
+
+eg: python -m tests.workflows                     all of RUNS (15 minutes with a warm build cache)
+    python -m tests.workflows pull_request        those of one event
+    python -m tests.workflows push tests          one job of it, with those that it needs
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from scripts.common.errors import CHECK_FAILED, OK, run
+from tests.workflows import local_run
+from tests.workflows.local_run import Run
+
+# workflow, event and job: what GitHub runs for a pull request, a push to main, and on Mondays
+RUNS = (
+    ("build.yml", "pull_request", "images"),
+    ("build.yml", "pull_request", "tests"),
+    ("build.yml", "push", "record"),
+    ("updates.yml", "schedule", "locks"),
+)
+LAST_LINES = 40
+
+
+def show(ran: Run) -> None:
+    """Print a row a step, what was changed, and the end of the log where a step failed."""
+    for step in ran.steps:
+        print(f"{ran.event:13} {step.job:7} {step.result:8} {step.seconds:7.1f} s  {step.name}")
+    for change in ran.changes:
+        print(f"{ran.event:13} changed here: {change}")
+    if ran.code:
+        print(*list(local_run.printed(ran.log))[-LAST_LINES:], sep="\n", file=sys.stderr)
+    sys.stdout.flush()
+
+
+def main() -> int:
+    """Run what was asked for; exit code 1 when a step failed."""
+    parser = argparse.ArgumentParser(prog="python -m tests.workflows", description=__doc__)
+    parser.add_argument("event", nargs="?", help="of RUNS; all without it")
+    parser.add_argument("job", nargs="?", help="of that event; all without it")
+    given = parser.parse_args()
+    wanted = [
+        each for each in RUNS if given.event in (None, each[1]) and given.job in (None, each[2])
+    ]
+    if not wanted:
+        parser.error(f"there are: {', '.join(' '.join(each[1:]) for each in RUNS)}")
+    codes = []
+    for workflow, event, job in wanted:
+        with local_run.clone() as checkout:
+            ran = local_run.run(checkout, workflow, event, job)
+        show(ran)
+        codes.append(ran.code)
+    return CHECK_FAILED if any(codes) else OK
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,139 @@
+"""Run a workflow's job as GitHub would, in a clone of this repository, on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.conftest import ROOT
+from tests.workflows import act_program, stand_ins
+
+WORKFLOWS = Path(".github/workflows")
+LABEL = "ubuntu-latest=-self-hosted"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a job: its name, and how it ended: "success", "failure", "skipped"."""
+
+    job: str
+    name: str
+    result: str
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """The steps of one event, what was changed for it, and what act printed."""
+
+    workflow: str
+    event: str
+    steps: tuple[Step, ...]
+    changes: tuple[str, ...]
+    log: str
+    code: int
+
+
+@contextmanager
+def clone() -> Iterator[Path]:
+    """Make a clone of what is committed here, whose origin is a bare one that may be pushed to."""
+    with tempfile.TemporaryDirectory(prefix="sutra-workflows-", dir="/var/tmp") as folder:
+        origin, checkout = Path(folder) / "origin.git", Path(folder) / "checkout"
+        _git("clone", "--quiet", "--bare", str(ROOT), str(origin))
+        _git("clone", "--quiet", str(origin), str(checkout))
+        yield checkout
+
+
+def _git(*words: str) -> None:
+    subprocess.run(["git", *words], check=True, capture_output=True)
+
+
+def run(checkout: Path, workflow: str, event: str, job: str = "") -> Run:
+    """Run one event of a workflow, or one job of it, with stand-ins for what only GitHub has."""
+    file = checkout / WORKFLOWS / workflow
+    text = file.read_text()
+    file.write_text(stand_ins.changed(text))
+    _git("-C", str(checkout), "update-index", "--assume-unchanged", str(WORKFLOWS / workflow))
+    folder = checkout.parent
+    found = frozenset(name for name in stand_ins.PROGRAMS if shutil.which(name))
+    programs = stand_ins.write_programs(folder / "programs", found)
+    command = [str(act_program.program()), event, "--workflows", str(file), "--json"]
+    command += ["--platform", LABEL, "--no-cache-server"]
+    command += [f"--env=STAND_INS={folder}/artifacts", "--secret=GITHUB_TOKEN=none"]
+    command += ["--job", job] if job else []
+    used = sorted(stand_ins.actions(text))
+    for name, commit in used:
+        place = folder / "actions" / name
+        stand_ins.write_action(place, name)
+        command += ["--local-repository", f"{name}@{commit}={place}"]
+    try:
+        done = subprocess.run(
+            command,
+            cwd=checkout,
+            env=_environment(folder),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+    finally:
+        file.write_text(text)
+    changes = [*stand_ins.changes_in(text), *(f"{name}: a stand-in" for name, _ in used)]
+    changes += [f"{name}: a stand-in" for name in programs]
+    steps = tuple(parse(done.stdout))
+    return Run(workflow, event, steps, tuple(changes), done.stdout, done.returncode)
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """Return the environment of act: nothing of the caller's own knobs but where packages are."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("SUTRA_", "GITHUB_", "CI"))}
+    return {
+        **kept,
+        "PATH": f"{folder / 'programs'}:{os.environ['PATH']}",
+        "XDG_CACHE_HOME": str(folder / "cache"),
+    }
+
+
+def parse(log: str) -> Iterator[Step]:
+    """Yield the steps that act's JSON lines report as ended, in order."""
+    for said in _lines(log):
+        if said.get("stepResult") and said.get("stage") == "Main":
+            seconds = round(said.get("executionTime", 0) / 1e9, 1)
+            yield Step(said["jobID"], said["step"], said["stepResult"], seconds)
+
+
+def printed(log: str) -> Iterator[str]:
+    """Yield the lines that the steps printed, and act's own."""
+    for said in _lines(log):
+        yield str(said.get("msg", "")).rstrip("\n")
+
+
+def _lines(log: str) -> Iterator[dict[str, Any]]:
+    """Yield act's JSON lines; a line of another form as a message: it is some program's own."""
+    for line in log.splitlines():
+        try:
+            said = json.loads(line)
+        except ValueError:
+            said = line
+        yield said if isinstance(said, dict) else {"msg": line}
+
+
+def commands(workflow: str) -> set[tuple[str, str]]:
+    """Return job and name of each step of a workflow that is a command."""
+    jobs = yaml.safe_load((ROOT / WORKFLOWS / workflow).read_text())["jobs"]
+    return {
+        (job, step.get("name") or step["run"])
+        for job, content in jobs.items()
+        for step in content["steps"]
+        if "run" in step
+    }

@@ -1,0 +1,76 @@
+"""What a workflow takes from GitHub and cannot here, and what is put in its place.
+
+Each change is named in the table of a run: a step with a stand-in is no step of GitHub's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+# No registry that serves moby/buildkit can be reached: the engine's own builder builds
+# instead, without a cache of its own. Text in a workflow → what it is here.
+CHANGED = {
+    "    env:\n      BUILDX_BUILDER: sutra\n      CACHE: ./.cache/build\n": "",
+    "docker buildx create --name sutra --driver docker-container": "docker buildx ls",
+    # a run of the tests may be what runs the workflow
+    "- run: make test\n": "- run: make test PYTEST_ADDOPTS=-ktest_every_module_of_commands\n",
+}
+CLEAN = "not run here: GitHub's cache between runs"
+# the actions that a workflow uses → what a folder of ours does instead
+ACTIONS = {
+    "actions/cache": f"echo '{CLEAN}'",
+    "actions/upload-artifact": 'mkdir -p "$STAND_INS/$NAME" && cp -r "$WHAT/." "$STAND_INS/$NAME" '
+    '|| cp "$WHAT" "$STAND_INS/$NAME"',
+    "actions/download-artifact": 'mkdir -p "$WHAT" && cp -r "$STAND_INS/$NAME/." "$WHAT"',
+}
+# inputs of those actions
+INPUTS = ("name", "path", "key", "restore-keys", "include-hidden-files", "if-no-files-found")
+# programs of GitHub's machines, by name; the words are printed
+PROGRAMS = {
+    "gh": 'echo "not run here: gh $*"',
+    "sudo": 'exec "$@"',
+}
+USED = re.compile(r"uses: *([\w.-]+/[\w.-]+)@([0-9a-f]{40})")
+
+
+def changed(text: str) -> str:
+    """Return a workflow as it is run here."""
+    for before, now in CHANGED.items():
+        text = text.replace(before, now)
+    return text
+
+
+def changes_in(text: str) -> Iterator[str]:
+    """Yield a line for each change that a workflow needs here."""
+    for before, now in CHANGED.items():
+        if before in text:
+            yield f"{' '.join(before.split())} → {' '.join(now.split()) or 'left out'}"
+
+
+def actions(text: str) -> set[tuple[str, str]]:
+    """Return name and commit of the actions that need a stand-in."""
+    return {found for found in USED.findall(text) if found[0] in ACTIONS}
+
+
+def write_action(folder: Path, name: str) -> None:
+    """Write the stand-in of an action."""
+    inputs = "".join(f"  {each}: {{default: ''}}\n" for each in INPUTS)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "action.yml").write_text(
+        f"name: stand-in of {name}\ndescription: runs without GitHub\ninputs:\n{inputs}"
+        "runs:\n  using: composite\n  steps:\n    - shell: bash\n      env:\n"
+        "        NAME: ${{ inputs.name }}\n        WHAT: ${{ inputs.path }}\n"
+        f"      run: |\n        {ACTIONS[name]}\n"
+    )
+
+
+def write_programs(folder: Path, found: frozenset[str]) -> list[str]:
+    """Write the programs that are not `found` on this machine; return their names."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = [name for name in PROGRAMS if name not in found]
+    for name in names:
+        (folder / name).write_text(f"#!/usr/bin/env bash\n{PROGRAMS[name]}\n")
+        (folder / name).chmod(0o755)
+    return names
