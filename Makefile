@@ -257,6 +257,9 @@ bench: engine venv-dev ## measure rebuilds, rebase, bytecode modes, readers, a f
 bench-storage: ## compare the storage with SQLite, redb and fjall, and its allocator with malloc (20 minutes)
 	@packages/sutra-storage/benches/run.sh
 
+bench-backends: venv ## compare the storage's log with PostgreSQL, kill a migration, and write docs/scaling.md (3 minutes once compiled)
+	@$(RUN) bench backends --readme
+
 bench-services: engine venv-dev ## measure API against storage, /similar over HTTP, and the index (FULL=1)
 	@$(RUN) bench services
 

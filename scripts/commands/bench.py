@@ -15,6 +15,7 @@ SUBJECTS = {
     "fresh": "pull, unpacking and first answer on a fresh node, beside what budget.fresh derives",
     "bases": "the images on Debian beside those on Alpine",
     "services": "the API against the storage asked directly, and an index",
+    "backends": "the storage's log beside PostgreSQL, and a migration that is killed",
 }
 REQUESTS = 1000
 
@@ -24,7 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     listed = "; ".join(f"{name}: {what}" for name, what in SUBJECTS.items())
     parser.add_argument("subject", choices=SUBJECTS, help=listed)
     parser.add_argument(
-        "--readme", action="store_true", help="bases: write docs/debian-or-alpine.md"
+        "--readme",
+        action="store_true",
+        help="bases: write docs/debian-or-alpine.md; backends: write docs/scaling.md",
     )
     parser.add_argument("--requests", type=int, default=REQUESTS, help="services: of each kind")
     arguments.flag(parser, "full", "services: an index of 100,000 concepts too")

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use sutra_storage::allocator;
 use sutra_storage::backend::Backend;
 use sutra_storage::http::{App, Bounds};
 use sutra_storage::memory::Room;
@@ -34,19 +35,47 @@ const FIGURES: [&str; 7] = [
     "resident MB, at the end",
 ];
 
-/// Prints one row with the medians of the runs.
+/// How a server uses its allocator: as it is, or as `allocator::give_back_at_once` sets it up.
+const DEFAULT: &str = "default";
+const TUNED: &str = "tuned";
+
+/// Prints the medians of the runs: with the allocator's own settings, and with those that the
+/// server makes. Runs of both alternate, so that a busy moment falls on both.
 pub fn measure() {
-    let runs: Vec<[f64; FIGURES.len()]> = (0..RUNS).map(|_| one_run()).collect();
+    let modes: &[&str] = match ALLOCATOR {
+        "jemalloc" | "musl" => &[DEFAULT],
+        _ => &[DEFAULT, TUNED],
+    };
+    let mut runs = vec![Vec::new(); modes.len()];
+    for _ in 0..RUNS {
+        for (mode, runs) in modes.iter().zip(&mut runs) {
+            runs.push(one_run(mode));
+        }
+    }
+    let rows: Vec<_> = runs.iter().map(|runs| medians(runs)).collect();
     println!("| allocator | {} |", FIGURES.join(" | "));
     println!("|---|{}", "---:|".repeat(FIGURES.len()));
-    let cells =
-        (0..FIGURES.len()).map(|figure| median(runs.iter().map(|run| run[figure]).collect()));
-    let cells: Vec<String> = cells.map(|value| format!("{value:.0}")).collect();
-    println!("| {ALLOCATOR} | {} |", cells.join(" | "));
+    print_row(ALLOCATOR, &rows[0].map(|value| format!("{value:.0}")));
+    for row in &rows[1..] {
+        let cells: [String; FIGURES.len()] =
+            std::array::from_fn(|at| format!("{:.0} ({:.2}×)", row[at], row[at] / rows[0][at]));
+        print_row(&format!("{ALLOCATOR}, {TUNED}"), &cells);
+    }
+}
+
+fn medians(runs: &[[f64; FIGURES.len()]]) -> [f64; FIGURES.len()] {
+    std::array::from_fn(|figure| median(runs.iter().map(|run| run[figure]).collect()))
+}
+
+fn print_row(name: &str, cells: &[String]) {
+    println!("| {name} | {} |", cells.join(" | "));
 }
 
 /// A running server; it prints its address in its first line.
-pub fn serve(folder: &Path) {
+pub fn serve(folder: &Path, mode: &str) {
+    if mode == TUNED {
+        allocator::give_back_at_once();
+    }
     let metrics = Arc::new(Metrics::new().expect("metrics"));
     let store = Store::open(folder, Room::UNBOUNDED, metrics.clone());
     let store = store.unwrap_or_else(|error| panic!("{error}"));
@@ -81,12 +110,13 @@ impl serve::Stop for Never {
     }
 }
 
-fn one_run() -> [f64; FIGURES.len()] {
+fn one_run(mode: &str) -> [f64; FIGURES.len()] {
     let folder = tempfile::tempdir_in(".").expect("a folder");
     let mut server = this_program();
     let server = server
         .arg("serve")
         .arg(folder.path())
+        .arg(mode)
         .stdout(Stdio::piped());
     let mut server = server.spawn().expect("this program");
     let mut addr = String::new();
@@ -95,33 +125,13 @@ fn one_run() -> [f64; FIGURES.len()] {
     let addr = addr.trim().parse().expect("an address");
     load(addr);
     let loaded = resident(&server);
-    let put = |number| {
-        let body = format!("{{\"text\":\"{}\"}}", "some words ".repeat(25));
-        request(
-            "PUT",
-            &format!("/concepts/{}", id(scattered(number) % CONCEPTS)),
-            "json",
-            &body,
-        )
-    };
+    let put = |number| put_request(scattered(number) % CONCEPTS);
     let (writes, write_p99) = rate(addr, 32, put);
-    let get = |number| {
-        request(
-            "GET",
-            &format!("/concepts/{}", id(scattered(number) % CONCEPTS)),
-            "json",
-            "",
-        )
-    };
-    let (reads, read_p99) = rate(addr, 8, get);
+    let read = |number| get(&format!("/concepts/{}", id(scattered(number) % CONCEPTS)));
+    let (reads, read_p99) = rate(addr, 8, read);
     let page = |number| {
         let after = id(scattered(number) % (CONCEPTS - 1001));
-        request(
-            "GET",
-            &format!("/concepts?limit=1000&after={after}"),
-            "json",
-            "",
-        )
+        get(&format!("/concepts?limit=1000&after={after}"))
     };
     let (pages, _) = rate(addr, 2, page);
     let end = resident(&server);
@@ -133,19 +143,29 @@ fn one_run() -> [f64; FIGURES.len()] {
 fn load(addr: SocketAddr) {
     let mut connection = Connection::open(addr);
     for first in (0..CONCEPTS).step_by(1000) {
-        let text = "some words ".repeat(25);
-        let line = |number| {
-            format!(
-                "{{\"op\":\"put_concept\",\"id\":\"{}\",\"text\":\"{text}\"}}\n",
-                id(number)
-            )
-        };
-        let lines: String = (first..first + 1000).map(line).collect();
+        let lines: String = (first..first + 1000).map(put_line).collect();
         connection.ask(&request("POST", "/batch", "x-ndjson", &lines));
     }
 }
 
-fn request(method: &str, path: &str, media: &str, body: &str) -> String {
+/// Returns the line of a batch that writes a concept, with a text of 275 bytes.
+pub fn put_line(number: u64) -> String {
+    let text = "some words ".repeat(25);
+    let id = id(number);
+    format!("{{\"op\":\"put_concept\",\"id\":\"{id}\",\"text\":\"{text}\"}}\n")
+}
+
+/// Returns the request that writes the same concept.
+pub fn put_request(number: u64) -> String {
+    let body = format!("{{\"text\":\"{}\"}}", "some words ".repeat(25));
+    request("PUT", &format!("/concepts/{}", id(number)), "json", &body)
+}
+
+pub fn get(path: &str) -> String {
+    request("GET", path, "json", "")
+}
+
+pub fn request(method: &str, path: &str, media: &str, body: &str) -> String {
     let length = body.len();
     format!(
         "{method} {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/{media}\r\n\
@@ -154,17 +174,17 @@ fn request(method: &str, path: &str, media: &str, body: &str) -> String {
 }
 
 /// A connection that is kept open.
-struct Connection(BufReader<TcpStream>);
+pub struct Connection(BufReader<TcpStream>);
 
 impl Connection {
-    fn open(addr: SocketAddr) -> Self {
+    pub fn open(addr: SocketAddr) -> Self {
         let stream = TcpStream::connect(addr).expect("the server");
         stream.set_nodelay(true).expect("a socket");
         Self(BufReader::with_capacity(64 * 1024, stream))
     }
 
     /// Reads the whole answer, and checks that it is a success.
-    fn ask(&mut self, request: &str) {
+    pub fn ask(&mut self, request: &str) {
         self.0
             .get_mut()
             .write_all(request.as_bytes())
@@ -188,7 +208,7 @@ impl Connection {
     }
 }
 
-fn rate(
+pub fn rate(
     addr: SocketAddr,
     clients: usize,
     request: impl Fn(u64) -> String + Copy + Send + 'static,

@@ -1,11 +1,12 @@
-//! Compares the store with embedded stores that could replace it, and its server with two
-//! allocators.
+//! Compares the store with embedded stores that could replace it, its server with other allocators,
+//! and its log with PostgreSQL.
 //!
-//!   eg: bench stores    bench damage    bench server
+//!   eg: bench stores    bench damage    bench server    bench backends PROGRAM 100000
 //!
 //! Every store holds concepts as `id → JSON` and runs in a separate process, so that its memory can
 //! be measured. Figures are medians of three runs, ratios are to `log`, the store in use.
 
+mod backends;
 mod damage;
 mod engines;
 mod http;
@@ -44,9 +45,16 @@ fn main() {
         ["damage"] => damage::table(),
         ["damage", name, folder, written] => damage::reopen(name, Path::new(folder), written),
         ["server"] => http::measure(),
-        ["serve", folder] => http::serve(Path::new(folder)),
+        ["serve", folder, mode] => http::serve(Path::new(folder), mode),
+        ["backends", server, sizes @ ..] => {
+            let sizes: Vec<u64> = sizes
+                .iter()
+                .map(|size| size.parse().expect("a number"))
+                .collect();
+            backends::measure(Path::new(server), &sizes);
+        }
         _ => {
-            eprintln!("usage: bench stores|damage|server");
+            eprintln!("usage: bench stores|damage|server|backends PROGRAM CONCEPTS…");
             std::process::exit(2);
         }
     }
@@ -204,7 +212,7 @@ pub fn resident_bytes(status: &str) -> u64 {
     kib.expect("RssAnon").parse::<u64>().expect("a number") * 1024
 }
 
-fn folder_bytes(folder: &Path) -> u64 {
+pub fn folder_bytes(folder: &Path) -> u64 {
     let entries = fs::read_dir(folder)
         .expect("a folder")
         .map(|entry| entry.expect("an entry"));
