@@ -147,6 +147,7 @@ def test_a_registry_that_takes_no_index_moves_no_tag(
     whole = Registry._ask
 
     def refusing(self: Registry, method: str, *words: object, **more: object) -> object:
+        # words as the caller gave them
         answer, body = whole(self, method, *words, **more)  # type: ignore[arg-type]
         sent = next((each for each in words if isinstance(each, dict)), {})
         if method == "PUT" and sent.get("Content-Type") == manifest.INDEXES[0]:
