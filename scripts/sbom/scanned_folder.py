@@ -36,6 +36,7 @@ def read(folder: Path, name: str) -> Inventory:
 
 def _pack(folder: Path, file: object) -> None:
     """Write the folder's files as a tar, in an order that no file system chooses."""
+    # the caller's file has what tarfile asks of one
     with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as archive:  # type: ignore[call-overload]
         for path in _paths(folder):
             archive.add(path, str(path.relative_to(folder)), recursive=False)

@@ -47,6 +47,7 @@ def test_a_twin_has_the_same_files_under_other_digests(stored: Any) -> None:
     first, second = map(gzip.decompress, blobs)
     with tarfile.open(fileobj=io.BytesIO(first)) as archive:
         assert archive.getnames() == [twin.FILE, "etc/passwd"]
+        # a regular file, which is never None
         assert archive.extractfile(twin.FILE).read() == b"\1\2\3\4"  # type: ignore[union-attr]
     assert second == LAYERS[1]
     config = json.loads(made.blobs[manifest["config"]["digest"]])
