@@ -16,6 +16,8 @@ SECRET_FILES = [
     ("root/.config/fish/config.fish", "set -gx API_TOKEN abcdef123\n"), ("root/.local/share/fish/fish_history", "- cmd: set -x API_TOKEN abcdef123\n  when: 1\n"),
     ("root/.cshrc", "setenv DB_PASSWORD hunter2\n"), ("app/Dockerfile", "FROM x\nENV DB_PASSWORD hunter2\n"), ("etc/crontab", "* * * * * root curl -u me:hunter2 http://x\n"),
     ("etc/crontab", "*/5 0-3 * * 1,2 root DB_PASSWORD=x1y2 backup --token abc123\n"), ("app/Jenkinsfile", 'sh "curl -u me:hunter2 http://x"\n'),
+    # with a byte order mark, as Windows' editors write
+    ("app/.env", "\ufeffA=b\n"), ("app/prod.env", "\ufeffDB_PASSWORD=hunter2\n"),
     # settings without a suffix, and attributes
     ("app/env", "DB_PASSWORD=hunter2\n"), ("app/vars", "DB_PASSWORD=hunter2\n"), ("app/.secrets", "x=hunter2\n"), ("app/.dev.vars", "TOKEN=abcdef123\n"),
     ("root/.oci/config", "[DEFAULT]\npass_phrase=hunter2\n"), ("root/.aws/config", "[default]\naws_secret_access_key=abcdefgh\n"), ("root/.duply/x/conf", "GPG_PW='hunter2'\n"),
@@ -45,6 +47,7 @@ SECRET_FILES = [
 ]  # fmt: skip # a corpus: several short values a line
 
 HARMLESS_FILES = [
+    ("app/.env", "A=\nB=\n"), ("app/.env", "\ufeff# nothing\n"),
     ("app/docker-compose.yml", "environment:\n  - MYSQL_PASSWORD=${MYSQL_PASSWORD}\n  - DB_PASSWORD_FILE=/run/secrets/db\n"), ("app/docker-compose.yml", "environment:\n  - TOKEN\n"),
     ("etc/systemd/system/x.service", "[Service]\nEnvironment=LOG_LEVEL=info\nPassEnvironment=TOKEN\n"), ("app/supervisord.conf", 'environment=PATH="/x:%(ENV_PATH)s",A="b"\n'),
     ("etc/nginx/fastcgi_params.conf", "fastcgi_param QUERY_STRING $query_string;\nfastcgi_param AUTH_TOKEN $http_x;\n"), ("root/.config/fish/config.fish", "set -gx PATH /x $PATH\n"),

@@ -7,11 +7,12 @@ program, 100 of 140 lines, 25 of 75 files found, and 58 of 240 harmless ones tak
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterable, Mapping
 
 import pytest
 
-from scripts.image import secret_lines, secret_scan
+from scripts.image import secret_files, secret_lines, secret_scan
 from tests.unit.image import secret_commands, secret_places, secret_tokens
 from tests.unit.image import secret_corpus as corpus
 
@@ -83,10 +84,24 @@ def test_what_is_found_is_named_and_never_shown(line: str) -> None:
     assert not any(value and value in kind for kind in secret_scan.find_text(line))
 
 
-def test_no_two_endless_runs_of_blanks_can_meet() -> None:
-    """Where they can, a line of blanks takes quadratic time: 0.5 s for 8 KiB."""
-    meeting = re.compile(r"\\s[*+](?:.\?|\[[^\]]*\]\?|\(\?:[^)]*\)\?)*\\s[*+]")
-    assert meeting.search(r"password\s*=?\s+'")
+# two runs of blanks that can meet, or one that begins at every line's start: quadratic time
+ENDLESS = re.compile(
+    r"\\s[*+](?:.\?|\[[^\]]*\]\?|\(\?:[^)]*\)\?)*\\s[*+]|\(\?\w*m\w*\)(?:.*\|)?\^\\s[*+]", re.DOTALL
+)
+
+
+def test_no_pattern_takes_quadratic_time_for_blanks() -> None:
+    """Blanks took 0.5 s a line of 8 KiB, and 110 s or no end in a file of 1 MiB."""
+    assert ENDLESS.search(r"password\s*=?\s+'")
+    assert ENDLESS.search(r"(?m)^\s*\w+=")
+    rows = tomllib.loads(secret_files.DATA.read_text())["file"]
+    patterns = [pattern.pattern for _, _, pattern in secret_lines._patterns()]
     assert not [
-        name for _, name, pattern in secret_lines._patterns() if meeting.search(pattern.pattern)
+        text for text in (*patterns, *(row["content"] for row in rows)) if ENDLESS.search(text)
     ]
+
+
+@pytest.mark.parametrize("text", ["\n", " ", "A\n", "password" + " " * 1000 + "#"])
+@pytest.mark.parametrize("path", ["app/.env", "root/.my.cnf"])
+def test_a_file_of_a_mebibyte_without_a_secret_ends(path: str, text: str) -> None:
+    assert _in_file(path, text * (secret_lines.MAX_TEXT // len(text))) == ()
