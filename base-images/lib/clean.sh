@@ -14,5 +14,6 @@ fi
 script=$(readlink -f "$0")
 python3 -m compileall -q --invalidation-mode unchecked-hash /app
 chmod -R u=rwX,go=rX /app
+"${script%/*}/system-certificates.sh" /opt/sutra/lib/python3*/site-packages
 PYTHONPATH=${script%/*} exec python3 -B -m sutra_cleanup --tree /opt/sutra --python /opt/sutra/bin/python \
   --manifest "$1" --report /out/usr/share/sutra/cleanup.json ${BYTECODE:+--bytecode "$BYTECODE"}

@@ -37,6 +37,12 @@ gcc -O2 -fPIC -fno-strict-aliasing -c shim.c -o shim.o
 sed 's/^scipy_\(.*\)$/\1 &/' narrow >renamed
 objcopy --redefine-syms=renamed "$archive" libopenblas.a
 
+# Unwind tables are a tenth of the library. C and Fortran throw nothing, and nothing that throws is
+# called from here; a backtrace of a crash ends at its first function. (On arm64 C's start files
+# name their own tables, without which they do not link.)
+printf 'SECTIONS { /DISCARD/ : { *(.eh_frame .eh_frame.*) } } INSERT AFTER .rodata;\n' \
+  >no-unwind-tables.ld
+
 # a table that is another's name is not taken from the archive, nor are its kernels
 instead() { # instead KEPT LEFT_OUT…
   kept=$1
@@ -49,6 +55,7 @@ case "$(uname -m)" in
       OPTERON_SSE3 PENRYN PILEDRIVER PRESCOTT SANDYBRIDGE STEAMROLLER
     instead HASWELL ZEN
     instead SKYLAKEX COOPERLAKE SAPPHIRERAPIDS
+    echo '-Wl,-z,pack-relative-relocs -Wl,--no-eh-frame-hdr -Wl,-T,no-unwind-tables.ld'
     ;;
 esac >options
 sed 's/^/-Wl,-u,/' names >>options

@@ -419,6 +419,7 @@ def apt(tmp_path: Path) -> Path:
     answers = '[ "$1" != --print-architecture ] || { echo amd64; exit; }'
     program(tmp_path / "bin", "dpkg", f'{answers}; echo "dpkg $*" >>{tmp_path}/calls')
     program(tmp_path / "bin", "apt-get", f'echo "apt-get $*" >>{tmp_path}/calls')
+    (tmp_path / "etc/apt.conf.d").mkdir(parents=True)
     return tmp_path
 
 
@@ -468,10 +469,15 @@ def test_packages_of_another_architecture_are_only_downloaded(
 ) -> None:
     """The settings are there while apt-get runs, and gone afterwards."""
     settings = apt / "etc/apt.conf.d/99sutra-architecture"
-    settings.parent.mkdir(parents=True)
-    program(
-        apt / "bin", "apt-get", f'echo "$*" >>{apt}/calls; cat {settings} >{apt}/seen 2>&1; true'
-    )
+    seen = run_apt(apt, settings, verb)
+    wanted = 'APT::Architecture "arm64";\n#clear APT::Architectures;\nAPT::Architectures "arm64";\n'
+    assert (seen == wanted) == is_set
+    assert not settings.exists()
+
+
+def run_apt(apt: Path, settings: Path, verb: str) -> str:
+    """Run apt.sh for arm64; return what a file of settings held meanwhile."""
+    program(apt / "bin", "apt-get", f"cat {settings} >{apt}/seen 2>&1; true")
     text = (LIB / "apt.sh").read_text().replace("/etc/apt", f"{apt}/etc")
     program(apt, "apt.sh", text.replace("/var/", f"{apt}/var/").partition("\n")[2])
     done = subprocess.run(
@@ -481,8 +487,13 @@ def test_packages_of_another_architecture_are_only_downloaded(
         text=True,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    wanted = 'APT::Architecture "arm64";\n#clear APT::Architectures;\nAPT::Architectures "arm64";\n'
-    assert ((apt / "seen").read_text() == wanted) == is_set
+    return (apt / "seen").read_text()
+
+
+def test_a_layer_gets_no_descriptions_and_waits_for_no_disk(apt: Path) -> None:
+    settings = apt / "etc/apt.conf.d/99sutra-builder"
+    wanted = 'Acquire::Languages "none";\nDpkg::Options { "--force-unsafe-io"; };\n'
+    assert run_apt(apt, settings, "install") == wanted
     assert not settings.exists()
 
 
@@ -524,3 +535,26 @@ def tables(file: Path) -> int:
     with file.open("rb") as opened:
         section = ELFFile(opened).get_section_by_name(".eh_frame")
         return int(section.data_size) if section else 0
+
+
+# ---- system-certificates.sh ------------------------------------------------
+
+
+def test_certifi_names_the_certificates_of_the_system(tmp_path: Path) -> None:
+    info = tmp_path / "certifi-2026.10.18.dist-info"
+    for folder in (info, tmp_path / "certifi"):
+        folder.mkdir()
+    (tmp_path / "certifi/cacert.pem").write_text("a copy")
+    record = "certifi/__init__.py,sha256=ab,3\ncertifi/cacert.pem,sha256=cd,6\n"
+    (info / "RECORD").write_text(record)
+    for _ in range(2):  # a layer that is built again
+        subprocess.run([LIB / "system-certificates.sh", tmp_path], check=True)
+    system = "/etc/ssl/certs/ca-certificates.crt"
+    assert os.readlink(tmp_path / "certifi/cacert.pem") == system
+    assert (info / "RECORD").read_text() == record.replace("sha256=cd,6", ",")
+
+
+def test_without_certifi_nothing_happens(tmp_path: Path) -> None:
+    done = run("system-certificates.sh", tmp_path, str(tmp_path))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert list(tmp_path.iterdir()) == []
