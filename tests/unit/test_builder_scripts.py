@@ -493,7 +493,7 @@ def run_apt(apt: Path, settings: Path, verb: str) -> str:
 def test_a_layer_gets_no_descriptions_and_waits_for_no_disk(apt: Path) -> None:
     settings = apt / "etc/apt.conf.d/99sutra-builder"
     wanted = 'Acquire::Languages "none";\nDpkg::Options { "--force-unsafe-io"; };\n'
-    assert run_apt(apt, settings, "install") == wanted
+    assert run_apt(apt, settings, "download") == wanted
     assert not settings.exists()
 
 
