@@ -49,6 +49,8 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # an engine asks by TLS first, and goes on without where the answer is one of HTTP
+    default_request_version = "HTTP/1.1"
     server: _Server
 
     def do_HEAD(self) -> None:  # http.server's name

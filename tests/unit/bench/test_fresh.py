@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import socket
 import tarfile
 import threading
 import time
@@ -73,6 +74,15 @@ def test_a_registry_serves_the_twin() -> None:
         for digest, data in made.blobs.items():
             assert requests.get(f"{root}api/blobs/{digest}", timeout=5).content == data
         assert requests.get(f"{root}other/manifests/latest", timeout=5).status_code == 404
+
+
+def test_an_engine_that_asks_by_tls_hears_that_it_is_plain_http() -> None:
+    """Go looks for these five bytes before it says so, and engines go on with HTTP then."""
+    with paced_registry.served({}, 10**9) as address:
+        host, _, port = address.partition(":")
+        with socket.create_connection((host, int(port)), timeout=5) as client:
+            client.sendall(b"\x16\x03\x01\x00\x05hello\r\n\r\n")
+            assert client.recv(5) == b"HTTP/"
 
 
 def test_all_connections_together_get_the_rate() -> None:
