@@ -29,8 +29,8 @@ UNPACK_RATE ?=##           verify, promote: what a fresh node unpacks a second, 
 KEEP ?= 5##                promote: how many promotions to keep for rollback
 ALLOW_DIRTY ?=##           1: promote images even if no clean commit names them
 ALLOW_UNCOMPARED ?=##      1: skip the comparison where git has no earlier budgets
-DRY_RUN ?=##               1: promote, rollback, update, budgets, clean and *-service show what they would change
-IMAGE ?=##                 explain, cleanup-report, why-slow, floor, debug, diff, reproduce, sbom, vex: an image of images.yaml
+DRY_RUN ?=##               1: promote, rollback, update, budgets, seccomp, clean and *-service show what they would change
+IMAGE ?=##                 explain, cleanup-report, why-slow, floor, seccomp, debug, diff, reproduce, sbom, vex: an image of images.yaml
 CVE ?=##                   vex: the vulnerability, such as CVE-2026-1234
 PURL ?=##                  vex: the component that has it, as `make sbom` names it
 PART ?=##                  vex: where its code is in the component, such as scipy/odr/
@@ -126,6 +126,9 @@ why-slow: engine venv ## show what a service imports at its start, and what coul
 
 floor: engine venv ## show which bytes of a service are opened, and propose cleanup rules (IMAGE=… REQUESTS=…)
 	@$(RUN) floor "$(IMAGE)"
+
+seccomp: engine venv ## record a service's system calls, and write its seccomp profile (IMAGE=… DRY_RUN=1)
+	@$(RUN) seccomp "$(IMAGE)"
 
 diff: venv ## show what was added, removed or grew between two images (IMAGE=… FROM=ref TO=ref)
 	@$(RUN) diff "$(IMAGE)"

@@ -33,6 +33,7 @@ GROUPS = {
         "verify-image": "check an image that was not built here",
         "debug": "open a shell with tools beside a container that has none",
         "why-slow": "show what a service imports when it starts, and what could wait",
+        "seccomp": "record a service's system calls, and write what it may call",
         "floor": "show which bytes of a service's image are opened, and what could leave",
         "diff": "show what was added, removed or grew between two images",
         "explain": "show which cleanup rule keeps or removes a file",

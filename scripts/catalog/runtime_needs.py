@@ -1,7 +1,7 @@
 """How an image is started to be checked: the key `runtime` of images.yaml.
 
 runtime: {needs: [sutra-storage-server], ready: [ask, "8000"], writes: [/tmp], alias: api,
-          loads: [libgcc_s.so.1]}
+          loads: [libgcc_s.so.1], seccomp: packages/X/seccomp.json, requests: packages/X/requests}
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from scripts.catalog.catalog import Image
     from scripts.catalog.catalog_node import Node
 
-KEYS = ("needs", "alias", "writes", "loads", "ready")
+KEYS = ("needs", "alias", "writes", "loads", "ready", "seccomp", "requests")
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,8 @@ class Runtime:
     `needs` are images of the catalogue that run beside it, `alias` the name under
     which those that need it reach it, `writes` the folders that it may write to,
     `loads` shared libraries that its own loader must load, and `ready` the command that
-    says whether it can do its work, where HEALTHCHECK only says whether it lives.
+    says whether it can do its work, where HEALTHCHECK only says whether it lives. `seccomp`
+    is the file of its profile, `requests` that of the requests under which it is held to it.
     """
 
     needs: tuple[str, ...] = ()
@@ -34,6 +35,8 @@ class Runtime:
     writes: tuple[str, ...] = ()
     loads: tuple[str, ...] = ()
     ready: tuple[str, ...] = ()
+    seccomp: str = ""
+    requests: str = ""
 
 
 AS_IS = Runtime()
@@ -48,8 +51,16 @@ def parse(image: Node) -> Runtime:
     for place in writes:
         if not place.startswith("/") or ".." in place.split("/") or place == "/":
             raise node.error("writes", "not the absolute path of a folder", place)
+    if "requests" in node.value and "seccomp" not in node.value:
+        raise node.error("requests", "without seccomp, whose check sends them")
     return Runtime(
-        node.texts("needs"), node.text("alias"), writes, node.texts("loads"), node.texts("ready")
+        node.texts("needs"),
+        node.text("alias"),
+        writes,
+        node.texts("loads"),
+        node.texts("ready"),
+        node.text("seccomp"),
+        node.text("requests"),
     )
 
 

@@ -15,13 +15,14 @@ from sutra_cleanup.errors import CleanupError
 from scripts.catalog import catalog
 from scripts.catalog.catalog import Image
 from scripts.catalog.cleanup_manifests import find_manifest
+from scripts.checks.runtime import requests_file
 from scripts.common import arguments, terminal
 from scripts.common.errors import OK, SutraError
 from scripts.common.text import counted, printable
 from scripts.common.units import format_size
 from scripts.engine import client as engine
 from scripts.engine import images
-from scripts.floor import proposals, requests_file, service_trace, shares
+from scripts.floor import proposals, service_trace, shares
 from scripts.floor.proof import Proof, prove
 from scripts.floor.proposals import Proposals
 from scripts.floor.service_trace import Traced

@@ -35,6 +35,10 @@ NO_NEW_PRIVILEGES = (
     'security_opt: Swarm passes no "no-new-privileges" on: set it in every node\'s '
     "/etc/docker/daemon.json; no image holds a file that would give any"
 )
+SECCOMP = (
+    "security_opt: Swarm passes no seccomp profile on: services have the engine's own, unless "
+    '"seccomp-profile" in every node\'s /etc/docker/daemon.json names another'
+)
 ANY_ORDER = (
     "depends_on: Swarm starts services in any order: until the storage answers, others are 503"
 )
@@ -228,9 +232,12 @@ def _volumes(service: Service, value: list[Mapping[str, Any]]) -> None:
 
 def _security_opt(service: Service, value: list[str]) -> None:
     for each in value:
-        if each not in ("no-new-privileges:true", "no-new-privileges"):
+        if each in ("no-new-privileges:true", "no-new-privileges"):
+            service.notes.append(NO_NEW_PRIVILEGES)
+        elif re.fullmatch(r"seccomp[=:].*\.json", each):
+            service.notes.append(SECCOMP)
+        else:
             raise service.error("security_opt", "Swarm would drop it", each)
-        service.notes.append(NO_NEW_PRIVILEGES)
 
 
 def _restart(service: Service, value: str) -> None:

@@ -11,15 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from scripts.catalog.catalog import Catalog, Image
-from scripts.checks.runtime import service
+from scripts.checks.runtime import requests_file, service
+from scripts.checks.runtime.requests_file import Answer, Request
 from scripts.common.errors import SutraError
 from scripts.engine import client as engine
 from scripts.engine import fanotify, health, root_mount, sandbox
 from scripts.engine.fanotify import Opened, Trace
 from scripts.engine.health import Probe
 from scripts.engine.sandbox import Setup
-from scripts.floor import requests_file
-from scripts.floor.requests_file import Answer, Request
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
@@ -131,7 +130,7 @@ def _used(run: _Run, made: Container) -> list[Answer]:
         _refuse(run, health.ask(run.client, made, run.own))
     if not run.requests:
         return []
-    addresses = _addresses(run.client, run.setup.network)
+    addresses = requests_file.addresses(run.client, run.setup.network)
     return requests_file.send(addresses, run.setup.alias, run.requests)
 
 
@@ -154,19 +153,3 @@ def _first_process(made: Container) -> int:
     with engine.asked("inspect a container"):
         made.reload()
         return int(made.attrs["State"]["Pid"])
-
-
-def _addresses(client: engine.Client, network: str) -> dict[str, tuple[str, int]]:
-    """Return where each service of a network listens: its address, and its image's first port."""
-    addresses: dict[str, tuple[str, int]] = {}
-    with engine.asked("inspect a network"):
-        for identity in client.api.inspect_network(network)["Containers"]:
-            known = client.api.inspect_container(identity)
-            exposed = known["Config"].get("ExposedPorts") or {}
-            ports = [int(port.removesuffix("/tcp")) for port in exposed if port.endswith("/tcp")]
-            joined = known["NetworkSettings"]["Networks"][network]
-            if ports and joined["IPAddress"]:
-                address = str(joined["IPAddress"]), min(ports)
-                names = [each for each in joined["Aliases"] or () if not identity.startswith(each)]
-                addresses |= dict.fromkeys(names, address)
-    return addresses

@@ -54,7 +54,10 @@ def test_every_service_is_hardened(stack: Stack, service: str) -> None:
     assert host["CapDrop"] == ["ALL"]
     assert not host["CapAdd"]
     assert not host["Privileged"]
-    assert host["SecurityOpt"] == ["no-new-privileges:true"]
+    gains, profile = host["SecurityOpt"]
+    assert gains == "no-new-privileges:true"
+    file = ROOT / f"packages/{service}/seccomp.json"
+    assert json.loads(profile.removeprefix("seccomp=")) == json.loads(file.read_text())
     assert host["Memory"] == host["MemorySwap"] == MEMORY[service]
     assert host["PidsLimit"] == PIDS[service]
     assert host["RestartPolicy"]["Name"] == "unless-stopped"
@@ -62,6 +65,35 @@ def test_every_service_is_hardened(stack: Stack, service: str) -> None:
     data = {"/var/lib/sutra": True} if service == STORAGE else {}
     assert mounts == {"/run/secrets/storage-key": False} | data
     assert list(host.get("Tmpfs") or {}) == ([] if service == STORAGE else ["/tmp"])
+
+
+# calls that Docker's own profile allows, and none of ours
+OUTSIDE = """
+import os
+for name, call in {
+    "mkfifo": lambda: os.mkfifo("/tmp/fifo"),
+    "inotify": lambda: __import__("ctypes").CDLL(None, use_errno=True).inotify_init1(0),
+    "nice": lambda: os.nice(1),
+}.items():
+    try:
+        print(name, call() if name != "inotify" else call() >= 0)
+    except OSError as error:
+        print(name, error.strerror)
+"""
+
+
+@pytest.mark.parametrize("service", [API, HYBRID])
+def test_a_call_outside_of_the_profile_is_refused_and_the_service_answers(
+    stack: Stack, service: str
+) -> None:
+    said = stack.container(service).exec_run(["python", "-c", OUTSIDE]).output
+    assert isinstance(said, bytes)
+    assert said.decode().splitlines() == [
+        "mkfifo Function not implemented",
+        "inotify False",
+        "nice Function not implemented",
+    ]
+    assert stack.try_ask(service, "GET", "/health").status == 200
 
 
 def test_only_api_and_hybrid_are_published_and_on_loopback(stack: Stack) -> None:

@@ -15,11 +15,16 @@ import pytest
 from scripts.catalog.budget import Budget
 from scripts.catalog.catalog import Catalog, Image
 from scripts.catalog.runtime_needs import Runtime
-from scripts.checks.runtime import service
+from scripts.checks.runtime import (
+    seccomp_profile,
+    seccomp_recording,
+    service,
+    system_call_names,
+)
 from scripts.checks.runtime import verify as verify_runtime
 from scripts.common.check_result import CheckResult
 from scripts.common.errors import SutraError
-from scripts.engine import sandbox
+from scripts.engine import images, sandbox
 from tests.conftest import ROOT
 from tests.support import services
 from tests.support.results import flat
@@ -275,6 +280,63 @@ def test_a_port_that_nothing_listens_on(client: docker.DockerClient, make: Make)
         "images.yaml: images.api.budget.start-cpu: not healthy, "
         "nothing listens on port 9000, it said nothing"
     )
+
+
+# ---- system calls -------------------------------------------------------------
+
+
+def recorded(client: docker.DockerClient, reference: str, image: Image) -> frozenset[str]:
+    promises = Catalog(Path("images.yaml"), (image,), Budget(1, 1))
+    known = images.inspect(client, reference)
+    assert known
+    return seccomp_recording.record(client, promises, image, known).names
+
+
+def test_a_service_runs_under_what_was_recorded_of_it(
+    client: docker.DockerClient, make: Make, tmp_path: Path
+) -> None:
+    """A call that it makes later is refused, is a finding, and leaves the service as it was."""
+    file = tmp_path / "seccomp.json"
+    image = Image("api", GENEROUS, runtime=Runtime(seccomp=str(file)))
+    seen = recorded(client, make("good"), image)
+    assert "ioctl" in seen
+    assert not {"link", "linkat", "mount"} & seen
+    seccomp_profile.write(file, system_call_names.allowed(seen))
+    found = verify(client, make("good"), image)
+    assert list(found)[-2:] == ["writes", "seccomp"]
+    assert all(result.ok for result in found.values())
+    assert found["seccomp"] == CheckResult("api", "seccomp", True, 0, 0, "", "findings")
+    found = verify(client, make("links"), image)
+    assert [name for name, result in found.items() if not result.ok] == ["seccomp"]
+    assert re.fullmatch(
+        rf'images.yaml: images.api.runtime.seccomp: not in {file} "link(at)?", '
+        "which `make seccomp IMAGE=api` adds",
+        found["seccomp"].detail,
+    )
+
+
+def test_a_profile_under_which_a_service_cannot_start(
+    client: docker.DockerClient, make: Make, tmp_path: Path
+) -> None:
+    file = tmp_path / "seccomp.json"
+    seccomp_profile.write(file, system_call_names.allowed(()) - {"execve"})
+    found = verify(client, make("good"), Image("api", GENEROUS, runtime=Runtime(seccomp=str(file))))
+    assert list(found) == ["ready"]
+    assert not found["ready"].ok
+
+
+def test_a_service_that_does_not_start_cannot_be_recorded(
+    client: docker.DockerClient, make: Make, tmp_path: Path
+) -> None:
+    image = Image("api", GENEROUS, runtime=Runtime(seccomp=str(tmp_path / "seccomp.json")))
+    with pytest.raises(SutraError) as caught:
+        recorded(client, make("exits"), image)
+    assert (caught.value.message, caught.value.tip) == (
+        'seccomp: api: ended with "3", last words "reading settings | no settings\ufffd[31m"',
+        "`make verify-runtime` shows whether the service works",
+    )
+    with pytest.raises(SutraError, match='no HEALTHCHECK in the image "api"'):
+        recorded(client, services.BASE, image)
 
 
 # ---- modules ----------------------------------------------------------------

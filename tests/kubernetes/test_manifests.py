@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import re
 from collections.abc import Callable
 from functools import cache
@@ -24,6 +25,7 @@ SERVICES = compose_file.services()
 # oldest that scripts/deploy/cluster.py takes, and the newest that has schemas
 VERSIONS = ("1.27", kubernetes_validate.latest_version())
 PAGE = (ROOT / "docs/kubernetes.md").read_text()
+SECCOMP = (ROOT / "docs/seccomp.md").read_text()
 Objects = list[dict[str, Any]]
 
 
@@ -173,13 +175,25 @@ def context(objects: Objects, name: str) -> dict[str, Any]:
     return dict(container(objects, name)["securityContext"])
 
 
+def is_confined(objects: Objects, name: str, value: list[str]) -> bool:
+    """Return whether it gains nothing, and what it may call is some profile's to say.
+
+    Its own profile is a component, because nodes must have the file first.
+    """
+    profile = f"seccomp=packages/{name}/seccomp.json"
+    ours = [profile] if (ROOT / f"packages/{name}/seccomp.json").exists() else []
+    return (
+        value == ["no-new-privileges:true", *ours]
+        and context(objects, name)["allowPrivilegeEscalation"] is False
+        and pod(objects, name)["securityContext"]["seccompProfile"]["type"] == "RuntimeDefault"
+    )
+
+
 CHECKS: dict[str, Check] = {
     "user": runs_as,
     "read_only": lambda o, n, v: context(o, n)["readOnlyRootFilesystem"] is v,
     "cap_drop": lambda o, n, v: context(o, n)["capabilities"] == {"drop": v},
-    "security_opt": lambda o, n, v: (
-        v == ["no-new-privileges:true"] and context(o, n)["allowPrivilegeEscalation"] is False
-    ),
+    "security_opt": is_confined,
     "pull_policy": lambda o, n, v: container(o, n)["imagePullPolicy"].lower() == v,
     "restart": lambda o, n, v: pod(o, n).get("restartPolicy", "Always") == "Always",
     "stop_grace_period": stops_in_time,
@@ -211,6 +225,22 @@ def test_every_key_of_the_compose_file_has_its_counterpart(
         assert re.search(rf"^\| `{key}`", PAGE, re.MULTILINE)
     else:
         assert CHECKS[key](objects, name, SERVICES[name][key])
+
+
+def test_the_component_gives_each_service_its_own_profile(tmp_path: Path) -> None:
+    folder = ROOT / "deploy/kubernetes"
+    (tmp_path / "kustomization.yaml").write_text(
+        f"resources: [{os.path.relpath(folder / 'overlays/cluster', tmp_path)}]\n"
+        f"components: [{os.path.relpath(folder / 'components/seccomp', tmp_path)}]\n"
+    )
+    objects = kustomize.rendered(tmp_path)
+    for name in SERVICES:
+        assert (ROOT / f"packages/{name}/seccomp.json").is_file()
+        assert pod(objects, name)["securityContext"]["seccompProfile"] == {
+            "type": "Localhost",
+            "localhostProfile": f"sutra/{name}.json",
+        }
+        assert re.search(rf"packages/{name}/seccomp.json /var/lib/kubelet/seccomp/sutra/", SECCOMP)
 
 
 def test_noexec_is_on_the_page() -> None:

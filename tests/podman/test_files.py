@@ -98,6 +98,13 @@ def test_every_key_of_the_compose_file_is_in_the_units(name: str, key: str) -> N
         assert CHECKS[key](unit(QUADLET / f"{name}.container"), SERVICES[name][key])
 
 
+def test_what_is_not_podmans_own_of_a_key_is_on_the_page() -> None:
+    """A seccomp profile is a file that a machine has to be given: its row says how."""
+    profiles = {name: SERVICES[name]["security_opt"][1] for name in SERVICES}
+    assert profiles == {name: f"seccomp=packages/{name}/seccomp.json" for name in SERVICES}
+    assert re.search(r"^\| `security_opt` \(`seccomp`\)", PAGE, re.MULTILINE)
+
+
 @pytest.mark.parametrize("key", CHECKS)
 def test_less_than_the_compose_file_is_noticed(key: str) -> None:
     name = "sutra-storage" if key == "volumes" else "sutra-api"

@@ -71,6 +71,7 @@ def test_what_is_lost_is_named(stack: Stack) -> None:
         "ports: Swarm publishes on every address of every node, not on 127.0.0.1 alone: "
         "callers need SUTRA_API_KEY",
         stack_service.NO_NEW_PRIVILEGES,
+        stack_service.SECCOMP,
     )
 
 

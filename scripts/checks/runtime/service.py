@@ -10,13 +10,13 @@ service passes over.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from scripts.catalog.catalog import Catalog, Image
-from scripts.checks.runtime import emulated, start_cost
+from scripts.checks.runtime import emulated, seccomp, seccomp_profile, start_cost
 from scripts.common.check_result import CheckResult
 from scripts.common.errors import SutraError
 from scripts.common.units import format_size, format_time
@@ -63,7 +63,7 @@ def verify(
                 results = _read_only(client, image, setup, probe, file)
                 if results[1:]:  # it became healthy, in time or not
                     results += start_cost.verify(client, image, setup, probe, file)
-                    results.append(_writable(client, image, setup, probe, known, file))
+                    results += _watched(client, image, setup, probe, known, file)
                 return results
         except NeedError as problem:
             return [_ready(file, image, Health(0, str(problem)))]
@@ -80,7 +80,15 @@ def probe_of(image: Image, known: Mapping[str, Any]) -> Probe | None:
 def setup_of(image: Image, known: Mapping[str, Any], network: str) -> Setup:
     """Return how it is started; declared places that are no volume of the image are a tmpfs."""
     places = tuple(place for place in image.runtime.writes if place not in _volumes(known))
-    return Setup(known["Id"], (), network, image.runtime.alias or image.key, places)
+    setup = Setup(known["Id"], (), network, image.runtime.alias or image.key, places)
+    if not _has_profile(image):
+        return setup
+    return replace(setup, seccomp=seccomp_profile.text(seccomp_profile.names_in(image)))
+
+
+def _has_profile(image: Image) -> bool:
+    """Return whether it is held to a profile; not under an emulator, which makes its own calls."""
+    return bool(image.runtime.seccomp) and not image.architecture
 
 
 def _volumes(known: Mapping[str, Any]) -> set[str]:
@@ -142,6 +150,25 @@ def _read_only(
     raise AssertionError("the last start returns")
 
 
+def _watched(
+    client: engine.Client,
+    image: Image,
+    setup: Setup,
+    probe: Probe,
+    known: Mapping[str, Any],
+    file: str,
+) -> list[CheckResult]:
+    """Return what the service writes, and with a seccomp profile what it calls outside of it."""
+    if not _has_profile(image):
+        return [_writable(client, image, setup, probe, known, file)]
+    with seccomp.watch(client, image, setup) as watch:
+        writes = _writable(client, image, watch.setup, probe, known, file, watch.use)
+        calls = watch.result(file)
+    if watch.why:  # the engine could not start it so
+        writes = _writable(client, image, setup, probe, known, file)
+    return [writes, calls]
+
+
 def _writable(
     client: engine.Client,
     image: Image,
@@ -149,10 +176,16 @@ def _writable(
     probe: Probe,
     known: Mapping[str, Any],
     file: str,
+    use: Callable[[], None] = lambda: None,
 ) -> CheckResult:
-    """Return what the service writes outside the declared places, where the root lets it."""
+    """Return what the service writes outside the declared places, where the root lets it.
+
+    `use` is called once it is healthy.
+    """
     with sandbox.container(client, replace(setup, read_only=False)) as made:
         started = health.wait(client, made, probe, image.budget.ready or 0)
+        if not started.problem:
+            use()
         written = sandbox.written(client, made)
         # a service may write and remove files while it stops
         sandbox.terminate(made)

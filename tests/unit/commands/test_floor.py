@@ -9,12 +9,12 @@ import pytest
 
 from scripts.__main__ import main as front_door
 from scripts.catalog.catalog import load
+from scripts.checks.runtime.requests_file import Answer, Request
 from scripts.commands import floor
 from scripts.common.errors import SutraError
 from scripts.floor import shares
 from scripts.floor.proof import Proof
 from scripts.floor.proposals import Proposal, Proposals
-from scripts.floor.requests_file import Answer, Request
 from scripts.floor.service_trace import Traced
 from tests.unit.floor.images import image
 

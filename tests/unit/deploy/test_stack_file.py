@@ -247,6 +247,14 @@ def test_replicas_are_an_overrides_to_say() -> None:
     assert converted("api", deploy={"replicas": 3}).made["deploy"]["replicas"] == 3
 
 
+@pytest.mark.parametrize("form", ["seccomp=packages/a/seccomp.json", "seccomp:/etc/a.json"])
+def test_a_seccomp_profile_is_named_as_lost(form: str) -> None:
+    notes = stack_service.convert(
+        "store", {**STORE, "security_opt": [form]}, Options("mine", {"store:latest": IMAGE})
+    ).notes
+    assert notes == [stack_service.SWAP, stack_service.SECCOMP]
+
+
 # ---- what would be lost silently is an error ---------------------------------
 
 
@@ -262,8 +270,14 @@ def test_replicas_are_an_overrides_to_say() -> None:
         (
             "api",
             "security_opt",
-            ["seccomp:x.json"],
-            'security_opt: Swarm would drop it "seccomp:x.json"',
+            ["seccomp:unconfined"],
+            'security_opt: Swarm would drop it "seccomp:unconfined"',
+        ),
+        (
+            "api",
+            "security_opt",
+            ["apparmor=x.json"],
+            'security_opt: Swarm would drop it "apparmor=x.json"',
         ),
         (
             "api",

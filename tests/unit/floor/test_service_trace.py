@@ -14,12 +14,12 @@ from docker.errors import APIError
 from scripts.catalog.budget import Budget
 from scripts.catalog.catalog import Catalog, Image
 from scripts.catalog.runtime_needs import Runtime
-from scripts.checks.runtime import service
+from scripts.checks.runtime import requests_file, service
+from scripts.checks.runtime.requests_file import Answer, Request
 from scripts.common.errors import SutraError
 from scripts.engine import fanotify, root_mount
 from scripts.engine.fanotify import ACCESS, OPEN, OPEN_EXEC, Opened
-from scripts.floor import requests_file, service_trace
-from scripts.floor.requests_file import Answer, Request
+from scripts.floor import service_trace
 from scripts.floor.service_trace import Traced
 
 ID = "3f" * 32
@@ -285,7 +285,7 @@ def test_services_of_a_network_are_found_by_their_names() -> None:
     client.api = SimpleNamespace(
         inspect_network=lambda name: {"Containers": containers}, inspect_container=containers.get
     )
-    assert service_trace._addresses(client, "n") == {"sutra-api": ("10.0.0.2", 900)}
+    assert requests_file.addresses(client, "n") == {"sutra-api": ("10.0.0.2", 900)}
 
 
 def test_requests_are_sent_between_the_health_check_and_the_stop(
@@ -309,7 +309,7 @@ def test_requests_without_a_place_to_go_are_one_line(
 ) -> None:
     requests = (Request("GET", "/"),)
     assert refused(engine, monkeypatch, [STARTED], requests=requests) == (
-        'floor: no address for requests to "sutra-api"',
+        'requests: no address for requests to "sutra-api"',
         "an image needs EXPOSE; services with an address: none",
     )
     assert engine.left == []

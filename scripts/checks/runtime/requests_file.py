@@ -1,4 +1,4 @@
-"""Read the requests that a service is sent while its files are traced, and send them.
+"""Read the requests that a service is sent while it is watched, and send them.
 
 A line each: `GET /stats` or `POST /similar {"text": "a"}`, or to a service beside it by the name
 under which it reaches that, `PUT sutra-storage/concepts/1 {"text": "a"}`; `#` begins a comment.
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.common.errors import SutraError
+from scripts.engine import client as engine
 
 LINE = re.compile(r"(GET|HEAD|POST|PUT|PATCH|DELETE) ([a-z0-9.-]*)(/[!-~]*)(?: (.+))?")
 SECONDS = 30
@@ -60,23 +61,37 @@ def read(file: Path) -> list[Request]:
     return requests
 
 
+def addresses(client: engine.Client, network: str) -> dict[str, tuple[str, int]]:
+    """Return where each service of a network listens: its address, and its image's first port."""
+    found: dict[str, tuple[str, int]] = {}
+    with engine.asked("inspect a network"):
+        for identity in client.api.inspect_network(network)["Containers"]:
+            known = client.api.inspect_container(identity)
+            exposed = known["Config"].get("ExposedPorts") or {}
+            ports = [int(port.removesuffix("/tcp")) for port in exposed if port.endswith("/tcp")]
+            joined = known["NetworkSettings"]["Networks"][network]
+            if ports and joined["IPAddress"]:
+                address = str(joined["IPAddress"]), min(ports)
+                names = [each for each in joined["Aliases"] or () if not identity.startswith(each)]
+                found |= dict.fromkeys(names, address)
+    return found
+
+
 def send(
-    addresses: Mapping[str, tuple[str, int]], own: str, requests: Sequence[Request]
+    places: Mapping[str, tuple[str, int]], own: str, requests: Sequence[Request]
 ) -> list[Answer]:
     """Send all requests, one after another, to the service `own` or to the one that each names.
 
     Raises SutraError for one without an answer, and before any is sent for one without an address.
     """
     for host in (request.host or own for request in requests):
-        if host not in addresses:
-            known = ", ".join(sorted(addresses)) or "none"
+        if host not in places:
+            known = ", ".join(sorted(places)) or "none"
             raise SutraError(
-                f'floor: no address for requests to "{host}"',
+                f'requests: no address for requests to "{host}"',
                 f"an image needs EXPOSE; services with an address: {known}",
             )
-    return [
-        Answer(request, _status(addresses[request.host or own], request)) for request in requests
-    ]
+    return [Answer(request, _status(places[request.host or own], request)) for request in requests]
 
 
 def _status(address: tuple[str, int], request: Request) -> int:
@@ -90,7 +105,7 @@ def _status(address: tuple[str, int], request: Request) -> int:
     except (OSError, http.client.HTTPException) as error:
         reason = str(error) or type(error).__name__
         raise SutraError(
-            f"floor: no answer to {request.shown}: {reason}",
+            f"requests: no answer to {request.shown}: {reason}",
             "`make verify-runtime` shows whether the service works",
         ) from error
     finally:

@@ -11,9 +11,9 @@ from typing import ClassVar
 
 import pytest
 
+from scripts.checks.runtime import requests_file
+from scripts.checks.runtime.requests_file import Answer, Request
 from scripts.common.errors import SutraError
-from scripts.floor import requests_file
-from scripts.floor.requests_file import Answer, Request
 
 TIP = 'a line is a method, a path and perhaps a JSON body, such as `POST /search {"text": "a"}`'
 
@@ -124,7 +124,7 @@ def test_a_request_without_an_answer_is_one_line() -> None:
         unused.bind(("127.0.0.1", 0))  # and does not listen
         with pytest.raises(SutraError) as caught:
             requests_file.send({"x": unused.getsockname()}, "x", [Request("GET", "/a")])
-    assert caught.value.message == ("floor: no answer to GET /a: [Errno 111] Connection refused")
+    assert caught.value.message == ("requests: no answer to GET /a: [Errno 111] Connection refused")
     assert caught.value.tip == "`make verify-runtime` shows whether the service works"
 
 
@@ -142,7 +142,7 @@ def test_an_answer_that_is_not_http_is_one_line() -> None:
         with pytest.raises(SutraError) as caught:
             requests_file.send({"x": server.getsockname()}, "y", [Request("GET", "/a", host="x")])
         thread.join()
-    assert caught.value.message.startswith("floor: no answer to GET x/a: 220 mail")
+    assert caught.value.message.startswith("requests: no answer to GET x/a: 220 mail")
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_a_service_without_an_address_is_one_line_before_anything_is_sent(
     with pytest.raises(SutraError) as caught:
         requests_file.send(dict.fromkeys(hosts, server), "own", requests)
     assert (caught.value.message, caught.value.tip) == (
-        f'floor: no address for requests to "{missing}"',
+        f'requests: no address for requests to "{missing}"',
         f"an image needs EXPOSE; services with an address: {known}",
     )
     assert Answering.asked == []

@@ -1,0 +1,133 @@
+"""What a watched start of a service gives: the calls outside of its profile, or why not known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from scripts.catalog.budget import Budget
+from scripts.catalog.catalog import Image
+from scripts.catalog.runtime_needs import Runtime
+from scripts.checks.runtime import requests_file, seccomp, seccomp_profile
+from scripts.checks.runtime.requests_file import Answer, Request
+from scripts.checks.runtime.seccomp import Watch
+from scripts.common.check_result import CheckResult
+from scripts.common.errors import SutraError
+from scripts.engine.sandbox import Setup
+
+SETUP = Setup("sha256:1", network="n", alias="api")
+KEY = "images.api.runtime.seccomp"
+
+
+class Seen:
+    """A listener that saw these calls."""
+
+    def __init__(self, *names: str, is_connected: bool = True) -> None:
+        self._names, self.is_connected = frozenset(names), is_connected
+
+    def names(self) -> frozenset[str]:
+        return self._names
+
+
+def watch(listener: Any, requests: str = "") -> Watch:
+    runtime = Runtime(seccomp="packages/api/seccomp.json", requests=requests)
+    client: Any = SimpleNamespace(api=SimpleNamespace(base_url="http+docker://localunixsocket"))
+    return Watch(client, Image("api", Budget(1, 1), runtime=runtime), SETUP, listener)
+
+
+def result(ok: bool, actual: int | None, problem: str, *findings: str) -> CheckResult:
+    return CheckResult(
+        "api", "seccomp", ok, actual, 0, problem, "findings", findings, "images.yaml", KEY
+    )
+
+
+def test_no_call_outside_of_the_profile_is_no_finding() -> None:
+    assert watch(Seen()).result("images.yaml") == result(True, 0, "")
+
+
+def test_calls_outside_of_it_are_findings() -> None:
+    assert watch(Seen("mkdir", "chmod")).result("images.yaml") == result(
+        False,
+        2,
+        'not in packages/api/seccomp.json "chmod, mkdir", which `make seccomp IMAGE=api` adds',
+        'calls "chmod"',
+        'calls "mkdir"',
+    )
+
+
+@pytest.mark.parametrize(("count", "more"), [(8, ""), (9, " (+1 more)")])
+def test_a_line_names_eight_of_them(count: int, more: str) -> None:
+    names = [f"call {number}" for number in range(count)]
+    found = watch(Seen(*names)).result("images.yaml")
+    assert f'"{", ".join(names[:8])}"{more}, which' in found.problem
+    assert (found.actual, len(found.findings)) == (count, count)
+
+
+@pytest.mark.parametrize(
+    ("listener", "why"),
+    [(None, seccomp.ELSEWHERE), (Seen(is_connected=False), seccomp.NOT_CONNECTED)],
+)
+def test_what_cannot_be_recorded_is_not_measured(listener: Any, why: str) -> None:
+    found = watch(listener, "requests.txt")
+    found.use()  # and no request is sent
+    assert found.result("images.yaml") == result(True, None, f"not measured: {why}")
+
+
+def test_an_engine_on_another_machine_is_not_asked_for_it() -> None:
+    client: Any = SimpleNamespace(api=SimpleNamespace(base_url="https://10.0.0.1:2376"))
+    image = Image("api", Budget(1, 1), runtime=Runtime(seccomp="not-read.json"))
+    with seccomp.watch(client, image, SETUP) as found:
+        assert (found.setup, found.why) == (SETUP, seccomp.ELSEWHERE)
+
+
+def test_a_watched_start_has_a_profile_that_names_the_socket(tmp_path: Path) -> None:
+    file = tmp_path / "seccomp.json"
+    seccomp_profile.write(file, ["read"])
+    client: Any = SimpleNamespace(api=SimpleNamespace(base_url="http+docker://localunixsocket"))
+    image = Image("api", Budget(1, 1), runtime=Runtime(seccomp=str(file)))
+    with seccomp.watch(client, image, SETUP) as found:
+        assert found.listener
+        assert found.setup.seccomp == seccomp_profile.watching(["read"], found.listener.path)
+        assert found.why == seccomp.NOT_CONNECTED
+
+
+@pytest.mark.parametrize(
+    ("status", "problem"),
+    [(404, ""), (499, ""), (500, "answered 500 to GET /b"), (503, "answered 503 to GET /b")],
+)
+def test_a_request_that_the_profile_breaks_is_a_finding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, problem: str
+) -> None:
+    (tmp_path / "requests.txt").write_text("GET /a\nGET /b\n")
+    asked: list[object] = []
+
+    def send(places: object, own: str, requests: list[Request]) -> list[Answer]:
+        asked.extend([places, own])
+        return [
+            Answer(request, code) for request, code in zip(requests, (200, status), strict=True)
+        ]
+
+    monkeypatch.setattr(requests_file, "addresses", lambda client, network: f"of {network}")
+    monkeypatch.setattr(requests_file, "send", send)
+    found = watch(Seen(), str(tmp_path / "requests.txt"))
+    found.use()
+    assert asked == ["of n", "api"]
+    assert found.result("images.yaml") == result(not problem, int(bool(problem)), problem)
+
+
+def test_a_request_without_an_answer_is_a_finding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "requests.txt").write_text("GET /a\n")
+
+    def send(*_: object) -> list[Answer]:
+        raise SutraError("requests: no answer to GET /a: closed")
+
+    monkeypatch.setattr(requests_file, "addresses", lambda client, network: {})
+    monkeypatch.setattr(requests_file, "send", send)
+    found = watch(Seen(), str(tmp_path / "requests.txt"))
+    found.use()
+    assert found.result("images.yaml") == result(False, 1, "requests: no answer to GET /a: closed")
