@@ -16,7 +16,7 @@ WHO = "new-service"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     arguments.value(parser, "name", "its image and folder, such as sutra-example")
-    arguments.value(parser, "language", "python, rust or go")
+    arguments.value(parser, "language", "python, rust, go or node")
     arguments.value(parser, "port", "port to listen on; default: the next free one")
     arguments.flag(parser, "dry-run", "show the files and write none")
 

@@ -25,6 +25,7 @@ FILES, VERIFIED = 60, 600
 # text of the sample, a person's change of it, and the failure that the tests then show
 CHANGES = {
     "go": ("routes.go", '"hello"', '"greeting"'),
+    "node": ("src/app.js", "hello: name", "greeting: name"),
     "python": ("src/{module}/app.py", '"hello"', '"greeting"'),
     "rust": ("src/lib.rs", '"hello"', '"greeting"'),
 }
@@ -106,7 +107,7 @@ def test_a_service_is_added_built_checked_and_removed(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("service", ["python", "go", "rust"], indirect=True)
+@pytest.mark.parametrize("service", ["python", "go", "rust", "node"], indirect=True)
 def test_a_service_is_added_built_verified_changed_and_removed(
     service: Service, client: docker.DockerClient
 ) -> None:
