@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shlex
 import signal
 import sys
 import traceback
@@ -17,6 +19,8 @@ TRACEBACK = "SUTRA_TRACEBACK"
 OK = 0
 CHECK_FAILED = 1
 WRONG_CALL = 2
+# errors of a disk: read-only, full, over a quota, closed to this user
+DISK = {errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM}
 
 
 class SutraError(Exception):
@@ -92,13 +96,26 @@ def run(main: Callable[[], int]) -> NoReturn:
         code = WRONG_CALL
     except Exception as error:  # a bug of ours: not a failed check, and not 30 lines either
         trace = traceback.format_exc().rstrip() if os.environ.get(TRACEBACK) else ""
-        tip = f"tip: report it with what `{TRACEBACK}=1` shows before that line"
-        _tell(trace, unexpected(error), tip)
+        tip = f"report it with what `{TRACEBACK}=1` shows before that line"
+        said, tip = _of_disk(error) or (unexpected(error), tip)
+        _tell(trace, said, f"tip: {tip}")
         code = WRONG_CALL
     except KeyboardInterrupt:
         _tell("interrupted", "tip: run the same command again, finished steps are cached")
         code = WRONG_CALL
     sys.exit(code)
+
+
+def _of_disk(error: Exception) -> tuple[str, str] | None:
+    """Return message and tip where the disk or its rights refuse a file, else None: no bug."""
+    if not isinstance(error, OSError) or error.errno not in DISK or not error.filename:
+        return None
+    place = os.fsdecode(error.filename)
+    folder = shlex.quote(os.path.dirname(place) or ".")
+    return (
+        printable(f"{place}: {os.strerror(error.errno)}"),
+        printable(f"`df -h {folder}` and `ls -ld {folder}` say more"),
+    )
 
 
 def _tell(*lines: str) -> None:

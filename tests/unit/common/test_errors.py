@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from collections.abc import Iterator
@@ -19,6 +20,48 @@ def _handlers() -> Iterator[None]:
 
 def test_the_exit_codes_are_those_that_pipelines_read() -> None:
     assert (OK, CHECK_FAILED, WRONG_CALL) == (0, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            OSError(errno.EROFS, "x", ".cache/roots"),
+            ".cache/roots: Read-only file system\n"
+            "tip: `df -h .cache` and `ls -ld .cache` say more\n",
+        ),
+        (
+            OSError(errno.ENOSPC, "x", "file"),
+            "file: No space left on device\ntip: `df -h .` and `ls -ld .` say more\n",
+        ),
+        (
+            PermissionError(errno.EACCES, "x", b"/a b/c"),
+            "/a b/c: Permission denied\ntip: `df -h '/a b'` and `ls -ld '/a b'` say more\n",
+        ),
+    ],
+)
+def test_a_disk_that_refuses_is_no_bug(
+    error: OSError, said: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def main() -> int:
+        raise error
+
+    with pytest.raises(SystemExit) as caught:
+        run(main)
+    assert caught.value.code == 2
+    assert capfd.readouterr() == ("", said)
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EROFS, "x"), OSError(errno.ENOENT, "x", "f")])
+def test_an_error_of_no_file_or_no_disk_stays_a_bug(
+    error: OSError, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def main() -> int:
+        raise error
+
+    with pytest.raises(SystemExit):
+        run(main)
+    assert "unexpected error" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("code", [0, 1, 2])
