@@ -34,21 +34,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Have one worker build the images, which takes minutes, while others test without them."""
     if not on_worker():
         return
-    files = dict.fromkeys(item.path for item in items)
-    needing = [file for file in files if any(map(needs_images, of_file(items, file)))]
-    first = [*needing[:1], *(file for file in files if file not in needing), *needing[1:]]
-    items[:] = [item for file in first for item in of_file(items, file)]
-
-
-def of_file(items: list[pytest.Item], file: Path) -> list[pytest.Item]:
-    """Return the tests of one file, in their order."""
-    return [item for item in items if item.path == file]
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    needing = [tests for tests in files.values() if any(map(needs_images, tests))]
+    others = [tests for tests in files.values() if tests not in needing]
+    items[:] = [item for tests in (*needing[:1], *others, *needing[1:]) for item in tests]
 
 
 def needs_images(item: pytest.Item) -> bool:
     """Return whether a test starts from images that are built for all."""
-    names = getattr(item, "fixturenames", ())
-    return not {"production", "tag", "toolchain", "development"}.isdisjoint(names)
+    names = set(getattr(item, "fixturenames", ()))
+    return "client" in names and bool({"production", "tag", "toolchain", "development"} & names)
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -25,7 +23,6 @@ from scripts.checks.runtime import verify as verify_runtime
 from scripts.common.check_result import CheckResult
 from scripts.common.errors import SutraError
 from scripts.engine import images, sandbox
-from tests.conftest import ROOT
 from tests.support import services
 from tests.support.results import flat
 
@@ -43,12 +40,8 @@ NO_PORT = (
 
 
 @pytest.fixture(scope="module")
-def base(client: docker.DockerClient) -> None:
-    """The Python base exists; it is built if it is missing."""
-    if not client.images.list(services.BASE):
-        command = [sys.executable, "-m", "scripts", "build", "sutra-base-python"]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr[-3000:]
+def base(production: None) -> None:
+    """The Python base exists. It is not built here, as another worker may be at it."""
 
 
 @pytest.fixture

@@ -73,7 +73,13 @@ class Item:
 
 def ordered() -> list[str]:
     """Return the files of some tests in the order in which they run."""
-    items = [Item("a"), Item("b", "tag"), Item("a"), Item("c", "client"), Item("d", "production")]
+    items = [
+        Item("a"),
+        Item("b", "client", "tag"),
+        Item("a", "tag"),  # a parameter of that name
+        Item("c", "client"),
+        Item("d", "client", "production"),
+    ]
     pytest_collection_modifyitems(items)  # type: ignore[arg-type] # what it asks of an item
     return [str(item.path) for item in items]
 
