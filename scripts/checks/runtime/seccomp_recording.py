@@ -16,7 +16,7 @@ from scripts.engine import health, sandbox
 from scripts.engine.sandbox import Setup
 
 STOP_SECONDS = 10
-# how many times as long a start and a health check may take: each call waits for our answer
+# the factor by which a start and a health check may be slower: each call waits for our answer
 SLOWER = 10
 WORKS = "`make verify-runtime` shows whether the service works"
 LOCAL = "run it on the machine of the engine; Docker Desktop's is a virtual machine"
