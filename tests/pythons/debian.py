@@ -21,7 +21,7 @@ from tests.support.tracked import present
 
 # 3.13, and the newest that Debian has
 SUITES = ("trixie", "forky")
-# packages of the root; it has a compiler, so that no test is left out for lack of one
+# packages of the root; it has a compiler and Node.js, so that no test is left out for lack of one
 PACKAGES = (
     "binutils",
     "ca-certificates",
@@ -30,6 +30,7 @@ PACKAGES = (
     "gnupg",
     "libc6-dev",
     "make",
+    "nodejs",
     "procps",
     "python3",
     "python3-venv",
