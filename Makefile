@@ -88,6 +88,9 @@ graph: venv ## show which image is built from which, which layers are shared, wh
 affected: venv ## name the images that the changes since a commit rebuild, for CI (SINCE=main)
 	@$(RUN) affected
 
+checker-image: engine venv ## build the image of the checker, check it by itself, and tag it latest
+	@$(RUN) checker-image
+
 roots: engine venv ## refresh the root image, where no registry serves it
 	@$(RUN) roots
 	@REFRESH=bases $(RUN) build builders

@@ -297,3 +297,11 @@ target "sutra-sbom-generator" {
   tags       = ["sutra-sbom-generator:latest"]
   output     = ["type=docker"]
 }
+
+# the checker of packages/sutra-images, for who has no Python: docs/adopt.md
+target "sutra-images" {
+  inherits   = ["_python-service"]
+  dockerfile = "packages/sutra-images/image.Dockerfile"
+  tags       = ["sutra-images:prod"]
+  output     = [PACKED]
+}

@@ -22,6 +22,7 @@ GROUPS = {
         "rebuild": "build without cache, deploy, then remove the old (./clean-and-rebuild.sh)",
         "graph": "show which image is built from which, and what a changed file rebuilds",
         "affected": "name the images that the changes since a commit rebuild",
+        "checker-image": "build the image of the checker, check it by itself, and tag it",
         "roots": "refresh the root image, where no registry serves it",
     },
     "check": {

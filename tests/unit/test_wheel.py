@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tomllib
 import venv
 import zipfile
 from collections.abc import Iterator
@@ -304,3 +305,28 @@ def test_an_input_is_never_a_command(action: Path, repository: Path, image: str)
     assert done.returncode == 2
     assert not (repository / "x").exists()
     assert done.stdout == ""
+
+
+# ---- the image of the checker ------------------------------------------------
+
+
+def test_the_image_has_the_modules_of_the_wheel(installed: Installed, tmp_path: Path) -> None:
+    command = [sys.executable, str(PROJECT / "copy_modules.py"), str(ROOT), str(tmp_path)]
+    subprocess.run(command, check=True)
+    copied = {str(file.relative_to(tmp_path)) for file in tmp_path.rglob("*") if file.is_file()}
+    with zipfile.ZipFile(installed.wheel) as wheel:
+        assert copied == {name for name in wheel.namelist() if name.startswith(MODULES)}
+
+
+def test_the_image_installs_what_the_wheel_depends_on() -> None:
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    lines = (PROJECT / "requirements.in").read_text().splitlines()
+    listed = [line.replace('"', "'") for line in lines if not line.startswith("#")]
+    assert listed == project["dependencies"]
+
+
+def test_the_image_is_held_to_every_rule_with_three_exceptions() -> None:
+    text = (PROJECT / "images.yaml").read_text()
+    content = yaml.safe_load(text)["images"]["sutra-images"]
+    assert set(content["contents"]) == {"healthcheck", "installers", "secrets"}
+    assert set(content["budget"]) == {"installed", "download"}

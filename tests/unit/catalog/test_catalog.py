@@ -263,6 +263,7 @@ def test_every_production_image_is_packed_at_the_level_where_all_packers_agree()
         "sutra-base-rust-runtime",
         "_prod",
         "sutra-storage-postgres",
+        "sutra-images",
     }
     for body in prod.values():
         assert re.findall(r"^  output +(= .*)$", body, re.MULTILINE) == ["= [PACKED]"]
