@@ -77,7 +77,6 @@ CONTAINERD = f"""
 version = 2
 root = "{DATA}/containerd"
 [plugins."io.containerd.grpc.v1.cri"]
-  # a machine of this kind may not lower the score
   # without CAP_SYS_RESOURCE no score is lowered
   restrict_oom_score_adj = true
   sandbox_image = "{PAUSE}"
