@@ -178,3 +178,18 @@ def test_an_interrupt_or_a_wrong_call_ends_it(tmp_path: Path, code: int, part: i
     codes = (code, 0, 0) if part == 1 else (0, code, 0)
     exit_code, ran = parts(tmp_path, codes=codes)
     assert (exit_code, len(ran)) == (code, part)
+
+
+CALLS = re.findall(r"\$\(PY\) pytest (.*\.py)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_every_file_that_a_target_names_is_run(call: str) -> None:
+    """pytest leaves out a file below a folder that is named too, and says nothing."""
+    words = shlex.split(call)
+    named = {word for word in words if word.endswith(".py")}
+    assert named <= {file for file, _ in collected(words)}
+
+
+def test_targets_that_name_files_are_there() -> None:
+    assert len(CALLS) == 4
