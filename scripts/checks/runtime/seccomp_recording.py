@@ -17,7 +17,6 @@ from scripts.engine.sandbox import Setup
 
 STOP_SECONDS = 10
 # the factor by which a start and a health check may be slower: each call waits for our answer
-# factor for the time that a start and a health check may take: each call waits for our answer
 SLOWER = 10
 WORKS = "`make verify-runtime` shows whether the service works"
 LOCAL = "run it on the machine of the engine; Docker Desktop's is a virtual machine"
