@@ -30,9 +30,9 @@ def attested(
     Raises SutraError for a builder that cannot attach anything, and for a build that fails.
     """
     builder = builders.find(environment)
-    if not builders.takes_layouts(client, builder):
+    if builder.is_engine:
         raise SutraError(
-            "attest: the engine's own BuildKit attaches nothing in its classic image store",
+            "attest: the engine's own BuildKit pushes nothing by its digest",
             f"{builders.KNOB}=… names another (docs/build-farm.md); "
             "`make promote SIGN_KEY=…` attaches a signed bill with any builder",
         )

@@ -1,4 +1,4 @@
-"""`make attest` on the newest engine: BuildKit runs our generator, and attaches what it writes."""
+"""`make attest` with the newest BuildKit: it runs our generator, and attaches what it writes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.engines import matrix
+from tests.engines import buildkit, matrix
 from tests.engines.machine import SOURCE, Done, Machine
 
 NAME = "sutra-base-rust-runtime"
@@ -23,14 +23,16 @@ INSTALL = "apt-get -q update && apt-get -q -y --no-install-recommends install do
 
 @pytest.fixture(scope="module")
 def machine(newest: Machine) -> Iterator[Machine]:
-    """The machine with the store that keeps attestations, and a registry on its loopback."""
+    """The machine with a separate BuildKit, and a registry on its loopback."""
     done = newest.run("bash", "-ec", INSTALL)
     assert done.code == 0, done.text[-3000:]
     newest.put("/etc", {"registry.json": json.dumps(CONFIG).encode()})
     with newest.engine(containerd_store=True):
         newest.start("docker-registry", "serve", "/etc/registry.json")
         newest.wait("docker-registry", "python3", "-c", ask("/v2/"))
+        buildkit.start(newest)
         yield newest
+        buildkit.stop(newest)
         newest.stop("docker-registry")
 
 
@@ -40,7 +42,8 @@ def ask(path: str) -> str:
 
 
 def attest(machine: Machine) -> Done:
-    return machine.run(*matrix.PYTHON, "attest", NAME, "--registry", f"{ADDRESS}/me")
+    command = (*matrix.PYTHON, "attest", NAME, "--registry", f"{ADDRESS}/me")
+    return machine.run(*command, BUILDER=buildkit.BUILDER)
 
 
 @pytest.mark.long

@@ -17,10 +17,9 @@ from tests.unit.promotion.test_promote import CATALOG
 def refused(
     engine: FakeEngine, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> pytest.MonkeyPatch:
-    """An engine with the classic store, and promises."""
+    """An engine's own BuildKit, and promises."""
     (folder / "images.yaml").write_text(CATALOG)
     monkeypatch.setattr(client, "connect", lambda: engine)
-    monkeypatch.setattr(client, "has_containerd_store", lambda _: False)
     monkeypatch.setattr(builders, "find", lambda _: builders.OWN)
     return monkeypatch
 
@@ -31,9 +30,9 @@ def problem(*words: str) -> tuple[str, str]:
     return caught.value.message, caught.value.tip
 
 
-def test_the_classic_store_keeps_no_attestation(refused: pytest.MonkeyPatch) -> None:
+def test_the_engine_s_own_buildkit_is_refused(refused: pytest.MonkeyPatch) -> None:
     assert problem("sutra-api", "--registry", "localhost:5000/me") == (
-        "attest: the engine's own BuildKit attaches nothing in its classic image store",
+        "attest: the engine's own BuildKit pushes nothing by its digest",
         "BUILDER=… names another (docs/build-farm.md); "
         "`make promote SIGN_KEY=…` attaches a signed bill with any builder",
     )
