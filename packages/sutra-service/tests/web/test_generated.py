@@ -1,5 +1,6 @@
 """What the standard library generates at a start is kept by a build, and taken from there."""
 
+import marshal
 import os
 import shutil
 import subprocess
@@ -106,6 +107,24 @@ def test_what_another_python_kept_is_not_taken(folder: Path) -> None:
     kept = (folder / KEPT).read_bytes()
     (folder / KEPT).write_bytes(b"\0\0" + kept[2:])
     assert run(folder, "-c", START) == (0, f"2 1 {ANSWER}", "")
+
+
+@pytest.mark.parametrize("part", ["head alone", "first half", "other bytes", "another module"])
+def test_what_is_damaged_is_not_taken(folder: Path, part: str) -> None:
+    generate(folder)
+    kept = (folder / KEPT).read_bytes()
+    half = len(kept) // 2
+    other = kept[:16] + marshal.dumps(compile("OTHER = 1", "x", "exec"))
+    damaged = {
+        "head alone": kept[:16],
+        "first half": kept[:half],
+        "other bytes": kept[:half] + bytes(64) + kept[half + 64 :],
+        "another module": other,
+    }
+    (folder / KEPT).write_bytes(damaged[part])
+    assert run(folder, "-c", START) == (0, f"2 1 {ANSWER}", "")
+    problem = f"{folder / KEPT}: not what this Python generates for app\n"
+    assert generate(folder, "--prove") == (1, "", problem)
 
 
 def test_a_source_that_changed_is_generated(folder: Path) -> None:

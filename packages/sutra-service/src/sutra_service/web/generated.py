@@ -15,11 +15,14 @@ from importlib import import_module
 from types import CodeType
 from typing import Any
 from zlib import decompress
+from zlib import error as NotPackedError  # noqa: N812 # its name says nothing alone
 
 KEPT = "sutra_service.web.kept"
 # code by the digest of its source; what `_sre.compile` takes after a pattern, by pattern and flags
 Sources = dict[bytes, CodeType]
 Patterns = dict[tuple[str | bytes, int], tuple[Any, ...]]
+# what a module raises that is missing, another Python's, or damaged
+NOT_READ = (ImportError, AttributeError, EOFError, TypeError, ValueError, NotPackedError)
 
 
 def digest(source: str) -> bytes:
@@ -28,12 +31,15 @@ def digest(source: str) -> bytes:
 
 
 def read() -> tuple[Sources, Patterns]:
-    """Return what is kept: nothing where it is missing, or is another Python's."""
+    """Return what is kept: nothing where it is missing, damaged or another Python's.
+
+    A start without it only takes longer; the image's build proves that it is there and whole.
+    """
     try:
         kept = import_module(KEPT)
-    except ImportError:
+        sources, patterns = marshal.loads(decompress(kept.BOTH))  # noqa: S302 # as bytecode is read
+    except NOT_READ:
         return {}, {}
-    sources, patterns = marshal.loads(decompress(kept.BOTH))  # noqa: S302 # as bytecode is read
     return sources, patterns
 
 
