@@ -117,7 +117,7 @@ require_verifier() {
     "name the public key, such as VERIFY_KEY=cosign.pub"
   [[ -z ${TRANSPARENCY_LOG:-} || -f ${SIGSTORE_REKOR_PUBLIC_KEY:-} ]] ||
     die "TRANSPARENCY_LOG: needs SIGSTORE_REKOR_PUBLIC_KEY, a file with the log's public key" \
-      "\`curl $TRANSPARENCY_LOG/api/v1/log/publicKey\` shows it; take it from someone you trust"
+      "\`curl \$TRANSPARENCY_LOG/api/v1/log/publicKey\` shows it; take it from someone you trust"
   [[ -n ${REGISTRY:-} ]] || die "VERIFY_KEY: needs REGISTRY, where signatures are kept" \
     "such as REGISTRY=registry.example/team VERIFY_KEY=$VERIFY_KEY ./sutra-deploy.sh up"
 }

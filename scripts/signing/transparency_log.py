@@ -79,7 +79,8 @@ class Log:
             answer = within(SECONDS, lambda: self._read(method, path, body))
         except (requests.RequestException, OSError, ValueError) as error:
             raise self.problem(_reason(error)) from error
-        if answer.status == CONFLICT and answer.location.startswith(f"{ENTRIES}/"):
+        is_known = method == "POST" and answer.status == CONFLICT
+        if is_known and answer.location.startswith(f"{ENTRIES}/"):
             return self._ask("GET", answer.location)  # recorded already, by a run that was killed
         if answer.status not in GOOD:
             raise self.problem(_refusal(answer))
@@ -158,6 +159,7 @@ def _bundle(log: Log, answer: bytes, words: tuple[str, ...]) -> str:
         LookupError,
         TypeError,
         AttributeError,
+        OverflowError,
         RecursionError,
         binascii.Error,
     ) as error:

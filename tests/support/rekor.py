@@ -22,13 +22,17 @@ INTEGRATED = 1_700_000_000
 
 @dataclass
 class Rekor:
-    """The log: `answer` is sent in place of an entry (status, body) where a test sets it."""
+    """The log: `answer` is sent in place of an entry (status, body) where a test sets it.
+
+    With `conflict` it has an entry already, and says where; `is_circle`: each place names the next.
+    """
 
     folder: Path
     address: str = ""
     entries: list[dict[str, Any]] = field(default_factory=list)
     answer: tuple[int, bytes] | None = None
     conflict: bool = False
+    is_circle: bool = False
 
     @property
     def public(self) -> Path:
@@ -101,6 +105,8 @@ def serving(folder: Path) -> Iterator[Rekor]:
         def do_GET(self) -> None:
             if self.path == "/api/v1/log/publicKey":
                 self.reply(200, log.public.read_bytes())
+            elif log.is_circle:
+                self.reply(409, b"{}", self.path)
             elif self.path in kept:
                 self.reply(200, kept[self.path])
             else:

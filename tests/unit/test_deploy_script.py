@@ -298,6 +298,24 @@ def test_compose_is_a_target_too(checkout: Path) -> None:
     assert asked(checkout) == [f"{COMPOSE} down --remove-orphans"]
 
 
+def test_a_log_without_its_key_is_refused_and_its_login_is_not_shown(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(checkout / "bin", "cosign", "")
+    monkeypatch.setenv("PATH", f"{checkout}/bin:{os.environ['PATH']}")
+    (checkout / "sutra.pub").touch()
+    monkeypatch.setenv("VERIFY_KEY", "sutra.pub")
+    monkeypatch.setenv("TRANSPARENCY_LOG", "https://me:hunter2@rekor.example")
+    monkeypatch.delenv("SIGSTORE_REKOR_PUBLIC_KEY", raising=False)
+    assert deploy("up") == (
+        2,
+        "sutra-deploy: TRANSPARENCY_LOG: needs SIGSTORE_REKOR_PUBLIC_KEY, a file with the log's "
+        "public key\n"
+        "tip: `curl $TRANSPARENCY_LOG/api/v1/log/publicKey` shows it; take it from someone you "
+        "trust\n",
+    )
+
+
 @pytest.mark.parametrize("target", ["kubernetes", "swarm"])
 def test_a_key_that_would_not_be_looked_at_is_refused(
     checkout: Path, target: str, monkeypatch: pytest.MonkeyPatch

@@ -70,6 +70,11 @@ def test_what_the_log_has_already_is_taken_from_it(served: Rekor) -> None:
     assert json.loads(opened(served.address).record_signature(b"payload", "c2ln", PEM))["Payload"]
 
 
+def test_a_log_that_refers_to_itself_is_asked_once_more(served: Rekor) -> None:
+    served.conflict = served.is_circle = True
+    assert problem(served.address) == "refused (HTTP 409)"
+
+
 def entry(**changes: object) -> bytes:
     """Return a good answer with some members changed."""
     body = json.dumps(
@@ -107,6 +112,7 @@ def test_a_good_answer_in_the_form_of_the_next_test(served: Rekor) -> None:
         ((201, entry(body="%")), "its answer is no entry of a log"),
         ((201, entry(body=None)), "its answer is no entry of a log"),
         ((201, entry(logIndex="x")), "its answer is no entry of a log"),
+        ((201, entry(logIndex=float("inf"))), "its answer is no entry of a log"),
         ((201, entry(verification={})), "its answer is no entry of a log"),
         ((201, entry(verification={"signedEntryTimestamp": 1})), "its answer is no entry of a log"),
         ((201, entry(body="e30=")), "its entry is of another signature"),
