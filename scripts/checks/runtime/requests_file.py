@@ -17,6 +17,7 @@ from scripts.engine import client as engine
 
 LINE = re.compile(r"(GET|HEAD|POST|PUT|PATCH|DELETE) ([a-z0-9.-]*)(/[!-~]*)(?: (.+))?")
 SECONDS = 30
+UNREAD = "check REQUESTS=…, or runtime.requests in images.yaml"
 TIP = 'a line is a method, a path and perhaps a JSON body, such as `POST /search {"text": "a"}`'
 
 
@@ -49,7 +50,7 @@ def read(file: Path) -> list[Request]:
         text = file.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8"
-        raise SutraError(f"{file}: cannot be read: {reason}", "check REQUESTS=…") from error
+        raise SutraError(f"{file}: cannot be read: {reason}", UNREAD) from error
     requests = []
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.startswith("#"):

@@ -34,6 +34,7 @@ CONTINUE = 1
 DESCRIPTION = 1 << 16
 # the process ended, or another signal came first
 OVER = (errno.ENOENT, errno.EINTR, errno.EINPROGRESS)
+AGAIN = "run it again"
 
 
 class Listener:
@@ -80,20 +81,25 @@ class Listener:
                             changes.register(each, select.POLLIN)
                     elif event & select.POLLIN:
                         self._answer(descriptor)
-                        if self._problem:
-                            return
                     else:  # its last process has ended
                         changes.unregister(descriptor)
                         reports.remove(descriptor)
                         os.close(descriptor)
+                    if self._problem:
+                        return
         finally:
             for each in reports:
                 os.close(each)
 
     def _accepted(self) -> list[int]:
-        connection, _ = self._server.accept()
-        with connection:
-            descriptors = socket.recv_fds(connection, DESCRIPTION, 4)[1]
+        try:
+            connection, _ = self._server.accept()
+            with connection:
+                descriptors = socket.recv_fds(connection, DESCRIPTION, 4)[1]
+        except OSError as error:
+            reason = os.strerror(error.errno or 0)
+            self._problem = SutraError(f"seccomp: no calls from the engine: {reason}", AGAIN)
+            return []
         self.is_connected |= bool(descriptors)
         return descriptors
 

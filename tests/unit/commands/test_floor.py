@@ -45,7 +45,7 @@ NEXT = (
         (
             ["sutra-api", "--requests=gone"],
             "gone: cannot be read: No such file or directory",
-            "check REQUESTS=…",
+            "check REQUESTS=…, or runtime.requests in images.yaml",
         ),
     ],
 )

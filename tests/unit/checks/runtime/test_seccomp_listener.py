@@ -86,6 +86,23 @@ def test_a_kernel_that_reports_nothing_is_one_line(monkeypatch: pytest.MonkeyPat
     )
 
 
+def test_an_engine_that_breaks_off_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was not handed over is not known: the check must not pass."""
+
+    def recv_fds(*_: object) -> None:
+        raise OSError(104, "Connection reset by peer")
+
+    monkeypatch.setattr(socket, "recv_fds", recv_fds)
+    with listening() as listener, start(listener) as process:
+        process.communicate()
+        with pytest.raises(SutraError) as caught:
+            listener.names()
+    assert (caught.value.message, caught.value.tip) == (
+        "seccomp: no calls from the engine: Connection reset by peer",
+        "run it again",
+    )
+
+
 def test_a_call_of_an_unknown_processor_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     def name_of(number: int, architecture: int) -> str:
         raise SutraError("seccomp: calls of another processor")
