@@ -16,10 +16,12 @@ _BETWEEN = re.compile(r"[_.:\-]+|(?<=[a-z0-9])(?=[A-Z])")
 _VARIABLE = re.compile(r"(?:\$\w+|\$\{[^}]*\})+[;,)&|]*$|\$\(|`|\$\{|%\{|\$\[\[")
 # a hash of crypt(5) begins like variables
 _HASH = re.compile(r"\$(?:1|2[abxy]|5|6|7|y|gy)\$[\w./=$]{20,}")
-# paths of hier(7), and where secrets are mounted; base64 may begin with "/" too
+# paths of hier(7), where secrets are mounted, and of files of keys and settings; base64 may begin
+# with "/" too, and has no dot
 _PATH = re.compile(
     r"/(?:app|bin|data|dev|etc|home|lib|media|mnt|opt|proc|root|run|secrets|srv|sys|tmp|usr|var"
     r"|vault)(?:/[\w.@+-]+)+/?$"
+    r"|(?:/[\w.@+-]+)*/[\w@+-][\w.@+-]*\.(?:key|pem|ce?rt?|p12|pfx|jks|txt|json|ya?ml|toml|ini|conf|env)$"
 )
 
 
