@@ -108,7 +108,9 @@ def run(main: Callable[[], int]) -> NoReturn:
 
 def _of_disk(error: Exception) -> tuple[str, str] | None:
     """Return message and tip where the disk or its rights refuse a file, else None: no bug."""
-    if not isinstance(error, OSError) or error.errno not in DISK or not error.filename:
+    if not isinstance(error, OSError) or error.errno not in DISK:
+        return None
+    if not error.filename or isinstance(error.filename, int):  # a descriptor
         return None
     place = os.fsdecode(error.filename)
     folder = shlex.quote(os.path.dirname(place) or ".")

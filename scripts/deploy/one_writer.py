@@ -52,24 +52,24 @@ def _listed(value: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
     return [each for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
 
 
-def _mounted(pod: Mapping[str, Any]) -> set[object]:
+def _mounted(pod: Mapping[str, Any]) -> set[str]:
     """Return the names of the volumes that a pod has where the data are."""
     return {
-        mount.get("name")
+        str(mount.get("name"))
         for container in _listed(pod, "containers")
         for mount in _listed(container, "volumeMounts")
         if str(mount.get("mountPath", "")).rstrip("/") == DATA
     }
 
 
-def _claimed(spec: Mapping[str, Any], pod: Mapping[str, Any]) -> set[object]:
+def _claimed(spec: Mapping[str, Any], pod: Mapping[str, Any]) -> set[str]:
     """Return the names of the volumes that are claims."""
     templates = _listed(spec, "volumeClaimTemplates")
-    made = {_mapping(template, "metadata").get("name") for template in templates}
+    made = {str(_mapping(template, "metadata").get("name")) for template in templates}
     volumes = _listed(pod, "volumes")
-    return made | {volume.get("name") for volume in volumes if "persistentVolumeClaim" in volume}
+    return made | {str(one.get("name")) for one in volumes if "persistentVolumeClaim" in one}
 
 
-def _target(scaler: Mapping[str, Any]) -> tuple[object, object]:
+def _target(scaler: Mapping[str, Any]) -> tuple[str, str]:
     target = _mapping(_mapping(scaler, "spec"), "scaleTargetRef")
-    return target.get("kind"), target.get("name")
+    return str(target.get("kind")), str(target.get("name"))

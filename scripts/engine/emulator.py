@@ -52,15 +52,15 @@ def program(architecture: str) -> bytes:
 
 def runs(architecture: str) -> bool:
     """Return whether this machine runs a program of `architecture`."""
-    file = os.memfd_create("program")  # a temporary folder may be mounted noexec
     try:
-        os.write(file, program(architecture))
-        path = f"/proc/self/fd/{file}"
-        done = subprocess.run([path], pass_fds=(file,), capture_output=True, timeout=SECONDS)
+        # in memory: a temporary folder may be mounted noexec
+        with open(os.memfd_create("program"), "wb", buffering=0) as file:
+            file.write(program(architecture))
+            number = file.fileno()
+            path = f"/proc/self/fd/{number}"
+            done = subprocess.run([path], pass_fds=(number,), capture_output=True, timeout=SECONDS)
     except (OSError, subprocess.TimeoutExpired):
         return False
-    finally:
-        os.close(file)
     return done.returncode == 0
 
 

@@ -52,7 +52,10 @@ def test_a_disk_that_refuses_is_no_bug(
     assert capfd.readouterr() == ("", said)
 
 
-@pytest.mark.parametrize("error", [OSError(errno.EROFS, "x"), OSError(errno.ENOENT, "x", "f")])
+@pytest.mark.parametrize(
+    "error",
+    [OSError(errno.EROFS, "x"), OSError(errno.ENOENT, "x", "f"), OSError(errno.EACCES, "x", 7)],
+)
 def test_an_error_of_no_file_or_no_disk_stays_a_bug(
     error: OSError, capfd: pytest.CaptureFixture[str]
 ) -> None:

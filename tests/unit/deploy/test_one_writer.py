@@ -64,6 +64,16 @@ def test_a_volume_that_no_list_has_is_refused() -> None:
     assert refused(broken) == LOST
 
 
+def test_names_that_are_none_are_refused_or_left_to_the_cluster() -> None:
+    broken = store()
+    broken["spec"]["template"]["spec"]["containers"][0]["volumeMounts"][0]["name"] = ["data"]
+    broken["spec"]["volumeClaimTemplates"] = [{"metadata": {"name": {}}}]
+    broken["spec"]["template"]["spec"]["volumes"] = [{"name": [], "persistentVolumeClaim": {}}]
+    assert refused(broken) == LOST
+    target: dict[str, Any] = {"scaleTargetRef": {"kind": [], "name": {}}}
+    one_writer.require([thing("HorizontalPodAutoscaler", "any", spec=target), store()], FOLDER)
+
+
 @pytest.mark.parametrize("replicas", [2, 30])
 def test_a_second_writer_is_refused(replicas: int) -> None:
     assert refused(store(replicas=replicas)) == SPLIT

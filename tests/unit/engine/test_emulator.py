@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 
 import pytest
 from elftools.elf.elffile import ELFFile
@@ -34,6 +35,14 @@ def test_no_machine_runs_a_program_of_an_unknown_one(monkeypatch: pytest.MonkeyP
 def test_a_program_that_fails_is_none_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     machine, code = emulator.PROGRAMS[OWN]
     monkeypatch.setitem(emulator.PROGRAMS, OWN, (machine, bytes(len(code))))
+    assert not emulator.runs(OWN)
+
+
+def test_a_machine_without_files_in_memory_runs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def memfd_create(_: str) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "memfd_create", memfd_create)
     assert not emulator.runs(OWN)
 
 
