@@ -17,7 +17,8 @@ LOCK = FOLDER / "builders.lock"
 PACKAGES = Path("packages")
 # in place of images: which services' bytes a package of a toolchain changes, only a build shows
 HOLDER = "(builders)"
-_INSTALL = re.compile(r"apt\.sh install \\\n((?: +\S+(?: \\)?\n)+)")
+# one name a line, or several
+_INSTALL = re.compile(r"apt\.sh install((?:(?:[ \t]|\\\n)+[a-z0-9][a-z0-9+.:-]*)+)", re.ASCII)
 # "libstdc++6_14.2.0-19_amd64.deb", with a colon of the version as "%3a"
 _FILE = re.compile(r"'[^']*' ([a-z0-9][a-z0-9+.-]+)_([^_\s]+)_([a-z0-9]+)\.deb \d+ ", re.ASCII)
 
@@ -31,7 +32,7 @@ def names(folder: Path = FOLDER, packages: Path = PACKAGES) -> tuple[str, ...]:
 def installed(file: Path) -> Iterator[str]:
     """Yield the packages that a Dockerfile installs with apt.sh."""
     for match in _INSTALL.finditer(file.read_text(encoding="utf-8")):
-        yield from (word for word in match[1].split() if word != "\\")
+        yield from match[1].replace("\\", " ").split()
 
 
 def newest(place: Archive, wanted: Iterable[str]) -> Lock:

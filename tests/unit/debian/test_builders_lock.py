@@ -22,6 +22,8 @@ RUN /lib/sutra/apt.sh install \\
 # for docs
 RUN apt.sh install \\
       rustc
+RUN apt.sh install g++ bc \\
+ && touch /done; apt.sh install patch
 """
 
 
@@ -35,7 +37,7 @@ def test_the_packages_are_those_that_dockerfiles_install(folder: Path) -> None:
     for name in ("base-images/a.Dockerfile", "packages/b/Dockerfile.prod", "packages/b/Dockerfile"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(DOCKERFILE.replace("rustc", Path(name).stem.lower()))
-    assert builders_lock.names() == ("a", "dockerfile", "gcc", "make")
+    assert builders_lock.names() == ("a", "bc", "dockerfile", "g++", "gcc", "make", "patch")
 
 
 def test_dependencies_are_locked_for_each_machine(mirror: Mirror) -> None:
