@@ -107,6 +107,11 @@ def go_static() -> Made:
     return Made([{"server": program(server)}], {"User": "65532", "Entrypoint": ["/server"]})
 
 
+def about_npm(name: str, version: str, licence: str) -> str:
+    """Return the package.json of an npm package."""
+    return json.dumps({"name": name, "version": version, "license": licence})
+
+
 def node() -> Made:
     """The official image's layout: node and npm below usr/local, on all of Debian."""
     npm = "usr/local/lib/node_modules/npm"
@@ -114,13 +119,13 @@ def node() -> Made:
         "usr/local/bin/node": program(elf(["libc.so.6"], GLIBC)),
         "usr/local/bin/npm": link("../lib/node_modules/npm/bin/npm-cli.js"),
         f"{npm}/bin/npm-cli.js": program(b"#!/usr/bin/env node\n"),
-        f"{npm}/package.json": json.dumps({"name": "npm", "version": "11.0.0"}),
+        f"{npm}/package.json": about_npm("npm", "11.0.0", "Artistic-2.0"),
         f"{npm}/docs/content/index.md": "# npm",
         "usr/local/include/node/node.h": "#define NODE 1\n",
     }
     service: Files = {
         "app/server.js": "require('express')\n",
-        "app/node_modules/express/package.json": json.dumps({"name": "express"}),
+        "app/node_modules/express/package.json": about_npm("express", "5.1.0", "MIT"),
         "app/node_modules/express/index.js": "module.exports = 1\n",
         "app/node_modules/express/History.md": "# history",
         "app/node_modules/express/test/app.js": "describe('app')\n",
