@@ -21,7 +21,7 @@ KEPT = "sutra_service.web.kept"
 # code by the digest of its source; what `_sre.compile` takes after a pattern, by pattern and flags
 Sources = dict[bytes, CodeType]
 Patterns = dict[tuple[str | bytes, int], tuple[Any, ...]]
-# what a module raises that is missing, another Python's, or damaged
+# errors of reading a module that is missing, another Python's, or damaged
 NOT_READ = (ImportError, AttributeError, EOFError, TypeError, ValueError, NotPackedError)
 
 
