@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -46,12 +46,11 @@ def build(
     groups: Sequence[str],
     environment: Mapping[str, str] = os.environ,
     no_cache: bool = False,
-    begins: Callable[[], object] = lambda: None,
 ) -> dict[str, str]:
     """Build every target of `groups` for each of PLATFORMS, and tag the images; return ids by tag.
 
-    `no_cache` runs every step again, whatever an earlier build left. `begins` is called when all
-    is there that the build needs. Where this raises SutraError no tag has moved.
+    `no_cache` runs every step again, whatever an earlier build left. Where this raises
+    SutraError no tag has moved.
     """
     settings, architectures = variables(environment), platforms.read(environment)
     builder = builders.find(environment)
@@ -70,7 +69,6 @@ def build(
                     kept and replace(kept, architecture=architecture),
                     environment,
                     no_cache,
-                    (lambda: None) if ids else begins,
                 ),
                 stack,
             )
@@ -87,7 +85,6 @@ class Setting:
     kept: cache.Cache | None
     environment: Mapping[str, str]
     no_cache: bool
-    begins: Callable[[], object]
 
 
 def build_platform(
@@ -124,7 +121,6 @@ def build_platform(
         overrides += loaded(plan, wanted)
         overrides += ["*.no-cache=true"] if how.no_cache else []
         overrides += again
-        how.begins()
         writes, reads = (kept.writes(wanted), kept.reads(wanted)) if kept else ([], [])
         code, lines = buildx.bake(groups, [*overrides, *writes, *reads], settings, metadata)
         if code and kept and cache.is_damaged(lines):

@@ -33,14 +33,14 @@ def everything(
     client: engine.Client,
     promises: Catalog,
     references: Mapping[str, str] | None = None,
-    tests: package_tests.Plan | package_tests.Run = package_tests.NONE,
+    tests: package_tests.Plan = package_tests.NONE,
 ) -> Verdict:
     """Check all images of the catalogue, each under its `:prod` tag: sizes, contents, runtime.
 
     `references` (name → tag or id) says what to check instead, those images alone. Every
     check is made of the ids that were measured first, whatever becomes of the tags meanwhile.
-    The packages' `tests` run beside the checks, or do so already. Raises SutraError for an image
-    that is not there.
+    The packages' `tests` run beside the checks. Raises SutraError for an image that is not
+    there.
     """
     with package_tests.running(tests) as run:
         with durations.step("verify"):

@@ -1,13 +1,12 @@
 """The packages' own tests, on the cleaned tree: the `test` stage of each service.
 
-They run beside the other checks, as one build of the bake file's `<image>-test` targets; a first
-build of the images has them beside it already. BuildKit remembers what passed. Where that build
-fails, each target is built alone, so that every image gets a result of its own.
+They run beside the other checks, as one build of the bake file's `<image>-test` targets;
+BuildKit remembers what passed. Where that build fails, each target is built alone, so that
+every image gets a result of its own.
 """
 
 from __future__ import annotations
 
-import math
 import os
 import re
 import signal
@@ -93,10 +92,9 @@ def plan(
 
 
 @contextmanager
-def running(todo: Plan | Run) -> Iterator[Run]:
-    """Start the tests, or go on with those that run; whatever ends the block ends them too."""
-    run = todo if isinstance(todo, Run) else Run(todo)
-    run.limit(LIMIT)
+def running(todo: Plan) -> Iterator[Run]:
+    """Start the tests; whatever ends the block ends them too."""
+    run = Run(todo)
     try:
         yield run
     finally:
@@ -107,17 +105,12 @@ class Run:
     """Tests under way."""
 
     def __init__(self, todo: Plan) -> None:
-        self.skipped = todo.skipped
         self._todo = todo
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop
         self._process: subprocess.Popen[bytes] | None = None
-        self._end = math.inf
+        self._end = time.monotonic() + LIMIT
         if todo.targets and not todo.skipped:
             self._process = self._start(list(todo.targets.values()))
-
-    def limit(self, seconds: float) -> None:
-        """Fail what has not ended in so many seconds from now."""
-        self._end = time.monotonic() + seconds
 
     def results(self) -> list[CheckResult]:
         """Wait for the tests and return a result for each service."""

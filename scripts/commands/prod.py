@@ -5,13 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Mapping
-from contextlib import ExitStack
 
 from scripts.build import bake as build
 from scripts.catalog import catalog
 from scripts.catalog.catalog import Catalog
-from scripts.checks import package_tests
 from scripts.checks.sizes import measure
 from scripts.common import durations, git, platforms
 from scripts.common.errors import CHECK_FAILED, OK
@@ -38,36 +35,8 @@ def make(client: engine.Client, no_cache: bool = False) -> int:
     platforms.read(os.environ)
     refusals.refuse_unreadable_commit(options)
     signatures.require_registry(options.sign_key, options.registry)
-    begun: list[package_tests.Run] = []
-    # what such a build makes again, tests beside it would take from the cache
-    again = no_cache or bool(os.environ.get(build.REFRESH))
-
-    def begin_tests() -> None:
-        if not again and is_first(client, promises := catalog.load_platforms()):
-            tests = package_tests.plan(client, promises, os.environ, options.skip_tests)
-            begun.append(until_checked.enter_context(package_tests.running(tests)))
-
-    with ExitStack() as until_checked:
-        with durations.step("build without cache" if no_cache else "build"):
-            built = build.build(client, [build.GROUP], no_cache=no_cache, begins=begin_tests)
-        return check(client, options, built, begun[0] if begun else None)
-
-
-def is_first(client: engine.Client, promises: Catalog) -> bool:
-    """Return whether an image was never built here: such a build leaves processors idle.
-
-    Later ones are cached for the most part, and what is promoted already needs no tests.
-    """
-    return any(images.inspect(client, image.reference) is None for image in promises.images)
-
-
-def check(
-    client: engine.Client,
-    options: Options,
-    built: Mapping[str, str],
-    begun: package_tests.Run | None,
-) -> int:
-    """Verify what was built and promote it, or measure it where it is promoted already."""
+    with durations.step("build without cache" if no_cache else "build"):
+        built = build.build(client, [build.GROUP], no_cache=no_cache)
     promises = catalog.load_platforms()
     asked = options.version or options.registry or options.dry_run
     if not asked and (number := promoted_already(client, promises, options)):
@@ -75,7 +44,7 @@ def check(
         results = measure.verify_all(client, promises)
         show.show(results)
         return OK if all(result.ok for result in results) else CHECK_FAILED
-    return promote.verify_and_promote(client, options, built, begun)
+    return promote.verify_and_promote(client, options, built)
 
 
 def promoted_already(client: engine.Client, promises: Catalog, options: Options) -> int:

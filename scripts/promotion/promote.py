@@ -26,15 +26,11 @@ SKIPPED = f", {package_tests.SKIPPED}"
 
 
 def verify_and_promote(
-    client: engine.Client,
-    options: Options,
-    built: Mapping[str, str] | None = None,
-    begun: package_tests.Run | None = None,
+    client: engine.Client, options: Options, built: Mapping[str, str] | None = None
 ) -> int:
     """Verify all images, promote them when every gate let them pass, and end with the table.
 
-    `built` are the ids that this run has built, by tag: another run may move the tags. `begun`
-    are the packages' tests where they run already.
+    `built` are the ids that this run has built, by tag: another run may move the tags.
     """
     refusals.refuse_unreadable_commit(options)
     signatures.require_registry(options.sign_key, options.registry)
@@ -47,7 +43,7 @@ def verify_and_promote(
         at = plans.now(entries)
         tags = tags_to_set(client, promises, target, entries, options.version)
         seen = moved_tags.read(client, target, [image.name for image in promises.images], tags)
-        tests = begun or package_tests.plan(client, promises, os.environ, options.skip_tests)
+        tests = package_tests.plan(client, promises, os.environ, options.skip_tests)
         verdict = gate.everything(client, promises, tests=tests)
         packs = options.compression == settings.ZSTD
         if packs:

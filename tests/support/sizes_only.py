@@ -18,7 +18,7 @@ def everything(
     client: engine.Client,
     promises: Catalog,
     references: Mapping[str, str] | None = None,
-    tests: package_tests.Plan | package_tests.Run = package_tests.NONE,
+    tests: package_tests.Plan = package_tests.NONE,
 ) -> Verdict:
     """Return a verdict of the shape that `gate.everything` has."""
     wanted = references_of(promises, references or {})

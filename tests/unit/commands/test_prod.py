@@ -1,20 +1,18 @@
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from scripts.build import bake as build
-from scripts.checks import gate, package_tests
+from scripts.checks import gate
 from scripts.checks.gate import Verdict
 from scripts.commands import prod
 from scripts.common import git
-from scripts.common.errors import SutraError
 from tests.support import sizes_only
-from tests.unit.fakes import FakeEngine, FakeImage, program, tar_of
+from tests.unit.fakes import FakeEngine, FakeImage, tar_of
 
 CATALOG = """\
 release: {budget: {installed: 9 B, download: 1 MB}}
@@ -30,23 +28,15 @@ class Front:
 
     def __init__(self, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
         self.engine, self.checked, self.commit = engine, 0, "c" * 40
-        self.no_cache = False
-        self.tests: list[package_tests.Plan | package_tests.Run] = []
-        self.begins: Callable[[], object] = lambda: None
         monkeypatch.setattr(build, "build", self._build)
         monkeypatch.setattr(git, "labels", lambda **_: {"REVISION": self.commit})
         monkeypatch.setattr(gate, "everything", self._everything)
 
-    def _build(
-        self, client: Any, groups: Sequence[str], no_cache: bool, begins: Callable[[], object]
-    ) -> None:
-        assert (groups, no_cache) == (["prod"], self.no_cache)
-        begins()
-        self.begins()
+    def _build(self, client: Any, groups: Sequence[str], no_cache: bool) -> None:
+        assert (groups, no_cache) == (["prod"], False)
 
     def _everything(self, *given: Any, **more: Any) -> Verdict:
         self.checked += 1
-        self.tests.append(more["tests"])
         return sizes_only.everything(*given, **more)
 
     def add(self, content: str, name: str) -> None:
@@ -54,7 +44,7 @@ class Front:
 
     def make(self) -> int:
         client: Any = self.engine
-        return prod.make(client, no_cache=self.no_cache)
+        return prod.make(client)
 
 
 @pytest.fixture
@@ -118,74 +108,3 @@ def test_a_budget_that_was_lowered_fails_all_the_same(
     assert (front.make(), front.checked) == (1, 1)
     over = 'images.yaml: images.sutra-api.budget.installed: over budget "0.0 MB"'
     assert capfd.readouterr().err.splitlines()[-1].startswith(over)
-
-
-@pytest.fixture
-def tests_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the file that the packages' tests of a client like buildx write their id to."""
-    pid, plan = folder / "pid", '{"group": {}, "target": {"sutra-api-test": {}}}'
-    client = program(
-        folder,
-        "docker",
-        f"""case "$*" in
-  *version) exit 0 ;;
-  *--print*) echo '{plan}' ;;
-  *--progress=plain*) echo $$ >{pid}.new && mv {pid}.new {pid} && exec sleep 100 ;;
-  *inspect) echo "Driver: docker" ;;
-  *) exit 1 ;;
-esac
-""",
-    )
-    monkeypatch.setenv("DOCKER", str(client))
-    (folder / "docker-bake.hcl").write_text('group "test" { targets = ["sutra-api-test"] }\n')
-    return pid
-
-
-def wait_for(file: Path) -> None:
-    end = time.monotonic() + 10
-    while not file.exists():
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
-def test_a_first_build_has_the_tests_beside_it_and_they_are_those_that_count(
-    front: Front, tests_run: Path
-) -> None:
-    del front.engine.tags["sutra-api:prod"]
-
-    def build_api() -> None:
-        wait_for(tests_run)
-        front.add("123", "sutra-api")
-
-    front.begins = build_api
-    assert (front.make(), front.checked) == (0, 1)
-    assert isinstance(front.tests[0], package_tests.Run)
-    assert not Path("/proc", tests_run.read_text().strip()).exists()
-
-
-def test_a_first_build_that_fails_ends_the_tests(front: Front, tests_run: Path) -> None:
-    del front.engine.tags["sutra-api:prod"]
-
-    def fail() -> None:
-        wait_for(tests_run)
-        raise SutraError("build: step failed", "fix it")
-
-    front.begins = fail
-    with pytest.raises(SutraError, match="build: step failed"):
-        front.make()
-    assert not Path("/proc", tests_run.read_text().strip()).exists()
-
-
-@pytest.mark.parametrize("how", ["not the first", "without cache", "REFRESH"])
-def test_tests_of_other_builds_begin_with_the_checks(
-    front: Front, tests_run: Path, monkeypatch: pytest.MonkeyPatch, how: str
-) -> None:
-    if how != "not the first":
-        del front.engine.tags["sutra-api:prod"]
-        front.begins = lambda: front.add("123", "sutra-api")
-    if how == "REFRESH":
-        monkeypatch.setenv("REFRESH", "bases")
-    front.no_cache = how == "without cache"
-    assert front.make() == 0
-    assert isinstance(front.tests[0], package_tests.Plan)
-    assert not tests_run.exists()
