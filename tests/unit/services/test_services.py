@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+import yaml
 
 from scripts.__main__ import main as front_door
 from scripts.bench import startup
@@ -157,6 +158,15 @@ def test_a_new_service_has_its_budget_and_the_release_what_it_adds(checkout: Pat
     assert after.release.installed - before.release.installed == own.installed - base.installed
     assert after.release.download - before.release.download == own.download - base.download
     assert after.release.because == f"{NAME} was added"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_new_service_says_on_kubernetes_why_it_crashed(checkout: Path, language: str) -> None:
+    assert new(NAME, language) == 0
+    text = (checkout / f"deploy/kubernetes/base/{NAME}.yaml").read_text("utf-8")
+    (workload,) = (each for each in yaml.safe_load_all(text) if each["kind"] == "Deployment")
+    (container,) = workload["spec"]["template"]["spec"]["containers"]
+    assert container["terminationMessagePolicy"] == "FallbackToLogsOnError"
 
 
 def test_the_reason_of_a_second_one_follows_the_first(checkout: Path) -> None:
