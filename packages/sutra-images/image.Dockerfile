@@ -42,7 +42,7 @@ COPY --from=layers /layers/2 /
 COPY --from=layers /layers/3 /
 COPY --from=layers /layers/4 /
 COPY --from=layers /layers/5 /
-# what is read of layers is kept where any user may write; /work is for the catalogue
+# the cache of layers that were read is in /tmp, where any user may write; a catalogue is mounted at /work
 ENV PYTHONPATH=/app \
     XDG_CACHE_HOME=/tmp
 WORKDIR /work
