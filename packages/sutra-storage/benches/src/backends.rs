@@ -12,8 +12,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::http::{get, put_line, put_request, rate, request, Connection};
-use crate::{folder_bytes, id, scattered};
+use crate::http::{get, load, put_batch, put_line, put_request, rate};
+use crate::{folder_bytes, id, scattered, BATCH};
 
 const FIGURES: [&str; 8] = [
     "writes/s, 1 client",
@@ -25,8 +25,6 @@ const FIGURES: [&str; 8] = [
     "start to the first answer, s",
     "on disk, MB",
 ];
-/// The number of concepts in one batch.
-const BATCH: u64 = 1000;
 /// A prime, so that its multiples modulo a power of ten are every number, in another order.
 const STEP: u64 = 1_000_003;
 const DEADLINE: Duration = Duration::from_secs(600);
@@ -108,14 +106,7 @@ impl Stores<'_> {
     fn fill(&self) {
         eprintln!("{} concepts", grouped(self.concepts as f64));
         let (server, addr, _) = self.start(true);
-        let mut connection = Connection::open(addr);
-        for first in (0..self.concepts).step_by(BATCH as usize) {
-            let numbers = first..first + BATCH;
-            let lines: String = numbers
-                .map(|number| put_line(number * STEP % self.concepts))
-                .collect();
-            connection.ask(&request("POST", "/batch", "x-ndjson", &lines));
-        }
+        load(addr, self.concepts, |number| number * STEP % self.concepts);
         stop(server);
         let create = format!("CREATE DATABASE sutra_{}", self.concepts);
         sql(&format!("{}/postgres", self.postgres), &create);
@@ -215,7 +206,7 @@ impl Stores<'_> {
         let (many, _) = rate(addr, 32, put);
         let batch = move |number: u64| {
             let lines = (0..BATCH).map(|at| put_line(scattered(number * BATCH + at) % count));
-            request("POST", "/batch", "x-ndjson", &lines.collect::<String>())
+            put_batch(&lines.collect::<String>())
         };
         let (batches, _) = rate(addr, 1, batch);
         let read = move |number| get(&format!("/concepts/{}", id(scattered(number) % count)));
@@ -241,11 +232,7 @@ impl Stores<'_> {
 
     /// Returns the memory of every process of the database server, what they share counted once.
     fn database_memory(&self) -> f64 {
-        let pid = sql(
-            &self.url(),
-            "SELECT pg_backend_pid()||' '||setting FROM pg_settings WHERE name = 'data_directory'",
-        );
-        let (_, folder) = pid.split_once(' ').expect("a folder");
+        let folder = sql(&self.url(), "SHOW data_directory");
         let text = fs::read_to_string(format!("{folder}/postmaster.pid")).expect("postmaster.pid");
         let first: u32 = text
             .lines()

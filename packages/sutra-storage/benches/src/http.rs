@@ -5,7 +5,6 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::atomic::AtomicBool;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,7 +16,7 @@ use sutra_storage::metrics::Metrics;
 use sutra_storage::store::Store;
 use sutra_storage::{http, serve};
 
-use crate::{id, median, scattered, this_program, CONCEPTS, RUNS, SECONDS};
+use crate::{id, median, scattered, this_program, timed, BATCH, CONCEPTS, RUNS};
 
 const ALLOCATOR: &str = match (cfg!(feature = "mimalloc"), cfg!(feature = "jemalloc")) {
     (true, _) => "mimalloc",
@@ -123,7 +122,7 @@ fn one_run(mode: &str) -> [f64; FIGURES.len()] {
     let mut stdout = BufReader::new(server.stdout.take().expect("stdout"));
     stdout.read_line(&mut addr).expect("an address");
     let addr = addr.trim().parse().expect("an address");
-    load(addr);
+    load(addr, CONCEPTS, |number| number);
     let loaded = resident(&server);
     let put = |number| put_request(scattered(number) % CONCEPTS);
     let (writes, write_p99) = rate(addr, 32, put);
@@ -140,12 +139,20 @@ fn one_run(mode: &str) -> [f64; FIGURES.len()] {
     [writes, write_p99, reads, read_p99, pages, loaded, end]
 }
 
-fn load(addr: SocketAddr) {
+/// Writes concepts with the numbers below `count` in batches, in the `order` of those numbers.
+pub fn load(addr: SocketAddr, count: u64, order: impl Fn(u64) -> u64) {
     let mut connection = Connection::open(addr);
-    for first in (0..CONCEPTS).step_by(1000) {
-        let lines: String = (first..first + 1000).map(put_line).collect();
-        connection.ask(&request("POST", "/batch", "x-ndjson", &lines));
+    for first in (0..count).step_by(BATCH as usize) {
+        let lines: String = (first..first + BATCH)
+            .map(|number| put_line(order(number)))
+            .collect();
+        connection.ask(&put_batch(&lines));
     }
+}
+
+/// Returns the request that sends the lines of a batch.
+pub fn put_batch(lines: &str) -> String {
+    request("POST", "/batch", "x-ndjson", lines)
 }
 
 /// Returns the line of a batch that writes a concept, with a text of 275 bytes.
@@ -165,7 +172,7 @@ pub fn get(path: &str) -> String {
     request("GET", path, "json", "")
 }
 
-pub fn request(method: &str, path: &str, media: &str, body: &str) -> String {
+fn request(method: &str, path: &str, media: &str, body: &str) -> String {
     let length = body.len();
     format!(
         "{method} {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/{media}\r\n\
@@ -174,17 +181,17 @@ pub fn request(method: &str, path: &str, media: &str, body: &str) -> String {
 }
 
 /// A connection that is kept open.
-pub struct Connection(BufReader<TcpStream>);
+struct Connection(BufReader<TcpStream>);
 
 impl Connection {
-    pub fn open(addr: SocketAddr) -> Self {
+    fn open(addr: SocketAddr) -> Self {
         let stream = TcpStream::connect(addr).expect("the server");
         stream.set_nodelay(true).expect("a socket");
         Self(BufReader::with_capacity(64 * 1024, stream))
     }
 
     /// Reads the whole answer, and checks that it is a success.
-    pub fn ask(&mut self, request: &str) {
+    fn ask(&mut self, request: &str) {
         self.0
             .get_mut()
             .write_all(request.as_bytes())
@@ -208,37 +215,20 @@ impl Connection {
     }
 }
 
+/// Returns how many requests per second `clients` clients together get answered, and the 99th
+/// percentile of an answer's time in microseconds.
 pub fn rate(
     addr: SocketAddr,
     clients: usize,
     request: impl Fn(u64) -> String + Copy + Send + 'static,
 ) -> (f64, f64) {
-    let next = Arc::new(AtomicU64::new(1));
-    let start = Instant::now();
-    let clients: Vec<_> = (0..clients)
-        .map(|_| {
-            let next = next.clone();
-            std::thread::spawn(move || {
-                let mut connection = Connection::open(addr);
-                let mut times = Vec::new();
-                while start.elapsed() < Duration::from_secs(SECONDS) {
-                    let request = request(next.fetch_add(1, Ordering::Relaxed));
-                    let before = Instant::now();
-                    connection.ask(&request);
-                    times.push(before.elapsed());
-                }
-                times
-            })
-        })
-        .collect();
-    let times = clients
-        .into_iter()
-        .flat_map(|client| client.join().expect("a client"));
-    let mut times: Vec<Duration> = times.collect();
-    let seconds = start.elapsed().as_secs_f64();
-    times.sort();
-    let p99 = times[times.len() * 99 / 100].as_secs_f64() * 1e6;
-    (times.len() as f64 / seconds, p99)
+    let open = move || Connection::open(addr);
+    timed(clients, open, move |connection, number| {
+        let request = request(number);
+        let start = Instant::now();
+        connection.ask(&request);
+        start.elapsed()
+    })
 }
 
 /// Returns the server's anonymous resident memory, in MB.

@@ -177,17 +177,32 @@ fn rate(
     threads: usize,
     work: impl Fn(&dyn Engine, u64) + Copy + Send + 'static,
 ) -> (f64, f64) {
+    let engine = engine.clone();
+    let open = move || engine.clone();
+    timed(threads, open, move |engine, number| {
+        let start = Instant::now();
+        work(engine.as_ref(), number);
+        start.elapsed()
+    })
+}
+
+/// Runs `work` in `threads` threads, each on what it has from `open`; `work` returns the time that
+/// counts. Returns the calls per second, and the 99th percentile of their times in microseconds.
+pub fn timed<T>(
+    threads: usize,
+    open: impl Fn() -> T + Clone + Send + 'static,
+    work: impl Fn(&mut T, u64) -> Duration + Copy + Send + 'static,
+) -> (f64, f64) {
     let next = Arc::new(AtomicU64::new(1));
     let start = Instant::now();
     let threads: Vec<_> = (0..threads)
         .map(|_| {
-            let (engine, next) = (engine.clone(), next.clone());
+            let (open, next) = (open.clone(), next.clone());
             std::thread::spawn(move || {
+                let mut own = open();
                 let mut times = Vec::new();
                 while start.elapsed() < Duration::from_secs(SECONDS) {
-                    let before = Instant::now();
-                    work(engine.as_ref(), next.fetch_add(1, Ordering::Relaxed));
-                    times.push(before.elapsed());
+                    times.push(work(&mut own, next.fetch_add(1, Ordering::Relaxed)));
                 }
                 times
             })
