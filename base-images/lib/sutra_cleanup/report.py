@@ -95,13 +95,20 @@ def dry(plan: Plan) -> str:
     return "\n".join(rows)
 
 
+def by_rule(found: dict[str, Any]) -> list[str]:
+    """Return the first rows of a table for a builder's log: what each rule removed."""
+    return [
+        f"{'rule':32} {'files':>7} {'MB':>8}",
+        *(
+            f"{name:32} {row['files']:7} {row['bytes'] / 1e6:8.2f}"
+            for name, row in sorted(found["rules"].items(), key=lambda item: -item[1]["bytes"])
+        ),
+    ]
+
+
 def text(found: dict[str, Any]) -> str:
     """Return the report as a table for a builder's log."""
-    rows = [f"{'rule':32} {'files':>7} {'MB':>8}"]
-    rows += [
-        f"{name:32} {row['files']:7} {row['bytes'] / 1e6:8.2f}"
-        for name, row in sorted(found["rules"].items(), key=lambda item: -item[1]["bytes"])
-    ]
+    rows = by_rule(found)
     stripped, compiled = found["stripped"], found["compiled"]
     rows += [
         f"{'strip':32} {stripped['files']:7} {stripped['saved'] / 1e6:8.2f}",

@@ -39,8 +39,8 @@ def clean(
         try:
             for entry in plan.leaving:
                 trash.move(f'rule "{plan.rule(entry.removed or 0).name}"', entry.path)
-            proven = proof.prove(plan, node, before, trash)
-            found = _report(plan, proven, shown_as)
+            loaded = proof.prove(plan, node, before, trash)
+            found = _report(plan, loaded, shown_as)
             if file:
                 report.write(found, file)
         except BaseException:
@@ -49,14 +49,14 @@ def clean(
     return found
 
 
-def _report(plan: NodePlan, proven: proof.Proven, shown_as: str) -> dict[str, Any]:
+def _report(plan: NodePlan, loaded: int, shown_as: str) -> dict[str, Any]:
     """Return the report in the form that a Python tree's has: no bytecode, nothing stripped."""
     done = report.Done(
         elf.Stripped(),
         dedupe.Deduped(),
         bytecode.Compiled(),
         record.Recorded(),
-        Proven(proven.names),
+        Proven(loaded),
     )
     return report.summary(plan, done, report.weigh(plan), shown_as)
 
@@ -81,16 +81,9 @@ def load(file: Path) -> Manifest:
 
 def _text(found: dict[str, Any]) -> str:
     """Return the report as a table for a builder's log."""
-    rows = [f"{'rule':32} {'files':>7} {'MB':>8}"]
-    rows += [
-        f"{name:32} {row['files']:7} {row['bytes'] / 1e6:8.2f}"
-        for name, row in sorted(found["rules"].items(), key=lambda item: -item[1]["bytes"])
-    ]
-    rows.append(
-        f"{found['before'] / 1e6:.2f} MB → {found['after'] / 1e6:.2f} MB, "
-        f"{found['proven']} names of packages load as before"
-    )
-    return "\n".join(rows)
+    total = f"{found['before'] / 1e6:.2f} MB → {found['after'] / 1e6:.2f} MB"
+    proven = f"{found['proven']} names of packages load as before"
+    return "\n".join([*report.by_rule(found), f"{total}, {proven}"])
 
 
 def main() -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from .. import blame
 from ..errors import BrokenTreeError, CleanupError, Fix
@@ -13,14 +12,6 @@ from ..tree import show
 from . import links, loads, packages
 from .loads import OK, Answers, Question
 from .packages import NodePlan, Package
-
-
-@dataclass(frozen=True)
-class Proven:
-    """Numbers of packages, and of names that load as before."""
-
-    packages: int
-    names: int
 
 
 def baseline(plan: NodePlan, node: Sequence[str]) -> Answers:
@@ -66,8 +57,8 @@ def refuse_broken_links(plan: NodePlan) -> None:
     )
 
 
-def prove(plan: NodePlan, node: Sequence[str], before: Answers, trash: Trash) -> Proven:
-    """Return what loads as before. Raises CleanupError with the rule that broke a package."""
+def prove(plan: NodePlan, node: Sequence[str], before: Answers, trash: Trash) -> int:
+    """Return how many names load as before. Raises CleanupError with the rule that broke one."""
     questions: dict[Package, list[Question]] = {}
     for package, question in before:
         questions.setdefault(package, []).append(question)
@@ -82,4 +73,4 @@ def prove(plan: NodePlan, node: Sequence[str], before: Answers, trash: Trash) ->
 
         broken = blame.Broken(f'{how} "{name}"', name, said, still)
         raise blame.blame(plan, broken, trash, len(failed) - 1)
-    return Proven(len(plan.packages), len(after))
+    return len(after)
