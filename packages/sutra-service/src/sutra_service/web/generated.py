@@ -10,19 +10,18 @@ import builtins
 import dataclasses
 import marshal
 import re
+import zlib
 from hashlib import blake2b
 from importlib import import_module
 from types import CodeType
 from typing import Any
-from zlib import decompress
-from zlib import error as NotPackedError  # noqa: N812 # its name says nothing alone
 
 KEPT = "sutra_service.web.kept"
 # code by the digest of its source; what `_sre.compile` takes after a pattern, by pattern and flags
 Sources = dict[bytes, CodeType]
 Patterns = dict[tuple[str | bytes, int], tuple[Any, ...]]
 # errors of reading a module that is missing, another Python's, or damaged
-NOT_READ = (ImportError, AttributeError, EOFError, TypeError, ValueError, NotPackedError)
+NOT_READ = (ImportError, AttributeError, EOFError, TypeError, ValueError, zlib.error)
 
 
 def digest(source: str) -> bytes:
@@ -37,7 +36,7 @@ def read() -> tuple[Sources, Patterns]:
     """
     try:
         kept = import_module(KEPT)
-        sources, patterns = marshal.loads(decompress(kept.BOTH))  # noqa: S302 # as bytecode is read
+        sources, patterns = marshal.loads(zlib.decompress(kept.BOTH))  # noqa: S302 # as bytecode is read
     except NOT_READ:
         return {}, {}
     return sources, patterns
