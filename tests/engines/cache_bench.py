@@ -30,7 +30,7 @@ from scripts.common.errors import CHECK_FAILED, OK, SutraError, run
 from scripts.engine import buildx, images
 from scripts.engine import client as engine
 from tests.conftest import ROOT
-from tests.engines import buildkit, cache
+from tests.engines import buildkit
 from tests.support import go_program, registries
 from tests.support.running import running
 
@@ -49,14 +49,9 @@ class Row:
 
 def program() -> Path:
     """Return buildkitd, compiled once by this machine's Go; minutes."""
-    module = ROOT / buildkit.MODULE
-    recipe = [(module / name).read_text() for name in ("go.mod", "go.sum")]
     version = f"{PACKAGE}/version.Version={buildkit.version()}"
-    return cache.kept(
-        "buildkitd",
-        recipe,
-        lambda file: go_program.compile_to(file, module, f"{PACKAGE}/cmd/buildkitd", version),
-    )
+    module = ROOT / buildkit.MODULE
+    return go_program.kept("buildkitd", module, f"{PACKAGE}/cmd/buildkitd", version)
 
 
 @contextmanager

@@ -31,12 +31,8 @@ SERVICE_NETWORK = "10.96.0.0/16"
 
 def program(name: str) -> Path:
     """Return one of Kubernetes' programs, compiled once; minutes."""
-    recipe = [(MODULE / file).read_text() for file in ("go.mod", "go.sum")]
     version = f"k8s.io/component-base/version.gitVersion={VERSION}"
-    package = f"k8s.io/kubernetes/cmd/{name}"
-    return cache.kept(
-        name, recipe, lambda file: go_program.compile_to(file, MODULE, package, version)
-    )
+    return go_program.kept(name, MODULE, f"k8s.io/kubernetes/cmd/{name}", version)
 
 
 def etcd() -> Path:

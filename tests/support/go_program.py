@@ -1,10 +1,21 @@
-"""A program of a Go module, compiled with the module's own versions and hashes."""
+"""A program of a Go module, compiled once with the module's own versions and hashes."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 from pathlib import Path
+
+from tests.engines import cache
+
+
+def kept(name: str, module: Path, package: str, version: str = "") -> Path:
+    """Return a program, compiled by this machine's Go on the first call; minutes.
+
+    See `compile_to` for the words; the folder's go.mod and go.sum say what the program is made of.
+    """
+    recipe = [(module / file).read_text() for file in ("go.mod", "go.sum")]
+    return cache.kept(name, recipe, lambda file: compile_to(file, module, package, version))
 
 
 def compile_to(file: Path, module: Path, package: str, version: str = "") -> None:

@@ -5,13 +5,11 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 from pathlib import Path
 
 from tests.conftest import ROOT
-from tests.engines import cache
+from tests.support import go_program
 
 MODULE = ROOT / "tests/workflows/act"
 
@@ -25,16 +23,4 @@ def version() -> str:
 
 def program() -> Path:
     """Return act, compiled on the first call (three minutes of CPU) and kept."""
-    recipe = [(MODULE / name).read_text() for name in ("go.mod", "go.sum")]
-    return cache.kept("act", recipe, _compile)
-
-
-def _compile(file: Path) -> None:
-    build = ["go", "build", "-trimpath", "-ldflags", f"-s -w -X main.version={version()}"]
-    environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly"}
-    subprocess.run(
-        ["nice", *build, "-o", str(file), "github.com/nektos/act"],
-        cwd=MODULE,
-        env=environment,
-        check=True,
-    )
+    return go_program.kept("act", MODULE, "github.com/nektos/act", f"main.version={version()}")
