@@ -9,6 +9,7 @@ import secrets
 import subprocess
 import time
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -40,12 +41,12 @@ class Answer:
     seconds: float
 
 
-class Services:
+class Services(ABC):
     """Services that a test calls, wherever they run."""
 
+    @abstractmethod
     def address(self, service: str) -> tuple[str, int]:
         """Return where a service answers."""
-        raise NotImplementedError
 
     def ask(self, service: str, method: str, path: str, body: object = None) -> Any:
         """Return the body of an answer that must be a success."""
