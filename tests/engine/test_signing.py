@@ -6,7 +6,7 @@ import base64
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,11 +58,12 @@ def signed(group: Group, address: str, key: Path, **knobs: str) -> int:
     return promote.verify_and_promote(group.client, Options.read(given))
 
 
-def verify(public: Path, reference: str, *words: str) -> subprocess.CompletedProcess[str]:
+def verify(
+    public: Path, reference: str, *words: str, options: Sequence[str] = PLAIN
+) -> subprocess.CompletedProcess[str]:
     kind = "verify-attestation" if "--type" in words else "verify"
-    return subprocess.run(
-        ["cosign", kind, "--key", public, *PLAIN, *words, reference], capture_output=True, text=True
-    )
+    command = ["cosign", kind, "--key", str(public), *options, *words, reference]
+    return subprocess.run(command, capture_output=True, text=True)
 
 
 def said(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
@@ -300,6 +301,11 @@ def log(tmp_path: Path) -> Iterator[Rekor]:
         yield served
 
 
+def from_log(log: Rekor) -> list[str]:
+    """Return the options with which cosign takes only what is in the log."""
+    return ["--allow-http-registry", "--offline=true", "--rekor-url", log.address]
+
+
 def test_cosign_finds_every_signature_in_the_log_that_was_asked_for(
     group: Group,
     address: str,
@@ -317,16 +323,12 @@ def test_cosign_finds_every_signature_in_the_log_that_was_asked_for(
     assert (kinds.count("hashedrekord"), kinds.count("dsse")) == (3, 6)
     monkeypatch.setenv("SIGSTORE_REKOR_PUBLIC_KEY", str(log.public))
     for words in ([], ["--type", "slsaprovenance1"], ["--type", "spdxjson"]):
-        kind = "verify-attestation" if words else "verify"
-        options = ["--allow-http-registry", "--offline=true", "--rekor-url", log.address]
-        command = ["cosign", kind, "--key", str(keys[1]), *options, *words, reference]
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = verify(keys[1], reference, *words, options=from_log(log))
         assert done.returncode == 0, done.stderr
         assert verify(keys[1], reference, *words).returncode == 0
     # another log's key: the entry is no proof
     log.make_key()
-    command = ["cosign", "verify", "--key", str(keys[1]), *options, reference]
-    assert subprocess.run(command, capture_output=True).returncode
+    assert verify(keys[1], reference, options=from_log(log)).returncode
 
 
 def test_signatures_without_a_log_are_in_none(
@@ -341,9 +343,7 @@ def test_signatures_without_a_log_are_in_none(
     assert log.entries == []
     monkeypatch.setenv("SIGSTORE_REKOR_PUBLIC_KEY", str(log.public))
     reference = f"{address}/{group.api}@{ledger.read()[-1].images[group.api].digest}"
-    options = ["--allow-http-registry", "--offline=true", "--rekor-url", log.address]
-    command = ["cosign", "verify", "--key", str(keys[1]), *options, reference]
-    assert subprocess.run(command, capture_output=True).returncode
+    assert verify(keys[1], reference, options=from_log(log)).returncode
     assert verify(keys[1], reference).returncode == 0
 
 
