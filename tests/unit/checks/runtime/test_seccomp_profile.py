@@ -45,6 +45,8 @@ TEXT = """\
   ]
 }
 """
+NOT_OURS = "FILE: not a profile as `make seccomp` writes it"
+RESTORE = "`git checkout FILE` restores it"
 
 
 def image(file: Path) -> Image:
@@ -110,46 +112,18 @@ def test_an_image_without_one_has_a_tip_with_the_key() -> None:
 @pytest.mark.parametrize(
     ("text", "message", "tip"),
     [
-        (
-            TEXT.replace("read", "mount"),
-            'FILE: no service may call "mount"',
-            "remove it there",
-        ),
-        (
-            TEXT.replace("read", "reed"),
-            'FILE: no such system call "reed"',
-            "remove it there",
-        ),
-        (
-            TEXT.replace("SCMP_ACT_ERRNO", "SCMP_ACT_ALLOW"),
-            "FILE: not a profile as `make seccomp` writes it",
-            "`git checkout FILE` restores it",
-        ),
-        (
-            TEXT.replace("2114060288", "0"),
-            "FILE: not a profile as `make seccomp` writes it",
-            "`git checkout FILE` restores it",
-        ),
-        (
-            TEXT.replace('"read"', '7, "read"'),
-            "FILE: not a profile as `make seccomp` writes it",
-            "`git checkout FILE` restores it",
-        ),
-        (
-            "[]",
-            "FILE: not a profile as `make seccomp` writes it",
-            "`git checkout FILE` restores it",
-        ),
-        (
-            '{"syscalls": 1}',
-            "FILE: not a profile as `make seccomp` writes it",
-            "`git checkout FILE` restores it",
-        ),
+        (TEXT.replace("read", "mount"), 'FILE: no service may call "mount"', "remove it there"),
+        (TEXT.replace("read", "reed"), 'FILE: no such system call "reed"', "remove it there"),
+        (TEXT.replace("SCMP_ACT_ERRNO", "SCMP_ACT_ALLOW"), NOT_OURS, RESTORE),
+        (TEXT.replace("2114060288", "0"), NOT_OURS, RESTORE),
+        (TEXT.replace('"read"', '7, "read"'), NOT_OURS, RESTORE),
+        ("[]", NOT_OURS, RESTORE),
+        ('{"syscalls": 1}', NOT_OURS, RESTORE),
         (
             "{",
             "FILE: not JSON: Expecting property name enclosed in double quotes: "
             "line 1 column 2 (char 1)",
-            "`git checkout FILE` restores it",
+            RESTORE,
         ),
     ],
 )
