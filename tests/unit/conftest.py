@@ -65,6 +65,12 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def amd64(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This machine's own platform is linux/amd64, whatever it is."""
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+
+
+@pytest.fixture
 def engine() -> FakeEngine:
     return FakeEngine()
 

@@ -528,9 +528,8 @@ PLATFORMS = {"PLATFORMS": "linux/amd64,linux/arm64"}
 
 
 @pytest.fixture
-def amd64(monkeypatch: pytest.MonkeyPatch) -> None:
-    """This machine is of that architecture, and what is built of the one that is asked for."""
-    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+def built_as_asked(amd64: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is built on this machine is of the architecture that is asked for."""
     inspect = images.inspect
 
     def of_its_platform(client: Any, reference: str) -> dict[str, Any] | None:
@@ -541,7 +540,7 @@ def amd64(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(images, "inspect", of_its_platform)
 
 
-@pytest.mark.usefixtures("amd64")
+@pytest.mark.usefixtures("built_as_asked")
 def test_each_platform_is_built_and_has_a_repository_of_its_own(
     engine: FakeEngine, bake: Bake
 ) -> None:
@@ -558,7 +557,7 @@ def test_each_platform_is_built_and_has_a_repository_of_its_own(
     assert [knobs.get("PLATFORM", "") for _, knobs in bake.plans] == ["", "linux/arm64"]
 
 
-@pytest.mark.usefixtures("amd64")
+@pytest.mark.usefixtures("built_as_asked")
 def test_where_one_platform_fails_no_tag_moves_on_any(
     engine: FakeEngine, bake: Bake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -575,12 +574,12 @@ def test_where_one_platform_fails_no_tag_moves_on_any(
     assert engine.tags == before
 
 
+@pytest.mark.usefixtures("amd64")
 def test_an_image_of_another_platform_than_was_asked_for_gets_no_tag(
-    engine: FakeEngine, bake: Bake, monkeypatch: pytest.MonkeyPatch
+    engine: FakeEngine, bake: Bake
 ) -> None:
     """A builder without a node of that platform, or a Dockerfile that copies a wrong stage."""
     before = dict(engine.tags)
-    monkeypatch.setattr("platform.machine", lambda: "x86_64")
     with pytest.raises(SutraError) as caught:
         build.build(engine, ["prod"], PLATFORMS)
     assert (caught.value.message, caught.value.tip) == (
@@ -599,7 +598,7 @@ def test_wrong_platforms_are_refused_before_anything_is_built(
     assert (bake.plans, bake.builds) == ([], [])
 
 
-@pytest.mark.usefixtures("amd64")
+@pytest.mark.usefixtures("built_as_asked")
 def test_each_platform_has_a_cache_of_its_own(
     engine: FakeEngine, bake: Bake, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -122,11 +122,6 @@ images:
 BOTH = {"PLATFORMS": "linux/amd64,linux/arm64"}
 
 
-@pytest.fixture
-def amd64(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("platform.machine", lambda: "x86_64")
-
-
 @pytest.mark.usefixtures("amd64")
 def test_each_platform_has_images_and_sizes_of_its_own(tmp_path: Path) -> None:
     both = catalog.load_platforms(write(tmp_path, ARM64), BOTH)

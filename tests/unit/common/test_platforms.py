@@ -1,18 +1,12 @@
 from __future__ import annotations
 
-import platform
-
 import pytest
 
 from scripts.common import platforms
 from scripts.common.errors import SutraError
 
+pytestmark = pytest.mark.usefixtures("amd64")
 EXAMPLE = "such as PLATFORMS=linux/amd64,linux/arm64"
-
-
-@pytest.fixture(autouse=True)
-def _amd64(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
 
 
 @pytest.mark.parametrize(
@@ -33,7 +27,7 @@ def test_platforms_are_architectures_but_for_this_machines(
 
 
 def test_another_machine_has_another_platform_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
     assert platforms.read({"PLATFORMS": "linux/amd64,linux/arm64"}) == ("amd64", "")
     assert platforms.name_of(platforms.OWN) == "linux/arm64"
 

@@ -15,6 +15,7 @@ from scripts.promotion.planned import Plan
 from tests.support.memory_registry import MemoryRegistry
 from tests.unit.fakes import digest
 
+pytestmark = pytest.mark.usefixtures("amd64")
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 AMD64, ARM64 = (
@@ -44,11 +45,6 @@ class Store(MemoryRegistry):
         assert (digest(body), json.loads(body)["mediaType"]) == (name, kind)
         self.documents[name] = body
         self.puts.append(reference)
-
-
-@pytest.fixture(autouse=True)
-def _amd64(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("platform.machine", lambda: "x86_64")
 
 
 @pytest.fixture

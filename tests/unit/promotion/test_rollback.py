@@ -371,11 +371,6 @@ def test_history_says_what_is_unfinished(
 BOTH = "linux/amd64,linux/arm64"
 
 
-@pytest.fixture
-def amd64(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("platform.machine", lambda: "x86_64")
-
-
 def go_on_both(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, content: str) -> dict[str, str]:
     """Promote both platforms with this content; return the id of sutra-api by repository."""
     monkeypatch.setenv("PLATFORMS", BOTH)
