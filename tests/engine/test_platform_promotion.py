@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -123,9 +124,7 @@ def test_layers_packed_by_zstd_are_in_an_index_too(pair: Group, address: str) ->
     assert index(pair, address, "latest") == before
 
 
-def test_promoting_the_same_images_again_moves_nothing(
-    pair: Group, address: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_promoting_the_same_images_again_moves_nothing(pair: Group, address: str) -> None:
     promoted(pair, address, "5.0.0")
     before = index(pair, address, "5.0.0")
     options = Options.read({"ALLOW_DIRTY": "1", "VERSION": "5.0.0", "REGISTRY": address})
@@ -146,9 +145,8 @@ def test_a_registry_that_takes_no_index_moves_no_tag(
     build(pair, "6.1.0")
     whole = Registry._ask
 
-    def refusing(self: Registry, method: str, *words: object, **more: object) -> object:
-        # words as the caller gave them
-        answer, body = whole(self, method, *words, **more)  # type: ignore[arg-type]
+    def refusing(self: Registry, method: str, *words: Any, **more: Any) -> object:
+        answer, body = whole(self, method, *words, **more)
         sent = next((each for each in words if isinstance(each, dict)), {})
         if method == "PUT" and sent.get("Content-Type") == manifest.INDEXES[0]:
             answer.status_code, answer.reason = 415, "Unsupported Media Type"

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,7 +66,7 @@ def test_what_could_not_be_made_is_not_taken_for_made(tmp_path: Path) -> None:
 
 
 class Item:
-    """A collected test: its file, and the names of its fixtures."""
+    """What the order of collected tests is made of: a file, and the names of its fixtures."""
 
     def __init__(self, path: str, *fixturenames: str) -> None:
         self.path, self.fixturenames = Path(path), fixturenames
@@ -73,14 +74,14 @@ class Item:
 
 def ordered() -> list[str]:
     """Return the files of some tests in the order in which they run."""
-    items = [
+    items: list[Any] = [
         Item("a"),
         Item("b", "client", "tag"),
         Item("a", "tag"),  # a parameter of that name
         Item("c", "client"),
         Item("d", "client", "production"),
     ]
-    pytest_collection_modifyitems(items)  # type: ignore[arg-type] # what it asks of an item
+    pytest_collection_modifyitems(items)
     return [str(item.path) for item in items]
 
 

@@ -9,7 +9,6 @@ import socket
 import tarfile
 import threading
 import time
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,7 +19,7 @@ from scripts.bench import fresh, paced_registry, twin
 from scripts.checks.sizes.fresh import Node
 from scripts.common.errors import SutraError
 from scripts.oci.manifest import digest_of
-from tests.unit.fakes import tar_of
+from tests.unit.fakes import FakeEngine, tar_of
 
 LAYERS = (tar_of({"etc/passwd": b"root"}), tar_of({"app/main": b"1" * 9000}))
 CONFIG = {"os": "linux", "rootfs": {"type": "layers", "diff_ids": [*map(digest_of, LAYERS)]}}
@@ -48,8 +47,9 @@ def test_a_twin_has_the_same_files_under_other_digests(stored: Any) -> None:
     first, second = map(gzip.decompress, blobs)
     with tarfile.open(fileobj=io.BytesIO(first)) as archive:
         assert archive.getnames() == [twin.FILE, "etc/passwd"]
-        # a regular file, which is never None
-        assert archive.extractfile(twin.FILE).read() == b"\1\2\3\4"  # type: ignore[union-attr]
+        added = archive.extractfile(twin.FILE)
+        assert added
+        assert added.read() == b"\1\2\3\4"
     assert second == LAYERS[1]
     config = json.loads(made.blobs[manifest["config"]["digest"]])
     assert config["rootfs"]["diff_ids"] == [digest_of(first), digest_of(second)]
@@ -100,10 +100,11 @@ def test_all_connections_together_get_the_rate() -> None:
         assert 0.3 <= time.monotonic() - begun < 3
 
 
-def test_an_engine_elsewhere_cannot_pull_from_here() -> None:
-    client: Any = SimpleNamespace(api=SimpleNamespace(base_url="http://far:2375"))
+def test_an_engine_elsewhere_cannot_pull_from_here(engine: FakeEngine) -> None:
+    engine.base_url = "http://far:2375"
+    not_read: Any = None
     with pytest.raises(SutraError) as caught:
-        fresh.measure(client, None)  # type: ignore[arg-type] # it is not asked
+        fresh.measure(engine, not_read)
     assert (caught.value.message, caught.value.tip) == (
         "bench: the engine is on another machine, which cannot pull from this one's loopback",
         "run it where the engine runs",
