@@ -29,14 +29,15 @@ def test_the_change_of_an_update_is_in_the_python_base() -> None:
     assert (ROOT / rebase.CHANGED).exists()
 
 
-def test_the_copy_is_a_clean_checkout(folder: Path, tmp_path: Path) -> None:
+def test_the_copy_is_a_clean_checkout(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     run_git("init")
     (folder / "file").write_text("kept")
     (folder / ".gitignore").write_text(".venv/\n.cache/\n")
     for name in (".venv", ".cache"):
         (folder / name).mkdir()
-    copy = folder.parent / "copy"
-    copy.mkdir()
+    copy = tmp_path_factory.mktemp("copy")
     rebase.committed(copy)
     asked = ["git", "status", "--porcelain"]
     assert subprocess.run(asked, cwd=copy, capture_output=True, check=True).stdout == b""
