@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from scripts.checks.runtime.seccomp import Watch
 from scripts.common.check_result import CheckResult
 from scripts.common.errors import SutraError
 from scripts.engine.sandbox import Setup
+from tests.unit.fakes import FakeEngine
 
 SETUP = Setup("sha256:1", network="n", alias="api")
 KEY = "images.api.runtime.seccomp"
@@ -34,8 +34,7 @@ class Seen:
 
 def watch(listener: Any, requests: str = "") -> Watch:
     runtime = Runtime(seccomp="packages/api/seccomp.json", requests=requests)
-    client: Any = SimpleNamespace(api=SimpleNamespace(base_url="http+docker://localunixsocket"))
-    return Watch(client, Image("api", Budget(1, 1), runtime=runtime), SETUP, listener)
+    return Watch(FakeEngine(), Image("api", Budget(1, 1), runtime=runtime), SETUP, listener)
 
 
 def result(ok: bool, actual: int | None, problem: str, *findings: str) -> CheckResult:
@@ -76,19 +75,20 @@ def test_what_cannot_be_recorded_is_not_measured(listener: Any, why: str) -> Non
     assert found.result("images.yaml") == result(True, None, f"not measured: {why}")
 
 
-def test_an_engine_on_another_machine_is_not_asked_for_it() -> None:
-    client: Any = SimpleNamespace(api=SimpleNamespace(base_url="https://10.0.0.1:2376"))
+def test_an_engine_on_another_machine_is_not_asked_for_it(engine: FakeEngine) -> None:
+    engine.base_url = "https://10.0.0.1:2376"
     image = Image("api", Budget(1, 1), runtime=Runtime(seccomp="not-read.json"))
-    with seccomp.watch(client, image, SETUP) as found:
+    with seccomp.watch(engine, image, SETUP) as found:
         assert (found.setup, found.why) == (SETUP, seccomp.ELSEWHERE)
 
 
-def test_a_watched_start_has_a_profile_that_names_the_socket(tmp_path: Path) -> None:
+def test_a_watched_start_has_a_profile_that_names_the_socket(
+    engine: FakeEngine, tmp_path: Path
+) -> None:
     file = tmp_path / "seccomp.json"
     seccomp_profile.write(file, ["read"])
-    client: Any = SimpleNamespace(api=SimpleNamespace(base_url="http+docker://localunixsocket"))
     image = Image("api", Budget(1, 1), runtime=Runtime(seccomp=str(file)))
-    with seccomp.watch(client, image, SETUP) as found:
+    with seccomp.watch(engine, image, SETUP) as found:
         assert found.listener
         assert found.setup.seccomp == seccomp_profile.watching(["read"], found.listener.path)
         assert found.why == seccomp.NOT_CONNECTED
