@@ -37,7 +37,7 @@ def check(checker: str, folder: Path, words: Sequence[str]) -> tuple[int, str, s
 
 
 def test_it_checks_a_file_without_engine_or_network(checker: str, tmp_path: Path) -> None:
-    tmp_path.chmod(0o755)  # the checker's user is another
+    tmp_path.chmod(0o755)  # the checker runs as another user
     good().save(tmp_path / "image.tar")
     catalogue = tmp_path / "images.yaml"
     promise = f"images:\n  {NAME}: {{tag: 'archive:image.tar', budget: {{installed: {{}}}}}}\n"

@@ -19,7 +19,7 @@ from tests.support.registries import registry
 
 # so many rounds, because only one in forty ends in "finished"
 KILLS = 200
-# those of promotions that sign: each has nine signatures, and as many verifications
+# rounds of promotions that sign: each has nine signatures, and as many verifications
 SIGNED, FEW_SIGNED = 30, 3
 # rounds in `make test`; tests/unit/promotion/test_kills.py kills at many more lines
 FEW = 8

@@ -1,6 +1,7 @@
 """A registry's cache that holds other bytes than it says: part of `make test-engines`.
 
-Not of `make test`, whence the name that pytest does not look for: buildkitd is compiled first.
+The name is one that pytest does not look for: `make test` leaves it out, because buildkitd is
+compiled first.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from tests.engines.cache_bench import empty_builder
 from tests.support import registries
 
 TARGET = "sutra-base-rust-runtime"
-# bytes from which a blob is a layer, not a list of layers
+# bytes of a blob above which it is a layer rather than a manifest
 LAYER = 1_000_000
 
 

@@ -77,7 +77,7 @@ CONTAINERD = f"""
 version = 2
 root = "{DATA}/containerd"
 [plugins."io.containerd.grpc.v1.cri"]
-  # without CAP_SYS_RESOURCE no score is lowered
+  # lowering a score takes CAP_SYS_RESOURCE
   restrict_oom_score_adj = true
   sandbox_image = "{PAUSE}"
   [plugins."io.containerd.grpc.v1.cri".cni]
@@ -248,7 +248,7 @@ def cgroups(name: str) -> Iterator[None]:
     made = [place / name for place in found if place.is_dir() and not place.is_symlink()]
     for place in made:
         place.mkdir()
-        if "cpuset" in place.parent.name:  # of version 1: empty until it is copied
+        if "cpuset" in place.parent.name:  # cgroups of version 1 begin without any
             for file in ("cpuset.cpus", "cpuset.mems"):
                 (place / file).write_text((place.parent / file).read_text())
     try:
@@ -260,7 +260,7 @@ def cgroups(name: str) -> Iterator[None]:
 
 
 def _removed(place: Path) -> bool:
-    with contextlib.suppress(OSError):  # processes of it are ending
+    with contextlib.suppress(OSError):  # its processes are still ending
         place.rmdir()
     return not place.exists()
 

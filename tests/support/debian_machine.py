@@ -19,7 +19,7 @@ from tests.support import debian_root
 
 SUITE = "trixie"
 READY_SECONDS = 60
-# $1: the root's archive, $2: where it is unpacked, $3: a folder on a disk, $4: its place in there
+# $1: the root's archive, $2: where it is unpacked, $3: a folder on a disk, $4: where it is mounted
 START = """
 mount -t tmpfs -o mode=755 tmpfs "$2"
 tar -xf "$1" -C "$2" --exclude=./dev/*

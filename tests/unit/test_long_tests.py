@@ -72,7 +72,7 @@ echo >>words
 part=$(wc -l <words)
 exit "$(echo "$CODES" | cut -d' ' -f"$part")"
 """
-# one for the engine's script: no engine runs before it is started
+# a stand-in for engine.sh: `check` ends with $RUNS, and what starts or stops with $STARTS
 ENGINE = """echo "$1" >>engine
 case $1 in check) exit "$RUNS" ;; esac
 exit "$STARTS"
@@ -105,7 +105,7 @@ def test_the_parts_together_are_the_whole_suite(tmp_path: Path) -> None:
     assert [file for file in files if not (ROOT / file).is_file()] == []
 
 
-# codes of the parts → that of a selection of tests, and that of all
+# exit codes of the parts → that of the script for a selection of tests, and for all tests
 CODES = [
     ((0, 0, 0), 0, 0),
     ((0, 1, 0), 1, 1),

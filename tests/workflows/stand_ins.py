@@ -14,7 +14,7 @@ from pathlib import Path
 CHANGED = {
     "    env:\n      BUILDX_BUILDER: sutra\n      CACHE: ./.cache/build\n": "",
     "docker buildx create --name sutra --driver docker-container": "docker buildx ls",
-    # a run of the tests may be what runs the workflow
+    # tests/workflows is among the tests, and would run this workflow again: one quick test runs
     "- run: make test\n": "- run: make test PYTEST_ADDOPTS=-ktest_every_module_of_commands\n",
 }
 CLEAN = "not run here: GitHub's cache between runs"

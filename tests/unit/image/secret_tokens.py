@@ -80,7 +80,7 @@ TOKENS = {
     "Borg": "BORG" + "_KEY " + _word(64, _HEX) + "\nhqlhbGdvcml0aG2mc2hhMjU2\n",
     "SSH protocol 1": "SSH PRIVATE KEY " + "FILE FORMAT 1.1\n\0\0",
 }
-# in a program other bytes look like these, or words touch them
+# tokens that are not found in a program: other bytes look like them, or words touch them
 TEXT_ALONE = {
     "Tencent", "Volcengine", "Yandex OAuth", "Yandex IAM", "Vercel", "RunPod", "Modal", "ngrok", "Cerebras",
     "DeepSeek", "Stability", "ElevenLabs", "Knock", "Checkout.com", "Fireworks", "Voyage", "Anyscale", "Dropbox", "X bearer",
