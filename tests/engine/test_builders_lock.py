@@ -12,7 +12,7 @@ import docker
 import pytest
 
 from scripts.build import bake, root_image
-from scripts.common import settings
+from scripts.common import platforms, settings
 from scripts.engine import buildx
 from tests.conftest import ROOT
 
@@ -53,7 +53,7 @@ def build(client: docker.DockerClient, context: Path) -> subprocess.CompletedPro
 
 
 def locked(name: str) -> re.Match[str]:
-    machine = {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
+    machine = platforms.own_architecture()
     found = re.search(rf"^{name} (\S+) {machine} ([0-9a-f]{{64}})$", LOCK.read_text(), re.MULTILINE)
     assert found
     return found
@@ -70,7 +70,7 @@ def test_what_is_locked_is_installed(client: docker.DockerClient, context: Path)
 def test_a_dependency_that_is_not_what_is_locked(
     client: docker.DockerClient, context: Path, fault: str
 ) -> None:
-    line, version, digest = locked(NEEDED)[0], locked(NEEDED)[1], locked(NEEDED)[2]
+    line, version, digest = locked(NEEDED).group(0, 1, 2)
     changed, problem = {
         "bytes": (
             line.replace(digest, "0" * 64),

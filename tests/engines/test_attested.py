@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.engines import buildkit, matrix
 from tests.engines.machine import SOURCE, Done, Machine
+from tests.support import registries
 
 NAME = "sutra-base-rust-runtime"
 ADDRESS = "127.0.0.1:5000"
 GENERATOR = "scripts/sbom/generator.py"
-CONFIG = {
-    "version": "0.1",
-    "storage": {"filesystem": {"rootdirectory": "/tmp/registry"}},  # of the machine
-    "http": {"addr": ADDRESS},
-}
+# the folder is one in the machine
+CONFIG = registries.settings(ADDRESS, Path("/tmp/registry"))
 INSTALL = "apt-get -q update && apt-get -q -y --no-install-recommends install docker-registry"
 
 
@@ -52,7 +51,7 @@ def test_the_bill_that_buildkit_attaches_is_that_of_the_image(machine: Machine) 
     assert done.code == 0, done.text[-3000:]
     line = done.text.splitlines()[-1]
     assert line.startswith(f"{ADDRESS}/me/{NAME}@sha256:")
-    assert line.endswith(": SPDX of 5 packages attached")  # those that its Dockerfile names
+    assert line.endswith(": SPDX of 5 packages attached")  # the Dockerfile names them
     tags = json.loads(machine.run("python3", "-c", ask(f"/v2/me/{NAME}/tags/list")).text)
     assert not tags["tags"]
 

@@ -16,6 +16,7 @@ from scripts.build import bake as build
 from scripts.image import inventory
 from scripts.image.inventory import Inventory
 from scripts.reproduce.compare import first_difference
+from tests.conftest import ROOT
 from tests.engines import buildkit, matrix
 from tests.engines.machine import Machine
 from tests.support.bake import bake
@@ -33,11 +34,11 @@ def farm(newest: Machine) -> Iterator[Machine]:
         buildkit.stop(newest)
 
 
-def here(client: docker.DockerClient, service: str, tag: str, folder: Path) -> Inventory:
+def here(client: docker.DockerClient, service: str, tag: str) -> Inventory:
     """Return the service as this engine's own BuildKit builds it; its cache may have it."""
     words = ["--set", f"{service}.tags={service}:{tag}"]
     with build.untagged_afterwards(client, [f"{service}:{tag}"]):
-        bake(client, folder, service, *words)
+        bake(client, ROOT, service, *words)
         image = inventory.read(client, f"{service}:{tag}")
     assert image
     return image
@@ -67,7 +68,7 @@ def test_two_buildkits_give_the_same_layers(
     ]
     assert buildkit.version() in versions[1]
     assert versions[0] not in versions[1]
-    one = here(client, service, f"test-{tmp_path.name[:40]}", Path())
+    one = here(client, service, f"test-{tmp_path.name[:40]}")
     two = there(farm, service, tmp_path)
     layers = [[layer.diff_id for layer in each.layers] for each in (one, two)]
     # labels name another commit, in a machine's own repository

@@ -22,7 +22,7 @@ from tests.support.stack import API, HYBRID, STORAGE, request, wait_for
 
 IMAGES = ("sutra-api", "sutra-hybrid", "sutra-storage-server")
 SERVICES = (API, HYBRID, STORAGE)
-# an image whose program is of a processor that no test runs on
+# image of a program for s390x, a processor that no test runs on
 FOREIGN = "localhost/foreign:1"
 REASONS = """
 from scripts.deploy import kubectl, readiness
@@ -52,8 +52,10 @@ def identities(one: Cluster) -> dict[str, str]:
 
 def kill(one: Cluster, service: str) -> None:
     """Kill the container of a service's first pod, as a crash does."""
-    pod = one.pods(service)[min(one.pods(service))]
-    container = pod["status"]["containerStatuses"][0]["containerID"].removeprefix("containerd://")
+    pods = one.pods(service)
+    container = pods[min(pods)]["status"]["containerStatuses"][0]["containerID"].removeprefix(
+        "containerd://"
+    )
     one.machine.run("ctr", "--namespace=k8s.io", "tasks", "kill", "--signal=SIGKILL", container)
 
 
