@@ -85,21 +85,21 @@ class Machine:
         variables = ["PATH=/usr/bin:/bin:/usr/sbin:/sbin", "PODMAN_IGNORE_CGROUPSV1_WARNING=1"]
         return [*enter, "env", "-i", *variables, "HOME=/root", *command]
 
-    def write(self, path: str, text: str) -> None:
+    def write(self, path: str, content: str | bytes) -> None:
         """Write a file of the machine, its folders too."""
-        self.run("mkdir", "-p", str(Path(path).parent))
-        self.run("sh", "-c", 'cat >"$0"', path, given=text.encode())
+        data = content.encode() if isinstance(content, str) else content
+        script = 'mkdir -p "${0%/*}" && cat >"$0"'
+        self.run("sh", "-c", script, path, given=data)
 
     def put(self, folder: str, *files: Path) -> None:
         """Copy files into a folder of the machine."""
-        self.run("mkdir", "-p", folder)
         for file in files:
-            self.run("sh", "-c", f"cat >{folder}/{file.name}", given=file.read_bytes())
+            self.write(f"{folder}/{file.name}", file.read_bytes())
 
     def install(self, file: Path, name: str) -> None:
         """Copy a program into the machine, under a name that is found there."""
-        script = 'cat >"/usr/bin/$0" && chmod 755 "/usr/bin/$0"'
-        self.run("sh", "-c", script, name, given=file.read_bytes())
+        self.write(f"/usr/bin/{name}", file.read_bytes())
+        self.run("chmod", "755", f"/usr/bin/{name}")
 
 
 def archive(kind: Kind) -> Path:
