@@ -52,7 +52,7 @@ def bootstrap(
         emulator.require(architecture)  # packages run programs of theirs when they are installed
     _require_mmdebstrap()
     _require_temporary_folder(environment)
-    shown = f"{image} ({platforms.name_of(architecture)})" if architecture else image
+    shown = platforms.shown(architecture, image)
     say(
         f"{shown}: bootstrapping it from Debian's signed packages (once; `make roots` refreshes it)"
     )

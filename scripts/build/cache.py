@@ -94,7 +94,7 @@ class Cache:
 
     def name(self, image: str) -> str:
         """Return the name of an image's cache: "sutra-api", of another platform with "-arm64"."""
-        return "-".join(filter(None, (image, self.architecture)))
+        return platforms.suffixed(self.architecture, image)
 
 
 def _digest(blob: Path) -> str:

@@ -73,7 +73,7 @@ def context(
 
 def folder(image: str, architecture: str = platforms.OWN, cache: Path = CACHE) -> Path:
     """Return the layout of a bootstrapped root: "debian-trixie-slim", or with "-arm64"."""
-    return cache / "-".join(filter(None, (image.replace(":", "-"), architecture)))
+    return cache / platforms.suffixed(architecture, image.replace(":", "-"))
 
 
 def digest(

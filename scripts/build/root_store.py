@@ -34,7 +34,7 @@ def context(
     """Return the bake context for the root `image` ("debian:trixie-slim") in `layout`."""
     if builders.takes_layouts(client, builder):
         return f"oci-layout://{layout.resolve()}:{image.partition(':')[2]}"
-    reference = f"{REPOSITORY}:{'-'.join(filter(None, (image.replace(':', '-'), architecture)))}"
+    reference = f"{REPOSITORY}:{platforms.suffixed(architecture, image.replace(':', '-'))}"
     load(client, reference, layout)
     return f"docker-image://{reference}"
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scripts.common import platforms
+from scripts.common.platforms import image_of
 
 if TYPE_CHECKING:
     from scripts.catalog.catalog import Image
@@ -62,11 +62,6 @@ def parse(image: Node) -> Runtime:
         node.text("seccomp"),
         node.text("requests"),
     )
-
-
-def image_of(name: str) -> str:
-    """Return the key of an image's name, whatever its platform."""
-    return platforms.split(name)[1]
 
 
 def refuse_needs(images: Node, found: Mapping[str, Image]) -> None:

@@ -197,5 +197,5 @@ def _not_run(image: str, why: str) -> CheckResult:
 
 
 def _of(image: str) -> CheckResult:
-    file, key = str(buildx.BAKE_FILE), f"target.{platforms.split(image)[1]}{SUFFIX}"
+    file, key = str(buildx.BAKE_FILE), f"target.{platforms.image_of(image)}{SUFFIX}"
     return CheckResult(image, NAME, True, None, 0, unit="findings", file=file, key=key)

@@ -41,11 +41,11 @@ class Scope:
         """Return whether "sutra-api:1.4.2", or one of another platform, is a tag of ours."""
         named = tagged(reference)
         ours = {own.name for own in map(tagged, self.tags) if own}
-        return named is not None and platforms.split(named.name)[1] in ours
+        return named is not None and platforms.image_of(named.name) in ours
 
     def rebuilds(self, reference: str) -> bool:
         """Return whether a build sets this tag again: ":prod" and ":dev", never ":1.4.2"."""
-        return platforms.split(reference)[1] in self.tags or bool(STAGED.search(reference))
+        return platforms.image_of(reference) in self.tags or bool(STAGED.search(reference))
 
     def labels(self) -> list[str]:
         """Return the labels by which the engine can be asked for what is the project's."""

@@ -25,6 +25,6 @@ def main(options: argparse.Namespace) -> int:
         context = root_image.context(
             client, image, fresh=True, builder=builder, architecture=architecture
         )
-        shown = f"{image} ({platforms.name_of(architecture)})" if architecture else image
+        shown = platforms.shown(architecture, image)
         print(f"roots: {shown}: {context or 'left to the engine'}", file=sys.stderr, flush=True)
     return OK

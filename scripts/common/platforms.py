@@ -18,7 +18,7 @@ KNOB = "PLATFORMS"
 # architectures that base-images/packages.lock has packages of, in the order of their names
 ARCHITECTURES = ("amd64", "arm64")
 KNOWN = tuple(f"linux/{name}" for name in ARCHITECTURES)
-# this machine's own platform, where an architecture tells another one
+# architecture of this machine's own images; those of another platform name theirs
 OWN = ""
 _MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 EXAMPLE = f"such as {KNOB}={','.join(KNOWN)}"
@@ -86,12 +86,27 @@ def image_name(architecture: str, image: str) -> str:
     return f"{architecture}/{image}" if architecture else image
 
 
+def suffixed(architecture: str, name: str) -> str:
+    """Return what is kept for an image of a platform: "sutra-api", or "sutra-api-arm64"."""
+    return f"{name}-{architecture}" if architecture else name
+
+
+def shown(architecture: str, image: str) -> str:
+    """Return an image as messages call it: "debian:13", or "debian:13 (linux/arm64)"."""
+    return f"{image} ({name_of(architecture)})" if architecture else image
+
+
 def split(name: str) -> tuple[str, str]:
     """Return the architecture (OWN: this machine's) and the image of a name."""
     architecture, slash, image = name.partition("/")
     return (architecture, image) if slash and architecture in ARCHITECTURES else (OWN, name)
 
 
+def image_of(name: str) -> str:
+    """Return the image of a name, whatever its platform: "sutra-api" for "arm64/sutra-api"."""
+    return split(name)[1]
+
+
 def architectures_of(names: Iterable[str]) -> tuple[str, ...]:
-    """Return the architectures that names of images tell, each once."""
+    """Return the architectures in names of images, each once."""
     return tuple(dict.fromkeys(split(name)[0] for name in names))

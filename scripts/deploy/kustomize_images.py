@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from scripts.common import files
-from scripts.common.platforms import split
+from scripts.common.platforms import image_of
 from scripts.deploy import written_file
 from scripts.history.ledger import Entry
 
@@ -34,7 +34,7 @@ def write(entries: Sequence[Entry], file: Path = FILE) -> None:
 
 def _digests(entry: Entry) -> dict[str, str]:
     """Return the registry's digest of each image: all platforms of one are in one index."""
-    return {split(name)[1]: image.digest for name, image in entry.images.items() if image.digest}
+    return {image_of(name): image.digest for name, image in entry.images.items() if image.digest}
 
 
 def text(entry: Entry) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.common.errors import DiskError, SutraError
-from scripts.common.platforms import split
+from scripts.common.platforms import image_of
 from scripts.common.reference import DIGEST, NAME, TAG
 from scripts.common.settings import GZIP, ZSTD
 from scripts.common.text import printable
@@ -104,7 +104,7 @@ def _is_valid(entry: Entry) -> bool:
         )
         and entry.compression in (GZIP, ZSTD)
         and bool(entry.images)
-        and all(NAME.fullmatch(split(name)[1]) and _image(i) for name, i in entry.images.items())
+        and all(NAME.fullmatch(image_of(name)) and _image(i) for name, i in entry.images.items())
     )
 
 

@@ -60,7 +60,7 @@ class Registry:
 
         The platforms of an image share a repository: an index can name nothing outside its own.
         """
-        return f"{self.address}/{platforms.split(image)[1]}:{tag}"
+        return f"{self.address}/{platforms.image_of(image)}:{tag}"
 
     def digest(self, reference: str) -> str | None:
         """Return the digest that a tag is on, None when there is no such tag."""
@@ -186,7 +186,7 @@ class Registry:
         self._expect(answer, 202, f'remove the tag "{reference}"')
 
     def _repository(self, image: str) -> str:
-        return "/".join(filter(None, (self._path, platforms.split(image)[1])))
+        return "/".join(filter(None, (self._path, platforms.image_of(image))))
 
     def _split(self, reference: str) -> tuple[str, str]:
         named = references.parse(reference, has_registry=True)

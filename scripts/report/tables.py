@@ -39,7 +39,7 @@ def sizes(results: Sequence[CheckResult]) -> list[Row]:
     for name in dict.fromkeys(image for image, _ in results_of):
         pair = [results_of.get((name, size)) for size in SIZES]
         figures = [shown for one in pair for shown in ((value(one), limit(one)) if one else BLANK)]
-        shown_name = name + SHARED if platforms.split(name)[1] == RELEASE else name
+        shown_name = name + SHARED if platforms.image_of(name) == RELEASE else name
         rows.append((shown_name, *figures, _verdict(pair)))
     return rows
 

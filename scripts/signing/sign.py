@@ -78,7 +78,7 @@ def _statements(
     signer: Signer, target: Store, image: Pushed, plan: Mapping[str, Any]
 ) -> list[Layer]:
     repository = target.reference(image.name, "").rstrip(":")
-    target_name = platforms.split(image.name)[1]
+    target_name = platforms.image_of(image.name)
     predicate = provenance.predicate(plan, target_name, image.labels, os.environ)
     said = {statements.PROVENANCE: predicate, **image.statements}
     if bill := sbom(image):

@@ -100,7 +100,15 @@ def test_a_command_may_take_this_machines_platform_alone() -> None:
 )
 def test_the_name_of_an_image_tells_its_platform(name: str, architecture: str, image: str) -> None:
     assert platforms.split(name) == (architecture, image)
+    assert platforms.image_of(name) == image
     assert platforms.image_name(architecture, image) == name
+
+
+def test_what_is_kept_and_shown_of_another_platform_names_it() -> None:
+    assert platforms.suffixed("", "sutra-api") == "sutra-api"
+    assert platforms.suffixed("arm64", "sutra-api") == "sutra-api-arm64"
+    assert platforms.shown("", "debian:13") == "debian:13"
+    assert platforms.shown("arm64", "debian:13") == "debian:13 (linux/arm64)"
 
 
 def test_names_have_each_architecture_once() -> None:
