@@ -6,8 +6,8 @@
 #   eg: scripts/test.sh          what `make test` runs
 #       scripts/test.sh -m ""    what `make test-all` runs
 #
-# Exit: as pytest, of the first part that failed; 2 where no engine can be had. A part runs also
-# where a test of an earlier one failed, but not after an interrupt or a wrong call.
+# Exit: as pytest, of the first part that failed; 2 where no engine can be had. Failed
+# tests do not stop the parts after theirs; an interrupt, a wrong call or a fault of pytest does.
 set -Eeuo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -44,7 +44,7 @@ class Image:
     not_promoted_because: str = ""
     contents: tuple[Waiver, ...] = ()
     runtime: Runtime = AS_IS
-    others: tuple[Budget, ...] = ()  # of other bases than the one that was asked for
+    others: tuple[Budget, ...] = ()  # budgets that hold elsewhere: for other roots or architectures
     architecture: str = OWN
 
     @property
@@ -78,7 +78,7 @@ class Catalog:
     path: Path
     images: tuple[Image, ...]
     release: Budget
-    others: tuple[Budget, ...] = ()  # of the release, on other bases
+    others: tuple[Budget, ...] = ()  # budgets of the release that hold elsewhere
     rates: Rates = fresh_rates.USUAL  # at which a fresh node pulls and unpacks
     foreign: Mapping[str, Budget] = field(default_factory=dict)
 
@@ -118,7 +118,7 @@ class Catalog:
 
 
 def _knob(architecture: str) -> str:
-    """Return how `make` is told to build for another platform."""
+    """Return what is added to a call of `make` for another platform: " PLATFORMS=linux/arm64"."""
     return f" {platforms.KNOB}={platforms.name_of(architecture)}" if architecture else ""
 
 
@@ -167,18 +167,18 @@ def parse(
     images = top.child("images")
     if not images.value:
         raise images.error("", "empty")
-    listed = tuple(
+    entries = tuple(
         _image(images, name, base, architecture)
         for architecture in architectures
         for name in images.value
     )
-    runtime_needs.refuse_needs(images, {image.name: image for image in listed})
+    runtime_needs.refuse_needs(images, {image.name: image for image in entries})
     release = top.child("release", ("budget",))
     budget, others = read_budgets(release, SIZES, wanted(base, OWN))
     foreign = {
         each: read_budgets(release, SIZES, wanted(base, each))[0] for each in architectures if each
     }
-    return Catalog(path, listed, budget, others, foreign=foreign)
+    return Catalog(path, entries, budget, others, foreign=foreign)
 
 
 def content(path: Path, text: str, tip: str = "") -> Any:

@@ -38,7 +38,7 @@ def history(client: docker.DockerClient, reference: str) -> list[dict[str, Any]]
     """Return how an image was made, first step first, in the words of an OCI config."""
     try:
         with engine.asked(f'tell the history of "{reference}"'):
-            # the stubs leave it without types
+            # types-docker gives `history` no types
             steps: list[dict[str, Any]] = client.api.history(reference)  # type: ignore[no-untyped-call]
     except ImageNotFound as error:
         raise EngineError(f'image no longer exists "{reference}"', "run `make build`") from error

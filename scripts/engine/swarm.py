@@ -123,7 +123,7 @@ def progress(client: engine.Client, stack: str) -> list[Progress]:
 
 
 def _tasks(client: engine.Client, service: str) -> list[dict[str, Any]]:
-    # the stubs leave it without types
+    # types-docker gives `tasks` no types
     tasks: list[dict[str, Any]] = client.api.tasks(  # type: ignore[no-untyped-call]
         filters={"service": service}
     )

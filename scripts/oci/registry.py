@@ -89,7 +89,7 @@ class Repository:
             raise RegistryError(f"{self.where}: {error} of JSON", TIP) from error
         except WIRE as error:
             raise RegistryError(f"{self.where}: {engine.reason(error)}", TIP) from error
-        except FORM as error:  # of a challenge, a token, or a redirection
+        except FORM as error:  # a challenge, token or redirection that is malformed
             raise RegistryError(f"{self.where}: its answer cannot be read", TIP) from error
 
 
