@@ -99,6 +99,8 @@ variable "ROOT_NAME" {
   default = BASE == "alpine" ? "alpine:${ALPINE_VERSION}" : "debian:${DEBIAN_VERSION}"
 }
 
+# What other targets are built on has no tag of its own: buildx before 0.17 exports such
+# targets too, and building one image would move another image's tag.
 target "_base" {
   inherits = ["_common"]
   context  = "base-images"
@@ -113,20 +115,17 @@ target "_base" {
     APT_MIRROR     = APT_MIRROR
     ALPINE_MIRROR  = ALPINE_MIRROR
   }
+  output = ["type=cacheonly"]
 }
 
-# What other targets are built on has no tag of its own: buildx before 0.17 exports such
-# targets too, and building one image would move another image's tag.
 target "python-builder" {
   inherits   = ["_base"]
   dockerfile = "python-dev.Dockerfile"
-  output     = ["type=cacheonly"]
 }
 
 target "python-runtime" {
   inherits   = ["_base"]
   dockerfile = "python-prod.Dockerfile"
-  output     = ["type=cacheonly"]
 }
 
 # Rust and Go compile for another platform on the builder's own: no emulator runs their compilers.
@@ -136,14 +135,12 @@ target "rust-builder" {
   args       = PLATFORM == "" ? {} : { CROSS = split("/", PLATFORM)[1] }
   labels     = labels_of(ROOT)
   platforms  = []
-  output     = ["type=cacheonly"]
 }
 
 target "rust-runtime" {
   inherits   = ["_base"]
   dockerfile = "rust-runtime-prod.Dockerfile"
   labels     = labels_of(ROOT)
-  output     = ["type=cacheonly"]
 }
 
 target "go-builder" {
@@ -151,19 +148,16 @@ target "go-builder" {
   dockerfile = "go-dev.Dockerfile"
   labels     = labels_of(ROOT)
   platforms  = []
-  output     = ["type=cacheonly"]
 }
 
 target "node-builder" {
   inherits   = ["_base"]
   dockerfile = "node-dev.Dockerfile"
-  output     = ["type=cacheonly"]
 }
 
 target "node-runtime" {
   inherits   = ["_base"]
   dockerfile = "node-prod.Dockerfile"
-  output     = ["type=cacheonly"]
 }
 
 target "sutra-base-python" {
