@@ -18,7 +18,7 @@ from urllib.parse import quote, urlsplit
 import requests
 from packaging.version import InvalidVersion, Version
 
-from scripts.common import settings
+from scripts.common import web
 from scripts.common.deadline import within
 from scripts.common.errors import SutraError
 from scripts.sbom.locked import PYPI, Locked
@@ -61,11 +61,9 @@ def indexes(environment: Mapping[str, str]) -> Indexes:
     pypi = (environment.get(KNOBS[PYPI]) or PYPI_HOME).rstrip("/").removesuffix("/simple")
     crates = (environment.get(KNOBS["cargo"]) or CRATES_HOME).removeprefix("sparse+").rstrip("/")
     for knob, address in zip(KNOBS.values(), (pypi, crates), strict=True):
-        if urlsplit(address).scheme not in ("http", "https") or not urlsplit(address).hostname:
+        if not web.is_address(address):
             raise SutraError(f"{knob}: not an address of http or https", f"{knob}=https://…")
-    session = requests.Session()
-    session.verify = settings.ca_bundle(environment) or True
-    return Indexes(pypi, crates, session)
+    return Indexes(pypi, crates, web.session(environment))
 
 
 def outdated(locked: Sequence[Locked], places: Indexes) -> list[Newer]:
@@ -103,9 +101,7 @@ def _problem(error: Exception) -> str:
     """Return a problem without the address: it may hold a login."""
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return f"HTTP {error.response.status_code}"
-    if isinstance(error, (requests.Timeout, TimeoutError)):
-        return "it took too long"
-    return "no connection" if isinstance(error, (requests.ConnectionError, OSError)) else "odd form"
+    return web.silence(error) or "odd form"
 
 
 def _of_pypi(one: Locked, places: Indexes) -> Newer:
@@ -186,9 +182,4 @@ def _read(address: str, places: Indexes) -> bytes:
     trusted = places.session.verify  # else REQUESTS_CA_BUNDLE would win
     with places.session.get(address, timeout=SECONDS, stream=True, verify=trusted) as answer:
         answer.raise_for_status()
-        body = bytearray()
-        for part in answer.iter_content(1 << 16):
-            body += part
-            if len(body) > MOST:
-                raise ValueError("too long")
-        return bytes(body)
+        return web.body(answer, MOST)

@@ -8,7 +8,6 @@ Source: https://github.com/sigstore/rekor/blob/main/openapi.yaml; kinds hashedre
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import json
 from collections.abc import Mapping
@@ -18,7 +17,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from scripts.common import settings
+from scripts.common import web
 from scripts.common.deadline import within
 from scripts.common.errors import SutraError
 from scripts.common.text import printable
@@ -32,6 +31,8 @@ PUBLIC_KEY = "/api/v1/log/publicKey"
 # seconds for one answer, and the most bytes of one
 SECONDS, MOST = 30.0, 4 << 20
 GOOD, CONFLICT = (200, 201), 409
+# exceptions for an answer that is no entry
+FORM = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 _OFFLINE = f"leave {KNOB} out to sign without a log, or run the same command again"
 
 
@@ -78,7 +79,8 @@ class Log:
         try:
             answer = within(SECONDS, lambda: self._read(method, path, body))
         except (requests.RequestException, OSError, ValueError) as error:
-            raise self.problem(_reason(error)) from error
+            why = web.silence(error) or printable(str(error)[:200])
+            raise self.problem(why) from error
         is_known = method == "POST" and answer.status == CONFLICT
         if is_known and answer.location.startswith(f"{ENTRIES}/"):
             return self._ask("GET", answer.location)  # recorded already, by a run that was killed
@@ -100,12 +102,8 @@ class Log:
             verify=self.session.verify,  # else REQUESTS_CA_BUNDLE would win
             allow_redirects=False,
         ) as answer:
-            data = bytearray()
-            for part in answer.iter_content(1 << 16):
-                data += part
-                if len(data) > MOST:
-                    raise ValueError("its answer is too long")
-            return _Answer(answer.status_code, answer.headers.get("Location", ""), bytes(data))
+            data = web.body(answer, MOST)
+            return _Answer(answer.status_code, answer.headers.get("Location", ""), data)
 
     def problem(self, why: str) -> SutraError:
         """Return the one line about a log; nothing is signed then."""
@@ -117,9 +115,7 @@ def open_log(address: str, environment: Mapping[str, str]) -> Log | None:
     """Return the log at an address, which has answered; None without an address."""
     if not address:
         return None
-    session = requests.Session()
-    session.verify = settings.ca_bundle(environment) or True
-    log = Log(address.rstrip("/"), session)
+    log = Log(address.rstrip("/"), web.session(environment))
     log.public_key()
     return log
 
@@ -128,12 +124,7 @@ def require_key(address: str, sign_key: str) -> None:
     """Raise SutraError for what is no address, and for a log without a key that signs."""
     if not address:
         return
-    try:
-        parts = urlsplit(address)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.query
-    except ValueError:
-        good = False
-    if not good:
+    if not web.is_address(address) or urlsplit(address).query:
         raise SutraError(f"{KNOB}: not an address of http or https", f"{KNOB}=https://…")
     if not sign_key:
         raise SutraError(
@@ -154,15 +145,7 @@ def _bundle(log: Log, answer: bytes, words: tuple[str, ...]) -> str:
         }
         text = base64.b64decode(body, validate=True).decode()
         base64.b64decode(promise, validate=True)
-    except (
-        ValueError,
-        LookupError,
-        TypeError,
-        AttributeError,
-        OverflowError,
-        RecursionError,
-        binascii.Error,
-    ) as error:
+    except FORM as error:
         raise log.problem("its answer is no entry of a log") from error
     if not all(word in text for word in words):
         raise log.problem("its entry is of another signature")
@@ -177,14 +160,6 @@ def _refusal(answer: _Answer) -> str:
         return f"refused ({status}): {printable(str(reason)[:200])}"
     except (ValueError, LookupError, TypeError, RecursionError):
         return f"refused ({status})"
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, (requests.Timeout, TimeoutError)):
-        return "it took too long"
-    if isinstance(error, (requests.RequestException, OSError)):
-        return "no connection"
-    return printable(str(error)[:200])
 
 
 def _sha256(data: bytes) -> str:

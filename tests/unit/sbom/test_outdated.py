@@ -274,7 +274,7 @@ def test_ca_bundle_is_trusted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("knob", ["PIP_INDEX_URL", "CARGO_REGISTRY"])
-@pytest.mark.parametrize("address", ["ftp://x/simple", "pypi.example", "https://"])
+@pytest.mark.parametrize("address", ["ftp://x/simple", "pypi.example", "https://", "http://["])
 def test_an_invalid_address_is_refused(
     outdated: Outdated, monkeypatch: pytest.MonkeyPatch, knob: str, address: str
 ) -> None:
