@@ -16,13 +16,13 @@ class ArtifactRegistry(Registry):
 
     def put_blob(self, image: str, data: bytes) -> None:
         """Store a blob in the image's repository, if it is not there."""
-        place, digest = f"{self.address}/{image}", digest_of(data)
+        place, digest = self.place(image), digest_of(data)
         if not self.has_blob(place, digest):
             self.upload(place, digest, data)
 
     def put_manifest(self, image: str, kind: str, data: bytes) -> None:
         """Store a manifest by its digest, without a tag."""
-        place, digest = f"{self.address}/{image}", digest_of(data)
+        place, digest = self.place(image), digest_of(data)
         self.put_by_digest(place, digest, kind, data)
         if not self.has(place, digest):
             raise self._error(f'push {digest} to "{place}"', "it is not there afterwards")

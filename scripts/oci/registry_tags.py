@@ -55,12 +55,16 @@ class Registry:
         self._session = Session(self.host, "pull,push", insecure, server)
         _ = self._session.login  # one that cannot be read ends it here
 
-    def reference(self, image: str, tag: str) -> str:
-        """Return the whole name of a tag: "host:port/path/sutra-api:1.4".
+    def place(self, image: str) -> str:
+        """Return the repository of an image: "host:port/path/sutra-api".
 
-        The platforms of an image share a repository: an index can name nothing outside its own.
+        The platforms of an image share it: an index can name nothing outside its own.
         """
-        return f"{self.address}/{platforms.image_of(image)}:{tag}"
+        return f"{self.address}/{platforms.image_of(image)}"
+
+    def reference(self, image: str, tag: str) -> str:
+        """Return the whole name of a tag: "host:port/path/sutra-api:1.4"."""
+        return f"{self.place(image)}:{tag}"
 
     def digest(self, reference: str) -> str | None:
         """Return the digest that a tag is on, None when there is no such tag."""
@@ -71,7 +75,7 @@ class Registry:
         """Return all tags of an image, none when the registry does not know it."""
         repository = self._repository(image)
         names: set[str] = set()
-        path, shown = f"/v2/{repository}/tags/list", f'list the tags of "{self.address}/{image}"'
+        path, shown = f"/v2/{repository}/tags/list", f'list the tags of "{self.place(image)}"'
         for _ in range(PAGES):
             answer, body = self._ask("GET", path, repository)
             if answer.status_code == 404:
@@ -97,9 +101,7 @@ class Registry:
                 "`make promote` pushes what is verified again",
             )
         _, kind, body = stored
-        answer, _ = self._ask(
-            "PUT", f"/v2/{repository}/manifests/{tag}", repository, body, {"Content-Type": kind}
-        )
+        answer = self._put(repository, tag, kind, body)
         self._expect(answer, 201, f'tag "{reference}"')
         self._require_kept(reference, digest, body)
 
@@ -117,17 +119,13 @@ class Registry:
     def put_by_digest(self, reference: str, digest: str, kind: str, body: bytes) -> None:
         """Put a manifest into the repository of `reference`, under its digest alone."""
         repository, _ = self._split(reference)
-        answer, _ = self._ask(
-            "PUT", f"/v2/{repository}/manifests/{digest}", repository, body, {"Content-Type": kind}
-        )
+        answer = self._put(repository, digest, kind, body)
         self._expect(answer, 201, f'push {digest} to "{reference}"')
 
     def put_index(self, reference: str, digest: str, kind: str, body: bytes) -> None:
         """Put an index into the repository of `reference`, under its digest alone."""
         repository, _ = self._split(reference)
-        answer, _ = self._ask(
-            "PUT", f"/v2/{repository}/manifests/{digest}", repository, body, {"Content-Type": kind}
-        )
+        answer = self._put(repository, digest, kind, body)
         if answer.status_code in NO_INDEX:
             raise RegistryError(
                 f'registry: takes no index of several platforms "{self.host}/{repository}": '
@@ -184,6 +182,11 @@ class Registry:
         if answer.status_code in (400, 404, 405):
             raise CannotDeleteError(f'registry: does not remove tags "{reference}"')
         self._expect(answer, 202, f'remove the tag "{reference}"')
+
+    def _put(self, repository: str, name: str, kind: str, body: bytes) -> requests.Response:
+        """Put a manifest under a tag or a digest; return the answer, whatever it says."""
+        path = f"/v2/{repository}/manifests/{name}"
+        return self._ask("PUT", path, repository, body, {"Content-Type": kind})[0]
 
     def _repository(self, image: str) -> str:
         return "/".join(filter(None, (self._path, platforms.image_of(image))))

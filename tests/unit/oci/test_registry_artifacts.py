@@ -6,6 +6,7 @@ import pytest
 
 from scripts.common.errors import SutraError
 from scripts.oci.registry_artifacts import ArtifactRegistry
+from scripts.signing import attached
 from tests.unit.oci.test_registry_tags import CLIENT, DIGEST, KEEPERS, KIND, MANIFEST, Server
 from tests.unit.oci.test_registry_tags import server as server
 
@@ -63,3 +64,17 @@ def test_a_manifest_that_a_registry_does_not_keep(target: ArtifactRegistry, serv
         f'registry: cannot push {DIGEST} to "{server.address}/team/api": it is not there afterwards'
     )
     assert caught.value.tip == KEEPERS
+
+
+def test_what_is_attached_to_another_platform_is_where_its_tag_is(
+    target: ArtifactRegistry, server: Server
+) -> None:
+    server.answers[UPLOADS] = (202, {"Location": UPLOADS + "1"}, b"")
+    layer = attached.Layer(attached.SIGNATURE, b"payload", {}, "content")
+    move = attached.store(target, "arm64/api", DIGEST, "sig", [layer])
+    target.move(move.tag, move.after)
+    name = attached.tag_of(DIGEST, "sig")
+    assert move.tag == f"{server.address}/team/api:{name}"
+    stored = server.manifests[f"/v2/team/api/manifests/{move.after}"]
+    assert server.manifests[f"/v2/team/api/manifests/{name}"] == stored
+    assert all(path.startswith("/v2/team/api/") for _, path, _ in server.seen)
