@@ -164,7 +164,7 @@ def _watched(
     with seccomp.watch(client, image, setup) as watch:
         writes = _writable(client, image, watch.setup, probe, known, file, watch.use)
         calls = watch.result(file)
-    if watch.why:  # the engine could not start it so
+    if watch.why == seccomp.NOT_CONNECTED:  # the engine could not start it so
         writes = _writable(client, image, setup, probe, known, file)
     return [writes, calls]
 

@@ -10,7 +10,7 @@ import pytest
 from scripts.catalog.budget import Budget
 from scripts.catalog.catalog import Image
 from scripts.catalog.runtime_needs import Runtime
-from scripts.checks.runtime import requests_file, seccomp, seccomp_profile
+from scripts.checks.runtime import requests_file, seccomp, seccomp_profile, service
 from scripts.checks.runtime.requests_file import Answer, Request
 from scripts.checks.runtime.seccomp import Watch
 from scripts.common.check_result import CheckResult
@@ -131,3 +131,28 @@ def test_a_request_without_an_answer_is_a_finding(
     found = watch(Seen(), str(tmp_path / "requests.txt"))
     found.use()
     assert found.result("images.yaml") == result(False, 1, "requests: no answer to GET /a: closed")
+
+
+@pytest.mark.parametrize(
+    ("address", "starts"), [("https://10.0.0.1:2376", 1), ("http+docker://localunixsocket", 2)]
+)
+def test_only_a_start_that_an_engine_here_could_not_make_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, starts: int
+) -> None:
+    """An engine elsewhere makes the plain start at once; nothing connects to the socket here."""
+    file = tmp_path / "seccomp.json"
+    seccomp_profile.write(file, ["read"])
+    engine = FakeEngine()
+    engine.base_url = address
+    image = Image("api", Budget(1, 1), runtime=Runtime(seccomp=str(file)))
+    setups: list[Setup] = []
+
+    def writable(client: object, image: object, setup: Setup, *_: object) -> CheckResult:
+        setups.append(setup)
+        return CheckResult("api", "writes", True, len(setups), 0)
+
+    monkeypatch.setattr(service, "_writable", writable)
+    probe: Any = None
+    writes, calls = service._watched(engine, image, SETUP, probe, {}, "images.yaml")
+    assert (len(setups), setups[-1], writes.actual) == (starts, SETUP, starts)
+    assert calls.problem.startswith("not measured: ")
