@@ -8,6 +8,7 @@ import tarfile
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from scripts.image import layer_entries
 from scripts.image.inventory import Entry, Inventory, LayerFiles
@@ -34,25 +35,22 @@ def read(folder: Path, name: str) -> Inventory:
     return Inventory(name, "", "", {}, (layer,))
 
 
-def _pack(folder: Path, file: object) -> None:
+def _pack(folder: Path, file: IO[bytes]) -> None:
     """Write the folder's files as a tar, in an order that no file system chooses."""
-    # the caller's file has what tarfile asks of one
-    with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as archive:  # type: ignore[call-overload]
+    with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for path in _paths(folder):
             archive.add(path, str(path.relative_to(folder)), recursive=False)
 
 
 def _paths(folder: Path) -> Iterator[Path]:
-    """Yield everything below a folder. Raises OSError for what cannot be read."""
+    """Yield everything below a folder, links not followed. Raises OSError for an unreadable one."""
 
     def refuse(error: OSError) -> None:
         raise error
 
     for top, folders, files in os.walk(folder, onerror=refuse):
         folders.sort()
-        links = [name for name in folders if Path(top, name).is_symlink()]
         yield from (Path(top, name) for name in sorted([*folders, *files]))
-        folders[:] = [name for name in folders if name not in links]
 
 
 def _digest(entries: list[Entry]) -> str:
