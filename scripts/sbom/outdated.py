@@ -35,6 +35,11 @@ class Row:
     pull: int | None
     why: str = ""
 
+    @property
+    def is_of_builders(self) -> bool:
+        """Return whether it is of builders.lock, and in no image."""
+        return self.images == (builders_lock.HOLDER,)
+
 
 @dataclass(frozen=True)
 class Outdated:

@@ -83,7 +83,7 @@ def warnings(rows: Sequence[Row]) -> list[str]:
     lines = []
     for row in rows:
         if row.security:
-            lock = builders_lock.LOCK if row.images == (builders_lock.HOLDER,) else LOCK
+            lock = builders_lock.LOCK if row.is_of_builders else LOCK
             file = f"file={lock}," if row.kind == DEB else ""
             named = f": {', '.join(row.advisories)}" if row.advisories else ""
             lines.append(

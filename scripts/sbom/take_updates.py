@@ -53,14 +53,11 @@ def take(found: Outdated, rows: Sequence[Row], only: str, environment: Mapping[s
     wanted = calls(rows, only)
     debian = [packages_lock.LOCK, builders_lock.LOCK]
     with lock_copies.all_or_none(lambda: [*debian, *_locks(wanted)]):
-        held = {
-            (row.name, row.images == (builders_lock.HOLDER,)) for row in rows if row.kind == DEB
-        }
-        debs = {name for name, by_builders in held if not by_builders}
+        debs = {row.name for row in rows if row.kind == DEB and not row.is_of_builders}
         if debs and found.lock:
             packages_lock.write(updates.updated_lock(found.lock, debs, found.offers, found.day))
         # a toolchain's packages need each other in one version: all are taken, or none
-        if found.builders and any(by_builders for _, by_builders in held):
+        if found.builders and any(row.is_of_builders for row in rows):
             packages_lock.write(found.builders, builders_lock.LOCK)
         for folder, names in wanted.items():
             _lock(folder, names, environment)
