@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import tarfile
 import tempfile
 import time
@@ -90,8 +91,7 @@ def _pull_and_start(
 def _twin(client: engine.Client, reference: str) -> twin.Twin:
     with tempfile.TemporaryFile() as file:
         with images.saved(client, reference) as stream:
-            while chunk := stream.read(COPY_BYTES):
-                file.write(chunk)
+            shutil.copyfileobj(stream, file, COPY_BYTES)
         file.seek(0)
         with tarfile.open(fileobj=file) as archive:
             return twin.of(archive, os.urandom(twin.NONCE_BYTES))

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import NamedTuple
 
 from scripts.bench.twin import MANIFEST, Twin
 from scripts.oci.manifest import digest_of
@@ -32,24 +33,37 @@ class Pace:
         time.sleep(max(0.0, due - time.monotonic()))
 
 
+class _Answer(NamedTuple):
+    """`digest` is known beforehand: to hash a layer takes time, which a pull would wait for."""
+
+    kind: str
+    data: bytes
+    digest: str = ""
+
+
+NOT_FOUND = _Answer("text/plain", b"")
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, images: Mapping[str, Twin], rate: int) -> None:
         self.pace = Pace(rate)
-        self.found: dict[str, tuple[str, bytes]] = {"/v2/": ("application/json", b"{}")}
+        self.answers = {"/v2/": _Answer("application/json", b"{}")}
         for name, image in images.items():
             digest = digest_of(image.manifest)
+            answer = _Answer(MANIFEST, image.manifest, digest)
             for reference in ("latest", digest):
-                self.found[f"/v2/{name}/manifests/{reference}"] = MANIFEST, image.manifest
+                self.answers[f"/v2/{name}/manifests/{reference}"] = answer
             for blob, data in image.blobs.items():
-                self.found[f"/v2/{name}/blobs/{blob}"] = "application/octet-stream", data
+                answer = _Answer("application/octet-stream", data, blob)
+                self.answers[f"/v2/{name}/blobs/{blob}"] = answer
         super().__init__(("127.0.0.1", 0), _Handler)
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    # an engine asks by TLS first, and goes on without where the answer is one of HTTP
+    # an engine asks by TLS first, and goes on without it where the answer is HTTP's
     default_request_version = "HTTP/1.1"
     server: _Server
 
@@ -65,14 +79,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _head(self) -> bytes:
         """Send status and headers; return the body."""
-        status = HTTPStatus.OK if self.path in self.server.found else HTTPStatus.NOT_FOUND
-        kind, data = self.server.found.get(self.path, ("text/plain", b""))
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(data)))
-        self.send_header("Docker-Content-Digest", digest_of(data))
+        answer = self.server.answers.get(self.path, NOT_FOUND)
+        self.send_response(HTTPStatus.NOT_FOUND if answer is NOT_FOUND else HTTPStatus.OK)
+        self.send_header("Content-Type", answer.kind)
+        self.send_header("Content-Length", str(len(answer.data)))
+        if answer.digest:
+            self.send_header("Docker-Content-Digest", answer.digest)
         self.end_headers()
-        return data
+        return answer.data
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
