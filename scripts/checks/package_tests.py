@@ -83,11 +83,11 @@ def plan(
             variables |= bake.root_variable(client, planned, builders.find(environment))
     # the first platform of an image: the tests run on this machine's own
     first = {image.key: image for image in reversed(promises.images)}
-    targets = {i.name: i.key + SUFFIX for i in first.values() if i.key + SUFFIX in known}
-    targets = {i.name: targets[i.name] for i in promises.images if i.name in targets}
-    services = [i for i in promises.images if i.budget.ready and i.name not in targets]
-    elsewhere = tuple(i.name for i in services if first[i.key] is not i)
-    untested = tuple(i.name for i in services if first[i.key] is i)
+    own = [i for i in promises.images if first[i.key] is i]
+    targets = {i.name: i.key + SUFFIX for i in own if i.key + SUFFIX in known}
+    untested = tuple(i.name for i in own if i.budget.ready and i.name not in targets)
+    others = (i for i in promises.images if first[i.key] is not i)
+    elsewhere = tuple(i.name for i in others if i.budget.ready)
     return Plan(targets, variables, untested, skipped, elsewhere)
 
 
