@@ -57,8 +57,8 @@ class Format:
         """Return whether the format matches anywhere in a text."""
         if not self.starts:
             return any(self._holds(match, False) for match in self.strict.finditer(text))
-        places = [found.start() for start in self.starts for found in _places(start, text)]
-        return bool(places) and self.matches(text, sorted(places), False)
+        found = (match for start in self.starts for match in re.finditer(re.escape(start), text))
+        return self.matches(text, [match.start() for match in found], False)
 
     def _holds(self, match: re.Match[bytes], free: bool) -> bool:
         """Return whether a match is one: no sample, and in a program no word by chance."""
@@ -146,10 +146,6 @@ def _data() -> dict[str, Any]:
 @cache
 def _known() -> frozenset[str]:
     return frozenset(_data()["public"]["sha256"])
-
-
-def _places(start: bytes, text: bytes) -> Iterator[re.Match[bytes]]:
-    return re.finditer(re.escape(start), text)
 
 
 def _hash(token: bytes) -> str:
