@@ -118,11 +118,15 @@ def _of_distribution(subject: Subject, folder: str) -> Iterator[Finding]:
 
 def _of_node(subject: Subject) -> Iterator[Finding]:
     """Find npm packages that name no licence and have no file of one."""
+    packages = node_packages.read(subject.image.texts)
+    unnamed = [folder for folder, package in packages.items() if not package.licences]
+    if not unnamed:
+        return
     owners = subject.image.owners()
     texts = {posixpath.dirname(path) for path in subject.files if LICENCE.fullmatch(path)}
-    for folder, package in node_packages.read(subject.image.texts).items():
+    for folder in unnamed:
         owner = owners.get(f"{folder}/{node_packages.ABOUT}")
-        if owner and owner.kind == "node" and not package.licences and folder not in texts:
+        if owner and owner.kind == "node" and folder not in texts:
             yield Finding(folder, f"no licence of npm package {quoted(folder)}")
 
 
