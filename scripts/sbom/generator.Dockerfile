@@ -21,5 +21,5 @@ LABEL org.opencontainers.image.title="sutra-sbom-generator" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.created="${CREATED}"
-# as root: files of an image may be readable by their owner alone
+# runs as root, because some files of an image may be readable only by their owner
 CMD ["/opt/sutra/bin/python", "-m", "scripts.sbom.generator"]
