@@ -44,7 +44,7 @@ variable "SERVICES" {
   ]
 }
 
-# Go's and Node.js' bases are built where a service is written in it
+# bases of Go and of Node.js are built only where a service is written in that language
 variable "LANGUAGES" { default = [for s in SERVICES : s.language] }
 
 # Production images are packed at gzip's highest level: there Go's packer (Docker 26) and that of
@@ -292,7 +292,7 @@ target "sutra-sbom-generator" {
   output     = ["type=docker"]
 }
 
-# the checker of packages/sutra-images, for who has no Python: docs/adopt.md
+# the checker of packages/sutra-images, for those without Python: docs/adopt.md
 target "sutra-images" {
   inherits   = ["_python-service"]
   dockerfile = "packages/sutra-images/image.Dockerfile"

@@ -13,7 +13,7 @@ fi
 script=$(readlink -f "$0")
 mkdir -p /app/node_modules /out # a service may have no dependency
 chmod -R u=rwX,go=rX /src /app/node_modules
-# commands of packages, which begin with `#!/usr/bin/env node`: no `env` is there to start one
+# a package's commands begin with `#!/usr/bin/env node`, and the image has no `env` to start them
 find /app/node_modules -type f -perm /111 | while read -r file; do
   [ "$(head -c 2 "$file" | tr '\0' ' ')" != '#!' ] || chmod a-x "$file"
 done

@@ -1,4 +1,5 @@
-// Exits with 0 if the running service answers a path with 200: for Docker, which has no shell.
+// Exits with 0 if the running service answers a path with 200: for Docker's health
+// check, since the image has no shell and no curl.
 //
 //   eg: node /app/src/healthcheck.js /health
 import { get } from "node:http";

@@ -42,7 +42,7 @@ class Files:
 
     @cached_property
     def _folders(self) -> frozenset[str]:
-        """Folders that are named by a path with node_modules: of packages."""
+        """The folder of every package that has a file in the tree."""
         return frozenset(found.folder for path in self._paths if (found := of(path)))
 
     def target(self, file: str, name: str) -> str | None:
