@@ -6,7 +6,7 @@ The index of the same manifests is the same bytes, so that a rollback makes the 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from scripts.common import platforms
@@ -32,10 +32,15 @@ def groups(target: Registry, plan: Plan) -> dict[str, dict[str, tuple[str, str]]
     return found
 
 
+def is_needed(architectures: Iterable[str]) -> bool:
+    """Return whether images of these architectures are in an index: not those of this machine."""
+    return set(architectures) != {OWN}
+
+
 def is_index(reference: str, group: Mapping[str, Any]) -> bool:
     """Return whether a tag goes to an index: not to keep an image, nor of this machine alone."""
     tag = reference.rpartition(":")[2]
-    return not tag.startswith(KEPT) and tuple(group) != (OWN,)
+    return not tag.startswith(KEPT) and is_needed(group)
 
 
 def put(target: Registry, reference: str, manifests: Manifests) -> str:
@@ -82,7 +87,7 @@ def of_entry(target: Registry, entry: Entry, digests: Digests) -> dict[str, str]
         architecture, image = platforms.split(name)
         by_image.setdefault(image, {})[architecture] = digest
     for image, manifests in by_image.items():
-        if tuple(manifests) != (OWN,):
+        if is_needed(manifests):
             index = put(target, target.reference(image, "latest"), manifests)
             found |= {platforms.image_name(each, image): index for each in manifests}
     return found

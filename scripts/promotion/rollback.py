@@ -16,7 +16,7 @@ from scripts.engine import images
 from scripts.history import ledger
 from scripts.history.ledger import Entry
 from scripts.oci.registry_tags import Registry
-from scripts.promotion import changes, moved_tags, plan, transaction, versions
+from scripts.promotion import changes, moved_tags, plan, platform_index, transaction, versions
 from scripts.promotion.changes import Change
 from scripts.promotion.options import Options
 
@@ -73,8 +73,8 @@ def packed(
 
 def _manifest(entry: Entry, image: str) -> str:
     """Return the digest of an image's own manifest; "" where the ledger has that of an index."""
-    several = platforms.architectures_of(entry.images) != (platforms.OWN,)
-    return "" if several else entry.images[image].digest
+    is_of_index = platform_index.is_needed(platforms.architectures_of(entry.images))
+    return "" if is_of_index else entry.images[image].digest
 
 
 def name(entry: Entry) -> str:
