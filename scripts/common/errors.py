@@ -107,7 +107,7 @@ def run(main: Callable[[], int]) -> NoReturn:
 
 
 def _of_disk(error: Exception) -> tuple[str, str] | None:
-    """Return message and tip where the disk or its rights refuse a file, else None: no bug."""
+    """Return message and tip of an error that is the disk's, not a bug of ours; else None."""
     if not isinstance(error, OSError) or error.errno not in DISK:
         return None
     if not error.filename or isinstance(error.filename, int):  # a descriptor
