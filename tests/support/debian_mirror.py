@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from scripts.debian.archive import parts
 from scripts.debian.packages_lock import MACHINES
+from tests.support.running import served
 
 SUITE = "trixie"
 
@@ -166,8 +166,7 @@ def serving(folder: Path, keys: Path) -> Iterator[Mirror]:
     for name in ("debian", "debian-security"):
         (top / name).mkdir(parents=True)
     handler = partial(_Handler, directory=str(top))
-    with _Server(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        address = f"http://127.0.0.1:{server.server_address[1]}"
+    server = _Server(("127.0.0.1", 0), handler)
+    address = f"http://127.0.0.1:{server.server_address[1]}"
+    with served(server):
         yield Mirror(top, address, keys, keys / "keyring.gpg", server)
-        server.shutdown()

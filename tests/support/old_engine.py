@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import socketserver
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+
+from tests.support.running import served
 
 
 @contextmanager
@@ -35,12 +36,7 @@ def old_engine(socket: Path, version: str) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Stay silent."""
 
-    with socketserver.ThreadingUnixStreamServer(str(socket), Handler) as server:
-        server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"unix://{socket}"
-        finally:
-            server.shutdown()
-            thread.join()
+    server = socketserver.ThreadingUnixStreamServer(str(socket), Handler)
+    server.daemon_threads = True
+    with served(server):
+        yield f"unix://{socket}"

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.conftest import ROOT
-from tests.support.running import running
+from tests.support.running import running, served
 
 USER, PASSWORD = "founder", "correct horse"
 # output of `htpasswd -nbB founder 'correct horse'`; bcrypt is all that docker-registry takes
@@ -149,11 +149,6 @@ class _Pipe(socketserver.BaseRequestHandler):
 @contextmanager
 def cutting(target: str) -> Iterator[Proxy]:
     """Run a proxy before a registry."""
-    with Proxy(target) as proxy:
-        thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield proxy
-        finally:
-            proxy.shutdown()
-            thread.join()
+    proxy = Proxy(target)
+    with served(proxy):
+        yield proxy

@@ -1,14 +1,18 @@
-"""A program that runs beside a test."""
+"""A program or a server that runs beside a test."""
 
 from __future__ import annotations
 
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from socketserver import BaseServer
 
 # an API server finishes open requests before it ends
 END_SECONDS = 60
+# seconds after which a server notices that it is to end
+NOTICED = 0.02
 
 
 @contextmanager
@@ -21,3 +25,16 @@ def running(log: Path, *command: str) -> Iterator[None]:
         finally:
             process.terminate()
             process.wait(END_SECONDS)
+
+
+@contextmanager
+def served(server: BaseServer) -> Iterator[None]:
+    """Serve on a thread; server and thread have ended when the block has."""
+    thread = threading.Thread(target=server.serve_forever, args=(NOTICED,))
+    with server:
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            thread.join()

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from scripts.bench.inside import ask_in_turn, load_api
+from tests.support.running import served
 
 
 class Service(ThreadingHTTPServer):
@@ -42,16 +42,13 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
-    with Service() as server:
-        address = ("127.0.0.1", server.server_port)
-        monkeypatch.setattr(load_api, "ADDRESS", address)
-        for name in ask_in_turn.ADDRESSES:
-            monkeypatch.setitem(ask_in_turn.ADDRESSES, name, address)
-        thread = threading.Thread(target=server.serve_forever, args=[0.01])
-        thread.start()
+    server = Service()
+    address = ("127.0.0.1", server.server_port)
+    monkeypatch.setattr(load_api, "ADDRESS", address)
+    for name in ask_in_turn.ADDRESSES:
+        monkeypatch.setitem(ask_in_turn.ADDRESSES, name, address)
+    with served(server):
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def test_the_load_prints_the_answers_a_second(

@@ -5,11 +5,11 @@ from __future__ import annotations
 import gc
 import socketserver
 import tempfile
-import threading
 from collections.abc import Iterator
 
 import pytest
 
+from tests.support import running
 from tests.unit.engine.stand_ins import Versions
 
 
@@ -18,12 +18,8 @@ def served() -> Iterator[str]:
     """The address of a socket where `Versions` answers; paths of sockets must be short."""
     with tempfile.TemporaryDirectory(prefix="sutra-") as folder:
         socket = f"{folder}/docker.sock"
-        with socketserver.ThreadingUnixStreamServer(socket, Versions) as server:
-            thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-            thread.start()
+        with running.served(socketserver.ThreadingUnixStreamServer(socket, Versions)):
             try:
                 yield f"unix://{socket}"
             finally:
                 gc.collect()
-                server.shutdown()
-                thread.join()

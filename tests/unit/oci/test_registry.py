@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import threading
 import time
 from collections.abc import Generator, Iterator
 from contextlib import suppress
@@ -24,6 +23,7 @@ from scripts.oci import registry, registry_session, sources
 from tests.support import deadline
 from tests.support.oci import INDEX, LAYER, Blobs
 from tests.support.results import flat
+from tests.support.running import served
 from tests.unit.fakes import digest, tar_of
 
 BASE = tar_of({"a": b"x" * 100})
@@ -112,14 +112,10 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Server]:
     made = Server()
     manifest = made.blobs.image([BASE], [PACKED], LAYER + "+gzip")
     made.tags["1"] = manifest["digest"]
-    thread = threading.Thread(target=made.serve_forever, args=(0.01,))
-    thread.start()
-    yield made
-    made.drips = False
-    deadline.left_to_themselves()
-    made.shutdown()
-    thread.join()
-    made.server_close()
+    with served(made):
+        yield made
+        made.drips = False
+        deadline.left_to_themselves()
 
 
 def test_a_document_that_drips(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -23,6 +22,7 @@ from scripts.engine import logins, registries
 from scripts.oci import registry_session, registry_tags
 from scripts.oci.registry_tags import CannotDeleteError, Registry
 from tests.support import deadline
+from tests.support.running import served
 
 KIND = "application/vnd.oci.image.manifest.v1+json"
 MANIFEST = b'{"schemaVersion": 2}'
@@ -119,14 +119,11 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with Server() as made:
-        thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
+    made = Server()
+    with served(made):
         yield made
         made.drips = ""
         deadline.left_to_themselves()
-        made.shutdown()
-        thread.join()
 
 
 class Engine:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +15,7 @@ from scripts.__main__ import main as front_door
 from scripts.common.errors import SutraError, run
 from scripts.sbom import locked, newest
 from scripts.sbom.locked import Locked
+from tests.support.running import served
 
 BUDGET = "budget: {installed: 6 MB, download: 2 MB}"
 CATALOG = f"""\
@@ -106,10 +106,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def index() -> Iterator[Index]:
-    with Index() as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    server = Index()
+    with served(server):
         yield server
-        server.shutdown()
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import pytest
 from scripts.checks.runtime import requests_file
 from scripts.checks.runtime.requests_file import Answer, Request
 from scripts.common.errors import SutraError
+from tests.support.running import served
 
 TIP = 'a line is a method, a path and perhaps a JSON body, such as `POST /search {"text": "a"}`'
 
@@ -91,12 +92,9 @@ class Answering(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[tuple[str, int]]:
-    with HTTPServer(("127.0.0.1", 0), Answering) as served:
-        thread = threading.Thread(target=served.serve_forever, args=(0.01,))
-        thread.start()
-        yield ("127.0.0.1", served.server_port)
-        served.shutdown()
-        thread.join()
+    answering = HTTPServer(("127.0.0.1", 0), Answering)
+    with served(answering):
+        yield ("127.0.0.1", answering.server_port)
 
 
 def test_each_request_has_its_status(server: tuple[str, int]) -> None:
