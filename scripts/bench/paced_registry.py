@@ -1,4 +1,4 @@
-"""A registry on loopback that serves what is in memory, at so many bytes a second in all."""
+"""A registry on loopback that serves images from memory; all connections share one rate."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Pace:
         self._free_at = 0.0
 
     def wait(self, count: int) -> None:
-        """Return when so many bytes more may have been sent."""
+        """Return as soon as the rate allows `count` more bytes."""
         with self._lock:
             self._free_at = max(self._free_at, time.monotonic()) + count / self.rate
             due = self._free_at

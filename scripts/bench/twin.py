@@ -1,7 +1,7 @@
-"""An image once more under digests that no engine has, so that a pull of it is one of everything.
+"""A copy of an image under digests that no engine has, so that a pull of it fetches everything.
 
-The first layer gets a file more, so that no layer is unpacked already; the others only a time in
-the header of their compressed bytes, which nobody reads.
+The first layer gets one more file, so that an engine has to unpack all layers. The others get
+another time in the header of their compressed bytes, which nobody reads.
 """
 
 from __future__ import annotations

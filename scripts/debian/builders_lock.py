@@ -1,4 +1,4 @@
-"""builders.lock: what the toolchains are made of, dependencies too: what they write is in images.
+"""builders.lock: the packages of the toolchains, with dependencies: they write parts of images.
 
 The build holds to it (base-images/lib/apt.sh).
 """

@@ -1,8 +1,8 @@
 """Hold a service to its seccomp profile: what it calls outside of it, while it is used.
 
-The service is started with all that the profile does not allow reported to us and let go on,
-is sent the requests of images.yaml, and stopped. All other starts of its runtime checks have
-the profile itself, which refuses the same calls.
+The service is started, sent the requests of images.yaml, and stopped; each call that the profile
+does not allow is reported to us, and goes on. All other starts of its runtime checks have the
+profile itself, which refuses the same calls.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 The container's profile names a socket. The runtime (runc, crun) hands over a descriptor there
 for each process that it starts, from which the calls are read (seccomp_unotify(2)). Each is
-let go on as it is: a recording changes nothing but its speed. No privilege is needed, but that
-the engine is on this machine.
+let go on as it is: a recording changes nothing but its speed. It needs no privilege, only an
+engine on this machine.
 """
 
 from __future__ import annotations
