@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -26,16 +26,15 @@ Question = tuple[str, str]
 Answers = dict[tuple[Package, Question], str]
 
 
-def ask(node: Sequence[str], tree: str, questions: Mapping[Package, Iterable[Question]]) -> Answers:
+def ask(node: Sequence[str], tree: str, questions: Mapping[Package, Sequence[Question]]) -> Answers:
     """Return what each package's names said when they were loaded, "" for those that loaded."""
-    found: Answers = {}
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        asked = {package: list(of_it) for package, of_it in questions.items()}
-        for package, said in zip(
-            asked, pool.map(partial(_package, node, tree), asked.items()), strict=True
-        ):
-            found.update({(package, question): text for question, text in said.items()})
-    return found
+        answers = pool.map(partial(_package, node, tree), questions.items())
+        return {
+            (package, question): text
+            for package, said in zip(questions, answers, strict=True)
+            for question, text in said.items()
+        }
 
 
 def _package(

@@ -63,14 +63,14 @@ def prove(plan: NodePlan, node: Sequence[str], before: Answers, trash: Trash) ->
     for package, question in before:
         questions.setdefault(package, []).append(question)
     after = loads.ask(node, os.fspath(plan.tree), questions)
-    failed = {key: said for key, said in after.items() if said != OK}
-    for (package, question), said in failed.items():
-        how, name = question
+    failed = [(key, said) for key, said in after.items() if said != OK]
+    if not failed:
+        return len(after)
+    (package, question), said = failed[0]
+    how, name = question
 
-        def still(package: Package = package, question: Question = question) -> str:
-            asked = {package: [question]}
-            return loads.ask(node, os.fspath(plan.tree), asked)[package, question]
+    def still() -> str:
+        return loads.ask(node, os.fspath(plan.tree), {package: [question]})[package, question]
 
-        broken = blame.Broken(f'{how} "{name}"', name, said, still)
-        raise blame.blame(plan, broken, trash, len(failed) - 1)
-    return len(after)
+    broken = blame.Broken(f'{how} "{name}"', name, said, still)
+    raise blame.blame(plan, broken, trash, len(failed) - 1)
