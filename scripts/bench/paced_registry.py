@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 
+from scripts.bench.serving import serving
 from scripts.bench.twin import MANIFEST, Twin
 from scripts.oci.manifest import digest_of
 
@@ -92,14 +93,6 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-@contextmanager
-def served(images: Mapping[str, Twin], rate: int) -> Iterator[str]:
-    """Serve images by name, each as `:latest`; yield the registry's "host:port"."""
-    with _Server(images, rate) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+def served(images: Mapping[str, Twin], rate: int) -> AbstractContextManager[str]:
+    """Serve images by name, each as `:latest`; the context is the registry's "host:port"."""
+    return serving(_Server(images, rate))

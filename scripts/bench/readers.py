@@ -12,7 +12,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from typing import Any
 from rich.table import Table
 
 from scripts.bench.rebuilds import timed
+from scripts.bench.serving import serving
 from scripts.catalog import catalog
 from scripts.common import terminal
 from scripts.common.errors import OK, SutraError
@@ -133,15 +133,8 @@ def engine_of(known: Mapping[str, dict[str, Any]]) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"tcp://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Answers)) as address:
+        yield f"tcp://{address}"
 
 
 def scale(count: int) -> tuple[float, float, int]:
