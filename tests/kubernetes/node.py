@@ -47,7 +47,7 @@ KIND = Kind(
     "/data",
 )
 PROGRAMS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy")
-DATA = Path("/data")
+DATA = Path(KIND.disk)
 NAME = "one"
 ADDRESS = "10.78.0.1"
 POD_NETWORK = "10.244.0.0/24"

@@ -53,9 +53,8 @@ def identities(one: Cluster) -> dict[str, str]:
 def kill(one: Cluster, service: str) -> None:
     """Kill the container of a service's first pod, as a crash does."""
     pods = one.pods(service)
-    container = pods[min(pods)]["status"]["containerStatuses"][0]["containerID"].removeprefix(
-        "containerd://"
-    )
+    pod = pods[min(pods)]
+    container = pod["status"]["containerStatuses"][0]["containerID"].removeprefix("containerd://")
     one.machine.run("ctr", "--namespace=k8s.io", "tasks", "kill", "--signal=SIGKILL", container)
 
 
