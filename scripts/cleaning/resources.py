@@ -11,31 +11,35 @@ from scripts.cleaning.project_images import images
 from scripts.cleaning.resource import Resource, Selection, name, used_by
 from scripts.cleaning.scope import Scope
 from scripts.engine import client as engine
+from scripts.engine import disk_usage
 
 MOUNTED_WITH = re.compile(r'with id "/*(.+)"$', re.DOTALL)
 
 
 def found(client: engine.Client, scope: Scope, selection: Selection) -> list[Resource]:
     """Return everything of the project that is on the engine, in the order of removal."""
+    usage = disk_usage.caches_and_volumes(client)
     with engine.asked("list what it holds"):
-        usage = client.df()
         networks = client.api.networks(filters={"label": scope.labels()})
-        containers = client.api.containers(all=True, size=True)
+        containers = client.api.containers(all=True)
         listed = client.api.images(all=True)
         volumes = client.api.volumes(filters={"label": scope.labels()})["Volumes"] or []
     mine = [each for each in containers if scope.has_both_labels(each["Labels"])]
     foreign = [each for each in containers if each not in mine]
     return [
-        *_containers(mine),
+        *_containers(client, mine),
         *_networks(networks, foreign),
         *images(client, listed, scope, foreign, selection),
-        *_caches(usage["BuildCache"] or [], scope),
-        *_volumes(volumes, usage["Volumes"] or [], foreign, selection),
+        *_caches(usage["BuildCache"], scope),
+        *_volumes(volumes, usage["Volumes"], foreign, selection),
     ]
 
 
-def _containers(mine: Iterable[Mapping[str, Any]]) -> list[Resource]:
-    return [Resource("container", one["Id"], name(one), one.get("SizeRw") or 0) for one in mine]
+def _containers(client: engine.Client, mine: Iterable[Mapping[str, Any]]) -> list[Resource]:
+    return [
+        Resource("container", each["Id"], name(each), disk_usage.written_by(client, each["Id"]))
+        for each in mine
+    ]
 
 
 def _networks(

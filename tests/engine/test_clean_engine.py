@@ -10,8 +10,10 @@ import os
 import pty
 import subprocess
 import sys
+import threading
 import uuid
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,9 +23,10 @@ import docker
 import pytest
 
 from scripts.cleaning import resources
-from scripts.cleaning.scope import COMPOSE_LABEL, LABEL
+from scripts.cleaning.resource import Resource, Selection
+from scripts.cleaning.scope import COMPOSE_LABEL, LABEL, Scope
 from scripts.common.labels import TITLE
-from scripts.engine import buildx
+from scripts.engine import buildx, disk_usage
 from tests.conftest import ROOT
 from tests.unit.fakes import tar_of
 
@@ -300,6 +303,46 @@ def test_an_image_that_others_tagged_as_well_keeps_their_tag(world: World) -> No
     assert f"{world.name}-api:dev" not in world.tags()
 
 
+def test_containers_that_come_and_go_meanwhile_spoil_no_list(untouched: World) -> None:
+    """The engine refuses a list with sizes while anybody removes a container."""
+    image, ended = untouched.ids["unlabelled"], threading.Event()
+
+    def come_and_go() -> None:
+        api = docker.from_env().api
+        for _ in range(2000):
+            api.remove_container(api.create_container(image, ["/nothing"])["Id"])
+            if ended.is_set():
+                return
+
+    with ThreadPoolExecutor(2) as others:
+        busy = [others.submit(come_and_go) for _ in range(2)]
+        try:
+            lists = [found(untouched) for _ in range(10)]
+        finally:
+            ended.set()
+    assert [one.result() for one in busy] == [None, None]
+    assert lists == [lists[0]] * 10
+    assert "container" in {each.kind for each in lists[0]}
+
+
+def found(world: World) -> list[Resource]:
+    """Return what the clean-up would show of this run's project."""
+    tags = {f"{world.name}-api:prod", f"{world.name}-api:dev", f"{world.name}-base:prod"}
+    scope = Scope(world.name, frozenset(tags))
+    return resources.found(world.client, scope, Selection(data=False, everything=False))
+
+
+def test_what_a_container_wrote_is_measured(world: World) -> None:
+    container = world.client.containers.get(world.ids["stack"])
+    before = disk_usage.written_by(world.client, str(container.id))
+    container.put_archive("/", tar_of({"written": bytes(2**21)}))
+    written = disk_usage.written_by(world.client, str(container.id)) - before
+    assert 2**21 <= written < 2**21 + 2**16  # and what its file system needs for it
+    container.remove()
+    world.containers.remove(str(container.id))
+    assert disk_usage.written_by(world.client, str(container.id)) == 0
+
+
 def test_a_project_without_anything(untouched: World) -> None:
     before = untouched.there()
     project, untouched.name = untouched.name, "sutra-test-nothing"
@@ -391,6 +434,6 @@ def test_a_cache_mount_of_another_project_stays(world: World, production: object
 
 def mounts(world: World) -> set[str]:
     """Return the ids of this run's cache mounts."""
-    records = world.client.df()["BuildCache"] or []
+    records = disk_usage.caches_and_volumes(world.client)["BuildCache"]
     found = (resources.MOUNTED_WITH.search(each.get("Description") or "") for each in records)
     return {each[1] for each in found if each and each[1].startswith(world.name)}
