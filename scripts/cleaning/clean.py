@@ -20,24 +20,28 @@ from scripts.engine import images
 GRACE = 10
 
 
-def show(name: str, things: Sequence[Resource]) -> None:
+def show(name: str, resources: Sequence[Resource]) -> None:
     """Print the list to stdout: what goes, then what stays and why."""
-    if not things:
+    if not resources:
         print(f'clean: nothing of project "{name}" is on this engine')
-    for verb, chosen in (("remove", going(things)), ("keep", [t for t in things if t.kept])):
-        for each in chosen:
-            reason = f"  ({each.kept})" if each.kept else ""
-            print(f"{verb:6}  {each.kind:9}  {format_size(each.size):>10}  {each.name}{reason}")
+    for verb, chosen in (
+        ("remove", going(resources)),
+        ("keep", [resource for resource in resources if resource.kept]),
+    ):
+        for resource in chosen:
+            reason = f"  ({resource.kept})" if resource.kept else ""
+            size = format_size(resource.size)
+            print(f"{verb:6}  {resource.kind:9}  {size:>10}  {resource.name}{reason}")
     sys.stdout.flush()
 
 
-def going(things: Sequence[Resource]) -> list[Resource]:
+def going(resources: Sequence[Resource]) -> list[Resource]:
     """Return what is to be removed."""
-    return [thing for thing in things if not thing.kept]
+    return [resource for resource in resources if not resource.kept]
 
 
 def confirm(
-    things: Sequence[Resource], yes: bool, question: str, read: Callable[[str], str] = input
+    resources: Sequence[Resource], yes: bool, question: str, read: Callable[[str], str] = input
 ) -> None:
     """Ask whether to go on, and again for each data volume, by its name.
 
@@ -47,7 +51,7 @@ def confirm(
     if yes:
         return
     try:
-        for volume in (each for each in going(things) if each.kind == "volume"):
+        for volume in (resource for resource in going(resources) if resource.kind == "volume"):
             if read(f"type {volume.name} to delete that data: ").strip() != volume.name:
                 raise SutraError(
                     f'clean: not confirmed "{volume.name}"',
@@ -57,43 +61,43 @@ def confirm(
         raise SutraError("clean: not confirmed", "nothing was touched") from error
 
 
-def remove(client: engine.Client, things: Sequence[Resource]) -> None:
+def remove(client: engine.Client, resources: Sequence[Resource]) -> None:
     """Remove what is not kept, and say so line by line on stderr.
 
     Nothing is forced: what came into use since it was listed makes the engine refuse.
     """
-    for each in going(things):
-        with engine.asked(f'remove the {each.kind} "{each.name}"'):
-            REMOVERS[each.kind](client, each)
-        print(f"removed {each.kind} {each.name}", file=sys.stderr, flush=True)
+    for resource in going(resources):
+        with engine.asked(f'remove the {resource.kind} "{resource.name}"'):
+            REMOVERS[resource.kind](client, resource)
+        print(f"removed {resource.kind} {resource.name}", file=sys.stderr, flush=True)
 
 
-def _container(client: engine.Client, each: Resource) -> None:
-    client.api.stop(each.id, timeout=GRACE)
-    client.api.remove_container(each.id, v=True)  # anonymous volumes alone
+def _container(client: engine.Client, resource: Resource) -> None:
+    client.api.stop(resource.id, timeout=GRACE)
+    client.api.remove_container(resource.id, v=True)  # anonymous volumes alone
 
 
-def _network(client: engine.Client, each: Resource) -> None:
-    client.api.remove_network(each.id)
+def _network(client: engine.Client, resource: Resource) -> None:
+    client.api.remove_network(resource.id)
 
 
-def _image(client: engine.Client, each: Resource) -> None:
-    for tag in each.tags:
+def _image(client: engine.Client, resource: Resource) -> None:
+    for tag in resource.tags:
         now = images.inspect(client, tag)
-        if now and now["Id"] == each.id:  # it may be on a newer image since
+        if now and now["Id"] == resource.id:  # it may be on a newer image since
             images.untag(client, tag)
-    now = None if each.tags else images.inspect(client, each.id)
+    now = None if resource.tags else images.inspect(client, resource.id)
     if now and not now["RepoTags"]:  # somebody may have tagged it since
-        client.api.remove_image(each.id, noprune=True)
+        client.api.remove_image(resource.id, noprune=True)
 
 
-def _cache(client: engine.Client, each: Resource) -> None:
+def _cache(client: engine.Client, resource: Resource) -> None:
     # the stubs know fewer filters than the engine
-    client.api.prune_builds(filters={"id": each.id}, all=True)  # type: ignore[arg-type]
+    client.api.prune_builds(filters={"id": resource.id}, all=True)  # type: ignore[arg-type]
 
 
-def _volume(client: engine.Client, each: Resource) -> None:
-    client.api.remove_volume(each.id)
+def _volume(client: engine.Client, resource: Resource) -> None:
+    client.api.remove_volume(resource.id)
 
 
 REMOVERS: Mapping[str, Callable[[engine.Client, Resource], None]] = {

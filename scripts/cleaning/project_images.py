@@ -55,7 +55,7 @@ class _Reasons:
 
     def to_keep(self, image: Mapping[str, Any], tags: tuple[str, ...]) -> Iterator[str]:
         """Yield why an image with these tags stays."""
-        users = [each for each in self.foreign if each["ImageID"] == image["Id"]]
+        users = [container for container in self.foreign if container["ImageID"] == image["Id"]]
         if users:
             yield used_by(users)
         if image["Id"] in self.parents:  # committed, or built without BuildKit

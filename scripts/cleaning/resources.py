@@ -16,7 +16,7 @@ from scripts.engine import disk_usage
 MOUNTED_WITH = re.compile(r'with id "/*(.+)"$', re.DOTALL)
 
 
-def found(client: engine.Client, scope: Scope, selection: Selection) -> list[Resource]:
+def of_project(client: engine.Client, scope: Scope, selection: Selection) -> list[Resource]:
     """Return everything of the project that is on the engine, in the order of removal."""
     usage = disk_usage.caches_and_volumes(client)
     with engine.asked("list what it holds"):
@@ -24,8 +24,8 @@ def found(client: engine.Client, scope: Scope, selection: Selection) -> list[Res
         containers = client.api.containers(all=True)
         listed = client.api.images(all=True)
         volumes = client.api.volumes(filters={"label": scope.labels()})["Volumes"] or []
-    mine = [each for each in containers if scope.has_both_labels(each["Labels"])]
-    foreign = [each for each in containers if each not in mine]
+    mine = [container for container in containers if scope.has_both_labels(container["Labels"])]
+    foreign = [container for container in containers if container not in mine]
     return [
         *_containers(client, mine),
         *_networks(networks, foreign),
@@ -37,8 +37,13 @@ def found(client: engine.Client, scope: Scope, selection: Selection) -> list[Res
 
 def _containers(client: engine.Client, mine: Iterable[Mapping[str, Any]]) -> list[Resource]:
     return [
-        Resource("container", each["Id"], name(each), disk_usage.written_by(client, each["Id"]))
-        for each in mine
+        Resource(
+            "container",
+            container["Id"],
+            name(container),
+            disk_usage.written_by(client, container["Id"]),
+        )
+        for container in mine
     ]
 
 
@@ -48,12 +53,12 @@ def _networks(
     return [
         Resource(
             "network",
-            one["Id"],
-            one["Name"],
+            network["Id"],
+            network["Name"],
             0,
-            used_by([each for each in foreign if _attached(each, one)]),
+            used_by([container for container in foreign if _attached(container, network)]),
         )
-        for one in networks
+        for network in networks
     ]
 
 
@@ -61,18 +66,20 @@ def _attached(container: Mapping[str, Any], network: Mapping[str, Any]) -> bool:
     """Return whether a container joins a network, now or, by its name, when it is started."""
     joined = container["NetworkSettings"]["Networks"]
     return network["Name"] in joined or network["Id"] in {
-        each["NetworkID"] for each in joined.values()
+        endpoint["NetworkID"] for endpoint in joined.values()
     }
 
 
 def _caches(records: Iterable[Mapping[str, Any]], scope: Scope) -> list[Resource]:
-    made = []
-    for one in records:
-        mounted = MOUNTED_WITH.search(one.get("Description") or "")
-        if one["Type"] == "exec.cachemount" and mounted and mounted[1] in scope.caches:
-            kept = "in use by a build" if one["InUse"] else ""
-            made.append(Resource("cache", one["ID"], f"mount {mounted[1]}", one["Size"], kept))
-    return made
+    caches = []
+    for record in records:
+        mounted = MOUNTED_WITH.search(record.get("Description") or "")
+        if record["Type"] == "exec.cachemount" and mounted and mounted[1] in scope.caches:
+            kept = "in use by a build" if record["InUse"] else ""
+            caches.append(
+                Resource("cache", record["ID"], f"mount {mounted[1]}", record["Size"], kept)
+            )
+    return caches
 
 
 def _volumes(
@@ -81,23 +88,27 @@ def _volumes(
     foreign: Collection[Mapping[str, Any]],
     selection: Selection,
 ) -> list[Resource]:
-    sizes = {each["Name"]: (each.get("UsageData") or {}).get("Size", 0) for each in usage}
-    made = []
-    for one in volumes:
-        users = [each for each in foreign if one["Name"] in {m.get("Name") for m in each["Mounts"]}]
+    sizes = {volume["Name"]: (volume.get("UsageData") or {}).get("Size", 0) for volume in usage}
+    resources = []
+    for volume in volumes:
+        users = [
+            container
+            for container in foreign
+            if volume["Name"] in {m.get("Name") for m in container["Mounts"]}
+        ]
         kept = used_by(users) or ("" if selection.data else "data: --data removes it")
-        size = max(sizes.get(one["Name"], 0), 0)  # -1: unknown
-        made.append(Resource("volume", one["Name"], one["Name"], size, kept))
-    return made
+        size = max(sizes.get(volume["Name"], 0), 0)  # -1: unknown
+        resources.append(Resource("volume", volume["Name"], volume["Name"], size, kept))
+    return resources
 
 
-def only(things: Iterable[Resource], shown: Iterable[Resource]) -> list[Resource]:
-    """Return what of `things` may go and was shown before, with no tag that was not."""
-    before = {(each.kind, each.id): each for each in shown}
+def only(resources: Iterable[Resource], shown: Iterable[Resource]) -> list[Resource]:
+    """Return what of `resources` may go and was shown before, with no tag that was not."""
+    before = {(resource.kind, resource.id): resource for resource in shown}
     chosen = []
-    for each in things:
-        known = before.get((each.kind, each.id))
-        tags = tuple(tag for tag in each.tags if known and tag in known.tags)
-        if known and not each.kept and (tags or not each.tags):
-            chosen.append(replace(each, tags=tags))
+    for resource in resources:
+        shown_before = before.get((resource.kind, resource.id))
+        tags = tuple(tag for tag in resource.tags if shown_before and tag in shown_before.tags)
+        if shown_before and not resource.kept and (tags or not resource.tags):
+            chosen.append(replace(resource, tags=tags))
     return chosen

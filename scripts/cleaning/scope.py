@@ -59,7 +59,7 @@ class Scope:
 def read(project: str, groups: Iterable[str] = GROUPS) -> Scope:
     """Read the bake file and its Dockerfiles, and return what the project calls its own."""
     plan = buildx.bake_plan(list(groups), {})
-    tags = {tag for each in build.requested_tags(plan).values() for tag in each}
+    tags = {tag for target_tags in build.requested_tags(plan).values() for tag in target_tags}
     return Scope(project, frozenset(tags), cache_ids(project, plan["target"].values()))
 
 
@@ -73,4 +73,6 @@ def cache_ids(project: str, targets: Iterable[Mapping[str, Any]]) -> frozenset[s
         file = Path(target["context"]) / target["dockerfile"]
         for mount in CACHE_ID.findall(file.read_text(encoding="utf-8")):
             ids.update(re.findall(r"[=,]id=([^,\s]+)", mount))
-    return frozenset(each.replace(VARIABLE, project) for each in ids if VARIABLE in each)
+    return frozenset(
+        cache_id.replace(VARIABLE, project) for cache_id in ids if VARIABLE in cache_id
+    )

@@ -32,7 +32,7 @@ def main(options: argparse.Namespace) -> int:
     yes, dry_run, asked = settings.flag(knobs, "YES"), settings.flag(knobs, "DRY_RUN"), wish(knobs)
     client, name = engine.connect(), settings.project(knobs)
     with transaction.begun(client, dry_run):  # what a killed promotion left half moved
-        things = resources.found(client, scopes.read(name), asked)
+        things = resources.of_project(client, scopes.read(name), asked)
     clean.show(name, things)
     if dry_run or not clean.going(things):
         return OK

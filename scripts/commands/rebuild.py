@@ -49,7 +49,7 @@ def main(options: argparse.Namespace) -> int:
     client, name = engine.connect(), settings.project(knobs)
     scope, wish = scopes.read(name), clean_command.wish(knobs)
     with transaction.begun(client, promotion.dry_run):
-        there = resources.found(client, scope, wish)
+        there = resources.of_project(client, scope, wish)
     shown = [each for each in there if each.kind not in DEPLOYED]
     clean.show(name, shown)
     if promotion.dry_run:
@@ -62,7 +62,7 @@ def main(options: argparse.Namespace) -> int:
         print("clean-and-rebuild: stopped, nothing more was removed", file=sys.stderr)
         return code
     with transaction.exclusive(client):
-        clean.remove(client, last(client, resources.found(client, scope, wish), shown))
+        clean.remove(client, last(client, resources.of_project(client, scope, wish), shown))
     return OK
 
 

@@ -148,7 +148,7 @@ def _tell(project: str, back: list[Progress], late: list[Progress]) -> None:
         for error in each.errors[:3]:
             print(f"{each.name}: {error}", file=sys.stderr)
     what = [f"{each.name} went back to what it was" for each in back]
-    what += [f"{each.name} runs {each.running} of {each.wanted}" for each in late]
+    what += [f"{each.name} runs {each.running} of {each.replicas}" for each in late]
     what = what or [f"stack {project} has no service"]
     print(
         f"sutra-deploy: up: {', '.join(what)}\n"
@@ -163,7 +163,7 @@ def status(client: engine.Client, project: str) -> int:
     services = swarm.progress(client, project)
     for each in services:
         update = f" ({each.update})" if each.update else ""
-        print(f"{each.name}: {each.running} of {each.wanted}{update}")
+        print(f"{each.name}: {each.running} of {each.replicas}{update}")
     late = [service.name for service in services if not service.done] or (
         [] if services else ["nothing is deployed"]
     )

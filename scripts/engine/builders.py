@@ -76,11 +76,11 @@ def find(environment: Mapping[str, str] = os.environ) -> Builder:
         check=False,
         env={**os.environ, **environment, **chosen},
     )
-    asked = chosen.get(BUILDX_KNOB) or environment.get(BUILDX_KNOB) or "default"
+    name = chosen.get(BUILDX_KNOB) or environment.get(BUILDX_KNOB) or "default"
     if done.returncode:
         lines = done.stderr.strip().splitlines() or ["no reason given"]
         raise SutraError(
-            f'builder: cannot use "{asked}": {lines[-1].removeprefix("ERROR: ")}',
+            f'builder: cannot use "{name}": {lines[-1].removeprefix("ERROR: ")}',
             "`docker buildx ls` lists the builders; docs/build-farm.md shows how to make one",
         )
     builder = parse(done.stdout)

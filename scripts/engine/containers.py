@@ -43,8 +43,8 @@ def running() -> Iterator[None]:
             yield
         except APIError as error:
             reason = str(error.explanation or error)
-            known = ("OCI runtime", "process is not running")
-            if error.status_code in (400, 409) or any(words in reason for words in known):
+            not_runnable = ("OCI runtime", "process is not running")
+            if error.status_code in (400, 409) or any(words in reason for words in not_runnable):
                 raise CommandError(reason.strip().splitlines()[0]) from error
             raise
 

@@ -75,29 +75,29 @@ def started(client: engine.Client, reference: str, setup: Setup) -> Iterator[Tar
 
     One that does not run, as it has no command or ends at once, has files only.
     """
-    with sandbox.container(client, setup) as made:
-        yield _settled(reference, made)
+    with sandbox.container(client, setup) as container:
+        yield _settled(reference, container)
 
 
-def setup_of(known: Any, base: Setup) -> Setup:
+def setup_of(image: Any, base: Setup) -> Setup:
     """Return how an image is started; one without a command is only made."""
-    config = known.get("Config") or {}
+    config = image.get("Config") or {}
     has_command = config.get("Cmd") or config.get("Entrypoint")
     return base if has_command else replace(base, command=("/no-command-in-the-image",))
 
 
-def _settled(reference: str, made: Container) -> Target:
-    identity = str(made.id)
+def _settled(reference: str, container: Container) -> Target:
+    identity = str(container.id)
     try:
-        sandbox.start(made)
+        sandbox.start(container)
     except containers.CommandError as error:
         return Target(reference, identity, False, f"cannot be started ({error})")
-    code = sandbox.ended(made, SETTLE_SECONDS)
+    code = sandbox.ended(container, SETTLE_SECONDS)
     if code is None:
         return Target(reference, identity)
-    words = sandbox.one_line(sandbox.output(made, sandbox.LAST_LINES))
-    said = f', last words "{words}"' if words else ""
-    return Target(reference, identity, False, f"it ended with {code}{said}")
+    words = sandbox.one_line(sandbox.output(container, sandbox.LAST_LINES))
+    last_words = f', last words "{words}"' if words else ""
+    return Target(reference, identity, False, f"it ended with {code}{last_words}")
 
 
 def shell(client: engine.Client, target: Target, tools: str, command: Sequence[str] = SHELL) -> int:
@@ -135,7 +135,7 @@ def _options(target: Target) -> list[str]:
     options += ["--tty"] if sys.stdin.isatty() and sys.stdout.isatty() else []
     options += ["--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
     capabilities = (*SETUP, *LEFT) if target.runs else LEFT
-    options += [f"--cap-add={each}" for each in capabilities]
+    options += [f"--cap-add={capability}" for capability in capabilities]
     if not target.runs:
         return [*options, "--hostname", "debug", "--network", "none"]
     # the target's host name comes with its network

@@ -42,9 +42,9 @@ class Health:
     problem: str = ""
 
 
-def probe_of(known: Mapping[str, Any]) -> Probe | None:
+def probe_of(image: Mapping[str, Any]) -> Probe | None:
     """Return the HEALTHCHECK of what the engine knows of an image, None where it has none."""
-    check = known["Config"].get("Healthcheck") or {}
+    check = image["Config"].get("Healthcheck") or {}
     kind, *words = check.get("Test") or ["NONE"]
     if kind == "NONE" or not words:
         return None
@@ -52,7 +52,7 @@ def probe_of(known: Mapping[str, Any]) -> Probe | None:
     return Probe(command, (check.get("Timeout") or 0) / 1e9 or TIMEOUT_SECONDS)
 
 
-def wait(client: engine.Client, made: Container, probe: Probe, budget: int) -> Health:
+def wait(client: engine.Client, container: Container, probe: Probe, budget: int) -> Health:
     """Start the container and ask `probe` until it says yes.
 
     The clock runs from before the engine is asked to start it to the end of the
@@ -61,34 +61,34 @@ def wait(client: engine.Client, made: Container, probe: Probe, budget: int) -> H
     """
     begun = time.monotonic()
     try:
-        sandbox.start(made)
+        sandbox.start(container)
     except containers.CommandError as refused:
         return Health(_since(begun), f'cannot be started "{refused}"')
     while True:
-        problem = ask(client, made, probe)
+        problem = ask(client, container, probe)
         if not problem:
             return Health(_since(begun))
-        code = sandbox.exit_code(made)
+        code = sandbox.exit_code(container)
         if code is not None:
-            return Health(_since(begun), f'ended with "{code}"{last_output(made)}')
+            return Health(_since(begun), f'ended with "{code}"{last_output(container)}')
         if _since(begun) >= PATIENCE * budget:
             waited = f'not healthy after "{format_time(_since(begun))}", {problem}'
-            return Health(_since(begun), waited + last_output(made))
+            return Health(_since(begun), waited + last_output(container))
         time.sleep(PAUSE_SECONDS)
 
 
-def ask(client: engine.Client, made: Container, probe: Probe) -> str:
+def ask(client: engine.Client, container: Container, probe: Probe) -> str:
     """Run the health check once; return "" for yes, else what is wrong."""
     try:
-        code = sandbox.execute(client, made, probe.command, probe.seconds)
+        code = sandbox.execute(client, container, probe.command, probe.seconds)
     except containers.CommandError as refused:
         return f"health check cannot be run: {refused}"
     return f"health check exited with {code}" if code else ""
 
 
-def last_output(made: Container) -> str:
+def last_output(container: Container) -> str:
     """Return the container's last words to put behind a problem: `, last words "…"`."""
-    words = sandbox.one_line(sandbox.output(made, sandbox.LAST_LINES))
+    words = sandbox.one_line(sandbox.output(container, sandbox.LAST_LINES))
     return f', last words "{words}"' if words else ", it said nothing"
 
 

@@ -146,13 +146,13 @@ def repository_tags(client: engine.Client, repository: str) -> set[str]:
     with engine.asked(f'list the tags of "{repository}"'):
         images = client.api.images(name=repository)
     named = (references.tagged(text) for image in images for text in image["RepoTags"] or ())
-    return {each.tag for each in named if each and each.name == repository}
+    return {reference.tag for reference in named if reference and reference.name == repository}
 
 
 def labels(client: engine.Client, reference: str) -> dict[str, str]:
     """Return an image's labels; none of an image that is not there."""
-    known = inspect(client, reference) or {}
-    return dict((known.get("Config") or {}).get("Labels") or {})
+    image = inspect(client, reference) or {}
+    return dict((image.get("Config") or {}).get("Labels") or {})
 
 
 def digests(client: engine.Client, reference: str) -> set[str]:

@@ -21,12 +21,12 @@ SECONDS = 30.0
 
 def answered(
     command: Sequence[str],
-    given: bytes,
+    input_bytes: bytes,
     environment: Mapping[str, str],
     seconds: float | None = None,
     folder: Path | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run `command` in a folder with `given` as its input and return what it wrote.
+    """Run `command` in a folder with `input_bytes` as its input and return what it wrote.
 
     Raises TimeoutExpired after `seconds`, SECONDS without: then it is ended together with what
     it started, which could otherwise hold its output open.
@@ -41,7 +41,7 @@ def answered(
         cwd=folder,
     ) as process:
         try:
-            output, errors = process.communicate(given, timeout=seconds or SECONDS)
+            output, errors = process.communicate(input_bytes, timeout=seconds or SECONDS)
         except BaseException:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)

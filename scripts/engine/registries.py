@@ -80,23 +80,23 @@ def is_insecure(client: engine.Client, host: str) -> bool:
     """Return whether the engine takes a registry without a certificate (loopback or configured)."""
     with engine.asked("describe itself"):
         settings = client.info().get("RegistryConfig") or {}
-    known = (settings.get("IndexConfigs") or {}).get(host)
-    if known is not None:
-        return not known.get("Secure", True)
+    index = (settings.get("IndexConfigs") or {}).get(host)
+    if index is not None:
+        return not index.get("Secure", True)
     name = urlsplit(f"//{host}").hostname or ""
     try:
         addresses = {ip_address(answer[4][0]) for answer in socket.getaddrinfo(name, None)}
     except (OSError, ValueError):
         return False
-    networks = [ip_network(each) for each in settings.get("InsecureRegistryCIDRs") or ()]
+    networks = [ip_network(block) for block in settings.get("InsecureRegistryCIDRs") or ()]
     return any(address in network for address in addresses for network in networks)
 
 
 def registry_server(client: engine.Client, host: str) -> str:
     """Return who serves a registry's API: the host itself, but for the engine's own default."""
     with engine.asked("describe itself"):
-        known = client.info()
-    indexes = (known.get("RegistryConfig") or {}).get("IndexConfigs") or {}
+        engine_info = client.info()
+    indexes = (engine_info.get("RegistryConfig") or {}).get("IndexConfigs") or {}
     if (indexes.get(host) or {}).get("Official"):
-        return urlsplit(str(known["IndexServerAddress"])).netloc
+        return urlsplit(str(engine_info["IndexServerAddress"])).netloc
     return host

@@ -34,9 +34,9 @@ def find(mounts: str, identity: str, merged: str = "") -> str:
     engine names; one with containerd's store names none, but its place has the container's id.
     """
     for line in mounts.splitlines():
-        left, _, right = line.partition(" - ")
-        fields = left.split(" ")
-        if len(fields) < 6 or right.split(" ")[0] != KIND:
+        mount, _, filesystem = line.partition(" - ")
+        fields = mount.split(" ")
+        if len(fields) < 6 or filesystem.split(" ")[0] != KIND:
             continue
         place = ESCAPED.sub(lambda match: chr(int(match[1], 8)), fields[4])
         if place == merged or identity in place.split("/"):
@@ -44,25 +44,25 @@ def find(mounts: str, identity: str, merged: str = "") -> str:
     return ""
 
 
-def merged_folder(made: Container) -> str:
+def merged_folder(container: Container) -> str:
     """Return where the engine's classic store mounts a container's root, "" of another store."""
     with engine.asked("inspect a container"):
-        data = (made.attrs.get("GraphDriver") or {}).get("Data") or {}
+        data = (container.attrs.get("GraphDriver") or {}).get("Data") or {}
         return str(data.get("MergedDir") or "")
 
 
 @contextmanager
-def when_mounted(made: Container, seen: Callable[[str], None]) -> Iterator[None]:
-    """Call `seen` with the place of the container's root once it is mounted, from a thread.
+def when_mounted(container: Container, look: Callable[[str], None]) -> Iterator[None]:
+    """Call `look` with the place of the container's root once it is mounted, from a thread.
 
-    What `seen` raises is raised at the end of the block, if that raised nothing itself.
+    What `look` raises is raised at the end of the block, if that raised nothing itself.
     """
-    identity, merged = str(made.id), merged_folder(made)
+    identity, merged = str(container.id), merged_folder(container)
     stop, errors = threading.Event(), list[BaseException]()
 
     def watch() -> None:
         try:
-            _watch(identity, merged, seen, stop)
+            _watch(identity, merged, look, stop)
         except BaseException as error:  # raised by the caller's thread
             errors.append(error)
 
@@ -77,7 +77,7 @@ def when_mounted(made: Container, seen: Callable[[str], None]) -> Iterator[None]
         raise errors[0]
 
 
-def _watch(identity: str, merged: str, seen: Callable[[str], None], stop: threading.Event) -> None:
+def _watch(identity: str, merged: str, look: Callable[[str], None], stop: threading.Event) -> None:
     with MOUNTS.open(encoding="utf-8", errors="surrogateescape") as file:
         changes = select.poll()
         changes.register(file, select.POLLERR | select.POLLPRI)
@@ -87,6 +87,6 @@ def _watch(identity: str, merged: str, seen: Callable[[str], None], stop: thread
             file.seek(0)
             if place := find(file.read(), identity, merged):
                 with suppress(FileNotFoundError):  # unmounted again meanwhile
-                    seen(place)
+                    look(place)
                     return
             changes.poll(POLL_MS)

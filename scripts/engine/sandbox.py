@@ -70,7 +70,7 @@ def container(client: engine.Client, setup: Setup) -> Iterator[Container]:
         aliases = [setup.alias] if setup.alias else None
         joined[setup.network] = client.api.create_endpoint_config(aliases=aliases)
     try:
-        made = containers.create(
+        box = containers.create(
             client,
             setup.image,
             name=name,
@@ -87,7 +87,7 @@ def container(client: engine.Client, setup: Setup) -> Iterator[Container]:
             security_opt=_security(setup),
             nano_cpus=round(setup.cpus * 1e9) if setup.cpus else None,
         )
-        yield made
+        yield box
     finally:
         containers.remove_container(client, name)
 
@@ -101,42 +101,42 @@ def _name(kind: str) -> str:
     return f"sutra-verify-{RUN}-{kind}-{uuid.uuid4().hex[:8]}"
 
 
-def start(made: Container) -> None:
+def start(box: Container) -> None:
     """Start a container. Raises engine.CommandError when its command cannot be run."""
     with containers.running():
-        made.start()
+        box.start()
 
 
-def terminate(made: Container) -> None:
+def terminate(box: Container) -> None:
     """Send SIGTERM; a container that has ended by itself gets none."""
     with suppress(containers.CommandError), containers.running():
-        made.kill("SIGTERM")
+        box.kill("SIGTERM")
 
 
-def ended(made: Container, seconds: float) -> int | None:
+def ended(box: Container, seconds: float) -> int | None:
     """Wait until the container ends and return its exit code; None when it does not in time."""
     end = time.monotonic() + seconds
-    while (code := exit_code(made)) is None and time.monotonic() < end:
+    while (code := exit_code(box)) is None and time.monotonic() < end:
         time.sleep(POLL_SECONDS)
     return code
 
 
-def exit_code(made: Container) -> int | None:
+def exit_code(box: Container) -> int | None:
     """Return the exit code of a container that has ended, None while it runs."""
     with engine.asked("inspect a container"):
-        made.reload()
-        state = made.attrs["State"]
+        box.reload()
+        state = box.attrs["State"]
         return None if state["Running"] else int(state["ExitCode"])
 
 
-def execute(client: engine.Client, made: Container, command: Sequence[str], seconds: float) -> int:
+def execute(client: engine.Client, box: Container, command: Sequence[str], seconds: float) -> int:
     """Run `command` inside the running container and return its exit code.
 
     One that takes longer than `seconds` is left to itself and counts as failed
     (124, as `timeout` has it). Raises engine.CommandError when it cannot be run.
     """
     with containers.running():
-        identity = client.api.exec_create(str(made.id), list(command))["Id"]
+        identity = client.api.exec_create(str(box.id), list(command))["Id"]
         client.api.exec_start(identity, detach=True)
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -152,16 +152,16 @@ def run(client: engine.Client, setup: Setup, seconds: float) -> tuple[int | None
 
     Raises engine.CommandError when it cannot be run.
     """
-    with container(client, setup) as made:
-        start(made)
-        code = ended(made, seconds)
-        return code, output(made)
+    with container(client, setup) as box:
+        start(box)
+        code = ended(box, seconds)
+        return code, output(box)
 
 
-def output(made: Container, lines: int = 1000) -> str:
+def output(box: Container, lines: int = 1000) -> str:
     """Return the last `lines` that the container has printed so far."""
     with engine.asked("read a container's log"):
-        return made.logs(tail=lines).decode(errors="replace")
+        return box.logs(tail=lines).decode(errors="replace")
 
 
 def one_line(text: str) -> str:
@@ -179,7 +179,7 @@ class Memory:
     why: str = ""
 
 
-def memory(client: engine.Client, made: Container) -> Memory:
+def memory(client: engine.Client, box: Container) -> Memory:
     """Return the bytes that a container holds; one that has ended holds none.
 
     An engine that counts no memory (nested, or without the memory cgroup) is asked for
@@ -189,9 +189,9 @@ def memory(client: engine.Client, made: Container) -> Memory:
     problems = []
     for count in (_cgroup_memory, _process_memory):
         try:
-            held = count(client, made)
+            held = count(client, box)
         except EngineError as error:
-            if exit_code(made) is not None:
+            if exit_code(box) is not None:
                 return Memory(0)
             problems.append(error.problem)
         else:
@@ -199,30 +199,30 @@ def memory(client: engine.Client, made: Container) -> Memory:
     return Memory(None, printable("; ".join(problems)))
 
 
-def _cgroup_memory(client: engine.Client, made: Container) -> int:
+def _cgroup_memory(client: engine.Client, box: Container) -> int:
     """Return the memory that the engine counts, without cache that can be dropped.
 
     Counted as `docker stats` does (docker/cli, cli/command/container/stats_helpers.go).
     Raises SutraError where the engine does not count it.
     """
     with engine.asked("count a container's memory"):
-        answer = client.api.stats(str(made.id), stream=False, one_shot=True)
+        answer = client.api.stats(str(box.id), stream=False, one_shot=True)
         counted = answer.get("memory_stats") or {}
         if "usage" in counted:
             details = counted.get("stats") or {}
             cache = details.get("total_inactive_file", details.get("inactive_file", 0))
             return int(counted["usage"]) - int(cache)
-        said = str(answer.get("message") or "no usage in its answer").splitlines()[0]
-    raise EngineError(f"counts no memory of containers ({said})")
+        reason = str(answer.get("message") or "no usage in its answer").splitlines()[0]
+    raise EngineError(f"counts no memory of containers ({reason})")
 
 
-def _process_memory(client: engine.Client, made: Container) -> int:
+def _process_memory(client: engine.Client, box: Container) -> int:
     """Return what the container's processes hold resident, as the engine's `ps` counts it.
 
     Raises SutraError where the engine does not list processes.
     """
     with engine.asked("list a container's processes"):
-        answer = client.api.top(str(made.id), ps_args="-o pid,rss")
+        answer = client.api.top(str(box.id), ps_args="-o pid,rss")
         column = [title.upper() for title in answer["Titles"]].index("RSS")
         return sum(_resident(process[column]) for process in answer["Processes"])
 
@@ -233,10 +233,10 @@ def _resident(figure: str) -> int:
     return int(figure) * 1024 if unit is None else round(float(figure[:-1]) * unit)
 
 
-def written(client: engine.Client, made: Container) -> set[str]:
+def written(client: engine.Client, box: Container) -> set[str]:
     """Return the paths that differ from the image; the container may have ended."""
     with engine.asked("list what a container wrote"):
-        return {str(entry["Path"]) for entry in client.api.diff(str(made.id)) or []}
+        return {str(entry["Path"]) for entry in client.api.diff(str(box.id)) or []}
 
 
 def deepest(paths: set[str]) -> list[str]:

@@ -48,14 +48,14 @@ class _UnmeasuredError(Exception):
     """It cannot be measured here; the text says why."""
 
 
-def measure(client: engine.Client, made: Container, probe: Probe, budget: int) -> StartCost:
+def measure(client: engine.Client, container: Container, probe: Probe, budget: int) -> StartCost:
     """Start the container and return what its start cost. `budget` is as in health.wait."""
     try:
-        port = _port(client, made)
+        port = _port(client, container)
         begun = time.monotonic()
-        sandbox.start(made)
-        address = _address(made), port
-        return _watched(client, made, probe, address, begun, begun + PATIENCE * budget / 1000)
+        sandbox.start(container)
+        address = _address(container), port
+        return _watched(client, container, probe, address, begun, begun + PATIENCE * budget / 1000)
     except containers.CommandError as refused:
         return StartCost(problem=f'cannot be started "{refused}"')
     except _UnmeasuredError as error:
@@ -64,29 +64,29 @@ def measure(client: engine.Client, made: Container, probe: Probe, budget: int) -
         return StartCost(why=printable(error.problem))
 
 
-def _port(client: engine.Client, made: Container) -> int:
+def _port(client: engine.Client, container: Container) -> int:
     """Return the first port of the container's image."""
     if engine.is_remote(client):
         raise _UnmeasuredError("the engine is on another machine")
     with engine.asked("inspect a container"):
-        exposed = made.attrs["Config"].get("ExposedPorts") or {}
+        exposed = container.attrs["Config"].get("ExposedPorts") or {}
         ports = [int(port.removesuffix(TCP)) for port in exposed if port.endswith(TCP)]
     if not ports:
         raise _UnmeasuredError("no EXPOSE in the image says where it listens")
     return min(ports)
 
 
-def _address(made: Container) -> str:
+def _address(container: Container) -> str:
     """Return the address of a container that runs on one network; "" when it has ended."""
     with engine.asked("inspect a container"):
-        made.reload()
-        networks = made.attrs["NetworkSettings"]["Networks"].values()
-        return next((str(each["IPAddress"]) for each in networks if each["IPAddress"]), "")
+        container.reload()
+        networks = container.attrs["NetworkSettings"]["Networks"].values()
+        return next((str(network["IPAddress"]) for network in networks if network["IPAddress"]), "")
 
 
 def _watched(
     client: engine.Client,
-    made: Container,
+    container: Container,
     probe: Probe,
     address: tuple[str, int],
     begun: float,
@@ -94,20 +94,20 @@ def _watched(
 ) -> StartCost:
     asked_ns = 0
     while True:
-        problem = _wait_for_port(made, address, end)
-        ms, used_ns = round((time.monotonic() - begun) * 1000), processor_ns(client, made)
-        problem = problem or health.ask(client, made, probe)
+        problem = _wait_for_port(container, address, end)
+        ms, used_ns = round((time.monotonic() - begun) * 1000), processor_ns(client, container)
+        problem = problem or health.ask(client, container, probe)
         if not problem:
             return StartCost(ms, round((used_ns - asked_ns) / 1e6))
-        code = sandbox.exit_code(made)
+        code = sandbox.exit_code(container)
         if code is not None:
-            return StartCost(problem=f'ended with "{code}"{health.last_output(made)}')
+            return StartCost(problem=f'ended with "{code}"{health.last_output(container)}')
         if time.monotonic() >= end:
-            return StartCost(problem=f"not healthy, {problem}{health.last_output(made)}")
-        asked_ns += processor_ns(client, made) - used_ns
+            return StartCost(problem=f"not healthy, {problem}{health.last_output(container)}")
+        asked_ns += processor_ns(client, container) - used_ns
 
 
-def _wait_for_port(made: Container, address: tuple[str, int], end: float) -> str:
+def _wait_for_port(container: Container, address: tuple[str, int], end: float) -> str:
     """Return "" when the port takes a connection; else what is wrong when time is over."""
     begun, is_reached = time.monotonic(), False
     while time.monotonic() < end:
@@ -121,23 +121,23 @@ def _wait_for_port(made: Container, address: tuple[str, int], end: float) -> str
                 raise _UnmeasuredError(
                     f"containers cannot be reached from here ({error})"
                 ) from error
-        if sandbox.exit_code(made) is not None:
+        if sandbox.exit_code(container) is not None:
             return "it ended"
         time.sleep(PAUSE_SECONDS)
     return f"nothing listens on port {address[1]}"
 
 
-def processor_ns(client: engine.Client, made: Container) -> int:
+def processor_ns(client: engine.Client, container: Container) -> int:
     """Return the nanoseconds of processor time that the container took since its start.
 
     Raises UncountedError where the engine does not count it, EngineError where it fails.
     """
     with engine.asked("count a container's processor time"):
-        answer = client.api.stats(str(made.id), stream=False, one_shot=True)
+        answer = client.api.stats(str(container.id), stream=False, one_shot=True)
         counted = (answer.get("cpu_stats") or {}).get("cpu_usage") or {}
         if counted.get("total_usage"):
             return int(counted["total_usage"])
-        if sandbox.exit_code(made) is not None:
+        if sandbox.exit_code(container) is not None:
             return 0
-        said = str(answer.get("message") or "none in its answer").splitlines()[0]
-    raise UncountedError(f"counts no processor time of containers ({said})")
+        reason = str(answer.get("message") or "none in its answer").splitlines()[0]
+    raise UncountedError(f"counts no processor time of containers ({reason})")

@@ -6,6 +6,7 @@ import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from scripts.common.errors import EngineError
@@ -37,14 +38,14 @@ class Progress:
 
     name: str
     running: int
-    wanted: int
+    replicas: int
     update: str
     errors: tuple[str, ...]
 
     @property
     def done(self) -> bool:
         """Return whether all replicas run, and no update is under way."""
-        return self.running >= self.wanted and self.update not in ("updating", "rollback_started")
+        return self.running >= self.replicas and self.update not in ("updating", "rollback_started")
 
 
 def require_manager(client: engine.Client) -> None:
@@ -68,11 +69,11 @@ def nodes(client: engine.Client) -> list[Node]:
     with engine.asked("list the nodes of its swarm"):
         return [
             Node(
-                str(each.id),
-                str(each.attrs["Description"]["Hostname"]),
-                dict(each.attrs["Spec"].get("Labels") or {}),
+                str(node.id),
+                str(node.attrs["Description"]["Hostname"]),
+                dict(node.attrs["Spec"].get("Labels") or {}),
             )
-            for each in client.nodes.list()
+            for node in client.nodes.list()
         ]
 
 
@@ -88,7 +89,9 @@ def secrets(client: engine.Client, project: str, label: str) -> dict[str, Mappin
     """Return the labels of each of a project's secrets, by name."""
     with engine.asked("list its secrets"):
         ours = client.secrets.list(filters={"label": f"{label}={project}"})
-        return {str(each.attrs["Spec"]["Name"]): each.attrs["Spec"]["Labels"] for each in ours}
+        return {
+            str(secret.attrs["Spec"]["Name"]): secret.attrs["Spec"]["Labels"] for secret in ours
+        }
 
 
 def create_secret(
@@ -109,7 +112,7 @@ def services(client: engine.Client, stack: str) -> dict[str, Mapping[str, str]]:
     """Return the labels of each service of a stack, by name."""
     with engine.asked("list its services"):
         ours = client.services.list(filters={"label": f"{STACK}={stack}"})
-        return {str(each.name): each.attrs["Spec"].get("Labels") or {} for each in ours}
+        return {str(service.name): service.attrs["Spec"].get("Labels") or {} for service in ours}
 
 
 def progress(client: engine.Client, stack: str) -> list[Progress]:
@@ -117,8 +120,8 @@ def progress(client: engine.Client, stack: str) -> list[Progress]:
     with engine.asked("list its services"):
         ours = client.services.list(filters={"label": f"{STACK}={stack}"})
         return sorted(
-            (_progress(each.attrs, _tasks(client, str(each.id))) for each in ours),
-            key=lambda each: each.name,
+            (_progress(service.attrs, _tasks(client, str(service.id))) for service in ours),
+            key=attrgetter("name"),
         )
 
 
@@ -131,7 +134,7 @@ def _tasks(client: engine.Client, service: str) -> list[dict[str, Any]]:
 
 
 def _progress(service: Mapping[str, Any], tasks: Sequence[Mapping[str, Any]]) -> Progress:
-    wanted = service["Spec"]["Mode"].get("Replicated", {}).get("Replicas", 1)
+    replicas = service["Spec"]["Mode"].get("Replicated", {}).get("Replicas", 1)
     image = service["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"]
     running = [
         task
@@ -144,7 +147,7 @@ def _progress(service: Mapping[str, Any], tasks: Sequence[Mapping[str, Any]]) ->
     return Progress(
         str(service["Spec"]["Name"]),
         len(running),
-        int(wanted),
+        int(replicas),
         str(service.get("UpdateStatus", {}).get("State", "")),
         tuple(dict.fromkeys(filter(None, errors))),
     )
@@ -176,6 +179,6 @@ def command(*words: str) -> str:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise EngineError(f"docker stack {words[0]}: {error}", engine.TIP) from error
     if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise EngineError(f"docker stack {words[0]}: {said}", "`docker info` says more")
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise EngineError(f"docker stack {words[0]}: {reason}", "`docker info` says more")
     return done.stdout

@@ -9,15 +9,15 @@ from scripts.engine import images
 from scripts.engine.move import Move
 
 
-def plan(client: engine.Client, wanted: Mapping[str, str]) -> list[Move]:
-    """Return the moves that put each tag of `wanted` on the engine's id beside it."""
-    return [Move(tag, current(client, tag), identity) for tag, identity in wanted.items()]
+def plan(client: engine.Client, identities: Mapping[str, str]) -> list[Move]:
+    """Return the moves that put each tag of `identities` on the engine's id beside it."""
+    return [Move(tag, current(client, tag), identity) for tag, identity in identities.items()]
 
 
 def current(client: engine.Client, tag: str) -> str | None:
     """Return the id of the image that the tag is on, None when there is no such tag."""
-    known = images.inspect(client, tag)
-    return str(known["Id"]) if known else None
+    image = images.inspect(client, tag)
+    return str(image["Id"]) if image else None
 
 
 def apply(client: engine.Client, moves: Sequence[Move]) -> None:

@@ -54,10 +54,10 @@ def show(pid: int) -> None:
     place = os.open(TARGET, os.O_PATH)
     checked("setns", libc.setns(theirs, CLONE_NEWNS))
     tree = call("open_tree", OPEN_TREE, AT_FDCWD, b"/", CLONE | AT_RECURSIVE | CLOEXEC)
-    wanted = Attributes(READ_ONLY | NO_SUID | NO_DEV, 0, 0, 0)
-    size = ctypes.sizeof(wanted)
+    attributes = Attributes(READ_ONLY | NO_SUID | NO_DEV, 0, 0, 0)
+    size = ctypes.sizeof(attributes)
     flags = AT_EMPTY_PATH | AT_RECURSIVE
-    call("mount_setattr", MOUNT_SETATTR, tree, b"", flags, ctypes.byref(wanted), size)
+    call("mount_setattr", MOUNT_SETATTR, tree, b"", flags, ctypes.byref(attributes), size)
     checked("setns", libc.setns(ours, CLONE_NEWNS))
     call("move_mount", MOVE_MOUNT, tree, b"", place, b"", BOTH_EMPTY_PATHS)
 

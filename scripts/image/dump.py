@@ -23,11 +23,11 @@ from scripts.oci.tar_stream import DAMAGE, content, entries, is_tar
 BEFORE, AFTER = "before", "after"
 
 
-def differing(one: Inventory, other: Inventory) -> dict[str, str]:
-    """Return the digest of each regular file of `one` that `other` has not, or not the same."""
+def differing(image: Inventory, other: Inventory) -> dict[str, str]:
+    """Return the digest of each regular file of `image` that `other` has not, or not the same."""
     return {
         path: entry.digest
-        for path, entry in one.files.items()
+        for path, entry in image.files.items()
         if entry.kind == "file" and _digest(other, path) != entry.digest
     }
 
@@ -50,33 +50,33 @@ def prepare(folder: Path) -> None:
 
 
 def write(
-    client: engine.Client | None, image: Inventory, wanted: Mapping[str, str], folder: Path
+    client: engine.Client | None, image: Inventory, digests: Mapping[str, str], folder: Path
 ) -> int:
     """Write files of an image (path → digest) below `folder`; return how many there are."""
     source = sources.find(client, image.reference)
     if source is None:
         raise SutraError(f'diff: no such image "{image.reference}"', "`docker images` lists them")
-    left, written = dict(wanted), 0
+    digests_left, written = dict(digests), 0
     try:
         for _, blob in source.blobs({}):
-            stored, whole = unpacked(blob)
+            stored, layer = unpacked(blob)
             if stored.start and (stored.is_packed or is_tar(stored.start)):
-                written += _of_layer(whole, left, folder)
+                written += _of_layer(layer, digests_left, folder)
     except DAMAGE as error:
         raise LayerError(f"{source.damaged}: {error}", source.tip) from error
     return written
 
 
-def _of_layer(layer: Any, left: dict[str, str], folder: Path) -> int:
-    """Write those files of one layer that have the wanted bytes, and take them from `left`."""
+def _of_layer(layer: Any, digests_left: dict[str, str], folder: Path) -> int:
+    """Write the files of a layer that have the digests wanted, and take them from `digests_left`."""
     written = 0
     for member, archive in entries(layer):
         path = posixpath.normpath(member.name.lstrip("/"))
-        if not member.isreg() or path not in left or path.split("/")[0] in ("..", "."):
+        if not member.isreg() or path not in digests_left or path.split("/")[0] in ("..", "."):
             continue
         place = folder / path
-        if _write(content(member, archive), place) == left[path]:
-            del left[path]
+        if _write(content(member, archive), place) == digests_left[path]:
+            del digests_left[path]
             written += 1
         else:  # another layer's file of that name is the one that a container sees
             place.unlink()

@@ -77,7 +77,7 @@ def facts(file: IO[bytes], language: str = "") -> Elf:
 
 def _facts(tables: Tables, language: str) -> Elf:
     segments = list(tables.segments())
-    interpreter = [tables.name(one.offset) for one in segments if one.kind == INTERP]
+    interpreter = [tables.name(segment.offset) for segment in segments if segment.kind == INTERP]
     numbers = tables.tags(segments)
     tags: dict[int, list[str]] = {}
     texts = next((value for tag, value in numbers if tag == _STRTAB), None)
@@ -160,7 +160,7 @@ def _traits(
     flags = {tag: value for tag, value in tags if tag in (_FLAGS, _FLAGS_1)}
     if flags.get(_FLAGS_1, 0) & _IS_PIE:
         yield "pie"
-    if any(one.kind == STACK and one.flags & _EXECUTABLE for one in segments):
+    if any(segment.kind == STACK and segment.flags & _EXECUTABLE for segment in segments):
         yield "executable stack"
     if any(tag == _TEXTREL for tag, _ in tags) or flags.get(_FLAGS, 0) & _HAS_TEXTREL:
         yield "text relocations"

@@ -103,8 +103,8 @@ class Tables:
         tags_read: list[tuple[int, int]] = []
         for segment in segments:
             if segment.kind == DYNAMIC:
-                size, left = self._forms[2].size, MAX_TAGS - len(tags_read)
-                table = self.at(segment.offset, min(segment.size, left * size) // size * size)
+                size, tags_left = self._forms[2].size, MAX_TAGS - len(tags_read)
+                table = self.at(segment.offset, min(segment.size, tags_left * size) // size * size)
                 tags_read.extend(_until_null(self._forms[2].iter_unpack(table)))
                 if len(tags_read) >= MAX_TAGS:
                     break
@@ -137,7 +137,7 @@ def _until_null(tags: Iterator[tuple[Any, ...]]) -> Iterator[tuple[int, int]]:
 
 def in_file(segments: list[Segment], address: int) -> int:
     """Return the file offset of what is loaded at `address`."""
-    for one in segments:
-        if one.kind == LOAD and one.address <= address < one.address + one.size:
-            return one.offset + address - one.address
+    for segment in segments:
+        if segment.kind == LOAD and segment.address <= address < segment.address + segment.size:
+            return segment.offset + address - segment.address
     raise ValueError("address in no segment")

@@ -130,11 +130,11 @@ def _parsed(place: Path) -> _Kept:
 @contextmanager
 def writer(folder: Path) -> Iterator[Writer]:
     """Open a writer; what it does not keep is removed at the end."""
-    made = Writer(folder)
+    opened = Writer(folder)
     try:
-        yield made
+        yield opened
     finally:
-        made.drop()
+        opened.drop()
 
 
 class Writer:

@@ -40,13 +40,13 @@ def read(
     secrets = secret_scan.find(path, head, budget)
     # for the most part the head is all there is
     after = file if member.size > len(head) else io.BytesIO()
-    rest = Watch(after, head, path, budget)
-    facts = _of_bytes(path, head, rest, member.size)
-    facts["secrets"] = rest.kinds(secrets)
+    after_head = Watch(after, head, path, budget)
+    facts = _of_bytes(path, head, after_head, member.size)
+    facts["secrets"] = after_head.kinds(secrets)
     if any(kind.startswith(secret_scan.CERTIFICATE) for kind in facts["secrets"]):
         # one that is longer than its head is nobody's bundle
-        whole = member.size == len(head)
-        facts["sha1"] = hashlib.sha1(head, usedforsecurity=False).hexdigest() if whole else ""
+        is_whole = member.size == len(head)
+        facts["sha1"] = hashlib.sha1(head, usedforsecurity=False).hexdigest() if is_whole else ""
     if member.pax_headers and (held := capabilities.of(member.pax_headers)):
         facts["capabilities"] = held
     facts |= _of_python(path, head, is_source)
@@ -58,18 +58,18 @@ def read(
     return facts, head.decode("utf-8", "backslashreplace") if is_kept else None
 
 
-def _of_bytes(path: str, head: bytes, rest: Watch, size: int) -> dict[str, Any]:
+def _of_bytes(path: str, head: bytes, after_head: Watch, size: int) -> dict[str, Any]:
     """Read a file to its end; return its digest, what an ELF file is, and its marks."""
     facts: dict[str, Any] = {}
     marks = set[str]()
     if head.startswith(elf.MAGIC):
-        facts["digest"], facts["elf"], marks = _read_elf(head, rest, size)
+        facts["digest"], facts["elf"], marks = _read_elf(head, after_head, size)
     elif known_content.is_zip(head):
         end = _End()
-        facts["digest"] = _read_rest(head, rest, end)
+        facts["digest"] = _read_rest(head, after_head, end)
         marks.update(known_content.of_zip(end.bytes))
     else:
-        facts["digest"] = _read_rest(head, rest)
+        facts["digest"] = _read_rest(head, after_head)
         marks.update(known_content.of_beginning(head))
     if path.endswith(".py"):
         marks.update(known_content.of_blob(head))
@@ -96,8 +96,8 @@ def first_line(head: bytes) -> str:
     """
     line, end, _ = head[2:MAX_SCRIPT].partition(b"\n")
     text = line.decode("utf-8", "backslashreplace").strip(" \t\0")
-    whole = end or len(head) < MAX_SCRIPT or " " in text or "\t" in text
-    return text if whole else ""
+    is_whole = end or len(head) < MAX_SCRIPT or " " in text or "\t" in text
+    return text if is_whole else ""
 
 
 def _read_rest(head: bytes, file: Watch, keep: Callable[[bytes], Any] | None = None) -> str:

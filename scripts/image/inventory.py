@@ -65,7 +65,9 @@ class Inventory:
     @cached_property
     def wasted(self) -> tuple[tuple[Entry, str], ...]:
         """Files that a later layer overwrites or removes, each with its layer's diff_id."""
-        return tuple((each.file, self.layers[each.layer].diff_id) for each in self._overlay.wasted)
+        return tuple(
+            (visible.file, self.layers[visible.layer].diff_id) for visible in self._overlay.wasted
+        )
 
     @cached_property
     def _overlay(self) -> Overlay:
@@ -88,9 +90,9 @@ class Inventory:
 
         "bin/x" → [".", "usr", "usr/bin", "usr/bin/x"]. Nothing for more than MAX_LINKS symlinks.
         """
-        left, here, followed, passed = path.strip("/").split("/"), "", 0, ["."]
-        while left:
-            part = left.pop(0)
+        parts, here, followed, passed = path.strip("/").split("/"), "", 0, ["."]
+        while parts:
+            part = parts.pop(0)
             if part in ("", "."):
                 continue
             if part == "..":
@@ -103,7 +105,7 @@ class Inventory:
                 if followed > MAX_LINKS:
                     return []
                 here = "" if entry.link.startswith("/") else here
-                left = entry.link.split("/") + left
+                parts = entry.link.split("/") + parts
             else:
                 here = place
                 passed.append(here)
@@ -116,12 +118,12 @@ class Inventory:
         """
         if not kept_texts.has_name(path):
             return None
-        seen = self._overlay.seen.get(path)
-        if seen and seen.entry.kind == "symlink" and (place := self.walk(path)):
-            seen = self._overlay.seen.get(place[-1])
-        if seen is None or seen.entry.kind not in ("file", "hardlink"):
+        visible = self._overlay.visible.get(path)
+        if visible and visible.entry.kind == "symlink" and (place := self.walk(path)):
+            visible = self._overlay.visible.get(place[-1])
+        if visible is None or visible.entry.kind not in ("file", "hardlink"):
             return None
-        return self.layers[seen.layer].texts.get(seen.file.path)
+        return self.layers[visible.layer].texts.get(visible.file.path)
 
     @cached_property
     def texts(self) -> Mapping[str, str]:
@@ -137,8 +139,8 @@ class Inventory:
         """The image's labels; a config of another form has none."""
         config = self.config.get("config")
         labels = config.get("Labels") if isinstance(config, dict) else None
-        known = labels if isinstance(labels, dict) else {}
-        return {str(name): str(value) for name, value in known.items()}
+        named = labels if isinstance(labels, dict) else {}
+        return {str(name): str(value) for name, value in named.items()}
 
     @cached_property
     def _owners(self) -> Mapping[str, Owner]:
@@ -157,7 +159,7 @@ def read(client: engine.Client | None, reference: str, cache: Path = CACHE) -> I
         return None
     kept = _kept(source, cache, reference)
     found_layers, held = [], Held()
-    for layer in read_layers.known(source, cache, set(source.diff_ids) - set(kept)):
+    for layer in read_layers.layers_of(source, cache, set(source.diff_ids) - set(kept)):
         content = kept.get(layer.diff_id) or entry_cache.load(cache, layer.diff_id)
         if content is None:
             raise SutraError(f'layers: cache was emptied while "{reference}" was read', AGAIN)

@@ -38,11 +38,11 @@ def read_layer(file: IO[bytes], sink: Sink | None = None) -> Layer | None:
     out. Each entry goes to `sink` in the same pass. Raises one of
     scripts.oci.tar_stream.DAMAGE for a blob that is cut short or is not what it says.
     """
-    stored, whole = unpacked(file, digests=True)
+    stored, content = unpacked(file, digests=True)
     if not stored.start or (stored.start.startswith(b"{") and not is_tar(stored.start)):
         return None
     with ThreadPoolExecutor(os.cpu_count()) as workers:
-        tap = _Tap(_blocks(whole), workers, packs=not stored.is_packed)
+        tap = _Tap(_blocks(content), workers, packs=not stored.is_packed)
         installed = scan(tap, sink)
         tap.drain()
         download = stored.bytes if stored.is_packed else tap.compressed()

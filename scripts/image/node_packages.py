@@ -35,36 +35,36 @@ def folder_of(path: str) -> str:
 def parse(text: str) -> NodePackage | None:
     """Return what a package.json says; None where it names no package and version."""
     try:
-        said = json.loads(text)
+        document = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(said, dict):
+    if not isinstance(document, dict):
         return None
-    name, version = said.get("name"), said.get("version")
+    name, version = document.get("name"), document.get("version")
     if not (isinstance(name, str) and _NAME.fullmatch(name)):
         return None
     if not (isinstance(version, str) and _VERSION.fullmatch(version)):
         return None
-    return NodePackage(name, version, tuple(_licences(said)))
+    return NodePackage(name, version, tuple(_licences(document)))
 
 
-def _licences(said: Mapping[str, object]) -> list[str]:
+def _licences(document: Mapping[str, object]) -> list[str]:
     """Return the names of the field `license`, or of its two old forms."""
-    found = said.get("license") or said.get("licenses")
-    each = found if isinstance(found, list) else [found]
-    names = (one.get("type") if isinstance(one, dict) else one for one in each)
+    field = document.get("license") or document.get("licenses")
+    entries = field if isinstance(field, list) else [field]
+    names = (entry.get("type") if isinstance(entry, dict) else entry for entry in entries)
     return [name for name in names if isinstance(name, str) and name.strip()]
 
 
 def read(texts: Mapping[str, str]) -> dict[str, NodePackage]:
     """Return the packages of an image by their folders."""
     places = ((path, path.removesuffix(f"/{ABOUT}")) for path in texts)
-    found = {
+    packages = {
         folder: parse(texts[path])
         for path, folder in places
         if path != folder and folder_of(path) == folder
     }
-    return {folder: package for folder, package in found.items() if package}
+    return {folder: package for folder, package in packages.items() if package}
 
 
 def owned(files: Iterable[str], texts: Mapping[str, str]) -> Iterable[tuple[str, NodePackage]]:

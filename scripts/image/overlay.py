@@ -19,7 +19,7 @@ MAX_FOLDERS = 96 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class VisibleFile:
     """The content of one name: `file` is the entry with the bytes, of the layer `layer`.
 
     `inode` is the same for all names of one file.
@@ -35,8 +35,8 @@ class Overlay:
     """The names that are seen after the layers so far, and the files that no name is left of."""
 
     def __init__(self) -> None:
-        self.seen: dict[str, Seen] = {}
-        self.wasted: list[Seen] = []
+        self.visible: dict[str, VisibleFile] = {}
+        self.wasted: list[VisibleFile] = []
         self._names: Counter[int] = Counter()
         self._last = 0
         # folder → what was put directly into it; folders that no entry names are there too
@@ -66,16 +66,16 @@ class Overlay:
             for entry in entries
             if entry.kind not in ("folder", "whiteout", "opaque")
             and entry.path in self._inside
-            and (entry.path not in self.seen or self.seen[entry.path].entry.kind == "folder")
+            and (entry.path not in self.visible or self.visible[entry.path].entry.kind == "folder")
         ]
 
     def _empty(self, folder: str) -> None:
         """Remove all that is inside of a folder, in work for what is there alone."""
-        left = [folder]
-        while left:
-            for path in self._inside.pop(left.pop(), ()):
+        paths = [folder]
+        while paths:
+            for path in self._inside.pop(paths.pop(), ()):
                 self._remove(path)
-                left.append(path)
+                paths.append(path)
 
     def _place(self, path: str) -> None:
         """Note in which folder `path` is, and those in which that one is."""
@@ -94,21 +94,21 @@ class Overlay:
             path = folder
 
     def _add(self, number: int, entry: Entry) -> None:
-        if entry.kind == "hardlink" and entry.link in self.seen:
+        if entry.kind == "hardlink" and entry.link in self.visible:
             if entry.link != entry.path:
                 self._link(entry)
             return
-        below = self.seen.get(entry.path)
+        below = self.visible.get(entry.path)
         if entry.kind == "folder" and below and below.entry.kind == "folder":
-            self.seen[entry.path] = replace(below, entry=entry, file=entry, layer=number)
+            self.visible[entry.path] = replace(below, entry=entry, file=entry, layer=number)
             return
         self._remove(entry.path)
         self._last += 1
-        self._put(Seen(entry, entry, number, self._last))
+        self._put(VisibleFile(entry, entry, number, self._last))
 
     def _link(self, entry: Entry) -> None:
         """Give the file at `entry.link` one more name."""
-        first = self.seen[entry.link]
+        first = self.visible[entry.link]
         self._remove(entry.path)
         if first.file.kind == "file":
             named = replace(first.file, path=entry.path, kind="hardlink", link=entry.link, size=0)
@@ -116,13 +116,13 @@ class Overlay:
             named = replace(first.entry, path=entry.path)
         self._put(replace(first, entry=named))
 
-    def _put(self, seen: Seen) -> None:
-        self.seen[seen.entry.path] = seen
-        self._place(seen.entry.path)
-        self._names[seen.inode] += 1
+    def _put(self, visible: VisibleFile) -> None:
+        self.visible[visible.entry.path] = visible
+        self._place(visible.entry.path)
+        self._names[visible.inode] += 1
 
     def _remove(self, path: str) -> None:
-        below = self.seen.pop(path, None)
+        below = self.visible.pop(path, None)
         if below:
             self._names[below.inode] -= 1
             if not self._names[below.inode] and below.file.kind == "file":
@@ -130,14 +130,18 @@ class Overlay:
 
     def files(self) -> dict[str, Entry]:
         """Return entries by path. One name of each file has its size, the others link to it."""
-        first = {each.inode: path for path, each in self.seen.items() if each.entry.kind == "file"}
+        first = {
+            visible.inode: path
+            for path, visible in self.visible.items()
+            if visible.entry.kind == "file"
+        }
         regular = {}
-        for path, each in self.seen.items():
-            entry = each.entry
-            if entry.kind == "hardlink" and each.file.kind == "file":
+        for path, visible in self.visible.items():
+            entry = visible.entry
+            if entry.kind == "hardlink" and visible.file.kind == "file":
                 # the name that came with the bytes may be gone
-                at = first.setdefault(each.inode, path)
-                entry = replace(each.file, path=path) if at == path else replace(entry, link=at)
+                at = first.setdefault(visible.inode, path)
+                entry = replace(visible.file, path=path) if at == path else replace(entry, link=at)
             regular[path] = entry
         return regular
 

@@ -75,7 +75,7 @@ def _blocks(text: str, name: str) -> Iterator[list[tuple[str, str]]]:
     block: list[tuple[str, str]] = []
     for line in (*text.split("\n"), ""):
         key, colon, value = line.partition(":")
-        is_second = key == name and any(seen == name for seen, _ in block)
+        is_second = key == name and any(earlier == name for earlier, _ in block)
         if block and (is_second or not line.strip()):
             yield block
             block = []

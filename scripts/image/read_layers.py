@@ -45,7 +45,7 @@ def measure(client: engine.Client | None, reference: str, cache: Path = CACHE) -
     stream, and when a layer's figures cannot be kept.
     """
     source = sources.find(client, reference)
-    return Measured(source.id, known(source, cache), reference) if source else None
+    return Measured(source.id, layers_of(source, cache), reference) if source else None
 
 
 def measure_several(
@@ -61,7 +61,7 @@ def measure_several(
             yield None
             continue
         layers = kept[source.id]
-        yield Measured(source.id, known(source, cache) if layers is None else layers, reference)
+        yield Measured(source.id, layers_of(source, cache) if layers is None else layers, reference)
 
 
 def read_together(
@@ -102,15 +102,14 @@ def _read_together(
     try:
         for layer in _read(both, {}, cache, again, together=True):
             blobs.setdefault(layer.diff_id, set()).add(layer.blob)
-    except (
-        EngineError,
-        LayerError,
-    ):  # said by `known`, which reads each alone and knows which it is
-        return
+    except (EngineError, LayerError):
+        return  # `layers_of` re-reads each image alone and names the damaged one
     for image in new:
         stored = [blobs.get(diff_id, set()) for diff_id in image.diff_ids]
-        if all(len(each) == 1 for each in stored):  # packed in one way only
-            size_cache.remember_stored(cache, image.id, [blob for each in stored for blob in each])
+        if all(len(digests) == 1 for digests in stored):  # packed in one way only
+            size_cache.remember_stored(
+                cache, image.id, [blob for digests in stored for blob in digests]
+            )
 
 
 def _kept(source: Source, cache: Path) -> tuple[Layer, ...] | None:
@@ -120,7 +119,7 @@ def _kept(source: Source, cache: Path) -> tuple[Layer, ...] | None:
     return size_cache.kept(source.id, source.diff_ids, None, cache)
 
 
-def known(source: Source, cache: Path, again: Collection[str] = ()) -> tuple[Layer, ...]:
+def layers_of(source: Source, cache: Path, again: Collection[str] = ()) -> tuple[Layer, ...]:
     """Return the layers of an image, in order; what is not in the cache is read into it.
 
     Layers of `again` are read whether they are in the cache or not. An engine checked the
@@ -155,11 +154,11 @@ def _read(
 
     What one image may hold is counted across its layers, not across images read `together`.
     """
-    left = len(set(source.diff_ids) - set(kept_layers))
+    count = len(set(source.diff_ids) - set(kept_layers))
     held = Held()
     try:
         for blob, file in warn_if_slow(
-            source.blobs(kept_layers), f"layers: reading {left} of them"
+            source.blobs(kept_layers), f"layers: reading {count} of them"
         ):
             kept = size_cache.recall(cache, blob)
             if kept and kept.diff_id in set(source.diff_ids) - set(again):

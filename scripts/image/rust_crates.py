@@ -23,9 +23,9 @@ def crates(section: bytes) -> tuple[Crate, ...]:
         unpacked = zlib.decompressobj().decompress(section, MAX_LIST)
         packages = json.loads(unpacked)["packages"]
         listed = {
-            (each["name"], each["version"])
-            for each in packages
-            if each.get("kind", "runtime") == "runtime"
+            (package["name"], package["version"])
+            for package in packages
+            if package.get("kind", "runtime") == "runtime"
         }
     except (zlib.error, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError("of another form") from error

@@ -24,10 +24,10 @@ MAX_HINTS = 64
 
 def _shifted(text: bytes, shift: int) -> tuple[bytes, bytes]:
     """Return how `text` begins in base64 that began `shift` bytes before it, and what precedes."""
-    whole = base64.b64encode(b"\0" * shift + text).rstrip(b"=")
+    encoded = base64.b64encode(b"\0" * shift + text).rstrip(b"=")
     # a character holds bits of what is before or behind it
     begin, end = math.ceil(shift * 8 / 6), (len(text) + shift) * 8 // 6
-    return whole[begin:end], whole[:begin]
+    return encoded[begin:end], encoded[:begin]
 
 
 def _from_base64(content: bytes, at: int, before: bytes) -> bytes:
@@ -60,11 +60,11 @@ _Decoder = Callable[[bytes, int, bytes], bytes]
 _FORMS: tuple[tuple[bytes, _Decoder, bytes], ...] = (
     *(
         (text, _from_base64, before)
-        for text, before in (_shifted(_BEGIN, each) for each in range(3))
+        for text, before in (_shifted(_BEGIN, shift) for shift in range(3))
     ),
     *(  # twice in base64
         (text, _from_base64, before)
-        for text, before in (_shifted(_shifted(_BEGIN, 0)[0], each) for each in range(3))
+        for text, before in (_shifted(_shifted(_BEGIN, 0)[0], shift) for shift in range(3))
     ),
     (b"H4sIA", _from_base64, b""),  # gzip in base64, as Helm keeps its releases
     (b"UEsDB", _from_base64, b""),  # zip in base64

@@ -57,8 +57,8 @@ class Format:
         """Return whether the format matches anywhere in a text."""
         if not self.starts:
             return any(self._holds(match, False) for match in self.strict.finditer(text))
-        found = (match for start in self.starts for match in re.finditer(re.escape(start), text))
-        return self.matches(text, [match.start() for match in found], False)
+        matches = (match for start in self.starts for match in re.finditer(re.escape(start), text))
+        return self.matches(text, [match.start() for match in matches], False)
 
     def _holds(self, match: re.Match[bytes], free: bool) -> bool:
         """Return whether a match is one: no sample, and in a program no word by chance."""
@@ -114,17 +114,23 @@ def kinds(
 def kinds_slowly(content: bytes, in_program: bool = False) -> Iterator[str]:
     """Yield what `kinds` returns, each format looked for alone: what it is checked against."""
     lowered = content.lower()
-    for each in formats():
-        for start in () if each.is_ours else each.starts:
-            text, wanted = (lowered, start.lower()) if each.is_caseless else (content, start)
-            positions = [at for at in range(len(text)) if text.startswith(wanted, at)]
-            if any(each.matches(content, [at], in_program) for at in positions):
-                yield each.kind
+    for secret_format in formats():
+        for start in () if secret_format.is_ours else secret_format.starts:
+            text, sought = (
+                (lowered, start.lower()) if secret_format.is_caseless else (content, start)
+            )
+            positions = [at for at in range(len(text)) if text.startswith(sought, at)]
+            if any(secret_format.matches(content, [at], in_program) for at in positions):
+                yield secret_format.kind
 
 
 def kinds_of_ours(text: bytes) -> set[str]:
     """Return the kinds in a text of our own whose formats are looked for nowhere else."""
-    return {each.kind for each in formats() if each.is_ours and each.anywhere(text)}
+    return {
+        secret_format.kind
+        for secret_format in formats()
+        if secret_format.is_ours and secret_format.anywhere(text)
+    }
 
 
 def searched() -> tuple[tuple[bytes, bool], ...]:
@@ -156,9 +162,9 @@ def _format(row: dict[str, Any]) -> Format:
     starts = tuple(start.encode("latin-1") for start in row["starts"])
     begin = b"|".join(re.escape(start) for start in starts)
     begin = b"(?i:%b)" % begin if row.get("caseless") else b"(?:%b)" % begin
-    rest = _regex(row["rest"])
+    tail = _regex(row["rest"])
     before, after = row.get("before", ""), row.get("after", "")
-    strict = (_regex(f"(?<![{before}])") if before else b"") + begin + rest
+    strict = (_regex(f"(?<![{before}])") if before else b"") + begin + tail
     strict += _regex(f"(?![{after}])") if after else b""
     alone = bool(row.get("alone"))
     loose = strict if alone else begin + _regex(row.get("loose", row["rest"]))
@@ -185,9 +191,9 @@ def _regex(text: str) -> bytes:
 def _texts() -> dict[tuple[bytes, bool], tuple[int, ...]]:
     """Return the formats, by number, that begin with a text in this or in any case."""
     numbers_of: dict[tuple[bytes, bool], list[int]] = defaultdict(list)
-    for number, each in enumerate(formats()):
-        for start in () if each.is_ours else each.starts:
-            numbers_of[start, each.is_caseless].append(number)
+    for number, secret_format in enumerate(formats()):
+        for start in () if secret_format.is_ours else secret_format.starts:
+            numbers_of[start, secret_format.is_caseless].append(number)
     return {text: tuple(numbers) for text, numbers in numbers_of.items()}
 
 

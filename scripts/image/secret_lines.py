@@ -162,8 +162,10 @@ def _values(text: str, *patterns: re.Pattern[str]) -> Iterator[str]:
 def _named(text: str) -> Iterator[str]:
     for match in _NAMED.finditer(text):
         # a sentence after "Password:" is not a value
-        rest = text[match.end("value") : match.end("value") + 100].partition("\n")[0].strip()[:1]
-        if rest in (match["quote"], "", "#", "}", ",", '"', "'", "\\") and is_secret(
+        next_character = (
+            text[match.end("value") : match.end("value") + 100].partition("\n")[0].strip()[:1]
+        )
+        if next_character in (match["quote"], "", "#", "}", ",", '"', "'", "\\") and is_secret(
             match["name"], match["value"]
         ):
             yield f'value of "{match["name"]}"'

@@ -96,5 +96,5 @@ def _single() -> re.Pattern[str]:
 def _no_values() -> re.Pattern[str]:
     values = _data()["values"]
     settings = "|".join(map(re.escape, values["settings"]))
-    others = "|".join(f"(?:{each})" for each in values["placeholders"] + values["references"])
+    others = "|".join(f"(?:{pattern})" for pattern in values["placeholders"] + values["references"])
     return re.compile(rf"(?i:{settings})|(?i:{others})", re.DOTALL)

@@ -40,9 +40,9 @@ class Budget:
     members: int = 20_000
     text: int = 32 << 20
 
-    def takes(self, wanted: int) -> int:
-        """Return how many of the `wanted` bytes may be unpacked, and count them as taken."""
-        taken = max(0, min(wanted, self.bytes))
+    def takes(self, count: int) -> int:
+        """Return how many of the `count` bytes may be unpacked, and count them as taken."""
+        taken = max(0, min(count, self.bytes))
         self.bytes -= taken
         return taken
 
@@ -92,14 +92,14 @@ def _opened(path: str, data: bytes, budget: Budget) -> Iterator[tuple[str, bytes
 
 def _inflated(data: bytes, limit: int) -> bytes:
     """Return what a gzip or zstd file holds, up to where it is damaged or cut."""
-    parts, left = [], limit
+    parts, bytes_left = [], limit
     if data.startswith(compression.ZSTD):
         file = compression.unpacked(io.BytesIO(data))[1]
         return bytes(file.read(limit)) if limit else b""
-    while left > 0 and data.startswith(compression.GZIP):
+    while bytes_left > 0 and data.startswith(compression.GZIP):
         stream = zlib.decompressobj(31)
-        parts.append(stream.decompress(data, left))
-        left -= len(parts[-1])
+        parts.append(stream.decompress(data, bytes_left))
+        bytes_left -= len(parts[-1])
         data = stream.unused_data
     return b"".join(parts)
 

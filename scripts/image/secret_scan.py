@@ -154,15 +154,15 @@ class Watch:
         self._in_program = not self._wide and b"\0" in head[:4096]
         self._packed = [head] if secret_packed.is_packed(head) else []
 
-    def kinds(self, known: tuple[str, ...]) -> tuple[str, ...]:
-        """Return the kinds of secret that are `known` and those found since, sorted."""
+    def kinds(self, head_kinds: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the kinds of secret of the head and those found since, sorted."""
         if len(self._packed) > 1:  # the head alone was unpacked with it
             data = b"".join(self._packed)
             for name, content in secret_packed.members(self._path, data, self._budget):
                 is_packaged = secret_files.is_distribution(self._path)
                 self._found |= _kinds(name, content, self._budget, 1, is_packaged)
             self._packed = []
-        return tuple(sorted({*known, *self._found}))
+        return tuple(sorted({*head_kinds, *self._found}))
 
     def _hold(self, block: bytes) -> None:
         """Keep what an archive's parts are read from, unless it is too long."""

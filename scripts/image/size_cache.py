@@ -58,8 +58,8 @@ def recall(cache: Path, blob: str) -> Layer | None:
         layer = Layer(**json.loads(_place(cache, blob).read_text()))
     except (OSError, ValueError, TypeError):
         return None
-    whole = isinstance(layer.installed, int) and isinstance(layer.download, int)
-    return layer if whole and isinstance(layer.diff_id, str) and layer.blob == blob else None
+    has_sizes = isinstance(layer.installed, int) and isinstance(layer.download, int)
+    return layer if has_sizes and isinstance(layer.diff_id, str) and layer.blob == blob else None
 
 
 def recall_stored(cache: Path, identity: str) -> list[str]:

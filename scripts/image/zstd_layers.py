@@ -51,10 +51,10 @@ def packed(source: Source, folder: Path = FOLDER, cache: Path = CACHE) -> dict[s
 
     Raises LayerError for a layer that is damaged or missing, and DiskError.
     """
-    wanted = dict.fromkeys(source.diff_ids)
-    if missing := [each for each in wanted if not _place(folder, each).is_file()]:
+    diff_ids = dict.fromkeys(source.diff_ids)
+    if missing := [diff_id for diff_id in diff_ids if not _place(folder, diff_id).is_file()]:
         _pack(source, missing, folder, cache)
-    return {diff_id: _read(source, diff_id, _place(folder, diff_id)) for diff_id in wanted}
+    return {diff_id: _read(source, diff_id, _place(folder, diff_id)) for diff_id in diff_ids}
 
 
 def _place(folder: Path, diff_id: str) -> Path:
@@ -63,23 +63,23 @@ def _place(folder: Path, diff_id: str) -> Path:
 
 def _pack(source: Source, missing: list[str], folder: Path, cache: Path) -> None:
     stored = size_cache.recall_stored(cache, source.id)
-    known = size_cache.recalled(source.diff_ids, stored, cache, missing)
+    layers = size_cache.recalled(source.diff_ids, stored, cache, missing)
     blobs = warn_if_slow(
-        source.blobs(known),
+        source.blobs(layers),
         f"zstd: packing {len(missing)} layers at level {LEVEL}, a minute or two",
     )
     try:
         for _, file in blobs:
-            _, whole = unpacked(file)
-            start = whole.read(BLOCK)
-            # JSON documents stand beside layers
+            _, content = unpacked(file)
+            start = content.read(BLOCK)
+            # an archive also holds JSON documents
             if start and (is_tar(start) or not start.startswith(b"{")):
-                _write(start, whole, folder)
+                _write(start, content, folder)
     except DAMAGE as error:
         raise LayerError(f"{source.damaged}: {error}", source.tip) from error
 
 
-def _write(start: bytes, rest: Any, folder: Path) -> None:
+def _write(start: bytes, content: Any, folder: Path) -> None:
     with _partial(folder) as (file, path):
         hashed = hashlib.sha256()
         with zstd.ZstdFile(file, "wb", options=OPTIONS) as packer:
@@ -87,7 +87,7 @@ def _write(start: bytes, rest: Any, folder: Path) -> None:
             while block:
                 hashed.update(block)
                 packer.write(block)
-                block = rest.read(BLOCK)
+                block = content.read(BLOCK)
         file.close()
         path.replace(_place(folder, hashed.hexdigest()))
 

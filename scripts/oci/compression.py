@@ -29,14 +29,14 @@ DAMAGE = (EOFError, _INFLATE, gzip.BadGzipFile, zstd.ZstdError)
 def unpacked(file: IO[bytes], digests: bool = False) -> tuple[Stored, Any]:
     """Return a plain, gzip or zstd file as stored, and a file of its content."""
     stored = Stored(file, digests)
-    whole: Any = stored
+    content: Any = stored
     if stored.start.startswith(GZIP):
         # its stub leaves the parameters without types
-        whole = gzip_ng.GzipNGFile(fileobj=whole)  # type: ignore[no-untyped-call]
+        content = gzip_ng.GzipNGFile(fileobj=content)  # type: ignore[no-untyped-call]
     elif stored.is_packed:
         limit = {int(zstd.DecompressionParameter.window_log_max): ZSTD_WINDOW_LOG}
-        whole = zstd.ZstdFile(whole, options=limit)
-    return stored, whole
+        content = zstd.ZstdFile(content, options=limit)
+    return stored, content
 
 
 def is_packed(start: bytes) -> bool:

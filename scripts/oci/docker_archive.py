@@ -95,11 +95,11 @@ def _refuse_several(folder: Path, manifests: Sequence[Document]) -> None:
 
 
 def layout_blobs(
-    found: Image, folder: Path, known: Mapping[str, Layer]
+    stored_image: Image, folder: Path, known_layers: Mapping[str, Layer]
 ) -> Iterator[tuple[str, IO[bytes]]]:
     """Yield the layers of a layout that are not known."""
-    for diff_id, blob in zip(found.diff_ids, found.layers, strict=True):
-        if diff_id not in known:
+    for diff_id, blob in zip(stored_image.diff_ids, stored_image.layers, strict=True):
+        if diff_id not in known_layers:
             with opened(_blob(folder, blob.digest)) as file:
                 yield blob.digest, file
 
@@ -163,27 +163,27 @@ def archive(path: Path) -> tuple[Image, tuple[str, ...]]:
 
 
 def archive_blobs(
-    path: Path, found: Image, names: Sequence[str], known: Mapping[str, Layer]
+    path: Path, stored_image: Image, names: Sequence[str], known_layers: Mapping[str, Layer]
 ) -> Iterator[tuple[str, IO[bytes]]]:
     """Yield the layers of an archive that are not known, in the archive's order."""
-    pairs = zip(found.diff_ids, found.layers, names, strict=True)
-    wanted = {name: blob.digest for diff_id, blob, name in pairs if diff_id not in known}
+    pairs = zip(stored_image.diff_ids, stored_image.layers, names, strict=True)
+    digests = {name: blob.digest for diff_id, blob, name in pairs if diff_id not in known_layers}
     with opened(path) as packed:
         for member, tar in entries(unpacked(packed)[1]):
             name = _normal(member.name)
-            if name in wanted and member.isreg():
-                yield wanted[name], content(member, tar)
+            if name in digests and member.isreg():
+                yield digests[name], content(member, tar)
 
 
 def _documents(path: Path) -> Archive:
     documents: dict[str, bytes] = {}
     links: dict[str, str] = {}
     compressed: set[str] = set()
-    left = MAX_DOCUMENTS
+    bytes_left = MAX_DOCUMENTS
     try:
         with opened(path) as packed:
             for member, tar in entries(unpacked(packed)[1]):
-                left -= tarfile.BLOCKSIZE
+                bytes_left -= tarfile.BLOCKSIZE
                 name = _normal(member.name)
                 if member.issym():
                     place = posixpath.join(posixpath.dirname(name), member.linkname)
@@ -195,31 +195,31 @@ def _documents(path: Path) -> Archive:
                         compressed.add(name)
                     elif start.startswith((b"{", b"[")) and member.size <= MAX_DOCUMENT:
                         documents[name] = start + file.read(MAX_DOCUMENT)
-                        left -= member.size
-                if left < 0:
+                        bytes_left -= member.size
+                if bytes_left < 0:
                     raise SutraError(f"{path}: too many documents beside the layers", SAVE_AGAIN)
     except DAMAGE as error:
         raise SutraError(f"{path}: archive is damaged: {error}", SAVE_AGAIN) from error
     return Archive(path, documents, links, compressed)
 
 
-def _saved(found: Archive) -> tuple[Image, tuple[str, ...]]:
-    where = f"{found.path}: manifest.json"
-    text = found.document("manifest.json")
+def _saved(opened_archive: Archive) -> tuple[Image, tuple[str, ...]]:
+    where = f"{opened_archive.path}: manifest.json"
+    text = opened_archive.document("manifest.json")
     images = Document.parse(where, b'{"images": %b}' % text).children("images")
     if len(images) != 1:
         raise SutraError(f"{where}: {len(images)} images", "save one image an archive")
-    config = found.document(_normal(images[0].get("Config", str)))
+    config = opened_archive.document(_normal(images[0].get("Config", str)))
     members = map(_normal, _texts(images[0], "Layers"))
-    names = tuple(found.links.get(name, name) for name in members)
+    names = tuple(opened_archive.links.get(name, name) for name in members)
     blobs = [Blob(digest_in(name), 0) for name in names]
-    made = image(str(found.path), digest_of(config), config, blobs)
+    saved_image = image(str(opened_archive.path), digest_of(config), config, blobs)
     # a plain layer's digest is its diff_id, whatever its member is called
     layers = [
-        Blob(diff_id, 0) if not blob.digest and name not in found.packed else blob
-        for diff_id, blob, name in zip(made.diff_ids, blobs, names, strict=True)
+        Blob(diff_id, 0) if not blob.digest and name not in opened_archive.packed else blob
+        for diff_id, blob, name in zip(saved_image.diff_ids, blobs, names, strict=True)
     ]
-    return replace(made, layers=tuple(layers)), names
+    return replace(saved_image, layers=tuple(layers)), names
 
 
 def _normal(name: str) -> str:

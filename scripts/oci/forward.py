@@ -60,9 +60,9 @@ class Content:
 
     def read(self, size: int) -> bytes:
         """Return up to `size` bytes. Raises ReadError when the archive ends before the entry."""
-        wanted = min(size, self._left)
-        data: bytes = self._file.read(wanted)
-        if len(data) < wanted:
+        count = min(size, self._left)
+        data: bytes = self._file.read(count)
+        if len(data) < count:
             raise tarfile.ReadError("unexpected end of data")
-        self._left -= wanted
+        self._left -= count
         return data

@@ -188,16 +188,16 @@ def choose(where: str, manifests: Sequence[Document]) -> str:
         name = _platform(manifest)
         if not name.startswith("unknown/") and not _is_attestation(manifest):
             digests.setdefault(name, manifest.digest())
-    wanted = wanted_platform()
+    platform = wanted_platform()
     if not digests:
         raise SutraError(f"{where}: no image in the index", SAVE_AGAIN)
     if len(digests) == 1:
         return next(iter(digests.values()))
     for name, digest in digests.items():
-        if name == wanted or name.startswith(wanted + "/"):
+        if name == platform or name.startswith(platform + "/"):
             return digest
     raise SutraError(
-        f'{where}: no image for "{wanted}", but for {", ".join(digests)}',
+        f'{where}: no image for "{platform}", but for {", ".join(digests)}',
         "set DOCKER_DEFAULT_PLATFORM to one of them"
         if any("/" in name for name in digests)
         else "save one image alone, or with its platform",

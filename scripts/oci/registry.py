@@ -127,11 +127,11 @@ def _session(host: str) -> Session:
 
 
 def blobs(
-    found: Image, repository: Repository, known: Mapping[str, Layer]
+    image: Image, repository: Repository, known_layers: Mapping[str, Layer]
 ) -> Iterator[tuple[str, IO[bytes]]]:
     """Yield the layers that are not known, as they come from the registry."""
-    for diff_id, blob in zip(found.diff_ids, found.layers, strict=True):
-        if diff_id not in known:
+    for diff_id, blob in zip(image.diff_ids, image.layers, strict=True):
+        if diff_id not in known_layers:
             with repository.layer(blob.digest) as raw:
                 seconds = min(registry_session.WHOLE_SECONDS + blob.size / SLOWEST, HOUR)
                 body: Any = _Body(raw, repository.where, seconds)

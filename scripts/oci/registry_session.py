@@ -115,13 +115,13 @@ class Session:
 
     def _log_in(self, refused: Answer, repository: str) -> bool:
         """Set what the next request is authorized by; return whether there is anything."""
-        kind, _, rest = refused.headers.get("WWW-Authenticate", "").partition(" ")
+        kind, _, challenge_text = refused.headers.get("WWW-Authenticate", "").partition(" ")
         if kind.lower() == "basic" and self.login:
             self._session.auth = self.login
             return True
         if kind.lower() != "bearer":
             return False
-        challenge = parse_keqv_list(parse_http_list(rest))
+        challenge = parse_keqv_list(parse_http_list(challenge_text))
         realm = challenge["realm"]
         if not self._may_send_to(realm):
             return False
@@ -145,15 +145,15 @@ class Session:
             if self.login and self.login[0] == logins.TOKEN_USER:
                 form |= {"grant_type": "refresh_token", "refresh_token": self.login[1]}
                 form["client_id"] = "sutra"
-                given = session.post(realm, data=form, timeout=SECONDS, stream=True)
+                answer = session.post(realm, data=form, timeout=SECONDS, stream=True)
             else:
-                given = session.get(
+                answer = session.get(
                     realm, params=form, auth=self.login, timeout=SECONDS, stream=True
                 )
-            with given:
-                if given.status_code != requests.codes.ok:
+            with answer:
+                if answer.status_code != requests.codes.ok:
                     return ""
-                token = json.loads(_bounded(given))
+                token = json.loads(_bounded(answer))
         return _sendable(token.get("token") or token["access_token"])
 
 

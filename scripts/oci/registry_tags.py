@@ -206,8 +206,10 @@ class Registry:
             raise self._damaged(shown, repository, name)
         self._expect(answer, 200, shown)
         digest = digest_of(body)
-        said = name if name.startswith("sha256:") else answer.headers.get("Docker-Content-Digest")
-        if said not in (None, digest):
+        announced = (
+            name if name.startswith("sha256:") else answer.headers.get("Docker-Content-Digest")
+        )
+        if announced not in (None, digest):
             raise self._error(shown, f"its bytes are {digest}")
         return digest, answer.headers.get("Content-Type", ""), body
 

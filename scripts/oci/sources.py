@@ -48,9 +48,9 @@ def scheme(reference: str) -> tuple[str, str]:
     only before a path, or before a file or folder that is there. NAME:TAG is always an image of
     the engine: a file of that name in a checkout must not be checked in its place.
     """
-    name, _, rest = reference.partition(":")
-    if name in ("oci", "archive", "registry") and ("/" in rest or _is_there(rest)):
-        return name, rest
+    name, _, place = reference.partition(":")
+    if name in ("oci", "archive", "registry") and ("/" in place or _is_there(place)):
+        return name, place
     has_tag = ":" in reference.rpartition("/")[2]
     is_file = not has_tag and _is_there(reference, Path.is_file)
     return ("archive" if is_file else "engine"), reference
@@ -83,14 +83,18 @@ def find(client: engine.Client | None, reference: str) -> Source | None:
 def _layout(place: str) -> Source:
     image, folder = docker_archive.layout(place)
     return _source(
-        image, str(folder), lambda known: docker_archive.layout_blobs(image, folder, known)
+        image,
+        str(folder),
+        lambda known_layers: docker_archive.layout_blobs(image, folder, known_layers),
     )
 
 
 def _archive(path: Path) -> Source:
     image, names = docker_archive.archive(path)
     source = _source(
-        image, str(path), lambda known: docker_archive.archive_blobs(path, image, names, known)
+        image,
+        str(path),
+        lambda known_layers: docker_archive.archive_blobs(path, image, names, known_layers),
     )
     return replace(source, announced=None)  # engines save layers uncompressed
 
@@ -124,7 +128,7 @@ def _engine(client: engine.Client, reference: str) -> Source | None:
         identity,
         tuple(image["RootFS"].get("Layers") or ()),
         lambda: _config(client, image),
-        lambda known: _saved_blobs(client, [identity], known),
+        lambda known_layers: _saved_blobs(client, [identity], known_layers),
         f'engine: archive of "{identity}" is damaged',
         f'engine: layer missing from "{reference}"',
     )
@@ -137,7 +141,7 @@ def together(client: engine.Client, images: Sequence[Source]) -> Source:
         "",
         tuple(dict.fromkeys(diff_id for image in images for diff_id in image.diff_ids)),
         dict,
-        lambda known: _saved_blobs(client, identities, known),
+        lambda known_layers: _saved_blobs(client, identities, known_layers),
         "engine: archive of several images is damaged",
         "engine: layer missing from several images",
     )
@@ -156,10 +160,10 @@ def _config(client: engine.Client, image: Mapping[str, Any]) -> Config:
 
 
 def _saved_blobs(
-    client: engine.Client, identities: Sequence[str], known: Mapping[str, Layer]
+    client: engine.Client, identities: Sequence[str], known_layers: Mapping[str, Layer]
 ) -> Iterator[tuple[str, IO[bytes]]]:
     """Yield the blobs of `docker save`, but for those of layers that are known."""
-    skip = {layer.blob for layer in known.values()}
+    skip = {layer.blob for layer in known_layers.values()}
     with images.saved(client, *identities) as stream:
         for member, archive in entries(stream):
             blob = docker_archive.digest_in(member.name)

@@ -94,11 +94,11 @@ class _StrictInfo(tarfile.TarInfo):
             source: Any = archive.fileobj
             pax.check(source.peek(self._block(self.size)))
         counted.refuse_global_headers()  # those of the entries before it
-        made: _StrictInfo = super()._proc_member(archive)  # type: ignore[misc] # not in its stub
-        made._block(made.size)
-        if made.issparse():
-            counted.count_sparse(made.name, made.size)
-        return made
+        member: _StrictInfo = super()._proc_member(archive)  # type: ignore[misc] # not in its stub
+        member._block(member.size)
+        if member.issparse():
+            counted.count_sparse(member.name, member.size)
+        return member
 
     def _block(self, count: int) -> int:
         """Round up to whole blocks. Pythons since 2025 say "invalid offset" here, older nothing."""

@@ -329,7 +329,7 @@ def found(world: World) -> list[Resource]:
     """Return what the clean-up would show of this run's project."""
     tags = {f"{world.name}-api:prod", f"{world.name}-api:dev", f"{world.name}-base:prod"}
     scope = Scope(world.name, frozenset(tags))
-    return resources.found(world.client, scope, Selection(data=False, everything=False))
+    return resources.of_project(world.client, scope, Selection(data=False, everything=False))
 
 
 def test_what_a_container_wrote_is_measured(world: World) -> None:

@@ -82,7 +82,7 @@ def start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
             "scripts.cleaning.scope.read",
             lambda *_: Scope("sutra", frozenset({"sutra-api:prod"})),
         )
-        monkeypatch.setattr("scripts.cleaning.resources.found", lambda *_: states.pop(0))
+        monkeypatch.setattr("scripts.cleaning.resources.of_project", lambda *_: states.pop(0))
         monkeypatch.setattr("scripts.commands.prod.make", make)
         monkeypatch.setattr("subprocess.run", called)
         monkeypatch.setattr("scripts.cleaning.clean.remove", remove)

@@ -285,7 +285,7 @@ def test_a_layer_that_breaks_off(server: Server, tmp_path: Path) -> None:
     server.cut = True
     assert source
     with pytest.raises(SutraError) as caught:
-        read_layers.known(source, tmp_path)
+        read_layers.layers_of(source, tmp_path)
     start = f'registry: "{server.host}/team/api:1": IncompleteRead(20 bytes read'
     assert caught.value.message.startswith(start)
     assert [file for file in tmp_path.rglob("*") if file.is_file()] == []
