@@ -68,7 +68,7 @@ def write(
 
 
 def _of_layer(layer: Any, digests_left: dict[str, str], folder: Path) -> int:
-    """Write the files of a layer that have the digests wanted, and take them from `digests_left`."""
+    """Write the files of a layer that have a digest in `digests_left`, and remove it there."""
     written = 0
     for member, archive in entries(layer):
         path = posixpath.normpath(member.name.lstrip("/"))

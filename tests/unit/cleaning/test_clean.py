@@ -154,7 +154,7 @@ def start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
             monkeypatch.setenv(name, value)
         monkeypatch.setattr("scripts.engine.client.connect", lambda: client)
         monkeypatch.setattr(scope, "read", lambda name: name)
-        monkeypatch.setattr(resources, "found", found)
+        monkeypatch.setattr(resources, "of_project", found)
         monkeypatch.setattr(clean, "remove", lambda _, things: done.append([t.id for t in things]))
         assert front_door(["clean", *words]) == 0
         return done
