@@ -11,10 +11,11 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import IO
 
@@ -31,6 +32,14 @@ NAME = "tests"
 SUFFIX = "-test"
 # seconds for the tests of all packages together, including the stages that they build on
 LIMIT = 1800
+# seconds in which no step writes a word: then one hangs, and the rest of the time is not waited for
+QUIET = 600
+# seconds of that until a person who waits is told what does not answer
+TELL = 60
+# seconds for each target alone after that: what passed is cached, and answers at once
+AGAIN = 60
+# seconds between two looks at what the steps write
+LOOK = 0.5
 GRACE = 10
 KNOB, SKIP = "TESTS", "skip"
 SKIPPED = f"{KNOB}={SKIP}"
@@ -38,6 +47,10 @@ ELSEWHERE = f"tests run on this machine's {platforms.name_of(platforms.OWN)} alo
 # the log's block about the step that failed, and a line of it without its time
 STEP = re.compile(r"^------\n > .*?:\n(.*?)^------$", re.MULTILINE | re.DOTALL)
 STAMP = re.compile(r"^[\d.]+ ", re.MULTILINE)
+# a step of a target that begins, a step that ends, and a line that one writes
+BEGUN = re.compile(r"^#(\d+) \[(?!internal\b)([^\]\n]+)\] ", re.MULTILINE)
+ENDED = re.compile(r"^#(\d+) (?:DONE|CACHED|ERROR)\b", re.MULTILINE)
+WRITTEN = r"^#{} [\d.]+ (.+)$"
 LAST_LINES = 3
 GROUP = re.compile(r'^group "test"', re.MULTILINE)
 
@@ -105,7 +118,7 @@ class Run:
     """Tests under way."""
 
     def __init__(self, todo: Plan) -> None:
-        self._todo = todo
+        self._todo, self._late = todo, ""
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop
         self._process: subprocess.Popen[bytes] | None = None
         self._end = time.monotonic() + LIMIT
@@ -150,24 +163,60 @@ class Run:
         )
 
     def _wait(self) -> int | None:
-        """Return the exit code, None where the time is up."""
+        """Return the exit code, None where no end is in sight; `_late` then says why."""
         assert self._process is not None  # noqa: S101 - results() asks only for what was started
-        try:
-            return self._process.wait(max(0.0, self._end - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            _end(self._process)
-            return None
+        silence = Silence(self._log)
+        while True:
+            with suppress(subprocess.TimeoutExpired):
+                return self._process.wait(LOOK)
+            if late := self._is_late(silence):
+                self._late = self._late or late
+                _end(self._process)
+                return None
+
+    def _is_late(self, silence: Silence) -> str:
+        """Return why the tests have to end, "" while they may go on."""
+        seconds = silence.seconds()
+        if time.monotonic() >= self._end:
+            return f"not finished in {LIMIT:g} s"
+        if seconds >= TELL and not self._late and silence.is_news():
+            said = f"tests: no output in {TELL:g} s{step_under_way(self._text())}"
+            print(f"{said}; ended after {QUIET:g} s", file=sys.stderr, flush=True)
+        return f"no output in {QUIET:g} s" if seconds >= QUIET else ""
 
     def _problem_of(self, target: str) -> str:
         """Build one target alone; return "" where it passes, else its last lines."""
+        if self._late:
+            self._end = time.monotonic() + AGAIN
         self._process = self._start([target])
         code = self._wait()
-        if code == 0:
-            return ""
         if code is None:
-            return f"not finished in {LIMIT} s"
-        self._log.seek(0)
-        return last_lines(self._log.read().decode(errors="replace"))
+            return f"{self._late}{step_under_way(self._text())}"
+        return last_lines(self._text()) if code else ""
+
+    def _text(self) -> str:
+        """Return what the tests wrote so far; the position where they write on is shared."""
+        file = self._log.fileno()
+        return os.pread(file, os.fstat(file).st_size, 0).decode(errors="replace")
+
+
+class Silence:
+    """How long a file has not grown."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self._size, self._since, self._is_told = file, -1, 0.0, False
+
+    def seconds(self) -> float:
+        """Return for how long; the first call begins."""
+        size, now = os.fstat(self._file.fileno()).st_size, time.monotonic()
+        if size != self._size:
+            self._size, self._since, self._is_told = size, now, False
+        return now - self._since
+
+    def is_news(self) -> bool:
+        """Return whether this silence is asked for the first time."""
+        is_told, self._is_told = self._is_told, True
+        return not is_told
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -183,7 +232,21 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def last_lines(log: str) -> str:
     """Return the last lines of the step that failed as one line, of the whole log without one."""
     blocks = STEP.findall(log)
-    lines = STAMP.sub("", blocks[-1] if blocks else log).splitlines()
+    return _as_line(STAMP.sub("", blocks[-1] if blocks else log).splitlines())
+
+
+def step_under_way(log: str) -> str:
+    """Return the step that began last and has no end, with its last lines; "" without one."""
+    ended = set(ENDED.findall(log))
+    steps = [(number, name) for number, name in BEGUN.findall(log) if number not in ended]
+    if not steps:
+        return ""
+    number, name = steps[-1]
+    lines = _as_line(re.findall(WRITTEN.format(number), log, re.MULTILINE))
+    return f", step {name}{': ' if lines else ''}{lines}"
+
+
+def _as_line(lines: Sequence[str]) -> str:
     return printable(" | ".join([line.strip() for line in lines if line.strip()][-LAST_LINES:]))
 
 

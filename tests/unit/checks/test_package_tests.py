@@ -98,14 +98,67 @@ def test_a_build_that_fails_before_any_step_shows_its_last_lines(buildx: Path) -
     )
 
 
-def test_tests_that_hang_are_ended_and_have_failed(
+HANGING = """\
+#1 [internal] load build definition from Dockerfile.prod
+#1 DONE 0.0s
+#6 [api-test builder 3/3] RUN clean.sh
+#6 CACHED
+#7 [api-test test 2/2] RUN pytest -q
+#7 0.50 tests/test_api.py::test_answers PASSED
+#7 0.61 tests/test_api.py::test_hangs
+"""
+HANGS = (
+    "step api-test test 2/2: tests/test_api.py::test_answers PASSED | tests/test_api.py::test_hangs"
+)
+
+
+def limits(monkeypatch: pytest.MonkeyPatch, **seconds: float) -> None:
+    """Set limits of the tests; a target alone gets half a second."""
+    for name, value in {"LOOK": 0.05, "AGAIN": 0.5, **seconds}.items():
+        monkeypatch.setattr(package_tests, name, value)
+
+
+def hanging(buildx: Path, then: str = "exec sleep 1000") -> None:
+    """Let the tests of `api` hang, and those of `hybrid` pass when they are asked for alone."""
+    (buildx / "script").write_text(
+        f"case \" $* \" in *api-test*) cat >&2 <<'END'\n{HANGING}END\n{then};; esac\n"
+    )
+
+
+def failed(problem: str) -> CheckResult:
+    said = f'docker-bake.hcl: target.api-test: tests failed "{problem}"'
+    return CheckResult("api", "tests", False, 1, 0, said, "findings")
+
+
+def test_tests_that_hang_are_ended_and_named_and_others_have_passed(
+    buildx: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hanging(buildx)
+    limits(monkeypatch, TELL=0.1, QUIET=0.4)
+    assert results() == [failed(f"no output in 0.4 s, {HANGS}"), passed("hybrid")]
+    told = f"tests: no output in 0.1 s, {HANGS}; ended after 0.4 s\n"
+    assert capsys.readouterr().err == told
+
+
+def test_tests_that_write_without_end_are_ended_by_the_limit(
+    buildx: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hanging(buildx, "while :; do echo '#7 0.7 x' >&2; sleep 0.02; done")
+    limits(monkeypatch, LIMIT=0.5)
+    problem = "not finished in 0.5 s, step api-test test 2/2: x | x | x"
+    assert results() == [failed(problem), passed("hybrid")]
+    assert capsys.readouterr().err == ""
+
+
+def test_a_build_that_hangs_before_any_step_has_no_step(
     buildx: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (buildx / "script").write_text("exec sleep 1000\n")
-    monkeypatch.setattr(package_tests, "LIMIT", 0.3)
-    found = results()
-    assert [result.ok for result in found] == [False, False]
-    assert found[0].detail.endswith('tests failed "not finished in 0.3 s"')
+    limits(monkeypatch, QUIET=0.2)
+    assert [result.detail for result in results()] == [
+        f'docker-bake.hcl: target.{name}-test: tests failed "no output in 0.2 s"'
+        for name in ("api", "hybrid")
+    ]
 
 
 def test_what_ends_the_checks_ends_the_tests(buildx: Path) -> None:
