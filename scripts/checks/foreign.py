@@ -97,14 +97,14 @@ def _refuse_missing_file(reference: str) -> None:
         raise SutraError(f"{place}: no such file or folder", "check the path")
 
 
-def _sizes(catalogue: Foreign, image: Image, found: Inventory) -> Iterator[CheckResult]:
+def _sizes(catalogue: Foreign, image: Image, content: Inventory) -> Iterator[CheckResult]:
     """Yield both sizes, one that has no budget for information alone."""
     budgets = catalogue.limits[image.name]
     for size in SIZES:
-        actual, limit = sum(getattr(layer, size) for layer in found.layers), budgets.get(size)
+        actual, limit = sum(getattr(layer, size) for layer in content.layers), budgets.get(size)
         problem = ""
         if limit is not None and actual > limit:
-            problem = f"{over_budget(actual, limit)}: largest: {_largest(found)}"
+            problem = f"{over_budget(actual, limit)}: largest: {_largest(content)}"
         key = f"images.{image.name}.budget.{size}"
         path = str(catalogue.promises.path)
         ok = not problem

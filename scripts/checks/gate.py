@@ -60,12 +60,12 @@ def references_of(promises: Catalog, named: Mapping[str, str]) -> dict[str, str]
 
 def _of_images(client: engine.Client, promises: Catalog, named: Mapping[str, str]) -> Verdict:
     """Check the images themselves."""
-    wanted = references_of(promises, named)
-    read_layers.read_together(client, list(wanted.values()))
+    references = references_of(promises, named)
+    read_layers.read_together(client, list(references.values()))
     measured = {
-        image.name: measure.measure_one(client, promises, image, wanted[image.name])
+        image.name: measure.measure_one(client, promises, image, references[image.name])
         for image in promises.images
-        if image.name in wanted
+        if image.name in references
     }
     ids = {name: sizes.id for name, sizes in measured.items()}
     why = growth.since_promoted(client, promises, measured)

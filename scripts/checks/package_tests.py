@@ -75,10 +75,10 @@ NONE = Plan({}, {})
 
 def skips(environment: Mapping[str, str]) -> bool:
     """Return whether TESTS=skip is set. Raises SutraError for another value."""
-    wanted = environment.get(KNOB, "")
-    if wanted not in ("", SKIP):
-        raise SutraError(f'{KNOB}: unknown "{wanted}"', f"{SKIPPED}, or leave it out")
-    return bool(wanted)
+    setting = environment.get(KNOB, "")
+    if setting not in ("", SKIP):
+        raise SutraError(f'{KNOB}: unknown "{setting}"', f"{SKIPPED}, or leave it out")
+    return bool(setting)
 
 
 def plan(
@@ -88,16 +88,16 @@ def plan(
     if not buildx.BAKE_FILE.exists():
         return NONE
     variables = bake.variables(environment)
-    known: Mapping[str, object] = {}
+    bake_targets: Mapping[str, object] = {}
     if GROUP.search(buildx.BAKE_FILE.read_text("utf-8")):
         planned = buildx.bake_plan(["test"], variables)
-        known = planned["target"]
+        bake_targets = planned["target"]
         if not skipped:
             variables |= bake.root_variable(client, planned, builders.find(environment))
     # the first platform of an image: the tests run on this machine's own
     first = {image.key: image for image in reversed(promises.images)}
     own = [i for i in promises.images if first[i.key] is i]
-    targets = {i.name: i.key + SUFFIX for i in own if i.key + SUFFIX in known}
+    targets = {i.name: i.key + SUFFIX for i in own if i.key + SUFFIX in bake_targets}
     untested = tuple(i.name for i in own if i.budget.ready and i.name not in targets)
     others = (i for i in promises.images if first[i.key] is not i)
     elsewhere = tuple(i.name for i in others if i.budget.ready)
@@ -251,8 +251,8 @@ def _as_line(lines: Sequence[str]) -> str:
 
 
 def _result(image: str, problem: str) -> CheckResult:
-    said = f'tests failed "{problem}"' if problem else ""
-    return replace(_of(image), ok=not problem, actual=int(bool(problem)), problem=said)
+    shown = f'tests failed "{problem}"' if problem else ""
+    return replace(_of(image), ok=not problem, actual=int(bool(problem)), problem=shown)
 
 
 def _not_run(image: str, why: str) -> CheckResult:

@@ -173,4 +173,4 @@ def digests_anywhere(client: engine.Client, reference: str) -> set[str]:
 def _digests(client: engine.Client, reference: str) -> list[references.Reference]:
     image = inspect(client, reference) or {}
     named = map(references.read, image.get("RepoDigests") or ())
-    return [each for each in named if each]
+    return [pinned for pinned in named if pinned]

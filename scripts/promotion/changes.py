@@ -31,7 +31,7 @@ class Change:
     """What is asked for, and what was found about it.
 
     `groups` are the engine's ids by name of each promotion that `entry.tags` names;
-    `seen` is where the tags were when that was decided; `problems` are reasons besides the
+    `places` is where the tags were when that was decided; `problems` are reasons besides the
     verdicts not to move anything, a line each; `vex` are the statements that hold, or why one
     does not.
     """
@@ -39,7 +39,7 @@ class Change:
     entry: Entry
     groups: Mapping[int, Mapping[str, str]]
     verdicts: Sequence[Verdict]
-    seen: Mapping[str, str | None]
+    places: Mapping[str, str | None]
     problems: Sequence[str] = ()
     zstd: Mapping[tuple[str, str], str] = field(default_factory=dict)  # as in a transaction's Plan
     vex: Derived = field(default_factory=Derived)
@@ -102,7 +102,7 @@ def decide(
     target: Registry | None,
 ) -> Decision:
     """Return what is to be done. Raises SutraError for a version that is set to other images."""
-    plan = plans.make(client, promises, change.entry, change.groups, change.seen, change.zstd)
+    plan = plans.make(client, promises, change.entry, change.groups, change.places, change.zstd)
     refuse_moved_version(plan.moves, change.entry.version)
     if options.dry_run:
         shown = _remote(client, target, plan) if target else []
@@ -118,9 +118,9 @@ def print_outcome(decision: Decision, change: Change, dry_run: bool) -> None:
     shown = plans.visible(decision.plan.moves)
     if not dry_run:
         verb = {"promote": "promoted", "rollback": "rolled back"}[change.entry.verb]
-        for each in shown:
+        for moved in shown:
             done = verb if change.passed else "not moved"
-            print(f"{done} {plans.describe(each)}", file=sys.stderr, flush=True)
+            print(f"{done} {plans.describe(moved)}", file=sys.stderr, flush=True)
     for verdict in change.verdicts:
         show.show(verdict.results)
     if dry_run:
@@ -155,13 +155,13 @@ def _remote(client: engine.Client, target: Registry, plan: Plan) -> list[Move]:
         identity = next(iter(group.values()))[1]
         before = target.digest(reference)
         # the digest of an index is known when its manifests are pushed
-        known = (
+        digests = (
             set[str]()
             if platform_index.is_index(reference, group)
             else images.digests_anywhere(client, identity)
         )
-        move = Move(reference, before, before if before and before in known else identity)
-        if known:
+        move = Move(reference, before, before if before and before in digests else identity)
+        if digests:
             refuse_moved_version([move], plan.entry.version)
         moves.append(move)
     return plans.visible(moves)

@@ -53,7 +53,7 @@ def _converted(
     for layer in dict.fromkeys(packed):
         if not target.has_blob(reference, layer.digest):
             target.upload(reference, layer.digest, layer.path.read_bytes())
-    blobs = [{"mediaType": KIND, "digest": one.digest, "size": one.size} for one in packed]
+    blobs = [{"mediaType": KIND, "digest": blob.digest, "size": blob.size} for blob in packed]
     manifest = {
         "schemaVersion": 2,
         "mediaType": MANIFEST,

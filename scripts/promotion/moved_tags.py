@@ -24,10 +24,10 @@ class MovedError(SutraError):
 
 
 def read(
-    client: engine.Client, target: Registry | None, names: Iterable[str], wanted: Iterable[str]
+    client: engine.Client, target: Registry | None, names: Iterable[str], floating: Iterable[str]
 ) -> dict[str, str | None]:
-    """Return where the tags `wanted` of the images `names` are now: by engine and by registry."""
-    pairs = [(name, tag) for name in names for tag in wanted]
+    """Return where the tags `floating` of the images `names` are now: by engine and by registry."""
+    pairs = [(name, tag) for name in names for tag in floating]
     here = {f"{name}:{tag}": tags.current(client, f"{name}:{tag}") for name, tag in pairs}
     if target is None:
         return here
@@ -35,22 +35,22 @@ def read(
     return here | {reference: target.digest(reference) for reference in references}
 
 
-def refuse_changed(moves: Iterable[Move], seen: Mapping[str, str | None]) -> None:
+def refuse_changed(moves: Iterable[Move], seen_before: Mapping[str, str | None]) -> None:
     """Raise MovedError for a tag that is no longer where it was before the checks.
 
     What moves, and what is older than what, was decided by what was there then.
     """
     for move in moves:
-        require(move.tag, move.before, [seen.get(move.tag, move.before), move.after])
+        require(move.tag, move.before, [seen_before.get(move.tag, move.before), move.after])
 
 
-def require(tag: str, found: str | None, expected: Iterable[str | None]) -> None:
+def require(tag: str, place: str | None, expected: Iterable[str | None]) -> None:
     """Raise MovedError when a tag is on none of `expected`."""
     places = list(dict.fromkeys(expected))
-    if found not in places:
+    if place not in places:
         named = " or ".join(place or "(none)" for place in places)
         raise MovedError(
-            f'promote: "{tag}" was moved by somebody else: on {found or "(none)"}, not on {named}',
+            f'promote: "{tag}" was moved by somebody else: on {place or "(none)"}, not on {named}',
             TIP,
         )
 

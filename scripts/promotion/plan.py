@@ -47,7 +47,9 @@ def who() -> str:
 
 def revisions(client: engine.Client, ids: Mapping[str, str]) -> dict[str, str]:
     """Return the commit that each image's label says it was built from, "" without a label."""
-    return {name: images.labels(client, each).get(REVISION, "") for name, each in ids.items()}
+    return {
+        name: images.labels(client, identity).get(REVISION, "") for name, identity in ids.items()
+    }
 
 
 def promoted_images(verdict: Verdict, built_from: Mapping[str, str]) -> dict[str, Promoted]:
@@ -70,12 +72,12 @@ def make(
     promises: Catalog,
     entry: Entry,
     groups: Mapping[int, Mapping[str, str]],
-    seen: Mapping[str, str | None],
+    places: Mapping[str, str | None],
     zstd: Mapping[tuple[str, str], str] | None = None,
 ) -> Plan:
     """Return the plan of an entry.
 
-    `groups` are the ids by name of each promotion that it names, `seen` is where its tags were,
+    `groups` are the ids by name of each promotion that it names, `places` is where its tags were,
     `zstd` as in Plan.
     """
     held = {
@@ -84,15 +86,17 @@ def make(
         for name, identity in ids.items()
     }
     not_latest = {image.name for image in promises.images if image.not_promoted_because}
-    wanted = {
+    identities = {
         (name, tag): identity
         for tag, number in entry.tags.items()
         for name, identity in groups[number].items()
         if tag != LATEST or name not in not_latest
     }
-    wanted = {**held, **wanted}
-    moves = tags.plan(client, {f"{name}:{tag}": each for (name, tag), each in wanted.items()})
-    return Plan(entry, tuple(moves), wanted, seen, zstd=zstd or {})
+    identities = {**held, **identities}
+    moves = tags.plan(
+        client, {f"{name}:{tag}": identity for (name, tag), identity in identities.items()}
+    )
+    return Plan(entry, tuple(moves), identities, places, zstd=zstd or {})
 
 
 def expired(client: engine.Client, entries: Sequence[Entry], keep: int) -> list[Move]:

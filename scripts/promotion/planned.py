@@ -20,7 +20,7 @@ KEPT = "kept-"
 class Plan:
     """What moves: the entry as the ledger will have it, and the engine's moves.
 
-    `wanted` says for each of the registry's tags (image, tag) which id it goes to, `seen`
+    `identities` says for each of the registry's tags (image, tag) which id it goes to, `places`
     where each tag of engine and registry was when that was decided. `sign` stores signatures of
     what was pushed, and says where their tags go. `zstd` are the images whose layers the
     registry gets packed by zstd, by (image, id), each with the digest under which it has them
@@ -29,8 +29,8 @@ class Plan:
 
     entry: Entry
     moves: tuple[Move, ...]
-    wanted: Mapping[tuple[str, str], str]
-    seen: Mapping[str, str | None] = field(default_factory=dict)
+    identities: Mapping[tuple[str, str], str]
+    places: Mapping[str, str | None] = field(default_factory=dict)
     sign: Sign | None = None
     zstd: Mapping[tuple[str, str], str] = field(default_factory=dict)
     vex: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -25,11 +25,11 @@ Digests = Mapping[tuple[str, str], str]
 
 def groups(target: Registry, plan: Plan) -> dict[str, dict[str, tuple[str, str]]]:
     """Return the (image, id) of each of the registry's references, by architecture."""
-    found: dict[str, dict[str, tuple[str, str]]] = {}
-    for (name, tag), identity in plan.wanted.items():
+    pairs: dict[str, dict[str, tuple[str, str]]] = {}
+    for (name, tag), identity in plan.identities.items():
         architecture, _ = platforms.split(name)
-        found.setdefault(target.reference(name, tag), {})[architecture] = (name, identity)
-    return found
+        pairs.setdefault(target.reference(name, tag), {})[architecture] = (name, identity)
+    return pairs
 
 
 def is_needed(architectures: Iterable[str]) -> bool:
@@ -54,7 +54,7 @@ def put(target: Registry, reference: str, manifests: Manifests) -> str:
 
 def content(target: Registry, reference: str, manifests: Manifests) -> bytes:
     """Return the index as it is stored, in the order of the platforms' names."""
-    named = {platforms.name_of(each): digest for each, digest in manifests.items()}
+    named = {platforms.name_of(architecture): digest for architecture, digest in manifests.items()}
     entries = [
         entry for name in sorted(named) for entry in _entries(target, reference, name, named[name])
     ]
@@ -81,13 +81,16 @@ def _entries(target: Registry, reference: str, platform: str, digest: str) -> li
 
 def of_entry(target: Registry, entry: Entry, digests: Digests) -> dict[str, str]:
     """Return the registry's digest of each image of an entry: with other platforms, its index."""
-    found = {name: digests[name, image.id] for name, image in entry.images.items()}
+    digest_of_image = {name: digests[name, image.id] for name, image in entry.images.items()}
     by_image: dict[str, dict[str, str]] = {}
-    for name, digest in found.items():
+    for name, digest in digest_of_image.items():
         architecture, image = platforms.split(name)
         by_image.setdefault(image, {})[architecture] = digest
     for image, manifests in by_image.items():
         if is_needed(manifests):
             index = put(target, target.reference(image, "latest"), manifests)
-            found |= {platforms.image_name(each, image): index for each in manifests}
-    return found
+            digest_of_image |= {
+                platforms.image_name(manifest_architecture, image): index
+                for manifest_architecture in manifests
+            }
+    return digest_of_image

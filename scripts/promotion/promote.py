@@ -42,7 +42,7 @@ def verify_and_promote(
         entries = ledger.read()
         at = plans.now(entries)
         tags = tags_to_set(client, promises, target, entries, options.version)
-        seen = moved_tags.read(client, target, [image.name for image in promises.images], tags)
+        places = moved_tags.read(client, target, [image.name for image in promises.images], tags)
         tests = package_tests.plan(client, promises, os.environ, options.skip_tests)
         verdict = gate.everything(client, promises, tests=tests)
         packs = options.compression == settings.ZSTD
@@ -65,7 +65,7 @@ def verify_and_promote(
         packed = dict.fromkeys(verdict.ids.items(), "") if packs else {}
         derived = vex.derive(client, promises, verdict.ids)
         groups = {entry.number: verdict.ids}
-        change = Change(entry, groups, [verdict], seen, problems, packed, derived)
+        change = Change(entry, groups, [verdict], places, problems, packed, derived)
         return changes.move(client, promises, entries, change, options, target, signing)
 
 
@@ -115,4 +115,4 @@ def tags_to_set(
     for image in promises.images:
         others |= images.repository_tags(client, image.name)
         others |= target.tags(image.name) if target else set()
-    return versions.tags_of(versions.parse(version), versions.known(others))
+    return versions.tags_of(versions.parse(version), versions.of_tags(others))

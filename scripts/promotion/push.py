@@ -24,7 +24,7 @@ def push_all(client: engine.Client, target: Registry, intent: Intent, plan: Plan
     Nothing that anyone deploys has moved by then.
     """
     digests: dict[tuple[str, str], str] = {}
-    for (name, _), identity in plan.wanted.items():
+    for (name, _), identity in plan.identities.items():
         if (name, identity) not in digests:
             digests[name, identity] = _pushed(client, target, plan, name, identity)
     indexes: dict[tuple[str, str], str] = {}
@@ -33,15 +33,20 @@ def push_all(client: engine.Client, target: Registry, intent: Intent, plan: Plan
         first = next(iter(group.values()))
         after = digests[first]
         if platform_index.is_index(reference, group):
-            manifests = {each: digests[key] for each, key in group.items()}
+            manifests = {architecture: digests[key] for architecture, key in group.items()}
             after = indexes[first] = platform_index.put(target, reference, manifests)
         remote.append(Move(reference, target.digest(reference), after))
     refuse_moved_version(remote, intent.entry.version)
-    moved_tags.refuse_changed(remote, plan.seen)
+    moved_tags.refuse_changed(remote, plan.places)
     # new tags come last: not every registry can remove them again
     remote.sort(key=lambda move: move.before is None)
     # and signatures first of all: no tag is on an image whose signature is not there
-    signatures = [move for each in (digests, indexes) if plan.sign for move in plan.sign(each)]
+    signatures = [
+        move
+        for digests_by_image in (digests, indexes)
+        if plan.sign
+        for move in plan.sign(digests_by_image)
+    ]
     remote = [*signatures, *remote]
     named = platform_index.of_entry(target, intent.entry, digests)
     images = {

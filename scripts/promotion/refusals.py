@@ -64,7 +64,9 @@ def rebased(client: engine.Client, ids: Mapping[str, str]) -> set[str]:
 
     It alone sets BASE_DIGEST.
     """
-    return {name for name, each in ids.items() if BASE_DIGEST in images.labels(client, each)}
+    return {
+        name for name, identity in ids.items() if BASE_DIGEST in images.labels(client, identity)
+    }
 
 
 def unclean(built_from: Mapping[str, str], commit: str, rebased: Collection[str] = ()) -> list[str]:

@@ -30,14 +30,16 @@ def rollback(client: engine.Client, options: Options) -> int:
         goal, moved = choose(entries, options.to)
         numbers = {goal.number, *moved.values()}
         # the platforms that were promoted then and last, whatever PLATFORMS names now
-        known = [*sorted(numbers), len(entries)]
-        names = [each for number in known for each in entries[number - 1].images]
+        entry_numbers = [*sorted(numbers), len(entries)]
+        names = [
+            image_name for number in entry_numbers for image_name in entries[number - 1].images
+        ]
         promises = catalog.load(architectures=platforms.architectures_of(names))
         groups = {number: shared(client, promises, entries[number - 1]) for number in numbers}
         address = options.registry or entries[-1].registry
         target = Registry(client, address) if address else None
         ids = groups[goal.number]
-        seen = moved_tags.read(client, target, ids, moved)
+        places = moved_tags.read(client, target, ids, moved)
         verdicts = [gate.everything(client, promises, group) for group in groups.values()]
         entry = replace(
             goal,
@@ -55,7 +57,7 @@ def rollback(client: engine.Client, options: Options) -> int:
         print(f"rolling back to {name(goal)}", file=sys.stderr)
         for line in staying(promises, goal):
             print(line, file=sys.stderr)
-        change = Change(entry, groups, verdicts, seen, zstd=packed(entries, groups))
+        change = Change(entry, groups, verdicts, places, zstd=packed(entries, groups))
         return changes.move(client, promises, entries, change, options, target)
 
 
@@ -111,10 +113,10 @@ def choose(entries: Sequence[Entry], to: str) -> tuple[Entry, dict[str, int]]:
 
 def find(entries: Sequence[Entry], to: str) -> Entry:
     """Return the promotion that `to` names, by version or by number."""
-    wanted = "" if to.isascii() and to.isdigit() else str(versions.parse(to, "TO"))
+    version = "" if to.isascii() and to.isdigit() else str(versions.parse(to, "TO"))
     for entry in reversed(entries):
         if entry.verb == "promote" and (
-            entry.version == wanted if wanted else str(entry.number) == to
+            entry.version == version if version else str(entry.number) == to
         ):
             return entry
     raise SutraError(f'TO: was never promoted "{to}"', HISTORY)
@@ -163,8 +165,14 @@ def shared(client: engine.Client, promises: Catalog, entry: Entry) -> dict[str, 
 def staying(promises: Catalog, goal: Entry) -> list[str]:
     """Return a line for each image that a rollback leaves where it is, because only one has it."""
     names = [image.name for image in promises.images]
-    added = [f"stays {each}: not in {name(goal)}" for each in names if each not in goal.ids]
+    added = [
+        f"stays {image_name}: not in {name(goal)}"
+        for image_name in names
+        if image_name not in goal.ids
+    ]
     removed = [
-        f"stays {each}: not in {promises.path} any more" for each in goal.ids if each not in names
+        f"stays {image_name}: not in {promises.path} any more"
+        for image_name in goal.ids
+        if image_name not in names
     ]
     return added + removed

@@ -66,10 +66,10 @@ def _statements(
     if image is None:
         raise SutraError(f'engine: image no longer exists "{identity}"', "run `make prod` again")
     bill = components.of(image)
-    said: dict[str, Mapping[str, Any]] = {SPDX: spdx.document(name, bill, made_at(image))}
+    statements: dict[str, Mapping[str, Any]] = {SPDX: spdx.document(name, bill, made_at(image))}
     if name in vex:
-        said[OPENVEX] = vex[name]
-    return said
+        statements[OPENVEX] = vex[name]
+    return statements
 
 
 def require_registry(sign_key: str, registry: str) -> None:

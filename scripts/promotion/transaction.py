@@ -54,12 +54,12 @@ def carry_out(client: engine.Client, plan: Plan, target: Registry | None) -> Ent
     Raises MovedError for a tag that somebody else moves meanwhile; it stays there. When even
     the way back fails, the intent stays for the next command.
     """
-    moved_tags.refuse_changed(plan.moves, plan.seen)
+    moved_tags.refuse_changed(plan.moves, plan.places)
     intent = Intent(plan.entry, plan.moves)
     if target:
         copies = {
             target.reference(name, kept_tag(identity)): identity
-            for (name, _), identity in plan.wanted.items()
+            for (name, _), identity in plan.identities.items()
         }
         intent = replace(intent, scratch=tuple(copies))
     journal.write(intent)
@@ -112,8 +112,8 @@ def _finished_after(client: engine.Client, error: BaseException) -> bool:
         print(settle(client), file=sys.stderr)
     except SutraError as second:
         if isinstance(error, SutraError):
-            said = error.problem if isinstance(error, DiskError) else error.message
-            raise SutraError(said, f"{journal.UNFINISHED} ({second.message})") from error
+            problem = error.problem if isinstance(error, DiskError) else error.message
+            raise SutraError(problem, f"{journal.UNFINISHED} ({second.message})") from error
         return False
     return isinstance(error, SutraError) and intent is not None and ledger.holds(intent.entry)
 

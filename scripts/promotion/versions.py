@@ -50,7 +50,7 @@ def parse(text: str, knob: str = "VERSION") -> Version:
     return version
 
 
-def known(tags: Iterable[str]) -> set[Version]:
+def of_tags(tags: Iterable[str]) -> set[Version]:
     """Return those of `tags` that are versions as `parse` would set them, and no others.
 
     Other tools set "v1.4.2" for the same version: floating tags must not go back behind it.
@@ -85,4 +85,4 @@ def tags_of(version: Version, others: Iterable[Version]) -> list[str]:
 
 def is_version(tag: str) -> bool:
     """Tell a tag that is set once and for ever from one that floats."""
-    return bool(known([tag]))
+    return bool(of_tags([tag]))

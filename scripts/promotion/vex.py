@@ -39,14 +39,14 @@ def derive(client: engine.Client, promises: Catalog, ids: Mapping[str, str]) -> 
     """Return what holds of the images by id. Raises SutraError for a wrong vex.yaml or report."""
     requests = vex_requests.read(promises)
     documents, refusals = {}, []
-    wanted = {request.image for request in requests}
-    for each in sorted(promises.images, key=lambda one: one.name):
-        if each.key not in wanted:
+    image_keys = {request.image for request in requests}
+    for described in sorted(promises.images, key=lambda described: described.name):
+        if described.key not in image_keys:
             continue
-        image = inventory.read(client, ids[each.name])
+        image = inventory.read(client, ids[described.name])
         if image is None:
-            raise promises.not_built(each, ids[each.name])
-        documents[each.name], fallen = vex_requests.derive(requests, image, each.key)
+            raise promises.not_built(described, ids[described.name])
+        documents[described.name], fallen = vex_requests.derive(requests, image, described.key)
         refusals += fallen
     if not refusals:
         return Derived(documents)

@@ -112,17 +112,19 @@ def _refuse_gaps(top: _Node, controls: Controls) -> None:
 
 def tables(controls: Controls) -> str:
     """Return the Markdown: a table of each catalogue, then one of all rules."""
-    parts = [_table(title, each) for title, each in controls.catalogues.items()]
+    parts = [_table(title, catalogue) for title, catalogue in controls.catalogues.items()]
     return "\n\n".join([*parts, _rules(controls)]) + "\n"
 
 
 def _table(title: str, controls: tuple[Control, ...]) -> str:
-    rows = [
-        f"| {each.number} | {each.title} | {'; '.join(_checks(each))} | {each.missing} |"
-        for each in controls
-    ]
+    rows = [_row(control) for control in controls]
     head = ["| control | asks for | checked by | not checked here |", "|---|---|---|---|"]
     return "\n".join([f"### {title}", "", *head, *rows])
+
+
+def _row(control: Control) -> str:
+    checks = "; ".join(_checks(control))
+    return f"| {control.number} | {control.title} | {checks} | {control.missing} |"
 
 
 def _checks(control: Control) -> Iterator[str]:
@@ -141,10 +143,10 @@ def _rules(controls: Controls) -> str:
     rows = []
     for rule in NAMES:
         numbers = [
-            f"{title.split()[0]} {each.number}"
+            f"{title.split()[0]} {control.number}"
             for title, listed in controls.catalogues.items()
-            for each in listed
-            if rule in each.rules
+            for control in listed
+            if rule in control.rules
         ]
         rows.append(f"| `{rule}` | {', '.join(numbers)} | {controls.others.get(rule, '')} |")
     head = ["| rule | controls | why without one |", "|---|---|---|"]

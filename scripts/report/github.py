@@ -42,12 +42,14 @@ def line(file: Path, key: str) -> int:
         node = yaml.compose(file.read_text(encoding="utf-8"), yaml.SafeLoader)
     except (OSError, ValueError, yaml.YAMLError):
         return 1
-    number, rest = 1, key + "."
+    number, path_left = 1, key + "."
     while isinstance(node, yaml.MappingNode):
-        step = next((pair for pair in node.value if rest.startswith(f"{pair[0].value}.")), None)
+        step = next(
+            (pair for pair in node.value if path_left.startswith(f"{pair[0].value}.")), None
+        )
         if step is None:
             break
-        rest = rest[len(step[0].value) + 1 :]
+        path_left = path_left[len(step[0].value) + 1 :]
         number, node = step[0].start_mark.line + 1, step[1]
     return number
 
@@ -100,8 +102,8 @@ def show(
 
     Outside of GitHub, where no file for the summary is named, it is returned with them.
     """
-    left = add_summary(summary(results, compared), environment)
-    return "\n".join([*([left] if left else []), *commands(results)])
+    for_printing = add_summary(summary(results, compared), environment)
+    return "\n".join([*([for_printing] if for_printing else []), *commands(results)])
 
 
 def add_summary(text: str, environment: Mapping[str, str] = os.environ) -> str:

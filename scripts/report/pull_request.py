@@ -18,7 +18,7 @@ def markdown(compared: Comparison) -> str:
         return f"Sizes are not compared:\n\n{github.block([compared.uncompared])}"
     if not compared.changes:
         return ""
-    rows = [_row(each) for each in compared.changes]
+    rows = [_row(growth) for growth in compared.changes]
     return f"### Sizes since {compared.since}\n\n{tables.markdown(HEADINGS, rows)}"
 
 

@@ -38,17 +38,23 @@ def sizes(results: Sequence[CheckResult]) -> list[Row]:
     rows: list[Row] = []
     for name in dict.fromkeys(image for image, _ in results_of):
         pair = [results_of.get((name, size)) for size in SIZES]
-        figures = [shown for one in pair for shown in ((value(one), limit(one)) if one else BLANK)]
+        figures = [
+            shown
+            for result in pair
+            for shown in ((value(result), limit(result)) if result else BLANK)
+        ]
         shown_name = name + SHARED if platforms.image_of(name) == RELEASE else name
         rows.append((shown_name, *figures, _verdict(pair)))
     return rows
 
 
 def _verdict(sizes: Sequence[CheckResult | None]) -> str:
-    asked = [one for one in sizes if one]
-    if not all(one.ok for one in asked):
+    present = [result for result in sizes if result]
+    if not all(result.ok for result in present):
         return "OVER"
-    over = any((one.actual or 0) > one.limit for one in asked if one.limit is not None)
+    over = any(
+        (result.actual or 0) > result.limit for result in present if result.limit is not None
+    )
     return "allowed" if over else "ok"
 
 
@@ -62,11 +68,15 @@ def checks(results: Sequence[CheckResult]) -> list[Row]:
     others = [result for result in results if result.name not in SIZES]
     for image in dict.fromkeys(result.image for result in others):
         own = [result for result in others if result.image == image]
-        quiet = [one for one in own if one.ok and (one.unit == "findings" or one.actual == 0)]
+        quiet = [
+            result
+            for result in own
+            if result.ok and (result.unit == "findings" or result.actual == 0)
+        ]
         rows += [
-            (image, one.name, value(one), limit(one), "ok" if one.ok else "FAILED")
-            for one in own
-            if one not in quiet
+            (image, result.name, value(result), limit(result), "ok" if result.ok else "FAILED")
+            for result in own
+            if result not in quiet
         ]
         if quiet:
             excepted = sum(bool(result.problem) for result in quiet)

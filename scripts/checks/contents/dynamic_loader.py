@@ -105,13 +105,13 @@ class Loader:
         """
         loads = {path: self._load(path, elf) for path, elf in objects.items()}
         inner = {other for path, (others, _) in loads.items() for other in others - {path}}
-        seen: set[str] = set()
+        covered: set[str] = set()
         all_missing: dict[Missing, None] = {}
         # a ring of objects that load each other has no outermost one: the rest comes last
         for path in sorted(loads, key=inner.__contains__):
-            if path not in seen:
+            if path not in covered:
                 others, missing = loads[path]
-                seen |= {path, *others}
+                covered |= {path, *others}
                 all_missing.update(dict.fromkeys(missing))
         return all_missing
 
@@ -148,9 +148,9 @@ class Loader:
         glibc, elf/dl-version.c: one without any is taken with a warning. musl does not ask.
         """
         for path, elf in objects.items() if not self.musl else ():
-            for library, wanted in elf.wants:
+            for library, versions in elf.wants:
                 there = by_name.get(library, _NONE).versions
-                for version in wanted if there else ():
+                for version in versions if there else ():
                     if version not in there:
                         yield Missing(path, library, version)
 
@@ -181,14 +181,14 @@ class Loader:
         """Yield the folders that the object, its loaders and the image name, in order."""
         if self.musl:
             yield from self._library_path
-            for one in _chain(user):
-                yield from self._all_expanded(one.elf.runpath or one.elf.rpath, one)
+            for loader in _chain(user):
+                yield from self._all_expanded(loader.elf.runpath or loader.elf.rpath, loader)
             yield from self._musl_folders
             return
         if not user.elf.runpath:
-            for one in _chain(user):
-                if not one.elf.runpath:
-                    yield from self._all_expanded(one.elf.rpath, one)
+            for loader in _chain(user):
+                if not loader.elf.runpath:
+                    yield from self._all_expanded(loader.elf.rpath, loader)
         yield from self._library_path
         yield from self._all_expanded(user.elf.runpath, user)
 

@@ -91,7 +91,7 @@ class Execution:
         """Return why a script cannot start: by its first line, of which `entry.script` is it."""
         if "\r" in entry.script:
             return Broken(entry.script, "with a carriage return", is_own=False)
-        name, *rest = re.split(r"[ \t\0]+", entry.script, maxsplit=1)
+        name, *argument = re.split(r"[ \t\0]+", entry.script, maxsplit=1)
         if not name.startswith("/"):
             return Broken(name, "is not an absolute path", is_own=False)
         if depth >= MAX_CHAIN:
@@ -102,7 +102,7 @@ class Execution:
         if not is_env(name):
             return None
         # all that follows the name is one argument; the script's own path is the next one
-        words = [*(rest and [rest[0].strip()]), f"/{entry.path}"]
+        words = [*(argument and [argument[0].strip()]), f"/{entry.path}"]
         return self._behind_env([word for word in words if word], depth + 1)
 
     def file(self, path: str, depth: int = 0) -> Broken | None:
@@ -132,8 +132,8 @@ class Execution:
         if None in reasons:
             broken = self.file(places[reasons.index(None)], depth)
             return replace(broken, name=name) if broken and broken.is_own else broken
-        seen = (reason.what for reason in reasons if reason and reason.what != "not found")
-        return Broken(name, next(seen, "not found"))
+        problems = (reason.what for reason in reasons if reason and reason.what != "not found")
+        return Broken(name, next(problems, "not found"))
 
     def _own(self, place: str) -> Broken | None:
         """Return what keeps a search from taking the file at `place`, whatever is in it."""

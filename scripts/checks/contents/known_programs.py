@@ -26,7 +26,7 @@ _BEHIND = re.compile(
 
 
 @cache
-def known(rule: str) -> Mapping[str, frozenset[str]]:
+def sections_of(rule: str) -> Mapping[str, frozenset[str]]:
     """Return the names of a rule's file by section: {"programs": {"gcc", "llvm-*"}}."""
     sections: dict[str, set[str]] = {}
     section = ""
@@ -79,5 +79,5 @@ class Names:
         """Return whether a program at `path` is one of them, as it is called or without more."""
         name = path.rpartition("/")[2]
         return any(
-            each in self for each in {name, name.lower(), program(name), program(name.lower())}
+            form in self for form in {name, name.lower(), program(name), program(name.lower())}
         )

@@ -24,29 +24,29 @@ def init_target(words: Sequence[str]) -> list[str]:
     name = program(words[0])
     if name not in INITS:
         return []
-    left = list(words[1:])
-    while left and left[0].startswith("-"):
-        option = left.pop(0)
+    words_left = list(words[1:])
+    while words_left and words_left[0].startswith("-"):
+        option = words_left.pop(0)
         if option == "--":
             break
         if option in INITS[name].split():
-            left = left[1:]
-    return left
+            words_left = words_left[1:]
+    return words_left
 
 
 def python_target(words: Sequence[str]) -> tuple[str, str]:
     """Return what Python runs: ("script", "main.py"), ("module", "app.server"), or ("", "")."""
     if program(words[0]) not in ("python", "pypy"):
         return "", ""
-    left = list(words[1:])
-    while left and left[0].startswith("-") and left[0] != "-":
-        option = left.pop(0)
+    words_left = list(words[1:])
+    while words_left and words_left[0].startswith("-") and words_left[0] != "-":
+        option = words_left.pop(0)
         if option in _PYTHON_VALUES:
-            left = left[1:]
+            words_left = words_left[1:]
         elif flag := _PYTHON_LAST.fullmatch(option):
-            module = flag[2] or "".join(left[:1])
+            module = flag[2] or "".join(words_left[:1])
             return ("module", module) if flag[1] == "m" else ("", "")
-    return ("script", left[0]) if left and left[0] != "-" else ("", "")
+    return ("script", words_left[0]) if words_left and words_left[0] != "-" else ("", "")
 
 
 def is_env(name: str) -> bool:
@@ -60,28 +60,28 @@ def env_target(words: Sequence[str], path: str) -> tuple[list[str], str]:
     coreutils, env(1): options, then assignments, then the program. `-S` splits its text
     as a shell does; without it a text with blanks is one name.
     """
-    left, options = list(words), True
-    while left:
-        word = left.pop(0)
+    words_left, options = list(words), True
+    while words_left:
+        word = words_left.pop(0)
         if options and word in ("-", "-i", "--ignore-environment"):
             path = BARE
         elif options and word == "--":
             options = False
         elif options and word in ("-u", "-C", "-a", "--unset", "--chdir", "--argv0"):
-            left = left[1:]
+            words_left = words_left[1:]
         elif options and (
             split := re.fullmatch(r"(-[0iv]*)S(.*)|--split-string=?(.*)", word, re.S)
         ):
             path = BARE if "i" in (split[1] or "") else path
-            text = (split[2] or split[3] or "").strip() or (left.pop(0) if left else "")
-            left = [*_words(text), *left]
+            text = (split[2] or split[3] or "").strip() or (words_left.pop(0) if words_left else "")
+            words_left = [*_words(text), *words_left]
         elif options and word.startswith("-"):
             path = BARE if re.fullmatch("-[0v]*i[0iv]*", word) else path
         elif "=" in word.lstrip("="):
             name, _, value = word.partition("=")
             path, options = (value if name == "PATH" else path), False
         else:
-            return [word, *left], path
+            return [word, *words_left], path
     return [], path
 
 

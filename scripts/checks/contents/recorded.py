@@ -44,7 +44,7 @@ def distributions(subject: Subject) -> Iterator[tuple[str, str]]:
 
     One by its folder, and one by what its metadata says, where that is another (PEP 503).
     """
-    seen = set[tuple[str, str]]()
+    yielded = set[tuple[str, str]]()
     for path in subject.files:
         if not (match := _INFO.fullmatch(path)):
             continue
@@ -54,8 +54,8 @@ def distributions(subject: Subject) -> Iterator[tuple[str, str]]:
             names += re.findall(r"(?mi)^Name: *(\S+)", text.partition("\n\n")[0])[:1]
         for name in names:
             distribution = match[1], canonicalize_name(name)
-            if distribution not in seen:
-                seen.add(distribution)
+            if distribution not in yielded:
+                yielded.add(distribution)
                 yield distribution
 
 

@@ -36,9 +36,9 @@ def architecture(subject: Subject) -> Iterator[Finding]:
     named = subject.image.architecture
     if subject.architecture and named != subject.architecture:
         yield Finding("config:architecture", f"an image for {quoted(named)}")
-    wanted = MACHINES.get(subject.image.architecture, subject.image.architecture)
+    machine = MACHINES.get(subject.image.architecture, subject.image.architecture)
     for entry in subject.contents():
-        if entry.elf and entry.elf.machine != wanted:
+        if entry.elf and entry.elf.machine != machine:
             what = f"of {entry.elf.machine}" if entry.elf.machine else "damaged ELF file"
             yield Finding(entry.path, f"{what} {quoted(entry.path)}")
 

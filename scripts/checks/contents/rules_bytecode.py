@@ -45,30 +45,30 @@ def bytecode(subject: Subject) -> Iterator[Finding]:
         if entry.kind == "file" and (match := PYTHON.fullmatch(path))
     }
     compiled = [entry for entry in subject.contents() if entry.path.endswith(".pyc")]
-    wanted = {MAGIC[version] for version in versions & MAGIC.keys()}
+    magics = {MAGIC[version] for version in versions & MAGIC.keys()}
     for entry in compiled:
-        if problem := _problem(subject, entry, wanted):
+        if problem := _problem(subject, entry, magics):
             yield Finding(entry.path, f"{problem} {quoted(entry.path)}")
     yield from _uncompiled(subject, versions)
     cleaned = set()
     for path in filter(REPORT.fullmatch, subject.files):
         try:
-            tree, said = _report(subject, path)
+            tree, counts = _report(subject, path)
         except (ValueError, KeyError, TypeError, RecursionError):
             yield Finding(path, f"report of a cleanup cannot be read {quoted(path)}")
             continue
         cleaned.add(tree)
-        for text in _differences(subject, tree, said):
+        for text in _differences(subject, tree, counts):
             yield Finding(path, text)
     for tree in () if subject.foreign else sorted(_trees(subject)):
-        if not any(f"{tree}/".startswith(f"{one}/") for one in cleaned):
+        if not any(f"{tree}/".startswith(f"{cleaned_tree}/") for cleaned_tree in cleaned):
             yield Finding(tree, f"Python tree without the report of a cleanup {quoted(tree)}")
 
 
-def _problem(subject: Subject, entry: Entry, wanted: set[int]) -> str:
+def _problem(subject: Subject, entry: Entry, magics: set[int]) -> str:
     if entry.pyc is None:
         return "bytecode without a header"
-    if wanted and entry.pyc.magic not in wanted:
+    if magics and entry.pyc.magic not in magics:
         return "bytecode of another Python"
     path, is_cached = source_of(entry.path)
     source = subject.image.resolve(path)
@@ -123,17 +123,17 @@ def _report(subject: Subject, path: str) -> tuple[str, dict[str, Any]]:
     return tree, dict(report["compiled"])
 
 
-def _differences(subject: Subject, tree: str, said: dict[str, Any]) -> Iterator[str]:
+def _differences(subject: Subject, tree: str, counts: dict[str, Any]) -> Iterator[str]:
     """Compare the modules of a cleaned tree with what the cleanup's own report says."""
     for mode, count in _count(subject, tree).items():
-        if count != said.get(mode):
-            yield f"{count} modules {mode} in {quoted(tree)}, the cleanup left {said.get(mode)}"
+        if count != counts.get(mode):
+            yield f"{count} modules {mode} in {quoted(tree)}, the cleanup left {counts.get(mode)}"
 
 
 def _trees(subject: Subject) -> set[str]:
     """Return the folders that hold a standard library, or distributions."""
     matches = (TREE.fullmatch(entry.path) for entry in subject.contents())
-    return {one[1] or one[2] for one in matches if one}
+    return {match[1] or match[2] for match in matches if match}
 
 
 def _count(subject: Subject, tree: str) -> Counter[str]:

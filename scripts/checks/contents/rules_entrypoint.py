@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator, Sequence
 
 from scripts.checks.contents.execution import NO_FORMAT, Execution
-from scripts.checks.contents.known_programs import known, program
+from scripts.checks.contents.known_programs import program, sections_of
 from scripts.checks.contents.launch import env_target, init_target, is_env
 from scripts.checks.contents.rule import Finding, Rule, Subject, quoted
 
-SHELLS = known("shells")["any"]
+SHELLS = sections_of("shells")["any"]
 # paths where every executable file is a program, or looks like one
 _PROGRAM = re.compile(r"(?:.*/)?s?bin/[^/]+|.*\.sh", re.DOTALL)
 

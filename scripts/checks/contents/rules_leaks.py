@@ -28,8 +28,8 @@ def leaked(subject: Subject) -> Iterator[Finding]:
         for entry in layer.entries:
             for kind in entry.secrets:
                 if not kind.startswith(secret_scan.CERTIFICATE):
-                    seen = subject.files.get(entry.path)
-                    hidden = seen is None or seen.digest != entry.digest
+                    visible = subject.files.get(entry.path)
+                    hidden = visible is None or visible.digest != entry.digest
                     where = ", removed, but still in a layer" if hidden else ""
                     yield Finding(entry.path, f"{kind} {quoted(entry.path)}{where}")
     for place, text in _lines(subject):

@@ -69,20 +69,20 @@ def _is_read(subject: Subject, path: str) -> bool:
 
 def user(subject: Subject) -> Iterator[Finding]:
     """Find a USER that is root, is no number, or is in no account file of the image."""
-    given = subject.user
-    uid, _, gid = given.partition(":")
-    if not given:
+    user_and_group = subject.user
+    uid, _, gid = user_and_group.partition(":")
+    if not user_and_group:
         yield Finding("user", "no USER, so root")
-    elif not re.fullmatch(r"[0-9]{1,10}(:[0-9]{1,10})?", given):
-        yield Finding("user", f"USER is not a number {quoted(given)}")
+    elif not re.fullmatch(r"[0-9]{1,10}(:[0-9]{1,10})?", user_and_group):
+        yield Finding("user", f"USER is not a number {quoted(user_and_group)}")
     elif max(int(number or 0) for number in (uid, gid)) > HIGHEST:
-        yield Finding("user", f"USER is out of range {quoted(given)}")
+        yield Finding("user", f"USER is out of range {quoted(user_and_group)}")
     elif int(uid) == 0:
-        yield Finding("user", f"USER is root {quoted(given)}")
+        yield Finding("user", f"USER is root {quoted(user_and_group)}")
     else:
         for number, file in ((uid, "etc/passwd"), (gid, "etc/group")):
             if number and int(number) not in _numbers(subject, file):
-                yield Finding("user", f"USER is not in {file} {quoted(given)}")
+                yield Finding("user", f"USER is not in {file} {quoted(user_and_group)}")
 
 
 def _numbers(subject: Subject, file: str) -> set[int]:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from scripts.checks.contents.known_programs import Names, known, package, program
+from scripts.checks.contents.known_programs import Names, package, program, sections_of
 from scripts.checks.contents.recorded import distributions, packages
 from scripts.checks.contents.rule import Finding, Rule, Subject, quoted
 
@@ -94,7 +94,7 @@ def _names(entry: Entry) -> Iterator[str]:
 
 def _programs(rule: str, pattern: str = "") -> Callable[[Subject], Iterator[Finding]]:
     """Return a check for a rule's names, and for paths that `pattern` matches."""
-    forbidden = Forbidden(rule, known(rule), pattern)
+    forbidden = Forbidden(rule, sections_of(rule), pattern)
 
     def check(subject: Subject) -> Iterator[Finding]:
         for path, entry in subject.files.items():

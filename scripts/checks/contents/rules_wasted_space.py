@@ -9,7 +9,7 @@ from scripts.checks.contents.rule import Finding, Rule, Subject, quoted
 
 def wasted(subject: Subject) -> Iterator[Finding]:
     """Find files that a later layer overwrites or removes; the largest first."""
-    for entry, _ in sorted(subject.image.wasted, key=lambda found: -found[0].size):
+    for entry, _ in sorted(subject.image.wasted, key=lambda pair: -pair[0].size):
         if entry.size:
             text = f"overwritten or removed by a later layer {quoted(entry.path)}"
             yield Finding(entry.path, text, entry.size)

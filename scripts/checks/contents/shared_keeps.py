@@ -28,10 +28,10 @@ def is_kept(path: str) -> bool:
     """Return whether a shared rule keeps a file in a packages folder of Python or npm."""
     if not (SITE.match(path) or node_packages.folder_of(path)):
         return False
-    seen = path[:-1] if path.endswith(".pyc") else path
-    return any(glob.matches(seen) for glob in _globs(SHARED))
+    compared = path[:-1] if path.endswith(".pyc") else path
+    return any(glob.matches(compared) for glob in _globs(SHARED))
 
 
 def but_kept(check: Check) -> Check:
     """Return `check` without its findings in what a shared rule keeps."""
-    return lambda subject: (each for each in check(subject) if not is_kept(each.path))
+    return lambda subject: (finding for finding in check(subject) if not is_kept(finding.path))

@@ -57,7 +57,7 @@ def verify_one(
 def judge(
     promises: Catalog,
     image: Image,
-    found: Inventory,
+    content: Inventory,
     private: frozenset[str] = frozenset(),
     foreign: bool = False,
 ) -> list[CheckResult]:
@@ -65,7 +65,9 @@ def judge(
 
     Of a `foreign` image no report of our cleanup is asked for.
     """
-    subject = Subject(image.key, found, private, public_certificates(), foreign, image.architecture)
+    subject = Subject(
+        image.key, content, private, public_certificates(), foreign, image.architecture
+    )
     inherited = _waivers(_base(promises, image, subject), subject)
     own = _waivers(image, subject)
     return [_result(promises, image, rule, subject, own, inherited) for rule in RULES]
@@ -85,7 +87,9 @@ def _base(promises: Catalog, image: Image, subject: Subject) -> Image | None:
     base = tagged(subject.labels.get(BASE_NAME, ""))
     name = base.name if base else ""
     name = platforms.image_name(image.architecture, name)
-    return next((one for one in promises.images if one.name == name != image.name), None)
+    return next(
+        (candidate for candidate in promises.images if candidate.name == name != image.name), None
+    )
 
 
 def _result(
@@ -162,8 +166,8 @@ class _Found:
 def _lines(problems: Sequence[Finding], count: int) -> tuple[str, ...]:
     """Return a line for each of the first MOST problems; a last line counts the rest."""
     lines = tuple(problem.text for problem in problems[:MOST])
-    left = count - len(lines)
-    return (*lines, f"{left} more, which are not kept") if left else lines
+    more = count - len(lines)
+    return (*lines, f"{more} more, which are not kept") if more else lines
 
 
 def _summary(problems: Sequence[Finding], count: int, rule: Rule, actual: int, limit: int) -> str:

@@ -39,11 +39,11 @@ def find(
 
     Only what they are the first to import counts: another module would import the rest.
     """
-    seen = {each.module: each for each in imports}
-    asked = sorted(set(ours) & seen.keys())
-    if not asked:
+    by_module = {module_import.module: module_import for module_import in imports}
+    modules = sorted(set(ours) & by_module.keys())
+    if not modules:
         return []
-    setup = Setup(image, ("python3", "-c", INSIDE.read_text(), MARKER, *asked))
+    setup = Setup(image, ("python3", "-c", INSIDE.read_text(), MARKER, *modules))
     code, output = sandbox.run(client, setup, SECONDS)
     answer = [line for line in output.splitlines() if line.startswith(MARKER)]
     if code != 0 or not answer:
@@ -52,29 +52,32 @@ def find(
             "run `make verify-runtime`: it says whether the image's Python works",
         )
     return sorted(
-        _joined(json.loads(answer[-1].removeprefix(MARKER)), seen), key=lambda one: -one.us
+        _joined(json.loads(answer[-1].removeprefix(MARKER)), by_module),
+        key=lambda deferrable: -deferrable.us,
     )
 
 
-def _joined(rows: list[tuple[str, str, str, bool]], seen: dict[str, Import]) -> list[Deferrable]:
+def _joined(
+    rows: list[tuple[str, str, str, bool]], by_module: dict[str, Import]
+) -> list[Deferrable]:
     used: set[tuple[str, str]] = set()
     waiting: set[tuple[str, str]] = set()
-    for importer, whole, target, is_used in rows:
-        module = whole if whole in seen else target
+    for importer, full_name, target, is_used in rows:
+        module = full_name if full_name in by_module else target
         (used if is_used else waiting).add((importer, module))
     return [
-        Deferrable(importer, module, seen[module].whole_us, _below(module, seen))
+        Deferrable(importer, module, by_module[module].whole_us, _below(module, by_module))
         for importer, module in waiting - used
-        if module in seen and seen[module].importer == importer
+        if module in by_module and by_module[module].importer == importer
     ]
 
 
-def _below(module: str, seen: dict[str, Import]) -> int:
+def _below(module: str, by_module: dict[str, Import]) -> int:
     """Return how many modules an import brought, itself among them."""
     count = 0
-    for each in seen.values():
-        name, steps = each.module, 0
-        while name and name != module and steps < len(seen):
-            name, steps = seen[name].importer if name in seen else "", steps + 1
+    for module_import in by_module.values():
+        name, steps = module_import.module, 0
+        while name and name != module and steps < len(by_module):
+            name, steps = by_module[name].importer if name in by_module else "", steps + 1
         count += name == module
     return count

@@ -18,7 +18,11 @@ LOADS = {"LOAD_NAME", "LOAD_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS"}
 
 def loaded(code: CodeType) -> set[str]:
     """Return the names that are loaded while a module is imported: by it and its class bodies."""
-    names = {each.argval for each in dis.get_instructions(code) if each.opname in LOADS}
+    names = {
+        instruction.argval
+        for instruction in dis.get_instructions(code)
+        if instruction.opname in LOADS
+    }
     for inner in code.co_consts:
         # a "<genexpr>" at the top runs at once
         runs = isinstance(inner, CodeType) and (
@@ -56,8 +60,8 @@ def main(marker: str, *modules: str) -> None:
         code = getattr(spec and spec.loader, "get_code", lambda name: None)(module)
         if spec and code:
             used = loaded(code)
-            for whole, target, bound in imported(code, spec.parent or ""):
-                rows.append([module, whole, target, bound in used])
+            for full_name, target, bound in imported(code, spec.parent or ""):
+                rows.append([module, full_name, target, bound in used])
     print(f"\n{marker}{json.dumps(rows)}", flush=True)
 
 

@@ -29,7 +29,7 @@ def not_run(client: engine.Client, architecture: str) -> str:
     return f"this machine has no emulator for {platforms.name_of(architecture)}"
 
 
-def said(promises: Catalog, image: Image, why: str) -> CheckResult:
+def result(promises: Catalog, image: Image, why: str) -> CheckResult:
     """Return the result that says that an image was not started."""
     file, key = str(promises.path), f"images.{image.key}"
     problem = f"not run: {why}"

@@ -51,20 +51,24 @@ class Spent:
 
 
 def measure(
-    client: engine.Client, promises: Catalog, image: Image, known: Mapping[str, Any], starts: int
+    client: engine.Client,
+    promises: Catalog,
+    image: Image,
+    inspected: Mapping[str, Any],
+    starts: int,
 ) -> list[Import]:
     """Return the imports of a start, each with its lowest time of some. Raises SutraError.
 
-    What else the machine does makes none of them lower. `known` is what the engine knows of
+    What else the machine does makes none of them lower. `inspected` is what the engine knows of
     the image that is started.
     """
-    probe = service.probe_of(image, known)
+    probe = service.probe_of(image, inspected)
     if probe is None or image.budget.ready is None:
         raise SutraError(
             f'why-slow: not a service "{image.name}"', "services have `budget.ready` in images.yaml"
         )
     with sandbox.network(client) as network:
-        setup = replace(service.setup_of(image, known, network), environment=(PROFILE,))
+        setup = replace(service.setup_of(image, inspected, network), environment=(PROFILE,))
         try:
             with service.beside(client, promises, image, network, {}):
                 runs = [_once(client, image, setup, probe) for _ in range(starts)]
@@ -78,27 +82,32 @@ def measure(
 def lowest(runs: Sequence[Sequence[Import]]) -> list[Import]:
     """Return the imports of the last run, each with its lowest time, and its whole from those."""
     own: dict[str, int] = {}
-    for each in (each for run in runs for each in run):
-        own[each.module] = min(each.own_us, own.get(each.module, each.own_us))
-    whole = dict(own)
-    for each in runs[-1]:  # what a module imports ends before it
-        if each.importer in whole:
-            whole[each.importer] += whole[each.module]
+    for module_import in (module_import for run in runs for module_import in run):
+        own[module_import.module] = min(
+            module_import.own_us, own.get(module_import.module, module_import.own_us)
+        )
+    whole_us = dict(own)
+    for module_import in runs[-1]:  # what a module imports ends before it
+        if module_import.importer in whole_us:
+            whole_us[module_import.importer] += whole_us[module_import.module]
     return [
-        replace(each, own_us=own[each.module], whole_us=whole[each.module]) for each in runs[-1]
+        replace(
+            module_import, own_us=own[module_import.module], whole_us=whole_us[module_import.module]
+        )
+        for module_import in runs[-1]
     ]
 
 
 def _once(
     client: engine.Client, image: Image, setup: sandbox.Setup, probe: health.Probe
 ) -> list[Import]:
-    with sandbox.container(client, setup) as made:
-        started = health.wait(client, made, probe, image.budget.ready or 0)
+    with sandbox.container(client, setup) as container:
+        started = health.wait(client, container, probe, image.budget.ready or 0)
         if started.problem:
             raise SutraError(
                 f"why-slow: {image.name}: {started.problem}", "run `make verify-runtime`"
             )
-        imports = parse(sandbox.output(made, MOST_LINES))
+        imports = parse(sandbox.output(container, MOST_LINES))
     if not imports:
         raise SutraError(
             f'why-slow: no import was seen in "{image.name}"', "its command must be Python's"
@@ -114,20 +123,20 @@ def parse(text: str) -> list[Import]:
         headings += HEADING.match(line) is not None
         match = LINE.fullmatch(line)
         if match and headings <= 1:
-            own, whole, indent, module = match.groups()
-            imports.append((len(indent) // 2, Import(module, int(own), int(whole))))
+            own, whole_us, indent, module = match.groups()
+            imports.append((len(indent) // 2, Import(module, int(own), int(whole_us))))
     return list(_with_importers(imports))
 
 
-def _with_importers(found: Sequence[tuple[int, Import]]) -> Iterator[Import]:
+def _with_importers(imports: Sequence[tuple[int, Import]]) -> Iterator[Import]:
     """Yield each import with the module one level up, which ends after it."""
     open_at: dict[int, str] = {}
     importers = []
-    for level, each in reversed(found):
-        open_at[level] = each.module
+    for level, module_import in reversed(imports):
+        open_at[level] = module_import.module
         importers.append(open_at.get(level - 1, ""))
-    for (_, each), importer in zip(found, reversed(importers), strict=True):
-        yield replace(each, importer=importer)
+    for (_, module_import), importer in zip(imports, reversed(importers), strict=True):
+        yield replace(module_import, importer=importer)
 
 
 def owners(image: Inventory) -> dict[str, str]:
@@ -146,8 +155,8 @@ def by_owner(imports: Iterable[Import], whose: Mapping[str, str]) -> list[Spent]
     """Return what each owner's modules took, the most first."""
     modules: Counter[str] = Counter()
     spent: Counter[str] = Counter()
-    for each in imports:
-        owner = whose.get(each.module, BUILT_IN)
+    for module_import in imports:
+        owner = whose.get(module_import.module, BUILT_IN)
         modules[owner] += 1
-        spent[owner] += each.own_us
+        spent[owner] += module_import.own_us
     return [Spent(owner, modules[owner], own_us) for owner, own_us in spent.most_common()]

@@ -64,18 +64,20 @@ def read(file: Path) -> list[Request]:
 
 def addresses(client: engine.Client, network: str) -> dict[str, tuple[str, int]]:
     """Return where each service of a network listens: its address, and its image's first port."""
-    found: dict[str, tuple[str, int]] = {}
+    addresses_by_name: dict[str, tuple[str, int]] = {}
     with engine.asked("inspect a network"):
         for identity in client.api.inspect_network(network)["Containers"]:
-            known = client.api.inspect_container(identity)
-            exposed = known["Config"].get("ExposedPorts") or {}
+            container = client.api.inspect_container(identity)
+            exposed = container["Config"].get("ExposedPorts") or {}
             ports = [int(port.removesuffix("/tcp")) for port in exposed if port.endswith("/tcp")]
-            joined = known["NetworkSettings"]["Networks"][network]
+            joined = container["NetworkSettings"]["Networks"][network]
             if ports and joined["IPAddress"]:
                 address = str(joined["IPAddress"]), min(ports)
-                names = [each for each in joined["Aliases"] or () if not identity.startswith(each)]
-                found |= dict.fromkeys(names, address)
-    return found
+                names = [
+                    alias for alias in joined["Aliases"] or () if not identity.startswith(alias)
+                ]
+                addresses_by_name |= dict.fromkeys(names, address)
+    return addresses_by_name
 
 
 def send(
@@ -87,10 +89,10 @@ def send(
     """
     for host in (request.host or own for request in requests):
         if host not in places:
-            known = ", ".join(sorted(places)) or "none"
+            services = ", ".join(sorted(places)) or "none"
             raise SutraError(
                 f'requests: no address for requests to "{host}"',
-                f"an image needs EXPOSE; services with an address: {known}",
+                f"an image needs EXPOSE; services with an address: {services}",
             )
     return [Answer(request, _status(places[request.host or own], request)) for request in requests]
 

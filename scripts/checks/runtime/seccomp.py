@@ -52,7 +52,7 @@ class Watch:
         except SutraError as error:
             self.problem = error.message
             return
-        failed = [each for each in answers if each.status >= 500]
+        failed = [answer for answer in answers if answer.status >= 500]
         if failed:
             self.problem = f"answered {failed[0].status} to {failed[0].request.shown}"
 
@@ -70,9 +70,9 @@ class Watch:
             problem = f'not in {self.image.runtime.seccomp} "{calls}"{more}, which '
             problem += f"`make seccomp IMAGE={name}` adds"
         count = max(len(names), bool(self.problem))
-        found = tuple(f'calls "{each}"' for each in names)
+        findings = tuple(f'calls "{name}"' for name in names)
         return CheckResult(
-            name, "seccomp", not count, count, 0, problem, "findings", found, file, key
+            name, "seccomp", not count, count, 0, problem, "findings", findings, file, key
         )
 
 

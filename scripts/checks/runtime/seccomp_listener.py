@@ -76,9 +76,9 @@ class Listener:
                     if descriptor == self._wake:
                         return
                     if descriptor == self._server.fileno():
-                        for each in self._accepted():
-                            reports.add(each)
-                            changes.register(each, select.POLLIN)
+                        for report in self._accepted():
+                            reports.add(report)
+                            changes.register(report, select.POLLIN)
                     elif event & select.POLLIN:
                         self._answer(descriptor)
                     else:  # its last process has ended
@@ -88,8 +88,8 @@ class Listener:
                     if self._problem:
                         return
         finally:
-            for each in reports:
-                os.close(each)
+            for report in reports:
+                os.close(report)
 
     def _accepted(self) -> list[int]:
         try:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scripts.checks.runtime.system_call_names import REFUSED, allowed, known
+from scripts.checks.runtime.system_call_names import REFUSED, all_names, allowed
 from scripts.common import files
 from scripts.common.errors import SutraError
 
@@ -30,14 +30,14 @@ KEYS = {"defaultAction", "defaultErrnoRet", "syscalls"}
 
 def rules(names: Iterable[str]) -> list[dict[str, Any]]:
     """Return the rules that allow these calls, and of `clone` and `socket` what is harmless."""
-    wanted = set(names)
-    plain = sorted(wanted.difference(FILTERED))
-    made: list[dict[str, Any]] = [{"names": plain, "action": ALLOW}] if plain else []
-    if "clone" in wanted:
-        made.append(_when("clone", "SCMP_CMP_MASKED_EQ", NAMESPACES))
-    if "socket" in wanted:
-        made += [_when("socket", "SCMP_CMP_EQ", family) for family in FAMILIES]
-    return made
+    calls = set(names)
+    plain = sorted(calls.difference(FILTERED))
+    allowed_rules: list[dict[str, Any]] = [{"names": plain, "action": ALLOW}] if plain else []
+    if "clone" in calls:
+        allowed_rules.append(_when("clone", "SCMP_CMP_MASKED_EQ", NAMESPACES))
+    if "socket" in calls:
+        allowed_rules += [_when("socket", "SCMP_CMP_EQ", family) for family in FAMILIES]
+    return allowed_rules
 
 
 def _when(name: str, test: str, value: int) -> dict[str, Any]:
@@ -66,10 +66,10 @@ def watching(names: Iterable[str], socket: Path) -> str:
     the descriptor is handed over, and would wait for ever.
     """
     allowed_names = allowed(()).union(names)
-    others = known() - allowed_names - REFUSED
-    made = profile(allowed_names)
-    made["syscalls"].append({"names": sorted(others), "action": NOTIFY})
-    return json.dumps({**made, "listenerPath": str(socket)})
+    others = all_names() - allowed_names - REFUSED
+    watched = profile(allowed_names)
+    watched["syscalls"].append({"names": sorted(others), "action": NOTIFY})
+    return json.dumps({**watched, "listenerPath": str(socket)})
 
 
 def file_of(image: Image) -> Path:
@@ -92,19 +92,19 @@ def names_in(image: Image) -> frozenset[str]:
     again = f"`make seccomp IMAGE={image.name}` writes it"
     try:
         content = file.read_text("utf-8")
-        found = json.loads(content)
+        document = json.loads(content)
     except FileNotFoundError as error:
         raise SutraError(f"{file}: no such file", again) from error
     except OSError as error:
         raise SutraError(f"{file}: cannot be read: {error.strerror}", f"`ls -l {file}`") from error
     except (ValueError, RecursionError) as error:
         raise SutraError(f"{file}: not JSON: {error}", _restored(file)) from error
-    names = _names(found)
+    names = _names(document)
     if refused := sorted(names & REFUSED):
         raise SutraError(f'{file}: no service may call "{", ".join(refused)}"', "remove it there")
-    if unknown := sorted(names - known()):
+    if unknown := sorted(names - all_names()):
         raise SutraError(f'{file}: no such system call "{", ".join(unknown)}"', "remove it there")
-    if found != profile(names):
+    if document != profile(names):
         raise SutraError(f"{file}: not a profile as `make seccomp` writes it", _restored(file))
     return names
 
@@ -113,9 +113,9 @@ def _restored(file: Path) -> str:
     return f"`git checkout {file}` restores it"
 
 
-def _names(found: object) -> frozenset[str]:
+def _names(document: object) -> frozenset[str]:
     """Return all names in a profile's rules, whatever its form; none of what is no profile."""
-    listed = found.get("syscalls") if isinstance(found, dict) else None
+    listed = document.get("syscalls") if isinstance(document, dict) else None
     rows = listed if isinstance(listed, list) else []
     named = [row.get("names") for row in rows if isinstance(row, dict)]
     texts = [name for names in named if isinstance(names, list) for name in names]

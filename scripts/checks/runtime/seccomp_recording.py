@@ -31,22 +31,22 @@ class Recorded:
 
 
 def record(
-    client: engine.Client, promises: Catalog, image: Image, known: Mapping[str, Any]
+    client: engine.Client, promises: Catalog, image: Image, inspected: Mapping[str, Any]
 ) -> Recorded:
     """Return what the service calls. Raises SutraError where that cannot be seen.
 
-    `known` is what the engine knows of the image. What it needs beside it is started as always.
+    `inspected` is what the engine knows of the image. What it needs beside it is started as always.
     """
     if engine.is_remote(client):
         raise SutraError(f"seccomp: {seccomp.ELSEWHERE}", LOCAL)
     # without its own profile, which may not be there yet
     bare = replace(image, runtime=replace(image.runtime, seccomp=""))
     with sandbox.network(client) as network, listening() as listener:
-        setup = service.setup_of(bare, known, network)
+        setup = service.setup_of(bare, inspected, network)
         setup = replace(setup, seccomp=seccomp_profile.watching((), listener.path))
         try:
             with service.beside(client, promises, image, network, {}):
-                answers = _run(client, image, known, setup, listener)
+                answers = _run(client, image, inspected, setup, listener)
         except service.NeedError as problem:
             raise SutraError(f"seccomp: {image.name}: {problem}", WORKS) from problem
         return Recorded(listener.names(), tuple(answers))
@@ -55,27 +55,29 @@ def record(
 def _run(
     client: engine.Client,
     image: Image,
-    known: Mapping[str, Any],
+    inspected: Mapping[str, Any],
     setup: Setup,
     listener: Listener,
 ) -> list[Answer]:
     """Start the service, use it and stop it; return the answers."""
-    own, ready = health.probe_of(known), service.probe_of(image, known)
+    own, ready = health.probe_of(inspected), service.probe_of(image, inspected)
     if own is None or ready is None:
         raise SutraError(
             f'seccomp: no HEALTHCHECK in the image "{image.name}"',
             "only a service can be recorded: name one whose Dockerfile.prod has a HEALTHCHECK",
         )
-    own, ready = (replace(each, seconds=SLOWER * each.seconds) for each in (own, ready))
-    with sandbox.container(client, setup) as made:
+    own, ready = (
+        replace(slow_probe, seconds=SLOWER * slow_probe.seconds) for slow_probe in (own, ready)
+    )
+    with sandbox.container(client, setup) as container:
         budget = SLOWER * (image.budget.ready or 0)
-        problem = health.wait(client, made, ready, budget).problem
+        problem = health.wait(client, container, ready, budget).problem
         if not listener.is_connected:
             raise SutraError(f"seccomp: {image.name}: {seccomp.NOT_CONNECTED}", LOCAL)
-        problem = problem or health.ask(client, made, own)
+        problem = problem or health.ask(client, container, own)
         if problem:
             raise SutraError(f"seccomp: {image.name}: {problem}", WORKS)
         answers = seccomp.send(client, image, setup) if image.runtime.requests else []
-        sandbox.terminate(made)
-        sandbox.ended(made, SLOWER * STOP_SECONDS)
+        sandbox.terminate(container)
+        sandbox.ended(container, SLOWER * STOP_SECONDS)
     return answers

@@ -37,15 +37,15 @@ def verify(
     client: engine.Client,
     promises: Catalog,
     image: Image,
-    known: Mapping[str, Any],
+    inspected: Mapping[str, Any],
     others: Mapping[str, str],
 ) -> list[CheckResult]:
     """Return the checks of a service; none for an image without HEALTHCHECK and `budget.ready`.
 
-    `known` is what the engine knows of the image. Raises SutraError for a
+    `inspected` is what the engine knows of the image. Raises SutraError for a
     HEALTHCHECK without `budget.ready`: the service would never be started.
     """
-    file, probe = str(promises.path), probe_of(image, known)
+    file, probe = str(promises.path), probe_of(image, inspected)
     if image.budget.ready is None:
         if probe:
             raise SutraError(
@@ -57,30 +57,30 @@ def verify(
     if probe is None:
         return [_ready(file, image, Health(0, f'no HEALTHCHECK in the image "{image.name}"'))]
     with sandbox.network(client) as network:
-        setup = setup_of(image, known, network)
+        setup = setup_of(image, inspected, network)
         try:
             with beside(client, promises, image, network, others):
                 results = _read_only(client, image, setup, probe, file)
                 if results[1:]:  # it became healthy, in time or not
                     results += start_cost.verify(client, image, setup, probe, file)
-                    results += _watched(client, image, setup, probe, known, file)
+                    results += _watched(client, image, setup, probe, inspected, file)
                 return results
         except NeedError as problem:
             return [_ready(file, image, Health(0, str(problem)))]
 
 
-def probe_of(image: Image, known: Mapping[str, Any]) -> Probe | None:
+def probe_of(image: Image, inspected: Mapping[str, Any]) -> Probe | None:
     """Return what says that the image is ready: `runtime.ready`, or its HEALTHCHECK."""
-    probe = health.probe_of(known)
+    probe = health.probe_of(inspected)
     if probe is None or not image.runtime.ready:
         return probe
     return replace(probe, command=image.runtime.ready)
 
 
-def setup_of(image: Image, known: Mapping[str, Any], network: str) -> Setup:
+def setup_of(image: Image, inspected: Mapping[str, Any], network: str) -> Setup:
     """Return how it is started; declared places that are no volume of the image are a tmpfs."""
-    places = tuple(place for place in image.runtime.writes if place not in _volumes(known))
-    setup = Setup(known["Id"], (), network, image.runtime.alias or image.key, places)
+    places = tuple(place for place in image.runtime.writes if place not in _volumes(inspected))
+    setup = Setup(inspected["Id"], (), network, image.runtime.alias or image.key, places)
     if not _has_profile(image):
         return setup
     return replace(setup, seccomp=seccomp_profile.text(seccomp_profile.names_in(image)))
@@ -91,8 +91,8 @@ def _has_profile(image: Image) -> bool:
     return bool(image.runtime.seccomp) and not image.architecture
 
 
-def _volumes(known: Mapping[str, Any]) -> set[str]:
-    return set(known["Config"].get("Volumes") or {})
+def _volumes(inspected: Mapping[str, Any]) -> set[str]:
+    return set(inspected["Config"].get("Volumes") or {})
 
 
 class NeedError(Exception):
@@ -107,16 +107,16 @@ def beside(
     with ExitStack() as stack:
         for need in _in_order(promises, image):
             reference = others.get(need.name, need.reference)
-            known = images.inspect(client, reference)
-            if known is None:
+            inspected = images.inspect(client, reference)
+            if inspected is None:
                 raise promises.not_built(need, reference)
             need = emulated.slowed(need)
-            probe = probe_of(need, known)
+            probe = probe_of(need, inspected)
             if probe is None:
                 raise NeedError(f'it needs "{need.name}", which has no HEALTHCHECK')
-            setup = setup_of(need, known, network)
-            made = stack.enter_context(sandbox.container(client, setup))
-            started = health.wait(client, made, probe, need.budget.ready or 0)
+            setup = setup_of(need, inspected, network)
+            container = stack.enter_context(sandbox.container(client, setup))
+            started = health.wait(client, container, probe, need.budget.ready or 0)
             if started.problem:
                 raise NeedError(f'it needs "{need.name}": {started.problem}')
         yield
@@ -126,7 +126,7 @@ def _in_order(promises: Catalog, image: Image) -> list[Image]:
     """Return what `image` needs, each after what it needs itself; the catalogue has no cycle."""
     needs: dict[str, Image] = {}
     for need in map(promises.find, image.runtime.needs):
-        needs |= {one.name: one for one in (*_in_order(promises, need), need)}
+        needs |= {needed.name: needed for needed in (*_in_order(promises, need), need)}
     return list(needs.values())
 
 
@@ -138,15 +138,15 @@ def _read_only(
     A busy machine makes a start late, never early: one that is late is tried again,
     and the last of STARTS counts.
     """
-    for left in reversed(range(STARTS)):
-        with sandbox.container(client, setup) as made:
-            started = health.wait(client, made, probe, image.budget.ready or 0)
+    for starts_left in reversed(range(STARTS)):
+        with sandbox.container(client, setup) as container:
+            started = health.wait(client, container, probe, image.budget.ready or 0)
             ready = _ready(file, image, started)
             if started.problem:
                 return [ready]
-            if ready.ok or not left:
-                memory = _memory(file, image, sandbox.memory(client, made))
-                return [ready, memory, _stop(file, image, made)]
+            if ready.ok or not starts_left:
+                memory = _memory(file, image, sandbox.memory(client, container))
+                return [ready, memory, _stop(file, image, container)]
     raise AssertionError("the last start returns")
 
 
@@ -155,17 +155,17 @@ def _watched(
     image: Image,
     setup: Setup,
     probe: Probe,
-    known: Mapping[str, Any],
+    inspected: Mapping[str, Any],
     file: str,
 ) -> list[CheckResult]:
     """Return what the service writes, and with a seccomp profile what it calls outside of it."""
     if not _has_profile(image):
-        return [_writable(client, image, setup, probe, known, file)]
+        return [_writable(client, image, setup, probe, inspected, file)]
     with seccomp.watch(client, image, setup) as watch:
-        writes = _writable(client, image, watch.setup, probe, known, file, watch.use)
+        writes = _writable(client, image, watch.setup, probe, inspected, file, watch.use)
         calls = watch.result(file)
     if watch.why == seccomp.NOT_CONNECTED:  # the engine could not start it so
-        writes = _writable(client, image, setup, probe, known, file)
+        writes = _writable(client, image, setup, probe, inspected, file)
     return [writes, calls]
 
 
@@ -174,7 +174,7 @@ def _writable(
     image: Image,
     setup: Setup,
     probe: Probe,
-    known: Mapping[str, Any],
+    inspected: Mapping[str, Any],
     file: str,
     use: Callable[[], None] = lambda: None,
 ) -> CheckResult:
@@ -182,16 +182,16 @@ def _writable(
 
     `use` is called once it is healthy.
     """
-    with sandbox.container(client, replace(setup, read_only=False)) as made:
-        started = health.wait(client, made, probe, image.budget.ready or 0)
+    with sandbox.container(client, replace(setup, read_only=False)) as container:
+        started = health.wait(client, container, probe, image.budget.ready or 0)
         if not started.problem:
             use()
-        written = sandbox.written(client, made)
+        written = sandbox.written(client, container)
         # a service may write and remove files while it stops
-        sandbox.terminate(made)
-        sandbox.ended(made, STOP_MS / 1000)
-        written |= sandbox.written(client, made)
-        places = _outside(image, known, sandbox.deepest(written))
+        sandbox.terminate(container)
+        sandbox.ended(container, STOP_MS / 1000)
+        written |= sandbox.written(client, container)
+        places = _outside(image, inspected, sandbox.deepest(written))
     more = f" (+{len(places) - 1} more)" if places[1:] else ""
     problem = f'written outside them "{sandbox.one_line(places[0])}"{more}' if places else ""
     if started.problem:
@@ -203,13 +203,13 @@ def _writable(
     )
 
 
-def _outside(image: Image, known: Mapping[str, Any], written: Sequence[str]) -> list[str]:
+def _outside(image: Image, inspected: Mapping[str, Any], written: Sequence[str]) -> list[str]:
     """Return volumes that are no declared place, and what was written outside of those.
 
     The engine itself makes the folder of a declared place, where the image has none.
     """
     declared = image.runtime.writes
-    undeclared = sorted(_volumes(known) - set(declared))
+    undeclared = sorted(_volumes(inspected) - set(declared))
     return [f"{place} (a volume)" for place in undeclared] + [
         path for path in written if not any(f"{path}/".startswith(f"{d}/") for d in declared)
     ]
@@ -242,15 +242,15 @@ def _memory(file: str, image: Image, memory: Memory) -> CheckResult:
     return CheckResult(image.name, "memory", ok, actual, limit, problem, file=file, key=key)
 
 
-def _stop(file: str, image: Image, made: Container) -> CheckResult:
+def _stop(file: str, image: Image, container: Container) -> CheckResult:
     """Send SIGTERM; the service must end with 0 before `docker stop` would kill it."""
     begun = time.monotonic()
-    sandbox.terminate(made)
-    code = sandbox.ended(made, STOP_MS / 1000)
+    sandbox.terminate(container)
+    code = sandbox.ended(container, STOP_MS / 1000)
     actual = round((time.monotonic() - begun) * 1000)
     ok = code == 0 and actual <= STOP_MS
     took = format_time(actual)
     ending = f'still running "{took}"' if code is None else f'ended with "{code}" {took}'
-    problem = "" if ok else f"{ending} after SIGTERM{health.last_output(made)}"
+    problem = "" if ok else f"{ending} after SIGTERM{health.last_output(container)}"
     key = f"images.{image.key}"
     return CheckResult(image.name, "stop", ok, actual, STOP_MS, problem, "ms", file=file, key=key)

@@ -54,7 +54,7 @@ def _lowest(
         if figure is None or limit is None or figure <= limit:
             return cost
         costs.append(cost)
-    return min(costs, key=lambda each: _figure(each, setup) or 0)
+    return min(costs, key=lambda cost_of_start: _figure(cost_of_start, setup) or 0)
 
 
 def _figure(cost: StartCost, setup: Setup) -> int | None:
@@ -63,8 +63,8 @@ def _figure(cost: StartCost, setup: Setup) -> int | None:
 
 def _once(client: engine.Client, setup: Setup, probe: Probe, ready: int) -> StartCost:
     try:
-        with sandbox.container(client, setup) as made:
-            return start_cost.measure(client, made, probe, ready)
+        with sandbox.container(client, setup) as container:
+            return start_cost.measure(client, container, probe, ready)
     except EngineError as error:
         if setup.cpus is None or "CPU" not in error.problem:
             raise

@@ -86,11 +86,13 @@ REFUSED = frozenset((
 
 
 @cache
-def known() -> frozenset[str]:
+def all_names() -> frozenset[str]:
     """Return the names of all calls on the processors of ARCHITECTURES."""
     tables = syscalls()
     return frozenset(
-        name for each in ARCHITECTURES.values() for name in tables.load_arch_table(each)
+        name
+        for architecture in ARCHITECTURES.values()
+        for name in tables.load_arch_table(architecture)
     )
 
 
@@ -108,8 +110,8 @@ def name_of(number: int, architecture: int) -> str:
     return str(table.get(number, f"call {number}"))
 
 
-def allowed(seen: Iterable[str]) -> frozenset[str]:
+def allowed(recorded: Iterable[str]) -> frozenset[str]:
     """Return what a profile allows where these calls were seen: their kin, and what all need."""
-    wanted = frozenset(seen) | ALWAYS | RUNTIMES
-    kin = {name for group in KIN if group & wanted for name in group}
-    return ((wanted | kin) & known()) - REFUSED
+    names = frozenset(recorded) | ALWAYS | RUNTIMES
+    kin = {name for group in KIN if group & names for name in group}
+    return ((names | kin) & all_names()) - REFUSED

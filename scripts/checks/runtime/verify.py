@@ -59,17 +59,17 @@ def verify_one(
             f'verify_runtime: only images in the engine can be started "{reference}"',
             INTO_ENGINE[kind].format(shlex.quote(place)),
         )
-    known = images.inspect(client, reference)
-    if known is None:
+    inspected = images.inspect(client, reference)
+    if inspected is None:
         raise promises.not_built(image, reference)
     if why := emulated.not_run(client, image.architecture):
-        return [emulated.said(promises, image, why)]
+        return [emulated.result(promises, image, why)]
     _say(f"{image.name}: starting it")
     started = emulated.slowed(image)
     return [
-        *_modules(client, promises, image, known["Id"]),
-        *_libraries(client, promises, image, known["Id"], cache),
-        *service.verify(client, promises, started, known, others or {}),
+        *_modules(client, promises, image, inspected["Id"]),
+        *_libraries(client, promises, image, inspected["Id"], cache),
+        *service.verify(client, promises, started, inspected, others or {}),
     ]
 
 
@@ -82,12 +82,12 @@ def _modules(
         return []
     setup = Setup(identity, ("python3", "-c", PROBE.read_text(), *modules))
     try:
-        code, said = sandbox.run(client, setup, IMPORT_SECONDS)
+        code, output = sandbox.run(client, setup, IMPORT_SECONDS)
     except containers.CommandError as refused:
-        code, said = -1, str(refused)
-    failures = 0 if code == 0 else max(1, len(FAILURE.findall(said)))
+        code, output = -1, str(refused)
+    failures = 0 if code == 0 else max(1, len(FAILURE.findall(output)))
     ending = f"not in {IMPORT_SECONDS} s" if code is None else f"exit code {code}"
-    problem = f'modules do not load "{sandbox.one_line(said)}" ({ending})' if failures else ""
+    problem = f'modules do not load "{sandbox.one_line(output)}" ({ending})' if failures else ""
     return [_findings(promises, image, "modules", failures, problem)]
 
 
@@ -136,11 +136,11 @@ def _load(
         return f"no such {'library' if loader else 'loader'} in the image"
     setup = Setup(identity, (f"/{loader}", "--list", f"/{place}"))
     try:
-        code, said = sandbox.run(client, setup, LOAD_SECONDS)
+        code, output = sandbox.run(client, setup, LOAD_SECONDS)
     except containers.CommandError as error:
         return str(error)
     # glibc's loader says what is missing and ends with 0 all the same
-    wrong = [line for line in said.splitlines() if code or "not found" in line]
+    wrong = [line for line in output.splitlines() if code or "not found" in line]
     return wrong[0].strip() if wrong else f"exit code {code}" if code != 0 else ""
 
 

@@ -76,8 +76,8 @@ def changes(before: Sizes, after: Sizes) -> Iterator[Growth]:
 def _of(name: str, before: Sizes, after: Sizes) -> Iterator[Growth]:
     old, new = (_held(sizes, name, sizes.of(name)) for sizes in (before, after))
     by_cause: Counter[str] = Counter()
-    for each in _causes(old, new):
-        by_cause[each.cause] += each.change
+    for caused in _causes(old, new):
+        by_cause[caused.cause] += caused.change
     grown = tuple((cause, size) for cause, size in by_cause.most_common() if size > 0)
     owners = _owners(old, new)
     upstream = sum(by_cause[cause] for cause in UPSTREAM)
@@ -110,11 +110,11 @@ def _packed(name: str, before: Sizes, after: Sizes) -> int:
 def _of_layers(name: str, before: Sizes, after: Sizes, in_base: bool | None) -> int:
     """Return upstream's part of the change of some layers: the base's, the others, or all."""
     then, now = (
-        [each for each in sizes.of(name) if in_base in (None, each in sizes.bases)]
+        [diff_id for diff_id in sizes.of(name) if in_base in (None, diff_id in sizes.bases)]
         for sizes in (before, after)
     )
     packed = [
-        sum(sizes.layers[each].download for each in ids)
+        sum(sizes.layers[diff_id].download for diff_id in ids)
         for sizes, ids in ((before, then), (after, now))
     ]
     causes = list(_causes(_held(before, name, then), _held(after, name, now)))
@@ -127,16 +127,16 @@ def _divided(change: int, causes: Sequence[_Caused]) -> int:
     Any byte of a file that the author changed at equal or smaller size may pack worse. Were it
     not counted, one byte more of a package would make all of that upstream's.
     """
-    upstream = sum(max(0, each.change) for each in causes if each.cause in UPSTREAM)
+    upstream = sum(max(0, caused.change) for caused in causes if caused.cause in UPSTREAM)
     authors = sum(
-        each.change if each.change > 0 else each.now
-        for each in causes
-        if each.cause not in UPSTREAM
+        caused.change if caused.change > 0 else caused.now
+        for caused in causes
+        if caused.cause not in UPSTREAM
     )
     if upstream + authors:
         return change * upstream // (upstream + authors)
     # nothing grew unpacked: other bytes, which pack worse
-    return change if causes and all(each.cause in UPSTREAM for each in causes) else 0
+    return change if causes and all(caused.cause in UPSTREAM for caused in causes) else 0
 
 
 def _causes(old: Mapping[_Key, _Held], new: Mapping[_Key, _Held]) -> Iterator[_Caused]:

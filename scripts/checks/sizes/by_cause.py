@@ -32,12 +32,12 @@ def of(before: Inventory, after: Inventory, bases: causes.Bases = ((), ())) -> l
     `bases` are the diff_ids of the layers of the base image, before and after.
     """
     changes_of: dict[str, list[Change]] = {}
-    for cause, key, was, now in causes.each(before, after, bases):
+    for cause, key, was, now in causes.of_owners(before, after, bases):
         change = _change(key, was, now)
         if was is None or now is None or change.bytes or change.versions[0] != change.versions[1]:
             changes_of.setdefault(cause, []).append(change)
     reasons = [
-        Reason(cause, tuple(sorted(changes, key=lambda one: (-abs(one.bytes), one.name))))
+        Reason(cause, tuple(sorted(changes, key=lambda change: (-abs(change.bytes), change.name))))
         for cause, changes in changes_of.items()
     ]
     return sorted(reasons, key=lambda reason: (-abs(reason.bytes), reason.cause))

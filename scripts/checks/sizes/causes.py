@@ -38,12 +38,12 @@ def of(
     `bases` are the diff_ids of the layers of the base image, before and after.
     """
     bytes_of: Counter[str] = Counter()
-    for cause, _, was, now in each(before, after, bases):
+    for cause, _, was, now in of_owners(before, after, bases):
         bytes_of[cause] += (now[0] if now else 0) - (was[0] if was else 0)
     return [(cause, size) for cause, size in bytes_of.most_common() if size > 0]
 
 
-def each(
+def of_owners(
     before: Inventory, after: Inventory, bases: Bases = ((), ())
 ) -> Iterator[tuple[str, Key, Part | None, Part | None]]:
     """Yield cause, key, and bytes with version before and after, of every owner of both images.
@@ -77,8 +77,8 @@ def line(causes: list[tuple[str, int]], before: Inventory, after: Inventory) -> 
     """Return "ours +0.1 MB, the base's, … +0.3 MB; commits 4fd198c..d9dd0e4", "" for no cause."""
     if not causes:
         return ""
-    known = (image.labels.get(REVISION, "") for image in (before, after))
-    revisions = [revision[:SHORT] for revision in known if revision]
+    labelled = (image.labels.get(REVISION, "") for image in (before, after))
+    revisions = [revision[:SHORT] for revision in labelled if revision]
     commits = f"; commits {'..'.join(revisions)}" if len(set(revisions)) > 1 else ""
     return in_words(causes) + commits
 

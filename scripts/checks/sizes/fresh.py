@@ -29,7 +29,7 @@ class Node:
     start: int
 
     @property
-    def whole(self) -> int:
+    def total_ms(self) -> int:
         """Milliseconds until the first healthy answer."""
         return self.pull + self.unpack + self.start
 
@@ -54,10 +54,10 @@ def _check(
         return
     node = expected(installed, download, budget.ready, rates)
     problem = ""
-    if node.whole > budget.fresh:
+    if node.total_ms > budget.fresh:
         problem = (
-            f'over budget "{format_time(node.whole)}", {format_time(budget.fresh)} allowed '
-            f"(+{node.whole - budget.fresh} ms): {format_time(node.pull)} to pull at "
+            f'over budget "{format_time(node.total_ms)}", {format_time(budget.fresh)} allowed '
+            f"(+{node.total_ms - budget.fresh} ms): {format_time(node.pull)} to pull at "
             f"{format_size(rates.pull)}/s, {format_time(node.unpack)} to unpack at "
             f"{format_size(rates.unpack)}/s, {format_time(node.start)} to start"
         )
@@ -65,7 +65,7 @@ def _check(
         image.name,
         FRESH,
         not problem,
-        node.whole,
+        node.total_ms,
         budget.fresh,
         problem,
         "ms",

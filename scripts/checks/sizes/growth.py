@@ -136,8 +136,8 @@ def explain(what: str, before: Sequence[Inventory], after: Sequence[Inventory]) 
 
 def _line(changes: Sequence[Change], most: int) -> str:
     grown = [change for change in changes if change.bytes > 0]
-    rest = f" (+{len(grown) - most} more)" if len(grown) > most > 1 else ""
-    return ", ".join(str(change) for change in grown[:most]) + rest
+    more = f" (+{len(grown) - most} more)" if len(grown) > most > 1 else ""
+    return ", ".join(str(change) for change in grown[:most]) + more
 
 
 def _changes(changes: Iterator[Change]) -> list[Change]:
@@ -197,9 +197,11 @@ def since_promoted(
 
     def why(image: Image | None, what: str) -> str:
         names = [image.name] if image else list(measured)
-        chosen = [one for one in promises.images if one.name in names]
+        chosen = [candidate for candidate in promises.images if candidate.name in names]
         previous = {
-            one.name: earlier for one in chosen if (earlier := promoted(client, one, cache))
+            candidate.name: earlier
+            for candidate in chosen
+            if (earlier := promoted(client, candidate, cache))
         }
         if not previous:
             return "no promoted image to compare with"
@@ -224,8 +226,8 @@ def _cause(
     """Return whose changes made an image grow, in words."""
     before, after = versions
     base = platforms.image_name(image.architecture, base_of(promises, after))
-    known = measured.get(base)
-    layers = {layer.diff_id for layer in known.layers} if known else set[str]()
+    measured_base = measured.get(base)
+    layers = {layer.diff_id for layer in measured_base.layers} if measured_base else set[str]()
     reasons = causes.of(before, after, causes.base_layers(before, after, layers))
     return causes.line(reasons, before, after)
 
@@ -233,7 +235,7 @@ def _cause(
 def base_of(promises: Catalog, image: Inventory) -> str:
     """Return the name of the image of the catalogue that it is built on, "" for any other."""
     base = references.read(image.labels.get(BASE_NAME, ""))
-    names = {each.key for each in promises.images}
+    names = {entry.key for entry in promises.images}
     return base.name if base and base.name in names else ""
 
 

@@ -20,7 +20,9 @@ def measure_all(
     client: engine.Client | None, promises: Catalog, cache: Path = CACHE
 ) -> dict[str, Measured]:
     """Return what was measured by image name. Raises SutraError for one that is not built."""
-    sizes = read_layers.measure_several(client, [each.reference for each in promises.images], cache)
+    sizes = read_layers.measure_several(
+        client, [image.reference for image in promises.images], cache
+    )
     return {
         image.name: _built(promises, image, image.reference, measured)
         for image, measured in zip(promises.images, sizes, strict=True)

@@ -65,9 +65,9 @@ def compare(
         return Comparison(results, uncompared=none)
     changes = list(blame.changes(before, _sizes(_images(client, promises))))
     return Comparison(
-        [judged(one, changes, kept.shown) for one in results],
+        [judged(result, changes, kept.shown) for result in results],
         kept.shown,
-        [each for each in changes if each.change],
+        [change for change in changes if change.change],
     )
 
 
@@ -102,7 +102,7 @@ def judged(result: CheckResult, changes: Sequence[Growth], since: str) -> CheckR
     if result.ok or result.name not in (blame.INSTALLED, blame.DOWNLOAD):
         return result
     size = (result.image, result.name)
-    change = next((each for each in changes if (each.image, each.size) == size), None)
+    change = next((growth for growth in changes if (growth.image, growth.size) == size), None)
     if change is None:  # the base branch does not have that image
         return result
     limit = result.limit or 0
@@ -110,10 +110,10 @@ def judged(result: CheckResult, changes: Sequence[Growth], since: str) -> CheckR
     whose = f"{format_change(change.authors)} by this change" if fails else "not by this change"
     grown = ", ".join(map(str, change.owners[:OWNERS]))
     problem = over_budget(result.actual or 0, limit)
-    said = f"{problem}: since {since} {format_change(change.change)}, {whose}"
+    summary = f"{problem}: since {since} {format_change(change.change)}, {whose}"
     cause = causes.in_words(change.unpacked)
     more = "; ".join(part for part in (grown, f"by cause: {cause}" if cause else "") if part)
-    return replace(result, ok=not fails, problem=f"{said}: {more}" if more else said)
+    return replace(result, ok=not fails, problem=f"{summary}: {more}" if more else summary)
 
 
 def record(client: engine.Client | None, promises: Catalog) -> tuple[str, str]:

@@ -54,11 +54,11 @@ class Sizes:
         """Return the diff_ids of an image, or of the release: what images share once."""
         if name != RELEASE:
             return list(self.images[name])
-        return list(dict.fromkeys(each for ids in self.images.values() for each in ids))
+        return list(dict.fromkeys(diff_id for ids in self.images.values() for diff_id in ids))
 
     def total(self, name: str, size: str) -> int:
         """Return the bytes of an image or of the release; `size` is "installed" or "download"."""
-        return sum(getattr(self.layers[each], size) for each in self.of(name))
+        return sum(getattr(self.layers[diff_id], size) for diff_id in self.of(name))
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -74,8 +74,8 @@ def of(images: Mapping[str, Inventory], bases: Iterable[str]) -> Sizes:
             if layer.diff_id not in layers:
                 parts = _parts(image, number)
                 layers[layer.diff_id] = Layer(layer.installed, layer.download, parts)
-    named = {name: tuple(each.diff_id for each in image.layers) for name, image in images.items()}
-    owned = frozenset(each for name in bases for each in named.get(name, ()))
+    named = {name: tuple(layer.diff_id for layer in image.layers) for name, image in images.items()}
+    owned = frozenset(diff_id for name in bases for diff_id in named.get(name, ()))
     return Sizes(layers, named, owned)
 
 
@@ -83,7 +83,7 @@ def _parts(image: Inventory, number: int) -> tuple[Part, ...]:
     owners = image.owners()
     sizes: dict[Owner, int] = defaultdict(int)
     marks: dict[Owner, Any] = defaultdict(hashlib.sha256)
-    for entry in sorted(image.layers[number].entries, key=lambda each: each.path):
+    for entry in sorted(image.layers[number].entries, key=lambda entry: entry.path):
         if entry.kind == "file":
             owner = owners[entry.path]
             sizes[owner] += entry.size
@@ -108,15 +108,15 @@ def parse(text: str) -> Sizes:
         if content["form"] != FORM:
             raise ValueError(f'unknown form "{str(content["form"])[:SHOWN]}"')
         layers = {
-            name: Layer(_bytes(one["installed"]), _bytes(one["download"]), _read_parts(one))
-            for name, one in content["layers"].items()
+            name: Layer(_bytes(layer["installed"]), _bytes(layer["download"]), _read_parts(layer))
+            for name, layer in content["layers"].items()
         }
         images = {name: tuple(_list(ids)) for name, ids in content["images"].items()}
         sizes = Sizes(layers, images, frozenset(_list(content["bases"])))
-        if not {each for ids in images.values() for each in ids} <= set(layers):
+        if not {diff_id for ids in images.values() for diff_id in ids} <= set(layers):
             raise ValueError("a layer is missing")
         if any(
-            layer.installed != sum(each.bytes for each in layer.parts) for layer in layers.values()
+            layer.installed != sum(part.bytes for part in layer.parts) for layer in layers.values()
         ):
             raise ValueError("the parts of a layer do not add up to it")
     except (AttributeError, KeyError, TypeError, RecursionError) as error:

@@ -42,10 +42,10 @@ class Lowered:
 def lowered(promises: Catalog, measured: Mapping[str, Measured]) -> list[Lowered]:
     """Return the budgets that are larger than what is measured plus SLACK, rounded up to STEP."""
     return [
-        Lowered((*path, *budget.key.split("."), size), getattr(budget, size), wanted)
+        Lowered((*path, *budget.key.split("."), size), getattr(budget, size), limit)
         for path, budget, sizes in _held(promises, measured)
         for size, actual in zip(SIZES, sizes, strict=True)
-        if (wanted := math.ceil(actual * SLACK / STEP) * STEP) < getattr(budget, size)
+        if (limit := math.ceil(actual * SLACK / STEP) * STEP) < getattr(budget, size)
     ]
 
 
@@ -71,11 +71,11 @@ def settled(text: str, promises: Catalog, changes: list[Lowered]) -> list[Lowere
     one of them needs, or not at all.
     """
     root = yaml.compose(text, Loader=yaml.SafeLoader)
-    wanted = {change.path: change.after for change in changes}
+    limits = {change.path: change.after for change in changes}
     needs: dict[int, int] = {}
     for path, before in _values(promises):
         place = yaml_edit.node(root, path).start_mark.index
-        needs[place] = max(needs.get(place, 0), wanted.get(path, before))
+        needs[place] = max(needs.get(place, 0), limits.get(path, before))
     possible = [
         replace(change, after=needs[yaml_edit.node(root, change.path).start_mark.index])
         for change in changes

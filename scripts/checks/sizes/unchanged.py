@@ -44,10 +44,10 @@ def _inspected(references: Sequence[str]) -> list[tuple[str, list[str]]]:
     """Return id and diff_ids of each image; none where not all of them are there."""
     command = ["docker", "image", "inspect", "--format", FORM, *references]
     try:
-        asked = subprocess.run(
+        inspected = subprocess.run(
             command, capture_output=True, text=True, timeout=PATIENCE, check=True
         )
-        lines = [json.loads(line) for line in asked.stdout.splitlines()]
-        return [(str(one["id"]), list(map(str, one["diff_ids"]))) for one in lines]
+        lines = [json.loads(line) for line in inspected.stdout.splitlines()]
+        return [(str(image["id"]), list(map(str, image["diff_ids"]))) for image in lines]
     except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError):
         return []

@@ -27,20 +27,22 @@ def verify(
     Without a budget the size is only shown. Raises SutraError for an image that is not there.
     """
     results, by_image = [], dict[str, dict[str, Packed]]()
-    wanted = [image for image in promises.images if image.name in references]
-    for image in wanted:
+    images = [image for image in promises.images if image.name in references]
+    for image in images:
         source = sources.find(client, references[image.name])
         if source is None:
             raise promises.not_built(image, references[image.name])
         layers = zstd_layers.packed(source, folder)
         by_image[image.name] = layers
-        results.append(_check(promises, image, sum(each.size for each in layers.values())))
+        results.append(_check(promises, image, sum(layer.size for layer in layers.values())))
     for release in promises.releases:
         if all(image.name in by_image for image in release.images):
             layers = {
-                key: each for one in release.images for key, each in by_image[one.name].items()
+                key: layer
+                for member in release.images
+                for key, layer in by_image[member.name].items()
             }
-            results.append(_check(promises, release, sum(each.size for each in layers.values())))
+            results.append(_check(promises, release, sum(layer.size for layer in layers.values())))
     return results
 
 

@@ -40,9 +40,9 @@ def by_owner(image: Inventory, licences: Mapping[Owner, str] | None = None) -> t
             if entry.kind == "file":
                 owner = owners.get(entry.path, OTHER)
                 files[owner].append(Part(entry.path, entry.size, 1))
-    known = licences or {}
+    licence_of = licences or {}
     return largest_first(
-        _owner(owner, entries, known.get(owner, "")) for owner, entries in files.items()
+        _owner(owner, entries, licence_of.get(owner, "")) for owner, entries in files.items()
     )
 
 

@@ -89,9 +89,9 @@ def gather(client: engine.Client, promises: Catalog, cache: Path = CACHE) -> Rep
         before = read_layers.measure(client, BEFORE.get(image.name, f"{image.name}:dev"), cache)
         own = [result for result in verdict.results if result.image == image.name]
         owners = breakdown.by_owner(content, licences.by_owner(content, bill))
-        told = about.of(client, promises, image, built, bill, cache)
+        facts = about.of(client, promises, image, built, bill, cache)
         development = before.installed if before else None
-        sections.append(section(image.name, owners, own, development, told))
+        sections.append(section(image.name, owners, own, development, facts))
         versions.append(breakdown.shown(content.labels.get(VERSION, "")))
     release = [result for result in verdict.results if result.image == RELEASE]
     return Report(
@@ -108,7 +108,7 @@ def section(
     owners: Sequence[Part],
     results: Sequence[CheckResult],
     before: int | None,
-    told: About,
+    facts: About,
 ) -> Section:
     """Return an image's section; long tables are cut, and say by how much."""
     files = sorted(breakdown.files_of(owners), key=lambda pair: (-pair[0].size, pair[0].name))
@@ -122,7 +122,7 @@ def section(
         len(owners[LARGEST_OWNERS:]),
         tuple(files[:LARGEST_FILES]),
         len(files[LARGEST_FILES:]),
-        told,
+        facts,
     )
 
 

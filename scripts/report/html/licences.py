@@ -16,15 +16,15 @@ NOT_RECORDED = "not recorded"
 
 def by_owner(image: Inventory, bill: Bill) -> Mapping[Owner, str]:
     """Return the licence of each owner of files, or why it is not recorded; "" without a record."""
-    known = {(one.kind, one.name): _of(one) for one in bill.components}
+    licence_of = {(component.kind, component.name): _of(component) for component in bill.components}
     return {
-        owner: known.get((TYPES.get(owner.kind, "application"), owner.name), "")
+        owner: licence_of.get((TYPES.get(owner.kind, "application"), owner.name), "")
         for owner in set(image.owners().values())
     }
 
 
-def _of(one: Component) -> str:
-    return one.licence or some(one.names) or f"{NOT_RECORDED}: {one.why}"
+def _of(component: Component) -> str:
+    return component.licence or some(component.names) or f"{NOT_RECORDED}: {component.why}"
 
 
 def some(names: Sequence[str]) -> str:
@@ -40,9 +40,13 @@ def some(names: Sequence[str]) -> str:
 def summary(bill: Bill) -> str:
     """Return in sentences how many components record which licence, the most frequent first."""
     parts = list(bill.all())
-    recorded = [one for one in parts if one.licence or one.names]
-    counted = Counter(name for one in recorded for name in one.names or (one.licence,))
-    missing = Counter(one.why for one in parts if not (one.licence or one.names))
+    recorded = [component for component in parts if component.licence or component.names]
+    counted = Counter(
+        name for component in recorded for name in component.names or (component.licence,)
+    )
+    missing = Counter(
+        component.why for component in parts if not (component.licence or component.names)
+    )
     reasons = f" Not recorded: {_ordered(missing)}." if missing else ""
     if not counted:
         return f"No licence recorded ({len(parts)} components).{reasons}"
@@ -53,6 +57,6 @@ def summary(bill: Bill) -> str:
 def _ordered(counted: Counter[str]) -> str:
     ordered = sorted(counted.items(), key=lambda pair: (-pair[1], pair[0]))
     named = [f"{shown(text)} ({count})" for text, count in ordered[:LARGEST]]
-    if (rest := len(ordered) - LARGEST) > 0:
-        named.append(f"{rest} more")
+    if (not_listed := len(ordered) - LARGEST) > 0:
+        named.append(f"{not_listed} more")
     return ", ".join(named)

@@ -31,7 +31,8 @@ def take(page: Path, target: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         try:
             shot = next(
-                (made for height in HEIGHTS if (made := _shot(page, Path(folder), height))), None
+                (picture for height in HEIGHTS if (picture := _shot(page, Path(folder), height))),
+                None,
             )
             if shot is None:
                 raise SutraError(
@@ -49,7 +50,7 @@ def take(page: Path, target: Path) -> None:
 
 def _shot(page: Path, folder: Path, height: int) -> Path | None:
     """Return a PNG of the first `height` pixels, or None when it is too large."""
-    made = folder / f"{height}.png"
+    picture = folder / f"{height}.png"
     command = [
         find_browser(),
         "--headless",
@@ -57,10 +58,10 @@ def _shot(page: Path, folder: Path, height: int) -> Path | None:
         "--hide-scrollbars",
         f"--user-data-dir={folder}/profile",
         f"--window-size={WIDTH},{height}",
-        f"--screenshot={made}",
+        f"--screenshot={picture}",
         page.resolve().as_uri(),
     ]
     if os.geteuid() == 0:
         command.insert(1, "--no-sandbox")  # Chromium has none for root
     subprocess.run(command, check=False, capture_output=True, timeout=SECONDS)
-    return made if made.stat().st_size <= LARGEST else None
+    return picture if picture.stat().st_size <= LARGEST else None

@@ -32,10 +32,10 @@ def _without_folders(section: Section) -> Section:
 
 def _fewer(result: CheckResult, most: int) -> CheckResult:
     """Return a result with at most so many findings, and a line that says what is not shown."""
-    left = len(result.findings) - most
-    if left <= 0:
+    hidden = len(result.findings) - most
+    if hidden <= 0:
         return result
-    more = f"{left} more: `verify_contents --all` prints them"
+    more = f"{hidden} more: `verify_contents --all` prints them"
     return replace(result, findings=(*result.findings[:most], more))
 
 

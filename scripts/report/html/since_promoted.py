@@ -84,7 +84,7 @@ def compare(before: Inventory, after: Inventory, bases: causes.Bases = ((), ()))
 
 def _total(what: str, size: str, before: Inventory, after: Inventory) -> str:
     """Return "the download grew by 0.2 MB to 16.0 MB"."""
-    old, new = (sum(getattr(layer, size) for layer in one.layers) for one in (before, after))
+    old, new = (sum(getattr(layer, size) for layer in image.layers) for image in (before, after))
     if old == new:
         return f"{what} stayed at {format_size(new)}"
     return (
@@ -94,15 +94,15 @@ def _total(what: str, size: str, before: Inventory, after: Inventory) -> str:
 
 def _commits(before: Inventory, after: Inventory) -> str:
     """Return the commits of both, "" where one is not known or both are the same."""
-    old, new = (shown(one.labels.get(REVISION, ""))[: causes.SHORT] for one in (before, after))
+    old, new = (shown(image.labels.get(REVISION, ""))[: causes.SHORT] for image in (before, after))
     return f" Commits {old} to {new}." if old and new and old != new else ""
 
 
 def _because(reason: Reason) -> Because:
     lines = [_line(change) for change in reason.changes[:LARGEST]]
-    if rest := reason.changes[LARGEST:]:
-        total = format_change(sum(change.bytes for change in rest))
-        lines.append(f"{len(rest)} more, {total} together")
+    if not_listed := reason.changes[LARGEST:]:
+        total = format_change(sum(change.bytes for change in not_listed))
+        lines.append(f"{len(not_listed)} more, {total} together")
     cause = reason.cause[0].upper() + reason.cause[1:]
     return Because(cause, format_change(reason.bytes), tuple(lines))
 

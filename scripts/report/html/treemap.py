@@ -97,9 +97,9 @@ def _boxes(parts: Sequence[Part], box: Box, smallest: float) -> Iterator[tuple[i
     x, y, width, height = box
     least = smallest * total / (width * height)
     large = [(index, part) for index, part in enumerate(parts) if part.size >= least]
-    rest = [part for part in parts if 0 < part.size < least]
-    if rest:
-        large.append((-1, _together(rest)))
+    small = [part for part in parts if 0 < part.size < least]
+    if small:
+        large.append((-1, _together(small)))
     large.sort(key=lambda pair: -pair[1].size)
     sizes = squarify.normalize_sizes([part.size for _, part in large], width, height)
     for (index, part), place in zip(

@@ -7,7 +7,7 @@ from packaging.version import Version
 
 from scripts.common.errors import SutraError
 from scripts.common.reference import TAG
-from scripts.promotion.versions import LATEST, is_version, known, parse, tags_of
+from scripts.promotion.versions import LATEST, is_version, of_tags, parse, tags_of
 
 EXAMPLE = "such as VERSION=1.4.2, or VERSION=1.4.2rc1 before it"
 
@@ -103,7 +103,7 @@ def test_any_text_is_a_tag_or_one_line(text: str) -> None:
     ],
 )
 def test_floating_tags_move_only_forward(version: str, others: list[str], tags: list[str]) -> None:
-    assert tags_of(parse(version), known(others)) == tags
+    assert tags_of(parse(version), of_tags(others)) == tags
 
 
 NUMBERS = st.tuples(*[st.integers(0, 3)] * 3).map(lambda each: ".".join(map(str, each)))
@@ -113,7 +113,7 @@ NUMBERS = st.tuples(*[st.integers(0, 3)] * 3).map(lambda each: ".".join(map(str,
 def test_in_any_order_each_floating_tag_ends_on_the_newest(versions: list[str]) -> None:
     on: dict[str, str] = {}
     for done, version in enumerate(versions):
-        on.update(dict.fromkeys(tags_of(parse(version), known(versions[:done])), version))
+        on.update(dict.fromkeys(tags_of(parse(version), of_tags(versions[:done])), version))
     for tag, version in on.items():
         covered = [each for each in versions if tag in (LATEST, each) or each.startswith(tag + ".")]
         assert version == max(covered, key=Version)
@@ -121,5 +121,5 @@ def test_in_any_order_each_floating_tag_ends_on_the_newest(versions: list[str]) 
 
 def test_tags_that_are_not_versions_are_ignored() -> None:
     tags = ["latest", "prod", "dev", "1", "1.4", "kept-123456789012", "01.4.2", "1.4.2", "2.0.0rc1"]
-    assert known(tags) == {Version("1.4.2"), Version("2.0.0rc1")}
+    assert of_tags(tags) == {Version("1.4.2"), Version("2.0.0rc1")}
     assert [tag for tag in tags if is_version(tag)] == ["1.4.2", "2.0.0rc1"]

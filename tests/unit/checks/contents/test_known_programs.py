@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from scripts.checks.contents.known_programs import FOLDER, Names, known, package, program
+from scripts.checks.contents.known_programs import FOLDER, Names, package, program, sections_of
 
 SECTIONS = {"any", "programs", "links", "libraries", "folders", "packages", "distributions"}
 FILES = sorted(FOLDER.glob("*.txt"))
@@ -70,7 +70,7 @@ def test_every_name_has_a_source(file: object) -> None:
 
 def test_sections_are_known_to_the_rules_and_list_each_name_once() -> None:
     for file in FILES:
-        assert set(known(file.stem)) <= SECTIONS
+        assert set(sections_of(file.stem)) <= SECTIONS
         for section in re.split(r"(?m)^\[\w+\]$", file.read_text()):
             rows = [line for line in section.splitlines() if not line.startswith("#")]
             names = " ".join(rows).split()
@@ -96,7 +96,7 @@ def test_sections_are_known_to_the_rules_and_list_each_name_once() -> None:
     ],
 )
 def test_programs_of_other_packages_are_known(rule: str, names: str) -> None:
-    listed = known(rule)
+    listed = sections_of(rule)
     programs = Names(*(listed.get(section, frozenset()) for section in ("any", "programs")))
     assert [name for name in names.split() if not programs.has_program(f"usr/bin/{name}")] == []
 
@@ -106,6 +106,6 @@ def test_programs_of_other_packages_are_known(rule: str, names: str) -> None:
 )
 def test_a_common_word_is_no_tool(name: str) -> None:
     for file in FILES:
-        listed = known(file.stem)
+        listed = sections_of(file.stem)
         names = Names(*(listed.get(section, frozenset()) for section in ("any", "programs")))
         assert not names.has_program(f"app/bin/{name}")

@@ -34,7 +34,7 @@ def promises(fresh: int | None, ready: int | None = 5000, base: str = "") -> Cat
 
 def test_the_parts_follow_one_another_and_are_rounded_up() -> None:
     node = expected(40_000_001, 20_000_001, 5000, RATES)
-    assert (node, node.whole) == (Node(2001, 401, 5000), 7402)
+    assert (node, node.total_ms) == (Node(2001, 401, 5000), 7402)
     assert expected(0, 0, 5, RATES) == Node(0, 0, 5)
 
 
@@ -171,4 +171,4 @@ def test_the_projects_own_budgets_have_room_for_sizes_at_their_budget() -> None:
             assert budget.ready is not None
             assert budget.fresh is not None
             node = expected(budget.installed, budget.download, budget.ready, own.rates)
-            assert node.whole <= budget.fresh <= 1.5 * node.whole
+            assert node.total_ms <= budget.fresh <= 1.5 * node.total_ms
