@@ -96,7 +96,7 @@ def parser_of(name: str) -> argparse.ArgumentParser:
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command that the first word names; `words` are the process's own without it."""
-    name, *rest = (sys.argv[1:] if words is None else words) or ("--help",)
+    name, *arguments = (sys.argv[1:] if words is None else words) or ("--help",)
     if name in ("-h", "--help"):
         print(usage())
         return 0
@@ -104,7 +104,7 @@ def main(words: Sequence[str] | None = None) -> int:
         print(f'{PROGRAM}: unknown command "{name}"', file=sys.stderr)
         print(f"tip: {PROGRAM} --help lists them", file=sys.stderr)
         return 2
-    options = parser_of(name).parse_args(rest)
+    options = parser_of(name).parse_args(arguments)
     code: int = options.run(options)
     return code
 

@@ -97,43 +97,46 @@ def measure(client: engine.Client, bases: Mapping[str, References]) -> dict[str,
 
 
 def load(
-    client: engine.Client, reference: str, client_image: str, network: str, found: Found
+    client: engine.Client, reference: str, client_image: str, network: str, measured: Found
 ) -> None:
     """Start the API, load it from another container, and note requests a second and memory."""
     setup = Setup(reference, (), network, "sutra-api", writes=("/tmp",))  # noqa: S108 # a tmpfs
-    with startup.healthy(client, setup) as made:
+    with startup.healthy(client, setup) as container:
         command = ("python3", "-c", DRIVER, *map(str, (SECONDS, CONNECTIONS, CONCEPTS)))
         code, output = sandbox.run(client, Setup(client_image, command, network), LIMIT)
         if code != 0:
             raise SutraError(f'bench: the load failed: "{sandbox.one_line(output)}"')
-        found.requests.append(float(output.splitlines()[-1]))
-        memory = sandbox.memory(client, made)
+        measured.requests.append(float(output.splitlines()[-1]))
+        memory = sandbox.memory(client, container)
         if memory.held is None:
             raise SutraError(f"bench: memory: not measured: {memory.why}")
-        found.memory.append(memory.held)
+        measured.memory.append(memory.held)
 
 
 Rows = list[tuple[str, str, str, str]]
 
 
-def rows(found: Mapping[str, Found]) -> Rows:
+def rows(measured: Mapping[str, Found]) -> Rows:
     """Return what, Debian's figure, Alpine's, and Alpine's as a multiple of it."""
-    debian, alpine = found[DEBIAN], found[ALPINE]
+    debian, alpine = measured[DEBIAN], measured[ALPINE]
     drawn = []
     for name in debian.installed:
         for what in ("installed", "download"):
             pair = getattr(debian, what)[name], getattr(alpine, what)[name]
             drawn.append((f"{name}, {what}", *map(format_size, pair), pair[1] / pair[0]))
     for service in debian.healthy:
-        times = [statistics.median(each.healthy[service]) for each in (debian, alpine)]
+        times = [statistics.median(root.healthy[service]) for root in (debian, alpine)]
         shown = (f"{seconds:.2f} s" for seconds in times)
         drawn.append((f"{service}, start to first healthy answer", *shown, times[1] / times[0]))
-    rates = [statistics.median(each.requests) for each in (debian, alpine)]
+    rates = [statistics.median(root.requests) for root in (debian, alpine)]
     shown = (f"{rate:,.0f}" for rate in rates)
     drawn.append(("sutra-api, GET /concepts/… a second", *shown, rates[1] / rates[0]))
-    held = [int(statistics.median(each.memory)) for each in (debian, alpine)]
+    held = [int(statistics.median(root.memory)) for root in (debian, alpine)]
     drawn.append(("sutra-api, memory after that", *map(format_size, held), held[1] / held[0]))
-    return [(what, one, other, f"{ratio:.2f}×") for what, one, other, ratio in drawn]
+    return [
+        (what, debian_figure, alpine_figure, f"{ratio:.2f}×")
+        for what, debian_figure, alpine_figure, ratio in drawn
+    ]
 
 
 HEADINGS = ("what", "Debian", "Alpine", "Alpine ÷ Debian")

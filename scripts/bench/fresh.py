@@ -63,8 +63,8 @@ def _row(client: engine.Client, promises: Catalog, image: Image, network: str) -
     if sizes is None:
         raise promises.not_built(image, image.reference)
     ready, rates = image.budget.ready or 0, promises.rates
-    made = {image.name: _twin(client, image.reference)}
-    with paced_registry.served(made, rates.pull) as address:
+    twins = {image.name: _twin(client, image.reference)}
+    with paced_registry.served(twins, rates.pull) as address:
         reference = f"{address}/{image.name}:latest"
         try:
             times = _pull_and_start(client, image, reference, network)
@@ -82,8 +82,8 @@ def _pull_and_start(
     with engine.asked(f"pull {reference}"):
         client.images.pull(reference)
     pulled = time.monotonic()
-    known = images.inspect(client, reference) or {}
-    with startup.healthy(client, service.setup_of(image, known, network)):
+    inspected = images.inspect(client, reference) or {}
+    with startup.healthy(client, service.setup_of(image, inspected, network)):
         answered = time.monotonic()
     return round(1000 * (pulled - begun)), round(1000 * (answered - pulled))
 
@@ -104,7 +104,7 @@ def table(rows: Sequence[Row], rate: int) -> Table:
         title=f"on a fresh node that pulls {format_size(rate)} a second",
     )
     for row in rows:
-        times = row.pulled, row.started, row.pulled + row.started, row.derived.whole, row.budget
+        times = row.pulled, row.started, row.pulled + row.started, row.derived.total_ms, row.budget
         drawn.add_row(row.service, *map(format_time, times))
     return drawn
 

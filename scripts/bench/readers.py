@@ -90,7 +90,7 @@ def catalogue(folder: Path, count: int) -> dict[str, dict[str, Any]]:
     listed = json.dumps(names)
     targets = "".join(f'target "{name}" {{ tags = ["{name}:prod"] }}\n' for name in names)
     (folder / "docker-bake.hcl").write_text(f'group "prod" {{ targets = {listed} }}\n{targets}')
-    known: dict[str, dict[str, Any]] = {}
+    inspected: dict[str, dict[str, Any]] = {}
     for number, name in enumerate(names):
         pair = [_digest(f"base {number % BASES}"), _digest(name)]
         for diff_id in pair:
@@ -99,8 +99,8 @@ def catalogue(folder: Path, count: int) -> dict[str, dict[str, Any]]:
             )
         identity = _digest("id " + name)
         size_cache.remember_stored(folder / size_cache.CACHE, identity, pair)
-        known[f"{name}:prod"] = {"Id": identity, "RootFS": {"Layers": pair}}
-    return known
+        inspected[f"{name}:prod"] = {"Id": identity, "RootFS": {"Layers": pair}}
+    return inspected
 
 
 def _digest(text: str) -> str:
@@ -108,7 +108,7 @@ def _digest(text: str) -> str:
 
 
 @contextmanager
-def engine_of(known: Mapping[str, dict[str, Any]]) -> Iterator[str]:
+def engine_of(inspected: Mapping[str, dict[str, Any]]) -> Iterator[str]:
     """Answer on loopback as an engine that has these images; yield its address."""
 
     class Answers(BaseHTTPRequestHandler):
@@ -119,7 +119,7 @@ def engine_of(known: Mapping[str, dict[str, Any]]) -> Iterator[str]:
         def do_GET(self) -> None:
             name = self.path.partition("/images/")[2].removesuffix("/json")
             version = {"Version": "99.0", "ApiVersion": "1.45", "MinAPIVersion": "1.24"}
-            data = json.dumps(known.get(name, version)).encode()
+            data = json.dumps(inspected.get(name, version)).encode()
             self.send_response(200)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
@@ -146,8 +146,8 @@ def scale(count: int) -> tuple[float, float, int]:
             environment = {**os.environ, "DOCKER_HOST": address}
             environment["PYTHONPATH"] = os.pathsep.join((str(here), str(here / "base-images/lib")))
             planning, _ = _timed_in(folder, "planning_driver", environment)
-            verifying, said = _timed_in(folder, "verify_driver", environment)
-    return planning, verifying, int(said.splitlines()[-1]) * 1024
+            verifying, output = _timed_in(folder, "verify_driver", environment)
+    return planning, verifying, int(output.splitlines()[-1]) * 1024
 
 
 def _timed_in(folder: Path, driver: str, environment: Mapping[str, str]) -> tuple[float, str]:

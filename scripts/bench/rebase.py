@@ -66,14 +66,14 @@ def main(options: argparse.Namespace) -> int:
         copy = Path(folder)
         committed(copy)
         say("builds all images without cache")
-        whole = rebuilds.timed([sys.executable, "-c", ALL], os.environ, copy)
+        built = rebuilds.timed([sys.executable, "-c", ALL], os.environ, copy)
         with (copy / CHANGED).open("a") as file:
             file.write(LINE)
         commit(copy)
         say("moves the services to the new base")
         moved = rebuilds.timed([sys.executable, "-m", "scripts", "rebase"], os.environ, copy)
         lines = {what: refused(copy, *planted) for what, planted in PLANTED.items()}
-    show(whole, moved, lines)
+    show(built, moved, lines)
     return OK if all(lines.values()) else CHECK_FAILED
 
 
@@ -116,12 +116,12 @@ def _tags(client: engine.Client, names: list[str]) -> dict[str, str]:
 def refused(copy: Path, file: str, text: str, planted: str, words: str) -> str:
     """Build bases with a planted break; return the line that refuses them, "" without one."""
     path = copy / file
-    whole = path.read_text()
-    path.write_text(whole.replace(text, planted))
+    before = path.read_text()
+    path.write_text(before.replace(text, planted))
     try:
         rebuilds.timed([sys.executable, "-m", "scripts", "build", "bases"], os.environ, copy)
     finally:
-        path.write_text(whole)
+        path.write_text(before)
     command = [sys.executable, "-m", "scripts", "rebase", "--built", "--allow-dirty"]
     done = subprocess.run(command, cwd=copy, capture_output=True, text=True)
     if done.returncode != CHECK_FAILED:
@@ -134,11 +134,11 @@ def say(what: str) -> None:
     print(f"bench: {what}", file=sys.stderr, flush=True)
 
 
-def show(whole: float, moved: float, lines: Mapping[str, str]) -> None:
+def show(built: float, moved: float, lines: Mapping[str, str]) -> None:
     """Print both times with their ratio, and what each break was refused with."""
     table = Table("what", "s", "ratio", title="a new base under the services")
-    table.add_row("make prod without cache", f"{whole:.1f}", "1.00×")
-    table.add_row("make rebase", f"{moved:.1f}", f"{moved / whole:.2f}×")
+    table.add_row("make prod without cache", f"{built:.1f}", "1.00×")
+    table.add_row("make rebase", f"{moved:.1f}", f"{moved / built:.2f}×")
     terminal.console().print(table)
     for what, line in lines.items():
         print(f"{what}: {line or 'NOT NAMED'}")

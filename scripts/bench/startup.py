@@ -94,15 +94,15 @@ def healthy(client: engine.Client, setup: Setup) -> Iterator[Container]:
 
     Raises SutraError when it is not healthy.
     """
-    known = images.inspect(client, setup.image)
-    probe = health.probe_of(known) if known else None
+    inspected = images.inspect(client, setup.image)
+    probe = health.probe_of(inspected) if inspected else None
     if probe is None:
         raise SutraError(f'bench: not built "{setup.image}"', "run `make build`")
-    with sandbox.container(client, setup) as made:
-        started = health.wait(client, made, probe, 10_000)
+    with sandbox.container(client, setup) as container:
+        started = health.wait(client, container, probe, 10_000)
         if started.problem:
             raise SutraError(f'bench: "{setup.image}": {started.problem}')
-        yield made
+        yield container
 
 
 def started(
@@ -116,25 +116,25 @@ def started(
     times = [line for line in output.splitlines() if line.startswith(MARKER)]
     if code != 0 or len(times) != 2:
         late = f"not done in {SECONDS} s, " if code is None else ""
-        said = sandbox.one_line(output)
-        raise SutraError(f'bench: "{reference}" did not start: {late}last words "{said}"')
+        last_words = sandbox.one_line(output)
+        raise SutraError(f'bench: "{reference}" did not start: {late}last words "{last_words}"')
     healthy, imported = (float(line.removeprefix(MARKER)) for line in times)
     return healthy, imported
 
 
 def measure(client: engine.Client) -> list[Row]:
     """Return a row for each service in each mode, as shipped first. Raises SutraError."""
-    made = {mode: {name: f"{name}:{TAG}-{mode}" for name in SERVICES} for mode in MODES}
-    built = {SHIPPED: {name: f"{name}:prod" for name in SERVICES}, **made}
+    variants = {mode: {name: f"{name}:{TAG}-{mode}" for name in SERVICES} for mode in MODES}
+    built = {SHIPPED: {name: f"{name}:prod" for name in SERVICES}, **variants}
     try:
-        for mode, references in made.items():
+        for mode, references in variants.items():
             build_variants(client, mode, references)
         with storage(client) as network:
             return [
                 row for service in SERVICES for row in _alternate(client, service, built, network)
             ]
     finally:
-        for references in made.values():
+        for references in variants.values():
             for reference in references.values():
                 images.untag(client, reference)
 
@@ -153,7 +153,9 @@ def _alternate(
         sizes = read_layers.measure(client, built[mode][service])
         if sizes is None:
             raise SutraError(f'engine: image no longer exists "{built[mode][service]}"')
-        healthy, imported = (statistics.median(each) for each in zip(*times[mode], strict=True))
+        healthy, imported = (
+            statistics.median(seconds) for seconds in zip(*times[mode], strict=True)
+        )
         yield Row(service, mode, sizes.installed, sizes.download, healthy, imported)
 
 

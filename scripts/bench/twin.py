@@ -42,7 +42,7 @@ def of(archive: tarfile.TarFile, nonce: bytes) -> Twin:
     """Return the twin of the one image in what `docker save` wrote; `nonce` has NONCE_BYTES."""
     (saved,) = json.loads(_read(archive, "manifest.json"))
     config = json.loads(_read(archive, saved["Config"]))
-    made = Twin()
+    twin = Twin()
     layers = []
     for number, name in enumerate(saved["Layers"]):
         packed = _packed(_read(archive, name))
@@ -51,11 +51,11 @@ def of(archive: tarfile.TarFile, nonce: bytes) -> Twin:
             config["rootfs"]["diff_ids"][0] = digest_of(extra + gzip.decompress(packed))
             # members of gzip one after the other are the bytes of both
             packed = gzip.compress(extra, mtime=0) + packed
-        layers.append(made.add(LAYER, packed[: TIME.start] + nonce + packed[TIME.stop :]))
-    described = made.add(CONFIG, json.dumps(config).encode())
+        layers.append(twin.add(LAYER, packed[: TIME.start] + nonce + packed[TIME.stop :]))
+    described = twin.add(CONFIG, json.dumps(config).encode())
     document = {"schemaVersion": 2, "mediaType": MANIFEST, "config": described, "layers": layers}
-    made.manifest = json.dumps(document).encode()
-    return made
+    twin.manifest = json.dumps(document).encode()
+    return twin
 
 
 def _read(archive: tarfile.TarFile, name: str) -> bytes:

@@ -18,7 +18,7 @@ def main() -> int:
     if "docker" in sys.modules:
         raise SutraError("bench: images are not as they were", "run `make bench` again")
     processes = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    print(max(resource.getrusage(each).ru_maxrss for each in processes), file=sys.stderr)
+    print(max(resource.getrusage(process).ru_maxrss for process in processes), file=sys.stderr)
     return code
 
 

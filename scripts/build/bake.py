@@ -101,27 +101,31 @@ def build_platform(
     kept, builder = how.kept, how.builder
     plan = buildx.bake_plan(groups, settings)
     again = fresh(plan, how.environment)
-    wanted = requested_tags(plan)
+    tags_by_target = requested_tags(plan)
     if GROUP in groups:
-        bake_match.require_same_images(catalog.load(), wanted, buildx.BAKE_FILE)
+        bake_match.require_same_images(catalog.load(), tags_by_target, buildx.BAKE_FILE)
     if how.architecture:
-        cross.refuse_development(wanted)
+        cross.refuse_development(tags_by_target)
     named = {
         name: [platforms.image_name(how.architecture, tag) for tag in tags_of_one]
-        for name, tags_of_one in wanted.items()
+        for name, tags_of_one in tags_by_target.items()
     }
     require_space(client, [tag for tags_of_one in named.values() for tag in tags_of_one], builder)
     settings = {**settings, **root_variable(client, plan, builder)}
     if how.architecture:
         settings |= cross.root_variable(client, plan, builder, how.architecture)
-    staged = {name: f"{platforms.image_name(how.architecture, name)}:{STAGING}" for name in wanted}
+    staged = {
+        name: f"{platforms.image_name(how.architecture, name)}:{STAGING}" for name in tags_by_target
+    }
     staging.enter_context(untagged_afterwards(client, list(staged.values())))
-    with buildx.metadata_file() as metadata, cache.renewed(kept, wanted):
+    with buildx.metadata_file() as metadata, cache.renewed(kept, tags_by_target):
         overrides = [f"{name}.tags={reference}" for name, reference in staged.items()]
-        overrides += loaded(plan, wanted)
+        overrides += loaded(plan, tags_by_target)
         overrides += ["*.no-cache=true"] if how.no_cache else []
         overrides += again
-        writes, reads = (kept.writes(wanted), kept.reads(wanted)) if kept else ([], [])
+        writes, reads = (
+            (kept.writes(tags_by_target), kept.reads(tags_by_target)) if kept else ([], [])
+        )
         code, lines = buildx.bake(groups, [*overrides, *writes, *reads], settings, metadata)
         if code and kept and cache.is_damaged(lines):
             cache.warn_damaged(kept.place, kept.is_folder)
@@ -138,13 +142,13 @@ def platform_variables(architecture: str) -> dict[str, str]:
     return {"PLATFORM": platforms.name_of(architecture)} if architecture else {}
 
 
-def loaded(plan: Mapping[str, Any], wanted: Iterable[str]) -> list[str]:
+def loaded(plan: Mapping[str, Any], targets: Iterable[str]) -> list[str]:
     """Return overrides that load into the engine what a bake file gives no output of its own.
 
     buildx would do so by itself, and would load what is only built upon as well.
     """
     return [
-        f"{name}.output=type=docker" for name in wanted if not plan["target"][name].get("output")
+        f"{name}.output=type=docker" for name in targets if not plan["target"][name].get("output")
     ]
 
 
@@ -154,11 +158,11 @@ def fresh(plan: Mapping[str, Any], environment: Mapping[str, str]) -> list[str]:
     Their packages are then today's; what comes out the same bytes keeps its digest. Raises
     SutraError for another value.
     """
-    wanted = environment.get(REFRESH, "")
-    if wanted not in ("", BASES):
-        raise SutraError(f'{REFRESH}: unknown "{wanted}"', f"{REFRESH}={BASES}, or leave it out")
+    refreshed = environment.get(REFRESH, "")
+    if refreshed not in ("", BASES):
+        raise SutraError(f'{REFRESH}: unknown "{refreshed}"', f"{REFRESH}={BASES}, or leave it out")
     names = (name for name, target in plan["target"].items() if target.get("context") == CONTEXT)
-    return [f"{name}.no-cache=true" for name in names] if wanted else []
+    return [f"{name}.no-cache=true" for name in names] if refreshed else []
 
 
 def variables(environment: Mapping[str, str]) -> dict[str, str]:
@@ -201,11 +205,13 @@ def root_variable(
 
 
 def built(
-    client: engine.Client, wanted: Mapping[str, Sequence[str]], staged: Mapping[str, str]
+    client: engine.Client,
+    references_by_target: Mapping[str, Sequence[str]],
+    staged: Mapping[str, str],
 ) -> dict[str, str]:
     """Return the image id for each wanted tag: the one that its staging tag has now."""
     ids = {}
-    for name, references in wanted.items():
+    for name, references in references_by_target.items():
         image = images.inspect(client, staged[name])
         if image is None:
             raise SutraError(
@@ -233,8 +239,8 @@ def requested_tags(plan: Mapping[str, Any]) -> dict[str, list[str]]:
         name = names.pop(0)
         if name in groups and name != "default":
             names = [*groups[name]["targets"], *names]
-        elif asked := plan["target"].get(name, {}).get("tags"):
-            tags_by_target[name] = asked
+        elif target_tags := plan["target"].get(name, {}).get("tags"):
+            tags_by_target[name] = target_tags
     return tags_by_target
 
 

@@ -68,10 +68,10 @@ def _write_root(tag: str, layout: Path, environment: Mapping[str, str], architec
         try:
             root = Path(folder) / "root.tar"
             _mmdebstrap(tag.removesuffix("-slim"), root, environment, architecture)
-            whole = Path(folder) / "layout"
-            root_layout.write(root, whole, tag, architecture)
+            written = Path(folder) / "layout"
+            root_layout.write(root, written, tag, architecture)
             shutil.rmtree(layout, ignore_errors=True)
-            whole.rename(layout)
+            written.rename(layout)
         except OSError as error:
             raise SutraError(
                 f'roots: cannot write "{layout}": {error.strerror}',

@@ -72,24 +72,25 @@ class Cache:
         if not folder.is_dir():
             return False
         try:
-            whole = (folder / "index.json").is_file() and all(
+            is_whole = (folder / "index.json").is_file() and all(
                 _digest(blob) == blob.name for blob in (folder / "blobs/sha256").iterdir()
             )
         except OSError:
-            whole = False
-        if not whole:
+            is_whole = False
+        if not is_whole:
             warn_damaged(str(folder), is_folder=True)
-        return whole
+        return is_whole
 
     def writes(self, images: Iterable[str]) -> list[str]:
         """Return the values of `--set` that write each image's cache, to a new place if local."""
         if self.is_folder:
             new = f"type=local,dest={self.place}/{NEW}"
-            return [f"{each}.cache-to={new}/{self.name(each)},mode=max" for each in images]
+            return [f"{image}.cache-to={new}/{self.name(image)},mode=max" for image in images]
         kind = f"type=registry,ref={self.place}"
+        end = "mode=max,ignore-error=true"
         return [
-            f"{each}.cache-to={kind}:{tag(self.name(each), self.branch)},mode=max,ignore-error=true"
-            for each in images
+            f"{image}.cache-to={kind}:{tag(self.name(image), self.branch)},{end}"
+            for image in images
         ]
 
     def name(self, image: str) -> str:

@@ -37,42 +37,42 @@ def stages(where: str, text: str, arguments: Mapping[str, str]) -> dict[str, Sta
     by_name: dict[str, Stage] = {}
     defaults: dict[str, str] = {}
     stage: Stage | None = None
-    for word, rest in _instructions(text):
-        given = {k: v for k, v in arguments.items() if v or k not in defaults}
-        rest = _expanded(rest, {**defaults, **given})
+    for word, operands in _instructions(text):
+        chosen = {k: v for k, v in arguments.items() if v or k not in defaults}
+        operands = _expanded(operands, {**defaults, **chosen})
         if word == "ARG" and stage is None:
-            name, _, value = rest.partition("=")
+            name, _, value = operands.partition("=")
             defaults[name.strip()] = value.strip().strip('"')
         elif word == "FROM":
-            image, name = _from(rest, len(by_name))
+            image, name = _from(operands, len(by_name))
             stage = by_name[name] = Stage(name)
             stage.needs.add(image)
         elif stage and word in ("COPY", "ADD"):
-            _copy(stage, rest)
+            _copy(stage, operands)
         elif stage and word == "RUN":
-            _mounts(stage, rest)
+            _mounts(stage, operands)
     if not by_name:
         raise SutraError(f"{where}: no FROM", "a Dockerfile has a stage at least")
     return by_name
 
 
-def reached(found: Mapping[str, Stage], target: str = "") -> tuple[set[str], set[str]]:
+def reached(stages_by_name: Mapping[str, Stage], target: str = "") -> tuple[set[str], set[str]]:
     """Return the paths that a target takes, with all stages it is made of, and the images.
 
     Without a target it is the last stage.
     """
-    left, seen = [target or list(found)[-1]], set[str]()
+    names_left, visited = [target or list(stages_by_name)[-1]], set[str]()
     files, images = set[str](), set[str]()
-    while left:
-        name = left.pop()
-        if name in seen:
+    while names_left:
+        name = names_left.pop()
+        if name in visited:
             continue
-        seen.add(name)
-        if stage := found.get(name):
+        visited.add(name)
+        if stage := stages_by_name.get(name):
             files |= stage.files
-            left += stage.needs
-        elif name.isdigit() and int(name) < len(found):
-            left.append(list(found)[int(name)])
+            names_left += stage.needs
+        elif name.isdigit() and int(name) < len(stages_by_name):
+            names_left.append(list(stages_by_name)[int(name)])
         elif name != SCRATCH:
             images.add(name)
     return files, images
@@ -81,9 +81,9 @@ def reached(found: Mapping[str, Stage], target: str = "") -> tuple[set[str], set
 def _instructions(text: str) -> Iterator[tuple[str, str]]:
     lines = (line for line in text.splitlines() if not line.lstrip().startswith("#"))
     for line in CONTINUED.sub(" ", "\n".join(lines) + "\n").splitlines():
-        word, _, rest = line.strip().partition(" ")
+        word, _, arguments = line.strip().partition(" ")
         if word:
-            yield word.upper(), rest.strip()
+            yield word.upper(), arguments.strip()
 
 
 def _expanded(text: str, values: Mapping[str, str]) -> str:
@@ -91,26 +91,26 @@ def _expanded(text: str, values: Mapping[str, str]) -> str:
     return VARIABLE.sub(lambda name: values.get(name[1] or name[2], ""), text)
 
 
-def _from(rest: str, number: int) -> tuple[str, str]:
-    words = [word for word in rest.split() if not word.startswith("--")]
+def _from(operands: str, number: int) -> tuple[str, str]:
+    words = [word for word in operands.split() if not word.startswith("--")]
     named = len(words) == 3 and words[1].lower() == "as"
     return words[0] if words else "", words[2] if named else str(number)
 
 
-def _copy(stage: Stage, rest: str) -> None:
-    words = rest.split()
+def _copy(stage: Stage, operands: str) -> None:
+    words = operands.split()
     options = list(takewhile(lambda word: word.startswith("--"), words))
-    source = next((each.removeprefix("--from=") for each in options if "--from=" in each), "")
+    source = next((option.removeprefix("--from=") for option in options if "--from=" in option), "")
     if source:
         stage.needs.add(source)
         return
     paths = words[len(options) :]
     names = json.loads(" ".join(paths)) if paths[:1] and paths[0].startswith("[") else paths
-    stage.files |= {_place(each) for each in names[:-1] if "://" not in each}
+    stage.files |= {_place(path) for path in names[:-1] if "://" not in path}
 
 
-def _mounts(stage: Stage, rest: str) -> None:
-    for word in re.findall(r"--mount=(\S+)", rest):
+def _mounts(stage: Stage, operands: str) -> None:
+    for word in re.findall(r"--mount=(\S+)", operands):
         values = dict(pair.partition("=")[::2] for pair in shlex.split(word)[0].split(","))
         if values.get("from"):
             stage.needs.add(values["from"])

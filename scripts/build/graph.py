@@ -88,12 +88,12 @@ def _kind(name: str, context: str, tags: Sequence[str]) -> str:
 def below(nodes: Mapping[str, Node], name: str) -> list[Node]:
     """Return a target and all that it is made of."""
     reached: dict[str, Node] = {}
-    left = [name]
-    while left:
-        each = left.pop()
-        if each in nodes and each not in reached:
-            reached[each] = nodes[each]
-            left += nodes[each].needs
+    names_left = [name]
+    while names_left:
+        target = names_left.pop()
+        if target in nodes and target not in reached:
+            reached[target] = nodes[target]
+            names_left += nodes[target].needs
     return list(reached.values())
 
 
@@ -114,8 +114,8 @@ def affected(nodes: Mapping[str, Node], files: Iterable[str]) -> dict[str, list[
     for name, node in nodes.items():
         if node.kind == "builder":
             continue
-        patterns = {BAKE_FILE, *(path for each in below(nodes, name) for path in each.files)}
-        if because := [f for f in changed if any(matches(f, each) for each in patterns)]:
+        patterns = {BAKE_FILE, *(path for target in below(nodes, name) for path in target.files)}
+        if because := [f for f in changed if any(matches(f, pattern) for pattern in patterns)]:
             reasons[name] = because
     return reasons
 
@@ -126,8 +126,8 @@ def called(nodes: Mapping[str, Node], name: str) -> str:
     if node is None or node.kind != "builder":
         return name
     same = (
-        each.name
-        for each in nodes.values()
-        if each.kind == "base" and (each.files, each.roots) == (node.files, node.roots)
+        base.name
+        for base in nodes.values()
+        if base.kind == "base" and (base.files, base.roots) == (node.files, node.roots)
     )
     return next(same, name)

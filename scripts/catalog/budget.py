@@ -44,10 +44,10 @@ class Budget:
         return f"budget.{self.base}" if self.base else "budget"
 
 
-def wanted(base: str, architecture: str) -> str:
+def variant(base: str, architecture: str) -> str:
     """Return which of OTHERS holds for a root and an architecture, "" for the default."""
     own = architecture or platforms.own_architecture()
-    return next((each for each in (base, own) if each in OTHERS), "")
+    return next((choice for choice in (base, own) if choice in OTHERS), "")
 
 
 def read_budgets(node: Node, keys: Collection[str], base: str) -> tuple[Budget, tuple[Budget, ...]]:

@@ -91,10 +91,10 @@ def _lowest(versions: list[Past]) -> dict[str, int]:
     A reason that was taken out counts on: else giving it again would be a new one.
     """
     reasons: list[str] = []
-    known = ""
+    reason = ""
     for version in reversed(versions):
-        known = version.because or known
-        reasons.insert(0, known)
+        reason = version.because or reason
+        reasons.insert(0, reason)
     since = len(list(takewhile(lambda reason: reason == reasons[0], reasons)))
     return {
         size: min(past.sizes[size] for past in versions[:since] if size in past.sizes)
@@ -136,8 +136,8 @@ def _texts(folder: Path, name: str) -> Iterator[bytes]:
     """Yield the file's committed contents, newest first; a commit that removed it has none."""
     words = ("rev-list", "--first-parent", f"--max-count={VERSIONS}", "HEAD", "--", name)
     commits = git.ask(*words, folder=folder).split()
-    asked = b"".join(b"%b:./%b\n" % (commit, os.fsencode(name)) for commit in commits)
-    batch = git.ask("cat-file", "--batch", folder=folder, given=asked)
+    names = b"".join(b"%b:./%b\n" % (commit, os.fsencode(name)) for commit in commits)
+    batch = git.ask("cat-file", "--batch", folder=folder, input_bytes=names)
     for commit in commits:
         header, _, batch = batch.partition(b"\n")
         if header.endswith(b" missing"):

@@ -15,7 +15,7 @@ from sutra_cleanup import strict_yaml
 from sutra_cleanup.yaml_node import did_you_mean
 
 from scripts.catalog import fresh_rates, runtime_needs, waivers
-from scripts.catalog.budget import FRESH, SERVICE, SIZES, Budget, read_budgets, wanted
+from scripts.catalog.budget import FRESH, SERVICE, SIZES, Budget, read_budgets, variant
 from scripts.catalog.catalog_node import Node
 from scripts.catalog.fresh_rates import Rates
 from scripts.catalog.runtime_needs import AS_IS, Runtime
@@ -101,8 +101,8 @@ class Catalog:
         """
         by_key = {image.key: image for image in reversed(self.images)}
         by_name = {image.name: image for image in self.images}
-        if found := by_name.get(name) or by_key.get(name):
-            return found
+        if image := by_name.get(name) or by_key.get(name):
+            return image
         names = [image.name for image in self.images]
         raise CatalogError(
             f'{self.path}: images: no such image "{name}"{did_you_mean(name, names)}',
@@ -174,9 +174,11 @@ def parse(
     )
     runtime_needs.refuse_needs(images, {image.name: image for image in entries})
     release = top.child("release", ("budget",))
-    budget, others = read_budgets(release, SIZES, wanted(base, OWN))
+    budget, others = read_budgets(release, SIZES, variant(base, OWN))
     foreign = {
-        each: read_budgets(release, SIZES, wanted(base, each))[0] for each in architectures if each
+        architecture: read_budgets(release, SIZES, variant(base, architecture))[0]
+        for architecture in architectures
+        if architecture
     }
     return Catalog(path, entries, budget, others, foreign=foreign)
 
@@ -192,7 +194,7 @@ def content(path: Path, text: str, tip: str = "") -> Any:
 
 def _image(images: Node, name: str, base: str, architecture: str) -> Image:
     node = images.child(name, ("budget", "contents", "not_promoted_because", "runtime"))
-    budget, others = read_budgets(node, (*SIZES, *SERVICE, FRESH), wanted(base, architecture))
+    budget, others = read_budgets(node, (*SIZES, *SERVICE, FRESH), variant(base, architecture))
     reason = node.text("not_promoted_because")
     runtime = runtime_needs.parse(node)
     needs = tuple(platforms.image_name(architecture, need) for need in runtime.needs)

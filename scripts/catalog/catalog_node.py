@@ -46,6 +46,6 @@ class Node(yaml_node.Node):
         except ValueError as reason:
             raise self.error(key, str(reason) + ":", value) from reason
 
-    def unknown(self, key: str, problem: str, value: str, known: Collection[str]) -> Exception:
+    def unknown(self, key: str, problem: str, value: str, names: Collection[str]) -> Exception:
         """Return the exception for a value that is none of the known ones."""
-        return self.error(key, problem, value, yaml_node.did_you_mean(value, known))
+        return self.error(key, problem, value, yaml_node.did_you_mean(value, names))

@@ -64,23 +64,23 @@ def parse(image: Node) -> Runtime:
     )
 
 
-def refuse_needs(images: Node, found: Mapping[str, Image]) -> None:
+def refuse_needs(images: Node, by_name: Mapping[str, Image]) -> None:
     """Raise SutraError for a need that is no service of the catalogue, and for a cycle."""
-    for image in found.values():
+    for image in by_name.values():
         key = f"{image.key}.runtime.needs"
         for need in image.runtime.needs:
-            if need not in found:
+            if need not in by_name:
                 named = image_of(need)
-                raise images.unknown(key, "no such image", named, [image_of(one) for one in found])
-            if found[need].budget.ready is None:
+                raise images.unknown(key, "no such image", named, list(map(image_of, by_name)))
+            if by_name[need].budget.ready is None:
                 raise images.error(key, "not a service, it has no budget.ready:", image_of(need))
-    for name in found:
-        _refuse_cycle(images, found, (name,))
+    for name in by_name:
+        _refuse_cycle(images, by_name, (name,))
 
 
-def _refuse_cycle(images: Node, found: Mapping[str, Image], above: tuple[str, ...]) -> None:
-    for need in found[above[-1]].runtime.needs:
+def _refuse_cycle(images: Node, by_name: Mapping[str, Image], above: tuple[str, ...]) -> None:
+    for need in by_name[above[-1]].runtime.needs:
         if need in above:
-            names = [image_of(one) for one in (*above, need)]
+            names = list(map(image_of, (*above, need)))
             raise images.error(f"{names[0]}.runtime.needs", "cycle", " → ".join(names))
-        _refuse_cycle(images, found, (*above, need))
+        _refuse_cycle(images, by_name, (*above, need))

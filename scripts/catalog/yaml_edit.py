@@ -18,7 +18,10 @@ def replaced(text: str, values: Mapping[Path, str]) -> str:
     """
     root = yaml.compose(text, Loader=yaml.SafeLoader)
     nodes = [(node(root, path), value) for path, value in values.items()]
-    places = {(one.start_mark.index, one.end_mark.index): value for one, value in nodes}
+    places = {
+        (value_node.start_mark.index, value_node.end_mark.index): value
+        for value_node, value in nodes
+    }
     for (start, end), value in sorted(places.items(), reverse=True):
         text = text[:start] + value + text[end:]
     return text
@@ -41,7 +44,9 @@ def _value(mapping: Any, key: str) -> Any:
             merged += [value] if isinstance(value, yaml.MappingNode) else value.value
         elif name.value == key:
             return value
-    return next((value for one in merged if (value := _value(one, key))), None)
+    return next(
+        (value for merged_mapping in merged if (value := _value(merged_mapping, key))), None
+    )
 
 
 def end(text: str, path: Path) -> int:

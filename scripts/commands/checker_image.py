@@ -32,11 +32,11 @@ def starts(client: engine.Client, identity: str) -> CheckResult:
     """Return whether the checker names its version, started hardened."""
     words = ("python", "-P", "-m", "sutra_images", "--version")
     try:
-        code, said = sandbox.run(client, Setup(identity, words), SECONDS)
+        code, output = sandbox.run(client, Setup(identity, words), SECONDS)
     except containers.CommandError as refused:
-        code, said = -1, str(refused)
-    is_good = code == 0 and said.startswith(NAME)
-    problem = "" if is_good else f'ended with "{code}": {sandbox.one_line(said)}'
+        code, output = -1, str(refused)
+    is_good = code == 0 and output.startswith(NAME)
+    problem = "" if is_good else f'ended with "{code}": {sandbox.one_line(output)}'
     count = int(not is_good)
     return CheckResult(NAME, "starts", is_good, count, 0, problem, "findings", (), str(CATALOG))
 

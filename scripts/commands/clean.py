@@ -29,14 +29,15 @@ def wish(knobs: dict[str, str]) -> Selection:
 def main(options: argparse.Namespace) -> int:
     """Show what there is of the project, ask, and remove it."""
     knobs = arguments.knobs(options)
-    yes, dry_run, asked = settings.flag(knobs, "YES"), settings.flag(knobs, "DRY_RUN"), wish(knobs)
+    yes, dry_run = settings.flag(knobs, "YES"), settings.flag(knobs, "DRY_RUN")
+    selection = wish(knobs)
     client, name = engine.connect(), settings.project(knobs)
     with transaction.begun(client, dry_run):  # what a killed promotion left half moved
-        things = resources.of_project(client, scopes.read(name), asked)
-    clean.show(name, things)
-    if dry_run or not clean.going(things):
+        owned = resources.of_project(client, scopes.read(name), selection)
+    clean.show(name, owned)
+    if dry_run or not clean.going(owned):
         return OK
-    clean.confirm(things, yes, f'remove all this of project "{name}"?')
+    clean.confirm(owned, yes, f'remove all this of project "{name}"?')
     with transaction.exclusive(client):  # a promotion under way counts on what it saw
-        clean.remove(client, things)
+        clean.remove(client, owned)
     return OK

@@ -34,16 +34,16 @@ def read(client: engine.Client, image: catalog.Image) -> dict[str, Any]:
         return dict(json.load(file)) if file else {}
 
 
-def tables(found: dict[str, Any]) -> list[Table]:
+def tables(report: dict[str, Any]) -> list[Table]:
     """Return one table of rules and one of packages, the largest first."""
     rules = Table("rule", "files", "bytes", "why")
-    for name, row in sorted(found["rules"].items(), key=lambda item: -item[1]["bytes"]):
+    for name, row in sorted(report["rules"].items(), key=lambda item: -item[1]["bytes"]):
         rules.add_row(name, str(row["files"]), format_size(row["bytes"]), escape(row["why"]))
-    stripped, deduped = found["stripped"], found["deduped"]
+    stripped, deduped = report["stripped"], report["deduped"]
     rules.add_row("strip", str(stripped["files"]), format_size(stripped["saved"]), "symbols")
     rules.add_row("dedupe", str(deduped["files"]), format_size(deduped["saved"]), "the same twice")
     packages = Table("package", "before", "after")
-    for name, row in found["packages"].items():
+    for name, row in report["packages"].items():
         packages.add_row(name, format_size(row["before"]), format_size(row["after"]))
     return [rules, packages]
 

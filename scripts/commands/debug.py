@@ -59,24 +59,28 @@ def command_of(text: str) -> list[str]:
 def _beside_new(client: engine.Client, name: str, tools: str, command: Sequence[str]) -> int:
     """Start a container of an image, hardened and on a network of its own, and look at that."""
     promises = catalog.load()
-    image = next((each for each in promises.images if each.name == name), None)
+    image = next((entry for entry in promises.images if entry.name == name), None)
     reference = image.reference if image else name
-    known = images.inspect(client, reference)
-    if known is None and image:
+    inspected = images.inspect(client, reference)
+    if inspected is None and image:
         raise promises.not_built(image, reference)
-    if known is None:
+    if inspected is None:
         raise SutraError(f'debug: no such image "{name}"', "`docker images` lists them")
     with sandbox.network(client) as network:
-        base = service.setup_of(image, known, network) if image else Setup(known["Id"], (), network)
-        setup = debugging.setup_of(known, base)
+        base = (
+            service.setup_of(image, inspected, network)
+            if image
+            else Setup(inspected["Id"], (), network)
+        )
+        setup = debugging.setup_of(inspected, base)
         with debugging.started(client, reference, setup) as target:
             return _run(client, target, tools, command)
 
 
 def _run(client: engine.Client, target: Target, tools: str, command: Sequence[str]) -> int:
     if target.runs:
-        told = "its processes and network are shared, its files are under /target, read-only"
+        view = "its processes and network are shared, its files are under /target, read-only"
     else:
-        told = f"no process to join: {target.why}; a copy of its files is under /target"
-    print(f"debug: {target.name}: {told}", file=sys.stderr, flush=True)
+        view = f"no process to join: {target.why}; a copy of its files is under /target"
+    print(f"debug: {target.name}: {view}", file=sys.stderr, flush=True)
     return debugging.shell(client, target, tools, command)

@@ -58,7 +58,7 @@ def on_kubernetes(options: argparse.Namespace, dry_run: bool) -> int:
         return kubernetes_down.down(kubectl, options.data, options.yes, dry_run)
     if options.verb == "status":
         return kubernetes.status(kubectl)
-    key = cluster_keys.given(knobs)
+    key = cluster_keys.api_key(knobs)
     folder = release.overlay(knobs.get("OVERLAY") or OVERLAY)
     return kubernetes.up(kubectl, folder, key, dry_run)
 

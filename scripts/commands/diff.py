@@ -38,11 +38,11 @@ def compare(before: Inventory, after: Inventory) -> dict[str, Any]:
 
 
 def _total(before: Inventory, after: Inventory, size: str) -> Change:
-    old, new = (sum(getattr(layer, size) for layer in one.layers) for one in (before, after))
+    old, new = (sum(getattr(layer, size) for layer in image.layers) for image in (before, after))
     return Change(size, old, new)
 
 
-def as_json(found: dict[str, Any]) -> str:
+def as_json(changes: dict[str, Any]) -> str:
     """Return everything as JSON; sizes are bytes, null where there was nothing."""
 
     def plain(change: Change) -> dict[str, Any]:
@@ -52,8 +52,8 @@ def as_json(found: dict[str, Any]) -> str:
 
     return json.dumps(
         {
-            key: [plain(one) for one in value] if isinstance(value, list) else plain(value)
-            for key, value in found.items()
+            key: [plain(change) for change in value] if isinstance(value, list) else plain(value)
+            for key, value in changes.items()
         },
         indent=2,
     )
@@ -72,9 +72,9 @@ def table(title: str, changes: Sequence[Change]) -> Table:
             *("" if size is None else format_size(size) for size in (change.before, change.after)),
             format_change(change.bytes),
         )
-    if rest := changes[MOST:]:
-        total = format_change(sum(change.bytes for change in rest))
-        drawn.add_row(f"{len(rest)} more, in FORMAT=json", "", "", "", total)
+    if not_shown := changes[MOST:]:
+        total = format_change(sum(change.bytes for change in not_shown))
+        drawn.add_row(f"{len(not_shown)} more, in FORMAT=json", "", "", "", total)
     return drawn
 
 
@@ -92,14 +92,14 @@ def write_files(before: Inventory, after: Inventory, folder: Path) -> None:
     Raises SutraError for files that an image no longer has: its tag moved, or its file changed.
     """
     dump.prepare(folder)
-    for one, other, name in ((before, after, dump.BEFORE), (after, before, dump.AFTER)):
-        wanted = dump.differing(one, other)
-        count = dump.write(None, one, wanted, folder / name)
+    for image, other_image, name in ((before, after, dump.BEFORE), (after, before, dump.AFTER)):
+        digests = dump.differing(image, other_image)
+        count = dump.write(None, image, digests, folder / name)
         print(f"diff: {count} files in {folder / name}", file=sys.stderr)
-        if count != len(wanted):
+        if count != len(digests):
             raise SutraError(
-                f"diff: {len(wanted) - count} of {len(wanted)} files are no longer in "
-                f'"{one.reference}"',
+                f"diff: {len(digests) - count} of {len(digests)} files are no longer in "
+                f'"{image.reference}"',
                 f"remove {folder}, then run the same command again",
             )
 

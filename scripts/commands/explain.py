@@ -46,11 +46,11 @@ def explain(manifest: Manifest, path: str) -> list[str]:
 
     `path` is a folder's where it ends with a slash, or where a glob names that folder.
     """
-    seen = path
+    matched = path
     if path.endswith(".pyc") and "__pycache__/" not in path:
-        seen = path[:-1]  # the cleanup matches a sourceless module by its source's name
+        matched = path[:-1]  # the cleanup matches a sourceless module by its source's name
     below = path.rstrip("/") + "/"
-    removing, keeping = _rules(manifest, lambda glob: glob.matches(seen))
+    removing, keeping = _rules(manifest, lambda glob: glob.matches(matched))
     folder = _rules(manifest, lambda glob: glob.is_folder and glob.matches(below + "x"))
     if path.endswith("/") or (not removing and not keeping and any(folder)):
         return _explain_folder(manifest, below, *folder)
@@ -58,7 +58,7 @@ def explain(manifest: Manifest, path: str) -> list[str]:
         stand_in = "; a module that raises an error when used replaces it"
         lines = ["leaves" + stand_in * removing[0].stand_in]
     else:
-        lines = ["stays" + ("" if keeping else ", no rule names it") + _policy(manifest, seen)]
+        lines = ["stays" + ("" if keeping else ", no rule names it") + _policy(manifest, matched)]
     return lines + _reasons(removing, keeping)
 
 
@@ -117,6 +117,6 @@ def main(options: argparse.Namespace) -> int:
         manifest = manifests.load(manifest_of(options.image))
     except CleanupError as error:
         raise SutraError(error.message, error.tip) from error
-    first, *rest = explain(manifest, place(options.image, options.file))
-    print(f"{options.file}: {first}", *rest, sep="\n")
+    outcome, *reasons = explain(manifest, place(options.image, options.file))
+    print(f"{options.file}: {outcome}", *reasons, sep="\n")
     return OK

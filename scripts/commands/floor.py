@@ -39,7 +39,7 @@ MOST = 30
 
 
 @dataclass(frozen=True)
-class Seen:
+class Report:
     """What one run of an image opened, and what could leave it; None without a manifest."""
 
     reference: str
@@ -59,17 +59,17 @@ def table(floor: Floor) -> Table:
     drawn = Table("owner", "files", "opened", "bytes", "opened", "not opened")
     for column in drawn.columns[1:]:
         column.justify = "right"
-    for each in floor.shares:
-        counts = str(each.files), str(each.opened_files)
-        drawn.add_row(printable(name_of(each.owner)), *counts, *_sizes(each.bytes, each.opened))
-    files = sum(each.files for each in floor.shares), sum(e.opened_files for e in floor.shares)
+    for share in floor.shares:
+        counts = str(share.files), str(share.opened_files)
+        drawn.add_row(printable(name_of(share.owner)), *counts, *_sizes(share.bytes, share.opened))
+    files = sum(share.files for share in floor.shares), sum(e.opened_files for e in floor.shares)
     drawn.add_section()
     drawn.add_row("all", *map(str, files), *_sizes(floor.bytes, floor.opened))
     return drawn
 
 
-def _sizes(whole: int, opened: int) -> tuple[str, str, str]:
-    return format_size(whole), format_size(opened), format_size(whole - opened)
+def _sizes(all_bytes: int, opened: int) -> tuple[str, str, str]:
+    return format_size(all_bytes), format_size(opened), format_size(all_bytes - opened)
 
 
 def why(traced: Traced) -> str:
@@ -94,18 +94,18 @@ def outcome(glob: str, proof: Proof) -> str:
     return BROKEN if glob in proof.broken else NOT_TRIED
 
 
-def proposal_lines(image: str, seen: Seen) -> list[str]:
+def proposal_lines(image: str, report: Report) -> list[str]:
     """Return the proposals as rules of a manifest, and what is not proposed and why."""
-    proposed, proof = seen.proposed or Proposals([], 0, {}), seen.proof
+    proposed, proof = report.proposed or Proposals([], 0, {}), report.proof
     good = [rule for rule in proposed.rules if rule.glob not in proof.broken]
     notes = {rule.glob: outcome(rule.glob, proof) for rule in good}
-    lines = proposals.as_yaml(good[:MOST], why(seen.traced), notes)
-    if rest := good[MOST:]:
-        left = format_size(sum(each.bytes for each in rest))
-        lines.append(f"# {len(rest)} more proposals of {left}: FORMAT=json")
+    lines = proposals.as_yaml(good[:MOST], why(report.traced), notes)
+    if not_shown := good[MOST:]:
+        bytes_not_shown = format_size(sum(proposal.bytes for proposal in not_shown))
+        lines.append(f"# {len(not_shown)} more proposals of {bytes_not_shown}: FORMAT=json")
     for rule in proposed.rules:
-        if said := proof.broken.get(rule.glob):
-            lines.append(f'# not proposed: "{rule.glob}", {rule.bytes:,} bytes: {said}')
+        if reason := proof.broken.get(rule.glob):
+            lines.append(f'# not proposed: "{rule.glob}", {rule.bytes:,} bytes: {reason}')
     for owner, size in sorted(proposed.unused.items(), key=lambda item: -item[1]):
         lines.append(
             f"# no module of {owner} was opened, {format_size(size)}: "
@@ -116,35 +116,36 @@ def proposal_lines(image: str, seen: Seen) -> list[str]:
     return [*lines, f"# {next_steps(image)}"] if good else lines
 
 
-def as_json(image: str, seen: Seen) -> str:
+def as_json(image: str, report: Report) -> str:
     """Return everything as JSON; sizes are bytes."""
     owners = [
-        {**asdict(each.owner), **{k: v for k, v in asdict(each).items() if k != "owner"}}
-        for each in seen.floor.shares
+        {**asdict(share.owner), **{k: v for k, v in asdict(share).items() if k != "owner"}}
+        for share in report.floor.shares
     ]
-    proposed = seen.proposed
+    proposed = report.proposed
     rules = [
         {
-            **asdict(each),
-            "why": why(seen.traced),
-            "tried": outcome(each.glob, seen.proof),
-            "broke": seen.proof.broken.get(each.glob, ""),
+            **asdict(rule),
+            "why": why(report.traced),
+            "tried": outcome(rule.glob, report.proof),
+            "broke": report.proof.broken.get(rule.glob, ""),
         }
-        for each in (proposed.rules if proposed else ())
+        for rule in (proposed.rules if proposed else ())
     ]
     content = {
-        "image": seen.reference,
-        "bytes": seen.floor.bytes,
-        "opened": seen.floor.opened,
+        "image": report.reference,
+        "bytes": report.floor.bytes,
+        "opened": report.floor.opened,
         "owners": owners,
-        "unopened": seen.floor.unopened,
+        "unopened": report.floor.unopened,
         "answers": [
-            {"request": each.request.shown, "status": each.status} for each in seen.traced.answers
+            {"request": answer.request.shown, "status": answer.status}
+            for answer in report.traced.answers
         ],
         "proposals": rules,
         "smaller": proposed.smaller if proposed else None,
         "unused": proposed.unused if proposed else None,
-        "not_tried_because": seen.proof.why,
+        "not_tried_because": report.proof.why,
         "next_steps": next_steps(image),
     }
     return json.dumps(content, indent=2)
@@ -161,18 +162,18 @@ def propose(image: Image, inside: Inventory, floor: Floor) -> Proposals | None:
         raise SutraError(error.message, error.tip) from error
 
 
-def show(image: str, seen: Seen) -> None:
+def show(image: str, report: Report) -> None:
     """Print the table, the answers of the requests, and the proposals."""
     console = terminal.console()
-    console.print(f"{seen.reference}: opened from start to stop", markup=False)
-    console.print(table(seen.floor))
-    for each in seen.traced.answers:
-        line = f"{each.request.shown}: {each.status}"
+    console.print(f"{report.reference}: opened from start to stop", markup=False)
+    console.print(table(report.floor))
+    for answer in report.traced.answers:
+        line = f"{answer.request.shown}: {answer.status}"
         console.print(line, markup=False, highlight=False, soft_wrap=True)
-    if seen.proposed is None:
+    if report.proposed is None:
         lines = ["no cleanup manifest: no rule to propose"]
     else:
-        lines = proposal_lines(image, seen)
+        lines = proposal_lines(image, report)
     for line in lines:
         console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
 
@@ -192,11 +193,11 @@ def main(options: argparse.Namespace) -> int:
     file = arguments.knobs(options).get("REQUESTS")
     requests = requests_file.read(Path(file)) if file else []
     client = engine.connect()
-    known = images.inspect(client, image.reference)
-    if known is None:
+    inspected = images.inspect(client, image.reference)
+    if inspected is None:
         raise promises.not_built(image, image.reference)
-    traced = service_trace.record(client, promises, image, known, requests)
-    inside = inventory.read(client, known["Id"])
+    traced = service_trace.record(client, promises, image, inspected, requests)
+    inside = inventory.read(client, inspected["Id"])
     if inside is None:
         raise promises.not_built(image, image.reference)
     floor = shares.of(inside, traced.opened)
@@ -204,9 +205,9 @@ def main(options: argparse.Namespace) -> int:
     globs = [rule.glob for rule in proposed.rules] if proposed else []
     if globs:
         print(f"floor: trying {len(globs)} proposals, a minute or more", file=sys.stderr)
-    seen = Seen(image.reference, floor, traced, proposed, prove(client, known["Id"], globs))
+    report = Report(image.reference, floor, traced, proposed, prove(client, inspected["Id"], globs))
     if form == "json":
-        print(as_json(image.name, seen))
+        print(as_json(image.name, report))
     else:
-        show(image.name, seen)
+        show(image.name, report)
     return OK

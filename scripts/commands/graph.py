@@ -52,7 +52,7 @@ def shared_layers(references: Mapping[str, str]) -> Shared | None:
         for layer in dict.fromkeys(image.layers if image else ()):
             layers[layer.diff_id] = layer
             owners.setdefault(layer.diff_id, []).append(name)
-    several = [(layers[each], names) for each, names in owners.items() if len(names) > 1]
+    several = [(layers[diff_id], names) for diff_id, names in owners.items() if len(names) > 1]
     built = any(measured.values())
     return sorted(several, key=lambda pair: -pair[0].installed) if built else None
 
@@ -118,7 +118,9 @@ def as_json(nodes: Mapping[str, Node], shared: Shared | None) -> str:
             "kind": node.kind,
             "tags": list(node.tags),
             "from": sources(nodes, node),
-            "files": sorted({path for each in graph.below(nodes, name) for path in each.files}),
+            "files": sorted(
+                {path for node_below in graph.below(nodes, name) for path in node_below.files}
+            ),
         }
         for name, node in shown(nodes).items()
     }
@@ -149,7 +151,7 @@ def main(options: argparse.Namespace) -> int:
     if form == "mermaid":
         print(*mermaid(nodes), sep="\n")
         return OK
-    shared = shared_layers({each.name: each.reference for each in catalog.load().images})
+    shared = shared_layers({image.name: image.reference for image in catalog.load().images})
     lines: Sequence[str] = [as_json(nodes, shared)] if form == "json" else text(nodes, shared)
     print(*lines, sep="\n")
     return OK

@@ -28,7 +28,7 @@ def rows(entries: Sequence[Entry]) -> list[tuple[str, ...]]:
     lines: list[tuple[str, ...]] = []
     for entry in reversed(entries):
         current = "*" if entry.number == entries[-1].of else ""
-        whole: tuple[str, ...] = (
+        of_entry: tuple[str, ...] = (
             f"{entry.number}{current}",
             entry.at,
             entry.who,
@@ -38,8 +38,8 @@ def rows(entries: Sequence[Entry]) -> list[tuple[str, ...]]:
         )
         for name, image in entry.images.items():
             sizes = format_size(image.installed), format_size(image.download)
-            lines.append((*whole, name, short(image.digest or image.id), *sizes, entry.verdict))
-            whole = ("",) * len(whole)
+            lines.append((*of_entry, name, short(image.digest or image.id), *sizes, entry.verdict))
+            of_entry = ("",) * len(of_entry)
     return lines
 
 

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     """Write the service's files, and its line, budget, compose service and rows of docs."""
     knobs = arguments.knobs(options)
-    name, language, port = (knobs.get(each, "").strip() for each in ("NAME", "LANGUAGE", "PORT"))
+    name, language, port = (knobs.get(knob, "").strip() for knob in ("NAME", "LANGUAGE", "PORT"))
     if run(WHO, add.steps(name, language, port), knobs):
         print(
             f"{WHO}: {name} is there: write packages/{name} and commit it all, as "

@@ -42,12 +42,12 @@ def main(options: argparse.Namespace) -> int:
     return OK
 
 
-def _print(found: Outdated, form: str) -> None:
+def _print(report: Outdated, form: str) -> None:
     if form == "json":
-        print(json.dumps([outdated_rows.plain(row) for row in found.rows], indent=2))
+        print(json.dumps([outdated_rows.plain(row) for row in report.rows], indent=2))
         return
-    end = outdated_rows.summary(found)
-    rows = found.listed()
+    end = outdated_rows.summary(report)
+    rows = report.listed()
     text = f"{outdated_rows.markdown(rows)}\n{end}"
     if form == "github":
         title = f"## Sutra: {end}\n\n{outdated_rows.markdown(rows)}\n"

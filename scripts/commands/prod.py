@@ -38,8 +38,8 @@ def make(client: engine.Client, no_cache: bool = False) -> int:
     with durations.step("build without cache" if no_cache else "build"):
         built = build.build(client, [build.GROUP], no_cache=no_cache)
     promises = catalog.load_platforms()
-    asked = options.version or options.registry or options.dry_run
-    if not asked and (number := promoted_already(client, promises, options)):
+    has_request = options.version or options.registry or options.dry_run
+    if not has_request and (number := promoted_already(client, promises, options)):
         print(f"promoted already, by line {number} of {ledger.LEDGER}", file=sys.stderr)
         results = measure.verify_all(client, promises)
         show.show(results)
@@ -68,7 +68,7 @@ def promoted_already(client: engine.Client, promises: Catalog, options: Options)
         tested
         and last.commit == commit
         and all(
-            (known := images.inspect(client, tag)) and known["Id"] == last.ids.get(name)
+            (image := images.inspect(client, tag)) and image["Id"] == last.ids.get(name)
             for tag, name in tags.items()
         )
     )

@@ -58,7 +58,7 @@ def _rebase(
     chosen: Options,
     earlier: Mapping[str, str | None],
 ) -> int:
-    services, started = rebase.wanted(client, promises, earlier), time.monotonic()
+    services, started = rebase.services_to_move(client, promises, earlier), time.monotonic()
     if not services:
         rebase.say("every service is on the base that is here")
         return OK
@@ -68,10 +68,12 @@ def _rebase(
         if outcome.breaks:
             print(TIP, file=sys.stderr)
             return CHECK_FAILED
-        wanted = {promises.find(name).reference: each for name, each in outcome.ids.items()}
-        tags.apply(client, tags.plan(client, wanted))
+        identities = {
+            promises.find(name).reference: identity for name, identity in outcome.ids.items()
+        }
+        tags.apply(client, tags.plan(client, identities))
     rebase.say(f"{', '.join(outcome.ids)} in {time.monotonic() - started:.0f} s; verifying all")
-    return promote.verify_and_promote(client, chosen, wanted)
+    return promote.verify_and_promote(client, chosen, identities)
 
 
 def _back(client: engine.Client, before: Mapping[str, str | None]) -> None:

@@ -50,7 +50,7 @@ def main(options: argparse.Namespace) -> int:
     scope, wish = scopes.read(name), clean_command.wish(knobs)
     with transaction.begun(client, promotion.dry_run):
         there = resources.of_project(client, scope, wish)
-    shown = [each for each in there if each.kind not in DEPLOYED]
+    shown = [resource for resource in there if resource.kind not in DEPLOYED]
     clean.show(name, shown)
     if promotion.dry_run:
         return OK
@@ -85,14 +85,14 @@ def first(client: engine.Client, shown: Sequence[Resource], images_too: bool) ->
     """
     used = in_use(client)
     return [
-        each
-        for each in shown
-        if each.kind == "cache"
+        resource
+        for resource in shown
+        if resource.kind == "cache"
         or (
             images_too
-            and each.kind == "image"
-            and each.id not in used
-            and not any(tag.endswith(":latest") for tag in each.tags)
+            and resource.kind == "image"
+            and resource.id not in used
+            and not any(tag.endswith(":latest") for tag in resource.tags)
         )
     ]
 
@@ -105,7 +105,7 @@ def in_use(client: engine.Client) -> set[str]:
 
 def any_data(shown: Sequence[Resource]) -> bool:
     """Return whether a data volume is to go."""
-    return any(each.kind == "volume" and not each.kept for each in shown)
+    return any(resource.kind == "volume" and not resource.kept for resource in shown)
 
 
 def deploy(new_data: bool) -> int:
@@ -126,7 +126,9 @@ def last(
     """
     new, used = scopes.read(settings.project(os.environ), [build.GROUP]).tags, in_use(client)
     return [
-        each
-        for each in resources.only(now, shown)
-        if each.kind == "image" and each.id not in used and not new.intersection(each.tags)
+        resource
+        for resource in resources.only(now, shown)
+        if resource.kind == "image"
+        and resource.id not in used
+        and not new.intersection(resource.tags)
     ]

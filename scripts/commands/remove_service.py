@@ -27,7 +27,7 @@ def main(options: argparse.Namespace) -> int:
     name = knobs.get("NAME", "").strip()
     todo = remove.steps(name)
     if run(WHO, todo, knobs, f'remove the service "{name}"?'):
-        for line in mentions.left(Words(name)):
+        for line in mentions.remaining(Words(name)):
             print(line, file=sys.stderr)
         print(f"{WHO}: {name} is gone; `make clean` removes its images", file=sys.stderr)
     return OK

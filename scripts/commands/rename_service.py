@@ -24,9 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     """Rename it, and name the files that still have the old name."""
     knobs = arguments.knobs(options)
-    name, to = (knobs.get(each, "").strip() for each in ("NAME", "TO"))
+    name, to = (knobs.get(knob, "").strip() for knob in ("NAME", "TO"))
     if run(WHO, rename.steps(name, to), knobs):
-        for line in mentions.left(Words(name)):
+        for line in mentions.remaining(Words(name)):
             print(line, file=sys.stderr)
         print(
             f"{WHO}: {name} is {to}; the images of the old name stay for rollback, "

@@ -21,12 +21,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.flag(parser, "dry-run", "show the difference and write nothing")
 
 
-def differences(before: frozenset[str], wanted: frozenset[str], seen: Recorded) -> Iterator[str]:
+def differences(
+    before: frozenset[str], needed: frozenset[str], recorded: Recorded
+) -> Iterator[str]:
     """Yield a line for each call that is added, and one for those that were not needed."""
-    for name in sorted(wanted - before):
-        why = "" if name in seen.names else ", for what was seen or for all services"
+    for name in sorted(needed - before):
+        why = "" if name in recorded.names else ", for what was seen or for all services"
         yield f"+ {name}{why}"
-    if unseen := sorted(before - wanted):
+    if unseen := sorted(before - needed):
         yield f"allowed and not seen, remove by hand what nobody needs: {', '.join(unseen)}"
 
 
@@ -38,16 +40,16 @@ def main(options: argparse.Namespace) -> int:
     file = seccomp_profile.file_of(image)
     before = seccomp_profile.names_in(image) if file.exists() else frozenset[str]()
     client = engine.connect()
-    known = images.inspect(client, image.reference)
-    if known is None:
+    inspected = images.inspect(client, image.reference)
+    if inspected is None:
         raise promises.not_built(image, image.reference)
-    seen = seccomp_recording.record(client, promises, image, known)
-    wanted = allowed(seen.names)
-    for answer in seen.answers:
+    recorded = seccomp_recording.record(client, promises, image, inspected)
+    needed = allowed(recorded.names)
+    for answer in recorded.answers:
         print(f"{answer.request.shown}: {answer.status}")
-    for line in differences(before, wanted, seen):
+    for line in differences(before, needed, recorded):
         print(line)
-    names = before | wanted
+    names = before | needed
     if names != before and not is_dry:
         seccomp_profile.write(file, names)
     outcome = "unchanged" if names == before else "not written" if is_dry else "written"

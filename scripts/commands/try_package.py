@@ -53,7 +53,7 @@ def lines(trial: Trial) -> list[str]:
     """Return the result as lines for a person."""
     rows = [
         f"{trial.package} {trial.version}".strip() + ":",
-        *(f"  broke {each}" for each in trial.broke),
+        *(f"  broke {reason}" for reason in trial.broke),
     ]
     if not trial.ok:
         return [*rows, "  no known manifest entry keeps it working"]

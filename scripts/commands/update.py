@@ -47,17 +47,17 @@ def main(options: argparse.Namespace) -> int:
         print(_end(len(rows), dry_run, only))
         return OK
     take_updates.take(report, rows, only, os.environ)
-    left = take_updates.held_back(rows, images)
-    taken = len({(row.kind, row.name) for row in rows}) - len(left)
-    ending = f"; held back by what needs the earlier one: {', '.join(left)}" if left else ""
+    held = take_updates.held_back(rows, images)
+    taken = len({(row.kind, row.name) for row in rows}) - len(held)
+    ending = f"; held back by what needs the earlier one: {', '.join(held)}" if held else ""
     print(f"{_taken(taken, dry_run)}{ending}")
     return OK
 
 
 def _end(number: int, dry_run: bool, only: str) -> str:
     if not number:
-        known = "no security update is known" if only == SECURITY else "every lock has the newest"
-        return f"update: {known}, nothing was written"
+        reason = "no security update is known" if only == SECURITY else "every lock has the newest"
+        return f"update: {reason}, nothing was written"
     return _taken(number, dry_run)
 
 
@@ -88,7 +88,7 @@ def _newest(place: Archive) -> dict[Path, Lock]:
     """Return the new locks by their files: of the bases, and of what builds them, if anything."""
     names, built_by = packages_lock.sliced(), builders_lock.names()
     offers = updates.offers_of(names, place)
-    found = {packages_lock.LOCK: updates.newest_lock(place.suite, names, offers, place.day)}
+    locks = {packages_lock.LOCK: updates.newest_lock(place.suite, names, offers, place.day)}
     if built_by:
-        found[builders_lock.LOCK] = builders_lock.newest(place, built_by)
-    return found
+        locks[builders_lock.LOCK] = builders_lock.newest(place, built_by)
+    return locks

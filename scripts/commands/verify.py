@@ -40,7 +40,7 @@ def main(options: argparse.Namespace) -> int:
     show.show(results, form, compared=compared)
     for image in promises.images:
         own = (result for result in results if result.image == image.name and not result.ok)
-        if any(one.name.startswith("contents.") for one in own):
+        if any(result.name.startswith("contents.") for result in own):
             print(verify_contents.tip(image.name, image.reference), file=sys.stderr)
             break
     return OK if all(result.ok for result in results) else CHECK_FAILED

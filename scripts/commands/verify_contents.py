@@ -28,20 +28,20 @@ def main(options: argparse.Namespace) -> int:
     form = arguments.output_format(options, show.FORMATS)
     promises = catalog.load_platforms()
     if options.reference:  # may be a file, for which no engine has to be there
-        client, wanted = None, [(promises.find(options.name), options.reference)]
+        client, pairs = None, [(promises.find(options.name), options.reference)]
     else:
         client = engine.connect()
-        wanted = [(image, image.reference) for image in promises.images]
-        read_layers.read_together(client, [reference for _, reference in wanted])
+        pairs = [(image, image.reference) for image in promises.images]
+        read_layers.read_together(client, [reference for _, reference in pairs])
     private = verify.private_certificates()
     results = []
-    for image, reference in wanted:
+    for image, reference in pairs:
         print(f"contents: {reference}", file=sys.stderr)
         results += verify.verify_one(client, promises, image, reference, private=private)
     show.show(results, form, options.all)
     failed = next((result.image for result in results if not result.ok), "")
     if failed:
-        reference = next(reference for image, reference in wanted if image.name == failed)
+        reference = next(reference for image, reference in pairs if image.name == failed)
         print(tip(failed, reference, options.all), file=sys.stderr)
     return CHECK_FAILED if failed else OK
 

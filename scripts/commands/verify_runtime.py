@@ -23,10 +23,10 @@ def main(options: argparse.Namespace) -> int:
     arguments.require_pair(options)
     form = arguments.output_format(options, show.FORMATS)
     client, promises = engine.connect(), catalog.load_platforms()
-    wanted = [promises.find(options.name)] if options.reference else promises.images
+    images = [promises.find(options.name)] if options.reference else promises.images
     results = [
         result
-        for image in wanted
+        for image in images
         for result in verify_one(client, promises, image, options.reference or image.reference)
     ]
     show.show(results, form)

@@ -36,8 +36,12 @@ def main(options: argparse.Namespace) -> int:
     journal.warn_pending()
     promises = catalog.load_platforms()
     budget_history.refuse_raises(promises, arguments.is_set(options, "ALLOW_UNCOMPARED"))
-    known = None if options.reference else unchanged.verified(promises)
-    results = checked_by_reading(promises, options) if known is None else known
+    results_of_unchanged = None if options.reference else unchanged.verified(promises)
+    results = (
+        checked_by_reading(promises, options)
+        if results_of_unchanged is None
+        else results_of_unchanged
+    )
     if compression == settings.ZSTD:
         results = [*results, *packed_by_zstd(promises, options)]
     results = [*results, *fresh.verify(promises, results)]

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Derive every kept statement again, and the new one; name those that no longer hold."""
-    question = asked(arguments.knobs(options))
+    question = read_question(arguments.knobs(options))
     if question and not options.image:
         raise SutraError("vex: IMAGE: missing", USAGE)
     promises = catalog.load()
@@ -67,17 +67,17 @@ def _hold(promises: Catalog, name: str, reference: str | None, requests: Sequenc
     return CHECK_FAILED if refusals else OK
 
 
-def asked(knobs: dict[str, str]) -> Question | None:
+def read_question(knobs: dict[str, str]) -> Question | None:
     """Return what is asked, None without CVE. Raises SutraError for half a question."""
-    given = [knobs.get(name, "").strip() for name in ASKED]
-    if not any(given):
+    texts = [knobs.get(name, "").strip() for name in ASKED]
+    if not any(texts):
         return None
-    for name, text in zip(ASKED, given, strict=True):
+    for name, text in zip(ASKED, texts, strict=True):
         if not text or not text.isprintable():
             raise SutraError(f"vex: {name}: {'not printable' if text else 'missing'}", USAGE)
-    if not VULNERABILITY.fullmatch(given[0]):
-        raise SutraError(f'vex: CVE: not the name of a vulnerability "{given[0]}"', USAGE)
-    return Question(*given)
+    if not VULNERABILITY.fullmatch(texts[0]):
+        raise SutraError(f'vex: CVE: not the name of a vulnerability "{texts[0]}"', USAGE)
+    return Question(*texts)
 
 
 def _derive(promises: Catalog, name: str, reference: str | None, new: Question | None) -> int:
@@ -106,10 +106,10 @@ def _bill(promises: Catalog, name: str, reference: str | None) -> Bill:
 
 def _image(promises: Catalog, name: str, reference: str | None) -> Inventory:
     image = promises.find(name)
-    wanted = reference or image.reference
-    content = inventory.read(None, wanted)
+    reference_or_own = reference or image.reference
+    content = inventory.read(None, reference_or_own)
     if content is None:
-        raise promises.not_built(image, wanted)
+        raise promises.not_built(image, reference_or_own)
     return content
 
 

@@ -40,18 +40,18 @@ class Profile:
     @property
     def total_us(self) -> int:
         """Microseconds of all imports."""
-        return sum(each.own_us for each in self.imports)
+        return sum(module_import.own_us for module_import in self.imports)
 
 
 def profile(
     client: engine.Client, promises: Catalog, image: Image, reference: str
 ) -> Profile | None:
     """Return what `reference` imports, started as `image` is; None where it is not there."""
-    known = images.inspect(client, reference)
-    content = inventory.read(client, known["Id"]) if known else None
-    if known is None or content is None:
+    inspected = images.inspect(client, reference)
+    content = inventory.read(client, inspected["Id"]) if inspected else None
+    if inspected is None or content is None:
         return None
-    imports = import_time.measure(client, promises, image, known, STARTS)
+    imports = import_time.measure(client, promises, image, inspected, STARTS)
     whose = import_time.owners(content)
     return Profile(reference, imports, import_time.by_owner(imports, whose), whose)
 
@@ -59,15 +59,18 @@ def profile(
 def as_json(now: Profile, before: Profile | None, waiting: Sequence[Deferrable]) -> str:
     """Return everything as JSON; times are microseconds."""
 
-    def plain(one: Profile) -> dict[str, object]:
+    def plain(shown: Profile) -> dict[str, object]:
         modules = [
-            {**asdict(each), "owner": one.whose.get(each.module, import_time.BUILT_IN)}
-            for each in one.imports
+            {
+                **asdict(module_import),
+                "owner": shown.whose.get(module_import.module, import_time.BUILT_IN),
+            }
+            for module_import in shown.imports
         ]
-        owners = [asdict(each) for each in one.owners]
+        owners = [asdict(owner) for owner in shown.owners]
         return {
-            "image": one.reference,
-            "total_us": one.total_us,
+            "image": shown.reference,
+            "total_us": shown.total_us,
             "owners": owners,
             "modules": modules,
         }
@@ -76,7 +79,7 @@ def as_json(now: Profile, before: Profile | None, waiting: Sequence[Deferrable])
         {
             "now": plain(now),
             "before": plain(before) if before else None,
-            "deferrable": [asdict(each) for each in waiting],
+            "deferrable": [asdict(deferrable) for deferrable in waiting],
         },
         indent=2,
     )
@@ -89,11 +92,11 @@ def _ms(us: int | None) -> str:
 def owner_table(now: Profile, before: Profile | None) -> Table:
     """Return a row an owner: modules, milliseconds, those of the promoted image, the change."""
     drawn = Table("owner", "modules", "ms", "before", "change")
-    old = {each.owner.partition(" ")[0]: each.own_us for each in before.owners} if before else {}
-    for each in now.owners:
-        earlier = old.get(each.owner.partition(" ")[0], 0) if before else None
-        change = "" if earlier is None else f"{(each.own_us - earlier) / 1000:+.1f}"
-        drawn.add_row(each.owner, str(each.modules), _ms(each.own_us), _ms(earlier), change)
+    old = {owner.owner.partition(" ")[0]: owner.own_us for owner in before.owners} if before else {}
+    for owner in now.owners:
+        earlier = old.get(owner.owner.partition(" ")[0], 0) if before else None
+        change = "" if earlier is None else f"{(owner.own_us - earlier) / 1000:+.1f}"
+        drawn.add_row(owner.owner, str(owner.modules), _ms(owner.own_us), _ms(earlier), change)
     total = before.total_us if before else None
     change = "" if total is None else f"{(now.total_us - total) / 1000:+.1f}"
     drawn.add_section()
@@ -104,12 +107,21 @@ def owner_table(now: Profile, before: Profile | None) -> Table:
 def module_table(now: Profile, before: Profile | None) -> Table:
     """Return the modules that take the longest by themselves."""
     drawn = Table("module", "owner", "ms", "with its imports", "before", "imported by")
-    old = {each.module: each.own_us for each in before.imports} if before else {}
-    for each in sorted(now.imports, key=lambda one: -one.own_us)[:MOST]:
-        owner = now.whose.get(each.module, import_time.BUILT_IN)
-        earlier = _ms(old.get(each.module))
+    old = (
+        {module_import.module: module_import.own_us for module_import in before.imports}
+        if before
+        else {}
+    )
+    for module_import in sorted(now.imports, key=lambda by_time: -by_time.own_us)[:MOST]:
+        owner = now.whose.get(module_import.module, import_time.BUILT_IN)
+        earlier = _ms(old.get(module_import.module))
         drawn.add_row(
-            each.module, owner, _ms(each.own_us), _ms(each.whole_us), earlier, each.importer
+            module_import.module,
+            owner,
+            _ms(module_import.own_us),
+            _ms(module_import.whole_us),
+            earlier,
+            module_import.importer,
         )
     return drawn
 
@@ -119,9 +131,9 @@ def deferrable_lines(waiting: Sequence[Deferrable]) -> list[str]:
     if not waiting:
         return ["no import of ours could wait: each is used when its module is imported"]
     return [
-        f"could wait until a function needs it: {each.importer} imports {each.module}: "
-        f"up to {_ms(each.us)} ms, {counted(each.modules, 'module')}"
-        for each in waiting
+        f"could wait until a function needs it: {deferrable.importer} imports {deferrable.module}: "
+        f"up to {_ms(deferrable.us)} ms, {counted(deferrable.modules, 'module')}"
+        for deferrable in waiting
     ]
 
 

@@ -68,8 +68,8 @@ def knobs(
     options: argparse.Namespace, environment: Mapping[str, str] = os.environ
 ) -> dict[str, str]:
     """Return the environment, with what was given as an argument in its place."""
-    given = {name: text for name, text in vars(options).items() if name.isupper() and text}
-    return {**environment, **given}
+    from_arguments = {name: text for name, text in vars(options).items() if name.isupper() and text}
+    return {**environment, **from_arguments}
 
 
 def is_set(options: argparse.Namespace, name: str) -> bool:
@@ -79,7 +79,7 @@ def is_set(options: argparse.Namespace, name: str) -> bool:
 
 def output_format(options: argparse.Namespace, choices: Sequence[str]) -> str:
     """Return FORMAT, TABLE without it. Raises SutraError for one that the command does not have."""
-    wanted = knobs(options).get("FORMAT") or TABLE
-    if wanted not in choices:
-        raise SutraError(f'FORMAT: unknown "{wanted}"', f"choose one of {', '.join(choices)}")
-    return wanted
+    chosen = knobs(options).get("FORMAT") or TABLE
+    if chosen not in choices:
+        raise SutraError(f'FORMAT: unknown "{chosen}"', f"choose one of {', '.join(choices)}")
+    return chosen

@@ -52,8 +52,8 @@ def step(name: str) -> Iterator[None]:
 
 def as_text(seconds: float) -> str:
     """Return a duration for people, rounded up: 134.2 → "2 min 15 s"."""
-    minutes, rest = divmod(math.ceil(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    minutes, seconds_left = divmod(math.ceil(seconds), 60)
+    return f"{minutes} min {seconds_left} s" if minutes else f"{seconds_left} s"
 
 
 def read() -> dict[str, float]:

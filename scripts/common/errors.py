@@ -97,8 +97,8 @@ def run(main: Callable[[], int]) -> NoReturn:
     except Exception as error:  # a bug of ours: not a failed check, and not 30 lines either
         trace = traceback.format_exc().rstrip() if os.environ.get(TRACEBACK) else ""
         tip = f"report it with what `{TRACEBACK}=1` shows before that line"
-        said, tip = _of_disk(error) or (unexpected(error), tip)
-        _tell(trace, said, f"tip: {tip}")
+        problem, tip = _of_disk(error) or (unexpected(error), tip)
+        _tell(trace, problem, f"tip: {tip}")
         code = WRONG_CALL
     except KeyboardInterrupt:
         _tell("interrupted", "tip: run the same command again, finished steps are cached")
@@ -132,5 +132,5 @@ def unexpected(error: BaseException) -> str:
     """Return one line for an exception that no code of ours expected, with its place."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f"{os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else "?"
-    said = (str(error).splitlines() or [""])[0]
-    return printable(f'{place}: unexpected error "{type(error).__name__}: {said}"')
+    reason = (str(error).splitlines() or [""])[0]
+    return printable(f'{place}: unexpected error "{type(error).__name__}: {reason}"')

@@ -44,7 +44,7 @@ class GitError(SutraError):
         self.reason, self.runs = reason, runs
 
 
-def ask(*words: str, folder: Path = HERE, given: bytes = b"") -> bytes:
+def ask(*words: str, folder: Path = HERE, input_bytes: bytes = b"") -> bytes:
     """Return the output of `git WORDS` in `folder`. Raises GitError when git fails.
 
     No configuration of the user makes it wait for a password or translate its words.
@@ -53,14 +53,14 @@ def ask(*words: str, folder: Path = HERE, given: bytes = b"") -> bytes:
     environment = {**os.environ, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
     try:
         done = subprocess.run(
-            ["git", *words], cwd=folder, capture_output=True, input=given, env=environment
+            ["git", *words], cwd=folder, capture_output=True, input=input_bytes, env=environment
         )
     except OSError as error:
         why = f"git does not run: {error.strerror}"
         raise GitError(shown, why, f"install git, {AGAIN}", runs=False) from error
     if done.returncode:
-        said = done.stderr.decode(errors="replace")
-        reason = _first_problem(said) or f"exit code {done.returncode}"
+        output = done.stderr.decode(errors="replace")
+        reason = _first_problem(output) or f"exit code {done.returncode}"
         raise GitError(shown, reason, _tip(TIPS, reason))
     return done.stdout
 
@@ -158,7 +158,7 @@ def changed_since(since: str, folder: Path = HERE) -> list[str]:
         ) from error
     changed = ask("diff", "--name-only", "--no-renames", "-z", base, folder=folder)
     new = ask("ls-files", "--others", "--exclude-standard", "-z", folder=folder)
-    return sorted({os.fsdecode(each) for each in (changed + new).split(b"\0") if each})
+    return sorted({os.fsdecode(path) for path in (changed + new).split(b"\0") if path})
 
 
 def in_repository(folder: Path = HERE) -> bool:
@@ -168,7 +168,7 @@ def in_repository(folder: Path = HERE) -> bool:
     """
     if os.environ.get("GIT_DIR"):
         return True
-    return any(os.path.lexists(each / ".git") for each in _searched(folder.absolute()))
+    return any(os.path.lexists(above / ".git") for above in _searched(folder.absolute()))
 
 
 def _searched(folder: Path) -> Iterator[Path]:
@@ -177,19 +177,21 @@ def _searched(folder: Path) -> Iterator[Path]:
     ceilings = {Path(ceiling) for ceiling in listed if ceiling}
     across = os.environ.get("GIT_DISCOVERY_ACROSS_FILESYSTEM", "").lower() in ("1", "true", "yes")
     device = folder.stat().st_dev
-    for each in (folder, *folder.parents):
-        if each != folder and (each in ceilings or not (across or each.stat().st_dev == device)):
+    for searched in (folder, *folder.parents):
+        if searched != folder and (
+            searched in ceilings or not (across or searched.stat().st_dev == device)
+        ):
             return
-        yield each
+        yield searched
 
 
 def _line(folder: Path, *words: str) -> str:
     return ask(*words, folder=folder).decode(errors="replace").strip()
 
 
-def _first_problem(said: str) -> str:
+def _first_problem(output: str) -> str:
     """Return the line in which git gives its reason, the first one without any."""
-    lines = said.splitlines() or [""]
+    lines = output.splitlines() or [""]
     fatal = "fatal: "
     return next((line for line in lines if line.startswith(fatal)), lines[0]).removeprefix(fatal)
 

@@ -54,9 +54,9 @@ def read(environment: Mapping[str, str]) -> tuple[str, ...]:
         if name in names[:at]:
             raise SutraError(f'{KNOB}: named twice "{name}"', EXAMPLE)
     own = name_of(OWN)
-    found = tuple(OWN if name == own else name.partition("/")[2] for name in names)
-    _refuse_alpine(environment, found)
-    return found
+    architectures = tuple(OWN if name == own else name.partition("/")[2] for name in names)
+    _refuse_alpine(environment, architectures)
+    return architectures
 
 
 def _refuse_alpine(environment: Mapping[str, str], architectures: Iterable[str]) -> None:
@@ -73,7 +73,7 @@ def _refuse_alpine(environment: Mapping[str, str], architectures: Iterable[str])
 
 def refuse_others(environment: Mapping[str, str], command: str) -> None:
     """Raise SutraError where PLATFORMS names another platform, which a command does not take."""
-    if others := [each for each in read(environment) if each]:
+    if others := [architecture for architecture in read(environment) if architecture]:
         raise SutraError(
             f"{KNOB}: `make {command}` takes this machine's {name_of(OWN)} alone, "
             f'not "{name_of(others[0])}"',

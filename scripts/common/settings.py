@@ -35,35 +35,35 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 def base(environment: Mapping[str, str]) -> str:
     """Return the images' root. Raises SutraError if no Dockerfile stage exists for it."""
-    wanted = environment.get("BASE") or BASES[0]
-    refuse_base(wanted)
-    return wanted
+    chosen = environment.get("BASE") or BASES[0]
+    refuse_base(chosen)
+    return chosen
 
 
-def refuse_base(wanted: str) -> None:
+def refuse_base(chosen: str) -> None:
     """Raise SutraError for a BASE that no Dockerfile has a stage for."""
-    if wanted not in BASES:
-        raise SutraError(f'BASE: unknown "{wanted}"', f"choose one of {', '.join(BASES)}")
+    if chosen not in BASES:
+        raise SutraError(f'BASE: unknown "{chosen}"', f"choose one of {', '.join(BASES)}")
 
 
 def ca_bundle(environment: Mapping[str, str]) -> str:
     """Return the certificates that builders trust: CA_BUNDLE, else the system's, else ""."""
-    wanted = environment.get("CA_BUNDLE", "")
-    if not wanted:
+    bundle = environment.get("CA_BUNDLE", "")
+    if not bundle:
         return next((path for path in SYSTEM_BUNDLES if Path(path).is_file()), "")
-    if not Path(wanted).is_file():
+    if not Path(bundle).is_file():
         raise SutraError(
-            f'CA_BUNDLE: no such file "{wanted}"', "name a PEM file, or leave CA_BUNDLE out"
+            f'CA_BUNDLE: no such file "{bundle}"', "name a PEM file, or leave CA_BUNDLE out"
         )
-    return wanted
+    return bundle
 
 
 def compression(environment: Mapping[str, str]) -> str:
     """Return COMPRESSION, gzip without it. Raises SutraError for another."""
-    wanted = environment.get("COMPRESSION") or GZIP
-    if wanted not in (GZIP, ZSTD):
-        raise SutraError(f'COMPRESSION: unknown "{wanted}"', f"choose {GZIP} or {ZSTD}")
-    return wanted
+    chosen = environment.get("COMPRESSION") or GZIP
+    if chosen not in (GZIP, ZSTD):
+        raise SutraError(f'COMPRESSION: unknown "{chosen}"', f"choose {GZIP} or {ZSTD}")
+    return chosen
 
 
 def flag(environment: Mapping[str, str], name: str) -> bool:
@@ -97,8 +97,8 @@ def assigned(environment: Mapping[str, str], name: str, file: Path = FILE) -> st
     return _assigned(file, name) if value is None else value
 
 
-def _assigned(file: Path, wanted: str) -> str:
-    """Return what the last assignment of `wanted` in `.env` says, "" without one."""
+def _assigned(file: Path, variable: str) -> str:
+    """Return what the last assignment of `variable` in `.env` says, "" without one."""
     try:
         # an editor's byte order mark is no part of the first name: compose skips it too
         text = file.read_text("utf-8-sig", errors="replace")
@@ -108,6 +108,6 @@ def _assigned(file: Path, wanted: str) -> str:
         raise SutraError(f"{file}: cannot be read: {error.strerror}", f"`ls -l {file}`") from error
     value = ""
     for name, *values in ASSIGNED.findall(text.replace("\r\n", "\n")):
-        if name == wanted:
+        if name == variable:
             value = "".join(values).strip()
     return value

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 def printable(text: str) -> str:
     """Return `text` as one line that no terminal, log or XML reader takes for anything else."""
-    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
+    return "".join(
+        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
+    )
 
 
 def escaped(text: str) -> str:

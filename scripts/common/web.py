@@ -20,9 +20,9 @@ def session(environment: Mapping[str, str]) -> requests.Session:
 
     Each request must be given `verify` once more: REQUESTS_CA_BUNDLE wins over a session's own.
     """
-    made = requests.Session()
-    made.verify = settings.ca_bundle(environment) or True
-    return made
+    opened = requests.Session()
+    opened.verify = settings.ca_bundle(environment) or True
+    return opened
 
 
 def is_address(text: str) -> bool:

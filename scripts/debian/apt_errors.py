@@ -23,15 +23,15 @@ _CHECKER = re.compile(r"Sub-process \S+ returned an error code \(\d+\), error me
 _UNSIGNED = re.compile(r"^E: The repository '.*' is not signed\.$", re.MULTILINE)
 
 
-def reason(said: str) -> str:
+def reason(output: str) -> str:
     """Return apt's first reason without the login that an address may hold."""
-    lines = [line[2:] for line in said.splitlines() if line.startswith(("E:", "W:"))]
+    lines = [line[2:] for line in output.splitlines() if line.startswith(("E:", "W:"))]
     first = lines[0] if lines else "apt-get failed without a reason"
     # apt 3 joins several lines of sqv, and leaves the reason out behind "Unable to connect to x:"
     line = " ".join(_CHECKER.sub("", first).split()).removesuffix(":")
     return printable(_LOGIN.sub("//", line))[:LONGEST]
 
 
-def tip(said: str) -> str:
+def tip(output: str) -> str:
     """Return what helps: the network is fine where an index came without a good signature."""
-    return UNSIGNED_TIP if _UNSIGNED.search(said) else TIP
+    return UNSIGNED_TIP if _UNSIGNED.search(output) else TIP

@@ -89,8 +89,8 @@ class Archive:
     def would_fetch(self, names: Iterable[str], machine: str) -> list[str]:
         """Return a line for each package that apt would fetch to install these into nothing."""
         options = (*self.options, "-o", f"APT::Architecture={machine}", "--no-install-recommends")
-        said = _answer(options, ("install", "--yes", "--print-uris", *names), self.folder)
-        return [line for line in said.splitlines() if line.startswith("'")]
+        output = _answer(options, ("install", "--yes", "--print-uris", *names), self.folder)
+        return [line for line in output.splitlines() if line.startswith("'")]
 
     def download(self, words: Sequence[str]) -> list[Path]:
         """Return the packages "libc6:amd64=2.41-12" as files whose hashes are the index's."""
@@ -185,6 +185,6 @@ def _answer(options: Sequence[str], words: Sequence[str], folder: Path) -> str:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise NotKnownError(f"apt-get: {process.reason(error)}") from error
     if done.returncode:
-        said = done.stderr.decode(errors="replace")
-        raise NotKnownError(apt_errors.reason(said), apt_errors.tip(said))
+        output = done.stderr.decode(errors="replace")
+        raise NotKnownError(apt_errors.reason(output), apt_errors.tip(output))
     return done.stdout.decode(errors="replace")

@@ -35,12 +35,12 @@ def installed(file: Path) -> Iterator[str]:
         yield from match[1].replace("\\", " ").split()
 
 
-def newest(place: Archive, wanted: Iterable[str]) -> Lock:
+def newest(place: Archive, package_names: Iterable[str]) -> Lock:
     """Return the lock of what apt would install into nothing. Raises NotKnownError."""
-    words = sorted(set(wanted))
+    words = sorted(set(package_names))
     chosen = {machine: set(_closure(place, machine, words)) for machine in MACHINES}
-    known = {name for pairs in chosen.values() for name, _ in pairs}
-    offers = index.read(place.indexes(), known)
+    closure_names = {name for pairs in chosen.values() for name, _ in pairs}
+    offers = index.read(place.indexes(), closure_names)
     packages = {
         offer.package
         for (name, machine), of_one in offers.items()
@@ -62,7 +62,7 @@ def _refuse_missing(
     place: Archive, chosen: dict[str, set[tuple[str, str]]], packages: Iterable[Package]
 ) -> None:
     """Raise NotKnownError where apt would fetch what no index has."""
-    there = {(each.name, each.version) for each in packages}
+    there = {(package.name, package.version) for package in packages}
     for machine, pairs in chosen.items():
         for name, version in sorted(pairs - there):
             raise NotKnownError(f'{place.suite} has no "{name}" {version} for {machine}')

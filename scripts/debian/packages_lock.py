@@ -78,14 +78,14 @@ def read(path: Path = LOCK) -> Lock | None:
 def _packages(path: Path, lines: Sequence[str]) -> list[Package]:
     """Return the packages of the lines. Raises SutraError for one in two versions."""
     packages = []
-    seen: set[tuple[str, str]] = set()
+    locked: set[tuple[str, str]] = set()
     for number, line in enumerate(lines, 1):
         if line and not line.startswith("#"):
             package = _package(path, number, line)
             keys = {(package.name, machine) for machine in machines(package)}
-            if keys & seen:
+            if keys & locked:
                 raise SutraError(f'{path}: line {number}: locked twice "{package.name}"', AGAIN)
-            seen |= keys
+            locked |= keys
             packages.append(package)
     return packages
 
@@ -95,14 +95,14 @@ def machines(package: Package) -> tuple[str, ...]:
     return MACHINES if package.architecture == "all" else (package.architecture,)
 
 
-def refuse_incomplete(lock: Lock | None, wanted: Iterable[str], path: Path = LOCK) -> None:
+def refuse_incomplete(lock: Lock | None, names: Iterable[str], path: Path = LOCK) -> None:
     """Raise SutraError for a package that a Dockerfile names and the lock lacks, as a cut one."""
-    wanted = sorted(set(wanted))
-    if wanted and lock is None:
+    names = sorted(set(names))
+    if names and lock is None:
         raise SutraError(f"{path}: no such file", AGAIN)
     packages = lock.packages if lock else ()
     there = {(package.name, machine) for package in packages for machine in machines(package)}
-    for name in wanted:
+    for name in names:
         for machine in MACHINES:
             if (name, machine) not in there:
                 raise SutraError(f'{path}: no "{name}" for {machine}', AGAIN)

@@ -63,18 +63,18 @@ def _update(lock: Lock, package: Package, offers: Sequence[Offer]) -> Update | N
 
 
 def _best(offers: Iterable[Offer]) -> Offer | None:
-    known = {offer.package.version: offer for offer in offers}
-    return known.get(versions.newest(known))
+    offer_of_version = {offer.package.version: offer for offer in offers}
+    return offer_of_version.get(versions.newest(offer_of_version))
 
 
 def with_cves(updates: Sequence[Update], offers: Offers, place: Archive) -> list[Update]:
     """Return the updates with what changelogs name; packages of one source share theirs."""
-    wanted = {(update.source, update.newest) for update in updates}
+    sources = {(update.source, update.newest) for update in updates}
     words = {
         (offer.source, f"{name}:{machine}={offer.package.version}")
         for (name, machine), of_one in offers.items()
         for offer in of_one
-        if (offer.source, offer.package.version) in wanted
+        if (offer.source, offer.package.version) in sources
         and machine == MACHINES[0]
         and offer.size <= MOST
     }

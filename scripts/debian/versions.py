@@ -35,18 +35,18 @@ def of_source(version: str) -> str:
     return _REBUILT.sub("", version)
 
 
-def _compare(one: str, other: str) -> int:
-    if one == other:
+def _compare(first: str, other: str) -> int:
+    if first == other:
         return 0
-    return 1 if _is_above(one, other) else -1
+    return 1 if _is_above(first, other) else -1
 
 
 @cache
-def _is_above(one: str, other: str) -> bool:
-    for version in (one, other):
+def _is_above(first: str, other: str) -> bool:
+    for version in (first, other):
         if not VERSION.fullmatch(version):
             raise SutraError(f'debian: not a version "{version}"', "run `make update ONLY=debian`")
-    command = ["dpkg", "--compare-versions", one, "gt", other]
+    command = ["dpkg", "--compare-versions", first, "gt", other]
     try:
         code = subprocess.run(command, capture_output=True, check=False).returncode
     except OSError as error:
@@ -55,7 +55,7 @@ def _is_above(one: str, other: str) -> bool:
         ) from error
     if code not in (TRUE, FALSE):
         raise SutraError(
-            f'debian: dpkg cannot compare "{one}" with "{other}": exit code {code}',
-            f"`dpkg --compare-versions {one} gt {other}` says why",
+            f'debian: dpkg cannot compare "{first}" with "{other}": exit code {code}',
+            f"`dpkg --compare-versions {first} gt {other}` says why",
         )
     return code == TRUE

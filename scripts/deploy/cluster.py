@@ -18,10 +18,10 @@ METRICS = "metrics.k8s.io"
 def require(kubectl: Kubectl, release: Release) -> None:
     """Raise SutraError for a cluster that lacks what the release uses."""
     versions = set(kubectl.run("api-versions").split())
-    for thing in release.objects:
-        if thing["apiVersion"] not in versions:
+    for item in release.objects:
+        if item["apiVersion"] not in versions:
             raise SutraError(
-                f'cluster: no {thing["kind"]} of "{thing["apiVersion"]}"',
+                f'cluster: no {item["kind"]} of "{item["apiVersion"]}"',
                 "take it out in an overlay of your own (OVERLAY=folder), or update the cluster",
             )
     if any(_claims_default(release)):
@@ -52,8 +52,8 @@ def require_version(kubectl: Kubectl) -> None:
 
 
 def _claims_default(release: Release) -> Iterator[bool]:
-    for thing in release.objects:
-        for claim in thing.get("spec", {}).get("volumeClaimTemplates", []):
+    for item in release.objects:
+        for claim in item.get("spec", {}).get("volumeClaimTemplates", []):
             yield "storageClassName" not in claim["spec"]
 
 
@@ -61,8 +61,8 @@ def _require_default_class(kubectl: Kubectl) -> None:
     """Raise SutraError where a claim would wait for ever."""
     if claims(kubectl):
         return
-    for each in kubectl.get("storageclass")["items"]:
-        if each["metadata"].get("annotations", {}).get(DEFAULT_CLASS) == "true":
+    for storage_class in kubectl.get("storageclass")["items"]:
+        if storage_class["metadata"].get("annotations", {}).get(DEFAULT_CLASS) == "true":
             return
     raise SutraError(
         "cluster: no default storage class, the storage's claim would wait for ever",

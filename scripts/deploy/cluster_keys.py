@@ -25,7 +25,7 @@ KEY = re.compile(r"[A-Za-z0-9._~+/-]{16,512}=*", re.ASCII)
 MAX_BYTES = 4096
 
 
-def given(environment: Mapping[str, str]) -> str:
+def api_key(environment: Mapping[str, str]) -> str:
     """Return SUTRA_API_KEY, of the environment or `.env`, or what SUTRA_API_KEY_FILE names, or "".
 
     Raises SutraError for what the services would refuse; a key is never shown.
@@ -71,12 +71,12 @@ def make_storage_key(kubectl: Kubectl) -> None:
 
 def set_api_key(kubectl: Kubectl, value: str) -> bool:
     """Store the callers' token; return whether pods have an older one."""
-    wanted = _secret(kubectl, API, "api-key", value)
+    new_secret = _secret(kubectl, API, "api-key", value)
     secret = kubectl.find("secret", API)
     if not secret:
-        kubectl.create(wanted)
-    elif secret.get("data") != wanted["data"]:
-        kubectl.create(wanted, "replace")
+        kubectl.create(new_secret)
+    elif secret.get("data") != new_secret["data"]:
+        kubectl.create(new_secret, "replace")
         return True
     return False
 

@@ -38,12 +38,12 @@ class Kubectl:
 
     namespace: str
 
-    def run(self, *words: str, given: str = "", seconds: float = SECONDS) -> str:
+    def run(self, *words: str, input_text: str = "", seconds: float = SECONDS) -> str:
         """Return what kubectl prints. Raises KubectlError with the reason that it gives."""
         scope = [f"--namespace={self.namespace}", f"--request-timeout={REQUEST_SECONDS}s"]
-        done = _started([PROGRAM, *scope, *words], given, seconds)
+        done = _started([PROGRAM, *scope, *words], input_text, seconds)
         if done.returncode:
-            reason = said(done.stderr)
+            reason = reason_in(done.stderr)
             raise KubectlError(
                 f"kubectl {words[0]}: {reason}", "`kubectl cluster-info` shows the cluster", reason
             )
@@ -58,16 +58,16 @@ class Kubectl:
         text = self.run("get", kind, name, "--output=json", "--ignore-not-found")
         return answer(text, "get") if text.strip() else None
 
-    def create(self, thing: dict[str, Any], verb: str = "create") -> None:
+    def create(self, item: dict[str, Any], verb: str = "create") -> None:
         """Create, or replace, an object. A pipe carries its content, never the command line."""
-        self.run(verb, "--filename=-", given=json.dumps(thing))
+        self.run(verb, "--filename=-", input_text=json.dumps(item))
 
 
 def build(folder: str) -> str:
     """Return a kustomization as it would be applied. Raises KubectlError."""
     done = _started([PROGRAM, "kustomize", folder], "", SECONDS)
     if done.returncode:
-        reason = said(done.stderr)
+        reason = reason_in(done.stderr)
         raise KubectlError(
             f"{folder}: {reason}", f"fix it; `kubectl kustomize {folder}` says it again", reason
         )
@@ -88,7 +88,7 @@ def answer(text: str, verb: str) -> dict[str, Any]:
     return value
 
 
-def said(stderr: str) -> str:
+def reason_in(stderr: str) -> str:
     """Return the one line of kubectl's output that says why."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     lines = [line for line in lines if not line.startswith("Warning:")]
@@ -101,11 +101,16 @@ def said(stderr: str) -> str:
 
 
 def _started(
-    command: Sequence[str], given: str, seconds: float
+    command: Sequence[str], input_text: str, seconds: float
 ) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(
-            command, input=given, capture_output=True, text=True, errors="replace", timeout=seconds
+            command,
+            input=input_text,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=seconds,
         )
     except FileNotFoundError as error:
         raise KubectlError(

@@ -35,18 +35,18 @@ def up(kubectl: Kubectl, folder: Path, key: str, dry_run: bool = False) -> int:
         warnings.append(OPEN)
     for line in warnings:
         print(f"sutra-deploy: warning: {line}", file=sys.stderr)
-    made = _make_namespace(kubectl, release, dry_run)
+    is_new = _make_namespace(kubectl, release, dry_run)
     try:
-        print(_checked(kubectl, release, made and dry_run), end="")
+        print(_checked(kubectl, release, is_new and dry_run), end="")
     except KubectlError:
-        if made and not dry_run:  # it held nothing: what was there is there again
+        if is_new and not dry_run:  # it held nothing: what was there is there again
             kubectl.run("delete", "namespace", kubectl.namespace, "--wait=false")
         raise
     if dry_run:
         return OK
     cluster_keys.make_storage_key(kubectl)
     old = bool(key) and cluster_keys.set_api_key(kubectl, key)
-    kubectl.run(*APPLY, given=release.text)
+    kubectl.run(*APPLY, input_text=release.text)
     _remove_leftovers(kubectl, release)
     if old:
         kubectl.run("rollout", "restart", *release.names("Deployment"))
@@ -59,15 +59,15 @@ def _make_namespace(kubectl: Kubectl, release: Release, dry_run: bool) -> bool:
     if namespace:
         require_ours(kubectl, namespace)
         return False
-    for thing in release.objects:
-        if thing["kind"] == "Namespace" and not dry_run:
-            kubectl.create(dict(thing))
+    for item in release.objects:
+        if item["kind"] == "Namespace" and not dry_run:
+            kubectl.create(dict(item))
     return True
 
 
-def require_ours(kubectl: Kubectl, found: Mapping[str, Any]) -> None:
+def require_ours(kubectl: Kubectl, namespace: Mapping[str, Any]) -> None:
     """Raise SutraError for a namespace that this project did not make."""
-    if found["metadata"].get("labels", {}).get(LABEL) != kubectl.namespace:
+    if namespace["metadata"].get("labels", {}).get(LABEL) != kubectl.namespace:
         raise SutraError(
             f'cluster: namespace "{kubectl.namespace}" is not of this project, nothing was touched',
             "choose another name: SUTRA_PROJECT=mine; or say that it is: `kubectl label namespace "
@@ -87,15 +87,15 @@ def _checked(kubectl: Kubectl, release: Release, missing: bool) -> str:
             "alone",
             file=sys.stderr,
         )
-    return kubectl.run(*APPLY, f"--dry-run={how}", given=release.text)
+    return kubectl.run(*APPLY, f"--dry-run={how}", input_text=release.text)
 
 
 def _remove_leftovers(kubectl: Kubectl, release: Release) -> None:
     """Delete what an earlier overlay had and this one has not."""
     listed = kubectl.run("get", KINDS, f"--selector={LABEL}={kubectl.namespace}", "--output=name")
-    wanted = release.names(*{str(thing["kind"]) for thing in release.objects})
+    names = release.names(*{str(item["kind"]) for item in release.objects})
     # "deployment.apps/sutra-api" → "deployment/sutra-api"
-    gone = [name for name in listed.split() if re.sub(r"\.[^/]*(?=/)", "", name) not in wanted]
+    gone = [name for name in listed.split() if re.sub(r"\.[^/]*(?=/)", "", name) not in names]
     if gone:
         kubectl.run("delete", *gone)
         print("".join(f"{name} removed\n" for name in gone), end="")

@@ -20,20 +20,20 @@ AUTOSCALER = "HorizontalPodAutoscaler"
 def require(objects: Iterable[Mapping[str, Any]], folder: Path) -> None:
     """Raise SutraError for a workload that would lose the data, or split them."""
     objects = list(objects)
-    scaled = {_target(thing) for thing in objects if thing["kind"] == AUTOSCALER}
-    for thing in objects:
-        spec = _mapping(thing, "spec")
+    scaled = {_target(item) for item in objects if item["kind"] == AUTOSCALER}
+    for item in objects:
+        spec = _mapping(item, "spec")
         pod = _mapping(_mapping(spec, "template"), "spec")
         mounted = _mounted(pod)
         if not mounted:
             continue
-        name = thing["metadata"]["name"]
+        name = item["metadata"]["name"]
         if mounted - _claimed(spec, pod):
             raise SutraError(
                 f"{folder}: {name}: {DATA} is on no claim, the data would be gone with the pod",
                 "leave volumeClaimTemplates in; a patch of it may name a storageClassName",
             )
-        if spec.get("replicas", 1) not in (0, 1) or (thing["kind"], name) in scaled:
+        if spec.get("replicas", 1) not in (0, 1) or (item["kind"], name) in scaled:
             raise SutraError(
                 f"{folder}: {name}: more than one replica, and each would have data of its own",
                 "take `replicas` and autoscalers of it out; docs/scaling.md says where to go then",
@@ -42,14 +42,16 @@ def require(objects: Iterable[Mapping[str, Any]], folder: Path) -> None:
 
 def _mapping(value: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     """Return a mapping below a key; an empty one for anything else, which the cluster refuses."""
-    found = value.get(key)
-    return found if isinstance(found, Mapping) else {}
+    below = value.get(key)
+    return below if isinstance(below, Mapping) else {}
 
 
 def _listed(value: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
     """Return the mappings of a list below a key."""
-    found = value.get(key)
-    return [each for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
+    below = value.get(key)
+    return (
+        [entry for entry in below if isinstance(entry, Mapping)] if isinstance(below, list) else []
+    )
 
 
 def _mounted(pod: Mapping[str, Any]) -> set[str]:
@@ -65,9 +67,11 @@ def _mounted(pod: Mapping[str, Any]) -> set[str]:
 def _claimed(spec: Mapping[str, Any], pod: Mapping[str, Any]) -> set[str]:
     """Return the names of the volumes that are claims."""
     templates = _listed(spec, "volumeClaimTemplates")
-    made = {str(_mapping(template, "metadata").get("name")) for template in templates}
+    claims = {str(_mapping(template, "metadata").get("name")) for template in templates}
     volumes = _listed(pod, "volumes")
-    return made | {str(one.get("name")) for one in volumes if "persistentVolumeClaim" in one}
+    return claims | {
+        str(volume.get("name")) for volume in volumes if "persistentVolumeClaim" in volume
+    }
 
 
 def _target(scaler: Mapping[str, Any]) -> tuple[str, str]:

@@ -17,16 +17,16 @@ LINES = 2
 
 def _ours(kubectl: Kubectl, kinds: str) -> list[Mapping[str, Any]]:
     items = kubectl.get(kinds, f"--selector={LABEL}={kubectl.namespace}")["items"]
-    return sorted(items, key=lambda thing: str(thing["metadata"]["name"]))
+    return sorted(items, key=lambda item: str(item["metadata"]["name"]))
 
 
 def not_ready(kubectl: Kubectl) -> list[str]:
     """Return the workloads that have fewer ready replicas than they want; "nothing" without any."""
     workloads = _ours(kubectl, "deployment,statefulset")
     late = [
-        thing["metadata"]["name"]
-        for thing in workloads
-        if thing.get("status", {}).get("readyReplicas", 0) < thing["spec"].get("replicas", 1)
+        workload["metadata"]["name"]
+        for workload in workloads
+        if workload.get("status", {}).get("readyReplicas", 0) < workload["spec"].get("replicas", 1)
     ]
     return late if workloads else ["nothing is deployed"]
 
@@ -34,9 +34,9 @@ def not_ready(kubectl: Kubectl) -> list[str]:
 def reasons(kubectl: Kubectl) -> list[str]:
     """Return a line for each thing that holds a pod back: its image, its place, its crash."""
     return [
-        f"{thing['metadata']['name']}: {printable(reason)}"
-        for thing in _ours(kubectl, "deployment,statefulset,pod")
-        for reason in _reasons(thing.get("status", {}))
+        f"{item['metadata']['name']}: {printable(reason)}"
+        for item in _ours(kubectl, "deployment,statefulset,pod")
+        for reason in _reasons(item.get("status", {}))
     ]
 
 

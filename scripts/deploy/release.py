@@ -37,10 +37,10 @@ class Release:
     def names(self, *kinds: str) -> list[str]:
         """Return "deployment/sutra-api" and the like, of these kinds, one kind after the other."""
         return [
-            f"{kind.lower()}/{thing['metadata']['name']}"
+            f"{kind.lower()}/{item['metadata']['name']}"
             for kind in kinds
-            for thing in self.objects
-            if thing["kind"] == kind
+            for item in self.objects
+            if item["kind"] == kind
         ]
 
 
@@ -58,11 +58,12 @@ def overlay(name: str) -> Path:
     """Return the folder of an overlay: one of ours by its name, or any that has a path."""
     folder = Path(name) if "/" in name else OVERLAYS / name
     if not (folder / "kustomization.yaml").is_file():
-        known = ", ".join(
+        overlays = ", ".join(
             sorted(path.parent.name for path in OVERLAYS.glob("*/kustomization.yaml"))
         )
         raise SutraError(
-            f'OVERLAY: no kustomization in "{folder}"', f"one of {known}, or the path of a folder"
+            f'OVERLAY: no kustomization in "{folder}"',
+            f"one of {overlays}, or the path of a folder",
         )
     return folder
 
@@ -97,13 +98,13 @@ def make(folder: Path, project: str, with_key: bool) -> Release:
 
 def parse(text: str, folder: Path) -> Release:
     """Return a rendered release. Raises SutraError for what must not run, or nothing that runs."""
-    objects = tuple(thing for thing in yaml.safe_load_all(text) if thing)
-    workloads = [thing for thing in objects if thing["kind"] in WORKLOADS]
+    objects = tuple(item for item in yaml.safe_load_all(text) if item)
+    workloads = [item for item in objects if item["kind"] in WORKLOADS]
     if not workloads:
         raise SutraError(f"{folder}: nothing that runs", f"`kubectl kustomize {folder}` shows it")
-    for thing in objects:
-        for container in _containers(thing):
-            _refuse_unpinned(thing["metadata"]["name"], container, folder)
+    for item in objects:
+        for container in _containers(item):
+            _refuse_unpinned(item["metadata"]["name"], container, folder)
     one_writer.require(objects, folder)
     return Release(text, objects)
 
@@ -111,13 +112,13 @@ def parse(text: str, folder: Path) -> Release:
 def _containers(value: Any) -> Iterator[Mapping[str, Any]]:
     """Yield every container below an object, whatever its kind: of jobs and init steps as well."""
     if isinstance(value, list):
-        for each in value:
-            yield from _containers(each)
+        for element in value:
+            yield from _containers(element)
     elif isinstance(value, Mapping):
-        for key, each in value.items():
+        for key, below in value.items():
             if key in ("containers", "initContainers"):
-                yield from each
-            yield from _containers(each)
+                yield from below
+            yield from _containers(below)
 
 
 def _refuse_unpinned(name: str, container: Mapping[str, Any], folder: Path) -> None:

@@ -71,7 +71,7 @@ def make(config: Mapping[str, Any], options: Options) -> Stack:
     ]
     content: dict[str, Any] = {
         "version": VERSION,
-        "services": {service.name: service.made for service in services},
+        "services": {service.name: service.stack for service in services},
         "networks": {n: _network(n, v or {}) for n, v in config.get("networks", {}).items()},
         "volumes": {n: _volume(n, v or {}) for n, v in config.get("volumes", {}).items()},
         "secrets": {n: _secret(n, v, options) for n, v in config.get("secrets", {}).items()},
@@ -82,9 +82,9 @@ def make(config: Mapping[str, Any], options: Options) -> Stack:
     return Stack(content, tuple(notes))
 
 
-def _only(path: str, value: Mapping[str, Any], known: Sequence[str]) -> None:
+def _only(path: str, value: Mapping[str, Any], allowed: Sequence[str]) -> None:
     for key in value:
-        if key not in known:
+        if key not in allowed:
             raise SutraError(
                 f"{COMPOSE}: {path}{key}: no counterpart in Swarm is known",
                 "change it there or in docker-compose.override.yml; scripts/deploy/stack_file.py "
@@ -95,8 +95,8 @@ def _only(path: str, value: Mapping[str, Any], known: Sequence[str]) -> None:
 def _network(name: str, value: Mapping[str, Any]) -> dict[str, Any]:
     _only(f"networks.{name}.", value, NETWORK)
     _only(f"networks.{name}.ipam.", value.get("ipam") or {}, ())
-    made: dict[str, Any] = {"driver": "overlay", "labels": value.get("labels", {})}
-    return {**made, "internal": True} if value.get("internal") else made
+    network: dict[str, Any] = {"driver": "overlay", "labels": value.get("labels", {})}
+    return {**network, "internal": True} if value.get("internal") else network
 
 
 def _volume(name: str, value: Mapping[str, Any]) -> dict[str, Any]:

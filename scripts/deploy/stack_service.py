@@ -70,7 +70,7 @@ class Service:
     name: str
     source: Mapping[str, Any]
     options: Options
-    made: dict[str, Any] = field(default_factory=dict)
+    stack: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def error(self, key: str, problem: str, value: object = None) -> SutraError:
@@ -82,27 +82,27 @@ class Service:
             "has what Swarm takes",
         )
 
-    def only(self, key: str, value: Mapping[str, Any], known: Collection[str]) -> None:
+    def only(self, key: str, value: Mapping[str, Any], allowed: Collection[str]) -> None:
         """Raise SutraError for a key below `key` that is not known."""
-        for each in value:
-            if each not in known:
-                raise self.error(f"{key}.{each}", "no counterpart in Swarm is known")
+        for name_below in value:
+            if name_below not in allowed:
+                raise self.error(f"{key}.{name_below}", "no counterpart in Swarm is known")
 
     @property
     def deploy(self) -> dict[str, Any]:
         """The part that only Swarm reads."""
-        made: dict[str, Any] = self.made.setdefault("deploy", {})
-        return made
+        deploy_part: dict[str, Any] = self.stack.setdefault("deploy", {})
+        return deploy_part
 
     @property
     def limits(self) -> dict[str, Any]:
         """The limits of each replica."""
-        made: dict[str, Any] = self.deploy.setdefault("resources", {}).setdefault("limits", {})
-        return made
+        limits: dict[str, Any] = self.deploy.setdefault("resources", {}).setdefault("limits", {})
+        return limits
 
     def mount(self, **volume: Any) -> None:
         """Add a mount."""
-        self.made.setdefault("volumes", []).append(volume)
+        self.stack.setdefault("volumes", []).append(volume)
 
 
 def convert(name: str, source: Mapping[str, Any], options: Options) -> Service:
@@ -114,7 +114,7 @@ def convert(name: str, source: Mapping[str, Any], options: Options) -> Service:
         if value is None:  # compose writes "command: null" if there is no command
             continue
         if key in KEPT:
-            service.made[key] = value
+            service.stack[key] = value
         elif key in MOVED:
             MOVED[key](service, value)
         else:
@@ -139,11 +139,11 @@ def _update(service: Service) -> None:
 
 
 def _image(service: Service, value: str) -> None:
-    service.made["image"] = service.options.images[value]
+    service.stack["image"] = service.options.images[value]
 
 
 def _labels(service: Service, value: Mapping[str, str]) -> None:
-    service.made["labels"] = dict(value)
+    service.stack["labels"] = dict(value)
     service.deploy["labels"] = dict(value)
 
 
@@ -153,21 +153,21 @@ def _environment(service: Service, value: Mapping[str, str | None]) -> None:
         kept.pop(API_KEY, None)
         kept[f"{API_KEY}_FILE"] = "/run/secrets/api-key"
         _secret(service, "api-key", "api-key")
-    service.made["environment"] = kept
+    service.stack["environment"] = kept
 
 
 def _secrets(service: Service, value: list[Mapping[str, Any]]) -> None:
-    for each in value:
-        service.only("secrets", each, ("source", "target"))
-        target = str(each.get("target") or each["source"]).removeprefix("/run/secrets/")
-        _secret(service, each["source"], target)
+    for secret in value:
+        service.only("secrets", secret, ("source", "target"))
+        target = str(secret.get("target") or secret["source"]).removeprefix("/run/secrets/")
+        _secret(service, secret["source"], target)
 
 
 def _secret(service: Service, source: str, target: str) -> None:
     """Mount a secret for the service's own user alone."""
     uid, _, gid = str(service.source.get("user", "0:0")).partition(":")
     secret = {"source": source, "target": target, "uid": uid, "gid": gid or uid, "mode": 0o400}
-    service.made.setdefault("secrets", []).append(secret)
+    service.stack.setdefault("secrets", []).append(secret)
 
 
 def _memory(service: Service, value: str) -> None:
@@ -185,21 +185,21 @@ def _pids(service: Service, value: int) -> None:
 
 
 def _ports(service: Service, value: list[Mapping[str, Any]]) -> None:
-    for each in value:
-        service.only("ports", each, ("mode", "host_ip", "target", "published", "protocol"))
-        published = str(each.get("published", ""))
+    for port_entry in value:
+        service.only("ports", port_entry, ("mode", "host_ip", "target", "published", "protocol"))
+        published = str(port_entry.get("published", ""))
         if not published.isdigit():
             raise service.error("ports.published", "not one port", published)
-        if ip := each.get("host_ip"):
+        if ip := port_entry.get("host_ip"):
             service.notes.append(EVERYWHERE.format(ip=ip))
-        port = {"target": each["target"], "published": int(published)}
-        port |= {"protocol": each.get("protocol", "tcp"), "mode": service.options.publish}
-        service.made.setdefault("ports", []).append(port)
+        port = {"target": port_entry["target"], "published": int(published)}
+        port |= {"protocol": port_entry.get("protocol", "tcp"), "mode": service.options.publish}
+        service.stack.setdefault("ports", []).append(port)
 
 
 def _tmpfs(service: Service, value: list[str]) -> None:
-    for each in value:
-        path, _, words = each.partition(":")
+    for mount in value:
+        path, _, words = mount.partition(":")
         options = dict(word.partition("=")[::2] for word in words.split(",") if word)
         for name in options:
             if name not in {"size", "mode", *TMPFS_FLAGS}:
@@ -207,7 +207,7 @@ def _tmpfs(service: Service, value: list[str]) -> None:
         number = re.fullmatch(r"(\d+)([bkmg]?)", options.get("size", ""))
         mode = options.get("mode", "1777")
         if not number or not re.fullmatch(r"[0-7]{3,4}", mode):
-            raise service.error("tmpfs", "no size, or no mode, that can be read", each)
+            raise service.error("tmpfs", "no size, or no mode, that can be read", mount)
         if int(mode, 8) != TMPFS_MODE:
             raise service.error("tmpfs", "Swarm mounts with mode 1777, not", mode)
         size = int(number[1]) * UNITS[number[2]]
@@ -215,55 +215,63 @@ def _tmpfs(service: Service, value: list[str]) -> None:
 
 
 def _volumes(service: Service, value: list[Mapping[str, Any]]) -> None:
-    for each in value:
-        service.only("volumes", each, ("type", "source", "target", "read_only", "volume"))
-        if each["type"] != "volume" or not each.get("source") or each.get("volume"):
+    for volume in value:
+        service.only("volumes", volume, ("type", "source", "target", "read_only", "volume"))
+        if volume["type"] != "volume" or not volume.get("source") or volume.get("volume"):
             raise service.error(
                 "volumes",
                 "only a named volume can be pinned to its node",
-                each.get("source", each["target"]),
+                volume.get("source", volume["target"]),
             )
-        read_only = {"read_only": True} if each.get("read_only") else {}
-        service.mount(type="volume", source=each["source"], target=each["target"], **read_only)
+        read_only = {"read_only": True} if volume.get("read_only") else {}
+        service.mount(type="volume", source=volume["source"], target=volume["target"], **read_only)
         # anywhere else it would come up empty
         constraint = f"node.labels.{NODE_LABEL} == {service.options.project}"
         service.deploy["placement"] = {"constraints": [constraint]}
 
 
 def _security_opt(service: Service, value: list[str]) -> None:
-    for each in value:
-        if each in ("no-new-privileges:true", "no-new-privileges"):
+    for option in value:
+        if option in ("no-new-privileges:true", "no-new-privileges"):
             service.notes.append(NO_NEW_PRIVILEGES)
-        elif re.fullmatch(r"seccomp[=:].*\.json", each):
+        elif re.fullmatch(r"seccomp[=:].*\.json", option):
             service.notes.append(SECCOMP)
         else:
-            raise service.error("security_opt", "Swarm would drop it", each)
+            raise service.error("security_opt", "Swarm would drop it", option)
 
 
 def _restart(service: Service, value: str) -> None:
     policy, _, attempts = str(value).partition(":")
     if policy not in RESTART or not (attempts or "1").isdigit():
         raise service.error("restart", "unknown", value)
-    made: dict[str, Any] = {"condition": RESTART[policy]}
+    policy_of_swarm: dict[str, Any] = {"condition": RESTART[policy]}
     if attempts:
-        made["max_attempts"] = int(attempts)
-    service.deploy["restart_policy"] = made
+        policy_of_swarm["max_attempts"] = int(attempts)
+    service.deploy["restart_policy"] = policy_of_swarm
 
 
 def _healthcheck(service: Service, value: Mapping[str, Any]) -> None:
-    known = ("test", "interval", "timeout", "retries", "start_period", "start_interval", "disable")
-    service.only("healthcheck", value, known)
+    allowed = (
+        "test",
+        "interval",
+        "timeout",
+        "retries",
+        "start_period",
+        "start_interval",
+        "disable",
+    )
+    service.only("healthcheck", value, allowed)
     test = value.get("test")
     if isinstance(test, list) and test[-1] == "/health":
         service.notes.append(LIVE)
         value = {**value, "test": [*test[:-1], "/live"]}
-    service.made["healthcheck"] = dict(value)
+    service.stack["healthcheck"] = dict(value)
 
 
 def _networks(service: Service, value: Mapping[str, Any]) -> None:
     for name, settings in value.items():
         service.only(f"networks.{name}", settings or {}, ("aliases",))
-    service.made["networks"] = dict(value)
+    service.stack["networks"] = dict(value)
 
 
 def _depends_on(service: Service, value: object) -> None:

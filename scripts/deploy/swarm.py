@@ -70,8 +70,8 @@ def _prepare(client: engine.Client, call: Call, node: Node, key: str, name: str)
     """Make what the stack refers to: the label of its node, and the keys."""
     if node.labels.get(NODE_LABEL) != call.project:
         swarm.label(client, node, NODE_LABEL, call.project)
-    for each in call.config.get("secrets", {}):
-        swarm_keys.make_storage_key(client, call.project, f"{call.project}-{each}")
+    for secret in call.config.get("secrets", {}):
+        swarm_keys.make_storage_key(client, call.project, f"{call.project}-{secret}")
     if key:
         swarm_keys.make_api_key(client, call.project, name, key)
 
@@ -144,11 +144,11 @@ def wait(client: engine.Client, project: str) -> int:
 
 
 def _tell(project: str, back: list[Progress], late: list[Progress]) -> None:
-    for each in [*back, *late]:
-        for error in each.errors[:3]:
-            print(f"{each.name}: {error}", file=sys.stderr)
-    what = [f"{each.name} went back to what it was" for each in back]
-    what += [f"{each.name} runs {each.running} of {each.replicas}" for each in late]
+    for service in [*back, *late]:
+        for error in service.errors[:3]:
+            print(f"{service.name}: {error}", file=sys.stderr)
+    what = [f"{service.name} went back to what it was" for service in back]
+    what += [f"{service.name} runs {service.running} of {service.replicas}" for service in late]
     what = what or [f"stack {project} has no service"]
     print(
         f"sutra-deploy: up: {', '.join(what)}\n"
@@ -161,9 +161,9 @@ def status(client: engine.Client, project: str) -> int:
     """Print every service. Returns 1 when one lacks replicas, or nothing is deployed."""
     swarm.require_manager(client)
     services = swarm.progress(client, project)
-    for each in services:
-        update = f" ({each.update})" if each.update else ""
-        print(f"{each.name}: {each.running} of {each.replicas}{update}")
+    for service in services:
+        update = f" ({service.update})" if service.update else ""
+        print(f"{service.name}: {service.running} of {service.replicas}{update}")
     late = [service.name for service in services if not service.done] or (
         [] if services else ["nothing is deployed"]
     )

@@ -40,10 +40,10 @@ def _pinned(client: engine.Client, service: str, reference: str, nodes: int) -> 
             "`make promote REGISTRY=host/path`, then `./sutra-deploy.sh up TARGET=swarm` with "
             "the same REGISTRY",
         )
-    known = images.inspect(client, reference)
-    if not known:
+    inspected = images.inspect(client, reference)
+    if not inspected:
         raise SutraError(
             f'{service}: image is not there "{reference}"',
             "run `make prod`, or set SUTRA_TAG to a version that is",
         )
-    return str(known["Id"])
+    return str(inspected["Id"])

@@ -18,12 +18,12 @@ def marked(text: str) -> str:
 def refuse_edited(file: Path, tip: str) -> None:
     """Raise SutraError, with this tip, for a file that is not as it was written."""
     try:
-        mark, _, rest = file.read_text(encoding="utf-8", errors="replace").partition("\n")
+        mark, _, content = file.read_text(encoding="utf-8", errors="replace").partition("\n")
     except FileNotFoundError:
         return
     except OSError as error:
         raise SutraError(f"{file}: cannot be read: {error.strerror}", f"`ls -l {file}`") from error
-    if mark != MARK + _digest(rest):
+    if mark != MARK + _digest(content):
         raise SutraError(f"{file}: edited by hand, nothing was deployed", tip)
 
 

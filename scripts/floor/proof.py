@@ -67,18 +67,18 @@ def _prove(client: engine.Client, image: str, globs: Sequence[str]) -> Proof:
     )
     with (
         sandbox.container(client, Setup(image, ("/never-started",))) as source,
-        sandbox.container(client, setup) as made,
+        sandbox.container(client, setup) as container,
     ):
         for folder in (TREE, OURS):
-            _copy(client, str(source.id), str(made.id), folder)
+            _copy(client, str(source.id), str(container.id), folder)
         with engine.asked("copy the proof into a container"):
-            client.api.put_archive(str(made.id), "/", program())
+            client.api.put_archive(str(container.id), "/", program())
         try:
-            sandbox.start(made)
+            sandbox.start(container)
         except containers.CommandError as refused:
             return Proof(why=str(refused))
-        code = sandbox.ended(made, SECONDS + GRACE)
-        return read(code, sandbox.output(made))
+        code = sandbox.ended(container, SECONDS + GRACE)
+        return read(code, sandbox.output(container))
 
 
 def _copy(client: engine.Client, source: str, target: str, folder: str) -> None:
@@ -89,12 +89,12 @@ def _copy(client: engine.Client, source: str, target: str, folder: str) -> None:
 
 def program() -> bytes:
     """Return a tar archive of what runs inside: the cleanup, and the program that asks it."""
-    made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w") as archive:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
         for file in sorted(LIBRARY.glob("*.py")):
             _add(archive, f"{PLACE}/{LIBRARY.name}/{file.name}", file)
         _add(archive, f"{PLACE}/{INSIDE.name}", INSIDE)
-    return made.getvalue()
+    return packed.getvalue()
 
 
 def _add(archive: tarfile.TarFile, name: str, file: Path) -> None:
@@ -115,4 +115,6 @@ def read(code: int | None, output: str) -> Proof:
         why = str(answer["problem"])
     except (LookupError, TypeError, ValueError):
         return Proof(why=f'the proof ended with {code}, last words "{sandbox.one_line(output)}"')
-    return Proof(proven, {str(glob): printable(str(said)) for glob, said in broken.items()}, why)
+    return Proof(
+        proven, {str(glob): printable(str(reason)) for glob, reason in broken.items()}, why
+    )

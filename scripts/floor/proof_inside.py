@@ -30,23 +30,23 @@ def answer(root: Path, seconds: float, globs: list[str]) -> dict[str, Any]:
 
     Globs in neither are not tried: time was over, or the proof itself failed.
     """
-    left = {f"p{number}": glob for number, glob in enumerate(globs)}
+    untried = {f"p{number}": glob for number, glob in enumerate(globs)}
     broken: dict[str, str] = {}
     end = time.monotonic() + seconds
-    while left:
+    while untried:
         if time.monotonic() >= end:
             return {"proven": [], "broken": broken, "problem": f"not proven in {seconds:.0f} s"}
         try:
-            modules = _clean(root, left)
+            modules = _clean(root, untried)
         except CleanupError as error:
             blamed = BLAMED.search(error.message)
-            if blamed is None or blamed[1] not in left:
+            if blamed is None or blamed[1] not in untried:
                 return {"proven": [], "broken": broken, "problem": error.message}
-            said = error.message.removeprefix("cleanup: ")
-            broken[left.pop(blamed[1])] = RULE.sub("", said)
+            reason = error.message.removeprefix("cleanup: ")
+            broken[untried.pop(blamed[1])] = RULE.sub("", reason)
         else:
             problem = "" if modules else "no module of the image loads"
-            proven = [] if problem else list(left.values())
+            proven = [] if problem else list(untried.values())
             return {"proven": proven, "broken": broken, "problem": problem}
     return {"proven": [], "broken": broken, "problem": ""}
 

@@ -58,7 +58,7 @@ class Proposals:
 class _File:
     """One file of the tree: its path there as rules see it, below packages, bytes and owner."""
 
-    seen: str
+    rule_path: str
     inside: str
     bytes: int
     owner: str
@@ -68,7 +68,7 @@ class _File:
 def of(image: Inventory, floor: Floor, manifest: Manifest) -> Proposals:
     """Return the proposals for an image that is cleaned by `manifest`."""
     files = list(_files(image, floor, manifest))
-    used = {file.owner for file in files if not file.is_free and file.seen.endswith(MODULES)}
+    used = {file.owner for file in files if not file.is_free and file.rule_path.endswith(MODULES)}
     unused: dict[str, int] = {}
     smaller, groups = 0, dict[str, list[_File]]()
     held = _held_folders(file for file in files if not file.is_free or file.owner not in used)
@@ -100,10 +100,10 @@ def _files(image: Inventory, floor: Floor, manifest: Manifest) -> Iterable[_File
             continue
         if METADATA.fullmatch(path[site.end() :].partition("/")[0]):
             continue
-        seen = _as_rules_see(path.removeprefix(TREE), image.files)
-        is_free = path in floor.unopened and not any(glob.matches(seen) for glob in keeping)
-        inside = seen[site.end() - len(TREE) :]
-        yield _File(seen, inside, entry.size, whose[path].name, is_free)
+        matched = _as_rules_see(path.removeprefix(TREE), image.files)
+        is_free = path in floor.unopened and not any(glob.matches(matched) for glob in keeping)
+        inside = matched[site.end() - len(TREE) :]
+        yield _File(matched, inside, entry.size, whose[path].name, is_free)
 
 
 def _as_rules_see(path: str, files: Mapping[str, object]) -> str:
@@ -133,14 +133,14 @@ def _largest(inside: str, held: set[str]) -> str:
 
 def _glob(place: str, members: list[_File], files: list[_File]) -> str:
     """Return the shortest glob that names these files and none that stays."""
-    wanted = {file.seen for file in members}
+    matched_names = {file.rule_path for file in members}
     exact = wildcards.escape(place)
     folder, name = posixpath.split(exact)
     tagged = TAGGED.fullmatch(name)
     short = [posixpath.join(folder, f"{tagged['stem']}.*.so")] if tagged else []
-    for text in (*short, exact, *(ANCHOR + each for each in short)):
+    for text in (*short, exact, *(ANCHOR + name_glob for name_glob in short)):
         glob = Glob(text)
-        if all(file.seen in wanted for file in files if glob.matches(file.seen)):
+        if all(file.rule_path in matched_names for file in files if glob.matches(file.rule_path)):
             return text
     return ANCHOR + exact
 
@@ -151,8 +151,8 @@ def as_yaml(proposals: Iterable[Proposal], why: str, notes: Mapping[str, str]) -
     `notes` say of each glob whether it was tried.
     """
     by_owner: dict[str, list[Proposal]] = {}
-    for each in proposals:
-        by_owner.setdefault(re.sub(r"[^a-z0-9]+", "-", each.owner.lower()), []).append(each)
+    for proposal in proposals:
+        by_owner.setdefault(re.sub(r"[^a-z0-9]+", "-", proposal.owner.lower()), []).append(proposal)
     lines = ["rules:"] if by_owner else []
     for owner, rules in by_owner.items():
         lines += [f"  unopened-{owner}:", f"    why: {_quoted(why)}", "    remove:"]

@@ -57,24 +57,24 @@ def record(
     client: engine.Client,
     promises: Catalog,
     image: Image,
-    known: Mapping[str, Any],
+    inspected: Mapping[str, Any],
     requests: Sequence[Request],
 ) -> Traced:
     """Return what the service opens. Raises SutraError where that cannot be seen.
 
-    `known` is what the engine knows of the image.
+    `inspected` is what the engine knows of the image.
     """
-    probe = require_service(image, known)
+    probe = require_service(image, inspected)
     if engine.is_remote(client):
         raise SutraError("floor: the engine is on another machine", LOCAL)
     with fanotify.trace(), sandbox.network(client) as network:  # refused before anything starts
-        setup = service.setup_of(image, known, network)
-        run = _Run(client, image, setup, probe, health.probe_of(known), requests)
+        setup = service.setup_of(image, inspected, network)
+        run = _Run(client, image, setup, probe, health.probe_of(inspected), requests)
         try:
             with service.beside(client, promises, image, network, {}):
                 for _ in range(STARTS):
-                    with fanotify.trace() as trace, sandbox.container(client, setup) as made:
-                        traced = _once(run, trace, made)
+                    with fanotify.trace() as trace, sandbox.container(client, setup) as container:
+                        traced = _once(run, trace, container)
                     if traced:
                         return traced
         except service.NeedError as problem:
@@ -82,9 +82,9 @@ def record(
     raise SutraError(f"floor: {image.name}: started before it could be traced", "run it again")
 
 
-def require_service(image: Image, known: Mapping[str, Any]) -> Probe:
+def require_service(image: Image, inspected: Mapping[str, Any]) -> Probe:
     """Return what says that the service is ready. Raises SutraError for an image without it."""
-    probe = service.probe_of(image, known)
+    probe = service.probe_of(image, inspected)
     if probe is None:
         raise SutraError(
             f'floor: no HEALTHCHECK in the image "{image.name}"',
@@ -93,22 +93,22 @@ def require_service(image: Image, known: Mapping[str, Any]) -> Probe:
     return probe
 
 
-def _once(run: _Run, trace: Trace, made: Container) -> Traced | None:
+def _once(run: _Run, trace: Trace, container: Container) -> Traced | None:
     """Return what one start opens, None where its beginning was missed."""
-    place = _started(run, trace, made)
-    first = _first_process(made)
+    place = _started(run, trace, container)
+    first = _first_process(container)
     opened = trace.read()
     if not has_begun(opened, first):
         return None
-    answers = _used(run, made)
+    answers = _used(run, container)
     opened += trace.read()
-    sandbox.terminate(made)
-    sandbox.ended(made, STOP_SECONDS)
+    sandbox.terminate(container)
+    sandbox.ended(container, STOP_SECONDS)
     opened += trace.read()
     return Traced(paths(opened, place), tuple(answers))
 
 
-def _started(run: _Run, trace: Trace, made: Container) -> str:
+def _started(run: _Run, trace: Trace, container: Container) -> str:
     """Start the service, watched as soon as its root is mounted; return where that is."""
     places: list[str] = []
 
@@ -116,18 +116,18 @@ def _started(run: _Run, trace: Trace, made: Container) -> str:
         trace.watch(place)
         places.append(place)
 
-    with root_mount.when_mounted(made, watch):
-        started = health.wait(run.client, made, run.ready, run.image.budget.ready or 0)
+    with root_mount.when_mounted(container, watch):
+        started = health.wait(run.client, container, run.ready, run.image.budget.ready or 0)
     _refuse(run, started.problem)
     if not places:
         raise SutraError("floor: the root of the container cannot be seen from here", LOCAL)
     return places[0]
 
 
-def _used(run: _Run, made: Container) -> list[Answer]:
+def _used(run: _Run, container: Container) -> list[Answer]:
     """Ask the HEALTHCHECK, where another command said that it is ready, and send requests."""
     if run.own and run.own != run.ready:
-        _refuse(run, health.ask(run.client, made, run.own))
+        _refuse(run, health.ask(run.client, container, run.own))
     if not run.requests:
         return []
     addresses = requests_file.addresses(run.client, run.setup.network)
@@ -141,15 +141,17 @@ def _refuse(run: _Run, problem: str) -> None:
 
 def has_begun(opened: Sequence[Opened], process: int) -> bool:
     """Return whether the program of the container's first process was seen to be executed."""
-    return any(each.mask & fanotify.OPEN_EXEC and each.process == process for each in opened)
+    return any(
+        opening.mask & fanotify.OPEN_EXEC and opening.process == process for opening in opened
+    )
 
 
 def paths(opened: Sequence[Opened], place: str) -> frozenset[str]:
     """Return the opened paths inside of the image; the engine itself sees them below `place`."""
-    return frozenset(each.path.removeprefix(place).lstrip("/") for each in opened)
+    return frozenset(opening.path.removeprefix(place).lstrip("/") for opening in opened)
 
 
-def _first_process(made: Container) -> int:
+def _first_process(container: Container) -> int:
     with engine.asked("inspect a container"):
-        made.reload()
-        return int(made.attrs["State"]["Pid"])
+        container.reload()
+        return int(container.attrs["State"]["Pid"])

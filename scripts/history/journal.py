@@ -70,7 +70,7 @@ def read(path: Path = JOURNAL) -> Intent | None:
         value = json.loads(path.read_bytes())
         number = value["entry"]["number"]
         entry = ledger.parse(json.dumps(value["entry"]), number)
-        moves, remote = (tuple(_move(each) for each in value[key]) for key in ("moves", "remote"))
+        moves, remote = (tuple(_move(move) for move in value[key]) for key in ("moves", "remote"))
         return Intent(entry, moves, remote, tuple(value["scratch"]))
     except FileNotFoundError:
         return None
@@ -117,7 +117,7 @@ def locked(path: Path = LOCK, seconds: float = LOCK_SECONDS) -> Iterator[None]:
         raise ledger.cannot_write(path, error) from error
     with file:
         end = time.monotonic() + seconds
-        said = False
+        is_announced = False
         while not _taken(file.fileno()):
             file.seek(0)
             holder = file.read(20).decode(errors="replace").strip() or "unknown"
@@ -126,8 +126,8 @@ def locked(path: Path = LOCK, seconds: float = LOCK_SECONDS) -> Iterator[None]:
                     f"{path}: held by process {holder}, waited {seconds:.0f} s",
                     "wait for it or stop it, then run the same command again",
                 )
-            if not said:
-                said = True
+            if not is_announced:
+                is_announced = True
                 print(f"waiting for process {holder}, which moves tags", file=sys.stderr)
             time.sleep(0.1)
         with suppress(OSError):  # a full disk: only the waiter's word is poorer

@@ -63,7 +63,7 @@ def find(branch: str, base: str, folder: Path = HERE) -> Kept | None:
     None where the branch of records has none of them. Raises UncomparedError where `branch`
     or the records cannot be read.
     """
-    left = _left(branch, folder)
+    fork_point = _left(branch, folder)
     records = f"{REMOTE}/{BRANCH}"
     ref = f"refs/remotes/{records}"  # whole, so that no tag of that name is taken for it
     try:
@@ -71,7 +71,7 @@ def find(branch: str, base: str, folder: Path = HERE) -> Kept | None:
             return None
         # an empty folder of records and one that is missing list the same: nothing
         listed = git.ask("ls-tree", "--name-only", ref, f"{base}/", folder=folder).split()
-        walk = ("rev-list", "--first-parent", f"--max-count={MOST}", left)
+        walk = ("rev-list", "--first-parent", f"--max-count={MOST}", fork_point)
         commits = git.ask(*walk, folder=folder).decode().split()
         for behind, commit in enumerate(commits):
             path = str(place(base, commit))

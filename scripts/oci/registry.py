@@ -57,7 +57,7 @@ class Repository:
         headers = {"Accept": ACCEPTED} if kind == "manifests" else {}
         path = f"{kind}/{reference}"
         with self._explained():
-            answer, data = self.session.whole(self._get(path, headers))
+            answer, data = self.session.read(self._get(path, headers))
             self._expect_found(answer, path)
             return data
 

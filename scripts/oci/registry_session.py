@@ -69,7 +69,7 @@ class Session:
         """The login that Docker keeps for this registry. Raises SutraError for a damaged one."""
         return logins.credentials(self.host)
 
-    def whole(self, request: Request) -> tuple[Answer, bytes]:
+    def read(self, request: Request) -> tuple[Answer, bytes]:
         """Return one answer and its body. Raises WIRE, or ValueError for one that is too long."""
 
         def ask() -> tuple[Answer, bytes]:

@@ -225,7 +225,7 @@ class Registry:
     ) -> tuple[requests.Response, bytes]:
         """Return one answer and its body."""
         with self._reached(f"{method} {urlsplit(path).path}"):
-            return self._session.whole(Request(method, path, repository, body, headers))
+            return self._session.read(Request(method, path, repository, body, headers))
 
     @contextmanager
     def _reached(self, what: str) -> Iterator[None]:

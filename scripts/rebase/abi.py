@@ -23,7 +23,7 @@ def breaks(old: Image, new: Image, service: Image) -> Iterator[str]:
         before, after = service.config.get(key), new.config.get(key)
         if before != after:
             yield f'another {what} "{after}", the service is of "{before}"'
-    before, after = (each.settings.get("User") or "0" for each in (old, new))
+    before, after = (image.settings.get("User") or "0" for image in (old, new))
     if before != after:
         yield f'another user "{after}", the service\'s files are for "{before}"'
 
@@ -47,7 +47,7 @@ def _pythons(image: Inventory) -> set[str]:
 def _closure(image: Inventory) -> Iterator[Missing]:
     """Yield what the image's programs and libraries need and would not find."""
     variables = (image.config.get("config") or {}).get("Env") or ()
-    path = dict(each.partition("=")[::2] for each in variables).get("LD_LIBRARY_PATH", "")
+    path = dict(variable.partition("=")[::2] for variable in variables).get("LD_LIBRARY_PATH", "")
     objects = {
         entry.path: entry.elf
         for entry in image.files.values()

@@ -45,18 +45,18 @@ def read(file: Path, names: Mapping[str, str]) -> dict[str, Image]:
     try:
         with tarfile.open(file) as archive:
             listed = json.loads(_member(archive, "manifest.json"))
-            images = [_image(archive, each) for each in listed]
+            images = [_image(archive, row) for row in listed]
             order = _order(archive)
     except DAMAGE as error:
         raise SutraError(f"rebase: archive is damaged: {error}", AGAIN) from error
-    known = {
+    image_of = {
         identity: image for image in images for identity in (image[0], order.get(image[0], ""))
     }
-    missing = [name for name, identity in names.items() if identity not in known]
+    missing = [name for name, identity in names.items() if identity not in image_of]
     if missing:
         raise SutraError(f'rebase: archive lacks "{missing[0]}"', AGAIN)
     return {
-        name: Image(name, known[identity][1], known[identity][2])
+        name: Image(name, image_of[identity][1], image_of[identity][2])
         for name, identity in names.items()
     }
 
@@ -85,16 +85,16 @@ def _copy(archive: tarfile.TarFile, member: str, sink: tarfile.TarFile, name: st
     content = archive.extractfile(member)  # Docker 24 and older link layers that are shared
     if content is None:
         raise SutraError(f'rebase: archive is damaged: "{member}" is not a file', AGAIN)
-    made = tarfile.TarInfo(name)
-    made.size = content.seek(0, io.SEEK_END)
+    member_info = tarfile.TarInfo(name)
+    member_info.size = content.seek(0, io.SEEK_END)
     content.seek(0)
-    sink.addfile(made, content)
+    sink.addfile(member_info, content)
 
 
 def _add(sink: tarfile.TarFile, name: str, data: bytes) -> None:
-    made = tarfile.TarInfo(name)
-    made.size = len(data)
-    sink.addfile(made, io.BytesIO(data))
+    member_info = tarfile.TarInfo(name)
+    member_info.size = len(data)
+    sink.addfile(member_info, io.BytesIO(data))
 
 
 def _image(archive: tarfile.TarFile, listed: Mapping[str, Any]) -> tuple[str, Any, tuple[str, ...]]:
@@ -109,12 +109,12 @@ def _order(archive: tarfile.TarFile) -> dict[str, str]:
     except KeyError:  # Docker 24 and older write no OCI layout
         return {}
     manifests = {}
-    for each in index["manifests"]:
-        manifest = json.loads(_member(archive, _blob(each["digest"])))
+    for entry in index["manifests"]:
+        manifest = json.loads(_member(archive, _blob(entry["digest"])))
         while "manifests" in manifest:  # of several platforms; the engine has its own alone
             inner = manifest["manifests"][0]["digest"]
             manifest = json.loads(_member(archive, _blob(inner)))
-        manifests[str(manifest["config"]["digest"])] = str(each["digest"])
+        manifests[str(manifest["config"]["digest"])] = str(entry["digest"])
     return manifests
 
 

@@ -57,7 +57,9 @@ def moved(image: Image, old: Image, new: Image, digest: str) -> tuple[dict[str, 
     count = len(old.diff_ids)
     config = {
         **image.config,
-        "created": max(str(each.get("created", "")) for each in (image.config, new.config)),
+        "created": max(
+            str(config_of_one.get("created", "")) for config_of_one in (image.config, new.config)
+        ),
         "config": _settings(image.settings, old.settings, new.settings, digest),
         "rootfs": {"type": "layers", "diff_ids": new.diff_ids + image.diff_ids[count:]},
         "history": _history(new.config) + _own_history(image.config, old.config),
@@ -69,18 +71,18 @@ def _settings(own: Config, old: Config, new: Config, digest: str) -> dict[str, A
     """Return the image's settings; what it took from the old base, it takes from the new one."""
     keys = own.keys() | new.keys()
     merged = {key: new.get(key) if own.get(key) == old.get(key) else own.get(key) for key in keys}
-    merged["Env"] = _environment(*(list(each.get("Env") or ()) for each in (own, old, new)))
+    merged["Env"] = _environment(*(list(settings.get("Env") or ()) for settings in (own, old, new)))
     labels = dict(own.get("Labels") or {}) | {BASE_DIGEST: digest}
-    given = new.get("Labels") or {}
-    labels |= {name: given[name] for name in OF_THE_BASE if name in given}
+    base_labels = new.get("Labels") or {}
+    labels |= {name: base_labels[name] for name in OF_THE_BASE if name in base_labels}
     return {key: value for key, value in merged.items() if value is not None} | {"Labels": labels}
 
 
 def _environment(own: Sequence[str], old: Sequence[str], new: Sequence[str]) -> list[str]:
     """Return the new base's variables, with what the image set itself over them."""
-    changed = [each for each in own if each not in old]
-    names = {each.partition("=")[0] for each in changed}
-    return [each for each in new if each.partition("=")[0] not in names] + changed
+    changed = [variable for variable in own if variable not in old]
+    names = {variable.partition("=")[0] for variable in changed}
+    return [variable for variable in new if variable.partition("=")[0] not in names] + changed
 
 
 def _history(config: Config) -> list[Any]:

@@ -25,7 +25,7 @@ BUILD = "`make prod` builds it on the base that is here"
 
 
 @dataclass(frozen=True)
-class Wanted:
+class MovedService:
     """One service to move, all by the engine's ids; `base` is the base's name."""
 
     name: str
@@ -43,9 +43,9 @@ class Outcome:
     breaks: tuple[str, ...]
 
 
-def wanted(
+def services_to_move(
     client: engine.Client, promises: Catalog, earlier: Mapping[str, str | None]
-) -> list[Wanted]:
+) -> list[MovedService]:
     """Return the services whose base is another one now.
 
     `earlier` are the ids of the bases before they were built again: they may have no tag any
@@ -53,20 +53,20 @@ def wanted(
     """
     services = []
     for image in promises.images:
-        known = images.inspect(client, image.reference)
-        if known is None:
+        inspected = images.inspect(client, image.reference)
+        if inspected is None:
             raise SutraError(f'rebase: no such image "{image.reference}"', "run `make prod`")
-        labels = (known.get("Config") or {}).get("Labels") or {}
+        labels = (inspected.get("Config") or {}).get("Labels") or {}
         named = tagged(str(labels.get(BASE_NAME, "")))
         base = named.name if named else ""
         if base not in earlier:
             continue  # a base itself, or on nothing
         new = tags.current(client, promises.find(base).reference)
-        old = _old_base(client, known["RootFS"]["Layers"], base, earlier[base])
+        old = _old_base(client, inspected["RootFS"]["Layers"], base, earlier[base])
         if old is None or new is None:
             raise SutraError(f"rebase: {image.name}: its {base} is not here any more", BUILD)
         if old != new:
-            services.append(Wanted(image.name, str(known["Id"]), base, old, new))
+            services.append(MovedService(image.name, str(inspected["Id"]), base, old, new))
     return services
 
 
@@ -77,23 +77,23 @@ def _old_base(
     names = sorted(f"{base}:{tag}" for tag in images.repository_tags(client, base))
     fitting = {}
     for reference in [*names, *filter(None, [earlier])]:
-        known = images.inspect(client, reference) or {}
-        own = (known.get("RootFS") or {}).get("Layers") or []
+        inspected = images.inspect(client, reference) or {}
+        own = (inspected.get("RootFS") or {}).get("Layers") or []
         if own and layers[: len(own)] == own:
-            fitting[len(own)] = str(known["Id"])
+            fitting[len(own)] = str(inspected["Id"])
     return fitting[max(fitting)] if fitting else None
 
 
 @contextmanager
-def rebased(client: engine.Client, services: list[Wanted]) -> Iterator[Outcome]:
+def rebased(client: engine.Client, services: list[MovedService]) -> Iterator[Outcome]:
     """Yield the ids of the services on their new bases, loaded under tags that go afterwards."""
-    staged = {each.name: f"{each.name}:rebasing-{os.getpid()}" for each in services}
+    staged = {service.name: f"{service.name}:rebasing-{os.getpid()}" for service in services}
     try:
         breaks: list[str] = []
         with tempfile.TemporaryDirectory(prefix="sutra-rebase-") as folder:
-            for each in services:
+            for service in services:
                 file = Path(folder) / "rebased.tar"
-                breaks += _compose(client, each, Path(folder), file, staged[each.name])
+                breaks += _compose(client, service, Path(folder), file, staged[service.name])
                 if not breaks:
                     with file.open("rb") as opened:
                         images.load(client, opened)
@@ -115,26 +115,32 @@ def _ids(client: engine.Client, staged: Mapping[str, str]) -> dict[str, str]:
     return ids
 
 
-def _compose(client: engine.Client, each: Wanted, folder: Path, file: Path, tag: str) -> list[str]:
+def _compose(
+    client: engine.Client, moved_service: MovedService, folder: Path, file: Path, tag: str
+) -> list[str]:
     """Write the service on its new base to `file`; return what breaks, a line each."""
     saved = folder / "saved.tar"
-    known = archive.save(
-        client, {"service": each.identity, "old": each.old, "new": each.new}, saved
+    saved_images = archive.save(
+        client,
+        {"service": moved_service.identity, "old": moved_service.old, "new": moved_service.new},
+        saved,
     )
-    service, old, new = (_named(known[key], each) for key in ("service", "old", "new"))
+    service, old, new = (
+        _named(saved_images[key], moved_service) for key in ("service", "old", "new")
+    )
     problems = list(abi.breaks(old, new, service))
     if not problems:
-        config, own = parts.moved(service, old, new, _digest(client, each.new))
+        config, own = parts.moved(service, old, new, _digest(client, moved_service.new))
         layers = [(saved, member) for member in (*new.layers, *own)]
         archive.write(file, tag, config, layers)
-        before, after = _inventory(client, each.old), _inventory(client, each.new)
+        before, after = _inventory(client, moved_service.old), _inventory(client, moved_service.new)
         problems = list(abi.breaks_inside(before, after, _inventory(client, str(file))))
     saved.unlink()
-    return [f"{each.name}: not on this {each.base}: {line}" for line in problems]
+    return [f"{moved_service.name}: not on this {moved_service.base}: {line}" for line in problems]
 
 
-def _named(image: Image, each: Wanted) -> Image:
-    name = {"service": each.name}.get(image.name, f"{image.name} {each.base}")
+def _named(image: Image, moved_service: MovedService) -> Image:
+    name = {"service": moved_service.name}.get(image.name, f"{image.name} {moved_service.base}")
     return Image(name, image.config, image.layers)
 
 

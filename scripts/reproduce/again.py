@@ -66,7 +66,7 @@ def _unpack(commit: str, folder: Path) -> None:
 def _variables(labels: Mapping[str, str]) -> dict[str, str]:
     """Return what the builder was told when the image was built, by its labels."""
     created = labels.get(f"{PREFIX}created", "")
-    told = {
+    values = {
         "VERSION": labels.get(VERSION, ""),
         "REVISION": labels.get(REVISION, ""),
         "CREATED": created,
@@ -77,7 +77,7 @@ def _variables(labels: Mapping[str, str]) -> dict[str, str]:
     return {
         "CA_BUNDLE": str(Path(bundle).resolve()) if bundle else "",
         **builders.variables(os.environ),
-        **{name: value for name, value in told.items() if value},
+        **{name: value for name, value in values.items() if value},
     }
 
 

@@ -30,7 +30,7 @@ def first_difference(before: Inventory, after: Inventory) -> str:
 
 def _first_file(old: Sequence[Entry], new: Sequence[Entry]) -> str:
     """Return the first file in the layer's own order that differs, and how."""
-    there, here = {each.path: each for each in old}, {each.path: each for each in new}
+    there, here = {file.path: file for file in old}, {file.path: file for file in new}
     for path, entry in there.items():
         if path not in here:
             return f"{_shown(path)}: is not there again"

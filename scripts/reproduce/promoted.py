@@ -44,11 +44,15 @@ def choose(client: engine.Client, entries: Sequence[Entry], name: str, digest: s
 
 def _find(entries: Sequence[Entry], name: str, digest: str) -> tuple[Entry, Promoted]:
     listed = [entries[entries[-1].of - 1]] if entries and not digest else reversed(entries)
-    wanted = digest.removeprefix("sha256:")
+    digits = digest.removeprefix("sha256:")
     for entry in listed:
         image = entry.images.get(name)
-        known = (image.id, image.digest) if image else ()
-        if image and any(each.removeprefix("sha256:").startswith(wanted) for each in known if each):
+        digests = (image.id, image.digest) if image else ()
+        if image and any(
+            known_digest.removeprefix("sha256:").startswith(digits)
+            for known_digest in digests
+            if known_digest
+        ):
             return entry, image
     if digest:
         raise SutraError(f'DIGEST: {name}: was never promoted "{digest}"', HISTORY)

@@ -51,12 +51,12 @@ def read(registry: Store, reference: str) -> dict[str, Any]:
 
 def _documents(registry: Store, place: str, index: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield each SPDX document of the statements about an image of the index."""
-    images = {each["digest"] for each in index["manifests"]}
-    for each in index["manifests"]:
-        notes = each.get("annotations") or {}
+    images = {entry["digest"] for entry in index["manifests"]}
+    for described in index["manifests"]:
+        notes = described.get("annotations") or {}
         if notes.get(KIND) != "attestation-manifest" or notes.get(SUBJECT) not in images:
             continue
-        manifest = json.loads(registry.manifest(place, each["digest"]))
+        manifest = json.loads(registry.manifest(place, described["digest"]))
         for layer in manifest["layers"]:
             if (layer.get("annotations") or {}).get(PREDICATE) == PREDICATE_TYPE:
                 statement = json.loads(registry.blob(place, layer["digest"]))
@@ -67,14 +67,14 @@ def refuse_other(document: dict[str, Any], bill: Bill, reference: str) -> int:
     """Raise SutraError unless the document lists what the image holds; return how many it lists."""
     try:
         listed = {
-            str(each["referenceLocator"])
+            str(external["referenceLocator"])
             for package in document["packages"]
-            for each in package["externalRefs"]
+            for external in package["externalRefs"]
         }
     except DAMAGE as error:
         raise SutraError(f'attest: what is attached to "{reference}" is damaged', TIP) from error
-    held = {one.purl for one in bill.all() if not one.purl.startswith(OURS)}
-    differing = sorted(held ^ {each for each in listed if not each.startswith((OURS, "pkg:oci/"))})
+    held = {component.purl for component in bill.all() if not component.purl.startswith(OURS)}
+    differing = sorted(held ^ {purl for purl in listed if not purl.startswith((OURS, "pkg:oci/"))})
     if differing:
         where = "is not listed" if differing[0] in held else "is not in the image"
         raise SutraError(f'attest: "{reference}": "{differing[0]}" {where}', TIP)

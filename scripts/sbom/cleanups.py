@@ -44,7 +44,7 @@ def cleanups(image: Inventory, name: str) -> Iterator[Cleanup]:
                 BASE if is_base else name,
                 str(report["tree"]).strip("/"),
                 dict(report.get("rules", {})),
-                frozenset(plain(each) for each in report.get("stand_ins", ())),
+                frozenset(plain(stand_in) for stand_in in report.get("stand_ins", ())),
                 BASE_MANIFEST if is_base else find_manifest(name),
             )
         except (ValueError, LookupError, TypeError, RecursionError) as error:

@@ -61,19 +61,22 @@ class Bill:
 
     def all(self) -> Iterator[Component]:
         """Yield every component, those that are linked into others as well."""
-        for one in self.components:
-            yield one
-            yield from one.parts
+        for component in self.components:
+            yield component
+            yield from component.parts
 
     def counts(self) -> dict[str, int]:
         """Return how many components there are of each kind."""
-        kinds = sorted(one.kind for one in self.all())
+        kinds = sorted(component.kind for component in self.all())
         return {kind: kinds.count(kind) for kind in kinds}
 
 
 def of(image: Inventory) -> Bill:
     """Return what an image is made of; every file is of one component, or unowned."""
-    known = {_key(each.kind, each.name, each.version): each for each in _recorded(image)}
+    recorded = {
+        _key(component.kind, component.name, component.version): component
+        for component in _recorded(image)
+    }
     files: dict[_Key, list[Entry]] = {}
     unowned = []
     owners = image.owners()
@@ -85,11 +88,15 @@ def of(image: Inventory) -> Bill:
             unowned.append(entry)
             continue
         key = _key(TYPES.get(owner.kind, "application"), owner.name, owner.version)
-        known.setdefault(key, _program(owner))
+        recorded.setdefault(key, _program(owner))
         files.setdefault(key, []).append(entry)
     linked = _Linked(licences.of_crates(image), licences.texts_of_modules(image))
-    made = (_with_files(one, files.get(key, []), linked) for key, one in known.items())
-    ordered = sorted(made, key=lambda one: (one.kind, one.name, one.version))
+    complete = (
+        _with_files(component, files.get(key, []), linked) for key, component in recorded.items()
+    )
+    ordered = sorted(
+        complete, key=lambda component: (component.kind, component.name, component.version)
+    )
     return Bill(image, tuple(ordered), tuple(unowned))
 
 
@@ -103,8 +110,8 @@ def purl(kind: str, name: str, version: str, **qualifiers: str) -> str:
     if kind == "pypi":
         name = canonicalize_name(name)
     at = f"@{quote(version, safe='.-_~:')}" if version else ""
-    asked = "&".join(f"{key}={quote(value, safe='.-_~:/')}" for key, value in qualifiers.items())
-    return f"pkg:{kind}/{quote(name, safe='/.-_~')}{at}" + (f"?{asked}" if asked else "")
+    query = "&".join(f"{key}={quote(value, safe='.-_~:/')}" for key, value in qualifiers.items())
+    return f"pkg:{kind}/{quote(name, safe='/.-_~')}{at}" + (f"?{query}" if query else "")
 
 
 def image_purl(name: str, image: Inventory) -> str:
@@ -121,19 +128,19 @@ def _recorded(image: Inventory) -> Iterator[Component]:
     distro = f"{release.get('ID', '')}-{release.get('VERSION_ID', '')}".strip("-")
     for path, text in image.texts.items():
         if package_records.DPKG.fullmatch(path):
-            for one in package_records.dpkg(text):
-                said = licences.of_debian(image, one.name)
-                yield _package("deb", release.get("ID", "debian"), distro, one, said)
+            for debian_package in package_records.dpkg(text):
+                licence = licences.of_debian(image, debian_package.name)
+                yield _package("deb", release.get("ID", "debian"), distro, debian_package, licence)
         elif path in package_records.APK_DATABASES:
-            for one in package_records.apk(text):
-                said = licences.of_text(one.licence, licences.NO_FIELD)
-                yield _package("apk", release.get("ID", "alpine"), distro, one, said)
+            for alpine_package in package_records.apk(text):
+                licence = licences.of_text(alpine_package.licence, licences.NO_FIELD)
+                yield _package("apk", release.get("ID", "alpine"), distro, alpine_package, licence)
         elif posixpath.basename(path) in ("METADATA", "PKG-INFO"):
             yield _distribution(text)
     for package in node_packages.read(image.texts).values():
-        said = licences.of_names(package.licences, licences.NO_LICENCE)
+        licence = licences.of_names(package.licences, licences.NO_LICENCE)
         place = purl("npm", package.name, package.version)
-        yield _component("npm", package.name, package.version, place, said)
+        yield _component("npm", package.name, package.version, place, licence)
 
 
 def _release(image: Inventory) -> dict[str, str]:
@@ -143,23 +150,23 @@ def _release(image: Inventory) -> dict[str, str]:
 
 
 def _package(
-    kind: str, vendor: str, distro: str, one: package_records.Package, said: Recorded
+    kind: str, vendor: str, distro: str, package: package_records.Package, licence: Recorded
 ) -> Component:
     where = {"distro": distro} if distro else {}
-    place = purl(kind, f"{vendor}/{one.name}", one.version, **where)
-    return _component(kind, one.name, one.version, place, said)
+    place = purl(kind, f"{vendor}/{package.name}", package.version, **where)
+    return _component(kind, package.name, package.version, place, licence)
 
 
 def _distribution(text: str) -> Component:
     fields = HeaderParser().parsestr(text, headersonly=True)
     name, version = str(fields.get("Name", "")), str(fields.get("Version", ""))
-    said = licences.of_distribution(fields)
-    return _component("pypi", name, version, purl("pypi", name, version), said)
+    licence = licences.of_distribution(fields)
+    return _component("pypi", name, version, purl("pypi", name, version), licence)
 
 
-def _component(kind: str, name: str, version: str, place: str, said: Recorded) -> Component:
-    component = Component(kind, name, version, place, said.expression)
-    return replace(component, names=said.names, why=said.why)
+def _component(kind: str, name: str, version: str, place: str, licence: Recorded) -> Component:
+    component = Component(kind, name, version, place, licence.expression)
+    return replace(component, names=licence.names, why=licence.why)
 
 
 def _program(owner: Owner) -> Component:
@@ -185,15 +192,15 @@ class _Linked:
         if not entry.elf:
             return
         for name, version in entry.elf.crates:
-            said = self.crates.get((name, version), Recorded(why=licences.NO_LIST))
-            yield _component("cargo", name, version, purl("cargo", name, version), said)
+            licence = self.crates.get((name, version), Recorded(why=licences.NO_LIST))
+            yield _component("cargo", name, version, purl("cargo", name, version), licence)
         for path, version in entry.elf.modules:
             name = "stdlib" if path == "go" else path
             plain = version.removeprefix("go") if path == "go" else version
-            said = licences.of_module(path, self.texts)
-            yield _component("golang", name, plain, purl("golang", name, plain), said)
+            licence = licences.of_module(path, self.texts)
+            yield _component("golang", name, plain, purl("golang", name, plain), licence)
 
 
-def _with_files(one: Component, files: list[Entry], linked: _Linked) -> Component:
+def _with_files(component: Component, files: list[Entry], linked: _Linked) -> Component:
     parts = {part.purl: part for entry in files for part in linked.of(entry)}
-    return replace(one, files=tuple(files), parts=tuple(parts[key] for key in sorted(parts)))
+    return replace(component, files=tuple(files), parts=tuple(parts[key] for key in sorted(parts)))

@@ -16,7 +16,7 @@ TYPES = {"application": "application", "generic": "library"}
 def document(name: str, bill: Bill, created: str) -> dict[str, Any]:
     """Return the document of an image; each component holds its files, with their SHA-256."""
     root = image_purl(name, bill.image)
-    parts = {part.purl: part for one in bill.components for part in one.parts}
+    parts = {part.purl: part for component in bill.components for part in component.parts}
     listed = [*map(_component, bill.components), *map(_component, parts.values())]
     return {
         "bomFormat": "CycloneDX",
@@ -35,32 +35,32 @@ def document(name: str, bill: Bill, created: str) -> dict[str, Any]:
         },
         "components": [*listed, *map(_unowned, bill.unowned)],
         "dependencies": [
-            {"ref": root, "dependsOn": [one.purl for one in bill.components]},
+            {"ref": root, "dependsOn": [component.purl for component in bill.components]},
             *(
-                {"ref": one.purl, "dependsOn": [part.purl for part in one.parts]}
-                for one in bill.components
-                if one.parts
+                {"ref": component.purl, "dependsOn": [part.purl for part in component.parts]}
+                for component in bill.components
+                if component.parts
             ),
         ],
     }
 
 
-def _component(one: Component) -> dict[str, Any]:
-    component: dict[str, Any] = {
-        "type": TYPES.get(one.kind, "library"),
-        "bom-ref": one.purl,
-        "name": one.name,
-        "purl": one.purl,
+def _component(component: Component) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "type": TYPES.get(component.kind, "library"),
+        "bom-ref": component.purl,
+        "name": component.name,
+        "purl": component.purl,
     }
-    if one.version:
-        component["version"] = one.version
-    if one.licence:
-        component["licenses"] = [{"expression": one.licence}]
-    elif one.names:
-        component["licenses"] = [{"license": {"name": name}} for name in one.names]
-    if one.files:
-        component["components"] = [_file(entry) for entry in one.files]
-    return component
+    if component.version:
+        fields["version"] = component.version
+    if component.licence:
+        fields["licenses"] = [{"expression": component.licence}]
+    elif component.names:
+        fields["licenses"] = [{"license": {"name": name}} for name in component.names]
+    if component.files:
+        fields["components"] = [_file(entry) for entry in component.files]
+    return fields
 
 
 def _file(entry: Entry) -> dict[str, Any]:

@@ -34,8 +34,8 @@ class Holders:
 
     def of(self, name: str) -> tuple[str, ...]:
         """Return the base images that have a package, and the services on them."""
-        known = [base for base, names in self.slices.items() if name in names]
-        return (*known, *sorted(image for image, base in self.on.items() if base in known))
+        bases = [base for base, names in self.slices.items() if name in names]
+        return (*bases, *sorted(image for image, base in self.on.items() if base in bases))
 
     def pull(self, images: Sequence[str]) -> int | None:
         """Return the bytes of the layers that change, None where a size is not known.
@@ -45,11 +45,11 @@ class Holders:
         bottom = [image for image in images if image in self.slices]
         sizes = []
         for image in bottom or images:
-            whole = self.promoted.get(image)
+            image_bytes = self.promoted.get(image)
             below = self.promoted.get(self.on[image], 0) if image in self.on else 0
-            if whole is None or whole < below:
+            if image_bytes is None or image_bytes < below:
                 return None
-            sizes.append(whole - below)
+            sizes.append(image_bytes - below)
         return sum(sizes)
 
 

@@ -44,7 +44,7 @@ def _package(path: str) -> str:
     return _CODE.sub("", source(top)).partition(".cpython-")[0]
 
 
-def left(image: Inventory, tree: str, part: str, stand_ins: frozenset[str]) -> str:
+def find(image: Inventory, tree: str, part: str, stand_ins: frozenset[str]) -> str:
     """Return a path of the image that is the part or some of it, "" where nothing is left.
 
     A module counts in each of its forms: as a source, as bytecode, compiled; a library also

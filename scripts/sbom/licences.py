@@ -62,8 +62,15 @@ def of_names(names: Sequence[str], why: str) -> Recorded:
     """Return what a field that may name several says; each covers a part of the package."""
     if len(names) == 1:
         return of_text(names[0], why)
-    found = (of_text(name, why) for name in names)
-    plain = sorted({each for one in found for each in (one.expression, *one.names) if each})
+    recorded = (of_text(name, why) for name in names)
+    plain = sorted(
+        {
+            licence
+            for record in recorded
+            for licence in (record.expression, *record.names)
+            if licence
+        }
+    )
     return Recorded(names=tuple(plain[:MAX_NAMES])) if plain else Recorded(why=why)
 
 
@@ -81,7 +88,7 @@ def of_distribution(fields: Message) -> Recorded:
         recorded = of_text(str(fields.get(field) or ""), NO_METADATA)
         if not recorded.why:
             return recorded
-    parts = (str(each).split(" :: ") for each in fields.get_all("Classifier") or ())
+    parts = (str(classifier).split(" :: ") for classifier in fields.get_all("Classifier") or ())
     names = {words[-1].strip() for words in parts if words[0] == "License" and len(words) > 1}
     named = tuple(sorted(printable(name)[:LONGEST] for name in names - {"", "OSI Approved"}))
     return Recorded(names=named[:MAX_NAMES]) if named else Recorded(why=NO_METADATA)
@@ -90,16 +97,18 @@ def of_distribution(fields: Message) -> Recorded:
 def of_crates(image: Inventory) -> Mapping[tuple[str, str], Recorded]:
     """Return what the lists of crates in an image say, by name and version."""
     texts = (text for path, text in image.texts.items() if _LIST.fullmatch(path))
-    return {crate: of_text(text, NO_LIST) for each in texts for crate, text in _listed(each)}
+    return {
+        crate: of_text(text, NO_LIST) for crate_list in texts for crate, text in _listed(crate_list)
+    }
 
 
 def _listed(text: str) -> Iterator[tuple[tuple[str, str], str]]:
     """Yield crates and licences; "MIT/Apache-2.0", as Cargo once had it, means "or"."""
     for line in text.split("\n"):
         if match := _CRATE.fullmatch(line.strip()):
-            said = match["licence"]
-            either = " OR ".join(map(str.strip, said.split("/")))
-            yield (match["name"], match["version"]), either if expression(either) else said
+            licence = match["licence"]
+            either = " OR ".join(map(str.strip, licence.split("/")))
+            yield (match["name"], match["version"]), either if expression(either) else licence
 
 
 def of_module(module: str, texts: Mapping[str, str]) -> Recorded:

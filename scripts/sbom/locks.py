@@ -33,33 +33,33 @@ def lost(bill: Bill, folder: Path) -> list[str]:
 
     Raises SutraError for a lock that cannot be read.
     """
-    present = {one.purl for one in bill.all()}
-    wanted = _distributions(folder / "requirements.lock", bill)
+    present = {component.purl for component in bill.all()}
+    locked = _distributions(folder / "requirements.lock", bill)
     lines = [
-        f'{folder}/requirements.lock: not in the image "{each}"'
-        for each in wanted
-        if each not in present
+        f'{folder}/requirements.lock: not in the image "{distribution}"'
+        for distribution in locked
+        if distribution not in present
     ]
     lock = folder / "Cargo.lock"
     if lock.exists():
-        linked = {each for each in present if each.startswith("pkg:cargo/")}
-        known = (purl("cargo", name, version) for name, version, _ in crates(lock))
-        unknown = sorted(linked.difference(known))
-        lines += [f'{lock}: not locked "{each}"' for each in unknown]
+        linked = {name for name in present if name.startswith("pkg:cargo/")}
+        locked_crates = (purl("cargo", name, version) for name, version, _ in crates(lock))
+        unknown = sorted(linked.difference(locked_crates))
+        lines += [f'{lock}: not locked "{crate}"' for crate in unknown]
     return [*lines, *_npm(folder / NPM_LOCK, present)]
 
 
-def _npm(lock: Path, found: set[str]) -> list[str]:
+def _npm(lock: Path, present: set[str]) -> list[str]:
     """Return a line for each npm package that only the lock has, or only the image."""
     if not lock.exists():
         return []
     locked = list(npm_packages(lock))
-    known = {purl("npm", each.name, each.version) for each in locked}
-    needed = {purl("npm", each.name, each.version) for each in locked if each.is_needed}
-    unknown = {each for each in found if each.startswith("pkg:npm/")} - known
+    locked_purls = {purl("npm", package.name, package.version) for package in locked}
+    needed = {purl("npm", package.name, package.version) for package in locked if package.is_needed}
+    unknown = {name for name in present if name.startswith("pkg:npm/")} - locked_purls
     return [
-        *(f'{lock}: not in the image "{each}"' for each in sorted(needed - found)),
-        *(f'{lock}: not locked "{each}"' for each in sorted(unknown)),
+        *(f'{lock}: not in the image "{name}"' for name in sorted(needed - present)),
+        *(f'{lock}: not locked "{name}"' for name in sorted(unknown)),
     ]
 
 
@@ -70,12 +70,12 @@ def _distributions(lock: Path, bill: Bill) -> Iterator[str]:
     for line in text(lock).splitlines():
         if LOCKED.match(line):
             try:
-                wanted = Requirement(line.rstrip(" \\"))
+                requirement = Requirement(line.rstrip(" \\"))
             except InvalidRequirement as error:
                 raise unreadable(lock, str(error).splitlines()[0]) from error
-            if wanted.marker is None or wanted.marker.evaluate(environment):
-                version = str(wanted.specifier).removeprefix("==")
-                yield purl("pypi", wanted.name, version)
+            if requirement.marker is None or requirement.marker.evaluate(environment):
+                version = str(requirement.specifier).removeprefix("==")
+                yield purl("pypi", requirement.name, version)
 
 
 def _environment(bill: Bill) -> dict[str, str]:
@@ -103,8 +103,8 @@ def crates(lock: Path) -> Iterator[tuple[str, str, str]]:
     Raises SutraError for a lock that cannot be read.
     """
     try:
-        for each in tomllib.loads(text(lock)).get("package", []):
-            yield str(each["name"]), str(each["version"]), str(each.get("source", ""))
+        for crate in tomllib.loads(text(lock)).get("package", []):
+            yield str(crate["name"]), str(crate["version"]), str(crate.get("source", ""))
     except (tomllib.TOMLDecodeError, LookupError, TypeError, AttributeError) as error:
         raise unreadable(lock, str(error)) from error
 

@@ -73,26 +73,28 @@ def outdated(locked: Sequence[Locked], places: Indexes) -> list[Newer]:
     """
     with ThreadPoolExecutor(THREADS) as pool:
         try:
-            answers = list(pool.map(lambda one: _ask(one, places), locked))
+            answers = list(pool.map(lambda dependency: _ask(dependency, places), locked))
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)  # a silent index is asked no more
             raise
-    return [one for one in answers if one.newest != one.locked.version or one.advisories]
+    return [
+        answer for answer in answers if answer.newest != answer.locked.version or answer.advisories
+    ]
 
 
-def _ask(one: Locked, places: Indexes) -> Newer:
+def _ask(dependency: Locked, places: Indexes) -> Newer:
     try:
-        if one.kind == PYPI:
-            return _of_pypi(one, places)
-        path = _crate_path(one.name)
+        if dependency.kind == PYPI:
+            return _of_pypi(dependency, places)
+        path = _crate_path(dependency.name)
         lines = [json.loads(line) for line in _get(f"{places.crates}/{path}", places).splitlines()]
-        return Newer(one, newest_crate(one.version, lines), ())
+        return Newer(dependency, newest_crate(dependency.version, lines), ())
     except (requests.RequestException, OSError, ValueError, LookupError, TypeError,
             AttributeError, RecursionError) as error:  # fmt: skip # a list of words
-        knob = KNOBS[one.kind]
-        host = urlsplit(places.pypi if one.kind == PYPI else places.crates).hostname
+        knob = KNOBS[dependency.kind]
+        host = urlsplit(places.pypi if dependency.kind == PYPI else places.crates).hostname
         raise SutraError(
-            f'outdated: {host}: no answer about "{one.name}": {_problem(error)}',
+            f'outdated: {host}: no answer about "{dependency.name}": {_problem(error)}',
             f"check {knob} and CA_BUNDLE, or run it again",
         ) from error
 
@@ -104,33 +106,37 @@ def _problem(error: Exception) -> str:
     return web.silence(error) or "odd form"
 
 
-def _of_pypi(one: Locked, places: Indexes) -> Newer:
-    name = quote(one.name, safe="")
-    whole = json.loads(_get(f"{places.pypi}/pypi/{name}/json", places))
-    best = newest_distribution(one.version, whole["releases"])
-    return Newer(one, best, _advisories(one, name, whole, places))
+def _of_pypi(dependency: Locked, places: Indexes) -> Newer:
+    name = quote(dependency.name, safe="")
+    project = json.loads(_get(f"{places.pypi}/pypi/{name}/json", places))
+    best = newest_distribution(dependency.version, project["releases"])
+    return Newer(dependency, best, _advisories(dependency, name, project, places))
 
 
 def _advisories(
-    one: Locked, name: str, whole: Mapping[str, Any], places: Indexes
+    dependency: Locked, name: str, project: Mapping[str, Any], places: Indexes
 ) -> tuple[str, ...] | None:
     """Return those about the locked version; a project's own document has its latest one's."""
-    if str(whole["info"]["version"]) != one.version:
-        version = quote(one.version, safe="+!")
+    if str(project["info"]["version"]) != dependency.version:
+        version = quote(dependency.version, safe="+!")
         try:
-            whole = json.loads(_get(f"{places.pypi}/pypi/{name}/{version}/json", places))
+            project = json.loads(_get(f"{places.pypi}/pypi/{name}/{version}/json", places))
         except requests.HTTPError as error:
             if error.response.status_code == NOT_FOUND:
                 return None
             raise
-    valid = (each for each in whole.get("vulnerabilities") or () if not each.get("withdrawn"))
+    valid = (
+        advisory
+        for advisory in project.get("vulnerabilities") or ()
+        if not advisory.get("withdrawn")
+    )
     return tuple(sorted(map(_name, valid)))
 
 
 def _name(advisory: Mapping[str, Any]) -> str:
     """Return the CVE of an advisory, else its own name."""
     names = [*map(str, advisory.get("aliases") or ()), str(advisory["id"])]
-    name = next((each for each in names if each.startswith("CVE-")), names[-1])
+    name = next((alias for alias in names if alias.startswith("CVE-")), names[-1])
     if not _ADVISORY.fullmatch(name):
         raise ValueError(name)
     return name

@@ -30,13 +30,13 @@ def packages(lock: Path) -> Iterator[LockedPackage]:
     Raises SutraError for a lock that cannot be read.
     """
     try:
-        found = json.loads(lock.read_text(encoding="utf-8"))[_PACKAGES]
-        for path, each in found.items():
-            if _BELOW not in path or each.get("dev") or each.get("link"):
+        locked = json.loads(lock.read_text(encoding="utf-8"))[_PACKAGES]
+        for path, package in locked.items():
+            if _BELOW not in path or package.get("dev") or package.get("link"):
                 continue
-            name = str(each.get("name") or path.rpartition(_BELOW)[2])
-            optional = any(each.get(key) for key in ("optional", "devOptional", "peer"))
-            yield LockedPackage(name, str(each["version"]), not optional)
+            name = str(package.get("name") or path.rpartition(_BELOW)[2])
+            optional = any(package.get(key) for key in ("optional", "devOptional", "peer"))
+            yield LockedPackage(name, str(package["version"]), not optional)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise SutraError(f"{lock}: cannot be read: {_reason(error)}", "run `make lock`") from error
 

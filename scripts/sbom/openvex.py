@@ -75,7 +75,7 @@ def questions(path: Path) -> list[Question]:
     """Return what a kept document answers, none without it. Raises SutraError for another form."""
     try:
         statements = json.loads(path.read_text(encoding="utf-8"))["statements"]
-        return [_question(each) for each in statements]
+        return [_question(kept) for kept in statements]
     except FileNotFoundError:
         return []
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
@@ -84,11 +84,11 @@ def questions(path: Path) -> list[Question]:
         ) from error
 
 
-def _question(found: dict[str, Any]) -> Question:
-    first = str(found["status_notes"]).partition("\n")[0]
+def _question(kept: dict[str, Any]) -> Question:
+    first = str(kept["status_notes"]).partition("\n")[0]
     if not first.startswith("part: "):
         raise ValueError(first)
-    (subcomponent,) = found["products"][0]["subcomponents"]
+    (subcomponent,) = kept["products"][0]["subcomponents"]
     return Question(
-        str(found["vulnerability"]["name"]), str(subcomponent["@id"]), first.removeprefix("part: ")
+        str(kept["vulnerability"]["name"]), str(subcomponent["@id"]), first.removeprefix("part: ")
     )

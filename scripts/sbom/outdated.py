@@ -68,26 +68,30 @@ def find(images: Sequence[str], environment: Mapping[str, str]) -> Outdated:
     holders = held_by.read(images)
     names = locked.read(images)
     rows = []
-    for each in newest.outdated(names, newest.indexes(environment)):
-        one = each.locked
-        is_safer = one.kind == PYPI and each.advisories and each.newest != one.version
-        pull = holders.pull(one.images)
+    for newer in newest.outdated(names, newest.indexes(environment)):
+        dependency = newer.locked
+        is_safer = (
+            dependency.kind == PYPI and newer.advisories and newer.newest != dependency.version
+        )
+        pull = holders.pull(dependency.images)
         rows.append(
             Row(
-                one.kind,
-                one.name,
-                one.version,
-                each.newest,
+                dependency.kind,
+                dependency.name,
+                dependency.version,
+                newer.newest,
                 ADVISORY if is_safer else "",
-                each.advisories,
-                one.images,
+                newer.advisories,
+                dependency.images,
                 pull,
             )
         )
     lock, built_by = _locks()
     if lock is None:
         return Outdated(tuple(rows), len(names), None, None, {}, "")
-    of = len(names) + sum(len(_names(each)) for each in (lock, built_by) if each)
+    of = len(names) + sum(
+        len(_names(package_lock)) for package_lock in (lock, built_by) if package_lock
+    )
     try:
         return _with_debian(rows, of, lock, built_by, holders, environment)
     except NotKnownError as error:
@@ -124,13 +128,13 @@ def _with_debian(
     with archive.opened(lock.suite, environment) as place:
         both = _names(lock) | (_names(built_by) if built_by else set())
         offers = updates.offers_of(both, place)
-        found = updates.with_cves(updates.find(lock, offers), offers, place)
+        newer_packages = updates.with_cves(updates.find(lock, offers), offers, place)
         older = updates.find(built_by, offers) if built_by else []
         newest = builders_lock.newest(place, builders_lock.names()) if older else None
         older = updates.with_cves(older, offers, place)
         all_rows = (
             *rows,
-            *(_row(update, holders.of(update.name), holders) for update in found),
+            *(_row(update, holders.of(update.name), holders) for update in newer_packages),
             *(_row(update, _in_builders(update.name), holders) for update in older),
         )
         return Outdated(all_rows, of, None, lock, offers, place.day, newest)

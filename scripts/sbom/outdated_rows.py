@@ -22,9 +22,9 @@ UNKNOWN, NOT_KNOWN = "unknown", "not known"
 def cells(row: Row, most: int = 1000) -> tuple[str, ...]:
     """Return a row's words, by HEADINGS, with the first `most` of its advisories."""
     advisories = ", ".join((row.advisories or ())[:most])
-    left = len(row.advisories or ()) - most
-    if left > 0:
-        advisories += f" and {left} more"
+    hidden = len(row.advisories or ()) - most
+    if hidden > 0:
+        advisories += f" and {hidden} more"
     why = f"{NOT_KNOWN}: {row.why}" if row.why else UNKNOWN
     security = NOT_KNOWN if row.newest is None else row.security
     return (
@@ -68,13 +68,13 @@ def plain(row: Row) -> dict[str, object]:
     }
 
 
-def summary(found: Outdated) -> str:
+def summary(report: Outdated) -> str:
     """Return the last line: how many of how many."""
-    unknown = sum(row.newest is None for row in found.rows)
-    known = len(found.rows) - unknown
-    line = f"{known} of {found.of} locked versions are outdated or have an advisory"
-    if isinstance(found.problem, NotHereError):
-        return f"{line}; Debian's {unknown}: {found.problem.why}"
+    unknown = sum(row.newest is None for row in report.rows)
+    outdated = len(report.rows) - unknown
+    line = f"{outdated} of {report.of} locked versions are outdated or have an advisory"
+    if isinstance(report.problem, NotHereError):
+        return f"{line}; Debian's {unknown}: {report.problem.why}"
     return line + (f", {unknown} of Debian are not known" if unknown else "")
 
 

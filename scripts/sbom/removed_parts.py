@@ -61,9 +61,9 @@ def find(bill: Bill, name: str, purl: str, part: str) -> Removed:
     that can be no part.
     """
     component = _component(bill, name, purl)
-    wanted = _wanted(part)
+    path = _wanted(part)
     for cleanup in cleanups(bill.image, name):
-        inside = _inside(cleanup.tree, wanted)
+        inside = _inside(cleanup.tree, path)
         if left_parts.owns(component, cleanup.tree, inside):
             return _removed(bill.image, name, cleanup, inside)
     raise RefusedError(
@@ -74,9 +74,9 @@ def find(bill: Bill, name: str, purl: str, part: str) -> Removed:
 
 
 def _component(bill: Bill, name: str, purl: str) -> Component:
-    for one in bill.components:
-        if purl in (one.purl, one.purl.partition("?")[0]):
-            return one
+    for component in bill.components:
+        if purl in (component.purl, component.purl.partition("?")[0]):
+            return component
     raise NoComponentError(
         name, f'no such component "{purl}"', f"`make sbom IMAGE={name}` lists them"
     )
@@ -113,8 +113,10 @@ def _inside(tree: str, path: str) -> str:
 
 
 def _removed(image: Inventory, name: str, cleanup: Cleanup, part: str) -> Removed:
-    if left := left_parts.left(image, cleanup.tree, part, cleanup.stand_ins):
-        raise RefusedError(name, f'the part is in the image "/{left}"', _explain(cleanup, part))
+    if part_left := left_parts.find(image, cleanup.tree, part, cleanup.stand_ins):
+        raise RefusedError(
+            name, f'the part is in the image "/{part_left}"', _explain(cleanup, part)
+        )
     rule = _rule(name, cleanup, part)
     row = cleanup.rules[rule.name]
     return Removed(rule.name, rule.file.name, str(row["why"]), row["files"], cleanup.report)

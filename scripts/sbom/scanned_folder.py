@@ -19,11 +19,11 @@ def read(folder: Path, name: str) -> Inventory:
 
     Raises OSError, or one of scripts.oci.tar_stream.DAMAGE where it is too large to be read.
     """
-    found: list[Entry] = []
+    entries: list[Entry] = []
     texts: dict[str, str] = {}
 
     def keep(entry: Entry, text: str | None) -> None:
-        found.append(entry)
+        entries.append(entry)
         if text is not None:
             texts[entry.path] = text
 
@@ -31,7 +31,7 @@ def read(folder: Path, name: str) -> Inventory:
         _pack(folder, packed)
         packed.seek(0)
         installed = layer_entries.scan(packed, keep)
-    layer = LayerFiles(_digest(found), installed, 0, tuple(found), texts)
+    layer = LayerFiles(_digest(entries), installed, 0, tuple(entries), texts)
     return Inventory(name, "", "", {}, (layer,))
 
 

@@ -18,7 +18,7 @@ IMAGE = "SPDXRef-image"
 
 def document(name: str, bill: Bill, created: str) -> dict[str, Any]:
     """Return the document of an image: a package each component, and what is linked into which."""
-    parts = {part.purl: part for one in bill.components for part in one.parts}
+    parts = {part.purl: part for component in bill.components for part in component.parts}
     packages = [*bill.components, *parts.values()]
     identity = (bill.image.id or bill.image.layers[0].diff_id).partition(":")[2]
     return {
@@ -31,13 +31,15 @@ def document(name: str, bill: Bill, created: str) -> dict[str, Any]:
         "packages": [_image(name, bill), *map(_package, packages)],
         "relationships": [
             _relation("SPDXRef-DOCUMENT", "DESCRIBES", IMAGE),
-            *(_relation(IMAGE, "CONTAINS", _id(one)) for one in bill.components),
+            *(_relation(IMAGE, "CONTAINS", _id(component)) for component in bill.components),
             *(
                 _relation(
-                    _id(one), "STATIC_LINK" if part.kind != "generic" else "CONTAINS", _id(part)
+                    _id(component),
+                    "STATIC_LINK" if part.kind != "generic" else "CONTAINS",
+                    _id(part),
                 )
-                for one in bill.components
-                for part in one.parts
+                for component in bill.components
+                for part in component.parts
             ),
         ],
     }
@@ -53,16 +55,16 @@ def _image(name: str, bill: Bill) -> dict[str, Any]:
     }
 
 
-def _package(one: Component) -> dict[str, Any]:
+def _package(component: Component) -> dict[str, Any]:
     package = {
-        **_about(_id(one), one.name, one.version, one.purl),
-        "licenseDeclared": one.licence or NONE,
-        "comment": f"{len(one.files)} files",
+        **_about(_id(component), component.name, component.version, component.purl),
+        "licenseDeclared": component.licence or NONE,
+        "comment": f"{len(component.files)} files",
     }
-    if one.licence:
+    if component.licence:
         return package
-    named = f"its record names {', '.join(one.names)}" if one.names else ""
-    return {**package, "licenseComments": named or f"not recorded: {one.why}"}
+    named = f"its record names {', '.join(component.names)}" if component.names else ""
+    return {**package, "licenseComments": named or f"not recorded: {component.why}"}
 
 
 def _about(identity: str, name: str, version: str, purl: str) -> dict[str, Any]:
@@ -83,8 +85,8 @@ def _about(identity: str, name: str, version: str, purl: str) -> dict[str, Any]:
     return {**package, "versionInfo": version} if version else package
 
 
-def _id(one: Component) -> str:
-    return f"SPDXRef-{hashlib.sha256(one.purl.encode()).hexdigest()[:24]}"
+def _id(component: Component) -> str:
+    return f"SPDXRef-{hashlib.sha256(component.purl.encode()).hexdigest()[:24]}"
 
 
 def _relation(first: str, kind: str, second: str) -> dict[str, str]:

@@ -43,38 +43,40 @@ def calls(rows: Iterable[Row], only: str) -> dict[str, str]:
             if folder := folder_of(image):
                 names.setdefault(folder.name, set()).add(row.name)
     return {
-        folder: ",".join(sorted(wanted)) if only == SECURITY else ALL
-        for folder, wanted in sorted(names.items())
+        folder: ",".join(sorted(distributions)) if only == SECURITY else ALL
+        for folder, distributions in sorted(names.items())
     }
 
 
-def take(found: Outdated, rows: Sequence[Row], only: str, environment: Mapping[str, str]) -> None:
+def take(report: Outdated, rows: Sequence[Row], only: str, environment: Mapping[str, str]) -> None:
     """Write the locks. Raises SutraError, with every lock as it was, where that fails."""
-    wanted = calls(rows, only)
+    lock_calls = calls(rows, only)
     debian = [packages_lock.LOCK, builders_lock.LOCK]
-    with lock_copies.all_or_none(lambda: [*debian, *_locks(wanted)]):
+    with lock_copies.all_or_none(lambda: [*debian, *_locks(lock_calls)]):
         debs = {row.name for row in rows if row.kind == DEB and not row.is_of_builders}
-        if debs and found.lock:
-            packages_lock.write(updates.updated_lock(found.lock, debs, found.offers, found.day))
+        if debs and report.lock:
+            packages_lock.write(updates.updated_lock(report.lock, debs, report.offers, report.day))
         # a toolchain's packages need each other in one version: all are taken, or none
-        if found.builders and any(row.is_of_builders for row in rows):
-            packages_lock.write(found.builders, builders_lock.LOCK)
-        for folder, names in wanted.items():
+        if report.builders and any(row.is_of_builders for row in rows):
+            packages_lock.write(report.builders, builders_lock.LOCK)
+        for folder, names in lock_calls.items():
             _lock(folder, names, environment)
 
 
 def held_back(rows: Iterable[Row], images: Sequence[str]) -> list[str]:
     """Return the names that the locks still have at the earlier version."""
-    left = {(one.kind, one.name, one.version) for one in locked.read(images)}
+    locked_now = {
+        (dependency.kind, dependency.name, dependency.version) for dependency in locked.read(images)
+    }
     for path in (packages_lock.LOCK, builders_lock.LOCK):
         if lock := packages_lock.read(path):
-            left |= {(DEB, package.name, package.version) for package in lock.packages}
-    names = {(row.kind, row.name) for row in rows if (row.kind, row.name, row.locked) in left}
+            locked_now |= {(DEB, package.name, package.version) for package in lock.packages}
+    names = {(row.kind, row.name) for row in rows if (row.kind, row.name, row.locked) in locked_now}
     return sorted(name for _, name in names)
 
 
 def _locks(folders: Iterable[str]) -> list[Path]:
-    return [path for each in folders for path in sorted(Path("packages", each).glob("*.lock"))]
+    return [path for folder in folders for path in sorted(Path("packages", folder).glob("*.lock"))]
 
 
 def _lock(folder: str, names: str, environment: Mapping[str, str]) -> None:

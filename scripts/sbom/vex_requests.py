@@ -76,9 +76,9 @@ def _request(promises: Catalog, node: Node) -> Request:
     for key in KEYS:
         node.required(key)
     image, cve, purl, part = (node.text(key) for key in KEYS)
-    known = [each.key for each in promises.images]
-    if image not in known:
-        raise node.unknown("image", "no such image", image, known)
+    image_keys = [entry.key for entry in promises.images]
+    if image not in image_keys:
+        raise node.unknown("image", "no such image", image, image_keys)
     if not VULNERABILITY.fullmatch(cve):
         raise node.error("cve", "not the name of a vulnerability", cve)
     for key, text in (("purl", purl), ("part", part)):
@@ -96,7 +96,7 @@ def derive(
     """Return the document of an image, and what is asked for that it does not show."""
     bill = components.of(image)
     statements, refusals = {}, []
-    for request in (each for each in requests if each.image == name):
+    for request in (asked_for for asked_for in requests if asked_for.image == name):
         try:
             statements[request.question] = openvex.statement(bill, name, request.question)
         except RefusedError as error:

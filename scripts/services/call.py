@@ -82,7 +82,7 @@ def _in_shared_files(knob: str, words: Words) -> Iterator[str]:
 
 def existing_name(knob: str, name: str) -> Iterator[str]:
     """Yield what is wrong with the name of a service that should be there."""
-    names = ", ".join(sorted(each.name for each in known.listed()))
+    names = ", ".join(sorted(service.name for service in known.listed()))
     if not name:
         yield f"{knob}: missing, services: {names}"
     elif not FORM.fullmatch(name) or not known.find(name).there:

@@ -34,20 +34,26 @@ class Known:
 def find(name: str) -> Known:
     """Return what the checkout has of a service, which may be nothing."""
     words = Words(name)
-    line = next((each for each in listed() if each.name == name), Listed(name, "", name))
+    line = next((entry for entry in listed() if entry.name == name), Listed(name, "", name))
     folder = PACKAGES / line.folder
-    parts = {f"{folder}/{each}": (folder / each).is_file() for each in DOCKERFILES}
+    parts = {
+        f"{folder}/{dockerfile}": (folder / dockerfile).is_file() for dockerfile in DOCKERFILES
+    }
     # Kubernetes knows the storage by its folder's name, as the services do
     names = dict.fromkeys((name, line.folder))
     for form in shared_files.OWN_FILES:
-        parts[form.format(name)] = any(Path(form.format(each)).is_file() for each in names)
+        parts[form.format(name)] = any(
+            Path(form.format(service_name)).is_file() for service_name in names
+        )
     for file in shared_files.FILES:
-        parts[f"{file.name}: {file.what}"] = any(_has(file, Words(each)) for each in names)
+        parts[f"{file.name}: {file.what}"] = any(
+            _has(file, Words(service_name)) for service_name in names
+        )
     there = tuple(part for part, is_there in parts.items() if is_there)
     missing = tuple(part for part, is_there in parts.items() if not is_there)
-    known = Known(words, line.language, folder, there, missing)
+    service = Known(words, line.language, folder, there, missing)
     # a folder without a Dockerfile is a package of another kind, such as a library
-    return known if folder.is_dir() or there else replace(known, missing=tuple(parts))
+    return service if folder.is_dir() or there else replace(service, missing=tuple(parts))
 
 
 def _has(file: SharedFile, words: Words) -> bool:

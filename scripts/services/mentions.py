@@ -12,7 +12,7 @@ from scripts.services.shared_files import BAKE
 from scripts.services.words import Words, line_of
 
 
-def left(words: Words) -> Iterator[str]:
+def remaining(words: Words) -> Iterator[str]:
     """Yield a line for each file of the checkout with its first place; none without git.
 
     A line that was there before the service is not about it: documents name one as an example.
@@ -23,7 +23,7 @@ def left(words: Words) -> Iterator[str]:
     except GitError:
         return
     before = _commit_before(words)
-    for name in sorted({os.fsdecode(each) for each in names.split(bytes(1)) if each}):
+    for name in sorted({os.fsdecode(path) for path in names.split(bytes(1)) if path}):
         if name != "CHANGELOG.md" and (line := _place(Path(name), words, before)):
             yield f"still names it: {name}:{line}"
 

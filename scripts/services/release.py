@@ -49,7 +49,7 @@ def _size(budget: Budget, size: str) -> int | None:
 
 def _budgets(promises: Catalog, name: str) -> dict[str, Budget]:
     image = promises.find(name)
-    return {each.base: each for each in (image.budget, *image.others)}
+    return {budget.base: budget for budget in (image.budget, *image.others)}
 
 
 def raised(text: str, words: Words, share: Share) -> str:

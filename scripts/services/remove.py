@@ -36,8 +36,8 @@ def needed_by(name: str) -> Iterator[str]:
 def own_places(service: Known) -> list[Path]:
     """Return the folders and files that are the service's alone."""
     name = service.words.name
-    files = (Path(each.format(name)) for each in shared_files.OWN_FILES)
-    return [each for each in (service.folder, TESTS / name, *files) if each.exists()]
+    files = (Path(form.format(name)) for form in shared_files.OWN_FILES)
+    return [path for path in (service.folder, TESTS / name, *files) if path.exists()]
 
 
 def _removed(place: Path) -> Step:
@@ -46,7 +46,7 @@ def _removed(place: Path) -> Step:
 
 def _held(place: Path) -> str:
     """Return how many files a place holds, and how many of them git cannot give back."""
-    count = sum(1 for each in (place, *place.rglob("*")) if not each.is_dir())
+    count = sum(1 for path in (place, *place.rglob("*")) if not path.is_dir())
     try:
         lost = git.ask("ls-files", "-z", "--others", "--modified", "--", str(place))
     except GitError:

@@ -21,7 +21,7 @@ def steps(name: str, to: str) -> list[Step]:
     missing = [f'NAME: missing of "{name}": {part}' for part in service.missing]
     refuse(missing, "add what is missing, or `make remove-service` takes the rest away")
     places = own_places(service)
-    refuse([line for each in places for line in _used(each, new)], "choose another name")
+    refuse([line for place in places for line in _used(place, new)], "choose another name")
     inside = [step for place in places for step in _moved(place, service.words, new)]
     return [*inside, *_shared(service, new)]
 
@@ -69,7 +69,7 @@ def _named(place: Path | str, old: Words, new: Words) -> str:
 def _inner(folder: Path) -> set[Path]:
     """Return the files of a folder and the folders that they are in, without itself."""
     files = sample.files(folder)
-    return {each for file in files for each in (file, *file.parents) if folder in each.parents}
+    return {inner for file in files for inner in (file, *file.parents) if folder in inner.parents}
 
 
 def _text(file: Path) -> str:

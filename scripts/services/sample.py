@@ -70,6 +70,8 @@ def files(folder: Path) -> list[Path]:
     """Return the files of a folder in order, without what tools leave in it."""
     paths = []
     for place, folders, names in os.walk(folder):
-        folders[:] = [each for each in folders if each not in LEFTOVERS and each[0] != "."]
+        folders[:] = [
+            subfolder for subfolder in folders if subfolder not in LEFTOVERS and subfolder[0] != "."
+        ]
         paths += [Path(place, name) for name in names]
     return sorted(paths)

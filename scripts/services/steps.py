@@ -39,18 +39,18 @@ class Write:
 
     def do(self) -> Undo:
         """Write it; return what takes it back."""
-        made = _made_folders(self.file.parent)
+        new_folders = _made_folders(self.file.parent)
         partial = self.file.with_name(f"{self.file.name}.{os.getpid()}")
         before = self.file.read_bytes() if self.before is not None else None
         mode = self.file.stat().st_mode & 0o777 if before is not None else self.mode
-        with _folders_gone_on_error(made):
+        with _folders_gone_on_error(new_folders):
             files.replace(self.file, self.text, partial)
         self.file.chmod(mode)
 
         def undo() -> None:
             if before is None:
                 self.file.unlink()
-                _remove_folders(made)
+                _remove_folders(new_folders)
             else:
                 self.file.write_bytes(before)
                 self.file.chmod(mode)
@@ -156,20 +156,20 @@ def _problem(error: BaseException) -> str:
 
 def _made_folders(folder: Path) -> list[Path]:
     """Return the folders that are to be made, innermost first."""
-    return [each for each in (folder, *folder.parents) if not each.exists()]
+    return [ancestor for ancestor in (folder, *folder.parents) if not ancestor.exists()]
 
 
 @contextmanager
-def _folders_gone_on_error(made: Sequence[Path]) -> Iterator[None]:
+def _folders_gone_on_error(folders: Sequence[Path]) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        _remove_folders(made)
+        _remove_folders(folders)
         raise
 
 
-def _remove_folders(made: Sequence[Path]) -> None:
+def _remove_folders(folders: Sequence[Path]) -> None:
     """Remove folders that are empty again."""
-    for folder in made:
+    for folder in folders:
         with suppress(OSError):
             folder.rmdir()

@@ -50,8 +50,8 @@ def renamed(text: str, old: Words, new: Words, numbers: Mapping[int, int] | None
         text = re.sub(f"{MODULE_AFTER}{word}|{word}{MODULE_BEFORE}", new.module, text)
     for form, other in zip(old.forms, new.forms, strict=True):
         text = pattern(form).sub(other, text)
-    for number, wanted in (numbers or {}).items():
-        text = re.sub(rf"(?<![\w.]){number}(?!\w|\.\d)", str(wanted), text)
+    for number, replacement in (numbers or {}).items():
+        text = re.sub(rf"(?<![\w.]){number}(?!\w|\.\d)", str(replacement), text)
     return text
 
 

@@ -69,7 +69,9 @@ def store(target: Store, image: str, digest: str, suffix: str, layers: Sequence[
     before, earlier = (stored[0], _layers(tag, stored[1])) if stored else (None, [])
     described = [_described(layer) for layer in layers]
     new = {layer["annotations"][CONTENT] for layer in described}
-    kept = [each for each in earlier if (each.get("annotations") or {}).get(CONTENT) not in new]
+    kept = [
+        present for present in earlier if (present.get("annotations") or {}).get(CONTENT) not in new
+    ]
     for layer in layers:
         target.put_blob(image, layer.data)
     config = _config([*kept, *described])

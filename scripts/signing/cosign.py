@@ -98,9 +98,9 @@ def refuse_password_argument(environment: Mapping[str, str]) -> None:
         )
 
 
-def _answer(command: Sequence[str], given: bytes, key: str) -> bytes:
+def _answer(command: Sequence[str], input_bytes: bytes, key: str) -> bytes:
     """Return what cosign prints. Raises SutraError with cosign's own reason."""
-    done = _run(command, given)
+    done = _run(command, input_bytes)
     if done.returncode < 0:
         raise SutraError(
             f'{KNOB}: "{key}": cosign was ended by signal {-done.returncode}, nothing is signed',
@@ -115,19 +115,19 @@ def _answer(command: Sequence[str], given: bytes, key: str) -> bytes:
     return done.stdout
 
 
-def _run(command: Sequence[str], given: bytes) -> subprocess.CompletedProcess[bytes]:
+def _run(command: Sequence[str], input_bytes: bytes) -> subprocess.CompletedProcess[bytes]:
     try:
-        return process.answered(command, given, os.environ)
+        return process.answered(command, input_bytes, os.environ)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SutraError(
             f"{KNOB}: cosign: {process.reason(error)}", "run the same command again"
         ) from error
 
 
-def _reason(said: str) -> str:
+def _reason(output: str) -> str:
     """Return cosign's reason, in one line."""
-    lines = [line for line in said.splitlines() if line.startswith(STEPS[0])]
-    reason = (lines or said.splitlines() or ["no reason given"])[0]
+    lines = [line for line in output.splitlines() if line.startswith(STEPS[0])]
+    reason = (lines or output.splitlines() or ["no reason given"])[0]
     for step in STEPS:
         reason = reason.removeprefix(step)
     return printable(reason[:200])

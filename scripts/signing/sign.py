@@ -58,8 +58,8 @@ def sign_all(
         for image in images
     ]
     moves = []
-    for image, said, signature in signed:
-        for suffix, layers in (("att", said), ("sig", signature)):
+    for image, attestations, signature in signed:
+        for suffix, layers in (("att", attestations), ("sig", signature)):
             moves.append(attached.store(target, image.name, image.digest, suffix, layers))
     return moves
 
@@ -80,11 +80,11 @@ def _statements(
     repository = target.reference(image.name, "").rstrip(":")
     target_name = platforms.image_of(image.name)
     predicate = provenance.predicate(plan, target_name, image.labels, os.environ)
-    said = {statements.PROVENANCE: predicate, **image.statements}
+    statements_by_kind = {statements.PROVENANCE: predicate, **image.statements}
     if bill := sbom(image):
-        said[statements.SPDX] = bill
+        statements_by_kind[statements.SPDX] = bill
     layers = []
-    for kind, content in said.items():
+    for kind, content in statements_by_kind.items():
         payload = statements.statement(repository, image.digest, kind, content)
         signature = signer.sign(statements.to_sign(payload))
         annotations = {attached.SIGNED: "", attached.PREDICATE: kind}
@@ -110,8 +110,8 @@ def sbom(image: Pushed, folder: Path = SBOMS) -> dict[str, Any] | None:
         raise SutraError(f"{path}: cannot be read: {error}", tip) from error
     if not isinstance(value, dict) or not value.get("spdxVersion"):
         raise SutraError(f"{path}: not an SPDX document", tip)
-    known = [digits(each) for each in (image.id, image.digest) if each]
-    if not any(each in text for each in known):
+    hex_digests = [digits(digest) for digest in (image.id, image.digest) if digest]
+    if not any(hex_digits in text for hex_digits in hex_digests):
         raise SutraError(f"{path}: of another image, it does not name {image.id}", tip)
     return value
 

@@ -36,7 +36,9 @@ class Entries:
         glob = top if beside and fix.kind != "keep" else fix.place
         if glob in globs:
             return False
-        globs[:] = [each for each in globs if glob != top or not each.startswith(top)]
+        globs[:] = [
+            kept_glob for kept_glob in globs if glob != top or not kept_glob.startswith(top)
+        ]
         globs.append(glob)
         return True
 

@@ -24,8 +24,8 @@ def install(requirement: str, tree: Path) -> None:
     base = os.path.realpath(sys.executable)
     _uv(requirement, "venv", "--python", base, str(tree))
     python = str(tree / "bin/python")
-    wanted = ["--only-binary", ":all:", "--link-mode", "copy", requirement]
-    _uv(requirement, "pip", "install", "--python", python, *wanted)
+    arguments = ["--only-binary", ":all:", "--link-mode", "copy", requirement]
+    _uv(requirement, "pip", "install", "--python", python, *arguments)
 
 
 def _uv(requirement: str, *words: str) -> None:
@@ -55,7 +55,7 @@ def version_of(name: str, tree: Path) -> str:
     matching = (
         d for d in distributions(path=[str(site)]) if d.name.replace("_", "-").lower() == key
     )
-    return next((each.version for each in matching), "")
+    return next((match.version for match in matching), "")
 
 
 def dumps(value: object) -> str:

@@ -50,6 +50,6 @@ def _try(package: str) -> Trial:
     except subprocess.TimeoutExpired:
         return Trial(package, broke=(f"no result in {SECONDS} s",))
     except ValueError:
-        said = (done.stderr.strip().splitlines() or [f"exit {done.returncode}"])[0]
-        return Trial(package, broke=(said,))
+        reason = (done.stderr.strip().splitlines() or [f"exit {done.returncode}"])[0]
+        return Trial(package, broke=(reason,))
     return trial

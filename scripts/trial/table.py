@@ -25,17 +25,17 @@ def write(trials: Sequence[Trial], ranks: Mapping[str, int], file: Path = FILE) 
 
 def table(trials: Sequence[Trial], ranks: Mapping[str, int]) -> str:
     """Return the counts in a line, and a row for each package in order of rank."""
-    whole = [trial for trial in trials if trial.ok and not trial.entries]
+    working = [trial for trial in trials if trial.ok and not trial.entries]
     helped = [trial for trial in trials if trial.ok and trial.entries]
     rows = [
-        f"{len(trials)} packages on Python {platform.python_version()}: {len(whole)} work with the "
-        f"shared rules alone, {len(helped)} need entries of their own, "
-        f"{len(trials) - len(whole) - len(helped)} are broken.",
+        f"{len(trials)} packages on Python {platform.python_version()}: {len(working)} work with "
+        f"the shared rules alone, {len(helped)} need entries of their own, "
+        f"{len(trials) - len(working) - len(helped)} are broken.",
         "",
         "| rank | package | installed | cleaned | modules | entry points | entries it needs |",
         "|--:|---|--:|--:|--:|--:|---|",
     ]
-    for trial in sorted(trials, key=lambda each: ranks[each.package]):
+    for trial in sorted(trials, key=lambda trial: ranks[trial.package]):
         rows.append(f"| {ranks[trial.package]} | {_name(trial)} | {_result(trial)} |")
     return "\n".join(rows)
 
@@ -46,8 +46,8 @@ def _name(trial: Trial) -> str:
 
 def _result(trial: Trial) -> str:
     if not trial.ok:
-        said = trial.broke[-1] if trial.broke else "no result"
-        return f"| | | | broken: {said.replace('|', chr(92) + '|')[:300]}"
+        reason = trial.broke[-1] if trial.broke else "no result"
+        return f"| | | | broken: {reason.replace('|', chr(92) + '|')[:300]}"
     needs = f"`{trial.entries}`" if trial.entries else "nothing"
     sizes = f"{format_size(trial.before)} | {format_size(trial.after)}"
     return f"{sizes} | {trial.modules} | {trial.entry_points} | {needs}"

@@ -73,7 +73,7 @@ def test_the_table_the_answers_and_the_proposals(capsys: pytest.CaptureFixture[s
     ]
     proof = Proof(frozenset(["one/a/"]), {"one/b.py": 'broke "one.d"'}, "no time")
     found = Proposals(rules, 123, {"two": 3_000_000})
-    floor.show("sutra-api", floor.Seen("sutra-api:prod", FLOOR, TRACED, found, proof))
+    floor.show("sutra-api", floor.Report("sutra-api:prod", FLOOR, TRACED, found, proof))
     lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
     assert lines[0] == "sutra-api:prod: opened from start to stop"
     rows = [line.strip("│ ").split("│") for line in lines if line.startswith("│")]
@@ -98,7 +98,7 @@ def test_the_table_the_answers_and_the_proposals(capsys: pytest.CaptureFixture[s
 
 
 def lines_of(rules: list[Proposal], traced: Traced = TRACED) -> list[str]:
-    seen = floor.Seen("sutra-api:prod", FLOOR, traced, Proposals(rules, 0, {}))
+    seen = floor.Report("sutra-api:prod", FLOOR, traced, Proposals(rules, 0, {}))
     return floor.proposal_lines("sutra-api", seen)
 
 
@@ -115,7 +115,7 @@ def test_more_proposals_than_a_person_reads_are_counted() -> None:
 def test_an_image_that_no_manifest_cleans_has_no_proposals(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    floor.show("sutra-storage-server", floor.Seen("x:prod", FLOOR, Traced(frozenset()), None))
+    floor.show("sutra-storage-server", floor.Report("x:prod", FLOOR, Traced(frozenset()), None))
     assert capsys.readouterr().out.splitlines()[-1] == "no cleanup manifest: no rule to propose"
     assert lines_of([]) == ["# too small to propose: 0 bytes"]
 
@@ -137,7 +137,7 @@ def test_the_manifest_of_an_image_is_read(tmp_path: Path, monkeypatch: pytest.Mo
 def test_json_has_everything_in_bytes() -> None:
     found = Proposals([Proposal("one/a/", "one", 2, 20_000)], 123, {"two": 3_000_000})
     proof = Proof(broken={"one/a/": "broke x"}, why="no time")
-    seen = floor.Seen("a:prod", FLOOR, TRACED, found, proof)
+    seen = floor.Report("a:prod", FLOOR, TRACED, found, proof)
     shown = json.loads(floor.as_json("sutra-api", seen))
     assert shown == {
         "image": "a:prod",
@@ -181,5 +181,5 @@ def test_json_has_everything_in_bytes() -> None:
         "not_tried_because": "no time",
         "next_steps": NEXT,
     }
-    nothing = json.loads(floor.as_json("a", floor.Seen("a:prod", FLOOR, TRACED, None)))
+    nothing = json.loads(floor.as_json("a", floor.Report("a:prod", FLOOR, TRACED, None)))
     assert (nothing["proposals"], nothing["smaller"], nothing["unused"]) == ([], None, None)

@@ -222,7 +222,7 @@ def test_ports_of_nodes_free_themselves_before_the_next_replica() -> None:
 
 def test_every_volume_pins_its_service() -> None:
     volume = {"type": "volume", "source": "other", "target": "/x", "read_only": True}
-    made = converted("api", volumes=[volume]).made
+    made = converted("api", volumes=[volume]).stack
     assert made["deploy"]["placement"] == {"constraints": ["node.labels.org.sutra.data == mine"]}
     assert made["deploy"]["update_config"]["order"] == "stop-first"
     assert {"type": "volume", "source": "other", "target": "/x", "read_only": True} in made[
@@ -240,11 +240,11 @@ def test_every_volume_pins_its_service() -> None:
     ],
 )
 def test_restarts(value: str, policy: dict[str, Any]) -> None:
-    assert converted("api", restart=value).made["deploy"]["restart_policy"] == policy
+    assert converted("api", restart=value).stack["deploy"]["restart_policy"] == policy
 
 
 def test_replicas_are_an_overrides_to_say() -> None:
-    assert converted("api", deploy={"replicas": 3}).made["deploy"]["replicas"] == 3
+    assert converted("api", deploy={"replicas": 3}).stack["deploy"]["replicas"] == 3
 
 
 @pytest.mark.parametrize("form", ["seccomp=packages/a/seccomp.json", "seccomp:/etc/a.json"])

@@ -75,7 +75,7 @@ def test_a_token_of_another_form_is_one_of_the_expected_errors(
     server.tokens = True
     server.answers["/token"] = (200, {}, token)
     with pytest.raises(registry_session.FORM):
-        session(server).whole(LATEST)
+        session(server).read(LATEST)
     with pytest.raises(RegistryError, match=r'^registry: ".*": its answer cannot be read$'):
         registry.find(f"{server.address}/team/api:latest")
 
@@ -112,7 +112,7 @@ def test_certificates_of_the_engine_are_trusted_by_what_reads_too(
 def _found(server: Server) -> tuple[object, registry.Repository]:
     made = registry.Repository("x", "team/api", session(server))
     server.manifests["/v2/team/api/manifests/latest"] = MANIFEST
-    answer, body = made.session.whole(LATEST)
+    answer, body = made.session.read(LATEST)
     assert (body, answer.headers["Content-Type"]) == (MANIFEST, KIND)
     return body, made
 
