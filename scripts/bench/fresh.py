@@ -79,7 +79,7 @@ def _pull_and_start(
 ) -> tuple[int, int]:
     """Return the milliseconds of the pull, and from there to the first healthy answer."""
     begun = time.monotonic()
-    with engine.asked(f"pull {reference}"):
+    with engine.request(f"pull {reference}"):
         client.images.pull(reference)
     pulled = time.monotonic()
     inspected = images.inspect(client, reference) or {}

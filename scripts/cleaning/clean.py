@@ -67,7 +67,7 @@ def remove(client: engine.Client, resources: Sequence[Resource]) -> None:
     Nothing is forced: what came into use since it was listed makes the engine refuse.
     """
     for resource in going(resources):
-        with engine.asked(f'remove the {resource.kind} "{resource.name}"'):
+        with engine.request(f'remove the {resource.kind} "{resource.name}"'):
             REMOVERS[resource.kind](client, resource)
         print(f"removed {resource.kind} {resource.name}", file=sys.stderr, flush=True)
 

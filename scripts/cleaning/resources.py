@@ -19,7 +19,7 @@ MOUNTED_WITH = re.compile(r'with id "/*(.+)"$', re.DOTALL)
 def of_project(client: engine.Client, scope: Scope, selection: Selection) -> list[Resource]:
     """Return everything of the project that is on the engine, in the order of removal."""
     usage = disk_usage.caches_and_volumes(client)
-    with engine.asked("list what it holds"):
+    with engine.request("list what it holds"):
         networks = client.api.networks(filters={"label": scope.labels()})
         containers = client.api.containers(all=True)
         listed = client.api.images(all=True)

@@ -99,7 +99,7 @@ def first(client: engine.Client, shown: Sequence[Resource], images_too: bool) ->
 
 def in_use(client: engine.Client) -> set[str]:
     """Return the ids of the images of all containers, this project's and others'."""
-    with engine.asked("list its containers"):
+    with engine.request("list its containers"):
         return {container["ImageID"] for container in client.api.containers(all=True)}
 
 

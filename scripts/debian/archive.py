@@ -181,7 +181,7 @@ def _answer(options: Sequence[str], words: Sequence[str], folder: Path) -> str:
     command = ["apt-get", "-q", *options, *words]
     environment = {**os.environ, "LC_ALL": "C.UTF-8"}
     try:
-        done = process.answered(command, b"", environment, WHOLE_SECONDS, folder)
+        done = process.run(command, b"", environment, WHOLE_SECONDS, folder)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise NotKnownError(f"apt-get: {process.reason(error)}") from error
     if done.returncode:

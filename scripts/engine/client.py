@@ -79,7 +79,7 @@ UNEXPECTED = (AttributeError, LookupError, TypeError, ValueError)
 
 
 @contextmanager
-def asked(what: str) -> Iterator[None]:
+def request(what: str) -> Iterator[None]:
     """Turn what can go wrong with one question to the engine into one clear line.
 
     The answer is taken apart inside the block, so that one of an unexpected form is an
@@ -125,13 +125,13 @@ def local_disk(client: Client) -> Path | None:
     """Return the folder where the engine keeps its data, if it is on this machine."""
     if is_remote(client):
         return None
-    with asked("describe itself"):
+    with request("describe itself"):
         root = Path(client.info()["DockerRootDir"])
     return root if root.exists() else None
 
 
 def has_containerd_store(client: Client) -> bool:
     """Return whether the engine keeps images in containerd's store, not in the classic one."""
-    with asked("describe itself"):
+    with request("describe itself"):
         status = client.info().get("DriverStatus") or []
     return ["driver-type", "io.containerd.snapshotter.v1"] in status

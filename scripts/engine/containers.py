@@ -20,7 +20,7 @@ from scripts.engine import client as engine
 def create(client: engine.Client, image: str, **options: Any) -> Container:
     """Create a container. Raises SutraError when its image is gone."""
     try:
-        with engine.asked(f'create a container of "{image}"'):
+        with engine.request(f'create a container of "{image}"'):
             return client.containers.create(image, **options)
     except ImageNotFound as error:
         raise EngineError(f'image no longer exists "{image}"', "run `make build`") from error
@@ -38,7 +38,7 @@ def running() -> Iterator[None]:
     runtime's words; a container that has ended is 409, or 500 with containerd's words
     where it ends just then.
     """
-    with engine.asked("run a container"):
+    with engine.request("run a container"):
         try:
             yield
         except APIError as error:
@@ -51,11 +51,11 @@ def running() -> Iterator[None]:
 
 def remove_container(client: engine.Client, name: str) -> None:
     """Remove a container and its volumes, running or not, if it is there."""
-    with engine.asked(f'remove the container "{name}"'), suppress(NotFound):
+    with engine.request(f'remove the container "{name}"'), suppress(NotFound):
         client.api.remove_container(name, v=True, force=True)
 
 
 def remove_network(client: engine.Client, name: str) -> None:
     """Remove a network, if it is there."""
-    with engine.asked(f'remove the network "{name}"'), suppress(NotFound):
+    with engine.request(f'remove the network "{name}"'), suppress(NotFound):
         client.api.remove_network(name)

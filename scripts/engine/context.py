@@ -34,7 +34,7 @@ def endpoint() -> str:
         return DEFAULT_SOCKET
     command = [program, "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]
     try:
-        answer = process.answered(command, b"", os.environ)
+        answer = process.run(command, b"", os.environ)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise _no_context(f"docker context inspect: {process.reason(error)}") from error
     lines = answer.stderr.decode(errors="replace").splitlines()

@@ -51,7 +51,7 @@ class Target:
 def running(client: engine.Client, name: str) -> Target:
     """Return the running container called `name`. Raises SutraError."""
     try:
-        with engine.asked("inspect a container"):
+        with engine.request("inspect a container"):
             container = client.api.inspect_container(name)
             state, identity = container["State"], str(container["Id"])
             runs, code = bool(state["Running"]), state.get("ExitCode")
@@ -151,6 +151,6 @@ def _copy(client: engine.Client, source: str, place: str) -> None:
         entry = tarfile.TarInfo(TARGET.strip("/"))
         entry.type, entry.mode = tarfile.DIRTYPE, 0o755
         archive.addfile(entry)
-    with engine.asked("copy the files of a container"):
+    with engine.request("copy the files of a container"):
         client.api.put_archive(place, "/", folder.getvalue())
         client.api.put_archive(place, TARGET, client.api.export(source))

@@ -21,14 +21,14 @@ def caches_and_volumes(client: engine.Client) -> dict[str, list[dict[str, Any]]]
 
     The SDK can ask only for everything, containers included.
     """
-    with engine.asked("tell how its disk is used"):
+    with engine.request("tell how its disk is used"):
         answer = _get(client, "/system/df", {"type": ["build-cache", "volume"]})
         return {kind: list(answer[kind] or []) for kind in ("BuildCache", "Volumes")}
 
 
 def written_by(client: engine.Client, container: str) -> int:
     """Return the bytes that a container has written, 0 for one that is gone by now."""
-    with engine.asked("measure a container"):
+    with engine.request("measure a container"):
         try:
             answer = _get(client, f"/containers/{container}/json", {"size": "1"})
         except NotFound:  # also the engine's answer for one that is just being removed

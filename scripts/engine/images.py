@@ -28,7 +28,7 @@ class NoSuchImageError(EngineError):
 def inspect(client: docker.DockerClient, reference: str) -> dict[str, Any] | None:
     """Return what the engine knows of an image, or None when it does not have it."""
     try:
-        with engine.asked(f'inspect "{reference}"'):
+        with engine.request(f'inspect "{reference}"'):
             return dict(client.images.get(reference).attrs)
     except ImageNotFound:
         return None
@@ -37,7 +37,7 @@ def inspect(client: docker.DockerClient, reference: str) -> dict[str, Any] | Non
 def history(client: docker.DockerClient, reference: str) -> list[dict[str, Any]]:
     """Return how an image was made, first step first, in the words of an OCI config."""
     try:
-        with engine.asked(f'tell the history of "{reference}"'):
+        with engine.request(f'tell the history of "{reference}"'):
             # types-docker gives `history` no types
             steps: list[dict[str, Any]] = client.api.history(reference)  # type: ignore[no-untyped-call]
     except ImageNotFound as error:
@@ -106,7 +106,7 @@ def read_file(client: engine.Client, reference: str, path: str) -> bytes | None:
 
     A container is created for it, never started, and removed.
     """
-    with engine.asked(f'read "{path}" of "{reference}"'):
+    with engine.request(f'read "{path}" of "{reference}"'):
         try:
             container = client.containers.create(reference, command=["/nothing"])
         except ImageNotFound:
@@ -121,7 +121,7 @@ def read_file(client: engine.Client, reference: str, path: str) -> bytes | None:
 
 def load(client: engine.Client, archive: IO[bytes]) -> None:
     """Load an archive of `docker save`'s form. Raises SutraError."""
-    with engine.asked("load an archive"):
+    with engine.request("load an archive"):
         client.images.load(archive)
 
 
@@ -129,7 +129,7 @@ def tag(client: docker.DockerClient, source: str, target: str) -> None:
     """Move the tag `target` ("sutra-api:prod") to the image `source` (reference or id)."""
     named = references.parse(target)
     try:
-        with engine.asked(f'tag "{target}"'):
+        with engine.request(f'tag "{target}"'):
             client.api.tag(source, named.name, named.tag)
     except ImageNotFound as error:
         raise NoSuchImageError(f'image no longer exists "{source}"', "run `make build`") from error
@@ -137,13 +137,13 @@ def tag(client: docker.DockerClient, source: str, target: str) -> None:
 
 def untag(client: docker.DockerClient, reference: str) -> None:
     """Remove the tag `reference`, if it is there; the image stays while it has another."""
-    with suppress(ImageNotFound), engine.asked(f'remove the tag "{reference}"'):
+    with suppress(ImageNotFound), engine.request(f'remove the tag "{reference}"'):
         client.api.remove_image(reference, noprune=True)
 
 
 def repository_tags(client: engine.Client, repository: str) -> set[str]:
     """Return all tags of a repository of the engine: {"prod", "latest", "1.4.2"}."""
-    with engine.asked(f'list the tags of "{repository}"'):
+    with engine.request(f'list the tags of "{repository}"'):
         images = client.api.images(name=repository)
     named = (references.tagged(text) for image in images for text in image["RepoTags"] or ())
     return {reference.tag for reference in named if reference and reference.name == repository}

@@ -93,7 +93,7 @@ class Helper(docker.credentials.Store):
         if self.exe is None:
             raise StoreError(f"{self.program} not installed or not available in PATH")
         try:
-            done = process.answered([str(self.exe), subcmd], data_input or b"", os.environ)
+            done = process.run([str(self.exe), subcmd], data_input or b"", os.environ)
         except (OSError, subprocess.TimeoutExpired) as error:
             raise StoreError(f"{self.program}: {process.reason(error)}") from error
         if done.returncode:

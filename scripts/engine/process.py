@@ -19,7 +19,7 @@ TAIL_BYTES = 1 << 16
 SECONDS = 30.0
 
 
-def answered(
+def run(
     command: Sequence[str],
     input_bytes: bytes,
     environment: Mapping[str, str],

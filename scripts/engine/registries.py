@@ -65,7 +65,7 @@ def push(client: engine.Client, reference: str) -> None:
     again by itself by then.
     """
     named = references.parse(reference)
-    with engine.asked(f'push "{reference}"'):
+    with engine.request(f'push "{reference}"'):
         for line in client.api.push(named.name, named.tag, stream=True, decode=True):
             if "error" in line:
                 problem = str(line["error"]).strip().splitlines()[0]
@@ -78,7 +78,7 @@ def push(client: engine.Client, reference: str) -> None:
 
 def is_insecure(client: engine.Client, host: str) -> bool:
     """Return whether the engine takes a registry without a certificate (loopback or configured)."""
-    with engine.asked("describe itself"):
+    with engine.request("describe itself"):
         settings = client.info().get("RegistryConfig") or {}
     index = (settings.get("IndexConfigs") or {}).get(host)
     if index is not None:
@@ -94,7 +94,7 @@ def is_insecure(client: engine.Client, host: str) -> bool:
 
 def registry_server(client: engine.Client, host: str) -> str:
     """Return who serves a registry's API: the host itself, but for the engine's own default."""
-    with engine.asked("describe itself"):
+    with engine.request("describe itself"):
         engine_info = client.info()
     indexes = (engine_info.get("RegistryConfig") or {}).get("IndexConfigs") or {}
     if (indexes.get(host) or {}).get("Official"):

@@ -46,7 +46,7 @@ def find(mounts: str, identity: str, merged: str = "") -> str:
 
 def merged_folder(container: Container) -> str:
     """Return where the engine's classic store mounts a container's root, "" of another store."""
-    with engine.asked("inspect a container"):
+    with engine.request("inspect a container"):
         data = (container.attrs.get("GraphDriver") or {}).get("Data") or {}
         return str(data.get("MergedDir") or "")
 

@@ -54,7 +54,7 @@ def network(client: engine.Client) -> Iterator[str]:
     """Make an internal network and yield its name."""
     name = _name("net")
     try:
-        with engine.asked("create a network"):
+        with engine.request("create a network"):
             client.networks.create(name, internal=True, labels={LABEL: RUN})
         yield name
     finally:
@@ -123,7 +123,7 @@ def ended(box: Container, seconds: float) -> int | None:
 
 def exit_code(box: Container) -> int | None:
     """Return the exit code of a container that has ended, None while it runs."""
-    with engine.asked("inspect a container"):
+    with engine.request("inspect a container"):
         box.reload()
         state = box.attrs["State"]
         return None if state["Running"] else int(state["ExitCode"])
@@ -160,7 +160,7 @@ def run(client: engine.Client, setup: Setup, seconds: float) -> tuple[int | None
 
 def output(box: Container, lines: int = 1000) -> str:
     """Return the last `lines` that the container has printed so far."""
-    with engine.asked("read a container's log"):
+    with engine.request("read a container's log"):
         return box.logs(tail=lines).decode(errors="replace")
 
 
@@ -205,7 +205,7 @@ def _cgroup_memory(client: engine.Client, box: Container) -> int:
     Counted as `docker stats` does (docker/cli, cli/command/container/stats_helpers.go).
     Raises SutraError where the engine does not count it.
     """
-    with engine.asked("count a container's memory"):
+    with engine.request("count a container's memory"):
         answer = client.api.stats(str(box.id), stream=False, one_shot=True)
         counted = answer.get("memory_stats") or {}
         if "usage" in counted:
@@ -221,7 +221,7 @@ def _process_memory(client: engine.Client, box: Container) -> int:
 
     Raises SutraError where the engine does not list processes.
     """
-    with engine.asked("list a container's processes"):
+    with engine.request("list a container's processes"):
         answer = client.api.top(str(box.id), ps_args="-o pid,rss")
         column = [title.upper() for title in answer["Titles"]].index("RSS")
         return sum(_resident(process[column]) for process in answer["Processes"])
@@ -235,7 +235,7 @@ def _resident(figure: str) -> int:
 
 def written(client: engine.Client, box: Container) -> set[str]:
     """Return the paths that differ from the image; the container may have ended."""
-    with engine.asked("list what a container wrote"):
+    with engine.request("list what a container wrote"):
         return {str(entry["Path"]) for entry in client.api.diff(str(box.id)) or []}
 
 

@@ -68,7 +68,7 @@ def _port(client: engine.Client, container: Container) -> int:
     """Return the first port of the container's image."""
     if engine.is_remote(client):
         raise _UnmeasuredError("the engine is on another machine")
-    with engine.asked("inspect a container"):
+    with engine.request("inspect a container"):
         exposed = container.attrs["Config"].get("ExposedPorts") or {}
         ports = [int(port.removesuffix(TCP)) for port in exposed if port.endswith(TCP)]
     if not ports:
@@ -78,7 +78,7 @@ def _port(client: engine.Client, container: Container) -> int:
 
 def _address(container: Container) -> str:
     """Return the address of a container that runs on one network; "" when it has ended."""
-    with engine.asked("inspect a container"):
+    with engine.request("inspect a container"):
         container.reload()
         networks = container.attrs["NetworkSettings"]["Networks"].values()
         return next((str(network["IPAddress"]) for network in networks if network["IPAddress"]), "")
@@ -132,7 +132,7 @@ def processor_ns(client: engine.Client, container: Container) -> int:
 
     Raises UncountedError where the engine does not count it, EngineError where it fails.
     """
-    with engine.asked("count a container's processor time"):
+    with engine.request("count a container's processor time"):
         answer = client.api.stats(str(container.id), stream=False, one_shot=True)
         counted = (answer.get("cpu_stats") or {}).get("cpu_usage") or {}
         if counted.get("total_usage"):

@@ -50,7 +50,7 @@ class Progress:
 
 def require_manager(client: engine.Client) -> None:
     """Raise EngineError unless the engine manages a swarm."""
-    with engine.asked("describe its swarm"):
+    with engine.request("describe its swarm"):
         state = client.info().get("Swarm") or {}
         active, manager = state.get("LocalNodeState"), state.get("ControlAvailable")
     if active != "active":
@@ -66,7 +66,7 @@ def require_manager(client: engine.Client) -> None:
 
 def nodes(client: engine.Client) -> list[Node]:
     """Return the machines of the swarm, those that are down too: one may have the data."""
-    with engine.asked("list the nodes of its swarm"):
+    with engine.request("list the nodes of its swarm"):
         return [
             Node(
                 str(node.id),
@@ -79,7 +79,7 @@ def nodes(client: engine.Client) -> list[Node]:
 
 def label(client: engine.Client, node: Node, name: str, value: str) -> None:
     """Add a label to a node."""
-    with engine.asked(f'label the node "{node.name}"'):
+    with engine.request(f'label the node "{node.name}"'):
         member = client.nodes.get(node.id)
         spec = member.attrs["Spec"]
         member.update({**spec, "Labels": {**(spec.get("Labels") or {}), name: value}})
@@ -87,7 +87,7 @@ def label(client: engine.Client, node: Node, name: str, value: str) -> None:
 
 def secrets(client: engine.Client, project: str, label: str) -> dict[str, Mapping[str, str]]:
     """Return the labels of each of a project's secrets, by name."""
-    with engine.asked("list its secrets"):
+    with engine.request("list its secrets"):
         ours = client.secrets.list(filters={"label": f"{label}={project}"})
         return {
             str(secret.attrs["Spec"]["Name"]): secret.attrs["Spec"]["Labels"] for secret in ours
@@ -98,26 +98,26 @@ def create_secret(
     client: engine.Client, name: str, content: bytes, labels: Mapping[str, str]
 ) -> None:
     """Store a secret."""
-    with engine.asked(f'store the secret "{name}"'):
+    with engine.request(f'store the secret "{name}"'):
         client.api.create_secret(name, content, dict(labels))
 
 
 def remove_secret(client: engine.Client, name: str) -> None:
     """Remove a secret that no service has."""
-    with engine.asked(f'remove the secret "{name}"'):
+    with engine.request(f'remove the secret "{name}"'):
         client.api.remove_secret(name)
 
 
 def services(client: engine.Client, stack: str) -> dict[str, Mapping[str, str]]:
     """Return the labels of each service of a stack, by name."""
-    with engine.asked("list its services"):
+    with engine.request("list its services"):
         ours = client.services.list(filters={"label": f"{STACK}={stack}"})
         return {str(service.name): service.attrs["Spec"].get("Labels") or {} for service in ours}
 
 
 def progress(client: engine.Client, stack: str) -> list[Progress]:
     """Return how far each service of a stack is, by name."""
-    with engine.asked("list its services"):
+    with engine.request("list its services"):
         ours = client.services.list(filters={"label": f"{STACK}={stack}"})
         return sorted(
             (_progress(service.attrs, _tasks(client, str(service.id))) for service in ours),

@@ -71,7 +71,7 @@ def _prove(client: engine.Client, image: str, globs: Sequence[str]) -> Proof:
     ):
         for folder in (TREE, OURS):
             _copy(client, str(source.id), str(container.id), folder)
-        with engine.asked("copy the proof into a container"):
+        with engine.request("copy the proof into a container"):
             client.api.put_archive(str(container.id), "/", program())
         try:
             sandbox.start(container)
@@ -82,7 +82,7 @@ def _prove(client: engine.Client, image: str, globs: Sequence[str]) -> Proof:
 
 
 def _copy(client: engine.Client, source: str, target: str, folder: str) -> None:
-    with engine.asked(f"copy {folder} of a container"):
+    with engine.request(f"copy {folder} of a container"):
         content, _ = client.api.get_archive(source, folder)
         client.api.put_archive(target, posixpath.dirname(folder), content)
 

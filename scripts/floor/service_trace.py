@@ -152,6 +152,6 @@ def paths(opened: Sequence[Opened], place: str) -> frozenset[str]:
 
 
 def _first_process(container: Container) -> int:
-    with engine.asked("inspect a container"):
+    with engine.request("inspect a container"):
         container.reload()
         return int(container.attrs["State"]["Pid"])

@@ -101,7 +101,7 @@ def _searcher() -> Searcher:
 
 
 def _in_own(which: str, text: bytes, budget: Budget, is_known: bool) -> set[str]:
-    """Return the kinds in a text of ours; of one that is `known` to hold some, formats alone."""
+    """Return the kinds in a text of ours; of a kind that holds some by nature, formats alone."""
     head = text[: secret_lines.MAX_TEXT]
     kinds = secret_formats.kinds_of_ours(head)
     if which == secret_files.SETTING:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from scripts.common.errors import refuse
-from scripts.services import call, known, release, sample, shared_files
+from scripts.services import call, release, sample, service_parts, shared_files
 from scripts.services.sample import Sample
 from scripts.services.shared_files import IMAGES
 from scripts.services.steps import Step, Write
@@ -31,7 +31,7 @@ def steps(name: str, language: str, port: str) -> list[Step]:
 
 
 def _files(chosen: Sample, words: Words, port: int) -> Iterator[Step]:
-    folder = known.PACKAGES / words.name
+    folder = service_parts.PACKAGES / words.name
     for place, text in sample.copied(chosen, words, port):
         yield Write(folder / place, text)
     for form in shared_files.OWN_FILES:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 
 from scripts.common.text import escaped
-from scripts.services import known, sample, shared_files
+from scripts.services import sample, service_parts, shared_files
 from scripts.services.words import Words, line_of
 
 FORM = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -61,7 +61,7 @@ def _reserved(words: Words) -> str:
 
 
 def _taken(knob: str, name: str) -> Iterator[str]:
-    service = known.find(name)
+    service = service_parts.find(name)
     if service.there and not service.missing:
         yield f'{knob}: taken "{name}": {service.there[0]}'
     elif service.there:
@@ -82,10 +82,10 @@ def _in_shared_files(knob: str, words: Words) -> Iterator[str]:
 
 def existing_name(knob: str, name: str) -> Iterator[str]:
     """Yield what is wrong with the name of a service that should be there."""
-    names = ", ".join(sorted(service.name for service in known.listed()))
+    names = ", ".join(sorted(service.name for service in service_parts.listed()))
     if not name:
         yield f"{knob}: missing, services: {names}"
-    elif not FORM.fullmatch(name) or not known.find(name).there:
+    elif not FORM.fullmatch(name) or not service_parts.find(name).there:
         yield f'{knob}: no such service "{escaped(name)}", services: {names}'
 
 
@@ -106,11 +106,11 @@ def port(text: str) -> Iterator[str]:
         yield f'PORT: not a port "{escaped(text)}": a number from {PORTS.start} to 65535'
     elif int(text) < PORTS.start:
         yield f'PORT: below {PORTS.start} "{text}": a service has no right to listen there'
-    elif file := known.ports().get(int(text)):
+    elif file := service_parts.ports().get(int(text)):
         yield f'PORT: taken "{text}": {file}'
 
 
 def free_port() -> int:
     """Return the first port after those of the services that are published."""
-    taken = known.ports()
+    taken = service_parts.ports()
     return next(number for number in range(FIRST_PORT, PORTS.stop) if number not in taken)

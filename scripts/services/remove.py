@@ -9,8 +9,8 @@ from scripts.catalog import catalog
 from scripts.common import git
 from scripts.common.errors import refuse
 from scripts.common.git import GitError
-from scripts.services import call, known, release, sample, shared_files
-from scripts.services.known import Known
+from scripts.services import call, release, sample, service_parts, shared_files
+from scripts.services.service_parts import ServiceParts
 from scripts.services.shared_files import IMAGES
 from scripts.services.steps import Remove, Step, Write
 
@@ -22,7 +22,7 @@ def steps(name: str) -> list[Step]:
     """Return the steps. Raises SutraError with all that is wrong with the call."""
     refuse([*call.existing_name("NAME", name)], "eg: make remove-service NAME=sutra-example")
     refuse([*needed_by(name)], "take the service out of their `needs` first")
-    service = known.find(name)
+    service = service_parts.find(name)
     return [*map(_removed, own_places(service)), *_shared(service)]
 
 
@@ -33,7 +33,7 @@ def needed_by(name: str) -> Iterator[str]:
             yield f'{IMAGES}: images.{image.name}.runtime.needs: names "{name}"'
 
 
-def own_places(service: Known) -> list[Path]:
+def own_places(service: ServiceParts) -> list[Path]:
     """Return the folders and files that are the service's alone."""
     name = service.words.name
     files = (Path(form.format(name)) for form in shared_files.OWN_FILES)
@@ -54,7 +54,7 @@ def _held(place: Path) -> str:
     return f"{count} files, {len(set(lost.split(bytes(1))) - {b''})} of them not in git as they are"
 
 
-def _shared(service: Known) -> Iterator[Step]:
+def _shared(service: ServiceParts) -> Iterator[Step]:
     for file in shared_files.FILES:
         before = shared_files.read(file.name)
         text = shared_files.without(file, before, service.words)
@@ -65,7 +65,7 @@ def _shared(service: Known) -> Iterator[Step]:
             yield Write(Path(file.name), text, before)
 
 
-def _stands_on(service: Known) -> str:
+def _stands_on(service: ServiceParts) -> str:
     """Return the image whose layers the service shares; "" where no list says its language."""
     if service.language not in sample.languages():
         return ""

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from scripts.common.errors import refuse
-from scripts.services import call, cargo_lock, known, sample, shared_files
-from scripts.services.known import Known
+from scripts.services import call, cargo_lock, sample, service_parts, shared_files
 from scripts.services.remove import own_places
+from scripts.services.service_parts import ServiceParts
 from scripts.services.steps import Move, Step, Write
 from scripts.services.words import Words, line_of, renamed
 
@@ -17,7 +17,7 @@ def steps(name: str, to: str) -> list[Step]:
     """Return the steps. Raises SutraError with all that is wrong with the call."""
     tip = "eg: make rename-service NAME=sutra-example TO=sutra-welcome"
     refuse([*call.existing_name("NAME", name), *call.new_name("TO", to)], tip)
-    service, new = known.find(name), Words(to)
+    service, new = service_parts.find(name), Words(to)
     missing = [f'NAME: missing of "{name}": {part}' for part in service.missing]
     refuse(missing, "add what is missing, or `make remove-service` takes the rest away")
     places = own_places(service)
@@ -81,7 +81,7 @@ def _text(file: Path) -> str:
         return ""
 
 
-def _shared(service: Known, new: Words) -> Iterator[Step]:
+def _shared(service: ServiceParts, new: Words) -> Iterator[Step]:
     for file in shared_files.FILES:
         before = shared_files.read(file.name)
         text = renamed(before, service.words, new)

@@ -117,7 +117,7 @@ def _answer(command: Sequence[str], input_bytes: bytes, key: str) -> bytes:
 
 def _run(command: Sequence[str], input_bytes: bytes) -> subprocess.CompletedProcess[bytes]:
     try:
-        return process.answered(command, input_bytes, os.environ)
+        return process.run(command, input_bytes, os.environ)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SutraError(
             f"{KNOB}: cosign: {process.reason(error)}", "run the same command again"

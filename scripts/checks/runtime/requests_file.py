@@ -65,7 +65,7 @@ def read(file: Path) -> list[Request]:
 def addresses(client: engine.Client, network: str) -> dict[str, tuple[str, int]]:
     """Return where each service of a network listens: its address, and its image's first port."""
     addresses_by_name: dict[str, tuple[str, int]] = {}
-    with engine.asked("inspect a network"):
+    with engine.request("inspect a network"):
         for identity in client.api.inspect_network(network)["Containers"]:
             container = client.api.inspect_container(identity)
             exposed = container["Config"].get("ExposedPorts") or {}

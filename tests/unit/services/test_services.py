@@ -17,7 +17,7 @@ from scripts.__main__ import main as front_door
 from scripts.bench import startup
 from scripts.catalog import catalog
 from scripts.common.errors import DiskError, SutraError
-from scripts.services import known, sample, shared_files
+from scripts.services import sample, service_parts, shared_files
 from scripts.services.steps import Move, Step, Undo, Write, apply
 from tests.conftest import ROOT
 from tests.support import names, stack
@@ -51,7 +51,7 @@ def test_a_removed_service_leaves_every_byte_as_it_was(
     checkout: Path, language: str, name: str
 ) -> None:
     assert new(name, language) == 0
-    assert known.find(name).missing == ()
+    assert service_parts.find(name).missing == ()
     assert front_door(["remove-service", "--name", name, "--yes"]) == 0
     assert changes() == ""
     assert not (checkout / "packages" / name).exists()
@@ -66,7 +66,7 @@ def test_a_service_renamed_there_and_back_is_as_it_was(
     git("add", "-A")
     git("-c", "user.name=a", "-c", "user.email=a@example", "commit", "-qm", "added")
     assert front_door(["rename-service", "--name", NAME, "--to", to]) == 0
-    assert (known.find(NAME).there, known.find(to).missing) == ((), ())
+    assert (service_parts.find(NAME).there, service_parts.find(to).missing) == ((), ())
     assert front_door(["rename-service", "--name", to, "--to", NAME]) == 0
     assert changes() == ""
 
@@ -181,7 +181,7 @@ def test_the_reason_of_a_second_one_follows_the_first(checkout: Path) -> None:
 def test_ports_follow_one_another(checkout: Path) -> None:
     new("aa-1")
     new("bb-2")
-    assert [known.ports()[port] for port in (8002, 8003)] == ["docker-compose.yml"] * 2
+    assert [service_parts.ports()[port] for port in (8002, 8003)] == ["docker-compose.yml"] * 2
     assert "EXPOSE 8003\n" in (checkout / "packages/bb-2/Dockerfile.prod").read_text()
 
 
@@ -233,7 +233,7 @@ def test_a_removal_asks(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None
             ["remove-service: confirmation needed, but stdin is not a terminal"],
             "add --yes; nothing was touched",
         )
-    assert known.find(NAME).missing == ()
+    assert service_parts.find(NAME).missing == ()
 
 
 def test_files_that_still_name_it_are_listed(
@@ -498,24 +498,24 @@ def test_a_shared_file_of_another_form_is_one_line(checkout: Path) -> None:
 
 def test_every_service_of_the_product_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    names = [each.name for each in known.listed()]
-    assert [part for name in names for part in known.find(name).missing] == []
-    assert known.find("sutra-nothing").there == ()
+    names = [each.name for each in service_parts.listed()]
+    assert [part for name in names for part in service_parts.find(name).missing] == []
+    assert service_parts.find("sutra-nothing").there == ()
 
 
 def ports_of(name: str) -> tuple[int, ...]:
     """Return the ports that a service's image exposes."""
-    text = (known.find(name).folder / "Dockerfile.prod").read_text()
-    return tuple(map(int, known.EXPOSED.findall(text)))
+    text = (service_parts.find(name).folder / "Dockerfile.prod").read_text()
+    return tuple(map(int, service_parts.EXPOSED.findall(text)))
 
 
 def test_ports_and_services_in_other_files_are_those_of_the_list(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(ROOT)
-    python = [each.name for each in known.listed() if each.language == "python"]
+    python = [each.name for each in service_parts.listed() if each.language == "python"]
     ports = {name: ports_of(name) for name in python}
     assert {name: (port,) for name, port in startup.SERVICES.items()} == ports
     assert {name: (int(port.partition("/")[0]),) for name, port in stack.PORTS.items()} == ports
     assert list(names.PYTHON_IMAGES) == ["sutra-base-python", *python]
-    assert list(names.SERVICES) == [each.name for each in known.listed()]
+    assert list(names.SERVICES) == [each.name for each in service_parts.listed()]

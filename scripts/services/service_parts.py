@@ -18,7 +18,7 @@ EXPOSED = re.compile(r"^EXPOSE (\d+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
-class Known:
+class ServiceParts:
     """A service as the checkout has it: its parts that are there, and those that are missing.
 
     `folder` is where its sources are; "" in `language` where no list says it.
@@ -31,7 +31,7 @@ class Known:
     missing: tuple[str, ...]
 
 
-def find(name: str) -> Known:
+def find(name: str) -> ServiceParts:
     """Return what the checkout has of a service, which may be nothing."""
     words = Words(name)
     line = next((entry for entry in listed() if entry.name == name), Listed(name, "", name))
@@ -51,7 +51,7 @@ def find(name: str) -> Known:
         )
     there = tuple(part for part, is_there in parts.items() if is_there)
     missing = tuple(part for part, is_there in parts.items() if not is_there)
-    service = Known(words, line.language, folder, there, missing)
+    service = ServiceParts(words, line.language, folder, there, missing)
     # a folder without a Dockerfile is a package of another kind, such as a library
     return service if folder.is_dir() or there else replace(service, missing=tuple(parts))
 
