@@ -45,7 +45,8 @@ get() { # get VERB WORD…: apt-get without questions
 install_locked() { # install_locked NAME…: fetched, compared with the lock, then installed
   # above 1000, so that what the root image has in a newer version goes back to the locked one
   "$here/packages-lock.sh" pins "$lock" >/etc/apt/preferences.d/99sutra-lock
-  apt-get clean
+  # not `apt-get clean`: it removes what `apt-get update` made of the lists too
+  rm -f /var/cache/apt/archives/*.deb
   get --allow-downgrades --download-only install "$@" || {
     "$here/packages-lock.sh" explain "$lock"
     exit 1
@@ -57,15 +58,18 @@ install_locked() { # install_locked NAME…: fetched, compared with the lock, th
 verb=$1
 shift
 if [ "$verb" = download ] && [ -n "${TARGETARCH:-}" ]; then
-  # of that architecture alone, and without a package's suffix, as on a machine of it
+  # apt knows only that architecture, so that packages have no `:arm64` suffix in their file names
   printf 'APT::Architecture "%s";\n#clear APT::Architectures;\nAPT::Architectures "%s";\n' \
     "$TARGETARCH" "$TARGETARCH" >/etc/apt/apt.conf.d/99sutra-architecture
 fi
 export DEBIAN_FRONTEND=noninteractive
 # Descriptions are for people who choose packages: a third of what is fetched, and as much of what
 # apt reads. A layer that a lost machine left half is made again, so that dpkg waits for no disk.
-printf 'Acquire::Languages "none";\nDpkg::Options { "--force-unsafe-io"; };\n' \
-  >/etc/apt/apt.conf.d/99sutra-builder
+# Debian's own image packs the lists and keeps nothing of what is read from them; apt is run up to
+# three times here.
+printf '%s;\n' 'Acquire::Languages "none"' 'Dpkg::Options { "--force-unsafe-io"; }' \
+  'Acquire::GzipIndexes "false"' 'Dir::Cache::pkgcache "pkgcache.bin"' \
+  'Dir::Cache::srcpkgcache "srcpkgcache.bin"' >/etc/apt/apt.conf.d/99sutra-builder
 apt-get -q update
 if [ "$verb" = install ] && [ -f "$lock" ] && "$here/packages-lock.sh" applies "$lock"; then
   install_locked "$@"

@@ -15,6 +15,8 @@ verb=$1
 lock=$2
 shift 2
 machine=${TARGETARCH:-$(dpkg --print-architecture)}
+readonly NEWLINE='
+'
 readonly AGAIN="\`make update ONLY=debian\` writes it anew"
 
 die() { # die PROBLEM TIP: in the form that a build's failure is read from
@@ -49,25 +51,46 @@ pins() {
     printf "Package: %s\nPin: version %s\nPin-Priority: 1001\n\n", $1, $2 }' "$lock"
 }
 
-# apt takes the newest version where the mirror no longer has the one that it is pinned to
+held() { # held DEB…: prints those that have both the name, as apt names files, and the bytes of a line
+  sha256sum "$@" | awk -v machine="$machine" '
+    NR == FNR {
+      gsub(":", "%3a", $2)
+      if ($3 == machine || $3 == "all") locked[$1 "_" $2 "_" $3 ".deb"] = $4
+      next
+    }
+    { file = $2; sub(".*/", "", file); if (locked[file] == $1) print $2 }' "$lock" -
+}
+
+# A toolchain is a hundred packages: two programs compare all of them, and only what those do not
+# know is looked at by itself. apt takes the newest version where the mirror no longer has the one
+# that it is pinned to.
 hold() {
+  known=$(held "$@")
   for deb in "$@"; do
+    ! is_known "$deb" || continue
     name=$(dpkg-deb -f "$deb" Package)
     locked=$(words "$name") || exit
     [ "$locked" = "$name=$(dpkg-deb -f "$deb" Version)" ] || explain "$name"
+    check_one "$deb"
   done
-  check "$@"
 }
 
 check() {
-  for deb in "$@"; do
-    name=$(dpkg-deb -f "$deb" Package)
-    version=$(dpkg-deb -f "$deb" Version)
-    [ "$version" = "$(field "$name" 2)" ] || die "\"$name\" is $version, locked is $(field "$name" 2)" "$AGAIN"
-    hash=$(sha256sum "$deb" | cut -d ' ' -f 1)
-    [ "$hash" = "$(field "$name" 4)" ] || die "\"$name\" $version has another SHA-256 than is locked: $hash" \
-      "the mirror changed a package, or the lock was edited: compare both with https://snapshot.debian.org"
-  done
+  known=$(held "$@")
+  for deb in "$@"; do is_known "$deb" || check_one "$deb"; done
+}
+
+is_known() { # is_known DEB: whether held printed it
+  case "$NEWLINE$known$NEWLINE" in *"$NEWLINE$1$NEWLINE"*) ;; *) return 1 ;; esac
+}
+
+check_one() {
+  name=$(dpkg-deb -f "$1" Package)
+  version=$(dpkg-deb -f "$1" Version)
+  [ "$version" = "$(field "$name" 2)" ] || die "\"$name\" is $version, locked is $(field "$name" 2)" "$AGAIN"
+  hash=$(sha256sum "$1" | cut -d ' ' -f 1)
+  [ "$hash" = "$(field "$name" 4)" ] || die "\"$name\" $version has another SHA-256 than is locked: $hash" \
+    "the mirror changed a package, or the lock was edited: compare both with https://snapshot.debian.org"
 }
 
 explain() {

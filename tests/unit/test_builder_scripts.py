@@ -484,9 +484,13 @@ def run_apt(apt: Path, settings: Path, verb: str) -> str:
     return (apt / "seen").read_text()
 
 
-def test_a_layer_gets_no_descriptions_and_waits_for_no_disk(apt: Path) -> None:
+def test_a_layer_gets_no_descriptions_waits_for_no_disk_and_reads_lists_once(apt: Path) -> None:
     settings = apt / "etc/apt.conf.d/99sutra-builder"
-    wanted = 'Acquire::Languages "none";\nDpkg::Options { "--force-unsafe-io"; };\n'
+    wanted = (
+        'Acquire::Languages "none";\nDpkg::Options { "--force-unsafe-io"; };\n'
+        'Acquire::GzipIndexes "false";\nDir::Cache::pkgcache "pkgcache.bin";\n'
+        'Dir::Cache::srcpkgcache "srcpkgcache.bin";\n'
+    )
     assert run_apt(apt, settings, "download") == wanted
     assert not settings.exists()
 

@@ -166,6 +166,57 @@ def test_what_was_fetched_is_what_is_locked(deb: str) -> None:
     assert run("hold", "small.deb") == (0, "")
 
 
+@pytest.mark.parametrize("verb", ["hold", "check"])
+def test_what_has_a_locked_name_and_its_bytes_is_not_read_again(
+    deb: str, folder: Path, verb: str
+) -> None:
+    """dpkg-deb would be started four times for each of a toolchain's hundred packages."""
+    Path("archives").mkdir()
+    Path("small.deb").rename("archives/small_1%3a2.0-1_all.deb")
+    program(folder / "bin", "dpkg-deb", "echo asked >&2; exit 1\n")
+    assert run(verb, "archives/small_1%3a2.0-1_all.deb") == (0, "")
+
+
+@pytest.mark.parametrize("verb", ["hold", "check"])
+@pytest.mark.parametrize(
+    ("file", "problem"),
+    [
+        ("small_1%3a2.0-0_all.deb", '"small" is 1:2.0-1, locked is 1:2.0-0'),
+        ("small_1%3a2.0-1_all.deb", '"small" is 1:2.0-1, locked is 1:2.0-0'),
+        ("small.deb", '"small" is 1:2.0-1, locked is 1:2.0-0'),
+    ],
+)
+def test_the_name_of_a_file_alone_is_believed_by_nobody(
+    deb: str, folder: Path, verb: str, file: str, problem: str
+) -> None:
+    """The lock has the package's bytes under a version that they are not."""
+    lock(f"small 1:2.0-0 all {deb if file != 'small_1%3a2.0-0_all.deb' else '0' * 64}")
+    program(folder / "bin", "apt-cache", "echo ' small | 1:2.0-0 | http://mirror trixie/main'\n")
+    Path("small.deb").rename(file)
+    assert run(verb, file) == (1, f"sutra: packages.lock: {problem}\n{NEW_LOCK}")
+
+
+@pytest.mark.parametrize("verb", ["hold", "check"])
+@pytest.mark.parametrize("broken", ["awk", "sha256sum"])
+def test_a_comparison_that_fails_lets_no_package_in(
+    deb: str, folder: Path, verb: str, broken: str
+) -> None:
+    Path("small.deb").rename("small_1%3a2.0-1_all.deb")
+    program(folder / "bin", broken, "exit 1\n")
+    assert run(verb, "small_1%3a2.0-1_all.deb")[0] == 1
+
+
+def test_one_of_many_that_differs_is_found(deb: str) -> None:
+    Path("good").mkdir()
+    good = Path("small.deb").rename("good/small_1%3a2.0-1_all.deb")
+    bad = Path("small_1%3a2.0-1_all.deb")
+    bad.write_bytes(good.read_bytes() + b"\0")
+    digest = hashlib.sha256(bad.read_bytes()).hexdigest()
+    assert run("hold", str(good), str(bad))[1].splitlines()[0] == (
+        f'sutra: packages.lock: "small" 1:2.0-1 has another SHA-256 than is locked: {digest}'
+    )
+
+
 def test_a_dependency_that_the_lock_has_not(deb: str) -> None:
     lock(f"other 1.0 all {deb}")
     code, said = run("hold", "small.deb")
