@@ -214,8 +214,8 @@ test-packages: venv-dev ## try the 60 packages of tests/packages, and write docs
 	@scripts/timed.sh test-packages $(RUN) try-package --list tests/packages/packages.tsv --write
 
 test-engines: engine venv-dev ## build the product on other engines and builders, and write docs/engines.md (40 minutes)
-	@$(PY) pytest --keep-duplicates tests/engines tests/engines/farm.py tests/engines/registry_cache.py
-	@scripts/timed.sh test-engines $(PY) tests.engines
+	@scripts/timed.sh test-engines-suite $(PY) pytest --keep-duplicates tests/engines tests/engines/farm.py tests/engines/registry_cache.py
+	@scripts/timed.sh test-engines-matrix $(PY) tests.engines
 
 test-kubernetes: engine venv-dev ## deploy to a real control plane and a real node, compiled once (10 minutes of CPU; needs Go)
 	@scripts/timed.sh test-kubernetes $(PY) pytest -s --keep-duplicates tests/kubernetes tests/kubernetes/real_apiserver.py tests/kubernetes/one_node.py
@@ -224,13 +224,13 @@ test-swarm: engine venv-dev ## run the stack on three hosts in network namespace
 	@scripts/timed.sh test-swarm $(PY) pytest -s --keep-duplicates tests/swarm tests/swarm/three_hosts.py
 
 test-workflow: engine venv-dev ## run GitHub's workflows on this machine, by act (15 minutes; needs Go once)
-	@$(PY) tests.workflows
+	@scripts/timed.sh test-workflow $(PY) tests.workflows
 
 test-podman: engine venv-dev ## run the images under Debian 13's Podman: quadlet and kube play (3 minutes)
 	@scripts/timed.sh test-podman $(PY) pytest --keep-duplicates tests/podman tests/podman/real_podman.py
 
 test-postgres: ## run the storage's HTTP tests on a PostgreSQL that is started for them
-	@cd packages/sutra-storage && ../../scripts/postgres.sh cargo test --locked --features postgres --test http --test postgres
+	@scripts/timed.sh test-postgres scripts/postgres.sh cargo test --manifest-path packages/sutra-storage/Cargo.toml --locked --features postgres --test http --test postgres
 
 test-pythons: venv-dev ## run the unit tests on the Pythons of Debian's releases and of PATH
 	@scripts/timed.sh test-pythons $(PY) tests.pythons
@@ -252,22 +252,22 @@ lock: venv-dev ## resolve every lock again, with hashes; one package's with PACK
 	@scripts/timed.sh lock scripts/lock.sh
 
 bench: engine venv-dev ## measure rebuilds, rebase, bytecode modes, readers, a fresh node, build caches, and Debian beside Alpine
-	@$(RUN) bench rebuilds
-	@$(RUN) bench startup
-	@$(RUN) bench rebase
-	@$(RUN) bench readers
-	@$(RUN) bench fresh
-	@$(PY) tests.alpine $(RUN) bench bases
-	@$(PY) tests.engines.cache_bench
+	@scripts/timed.sh bench-rebuilds $(RUN) bench rebuilds
+	@scripts/timed.sh bench-startup $(RUN) bench startup
+	@scripts/timed.sh bench-rebase $(RUN) bench rebase
+	@scripts/timed.sh bench-readers $(RUN) bench readers
+	@scripts/timed.sh bench-fresh $(RUN) bench fresh
+	@scripts/timed.sh bench-bases $(PY) tests.alpine $(RUN) bench bases
+	@scripts/timed.sh bench-caches $(PY) tests.engines.cache_bench
 
 bench-storage: ## compare the storage with SQLite, redb and fjall, and its allocator with malloc (20 minutes)
-	@packages/sutra-storage/benches/run.sh
+	@scripts/timed.sh bench-storage packages/sutra-storage/benches/run.sh
 
 bench-backends: venv ## compare the storage's log with PostgreSQL, kill a migration, and write docs/scaling.md (3 minutes once compiled)
-	@$(RUN) bench backends --readme
+	@scripts/timed.sh bench-backends $(RUN) bench backends --readme
 
 bench-services: engine venv-dev ## measure API against storage, /similar over HTTP, and the index (FULL=1)
-	@$(RUN) bench services
+	@scripts/timed.sh bench-services $(RUN) bench services
 
 readme: engine venv ## write the table of sizes into README.md
 	@$(RUN) readme

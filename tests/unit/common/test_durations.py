@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -205,3 +206,22 @@ def test_without_a_python_the_command_just_runs(python: str) -> None:
         text=True,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "a b\n", "")
+
+
+# targets whose help gives minutes, benches and suites; `fuzz` takes the seconds that it is given
+LONG_TARGET = re.compile(
+    r"^((?:bench|test)[a-z-]*|[a-z-]+(?=:.*## .*minutes)):.*\n((?:\t.*\n)+)", re.MULTILINE
+)
+RECIPES = dict(LONG_TARGET.findall((ROOT / "Makefile").read_text()))
+
+
+@pytest.mark.parametrize("target", RECIPES)
+def test_a_target_that_takes_minutes_shows_how_long_it_took(target: str) -> None:
+    commands = RECIPES[target].splitlines()
+    names = [re.match(r"\t@scripts/timed\.sh ([a-z-]+) ", command) for command in commands]
+    assert all(names), commands
+    assert len({name[1] for name in names if name}) == len(commands)
+
+
+def test_there_are_such_targets() -> None:
+    assert {"bench", "bench-storage", "test", "test-workflow", "test-postgres"} <= RECIPES.keys()
