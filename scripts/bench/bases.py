@@ -22,6 +22,7 @@ from rich.table import Table
 from scripts.bench import startup
 from scripts.bench.inside import load_api
 from scripts.build import bake as build
+from scripts.build.failure import failure
 from scripts.catalog import catalog
 from scripts.common import terminal
 from scripts.common.errors import OK, SutraError
@@ -67,7 +68,7 @@ def on_alpine(client: engine.Client, names: list[str]) -> Iterator[References]:
     with build.untagged_afterwards(client, list(references.values())):
         code, lines = buildx.bake([build.GROUP], overrides, settings)
         if code:
-            raise build.failure(lines)
+            raise failure(lines)
         yield references
 
 

@@ -69,17 +69,7 @@ def main(options: argparse.Namespace) -> int:
     unchanged, bake = pair(
         lambda: timed(["make", "prod"], os.environ), lambda: timed(bare, environment)
     )
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder)
-        checkout(copy)
-
-        def one_line() -> float:
-            with (copy / CHANGED).open("a") as source:
-                source.write(f"# {uuid.uuid4()}\n")
-            # into the cache alone: the images of this checkout stay what they are
-            return timed([*bare, "--set", "*.output=type=cacheonly"], environment, copy)
-
-        changed, again = pair(one_line, lambda: timed(bare, environment))
+    changed, again = one_line_changed(bare, environment)
     verify = [sys.executable, "-m", "scripts", "verify-sizes"]
     warm, start = pair(
         lambda: timed(verify, environment),
@@ -95,6 +85,21 @@ def main(options: argparse.Namespace) -> int:
         ]
     )
     return OK
+
+
+def one_line_changed(bare: Sequence[str], environment: Mapping[str, str]) -> tuple[float, float]:
+    """Return the seconds of a build after one more line in a service, and of bare bake then."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder)
+        checkout(copy)
+
+        def one_line() -> float:
+            with (copy / CHANGED).open("a") as source:
+                source.write(f"# {uuid.uuid4()}\n")
+            # into the cache alone: the images of this checkout stay what they are
+            return timed([*bare, "--set", "*.output=type=cacheonly"], environment, copy)
+
+        return pair(one_line, lambda: timed(bare, environment))
 
 
 def cleanup_of_many_files() -> tuple[float, float]:

@@ -25,6 +25,7 @@ from sutra_cleanup import manifest
 from scripts.bench.inside import start_service
 from scripts.bench.inside.start_service import MARKER
 from scripts.build import bake as build
+from scripts.build.failure import failure
 from scripts.common import terminal
 from scripts.common.errors import OK, SutraError
 from scripts.common.units import format_size
@@ -74,7 +75,7 @@ def build_variants(client: engine.Client, mode: str, references: Mapping[str, st
     overrides += [f"{BASE}.tags=", f"{BASE}.output=type=cacheonly"]
     code, lines = buildx.bake(["builders", BASE, *SERVICES], overrides, knobs)
     if code:
-        raise build.failure(lines)
+        raise failure(lines)
 
 
 @contextmanager

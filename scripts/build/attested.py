@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from scripts.build import bake
+from scripts.build.failure import failure
 from scripts.common.errors import SutraError
 from scripts.engine import builders, buildx
 from scripts.engine import client as engine
@@ -57,7 +58,7 @@ def _pushed(
     with buildx.metadata_file() as metadata:
         code, lines = buildx.bake([name], words, settings, metadata)
         if code:
-            raise bake.failure(lines, builder)
+            raise failure(lines, builder)
         return f"{place}@{_digest(name, metadata)}"
 
 

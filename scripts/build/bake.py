@@ -8,7 +8,6 @@ project and the commit. Images get their tags only when every target was built.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -16,11 +15,12 @@ from datetime import datetime
 from typing import Any
 
 from scripts.build import cache, cross, root_image
+from scripts.build.failure import FULL, failure
 from scripts.catalog import bake_match, catalog
 from scripts.common import git, platforms
 from scripts.common import settings as knobs
 from scripts.common.errors import SutraError
-from scripts.engine import builders, buildx, emulator, images, tags
+from scripts.engine import builders, buildx, images, tags
 from scripts.engine import client as engine
 from scripts.engine.builders import Builder
 
@@ -32,13 +32,6 @@ STAGING = f"building-{os.getpid()}"
 GROUP = "prod"
 # the knob that takes in updates of packages, its value, and the folder of the bases' Dockerfiles
 REFRESH, BASES, CONTEXT = "REFRESH", "bases", "base-images"
-# an image that no registry gave, by its familiar name, and the last reason why
-UNRESOLVED = (
-    r"failed to resolve source metadata for (?:docker\.io/(?:library/)?)?([^@\s]+?)(?:@\S+)?: "
-    r".*?([^:\n]+)$"
-)
-# the tip where the engine's disk is full
-FULL = "`docker system df` shows what fills it, `make clean DRY_RUN=1` this project's part"
 
 
 def build(
@@ -98,7 +91,6 @@ def build_platform(
 
     The images have tags of this run until `staging` is closed.
     """
-    kept, builder = how.kept, how.builder
     plan = buildx.bake_plan(groups, settings)
     again = fresh(plan, how.environment)
     tags_by_target = requested_tags(plan)
@@ -110,31 +102,45 @@ def build_platform(
         name: [platforms.image_name(how.architecture, tag) for tag in tags_of_one]
         for name, tags_of_one in tags_by_target.items()
     }
-    require_space(client, [tag for tags_of_one in named.values() for tag in tags_of_one], builder)
-    settings = {**settings, **root_variable(client, plan, builder)}
+    references = [tag for tags_of_one in named.values() for tag in tags_of_one]
+    require_space(client, references, how.builder)
+    settings = {**settings, **root_variable(client, plan, how.builder)}
     if how.architecture:
-        settings |= cross.root_variable(client, plan, builder, how.architecture)
+        settings |= cross.root_variable(client, plan, how.builder, how.architecture)
     staged = {
         name: f"{platforms.image_name(how.architecture, name)}:{STAGING}" for name in tags_by_target
     }
     staging.enter_context(untagged_afterwards(client, list(staged.values())))
-    with buildx.metadata_file() as metadata, cache.renewed(kept, tags_by_target):
+    _run(client, groups, settings, how, staged, [*loaded(plan, tags_by_target), *again])
+    return built(client, named, staged)
+
+
+def _run(
+    client: engine.Client,
+    groups: Sequence[str],
+    settings: Mapping[str, str],
+    how: Setting,
+    staged: Mapping[str, str],
+    more: Sequence[str],
+) -> None:
+    """Build the targets of `staged` under these tags, without a cache that turns out damaged.
+
+    `more` are further overrides of the bake file. Raises SutraError when a step fails.
+    """
+    kept = how.kept
+    with buildx.metadata_file() as metadata, cache.renewed(kept, staged):
         overrides = [f"{name}.tags={reference}" for name, reference in staged.items()]
-        overrides += loaded(plan, tags_by_target)
         overrides += ["*.no-cache=true"] if how.no_cache else []
-        overrides += again
-        writes, reads = (
-            (kept.writes(tags_by_target), kept.reads(tags_by_target)) if kept else ([], [])
-        )
+        overrides += more
+        writes, reads = (kept.writes(staged), kept.reads(staged)) if kept else ([], [])
         code, lines = buildx.bake(groups, [*overrides, *writes, *reads], settings, metadata)
         if code and kept and cache.is_damaged(lines):
             cache.warn_damaged(kept.place, kept.is_folder)
             code, lines = buildx.bake(groups, [*overrides, *writes], settings, metadata)
         if code:
-            raise failure(lines, builder)
-        if not builder.is_engine:
-            builders.refuse_other_images(client, builder, staged, metadata)
-        return built(client, named, staged)
+            raise failure(lines, how.builder)
+        if not how.builder.is_engine:
+            builders.refuse_other_images(client, how.builder, staged, metadata)
 
 
 def platform_variables(architecture: str) -> dict[str, str]:
@@ -273,48 +279,3 @@ def untagged_afterwards(client: engine.Client, references: Sequence[str]) -> Ite
     finally:
         for reference in references:
             images.untag(client, reference)
-
-
-def failure(lines: Sequence[str], builder: Builder = builders.OWN) -> SutraError:
-    """Return the one clear line for a build whose progress ended in `lines`."""
-    text = "\n".join(lines)
-    step = next(
-        (m[1] for m in map(re.compile(r"^ > \[([^\]]+)\]").match, lines) if m), "the first step"
-    )
-    # buildx writes its error behind a step's unfinished line; those with a number are steps'
-    reason = next(iter(re.findall(r"(?<!\d )ERROR: (.*)", text)), "no reason given")
-    if re.search(builders.GONE, f"{reason}\n{text if step == 'internal' else ''}"):
-        cause = re.split(r"desc = |failed to solve: ", reason)[-1]
-        return SutraError(
-            f'build: the builder "{builder.name}" went away: {cause}',
-            f"`docker buildx inspect {builder.name}` shows its state; once it runs, "
-            "run `make build` again: finished steps are cached",
-        )
-    if re.search(r"lease \S+: not found", reason):
-        return SutraError(
-            f'build: the builder "{builder.name}" has lost its cache of "{step}": {reason}',
-            "a cache returned wrong bytes: restart it (buildkitd or the engine), "
-            "then run `make build` again",
-        )
-    if "no space left on device" in text:
-        return SutraError(
-            f'build: no space left on the engine\'s disk at step "{step}"',
-            FULL,
-        )
-    if match := re.search(UNRESOLVED, text, re.M):
-        return SutraError(
-            f'build: no registry served "{match[1]}": {match[2].strip()}',
-            "check the network, or `docker load` an archive of it, then run `make build` again",
-        )
-    if re.search(r"exec format error", text, re.I):
-        return SutraError(
-            f'build: the builder "{builder.name}" has no emulator for what step "{step}" runs',
-            emulator.TIP,
-        )
-    # message of a builder's own script, such as base-images/lib/apk.sh
-    if match := re.search(r"^[\d.]+ sutra: (.+)(?:\n[\d.]+ tip: (.+))?$", text, re.M):
-        return SutraError(f"build: {match[1]}", match[2] or "the step's own output is above")
-    return SutraError(
-        f'build: step failed "{step}": {reason.rpartition("failed to solve: ")[2]}',
-        "the step's own output is above; fix it, then run `make build` again",
-    )

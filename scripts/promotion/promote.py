@@ -9,6 +9,7 @@ from scripts.catalog import budget_history, catalog
 from scripts.catalog.catalog import Catalog
 from scripts.checks import gate, package_tests
 from scripts.checks.gate import Verdict
+from scripts.checks.package_tests import Plan
 from scripts.checks.sizes import zstd
 from scripts.common import git, settings
 from scripts.engine import client as engine
@@ -44,11 +45,8 @@ def verify_and_promote(
         tags = tags_to_set(client, promises, target, entries, options.version)
         places = moved_tags.read(client, target, [image.name for image in promises.images], tags)
         tests = package_tests.plan(client, promises, os.environ, options.skip_tests)
-        verdict = gate.everything(client, promises, tests=tests)
         packs = options.compression == settings.ZSTD
-        if packs:
-            sizes = zstd.verify(client, promises, verdict.ids)
-            verdict = Verdict((*verdict.results, *sizes), verdict.ids)
+        verdict = _verify(client, promises, tests, packs)
         if signing:
             signatures.refuse_other_commit(client, verdict.ids, options.allow_dirty)
         built_from = plans.revisions(client, verdict.ids)
@@ -59,14 +57,22 @@ def verify_and_promote(
         refusals.refuse_other_spelling(client, entry)
         problems = refusals.moved_meanwhile(promises, verdict.ids, built or {})
         if not problems and not options.allow_dirty:
-            problems = refusals.unclean(
-                built_from, entry.commit, refusals.rebased(client, verdict.ids)
-            )
+            rebased = refusals.rebased(client, verdict.ids)
+            problems = refusals.unclean(built_from, entry.commit, rebased)
         packed = dict.fromkeys(verdict.ids.items(), "") if packs else {}
         derived = vex.derive(client, promises, verdict.ids)
         groups = {entry.number: verdict.ids}
         change = Change(entry, groups, [verdict], places, problems, packed, derived)
         return changes.move(client, promises, entries, change, options, target, signing)
+
+
+def _verify(client: engine.Client, promises: Catalog, tests: Plan, packs: bool) -> Verdict:
+    """Return the verdict of every gate, with the sizes packed by zstd where it `packs` so."""
+    verdict = gate.everything(client, promises, tests=tests)
+    if not packs:
+        return verdict
+    sizes = zstd.verify(client, promises, verdict.ids)
+    return Verdict((*verdict.results, *sizes), verdict.ids)
 
 
 def _entry(

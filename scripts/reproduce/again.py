@@ -12,6 +12,7 @@ from contextlib import chdir, contextmanager
 from pathlib import Path
 
 from scripts.build import bake
+from scripts.build.failure import failure
 from scripts.common import git, settings
 from scripts.common.errors import SutraError
 from scripts.common.labels import PREFIX, REVISION, ROOT, VERSION
@@ -42,7 +43,7 @@ def built_again(
             with chdir(folder):
                 code, lines = buildx.bake([name], overrides, {**variables, **root})
             if code:
-                raise bake.failure(lines, builder)
+                raise failure(lines, builder)
             if images.inspect(client, reference) is None:
                 raise SutraError(
                     f'reproduce: image no longer exists "{reference}"', "run the same command again"

@@ -26,7 +26,7 @@ TIP = "`docker buildx bake sutra-sbom-generator` builds the generator again"
 
 
 def main(environment: Mapping[str, str] = os.environ) -> int:
-    """Write the statement, or one line for `scripts.build.bake.failure` to find in the progress."""
+    """Write the statement, or one line for `scripts.build.failure` to find in the progress."""
     try:
         source, destination = Path(environment[SOURCE]), Path(environment[DESTINATION])
         bill = components.of(scanned_folder.read(source, source.name))

@@ -9,6 +9,7 @@ import docker
 import pytest
 
 from scripts.build import bake as build
+from scripts.build.failure import failure
 from scripts.engine import buildx
 from tests.alpine import mirror
 from tests.alpine.mirror import REPOSITORY
@@ -65,5 +66,5 @@ def built(
     tags = [f"{name}.tags={reference}" for name, reference in references.items()]
     code, lines = buildx.bake([target], [*overrides, *tags], settings)
     if code:
-        raise build.failure(lines)
+        raise failure(lines)
     return references

@@ -11,7 +11,8 @@ from pathlib import Path
 import docker
 import pytest
 
-from scripts.build import bake, root_image
+from scripts.build import root_image
+from scripts.build.failure import failure
 from scripts.common import platforms, settings
 from scripts.engine import buildx
 from tests.conftest import ROOT
@@ -86,6 +87,6 @@ def test_a_dependency_that_is_not_what_is_locked(
     lock.write_text(lock.read_text().replace(line, changed))
     done = build(client, context)
     assert done.returncode
-    error = bake.failure(done.stderr.splitlines())
+    error = failure(done.stderr.splitlines())
     assert error.message == f"build: builders.lock: {problem}"
     assert "`make update ONLY=debian`" in error.tip or "snapshot.debian.org" in error.tip

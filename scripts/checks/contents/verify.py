@@ -100,23 +100,16 @@ def _result(
     own: dict[str, Waiver],
     inherited: dict[str, Waiver],
 ) -> CheckResult:
+    """Return how an image keeps one rule."""
     name = f"contents.{rule.name}"
     file, key = str(promises.path), f"images.{image.key}.{name}"
     waiver = own.get(rule.name)
     if waiver and waiver.skip:
         skipped = f"skipped: {waiver.because}"
         return CheckResult(image.name, name, True, 0, 0, skipped, rule.unit, (), file, key)
-    allowed = waiver.allow if waiver else ()
     above = inherited[rule.name].allow if rule.name in inherited else ()
-    findings = _Found((*allowed, *above))
-    for finding in rule.check(subject):
-        findings.add(finding)
+    findings, idle = _findings(rule, subject, waiver.allow if waiver else (), above)
     limit = waiver.limit if waiver else 0
-    idle = [
-        Finding("", f"allows what is not there {quoted(glob.text)}", 0)
-        for glob in allowed
-        if glob not in findings.used
-    ]
     ok = findings.weight <= limit and not idle
     first, bad = (findings.first, findings.bad) if findings.weight > limit else ([], 0)
     count = bad + len(idle)
@@ -136,6 +129,24 @@ def _result(
         file,
         key,
     )
+
+
+def _findings(
+    rule: Rule, subject: Subject, allowed: Sequence[Glob], above: Sequence[Glob]
+) -> tuple[_Found, list[Finding]]:
+    """Return what the rule finds, and a finding for each of `allowed` that allows nothing.
+
+    What a base image allows, `above`, may be idle in an image that is built on it.
+    """
+    findings = _Found((*allowed, *above))
+    for finding in rule.check(subject):
+        findings.add(finding)
+    idle = [
+        Finding("", f"allows what is not there {quoted(glob.text)}", 0)
+        for glob in allowed
+        if glob not in findings.used
+    ]
+    return findings, idle
 
 
 class _Found:

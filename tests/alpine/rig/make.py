@@ -13,8 +13,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.build import bake as build
 from scripts.build import root_image
+from scripts.build.failure import failure
 from scripts.common import settings
 from scripts.common.errors import SutraError
 from scripts.engine import buildx, process
@@ -106,5 +106,5 @@ def _build(client: engine.Client, target: str, output: str, context: Path) -> No
         command += ["--build-arg", f"APT_MIRROR={mirror}"]
     code, lines = process.tee([*command, str(FOLDER)], os.environ)
     if code:
-        failed = build.failure(lines)
+        failed = failure(lines)
         raise SutraError(f"alpine rig: {failed.message}", "the step's own output is above")

@@ -1,0 +1,119 @@
+"""Turn the progress of a build that failed into one clear line and a tip."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scripts.common.errors import SutraError
+from scripts.engine import builders, emulator
+from scripts.engine.builders import Builder
+
+# an image that no registry gave, by its familiar name, and the last reason why
+UNRESOLVED = (
+    r"failed to resolve source metadata for (?:docker\.io/(?:library/)?)?([^@\s]+?)(?:@\S+)?: "
+    r".*?([^:\n]+)$"
+)
+# the tip where the engine's disk is full
+FULL = "`docker system df` shows what fills it, `make clean DRY_RUN=1` this project's part"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The whole text of a build's progress, the step that failed, and buildx's own reason."""
+
+    text: str
+    step: str
+    reason: str
+    builder: str
+
+
+def failure(lines: Sequence[str], builder: Builder = builders.OWN) -> SutraError:
+    """Return the one clear line for a build whose progress ended in `lines`."""
+    progress = _read(lines, builder.name)
+    for cause in (_gone, _lost, _full, _unresolved, _without_emulator, _own_message):
+        if error := cause(progress):
+            return error
+    return SutraError(
+        f'build: step failed "{progress.step}": '
+        f"{progress.reason.rpartition('failed to solve: ')[2]}",
+        "the step's own output is above; fix it, then run `make build` again",
+    )
+
+
+def _read(lines: Sequence[str], builder: str) -> Progress:
+    text = "\n".join(lines)
+    step = re.search(r"^ > \[([^\]]+)\]", text, re.M)
+    # buildx writes its error behind a step's unfinished line; those with a number are steps'
+    reason = re.search(r"(?<!\d )ERROR: (.*)", text)
+    return Progress(
+        text,
+        step[1] if step else "the first step",
+        reason[1] if reason else "no reason given",
+        builder,
+    )
+
+
+def _gone(progress: Progress) -> SutraError | None:
+    """Return the error of a builder that does not answer, before or during the build."""
+    connecting = progress.text if progress.step == "internal" else ""
+    if not re.search(builders.GONE, f"{progress.reason}\n{connecting}"):
+        return None
+    cause = re.split(r"desc = |failed to solve: ", progress.reason)[-1]
+    return SutraError(
+        f'build: the builder "{progress.builder}" went away: {cause}',
+        f"`docker buildx inspect {progress.builder}` shows its state; once it runs, "
+        "run `make build` again: finished steps are cached",
+    )
+
+
+def _lost(progress: Progress) -> SutraError | None:
+    """Return the error of a builder that lost what its cache refers to."""
+    if not re.search(r"lease \S+: not found", progress.reason):
+        return None
+    return SutraError(
+        f'build: the builder "{progress.builder}" has lost its cache of '
+        f'"{progress.step}": {progress.reason}',
+        "a cache returned wrong bytes: restart it (buildkitd or the engine), "
+        "then run `make build` again",
+    )
+
+
+def _full(progress: Progress) -> SutraError | None:
+    if "no space left on device" not in progress.text:
+        return None
+    return SutraError(
+        f'build: no space left on the engine\'s disk at step "{progress.step}"',
+        FULL,
+    )
+
+
+def _unresolved(progress: Progress) -> SutraError | None:
+    """Return the error of an image that no registry served."""
+    match = re.search(UNRESOLVED, progress.text, re.M)
+    if not match:
+        return None
+    return SutraError(
+        f'build: no registry served "{match[1]}": {match[2].strip()}',
+        "check the network, or `docker load` an archive of it, then run `make build` again",
+    )
+
+
+def _without_emulator(progress: Progress) -> SutraError | None:
+    """Return the error of a step of another platform."""
+    if not re.search(r"exec format error", progress.text, re.I):
+        return None
+    return SutraError(
+        f'build: the builder "{progress.builder}" has no emulator for what step '
+        f'"{progress.step}" runs',
+        emulator.TIP,
+    )
+
+
+def _own_message(progress: Progress) -> SutraError | None:
+    """Return the message of a builder's own script, such as base-images/lib/apk.sh."""
+    match = re.search(r"^[\d.]+ sutra: (.+)(?:\n[\d.]+ tip: (.+))?$", progress.text, re.M)
+    if not match:
+        return None
+    return SutraError(f"build: {match[1]}", match[2] or "the step's own output is above")
