@@ -10,10 +10,10 @@ OLDEST = (3, 12)
 
 if sys.version_info < OLDEST:
     system = platform.freedesktop_os_release()
-    found = ".".join(map(str, sys.version_info[:2]))
+    running = ".".join(map(str, sys.version_info[:2]))
     oldest = ".".join(map(str, OLDEST))
     print(
-        f'sutra: ALPINE_VERSION: Python {found} in "{system["PRETTY_NAME"]}", '
+        f'sutra: ALPINE_VERSION: Python {running} in "{system["PRETTY_NAME"]}", '
         f"{oldest} or newer is needed\ntip: choose a newer one, such as ALPINE_VERSION=3.23",
         file=sys.stderr,
     )

@@ -57,14 +57,14 @@ def clean(
             recorded = record.rewrite(plan, trash)
             proven = proof.prove(plan, python, before, trash)
             done = report.Done(stripped, deduped, compiled, recorded, proven)
-            found = report.summary(plan, done, report.weigh(plan), shown_as)
+            figures = report.summary(plan, done, report.weigh(plan), shown_as)
             if file:
-                report.write(found, file)
+                report.write(figures, file)
         except BaseException:
             trash.put_all_back()
             raise
     _remove_empty_folders(plan.tree)
-    return found
+    return figures
 
 
 def _remove_empty_folders(root: Path) -> None:
@@ -89,21 +89,21 @@ def main() -> int:
         help="one mode for every module, docstrings kept, whatever the manifest says",
     )
     parser.add_argument("--dry-run", action="store_true", help="show what would leave")
-    given = parser.parse_args()
-    return call.run(partial(_work, given))
+    arguments = parser.parse_args()
+    return call.run(partial(_work, arguments))
 
 
-def _work(given: argparse.Namespace) -> str:
-    rules = manifest.load(given.manifest)
-    if given.bytecode:
-        rules = manifest.with_bytecode(rules, given.bytecode)
-    plan = tree.plan(given.tree, rules)
+def _work(arguments: argparse.Namespace) -> str:
+    rules = manifest.load(arguments.manifest)
+    if arguments.bytecode:
+        rules = manifest.with_bytecode(rules, arguments.bytecode)
+    plan = tree.plan(arguments.tree, rules)
     for line in (*tree.unmatched(plan), *references.warnings(plan)):
         print(f"warning: {line}", file=sys.stderr)
-    if given.dry_run:
+    if arguments.dry_run:
         return report.dry(plan)
-    shown_as = given.shown_as or os.fspath(given.tree)
-    return report.text(clean(plan, shlex.split(given.python), shown_as, given.report))
+    shown_as = arguments.shown_as or os.fspath(arguments.tree)
+    return report.text(clean(plan, shlex.split(arguments.python), shown_as, arguments.report))
 
 
 if __name__ == "__main__":

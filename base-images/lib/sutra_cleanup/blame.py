@@ -77,7 +77,7 @@ def _one_file(trash: Trash, cause: str, numbers: list[int], still: Callable[[], 
             return Guilt(cause, "", tuple(numbers))
         numbers = part
     change = trash.changes[numbers[0]]
-    return Guilt(cause, change.path or change.made[0], tuple(numbers))
+    return Guilt(cause, change.path or change.added[0], tuple(numbers))
 
 
 def _breaks(trash: Trash, numbers: list[int], still: Callable[[], str]) -> bool:
@@ -113,7 +113,7 @@ def _is_for_docstrings(plan: Plan, guilt: Guilt, trash: Trash, still: Callable[[
         for number in guilt.numbers:
             change = trash.changes[number]
             if change in dropped:
-                bytecode.compile_whole(trash.original(number), f"{root}/{change.made[0]}", root)
+                bytecode.compile_whole(trash.original(number), f"{root}/{change.added[0]}", root)
         return not still()
     finally:
         trash.put_back(guilt.numbers)

@@ -87,10 +87,10 @@ def files_of(plan: Plan, path: str, source: str, ready: str, shown_as: str) -> d
     return {job.target: ready} if mode == "sourceless" else {path: source, job.target: ready}
 
 
-def compile_tree(plan: Plan, trash: Trash, shown_as: str, made: Sequence[str] = ()) -> Compiled:
+def compile_tree(plan: Plan, trash: Trash, shown_as: str, added: Sequence[str] = ()) -> Compiled:
     """Compile every module that stays. `shown_as` is the tree's path in the final image.
 
-    `made` are the modules that `files_of` brought, which are counted with the others.
+    `added` are the modules that `files_of` brought, which are counted with the others.
 
     Bytecode is made beside the tree and then put into it, so that it can be taken
     out again.
@@ -111,7 +111,7 @@ def compile_tree(plan: Plan, trash: Trash, shown_as: str, made: Sequence[str] = 
         _install(job, trash, tree)
     modules = {entry.path for entry in plan.staying if entry.path.endswith(".py")}
     source = len(modules) - sum(counts.values())
-    for path in made:
+    for path in added:
         mode = plan.mode(path)
         if mode == "source":
             source += 1
@@ -139,7 +139,7 @@ def _install(job: _Job, trash: Trash, tree: str) -> None:
     if job.mode == "cached":
         trash.add(CAUSE, job.target, job.ready)
     else:
-        trash.move(CAUSE, job.path, made=(job.target,))
+        trash.move(CAUSE, job.path, added=(job.target,))
         os.rename(job.ready, f"{tree}/{job.target}")
 
 

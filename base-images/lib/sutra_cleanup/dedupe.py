@@ -32,10 +32,12 @@ def dedupe(plan: Plan, trash: Trash) -> Deduped:
     for size, paths in by_size.items():
         first: dict[str, str] = {}
         for path in paths if len(paths) > 1 else []:
-            one = first.setdefault(_digest(f"{tree}/{path}"), path)
-            if one != path:
-                trash.move("dedupe", path, made=(path,))
-                os.symlink(os.path.relpath(one, os.path.dirname(path) or "."), f"{tree}/{path}")
+            original = first.setdefault(_digest(f"{tree}/{path}"), path)
+            if original != path:
+                trash.move("dedupe", path, added=(path,))
+                os.symlink(
+                    os.path.relpath(original, os.path.dirname(path) or "."), f"{tree}/{path}"
+                )
                 files, saved = files + 1, saved + size
     return Deduped(files, saved)
 

@@ -58,9 +58,9 @@ def _shown(module: ast.Module) -> Iterator[ast.AST]:
 def _names_doc(node: ast.AST) -> bool:
     """Return whether the code uses `__doc__`, as a name or as the text "__doc__"."""
     return any(
-        (isinstance(each, ast.Name) and each.id == "__doc__" and isinstance(each.ctx, ast.Load))
-        or (isinstance(each, ast.Constant) and each.value == "__doc__")
-        for each in ast.walk(node)
+        (isinstance(part, ast.Name) and part.id == "__doc__" and isinstance(part.ctx, ast.Load))
+        or (isinstance(part, ast.Constant) and part.value == "__doc__")
+        for part in ast.walk(node)
     )
 
 
@@ -76,8 +76,8 @@ def _imported(module: ast.Module) -> Iterator[str]:
 def _decorators(node: ast.AST) -> set[str]:
     """Return the last names of a definition's decorators: {"command"} of `@app.command()`."""
     names = set()
-    for each in getattr(node, "decorator_list", []):
-        call = each.func if isinstance(each, ast.Call) else each
+    for decorator in getattr(node, "decorator_list", []):
+        call = decorator.func if isinstance(decorator, ast.Call) else decorator
         names.add(getattr(call, "attr", getattr(call, "id", "")))
     return names
 

@@ -72,9 +72,11 @@ def misaligned(path: str) -> str:
 
 def segments(path: str) -> list[tuple[object, ...]]:
     """Return what is loaded of the file, and where: strip must not change it."""
-    told = "p_type", "p_flags", "p_vaddr", "p_filesz", "p_memsz"
+    fields = "p_type", "p_flags", "p_vaddr", "p_filesz", "p_memsz"
     with open(path, "rb") as file:
-        return [tuple(segment[name] for name in told) for segment in ELFFile(file).iter_segments()]
+        return [
+            tuple(segment[name] for name in fields) for segment in ELFFile(file).iter_segments()
+        ]
 
 
 def strip(
@@ -92,8 +94,8 @@ def strip(
         for entry in plan.staying
         if entry.size > HEADER and not entry.is_link and is_loaded(f"{tree}/{entry.path}")
     ]
-    seen = [f"{shown_as}/{path}" for path in libraries]
-    before = loads(python, seen)
+    targets = [f"{shown_as}/{path}" for path in libraries]
+    before = loads(python, targets)
     done: dict[str, tuple[int, int]] = {}
     restored: list[tuple[str, str]] = []
     for path in libraries:
@@ -109,12 +111,12 @@ def strip(
                 restored.append((path, reason))
             else:
                 done[path] = (number, saved)
-    after = loads(python, seen)
+    after = loads(python, targets)
     for path, (number, _) in list(done.items()):
-        said = after[f"{shown_as}/{path}"]
-        if said and not before[f"{shown_as}/{path}"]:
+        problem = after[f"{shown_as}/{path}"]
+        if problem and not before[f"{shown_as}/{path}"]:
             trash.put_back([number])
-            restored.append((path, said))
+            restored.append((path, problem))
             del done[path]
     return Stripped(len(done), sum(saved for _, saved in done.values()), tuple(restored))
 
@@ -133,6 +135,6 @@ def _strip_one(tree: str, path: str, trash: Trash, tool: str) -> int:
             os.unlink(small)
         return 0
     os.chmod(small, os.stat(full).st_mode)
-    trash.move("strip", path, made=(path,))
+    trash.move("strip", path, added=(path,))
     os.rename(small, full)
     return saved

@@ -166,5 +166,5 @@ class Matcher:
         """Return the label of the first glob that the file `name` falls under, or None."""
         if folder.covered is not None:
             return folder.covered
-        found = folder.names.fullmatch(name) if folder.names else None
-        return folder.labels[found.lastindex - 1] if found and found.lastindex else None
+        match = folder.names.fullmatch(name) if folder.names else None
+        return folder.labels[match.lastindex - 1] if match and match.lastindex else None

@@ -31,7 +31,7 @@ def without_columns(code: CodeType) -> CodeType:
 def _entries(code: CodeType) -> Iterator[bytes]:
     """Yield the location table's entries, joining neighbours of one line."""
     last = code.co_firstlineno
-    for line, ranges in groupby(code.co_lines(), key=lambda each: each[2]):
+    for line, ranges in groupby(code.co_lines(), key=lambda entry: entry[2]):
         units = sum(end - start for start, end, _ in ranges) // UNIT
         while units > 0:
             covered = min(units, MOST_UNITS)

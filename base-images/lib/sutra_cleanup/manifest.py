@@ -80,14 +80,14 @@ class Manifest:
 
 def load(file: Path) -> Manifest:
     """Read a manifest and all that it extends. Raises CleanupError."""
-    found = _load(file, ())
-    _refuse_contradictions(found)
+    manifest = _load(file, ())
+    _refuse_contradictions(manifest)
     return replace(
-        found,
-        strip=found.strip or STRIP[0],
-        bytecode=found.bytecode or BYTECODE[0],
-        docstrings=found.docstrings or DOCSTRINGS[0],
-        dedupe=bool(found.dedupe),
+        manifest,
+        strip=manifest.strip or STRIP[0],
+        bytecode=manifest.bytecode or BYTECODE[0],
+        docstrings=manifest.docstrings or DOCSTRINGS[0],
+        dedupe=bool(manifest.dedupe),
     )
 
 
@@ -107,10 +107,10 @@ def _load(file: Path, above: tuple[Path, ...]) -> Manifest:
         chain = " → ".join(path.name for path in (*above[above.index(place) :], place))
         raise CleanupError(f"{file.name}: extends: cycle {chain}", "remove one of them")
     node = _Node(place.name, "", _read(place), KEYS)
-    found = Manifest(place)
+    manifest = Manifest(place)
     for name in node.texts("extends"):
-        found = _extended(found, _load(place.parent / name, (*above, place)))
-    return _extended(found, _own(node, place))
+        manifest = _extended(manifest, _load(place.parent / name, (*above, place)))
+    return _extended(manifest, _own(node, place))
 
 
 def _read(file: Path) -> Any:
@@ -197,9 +197,9 @@ def _refuse_contradictions(manifest: Manifest) -> None:
     kept = {glob.text: rule for rule in manifest.rules for glob in rule.keep}
     for rule in manifest.rules:
         for glob in rule.remove:
-            if other := kept.get(glob.text):
+            if keeper := kept.get(glob.text):
                 raise CleanupError(
-                    f'{rule.file.name}: rules.{rule.name}.remove: rule "{other.name}" keeps '
+                    f'{rule.file.name}: rules.{rule.name}.remove: rule "{keeper.name}" keeps '
                     f'the same "{glob.text}"',
                     "keep always wins: remove one of the two",
                 )

@@ -60,8 +60,8 @@ def _ask_all(python: Sequence[str], kind: str, items: Sequence[str]) -> dict[str
     with sandbox.scratch() as place, ThreadPoolExecutor(workers) as pool:
         shares = _shares(list(dict.fromkeys(items)), workers)
         answers = pool.map(lambda share: _ask(python, kind, share, place), shares)
-        said = {item: text for answer in answers for item, text in answer.items()}
-    return {item: said[item] for item in dict.fromkeys(items)}
+        outcomes = {item: text for answer in answers for item, text in answer.items()}
+    return {item: outcomes[item] for item in dict.fromkeys(items)}
 
 
 def package(item: str) -> str:
@@ -76,10 +76,10 @@ def _shares(items: list[str], workers: int) -> list[list[str]]:
         packages.setdefault(package(item), []).append(item)
     enough = len(items) / (2 * workers)
     shares: list[list[str]] = []
-    for each in sorted(packages.values(), key=len, reverse=True):
+    for names in sorted(packages.values(), key=len, reverse=True):
         if not shares or len(shares[-1]) >= enough:
             shares.append([])
-        shares[-1] += each
+        shares[-1] += names
     return shares
 
 
@@ -91,10 +91,10 @@ def _ask(
     left = list(dict.fromkeys(items))
     while left:
         heard = _talk(python, [kind, left, place.folder], place)
-        answers |= {item: said for item, said in heard.answers.items() if item in left}
+        answers |= {item: text for item, text in heard.answers.items() if item in left}
         if not heard.begun:  # it never came as far as the first item
-            said = "gave no answer" if heard.hung else f"exited with {heard.code}"
-            return {**dict.fromkeys(left, f"interpreter {said}"), **answers}
+            outcome = "gave no answer" if heard.hung else f"exited with {heard.code}"
+            return {**dict.fromkeys(left, f"interpreter {outcome}"), **answers}
         if heard.hung:
             answers.setdefault(heard.begun, f"no answer in {SECONDS} s")
             hung[package(heard.begun)] += 1
@@ -134,13 +134,13 @@ def _send(process: subprocess.Popen[bytes], question: bytes) -> None:
 def _hear(heard: _Heard, line: bytes) -> None:
     """Take in one line. A module that finds the answers' descriptor may write anything there."""
     try:
-        said = json.loads(line)
+        answer = json.loads(line)
     except ValueError:
         return
-    if not isinstance(said, dict):
+    if not isinstance(answer, dict):
         return
-    heard.done = heard.done or said.get("done") is True
-    if isinstance(said.get("start"), str):
-        heard.begun = said["start"]
-    if isinstance(said.get("end"), str) and isinstance(said.get("said"), str):
-        heard.answers[said["end"]] = said["said"]
+    heard.done = heard.done or answer.get("done") is True
+    if isinstance(answer.get("start"), str):
+        heard.begun = answer["start"]
+    if isinstance(answer.get("end"), str) and isinstance(answer.get("said"), str):
+        heard.answers[answer["end"]] = answer["said"]

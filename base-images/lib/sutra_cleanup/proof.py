@@ -55,11 +55,11 @@ def baseline(plan: Plan, python: Sequence[str]) -> Baseline:
             f"importlib.metadata: fails before the cleanup: {listing}",
             "fix the metadata of the distribution that it names, or check --python",
         )
-    said = probe.imports(python, plan.manifest.imports)
-    if broken := next((name for name in said if said[name] != probe.OK), None):
+    outcomes = probe.imports(python, plan.manifest.imports)
+    if broken := next((name for name in outcomes if outcomes[name] != probe.OK), None):
         raise CleanupError(
             f'{plan.manifest.file.name}: prove.import: fails before the cleanup "{broken}": '
-            f"{said[broken]}",
+            f"{outcomes[broken]}",
             "install what it needs, or correct the name",
         )
     if failed := _run(plan, python):
@@ -84,21 +84,21 @@ def prove(plan: Plan, python: Sequence[str], before: Baseline, trash: Trash) -> 
     points = ask(probe.entry_points, tuple(declared))
     _require_same(state, _state(plan))
     broken = [
-        *(_module(python, name, said) for name, said in modules.broken.items()),
-        *(_entry_point(python, v, said, *declared[v]) for v, said in points.broken.items()),
+        *(_module(python, name, text) for name, text in modules.broken.items()),
+        *(_entry_point(python, v, text, *declared[v]) for v, text in points.broken.items()),
     ]
-    forbidden = [each for each in broken if not _may_break(plan, each)]
-    for number, each in enumerate(forbidden):
+    forbidden = [failure for failure in broken if not _may_break(plan, failure)]
+    for number, failure in enumerate(forbidden):
         # modules that only load after others never loaded alone: the cleanup is not to blame
-        if each.still() and not _as_it_was(trash, each.still):
+        if failure.still() and not _as_it_was(trash, failure.still):
             others = forbidden[number + 1 :]
-            below = f"{each.module}."  # goes with it
+            below = f"{failure.module}."  # goes with it
             more = sum(not other.module.startswith(below) for other in others)
-            raise blame(plan, each, trash, more)
-    if said := _run(plan, python):
+            raise blame(plan, failure, trash, more)
+    if problem := _run(plan, python):
         still = partial(_run, plan, python)
-        raise blame(plan, Broken(f'"{" ".join(plan.manifest.run)}"', "", said, still), trash)
-    allowed = (each.module for each in broken if each not in forbidden)
+        raise blame(plan, Broken(f'"{" ".join(plan.manifest.run)}"', "", problem, still), trash)
+    allowed = (failure.module for failure in broken if failure not in forbidden)
     return Proven(modules.loaded, points.loaded, tuple(sorted(set(allowed))))
 
 
@@ -113,16 +113,16 @@ class _Answers:
 def _ask(
     plan: Plan, python: Sequence[str], trash: Trash, ask: Asked, names: Sequence[str]
 ) -> _Answers:
-    failed = {name: said for name, said in ask(python, names).items() if said != probe.OK}
-    again = [name for name, said in failed.items() if not _is_absent(plan, said)]
+    failed = {name: text for name, text in ask(python, names).items() if text != probe.OK}
+    again = [name for name, text in failed.items() if not _is_absent(plan, text)]
     before = _as_it_was(trash, lambda: ask(python, again)) if again else {}
     broken = {name: failed[name] for name in again if before[name] == probe.OK}
     return _Answers(len(names) - len(failed), broken)
 
 
-def _is_absent(plan: Plan, said: str) -> bool:
+def _is_absent(plan: Plan, text: str) -> bool:
     """Return whether the missing module was never part of the tree."""
-    missing = _MISSING.fullmatch(said)
+    missing = _MISSING.fullmatch(text)
     return missing is not None and missing[1].partition(".")[0] not in plan.tops
 
 
@@ -142,14 +142,14 @@ def _may_break(plan: Plan, broken: Broken) -> bool:
     return any(fnmatch.fnmatchcase(broken.module, pattern) for pattern in patterns)
 
 
-def _module(python: Sequence[str], name: str, said: str) -> Broken:
-    return Broken(f'"{name}"', name, said, partial(_alone, python, probe.imports, name))
+def _module(python: Sequence[str], name: str, text: str) -> Broken:
+    return Broken(f'"{name}"', name, text, partial(_alone, python, probe.imports, name))
 
 
-def _entry_point(python: Sequence[str], value: str, said: str, group: str, name: str) -> Broken:
+def _entry_point(python: Sequence[str], value: str, text: str, group: str, name: str) -> Broken:
     still = partial(_alone, python, probe.entry_points, value)
     module = value.partition(":")[0].partition("[")[0].strip()
-    return Broken(f'entry point "{name}" of "{group}"', module, said, still)
+    return Broken(f'entry point "{name}" of "{group}"', module, text, still)
 
 
 def _alone(python: Sequence[str], ask: Asked, name: str) -> str:
@@ -163,8 +163,8 @@ def _require_listed(plan: Plan, python: Sequence[str], before: Baseline, trash: 
     def unlisted() -> str:
         return next(_unlisted(before.listing, questions.listing(python), tops), "")
 
-    if said := unlisted():
-        raise blame(plan, Broken('"importlib.metadata"', "", said, unlisted), trash)
+    if problem := unlisted():
+        raise blame(plan, Broken('"importlib.metadata"', "", problem, unlisted), trash)
 
 
 def _unlisted(
@@ -200,14 +200,14 @@ def _run(plan: Plan, python: Sequence[str]) -> str:
 def _state(plan: Plan) -> dict[str, tuple[int, int]]:
     """Return the size and modification time of every file in the tree."""
     root = os.fspath(plan.tree)
-    found = {}
+    files = {}
     for folder in folders(root):
         with os.scandir(f"{root}/{folder}") as items:
             for item in items:
                 if not item.is_dir(follow_symlinks=False):
                     stat = item.stat(follow_symlinks=False)
-                    found[folder + item.name] = stat.st_size, stat.st_mtime_ns
-    return found
+                    files[folder + item.name] = stat.st_size, stat.st_mtime_ns
+    return files
 
 
 def _require_same(before: dict[str, tuple[int, int]], after: dict[str, tuple[int, int]]) -> None:

@@ -16,13 +16,13 @@ SECONDS = 120
 _LIST = """
 import json, os, sys
 from importlib import metadata as m
-found = list(m.distributions())
+distributions = list(m.distributions())
 # an environment may see its interpreter's own packages too
 prefix = os.path.realpath(sys.prefix)
-inside = [each for each in found if os.path.realpath(each.locate_file("")).startswith(prefix)]
+inside = [d for d in distributions if os.path.realpath(d.locate_file("")).startswith(prefix)]
 print(json.dumps([
-    sorted(f"{each.name}=={each.version}" for each in found),
-    sorted({(p.group, p.name, p.value) for each in inside for p in each.entry_points}),
+    sorted(f"{d.name}=={d.version}" for d in distributions),
+    sorted({(p.group, p.name, p.value) for d in inside for p in d.entry_points}),
     {top: sorted(map(str, set(names))) for top, names in m.packages_distributions().items()},
 ]))
 """
@@ -43,13 +43,13 @@ def modules(plan: Plan) -> list[str]:
 
     Not `__main__`: to import it is to run a program.
     """
-    found = dict.fromkeys(plan.manifest.imports)
+    names = dict.fromkeys(plan.manifest.imports)
     for entry in plan.entries:
         inside = plan.inside(entry.path)
         stays = not entry.leaves or stand_in.has_one(plan, entry)
         if inside and stays and not entry.is_link:
-            found.update(dict.fromkeys(_modules(inside)))
-    return list(found)
+            names.update(dict.fromkeys(_modules(inside)))
+    return list(names)
 
 
 def _modules(path: str) -> Iterator[str]:

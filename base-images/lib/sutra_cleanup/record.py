@@ -70,14 +70,14 @@ def rewrite(plan: Plan, trash: Trash) -> Recorded:
 
 def _changes(trash: Trash) -> _Changes:
     """Follow every change in order: a library may be stripped, and then become a link."""
-    found = _Changes()
+    changes = _Changes()
     for number in trash.standing():
         change = trash.changes[number]
         if change.path:
-            found.replaced[change.path] = change.made
-        for made in change.made if not change.path else ():
-            found.cached[importlib.util.source_from_cache(made)] = made
-    return found
+            changes.replaced[change.path] = change.added
+        for path in change.added if not change.path else ():
+            changes.cached[importlib.util.source_from_cache(path)] = path
+    return changes
 
 
 def _record(root: str, path: str, changes: _Changes) -> tuple[str, str]:
@@ -85,7 +85,7 @@ def _record(root: str, path: str, changes: _Changes) -> tuple[str, str]:
     site = posixpath.dirname(posixpath.dirname(path))
     before = read(Path(root, path))
     table = rows(before)
-    new = [row for each in table for row in _rows(root, site, each, changes)]
+    new = [row for row in table for row in _rows(root, site, row, changes)]
     if new == table:
         return before, before
     out = io.StringIO()
@@ -96,12 +96,15 @@ def _record(root: str, path: str, changes: _Changes) -> tuple[str, str]:
 def _rows(root: str, site: str, row: list[str], changes: _Changes) -> Iterator[list[str]]:
     """Yield the rows that replace one row."""
     place = posixpath.normpath(posixpath.join(site, row[0]))
-    made = changes.replaced.get(place)
-    if made is None or (not made and LICENCE.fullmatch(row[0])):
+    replacements = changes.replaced.get(place)
+    if replacements is None or (not replacements and LICENCE.fullmatch(row[0])):
         yield row
     elif place not in changes.cached.values():
-        for each in made:
-            yield [posixpath.relpath(each, site or "."), *_hash_and_size(f"{root}/{each}")]
+        for replacement in replacements:
+            yield [
+                posixpath.relpath(replacement, site or "."),
+                *_hash_and_size(f"{root}/{replacement}"),
+            ]
     if place in changes.cached:
         yield [posixpath.relpath(changes.cached[place], site or "."), "", ""]
 
@@ -120,8 +123,12 @@ def _installed_files(root: str, path: str, changes: _Changes) -> tuple[str, str]
     new = []
     for line in before.splitlines():
         place = posixpath.normpath(posixpath.join(info, line))
-        made = changes.replaced.get(place, (place,))
-        new += [line] if made == (place,) else [posixpath.relpath(each, info) for each in made]
+        replacements = changes.replaced.get(place, (place,))
+        new += (
+            [line]
+            if replacements == (place,)
+            else [posixpath.relpath(path, info) for path in replacements]
+        )
     return before, before if new == before.splitlines() else "".join(f"{x}\n" for x in new)
 
 
@@ -143,5 +150,5 @@ def _write(trash: Trash, root: str, path: str, text: str) -> None:
     ready = trash.spare(f"{CAUSE}-{len(trash.changes)}")
     Path(ready).write_bytes(text.encode("utf-8", "surrogateescape"))
     os.chmod(ready, os.stat(f"{root}/{path}").st_mode)
-    trash.move(CAUSE, path, made=(path,))
+    trash.move(CAUSE, path, added=(path,))
     os.rename(ready, f"{root}/{path}")

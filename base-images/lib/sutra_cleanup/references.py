@@ -44,26 +44,26 @@ class Sources:
 
 def sources(plan: Plan) -> dict[str, Sources]:
     """Read all sources that stay in a packages folder; return what they name, by distribution."""
-    found: dict[str, Sources] = defaultdict(Sources)
+    by_owner: dict[str, Sources] = defaultdict(Sources)
     for entry in plan.staying:
         inside = plan.inside(entry.path)
         if inside and entry.path.endswith(".py") and not entry.is_link:
             with open(f"{os.fspath(plan.tree)}/{entry.path}", "rb") as file:
                 content = file.read()
-            one = found[plan.owner(entry.path)]
+            own = by_owner[plan.owner(entry.path)]
             for text in _TEXT.findall(content):
-                one.texts.setdefault(text.decode(errors="replace"), entry.path)
+                own.texts.setdefault(text.decode(errors="replace"), entry.path)
             for module in _imported(content, inside):
-                one.modules.setdefault(module, entry.path)
-    return found
+                own.modules.setdefault(module, entry.path)
+    return by_owner
 
 
 def _imported(content: bytes, path: str) -> Iterator[str]:
     """Yield the modules that a source imports, relative ones made absolute."""
     package = posixpath.dirname(path).split("/")
     for start, names, plain in _IMPORT.findall(content.replace(b"\\\n", b" ")):
-        for each in plain.decode().split(",") if plain else []:
-            yield each.split(" as ")[0].strip()
+        for clause in plain.decode().split(",") if plain else []:
+            yield clause.split(" as ")[0].strip()
         module = start.decode()
         if not module:
             continue
@@ -72,7 +72,7 @@ def _imported(content: bytes, path: str) -> Iterator[str]:
         name = ".".join([*above, *filter(None, [module.lstrip(".")])])
         yield name
         yield from (
-            f"{name}.{each.split()[0]}" for each in names.decode().split(",") if each.strip()
+            f"{name}.{clause.split()[0]}" for clause in names.decode().split(",") if clause.strip()
         )
 
 
@@ -84,21 +84,21 @@ def read_by_path(plan: Plan) -> frozenset[str]:
     """
     named = plan.named
     folders = {posixpath.dirname(e.path) for e in plan.entries if e.path.endswith(INIT)}
-    found = set()
+    read = set()
     for entry in plan.staying:
         inside = plan.inside(entry.path)
         if not inside or not entry.path.endswith(".py") or entry.kept is not None:
             continue
-        one = named[plan.owner(entry.path)]
+        own = named[plan.owner(entry.path)]
         folder = posixpath.dirname(entry.path)
         within = any(above in folders for above in _above(folder))
-        if folder not in folders and within and not _is_imported(inside, one):
-            found.add(entry.path)
+        if folder not in folders and within and not _is_imported(inside, own):
+            read.add(entry.path)
     for owner, paths in _modules(plan).items():
         for text in named[owner].texts:
             if _is_one_source(text):
-                found.update(fnmatch.filter(paths, f"*/{text.lstrip('./')}"))
-    return frozenset(found)
+                read.update(fnmatch.filter(paths, f"*/{text.lstrip('./')}"))
+    return frozenset(read)
 
 
 def _is_one_source(text: str) -> bool:
@@ -109,11 +109,11 @@ def _is_one_source(text: str) -> bool:
 
 
 def _modules(plan: Plan) -> dict[str, list[str]]:
-    found = defaultdict(list)
+    paths_of = defaultdict(list)
     for entry in plan.staying:
         if entry.path.endswith(".py") and plan.inside(entry.path):
-            found[plan.owner(entry.path)].append(entry.path)
-    return found
+            paths_of[plan.owner(entry.path)].append(entry.path)
+    return paths_of
 
 
 def _above(folder: str) -> Iterator[str]:
@@ -121,11 +121,11 @@ def _above(folder: str) -> Iterator[str]:
         yield folder
 
 
-def _is_imported(inside: str, one: Sources) -> bool:
+def _is_imported(inside: str, own: Sources) -> bool:
     """Return whether a module, or the folder that it is in, is imported by its dotted name."""
     module = inside.removesuffix(".py").replace("/", ".")
     folder = module.rpartition(".")[0]
-    return module in one.modules or folder in one.modules
+    return module in own.modules or folder in own.modules
 
 
 def warnings(plan: Plan) -> list[str]:
@@ -134,32 +134,32 @@ def warnings(plan: Plan) -> list[str]:
     Rules about single packages say where they know from, and the manifest's own were
     written for this very tree: they are not warned of.
     """
-    found: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
+    lost: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
     for entry in plan.leaving:
         rule, owner = plan.rule(entry.removed or 0), plan.owner(entry.path)
         if rule.source or rule.file == plan.manifest.file or owner not in plan.named:
             continue
         if by := _named_by(plan, entry, plan.named[owner]):
-            found[rule.name, owner].append((plan.inside(entry.path), plan.inside(by)))
+            lost[rule.name, owner].append((plan.inside(entry.path), plan.inside(by)))
     return [
-        f'rule "{rule}" takes "{taken[0][0]}" of {owner}, which "{taken[0][1]}" names'
-        + (f" (+{len(taken) - 1} more)" if taken[1:] else "")
+        f'rule "{rule}" takes "{files[0][0]}" of {owner}, which "{files[0][1]}" names'
+        + (f" (+{len(files) - 1} more)" if files[1:] else "")
         + ": where the service uses it, keep it"
-        for (rule, owner), taken in found.items()
+        for (rule, owner), files in lost.items()
     ]
 
 
-def _named_by(plan: Plan, entry: Entry, one: Sources) -> str:
+def _named_by(plan: Plan, entry: Entry, own: Sources) -> str:
     inside = plan.inside(entry.path)
     if not inside:
         return ""
     if inside.endswith((".py", ".so", ".pyc")):
         stem = inside.rpartition("/")[0] + "/" + posixpath.basename(inside).partition(".")[0]
         module = stem.removesuffix("/__init__").replace("/", ".")
-        return one.modules.get(module, "")
+        return own.modules.get(module, "")
     name = posixpath.basename(inside)
     if COMMON.fullmatch(name) or ".dist-info/" in inside:
         return ""
     parts = inside.split("/")
     ends = ("/".join(parts[start:]) for start in range(len(parts)))
-    return next((one.texts[end] for end in ends if end in one.texts), "")
+    return next((own.texts[end] for end in ends if end in own.texts), "")

@@ -95,43 +95,43 @@ def dry(plan: Plan) -> str:
     return "\n".join(rows)
 
 
-def by_rule(found: dict[str, Any]) -> list[str]:
+def by_rule(figures: dict[str, Any]) -> list[str]:
     """Return the first rows of a table for a builder's log: what each rule removed."""
     return [
         f"{'rule':32} {'files':>7} {'MB':>8}",
         *(
             f"{name:32} {row['files']:7} {row['bytes'] / 1e6:8.2f}"
-            for name, row in sorted(found["rules"].items(), key=lambda item: -item[1]["bytes"])
+            for name, row in sorted(figures["rules"].items(), key=lambda item: -item[1]["bytes"])
         ),
     ]
 
 
-def text(found: dict[str, Any]) -> str:
+def text(figures: dict[str, Any]) -> str:
     """Return the report as a table for a builder's log."""
-    rows = by_rule(found)
-    stripped, compiled = found["stripped"], found["compiled"]
+    rows = by_rule(figures)
+    stripped, compiled = figures["stripped"], figures["compiled"]
     rows += [
         f"{'strip':32} {stripped['files']:7} {stripped['saved'] / 1e6:8.2f}",
-        f"{'dedupe':32} {found['deduped']['files']:7} {found['deduped']['saved'] / 1e6:8.2f}",
+        f"{'dedupe':32} {figures['deduped']['files']:7} {figures['deduped']['saved'] / 1e6:8.2f}",
         f"{'package':32} {'before':>7} {'after':>8}",
     ]
     rows += [
         f"{name:32} {row['before'] / 1e6:7.2f} {row['after'] / 1e6:8.2f}"
-        for name, row in list(found["packages"].items())[:15]
+        for name, row in list(figures["packages"].items())[:15]
     ]
     rows += [
         f"put back after strip: {show(path)}: {show(why)}" for path, why in stripped["restored"]
     ]
-    rows += [f"raises an error when used: {path}" for path in found["stand_ins"]]
-    rows += [f"no longer loads, as its rule says: {name}" for name in found["broken"]]
+    rows += [f"raises an error when used: {path}" for path in figures["stand_ins"]]
+    rows += [f"no longer loads, as its rule says: {name}" for name in figures["broken"]]
     rows.append(
         f"bytecode: {compiled['sourceless']} sourceless, {compiled['cached']} cached, "
         f"{compiled['source']} sources alone, {len(compiled['refused'])} do not compile, "
         f"{compiled['without_docstrings']} without docstrings"
     )
     rows.append(
-        f"{found['before'] / 1e6:.2f} MB → {found['after'] / 1e6:.2f} MB, "
-        f"{found['proven']} modules and {found['entry_points']} entry points proven"
+        f"{figures['before'] / 1e6:.2f} MB → {figures['after'] / 1e6:.2f} MB, "
+        f"{figures['proven']} modules and {figures['entry_points']} entry points proven"
     )
     return "\n".join(rows)
 
@@ -150,12 +150,12 @@ def require_writable(file: Path) -> None:
         ) from error
 
 
-def write(found: dict[str, Any], file: Path) -> None:
+def write(figures: dict[str, Any], file: Path) -> None:
     """Write the report as JSON, whole or not at all."""
     partial = _partial(file)
     file.parent.mkdir(parents=True, exist_ok=True)
     try:
-        partial.write_text(json.dumps(found, separators=(",", ":")))
+        partial.write_text(json.dumps(figures, separators=(",", ":")))
         partial.rename(file)
     except OSError:
         partial.unlink(missing_ok=True)

@@ -146,11 +146,11 @@ def _kill_marked(mark: bytes) -> None:
     """Kill every process whose environment holds `mark`, and those that they start meanwhile."""
     quiet = 0
     for _ in range(LOOKS):
-        found = [pid for pid in _processes() if mark in _environment(pid)]
-        quiet = 0 if found else quiet + 1
+        marked = [pid for pid in _processes() if mark in _environment(pid)]
+        quiet = 0 if marked else quiet + 1
         if quiet == QUIET:
             return
-        for pid in found:
+        for pid in marked:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
         time.sleep(PAUSE)

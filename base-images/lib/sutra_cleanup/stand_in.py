@@ -95,7 +95,7 @@ def replace(plan: Plan, entry: Entry, trash: Trash, cause: str, shown_as: str) -
     with open(ready, "w", encoding="utf-8") as file:
         file.write(source(rule, entry.path))
     files = bytecode.files_of(plan, path, ready, trash.spare(f"stand-in-{number}.pyc"), shown_as)
-    trash.move(cause, entry.path, made=tuple(files))
-    for target, made in files.items():
+    trash.move(cause, entry.path, added=tuple(files))
+    for target, built in files.items():
         os.makedirs(os.path.dirname(f"{root}/{target}"), exist_ok=True)
-        os.rename(made, f"{root}/{target}")
+        os.rename(built, f"{root}/{target}")

@@ -20,13 +20,13 @@ from .tree import show
 class Change:
     """One file that was moved aside: who did it, and where it stood in the tree.
 
-    `made` are the files that were put into the tree instead of it; `path` is empty
+    `added` are the files that were put into the tree instead of it; `path` is empty
     where they took nothing's place.
     """
 
     cause: str
     path: str
-    made: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
 
 
 class Trash:
@@ -55,13 +55,13 @@ class Trash:
             )
         shutil.rmtree(self._aside)
 
-    def move(self, cause: str, path: str, made: tuple[str, ...] = ()) -> None:
-        """Take `path` out of the tree. `made` are files that the caller puts in its place."""
+    def move(self, cause: str, path: str, added: tuple[str, ...] = ()) -> None:
+        """Take `path` out of the tree. `added` are files that the caller puts in its place."""
         number = len(self.changes)
-        self.changes.append(Change(cause, path, made))
+        self.changes.append(Change(cause, path, added))
         self._out[number] = path  # before it is: an interrupt may come in between
         os.rename(self._at(path), self._kept(number))
-        if not made:
+        if not added:
             self._prune(path)
 
     def standing(self) -> list[int]:
@@ -72,13 +72,13 @@ class Trash:
         """Return a path beside the tree for a file that is to be put into it."""
         return f"{self._aside}/{name}"
 
-    def add(self, cause: str, made: str, ready: str) -> None:
-        """Move the file `ready` into the tree as `made`, a path that does not exist yet."""
+    def add(self, cause: str, added: str, ready: str) -> None:
+        """Move the file `ready` into the tree as `added`, a path that does not exist yet."""
         number = len(self.changes)
-        self.changes.append(Change(cause, "", (made,)))
-        self._folders(os.path.dirname(made))
+        self.changes.append(Change(cause, "", (added,)))
+        self._folders(os.path.dirname(added))
         self._out[number] = ""
-        os.rename(ready, self._at(made))
+        os.rename(ready, self._at(added))
 
     def put_back(self, numbers: Iterable[int]) -> None:
         """Undo those changes, the last one first."""
@@ -87,10 +87,12 @@ class Trash:
             if change.path and not os.path.lexists(self._kept(number)):
                 del self._out[number]  # interrupted before it was out, or after it was back
                 continue
-            for other in change.made:
-                if os.path.lexists(self._at(other)):
-                    os.rename(self._at(other), f"{self._kept(number)}.{change.made.index(other)}")
-                    self._prune(other)
+            for target in change.added:
+                if os.path.lexists(self._at(target)):
+                    os.rename(
+                        self._at(target), f"{self._kept(number)}.{change.added.index(target)}"
+                    )
+                    self._prune(target)
             if change.path:
                 self._folders(os.path.dirname(change.path))
                 os.rename(self._kept(number), self._at(change.path))
@@ -103,11 +105,11 @@ class Trash:
             self._out[number] = change.path
             if change.path:
                 os.rename(self._at(change.path), self._kept(number))
-            for index, other in enumerate(change.made):
+            for index, target in enumerate(change.added):
                 if os.path.lexists(f"{self._kept(number)}.{index}"):
-                    self._folders(os.path.dirname(other))
-                    os.rename(f"{self._kept(number)}.{index}", self._at(other))
-            if not change.made:
+                    self._folders(os.path.dirname(target))
+                    os.rename(f"{self._kept(number)}.{index}", self._at(target))
+            if not change.added:
                 self._prune(change.path)
 
     def put_all_back(self) -> None:
@@ -136,9 +138,9 @@ class Trash:
         while folder and not os.path.isdir(self._at(folder)):
             missing.append(folder)
             folder = os.path.dirname(folder)
-        for each in reversed(missing):
-            os.mkdir(self._at(each))
-            os.chmod(self._at(each), self._modes.get(each, 0o755))
+        for path in reversed(missing):
+            os.mkdir(self._at(path))
+            os.chmod(self._at(path), self._modes.get(path, 0o755))
 
     def _at(self, path: str) -> str:
         return f"{self._tree}/{path}"

@@ -120,22 +120,22 @@ def plan(tree: Path, manifest: Manifest) -> Plan:
     removing = Matcher((n, glob) for n, rule in enumerate(manifest.rules) for glob in rule.remove)
     keeping = Matcher((n, glob) for n, rule in enumerate(manifest.rules) for glob in rule.keep)
     entries = tuple(_walk(os.fspath(tree), removing, keeping))
-    found = Plan(tree, manifest, entries)
-    _refuse_emptied(found)
-    return found
+    planned = Plan(tree, manifest, entries)
+    _refuse_emptied(planned)
+    return planned
 
 
 def _walk(root: str, removing: Matcher, keeping: Matcher) -> Iterator[Entry]:
     """Yield the entries below `root`, sorted, folders of links as links, however deep."""
     waiting = [_entries(root, "", removing.root(), keeping.root())]
     while waiting:
-        found = next(waiting[-1], None)
-        if found is None:
+        item = next(waiting[-1], None)
+        if item is None:
             waiting.pop()
-        elif isinstance(found, Entry):
-            yield found
+        elif isinstance(item, Entry):
+            yield item
         else:
-            path, removed, kept = found
+            path, removed, kept = item
             inner = removing.enter(removed, path), keeping.enter(kept, path)
             waiting.append(_entries(root, path, *inner))
 
@@ -144,8 +144,8 @@ def _entries(
     root: str, path: str, removed: Folder, kept: Folder
 ) -> Iterator[Entry | tuple[str, Folder, Folder]]:
     """Yield the entries in one folder, and the path of each folder in it with what holds here."""
-    with os.scandir(f"{root}/{path}") as found:
-        items = sorted(found, key=lambda item: item.name)
+    with os.scandir(f"{root}/{path}") as entries:
+        items = sorted(entries, key=lambda item: item.name)
     names = {item.name for item in items}
     for item in items:
         if item.is_dir(follow_symlinks=False):
@@ -169,8 +169,8 @@ def folders(root: str) -> Iterator[str]:
     while waiting:
         path = waiting.pop()
         yield path
-        with os.scandir(f"{root}/{path}") as found:
-            waiting += [f"{path}{i.name}/" for i in found if i.is_dir(follow_symlinks=False)]
+        with os.scandir(f"{root}/{path}") as entries:
+            waiting += [f"{path}{i.name}/" for i in entries if i.is_dir(follow_symlinks=False)]
 
 
 def _name(folder: str, name: str, beside: set[str]) -> str:
@@ -193,16 +193,16 @@ def _owners(tree: Path, entries: tuple[Entry, ...]) -> Iterator[tuple[str, str]]
                     yield top, distribution
 
 
-def _refuse_emptied(found: Plan) -> None:
+def _refuse_emptied(planned: Plan) -> None:
     """Raise CleanupError for rules that leave a distribution without a module."""
     before: Counter[str] = Counter()
     after: Counter[str] = Counter()
     by_rule: dict[str, Counter[int]] = {}
-    for entry in found.entries:
+    for entry in planned.entries:
         site = SITE.match(entry.path)
         if not site or not entry.path.endswith((".py", ".so", ".pyc")):
             continue
-        owner = found.owners.get(entry.path[site.end() :].split("/", 1)[0])
+        owner = planned.owners.get(entry.path[site.end() :].split("/", 1)[0])
         if owner is None:
             continue
         before[owner] += 1
@@ -211,25 +211,25 @@ def _refuse_emptied(found: Plan) -> None:
             by_rule.setdefault(owner, Counter())[entry.removed] += 1
     for owner in before:
         if not after[owner]:
-            rule = found.rule(by_rule[owner].most_common(1)[0][0])
+            rule = planned.rule(by_rule[owner].most_common(1)[0][0])
             raise CleanupError(
                 f'{rule.file.name}: rules.{rule.name}.remove: would empty the package "{owner}"',
                 "remove it from the lock instead, or keep what is imported of it",
             )
 
 
-def unmatched(found: Plan) -> list[str]:
+def unmatched(planned: Plan) -> list[str]:
     """Return a line for each glob of the manifest's own rules that matches nothing.
 
     Shared rules are for many trees, so that theirs may well match nothing here.
     """
     lines = []
-    paths = [entry.path for entry in found.entries]
+    paths = [entry.path for entry in planned.entries]
     folders_of: dict[str, set[str]] = {}
     for path in paths:
         folder, _, name = path.rpartition("/")
         folders_of.setdefault(name, set()).add(folder + "/" if folder else "")
-    for rule in found.manifest.own():
+    for rule in planned.manifest.own():
         for glob in (*rule.remove, *rule.keep):
             if not _matches_any(glob, folders_of):
                 near = _nearest(glob.text, paths)
@@ -246,8 +246,8 @@ def _matches_any(glob: Glob, folders_of: dict[str, set[str]]) -> bool:
         name = re.compile(glob.name, re.DOTALL)
         return any(
             glob.folder.fullmatch(folder)
-            for each, folders in folders_of.items()
-            if name.fullmatch(each)
+            for file, folders in folders_of.items()
+            if name.fullmatch(file)
             for folder in folders
         )
     folders = set[str]()

@@ -75,12 +75,12 @@ def main() -> None:
         write(answers, dumps({"start": item}).encode() + b"\n")
         try:
             ask(kind, item)
-            said = ""
+            problem = ""
         except BaseException as error:
-            said = f"{type(error).__name__}: {error}".splitlines()[0]
+            problem = f"{type(error).__name__}: {error}".splitlines()[0]
         if os.getpid() != process:  # the module forked, and this is the child
             leave(0)
-        write(answers, dumps({"end": item, "said": said}).encode() + b"\n")
+        write(answers, dumps({"end": item, "said": problem}).encode() + b"\n")
     write(answers, b'{"done": true}\n')
     leave(0)
 

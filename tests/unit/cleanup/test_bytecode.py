@@ -29,9 +29,9 @@ def compiled(root: Path, text: str, shown_as: str = "/opt/x") -> Compiled:
 
 
 def code_of(file: Path) -> CodeType:
-    found = marshal.loads(file.read_bytes()[16:])  # noqa: S302 - made a moment ago
-    assert isinstance(found, CodeType)
-    return found
+    code = marshal.loads(file.read_bytes()[16:])  # noqa: S302 - made a moment ago
+    assert isinstance(code, CodeType)
+    return code
 
 
 def names_in(code: CodeType) -> set[str]:
@@ -78,37 +78,39 @@ def test_modules_load_in_every_mode(tmp_path: Path, mode: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "made"),
+    ("mode", "compiled_to"),
     [("cached", f"p/__pycache__/__init__.{TAG}.pyc"), ("sourceless", "p/__init__.pyc")],
 )
-def test_bytecode_is_never_checked_against_its_source(tmp_path: Path, mode: str, made: str) -> None:
+def test_bytecode_is_never_checked_against_its_source(
+    tmp_path: Path, mode: str, compiled_to: str
+) -> None:
     root = make(tmp_path / "tree", SOURCES)
     compiled(root, f"bytecode: {{default: {mode}}}")
-    header = (root / made).read_bytes()[:16]
+    header = (root / compiled_to).read_bytes()[:16]
     assert header[:4] == importlib.util.MAGIC_NUMBER
     assert header[4:8] == bytes([0b01, 0, 0, 0])  # PEP 552: by hash, not checked
     assert header[8:] == importlib.util.source_hash(SOURCES["p/__init__.py"].encode())
 
 
 @pytest.mark.parametrize(
-    ("mode", "made"), [("cached", f"__pycache__/m.{TAG}.pyc"), ("sourceless", "m.pyc")]
+    ("mode", "compiled_to"), [("cached", f"__pycache__/m.{TAG}.pyc"), ("sourceless", "m.pyc")]
 )
 def test_bytecode_names_the_final_path_and_not_the_builders(
-    tmp_path: Path, mode: str, made: str
+    tmp_path: Path, mode: str, compiled_to: str
 ) -> None:
     root = make(tmp_path / "tree", SOURCES)
     compiled(root, f"bytecode: {{default: {mode}}}", "/usr/lib/python3")
-    assert names_in(code_of(root / made)) == {"/usr/lib/python3/m.py"}
-    assert str(tmp_path).encode() not in (root / made).read_bytes()
+    assert names_in(code_of(root / compiled_to)) == {"/usr/lib/python3/m.py"}
+    assert str(tmp_path).encode() not in (root / compiled_to).read_bytes()
 
 
 def test_bytecode_is_the_same_in_every_run(tmp_path: Path) -> None:
-    made = []
+    snapshots = []
     for name in ("one", "two"):
         root = make(tmp_path / name / "tree", SOURCES)
         compiled(root, "bytecode: {default: sourceless}")
-        made.append(snapshot(root))
-    assert made[0] == made[1]
+        snapshots.append(snapshot(root))
+    assert snapshots[0] == snapshots[1]
 
 
 # ---- what is not compiled --------------------------------------------------
@@ -129,8 +131,8 @@ def test_a_source_that_does_not_compile_stays_and_is_named(
 ) -> None:
     root = make(tmp_path / "tree", {name: BROKEN[name]})
     before = snapshot(root)
-    found = compiled(root, f"bytecode: {{default: {mode}}}")
-    assert found == Compiled(source=1, refused=(name,))
+    counts = compiled(root, f"bytecode: {{default: {mode}}}")
+    assert counts == Compiled(source=1, refused=(name,))
     assert snapshot(root) == before
 
 
@@ -160,8 +162,8 @@ def test_odd_names_are_compiled(tmp_path: Path) -> None:
 def test_a_link_where_bytecode_would_go_is_not_followed(tmp_path: Path, content: Link) -> None:
     make(tmp_path, {"outside": "precious"})
     root = make(tmp_path / "tree", {"a.py": "", "a.pyc": content, "b.py": ""})
-    found = compiled(root, "bytecode: {default: sourceless}")
-    assert (found.sourceless, found.refused) == (1, ("a.py",))
+    counts = compiled(root, "bytecode: {default: sourceless}")
+    assert (counts.sourceless, counts.refused) == (1, ("a.py",))
     assert (tmp_path / "outside").read_text() == "precious"
 
 
@@ -171,8 +173,8 @@ def test_each_glob_has_its_own_mode(tmp_path: Path) -> None:
         {"app/a.py": "", "app/keep.py": "", "numba/a.py": "", "other/a.py": "", "other/b.py": "("},
     )
     text = "bytecode: {default: sourceless, source: [keep.py, numba/], cached: [app/]}"
-    found = compiled(root, text)
-    assert found == Compiled(cached=1, sourceless=1, source=3, refused=("other/b.py",))
+    counts = compiled(root, text)
+    assert counts == Compiled(cached=1, sourceless=1, source=3, refused=("other/b.py",))
     assert files(root) == [
         f"app/__pycache__/a.{TAG}.pyc",
         "app/a.py",
@@ -264,18 +266,18 @@ FAILS = "def f(a):\n    return (a +\n            1 / 0)\n"
 
 
 @pytest.mark.parametrize(
-    ("mode", "made", "has_columns"),
+    ("mode", "compiled_to", "has_columns"),
     [("cached", f"__pycache__/m.{TAG}.pyc", True), ("sourceless", "m.pyc", False)],
 )
 def test_columns_stay_where_the_source_does(
-    tmp_path: Path, mode: str, made: str, has_columns: bool
+    tmp_path: Path, mode: str, compiled_to: str, has_columns: bool
 ) -> None:
     root = make(tmp_path / "tree", {"m.py": FAILS})
     compiled(root, f"bytecode: {{default: {mode}}}")
-    code = code_of(root / made)
-    inner = next(each for each in code.co_consts if isinstance(each, CodeType))
-    for each in (code, inner):
-        columns = {column for *_, column, end in each.co_positions() for column in (column, end)}
+    code = code_of(root / compiled_to)
+    inner = next(constant for constant in code.co_consts if isinstance(constant, CodeType))
+    for part in (code, inner):
+        columns = {column for *_, column, end in part.co_positions() for column in (column, end)}
         assert (columns != {None}) == has_columns
 
 

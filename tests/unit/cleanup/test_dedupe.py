@@ -18,10 +18,10 @@ def deduped(root: Path, text: str = "{}", undo: bool = False) -> Deduped:
     (root.parent / "cleanup.yaml").write_text(text)
     plan = tree.plan(root, manifest.load(root.parent / "cleanup.yaml"))
     with Trash(root) as trash:
-        found = dedupe(plan, trash)
+        done = dedupe(plan, trash)
         if undo:
             trash.put_all_back()
-    return found
+    return done
 
 
 def links(root: Path) -> dict[str, str]:
@@ -43,15 +43,15 @@ def test_equal_libraries_become_relative_links_to_the_first(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "second"),
     [
         (ELF + b"1", ELF + b"2"),  # of one size
         (ELF, ELF + b"1"),
         (b"GROUP(libc.so.6)", b"GROUP(libc.so.6)"),  # a linker's script
     ],
 )
-def test_other_files_stay_apart(tmp_path: Path, one: bytes, other: bytes) -> None:
-    root = make(tmp_path / "tree", {"a.so": one, "b.so": other, "a.py": ELF, "b.py": ELF})
+def test_other_files_stay_apart(tmp_path: Path, first: bytes, second: bytes) -> None:
+    root = make(tmp_path / "tree", {"a.so": first, "b.so": second, "a.py": ELF, "b.py": ELF})
     before = snapshot(root)
     assert deduped(root) == Deduped()
     assert snapshot(root) == before
@@ -98,7 +98,7 @@ def test_odd_names_are_linked(tmp_path: Path) -> None:
 @needs_gcc
 def test_a_linked_library_loads(tmp_path: Path) -> None:
     root = make(tmp_path / "tree", {})
-    one = library(root / "one.libs/libx.so")
-    make(root, {"two.libs/libx.so": one.read_bytes()})
+    original = library(root / "one.libs/libx.so")
+    make(root, {"two.libs/libx.so": original.read_bytes()})
     assert deduped(root).files == 1
     assert ctypes.CDLL(str(root / "two.libs/libx.so")).answer() == 42

@@ -70,9 +70,9 @@ def tool_of(folder: Path, script: str) -> str:
     ],
 )
 def test_what_is_loaded_begins_as_such(tmp_path: Path, content: bytes, expected: bool) -> None:
-    made = tmp_path / "x.so"
-    made.write_bytes(content)
-    assert is_loaded(str(made)) is expected
+    file = tmp_path / "x.so"
+    file.write_bytes(content)
+    assert is_loaded(str(file)) is expected
 
 
 @pytest.mark.parametrize(
@@ -95,18 +95,18 @@ def test_what_is_loaded_begins_as_such(tmp_path: Path, content: bytes, expected:
 def test_a_load_segment_lies_in_the_file_as_in_memory(
     tmp_path: Path, segments: list[tuple[int, int, int, int]], said: str
 ) -> None:
-    made = tmp_path / "x.so"
-    made.write_bytes(elf_file(*segments))
-    assert misaligned(str(made)) == said
+    file = tmp_path / "x.so"
+    file.write_bytes(elf_file(*segments))
+    assert misaligned(str(file)) == said
 
 
 @pytest.mark.parametrize(
     "content", [b"", b"garbage", MAGIC, MAGIC + bytes(60), MAGIC + b"\xff" * 500]
 )
 def test_garbage_is_not_sound(tmp_path: Path, content: bytes) -> None:
-    made = tmp_path / "x.so"
-    made.write_bytes(content)
-    assert misaligned(str(made)).startswith("not a readable ELF file: ")
+    file = tmp_path / "x.so"
+    file.write_bytes(content)
+    assert misaligned(str(file)).startswith("not a readable ELF file: ")
 
 
 def test_a_missing_file_is_not_sound(tmp_path: Path) -> None:
@@ -122,9 +122,9 @@ SOUND = elf_file((PT_LOAD, 0, 0, 0x1000), (PT_LOAD, 0x1010, 0x402010, 0x1000))
 def test_a_file_cut_anywhere_is_not_sound(
     tmp_path_factory: pytest.TempPathFactory, at: int
 ) -> None:
-    made = tmp_path_factory.mktemp("cut") / "x.so"
-    made.write_bytes(SOUND[:at])
-    assert misaligned(str(made)).startswith("not a readable ELF file: ")
+    file = tmp_path_factory.mktemp("cut") / "x.so"
+    file.write_bytes(SOUND[:at])
+    assert misaligned(str(file)).startswith("not a readable ELF file: ")
 
 
 @given(st.lists(st.tuples(st.integers(4, len(SOUND) - 1), st.integers(0, 255)), min_size=1))
@@ -134,9 +134,9 @@ def test_a_damaged_file_is_judged_and_never_raises(
     data = bytearray(SOUND)
     for at, value in damages:
         data[at] = value
-    made = tmp_path_factory.mktemp("damaged") / "x.so"
-    made.write_bytes(data)
-    said = misaligned(str(made))
+    file = tmp_path_factory.mktemp("damaged") / "x.so"
+    file.write_bytes(data)
+    said = misaligned(str(file))
     assert said == "" or said.startswith(("load segment not aligned to ", "not a readable ELF"))
 
 
@@ -146,14 +146,14 @@ def test_a_damaged_file_is_judged_and_never_raises(
 @needs_gcc
 def test_a_stripped_library_is_smaller_and_loads(tmp_path: Path) -> None:
     root = make(tmp_path / "tree", {})
-    made = library(root / "a/lib.so")
-    made.chmod(0o751)
-    before = made.stat().st_size
-    found = stripped(root)
-    assert found == Stripped(1, before - made.stat().st_size)
-    assert found.saved > 0
-    assert made.stat().st_mode & 0o777 == 0o751
-    assert ctypes.CDLL(str(made)).answer() == 42
+    file = library(root / "a/lib.so")
+    file.chmod(0o751)
+    before = file.stat().st_size
+    report = stripped(root)
+    assert report == Stripped(1, before - file.stat().st_size)
+    assert report.saved > 0
+    assert file.stat().st_mode & 0o777 == 0o751
+    assert ctypes.CDLL(str(file)).answer() == 42
     assert sorted(snapshot(root)) == ["a", "a/lib.so"]
 
 
@@ -186,13 +186,13 @@ PROGRAM = "int main(void) { return 42; }"
 @pytest.mark.parametrize("flags", [("-no-pie", "-fno-pie"), ("-pie", "-fPIE"), ("-static",)])
 def test_a_program_is_stripped_and_runs(tmp_path: Path, flags: tuple[str, ...]) -> None:
     root = make(tmp_path / "tree", {})
-    made = executable(root / "bin/tool", flags)
-    before = made.stat()
-    found = stripped(root)
-    assert found == Stripped(1, before.st_size - made.stat().st_size)
-    assert found.saved > 0
-    assert made.stat().st_mode == before.st_mode
-    assert subprocess.run([made], check=False).returncode == 42
+    file = executable(root / "bin/tool", flags)
+    before = file.stat()
+    report = stripped(root)
+    assert report == Stripped(1, before.st_size - file.stat().st_size)
+    assert report.saved > 0
+    assert file.stat().st_mode == before.st_mode
+    assert subprocess.run([file], check=False).returncode == 42
 
 
 @needs_gcc
@@ -201,8 +201,8 @@ def test_a_program_that_strip_damaged_is_put_back_and_named(tmp_path: Path) -> N
     executable(root / "bin/tool", ("-pie", "-fPIE"))
     before = snapshot(root)
     script = f"{REAL}start, = struct.unpack_from('<Q', data, 32)\ndata[start + 4] ^= 1\n"
-    found = stripped(root, tool_of(tmp_path, script))
-    assert found == Stripped(0, 0, (("bin/tool", "its segments changed"),))
+    report = stripped(root, tool_of(tmp_path, script))
+    assert report == Stripped(0, 0, (("bin/tool", "its segments changed"),))
     assert snapshot(root) == before
 
 
@@ -229,8 +229,8 @@ def test_a_library_that_leaves_is_not_stripped(tmp_path: Path) -> None:
 def test_a_library_that_did_not_load_before_is_stripped_all_the_same(tmp_path: Path) -> None:
     root = make(tmp_path / "tree", {})
     library(root / "lib.so", "extern int nowhere(void); int (*call)(void) = nowhere;")
-    found = stripped(root)
-    assert (found.files, found.restored) == (1, ())
+    report = stripped(root)
+    assert (report.files, report.restored) == (1, ())
 
 
 @needs_gcc
@@ -283,9 +283,9 @@ def test_a_damaged_library_is_put_back_and_named(tmp_path: Path, script: str, re
     root = make(tmp_path / "tree", {})
     library(root / "a/lib.so")
     before = snapshot(root)
-    found = stripped(root, tool_of(tmp_path, script))
-    assert (found.files, found.saved, len(found.restored)) == (0, 0, 1)
-    path, said = found.restored[0]
+    report = stripped(root, tool_of(tmp_path, script))
+    assert (report.files, report.saved, len(report.restored)) == (0, 0, 1)
+    path, said = report.restored[0]
     assert path == "a/lib.so"
     assert said.startswith(reason.format(path=f"{root}/a/lib.so"))
     assert snapshot(root) == before
@@ -298,10 +298,10 @@ def test_one_damaged_library_does_not_keep_others_from_being_stripped(tmp_path: 
     good = library(root / "good.so")
     before = snapshot(root)
     script = f'{REAL}if "bad" in sys.argv[4]:{indent(CRASH, "    ")}'
-    found = stripped(root, tool_of(tmp_path, script))
-    assert found.files == 1
-    assert [path for path, _ in found.restored] == ["bad.so"]
-    assert found.saved == len(before["good.so"][1]) - good.stat().st_size
+    report = stripped(root, tool_of(tmp_path, script))
+    assert report.files == 1
+    assert [path for path, _ in report.restored] == ["bad.so"]
+    assert report.saved == len(before["good.so"][1]) - good.stat().st_size
     assert snapshot(root)["bad.so"] == before["bad.so"]
 
 
@@ -323,8 +323,8 @@ def test_the_tool_is_asked_for_what_linking_needs_to_stay(tmp_path: Path) -> Non
     root = make(tmp_path / "tree", {"x.so": SOUND})
     tool = program(tmp_path, "fake-strip", f'printf "%s " "$@" > "{tmp_path}/asked"; exit 1\n')
     assert stripped(root, str(tool)) == Stripped()
-    asked = (tmp_path / "asked").read_text()
-    assert asked == f"--strip-unneeded -o {root}.cleanup-{os.getpid()}/stripped {root}/x.so "
+    call = (tmp_path / "asked").read_text()
+    assert call == f"--strip-unneeded -o {root}.cleanup-{os.getpid()}/stripped {root}/x.so "
 
 
 @needs_gcc

@@ -141,8 +141,8 @@ def test_brackets_stay_within_one_component(glob: str) -> None:
 )
 def test_brackets_follow_the_rules_of_fnmatch(glob: str) -> None:
     names = ["[", "]", "a", "z", "!", "^", "-", "\\", "&", "~", "|", "m", glob]
-    found = [name for name in names if Glob(glob).matches(name)]
-    assert found == [name for name in names if fnmatchcase(name, glob)]
+    matches = [name for name in names if Glob(glob).matches(name)]
+    assert matches == [name for name in names if fnmatchcase(name, glob)]
 
 
 # ---- what is refused -------------------------------------------------------

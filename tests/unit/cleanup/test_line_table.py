@@ -30,9 +30,9 @@ MODULES = [
 
 def codes(code: CodeType) -> Iterator[CodeType]:
     yield code
-    for each in code.co_consts:
-        if isinstance(each, CodeType):
-            yield from codes(each)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from codes(constant)
 
 
 def compiled(source: str | bytes) -> CodeType:
@@ -41,7 +41,7 @@ def compiled(source: str | bytes) -> CodeType:
 
 def lines(code: CodeType) -> list[tuple[int, int | None]]:
     """Return (bytes, line) of each run of instructions that are of one line."""
-    runs = groupby(code.co_lines(), key=lambda each: each[2])
+    runs = groupby(code.co_lines(), key=lambda entry: entry[2])
     return [(sum(end - start for start, end, _ in run), line) for line, run in runs]
 
 
@@ -49,8 +49,10 @@ def require_same_without_columns(before: CodeType) -> None:
     after = without_columns(before)
     for old, new in zip(codes(before), codes(after), strict=True):
         assert lines(new) == lines(old), old
-        assert [each[0] for each in new.co_positions()] == [each[0] for each in old.co_positions()]
-        assert {each[2:] for each in new.co_positions()} <= {(None, None)}
+        assert [position[0] for position in new.co_positions()] == [
+            position[0] for position in old.co_positions()
+        ]
+        assert {position[2:] for position in new.co_positions()} <= {(None, None)}
         assert new.co_linetable != old.co_linetable
         assert new.replace(co_linetable=b"", co_consts=()) == old.replace(
             co_linetable=b"", co_consts=()
@@ -77,7 +79,7 @@ def test_a_module_of_nothing() -> None:
 def test_code_without_a_line_keeps_none() -> None:
     # a generator's first instructions belong to no line of the source
     code = compiled("def f():\n    with a:\n        yield\n")
-    assert any(line is None for each in codes(code) for _, line in lines(each))
+    assert any(line is None for part in codes(code) for _, line in lines(part))
     require_same_without_columns(code)
 
 

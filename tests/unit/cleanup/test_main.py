@@ -197,8 +197,8 @@ def test_the_reports_sums_are_what_left(root: Path) -> None:
     place = root.parent / "out/cleanup.json"
     assert call(root, "--report", str(place)).code == 0
     after = sum(len(content) for mode, content in snapshot(root).values() if mode >> 12 == 0o10)
-    found = json.loads(place.read_text())
-    assert list(found) == [
+    document = json.loads(place.read_text())
+    assert list(document) == [
         "manifest",
         "tree",
         "before",
@@ -214,16 +214,16 @@ def test_the_reports_sums_are_what_left(root: Path) -> None:
         "broken",
         "stand_ins",
     ]
-    assert (found["before"], found["after"]) == (before, after)
-    assert {name: row["bytes"] for name, row in found["rules"].items()} == {
+    assert (document["before"], document["after"]) == (before, after)
+    assert {name: row["bytes"] for name, row in document["rules"].items()} == {
         "caches": 5,
         "tests": 14,
     }
-    assert sum(row["before"] for row in found["packages"].values()) == before
-    assert sum(row["after"] for row in found["packages"].values()) == after
-    assert found["compiled"]["refused"] == [f"{SITE}/bad.py"]
-    assert found["deduped"] == {"files": 1, "saved": 15}
-    assert found["proven"] == 4
+    assert sum(row["before"] for row in document["packages"].values()) == before
+    assert sum(row["after"] for row in document["packages"].values()) == after
+    assert document["compiled"]["refused"] == [f"{SITE}/bad.py"]
+    assert document["deduped"] == {"files": 1, "saved": 15}
+    assert document["proven"] == 4
     assert place.stat().st_size < 10_000
 
 
@@ -232,10 +232,10 @@ def test_without_bytecode_what_left_is_the_sum_of_the_rules(root: Path) -> None:
     (root.parent / "cleanup.yaml").write_text(rules)
     place = root.parent / "cleanup.json"
     assert call(root, "--report", str(place)).code == 0
-    found = json.loads(place.read_text())
-    left = sum(row["bytes"] for row in found["rules"].values())
-    left += sum(found[step]["saved"] for step in ("stripped", "deduped", "recorded"))
-    assert found["before"] - found["after"] == left
+    document = json.loads(place.read_text())
+    left = sum(row["bytes"] for row in document["rules"].values())
+    left += sum(document[step]["saved"] for step in ("stripped", "deduped", "recorded"))
+    assert document["before"] - document["after"] == left
 
 
 @pytest.mark.parametrize("mode", ["source", "cached", "sourceless"])
@@ -272,13 +272,13 @@ def test_a_second_run_by_the_projects_own_rules_changes_nothing(root: Path) -> N
 @needs_gcc
 def test_libraries_are_stripped_and_linked_in_one_run(root: Path) -> None:
     (root.parent / "cleanup.yaml").write_text("strip: verified\ndedupe: true")
-    one = library(root / SITE / "one/a.so")
-    make(root / SITE, {"one/b.so": one.read_bytes()})
-    (root / SITE / "one/c.so").write_bytes(one.read_bytes())
+    original = library(root / SITE / "one/a.so")
+    make(root / SITE, {"one/b.so": original.read_bytes()})
+    (root / SITE / "one/c.so").write_bytes(original.read_bytes())
     place = root.parent / "cleanup.json"
     assert call(root, "--report", str(place)).code == 0
-    found = json.loads(place.read_text())
-    assert (found["stripped"]["files"], found["deduped"]["files"]) == (3, 2)
+    document = json.loads(place.read_text())
+    assert (document["stripped"]["files"], document["deduped"]["files"]) == (3, 2)
     before = snapshot(root)
     assert call(root).code == 0
     assert snapshot(root) == before
@@ -475,23 +475,23 @@ def test_on_any_tree_keep_wins_twice_is_once_and_nothing_outside_changes(
     with tempfile.TemporaryDirectory() as folder:
         above = make(Path(folder), {"outside/x.py": "1", "a/tests": "2", "x.py": "3"})
         root = make(above / "tree", content)
-        made = {"dedupe": dedupe, "rules": {"r": rule}}
-        (above / "cleanup.yaml").write_text(json.dumps(made))
-        found = manifest.load(above / "cleanup.yaml")
+        document = {"dedupe": dedupe, "rules": {"r": rule}}
+        (above / "cleanup.yaml").write_text(json.dumps(document))
+        loaded = manifest.load(above / "cleanup.yaml")
         before, tree_before = snapshot(above), snapshot(root)
-        module.clean(tree.plan(root, found), PYTHON, str(root))
+        module.clean(tree.plan(root, loaded), PYTHON, str(root))
         after = snapshot(root)
         stays = {
             path: state
             for path, state in tree_before.items()
             if state[0] >> 12 != FOLDER
             and (
-                any(glob.matches(path) for glob in found.rules[0].keep)
-                or not any(glob.matches(path) for glob in found.rules[0].remove)
+                any(glob.matches(path) for glob in loaded.rules[0].keep)
+                or not any(glob.matches(path) for glob in loaded.rules[0].remove)
             )
         }
         assert {path: after[path] for path in files(root)} == stays
-        module.clean(tree.plan(root, found), PYTHON, str(root))
+        module.clean(tree.plan(root, loaded), PYTHON, str(root))
         assert snapshot(root) == after
         unchanged = {path: state for path, state in before.items() if not path.startswith("tree/")}
         now = {path: s for path, s in snapshot(above).items() if not path.startswith("tree/")}
@@ -506,13 +506,13 @@ def test_on_any_tree_a_broken_proof_changes_nothing(
     with tempfile.TemporaryDirectory() as folder:
         root = make(Path(folder) / "tree", {**content, "proof/needed.txt": "x"})
         code = f"open({str(root / 'proof/needed.txt')!r}).close()"
-        made = {
+        document = {
             "dedupe": True,
             "bytecode": {"default": "sourceless"},
             "rules": {"r": {"why": "a", "remove": [*remove, "./proof/needed.txt"]}},
             "prove": {"run": ["python", "-c", code]},
         }
-        (Path(folder) / "cleanup.yaml").write_text(json.dumps(made))
+        (Path(folder) / "cleanup.yaml").write_text(json.dumps(document))
         plan = tree.plan(root, manifest.load(Path(folder) / "cleanup.yaml"))
         before = snapshot(Path(folder))
         with pytest.raises(CleanupError) as caught:

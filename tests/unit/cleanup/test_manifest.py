@@ -95,9 +95,9 @@ def test_docstrings_are_dropped_where_the_manifest_says_so(tmp_path: Path) -> No
     above = written(
         tmp_path, text="extends: [below.yaml]\ndocstrings: {keep: [a.py], drop: [b.py]}"
     )
-    found = manifest.load(above)
+    loaded = manifest.load(above)
     dropped = {
-        path: found.drops_docstrings(path)
+        path: loaded.drops_docstrings(path)
         for path in ("a.py", "b.py", "scipy/stats/c.py", "scipy/d.py")
     }
     assert dropped == {"a.py": False, "b.py": True, "scipy/stats/c.py": False, "scipy/d.py": True}
@@ -113,8 +113,8 @@ def test_off_is_off_though_yaml_reads_it_as_false(tmp_path: Path, said: str, str
 
 def test_a_glob_may_name_bytes_that_are_not_text(tmp_path: Path) -> None:
     text = 'rules: {odd: {why: a, remove: ["raw\\uDCFF", "line\\nbreak"]}}'
-    found = manifest.load(written(tmp_path, text=text)).rules[0].remove
-    assert found == (Glob("raw\udcff"), Glob("line\nbreak"))
+    globs = manifest.load(written(tmp_path, text=text)).rules[0].remove
+    assert globs == (Glob("raw\udcff"), Glob("line\nbreak"))
 
 
 # ---- bad files -------------------------------------------------------------
@@ -345,15 +345,15 @@ def test_rules_of_a_diamond_count_once(tmp_path: Path) -> None:
     written(tmp_path, "base.yaml")
     written(tmp_path, "a.yaml", "extends: [base.yaml]\nrules: {a: {why: b, remove: [a]}}")
     written(tmp_path, "b.yaml", "extends: [base.yaml]\nrules: {b: {why: b, remove: [b]}}")
-    found = manifest.load(written(tmp_path, text="extends: [a.yaml, b.yaml, base.yaml]"))
-    assert [rule.name for rule in found.rules] == ["tests", "a", "b"]
+    loaded = manifest.load(written(tmp_path, text="extends: [a.yaml, b.yaml, base.yaml]"))
+    assert [rule.name for rule in loaded.rules] == ["tests", "a", "b"]
 
 
 def test_rules_of_a_diamond_count_once_however_its_foot_is_spelled(tmp_path: Path) -> None:
     written(tmp_path, "base.yaml")
     written(tmp_path, "sub/a.yaml", "extends: [../base.yaml]")
-    found = manifest.load(written(tmp_path, text="extends: [base.yaml, sub/a.yaml]"))
-    assert [rule.name for rule in found.rules] == ["tests"]
+    loaded = manifest.load(written(tmp_path, text="extends: [base.yaml, sub/a.yaml]"))
+    assert [rule.name for rule in loaded.rules] == ["tests"]
 
 
 def test_rules_are_in_order_and_know_their_file(tmp_path: Path) -> None:
@@ -364,13 +364,13 @@ def test_rules_are_in_order_and_know_their_file(tmp_path: Path) -> None:
         tmp_path,
         text="extends: [sub/b.yaml, sub/a.yaml]\nrules: {mine: {why: b, remove: [c]}}",
     )
-    found = manifest.load(place)
-    assert [(rule.name, rule.file) for rule in found.rules] == [
+    loaded = manifest.load(place)
+    assert [(rule.name, rule.file) for rule in loaded.rules] == [
         ("b", tmp_path / "sub/b.yaml"),
         ("a", tmp_path / "sub/a.yaml"),
         ("mine", place),
     ]
-    assert [rule.name for rule in found.own()] == ["mine"]
+    assert [rule.name for rule in loaded.own()] == ["mine"]
 
 
 A = "strip: off\ndedupe: false\nbytecode: {default: cached}\nprove: {import: [a], run: [a]}\n"
@@ -378,8 +378,8 @@ B = "strip: verified\ndedupe: true\nbytecode: {default: sourceless}\nprove: {imp
 C = "strip: off\ndedupe: false\nbytecode: {default: source}\nprove: {import: [c], run: [c]}\n"
 
 
-def policies(found: Manifest) -> tuple[str, bool | None, str, tuple[str, ...], tuple[str, ...]]:
-    return found.strip, found.dedupe, found.bytecode, found.imports, found.run
+def policies(rules: Manifest) -> tuple[str, bool | None, str, tuple[str, ...], tuple[str, ...]]:
+    return rules.strip, rules.dedupe, rules.bytecode, rules.imports, rules.run
 
 
 @pytest.mark.parametrize(
@@ -408,9 +408,9 @@ def test_the_first_glob_that_matches_gives_the_mode(tmp_path: Path) -> None:
     text = (
         "extends: [a.yaml, b.yaml]\nbytecode: {default: cached, source: [z/a/], sourceless: [z/]}"
     )
-    found = manifest.load(written(tmp_path, text=text))
-    asked = ["x/m.py", "y/m.py", "z/m.py", "z/a/m.py", "other/m.py", "lib/x/m.py"]
-    assert [found.mode(path) for path in asked] == [
+    loaded = manifest.load(written(tmp_path, text=text))
+    paths = ["x/m.py", "y/m.py", "z/m.py", "z/a/m.py", "other/m.py", "lib/x/m.py"]
+    assert [loaded.mode(path) for path in paths] == [
         "source",  # of the first extended alone
         "sourceless",  # the last extended before the first
         "sourceless",  # the own before the extended
@@ -433,22 +433,22 @@ def test_the_project_has_manifests() -> None:
     "place", [*SHARED, *OWN], ids=lambda path: f"{path.parent.name}-{path.name}"
 )
 def test_a_manifest_of_the_project_loads_and_says_why(place: Path) -> None:
-    found = manifest.load(place)
-    assert [rule.name for rule in found.rules if len(rule.why) < 10] == []
+    loaded = manifest.load(place)
+    assert [rule.name for rule in loaded.rules if len(rule.why) < 10] == []
 
 
 def test_what_is_known_of_one_package_says_from_where() -> None:
-    found = manifest.load(ROOT / "base-images/cleanup/known-packages.yaml")
-    assert [rule.name for rule in found.rules if len(rule.source) < 10] == []
-    assert len(found.rules) >= 5
+    loaded = manifest.load(ROOT / "base-images/cleanup/known-packages.yaml")
+    assert [rule.name for rule in loaded.rules if len(rule.source) < 10] == []
+    assert len(loaded.rules) >= 5
 
 
 @pytest.mark.parametrize("place", OWN, ids=lambda path: path.parent.name)
 def test_an_image_is_stripped_compiled_and_proven(place: Path) -> None:
-    found = manifest.load(place)
-    assert (found.strip, found.dedupe) == ("verified", True)
-    assert found.bytecode in ("cached", "sourceless")
-    assert found.imports
+    loaded = manifest.load(place)
+    assert (loaded.strip, loaded.dedupe) == ("verified", True)
+    assert loaded.bytecode in ("cached", "sourceless")
+    assert loaded.imports
 
 
 @pytest.mark.parametrize(
@@ -469,10 +469,10 @@ def test_an_image_is_stripped_compiled_and_proven(place: Path) -> None:
     ],
 )
 def test_the_hybrid_keeps(path: str) -> None:
-    found = manifest.load(ROOT / "packages/sutra-hybrid/cleanup.yaml")
+    loaded = manifest.load(ROOT / "packages/sutra-hybrid/cleanup.yaml")
     place = f"lib/python3/site-packages/{path}"
-    removed = any(glob.matches(place) for rule in found.rules for glob in rule.remove)
-    kept = any(glob.matches(place) for rule in found.rules for glob in rule.keep)
+    removed = any(glob.matches(place) for rule in loaded.rules for glob in rule.remove)
+    kept = any(glob.matches(place) for rule in loaded.rules for glob in rule.keep)
     assert kept or not removed
 
 
@@ -494,9 +494,9 @@ def test_the_hybrid_keeps(path: str) -> None:
     ],
 )
 def test_the_hybrid_removes_each_item_of_the_seed(path: str) -> None:
-    found = manifest.load(ROOT / "packages/sutra-hybrid/cleanup.yaml")
+    loaded = manifest.load(ROOT / "packages/sutra-hybrid/cleanup.yaml")
     place = f"lib/python3/site-packages/{path}"
-    removed = any(glob.matches(place) for rule in found.rules for glob in rule.remove)
-    kept = any(glob.matches(place) for rule in found.rules for glob in rule.keep)
+    removed = any(glob.matches(place) for rule in loaded.rules for glob in rule.remove)
+    kept = any(glob.matches(place) for rule in loaded.rules for glob in rule.keep)
     assert removed
     assert not kept

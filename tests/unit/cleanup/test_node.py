@@ -87,16 +87,16 @@ def test_what_no_service_needs_leaves_and_all_loads_as_before(tree: Path) -> Non
     assert out.splitlines()[-1].endswith(" MB, 6 names of packages load as before")
     files = (file for file in tree.rglob("*") if not file.is_dir())
     assert sorted(str(file.relative_to(tree)) for file in files) == LEFT
-    found = json.loads(report.read_text())
-    assert found["tree"] == "/app/node_modules"
-    assert {name: row["files"] for name, row in found["rules"].items()} == {
+    document = json.loads(report.read_text())
+    assert document["tree"] == "/app/node_modules"
+    assert {name: row["files"] for name, row in document["rules"].items()} == {
         "commands": 2,
         "tests": 1,
         "documentation": 2,
         "types": 1,
         "source-maps": 1,
     }
-    assert set(found["packages"]) == {"@a/two", "one", ".bin", ".package-lock.json"}
+    assert set(document["packages"]) == {"@a/two", "one", ".bin", ".package-lock.json"}
 
 
 def test_a_tree_that_is_named_from_its_own_folder(tree: Path) -> None:

@@ -79,8 +79,8 @@ def test_each_module_says_how_it_loads(python: list[str], module: str, said: str
 
 
 def test_a_crash_does_not_keep_the_others_from_being_asked(python: list[str]) -> None:
-    asked = ["prints", "leaves", "fine", "killed", "aborts", "raises", "closes", "reads"]
-    assert probe.imports(python, asked) == {
+    names = ["prints", "leaves", "fine", "killed", "aborts", "raises", "closes", "reads"]
+    assert probe.imports(python, names) == {
         "prints": "",
         "leaves": "interpreter crashed with 0",
         "fine": "",
@@ -113,8 +113,8 @@ def test_nothing_of_the_builder_leaks_in(
 ) -> None:
     make(tmp_path, {"path/leaked.py": ""})
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "path"))
-    found = probe.imports(python, ["leaked"])
-    assert found == {"leaked": "ModuleNotFoundError: No module named 'leaked'"}
+    answers = probe.imports(python, ["leaked"])
+    assert answers == {"leaked": "ModuleNotFoundError: No module named 'leaked'"}
 
 
 def test_an_interpreter_that_does_not_start_is_named_for_each(tmp_path: Path) -> None:
@@ -129,8 +129,8 @@ def test_a_module_that_never_ends_does_not_keep_the_others_from_being_asked(
     python: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(probe, "SECONDS", 1)
-    found = probe.imports(python, ["slow", "fine"])
-    assert (found["slow"] != "", found["fine"]) == (True, "")
+    answers = probe.imports(python, ["slow", "fine"])
+    assert (answers["slow"] != "", answers["fine"]) == (True, "")
 
 
 # ---- modules that do more than to be imported --------------------------------
@@ -153,7 +153,7 @@ CLOSES_ALL = "import os; os.closerange(3, 99)"
 
 def running(mark: str) -> list[str]:
     """Return the processes that a proof started and that are still there."""
-    found = []
+    names = []
     for place in Path("/proc").glob("[0-9]*"):
         try:
             environment = (place / "environ").read_bytes()
@@ -161,8 +161,8 @@ def running(mark: str) -> list[str]:
         except OSError:
             continue
         if mark.encode() in environment and not is_over:
-            found.append(place.name)
-    return found
+            names.append(place.name)
+    return names
 
 
 @pytest.mark.parametrize(
@@ -200,10 +200,10 @@ def test_what_a_module_writes_is_refused_or_gone(
     modules = {"inside.py": inside, "folder.py": folder, "removes.py": removes, "home.py": home}
     python = [venv(tmp_path / "venv", modules)]
     before = snapshot(tmp_path)
-    found = probe.imports(python, ["inside", "folder", "removes", "home"])
+    answers = probe.imports(python, ["inside", "folder", "removes", "home"])
     site = tmp_path / "venv" / SITE
     refused = "PermissionError: [Errno 13] the proof writes nothing there"
-    assert found == {
+    assert answers == {
         "inside": f"{refused}: '{site}/cache'",
         "folder": f"{refused}: '{tmp_path}/made'",
         "removes": f"{refused}: '{site}/removes.py'",
@@ -259,8 +259,10 @@ def test_a_library_of_the_system_loads() -> None:
 
 @needs_gcc
 def test_libraries_load_by_any_name(tmp_path: Path) -> None:
-    made = [os.fspath(library(tmp_path / name)) for name in ("a.so", "line\nbreak.so", "\udcff.so")]
-    assert probe.loads([sys.executable], made) == dict.fromkeys(made, "")
+    paths = [
+        os.fspath(library(tmp_path / name)) for name in ("a.so", "line\nbreak.so", "\udcff.so")
+    ]
+    assert probe.loads([sys.executable], paths) == dict.fromkeys(paths, "")
 
 
 @needs_gcc
@@ -276,7 +278,7 @@ def test_a_library_that_crashes_does_not_keep_the_others_from_being_asked(tmp_pa
 @needs_gcc
 def test_a_missing_symbol_is_named(tmp_path: Path) -> None:
     source = "extern int nowhere(void); int (*call)(void) = nowhere;"
-    made = f"{library(tmp_path / 'a.so', source)}"
-    assert probe.loads([sys.executable], [made]) == {
-        made: f"OSError: {made}: undefined symbol: nowhere"
+    path = f"{library(tmp_path / 'a.so', source)}"
+    assert probe.loads([sys.executable], [path]) == {
+        path: f"OSError: {path}: undefined symbol: nowhere"
     }

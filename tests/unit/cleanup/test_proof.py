@@ -103,21 +103,21 @@ def test_the_modules_of_prove_come_first_then_every_top_level_one(tmp_path: Path
 
 
 def test_a_sound_tree_is_proven(root: Path) -> None:
-    found = cleaned(
+    report = cleaned(
         root,
         """
 rules: {tests: {why: a, remove: [tests/]}}
 prove: {import: [one.testing.helper, json], run: [python, -c, import one]}
 """,
     )
-    assert found["proven"] == 5
+    assert report["proven"] == 5
     assert f"{SITE}/one/tests/test_a.py" not in files(root)
 
 
 def test_what_failed_before_may_fail_afterwards(root: Path) -> None:
     make(root / SITE, {"windows.py": "import winreg\n", "windows.md": ""})
-    found = cleaned(root, "rules: {docs: {why: a, remove: ['*.md']}}")
-    assert found["proven"] == 6
+    report = cleaned(root, "rules: {docs: {why: a, remove: ['*.md']}}")
+    assert report["proven"] == 6
 
 
 # ---- what must hold before -------------------------------------------------
@@ -186,9 +186,9 @@ rules:
 """
     make(root / SITE, {"one/a.md": ""})
     broken = "ModuleNotFoundError: No module named 'one.testing'"
-    found = refused(root, rules.replace("testing/", "testing/__init__.py, testing/helper.py"))
+    refusal = refused(root, rules.replace("testing/", "testing/__init__.py, testing/helper.py"))
     path = f"{SITE}/one/testing/helper.py"
-    assert found == (
+    assert refusal == (
         f'cleanup: broke "one": {broken}: by rule "testing" "{path}"',
         keep("one/testing/helper.py"),
         1,
@@ -366,8 +366,8 @@ def test_a_module_deep_in_a_package_is_imported_too(root: Path) -> None:
 
 def test_what_a_rule_says_that_it_breaks_may_break(root: Path) -> None:
     make(root / SITE, DEEP)
-    found = cleaned(root, "rules: {c: {why: a, remove: [two/c.py], breaks: [two.a.*]}}")
-    assert found["broken"] == ("two.a.b",)
+    report = cleaned(root, "rules: {c: {why: a, remove: [two/c.py], breaks: [two.a.*]}}")
+    assert report["broken"] == ("two.a.b",)
 
 
 def test_docstrings_that_a_module_needs_are_distinguished_from_other_bytecode(root: Path) -> None:
@@ -419,7 +419,7 @@ def test_a_guilty_strip_is_named_and_everything_is_back(tmp_path: Path) -> None:
     with Trash(root) as trash:
         trash.move('rule "docs"', "c.md")
         for path in ("a.so", "b.so"):
-            trash.move("strip", path, made=(path,))
+            trash.move("strip", path, added=(path,))
             make(root, {path: "damaged"})
         assert blame.guilty(trash, content(root, "b.so", "B")) == blame.Guilt("strip", "b.so", (2,))
         assert snapshot(root) == before
@@ -433,10 +433,10 @@ def test_a_change_that_was_undone_already_is_not_guilty(tmp_path: Path) -> None:
 
     before = snapshot(root)
     with Trash(root) as trash:
-        trash.move("strip", "a.so", made=("a.so",))
+        trash.move("strip", "a.so", added=("a.so",))
         make(root, {"a.so": "damaged"})
         trash.put_back([0])
-        trash.move("bytecode", "b.py", made=("b.pyc",))
+        trash.move("bytecode", "b.py", added=("b.pyc",))
         assert blame.guilty(trash, sound) == blame.Guilt("bytecode", "b.py", (1,))
         assert snapshot(root) == before
 

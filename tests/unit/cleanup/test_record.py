@@ -34,7 +34,7 @@ def hashed(root: Path, path: str) -> list[str]:
     return [path, f"sha256={digest}", str(len(content))]
 
 
-def known(root: Path) -> dict[str, list[str]]:
+def modules_of(root: Path) -> dict[str, list[str]]:
     ask = "import importlib.metadata as m, json; print(json.dumps(m.packages_distributions()))"
     done = subprocess.run(
         [f"{root}/bin/python", "-c", ask], capture_output=True, text=True, check=True
@@ -47,10 +47,10 @@ def test_a_source_that_became_bytecode_is_recorded_as_it_is_now(tmp_path: Path) 
     venv(root, distribution("one", {"one/__init__.py": "", "one/a.txt": "x", "one/b.md": ""}))
     place = root / SITE / "one-1.0.dist-info/RECORD"
     size = place.stat().st_size
-    found = cleaned(root, SOURCELESS + "rules: {docs: {why: a, remove: ['*.md']}}")
+    report = cleaned(root, SOURCELESS + "rules: {docs: {why: a, remove: ['*.md']}}")
     assert record(root)[:2] == [hashed(root, "one/__init__.pyc"), ["one/a.txt", "", ""]]
     assert "one/b.md" not in {row[0] for row in record(root)}
-    assert found["recorded"] == {"files": 1, "saved": size - place.stat().st_size}
+    assert report["recorded"] == {"files": 1, "saved": size - place.stat().st_size}
 
 
 def test_every_module_is_known_of_its_distribution_in_every_mode(tmp_path: Path) -> None:
@@ -63,8 +63,8 @@ def test_every_module_is_known_of_its_distribution_in_every_mode(tmp_path: Path)
         }
         venv(root, modules)
         cleaned(root, f"bytecode: {{default: {mode}}}")
-        found = known(root)
-        assert (found["one"], found["two"]) == (["one"], ["two"])
+        names = modules_of(root)
+        assert (names["one"], names["two"]) == (["one"], ["two"])
 
 
 def test_names_with_commas_and_quotes_stay_csv(tmp_path: Path) -> None:
@@ -135,6 +135,6 @@ def test_an_editable_install_is_known_and_loads(tmp_path: Path) -> None:
     files = distribution("mine", {"__editable__.mine.pth": f"{source}\n"})
     files["mine-1.0.dist-info/entry_points.txt"] = "[console_scripts]\nmine = mine:main\n"
     venv(root, files)
-    found = cleaned(root, SOURCELESS)
-    assert found["entry_points"] == 1
+    report = cleaned(root, SOURCELESS)
+    assert report["entry_points"] == 1
     assert (source / "mine/__init__.py").exists()

@@ -81,20 +81,20 @@ def plan(tmp_path: Path) -> Plan:
 
 
 def test_bytes_by_rule_and_by_package(plan: Plan) -> None:
-    found = report.summary(plan, DONE, report.weigh(plan), "/opt/x")
+    summary = report.summary(plan, DONE, report.weigh(plan), "/opt/x")
     records = sum(entry.size for entry in plan.entries if "dist-info" in entry.path)
-    one = records + 10
-    assert found == {
+    own = records + 10
+    assert summary == {
         "manifest": "cleanup.yaml",
         "tree": "/opt/x",
-        "before": one + 6,
-        "after": one + 6,
+        "before": own + 6,
+        "after": own + 6,
         "rules": {
             "small": {"files": 1, "bytes": 1, "why": "few bytes"},
             "large": {"files": 3, "bytes": 6, "why": "many bytes"},
         },
         "packages": {
-            "one": {"before": one, "after": one},
+            "one": {"before": own, "after": own},
             "bin": {"before": 5, "after": 5},
             "a.md": {"before": 1, "after": 1},
             "link": {"before": 0, "after": 0},
@@ -114,9 +114,11 @@ def test_a_tree_is_weighed_as_it_is_now(plan: Plan) -> None:
     (plan.tree / "bin/tests/x").unlink()
     (plan.tree / SITE / "one/__init__.py").rename(plan.tree / SITE / "one/__init__.pyc")
     make(plan.tree, {"bin/new": "12345", "bin/more": Link("new"), "out": Link("/usr")})
-    found = report.weigh(plan)
-    assert (found["bin"], found["a.md"], found["out"]) == (8, 1, 0)
-    assert found["one"] == report.summary(plan, DONE, found, "/opt/x")["packages"]["one"]["before"]
+    weights = report.weigh(plan)
+    assert (weights["bin"], weights["a.md"], weights["out"]) == (8, 1, 0)
+    assert (
+        weights["one"] == report.summary(plan, DONE, weights, "/opt/x")["packages"]["one"]["before"]
+    )
 
 
 def test_a_dry_run_shows_each_file_under_its_rule(plan: Plan) -> None:

@@ -52,14 +52,14 @@ def answer(root: Path, code: str) -> str:
     ],
 )
 def test_it_is_there_as_bytecode_is_wanted(root: Path, mode: str, there: set[str]) -> None:
-    found = cleaned(root, f"bytecode: {{default: {mode}}}\nrules: {{{RULE}}}")
-    assert found["stand_ins"] == [f"{SITE}/one/{NAME}.py"]
+    report = cleaned(root, f"bytecode: {{default: {mode}}}\nrules: {{{RULE}}}")
+    assert report["stand_ins"] == [f"{SITE}/one/{NAME}.py"]
     replaced = {path.removeprefix(f"{SITE}/") for path in files(root) if NAME in path}
     assert {"one/__pycache__" if "__pycache__" in path else path for path in replaced} == there
     said = answer(root, "import one; print(type(one.core.Highs.option).__name__)")
     assert said == "_LeftOut"
     counts = dict.fromkeys(("source", "sourceless", "cached"), 0) | {mode: 2}
-    compiled = found["compiled"]
+    compiled = report["compiled"]
     assert isinstance(compiled, dict)
     assert {name: compiled[name] for name in counts} == counts
 

@@ -59,7 +59,7 @@ def test_a_folder_that_is_empty_now_goes_and_comes_back_as_it_was(tmp_path: Path
 def test_what_was_made_goes_and_comes_with_its_change(tmp_path: Path) -> None:
     tree = make(tmp_path / "tree", {"x.py": "source"})
     with Trash(tree) as trash:
-        trash.move("bytecode", "x.py", made=("x.pyc", "never-made"))
+        trash.move("bytecode", "x.py", added=("x.pyc", "never-made"))
         make(tree, {"x.pyc": "code"})
         after = snapshot(tree)
         trash.put_back([0])
@@ -72,9 +72,9 @@ def test_two_changes_of_one_file_are_undone_the_last_first(tmp_path: Path) -> No
     tree = make(tmp_path / "tree", {"z.so": "whole", "y.so": "other"})
     before = snapshot(tree)
     with Trash(tree) as trash:
-        trash.move("strip", "z.so", made=("z.so",))
+        trash.move("strip", "z.so", added=("z.so",))
         make(tree, {"z.so": "small"})
-        trash.move("dedupe", "z.so", made=("z.so",))
+        trash.move("dedupe", "z.so", added=("z.so",))
         make(tree, {"z.so": Link("y.so")})
         after = snapshot(tree)
         trash.put_all_back()
@@ -153,7 +153,7 @@ def test_an_interrupt_at_any_rename_leaves_what_can_be_put_back(
 
     def work(trash: Trash) -> None:
         trash.move("r", "a/x")
-        trash.move("strip", "z.so", made=("z.so",))
+        trash.move("strip", "z.so", added=("z.so",))
         make(tree, {"z.so": "small"})
         trash.put_back([1])
         trash.take_out_again([1])
@@ -190,9 +190,9 @@ def test_moving_and_putting_back_are_inverses(
         chosen = [path for path in paths if data.draw(st.booleans())]
         with Trash(tree) as trash:
             for path in chosen:
-                made = (f"{path}.made",) if data.draw(st.booleans()) else ()
-                trash.move("r", path, made)
-                make(tree, dict.fromkeys(made, b"new"))
+                added = (f"{path}.made",) if data.draw(st.booleans()) else ()
+                trash.move("r", path, added)
+                make(tree, dict.fromkeys(added, b"new"))
             after = snapshot(tree)
             some = [number for number in range(len(chosen)) if data.draw(st.booleans())]
             trash.put_back(some)

@@ -49,8 +49,8 @@ def test_every_file_with_the_rules_that_name_it(tree: Path) -> None:
             "z.md": "123",
         },
     )
-    found = planned(tree)
-    assert found.entries == (
+    tree_plan = planned(tree)
+    assert tree_plan.entries == (
         Entry("a/tests/docs/x.md", 0, False, 0, None),
         Entry("a/tests/needed.py", 2, False, 0, 1),
         Entry("a/tests/x.py", 1, False, 0, None),
@@ -58,31 +58,31 @@ def test_every_file_with_the_rules_that_name_it(tree: Path) -> None:
         Entry("test_keep.md", 1, False, 2, 1),
         Entry("z.md", 3, False, 2, None),
     )
-    leaving = [entry.path for entry in found.leaving]
+    leaving = [entry.path for entry in tree_plan.leaving]
     assert leaving == ["a/tests/docs/x.md", "a/tests/x.py", "z.md"]
-    staying = [entry.path for entry in found.staying]
+    staying = [entry.path for entry in tree_plan.staying]
     assert staying == ["a/tests/needed.py", "a/x.py", "test_keep.md"]
-    assert found.rule(2).name == "docs"
+    assert tree_plan.rule(2).name == "docs"
 
 
 @pytest.mark.parametrize("order", ["remove: [a/], keep: [a/x]", "keep: [a/x], remove: [a/]"])
 def test_keep_wins_within_a_rule(tree: Path, order: str) -> None:
     make(tree, {"a/x": "", "a/y": ""})
-    found = planned(tree, f"rules: {{r: {{why: b, {order}}}}}")
-    assert [entry.path for entry in found.staying] == ["a/x"]
+    tree_plan = planned(tree, f"rules: {{r: {{why: b, {order}}}}}")
+    assert [entry.path for entry in tree_plan.staying] == ["a/x"]
 
 
 def test_a_kept_folder_wins_over_a_removed_file(tree: Path) -> None:
     make(tree, {"a/b/x.md": "", "a/x.md": ""})
-    found = planned(tree, "rules: {r: {why: b, remove: [x.md]}, k: {why: b, keep: [a/b/]}}")
-    assert [entry.path for entry in found.staying] == ["a/b/x.md"]
+    tree_plan = planned(tree, "rules: {r: {why: b, remove: [x.md]}, k: {why: b, keep: [a/b/]}}")
+    assert [entry.path for entry in tree_plan.staying] == ["a/b/x.md"]
 
 
 @pytest.mark.parametrize("name", ["nowhere", "file"])
 def test_a_tree_that_is_not_a_folder_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").touch()
-    found = refused(tmp_path / name)
-    assert found == (f'tree: no such folder "{tmp_path}/{name}"', "check --tree", 2)
+    refusal = refused(tmp_path / name)
+    assert refusal == (f'tree: no such folder "{tmp_path}/{name}"', "check --tree", 2)
 
 
 def test_an_empty_tree_has_no_entries(tree: Path) -> None:
@@ -132,8 +132,8 @@ def test_two_links_to_each_others_folders_end(tree: Path) -> None:
 def test_odd_names_are_entries_like_others(tree: Path) -> None:
     names = ["tests/line\nbreak", "raw\udcff/x.md", "\udc80.md\n", " .md", "-rf.md"]
     make(tree, dict.fromkeys(names, "1"))
-    found = {entry.path: entry.leaves for entry in planned(tree).entries}
-    assert found == {
+    leaves = {entry.path: entry.leaves for entry in planned(tree).entries}
+    assert leaves == {
         "tests/line\nbreak": True,
         "raw\udcff/x.md": True,
         "\udc80.md\n": False,
@@ -147,8 +147,8 @@ def test_pipes_and_sockets_are_entries_and_never_opened(
 ) -> None:
     monkeypatch.chdir(tree)  # a socket's path is at most 108 bytes
     os.mkfifo("pipe.md")
-    with socket.socket(socket.AF_UNIX) as made:
-        made.bind("socket")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("socket")
     assert [entry.path for entry in planned(tree).entries] == ["pipe.md", "socket"]
 
 
@@ -214,8 +214,8 @@ def test_a_record_that_is_a_link_or_no_text_owns_nothing_wrongly(tree: Path) -> 
             "q/y.py": "",
         },
     )
-    found = planned(tree)
-    assert (found.owner(f"{SITE}/pkg/x"), found.owner(f"{SITE}/q/x")) == ("pkg", "b")
+    tree_plan = planned(tree)
+    assert (tree_plan.owner(f"{SITE}/pkg/x"), tree_plan.owner(f"{SITE}/q/x")) == ("pkg", "b")
 
 
 # ---- emptied packages ------------------------------------------------------
@@ -289,10 +289,10 @@ def test_shared_globs_that_match_nothing_are_not_shown(tree: Path) -> None:
 
 def test_the_nearest_name_is_shown_as_text(tree: Path) -> None:
     make(tree, {"sample\udcff": ""})
-    found = unmatched(planned(tree, "rules: {r: {why: a, remove: [sample]}}"))
-    assert found == ['cleanup.yaml: rules.r: matches nothing "sample", nearest is "sample\\xff"']
+    lines = unmatched(planned(tree, "rules: {r: {why: a, remove: [sample]}}"))
+    assert lines == ['cleanup.yaml: rules.r: matches nothing "sample", nearest is "sample\\xff"']
 
 
 def test_a_glob_in_an_empty_tree_has_no_nearest_name(tree: Path) -> None:
-    found = unmatched(planned(tree, "rules: {r: {why: a, remove: [sample/*/x]}}"))
-    assert found == ['cleanup.yaml: rules.r: matches nothing "sample/*/x"']
+    lines = unmatched(planned(tree, "rules: {r: {why: a, remove: [sample/*/x]}}"))
+    assert lines == ['cleanup.yaml: rules.r: matches nothing "sample/*/x"']

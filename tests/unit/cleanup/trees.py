@@ -61,7 +61,7 @@ def nested(tree: Path, count: int) -> Iterator[str]:
 
 def snapshot(tree: Path) -> dict[str, tuple[int, bytes]]:
     """Return mode and content of all below `tree`: a link's target, nothing of a folder."""
-    found: dict[str, tuple[int, bytes]] = {}
+    state: dict[str, tuple[int, bytes]] = {}
     root = os.fspath(tree)
     for folder, folders, names in os.walk(root):
         for name in (*folders, *names):
@@ -71,8 +71,8 @@ def snapshot(tree: Path) -> dict[str, tuple[int, bytes]]:
                 content = os.fsencode(os.readlink(full))
             else:
                 content = Path(full).read_bytes() if os.path.isfile(full) else b""
-            found[os.path.relpath(full, root)] = mode, content
-    return found
+            state[os.path.relpath(full, root)] = mode, content
+    return state
 
 
 def files(tree: Path) -> list[str]:
@@ -122,13 +122,13 @@ _Node = Mapping[str, object] | bytes | Link
 
 
 def _flat(tree: Mapping[str, object], above: str = "") -> dict[str, str | bytes | Link]:
-    found: dict[str, str | bytes | Link] = {}
+    flat: dict[str, str | bytes | Link] = {}
     for name, node in tree.items():
         if isinstance(node, Mapping):
-            found.update({f"{above}{name}/": b""}, **_flat(node, f"{above}{name}/"))
+            flat.update({f"{above}{name}/": b""}, **_flat(node, f"{above}{name}/"))
         elif isinstance(node, bytes | Link):
-            found[above + name] = node
-    return found
+            flat[above + name] = node
+    return flat
 
 
 def _folders(inner: st.SearchStrategy[_Node]) -> st.SearchStrategy[_Node]:

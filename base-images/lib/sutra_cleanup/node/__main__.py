@@ -40,13 +40,13 @@ def clean(
             for entry in plan.leaving:
                 trash.move(f'rule "{plan.rule(entry.removed or 0).name}"', entry.path)
             loaded = proof.prove(plan, node, before, trash)
-            found = _report(plan, loaded, shown_as)
+            figures = _report(plan, loaded, shown_as)
             if file:
-                report.write(found, file)
+                report.write(figures, file)
         except BaseException:
             trash.put_all_back()
             raise
-    return found
+    return figures
 
 
 def _report(plan: NodePlan, loaded: int, shown_as: str) -> dict[str, Any]:
@@ -63,27 +63,27 @@ def _report(plan: NodePlan, loaded: int, shown_as: str) -> dict[str, Any]:
 
 def load(file: Path) -> Manifest:
     """Read a manifest. Raises CleanupError for a policy that is for Python alone."""
-    found = manifest.load(file)
+    rules = manifest.load(file)
     used = {
-        "strip": found.strip != manifest.STRIP[0],
-        "bytecode": found.bytecode != manifest.BYTECODE[0] or bool(found.bytecode_for),
-        "docstrings": found.docstrings != manifest.DOCSTRINGS[0] or bool(found.docstrings_for),
-        "dedupe": bool(found.dedupe),
-        "prove": bool(found.imports or found.run),
+        "strip": rules.strip != manifest.STRIP[0],
+        "bytecode": rules.bytecode != manifest.BYTECODE[0] or bool(rules.bytecode_for),
+        "docstrings": rules.docstrings != manifest.DOCSTRINGS[0] or bool(rules.docstrings_for),
+        "dedupe": bool(rules.dedupe),
+        "prove": bool(rules.imports or rules.run),
     }
     for key in (key for key, is_used in used.items() if is_used):
         raise CleanupError(
             f"{file.name}: {key}: not for packages of Node.js",
             f"remove it from {file.name} and from what it extends, then build again",
         )
-    return found
+    return rules
 
 
-def _text(found: dict[str, Any]) -> str:
+def _text(figures: dict[str, Any]) -> str:
     """Return the report as a table for a builder's log."""
-    total = f"{found['before'] / 1e6:.2f} MB → {found['after'] / 1e6:.2f} MB"
-    proven = f"{found['proven']} names of packages load as before"
-    return "\n".join([*report.by_rule(found), f"{total}, {proven}"])
+    total = f"{figures['before'] / 1e6:.2f} MB → {figures['after'] / 1e6:.2f} MB"
+    proven = f"{figures['proven']} names of packages load as before"
+    return "\n".join([*report.by_rule(figures), f"{total}, {proven}"])
 
 
 def main() -> int:
@@ -94,18 +94,18 @@ def main() -> int:
     parser.add_argument("--node", default="node", help="command of Node.js")
     parser.add_argument("--shown-as", help="the tree's path in the final image")
     parser.add_argument("--report", type=Path, help="write the JSON report here")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
 
     def work() -> str:
-        if os.path.basename(os.path.abspath(given.tree)) != "node_modules":
-            raise CleanupError(f'--tree: not a node_modules folder "{given.tree}"', "name one")
-        rules = load(given.manifest)
-        plan = tree.plan(given.tree, rules)
+        if os.path.basename(os.path.abspath(arguments.tree)) != "node_modules":
+            raise CleanupError(f'--tree: not a node_modules folder "{arguments.tree}"', "name one")
+        rules = load(arguments.manifest)
+        plan = tree.plan(arguments.tree, rules)
         for line in tree.unmatched(plan):
             print(f"warning: {line}", file=sys.stderr)
         of_packages = NodePlan(plan.tree, plan.manifest, plan.entries)
-        shown_as = given.shown_as or os.fspath(given.tree)
-        return _text(clean(of_packages, shlex.split(given.node), shown_as, given.report))
+        shown_as = arguments.shown_as or os.fspath(arguments.tree)
+        return _text(clean(of_packages, shlex.split(arguments.node), shown_as, arguments.report))
 
     return call.run(work)
 

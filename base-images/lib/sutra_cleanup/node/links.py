@@ -43,15 +43,15 @@ class Files:
     @cached_property
     def _folders(self) -> frozenset[str]:
         """The folder of every package that has a file in the tree."""
-        return frozenset(found.folder for path in self._paths if (found := of(path)))
+        return frozenset(package.folder for path in self._paths if (package := of(path)))
 
     def target(self, file: str, name: str) -> str | None:
         """Return the file that `name` leads to from `file`; None where it leads to none."""
         place = self._place(file, name)
         if place is None:
             return None
-        found = (f"{place}{end}".lstrip("/") for end in _COMPLETED)
-        return next((each for each in found if each in self._paths), None)
+        candidates = (f"{place}{end}".lstrip("/") for end in _COMPLETED)
+        return next((path for path in candidates if path in self._paths), None)
 
     def _place(self, file: str, name: str) -> str | None:
         folder = posixpath.dirname(file)
@@ -92,6 +92,6 @@ def broken(plan: Plan) -> Iterator[tuple[Link, int]]:
 def _names(plan: Plan, path: str) -> list[str]:
     """Return the literal names in a script, each once."""
     with open(f"{os.fspath(plan.tree)}/{path}", "rb") as file:
-        found = _NAMED.findall(file.read())
-    names = (one or other for one, other in found)
+        matches = _NAMED.findall(file.read())
+    names = (quoted or bare for quoted, bare in matches)
     return sorted({name.decode("utf-8", "surrogateescape") for name in names})

@@ -32,8 +32,8 @@ def ask(node: Sequence[str], tree: str, questions: Mapping[Package, Sequence[Que
         answers = pool.map(partial(_package, node, tree), questions.items())
         return {
             (package, question): text
-            for package, said in zip(questions, answers, strict=True)
-            for question, text in said.items()
+            for package, texts in zip(questions, answers, strict=True)
+            for question, text in texts.items()
         }
 
 
@@ -46,8 +46,8 @@ def _package(
     answers, hangs = _run(node, folder, questions)
     for question in questions:
         if question not in answers and len(questions) > 1 and hangs < HANGS:
-            said, hung = _run(node, folder, [question])
-            answers.update(said)
+            answer, hung = _run(node, folder, [question])
+            answers.update(answer)
             hangs += hung
     return {question: answers.get(question, UNANSWERED) for question in questions}
 
@@ -59,9 +59,9 @@ def _run(
     mark = uuid.uuid4().hex
     words = [*node, "--input-type=module", "--eval", _WORKER, "--", mark, json.dumps(questions)]
     try:
-        said, hung = sandbox.run(words, SECONDS, folder).out, 0
+        output, hung = sandbox.run(words, SECONDS, folder).out, 0
     except subprocess.TimeoutExpired:
         return {}, 1
-    lines = (line.removeprefix(mark) for line in said.splitlines() if line.startswith(mark))
-    found = {(how, name): text for how, name, text in map(json.loads, lines)}
-    return found, hung
+    lines = (line.removeprefix(mark) for line in output.splitlines() if line.startswith(mark))
+    answers = {(how, name): text for how, name, text in map(json.loads, lines)}
+    return answers, hung

@@ -40,16 +40,18 @@ class NodePlan(Plan):
 
     def owner(self, path: str) -> str:
         """Return the name of the package that `path` is in, else its top-level folder."""
-        found = of(path)
-        return found.name if found else path.partition("/")[0]
+        package = of(path)
+        return package.name if package else path.partition("/")[0]
 
     @cached_property
     def packages(self) -> tuple[Package, ...]:
         """All packages that say what they are, in order."""
-        found = (of(e.path) for e in self.entries if e.path.endswith(f"/{ABOUT}"))
+        candidates = (of(e.path) for e in self.entries if e.path.endswith(f"/{ABOUT}"))
         paths = {entry.path for entry in self.entries}
-        known = {each for each in found if each and f"{each.folder}{ABOUT}" in paths}
-        return tuple(sorted(known, key=lambda each: each.folder))
+        packages = {
+            package for package in candidates if package and f"{package.folder}{ABOUT}" in paths
+        }
+        return tuple(sorted(packages, key=lambda package: package.folder))
 
 
 def of(path: str) -> Package | None:
@@ -63,15 +65,15 @@ def about(plan: Plan, package: Package) -> dict[str, Any]:
     """Return the package.json of a package, empty for one that nobody can read."""
     try:
         with open(f"{os.fspath(plan.tree)}/{package.folder}{ABOUT}", encoding="utf-8") as file:
-            found = json.load(file)
+            content = json.load(file)
     except (OSError, ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
-def entries(package: Package, said: dict[str, Any]) -> Iterator[str]:
+def entries(package: Package, manifest: dict[str, Any]) -> Iterator[str]:
     """Yield the names by which a package is imported, without patterns: "a", "a/b"."""
-    exports = said.get("exports")
+    exports = manifest.get("exports")
     paths = [name for name in exports if name.startswith(".")] if isinstance(exports, dict) else []
     for path in paths or ["."]:
         if "*" not in path and not path.endswith("/"):

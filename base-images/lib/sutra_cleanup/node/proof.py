@@ -17,12 +17,12 @@ from .packages import NodePlan, Package
 def baseline(plan: NodePlan, node: Sequence[str]) -> Answers:
     """Return what loads in the unchanged tree. Raises CleanupError for another interpreter."""
     try:
-        said = loads.ask(node, os.fspath(plan.tree), _questions(plan))
+        answers = loads.ask(node, os.fspath(plan.tree), _questions(plan))
     except FileNotFoundError as error:
         raise CleanupError(f'--node: not found "{node[0]}"', "name Node.js") from error
-    loaded = {key: text for key, text in said.items() if text == OK}
-    if said and not loaded:
-        (_, (how, name)), text = next(iter(said.items()))
+    loaded = {key: text for key, text in answers.items() if text == OK}
+    if answers and not loaded:
+        (_, (how, name)), text = next(iter(answers.items()))
         raise CleanupError(
             f'node_modules: no package loads before the cleanup: {how} "{name}": {text}',
             "install the packages again, or check --node",
@@ -43,11 +43,11 @@ def _questions(plan: NodePlan) -> dict[Package, list[Question]]:
 
 def refuse_broken_links(plan: NodePlan) -> None:
     """Raise CleanupError for a file that leaves and that a staying one names."""
-    found = sorted(links.broken(plan), key=lambda each: (each[0].target, each[0].file))
-    if not found:
+    broken = sorted(links.broken(plan), key=lambda item: (item[0].target, item[0].file))
+    if not broken:
         return
-    link, number = found[0]
-    more = f" (+{len(found) - 1} more)" if len(found) > 1 else ""
+    link, number = broken[0]
+    more = f" (+{len(broken) - 1} more)" if len(broken) > 1 else ""
     fix = Fix("keep", show(link.target))
     raise BrokenTreeError(
         f'"{show(link.file)}": it names what leaves: by rule "{plan.rule(number).name}" '
@@ -63,14 +63,14 @@ def prove(plan: NodePlan, node: Sequence[str], before: Answers, trash: Trash) ->
     for package, question in before:
         questions.setdefault(package, []).append(question)
     after = loads.ask(node, os.fspath(plan.tree), questions)
-    failed = [(key, said) for key, said in after.items() if said != OK]
+    failed = [(key, text) for key, text in after.items() if text != OK]
     if not failed:
         return len(after)
-    (package, question), said = failed[0]
+    (package, question), text = failed[0]
     how, name = question
 
     def still() -> str:
         return loads.ask(node, os.fspath(plan.tree), {package: [question]})[package, question]
 
-    broken = blame.Broken(f'{how} "{name}"', name, said, still)
+    broken = blame.Broken(f'{how} "{name}"', name, text, still)
     raise blame.blame(plan, broken, trash, len(failed) - 1)
