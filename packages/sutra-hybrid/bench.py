@@ -31,15 +31,15 @@ def text(chance: random.Random, count: int) -> str:
 
 def corpus(count: int) -> Corpus:
     """Return a store of `count` concepts."""
-    chance, made = random.Random(1), Corpus(1)
+    chance, result = random.Random(1), Corpus(1)
     for number in range(count):
-        made.add(Concept(f"c{number:07}", text(chance, 40)))
-    made.sort()
+        result.add(Concept(f"c{number:07}", text(chance, 40)))
+    result.sort()
     for _ in range(2 * count):
         source, target = (f"c{chance.randrange(count):07}" for _ in range(2))
         kind = chance.choice(["is_a", "part_of", "likes"])
-        made.link(Association(source, target, kind, chance.random()))
-    return made
+        result.link(Association(source, target, kind, chance.random()))
+    return result
 
 
 def seconds() -> float:
@@ -75,7 +75,7 @@ def quantiles(times: list[float]) -> str:
     return " / ".join(f"{times[int(len(times) * q)] * 1000:.1f}" for q in (0.5, 0.99))
 
 
-def asked(ask: Callable[[str], object]) -> str:
+def quantiles_of(ask: Callable[[str], object]) -> str:
     """Return p50 and p99 of some questions, by the clock, and the processor's time of one."""
     chance, times, start = random.Random(2), [], seconds()
     for _ in range(QUESTIONS):
@@ -106,8 +106,8 @@ def measure(count: int) -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
     print(f"  memory            {megabytes():.0f} MB, at most {peak:.0f} MB")
     print(f"  building process  at most {other:.0f} MB")
-    print(f"  similar p50 / p99 {asked(lambda question: snapshot.similar(question, 10))}")
-    named = asked(lambda question: snapshot.answer(f"{question} likes part of", 10))
+    print(f"  similar p50 / p99 {quantiles_of(lambda question: snapshot.similar(question, 10))}")
+    named = quantiles_of(lambda question: snapshot.answer(f"{question} likes part of", 10))
     print(f"  ask p50 / p99     {named}")
     begun = time.perf_counter()
     make(store, snapshot)

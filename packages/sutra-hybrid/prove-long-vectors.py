@@ -30,7 +30,7 @@ def sparse(kind: str, length: int, value: complex) -> np.ndarray[Any, np.dtype[A
 
 for kind, length in LENGTHS.items():
     many = [1j, 2] if kind in "FD" else [3, 2]
-    found = complex(np.dot(sparse(kind, length, many[0]), sparse(kind, length, many[1])))
-    if found != 4 * many[0] * many[1]:
-        sys.exit(f"long vectors: {kind}: {found} in place of {4 * many[0] * many[1]}")
+    product = complex(np.dot(sparse(kind, length, many[0]), sparse(kind, length, many[1])))
+    if product != 4 * many[0] * many[1]:
+        sys.exit(f"long vectors: {kind}: {product} in place of {4 * many[0] * many[1]}")
 print("proved: vectors past 2^30 and 2^31 elements", file=sys.stderr)

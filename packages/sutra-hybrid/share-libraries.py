@@ -71,9 +71,9 @@ def unused(site: Path, vendored: dict[str, Path]) -> Iterator[tuple[Path, str]]:
     """Yield each library with a vendored one that it names and takes nothing from."""
     offered = {name: symbols(file, True) for name, file in vendored.items()}
     for file in [*site.glob("**/*.so"), *vendored.values()]:
-        asked = symbols(file, False)
+        undefined = symbols(file, False)
         for name in needed(file):
-            if name in offered and not asked & offered[name]:
+            if name in offered and not undefined & offered[name]:
                 yield file, name
 
 

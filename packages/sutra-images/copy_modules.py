@@ -17,12 +17,12 @@ def main(checkout: Path, target: Path) -> None:
     content = tomllib.loads((project / "pyproject.toml").read_text("utf-8"))
     listed = content["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
     for source, place in listed.items():
-        found, new = (project / source).resolve(), target / place
+        original, new = (project / source).resolve(), target / place
         new.parent.mkdir(parents=True, exist_ok=True)
-        if found.is_dir():
-            shutil.copytree(found, new, ignore=shutil.ignore_patterns("__pycache__"))
+        if original.is_dir():
+            shutil.copytree(original, new, ignore=shutil.ignore_patterns("__pycache__"))
         else:
-            shutil.copyfile(found, new)
+            shutil.copyfile(original, new)
 
 
 if __name__ == "__main__":

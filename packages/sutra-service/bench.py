@@ -63,14 +63,15 @@ def processes(pid: int) -> Iterator[Path]:
 
 def resident(pid: int) -> float:
     """Return the megabytes that a process and its children hold."""
-    pages = [int((each / "statm").read_text().split()[1]) for each in processes(pid)]
+    pages = [int((process / "statm").read_text().split()[1]) for process in processes(pid)]
     return sum(pages) * resource.getpagesize() / MB
 
 
 def cpu(pid: int) -> float:
     """Return the CPU seconds that a process and its children have taken."""
     times = [
-        (each / "stat").read_text().rpartition(")")[2].split()[11:13] for each in processes(pid)
+        (process / "stat").read_text().rpartition(")")[2].split()[11:13]
+        for process in processes(pid)
     ]
     return sum(int(ticks) for pair in times for ticks in pair) / os.sysconf("SC_CLK_TCK")
 
@@ -117,7 +118,7 @@ async def load(port: int) -> int:
     """Return how many requests CLIENTS get answered in SECONDS."""
     end = time.monotonic() + SECONDS
 
-    async def one() -> int:
+    async def client() -> int:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         count = 0
         while time.monotonic() < end:
@@ -131,7 +132,7 @@ async def load(port: int) -> int:
         writer.close()
         return count
 
-    return sum(await asyncio.gather(*(one() for _ in range(CLIENTS))))
+    return sum(await asyncio.gather(*(client() for _ in range(CLIENTS))))
 
 
 def big_head(port: int, pid: int) -> str:
@@ -175,17 +176,18 @@ def row(name: str) -> list[str]:
     with serving(command) as (port, pid):
         before = cpu(pid)
         number = asyncio.run(load(port))
-        each = (cpu(pid) - before) / number
+        cost = (cpu(pid) - before) / number
         hosts = without_host(port)
         half = half_heads(port)
         big = big_head(port, pid)
-    added = sum(file.locate().stat().st_size for each in adds for file in files(each) or ()) / MB  # type: ignore[attr-defined] # the stub knows a protocol
+    files_of = (file for package in adds for file in files(package) or ())
+    added = sum(file.locate().stat().st_size for file in files_of) / MB  # type: ignore[attr-defined] # the stub knows a protocol
     return [
         name,
         f"{added:.1f} MB",
         f"{statistics.median(starts):.2f} s",
         f"{idle:.0f} MB",
-        f"{number / SECONDS:.0f}, {each * 1e6:.0f} µs",
+        f"{number / SECONDS:.0f}, {cost * 1e6:.0f} µs",
         big,
         half,
         hosts,

@@ -48,8 +48,8 @@ async def test_a_concept_from_put_to_delete(api: httpx.AsyncClient) -> None:
     assert (created.status_code, created.json()) == (201, expected)
     replaced = await api.put("/concepts/cat", json=body)
     assert (replaced.status_code, replaced.json()) == (200, expected)
-    found = await api.get("/concepts/cat")
-    assert (found.status_code, found.json()) == (200, expected)
+    answer = await api.get("/concepts/cat")
+    assert (answer.status_code, answer.json()) == (200, expected)
     deleted = await api.delete("/concepts/cat")
     assert (deleted.status_code, deleted.content) == (204, b"")
     missing = await api.get("/concepts/cat")
@@ -118,9 +118,9 @@ async def test_associations_are_paged(api: httpx.AsyncClient, fake: FakeStorage)
 async def test_concepts_by_prefix(api: httpx.AsyncClient, fake: FakeStorage) -> None:
     for concept_id in ("cat", "cat/1", "cat/2", "dog"):
         fake.add(concept_id, "x")
-    found = (await api.get("/concepts", params={"prefix": "cat/", "limit": 1})).json()
-    assert [row["id"] for row in found["concepts"]] == ["cat/1"]
-    assert found["next"] == "cat/1"
+    page = (await api.get("/concepts", params={"prefix": "cat/", "limit": 1})).json()
+    assert [row["id"] for row in page["concepts"]] == ["cat/1"]
+    assert page["next"] == "cat/1"
     wrong = await api.get("/concepts?prefix=")
     assert wrong.json() == problem(400, "Bad Request", "query.prefix: must be 1 to 512 bytes, is 0")
 

@@ -107,13 +107,13 @@ async def test_a_hundred_readers_get_their_pages_one_after_the_other(path: str) 
     fake = Counting()
     fake.link("a", "b")
     async with reading(fake) as client:
-        asked = [asyncio.create_task(client.get(path)) for _ in range(100)]
+        tasks = [asyncio.create_task(client.get(path)) for _ in range(100)]
         await asyncio.sleep(0.1)
         single = asyncio.create_task(client.get("/concepts/a"))
         await asyncio.sleep(0.1)
         assert fake.most == routes.PAGES + 1  # a concept does not wait for pages
         fake.go_on.set()
-        statuses = {(await one).status_code for one in asked}
+        statuses = {(await task).status_code for task in tasks}
         assert (await single).status_code == 200
     assert statuses == {200}
 
@@ -122,10 +122,10 @@ async def test_waiting_too_long_for_a_page_is_reported(monkeypatch: pytest.Monke
     monkeypatch.setattr(routes, "PAGE_SECONDS", 0.1)
     fake = Counting()
     async with reading(fake) as client:
-        asked = [asyncio.create_task(client.get(PATHS[0])) for _ in range(routes.PAGES + 2)]
+        tasks = [asyncio.create_task(client.get(PATHS[0])) for _ in range(routes.PAGES + 2)]
         await asyncio.sleep(0.3)
         fake.go_on.set()
-        answers = [await one for one in asked]
+        answers = [await task for task in tasks]
     assert sorted(answer.status_code for answer in answers) == [200] * routes.PAGES + [503] * 2
     refused = next(answer for answer in answers if answer.status_code == 503)
     assert (refused.json()["detail"], refused.headers["retry-after"]) == (
@@ -141,8 +141,8 @@ async def test_bodies_are_parsed_one_after_the_other(fake: FakeStorage) -> None:
         headers = {"Content-Type": "application/json"}
         tracemalloc.start()
         try:
-            asked = [client.put("/concepts/a", content=body, headers=headers) for _ in range(20)]
-            answers = await asyncio.gather(*asked)
+            requests = [client.put("/concepts/a", content=body, headers=headers) for _ in range(20)]
+            answers = await asyncio.gather(*requests)
             peak = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()

@@ -55,8 +55,8 @@ async def test_to_itself(api: httpx.AsyncClient, fake: FakeStorage) -> None:
 async def test_the_strongest_of_parallel_ones(api: httpx.AsyncClient, fake: FakeStorage) -> None:
     fake.link("a", "b", "weak", 0.1)
     fake.link("a", "b", "strong", 0.9)
-    found = await path(api, source="a", target="b")
-    assert [link["kind"] for link in found["associations"]] == ["strong"]
+    answer = await path(api, source="a", target="b")
+    assert [link["kind"] for link in answer["associations"]] == ["strong"]
 
 
 async def test_directions(api: httpx.AsyncClient, fake: FakeStorage) -> None:
@@ -69,9 +69,9 @@ async def test_directions(api: httpx.AsyncClient, fake: FakeStorage) -> None:
         "detail": 'no path from "a" to "c"',
     }
     assert await path(api, source="a", target="c") == none
-    found = await path(api, source="a", target="c", directed="false")
-    assert found["concepts"] == ["a", "b", "c"]
-    assert [(link["source"], link["target"]) for link in found["associations"]] == [
+    answer = await path(api, source="a", target="c", directed="false")
+    assert answer["concepts"] == ["a", "b", "c"]
+    assert [(link["source"], link["target"]) for link in answer["associations"]] == [
         ("b", "a"),
         ("b", "c"),
     ]
@@ -88,8 +88,8 @@ async def test_no_such_concept(
 
 async def test_the_depth_is_bounded(api: httpx.AsyncClient, fake: FakeStorage) -> None:
     chain(fake, *"abcdefgh")
-    found = await path(api, source="a", target="g")
-    assert found["concepts"] == list("abcdefg")
+    answer = await path(api, source="a", target="g")
+    assert answer["concepts"] == list("abcdefg")
     detail = "no path of at most 6 associations: there may be a longer one"
     assert await path(api, source="a", target="h") == bound("depth", detail)
     assert (await path(api, source="a", target="h", max_depth=7))["concepts"] == list("abcdefgh")
@@ -177,21 +177,21 @@ def distance(links: Edges, source: int, target: int) -> int | None:
 def test_as_short_as_the_reference(links: Edges, directed: bool, seed: int) -> None:
     """The path is one, it is as short as can be, and the same in whatever order rows come."""
     both = links if directed else links + [(b, a) for a, b in links]
-    found = []
+    answers = []
     for shuffled in (links, random.Random(seed).sample(links, len(links))):
         fake = FakeStorage()
         for name in range(12):
             fake.add(str(name), "")
         for a, b in shuffled:
             fake.link(str(a), str(b))
-        found.append(asyncio.run(ask(fake, directed)))
-    assert found[0] == found[1]
+        answers.append(asyncio.run(ask(fake, directed)))
+    assert answers[0] == answers[1]
     expected = distance(both, 0, 1)
     if expected is None:
-        assert found[0] is None
+        assert answers[0] is None
         return
-    assert found[0] is not None
-    concepts, associations = found[0]
+    assert answers[0] is not None
+    concepts, associations = answers[0]
     assert len(concepts) == expected + 1
     assert (concepts[0], concepts[-1]) == ("0", "1")
     for step, link in zip(pairwise(concepts), associations, strict=True):

@@ -62,8 +62,8 @@ async def test_a_page_of_what_was_found(api: httpx.AsyncClient, fake: FakeStorag
 
 async def test_the_last_one_ends_the_search(api: httpx.AsyncClient, fake: FakeStorage) -> None:
     fake.add("a", "cat")
-    found = (await api.get("/search?q=cat&limit=1")).json()
-    assert (len(found["concepts"]), found["next"]) == (1, None)
+    page = (await api.get("/search?q=cat&limit=1")).json()
+    assert (len(page["concepts"]), page["next"]) == (1, None)
 
 
 async def test_nothing_found(api: httpx.AsyncClient) -> None:
@@ -91,8 +91,8 @@ async def test_a_search_ends_in_time(fake: FakeStorage, monkeypatch: pytest.Monk
         fake.add(f"{number}", "")
     ticks = iter([0.0, 0.999, 1.0])
     async with StorageClient("http://storage", fake) as storage:
-        found = await words.search(storage, words.words_of("cat"), None, 5, ticks.__next__)
-    assert (found.scanned, found.next) == (2, "1")
+        result = await words.search(storage, words.words_of("cat"), None, 5, ticks.__next__)
+    assert (result.scanned, result.next) == (2, "1")
 
 
 @pytest.mark.parametrize(

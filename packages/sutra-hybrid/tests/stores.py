@@ -11,13 +11,13 @@ Link = tuple[str, str, str, float]
 
 def corpus(texts: Mapping[str, str], links: Iterable[Link] = (), revision: int = 1) -> Corpus:
     """Return the corpus of these concepts and associations, added in the order given."""
-    made = Corpus(revision)
+    result = Corpus(revision)
     for concept_id, text in texts.items():
-        made.add(Concept(concept_id, text))
-    made.sort()
+        result.add(Concept(concept_id, text))
+    result.sort()
     for link in links:
-        made.link(Association(*link))
-    return made
+        result.link(Association(*link))
+    return result
 
 
 def snapshot(texts: Mapping[str, str], links: Iterable[Link] = ()) -> Snapshot:

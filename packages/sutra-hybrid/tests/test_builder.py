@@ -20,9 +20,9 @@ def test_a_process_builds_the_same_index(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(builder, "SMALL", sum(map(len, TEXTS)) - 1)
     there = build(TEXTS)
     for question in ("word1 word2", "other7", "word3 other9 zebra"):
-        found = here.query(question, 20)
-        assert found
-        assert found == there.query(question, 20)
+        matches = here.query(question, 20)
+        assert matches
+        assert matches == there.query(question, 20)
 
 
 def test_up_to_so_many_characters_no_process_is_started(monkeypatch: pytest.MonkeyPatch) -> None:

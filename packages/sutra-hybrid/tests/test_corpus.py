@@ -16,9 +16,9 @@ async def read_all(fake: FakeStorage, most: Limits | None = None) -> Corpus:
 
 @pytest.mark.anyio
 async def test_an_empty_storage(fake: FakeStorage) -> None:
-    found = await read_all(fake)
-    assert (found.texts, len(found.sources), found.complete) == ({}, 0, True)
-    assert found.revision == 0
+    result = await read_all(fake)
+    assert (result.texts, len(result.sources), result.complete) == ({}, 0, True)
+    assert result.revision == 0
 
 
 @pytest.mark.anyio
@@ -31,10 +31,10 @@ async def test_everything_is_read_page_by_page(
         fake.add(concept_id, f"text {concept_id}")
     for target in "abcde":
         fake.link("b", target, weight=0.25)
-    found = await read_all(fake)
-    assert list(found.texts.items()) == [(name, f"text {name}") for name in "abcde"]
-    assert (list(found.sources), list(found.targets)) == ([1] * 5, [0, 1, 2, 3, 4])
-    assert (list(found.weights), found.kinds, found.complete) == ([0.25] * 5, {"is": 0}, True)
+    result = await read_all(fake)
+    assert list(result.texts.items()) == [(name, f"text {name}") for name in "abcde"]
+    assert (list(result.sources), list(result.targets)) == ([1] * 5, [0, 1, 2, 3, 4])
+    assert (list(result.weights), result.kinds, result.complete) == ([0.25] * 5, {"is": 0}, True)
     assert fake.calls == [
         "GET /stats",
         "GET /concepts?limit=2",
@@ -77,19 +77,19 @@ async def test_limits_are_exact(
     fake.link("a", "b")
     fake.link("b", "c")
     fake.link("c", "a")
-    found = await read_all(fake, most)
-    assert (len(found.texts), len(found.sources)) == (concepts, associations)
-    assert found.complete is complete
+    result = await read_all(fake, most)
+    assert (len(result.texts), len(result.sources)) == (concepts, associations)
+    assert result.complete is complete
 
 
 @pytest.mark.anyio
 async def test_the_revision_is_the_one_before_the_first_page(fake: FakeStorage) -> None:
     fake.add("a", "x")
     before = fake.revision
-    asked = fake.handle_async_request
+    answer_of = fake.handle_async_request
 
     async def written_meanwhile(request: Any) -> object:
-        answer = await asked(request)
+        answer = await answer_of(request)
         fake.revision += 1
         return answer
 

@@ -327,14 +327,14 @@ KEY = "k" * 16
 async def test_the_token(fake: FakeStorage) -> None:
     async with serving(fake, SUTRA_API_KEY=KEY) as hybrid:
         assert (await hybrid.get("/health")).status_code == 200
-        asked: list[tuple[str, str, Any]] = [
+        requests: list[tuple[str, str, Any]] = [
             ("POST", "/ask", {"text": "x"}),
             ("POST", "/similar", {"text": "x"}),
             ("POST", "/refresh", None),
             ("GET", "/metrics", None),
             ("GET", "/openapi.json", None),
         ]
-        for method, path, body in asked:
+        for method, path, body in requests:
             answer = await hybrid.request(method, path, json=body)
             assert (answer.status_code, answer.headers["www-authenticate"]) == (
                 401,
@@ -368,12 +368,12 @@ async def test_metrics(fake: FakeStorage, monkeypatch: pytest.MonkeyPatch) -> No
         assert await metrics(hybrid) == {"sutra_index_storage_up": 1}
     async with serving(fake) as hybrid:
         await hybrid.post("/similar", json={"text": "x"})
-        found = await metrics(hybrid)
-        assert found.pop("sutra_index_built_timestamp_seconds") == pytest.approx(
+        figures = await metrics(hybrid)
+        assert figures.pop("sutra_index_built_timestamp_seconds") == pytest.approx(
             time.time(), abs=60
         )
-        assert found.pop("sutra_index_build_seconds") >= 0
-        assert found == {
+        assert figures.pop("sutra_index_build_seconds") >= 0
+        assert figures == {
             "sutra_index_builds_total{'index': 'new'}": 1,
             "sutra_index_storage_up": 1,
             "sutra_index_concepts": 2,

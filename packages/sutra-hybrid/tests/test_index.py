@@ -61,9 +61,9 @@ def test_the_first_of_many_equally_good_ones_are_found(
     """All but the first have another vector, and the same similarity."""
     monkeypatch.setattr(index_module, "MIN_FOR_SVD", 1000)
     index = Index(["other", *(f"cat x{number}" for number in range(10, 110))])
-    found = index.query("cat", k)
-    assert [number for number, _ in found] == list(range(1, k + 1))
-    assert len({score for _, score in found}) == 1
+    matches = index.query("cat", k)
+    assert [number for number, _ in matches] == list(range(1, k + 1))
+    assert len({score for _, score in matches}) == 1
 
 
 def test_the_svd_is_for_enough_texts_and_words() -> None:
@@ -76,10 +76,10 @@ def test_words_that_go_together_elsewhere_count(monkeypatch: pytest.MonkeyPatch)
     """No text has both "kitten" and "cat", but both go with the same words."""
     monkeypatch.setattr(index_module, "MAX_COMPONENTS", 1)
     does = [f"{a} {b}" for a in ("purrs", "meows", "naps") for b in ("softly", "often", "loudly")]
-    pairs = [f"{one} {what}" for one in ("kitten", "cat") for what in does]
-    found = dict(Index([*pairs, *(f"w{n} w{n + 1}" for n in range(10))]).query("kitten", 30))
-    assert [found[number] for number in range(9, 18)] == [0.5] * 9
-    assert all(found[number] > 0.6 for number in range(9))
+    pairs = [f"{subject} {what}" for subject in ("kitten", "cat") for what in does]
+    scores = dict(Index([*pairs, *(f"w{n} w{n + 1}" for n in range(10))]).query("kitten", 30))
+    assert [scores[number] for number in range(9, 18)] == [0.5] * 9
+    assert all(scores[number] > 0.6 for number in range(9))
 
 
 def test_a_rare_word_counts_in_many_texts() -> None:
@@ -102,16 +102,16 @@ def test_what_does_not_fit_the_vocabulary_is_not_found(monkeypatch: pytest.Monke
 def test_the_same_texts_give_the_same_answers() -> None:
     first, second = Index(texts(300)), Index(texts(300))
     for text in ("redcat", "bigdog oldowl shyfox", "shycat shycat redowl"):
-        found = first.query(text, 50)
-        assert found
-        assert found == second.query(text, 50)
+        matches = first.query(text, 50)
+        assert matches
+        assert matches == second.query(text, 50)
 
 
 @settings(deadline=None, max_examples=60, derandomize=True, database=None)
 @given(st.lists(st.text(max_size=40), max_size=30), st.text(max_size=40), st.integers(1, 100))
 def test_any_texts(given_texts: list[str], question: str, k: int) -> None:
-    found = Index(given_texts).query(question, k)
-    scores = [score for _, score in found]
-    assert len(found) <= min(k, len(given_texts))
-    assert found == sorted(found, key=lambda match: (-match[1], match[0]))
+    matches = Index(given_texts).query(question, k)
+    scores = [score for _, score in matches]
+    assert len(matches) <= min(k, len(given_texts))
+    assert matches == sorted(matches, key=lambda match: (-match[1], match[0]))
     assert all(LEAST <= score <= 1 for score in scores)

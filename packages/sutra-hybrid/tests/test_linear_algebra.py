@@ -29,8 +29,8 @@ def matrix(request: pytest.FixtureRequest) -> Matrix:
     real = random.standard_normal((SIZE, SIZE))
     imaginary = random.standard_normal((SIZE, SIZE))
     kind = np.dtype(request.param)
-    found: Matrix = (real + 1j * imaginary if kind.kind == "c" else real).astype(kind)
-    return found
+    result: Matrix = (real + 1j * imaginary if kind.kind == "c" else real).astype(kind)
+    return result
 
 
 def close(left: Matrix, right: Matrix) -> bool:
@@ -96,9 +96,9 @@ def test_sparse_singular_values() -> None:
 
 
 def openblas_libraries() -> list[dict[str, object]]:
-    return [dict(each) for each in threadpool_info() if each["internal_api"] == "openblas"]
+    return [dict(library) for library in threadpool_info() if library["internal_api"] == "openblas"]
 
 
 def test_threads_can_be_limited() -> None:
     with threadpool_limits(1, user_api="blas"):
-        assert {each["num_threads"] for each in openblas_libraries()} == {1}
+        assert {library["num_threads"] for library in openblas_libraries()} == {1}

@@ -57,10 +57,10 @@ def test_it_serves_and_stops() -> None:
         start = time.monotonic()
         answer = get(port, "/health")
         took = time.monotonic() - start
-        asked, _ = ask(port, "x")
+        ask_status, _ = ask(port, "x")
         process.terminate()
         out, err = process.communicate(timeout=10)
-    assert (answer.status, asked, took < 2) == (503, 503, True)
+    assert (answer.status, ask_status, took < 2) == (503, 503, True)
     assert (process.returncode, out) == (0, "")
     lines = [json.loads(line) for line in err.splitlines()]
     requests = [line for line in lines if line["logger"] == "sutra.request"]

@@ -79,8 +79,8 @@ async def test_all_who_share_a_turn_hear_that_it_failed(
     refresher: Refresher, fake: FakeStorage
 ) -> None:
     fake.down = True
-    asked = [refresher.refresh_now() for _ in range(3)]
-    results = await asyncio.gather(*asked, return_exceptions=True)
+    turns = [refresher.refresh_now() for _ in range(3)]
+    results = await asyncio.gather(*turns, return_exceptions=True)
     assert [type(result) for result in results] == [StorageUnavailable] * 3
     fake.down = False
     await refresher.refresh_now()
@@ -259,12 +259,12 @@ async def test_builds_that_fail_again_and_again(
 
     refresher = Refresher(client, make=sometimes)
     fake.add("a", "cat")
-    said = []
+    reasons = []
     for _ in range(FAILURES):
-        said.append(refresher.broken)
+        reasons.append(refresher.broken)
         with pytest.raises(BuildFailed, match=r"^killed$"):
             await refresher.refresh()
-    assert (said, refresher.broken, refresher.failing) == ([None] * FAILURES, "killed", None)
+    assert (reasons, refresher.broken, refresher.failing) == ([None] * FAILURES, "killed", None)
     with pytest.raises(NotReady, match=r"^killed$"):
         await refresher.ready()
     assert [record.getMessage() for record in caplog.records] == ["index not built: killed"]

@@ -27,8 +27,8 @@ def test_words_of_a_kind(kind: str, expected: set[str]) -> None:
 
 
 def test_a_vocabulary_has_room_for_so_many_words() -> None:
-    known = Vocabulary(3)
-    assert known("a b a") == ["a", "b", "a"]
-    assert known("c d") == ["c"]
-    assert known("d a") == ["a"]
-    assert known.known == {"a", "b", "c"}
+    vocabulary = Vocabulary(3)
+    assert vocabulary("a b a") == ["a", "b", "a"]
+    assert vocabulary("c d") == ["c"]
+    assert vocabulary("d a") == ["a"]
+    assert vocabulary.known == {"a", "b", "c"}

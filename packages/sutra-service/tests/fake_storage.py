@@ -114,8 +114,8 @@ class FakeStorage(httpx.AsyncBaseTransport):
         after, limit = query.get("after", ""), int(query.get("limit", 100))
         prefix = query.get("prefix", "")
         ids = sorted(self.concepts, key=str.encode)
-        ids = [found for found in ids if found.encode() > after.encode()]
-        ids = [found for found in ids if found.startswith(prefix)]
+        ids = [concept_id for concept_id in ids if concept_id.encode() > after.encode()]
+        ids = [concept_id for concept_id in ids if concept_id.startswith(prefix)]
         shown = ids[:limit]
         following = shown[-1] if len(ids) > limit else None
         concepts = [self.concepts[concept_id] for concept_id in shown]

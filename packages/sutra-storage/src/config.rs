@@ -310,7 +310,7 @@ mod tests {
     use crate::memory::MEMORY;
 
     fn config(name: &'static str, value: &'static str) -> Result<Config, StartError> {
-        Config::from_env(|asked| (asked == name).then(|| value.into()))
+        Config::from_env(|key| (key == name).then(|| value.into()))
     }
 
     fn command_of(args: &[&str]) -> Result<Command, StartError> {

@@ -147,10 +147,10 @@ fn make_key(file: &Path) -> Result<(), StartError> {
 
 /// Asks the running server for its health. Fails with 1 for any reason: engines reserve 2.
 fn healthcheck() -> ExitCode {
-    let asked = config::addr(|name| std::env::var_os(name))
+    let health = config::addr(|name| std::env::var_os(name))
         .map_err(|error| error.problem)
         .and_then(|addr| healthcheck::ask(healthcheck::target(addr)));
-    match asked {
+    match health {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => complain(&problem, 1),
     }

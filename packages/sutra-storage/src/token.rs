@@ -77,15 +77,15 @@ impl Token {
 /// The file cannot be made; nothing of it is left.
 pub fn make(file: &Path, data: &Path) -> Result<(), StartError> {
     let mut options = fs::OpenOptions::new();
-    let made = match options.write(true).create_new(true).mode(0o600).open(file) {
+    let result = match options.write(true).create_new(true).mode(0o600).open(file) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
         Err(error) => Err(error),
-        Ok(made) => fill(made, data).inspect_err(|_| {
+        Ok(opened) => fill(opened, data).inspect_err(|_| {
             // A half-written file is not a token.
             let _ = fs::remove_file(file);
         }),
     };
-    made.map_err(|error| {
+    result.map_err(|error| {
         StartError::new(
             format!("key: cannot make {file:?}: {error}"),
             "name a file in a folder that may be written, by a user who may give it away",
@@ -140,7 +140,7 @@ mod tests {
 
     fn token(name: &'static str, value: &str) -> Result<Option<Token>, StartError> {
         let value = OsString::from(value);
-        Token::from_env(|asked| (asked == name).then(|| value.clone()))
+        Token::from_env(|key| (key == name).then(|| value.clone()))
     }
 
     fn file_with(text: &[u8]) -> tempfile::NamedTempFile {

@@ -354,7 +354,7 @@ fn metrics_are_in_prometheus_text() {
         "sutra_storage_no_space_total 0",
     ] {
         assert!(
-            answer.body.lines().any(|found| found == line),
+            answer.body.lines().any(|shown| shown == line),
             "{line}\n{}",
             answer.body
         );

@@ -144,8 +144,8 @@ fn several_servers_share_a_database() {
     thread::scope(|scope| {
         for (number, server) in servers.iter().enumerate() {
             scope.spawn(move || {
-                for one in 0..50 {
-                    let path = format!("/concepts/{number}-{one}");
+                for concept in 0..50 {
+                    let path = format!("/concepts/{number}-{concept}");
                     assert_eq!(server.put(&path, json!({ "text": "t" })).status, 201);
                     server.put("/concepts/same", json!({ "text": number }));
                 }

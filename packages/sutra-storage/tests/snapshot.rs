@@ -49,8 +49,8 @@ fn restored(snapshot: &[u8], changes: u64) -> (Server, TempDir) {
     let folder = TempDir::new().unwrap();
     let (file, data) = (folder.path().join("snapshot"), folder.path().join("data"));
     fs::write(&file, snapshot).unwrap();
-    let said = format!("restored {data:?} from {file:?}: {changes} changes\n");
-    assert_output(&restore(&data, &file), 0, &said, "");
+    let line = format!("restored {data:?} from {file:?}: {changes} changes\n");
+    assert_output(&restore(&data, &file), 0, &line, "");
     (Server::start(&data), folder)
 }
 
@@ -114,8 +114,8 @@ fn a_snapshot_taken_under_load_has_whole_changes_and_all_that_were_acknowledged(
             fs::write(&file, &taken).unwrap();
             let output = restore(&folder.path().join("data"), &file);
             assert_eq!(output.status.code(), Some(0), "{output:?}");
-            let said = String::from_utf8(output.stdout).unwrap();
-            let changes: u64 = said.rsplit(' ').nth(1).unwrap().parse().unwrap();
+            let text = String::from_utf8(output.stdout).unwrap();
+            let changes: u64 = text.rsplit(' ').nth(1).unwrap().parse().unwrap();
             assert!(
                 (before..=after).contains(&changes),
                 "{before} {changes} {after}"

@@ -89,7 +89,7 @@ async def _step(storage: StorageClient, side: Side, room: int, directed: bool) -
         reached: Reached = {}
         some = enumerate(front[start : start + AT_ONCE])
         await asyncio.gather(
-            *(_reach(storage, side, room, directed, reached, *each) for each in some)
+            *(_reach(storage, side, room, directed, reached, *part) for part in some)
         )
         for there, (_, association) in reached.items():
             side.seen[there] = association

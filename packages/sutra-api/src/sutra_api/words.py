@@ -29,10 +29,10 @@ def fold(text: str) -> str:
 
 def words_of(query: str) -> frozenset[str]:
     """Return the words of a query; raise ValueError when it has none."""
-    found = frozenset(_WORD.findall(fold(query)))
-    if not found:
+    words = frozenset(_WORD.findall(fold(query)))
+    if not words:
         raise ValueError("must hold a word: letters, digits or _")
-    return found
+    return words
 
 
 def holds(concept: Concept, words: frozenset[str]) -> bool:
@@ -50,17 +50,17 @@ async def search(
     clock: Callable[[], float] = time.monotonic,
 ) -> Found:
     """Return up to `limit` concepts that hold `words`, with ids that follow `after`."""
-    found: list[Concept] = []
+    concepts: list[Concept] = []
     scanned = 0
     end = clock() + SECONDS
     async for page in storage.pages(PAGE, after):
         for concept in page.concepts:
             scanned += 1
             if holds(concept, words):
-                found.append(concept)
-                if len(found) == limit:
+                concepts.append(concept)
+                if len(concepts) == limit:
                     last = concept is page.concepts[-1] and page.next is None
-                    return Found(found, scanned, None if last else concept.id)
+                    return Found(concepts, scanned, None if last else concept.id)
         if page.next and (scanned >= MAX_SCANNED or clock() >= end):
-            return Found(found, scanned, page.next)
-    return Found(found, scanned, None)
+            return Found(concepts, scanned, page.next)
+    return Found(concepts, scanned, None)

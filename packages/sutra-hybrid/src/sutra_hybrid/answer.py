@@ -86,11 +86,11 @@ class Asked:
 
     def answer(self) -> Answer | None:
         """Return the answer, or None when nothing is similar to the question."""
-        found = [(self._named(match), score) for match, score in self._matches]
-        if not found:
+        scored = [(self._named(match), score) for match, score in self._matches]
+        if not scored:
             return None
         # -confidence, then the strongest, shortest path, then by id
-        least, _, best = min((-self._value(path, score), path.rank, path) for path, score in found)
+        least, _, best = min((-self._value(path, score), path.rank, path) for path, score in scored)
         steps = best.steps if len(best.steps) > 1 else self._support(best.end)
         return Answer(max(-least, 10**-DIGITS), steps)
 
@@ -121,15 +121,15 @@ class Asked:
             for match, score in self._matches
             if match != end and missing & {*words(self._texts[match])}
         }
-        found, front = [], [Path((Step(end),))]
+        paths, front = [], [Path((Step(end),))]
         for _ in range(MAX_STEPS if starts else 0):
             front = _strongest(path for here in front for path in self._along(here))
-            found += [
+            paths += [
                 path._replace(weight=path.weight * starts[path.end])
                 for path in front
                 if path.end in starts
             ]
-        return _reversed(min(found, key=lambda path: path.rank)) if found else (Step(end),)
+        return _reversed(min(paths, key=lambda path: path.rank)) if paths else (Step(end),)
 
     def _along(
         self, path: Path, kinds: Mapping[int, frozenset[str]] | None = None

@@ -52,12 +52,12 @@ def build(texts: Sequence[str]) -> Index:
     return index
 
 
-def main(given: BinaryIO, result: BinaryIO) -> None:
+def main(source: BinaryIO, result: BinaryIO) -> None:
     """Read texts, write their index; end at once when who asked has ended."""
-    texts = pickle.load(given)  # noqa: S301 # of our own parent
+    texts = pickle.load(source)  # noqa: S301 # of our own parent
 
     def watch() -> None:
-        given.read()
+        source.read()
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -45,11 +45,11 @@ class Graph:
         """Return the number of associations."""
         return len(self._columns[0]) // 2
 
-    def named(self, asked: frozenset[str]) -> dict[int, frozenset[str]]:
-        """Return the words of each kind, by its number, whose words are all among `asked`."""
-        near = (number for word in asked for number in self._by_word.get(word, ()))
-        found = {number: kind_words(self._kinds[number]) for number in near}
-        return {number: name for number, name in found.items() if name <= asked}
+    def named(self, words: frozenset[str]) -> dict[int, frozenset[str]]:
+        """Return the words of each kind, by its number, whose words are all among `words`."""
+        near = (number for word in words for number in self._by_word.get(word, ()))
+        names = {number: kind_words(self._kinds[number]) for number in near}
+        return {number: name for number, name in names.items() if name <= words}
 
     def edges(
         self, concept: int, most: int, kinds: Mapping[int, object] | None = None
@@ -68,8 +68,8 @@ class Graph:
 
 def _by_word(kinds: list[str]) -> dict[str, list[int]]:
     """Return the numbers of the kinds by the first of their words."""
-    found: dict[str, list[int]] = {}
+    numbers: dict[str, list[int]] = {}
     for number, kind in enumerate(kinds):
         if name := kind_words(kind):
-            found.setdefault(min(name), []).append(number)
-    return found
+            numbers.setdefault(min(name), []).append(number)
+    return numbers

@@ -64,12 +64,12 @@ class Index:
         # ties with the last one are included: their row numbers decide the order
         least = max(np.partition(scores, -k)[-k] if k < len(scores) else 0, LEAST)
         rows = np.flatnonzero(scores >= least).tolist()
-        found = [
+        matches = [
             (number, score)
             for row, score in zip(rows, scores[rows].tolist(), strict=True)
             for number in self._members[row][:k]
         ]
-        return sorted(found, key=lambda match: (-match[1], match[0]))[:k]
+        return sorted(matches, key=lambda match: (-match[1], match[0]))[:k]
 
     def _scores(self, vector: Any) -> Any:
         """Return the similarity, 0 to 1, of each different vector."""

@@ -97,22 +97,22 @@ class Health(BaseModel):
     index: Literal["ready", "building"]
 
 
-def matches(snapshot: Snapshot, found: list[tuple[int, float]]) -> list[Match]:
+def matches(snapshot: Snapshot, scored: list[tuple[int, float]]) -> list[Match]:
     """Return the rows that were found, with their ids and texts."""
     return [
-        Match(id=snapshot.ids[row], text=snapshot.texts[row], score=score) for row, score in found
+        Match(id=snapshot.ids[row], text=snapshot.texts[row], score=score) for row, score in scored
     ]
 
 
 def similar_answer(snapshot: Snapshot, question: Question) -> SimilarAnswer:
     """Return the concepts most similar to a text."""
-    found = snapshot.similar(question.text, question.k)
-    return SimilarAnswer(matches=matches(snapshot, found), index=IndexState.of(snapshot))
+    scored = snapshot.similar(question.text, question.k)
+    return SimilarAnswer(matches=matches(snapshot, scored), index=IndexState.of(snapshot))
 
 
 def ask_answer(snapshot: Snapshot, question: Question) -> AskAnswer:
     """Return the answer to a question."""
-    answer, found = snapshot.answer(question.text, question.k)
+    answer, scored = snapshot.answer(question.text, question.k)
     path = [
         PathStep(
             id=snapshot.ids[step.concept],
@@ -128,6 +128,6 @@ def ask_answer(snapshot: Snapshot, question: Question) -> AskAnswer:
         id=path[-1].id if path else None,
         confidence=answer.confidence if answer else 0.0,
         path=path,
-        matches=matches(snapshot, found),
+        matches=matches(snapshot, scored),
         index=IndexState.of(snapshot),
     )

@@ -86,7 +86,7 @@ class Refresher:
             if force:
                 self._turn = None
             try:
-                made = await self._refresh(force)
+                is_new = await self._refresh(force)
                 self.failing = self._broken = None
                 self._failures = 0
             except StorageError as error:
@@ -97,7 +97,7 @@ class Refresher:
                 raise
             finally:
                 self._tried.set()
-            return made
+            return is_new
 
     def _note(self, error: BuildFailed) -> None:
         """Count a failed build, for which the storage was well; log each reason once."""

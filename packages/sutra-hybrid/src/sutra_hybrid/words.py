@@ -30,10 +30,10 @@ class Vocabulary:
 
     def __call__(self, text: str) -> list[str]:
         """Return the known words of a text, new ones included while there is room."""
-        found = words(text)
+        tokens = words(text)
         if len(self.known) < self.most:
-            for word in found:
+            for word in tokens:
                 if len(self.known) == self.most:
                     break
                 self.known.add(word)
-        return [word for word in found if word in self.known]
+        return [word for word in tokens if word in self.known]

@@ -354,11 +354,11 @@ async def test_associations_of_many_pages(fake: FakeStorage) -> None:
     for number in range(2001):
         fake.link("hub", f"{number:04}")
     async with client_of(fake) as client:
-        found = await client.list_associations("hub")
+        links = await client.list_associations("hub")
         first = await client.association_page("hub", limit=1)
         second = await client.association_page("hub", first.next, limit=1)
-    assert [link.target for link in found] == [f"{number:04}" for number in range(2001)]
-    assert first.associations + second.associations == found[:2]
+    assert [link.target for link in links] == [f"{number:04}" for number in range(2001)]
+    assert first.associations + second.associations == links[:2]
     assert fake.calls[1] == "GET /concepts/hub/associations?limit=1000&after=at%091000"
 
 
@@ -462,11 +462,11 @@ async def test_a_page_that_is_too_large_is_asked_for_in_parts(
         first = await client.list_concepts(limit=1000)
         assert [concept.id for concept in first.concepts] == [f"{n:03}" for n in range(15)]
         assert first.next == "014"
-        found = [concept.id async for page in client.pages(1000) for concept in page.concepts]
-    assert found == [f"{number:03}" for number in range(200)]
-    asked = [int(call.partition("limit=")[2].partition("&")[0]) for call in fake.calls]
-    assert asked[:3] == [1000, 125, 15]
-    assert len(asked) < 30
+        ids = [concept.id async for page in client.pages(1000) for concept in page.concepts]
+    assert ids == [f"{number:03}" for number in range(200)]
+    limits = [int(call.partition("limit=")[2].partition("&")[0]) for call in fake.calls]
+    assert limits[:3] == [1000, 125, 15]
+    assert len(limits) < 30
     assert transport.sent < 50_000_000
 
 

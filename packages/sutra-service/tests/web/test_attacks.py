@@ -71,8 +71,8 @@ def serving(before: str = "", **variables: str) -> Iterator[Service]:
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Service]:
-    with serving() as made:
-        yield made
+    with serving() as served:
+        yield served
 
 
 def problem_of(answer: bytes) -> tuple[int, str]:

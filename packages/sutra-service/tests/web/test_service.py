@@ -57,21 +57,21 @@ def problem(status: int, title: str, detail: str) -> dict[str, object]:
     return {"type": "about:blank", "title": title, "status": status, "detail": detail}
 
 
-@pytest.mark.parametrize("given", ["a", "A-1_2.3:4", "x" * 128])
-async def test_a_valid_id_is_kept(given: str) -> None:
+@pytest.mark.parametrize("header", ["a", "A-1_2.3:4", "x" * 128])
+async def test_a_valid_id_is_kept(header: str) -> None:
     async with client_of(app_with()) as client:
-        answer = await client.get("/things/1", headers={"X-Request-ID": given})
-    assert answer.json() == answer.headers["x-request-id"] == given
+        answer = await client.get("/things/1", headers={"X-Request-ID": header})
+    assert answer.json() == answer.headers["x-request-id"] == header
 
 
-@pytest.mark.parametrize("given", [None, "", "x" * 129, "a b", 'a"b', "é", "a\tb"])
-async def test_another_id_is_made(given: str | None) -> None:
-    headers = [] if given is None else [(b"X-Request-ID", given.encode())]
+@pytest.mark.parametrize("header", [None, "", "x" * 129, "a b", 'a"b', "é", "a\tb"])
+async def test_another_id_is_made(header: str | None) -> None:
+    headers = [] if header is None else [(b"X-Request-ID", header.encode())]
     async with client_of(app_with()) as client:
         answers = [await client.get("/things/1", headers=headers) for _ in range(2)]
     ids = {answer.headers["x-request-id"] for answer in answers}
     assert len(ids) == 2
-    assert all(len(made) == 32 and set(made) <= set("0123456789abcdef") for made in ids)
+    assert all(len(value) == 32 and set(value) <= set("0123456789abcdef") for value in ids)
     assert request_id.get() == ""
 
 
@@ -143,20 +143,20 @@ def test_a_log_line() -> None:
     }
 
 
-@pytest.mark.parametrize("given", [f"Bearer {KEY}", f"bearer {KEY}", f"BEARER  {KEY} "])
-async def test_the_right_token(given: str) -> None:
+@pytest.mark.parametrize("header", [f"Bearer {KEY}", f"bearer {KEY}", f"BEARER  {KEY} "])
+async def test_the_right_token(header: str) -> None:
     async with client_of(app_with(key=KEY)) as client:
-        answer = await client.get("/things/1", headers={"Authorization": given})
+        answer = await client.get("/things/1", headers={"Authorization": header})
     assert answer.status_code == 200
 
 
 @pytest.mark.parametrize(
-    "given",
+    "header",
     [KEY, f"Basic {KEY}", "Bearer", "Bearer ", f"Bearer {KEY}x", f"Bearer {KEY[:-1]}", "Bearer é"],
 )
-async def test_a_wrong_token(given: str) -> None:
+async def test_a_wrong_token(header: str) -> None:
     async with client_of(app_with(key=KEY)) as client:
-        headers = [(b"Authorization", given.encode("latin-1"))]
+        headers = [(b"Authorization", header.encode("latin-1"))]
         answer = await client.get("/things/1", headers=headers)
     assert answer.json() == problem(401, "Unauthorized", "the bearer token is wrong")
     assert answer.status_code == 401
@@ -362,7 +362,7 @@ async def test_metrics() -> None:
             await client.get(path)
         answer = await client.get("/metrics")
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
-    families = {found.name: found for found in text_string_to_metric_families(answer.text)}
+    families = {family.name: family for family in text_string_to_metric_families(answer.text)}
     counted = {
         tuple(sample.labels.values()): sample.value
         for sample in families["sutra_http_requests"].samples

@@ -164,14 +164,14 @@ impl Stores<'_> {
         first.wait().expect("the program");
         let (killed, copied) = (start.elapsed().as_secs_f64(), self.copied());
         let server = self.command(false).output().expect("the server");
-        let said = String::from_utf8_lossy(&server.stderr).into_owned();
-        assert!(said.contains("a log is being copied into"), "{said}");
+        let output = String::from_utf8_lossy(&server.stderr).into_owned();
+        assert!(output.contains("a log is being copied into"), "{output}");
         let start = Instant::now();
         let second = self.migrate().output().expect("the program");
         assert!(second.status.success(), "{second:?}");
-        let said = String::from_utf8_lossy(&second.stdout);
+        let output = String::from_utf8_lossy(&second.stdout);
         let whole = format!("copied {} concepts and 0 associations", self.concepts);
-        assert!(said.starts_with(&whole) && said.ends_with("every row compared\n"));
+        assert!(output.starts_with(&whole) && output.ends_with("every row compared\n"));
         format!(
             "- `migrate` of {} concepts was killed after {killed:.1} s with {} rows in the \
              database, which a server then refused. Run again, it copied the other {} and compared \
@@ -261,10 +261,10 @@ fn answers(addr: SocketAddr) -> bool {
     };
     let mut answer = String::new();
     let ask = b"GET /health HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n";
-    let asked = stream
+    let exchange = stream
         .write_all(ask)
         .and_then(|()| stream.read_to_string(&mut answer));
-    asked.is_ok() && answer.starts_with("HTTP/1.1 200")
+    exchange.is_ok() && answer.starts_with("HTTP/1.1 200")
 }
 
 fn stop(mut server: Child) {

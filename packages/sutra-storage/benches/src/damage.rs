@@ -86,14 +86,14 @@ pub fn reopen(name: &str, folder: &Path, what: &str) {
         }
         std::process::exit(0);
     }
-    let found = (0..BATCHES * BATCH)
-        .map(|number| engine.get(&id(number)).map(|found| found == value(number)));
-    let found: Vec<Option<bool>> = found.collect();
+    let values = (0..BATCHES * BATCH)
+        .map(|number| engine.get(&id(number)).map(|read| read == value(number)));
+    let values: Vec<Option<bool>> = values.collect();
     println!(
         "{}",
         match () {
-            () if found.contains(&Some(false)) => "wrong value",
-            () if found.contains(&None) => "fewer",
+            () if values.contains(&Some(false)) => "wrong value",
+            () if values.contains(&None) => "fewer",
             () => "all there",
         }
     );
@@ -107,11 +107,11 @@ fn run(name: &str, folder: &Path, what: &str) -> Output {
 }
 
 fn outcome(output: &Output) -> &'static str {
-    let said = String::from_utf8_lossy(&output.stdout);
+    let text = String::from_utf8_lossy(&output.stdout);
     match output.status.code() {
         Some(0) => OUTCOMES
             .into_iter()
-            .find(|outcome| said.trim() == *outcome)
+            .find(|outcome| text.trim() == *outcome)
             .expect("an outcome"),
         // The store's errors are turned into panics there.
         Some(_) if String::from_utf8_lossy(&output.stderr).contains("src/engines.rs") => "refused",
@@ -124,16 +124,16 @@ fn outcome(output: &Output) -> &'static str {
 }
 
 fn files(root: &Path, below: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
+    let mut paths = Vec::new();
     for entry in fs::read_dir(root.join(below)).expect("a folder") {
         let entry = entry.expect("an entry");
         let path = below.join(entry.file_name());
         match entry.file_type().expect("a type").is_dir() {
-            true => found.extend(files(root, &path)),
-            false => found.push(path),
+            true => paths.extend(files(root, &path)),
+            false => paths.push(path),
         }
     }
-    found
+    paths
 }
 
 fn copy_all(from: &Path, to: &Path) {

@@ -63,7 +63,7 @@ fn main() {
 /// Prints every store's figures.
 fn stores() {
     // name → figure → values
-    let mut found: BTreeMap<&str, BTreeMap<String, Vec<f64>>> = BTreeMap::new();
+    let mut by_name: BTreeMap<&str, BTreeMap<String, Vec<f64>>> = BTreeMap::new();
     for run in 1..=RUNS {
         for name in NAMES {
             eprintln!("run {run} of {RUNS}: {name}");
@@ -76,18 +76,18 @@ fn stores() {
             assert!(output.status.success(), "{name}: {output:?}");
             for line in String::from_utf8_lossy(&output.stdout).lines() {
                 let (figure, value) = line.split_once('\t').expect("a figure");
-                let figures = found.entry(name).or_default();
+                let figures = by_name.entry(name).or_default();
                 let value = value.parse().expect("a number");
                 figures.entry(figure.into()).or_default().push(value);
             }
         }
     }
-    print_table(&found, NAMES[0]);
+    print_table(&by_name, NAMES[0]);
 }
 
-fn print_table(found: &BTreeMap<&str, BTreeMap<String, Vec<f64>>>, base: &str) {
-    let value = |name: &str, figure: &String| median(found[name][figure].clone());
-    let figures: Vec<&String> = found[base].keys().collect();
+fn print_table(by_name: &BTreeMap<&str, BTreeMap<String, Vec<f64>>>, base: &str) {
+    let value = |name: &str, figure: &String| median(by_name[name][figure].clone());
+    let figures: Vec<&String> = by_name[base].keys().collect();
     let titles: Vec<String> = figures
         .iter()
         .map(|figure| format!(" {figure} |"))

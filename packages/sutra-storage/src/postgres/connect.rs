@@ -132,11 +132,11 @@ async fn prepare(client: &Client, file: &Path) -> Result<Option<String>, StartEr
         "BEGIN; SELECT pg_advisory_xact_lock({LOCK}); {TABLES}
          INSERT INTO sutra.store (version) VALUES ({VERSION}) ON CONFLICT DO NOTHING; COMMIT;"
     );
-    let there = client
+    let exists = client
         .query_one("SELECT to_regclass('sutra.store') IS NOT NULL", &[])
         .await
         .map_err(failed)?;
-    if !there.get::<_, bool>(0) {
+    if !exists.get::<_, bool>(0) {
         client.batch_execute(&locked).await.map_err(failed)?;
     }
     let row = client

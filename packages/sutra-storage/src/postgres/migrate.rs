@@ -281,7 +281,10 @@ async fn put_page(
     transaction: &deadpool_postgres::Transaction<'_>,
     items: &[Association],
 ) -> Result<(), Error> {
-    let keys: Vec<_> = items.iter().map(|one| Key::from(one).outgoing()).collect();
-    let weights: Vec<_> = items.iter().map(|one| one.weight.get()).collect();
+    let keys: Vec<_> = items
+        .iter()
+        .map(|item| Key::from(item).outgoing())
+        .collect();
+    let weights: Vec<_> = items.iter().map(|item| item.weight.get()).collect();
     put_associations(transaction, &columns(&keys), &weights).await
 }

@@ -93,11 +93,14 @@ impl Postgres {
         let rows = self
             .rows(ASSOCIATIONS, &[&source, &target, &kind, &most])
             .await?;
-        let found: Vec<_> = rows.iter().filter_map(association).collect();
-        let keys: Vec<_> = found.iter().map(|one| Key::from(one).outgoing()).collect();
-        let sized = keys.iter().zip(found);
+        let associations: Vec<_> = rows.iter().filter_map(association).collect();
+        let keys: Vec<_> = associations
+            .iter()
+            .map(|association| Key::from(association).outgoing())
+            .collect();
+        let sized = keys.iter().zip(associations);
         let (items, next) = page(
-            sized.map(|(key, one)| (key.len(), key.as_str(), one)),
+            sized.map(|(key, association)| (key.len(), key.as_str(), association)),
             limit,
         );
         Ok(Page { items, next })
@@ -115,25 +118,25 @@ impl Postgres {
     ) -> Result<Page<Association>, StoreError> {
         self.concept(id).await?;
         let most = limit + 1;
-        let mut found = Vec::new();
+        let mut items = Vec::new();
         let start = match after {
             Some(After::Incoming(key)) => Some(key.as_str()),
             Some(After::Outgoing(key)) => {
-                found = self.side(OUTGOING, id, Some(key), most).await?;
+                items = self.side(OUTGOING, id, Some(key), most).await?;
                 None
             }
             None => {
-                found = self.side(OUTGOING, id, None, most).await?;
+                items = self.side(OUTGOING, id, None, most).await?;
                 None
             }
         };
-        let outgoing = found.len();
+        let outgoing = items.len();
         if outgoing < most {
-            found.extend(self.side(INCOMING, id, start, most - outgoing).await?);
+            items.extend(self.side(INCOMING, id, start, most - outgoing).await?);
         }
-        let next = (found.len() == most).then(|| cursor(&found[limit - 1], limit <= outgoing));
-        found.truncate(limit);
-        Ok(Page { items: found, next })
+        let next = (items.len() == most).then(|| cursor(&items[limit - 1], limit <= outgoing));
+        items.truncate(limit);
+        Ok(Page { items, next })
     }
 
     async fn side(

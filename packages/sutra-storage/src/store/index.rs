@@ -111,8 +111,8 @@ impl Index {
         &'a self,
         range: (Bound<&str>, Bound<&str>),
     ) -> impl Iterator<Item = Link> + use<'a> {
-        let found = self.outgoing.range::<str, _>(range);
-        found.filter_map(|(outgoing, weight)| {
+        let names = self.outgoing.range::<str, _>(range);
+        names.filter_map(|(outgoing, weight)| {
             // Every outgoing name has its incoming one.
             let incoming = self.incoming.get(mirrored(outgoing).as_str())?.clone();
             let (outgoing, weight) = (outgoing.clone(), *weight);
@@ -131,10 +131,10 @@ impl Index {
         after: Option<&str>,
     ) -> impl Iterator<Item = (&'a str, f64)> + use<'a> {
         let (start, end) = bounds(id, after);
-        let found = self
+        let keys = self
             .outgoing
             .range::<str, _>((as_ref(&start), as_ref(&end)));
-        found.map(|(key, weight)| (key.as_ref(), *weight))
+        keys.map(|(key, weight)| (key.as_ref(), *weight))
     }
 
     /// Returns the associations to `id` after the key `after`, in order; keys are mirrored.
@@ -144,10 +144,10 @@ impl Index {
         after: Option<&str>,
     ) -> impl Iterator<Item = &'a str> + use<'a> {
         let (start, end) = bounds(id, after);
-        let found = self
+        let keys = self
             .incoming
             .range::<str, _>((as_ref(&start), as_ref(&end)));
-        found.map(AsRef::as_ref)
+        keys.map(AsRef::as_ref)
     }
 }
 

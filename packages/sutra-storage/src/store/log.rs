@@ -225,12 +225,12 @@ pub fn read(
 /// # Errors
 /// The file does not start like a log.
 pub fn first(file: &File, len: u64) -> Result<End, ReadError> {
-    let mut found = [0; FILE_HEADER];
+    let mut header = [0; FILE_HEADER];
     if len < FILE_HEADER as u64 {
         return Err(damaged(0, format!("not a log: {len} bytes are too few")));
     }
-    file.read_exact_at(&mut found, 0)?;
-    if found != file_header() {
+    file.read_exact_at(&mut header, 0)?;
+    if header != file_header() {
         return Err(damaged(0, "not a log of this version"));
     }
     Ok(End {

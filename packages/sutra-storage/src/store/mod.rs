@@ -175,10 +175,10 @@ impl Store {
                 .index
                 .concepts
                 .range::<str, _>((start, Bound::Unbounded));
-            let found = range
+            let concepts = range
                 .take_while(|(id, _)| id.starts_with(prefix))
                 .map(|(id, place)| (place.size as usize, &**id, *place));
-            let (places, next) = page(found, limit);
+            let (places, next) = page(concepts, limit);
             (state.file.clone(), places, next)
         };
         let values = places.into_iter().map(|place| self.value(&file, place));
@@ -200,15 +200,15 @@ impl Store {
             .index
             .outgoing
             .range::<str, _>((start, Bound::Unbounded));
-        let (found, next) = page(
+        let (links, next) = page(
             range.map(|(key, weight)| (key.len(), &**key, (key, *weight))),
             limit,
         );
-        let found = found
+        let items = links
             .into_iter()
             .filter_map(|(key, weight)| association(key, weight));
         Ok(Page {
-            items: found.collect(),
+            items: items.collect(),
             next,
         })
     }

@@ -141,18 +141,18 @@ fn associations_are_found_from_both_ends_in_pages() {
         }
     );
     assert_eq!(page(None, 4).next, None);
-    let mut found = Vec::new();
+    let mut paged = Vec::new();
     let mut after = None;
     loop {
         let Page { items, next } = page(after.as_ref(), 1);
-        found.extend(items);
+        paged.extend(items);
         after = match next.as_deref().map(|next| next.split_once('\t').unwrap()) {
             None => break,
             Some(("out", key)) => Some(After::Outgoing(key.into())),
             Some((_, key)) => Some(After::Incoming(key.into())),
         };
     }
-    assert_eq!(found, all);
+    assert_eq!(paged, all);
     let list = |after, limit| store.associations(after, limit).unwrap();
     assert_eq!(
         list(None, 9),
@@ -408,12 +408,12 @@ fn folder_with(log: &[u8]) -> TempDir {
 /// or the error without the path.
 fn found_in(log: &[u8]) -> Result<Vec<String>, String> {
     let with_room = [log, &[0; 500]].concat();
-    let found = found_in_file(log);
+    let outcome = found_in_file(log);
     // A header that was cut within its zeros is whole again with the zeros of room.
     if log.len() >= FILE_HEADER {
-        assert_eq!(found_in_file(&with_room), found);
+        assert_eq!(found_in_file(&with_room), outcome);
     }
-    found
+    outcome
 }
 
 fn found_in_file(log: &[u8]) -> Result<Vec<String>, String> {
@@ -430,14 +430,14 @@ fn found_in_file(log: &[u8]) -> Result<Vec<String>, String> {
             return Err(error.problem.replace(&path, "LOG"));
         }
     };
-    let found = ids(&store.concepts("", None, 9).unwrap());
+    let concepts = ids(&store.concepts("", None, 9).unwrap());
     // The repaired log can be written to and opened again.
     write_one(&store, put("z", "z")).unwrap();
     store.close();
     let again = open(&folder).unwrap();
     let all = ids(&again.concepts("", None, 9).unwrap());
-    assert_eq!(all, [found.clone(), vec!["z".into()]].concat());
-    Ok(found)
+    assert_eq!(all, [concepts.clone(), vec!["z".into()]].concat());
+    Ok(concepts)
 }
 
 #[test]
@@ -502,7 +502,7 @@ fn damage_is_told_with_its_offset_and_what_to_do() {
         .find(|&at| log[at + 1..].starts_with(b"FRAM"))
         .unwrap()
         + 1;
-    let told = |change: &dyn Fn(&mut Vec<u8>)| {
+    let problem_after = |change: &dyn Fn(&mut Vec<u8>)| {
         let mut log = log.clone();
         change(&mut log);
         found_in(&log).unwrap_err()
@@ -510,28 +510,28 @@ fn damage_is_told_with_its_offset_and_what_to_do() {
     let damaged =
         |offset: usize, why| format!("SUTRA_STORAGE_DATA: damaged LOG: offset {offset}: {why}");
     assert_eq!(
-        told(&|log| log[0] = 0),
+        problem_after(&|log| log[0] = 0),
         damaged(0, "not a log of this version")
     );
     assert_eq!(
-        told(&|log| log.truncate(15)),
+        problem_after(&|log| log.truncate(15)),
         damaged(0, "not a log: 15 bytes are too few")
     );
     assert_eq!(
-        told(&|log| log[second] = 0),
+        problem_after(&|log| log[second] = 0),
         damaged(second, "not a frame, but frames follow")
     );
     assert_eq!(
-        told(&|log| log[last - 1] ^= 1),
+        problem_after(&|log| log[last - 1] ^= 1),
         damaged(second, "checksum of a frame does not match")
     );
     assert_eq!(
-        told(&|log| drop(log.drain(second..last))),
+        problem_after(&|log| drop(log.drain(second..last))),
         damaged(second, "frame 2 where 1 should be")
     );
     let many = vec![7; FRAME_HEADER + log::MAX_FRAME + log::ROOM + 1];
     assert_eq!(
-        told(&|log| log.extend(&many)),
+        problem_after(&|log| log.extend(&many)),
         damaged(log.len(), "not a frame, and longer than one can be")
     );
 }

@@ -29,8 +29,8 @@ pub fn url_file(server: &str, data: &Path) -> PathBuf {
     let name = format!("sutra_{:016x}", hasher.finish());
     let file = env::temp_dir().join(format!("{name}-url"));
     let mut options = fs::OpenOptions::new();
-    if let Ok(mut made) = options.write(true).create_new(true).mode(0o600).open(&file) {
-        writeln!(made, "{server}/{name}").unwrap();
+    if let Ok(mut url) = options.write(true).create_new(true).mode(0o600).open(&file) {
+        writeln!(url, "{server}/{name}").unwrap();
         sql(
             &format!("{server}/postgres"),
             &format!("CREATE DATABASE {name}"),

@@ -48,8 +48,8 @@ def is_shallow(value: dict[str, Any] | list[Any], most: int) -> bool:
     """
     level: list[Any] = [value]
     for _ in range(most):
-        inner = (one for outer in level for one in _inside(outer))
-        level = [one for one in inner if isinstance(one, dict | list)]
+        inner = (item for outer in level for item in _inside(outer))
+        level = [item for item in inner if isinstance(item, dict | list)]
         if not level:
             return True
     return False

@@ -197,10 +197,10 @@ class StorageClient:
 
         Its health is open to all: only another question tells whether the key is the right one.
         """
-        asked: list[Awaitable[object]] = [self.health()]
+        requests: list[Awaitable[object]] = [self.health()]
         if self._has_key:
-            asked.append(self._transport.ask("GET", "/stats", HEALTH_DEADLINE))
-        await asyncio.gather(*asked)
+            requests.append(self._transport.ask("GET", "/stats", HEALTH_DEADLINE))
+        await asyncio.gather(*requests)
 
     async def _alive(self) -> None:
         """Raise StorageUnavailable when nothing answers; an error is an answer."""

@@ -186,9 +186,9 @@ def _problem(response: httpx.Response) -> dict[str, Any]:
         body = parsed(response)
     except (ValueError, RecursionError):
         body = None
-    given = body if isinstance(body, dict) else {}
+    fields = body if isinstance(body, dict) else {}
     # not `str` of what is no string: it may be nested too deep for that
-    words = {name: value for name, value in given.items() if isinstance(value, str)}
+    words = {name: value for name, value in fields.items() if isinstance(value, str)}
     return {
         "type": words.get("type", "about:blank"),
         "title": words.get("title", response.reason_phrase),

@@ -26,14 +26,14 @@ class Bearer:
             refused = self._refused(Headers(scope=scope).getlist("authorization"))
         await (refused or self.app)(scope, receive, send)
 
-    def _refused(self, given: list[str]) -> ProblemResponse | None:
-        if not given:
+    def _refused(self, headers: list[str]) -> ProblemResponse | None:
+        if not headers:
             detail = "needs the header Authorization: Bearer KEY"
             return problem(401, detail, {"WWW-Authenticate": REALM})
-        scheme, _, token = given[0].partition(" ")
+        scheme, _, token = headers[0].partition(" ")
         # The time of the comparison depends on the length alone; headers are latin-1.
         same = hmac.compare_digest(token.strip(" ").encode("latin-1"), self.key)
-        if len(given) == 1 and scheme.lower() == "bearer" and same:
+        if len(headers) == 1 and scheme.lower() == "bearer" and same:
             return None
         wrong = {"WWW-Authenticate": f'{REALM}, error="invalid_token"'}
         return problem(401, "the bearer token is wrong", wrong)

@@ -146,9 +146,9 @@ def _too_large(most: int) -> ProblemResponse:
 
 def _first(body: bytes, receive: Receive) -> Receive:
     """Return a `receive` that gives the whole body, and then waits for the client to leave."""
-    given: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def whole() -> Message:
-        return given.pop() if given else await receive()
+        return messages.pop() if messages else await receive()
 
     return whole

@@ -62,7 +62,11 @@ class Connections:
         self.waiting.pop(connection, None)
 
     def _bound_unread(self) -> None:
-        sizes = [(one, one.unread) for one in self.waiting if one.phase is Phase.UNREAD]
+        sizes = [
+            (connection, connection.unread)
+            for connection in self.waiting
+            if connection.phase is Phase.UNREAD
+        ]
         total = sum(size for _, size in sizes)
         for oldest, size in sizes:
             if total <= self.most_unread:

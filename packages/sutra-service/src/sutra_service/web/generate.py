@@ -35,15 +35,15 @@ class _Programs:
     def __init__(self, real: Any) -> None:
         """Pass everything on to the `real` one."""
         self.real = real
-        self.given: tuple[Any, ...] = ()
+        self.program: tuple[Any, ...] = ()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.real, name)
 
-    def compile(self, pattern: Any, *given: Any) -> Any:
+    def compile(self, pattern: Any, *program: Any) -> Any:
         """Make a pattern of a program."""
-        self.given = given
-        return self.real.compile(pattern, *given)
+        self.program = program
+        return self.real.compile(pattern, *program)
 
 
 def record(app: str) -> tuple[Sources, Patterns]:
@@ -67,12 +67,12 @@ def _watched(sources: Sources, patterns: Patterns) -> Iterator[None]:
         builtins.exec(code, *names)  # noqa: S102 # as dataclasses does
 
     def compile_pattern(pattern: Any, flags: int = 0) -> Any:
-        made = make(pattern, flags)
+        compiled = make(pattern, flags)
         if isinstance(pattern, str | bytes):
-            all_flags, code, *rest = programs.given
+            all_flags, code, *rest = programs.program
             # the compiler's numbers have names, which marshal does not take
-            patterns[pattern, int(flags)] = (int(all_flags), [int(each) for each in code], *rest)
-        return made
+            patterns[pattern, int(flags)] = (int(all_flags), [int(word) for word in code], *rest)
+        return compiled
 
     library.exec, compiler.compile, compiler._sre = execute, compile_pattern, programs
     try:
@@ -92,14 +92,14 @@ def main(words: Sequence[str]) -> int:
     """Write what the app named first generates; with PROVE compare it with what is kept."""
     app, proves = words[0], PROVE in words
     kept = generated.read()
-    made = record(app)
-    if proves and kept != made:
+    recorded = record(app)
+    if proves and kept != recorded:
         print(f"{FILE}: not what this Python generates for {app}", file=sys.stderr)
         return 1
     if not proves:
-        FILE.write_bytes(as_module(*made))
+        FILE.write_bytes(as_module(*recorded))
     verb = "proved" if proves else "kept"
-    print(f"{verb}: {len(made[0])} sources, {len(made[1])} patterns", file=sys.stderr)
+    print(f"{verb}: {len(recorded[0])} sources, {len(recorded[1])} patterns", file=sys.stderr)
     return 0
 
 

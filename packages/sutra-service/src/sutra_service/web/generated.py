@@ -52,8 +52,8 @@ def use(sources: Sources, patterns: Patterns) -> None:
         builtins.exec(sources.get(digest(source), source), *names)  # noqa: S102 # as dataclasses
 
     def compile_pattern(pattern: Any, flags: int = 0) -> Any:
-        known = patterns.get((pattern, flags))
-        return programs.compile(pattern, *known) if known else make(pattern, flags)
+        program = patterns.get((pattern, flags))
+        return programs.compile(pattern, *program) if program else make(pattern, flags)
 
     if sources:
         library.exec = execute  # seen before the built-in, in that module alone

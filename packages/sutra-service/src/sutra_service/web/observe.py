@@ -45,8 +45,8 @@ class Observe:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        given = Headers(scope=scope).get("x-request-id", "")
-        current = given if _VALID_ID.fullmatch(given) else token_hex(16)
+        sent = Headers(scope=scope).get("x-request-id", "")
+        current = sent if _VALID_ID.fullmatch(sent) else token_hex(16)
         token = request_id.set(current)
         answer = _Answer(send, current, self.lifecycle)
         # routes and middleware change it: not the server's own

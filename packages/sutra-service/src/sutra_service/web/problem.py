@@ -69,12 +69,12 @@ def add_handlers(app: FastAPI) -> None:
 
 async def _invalid(request: Request, error: Exception) -> ProblemResponse:
     assert isinstance(error, RequestValidationError)
-    found = error.errors()
-    if any(item["loc"] == ("body",) for item in found) and not _called_json(request):
+    problems = error.errors()
+    if any(item["loc"] == ("body",) for item in problems) and not _called_json(request):
         return problem(415, "body: must have the Content-Type application/json")
-    lines = [_describe(item) for item in found[:MAX_ERRORS]]
-    if len(found) > MAX_ERRORS:
-        lines.append(f"{len(found) - MAX_ERRORS} more")
+    lines = [_describe(item) for item in problems[:MAX_ERRORS]]
+    if len(problems) > MAX_ERRORS:
+        lines.append(f"{len(problems) - MAX_ERRORS} more")
     return problem(400, "; ".join(lines))
 
 

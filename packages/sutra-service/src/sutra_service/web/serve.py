@@ -65,10 +65,10 @@ def _serve(factory: str, host: str, port_number: int) -> int:
         app: Any = getattr(import_module(module), function)()
         from sutra_service.web import server
 
-    made = server.make(app, host, port_number, drain_seconds)
+    listener = server.make(app, host, port_number, drain_seconds)
 
     def stop(_: int, __: object) -> None:
-        made.should_exit = True
+        listener.should_exit = True
 
     # uvicorn (0.29 and later) handles signals while it serves; afterwards it restores the
     # handlers it found and raises the signal again, which would end us by signal 15 instead
@@ -76,15 +76,15 @@ def _serve(factory: str, host: str, port_number: int) -> int:
     # https://github.com/encode/uvicorn/pull/1600
     _on_stop(stop)
     try:
-        made.run()
+        listener.run()
     except SystemExit:  # port in use or failed start: uvicorn has logged it, and exits with 3
         return 1
     return 0
 
 
 def _on_stop(handler: Any) -> None:
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, handler)
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signal_number, handler)
 
 
 def _leave(_: int, __: object) -> None:

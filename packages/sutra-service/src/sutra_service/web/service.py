@@ -63,8 +63,8 @@ def equip(
     app.state.lifecycle = Lifecycle()
     app.add_middleware(Observe, metrics=metrics, lifecycle=app.state.lifecycle)
     app.state.metrics = metrics
-    asked = [Depends(known_query)]
-    app.add_api_route(LIVE, live, dependencies=asked, responses=errors(), tags=["service"])
+    dependencies = [Depends(known_query)]
+    app.add_api_route(LIVE, live, dependencies=dependencies, responses=errors(), tags=["service"])
     app.add_api_route("/metrics", show_metrics, response_class=Response, tags=["service"])
 
 

@@ -61,12 +61,12 @@ class _CommandLine(ModuleType):
     @property
     def main(self) -> Callable[..., Any]:
         """Return the command."""
-        return lambda *given, **named: _command_line().main(*given, **named)
+        return lambda *args, **named: _command_line().main(*args, **named)
 
     @property
     def run(self) -> Callable[..., Any]:
         """Return what runs an app."""
-        return lambda *given, **named: _command_line().run(*given, **named)
+        return lambda *args, **named: _command_line().run(*args, **named)
 
 
 def _command_line() -> Any:
@@ -93,9 +93,9 @@ class _PlainHere:
         self.module = module
         self.real = real
 
-    def __call__(self, *given: Any, **named: Any) -> Any:
+    def __call__(self, *args: Any, **named: Any) -> Any:
         """Make a class in the other way, as the real one does."""
-        return self.real(*given, **named)
+        return self.real(*args, **named)
 
     def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[type, ...]:
         """Return the bases of a class whose module is the one that runs."""
