@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from scripts.cleaning.project_images import images
+from scripts.cleaning import project_images
 from scripts.cleaning.resource import Resource, Selection, name, used_by
 from scripts.cleaning.scope import Scope
 from scripts.engine import client as engine
-from scripts.engine import disk_usage
+from scripts.engine import disk_usage, images
 
 MOUNTED_WITH = re.compile(r'with id "/*(.+)"$', re.DOTALL)
 
@@ -22,14 +22,14 @@ def of_project(client: engine.Client, scope: Scope, selection: Selection) -> lis
     with engine.request("list what it holds"):
         networks = client.api.networks(filters={"label": scope.labels()})
         containers = client.api.containers(all=True)
-        listed = client.api.images(all=True)
+        listed = images.every(client, all=True)
         volumes = client.api.volumes(filters={"label": scope.labels()})["Volumes"] or []
     mine = [container for container in containers if scope.has_both_labels(container["Labels"])]
     foreign = [container for container in containers if container not in mine]
     return [
         *_containers(client, mine),
         *_networks(networks, foreign),
-        *images(client, listed, scope, foreign, selection),
+        *project_images.images(client, listed, scope, foreign, selection),
         *_caches(usage["BuildCache"], scope),
         *_volumes(volumes, usage["Volumes"], foreign, selection),
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from typing import IO, Any
@@ -9,6 +11,7 @@ from typing import IO, Any
 import docker
 from docker.constants import DEFAULT_DATA_CHUNK_SIZE
 from docker.errors import (
+    APIError,
     ImageNotFound,
     NotFound,
     create_api_error_from_http_exception,
@@ -19,6 +22,12 @@ from scripts.common import reference as references
 from scripts.common.errors import EngineError
 from scripts.engine import client as engine
 from scripts.engine.read_ahead import Ahead
+
+# answers to one list of images until it is given up, and seconds between them
+LISTINGS = 5
+PAUSE = 0.2
+# words of an engine that misses what it was just reading, of both stores
+GONE = r"not found|does not exist|no such"
 
 
 class NoSuchImageError(EngineError):
@@ -141,10 +150,26 @@ def untag(client: docker.DockerClient, reference: str) -> None:
         client.api.remove_image(reference, noprune=True)
 
 
+def every(client: engine.Client, **chosen: Any) -> list[dict[str, Any]]:
+    """Return the engine's images, those that the SDK's `images` would list for `chosen`.
+
+    The engine refuses the whole list when somebody removes an image while it reads them, so
+    it is asked again. Raises the SDK's error where LISTINGS answers were refusals.
+    """
+    for _ in range(LISTINGS - 1):
+        try:
+            return list(client.api.images(**chosen))
+        except APIError as error:
+            if not re.search(GONE, str(error.explanation)):
+                raise
+        time.sleep(PAUSE)
+    return list(client.api.images(**chosen))
+
+
 def repository_tags(client: engine.Client, repository: str) -> set[str]:
     """Return all tags of a repository of the engine: {"prod", "latest", "1.4.2"}."""
     with engine.request(f'list the tags of "{repository}"'):
-        images = client.api.images(name=repository)
+        images = every(client, name=repository)
     named = (references.tagged(text) for image in images for text in image["RepoTags"] or ())
     return {reference.tag for reference in named if reference and reference.name == repository}
 

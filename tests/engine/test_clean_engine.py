@@ -26,7 +26,7 @@ from scripts.cleaning import resources
 from scripts.cleaning.resource import Resource, Selection
 from scripts.cleaning.scope import COMPOSE_LABEL, LABEL, Scope
 from scripts.common.labels import TITLE
-from scripts.engine import buildx, disk_usage
+from scripts.engine import buildx, disk_usage, images
 from tests.conftest import ROOT
 from tests.unit.fakes import tar_of
 
@@ -86,14 +86,15 @@ class World:
     def there(self) -> set[str]:
         """Return the short names of everything that the engine still has."""
         api = self.client.api
-        known = {each["Id"] for each in api.images(all=True) + api.containers(all=True)}
+        known = {each["Id"] for each in images.every(self.client, all=True)}
+        known |= {each["Id"] for each in api.containers(all=True)}
         known |= {each["Id"] for each in api.networks()}
         known |= {each["Name"] for each in api.volumes()["Volumes"] or []}
         return {short for short, identity in self.ids.items() if identity in known}
 
     def tags(self) -> set[str]:
         """Return every tag that carries the token of this run."""
-        tags = [tag for each in self.client.api.images() for tag in each["RepoTags"] or []]
+        tags = [tag for each in images.every(self.client) for tag in each["RepoTags"] or []]
         return {tag for tag in tags if self.name in tag}
 
     def run(self, *words: str, module: str = "clean") -> subprocess.CompletedProcess[str]:
@@ -200,7 +201,9 @@ def _populate(world: World) -> None:
 
 
 def size(world: World, short: str) -> str:
-    found = [each for each in world.client.api.images(all=True) if each["Id"] == world.ids[short]]
+    found = [
+        each for each in images.every(world.client, all=True) if each["Id"] == world.ids[short]
+    ]
     return f"{found[0]['Size'] / 1e6:.1f} MB"
 
 
@@ -303,19 +306,28 @@ def test_an_image_that_others_tagged_as_well_keeps_their_tag(world: World) -> No
     assert f"{world.name}-api:dev" not in world.tags()
 
 
-def test_containers_that_come_and_go_meanwhile_spoil_no_list(untouched: World) -> None:
-    """The engine refuses a list with sizes while anybody removes a container."""
+def test_what_comes_and_goes_meanwhile_spoils_no_list(untouched: World) -> None:
+    """The engine refuses a list while anybody removes a container, or an image, of it."""
     image, ended = untouched.ids["unlabelled"], threading.Event()
 
-    def come_and_go() -> None:
+    def containers() -> None:
         api = docker.from_env().api
         for _ in range(2000):
             api.remove_container(api.create_container(image, ["/nothing"])["Id"])
             if ended.is_set():
                 return
 
+    def tags() -> None:
+        client = docker.from_env()
+        for _ in range(2000):
+            source = io.BytesIO(tar_of({"content": uuid.uuid4().bytes})).getvalue()
+            client.api.import_image_from_data(source, repository=untouched.other, tag="now")
+            client.api.remove_image(f"{untouched.other}:now")
+            if ended.is_set():
+                return
+
     with ThreadPoolExecutor(2) as others:
-        busy = [others.submit(come_and_go) for _ in range(2)]
+        busy = [others.submit(work) for work in (containers, tags)]
         try:
             lists = [found(untouched) for _ in range(10)]
         finally:

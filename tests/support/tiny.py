@@ -13,6 +13,8 @@ from pathlib import Path
 
 import docker
 
+from scripts.engine import images
+
 IMAGE = """\
   {name}:
     budget: {{installed: 1 MB, download: 1 MB}}
@@ -65,7 +67,7 @@ class Group:
         pattern = self.api.removesuffix("api") + "*"
         found = {
             tag: image["Id"]
-            for image in self.client.api.images(filters={"reference": pattern})
+            for image in images.every(self.client, filters={"reference": pattern})
             for tag in image["RepoTags"] or ()
         }
         return {

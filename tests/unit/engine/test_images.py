@@ -132,6 +132,51 @@ def test_a_tag_is_removed() -> None:
 LAYER = tar_of({"file": b"x"})
 
 
+class Listing:
+    """An engine that refuses to list its images as often as it has refusals, then does."""
+
+    def __init__(self, *refusals: str) -> None:
+        self.api = self
+        self.refusals = list(refusals)
+
+    def images(self, name: str) -> list[dict[str, str]]:
+        """Answer `client.api.images`."""
+        if self.refusals:
+            raise APIError("500", explanation=self.refusals.pop(0))
+        return [{"Id": name}]
+
+
+@pytest.fixture
+def without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "PAUSE", 0)
+
+
+REMOVED = "failed to get rootfs of image a:1: content digest sha256:1: not found"
+SNAPSHOT = "snapshot sha256:1 does not exist"
+
+
+@pytest.mark.parametrize("refusals", [[], [REMOVED], [REMOVED, SNAPSHOT, REMOVED, SNAPSHOT]])
+def test_an_image_that_goes_meanwhile_spoils_no_list(
+    without_pauses: None, refusals: list[str]
+) -> None:
+    client: Any = Listing(*refusals)
+    assert images.every(client, name="a") == [{"Id": "a"}]
+    assert client.refusals == []
+
+
+@pytest.mark.parametrize(
+    ("refusals", "asked"), [([REMOVED] * 9, 5), (["layer is corrupt", "no disk"], 1)]
+)
+def test_an_engine_that_cannot_list_its_images_is_one_line(
+    without_pauses: None, refusals: list[str], asked: int
+) -> None:
+    client: Any = Listing(*refusals)
+    with pytest.raises(SutraError) as error:
+        images.repository_tags(client, "a")
+    assert str(error.value) == f'engine: cannot list the tags of "a": {refusals[0]}'
+    assert len(client.refusals) == len(refusals) - asked
+
+
 def test_tags_of_one_repository_and_of_no_other() -> None:
     client: Any = FakeEngine()
     client.add(FakeImage([LAYER]), "sutra-api:prod", "sutra-api:1.4", "my/sutra-api:latest")
