@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from scripts.build import bootstrap, root_store
-from scripts.common import durations, platforms, settings
+from scripts.common import durations, locks, platforms, settings
+from scripts.common.errors import SutraError
 from scripts.engine import builders, images, registries
 from scripts.engine import client as engine
 from scripts.engine.builders import Builder
@@ -23,6 +25,8 @@ CACHE = Path(".cache/roots")
 REGISTRY_SECONDS = 5
 # A root is 30 MB: 100 kB a second.
 PULL_SECONDS = 300
+# A bootstrap takes a minute or two, under emulation four times that.
+BOOTSTRAP_SECONDS = 900
 
 
 def root_image(plan: Mapping[str, Any]) -> str:
@@ -67,8 +71,22 @@ def context(
         bootstrap.say(f"{image}: no registry serves it ({refusal})")
         if held:
             return ""
-        bootstrap.bootstrap(image, layout, architecture=architecture)
+        _bootstrap(image, layout, fresh, architecture)
     return root_store.context(client, image, layout, builder, architecture)
+
+
+def _bootstrap(image: str, layout: Path, fresh: bool, architecture: str) -> None:
+    """Bootstrap a root, once where several runs of one checkout want the same at once."""
+    lock = layout.parent.with_suffix(".lock")  # not in the folder, where each name is a root
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locks.held(lock, BOOTSTRAP_SECONDS, "bootstraps a root"))
+        except OSError as error:
+            raise SutraError(
+                f'roots: cannot write "{lock}": {error.strerror}', f"`ls -ld {lock.parent}`"
+            ) from error
+        if fresh or not (layout / "index.json").exists():
+            bootstrap.bootstrap(image, layout, architecture=architecture)
 
 
 def folder(image: str, architecture: str = platforms.OWN, cache: Path = CACHE) -> Path:

@@ -6,18 +6,15 @@ that was killed leaves it, and the next command knows what to settle.
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from scripts.common import files
+from scripts.common import files, locks
 from scripts.common.errors import SutraError
 from scripts.common.reference import tagged
 from scripts.engine.move import Move
@@ -110,35 +107,9 @@ def locked(path: Path = LOCK, seconds: float = LOCK_SECONDS) -> Iterator[None]:
 
     The kernel frees the lock of a run that was killed. Raises SutraError after `seconds`.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a+b", buffering=0)
-    except OSError as error:
-        raise ledger.cannot_write(path, error) from error
-    with file:
-        end = time.monotonic() + seconds
-        is_announced = False
-        while not _taken(file.fileno()):
-            file.seek(0)
-            holder = file.read(20).decode(errors="replace").strip() or "unknown"
-            if time.monotonic() > end:
-                raise SutraError(
-                    f"{path}: held by process {holder}, waited {seconds:.0f} s",
-                    "wait for it or stop it, then run the same command again",
-                )
-            if not is_announced:
-                is_announced = True
-                print(f"waiting for process {holder}, which moves tags", file=sys.stderr)
-            time.sleep(0.1)
-        with suppress(OSError):  # a full disk: only the waiter's word is poorer
-            file.truncate(0)
-            file.write(str(os.getpid()).encode())
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locks.held(path, seconds, "moves tags"))
+        except OSError as error:
+            raise ledger.cannot_write(path, error) from error
         yield
-
-
-def _taken(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -189,6 +190,38 @@ def test_without_a_registry_the_root_is_bootstrapped_once(
     assert root_image.context(engine, IMAGE, cache) == wanted
     assert capfd.readouterr() == ("", "")
     assert registry.asked == [IMAGE]
+
+
+def test_two_runs_at_once_bootstrap_the_root_once(
+    engine: FakeEngine,
+    registry: RegistryEngine,
+    debootstrap: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    registry.answer = ReadTimeout()
+    cache = debootstrap / "roots"
+    slow = debootstrap / "bin" / "mmdebstrap"
+    slow.write_text(f"{slow.read_text()}sleep 0.5\n")
+    with ThreadPoolExecutor(2) as runs:
+        contexts = [runs.submit(root_image.context, engine, IMAGE, cache) for _ in range(2)]
+    wanted = f"oci-layout://{cache}/debian-trixie-slim:trixie-slim"
+    assert [context.result() for context in contexts] == [wanted, wanted]
+    shown = capfd.readouterr().err
+    assert shown.count(START) == 1
+    assert shown.count(f"waiting for process {os.getpid()}, which bootstraps a root\n") == 1
+
+
+def test_a_lock_that_cannot_be_written_is_one_line(
+    engine: FakeEngine, registry: RegistryEngine, debootstrap: Path
+) -> None:
+    registry.answer = ReadTimeout()
+    lock = debootstrap / "roots.lock"
+    lock.mkdir()
+    with pytest.raises(SutraError) as caught:
+        root_image.context(engine, IMAGE, debootstrap / "roots")
+    assert caught.value.message == f'roots: cannot write "{lock}": Is a directory'
+    assert caught.value.tip == f"`ls -ld {debootstrap}`"
+    assert not (debootstrap / "words").exists()
 
 
 def test_a_fresh_root_is_bootstrapped_again(

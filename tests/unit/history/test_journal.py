@@ -109,18 +109,7 @@ def test_an_intent_that_cannot_be_written_leaves_the_one_before(
     assert [path.name for path in PATH.parent.iterdir()] == ["promotion.json"]
 
 
-def test_a_second_run_waits_and_says_for_whom(capfd: pytest.CaptureFixture[str]) -> None:
-    with journal.locked():
-        holder = Path(".build/lock").read_text()
-        with pytest.raises(SutraError) as caught, journal.locked(seconds=0):
-            raise AssertionError("both hold it")
-    assert holder == str(os.getpid())
-    assert caught.value.message == f".build/lock: held by process {holder}, waited 0 s"
-    assert caught.value.tip == "wait for it or stop it, then run the same command again"
-    assert capfd.readouterr().err == ""
-
-
-def test_the_lock_is_taken_as_soon_as_it_is_free(
+def test_a_second_run_waits_for_the_tags_of_the_first(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Path(".build").mkdir()

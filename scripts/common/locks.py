@@ -1,0 +1,59 @@
+"""Locks between runs: an advisory lock on a file, which the kernel frees when its run ends."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import FileIO
+from pathlib import Path
+
+from scripts.common.errors import SutraError
+
+# seconds between two looks at a lock that another run holds
+PAUSE = 0.1
+
+
+@contextmanager
+def held(path: Path, seconds: float, work: str) -> Iterator[None]:
+    """Hold the lock of the file `path`, made where it is not there.
+
+    Another run is waited for, with one line on stderr: "waiting for process 123, which
+    <work>". Raises SutraError after `seconds`, and OSError for a file that cannot be opened.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileIO(path, "a+") as file:
+        _wait(file, path, seconds, work)
+        with suppress(OSError):  # a full disk: only the waiter's line is poorer
+            file.truncate(0)
+            file.write(str(os.getpid()).encode())
+        yield
+
+
+def _wait(file: FileIO, path: Path, seconds: float, work: str) -> None:
+    end = time.monotonic() + seconds
+    is_announced = False
+    while not _is_taken(file.fileno()):
+        file.seek(0)
+        holder = file.read(20).decode(errors="replace").strip() or "unknown"
+        if time.monotonic() > end:
+            raise SutraError(
+                f"{path}: held by process {holder}, waited {seconds:.0f} s",
+                "wait for it or stop it, then run the same command again",
+            )
+        if not is_announced:
+            is_announced = True
+            print(f"waiting for process {holder}, which {work}", file=sys.stderr, flush=True)
+        time.sleep(PAUSE)
+
+
+def _is_taken(descriptor: int) -> bool:
+    """Return whether the lock is ours now."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
