@@ -113,7 +113,18 @@ def _without_emulator(progress: Progress) -> SutraError | None:
 
 def _own_message(progress: Progress) -> SutraError | None:
     """Return the message of a builder's own script, such as base-images/lib/apk.sh."""
-    match = re.search(r"^[\d.]+ sutra: (.+)(?:\n[\d.]+ tip: (.+))?$", progress.text, re.M)
+    text = _unnumbered(progress.text)
+    match = re.search(r"^[\d.]+ sutra: (.+)(?:\n[\d.]+ tip: (.+))?$", text, re.M)
     if not match:
         return None
     return SutraError(f"build: {match[1]}", match[2] or "the step's own output is above")
+
+
+def _unnumbered(text: str) -> str:
+    """Return the progress with the output of failed steps without their number, "#12 ".
+
+    BuildKit repeats the last output of a step that failed in that form, but not a generator's.
+    """
+    for number in re.findall(r"^(#\d+ )ERROR: ", text, re.M):
+        text = re.sub(rf"^{number}", "", text, flags=re.M)
+    return text

@@ -15,8 +15,9 @@ from tests.support import registries
 NAME = "sutra-base-rust-runtime"
 ADDRESS = "127.0.0.1:5000"
 GENERATOR = "scripts/sbom/generator.py"
-# the folder is one in the machine
-CONFIG = registries.settings(ADDRESS, Path("/tmp/registry"))
+# a folder of the machine
+REGISTRY = "/tmp/registry"
+CONFIG = registries.settings(ADDRESS, Path(REGISTRY))
 INSTALL = "apt-get -q update && apt-get -q -y --no-install-recommends install docker-registry"
 
 
@@ -45,6 +46,16 @@ def attest(machine: Machine) -> Done:
     return machine.run(*command, BUILDER=buildkit.BUILDER)
 
 
+def manifests(machine: Machine, kind: str) -> list[str]:
+    """Return the paths of what the registry keeps of "revisions" or "tags".
+
+    Its API answers 404 both for a repository without tags and for one that it does not have.
+    """
+    found = machine.run("find", REGISTRY, "-path", f"*/_manifests/{kind}/*", "-name", "link")
+    assert found.code == 0, found.text
+    return found.text.splitlines()
+
+
 @pytest.mark.long
 def test_the_bill_that_buildkit_attaches_is_that_of_the_image(machine: Machine) -> None:
     done = attest(machine)
@@ -52,8 +63,8 @@ def test_the_bill_that_buildkit_attaches_is_that_of_the_image(machine: Machine) 
     line = done.text.splitlines()[-1]
     assert line.startswith(f"{ADDRESS}/me/{NAME}@sha256:")
     assert line.endswith(": SPDX of 5 packages attached")  # the Dockerfile names them
-    tags = json.loads(machine.run("python3", "-c", ask(f"/v2/me/{NAME}/tags/list")).text)
-    assert not tags["tags"]
+    assert any(f"/me/{NAME}/" in path for path in manifests(machine, "revisions"))
+    assert manifests(machine, "tags") == []
 
 
 @pytest.mark.long
@@ -83,5 +94,4 @@ def test_a_generator_that_dies_ends_the_build_and_tags_nothing(
     assert lines[-2].startswith(problem), done.text[-3000:]
     assert lines[-1].startswith("tip: ")
     assert "Traceback" not in "\n".join(lines[-2:])
-    tags = machine.run("python3", "-c", ask(f"/v2/me/{NAME}/tags/list")).text
-    assert not json.loads(tags or "{}").get("tags")
+    assert manifests(machine, "tags") == []

@@ -73,6 +73,21 @@ SCHEME = """\
 ERROR: failed to solve: failed to resolve source metadata for \
 docker.io/library/debian:trixie-slim@sha256:e06d: unknown scheme oci-layout: not found
 """
+# BuildKit 0.34 runs a generator of bills of materials: its output is not repeated below
+GENERATOR = """\
+#7 0.301 sutra: of a step that went well
+#12 [linux/amd64] generating sbom using 127.0.0.1:5000/me/sutra-sbom-generator@sha256:4881
+#12 1.421 sutra: sbom generator: OSError: no more
+#12 1.421 tip: `docker buildx bake sutra-sbom-generator` builds the generator again
+#12 ERROR: process "/opt/sutra/bin/python -m scripts.sbom.generator" did not complete \
+successfully: exit code: 1
+------
+ > [linux/amd64] generating sbom using 127.0.0.1:5000/me/sutra-sbom-generator@sha256:4881:
+
+------
+ERROR: failed to solve: process "/opt/sutra/bin/python -m scripts.sbom.generator" did not \
+complete successfully: exit code: 1
+"""
 
 
 @pytest.mark.parametrize(
@@ -138,6 +153,11 @@ docker.io/library/debian:trixie-slim@sha256:e06d: unknown scheme oci-layout: not
             "check the address",
         ),
         (
+            GENERATOR,
+            "build: sbom generator: OSError: no more",
+            "`docker buildx bake sutra-sbom-generator` builds the generator again",
+        ),
+        (
             GONE,
             'build: the builder "default" went away: error reading from server: EOF',
             GONE_TIP,
@@ -191,6 +211,7 @@ docker.io/library/debian:trixie-slim@sha256:e06d: unknown scheme oci-layout: not
         "target",
         "engine",
         "a script's",
+        "a generator's",
         "gone",
         "gone at once",
         "gone before",
