@@ -26,9 +26,10 @@ def savings(client: engine.Client, promises: Catalog, measured: dict[str, Measur
     """Return a Markdown table of development against production images, installed sizes."""
     lines = ["| image | development | production | saved |", "|---|--:|--:|--:|"]
     for image in promises.images:
-        before = read_layers.measure(client, BEFORE.get(image.name, f"{image.name}:dev"))
+        development = BEFORE.get(image.name, f"{image.name}:dev")
+        before = read_layers.measure(client, development)
         if before is None:
-            raise SutraError(f'readme: not built "{image.name}:dev"', "run `make dev`")
+            raise SutraError(f'readme: not built "{development}"', "run `make dev`")
         after = measured[image.name].installed
         saved = 1 - after / before.installed
         lines.append(

@@ -60,11 +60,12 @@ def test_savings_are_reported_by_installed_sizes(built: FakeEngine) -> None:
     assert readme_tables.savings(built, PROMISES, measured(built)) == SAVINGS
 
 
-def test_a_development_image_that_is_not_built_is_refused(built: FakeEngine) -> None:
-    del built.tags["sutra-api:dev"]
+@pytest.mark.parametrize("missing", ["sutra-api:dev", "sutra-base-rust:dev"])
+def test_a_development_image_that_is_not_built_is_refused(built: FakeEngine, missing: str) -> None:
+    del built.tags[missing]
     with pytest.raises(SutraError) as caught:
         readme_tables.savings(built, PROMISES, measured(built))
-    assert caught.value.message == 'readme: not built "sutra-api:dev"'
+    assert caught.value.message == f'readme: not built "{missing}"'
     assert caught.value.tip == "run `make dev`"
 
 
