@@ -9,6 +9,7 @@ import random
 import resource
 import signal
 import tarfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -714,3 +715,22 @@ def test_a_damaged_image_is_named_though_several_were_asked_for(tmp_path: Path) 
     with pytest.raises(SutraError) as caught:
         next(found)
     assert caught.value.message.startswith(f'engine: archive of "{bad.id}" is damaged: ')
+
+
+@pytest.mark.parametrize(("slow", "said"), [(0.01, "layers: reading 1 of them\n"), (600.0, "")])
+def test_only_what_takes_long_is_announced(
+    slow: float, said: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(read_layers, "SLOW", slow)
+
+    def items() -> Iterator[int]:
+        yield 1
+        end = time.monotonic() + 30
+        while said and not (shown := capfd.readouterr().err):
+            assert time.monotonic() < end
+        if said:
+            assert shown == said
+        yield 2
+
+    assert list(read_layers.warn_if_slow(items(), "layers: reading 1 of them")) == [1, 2]
+    assert capfd.readouterr().err == ""
