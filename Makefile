@@ -214,20 +214,20 @@ test-packages: venv-dev ## try the 60 packages of tests/packages, and write docs
 	@scripts/timed.sh test-packages $(RUN) try-package --list tests/packages/packages.tsv --write
 
 test-engines: engine venv-dev ## build the product on other engines and builders, and write docs/engines.md (40 minutes)
-	@scripts/timed.sh test-engines-suite $(PY) pytest --keep-duplicates tests/engines tests/engines/farm.py tests/engines/registry_cache.py
+	@scripts/timed.sh test-engines-suite $(PY) pytest tests/engines/test_*.py tests/engines/farm.py tests/engines/registry_cache.py
 	@scripts/timed.sh test-engines-matrix $(PY) tests.engines
 
 test-kubernetes: engine venv-dev ## deploy to a real control plane and a real node, compiled once (10 minutes of CPU; needs Go)
-	@scripts/timed.sh test-kubernetes $(PY) pytest -s --keep-duplicates tests/kubernetes tests/kubernetes/real_apiserver.py tests/kubernetes/one_node.py
+	@scripts/timed.sh test-kubernetes $(PY) pytest -s tests/kubernetes/test_*.py tests/kubernetes/real_apiserver.py tests/kubernetes/one_node.py
 
 test-swarm: engine venv-dev ## run the stack on three hosts in network namespaces, and lose some (5 minutes)
-	@scripts/timed.sh test-swarm $(PY) pytest -s --keep-duplicates tests/swarm tests/swarm/three_hosts.py
+	@scripts/timed.sh test-swarm $(PY) pytest -s tests/swarm/test_*.py tests/swarm/three_hosts.py
 
 test-workflow: engine venv-dev ## run GitHub's workflows on this machine, by act (15 minutes; needs Go once)
 	@scripts/timed.sh test-workflow $(PY) tests.workflows
 
 test-podman: engine venv-dev ## run the images under Debian 13's Podman: quadlet and kube play (3 minutes)
-	@scripts/timed.sh test-podman $(PY) pytest --keep-duplicates tests/podman tests/podman/real_podman.py
+	@scripts/timed.sh test-podman $(PY) pytest tests/podman/test_*.py tests/podman/real_podman.py
 
 test-postgres: ## run the storage's HTTP tests on a PostgreSQL that is started for them
 	@scripts/timed.sh test-postgres scripts/postgres.sh cargo test --manifest-path packages/sutra-storage/Cargo.toml --locked --features postgres --test http --test postgres

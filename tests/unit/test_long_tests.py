@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 import shlex
@@ -25,13 +26,18 @@ COLLECTED = re.compile(r"^(tests/[^:]+)::(\w+)", re.MULTILINE)
 
 def collected(files: Sequence[str], *words: str) -> set[tuple[str, str]]:
     """Return file and function of each test that pytest collects, with these words."""
+    return set(COLLECTED.findall(collection(files, *words)))
+
+
+def collection(files: Sequence[str], *words: str) -> str:
+    """Return what pytest prints of the tests that it collects, a line each."""
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
     environment = {**os.environ, "PYTEST_ADDOPTS": ""}
     done = subprocess.run(
         [*command, *words, *files], cwd=ROOT, env=environment, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return set(COLLECTED.findall(done.stdout))
+    return done.stdout
 
 
 def recipe(target: str) -> list[str]:
@@ -184,11 +190,19 @@ CALLS = re.findall(r"\$\(PY\) pytest (.*\.py)$", (ROOT / "Makefile").read_text()
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_every_file_that_a_target_names_is_run(call: str) -> None:
-    """pytest leaves out a file below a folder that is named too, and says nothing."""
+def test_every_file_that_a_target_names_is_run_once(call: str) -> None:
+    """pytest runs a file below a folder that is named too twice, or not, and says nothing."""
     words = shlex.split(call)
-    named = {word for word in words if word.endswith(".py")}
-    assert named <= {file for file, _ in collected(words)}
+    printed = collection([word for each in words for word in expanded(each)])
+    named = {word for word in words if word.endswith(".py") and "*" not in word}
+    assert named <= {file for file, _ in COLLECTED.findall(printed)}
+    tests = [line for line in printed.splitlines() if "::" in line]
+    assert len(tests) == len(set(tests))
+
+
+def expanded(word: str) -> list[str]:
+    """Return what a shell makes of a word: the files of a pattern."""
+    return sorted(glob.glob(word, root_dir=ROOT)) or [word]
 
 
 def test_targets_that_name_files_are_there() -> None:
