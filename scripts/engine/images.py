@@ -28,10 +28,16 @@ LISTINGS = 5
 PAUSE = 0.2
 # words of an engine that misses what it was just reading, of both stores
 GONE = r"not found|does not exist|no such"
+# message of an engine for a layer that it has not unpacked
+NO_SNAPSHOT = r"snapshot \S+ does not exist"
 
 
 class NoSuchImageError(EngineError):
     """An image that was there is gone."""
+
+
+class NotUnpackedError(EngineError):
+    """The engine has the image's layers as they are packed, and nothing that it made of them."""
 
 
 def inspect(client: docker.DockerClient, reference: str) -> dict[str, Any] | None:
@@ -44,13 +50,21 @@ def inspect(client: docker.DockerClient, reference: str) -> dict[str, Any] | Non
 
 
 def history(client: docker.DockerClient, reference: str) -> list[dict[str, Any]]:
-    """Return how an image was made, first step first, in the words of an OCI config."""
+    """Return how an image was made, first step first, in the words of an OCI config.
+
+    Raises NotUnpackedError for an image of another platform that containerd's store keeps packed
+    until it is started: the engine asks for the size of each step.
+    """
     try:
         with engine.request(f'tell the history of "{reference}"'):
             # types-docker gives `history` no types
             steps: list[dict[str, Any]] = client.api.history(reference)  # type: ignore[no-untyped-call]
     except ImageNotFound as error:
         raise EngineError(f'image no longer exists "{reference}"', "run `make build`") from error
+    except EngineError as error:
+        if re.search(NO_SNAPSHOT, error.problem):
+            raise NotUnpackedError(error.problem, error.tip) from error
+        raise
     return [
         {"created_by": step["CreatedBy"], "comment": step["Comment"], "bytes": step["Size"]}
         for step in reversed(steps)

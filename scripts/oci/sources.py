@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -149,14 +151,28 @@ def together(client: engine.Client, images: Sequence[Source]) -> Source:
 
 def _config(client: engine.Client, image: Mapping[str, Any]) -> Config:
     """Return an OCI image config of what the engine tells: it does not hand out its own."""
+    try:
+        history = images.history(client, image["Id"])
+    except images.NotUnpackedError:
+        return _saved_config(client, image["Id"])
     return {
         "architecture": image["Architecture"],
         "os": image["Os"],
         "created": image.get("Created", ""),
         "config": image["Config"],
         "rootfs": {"type": "layers", "diff_ids": list(image["RootFS"].get("Layers") or ())},
-        "history": images.history(client, image["Id"]),
+        "history": history,
     }
+
+
+def _saved_config(client: engine.Client, identity: str) -> Config:
+    """Return the image's own config, which is in what the engine saves of it."""
+    with tempfile.NamedTemporaryFile(suffix=".tar") as file:
+        with images.saved(client, identity) as stream:
+            shutil.copyfileobj(stream, file)
+        file.flush()
+        image, _ = docker_archive.archive(Path(file.name))
+        return image.config
 
 
 def _saved_blobs(

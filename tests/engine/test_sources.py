@@ -11,6 +11,7 @@ from pathlib import Path
 import docker
 import pytest
 
+from scripts.common import platforms
 from scripts.image import inventory
 from scripts.image.inventory import Inventory
 from tests.support import registries
@@ -70,6 +71,30 @@ def test_the_engines_image(expected: Inventory) -> None:
     resolved = expected.resolve("/app/link")
     assert resolved
     assert resolved.path == "app/main.py"
+
+
+def test_an_image_of_another_platform_has_its_history(
+    client: docker.DockerClient, tmp_path: Path
+) -> None:
+    """containerd's store unpacks no layer of it, and tells no history of what is packed."""
+    name = f"sutra-test-sources-{uuid.uuid4().hex[:8]}:1"
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /app/\nUSER 10001:10001\n")
+    other = next(each for each in platforms.ARCHITECTURES if each != platforms.own_architecture())
+    command = ["docker", "buildx", "build", "--builder", "default", "--quiet", "--tag", name]
+    command += ["--provenance=false", "--platform", f"linux/{other}", "--load", str(tmp_path)]
+    subprocess.run(command, check=True, capture_output=True)
+    try:
+        found = inventory.read(client, name, tmp_path / "cache")
+        assert found
+        assert found.architecture == other
+        assert found.config["config"]["User"] == "10001:10001"
+        steps = [step["created_by"] for step in found.config["history"]]
+        assert [step.partition(" #")[0] for step in steps] == [
+            "COPY Dockerfile /app/",
+            "USER 10001:10001",
+        ]
+    finally:
+        client.images.remove(name)
 
 
 def test_a_saved_archive_and_its_layout(image: str, expected: Inventory, tmp_path: Path) -> None:

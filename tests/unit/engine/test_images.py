@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from requests.exceptions import ConnectionError as RequestsConnectionError
 
-from scripts.common.errors import SutraError
+from scripts.common.errors import EngineError, SutraError
 from scripts.engine import images
 from scripts.engine.images import Stream
 from tests.unit.engine.stand_ins import TIP, Refusing
@@ -96,6 +96,29 @@ def test_saving_an_image_that_is_gone_is_refused() -> None:
         saved(Refusing(ImageNotFound("no such image")))
     assert caught.value.message == 'engine: image no longer exists "a:prod"'
     assert caught.value.tip == "run `make build`"
+
+
+UNPACKED_NOWHERE = "snapshot sha256:bec90d52 does not exist: not found"
+
+
+@pytest.mark.parametrize(
+    ("explanation", "kind"),
+    [(UNPACKED_NOWHERE, images.NotUnpackedError), ("disk is read-only", EngineError)],
+)
+def test_a_history_that_the_engine_cannot_tell(explanation: str, kind: type[EngineError]) -> None:
+    """With containerd's store, one of an image that was loaded for another platform."""
+
+    class Refused(FakeEngine):
+        def history(self, reference: str) -> list[dict[str, Any]]:
+            raise APIError("500", explanation=explanation)
+
+    with pytest.raises(EngineError) as caught:
+        images.history(Refused(), "a:prod")
+    assert type(caught.value) is kind
+    assert (caught.value.message, caught.value.tip) == (
+        f'engine: cannot tell the history of "a:prod": {explanation}',
+        TIP,
+    )
 
 
 def test_the_answer_is_closed_when_reading_stops() -> None:
