@@ -27,6 +27,8 @@ variable "ROOT_CONTEXT" { default = "" }
 variable "PLATFORM" { default = "" }
 variable "PLATFORM_ROOT_CONTEXT" { default = "" }
 variable "PLATFORM_ROOT" { default = "" }
+# "1" where the builder has a node of that platform, on which Rust and Go compile as well
+variable "NATIVE" { default = "" }
 # the root image with its digest, for the provenance: "debian:trixie-slim@sha256:…"
 variable "ROOT" { default = "" }
 variable "VERSION" { default = "0.0.0" }
@@ -34,6 +36,9 @@ variable "REVISION" { default = "unknown" }
 variable "CREATED" { default = "1970-01-01T00:00:00Z" }
 # owner of these images: `make clean` removes only its own
 variable "SUTRA_PROJECT" { default = "sutra" }
+
+# the root image of what compiles
+variable "COMPILER_ROOT" { default = NATIVE != "" && PLATFORM_ROOT != "" ? PLATFORM_ROOT : ROOT }
 
 # every service: its image's name, its language, its folder in packages/
 variable "SERVICES" {
@@ -129,25 +134,26 @@ target "python-runtime" {
 }
 
 # Rust and Go compile for another platform on the builder's own: no emulator runs their compilers.
+# A farm with a node of that platform compiles there: buildx links no targets of different nodes.
 target "rust-builder" {
   inherits   = ["_base"]
   dockerfile = "rust-dev.Dockerfile"
-  args       = PLATFORM == "" ? {} : { CROSS = split("/", PLATFORM)[1] }
-  labels     = labels_of(ROOT)
-  platforms  = []
+  args       = PLATFORM == "" || NATIVE != "" ? {} : { CROSS = split("/", PLATFORM)[1] }
+  labels     = labels_of(COMPILER_ROOT)
+  platforms  = NATIVE == "" ? [] : [PLATFORM]
 }
 
 target "rust-runtime" {
   inherits   = ["_base"]
   dockerfile = "rust-runtime-prod.Dockerfile"
-  labels     = labels_of(ROOT)
+  labels     = labels_of(COMPILER_ROOT)
 }
 
 target "go-builder" {
   inherits   = ["_base"]
   dockerfile = "go-dev.Dockerfile"
-  labels     = labels_of(ROOT)
-  platforms  = []
+  labels     = labels_of(COMPILER_ROOT)
+  platforms  = NATIVE == "" ? [] : [PLATFORM]
 }
 
 target "node-builder" {
@@ -212,7 +218,7 @@ target "_python-service" {
 
 target "_rust-package" {
   inherits = ["_common"]
-  labels   = labels_of(ROOT)
+  labels   = labels_of(COMPILER_ROOT)
   contexts = { "sutra-base-rust" = "target:rust-builder" }
   args     = { CARGO_REGISTRY = CARGO_REGISTRY, SUTRA_PROJECT = SUTRA_PROJECT }
 }
@@ -224,7 +230,7 @@ target "_rust-service" {
 
 target "_go-package" {
   inherits = ["_common"]
-  labels   = labels_of(ROOT)
+  labels   = labels_of(COMPILER_ROOT)
   contexts = { "sutra-base-go" = "target:go-builder" }
   args     = { GOPROXY = GOPROXY }
 }

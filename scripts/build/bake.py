@@ -20,7 +20,7 @@ from scripts.catalog import bake_match, catalog
 from scripts.common import git, platforms
 from scripts.common import settings as knobs
 from scripts.common.errors import SutraError
-from scripts.engine import builders, buildx, images, tags
+from scripts.engine import builder_nodes, builders, buildx, images, tags
 from scripts.engine import client as engine
 from scripts.engine.builders import Builder
 
@@ -55,7 +55,7 @@ def build(
             ids |= build_platform(
                 client,
                 groups,
-                settings | platform_variables(architecture),
+                settings | platform_variables(architecture, builder),
                 Setting(
                     builder,
                     architecture,
@@ -143,9 +143,16 @@ def _run(
             builders.refuse_other_images(client, how.builder, staged, metadata)
 
 
-def platform_variables(architecture: str) -> dict[str, str]:
-    """Return the variables of the bake file for another platform; none for the builder's own."""
-    return {"PLATFORM": platforms.name_of(architecture)} if architecture else {}
+def platform_variables(architecture: str, builder: Builder) -> dict[str, str]:
+    """Return the variables of the bake file for another platform; none for the builder's own.
+
+    Raises SutraError where the node that is to build for it does not answer.
+    """
+    builders.require_nodes(builder, architecture)
+    if not architecture:
+        return {}
+    native = builder_nodes.is_native(builder.nodes, architecture)
+    return {"PLATFORM": platforms.name_of(architecture), **({"NATIVE": "1"} if native else {})}
 
 
 def loaded(plan: Mapping[str, Any], targets: Iterable[str]) -> list[str]:

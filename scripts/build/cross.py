@@ -1,7 +1,8 @@
 """What a build for another platform needs besides: the root image of that platform, an emulator.
 
 Rust and Go compile on the builder's own platform, and the base of their servers is only unpacked
-there: these need neither. A Dockerfile that runs programs of the platform begins with its root.
+there: these need neither. A Dockerfile that runs programs of the platform begins with its root, and
+so does everything on a node of that platform in a farm.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from typing import Any
 from scripts.build import root_image
 from scripts.common import platforms
 from scripts.common.errors import SutraError
+from scripts.engine import builder_nodes, emulator
 from scripts.engine import client as engine
-from scripts.engine import emulator
 from scripts.engine.builders import Builder
 
 DEVELOPMENT = "-dev"
@@ -55,7 +56,8 @@ def root_variable(
     own builder could not run them either.
     """
     image = root_image.root_image(plan)
-    if not image or not runs_programs(plan, image):
+    native = builder_nodes.is_native(builder.nodes, architecture)
+    if not image or not (native or runs_programs(plan, image)):
         return {}
     if builder.is_engine and not engine.is_remote(client):
         emulator.require(architecture)

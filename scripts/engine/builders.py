@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.common.errors import SutraError
-from scripts.engine import buildx, images
+from scripts.engine import builder_nodes, buildx, images
 from scripts.engine import client as engine
+from scripts.engine.builder_nodes import Node
 
 KNOB = "BUILDER"
 # buildx's own name for the knob
@@ -29,11 +29,11 @@ DIGEST, CONFIG_DIGEST = "containerimage.digest", "containerimage.config.digest"
 
 @dataclass(frozen=True)
 class Builder:
-    """A builder of buildx: its name, its driver, and each node's address with its status."""
+    """A builder of buildx: its name, its driver and its nodes, in the order of their creation."""
 
     name: str
     driver: str
-    nodes: Mapping[str, str]
+    nodes: tuple[Node, ...] = ()
 
     @property
     def is_engine(self) -> bool:
@@ -41,7 +41,7 @@ class Builder:
         return self.driver == OWN_DRIVER
 
 
-OWN = Builder("default", OWN_DRIVER, {})
+OWN = Builder("default", OWN_DRIVER)
 # buildx's messages for a builder that ended or cannot be reached
 GONE = (
     r"error reading from server|waiting for connection|failed to receive status|"
@@ -84,13 +84,27 @@ def find(environment: Mapping[str, str] = os.environ) -> Builder:
             "`docker buildx ls` lists the builders; docs/build-farm.md shows how to make one",
         )
     builder = parse(done.stdout)
-    if builder.driver == REMOTE_DRIVER and "running" not in builder.nodes.values():
-        raise SutraError(
-            f'builder: no answer from "{builder.name}" at {", ".join(builder.nodes)}',
-            f"check that buildkitd runs there and takes this certificate "
-            f"(`docker buildx inspect {builder.name}`), or build without {KNOB}",
-        )
+    if not any(node.runs for node in builder.nodes):
+        refuse_silent(builder, builder.nodes, f"build without {KNOB}")
     return builder
+
+
+def require_nodes(builder: Builder, architecture: str) -> None:
+    """Raise SutraError where a node that is to build for an architecture does not answer."""
+    if missing := builder_nodes.silent(builder.nodes, architecture):
+        take_out = f"docker buildx create --name {builder.name} --leave --node {missing[0].name}"
+        refuse_silent(builder, missing, f"take it out: `{take_out}`")
+
+
+def refuse_silent(builder: Builder, nodes: Iterable[Node], otherwise: str) -> None:
+    """Raise SutraError for nodes without an answer, but for those that a build starts itself."""
+    if builder.driver == REMOTE_DRIVER:
+        raise SutraError(
+            f'builder: no answer from "{builder.name}" at '
+            f"{', '.join(node.address for node in nodes)}",
+            f"check that buildkitd runs there and takes this certificate "
+            f"(`docker buildx inspect {builder.name}`), or {otherwise}",
+        )
 
 
 def takes_layouts(client: engine.Client, builder: Builder) -> bool:
@@ -124,12 +138,5 @@ def parse(text: str) -> Builder:
 
     A node that does not answer has another status than "running", or an error in its place.
     """
-    head, *blocks = re.split(r"^Endpoint: +", text, flags=re.MULTILINE)
-    nodes = {block.split()[0]: _value("Status", block) for block in blocks}
-    return Builder(_value("Name", head), _value("Driver", head), nodes)
-
-
-def _value(key: str, text: str) -> str:
-    """Return the first value of a key; the builder's name comes before its nodes' names."""
-    match = re.search(rf"^{key}: +(\S+)", text, re.MULTILINE)
-    return match[1] if match else ""
+    value = builder_nodes.value
+    return Builder(value("Name", text), value("Driver", text), tuple(builder_nodes.parse(text)))

@@ -35,6 +35,16 @@ def test_compilers_run_on_the_builders_own_platform(targets: dict[str, Any]) -> 
     assert named == {("linux/arm64",)}
 
 
+def test_a_node_of_the_platform_compiles_there() -> None:
+    """buildx links no targets that are built on different nodes."""
+    knobs = {"PLATFORM": "linux/arm64", "NATIVE": "1", **ROOTS, **CONTEXTS}
+    found = buildx.bake_plan(GROUPS, knobs)["target"]
+    assert {tuple(target["platforms"]) for target in found.values()} == {("linux/arm64",)}
+    assert "CROSS" not in found["rust-builder"]["args"]
+    roots = {target["labels"]["org.sutra.root"] for target in found.values()}
+    assert roots == {ROOTS["PLATFORM_ROOT"]}
+
+
 def test_each_base_has_the_root_of_its_platform(targets: dict[str, Any]) -> None:
     assert targets["python-runtime"]["contexts"] == {
         "debian:trixie-slim": "oci-layout://own",

@@ -85,11 +85,13 @@ def stop(machine: Machine) -> None:
     machine.run("rm", "-rf", DATA, folder="/")
 
 
-def create(machine: Machine, builder: str, who: str, address: str = ADDRESS) -> None:
-    """Register a builder with the machine's buildx, which connects to it as `who`."""
+def create(machine: Machine, builder: str, who: str, *addresses: str) -> None:
+    """Register a builder with the machine's buildx, which connects to each node as `who`."""
     files = {"cacert": "ca", "cert": who, "key": f"{who}-key"}
     options = ",".join(f"{key}={KEYS}/{file}.pem" for key, file in files.items())
     machine.run("docker", "buildx", "rm", builder)  # one of an earlier test
     command = ["docker", "buildx", "create", "--driver=remote", f"--name={builder}"]
-    done = machine.run(*command, f"--driver-opt={options}", address)
-    assert done.code == 0, done.text
+    for append, address in enumerate(addresses or (ADDRESS,)):
+        words = [f"--driver-opt={options}", *(["--append"] if append else []), address]
+        done = machine.run(*command, *words)
+        assert done.code == 0, done.text

@@ -18,6 +18,8 @@ from tests.engines.machine import Done, Machine
 TARGET = "sutra-base-rust-runtime"
 # folder of buildkitd's running steps: its runc is started there
 EXECUTOR = f"{buildkit.DATA}/runc-overlayfs/executor/"
+# address that nothing listens on
+NOWHERE = "tcp://127.0.0.1:7779"
 IDS = ("docker", "image", "inspect", "--format={{.Id}}", f"{TARGET}:prod")
 
 
@@ -86,17 +88,35 @@ def test_a_certificate_of_another_authority_is_refused(farm: Machine) -> None:
 
 
 def test_a_builder_that_does_not_run(farm: Machine) -> None:
-    buildkit.create(farm, "nobody", "client", "tcp://127.0.0.1:7779")
-    assert_refused(build(farm, builder="nobody"), "nobody", "tcp://127.0.0.1:7779")
+    buildkit.create(farm, "nobody", "client", NOWHERE)
+    assert_refused(build(farm, builder="nobody"), "nobody", NOWHERE)
 
 
-def assert_refused(done: Done, name: str, address: str) -> None:
+def assert_refused(
+    done: Done, name: str, address: str, otherwise: str = "build without BUILDER"
+) -> None:
     assert done.code == 2
     assert done.text.splitlines()[-2:] == [
         f'builder: no answer from "{name}" at {address}',
         "tip: check that buildkitd runs there and takes this certificate "
-        f"(`docker buildx inspect {name}`), or build without BUILDER",
+        f"(`docker buildx inspect {name}`), or {otherwise}",
     ]
+
+
+def test_a_node_that_nothing_is_built_on_may_be_away(farm: Machine) -> None:
+    buildkit.create(farm, "pair", "client", buildkit.ADDRESS, NOWHERE)
+    done = build(farm, builder="pair")
+    assert done.code == 0, done.text[-3000:]
+
+
+def test_a_first_node_that_is_away_is_taken_out(farm: Machine) -> None:
+    buildkit.create(farm, "pair", "client", NOWHERE, buildkit.ADDRESS)
+    take_out = "docker buildx create --name pair --leave --node pair0"
+    refused = build(farm, builder="pair")
+    assert_refused(refused, "pair", NOWHERE, f"take it out: `{take_out}`")
+    assert farm.run(*take_out.split()).code == 0
+    done = build(farm, builder="pair")
+    assert done.code == 0, done.text[-3000:]
 
 
 def test_a_builder_that_nobody_made(farm: Machine) -> None:

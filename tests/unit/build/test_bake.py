@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from scripts.common import git
 from scripts.common import settings as knobs
 from scripts.common.errors import SutraError
 from scripts.engine import builders, images
+from scripts.engine.builder_nodes import Node
 from tests.conftest import ROOT
 from tests.unit.build.test_failure import STEP
 from tests.unit.fakes import FakeEngine, FakeImage, run_git, tar_of
@@ -44,7 +46,8 @@ images:
   sutra-api: {budget: {installed: 3 MB, download: 1 MB}}
 """
 ROOT_DIGEST = "sha256:" + "d" * 64
-FARM = builders.Builder("farm", "remote", {"tcp://127.0.0.1:7770": "running"})
+NODE = Node("farm0", "tcp://127.0.0.1:7770", "running", ("linux/amd64",))
+FARM = builders.Builder("farm", "remote", (NODE,))
 SPACE_TIP = "`docker system df` shows what fills it, `make clean DRY_RUN=1` this project's part"
 
 
@@ -388,6 +391,32 @@ def test_an_image_of_another_platform_than_was_asked_for_gets_no_tag(
         "expected arm64",
         "the builder has no node of that platform, or its Dockerfile takes from another",
     )
+    assert engine.tags == before
+
+
+@pytest.mark.usefixtures("built_as_asked")
+def test_a_node_of_the_platform_compiles_there(
+    engine: FakeEngine, bake: Bake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROOT_CONTEXT", "oci-layout:///roots:1")
+    other = Node("farm1", "tcp://127.0.0.1:7771", "running", ("linux/arm64",), ("linux/arm64",))
+    bake.builder = replace(FARM, nodes=(NODE, other))
+    monkeypatch.setattr("scripts.engine.registries.registry_refusal", lambda *_: "")
+    build.build(engine, ["prod"], PLATFORMS)
+    assert [knobs.get("NATIVE", "") for _, knobs in bake.plans] == ["", "1"]
+
+
+@pytest.mark.usefixtures("amd64")
+def test_where_a_platforms_node_does_not_answer_no_tag_moves(
+    engine: FakeEngine, bake: Bake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROOT_CONTEXT", "oci-layout:///roots:1")
+    before = dict(engine.tags)
+    other = Node("farm1", "tcp://127.0.0.1:7771", "inactive", (), ("linux/arm64",))
+    bake.builder = replace(FARM, nodes=(NODE, other))
+    with pytest.raises(SutraError) as caught:
+        build.build(engine, ["prod"], PLATFORMS)
+    assert caught.value.message == 'builder: no answer from "farm" at tcp://127.0.0.1:7771'
     assert engine.tags == before
 
 

@@ -177,7 +177,7 @@ def test_the_classic_store_alone_writes_no_cache(
 ) -> None:
     monkeypatch.setattr("scripts.engine.client.has_containerd_store", lambda client: containerd)
     client: Any = object()
-    builder = builders.Builder("x", driver, {})
+    builder = builders.Builder("x", driver)
     if writes:
         cache.require_export(client, builder)
         return

@@ -8,12 +8,16 @@ import pytest
 from scripts.build import cross
 from scripts.common.errors import SutraError
 from scripts.engine import emulator
+from scripts.engine.builder_nodes import Node
 from scripts.engine.builders import OWN, Builder
 from tests.conftest import ROOT
 from tests.unit.fakes import FakeEngine
 
 ROOT_IMAGE = "debian:trixie-slim"
-FARM = Builder("farm", "remote", {"tcp://127.0.0.1:7770": "running"})
+NODE = Node("farm0", "tcp://127.0.0.1:7770", "running", ("linux/amd64",))
+ARM_NODE = Node("farm1", "tcp://127.0.0.1:7771", "running", ("linux/arm64",), ("linux/arm64",))
+FARM = Builder("farm", "remote", (NODE,))
+FARM_OF_BOTH = Builder("farm", "remote", (NODE, ARM_NODE))
 
 
 def target(folder: str, dockerfile: str, platforms: list[str]) -> dict[str, Any]:
@@ -49,7 +53,9 @@ def test_where_nothing_runs_neither_a_root_nor_an_emulator_is_needed(
     monkeypatch.setattr(emulator, "runs", lambda architecture: False)
     made = plan("rust-runtime-prod.Dockerfile")
     assert cross.root_variable(engine, made, OWN, "arm64") == {}
+    assert cross.root_variable(engine, made, FARM, "arm64") == {}
     assert cross.root_variable(engine, {"target": {}}, OWN, "arm64") == {}
+    assert cross.root_variable(engine, {"target": {}}, FARM_OF_BOTH, "arm64") == {}
 
 
 def test_without_an_emulator_the_engines_own_builder_is_not_asked(
@@ -65,9 +71,17 @@ def test_without_an_emulator_the_engines_own_builder_is_not_asked(
     )
 
 
-@pytest.mark.parametrize("builder", [OWN, FARM])
+@pytest.mark.parametrize(
+    ("builder", "file"),
+    [
+        (OWN, "python-prod.Dockerfile"),
+        (FARM, "python-prod.Dockerfile"),
+        # which is only unpacked: on a node of the platform, by that node's own apt
+        (FARM_OF_BOTH, "rust-runtime-prod.Dockerfile"),
+    ],
+)
 def test_a_bootstrapped_root_of_the_platform_reaches_the_build(
-    engine: FakeEngine, folder: Path, monkeypatch: pytest.MonkeyPatch, builder: Builder
+    engine: FakeEngine, folder: Path, monkeypatch: pytest.MonkeyPatch, builder: Builder, file: str
 ) -> None:
     monkeypatch.setattr(emulator, "runs", lambda architecture: builder is OWN)
     monkeypatch.setattr("scripts.engine.client.has_containerd_store", lambda client: True)
@@ -76,9 +90,8 @@ def test_a_bootstrapped_root_of_the_platform_reaches_the_build(
     layout.mkdir(parents=True)
     (layout / "index.json").write_text(f'{{"manifests": [{{"digest": "{digest}"}}]}}')
     (folder / "base-images").mkdir()
-    text = (ROOT / "base-images/python-prod.Dockerfile").read_text()
-    (folder / "base-images/python-prod.Dockerfile").write_text(text)
-    found = cross.root_variable(engine, plan("python-prod.Dockerfile"), builder, "arm64")
+    (folder / "base-images" / file).write_text((ROOT / "base-images" / file).read_text())
+    found = cross.root_variable(engine, plan(file), builder, "arm64")
     assert found == {
         "PLATFORM_ROOT_CONTEXT": f"oci-layout://{layout}:trixie-slim",
         "PLATFORM_ROOT": f"{ROOT_IMAGE}@{digest}",

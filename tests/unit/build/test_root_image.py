@@ -298,7 +298,7 @@ def test_another_builder_gets_no_image_of_the_engine(
 ) -> None:
     """It cannot see the engine's images, and pulls from the registry itself."""
     engine.add(FakeImage([]), IMAGE)
-    farm = builders.Builder("farm", "remote", {"tcp://127.0.0.1:7770": "running"})
+    farm = builders.Builder("farm", "remote")
     monkeypatch.setattr("scripts.engine.registries.registry_refusal", lambda *_: "")
     monkeypatch.setattr("scripts.engine.registries.pull_refusal", lambda *_: 1 / 0)
     assert root_image.context(engine, IMAGE, tmp_path, builder=farm) == ""

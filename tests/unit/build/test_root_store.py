@@ -64,7 +64,7 @@ def layout(tmp_path: Path) -> Path:
 )
 def test_which_builder_takes_layouts(driver: str, status: Any, takes: bool) -> None:
     client: Any = Classic(status)
-    assert builders.takes_layouts(client, Builder("farm", driver, {})) is takes
+    assert builders.takes_layouts(client, Builder("farm", driver)) is takes
 
 
 def test_a_builder_that_takes_layouts_gets_one(layout: Path) -> None:

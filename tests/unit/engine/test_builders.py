@@ -9,6 +9,7 @@ import pytest
 
 from scripts.common.errors import SutraError
 from scripts.engine import builders
+from scripts.engine.builder_nodes import Node
 from scripts.engine.builders import Builder
 from tests.unit.fakes import FakeEngine, FakeImage
 
@@ -80,15 +81,30 @@ def says(folder: Path, text: str, problem: str = "", code: int = 0) -> None:
 @pytest.mark.parametrize(
     ("text", "builder"),
     [
-        (OWN, Builder("default", "docker", {"default": "running"})),
+        (
+            OWN,
+            Builder(
+                "default",
+                "docker",
+                (Node("default", "default", "running", ("linux/amd64", "linux/386")),),
+            ),
+        ),
         (
             FARM,
             Builder(
-                "farm", "remote", {"tcp://127.0.0.1:7770": "running", "tcp://127.0.0.1:7771": ""}
+                "farm",
+                "remote",
+                (
+                    Node("farm0", "tcp://127.0.0.1:7770", "running"),
+                    Node("farm1", "tcp://127.0.0.1:7771", ""),
+                ),
             ),
         ),
-        (GONE, Builder("gone", "remote", {"tcp://127.0.0.1:7779": "inactive"})),
-        ("", Builder("", "", {})),
+        (
+            GONE,
+            Builder("gone", "remote", (Node("gone0", "tcp://127.0.0.1:7779", "inactive"),)),
+        ),
+        ("", Builder("", "")),
     ],
     ids=["own", "farm", "gone", "nothing"],
 )
@@ -159,7 +175,22 @@ def test_a_builder_none_of_whose_nodes_answers(answer: Path) -> None:
 
 def test_a_builder_in_a_container_may_start_with_the_build(answer: Path) -> None:
     says(answer, GONE.replace("remote", "docker-container"))
-    assert builders.find({"BUILDER": "gone"}).driver == "docker-container"
+    found = builders.find({"BUILDER": "gone"})
+    assert found.driver == "docker-container"
+    builders.require_nodes(found, "")  # raises nothing
+
+
+def test_the_first_node_must_answer_and_can_be_taken_out() -> None:
+    """buildx builds nothing on the others while it waits for the first: 20 seconds."""
+    farm = builders.parse(FARM.replace("running", "inactive"))
+    with pytest.raises(SutraError) as caught:
+        builders.require_nodes(farm, "")
+    assert (caught.value.message, caught.value.tip) == (
+        'builder: no answer from "farm" at tcp://127.0.0.1:7770',
+        "check that buildkitd runs there and takes this certificate "
+        "(`docker buildx inspect farm`), or take it out: "
+        "`docker buildx create --name farm --leave --node farm0`",
+    )
 
 
 # ---- what came back --------------------------------------------------------
