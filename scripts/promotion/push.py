@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 
+from scripts.common import platforms
 from scripts.common.errors import SutraError
 from scripts.engine import client as engine
 from scripts.engine import images, registries
@@ -27,34 +29,44 @@ def push_all(client: engine.Client, target: Registry, intent: Intent, plan: Plan
     for (name, _), identity in plan.identities.items():
         if (name, identity) not in digests:
             digests[name, identity] = _pushed(client, target, plan, name, identity)
-    indexes: dict[tuple[str, str], str] = {}
     remote = []
     for reference, group in platform_index.groups(target, plan).items():
         first = next(iter(group.values()))
         after = digests[first]
         if platform_index.is_index(reference, group):
             manifests = {architecture: digests[key] for architecture, key in group.items()}
-            after = indexes[first] = platform_index.put(target, reference, manifests)
+            after = platform_index.put(target, reference, manifests)
         remote.append(Move(reference, target.digest(reference), after))
     refuse_moved_version(remote, intent.entry.version)
     moved_tags.refuse_changed(remote, plan.places)
     # new tags come last: not every registry can remove them again
     remote.sort(key=lambda move: move.before is None)
-    # and signatures first of all: no tag is on an image whose signature is not there
-    signatures = [
-        move
-        for digests_by_image in (digests, indexes)
-        if plan.sign
-        for move in plan.sign(digests_by_image)
-    ]
-    remote = [*signatures, *remote]
     named = platform_index.of_entry(target, intent.entry, digests)
+    # and signatures first of all: no tag is on an image whose signature is not there
+    remote = [*signatures(plan, digests, named), *remote]
     images = {
         name: replace(image, digest=named[name]) for name, image in intent.entry.images.items()
     }
     intent = replace(intent, remote=tuple(remote), entry=replace(intent.entry, images=images))
     journal.write(intent)
     return intent
+
+
+def signatures(
+    plan: Plan, digests: Mapping[tuple[str, str], str], named: Mapping[str, str]
+) -> list[Move]:
+    """Sign every image that was pushed, and each index that the ledger names; return the moves.
+
+    An index is signed once, as what its first platform is.
+    """
+    if not plan.sign:
+        return []
+    first: dict[tuple[str, str], tuple[str, str]] = {}
+    for name, image in plan.entry.images.items():
+        if named[name] != digests[name, image.id]:
+            first.setdefault((platforms.image_of(name), named[name]), (name, image.id))
+    indexes = {key: digest for (_, digest), key in first.items()}
+    return [*plan.sign(digests), *(plan.sign(indexes) if indexes else [])]
 
 
 def _pushed(client: engine.Client, target: Registry, plan: Plan, name: str, identity: str) -> str:
