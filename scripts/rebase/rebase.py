@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from scripts.catalog.catalog import Catalog
 from scripts.common.errors import SutraError
@@ -62,7 +63,7 @@ def services_to_move(
         if base not in earlier:
             continue  # a base itself, or on nothing
         new = tags.current(client, promises.find(base).reference)
-        old = _old_base(client, inspected["RootFS"]["Layers"], base, earlier[base])
+        old = _old_base(client, inspected, base, earlier[base])
         if old is None or new is None:
             raise SutraError(f"rebase: {image.name}: its {base} is not here any more", BUILD)
         if old != new:
@@ -71,17 +72,28 @@ def services_to_move(
 
 
 def _old_base(
-    client: engine.Client, layers: list[str], base: str, earlier: str | None
+    client: engine.Client, service: Mapping[str, Any], base: str, earlier: str | None
 ) -> str | None:
-    """Return the id of the base whose layers are the first of `layers`, the longest such."""
+    """Return the id of the base whose layers are the first of the service's, the longest such.
+
+    Another user or variable adds no layer: of bases with the same layers it is the one whose
+    steps are the service's first.
+    """
+    layers, steps = service["RootFS"]["Layers"], _steps(client, service["Id"])
     names = sorted(f"{base}:{tag}" for tag in images.repository_tags(client, base))
     fitting = {}
     for reference in [*names, *filter(None, [earlier])]:
         inspected = images.inspect(client, reference) or {}
         own = (inspected.get("RootFS") or {}).get("Layers") or []
         if own and layers[: len(own)] == own:
-            fitting[len(own)] = str(inspected["Id"])
+            own_steps = _steps(client, inspected["Id"])
+            is_its_beginning = steps[: len(own_steps)] == own_steps
+            fitting[len(own), is_its_beginning] = str(inspected["Id"])
     return fitting[max(fitting)] if fitting else None
+
+
+def _steps(client: engine.Client, identity: str) -> list[str]:
+    return [str(step["created_by"]) for step in images.history(client, identity)]
 
 
 @contextmanager
