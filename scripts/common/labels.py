@@ -8,6 +8,8 @@ VERSION = f"{PREFIX}version"
 CREATED = f"{PREFIX}created"
 REVISION = f"{PREFIX}revision"
 BASE_NAME = f"{PREFIX}base.name"
+# the base's name where there is none
+SCRATCH = "scratch"
 BASE_DIGEST = f"{PREFIX}base.digest"
 # the root image that the builders started from, "debian:trixie-slim@sha256:…"
 ROOT = "org.sutra.root"

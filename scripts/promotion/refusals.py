@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from scripts.catalog.catalog import Catalog
 from scripts.common import git
 from scripts.common.errors import SutraError
-from scripts.common.labels import BASE_DIGEST, REVISION
+from scripts.common.labels import BASE_DIGEST, BASE_NAME, REVISION, SCRATCH
 from scripts.engine import client as engine
 from scripts.engine import images
 from scripts.history import ledger
@@ -60,13 +60,15 @@ def moved_meanwhile(
 
 
 def rebased(client: engine.Client, ids: Mapping[str, str]) -> set[str]:
-    """Return the images that `make rebase` put on another base: their code may be older.
+    """Return the images whose code may be older: those that `make rebase` put on another base.
 
-    It alone sets BASE_DIGEST.
+    It alone sets BASE_DIGEST. Beside such an image, one without a base is where it was: there is
+    nothing to put it on.
     """
-    return {
-        name for name, identity in ids.items() if BASE_DIGEST in images.labels(client, identity)
-    }
+    labels = {name: images.labels(client, identity) for name, identity in ids.items()}
+    moved = {name for name in ids if BASE_DIGEST in labels[name]}
+    left = {name for name in ids if labels[name].get(BASE_NAME, SCRATCH) == SCRATCH}
+    return moved | left if moved else set()
 
 
 def unclean(built_from: Mapping[str, str], commit: str, rebased: Collection[str] = ()) -> list[str]:

@@ -16,7 +16,6 @@ from scripts.common.labels import BASE_DIGEST, ROOT
 Config = Mapping[str, Any]
 # labels that say of what the base was made: they come with it
 OF_THE_BASE = (ROOT,)
-SCRATCH = "scratch"
 
 
 @dataclass(frozen=True)
