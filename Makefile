@@ -205,7 +205,7 @@ test-unit: venv-dev ## run the tests that need no engine
 	@scripts/timed.sh test-unit $(PY) pytest --numprocesses auto tests/unit
 
 test-package: engine venv ## run one service's own tests, on its cleaned tree (PACKAGE=…)
-	@scripts/timed.sh test-package $(RUN) build "$(PACKAGE)-test"
+	@scripts/timed.sh test-package $(RUN) test-package "$(PACKAGE)"
 
 try-package: venv-dev ## run the shared cleanup rules on a fresh install, and show what it needs (PACKAGE=sqlalchemy)
 	@$(RUN) try-package "$(PACKAGE)"

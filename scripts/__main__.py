@@ -66,6 +66,7 @@ GROUPS = {
         "rename-service": "give a service another name",
     },
     "develop": {
+        "test-package": "run one service's own tests, on its cleaned tree",
         "try-package": "run the shared cleanup rules on a fresh install of a package",
         "bench": "measure against a peer or an earlier state, as ratios",
         "readme": "write the tables of sizes into README.md",

@@ -106,8 +106,13 @@ case $PACKAGE in
   *) folders=("packages/$PACKAGE/") ;;
 esac
 [[ -d ${folders[0]} ]] || die "PACKAGE: no such folder \"packages/$PACKAGE\"" "one of: $(echo packages/*/ | sed 's|packages/||g; s|/||g')"
+locks=()
+for each in "${folders[0]}"*.lock "${folders[0]}"{go.sum,package-lock.json}; do
+  if [[ -e $each ]]; then locks+=("$each"); fi
+done
 for name in ${UPGRADE//,/ }; do
-  grep -qsE "^(name = \"$name\"|${name}==|${name} v|    \"node_modules/$name\": )" "${folders[0]}"*.lock "${folders[0]}"go.sum "${folders[0]}"package-lock.json || die "UPGRADE: not in a lock of $PACKAGE \"$name\"" "grep '==' ${folders[0]}*.lock"
+  grep -qsE "^(name = \"$name\"|${name}==|${name} v|    \"node_modules/$name\": )" "${locks[@]}" ||
+    die "UPGRADE: not in a lock of $PACKAGE \"$name\"" "its names are those of ${locks[*]}"
 done
 for folder in "${folders[@]}"; do
   folder=${folder%/}

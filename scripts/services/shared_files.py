@@ -43,6 +43,8 @@ class SharedFile:
 LISTED = re.compile(
     r'^ *\{ name = "([^"]+)", language = "([^"]+)", folder = "([^"]+)" \},?\n', re.MULTILINE
 )
+# a row of docs/deployment.md: a compose service and its image
+ROW = re.compile(r"^\| `([a-z][a-z0-9-]*)` \| `([a-z][a-z0-9-]*)` \|", re.MULTILINE)
 
 
 def listed(text: str) -> list[Listed]:
@@ -69,10 +71,18 @@ def _block(text: str, words: Words) -> Iterator[Span]:
 
 
 def _rows(text: str, words: Words) -> Iterator[Span]:
-    """Yield the rows of the service and of its knobs, but for those that others share."""
+    """Yield the rows of the service and of its knobs, but for those that others share.
+
+    SUTRA_API_V_PORT is a knob of `sutra-api-v` where there is such a service, not of `sutra-api`.
+    """
     yield from _spans(rf"^\| `[\w-]+` \| `{re.escape(words.name)}` \|.*\n", text)
+    names = {name for match in ROW.finditer(text) for name in match.groups()} - {words.name}
+    variables = {Words(name).variable for name in names}
+    others = tuple(f"| `{each}_" for each in variables if each.startswith(words.variable))
     knob = rf"`{words.variable}_[A-Z_]+`"
-    yield from _spans(rf"^\| {knob}(?:, {knob})* \|.*\n", text)
+    for start, end in _spans(rf"^\| {knob}(?:, {knob})* \|.*\n", text):
+        if not text.startswith(others, start):
+            yield start, end
 
 
 def _link(text: str, words: Words) -> Iterator[Span]:

@@ -58,7 +58,12 @@ def lock(folder: Path, **knobs: str) -> subprocess.CompletedProcess[str]:
         (
             {"PACKAGE": "mine", "UPGRADE": "httpx,nope"},
             'UPGRADE: not in a lock of mine "nope"',
-            "grep '==' packages/mine/*.lock",
+            "its names are those of packages/mine/requirements.lock",
+        ),
+        (
+            {"PACKAGE": "samples/go", "UPGRADE": "nope"},
+            'UPGRADE: not in a lock of samples/go "nope"',
+            "its names are those of samples/go/go.sum",
         ),
     ],
 )

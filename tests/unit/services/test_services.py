@@ -87,6 +87,30 @@ def test_a_renamed_service_is_the_one_that_is_new_under_that_name(
     assert added() == wanted
 
 
+def test_a_service_whose_name_begins_another_one_leaves_that_as_it_is(checkout: Path) -> None:
+    new("parcels-inner")
+    new("sutra-parcels-outer", LANGUAGES[0])
+    commit("two services")
+    assert new("parcels") == 0
+    assert front_door(["remove-service", "--name", "parcels", "--yes"]) == 0
+    assert changes() == ""
+
+
+def test_a_name_whose_knobs_another_service_has_is_taken(checkout: Path) -> None:
+    new("sutra-parcels")
+    commit("a service")
+    problems, _ = refused("new-service", "--name", "parcels", "--language", "python")
+    assert [re.sub(r":\d+ ", ":0 ", problem) for problem in problems] == [
+        f'NAME: taken "parcels": {file}:0 has it as a word'
+        for file in ("docker-compose.yml", "docs/deployment.md")
+    ]
+    names = ", ".join(sorted(each.name for each in service_parts.listed()))
+    assert refused("remove-service", "--name", "parcels", "--yes")[0] == [
+        f'NAME: no such service "parcels", services: {names}'
+    ]
+    assert changes() == ""
+
+
 def test_what_a_person_wrote_is_renamed_and_its_own_words_stay(checkout: Path) -> None:
     new("parcels")
     own = checkout / "packages/parcels/src/parcels/own.py"
@@ -157,7 +181,12 @@ def test_a_new_service_has_its_budget_and_the_release_what_it_adds(checkout: Pat
     own, base = after.find(NAME).budget, after.find("sutra-base-python").budget
     assert after.release.installed - before.release.installed == own.installed - base.installed
     assert after.release.download - before.release.download == own.download - base.download
-    assert after.release.because == f"{NAME} was added"
+    assert after.release.because == because(before, f"{NAME} was added")
+
+
+def because(before: catalog.Catalog, *more: str) -> str:
+    """Return the reason of the release's budget: the one that was there, and more."""
+    return "; ".join(each for each in (before.release.because, *more) if each)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -170,19 +199,23 @@ def test_a_new_service_says_on_kubernetes_why_it_crashed(checkout: Path, languag
 
 
 def test_the_reason_of_a_second_one_follows_the_first(checkout: Path) -> None:
+    before = catalog.load()
     new("aa-1")
     new("bb-2", LANGUAGES[-1])
-    assert catalog.load().release.because == "aa-1 was added; bb-2 was added"
+    added = because(before, "aa-1 was added", "bb-2 was added")
+    assert catalog.load().release.because == added
     front_door(["remove-service", "--name", "aa-1", "--yes"])
     front_door(["remove-service", "--name", "bb-2", "--yes"])
     assert changes() == ""
 
 
 def test_ports_follow_one_another(checkout: Path) -> None:
+    taken = service_parts.ports()
+    first, second = [port for port in range(8000, 9000) if port not in taken][:2]
     new("aa-1")
     new("bb-2")
-    assert [service_parts.ports()[port] for port in (8002, 8003)] == ["docker-compose.yml"] * 2
-    assert "EXPOSE 8003\n" in (checkout / "packages/bb-2/Dockerfile.prod").read_text()
+    assert [service_parts.ports()[port] for port in (first, second)] == ["docker-compose.yml"] * 2
+    assert f"EXPOSE {second}\n" in (checkout / "packages/bb-2/Dockerfile.prod").read_text()
 
 
 def test_a_port_that_was_asked_for_is_everywhere(checkout: Path) -> None:
@@ -395,7 +428,7 @@ def test_each_missing_piece_of_a_service_half_added_by_hand_is_named(checkout: P
 @pytest.mark.parametrize("command", ["remove-service", "rename-service"])
 def test_a_missing_service_is_refused(checkout: Path, command: str) -> None:
     more = ("--to", "parcels") if command == "rename-service" else ()
-    names = "sutra-api, sutra-hybrid, sutra-storage-server"
+    names = ", ".join(sorted(each.name for each in service_parts.listed()))
     assert refused(command, "--name", NAME, *more)[0] == [
         f'NAME: no such service "{NAME}", services: {names}'
     ]
@@ -512,10 +545,35 @@ def ports_of(name: str) -> tuple[int, ...]:
 def test_ports_and_services_in_other_files_are_those_of_the_list(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """Those of the product alone: a service that is added has benchmarks where its author wants."""
     monkeypatch.chdir(ROOT)
+    benchmarks = {name: (port,) for name, port in startup.SERVICES.items()}
+    deployed = {name: (int(port.partition("/")[0]),) for name, port in stack.PORTS.items()}
+    assert benchmarks == deployed == {name: ports_of(name) for name in benchmarks}
     python = [each.name for each in service_parts.listed() if each.language == "python"]
-    ports = {name: ports_of(name) for name in python}
-    assert {name: (port,) for name, port in startup.SERVICES.items()} == ports
-    assert {name: (int(port.partition("/")[0]),) for name, port in stack.PORTS.items()} == ports
+    assert benchmarks.keys() <= set(python)
     assert list(names.PYTHON_IMAGES) == ["sutra-base-python", *python]
     assert list(names.SERVICES) == [each.name for each in service_parts.listed()]
+
+
+# what knows each service, or each file of one
+CHECKS = (
+    "tests/unit/test_mirror.py",
+    "tests/unit/test_dockerfiles.py",
+    "tests/unit/services/test_services.py",
+)
+OF_ALL = "own_test or dockerfile or ports or list or product or missing or reason or budget"
+
+
+@pytest.mark.long
+def test_a_service_of_each_language_fails_none_of_the_checkouts_own_tests(tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
+    for language in LANGUAGES:
+        words = ["--name", f"acme-{language}", "--language", language]
+        command = [sys.executable, "-m", "scripts", "new-service", *words]
+        subprocess.run(command, cwd=clone, check=True, capture_output=True)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *CHECKS]
+    chosen = f"({OF_ALL}) and not fails_none_of_the_checkouts"
+    done = subprocess.run([*command, "-k", chosen], cwd=clone, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-5000:]
