@@ -18,6 +18,7 @@ from scripts.history import journal, ledger
 from scripts.promotion import promote, refusals, signatures
 from scripts.promotion.options import Options
 from scripts.report import show
+from scripts.services import half_there
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +36,8 @@ def make(client: engine.Client, no_cache: bool = False) -> int:
     platforms.read(os.environ)
     refusals.refuse_unreadable_commit(options)
     signatures.require_registry(options.sign_key, options.registry)
+    for line in half_there.refuse_half_there():
+        print(line, file=sys.stderr)
     with durations.step("build without cache" if no_cache else "build"):
         built = build.build(client, [build.GROUP], no_cache=no_cache)
     promises = catalog.load_platforms()

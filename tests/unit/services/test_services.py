@@ -556,7 +556,7 @@ def test_ports_and_services_in_other_files_are_those_of_the_list(
     assert list(names.SERVICES) == [each.name for each in service_parts.listed()]
 
 
-# what knows each service, or each file of one
+# test files that know each service, or each file of one
 CHECKS = (
     "tests/unit/test_mirror.py",
     "tests/unit/test_dockerfiles.py",

@@ -1,0 +1,101 @@
+"""A service that was added by hand: what it lacks is named at once, before anything is built."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scripts.__main__ import main as front_door
+from scripts.common.errors import SutraError
+from scripts.services import half_there, shared_files
+from scripts.services.shared_files import FILES
+from scripts.services.words import Words
+from tests.conftest import ROOT
+from tests.unit.services.conftest import changes
+
+NAME = "sutra-test-greeter"
+ALL = (
+    f"packages/{NAME}/Dockerfile.prod",
+    f"packages/{NAME}/Dockerfile",
+    f"deploy/kubernetes/base/{NAME}.yaml",
+    *(f"{file.name}: {file.what}" for file in FILES),
+)
+
+
+def lines(*there: str) -> list[str]:
+    """Return the lines for all pieces but for those that are there."""
+    return [f'services: missing of "{NAME}": {part}' for part in ALL if part not in there]
+
+
+@pytest.fixture
+def added(checkout: Path) -> Path:
+    """A service that is whole."""
+    front_door(["new-service", "--name", NAME, "--language", "go"])
+    return checkout
+
+
+def without(name: str) -> None:
+    """Take a service's part out of a shared file."""
+    file = next(each for each in FILES if each.name == name)
+    Path(name).write_text(shared_files.without(file, Path(name).read_text(), Words(NAME)))
+
+
+def refused() -> list[str]:
+    with pytest.raises(SutraError) as caught:
+        half_there.refuse_half_there()
+    assert caught.value.tip == (
+        f"add what is missing, or `make remove-service NAME={NAME}` takes the rest away"
+    )
+    return caught.value.message.splitlines()
+
+
+def test_the_product_and_a_new_service_are_whole(
+    added: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert half_there.refuse_half_there() == []
+    monkeypatch.chdir(ROOT)
+    assert half_there.refuse_half_there() == []
+
+
+@pytest.mark.parametrize("kept", ["docker-bake.hcl", "images.yaml"])
+def test_one_line_alone_names_every_other_piece(checkout: Path, kept: str) -> None:
+    front_door(["new-service", "--name", NAME, "--language", "go"])
+    text = Path(kept).read_text()
+    front_door(["remove-service", "--name", NAME, "--yes"])
+    Path(kept).write_text(text)
+    (part,) = (part for part in ALL if part.startswith(kept))
+    assert refused() == lines(part)
+    before = changes()
+    with pytest.raises(SutraError) as caught:
+        front_door(["build"])  # it ends before an engine is asked
+    assert caught.value.message.splitlines() == lines(part)
+    assert changes() == before
+
+
+def test_a_folder_that_no_list_has_is_named(checkout: Path) -> None:
+    folder = checkout / "packages" / NAME
+    folder.mkdir()
+    (folder / "Dockerfile.prod").write_text("FROM scratch\n")
+    assert refused() == lines(f"packages/{NAME}/Dockerfile.prod")
+
+
+@pytest.mark.parametrize("name", ["docker-bake.hcl", "images.yaml"])
+def test_what_an_image_needs_is_refused(added: Path, name: str) -> None:
+    without(name)
+    assert refused() == [f'services: missing of "{NAME}": {part}' for part in ALL if name in part]
+
+
+def test_what_only_a_deployment_needs_is_a_line(added: Path) -> None:
+    without("docker-compose.yml")
+    Path(f"packages/{NAME}/Dockerfile").unlink()
+    assert half_there.refuse_half_there() == [
+        f'services: missing of "{NAME}": packages/{NAME}/Dockerfile',
+        f'services: missing of "{NAME}": docker-compose.yml: service',
+    ]
+
+
+def test_a_checkout_without_a_list_has_no_services(folder: Path) -> None:
+    assert half_there.refuse_half_there() == []
+    Path("docker-bake.hcl").write_text('target "other" {}\n')
+    assert half_there.refuse_half_there() == []
