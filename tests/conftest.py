@@ -63,9 +63,9 @@ def running_engine() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def client(running_engine: None) -> Iterator[docker.DockerClient]:
-    found = engine.connect()
-    yield found
-    found.close()
+    connected = engine.connect()
+    yield connected
+    connected.close()
 
 
 @pytest.fixture(scope="session")

@@ -146,12 +146,12 @@ class Cluster(Services):
             process.kill()
             process.wait()
 
-    def kubectl(self, *words: str, given: str = "", check: bool = True) -> str:
+    def kubectl(self, *words: str, stdin: str = "", check: bool = True) -> str:
         """Return what kubectl prints, both streams."""
         config = f"--kubeconfig={self.folder}/data/kubeconfig"
         done = subprocess.run(
             [*self._enter(), "kubectl", config, f"--namespace={self.namespace}", *words],
-            input=given,
+            input=stdin,
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -176,8 +176,8 @@ class Cluster(Services):
     def pods(self, service: str) -> dict[str, dict[str, Any]]:
         """Return the pods of a service that are not about to end, by name."""
         listed = self.get("pods", f"--selector=app.kubernetes.io/name={service}")["items"]
-        found = {pod["metadata"]["name"]: pod for pod in listed}
-        return {k: v for k, v in found.items() if "deletionTimestamp" not in v["metadata"]}
+        by_name = {pod["metadata"]["name"]: pod for pod in listed}
+        return {k: v for k, v in by_name.items() if "deletionTimestamp" not in v["metadata"]}
 
     def _enter(self) -> list[str]:
         return ["nsenter", f"--net=/proc/{self.machine.pid}/ns/net"]
@@ -187,26 +187,26 @@ class Cluster(Services):
 def cluster(folder: Path, images: list[str]) -> Iterator[Cluster]:
     """Run a cluster that has these images of this machine's engine, and remove it afterwards."""
     group = f"sutra-test-node-{os.getpid()}"
-    with cgroups(group), emptied(folder / "data"), debian_machine.machine(KIND, folder) as made:
-        made.run("bash", "-euc", LINK)
-        made.write("/etc/containerd/config.toml", CONTAINERD)
-        made.write("/etc/cni/net.d/10-one.conflist", json.dumps(NETWORK))
-        made.write("/etc/resolv.conf", f"nameserver {ADDRESS}\n")
-        made.write(f"{DATA}/kubelet.yaml", yaml.safe_dump(kubelet_settings(group)))
+    with cgroups(group), emptied(folder / "data"), debian_machine.machine(KIND, folder) as host:
+        host.run("bash", "-euc", LINK)
+        host.write("/etc/containerd/config.toml", CONTAINERD)
+        host.write("/etc/cni/net.d/10-one.conflist", json.dumps(NETWORK))
+        host.write("/etc/resolv.conf", f"nameserver {ADDRESS}\n")
+        host.write(f"{DATA}/kubelet.yaml", yaml.safe_dump(kubelet_settings(group)))
         for name in PROGRAMS:
-            made.install(control_plane.program(name), name)
-        one, stop = Cluster(made, folder), threading.Event()
-        start(one)
-        load(one, images)
-        one.kubectl("apply", "--filename=-", given=CLASSES)
-        names = threading.Thread(target=publish_names, args=(one, stop))
+            host.install(control_plane.program(name), name)
+        created, stop = Cluster(host, folder), threading.Event()
+        start(created)
+        load(created, images)
+        created.kubectl("apply", "--filename=-", stdin=CLASSES)
+        names = threading.Thread(target=publish_names, args=(created, stop))
         names.start()
         try:
-            yield one
+            yield created
         finally:
             stop.set()
             names.join()
-            one.forget_addresses()
+            created.forget_addresses()
 
 
 @contextmanager
@@ -244,9 +244,9 @@ def kubelet_settings(group: str) -> dict[str, Any]:
 def cgroups(name: str) -> Iterator[None]:
     """Make a cgroup in every hierarchy, and remove it with what is below it."""
     root = Path("/sys/fs/cgroup")
-    found = [root] if (root / "cgroup.controllers").exists() else sorted(root.iterdir())
-    made = [place / name for place in found if place.is_dir() and not place.is_symlink()]
-    for place in made:
+    places = [root] if (root / "cgroup.controllers").exists() else sorted(root.iterdir())
+    groups = [place / name for place in places if place.is_dir() and not place.is_symlink()]
+    for place in groups:
         place.mkdir()
         if "cpuset" in place.parent.name:  # cgroups of version 1 begin without any
             for file in ("cpuset.cpus", "cpuset.mems"):
@@ -254,7 +254,7 @@ def cgroups(name: str) -> Iterator[None]:
     try:
         yield
     finally:
-        for place in made:
+        for place in groups:
             for below, _, _ in os.walk(place, topdown=False):
                 wait_for(partial(_removed, Path(below)), f"still in use: {below}")
 
@@ -265,33 +265,33 @@ def _removed(place: Path) -> bool:
     return not place.exists()
 
 
-def start(one: Cluster) -> None:
+def start(running: Cluster) -> None:
     """Start every program; return when the node is ready."""
-    made, logs = one.machine, one.folder
-    config = control_plane.prepare(one.folder / "data", SECURE)
-    given = f"--kubeconfig={DATA}/kubeconfig"
-    made.serve(logs / "etcd.log", "etcd", *control_plane.etcd_command(DATA, CLIENT, PEER))
+    host, logs = running.machine, running.folder
+    config = control_plane.prepare(running.folder / "data", SECURE)
+    kubeconfig = f"--kubeconfig={DATA}/kubeconfig"
+    host.serve(logs / "etcd.log", "etcd", *control_plane.etcd_command(DATA, CLIENT, PEER))
     api = control_plane.apiserver_command(DATA, CLIENT, SECURE)
-    made.serve(logs / "apiserver.log", "kube-apiserver", *api, f"--advertise-address={ADDRESS}")
-    made.serve(logs / "containerd.log", "containerd")
-    control_plane.wait_ready(config, logs / "apiserver.log", *one._enter())
-    made.serve(
+    host.serve(logs / "apiserver.log", "kube-apiserver", *api, f"--advertise-address={ADDRESS}")
+    host.serve(logs / "containerd.log", "containerd")
+    control_plane.wait_ready(config, logs / "apiserver.log", *running._enter())
+    host.serve(
         logs / "controllers.log",
         "kube-controller-manager",
-        given,
+        kubeconfig,
         f"--service-account-private-key-file={DATA}/key.pem",
         "--leader-elect=false",
     )
-    made.serve(logs / "scheduler.log", "kube-scheduler", given, "--leader-elect=false")
+    host.serve(logs / "scheduler.log", "kube-scheduler", kubeconfig, "--leader-elect=false")
     node = (f"--hostname-override={NAME}", f"--config={DATA}/kubelet.yaml", f"--node-ip={ADDRESS}")
-    made.serve(logs / "kubelet.log", "kubelet", given, *node, f"--root-dir={DATA}/kubelet")
+    host.serve(logs / "kubelet.log", "kubelet", kubeconfig, *node, f"--root-dir={DATA}/kubelet")
     proxy = (
         "--proxy-mode=iptables",
         f"--hostname-override={NAME}",
         f"--cluster-cidr={POD_NETWORK}",
     )
-    made.serve(logs / "proxy.log", "kube-proxy", given, *proxy, "--conntrack-max-per-core=0")
-    made.write(NAMES, "")
+    host.serve(logs / "proxy.log", "kube-proxy", kubeconfig, *proxy, "--conntrack-max-per-core=0")
+    host.write(NAMES, "")
     served = (
         f"--addn-hosts={NAMES}",
         f"--listen-address={ADDRESS}",
@@ -299,51 +299,51 @@ def start(one: Cluster) -> None:
         "--user=root",
         "--local=/cluster.local/",
     )
-    made.serve(
+    host.serve(
         logs / "names.log", "dnsmasq", "--keep-in-foreground", "--no-resolv", "--no-hosts", *served
     )
-    wait_for(lambda: is_ready(one), "the node is not ready")
+    wait_for(lambda: is_ready(running), "the node is not ready")
 
 
-def is_ready(one: Cluster) -> bool:
+def is_ready(running: Cluster) -> bool:
     """Return whether the node takes pods."""
-    found = one.kubectl("get", "nodes", "--no-headers", check=False).split()
-    return found[1:2] == ["Ready"]
+    words = running.kubectl("get", "nodes", "--no-headers", check=False).split()
+    return words[1:2] == ["Ready"]
 
 
-def load(one: Cluster, images: list[str]) -> None:
+def load(running: Cluster, images: list[str]) -> None:
     """Give the node the images, as :latest, and the process that holds a pod's namespaces."""
-    binary = Path(f"/proc/{one.machine.pid}/root/usr/bin/catatonit").read_bytes()
+    binary = Path(f"/proc/{running.machine.pid}/root/usr/bin/catatonit").read_bytes()
     pause = oci.saved(
         [oci.layer(oci.entry("pause", binary, mode=0o755))], tag=PAUSE, entrypoint=["/pause", "-P"]
     )
     saved = subprocess.run(["docker", "save", *images], check=True, capture_output=True).stdout
     ctr = ("ctr", "--namespace=k8s.io", "images")
     for archive in (pause, saved):
-        one.machine.run(*ctr, "import", "-", given=archive)
+        running.machine.run(*ctr, "import", "-", stdin=archive)
     for image in images:
         name = image.partition(":")[0]
         if not image.endswith(":latest"):
-            one.machine.run(
+            running.machine.run(
                 *ctr, "tag", f"docker.io/library/{image}", f"docker.io/library/{name}:latest"
             )
 
 
-def publish_names(one: Cluster, stop: threading.Event) -> None:
+def publish_names(running: Cluster, stop: threading.Event) -> None:
     """Tell the cluster's DNS the address of every service, again and again."""
     written = ""
     while not stop.wait(1):
-        found = one.kubectl("get", "services", "--output=json", check=False)
-        if not found.startswith("{"):
+        answer = running.kubectl("get", "services", "--output=json", check=False)
+        if not answer.startswith("{"):
             continue
         text = "".join(
-            f"{each['spec']['clusterIP']} {each['metadata']['name']}.{one.namespace}.{DOMAIN}\n"
-            for each in json.loads(found)["items"]
+            f"{item['spec']['clusterIP']} {item['metadata']['name']}.{running.namespace}.{DOMAIN}\n"
+            for item in json.loads(answer)["items"]
         )
         if text != written:
-            one.machine.write(NAMES, text)
+            running.machine.write(NAMES, text)
             # dnsmasq then reads the file again
-            one.machine.run("sh", "-c", "kill -HUP $(cat /run/names.pid)")
+            running.machine.run("sh", "-c", "kill -HUP $(cat /run/names.pid)")
             written = text
 
 

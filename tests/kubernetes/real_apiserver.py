@@ -74,9 +74,9 @@ def deploy(*words: str) -> int:
     return front_door(["deploy", *words, "--target", "kubernetes"])
 
 
-def kubectl(*words: str, given: str = "", check: bool = True) -> str:
+def kubectl(*words: str, stdin: str = "", check: bool = True) -> str:
     done = subprocess.run(
-        ["kubectl", "--namespace=sutra", *words], input=given, text=True, capture_output=True
+        ["kubectl", "--namespace=sutra", *words], input=stdin, text=True, capture_output=True
     )
     assert not check or done.returncode == 0, done.stderr
     return done.stdout + done.stderr
@@ -90,7 +90,7 @@ def test_a_claim_that_would_wait_for_ever_is_refused() -> None:
     with pytest.raises(SutraError) as caught:
         deploy("up")
     assert caught.value.message.startswith("cluster: no default storage class, ")
-    kubectl("apply", "--filename=-", given=CLASS)
+    kubectl("apply", "--filename=-", stdin=CLASS)
 
 
 def test_a_dry_run_stores_nothing(capsys: pytest.CaptureFixture[str]) -> None:
@@ -134,7 +134,7 @@ def finalize(namespace: dict[str, Any]) -> None:
         "--raw",
         "/api/v1/namespaces/sutra/finalize",
         "--filename=-",
-        given=json.dumps(namespace),
+        stdin=json.dumps(namespace),
     )
 
 
@@ -159,8 +159,8 @@ def test_up_stores_all_of_it_and_says_what_is_not_ready(
 
 def test_another_up_makes_no_new_revision_and_no_new_key() -> None:
     def generations() -> dict[str, int]:
-        found = json.loads(kubectl("get", "deployments,statefulsets", "--output=json"))["items"]
-        return {each["metadata"]["name"]: each["metadata"]["generation"] for each in found}
+        objects = json.loads(kubectl("get", "deployments,statefulsets", "--output=json"))["items"]
+        return {item["metadata"]["name"]: item["metadata"]["generation"] for item in objects}
 
     key = kubectl("get", "secret", "sutra-storage-key", "--output=json")
     before = generations()
@@ -178,7 +178,7 @@ def test_pod_security_takes_our_pods_and_no_others(workload: str) -> None:
     for volume in pod["spec"]["volumes"][:-1]:
         assert volume["name"] != "data"
     create = ("create", "--dry-run=server", "--filename=-")
-    assert "pod/one created" in kubectl(*create, given=json.dumps(pod))
+    assert "pod/one created" in kubectl(*create, stdin=json.dumps(pod))
     for change in (
         {"allowPrivilegeEscalation": True},
         {"capabilities": {"drop": ["ALL"], "add": ["SYS_ADMIN"]}},
@@ -186,7 +186,7 @@ def test_pod_security_takes_our_pods_and_no_others(workload: str) -> None:
     ):
         worse = json.loads(json.dumps(pod))
         worse["spec"]["containers"][0]["securityContext"].update(change)
-        refused = kubectl(*create, given=json.dumps(worse), check=False)
+        refused = kubectl(*create, stdin=json.dumps(worse), check=False)
         assert 'violates PodSecurity "restricted:latest"' in refused
 
 
@@ -221,7 +221,7 @@ def test_status_counts_what_is_not_ready(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_down_leaves_the_claim_and_the_keys() -> None:
-    kubectl("apply", "--filename=-", given=CLAIM)
+    kubectl("apply", "--filename=-", stdin=CLAIM)
     assert deploy("down") == 0
     assert listed() == set()
     assert "data-sutra-storage-0" in kubectl("get", "persistentvolumeclaims")

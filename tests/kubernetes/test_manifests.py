@@ -39,24 +39,24 @@ def objects(request: pytest.FixtureRequest) -> Objects:
     return copy.deepcopy(_rendered(request.param))
 
 
-def one(objects: Objects, kind: str, name: str) -> dict[str, Any]:
-    (found,) = (o for o in objects if o["kind"] == kind and o["metadata"]["name"] == name)
-    return found
+def named(objects: Objects, kind: str, name: str) -> dict[str, Any]:
+    (match,) = (o for o in objects if o["kind"] == kind and o["metadata"]["name"] == name)
+    return match
 
 
 def workload(objects: Objects, name: str) -> dict[str, Any]:
     kind = "StatefulSet" if name == "sutra-storage" else "Deployment"
-    return one(objects, kind, name)
+    return named(objects, kind, name)
 
 
 def pod(objects: Objects, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = workload(objects, name)["spec"]["template"]["spec"]
-    return found
+    template: dict[str, Any] = workload(objects, name)["spec"]["template"]["spec"]
+    return template
 
 
 def container(objects: Objects, name: str) -> dict[str, Any]:
-    (found,) = pod(objects, name)["containers"]
-    return dict(found)
+    (only,) = pod(objects, name)["containers"]
+    return dict(only)
 
 
 # ---- Kubernetes itself -----------------------------------------------------
@@ -95,27 +95,27 @@ def mounts(objects: Objects, name: str) -> dict[str, dict[str, Any]]:
 
 
 def has_volumes(objects: Objects, name: str, value: list[str]) -> bool:
-    found = mounts(objects, name)
-    return all("accessModes" in found[each.split(":")[1]].get("spec", {}) for each in value)
+    volumes = mounts(objects, name)
+    return all("accessModes" in volumes[volume.split(":")[1]].get("spec", {}) for volume in value)
 
 
 def has_tmpfs(objects: Objects, name: str, value: list[str]) -> bool:
-    found = mounts(objects, name)
+    volumes = mounts(objects, name)
     return all(
-        found[path]["emptyDir"]["medium"] == "Memory"
-        and quantity(found[path]["emptyDir"]["sizeLimit"]) == size(options["size"])
+        volumes[path]["emptyDir"]["medium"] == "Memory"
+        and quantity(volumes[path]["emptyDir"]["sizeLimit"]) == size(options["size"])
         for path, options in map(tmpfs, value)
     )
 
 
 def variables(objects: Objects, name: str) -> dict[str, str]:
-    return {each["name"]: each["value"] for each in container(objects, name)["env"]}
+    return {variable["name"]: variable["value"] for variable in container(objects, name)["env"]}
 
 
 def has_environment(objects: Objects, name: str, value: dict[str, str | None]) -> bool:
-    found = variables(objects, name)
+    values = variables(objects, name)
     return all(
-        found.get(key) == text
+        values.get(key) == text
         for key, text in value.items()
         if text is not None and not key.endswith("_FILE")
     )
@@ -124,8 +124,8 @@ def has_environment(objects: Objects, name: str, value: dict[str, str | None]) -
 def has_secrets(objects: Objects, name: str, value: list[str]) -> bool:
     """Return whether each is a file that the service's user, and nobody else, may read."""
     files = [text for key, text in variables(objects, name).items() if key.endswith("_KEY_FILE")]
-    found = mounts(objects, name)
-    modes = [found[str(Path(file).parent)]["secret"]["defaultMode"] for file in files]
+    volumes = mounts(objects, name)
+    modes = [volumes[str(Path(file).parent)]["secret"]["defaultMode"] for file in files]
     return (
         [Path(file).name for file in files] == value
         and modes == [0o440] * len(value)
@@ -135,7 +135,7 @@ def has_secrets(objects: Objects, name: str, value: list[str]) -> bool:
 
 def service_matches(objects: Objects, name: str, value: list[dict[str, Any]]) -> bool:
     """Return whether only the cluster reaches its ports: loopback in compose, no NodePort here."""
-    spec = one(objects, "Service", name)["spec"]
+    spec = named(objects, "Service", name)["spec"]
     return (
         spec.get("type", "ClusterIP") == "ClusterIP"
         and [p["port"] for p in spec["ports"]] == [p["target"] for p in value]
@@ -147,11 +147,13 @@ def service_matches(objects: Objects, name: str, value: list[dict[str, Any]]) ->
 
 def is_walled(objects: Objects, name: str, value: list[str]) -> bool:
     """Return whether pods that are only on the internal network open no connections."""
-    assert one(objects, "NetworkPolicy", "deny-all")["spec"] == {
+    assert named(objects, "NetworkPolicy", "deny-all")["spec"] == {
         "podSelector": {},
         "policyTypes": ["Ingress", "Egress"],
     }
-    policy = one(objects, "NetworkPolicy", "sutra-services" if "public" in value else name)["spec"]
+    policy = named(objects, "NetworkPolicy", "sutra-services" if "public" in value else name)[
+        "spec"
+    ]
     return policy["policyTypes"] == ["Ingress", "Egress"] and (
         "public" in value or "egress" not in policy
     )
@@ -159,8 +161,8 @@ def is_walled(objects: Objects, name: str, value: list[str]) -> bool:
 
 def asks(probe: str, path: str) -> Callable[[Objects, str], bool]:
     def check(objects: Objects, name: str) -> bool:
-        found = container(objects, name)[probe]["httpGet"]
-        return bool(found == {"path": path, "port": "http"})
+        handler = container(objects, name)[probe]["httpGet"]
+        return bool(handler == {"path": path, "port": "http"})
 
     return check
 
@@ -244,7 +246,7 @@ def test_the_component_gives_each_service_its_own_profile(tmp_path: Path) -> Non
 
 
 def test_noexec_is_on_the_page() -> None:
-    assert all("noexec" in each for s in SERVICES.values() for each in s.get("tmpfs", []))
+    assert all("noexec" in option for s in SERVICES.values() for option in s.get("tmpfs", []))
     assert re.search(r"^\| `noexec`", PAGE, re.MULTILINE)
 
 
@@ -259,7 +261,7 @@ def _set(*path: str, value: Any) -> Callable[[Objects, str], None]:
 
 
 def _node_port(objects: Objects, name: str) -> None:
-    one(objects, "Service", name)["spec"]["type"] = "NodePort"
+    named(objects, "Service", name)["spec"]["type"] = "NodePort"
 
 
 def _readable(objects: Objects, name: str) -> None:
@@ -282,7 +284,7 @@ def _claimless(objects: Objects, name: str) -> None:
 
 
 def _open(objects: Objects, name: str) -> None:
-    one(objects, "NetworkPolicy", "sutra-services")["spec"]["policyTypes"] = ["Ingress"]
+    named(objects, "NetworkPolicy", "sutra-services")["spec"]["policyTypes"] = ["Ingress"]
 
 
 CONTEXT = ("container", "securityContext")
@@ -341,7 +343,7 @@ def test_a_pod_has_no_token_of_the_cluster_and_no_foreign_variables(
 
 
 def test_the_namespace_refuses_pods_that_are_not_hardened(objects: Objects) -> None:
-    labels = one(objects, "Namespace", "sutra")["metadata"]["labels"]
+    labels = named(objects, "Namespace", "sutra")["metadata"]["labels"]
     assert [
         labels[f"pod-security.kubernetes.io/{mode}"] for mode in ("enforce", "audit", "warn")
     ] == ["restricted"] * 3
@@ -360,11 +362,11 @@ def test_selectors_find_their_pods(objects: Objects) -> None:
     for name in SERVICES:
         labels = workload(objects, name)["spec"]["template"]["metadata"]["labels"].items()
         assert workload(objects, name)["spec"]["selector"]["matchLabels"].items() <= labels
-        assert one(objects, "Service", name)["spec"]["selector"].items() <= labels
+        assert named(objects, "Service", name)["spec"]["selector"].items() <= labels
 
 
 def test_the_storage_answers_its_two_clients_alone(objects: Objects) -> None:
-    (rule,) = one(objects, "NetworkPolicy", "sutra-storage")["spec"]["ingress"]
+    (rule,) = named(objects, "NetworkPolicy", "sutra-storage")["spec"]["ingress"]
     (peer,) = rule["from"]
     (match,) = peer["podSelector"]["matchExpressions"]
     assert sorted(match["values"]) == ["sutra-api", "sutra-hybrid"]
@@ -373,15 +375,17 @@ def test_the_storage_answers_its_two_clients_alone(objects: Objects) -> None:
 @pytest.mark.parametrize("name", ["sutra-api", "sutra-hybrid"])
 def test_a_cluster_scales_and_spreads(name: str) -> None:
     objects = _rendered("cluster")
-    scaler = one(objects, "HorizontalPodAutoscaler", name)["spec"]
+    scaler = named(objects, "HorizontalPodAutoscaler", name)["spec"]
     assert scaler["scaleTargetRef"]["name"] == name
     assert scaler["minReplicas"] == 2
     assert "replicas" not in workload(objects, name)["spec"]  # the autoscaler's to say
-    budget = one(objects, "PodDisruptionBudget", name)["spec"]
+    budget = named(objects, "PodDisruptionBudget", name)["spec"]
     labels = workload(objects, name)["spec"]["template"]["metadata"]["labels"]
     assert budget["selector"]["matchLabels"].items() <= labels.items()
     assert budget["maxUnavailable"] == 1
-    keys = [each["topologyKey"] for each in pod(objects, name)["topologySpreadConstraints"]]
+    keys = [
+        constraint["topologyKey"] for constraint in pod(objects, name)["topologySpreadConstraints"]
+    ]
     assert keys == ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
 
 

@@ -36,6 +36,6 @@ default_sysctls = []
 @contextmanager
 def machine(folder: Path) -> Iterator[Machine]:
     """Run a machine, and remove it afterwards. Podman keeps its data in `folder`."""
-    with debian_machine.machine(KIND, folder) as made:
-        made.write("/etc/containers/containers.conf", CONTAINERS)
-        yield made
+    with debian_machine.machine(KIND, folder) as host:
+        host.write("/etc/containers/containers.conf", CONTAINERS)
+        yield host

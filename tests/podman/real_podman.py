@@ -36,43 +36,43 @@ print(answer.status, answer.read().decode())
 @pytest.fixture(scope="module")
 def podman(tag: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     """A machine that has the images under test, as docker saved them."""
-    with machine(tmp_path_factory.mktemp("podman")) as made:
+    with machine(tmp_path_factory.mktemp("podman")) as host:
         names = [f"{name}:{tag}" for name in IMAGES]
         saved = subprocess.run(["docker", "save", *names], check=True, capture_output=True)
-        made.run("podman", "load", given=saved.stdout)
+        host.run("podman", "load", stdin=saved.stdout)
         for name in IMAGES:
-            made.run("podman", "tag", f"{name}:{tag}", f"localhost/{name}:latest")
-        yield made
+            host.run("podman", "tag", f"{name}:{tag}", f"localhost/{name}:latest")
+        yield host
 
 
-def ask(made: Machine, method: str, path: str, body: str = "") -> str:
+def ask(host: Machine, method: str, path: str, body: str = "") -> str:
     """Return "STATUS BODY" of the API, by the port that it publishes; "" without an answer."""
     done = subprocess.run(
-        ["nsenter", f"--net=/proc/{made.pid}/ns/net", "python3", "-c", ASK, method, path, body],
+        ["nsenter", f"--net=/proc/{host.pid}/ns/net", "python3", "-c", ASK, method, path, body],
         capture_output=True,
         text=True,
     )
     return done.stdout.strip()
 
 
-def wait_for_write(made: Machine, name: str) -> None:
+def wait_for_write(host: Machine, name: str) -> None:
     end = time.monotonic() + PATIENCE
-    while not ask(made, "PUT", f"/concepts/{name}", '{"text": "x"}').startswith("201 "):
-        assert time.monotonic() < end, made.run("podman", "ps", "--all")
+    while not ask(host, "PUT", f"/concepts/{name}", '{"text": "x"}').startswith("201 "):
+        assert time.monotonic() < end, host.run("podman", "ps", "--all")
         time.sleep(0.5)
 
 
-def inspected(made: Machine, name: str) -> dict[str, Any]:
-    (found,) = json.loads(made.run("podman", "inspect", name))
-    return dict(found)
+def inspected(host: Machine, name: str) -> dict[str, Any]:
+    (container,) = json.loads(host.run("podman", "inspect", name))
+    return dict(container)
 
 
-def require_hardened(made: Machine, name: str, pids: int, memory: int) -> None:
-    found = inspected(made, name)
-    settings = found["HostConfig"]
-    assert found["Config"]["User"].startswith("10001")
+def require_hardened(host: Machine, name: str, pids: int, memory: int) -> None:
+    container = inspected(host, name)
+    settings = container["HostConfig"]
+    assert container["Config"]["User"].startswith("10001")
     assert settings["ReadonlyRootfs"] is True
-    assert found["EffectiveCaps"] in (None, [])
+    assert container["EffectiveCaps"] in (None, [])
     assert "no-new-privileges" in settings["SecurityOpt"]
     assert (settings["PidsLimit"], settings["Memory"]) == (pids, memory)
 
@@ -87,26 +87,26 @@ LIMITS = {
 # ---- quadlet -----------------------------------------------------------------
 
 
-def units(made: Machine) -> dict[str, list[str]]:
+def units(host: Machine) -> dict[str, list[str]]:
     """Return the command that systemd would start, of each unit that quadlet makes."""
-    made.put("/etc/containers/systemd", *sorted((ROOT / "deploy/quadlet").iterdir()))
-    text = made.run("/usr/libexec/podman/quadlet", "-dryrun")
-    found = {}
+    host.put("/etc/containers/systemd", *sorted((ROOT / "deploy/quadlet").iterdir()))
+    text = host.run("/usr/libexec/podman/quadlet", "-dryrun")
+    commands = {}
     for name, body in re.findall(r"---(\S+)\.service---\n(.*?)(?=\n---|\Z)", text, re.DOTALL):
         line = re.search(r"^ExecStart=(.*)$", body, re.MULTILINE)
         assert line, body
-        found[name] = shlex.split(line[1].replace("%t", "/run").replace("%N", name))
-    return found
+        commands[name] = shlex.split(line[1].replace("%t", "/run").replace("%N", name))
+    return commands
 
 
-def start(made: Machine, name: str, command: list[str]) -> None:
+def start(host: Machine, name: str, command: list[str]) -> None:
     """Run what a unit starts; it ends when the container is healthy, as `Notify=healthy` says."""
     # its own cgroup in place of the unit's, which only systemd makes
     words = [word.replace("--cgroups=split", "--cgroups=enabled") for word in command]
     end = time.monotonic() + PATIENCE
-    with made.start(*words) as process:
+    with host.start(*words) as process:
         while process.poll() is None:
-            made.run("podman", "healthcheck", "run", name, check=False)  # systemd's timer would
+            host.run("podman", "healthcheck", "run", name, check=False)  # systemd's timer would
             if time.monotonic() > end:
                 process.kill()
             time.sleep(0.5)
@@ -124,14 +124,14 @@ def test_quadlet_takes_every_file(podman: Machine) -> None:
 
 
 def test_what_quadlet_starts_serves_and_is_hardened(podman: Machine) -> None:
-    found = units(podman)
-    podman.run("podman", "secret", "create", "sutra-storage-key", "-", given=KEY.encode())
+    commands = units(podman)
+    podman.run("podman", "secret", "create", "sutra-storage-key", "-", stdin=KEY.encode())
     try:
-        for name in found:
+        for name in commands:
             if name not in NAMES:
-                podman.run(*found[name])
+                podman.run(*commands[name])
         for name in NAMES:
-            start(podman, name, found[name])
+            start(podman, name, commands[name])
         wait_for_write(podman, "quadlet")
         for name in NAMES:
             podman.run("podman", "healthcheck", "run", name)
@@ -144,7 +144,7 @@ def test_what_quadlet_starts_serves_and_is_hardened(podman: Machine) -> None:
         podman.run("podman", "kill", "--signal=KILL", "sutra-storage")
         podman.run("podman", "rm", "--force", "sutra-storage")
         assert ask(podman, "GET", "/concepts/quadlet").startswith("503 ")
-        start(podman, "sutra-storage", found["sutra-storage"])
+        start(podman, "sutra-storage", commands["sutra-storage"])
         wait_for_write(podman, "after")
         assert ask(podman, "GET", "/concepts/quadlet").startswith("200 ")
     finally:
@@ -176,7 +176,7 @@ def played(podman: Machine) -> Iterator[Machine]:
         "stringData": {"storage-key": KEY},
     }
     podman.run("podman", "network", "create", "sutra")
-    podman.run("podman", "kube", "play", "-", given=json.dumps(secret).encode())
+    podman.run("podman", "kube", "play", "-", stdin=json.dumps(secret).encode())
     podman.put("/srv", ROOT / "deploy/podman/sutra.yaml")
     play = ("podman", "kube", "play", "--network=sutra", "/srv/sutra.yaml")
     try:

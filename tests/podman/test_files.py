@@ -23,20 +23,20 @@ PAGE = (ROOT / "docs/podman.md").read_text()
 # a new service has these files where Podman runs it
 OURS = {"sutra-api", "sutra-hybrid", "sutra-storage"}
 UNITS = {file.stem for file in QUADLET.glob("*.container")}
-SERVICES = {name: each for name, each in compose_file.services().items() if name in UNITS}
+SERVICES = {name: service for name, service in compose_file.services().items() if name in UNITS}
 Unit = dict[str, list[str]]
 
 
 def unit(file: Path) -> Unit:
     """Return every value of each "Section.Key" of a unit file, in its order."""
-    found: Unit = {}
+    parsed: Unit = {}
     section = ""
     for line in file.read_text().splitlines():
         if match := re.fullmatch(r"\[(\w+)\]", line):
             section = match[1]
         elif match := re.fullmatch(r"(\w+)=(.*)", line):
-            found.setdefault(f"{section}.{match[1]}", []).append(match[2])
-    return found
+            parsed.setdefault(f"{section}.{match[1]}", []).append(match[2])
+    return parsed
 
 
 def test_every_unit_and_every_pod_is_a_service_of_the_compose_file() -> None:
@@ -62,27 +62,34 @@ CHECKS: dict[str, Callable[[Unit, Any], bool]] = {
     "read_only": lambda u, v: (
         u["Container.ReadOnly"] == ["true"] and u["Container.ReadOnlyTmpfs"] == ["false"]
     ),
-    "cap_drop": lambda u, v: u["Container.DropCapability"] == [each.lower() for each in v],
+    "cap_drop": lambda u, v: (
+        u["Container.DropCapability"] == [capability.lower() for capability in v]
+    ),
     "security_opt": has("NoNewPrivileges", "true"),
     "pull_policy": lambda u, v: u["Container.Pull"] == [v],
     "restart": lambda u, v: u["Service.Restart"] == ["always"],
     "stop_grace_period": lambda u, v: u["Container.StopTimeout"] == [v.removesuffix("s")],
     "labels": lambda u, v: u["Container.Label"] == [f"{k}={t}" for k, t in v.items()],
     "image": lambda u, v: u["Container.Image"] == [f"localhost/{v}"],
-    "networks": lambda u, v: u["Container.Network"] == [f"sutra-{each}.network" for each in v],
+    "networks": lambda u, v: (
+        u["Container.Network"] == [f"sutra-{network}.network" for network in v]
+    ),
     "volumes": lambda u, v: (
         u["Container.Volume"]
-        == [f"sutra-{each.partition(':')[0]}.volume:{each.partition(':')[2]}" for each in v]
+        == [f"sutra-{volume.partition(':')[0]}.volume:{volume.partition(':')[2]}" for volume in v]
     ),
     "environment": environment,
     "secrets": lambda u, v: (
         u["Container.Secret"]
-        == [f"sutra-{each},type=mount,target={each},uid=10001,gid=10001,mode=0400" for each in v]
+        == [
+            f"sutra-{secret},type=mount,target={secret},uid=10001,gid=10001,mode=0400"
+            for secret in v
+        ]
     ),
     "mem_limit": lambda u, v: f"--memory={v}" in u["Container.PodmanArgs"][0].split(),
     "memswap_limit": lambda u, v: f"--memory-swap={v}" in u["Container.PodmanArgs"][0].split(),
     "pids_limit": lambda u, v: u["Container.PidsLimit"] == [str(v)],
-    "depends_on": lambda u, v: u["Unit.After"] == [f"{each}.service" for each in v],
+    "depends_on": lambda u, v: u["Unit.After"] == [f"{service}.service" for service in v],
     "ports": published,
     "healthcheck": lambda u, v: json.loads(u["Container.HealthCmd"][0]) == v["test"][1:],
     "tmpfs": lambda u, v: u["Container.Tmpfs"] == v,
@@ -109,15 +116,15 @@ def test_what_is_not_podmans_own_of_a_key_is_on_the_page() -> None:
 def test_less_than_the_compose_file_is_noticed(key: str) -> None:
     name = "sutra-storage" if key == "volumes" else "sutra-api"
     empty: Unit = {
-        each: ["[]" if each.endswith("HealthCmd") else "none"]
-        for each in unit(QUADLET / f"{name}.container")
+        setting: ["[]" if setting.endswith("HealthCmd") else "none"]
+        for setting in unit(QUADLET / f"{name}.container")
     }
     assert not CHECKS[key](empty, SERVICES[name][key])
 
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_the_health_check_that_oci_images_lose_is_in_the_unit(name: str) -> None:
-    found = unit(QUADLET / f"{name}.container")
+    parsed = unit(QUADLET / f"{name}.container")
     text = (ROOT / f"packages/{name}/Dockerfile.prod").read_text()
     check = re.search(
         r"HEALTHCHECK --interval=(\S+) --timeout=(\S+) --start-period=(\S+).*?"
@@ -126,11 +133,11 @@ def test_the_health_check_that_oci_images_lose_is_in_the_unit(name: str) -> None
         re.DOTALL,
     )
     assert check
-    times = [found[f"Container.Health{key}"][0] for key in ("Interval", "Timeout", "StartPeriod")]
+    times = [parsed[f"Container.Health{key}"][0] for key in ("Interval", "Timeout", "StartPeriod")]
     assert times == [check[1], check[2], check[3]]
     own = json.loads(check[4])
-    assert json.loads(found["Container.HealthCmd"][0])[: len(own)] == own
-    assert found["Container.Notify"] == ["healthy"]
+    assert json.loads(parsed["Container.HealthCmd"][0])[: len(own)] == own
+    assert parsed["Container.Notify"] == ["healthy"]
 
 
 def test_the_storages_network_leads_nowhere() -> None:
@@ -144,16 +151,16 @@ Pod = dict[str, Any]
 
 def pods() -> dict[str, Pod]:
     objects = yaml.safe_load_all(PLAY.read_text())
-    return {each["metadata"]["name"]: each for each in objects if each["kind"] == "Pod"}
+    return {pod["metadata"]["name"]: pod for pod in objects if pod["kind"] == "Pod"}
 
 
 def container(pod: Pod) -> dict[str, Any]:
-    (found,) = pod["spec"]["containers"]
-    return dict(found)
+    (only,) = pod["spec"]["containers"]
+    return dict(only)
 
 
 def mounts(pod: Pod) -> dict[str, dict[str, Any]]:
-    volumes = {each["name"]: each for each in pod["spec"]["volumes"]}
+    volumes = {volume["name"]: volume for volume in pod["spec"]["volumes"]}
     return {m["mountPath"]: volumes[m["name"]] for m in container(pod)["volumeMounts"]}
 
 
@@ -165,9 +172,9 @@ def played_tmpfs(pod: Pod, value: list[str]) -> bool:
 
 
 def played_environment(pod: Pod, value: dict[str, str | None]) -> bool:
-    found = {each["name"]: each["value"] for each in container(pod)["env"]}
+    variables = {variable["name"]: variable["value"] for variable in container(pod)["env"]}
     plain = {k: t for k, t in value.items() if t is not None and not k.endswith("_FILE")}
-    return plain.items() <= found.items()
+    return plain.items() <= variables.items()
 
 
 def played_ports(pod: Pod, value: list[dict[str, Any]]) -> bool:
@@ -192,12 +199,12 @@ PLAYED: dict[str, Callable[[Pod, Any], bool]] = {
     "labels": lambda p, v: v.items() <= p["metadata"]["labels"].items(),
     "image": lambda p, v: container(p)["image"] == f"localhost/{v}",
     "volumes": lambda p, v: all(
-        "persistentVolumeClaim" in mounts(p)[each.split(":")[1]] for each in v
+        "persistentVolumeClaim" in mounts(p)[volume.split(":")[1]] for volume in v
     ),
     "environment": played_environment,
     "secrets": lambda p, v: (
-        [each["secret"]["secretName"] for each in p["spec"]["volumes"] if "secret" in each]
-        == [f"sutra-{each}" for each in v]
+        [volume["secret"]["secretName"] for volume in p["spec"]["volumes"] if "secret" in volume]
+        == [f"sutra-{secret}" for secret in v]
     ),
     "mem_limit": lambda p, v: quantity(container(p)["resources"]["limits"]["memory"]) == size(v),
     "ports": played_ports,
@@ -236,7 +243,7 @@ def test_probes_are_commands_of_the_images_and_ask_what_lives(name: str) -> None
     text = (ROOT / f"packages/{name}/Dockerfile.prod").read_text()
     check = re.search(r"HEALTHCHECK.*?CMD (\[.*?\])", text, re.DOTALL)
     assert check
-    assert [each for each in command if each != "/live"] == json.loads(check[1])
+    assert [word for word in command if word != "/live"] == json.loads(check[1])
     assert "httpGet" not in PLAY.read_text().replace("for an httpGet", "")
 
 

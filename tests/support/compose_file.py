@@ -26,8 +26,8 @@ QUANTITIES = {
 def services() -> dict[str, dict[str, Any]]:
     """Return every service of the file as it is without any knob."""
     text = KNOB.sub(_default, (ROOT / "docker-compose.yml").read_text())
-    found: dict[str, dict[str, Any]] = yaml.safe_load(text)["services"]
-    return found
+    parsed: dict[str, dict[str, Any]] = yaml.safe_load(text)["services"]
+    return parsed
 
 
 def _default(knob: re.Match[str]) -> str:
@@ -53,4 +53,4 @@ def _bytes(form: str, value: str, units: Mapping[str, int]) -> int:
 def tmpfs(value: str) -> tuple[str, dict[str, str]]:
     """Return path and options of "/tmp:size=16m,noexec"."""
     path, _, options = value.partition(":")
-    return path, dict(each.partition("=")[::2] for each in options.split(","))
+    return path, dict(option.partition("=")[::2] for option in options.split(","))

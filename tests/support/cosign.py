@@ -21,8 +21,8 @@ PASSWORD = "horse battery"  # noqa: S105 - of keys that live as long as a test
 
 def program() -> Path:
     """Return where cosign is."""
-    if found := shutil.which("cosign"):
-        return Path(found)
+    if path := shutil.which("cosign"):
+        return Path(path)
     mirror = os.environ.get("APT_MIRROR") or "http://deb.debian.org/debian"
     return cache.kept("cosign", [mirror, "trixie", "cosign"], lambda file: fetch(mirror, file))
 
@@ -31,8 +31,8 @@ def fetch(mirror: str, file: Path) -> None:
     """Write the program of the package to `file`."""
     with tempfile.TemporaryDirectory(dir=file.parent, prefix=".apt-") as name:
         folder = Path(name)
-        for each in ("lists/partial", "archives/partial"):
-            (folder / each).mkdir(parents=True)
+        for subfolder in ("lists/partial", "archives/partial"):
+            (folder / subfolder).mkdir(parents=True)
         (folder / "sources.list").write_text(f"deb [signed-by={KEYRING}] {mirror} trixie main\n")
         options = {
             "Dir::Etc::sourcelist": folder / "sources.list",

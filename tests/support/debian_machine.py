@@ -57,10 +57,10 @@ class Machine:
     pid: int
     services: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
-    def run(self, *command: str, check: bool = True, given: bytes | None = None) -> str:
+    def run(self, *command: str, check: bool = True, stdin: bytes | None = None) -> str:
         """Return what a command in the machine prints, both streams."""
         done = subprocess.run(
-            self._inside(command), input=given, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            self._inside(command), input=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
         text = done.stdout.decode(errors="replace")
         assert not check or done.returncode == 0, f"{command}: {done.returncode}\n{text}"
@@ -89,7 +89,7 @@ class Machine:
         """Write a file of the machine, its folders too."""
         data = content.encode() if isinstance(content, str) else content
         script = 'mkdir -p "${0%/*}" && cat >"$0"'
-        self.run("sh", "-c", script, path, given=data)
+        self.run("sh", "-c", script, path, stdin=data)
 
     def put(self, folder: str, *files: Path) -> None:
         """Copy files into a folder of the machine."""
@@ -108,8 +108,8 @@ def archive(kind: Kind) -> Path:
 
     def make(file: Path) -> None:
         cache.program("mmdebstrap", *debian_root.MAKERS)
-        made = [*command, "--format=tar", SUITE, str(file), *debian_root.mirror()]
-        done = subprocess.run(made, cwd=ROOT, capture_output=True, text=True)
+        bootstrap = [*command, "--format=tar", SUITE, str(file), *debian_root.mirror()]
+        done = subprocess.run(bootstrap, cwd=ROOT, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr[-3000:]
 
     return cache.kept(f"{kind.name}.tar", command, make)
@@ -119,8 +119,8 @@ def archive(kind: Kind) -> Path:
 def machine(kind: Kind, folder: Path) -> Iterator[Machine]:
     """Run a machine, and remove it afterwards. What it keeps on a disk is in `folder`/data."""
     root, data = folder / "root", folder / "data"
-    for each in (root, data):
-        each.mkdir(parents=True)
+    for place in (root, data):
+        place.mkdir(parents=True)
     spaces = ["unshare", "--mount", "--uts", "--ipc", "--net", "--pid", "--fork", "--kill-child"]
     words = [str(archive(kind)), str(root), str(data), kind.disk]
     log = (folder / "log").open("wb")
@@ -151,7 +151,7 @@ def _ready(
         assert process.poll() is None, log.read_text()
         assert time.monotonic() < end, log.read_text()
         if words := children.read_text().split():
-            made = Machine(int(words[0]), services)
-            if Path(f"/proc/{made.pid}/root/run/ready").exists():
-                return made
+            started = Machine(int(words[0]), services)
+            if Path(f"/proc/{started.pid}/root/run/ready").exists():
+                return started
         time.sleep(0.1)

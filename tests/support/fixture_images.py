@@ -52,10 +52,10 @@ def program(content: bytes) -> Item:
 
 def layer(files: Files) -> bytes:
     """Return an uncompressed tar of `files`; text and bytes are files of mode 644."""
-    made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        for name, found in files.items():
-            content = found.encode() if isinstance(found, str) else found
+    tar = io.BytesIO()
+    with tarfile.open(fileobj=tar, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for name, value in files.items():
+            content = value.encode() if isinstance(value, str) else value
             item = content if isinstance(content, Item) else Item(content)
             member = tarfile.TarInfo(name)
             member.type, member.linkname = TYPES[item.kind], item.link
@@ -63,7 +63,7 @@ def layer(files: Files) -> bytes:
             member.mtime, member.size = item.mtime, len(item.content)
             member.pax_headers = dict(item.headers)
             archive.addfile(member, io.BytesIO(item.content))
-    return made.getvalue()
+    return tar.getvalue()
 
 
 @dataclass(frozen=True)

@@ -28,15 +28,15 @@ Layers = Iterator[Iterable[bytes]]
 
 def member(name: str, content: bytes = b"", kind: bytes = tarfile.REGTYPE, link: str = "") -> bytes:
     """Return one entry of a tar, padded to whole blocks."""
-    made, data = entry(name, content, kind, link)
-    return made.tobuf(tarfile.GNU_FORMAT) + data + bytes(-len(data) % 512)
+    info, data = entry(name, content, kind, link)
+    return info.tobuf(tarfile.GNU_FORMAT) + data + bytes(-len(data) % 512)
 
 
 def header(kind: bytes, content: bytes) -> bytes:
     """Return a header block of PAX records, as they are given."""
-    made = tarfile.TarInfo("h")
-    made.type, made.size = kind, len(content)
-    return made.tobuf(tarfile.GNU_FORMAT) + content + bytes(-len(content) % 512)
+    info = tarfile.TarInfo("h")
+    info.type, info.size = kind, len(content)
+    return info.tobuf(tarfile.GNU_FORMAT) + content + bytes(-len(content) % 512)
 
 
 def record(key: str, value: str, size: int = 0) -> bytes:
@@ -165,12 +165,12 @@ def links(count: int) -> Layers:
 
 def sparse(count: int) -> Layers:
     """Sparse files of 200 MB each, none of it stored."""
-    made = bytearray(tarfile.TarInfo("hole").tobuf(tarfile.GNU_FORMAT))
-    made[156:157] = tarfile.GNUTYPE_SPARSE
-    made[483:495] = b"\x80" + (200_000_000).to_bytes(11, "big")
-    made[148:156] = b"        "
-    made[148:156] = b"%06o\0 " % sum(made)
-    yield (bytes(made) for _ in range(count))
+    block = bytearray(tarfile.TarInfo("hole").tobuf(tarfile.GNU_FORMAT))
+    block[156:157] = tarfile.GNUTYPE_SPARSE
+    block[483:495] = b"\x80" + (200_000_000).to_bytes(11, "big")
+    block[148:156] = b"        "
+    block[148:156] = b"%06o\0 " % sum(block)
+    yield (bytes(block) for _ in range(count))
 
 
 def entries(count: int) -> Layers:
@@ -247,9 +247,9 @@ KINDS = {
 # ---- archives --------------------------------------------------------------
 
 
-def write(path: Path, made: Layers) -> Path:
+def write(path: Path, layers: Layers) -> Path:
     """Write an image of these layers, packed, as an OCI layout in a tar."""
-    blobs = list(map(_packed, made))
+    blobs = list(map(_packed, layers))
     config = {
         "architecture": "amd64",
         "os": "linux",
@@ -286,15 +286,15 @@ class Documents(dict[str, bytes]):
 
 def _packed(parts: Iterable[bytes]) -> tuple[bytes, str]:
     """Return a packed layer, and the digest of it unpacked."""
-    digest, made = hashlib.sha256(), io.BytesIO()
-    with gzip.GzipFile(fileobj=made, mode="wb", mtime=0, compresslevel=1) as packed:
+    digest, compressed = hashlib.sha256(), io.BytesIO()
+    with gzip.GzipFile(fileobj=compressed, mode="wb", mtime=0, compresslevel=1) as packed:
         batch: list[bytes] = []
         for part in chain(parts, [END]):
             batch.append(part)
             if len(batch) >= 500:
                 _put(packed, digest, batch)
         _put(packed, digest, batch)
-    return made.getvalue(), f"sha256:{digest.hexdigest()}"
+    return compressed.getvalue(), f"sha256:{digest.hexdigest()}"
 
 
 def _put(packed: gzip.GzipFile, digest: hashlib._Hash, batch: list[bytes]) -> None:

@@ -102,9 +102,9 @@ def check(group: Group, earlier: list[ledger.Entry]) -> bool:
         for name, identity in entries[number - 1].ids.items()
         if (name, tag) != (group.base, "latest")
     }
-    found = group.tags("prod", "stash")
-    kept = {tag: each for tag, each in found.items() if ":kept-" in tag}
-    assert {tag: each for tag, each in found.items() if tag not in kept} == expected
+    images = group.tags("prod", "stash")
+    kept = {tag: image for tag, image in images.items() if ":kept-" in tag}
+    assert {tag: image for tag, image in images.items() if tag not in kept} == expected
     held = {
         f"{name}:{planned.kept_tag(identity)}": identity
         for name, ids in ledger.kept(entries, KEEP).items()

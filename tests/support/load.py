@@ -87,23 +87,23 @@ def writing(stack: Services) -> Iterator[Load]:
 
 def stored(stack: Services) -> dict[str, dict[str, Any]]:
     """Return every concept that the stack holds: name → text and metadata."""
-    found: dict[str, dict[str, Any]] = {}
+    bodies: dict[str, dict[str, Any]] = {}
     after = ""
     while True:
         page = stack.ask(API, "GET", f"/concepts?limit=500{after}")
-        for one in page["concepts"]:
-            found[one["id"]] = {"text": one["text"], "metadata": one["metadata"]}
+        for row in page["concepts"]:
+            bodies[row["id"]] = {"text": row["text"], "metadata": row["metadata"]}
         if page["next"] is None:
-            return found
+            return bodies
         after = f"&after={page['next']}"
 
 
 def check(load: Load) -> None:
     """Check that every acknowledged write is there, and no other write in part."""
-    found = stored(load.stack)
-    assert load.concepts - found.keys() == set()
-    assert [name for name, body in found.items() if body != concept(name)] == []
-    seen = {name: _links(load.stack, name) for name in found}
+    bodies = stored(load.stack)
+    assert load.concepts - bodies.keys() == set()
+    assert [name for name, body in bodies.items() if body != concept(name)] == []
+    seen = {name: _links(load.stack, name) for name in bodies}
     assert {link for link in load.links if link not in seen[link[0]]} == set()
     # a link is stored at both of its ends or at none
     everywhere = set().union(*seen.values())
@@ -112,4 +112,6 @@ def check(load: Load) -> None:
 
 def _links(stack: Services, name: str) -> set[tuple[str, str]]:
     answer = stack.ask(API, "GET", f"/concepts/{name}/associations")
-    return {(one["source"], one["target"]) for one in answer["associations"]}
+    return {
+        (association["source"], association["target"]) for association in answer["associations"]
+    }

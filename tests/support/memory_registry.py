@@ -49,8 +49,8 @@ class MemoryRegistry:
 
     def document(self, reference: str) -> tuple[str, bytes] | None:
         self._reached()
-        found = self.known.get(reference)
-        return (found, b'{"layers": []}') if found else None
+        digest = self.known.get(reference)
+        return (digest, b'{"layers": []}') if digest else None
 
     def put_blob(self, image: str, data: bytes) -> None:
         self._reached()

@@ -13,5 +13,5 @@ LISTED = shared_files.listed((ROOT / shared_files.BAKE).read_text("utf-8"))
 # a base image's tests run on its children too
 PYTHON_IMAGES = (
     "sutra-base-python",
-    *(each.name for each in LISTED if each.language == "python"),
+    *(service.name for service in LISTED if service.language == "python"),
 )

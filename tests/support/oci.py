@@ -24,18 +24,18 @@ def entry(
     mode: int = 0o644,
     **more: Any,
 ) -> tuple[tarfile.TarInfo, bytes]:
-    made = tarfile.TarInfo(name)
-    made.type, made.size, made.linkname, made.mode = kind, len(content), link, mode
+    info = tarfile.TarInfo(name)
+    info.type, info.size, info.linkname, info.mode = kind, len(content), link, mode
     for key, value in more.items():
-        setattr(made, key, value)
-    return made, content
+        setattr(info, key, value)
+    return info, content
 
 
-def layer(*made: tuple[tarfile.TarInfo, bytes], form: int = tarfile.GNU_FORMAT) -> bytes:
+def layer(*members: tuple[tarfile.TarInfo, bytes], form: int = tarfile.GNU_FORMAT) -> bytes:
     """Return a tar of what `entry` makes, a mapping's files first."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=form) as archive:
-        for member, content in made:
+        for member, content in members:
             archive.addfile(member, io.BytesIO(content))
     return out.getvalue()
 
@@ -45,7 +45,7 @@ def config_of(layers: Sequence[bytes], architecture: str = "amd64") -> dict[str,
         "architecture": architecture,
         "os": "linux",
         "config": {"User": "10001:10001"},
-        "rootfs": {"type": "layers", "diff_ids": [digest(one) for one in layers]},
+        "rootfs": {"type": "layers", "diff_ids": [digest(content) for content in layers]},
         "history": [{"created_by": f"COPY {number}"} for number in range(len(layers))],
     }
 
@@ -70,7 +70,7 @@ class Blobs(dict[str, bytes]):
         config = self.add(
             config_of(layers, architecture), "application/vnd.oci.image.config.v1+json"
         )
-        listed = [self.add(one, media_type) for one in (blobs or layers)]
+        listed = [self.add(blob, media_type) for blob in (blobs or layers)]
         manifest = {"schemaVersion": 2, "config": config, "layers": listed}
         return self.add(manifest, MANIFEST, **more)
 
@@ -100,7 +100,7 @@ def saved(
     if entrypoint:
         settings["config"]["Entrypoint"] = list(entrypoint)
     config = json.dumps(settings).encode()
-    names = names or [f"blobs/sha256/{digest(one)[7:]}" for one in layers]
+    names = names or [f"blobs/sha256/{digest(content)[7:]}" for content in layers]
     place = f"blobs/sha256/{digest(config)[7:]}"
     listed = [{"Config": place, "RepoTags": [tag], "Layers": names}]
     files = {**dict(zip(names, layers, strict=True)), place: config}

@@ -61,19 +61,19 @@ def folder(mode: int, uid: int = 0) -> Item:
 
 
 def zipped(*names: str, before: bytes = b"", packing: int = zipfile.ZIP_DEFLATED) -> bytes:
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", packing) as archive:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", packing) as archive:
         for name in names:
             archive.writestr(name, "x = 1\n" * 50)
-    return before + made.getvalue()
+    return before + packed.getvalue()
 
 
 def tarred(*names: str) -> bytes:
-    made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w") as archive:
+    tar = io.BytesIO()
+    with tarfile.open(fileobj=tar, mode="w") as archive:
         for name in names:
             archive.addfile(tarfile.TarInfo(name))
-    return made.getvalue()
+    return tar.getvalue()
 
 
 def capable(key: str, value: str) -> Item:
@@ -97,19 +97,19 @@ def distribution(name: str, of: str = "") -> dict[str, Any]:
 def versions(wants: dict[str, list[str]], has: list[str]) -> bytes:
     """An ELF file with tables of symbol versions, made by hand since elf() cannot add them."""
     names, strings = {}, b"\0"
-    for text in [*wants, *(v for each in wants.values() for v in each), *has, "self"]:
+    for text in [*wants, *(v for wanted in wants.values() for v in wanted), *has, "self"]:
         if text not in names:
             names[text] = len(strings)
             strings += text.lstrip("~").encode() + b"\0"
     need = b""
-    for at, (library, each) in enumerate(wants.items()):
+    for at, (library, wanted) in enumerate(wants.items()):
         last = at == len(wants) - 1
         need += struct.pack(
-            "<HHIII", 1, len(each), names[library], 16, 0 if last else 16 + 16 * len(each)
+            "<HHIII", 1, len(wanted), names[library], 16, 0 if last else 16 + 16 * len(wanted)
         )
-        for n, version in enumerate(each):
+        for n, version in enumerate(wanted):
             weak = 2 if version.startswith("~") else 0
-            more = 16 if n < len(each) - 1 else 0
+            more = 16 if n < len(wanted) - 1 else 0
             need += struct.pack("<IHHII", 0, weak, 2, names[version], more)
     own = ["self", *has] if has else []
     defined = b""
@@ -191,37 +191,37 @@ def _renamed() -> dict[str, tuple[str, str, dict[str, Any]]]:
         "apk": ("package-managers", b"apk-tools 2.14"),
         "uv": ("installers", b"UV_PYTHON_INSTALL_DIR"),
     }
-    made: dict[str, tuple[str, str, dict[str, Any]]] = {
+    faults: dict[str, tuple[str, str, dict[str, Any]]] = {
         name: (rule, "app/server", {"app/server": prog(text)})
         for name, (rule, text) in texts.items()
     }
-    made["a static busybox"] = ("shells", "app/x.bin", {"app/x.bin": static(BUSYBOX)})
-    made["a busybox that nobody may execute"] = (
+    faults["a static busybox"] = ("shells", "app/x.bin", {"app/x.bin": static(BUSYBOX)})
+    faults["a busybox that nobody may execute"] = (
         "shells",
         "app/data",
         {"app/data": Item(elf(text=BUSYBOX, kind=2))},
     )
-    made["a text where two blocks meet"] = (
+    faults["a text where two blocks meet"] = (
         "shells",
         "app/big",
         {"app/big": static(bytes((1 << 20) - 400) + BUSYBOX * 20)},
     )
-    made["a second name of busybox"] = (
+    faults["a second name of busybox"] = (
         "shells",
         "app/y",
         {"app/x": static(BUSYBOX), "app/y": hard("app/x")},
     )
-    made["apt by its library"] = (
+    faults["apt by its library"] = (
         "package-managers",
         "app/x",
         {"app/x": prog(b"", "libapt-pkg.so.6.0"), "app/libapt-pkg.so.6.0": elf()},
     )
-    made["rustc by its library"] = (
+    faults["rustc by its library"] = (
         "toolchain",
         "app/x",
         {"app/x": prog(b"", "librustc_driver-1.so")},
     )
-    return made
+    return faults
 
 
 def _named() -> dict[str, tuple[str, str, dict[str, Any]]]:
@@ -319,33 +319,33 @@ def _named() -> dict[str, tuple[str, str, dict[str, Any]]]:
             "corepack",
         ),
     }
-    made: dict[str, tuple[str, str, dict[str, Any]]] = {
+    faults: dict[str, tuple[str, str, dict[str, Any]]] = {
         f"{rule}: {name}": (rule, f"app/tools/{name}", {f"app/tools/{name}": prog()})
         for rule, all_names in names.items()
         for name in all_names
     }
-    made["a script called meson"] = (
+    faults["a script called meson"] = (
         "toolchain",
         "app/meson",
         {"app/meson": script("#!/usr/bin/python3")},
     )
-    made["a script called npm"] = (
+    faults["a script called npm"] = (
         "installers",
         "app/npm",
         {"app/npm": script("#!/usr/bin/python3")},
     )
-    made["a link called gcc"] = (
+    faults["a link called gcc"] = (
         "toolchain",
         "app/bin/gcc",
         {"app/bin/gcc": link(f"{FAR}usr/bin/python3")},
     )
-    made["a link called sh to busybox"] = (
+    faults["a link called sh to busybox"] = (
         "shells",
         "usr/bin/sh",
         {"usr/bin/sh": link("busybox"), "usr/bin/busybox": prog(), **RECORDED},
     )
     for path in ("app/libapt-pkg.so.6.0",):
-        made[f"library {path}"] = ("package-managers", path, {path: elf()})
+        faults[f"library {path}"] = ("package-managers", path, {path: elf()})
     for path in (
         "app/libbfd-2.44-system.so",
         "app/libLLVM.so.19.1",
@@ -353,9 +353,9 @@ def _named() -> dict[str, tuple[str, str, dict[str, Any]]]:
         "app/liblto_plugin.so",
         "app/libgccjit.so.0",
     ):
-        made[f"library {path}"] = ("toolchain", path, {path: elf()})
+        faults[f"library {path}"] = ("toolchain", path, {path: elf()})
     for path in ("app/libperl.so.5.40", "app/libruby-3.3.so.3.3", "app/liblua5.4.so.0"):
-        made[f"library {path}"] = ("shells", path, {path: elf()})
+        faults[f"library {path}"] = ("shells", path, {path: elf()})
     for name in (
         "gcc-14",
         "binutils-x86-64-linux-gnu",
@@ -365,17 +365,17 @@ def _named() -> dict[str, tuple[str, str, dict[str, Any]]]:
         "golang-1.24-go",
         "build-essential",
     ):
-        made[f"package {name}"] = ("toolchain", f"package:{name}", package(name))
-    made["package perl-base"] = ("shells", "package:perl-base", package("perl-base"))
-    made["package bash"] = ("shells", "package:bash", package("bash"))
-    made["package apt"] = ("package-managers", "package:apt", package("apt"))
-    made["package python3-pip"] = ("installers", "package:python3-pip", package("python3-pip"))
-    made["package of Alpine"] = (
+        faults[f"package {name}"] = ("toolchain", f"package:{name}", package(name))
+    faults["package perl-base"] = ("shells", "package:perl-base", package("perl-base"))
+    faults["package bash"] = ("shells", "package:bash", package("bash"))
+    faults["package apt"] = ("package-managers", "package:apt", package("apt"))
+    faults["package python3-pip"] = ("installers", "package:python3-pip", package("python3-pip"))
+    faults["package of Alpine"] = (
         "toolchain",
         "package:musl-dev",
         {"lib/apk/db/installed": "P:musl-dev\nV:1\nL:MIT\n"},
     )
-    made["package of a whole dpkg"] = (
+    faults["package of a whole dpkg"] = (
         "toolchain",
         "package:tcc",
         {
@@ -384,22 +384,22 @@ def _named() -> dict[str, tuple[str, str, dict[str, Any]]]:
         },
     )
     for name in ("poetry", "virtualenv", "uv", "pipx", "hatchling", "flit_core", "pdm", "twine"):
-        made[f"distribution {name}"] = (
+        faults[f"distribution {name}"] = (
             "installers",
             f"{SITE}/{name}-1.0.dist-info",
             distribution(name),
         )
-    made["distribution by its metadata"] = (
+    faults["distribution by its metadata"] = (
         "installers",
         f"{SITE}/helper-1.0.dist-info",
         distribution("helper", "Poetry.Core"),
     )
-    made["distribution Cython"] = (
+    faults["distribution Cython"] = (
         "toolchain",
         f"{SITE}/Cython-1.0.dist-info",
         distribution("Cython"),
     )
-    return made
+    return faults
 
 
 def _packed() -> dict[str, tuple[str, str, dict[str, Any]]]:
@@ -432,7 +432,7 @@ def _packed() -> dict[str, tuple[str, str, dict[str, Any]]]:
         "get-pip.py under another name": PYTHON
         + b"#\n# Hi There!\n#\n# You may wonder what this giant blob of binary data is\n",
     }
-    made: dict[str, tuple[str, str, dict[str, Any]]] = {
+    faults: dict[str, tuple[str, str, dict[str, Any]]] = {
         name: ("installers", "app/data.bin", {"app/data.bin": data}) for name, data in files.items()
     }
     for name in (
@@ -442,8 +442,8 @@ def _packed() -> dict[str, tuple[str, str, dict[str, Any]]]:
         "serde-1.0.200.crate",
         "rake-13.0.gem",
     ):
-        made[name] = ("installers", f"opt/cache/{name}", {f"opt/cache/{name}": b""})
-    return made
+        faults[name] = ("installers", f"opt/cache/{name}", {f"opt/cache/{name}": b""})
+    return faults
 
 
 def _left() -> dict[str, tuple[str, str, dict[str, Any]]]:
@@ -468,34 +468,36 @@ def _left() -> dict[str, tuple[str, str, dict[str, Any]]]:
         "RUNPATH of $LIB alone": ("hardened", elf(runpath="$LIB/x")),
         "RUNPATH above $ORIGIN to /tmp": ("hardened", elf(runpath="$ORIGIN/../tmp")),
     }
-    made = {name: (rule, "app/x.dat", {"app/x.dat": data}) for name, (rule, data) in files.items()}
-    made["RUNPATH to a folder of the user"] = (
+    faults = {
+        name: (rule, "app/x.dat", {"app/x.dat": data}) for name, (rule, data) in files.items()
+    }
+    faults["RUNPATH to a folder of the user"] = (
         "hardened",
         "app/x",
         {"app/x": elf(runpath="/opt/plugins"), "opt/plugins": folder(0o755, uid=10001)},
     )
-    made["RUNPATH below a folder of the user"] = (
+    faults["RUNPATH below a folder of the user"] = (
         "hardened",
         "app/x",
         {"app/x": elf(runpath="/opt/plugins/a/b"), "opt/plugins": folder(0o755, uid=10001)},
     )
-    made["RUNPATH to a sticky folder"] = (
+    faults["RUNPATH to a sticky folder"] = (
         "hardened",
         "app/x",
         {"app/x": elf(runpath="/opt/spool"), "opt/spool": folder(0o1777)},
     )
-    made["a module without bytecode"] = ("bytecode", "app/x.py", {"app/x.py": "x = 1\n"})
-    made["a package without bytecode"] = (
+    faults["a module without bytecode"] = ("bytecode", "app/x.py", {"app/x.py": "x = 1\n"})
+    faults["a package without bytecode"] = (
         "bytecode",
         "app/one/__init__.py",
         {"app/one/__init__.py": ""},
     )
-    made["bytecode of another Python alone"] = (
+    faults["bytecode of another Python alone"] = (
         "bytecode",
         "app/x.py",
         {"app/x.py": "", "app/__pycache__/x.cpython-312.pyc": pyc(3531, source=b"")},
     )
-    made["a module with a first line that nobody may execute"] = (
+    faults["a module with a first line that nobody may execute"] = (
         "bytecode",
         "app/x.py",
         {"app/x.py": "#!/usr/bin/python3\n"},
@@ -516,16 +518,16 @@ def _left() -> dict[str, tuple[str, str, dict[str, Any]]]:
         "app/Pipfile.lock",
         "usr/lib/debug/.build-id/ab/cd.debug",
     ):
-        made[f"left: {path}"] = ("build-files", path, {path: "x"})
+        faults[f"left: {path}"] = ("build-files", path, {path: "x"})
     row = f"one/data.json,{EMPTY}\n"
     changed = {f"{SITE}/one-1.0.dist-info/RECORD": RECORD + row}
-    made["a file that is not as recorded"] = (
+    faults["a file that is not as recorded"] = (
         "records",
         f"{SITE}/one/data.json",
         {**changed, f"{SITE}/one/data.json": "{}"},
     )
     elsewhere = "opt/other/site-packages"
-    made["a file that is recorded and gone"] = (
+    faults["a file that is recorded and gone"] = (
         "records",
         f"{elsewhere}/two/x.so",
         {
@@ -534,15 +536,15 @@ def _left() -> dict[str, tuple[str, str, dict[str, Any]]]:
         },
     )
     for path in ("app/x.inl", "opt/x/include/vector", "app/x.h++", "app/stdc++.h.gch"):
-        made[f"header {path}"] = ("headers", path, {path: ""})
+        faults[f"header {path}"] = ("headers", path, {path: ""})
     for path in (
         "app/Tests/x.json",
         "app/unit_tests/x.json",
         "app/e2e-tests/x.json",
         "app/_test/x",
     ):
-        made[path] = ("tests", path, {path: ""})
-    made["a package of tests called test"] = (
+        faults[path] = ("tests", path, {path: ""})
+    faults["a package of tests called test"] = (
         "tests",
         "app/one/test/__init__.pyc",
         {"app/one/test/__init__.pyc": pyc(), "app/one/test/more/test_x.pyc": pyc()},
@@ -554,7 +556,7 @@ def _left() -> dict[str, tuple[str, str, dict[str, Any]]]:
         "var/backups/x",
         "app/.DS_Store",
     ):
-        made[path] = ("caches", path, {path: ""})
+        faults[path] = ("caches", path, {path: ""})
     for path in (
         "app/Makefile",
         "app/setup.py",
@@ -568,14 +570,14 @@ def _left() -> dict[str, tuple[str, str, dict[str, Any]]]:
         files_of: dict[str, Any] = (
             {path: "", "app/setup.pyc": pyc()} if path.endswith("setup.py") else {path: ""}
         )
-        made[path] = ("build-files", path, files_of)
-    return made
+        faults[path] = ("build-files", path, files_of)
+    return faults
 
 
 def _rights() -> dict[str, tuple[str, str, dict[str, Any]]]:
     """File capabilities, and files that the image's user cannot read."""
     text = SETUID.decode("utf-8", "surrogateescape")
-    made: dict[str, tuple[str, str, dict[str, Any]]] = {
+    faults: dict[str, tuple[str, str, dict[str, Any]]] = {
         "a capability": ("rights", "app/x", {"app/x": capable(STAR, text)}),
         "a capability of libarchive": (
             "rights",
@@ -651,13 +653,13 @@ def _rights() -> dict[str, tuple[str, str, dict[str, Any]]]:
             {f"{LIB}/ld-linux-x86-64.so.2": Item(elf(soname="ld-linux-x86-64.so.2"), 0o644)},
         ),
     }
-    made["a library without the version"] = ("libraries", "app/x", {**TWO, **RECORDED})
-    made["a library without one of the versions"] = (
+    faults["a library without the version"] = ("libraries", "app/x", {**TWO, **RECORDED})
+    faults["a library without one of the versions"] = (
         "libraries",
         "app/x",
         {**RECORDED, "app/x": versions({"l.so": ["ONE_1.0", "ONE_1.1"]}, []), "usr/lib/l.so": OLD},
     )
-    made["a version that a library's library has not"] = (
+    faults["a version that a library's library has not"] = (
         "libraries",
         "app/m.so",
         {
@@ -667,7 +669,7 @@ def _rights() -> dict[str, tuple[str, str, dict[str, Any]]]:
             "app/m.so": versions({"l.so": ["ONE_3"]}, ["M"]),
         },
     )
-    return made
+    return faults
 
 
 def _scripts() -> dict[str, tuple[str, str, dict[str, Any]]]:
@@ -721,12 +723,12 @@ def _scripts() -> dict[str, tuple[str, str, dict[str, Any]]]:
         "env and an open quote": ("#!/usr/bin/env -S 'python3", ENV),
         "a name that is too long": ("#!/" + "x" * 300, {}),
     }
-    made: dict[str, tuple[str, str, dict[str, Any]]] = {
+    faults: dict[str, tuple[str, str, dict[str, Any]]] = {
         name: ("scripts", "app/run", {"app/run": script(line), **files})
         for name, (line, files) in lines.items()
         if name != "a name that is too long"
     }
-    made["a name that is too long"] = (
+    faults["a name that is too long"] = (
         "scripts",
         "app/bin/run",
         {"app/bin/run": script(lines["a name that is too long"][0])},
@@ -740,13 +742,13 @@ def _scripts() -> dict[str, tuple[str, str, dict[str, Any]]]:
         "a first line without a name": b"#!\n",
     }
     for name, content in bad.items():
-        made[f"{name}, in bin"] = ("scripts", "app/bin/run", {"app/bin/run": program(content)})
-    made["text without a first line, .sh"] = (
+        faults[f"{name}, in bin"] = ("scripts", "app/bin/run", {"app/bin/run": program(content)})
+    faults["text without a first line, .sh"] = (
         "scripts",
         "app/run.sh",
         {"app/run.sh": program(b"echo\n")},
     )
-    return made
+    return faults
 
 
 def _starts() -> dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]]:

@@ -124,9 +124,9 @@ class _Pipe(socketserver.BaseRequestHandler):
             back = threading.Thread(target=self.answers, args=(other,))
             back.start()
             self.requests(other)
-            for each in (other, self.request):
+            for connection in (other, self.request):
                 with suppress(OSError):
-                    each.shutdown(socket.SHUT_RDWR)
+                    connection.shutdown(socket.SHUT_RDWR)
             back.join()
 
     def requests(self, other: socket.socket) -> None:
@@ -142,8 +142,8 @@ class _Pipe(socketserver.BaseRequestHandler):
                 if self.server.left == 0:
                     break
                 self.request.sendall(data)
-            for each in (other, self.request):
-                each.shutdown(socket.SHUT_RDWR)
+            for connection in (other, self.request):
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager

@@ -47,8 +47,8 @@ class Rekor:
         self._openssl("genpkey", *curve, "-out", str(key))
         self._openssl("pkey", "-in", str(key), "-pubout", "-out", str(self.public))
 
-    def _openssl(self, *words: str, given: bytes = b"") -> bytes:
-        done = subprocess.run(["openssl", *words], input=given, capture_output=True, check=True)
+    def _openssl(self, *words: str, stdin: bytes = b"") -> bytes:
+        done = subprocess.run(["openssl", *words], input=stdin, capture_output=True, check=True)
         return done.stdout
 
     def record(self, proposed: dict[str, Any]) -> dict[str, Any]:
@@ -65,7 +65,7 @@ class Rekor:
             "logIndex": len(self.entries),
         }
         key = str(self.folder / "rekor.key")
-        promise = self._openssl("dgst", "-sha256", "-sign", key, given=encoded(payload))
+        promise = self._openssl("dgst", "-sha256", "-sign", key, stdin=encoded(payload))
         signed = {"signedEntryTimestamp": base64.b64encode(promise).decode()}
         self.entries.append(proposed)
         return {hashlib.sha256(body).hexdigest(): {**payload, "verification": signed}}
@@ -79,7 +79,8 @@ def canonical_dsse(content: dict[str, Any]) -> dict[str, Any]:
         "envelopeHash": hashed(content["envelope"].encode()),
         "payloadHash": hashed(base64.b64decode(envelope["payload"])),
         "signatures": [
-            {"signature": each["sig"], "verifier": verifier} for each in envelope["signatures"]
+            {"signature": signature["sig"], "verifier": verifier}
+            for signature in envelope["signatures"]
         ],
     }
 

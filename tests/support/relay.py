@@ -26,9 +26,9 @@ def _copy(source: socket.socket, sink: socket.socket) -> None:
     with suppress(OSError):
         while data := source.recv(1 << 16):
             sink.sendall(data)
-    for each, how in ((source, socket.SHUT_RD), (sink, socket.SHUT_WR)):
+    for end, how in ((source, socket.SHUT_RD), (sink, socket.SHUT_WR)):
         with suppress(OSError):
-            each.shutdown(how)
+            end.shutdown(how)
 
 
 def _serve(caller: socket.socket, target: tuple[str, int]) -> None:

@@ -39,9 +39,9 @@ class Owned(Inventory):
         names = sorted(
             {e.path.split("/")[2] for e in self.layers[0].entries if e.path.count("/") > 2}
         )
-        known = {n: Owner(KINDS[at % len(KINDS)], n, self.version) for at, n in enumerate(names)}
+        owners = {n: Owner(KINDS[at % len(KINDS)], n, self.version) for at, n in enumerate(names)}
         return {
-            entry.path: known[entry.path.split("/")[2]] if entry.path.count("/") > 2 else OTHER
+            entry.path: owners[entry.path.split("/")[2]] if entry.path.count("/") > 2 else OTHER
             for entry in self.layers[0].entries
         }
 

@@ -10,7 +10,7 @@ from scripts.common.check_result import CheckResult
 
 def flat(results: Sequence[CheckResult]) -> list[CheckResult]:
     """Return the results with the whole line as their problem, and no file or key beside it."""
-    return [replace(one, problem=one.detail, file="", key="") for one in results]
+    return [replace(result, problem=result.detail, file="", key="") for result in results]
 
 
 def placed(result: CheckResult) -> CheckResult:

@@ -82,8 +82,8 @@ def _committed(
 
 
 def _archive() -> bytes:
-    made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w") as archive:
+    tar = io.BytesIO()
+    with tarfile.open(fileobj=tar, mode="w") as archive:
         for name, mode in (("tmp", 0o1777), ("srv", 0o777), ("data", 0o777)):
             folder = tarfile.TarInfo(name)
             folder.type, folder.mode = tarfile.DIRTYPE, mode
@@ -91,4 +91,4 @@ def _archive() -> bytes:
         file = tarfile.TarInfo("srv/service.py")
         file.size, file.mode = len(SOURCE), 0o644
         archive.addfile(file, io.BytesIO(SOURCE.encode()))
-    return made.getvalue()
+    return tar.getvalue()

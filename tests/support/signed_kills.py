@@ -42,7 +42,9 @@ class SignedRun(kills.Run):
         for name in self.group.names:
             tags = {tag for tag in self.registry.tags(name) if not tag.startswith(planned.KEPT)}
             digests = {entry.images[name].digest for entry in entries if name in entry.images}
-            signed = {attached.tag_of(each, suffix) for each in digests for suffix in SUFFIXES}
+            signed = {
+                attached.tag_of(content, suffix) for content in digests for suffix in SUFFIXES
+            }
             assert {tag for tag in tags if tag.endswith(SUFFIXES)} == signed
             expected = {
                 tag: entries[number - 1].images[name].digest
@@ -50,7 +52,7 @@ class SignedRun(kills.Run):
                 if (name, tag) != (self.group.base, "latest")
             }
             there = {tag: self.registry.digest(self.registry.reference(name, tag)) for tag in tags}
-            assert {tag: each for tag, each in there.items() if tag not in signed} == expected
+            assert {tag: image for tag, image in there.items() if tag not in signed} == expected
             for digest in sorted(digests):
                 self.verify(f"{self.address}/{name}@{digest}")
         return is_new

@@ -27,5 +27,5 @@ def everything(
         for image in promises.images
         if image.name in wanted
     }
-    ids = {name: found.id for name, found in measured.items()}
+    ids = {name: image.id for name, image in measured.items()}
     return Verdict(tuple(budgets.verify(promises, measured)), ids)

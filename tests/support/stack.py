@@ -122,8 +122,8 @@ class Stack(Services):
             f"com.docker.compose.project={self.project}",
             f"com.docker.compose.service={service}",
         ]
-        (found,) = self.client.containers.list(all=True, filters={"label": labels})
-        return found
+        (container,) = self.client.containers.list(all=True, filters={"label": labels})
+        return container
 
     def address(self, service: str) -> tuple[str, int]:
         """Return the published address of a service, which a restart changes."""
@@ -170,8 +170,8 @@ def wait_for(look: Callable[[], T], problem: str) -> T:
     """Return the first true answer of `look`; fail with `problem` when none comes."""
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
-        if found := look():
-            return found
+        if value := look():
+            return value
         time.sleep(0.1)
     raise AssertionError(problem)
 

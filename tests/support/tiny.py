@@ -53,26 +53,26 @@ class Group:
 
     def build(self, content: str, revision: str = "") -> dict[str, str]:
         """Give each image this content under `:prod`; return name → the engine's id."""
-        found = {}
+        ids = {}
         for name in self.names:
             change = [f"LABEL org.opencontainers.image.revision={revision}"] if revision else []
             self.client.api.import_image_from_data(
                 archive(f"{name} {content}"), repository=name, tag="prod", changes=change
             )
-            found[name] = str(self.client.images.get(f"{name}:prod").id)
-        return found
+            ids[name] = str(self.client.images.get(f"{name}:prod").id)
+        return ids
 
     def tags(self, *but: str) -> dict[str, str]:
         """Return every tag of the group → its id, but for those that begin with one of `but`."""
         pattern = self.api.removesuffix("api") + "*"
-        found = {
+        ids = {
             tag: image["Id"]
             for image in images.every(self.client, filters={"reference": pattern})
             for tag in image["RepoTags"] or ()
         }
         return {
-            tag: each
-            for tag, each in found.items()
+            tag: identity
+            for tag, identity in ids.items()
             if not tag.rpartition(":")[2].startswith(but or ("\0",))
         }
 
@@ -88,9 +88,9 @@ class Group:
 
 def archive(content: str) -> bytes:
     """Return a tar with one file."""
-    made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w") as tar:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
         member = tarfile.TarInfo("content")
         member.size = len(content)
         tar.addfile(member, io.BytesIO(content.encode()))
-    return made.getvalue()
+    return packed.getvalue()

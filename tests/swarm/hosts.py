@@ -137,7 +137,7 @@ def switch(name: str) -> Iterator[None]:
 @contextmanager
 def host(middle: str, name: str, number: int, folder: Path) -> Iterator[Host]:
     """Run a host that is joined to the switch, and remove it afterwards."""
-    made = Host(name, number, folder)
+    started = Host(name, number, folder)
     folder.mkdir(parents=True)
     ip("netns", "add", name)
     try:
@@ -145,13 +145,13 @@ def host(middle: str, name: str, number: int, folder: Path) -> Iterator[Host]:
         peer = ("type", "veth", "peer", "name", "eth0", "netns", name)
         ip("-n", middle, "link", "add", f"p{number}", *peer)
         ip("-n", middle, "link", "set", f"p{number}", "master", "br0", "up")
-        ip("-n", name, "addr", "add", f"{made.address}/24", "dev", "eth0")
+        ip("-n", name, "addr", "add", f"{started.address}/24", "dev", "eth0")
         ip("-n", name, "link", "set", "eth0", "up")
         ip("-n", name, "route", "add", "default", "via", f"{NETWORK}.254")
-        made.start()
-        yield made
+        started.start()
+        yield started
     finally:
-        made.kill()
+        started.kill()
         ip("netns", "delete", name)
         remove(folder)
 
@@ -183,21 +183,21 @@ def hosts(folder: Path, count: int) -> Iterator[list[Host]]:
     with ExitStack() as stack:
         stack.enter_context(switch(f"{prefix}-0"))
         stack.enter_context(registry(f"{prefix}-0", folder))
-        made = [
+        machines = [
             stack.enter_context(host(f"{prefix}-0", f"{prefix}-{n}", n, folder / str(n)))
             for n in range(1, count + 1)
         ]
-        first, *others = made
+        first, *others = machines
         first.docker("swarm", "init", "--advertise-addr", first.address)
         token = first.docker("swarm", "join-token", "--quiet", "worker")
-        for each in others:
-            each.docker(
+        for worker in others:
+            worker.docker(
                 "swarm",
                 "join",
                 "--advertise-addr",
-                each.address,
+                worker.address,
                 "--token",
                 token,
                 f"{first.address}:2377",
             )
-        yield made
+        yield machines

@@ -44,10 +44,10 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     )
     file = tmp_path_factory.mktemp("compose") / "config.json"
     file.write_bytes(done.stdout)
-    found = stack_file.read(file)
+    parsed = stack_file.read(file)
     # those of the expected text: a service that somebody adds is converted as these are
-    known = yaml.safe_load(EXPECTED.read_text())["services"]
-    return {**found, "services": {name: found["services"][name] for name in known}}
+    expected = yaml.safe_load(EXPECTED.read_text())["services"]
+    return {**parsed, "services": {name: parsed["services"][name] for name in expected}}
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +101,6 @@ def test_docker_takes_it_and_drops_nothing(stack: Stack, tmp_path: Path) -> None
 
 
 def test_every_key_of_the_file_is_kept_moved_or_named() -> None:
-    known = {*stack_service.KEPT, *stack_service.MOVED}
+    handled = {*stack_service.KEPT, *stack_service.MOVED}
     services = compose_file.services().values()
-    assert {key for service in services for key in service} - known == set()
+    assert {key for service in services for key in service} - handled == set()

@@ -98,8 +98,8 @@ class Stack:
 
     def host(self, name: str) -> Host:
         """Return a host by its name."""
-        (found,) = (host for host in self.hosts if host.name == name)
-        return found
+        (match,) = (host for host in self.hosts if host.name == name)
+        return match
 
     def container(self, service: str) -> tuple[Host, str]:
         """Return the host and the container of a service's one replica."""
@@ -124,11 +124,13 @@ def stack(tag: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]
     folder = tmp_path_factory.mktemp("swarm")
     file = ROOT / ".build/swarm/stack.yml"
     file.unlink(missing_ok=True)
-    with hosts(folder, 3) as made:
-        manager = made[0]
+    with hosts(folder, 3) as machines:
+        manager = machines[0]
         push(manager, tag)
-        manager.docker("node", "update", "--label-add", f"org.sutra.data={PROJECT}", made[2].name)
-        stack = Stack(made, tag, folder)
+        manager.docker(
+            "node", "update", "--label-add", f"org.sutra.data={PROJECT}", machines[2].name
+        )
+        stack = Stack(machines, tag, folder)
         done = stack.deploy("up")
         assert done.returncode == 0, done.stdout + done.stderr + manager.log()
         yield stack
@@ -174,7 +176,7 @@ def test_a_container_is_as_hardened_as_composes(stack: Stack) -> None:
         assert settings["CapDrop"] == ["ALL"]
         assert settings["PidsLimit"] == pids
         assert settings["Memory"] > 0
-        assert not any("KEY=" in each for each in seen["Config"]["Env"])
+        assert not any("KEY=" in variable for variable in seen["Config"]["Env"])
     host, identity = stack.container("sutra-api")
     code = "print(*[l for l in open('/proc/mounts') if l.split()[1] == '/tmp'])"
     options = host.docker("exec", identity, "python", "-c", code).split()[3].split(",")

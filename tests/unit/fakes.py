@@ -21,13 +21,13 @@ def digest(data: bytes) -> str:
 
 def tar_of(files: Mapping[str, bytes], format: int = tarfile.GNU_FORMAT) -> bytes:
     """Return an uncompressed tar of regular files."""
-    made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w", format=format) as archive:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w", format=format) as archive:
         for name, content in files.items():
             member = tarfile.TarInfo(name)
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
-    return made.getvalue()
+    return packed.getvalue()
 
 
 class FakeImage:
@@ -78,9 +78,9 @@ def joined(archives: Iterable[bytes]) -> bytes:
     """Return the archive of several images: each of their files once."""
     files: dict[str, bytes] = {}
     for archive in archives:
-        with tarfile.open(fileobj=io.BytesIO(archive)) as found:
-            for member in found:
-                if content := found.extractfile(member):
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+            for member in tar:
+                if content := tar.extractfile(member):
                     files[member.name] = content.read()
     return tar_of(files)
 
@@ -149,9 +149,9 @@ class FakeEngine(AnyType):  # type: ignore[misc]
             return self._find(reference)
         assert stream
         assert reference == f"{self.base_url}/v{self.api_version}/images/get"
-        found = [self._find(name) for name in params["names"]]
+        images = [self._find(name) for name in params["names"]]
         self.saves.append(" ".join(params["names"]))
-        return FakeResponse(joined(image.archive for image in found), self.chunk)
+        return FakeResponse(joined(image.archive for image in images), self.chunk)
 
     def __call__(self, name: str) -> list[dict[str, Any]]:
         """Answer `client.api.images(name=…)`: `api` and `images` are this object, too."""
@@ -225,10 +225,10 @@ def as_file(source: object) -> IO[bytes]:
 def program(folder: Path, name: str, script: str) -> Path:
     """Write an executable shell script."""
     folder.mkdir(parents=True, exist_ok=True)
-    made = folder / name
-    made.write_text("#!/bin/sh\n" + script)
-    made.chmod(0o755)
-    return made
+    path = folder / name
+    path.write_text("#!/bin/sh\n" + script)
+    path.chmod(0o755)
+    return path
 
 
 def run_git(*words: str) -> str:
