@@ -16,8 +16,8 @@ from tests.alpine import mirror
 
 def main() -> int:
     """Run the command line; return its exit code."""
-    with mirror.variables(engine.connect()) as found:
-        return subprocess.run(sys.argv[1:], env={**os.environ, **found}).returncode
+    with mirror.variables(engine.connect()) as variables:
+        return subprocess.run(sys.argv[1:], env={**os.environ, **variables}).returncode
 
 
 if __name__ == "__main__":

@@ -30,8 +30,8 @@ def bridge(client: docker.DockerClient) -> str:
 @pytest.fixture(scope="session")
 def settings(client: docker.DockerClient) -> Iterator[Mapping[str, str]]:
     """The bake file's variables for a build on Alpine."""
-    with mirror.variables(client) as found:
-        yield {**build.variables(os.environ), "BASE": "alpine", **found}
+    with mirror.variables(client) as variables:
+        yield {**build.variables(os.environ), "BASE": "alpine", **variables}
 
 
 @pytest.fixture(scope="session")

@@ -200,14 +200,14 @@ def test_an_alpine_without_python(
 def test_a_python_that_is_too_old() -> None:
     """Run with a supported one: the oldest that the locks allow is newer than this project's."""
     script = Path("base-images/lib/require-python.py").read_text()
-    found = ".".join(map(str, sys.version_info[:2]))
+    running = ".".join(map(str, sys.version_info[:2]))
     wanted = f"OLDEST = ({sys.version_info[0]}, {sys.version_info[1] + 1})"
     changed = re.sub(r"OLDEST = .*", wanted, script)
     done = subprocess.run([sys.executable, "-c", changed], capture_output=True, text=True)
     system = platform.freedesktop_os_release()["PRETTY_NAME"]
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        f'sutra: ALPINE_VERSION: Python {found} in "{system}", '
+        f'sutra: ALPINE_VERSION: Python {running} in "{system}", '
         f"3.{sys.version_info[1] + 1} or newer is needed\n"
         "tip: choose a newer one, such as ALPINE_VERSION=3.23\n"
     )

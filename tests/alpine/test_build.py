@@ -51,8 +51,8 @@ def test_the_packages_own_tests_pass(
     # buildx before 0.17 also exports intermediate targets (buildx#2580): use no tag of a user's
     tagged = {
         name
-        for name, one in buildx.bake_plan(targets, settings)["target"].items()
-        if one.get("tags")
+        for name, target in buildx.bake_plan(targets, settings)["target"].items()
+        if target.get("tags")
     }
     overrides = [f"{name}.tags={REPOSITORY}/{name}:test" for name in tagged]
     before = tags(client)
@@ -65,9 +65,11 @@ def test_the_packages_own_tests_pass(
 
 def tags(client: docker.DockerClient) -> dict[str, str]:
     """All tags that are not the tests' own, with their images."""
-    found = {tag: str(image.id) for image in client.images.list() for tag in image.tags}
+    identities = {tag: str(image.id) for image in client.images.list() for tag in image.tags}
     return {
-        tag: identity for tag, identity in found.items() if not tag.startswith(f"{REPOSITORY}/")
+        tag: identity
+        for tag, identity in identities.items()
+        if not tag.startswith(f"{REPOSITORY}/")
     }
 
 
@@ -78,13 +80,13 @@ def twice(client: docker.DockerClient, settings: Mapping[str, str]) -> Iterator[
     yield [
         [
             layer
-            for image in each.values()
+            for image in build.values()
             for layer in client.images.get(image).attrs["RootFS"]["Layers"]
         ]
-        for each in builds
+        for build in builds
     ]
-    for each in builds:
-        for reference in each.values():
+    for build in builds:
+        for reference in build.values():
             images.untag(client, reference)
 
 

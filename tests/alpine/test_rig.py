@@ -91,9 +91,9 @@ UNOWNED = {
 
 @pytest.fixture(scope="module")
 def root(rig: Rig, tmp_path_factory: pytest.TempPathFactory) -> Inventory:
-    found = inventory.read(None, f"oci:{rig.folder / 'root'}", tmp_path_factory.mktemp("layers"))
-    assert found is not None
-    return found
+    image = inventory.read(None, f"oci:{rig.folder / 'root'}", tmp_path_factory.mktemp("layers"))
+    assert image is not None
+    return image
 
 
 @pytest.mark.long

@@ -68,9 +68,9 @@ def image(
 ) -> Iterator[Inventory]:
     code, said = baked(tmp_path, settings, "libuuid.so.1 libz.so.1")
     assert code == 0, said[-2000:]
-    found = inventory.read(client, REFERENCE, tmp_path / "layers")
-    assert found is not None
-    yield found
+    contents = inventory.read(client, REFERENCE, tmp_path / "layers")
+    assert contents is not None
+    yield contents
     images.untag(client, REFERENCE)
 
 
@@ -88,20 +88,20 @@ def test_it_belongs_to_its_package(client: docker.DockerClient, image: Inventory
         for layer in (image.layers[0], image.layers[-1])
     ]
     assert packages[1] == [*packages[0], "P:libuuid"]
-    known = client.containers.run(REFERENCE, ["apk", "info", "-e", "libuuid"], remove=True)
-    assert known == b"libuuid\n"
+    installed = client.containers.run(REFERENCE, ["apk", "info", "-e", "libuuid"], remove=True)
+    assert installed == b"libuuid\n"
 
 
 def test_the_content_rules_find_its_record(image: Inventory) -> None:
     (library,) = (path for path in image.files if "/libuuid.so.1." in path)
-    found = [finding.path for finding in records(Subject("sutra-api", image))]
-    assert [path for path in found if "libuuid" in path] == []
+    paths = [finding.path for finding in records(Subject("sutra-api", image))]
+    assert [path for path in paths if "libuuid" in path] == []
     # without this record it would belong to no package
     database = "lib/apk/db/installed"
     first, last = image.layers[0], image.layers[-1]
     without = replace(image, layers=(first, replace(last, texts={database: first.texts[database]})))
-    found = [finding.path for finding in records(Subject("sutra-api", without))]
-    assert library in found
+    paths = [finding.path for finding in records(Subject("sutra-api", without))]
+    assert library in paths
 
 
 def test_a_library_that_no_package_has_is_refused(

@@ -73,9 +73,9 @@ def nothing_is_ended(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 def port(stack: Stack, service: str) -> int:
-    host, found = stack.address(service)
+    host, number = stack.address(service)
     assert host == "127.0.0.1"
-    return found
+    return number
 
 
 @pytest.mark.parametrize("service", [API, HYBRID])
@@ -177,7 +177,7 @@ def batch(stack: Stack, changes: list[Change]) -> list[Change]:
 
 
 def test_paths_through_a_hub_beside_120_readers(hub: Stack, watched: Watch) -> None:
-    asked = [
+    paths = [
         *["/path?source=hub&target=alone&directed=false"] * 60,
         *["/path?source=n1&target=n99999&directed=false"] * 60,
         *["/concepts/hub/associations?limit=1000", "/concepts?limit=1000"] * 60,
@@ -190,7 +190,7 @@ def test_paths_through_a_hub_beside_120_readers(hub: Stack, watched: Watch) -> N
         watched(hub, STORAGE, attack_table.HUB) as attack,
         ThreadPoolExecutor(120) as pool,
     ):
-        statuses = Counter(pool.map(ask, asked))
+        statuses = Counter(pool.map(ask, paths))
         # status codes: found, no path, a limit reached, or no room for another request
         assert statuses.keys() <= {200, 404, 422, 503}
         shown = ", ".join(f"{count} × {status}" for status, count in sorted(statuses.items()))
@@ -241,7 +241,7 @@ def fill(stack: Stack) -> int:
     for start in range(0, 2_000_000, 5000):
         numbers = range(start, start + 5000)
         results = batch(
-            stack, [{"op": "put_concept", "id": name(one), "text": "t"} for one in numbers]
+            stack, [{"op": "put_concept", "id": name(number), "text": "t"} for number in numbers]
         )
         refused = [result for result in results if result["status"] != 201]
         if refused:

@@ -37,9 +37,13 @@ def nothing(client: docker.DockerClient, tag: str) -> Iterator[Stack]:
 def objects(stack: Stack) -> set[str]:
     """Return the names of everything that the project has on the engine."""
     api, label = stack.client.api, [f"com.docker.compose.project={stack.project}"]
-    names = {each["Names"][0] for each in api.containers(all=True, filters={"label": label})}
-    names |= {each["Name"] for each in api.networks(filters={"label": label})}
-    return names | {each["Name"] for each in api.volumes(filters={"label": label})["Volumes"] or []}
+    names = {
+        container["Names"][0] for container in api.containers(all=True, filters={"label": label})
+    }
+    names |= {network["Name"] for network in api.networks(filters={"label": label})}
+    return names | {
+        volume["Name"] for volume in api.volumes(filters={"label": label})["Volumes"] or []
+    }
 
 
 # ---- what is deployed ------------------------------------------------------
@@ -47,9 +51,9 @@ def objects(stack: Stack) -> set[str]:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_service_is_hardened(stack: Stack, service: str) -> None:
-    found = stack.container(service).attrs
-    host = found["HostConfig"]
-    assert found["Config"]["User"] == "10001:10001"
+    attributes = stack.container(service).attrs
+    host = attributes["HostConfig"]
+    assert attributes["Config"]["User"] == "10001:10001"
     assert host["ReadonlyRootfs"]
     assert host["CapDrop"] == ["ALL"]
     assert not host["CapAdd"]
@@ -61,7 +65,7 @@ def test_every_service_is_hardened(stack: Stack, service: str) -> None:
     assert host["Memory"] == host["MemorySwap"] == MEMORY[service]
     assert host["PidsLimit"] == PIDS[service]
     assert host["RestartPolicy"]["Name"] == "unless-stopped"
-    mounts = {mount["Destination"]: mount["RW"] for mount in found["Mounts"]}
+    mounts = {mount["Destination"]: mount["RW"] for mount in attributes["Mounts"]}
     data = {"/var/lib/sutra": True} if service == STORAGE else {}
     assert mounts == {"/run/secrets/storage-key": False} | data
     assert list(host.get("Tmpfs") or {}) == ([] if service == STORAGE else ["/tmp"])

@@ -43,13 +43,13 @@ def small(client: docker.DockerClient, tag: str, tmp_path_factory: Any) -> Itera
 @pytest.fixture(scope="module")
 def filled(small: Stack) -> tuple[Stack, list[str], Answer]:
     """The stack with a full disk, the acknowledged names, and the first refusal."""
-    known: list[str] = []
+    stored: list[str] = []
     for number in range(1000):
         name = f"fill-{number:04}"
         answer = small.try_ask(API, "PUT", f"/concepts/{name}", {"text": TEXT})
         if answer.status != 201:
-            return small, known, answer
-        known.append(name)
+            return small, stored, answer
+        stored.append(name)
     raise AssertionError("30 MB fitted on a disk of 8 MiB")
 
 
@@ -57,37 +57,37 @@ Filled = tuple[Stack, list[str], Answer]
 
 
 def test_the_refusal_says_what_is_wrong(filled: Filled) -> None:
-    _, known, refusal = filled
-    assert len(known) > 10
+    _, stored, refusal = filled
+    assert len(stored) > 10
     assert refusal.status == 503
     assert refusal.body["title"] == "no space left"
 
 
 def test_reads_go_on(filled: Filled) -> None:
-    stack, known, _ = filled
-    for name in known:
+    stack, stored, _ = filled
+    for name in stored:
         assert stack.ask(API, "GET", f"/concepts/{name}")["text"] == TEXT
 
 
 def test_more_writes_are_refused_and_leave_nothing(filled: Filled) -> None:
-    stack, known, _ = filled
+    stack, stored, _ = filled
     for number in range(5):
         answer = stack.try_ask(API, "PUT", f"/concepts/more-{number}", {"text": TEXT})
         assert answer.status == 503
         assert stack.try_ask(API, "GET", f"/concepts/more-{number}").status == 404
-    assert stack.ask(API, "GET", "/stats")["concepts"] == len(known)
+    assert stack.ask(API, "GET", "/stats")["concepts"] == len(stored)
 
 
 def test_nothing_is_lost_over_a_restart(filled: Filled) -> None:
-    stack, known, _ = filled
+    stack, stored, _ = filled
     stack.container(STORAGE).restart()
     stack.wait_ready(API)
-    for name in known:
+    for name in stored:
         assert stack.ask(API, "GET", f"/concepts/{name}")["text"] == TEXT
 
 
 def test_with_room_again_it_writes_again_by_itself(filled: Filled) -> None:
-    stack, known, _ = filled
+    stack, stored, _ = filled
     refused = stack.try_ask(API, "PUT", "/concepts/more", {"text": TEXT})
     assert refused.status == 503
     mounted = stack.client.volumes.get(f"{stack.project}_data").attrs["Mountpoint"]
@@ -99,4 +99,4 @@ def test_with_room_again_it_writes_again_by_itself(filled: Filled) -> None:
         return stack.try_ask(API, "PUT", "/concepts/more", {"text": TEXT}).status == 201
 
     wait_for(written, "it went on refusing")
-    assert stack.ask(API, "GET", "/stats")["concepts"] == len(known) + 1
+    assert stack.ask(API, "GET", "/stats")["concepts"] == len(stored) + 1

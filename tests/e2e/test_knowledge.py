@@ -84,7 +84,7 @@ def answers(stack: Services) -> list[Any]:
         stack.ask(HYBRID, "POST", "/similar", {"text": f"an otter digs in the {place}", "k": 3})
         for place in PLACES
     ]
-    asked = [
+    replies = [
         stack.ask(
             HYBRID,
             "POST",
@@ -93,8 +93,8 @@ def answers(stack: Services) -> list[Any]:
         )
         for place in PLACES
     ]
-    told = [{name: found[name] for name in ("answer", "confidence", "path")} for found in asked]
-    return [pages, [[match["id"] for match in found["matches"]] for found in similar], told]
+    told = [{name: answer[name] for name in ("answer", "confidence", "path")} for answer in replies]
+    return [pages, [[match["id"] for match in reply["matches"]] for reply in similar], told]
 
 
 @pytest.fixture(scope="module")
@@ -107,13 +107,13 @@ def test_a_thousand_facts_are_found(before: list[Any]) -> None:
     pages, similar, told = before
     assert len(FACTS) == 1000
     assert dict(pages) == FACTS
-    assert [found[0] for found in similar] == [f"otter-{place}-digs" for place in PLACES]
-    assert [found["answer"] for found in told] == [f"the heron sleeps in the {p}" for p in PLACES]
-    assert [[(step["id"], step["kind"]) for step in found["path"]] for found in told] == [
+    assert [match[0] for match in similar] == [f"otter-{place}-digs" for place in PLACES]
+    assert [answer["answer"] for answer in told] == [f"the heron sleeps in the {p}" for p in PLACES]
+    assert [[(step["id"], step["kind"]) for step in answer["path"]] for answer in told] == [
         [(f"otter-{place}-sleeps", None), (f"heron-{place}-sleeps", "feared_by")]
         for place in PLACES
     ]
-    assert all(0 < found["confidence"] <= 1 for found in told)
+    assert all(0 < answer["confidence"] <= 1 for answer in told)
 
 
 def test_everything_restarted_gives_the_same_answers(learned: Stack, before: list[Any]) -> None:
@@ -164,8 +164,8 @@ def test_a_copy_of_the_data_gives_the_same_answers(
 def test_a_question_is_answered_with_confidence_and_a_path(learned: Stack) -> None:
     indexed(learned)
     question = {"text": "where does the heron drink? the heron drinks in the mill"}
-    found = learned.ask(HYBRID, "POST", "/ask", question)
-    assert found["answer"]
-    assert 0 < found["confidence"] <= 1
-    assert found["path"]
-    assert learned.ask(HYBRID, "POST", "/ask", question) == found
+    answer = learned.ask(HYBRID, "POST", "/ask", question)
+    assert answer["answer"]
+    assert 0 < answer["confidence"] <= 1
+    assert answer["path"]
+    assert learned.ask(HYBRID, "POST", "/ask", question) == answer

@@ -57,8 +57,8 @@ def test_the_hybrid_says_so_too_and_is_served_again(stack: Stack) -> None:
     finally:
         storage.start()
     stack.wait_ready(HYBRID)
-    found = stack.try_ask(HYBRID, "POST", "/similar", {"text": "outage", "k": 1})
-    assert found.status == 200
+    reply = stack.try_ask(HYBRID, "POST", "/similar", {"text": "outage", "k": 1})
+    assert reply.status == 200
 
 
 def test_the_engine_notices_and_status_says_so(stack: Stack) -> None:

@@ -24,9 +24,9 @@ from tests.support.tiny import Group
 
 @pytest.fixture
 def project(client: docker.DockerClient, tmp_path: Path) -> Iterator[Project]:
-    made = projects.make(tmp_path)
-    yield made
-    projects.remove(made, client)
+    created = projects.make(tmp_path)
+    yield created
+    projects.remove(created, client)
 
 
 @pytest.fixture
@@ -34,10 +34,10 @@ def group(
     client: docker.DockerClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Group]:
     """Three small images to promote; the test is in their folder."""
-    made = Group(client, tmp_path / "project", uuid.uuid4().hex[:8])
-    monkeypatch.chdir(made.folder)
-    yield made
-    made.remove()
+    promoted = Group(client, tmp_path / "project", uuid.uuid4().hex[:8])
+    monkeypatch.chdir(promoted.folder)
+    yield promoted
+    promoted.remove()
 
 
 @pytest.fixture
@@ -103,10 +103,8 @@ def wait_for(address: str, log: Path) -> docker.DockerClient:
     """Return a client as soon as the engine at `address` answers."""
     end = time.monotonic() + 60
     while time.monotonic() < end:
-        asked = subprocess.run(
-            [buildx.find_client(), "-H", address, "version"], capture_output=True
-        )
-        if asked.returncode == 0:
+        done = subprocess.run([buildx.find_client(), "-H", address, "version"], capture_output=True)
+        if done.returncode == 0:
             return docker.DockerClient(base_url=address, version="auto")
         time.sleep(0.3)
     raise AssertionError(log.read_text()[-2000:])

@@ -55,9 +55,9 @@ def build(client: docker.DockerClient, context: Path) -> subprocess.CompletedPro
 
 def locked(name: str) -> re.Match[str]:
     machine = platforms.own_architecture()
-    found = re.search(rf"^{name} (\S+) {machine} ([0-9a-f]{{64}})$", LOCK.read_text(), re.MULTILINE)
-    assert found
-    return found
+    match = re.search(rf"^{name} (\S+) {machine} ([0-9a-f]{{64}})$", LOCK.read_text(), re.MULTILINE)
+    assert match
+    return match
 
 
 def test_what_is_locked_is_installed(client: docker.DockerClient, context: Path) -> None:

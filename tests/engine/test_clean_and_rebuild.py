@@ -51,8 +51,8 @@ def run(project: Project, module: str, *words: str) -> int:
 
 
 def tag(client: docker.DockerClient, project: Project, name: str) -> str | None:
-    found = images.inspect(client, f"{project.name}:{name}")
-    return found["Id"] if found else None
+    image = images.inspect(client, f"{project.name}:{name}")
+    return image["Id"] if image else None
 
 
 def deployments(folder: Path) -> str:

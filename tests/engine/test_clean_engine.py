@@ -65,36 +65,36 @@ class World:
         return self.ids[short]
 
     def container(self, short: str, image: str, labels: Mapping[str, str], **more: Any) -> None:
-        made = self.client.containers.create(
+        created = self.client.containers.create(
             image, ["/nothing"], name=f"{self.name}-{short}", labels=dict(labels), **more
         )
-        self.ids[short] = str(made.id)
-        self.containers.append(str(made.id))
+        self.ids[short] = str(created.id)
+        self.containers.append(str(created.id))
 
     def derived(self, short: str, image: str, *tags: str) -> None:
         """Commit a container: an image that inherits the labels and adds a step."""
         container = self.client.containers.create(image, ["/nothing"])
         try:
-            made = self.client.api.commit(str(container.id), changes=["ENV THEIRS=1"])
+            committed = self.client.api.commit(str(container.id), changes=["ENV THEIRS=1"])
         finally:
             container.remove()
-        self.ids[short] = made["Id"]
+        self.ids[short] = committed["Id"]
         for tag in tags:
             repository, _, version = tag.rpartition(":")
-            self.client.api.tag(made["Id"], repository, version)
+            self.client.api.tag(committed["Id"], repository, version)
 
     def there(self) -> set[str]:
         """Return the short names of everything that the engine still has."""
         api = self.client.api
-        known = {each["Id"] for each in images.every(self.client, all=True)}
-        known |= {each["Id"] for each in api.containers(all=True)}
-        known |= {each["Id"] for each in api.networks()}
-        known |= {each["Name"] for each in api.volumes()["Volumes"] or []}
-        return {short for short, identity in self.ids.items() if identity in known}
+        identities = {image["Id"] for image in images.every(self.client, all=True)}
+        identities |= {container["Id"] for container in api.containers(all=True)}
+        identities |= {network["Id"] for network in api.networks()}
+        identities |= {volume["Name"] for volume in api.volumes()["Volumes"] or []}
+        return {short for short, identity in self.ids.items() if identity in identities}
 
     def tags(self) -> set[str]:
         """Return every tag that carries the token of this run."""
-        tags = [tag for each in images.every(self.client) for tag in each["RepoTags"] or []]
+        tags = [tag for image in images.every(self.client) for tag in image["RepoTags"] or []]
         return {tag for tag in tags if self.name in tag}
 
     def run(self, *words: str, module: str = "clean") -> subprocess.CompletedProcess[str]:
@@ -113,7 +113,7 @@ class World:
     def remove(self) -> None:
         """Remove what is left, by id."""
         for container in self.containers:
-            if container in {each["Id"] for each in self.client.api.containers(all=True)}:
+            if container in {listed["Id"] for listed in self.client.api.containers(all=True)}:
                 self.client.api.remove_container(container, v=True)
         for tag in self.tags():
             self.client.api.remove_image(tag, noprune=True)
@@ -155,8 +155,8 @@ def populated(client: docker.DockerClient, folder: Path) -> Iterator[World]:
 @pytest.fixture
 def world(client: docker.DockerClient, tmp_path: Path) -> Iterator[World]:
     """A project whose resources a test may remove."""
-    with populated(client, tmp_path) as made:
-        yield made
+    with populated(client, tmp_path) as filled:
+        yield filled
 
 
 @pytest.fixture(scope="module")
@@ -164,8 +164,8 @@ def untouched(
     client: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[World]:
     """One project for all tests in which nothing may be touched; each checks that itself."""
-    with populated(client, tmp_path_factory.mktemp("untouched")) as made:
-        yield made
+    with populated(client, tmp_path_factory.mktemp("untouched")) as filled:
+        yield filled
 
 
 def _populate(world: World) -> None:
@@ -201,10 +201,10 @@ def _populate(world: World) -> None:
 
 
 def size(world: World, short: str) -> str:
-    found = [
-        each for each in images.every(world.client, all=True) if each["Id"] == world.ids[short]
+    matches = [
+        image for image in images.every(world.client, all=True) if image["Id"] == world.ids[short]
     ]
-    return f"{found[0]['Size'] / 1e6:.1f} MB"
+    return f"{matches[0]['Size'] / 1e6:.1f} MB"
 
 
 def whole_list(world: World) -> str:
@@ -329,15 +329,15 @@ def test_what_comes_and_goes_meanwhile_spoils_no_list(untouched: World) -> None:
     with ThreadPoolExecutor(2) as others:
         busy = [others.submit(work) for work in (containers, tags)]
         try:
-            lists = [found(untouched) for _ in range(10)]
+            lists = [listed(untouched) for _ in range(10)]
         finally:
             ended.set()
-    assert [one.result() for one in busy] == [None, None]
+    assert [future.result() for future in busy] == [None, None]
     assert lists == [lists[0]] * 10
-    assert "container" in {each.kind for each in lists[0]}
+    assert "container" in {item.kind for item in lists[0]}
 
 
-def found(world: World) -> list[Resource]:
+def listed(world: World) -> list[Resource]:
     """Return what the clean-up would show of this run's project."""
     tags = {f"{world.name}-api:prod", f"{world.name}-api:dev", f"{world.name}-base:prod"}
     scope = Scope(world.name, frozenset(tags))
@@ -390,7 +390,7 @@ def answered(world: World, words: list[str], *answers: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize(
-    "answer", ["", "yess", *(pytest.param(one, marks=pytest.mark.long) for one in ("n", "Y E S"))]
+    "answer", ["", "yess", *(pytest.param(word, marks=pytest.mark.long) for word in ("n", "Y E S"))]
 )
 def test_anything_but_yes_touches_nothing(untouched: World, answer: str) -> None:
     before = untouched.there()
@@ -447,5 +447,5 @@ def test_a_cache_mount_of_another_project_stays(world: World, production: object
 def mounts(world: World) -> set[str]:
     """Return the ids of this run's cache mounts."""
     records = disk_usage.caches_and_volumes(world.client)["BuildCache"]
-    found = (resources.MOUNTED_WITH.search(each.get("Description") or "") for each in records)
-    return {each[1] for each in found if each and each[1].startswith(world.name)}
+    matches = (resources.MOUNTED_WITH.search(record.get("Description") or "") for record in records)
+    return {match[1] for match in matches if match and match[1].startswith(world.name)}

@@ -58,17 +58,17 @@ def peer_passes(folder: Path, archive: Path, checks: dict[str, Any]) -> bool:
         str(config),
     ]
     done = subprocess.run([*command, "--output", "json"], capture_output=True, text=True)
-    found = json.loads(done.stdout.splitlines()[0])
-    assert found["Total"] >= 1, done.stderr
-    assert (done.returncode == 0) == (found["Fail"] == 0)
+    document = json.loads(done.stdout.splitlines()[0])
+    assert document["Total"] >= 1, done.stderr
+    assert (done.returncode == 0) == (document["Fail"] == 0)
     return done.returncode == 0
 
 
 def ours_pass(folder: Path, archive: Path, rule: str, image: Image) -> bool:
     promises = Catalog(Path("images.yaml"), (image,), image.budget)
-    found = inventory.read(None, f"archive:{archive}", folder / "cache")
-    assert found
-    results = verify_contents.judge(promises, image, found)
+    contents = inventory.read(None, f"archive:{archive}", folder / "cache")
+    assert contents
+    results = verify_contents.judge(promises, image, contents)
     return {result.name: result.ok for result in results}[f"contents.{rule}"]
 
 
@@ -94,8 +94,8 @@ def test_both_pass_the_good_image_and_fail_the_bad_one(
     rule: str, checks: dict[str, Any], bad: Made, tmp_path: Path
 ) -> None:
     image = Image(NAME, Budget(1, 1))
-    for made, passes in ((good(), True), (bad, False)):
-        archive = made.save(tmp_path / "image.tar", "sutra-test-contents-peer:made")
+    for subject, passes in ((good(), True), (bad, False)):
+        archive = subject.save(tmp_path / "image.tar", "sutra-test-contents-peer:made")
         assert peer_passes(tmp_path, archive, checks) == passes
         assert ours_pass(tmp_path, archive, rule, image) == passes
 

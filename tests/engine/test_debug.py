@@ -29,8 +29,8 @@ def _tools(toolchain: None) -> None:
 @pytest.fixture(autouse=True)
 def _nothing_is_left(client: docker.DockerClient) -> Iterator[None]:
     def ours() -> set[str]:
-        found = client.api.containers(all=True, filters={"label": sandbox.LABEL})
-        return {str(each["Id"]) for each in found}
+        containers = client.api.containers(all=True, filters={"label": sandbox.LABEL})
+        return {str(container["Id"]) for container in containers}
 
     before = ours()
     yield
@@ -53,13 +53,13 @@ def debug(*words: str) -> tuple[int, str, list[str]]:
 def service(client: docker.DockerClient) -> Iterator[Container]:
     """A service that runs, on a root that could be written to."""
     with services.image(client, "listens") as reference:
-        made = client.containers.run(
+        container = client.containers.run(
             reference, detach=True, tmpfs={"/run": "mode=1777"}, network_mode="none"
         )
         try:
-            yield made
+            yield container
         finally:
-            made.remove(v=True, force=True)
+            container.remove(v=True, force=True)
 
 
 def test_processes_network_and_files_are_those_of_the_target(
@@ -103,7 +103,7 @@ def test_nothing_can_be_changed(
     service.reload()
     assert service.status == "running"
     assert client.images.get(service.attrs["Image"]).id == image
-    written = {each["Path"] for each in service.diff() or []}
+    written = {change["Path"] for change in service.diff() or []}
     assert written <= {"/run"}
 
 

@@ -22,7 +22,8 @@ from tests.support.names import LISTED
 
 # folder, Dockerfile, image in the documentation; :prod where no tag is named
 SERVICES = {
-    each.name: (".", f"packages/{each.folder}/Dockerfile.prod", each.name) for each in LISTED
+    service.name: (".", f"packages/{service.folder}/Dockerfile.prod", service.name)
+    for service in LISTED
 }
 FAST = (
     ("base-images", "python-prod.Dockerfile", "sutra-base-python"),
@@ -75,11 +76,11 @@ def test_a_plain_docker_build_gives_the_same_files(
     dockerfile: str,
     image: str,
 ) -> None:
-    known = image if ":" in image else f"{image}:prod"
+    reference = image if ":" in image else f"{image}:prod"
     command = [buildx.find_client(), "build", "-f", dockerfile, "-t", tag, *closed_network, "."]
     done = subprocess.run(command, cwd=ROOT / folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
-    plain, baked = read_layers.measure(client, tag), read_layers.measure(client, known)
+    plain, baked = read_layers.measure(client, tag), read_layers.measure(client, reference)
     assert plain
     assert baked
     # bytecode and binaries are built again, and differ only by their time stamps

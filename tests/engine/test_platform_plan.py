@@ -31,7 +31,7 @@ def test_compilers_run_on_the_builders_own_platform(targets: dict[str, Any]) -> 
     own = {name for name, target in targets.items() if not target.get("platforms")}
     assert own == {"rust-builder"}
     assert targets["rust-builder"]["args"]["CROSS"] == "arm64"
-    named = {tuple(each["platforms"]) for name, each in targets.items() if name not in own}
+    named = {tuple(target["platforms"]) for name, target in targets.items() if name not in own}
     assert named == {("linux/arm64",)}
 
 

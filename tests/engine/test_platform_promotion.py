@@ -19,13 +19,17 @@ from tests.support.registries import registry
 from tests.support.tiny import Group, archive
 
 pytestmark = pytest.mark.usefixtures("checks_of_sizes")
-OTHER = next(each for each in platforms.ARCHITECTURES if each != platforms.own_architecture())
+OTHER = next(
+    architecture
+    for architecture in platforms.ARCHITECTURES
+    if architecture != platforms.own_architecture()
+)
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with registry(tmp_path_factory.mktemp("registry")) as found:
-        yield found
+    with registry(tmp_path_factory.mktemp("registry")) as host:
+        yield host
 
 
 @pytest.fixture
@@ -62,7 +66,9 @@ def index(group: Group, address: str, tag: str) -> tuple[str, dict[str, str]]:
     digest = target.digest(target.reference(group.api, tag))
     assert digest
     document = json.loads(target.manifest(target.reference(group.api, tag), digest))
-    children = {one["platform"]["architecture"]: one["digest"] for one in document["manifests"]}
+    children = {
+        child["platform"]["architecture"]: child["digest"] for child in document["manifests"]
+    }
     return digest, children
 
 
@@ -78,12 +84,12 @@ def test_one_tag_has_both_platforms_and_each_reader_gets_its_own(
     for name in platforms.KNOWN:
         monkeypatch.setenv("PLATFORMS", name)
         (architecture,) = platforms.read({"PLATFORMS": name})
-        found = sources.find(None, f"registry:{address}/{pair.api}:1.0.0")
+        image = sources.find(None, f"registry:{address}/{pair.api}:1.0.0")
         here = sources.find(pair.client, f"{platforms.image_name(architecture, pair.api)}:prod")
-        assert found
+        assert image
         assert here
-        assert found.diff_ids == here.diff_ids
-        assert found.id == children[name.partition("/")[2]]
+        assert image.diff_ids == here.diff_ids
+        assert image.id == children[name.partition("/")[2]]
 
 
 def test_the_engine_has_tags_of_each_platform(pair: Group, address: str) -> None:
@@ -147,7 +153,7 @@ def test_a_registry_that_takes_no_index_moves_no_tag(
 
     def refusing(self: Registry, method: str, *words: Any, **more: Any) -> object:
         answer, body = whole(self, method, *words, **more)
-        sent = next((each for each in words if isinstance(each, dict)), {})
+        sent = next((word for word in words if isinstance(word, dict)), {})
         if method == "PUT" and sent.get("Content-Type") == manifest.INDEXES[0]:
             answer.status_code, answer.reason = 415, "Unsupported Media Type"
         return answer, body

@@ -25,7 +25,7 @@ PEM = re.compile(rb"-----BEGIN CERTIFICATE-----\s+(.*?)-----END CERTIFICATE-----
 
 def certificates(bundle: bytes) -> set[bytes]:
     """Return the certificates of a PEM bundle, as DER."""
-    return {base64.b64decode(found) for found in PEM.findall(bundle)}
+    return {base64.b64decode(text) for text in PEM.findall(bundle)}
 
 
 def leaks(private: Iterable[bytes], blobs: Iterable[bytes]) -> set[bytes]:

@@ -45,8 +45,8 @@ def small(group: Group) -> Iterator[Path]:
 def fill(folder: Path, leave: int) -> None:
     """Fill all space except for `leave` pages."""
     (folder / "filler").touch()
-    known = os.statvfs(folder)
-    (folder / "filler").write_bytes(b"\0" * (known.f_bavail * known.f_frsize - leave * PAGE))
+    space = os.statvfs(folder)
+    (folder / "filler").write_bytes(b"\0" * (space.f_bavail * space.f_frsize - leave * PAGE))
 
 
 def refused(group: Group, **knobs: str) -> str:
@@ -137,9 +137,9 @@ def test_two_at_once_leave_one_whole_group(group: Group) -> None:
         group.build(content)
         assert promote.verify_and_promote(group.client, options()) == 0
     both = [command(group, module) for module in ("rollback", "promote")]
-    for each in both:
-        out, err = each.communicate(timeout=120)
-        assert each.returncode == 0, out + err
+    for process in both:
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == 0, out + err
     entries = ledger.read()
     assert group.tags("prod", "kept") == {
         f"{name}:latest": entries[entries[-1].of - 1].ids[name] for name in group.names[1:]

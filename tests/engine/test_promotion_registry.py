@@ -76,12 +76,12 @@ def test_tags_and_digests_in_the_registry_are_the_local_ones(group: Group, plain
     address = f"{plain}/team"
     ids = group.build("one")
     assert promote.verify_and_promote(group.client, options(VERSION="1.4.2", REGISTRY=address)) == 0
-    found = remote(group, address)
-    assert found == digests_of(group)
-    assert sorted(found) == sorted(deployed(group))
+    tags = remote(group, address)
+    assert tags == digests_of(group)
+    assert sorted(tags) == sorted(deployed(group))
     for name, identity in ids.items():  # the classic store has no digest until a push
         digests = group.client.images.get(identity).attrs["RepoDigests"]
-        assert {found[f"{name}:1.4.2"]} >= {each.partition("@")[2] for each in digests}
+        assert {tags[f"{name}:1.4.2"]} >= {digest.partition("@")[2] for digest in digests}
 
 
 def test_a_base_is_pushed_though_its_latest_is_not_promoted(group: Group, plain: str) -> None:
@@ -174,11 +174,11 @@ def log_in(folder: Path, password: str) -> None:
 @contextmanager
 def connected() -> Iterator[docker.DockerClient]:
     """A new client, which reads Docker's configuration as each command does."""
-    made = engine.connect()
+    client = engine.connect()
     try:
-        yield made
+        yield client
     finally:
-        made.close()
+        client.close()
 
 
 def test_tls_and_a_password_from_a_credential_helper(

@@ -69,16 +69,16 @@ def pair(
 ) -> Iterator[Pair]:
     monkeypatch.chdir(project.folder)
     base = f"{project.name}-base"
-    made = Pair(project, base, client)
+    created = Pair(project, base, client)
     catalog = Path("images.yaml").read_text()
     entry = catalog[catalog.index(f"  {project.name}:") :]
     project.write("images.yaml", catalog + entry.replace(project.name, base))
     project.write("docker-bake.hcl", BAKE.format(base=base, name=project.name))
     project.write("Dockerfile", SERVICE.format(base=base))
-    made.write_base("one")
+    created.write_base("one")
     done = project.run("prod")
     assert done.returncode == 0, done.stderr[-3000:]
-    yield made
+    yield created
     projects.remove(Project(project.folder, base), client)
 
 
@@ -92,12 +92,12 @@ def test_the_service_gets_the_new_base_and_keeps_its_own_layers(pair: Pair) -> N
     after, base = pair.layers(f"{name}:latest"), pair.layers(f"{pair.base}:prod")
     assert after == [*base, before[-1]]
     assert base[0] != before[0]
-    known = pair.client.images.get(f"{name}:prod")
-    assert known.attrs["Config"]["User"] == "7"
+    built = pair.client.images.get(f"{name}:prod")
+    assert built.attrs["Config"]["User"] == "7"
     base_id = str(pair.client.images.get(f"{pair.base}:prod").id)
     digests = {base_id, *images.digests_anywhere(pair.client, base_id)}
-    assert known.labels[DIGEST] in digests
-    assert pair.ids()[f"{name}:latest"] == known.id
+    assert built.labels[DIGEST] in digests
+    assert pair.ids()[f"{name}:latest"] == built.id
     assert not [tag for tag in pair.ids() if ":rebasing-" in tag]
     code, said = pair.rebase(BUILT="1")
     assert (code, said) == (0, "rebase: every service is on the base that is here\n")

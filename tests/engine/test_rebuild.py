@@ -17,8 +17,8 @@ EXECUTED = re.compile(r"^#(\d+) \[(\S+) .*\] (?:RUN|COPY|WORKDIR)")
 def executed(progress: str) -> set[str]:
     """Return the targets of which a plain progress shows a step that was not cached."""
     cached = set(re.findall(r"^#(\d+) CACHED$", progress, re.MULTILINE))
-    found = map(EXECUTED.match, progress.splitlines())
-    return {step[2] for step in found if step and step[1] not in cached}
+    matches = map(EXECUTED.match, progress.splitlines())
+    return {step[2] for step in matches if step and step[1] not in cached}
 
 
 def test_one_changed_line_builds_one_service_again(

@@ -138,7 +138,7 @@ def test_two_builds_of_a_service_give_the_same_image(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", EPOCH)
-    found = []
+    builds = []
     for number, tag in enumerate(tags):
         folder = tmp_path / f"checkout-{number}" / ("deeper" * number)
         folder.mkdir(parents=True)
@@ -150,6 +150,6 @@ def test_two_builds_of_a_service_give_the_same_image(
         bake(client, folder, service, *words)
         image = inventory.read(client, f"{service}:{tag}")
         assert image is not None
-        found.append(image)
-    assert first_difference(found[0], found[1]) == ""
-    assert found[0].id == found[1].id
+        builds.append(image)
+    assert first_difference(builds[0], builds[1]) == ""
+    assert builds[0].id == builds[1].id

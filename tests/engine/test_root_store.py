@@ -30,10 +30,10 @@ target "default" {{
 @pytest.fixture(params=["client", "other_store"])
 def either(request: pytest.FixtureRequest) -> Iterator[docker.DockerClient]:
     """An engine of each image store; this test's images are removed from it."""
-    found: docker.DockerClient = request.getfixturevalue(request.param)
-    yield found
+    client: docker.DockerClient = request.getfixturevalue(request.param)
+    yield client
     for reference in (BUILT, f"{root_store.REPOSITORY}:{IMAGE.replace(':', '-')}"):
-        images.untag(found, reference)
+        images.untag(client, reference)
 
 
 def test_a_bootstrapped_root_is_built_upon(

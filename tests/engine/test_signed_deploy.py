@@ -68,9 +68,14 @@ class Deployment:
         return {name: image.digest for name, image in images.items()}
 
     def up(self, **knobs: str) -> tuple[int, str]:
-        given = {**os.environ, "VERIFY_KEY": str(self.keys[1]), "REGISTRY": self.address, **knobs}
+        variables = {
+            **os.environ,
+            "VERIFY_KEY": str(self.keys[1]),
+            "REGISTRY": self.address,
+            **knobs,
+        }
         done = subprocess.run(
-            ["./sutra-deploy.sh", "up"], env=given, capture_output=True, text=True
+            ["./sutra-deploy.sh", "up"], env=variables, capture_output=True, text=True
         )
         return done.returncode, done.stderr
 
@@ -189,14 +194,14 @@ def copy_signed(deployment: Deployment, source: str, goal: str, digest: str) -> 
     deployment.group.client.api.remove_image(f"{copied}:swap", noprune=True)
     for suffix in ("sig", "att"):
         tag = attached.tag_of(digest, suffix)
-        found = target.document(target.reference(source, tag))
-        assert found is not None
-        manifest = json.loads(found[1])
+        document = target.document(target.reference(source, tag))
+        assert document is not None
+        manifest = json.loads(document[1])
         for blob in (manifest["config"], *manifest["layers"]):
             address = f"http://{host}/v2/{path}/{source}/blobs/{blob['digest']}"
             target.put_blob(goal, requests.get(address, timeout=10).content)
-        target.put_manifest(goal, manifest["mediaType"], found[1])
-        target.move(target.reference(goal, tag), found[0])
+        target.put_manifest(goal, manifest["mediaType"], document[1])
+        target.move(target.reference(goal, tag), document[0])
 
 
 def test_without_cosign_or_a_key(deployment: Deployment, tmp_path: Path) -> None:

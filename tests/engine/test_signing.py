@@ -54,8 +54,8 @@ def group(group: Group, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Grou
 
 
 def signed(group: Group, address: str, key: Path, **knobs: str) -> int:
-    given = {"ALLOW_DIRTY": "1", "REGISTRY": address, "SIGN_KEY": str(key), **knobs}
-    return promote.verify_and_promote(group.client, Options.read(given))
+    environment = {"ALLOW_DIRTY": "1", "REGISTRY": address, "SIGN_KEY": str(key), **knobs}
+    return promote.verify_and_promote(group.client, Options.read(environment))
 
 
 def verify(
@@ -146,8 +146,8 @@ def test_a_bill_of_materials_is_attached_to_its_image_and_refused_for_another(
     path = f".build/sbom/{group.api}.spdx.json"
     identity = group.client.images.get(f"{group.api}:prod").id
     assert caught.value.message == f"{path}: of another image, it does not name {identity}"
-    assert {tag: each for tag, each in group.tags("prod").items()} == {
-        tag: each for tag, each in before.items() if not tag.endswith(":prod")
+    assert {tag: image for tag, image in group.tags("prod").items()} == {
+        tag: image for tag, image in before.items() if not tag.endswith(":prod")
     }
     assert len(ledger.read()) == 1
 
@@ -163,9 +163,9 @@ def test_signing_again_replaces_and_another_key_adds(
     target = ArtifactRegistry(group.client, address)
     # a signature of each key; a provenance and a bill of materials of each
     for suffix, number in (("sig", 2), ("att", 4)):
-        found = target.document(target.reference(group.api, attached.tag_of(digest, suffix)))
-        assert found is not None
-        assert len(json.loads(found[1])["layers"]) == number
+        document = target.document(target.reference(group.api, attached.tag_of(digest, suffix)))
+        assert document is not None
+        assert len(json.loads(document[1])["layers"]) == number
     for public in (keys[1], second[1]):
         assert verify(public, f"{address}/{group.api}@{digest}").returncode == 0
 
@@ -273,9 +273,9 @@ def edit_provenance(client: docker.DockerClient, address: str, image: str, diges
     """Have the registry serve the provenance with one byte of its statement changed."""
     target = ArtifactRegistry(client, address)
     tag = target.reference(image, attached.tag_of(digest, "att"))
-    found = target.document(tag)
-    assert found is not None
-    manifest = json.loads(found[1])
+    document = target.document(tag)
+    assert document is not None
+    manifest = json.loads(document[1])
     host, _, path = address.partition("/")
     blob = requests.get(
         f"http://{host}/v2/{path}/{image}/blobs/{manifest['layers'][0]['digest']}", timeout=10

@@ -22,14 +22,14 @@ from tests.support.oci import entry, layer
 def image(client: docker.DockerClient) -> Iterator[str]:
     """An image of two layers, built from nothing: by import, and by commit of a container."""
     name = f"sutra-test-sources-{uuid.uuid4().hex[:8]}:1"
-    made = layer(
+    tar = layer(
         entry("app", kind=tarfile.DIRTYPE, mode=0o755),
         entry("app/main.py", b"print()\n" * 1000),
         entry("app/link", kind=tarfile.SYMTYPE, link="main.py"),
         entry("etc/passwd", b"root:x:0:0::/:/none\n"),
     )
     subprocess.run(
-        ["docker", "import", "--change", "USER 10001:10001", "-", name], input=made, check=True
+        ["docker", "import", "--change", "USER 10001:10001", "-", name], input=tar, check=True
     )
     container = client.containers.create(name, command=["/nothing"])
     try:
@@ -45,22 +45,22 @@ def image(client: docker.DockerClient) -> Iterator[str]:
 def expected(
     client: docker.DockerClient, image: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Inventory:
-    found = inventory.read(client, image, tmp_path_factory.mktemp("cache"))
-    assert found
-    return found
+    contents = inventory.read(client, image, tmp_path_factory.mktemp("cache"))
+    assert contents
+    return contents
 
 
-def same(found: Inventory | None, expected: Inventory) -> bool:
-    assert found
-    assert found.config["config"]["User"] == "10001:10001"
+def same(actual: Inventory | None, expected: Inventory) -> bool:
+    assert actual
+    assert actual.config["config"]["User"] == "10001:10001"
     return (
-        found.files,
-        found.architecture,
-        [(one.diff_id, one.installed) for one in found.layers],
+        actual.files,
+        actual.architecture,
+        [(x.diff_id, x.installed) for x in actual.layers],
     ) == (
         expected.files,
         expected.architecture,
-        [(one.diff_id, one.installed) for one in expected.layers],
+        [(x.diff_id, x.installed) for x in expected.layers],
     )
 
 

@@ -33,15 +33,15 @@ def test_the_two_engines_have_different_stores(
 def test_sizes_are_the_same_in_both_stores(
     client: docker.DockerClient, copies: docker.DockerClient, tmp_path: Path, image: str
 ) -> None:
-    one = read_layers.measure(client, f"{image}:prod", tmp_path / "one")
+    first = read_layers.measure(client, f"{image}:prod", tmp_path / "one")
     other = read_layers.measure(copies, f"{image}:prod", tmp_path / "other")
-    assert one
+    assert first
     assert other
-    assert [(x.diff_id, x.installed) for x in one.layers] == [
+    assert [(x.diff_id, x.installed) for x in first.layers] == [
         (x.diff_id, x.installed) for x in other.layers
     ]
     # the classic store keeps layers unpacked: their packed size is computed
-    assert one.download == pytest.approx(other.download, rel=0.01)
+    assert first.download == pytest.approx(other.download, rel=0.01)
 
 
 @pytest.mark.parametrize("image", IMAGES)

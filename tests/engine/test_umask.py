@@ -22,17 +22,17 @@ def sources(folder: Path, umask: int) -> Path:
 
     What builders mount keeps its modes, so that their cached steps hold.
     """
-    made = folder / f"{umask:03o}"
+    checkout = folder / f"{umask:03o}"
     listed = ["git", "ls-files", "base-images", "packages", ".dockerignore", "docker-bake.hcl"]
     names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for name in names.split():
-        (made / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, made / name)
+        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, checkout / name)
     for package in ("sutra-service", "sutra-api"):
-        source = made / "packages" / package / "src"
+        source = checkout / "packages" / package / "src"
         for path in (source, *source.rglob("*")):
             path.chmod((0o777 if path.is_dir() else 0o666) & ~umask)
-    return made
+    return checkout
 
 
 def test_an_id_is_the_same_under_every_umask(client: docker.DockerClient, tmp_path: Path) -> None:

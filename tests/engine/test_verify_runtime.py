@@ -67,8 +67,8 @@ def verify(
     others: dict[str, str] | None = None,
 ) -> dict[str, CheckResult]:
     promises = Catalog(Path("images.yaml"), (image, *more), Budget(1, 1))
-    found = verify_runtime.verify_one(client, promises, image, reference, others)
-    return {result.name: result for result in flat(found)}
+    results = verify_runtime.verify_one(client, promises, image, reference, others)
+    return {result.name: result for result in flat(results)}
 
 
 def figure(result: CheckResult) -> int:
@@ -81,84 +81,84 @@ def timeless(detail: str) -> str:
 
 
 def test_a_good_service_passes_every_check(client: docker.DockerClient, make: Make) -> None:
-    found = verify(client, make("good"))
-    assert list(found) == ["ready", "memory", "stop", "start-cpu", "writes"]
-    assert [result.detail for result in found.values()] == ["", "", "", NO_PORT, ""]
-    assert all(result.ok for result in found.values())
-    assert found["ready"].limit == 60_000
-    assert 0 < figure(found["ready"]) <= 60_000
-    assert 1_000_000 < figure(found["memory"]) < 100_000_000
-    assert found["stop"].unit == "ms"
+    results = verify(client, make("good"))
+    assert list(results) == ["ready", "memory", "stop", "start-cpu", "writes"]
+    assert [result.detail for result in results.values()] == ["", "", "", NO_PORT, ""]
+    assert all(result.ok for result in results.values())
+    assert results["ready"].limit == 60_000
+    assert 0 < figure(results["ready"]) <= 60_000
+    assert 1_000_000 < figure(results["memory"]) < 100_000_000
+    assert results["stop"].unit == "ms"
 
 
 def test_it_is_started_without_privileges_on_a_root_that_is_read_only(
     client: docker.DockerClient, make: Make
 ) -> None:
     """The service's message shows the second start, whose root is writable."""
-    found = verify(client, make("gains"))
-    assert found["ready"].ok
-    assert "root is writable" in found["writes"].detail
+    results = verify(client, make("gains"))
+    assert results["ready"].ok
+    assert "root is writable" in results["writes"].detail
 
 
 def test_a_service_that_is_never_healthy(client: docker.DockerClient, make: Make) -> None:
-    found = verify(client, make("never"), Image("api", Budget(1, 1, ready=300)))
-    assert list(found) == ["ready"]
-    assert not found["ready"].ok
-    assert figure(found["ready"]) >= 900
-    assert timeless(found["ready"].detail) == (
+    results = verify(client, make("never"), Image("api", Budget(1, 1, ready=300)))
+    assert list(results) == ["ready"]
+    assert not results["ready"].ok
+    assert figure(results["ready"]) >= 900
+    assert timeless(results["ready"].detail) == (
         'images.yaml: images.api.budget.ready: not healthy after "N s", '
         "health check exited with 1, it said nothing"
     )
 
 
 def test_a_service_that_exits_at_once(client: docker.DockerClient, make: Make) -> None:
-    found = verify(client, make("exits"))
-    assert list(found) == ["ready"]
-    assert found["ready"].detail == (
+    results = verify(client, make("exits"))
+    assert list(results) == ["ready"]
+    assert results["ready"].detail == (
         'images.yaml: images.api.budget.ready: ended with "3", '
         'last words "reading settings | no settings\ufffd[31m"'
     )
 
 
 def test_a_missing_command(client: docker.DockerClient, make: Make) -> None:
-    found = verify(client, make("good", 'CMD ["serve"]'))
-    assert list(found) == ["ready"]
-    assert found["ready"].detail.startswith(
+    results = verify(client, make("good", 'CMD ["serve"]'))
+    assert list(results) == ["ready"]
+    assert results["ready"].detail.startswith(
         'images.yaml: images.api.budget.ready: cannot be started "'
     )
-    assert '"serve": executable file not found in $PATH' in found["ready"].detail
+    assert '"serve": executable file not found in $PATH' in results["ready"].detail
 
 
 def test_a_missing_health_check(client: docker.DockerClient, make: Make) -> None:
     image = Image("api", Budget(1, 1, ready=200))
-    found = verify(client, make("good", 'HEALTHCHECK CMD ["ask"]'), image)
-    assert "health check cannot be run: " in found["ready"].detail
-    assert '"ask": executable file not found' in found["ready"].detail
+    results = verify(client, make("good", 'HEALTHCHECK CMD ["ask"]'), image)
+    assert "health check cannot be run: " in results["ready"].detail
+    assert '"ask": executable file not found' in results["ready"].detail
 
 
 def test_a_health_check_that_hangs_is_not_healthy(client: docker.DockerClient, make: Make) -> None:
     hanging = 'HEALTHCHECK --timeout=1s CMD ["python3", "-c", "import time; time.sleep(60)"]'
-    found = verify(client, make("good", hanging), Image("api", Budget(1, 1, ready=300)))
-    assert "health check exited with 124" in found["ready"].detail
+    results = verify(client, make("good", hanging), Image("api", Budget(1, 1, ready=300)))
+    assert "health check exited with 124" in results["ready"].detail
 
 
 def test_a_service_that_ignores_sigterm(
     client: docker.DockerClient, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(service, "STOP_MS", 1000)
-    found = verify(client, make("deaf"))
-    assert not found["stop"].ok
-    assert figure(found["stop"]) >= 1000
-    assert timeless(found["stop"].detail) == (
+    results = verify(client, make("deaf"))
+    assert not results["stop"].ok
+    assert figure(results["stop"]) >= 1000
+    assert timeless(results["stop"].detail) == (
         'images.yaml: images.api: still running "N s" after SIGTERM, it said nothing'
     )
-    assert [name for name, result in found.items() if not result.ok] == ["stop"]
+    assert [name for name, result in results.items() if not result.ok] == ["stop"]
 
 
 def test_a_service_that_ends_uncleanly(client: docker.DockerClient, make: Make) -> None:
-    found = verify(client, make("unclean"))
-    assert not found["stop"].ok
-    assert timeless(found["stop"].detail) == (
+    results = verify(client, make("unclean"))
+    assert not results["stop"].ok
+    assert timeless(results["stop"].detail) == (
         'images.yaml: images.api: ended with "5" N s after SIGTERM, it said nothing'
     )
 
@@ -166,9 +166,9 @@ def test_a_service_that_ends_uncleanly(client: docker.DockerClient, make: Make) 
 def test_a_service_that_tries_to_write_outside_its_places(
     client: docker.DockerClient, make: Make
 ) -> None:
-    found = verify(client, make("tries"))
-    assert found["ready"].ok
-    assert found["writes"] == CheckResult(
+    results = verify(client, make("tries"))
+    assert results["ready"].ok
+    assert results["writes"] == CheckResult(
         "api",
         "writes",
         False,
@@ -180,17 +180,17 @@ def test_a_service_that_tries_to_write_outside_its_places(
 
 
 def test_a_service_that_writes_when_it_ends(client: docker.DockerClient, make: Make) -> None:
-    found = verify(client, make("saves"))
-    assert [name for name, result in found.items() if not result.ok] == ["writes"]
-    assert found["writes"].detail == (
+    results = verify(client, make("saves"))
+    assert [name for name, result in results.items() if not result.ok] == ["writes"]
+    assert results["writes"].detail == (
         'images.yaml: images.api.runtime.writes: written outside them "/srv/state"'
     )
 
 
 def test_a_declared_place_may_be_written(client: docker.DockerClient, make: Make) -> None:
     image = Image("api", GENEROUS, runtime=Runtime(writes=("/tmp", "/data")))
-    found = verify(client, make("tries"), image)
-    assert found["writes"].detail == (
+    results = verify(client, make("tries"), image)
+    assert results["writes"].detail == (
         'images.yaml: images.api.runtime.writes: written outside them "/srv/.lock"'
     )
     assert all(result.ok for result in verify(client, make("stores"), image).values())
@@ -202,8 +202,8 @@ def test_a_declared_place_need_not_be_in_the_image(client: docker.DockerClient, 
 
 
 def test_a_place_that_is_not_declared_is_read_only(client: docker.DockerClient, make: Make) -> None:
-    found = verify(client, make("stores"))
-    assert found["ready"].detail.endswith("Read-only file system: '/data/kept'\"")
+    results = verify(client, make("stores"))
+    assert results["ready"].detail.endswith("Read-only file system: '/data/kept'\"")
 
 
 def test_a_volume_of_the_image_must_be_declared(client: docker.DockerClient, make: Make) -> None:
@@ -216,20 +216,20 @@ def test_a_volume_of_the_image_must_be_declared(client: docker.DockerClient, mak
 
 
 def test_a_service_that_needs_a_capability(client: docker.DockerClient, make: Make) -> None:
-    found = verify(client, make("changes-owner", "USER 0"))
-    assert list(found) == ["ready"]
-    assert 'ended with "1", last words ' in found["ready"].detail
-    assert found["ready"].detail.endswith("Operation not permitted: '/dev/shm'\"")
+    results = verify(client, make("changes-owner", "USER 0"))
+    assert list(results) == ["ready"]
+    assert 'ended with "1", last words ' in results["ready"].detail
+    assert results["ready"].detail.endswith("Operation not permitted: '/dev/shm'\"")
 
 
 def test_memory_over_its_budget(client: docker.DockerClient, make: Make) -> None:
     image = Image("api", Budget(1, 1, ready=60_000, memory=100_000))
-    found = verify(client, make("good"), image)
-    assert not found["memory"].ok
+    results = verify(client, make("good"), image)
+    assert not results["memory"].ok
     assert re.fullmatch(
         r'images.yaml: images.api.budget.memory: over budget "\d+\.\d MB", '
         r"0.1 MB allowed \(\+\d+ bytes\)",
-        found["memory"].detail,
+        results["memory"].detail,
     )
 
 
@@ -238,30 +238,30 @@ def test_memory_over_its_budget(client: docker.DockerClient, make: Make) -> None
 
 def test_the_processor_time_of_a_start_is_counted(client: docker.DockerClient, make: Make) -> None:
     """Half a second of it is the service's own work; its health checks are not counted."""
-    found = verify(client, make("listens", "EXPOSE 9000", *SLOW_CHECK))
-    assert all(result.ok for result in found.values())
-    assert (found["start-cpu"].limit, found["start-cpu"].unit) == (None, "ms")
-    assert 500 <= (found["start-cpu"].actual or 0) < 1_500
-    assert "ready-at-quarter" not in found
+    results = verify(client, make("listens", "EXPOSE 9000", *SLOW_CHECK))
+    assert all(result.ok for result in results.values())
+    assert (results["start-cpu"].limit, results["start-cpu"].unit) == (None, "ms")
+    assert 500 <= (results["start-cpu"].actual or 0) < 1_500
+    assert "ready-at-quarter" not in results
 
 
 def test_a_start_at_a_quarter_of_a_processor(client: docker.DockerClient, make: Make) -> None:
     reference = make("listens", "EXPOSE 9000", *SLOW_CHECK)
     budget = Budget(1, 1, ready=60_000, start_cpu=5_000, ready_at_quarter=30_000)
-    found = verify(client, reference, Image("api", budget))
-    assert all(result.ok for result in found.values())
-    assert 2_000 <= (found["ready-at-quarter"].actual or 0) <= 30_000
+    results = verify(client, reference, Image("api", budget))
+    assert all(result.ok for result in results.values())
+    assert 2_000 <= (results["ready-at-quarter"].actual or 0) <= 30_000
 
 
 def test_a_start_that_costs_too_much(client: docker.DockerClient, make: Make) -> None:
     budget = Budget(1, 1, ready=60_000, start_cpu=400, ready_at_quarter=1_000)
-    found = verify(client, make("listens", "EXPOSE 9000"), Image("api", budget))
+    results = verify(client, make("listens", "EXPOSE 9000"), Image("api", budget))
     for name, limit in (("start-cpu", "0.40 s"), ("ready-at-quarter", "1.00 s")):
-        assert not found[name].ok
+        assert not results[name].ok
         assert re.fullmatch(
             rf'images.yaml: images.api.budget.{name}: over budget "\d+\.\d\d s", '
             rf"{limit} allowed \(\+\d+ ms\)",
-            found[name].detail,
+            results[name].detail,
         )
 
 
@@ -280,9 +280,9 @@ def test_a_port_that_nothing_listens_on(client: docker.DockerClient, make: Make)
 
 def recorded(client: docker.DockerClient, reference: str, image: Image) -> frozenset[str]:
     promises = Catalog(Path("images.yaml"), (image,), Budget(1, 1))
-    known = images.inspect(client, reference)
-    assert known
-    return seccomp_recording.record(client, promises, image, known).names
+    details = images.inspect(client, reference)
+    assert details
+    return seccomp_recording.record(client, promises, image, details).names
 
 
 def test_a_service_runs_under_what_was_recorded_of_it(
@@ -295,16 +295,16 @@ def test_a_service_runs_under_what_was_recorded_of_it(
     assert "ioctl" in seen
     assert not {"link", "linkat", "mount"} & seen
     seccomp_profile.write(file, system_call_names.allowed(seen))
-    found = verify(client, make("good"), image)
-    assert list(found)[-2:] == ["writes", "seccomp"]
-    assert all(result.ok for result in found.values())
-    assert found["seccomp"] == CheckResult("api", "seccomp", True, 0, 0, "", "findings")
-    found = verify(client, make("links"), image)
-    assert [name for name, result in found.items() if not result.ok] == ["seccomp"]
+    results = verify(client, make("good"), image)
+    assert list(results)[-2:] == ["writes", "seccomp"]
+    assert all(result.ok for result in results.values())
+    assert results["seccomp"] == CheckResult("api", "seccomp", True, 0, 0, "", "findings")
+    results = verify(client, make("links"), image)
+    assert [name for name, result in results.items() if not result.ok] == ["seccomp"]
     assert re.fullmatch(
         rf'images.yaml: images.api.runtime.seccomp: not in {file} "link(at)?", '
         "which `make seccomp IMAGE=api` adds",
-        found["seccomp"].detail,
+        results["seccomp"].detail,
     )
 
 
@@ -313,9 +313,11 @@ def test_a_profile_under_which_a_service_cannot_start(
 ) -> None:
     file = tmp_path / "seccomp.json"
     seccomp_profile.write(file, system_call_names.allowed(()) - {"execve"})
-    found = verify(client, make("good"), Image("api", GENEROUS, runtime=Runtime(seccomp=str(file))))
-    assert list(found) == ["ready"]
-    assert not found["ready"].ok
+    results = verify(
+        client, make("good"), Image("api", GENEROUS, runtime=Runtime(seccomp=str(file)))
+    )
+    assert list(results) == ["ready"]
+    assert not results["ready"].ok
 
 
 def test_a_service_that_does_not_start_cannot_be_recorded(
@@ -343,8 +345,8 @@ def test_a_module_that_is_missing(
     manifest = tmp_path / "packages/api/cleanup.yaml"
     manifest.parent.mkdir(parents=True)
     manifest.write_text("prove: {import: [json, not_there, nor.there]}\n")
-    found = verify(client, reference)
-    assert found["modules"] == CheckResult(
+    results = verify(client, reference)
+    assert results["modules"] == CheckResult(
         "api",
         "modules",
         False,
@@ -370,8 +372,8 @@ def libraries(
     image = Image("api", GENEROUS, runtime=Runtime(loads=names))
     promises = Catalog(Path("images.yaml"), (image,), Budget(1, 1))
     identity = str(client.images.get(reference).id)
-    (found,) = flat(verify_runtime._libraries(client, promises, image, identity, folder))
-    return found
+    (result,) = flat(verify_runtime._libraries(client, promises, image, identity, folder))
+    return result
 
 
 def test_libraries_load_with_all_that_they_need(
@@ -402,8 +404,8 @@ def test_a_library_that_needs_a_missing_one(
     with services.patched(
         client, "usr/lib/x86_64-linux-gnu/libssl.so.3", b"libcrypto.so.3", b"libcrypta.so.3"
     ) as reference:
-        found = libraries(client, reference, tmp_path, "libssl.so.3")
-    assert found.detail == (
+        result = libraries(client, reference, tmp_path, "libssl.so.3")
+    assert result.detail == (
         "images.yaml: images.api.runtime.loads: does not load "
         '"libssl.so.3: /usr/lib/x86_64-linux-gnu/libssl.so.3: error while loading shared '
         'libraries: libcrypta.so.3: cannot open shared object file: No such file or directory"'
@@ -419,20 +421,20 @@ def test_a_service_reaches_what_it_needs_and_nothing_else(
     store = Image("store-server", GENEROUS, runtime=Runtime(alias="store"))
     api = Image("api", GENEROUS, runtime=Runtime(needs=("store-server",)))
     beside = {"store-server": make("good")}
-    found = verify(client, make("calls"), api, store, others=beside)
-    assert [result.detail for result in found.values()] == ["", "", "", NO_PORT, ""]
+    results = verify(client, make("calls"), api, store, others=beside)
+    assert [result.detail for result in results.values()] == ["", "", "", NO_PORT, ""]
 
 
 def test_without_what_it_needs_it_is_not_healthy(client: docker.DockerClient, make: Make) -> None:
-    found = verify(client, make("calls"))
-    assert 'ended with "1"' in found["ready"].detail
+    results = verify(client, make("calls"))
+    assert 'ended with "1"' in results["ready"].detail
 
 
 def test_a_need_that_is_not_healthy_is_named(client: docker.DockerClient, make: Make) -> None:
     store = Image("store", GENEROUS)
     api = Image("api", GENEROUS, runtime=Runtime(needs=("store",)))
-    found = verify(client, make("good"), api, store, others={"store": make("exits")})
-    assert [result.detail for result in found.values()] == [
+    results = verify(client, make("good"), api, store, others={"store": make("exits")})
+    assert [result.detail for result in results.values()] == [
         'images.yaml: images.api.budget.ready: it needs "store": ended with "3", '
         'last words "reading settings | no settings\ufffd[31m"'
     ]
@@ -461,8 +463,8 @@ def test_a_health_check_without_a_budget_is_refused(
 
 
 def test_a_budget_without_a_health_check_fails(client: docker.DockerClient, make: Make) -> None:
-    found = verify(client, make("good", "HEALTHCHECK NONE"))
-    assert [result.detail for result in found.values()] == [
+    results = verify(client, make("good", "HEALTHCHECK NONE"))
+    assert [result.detail for result in results.values()] == [
         'images.yaml: images.api.budget.ready: no HEALTHCHECK in the image "api"'
     ]
 

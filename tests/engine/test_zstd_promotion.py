@@ -20,8 +20,8 @@ pytestmark = pytest.mark.usefixtures("checks_of_sizes")
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with registry(tmp_path_factory.mktemp("registry")) as found:
-        yield found
+    with registry(tmp_path_factory.mktemp("registry")) as host:
+        yield host
 
 
 def promoted(group: Group, address: str, version: str, compression: str) -> dict[str, str]:
@@ -54,7 +54,7 @@ def test_who_pulls_it_gets_the_same_files_and_config(group: Group, address: str)
     kinds = layer_kinds(group, address, digests[group.api])
     assert kinds == {"application/vnd.oci.image.layer.v1.tar+zstd"}
     here, there = (
-        sources.find(group.client, each) for each in (f"{group.api}:prod", f"registry:{reference}")
+        sources.find(group.client, name) for name in (f"{group.api}:prod", f"registry:{reference}")
     )
     assert here
     assert there
@@ -82,7 +82,7 @@ def test_a_rollback_goes_to_the_same_digests_whatever_they_were_packed_with(
         latest = {name: target.digest(target.reference(name, "latest")) for name in group.names}
         assert {**latest, group.base: expected[group.base]} == expected
         assert ledger.read()[-1].compression == compression
-    assert len({each[group.api] for each in seen}) == 3
+    assert len({ids[group.api] for ids in seen}) == 3
 
 
 def test_a_size_over_its_budget_moves_nothing(

@@ -20,13 +20,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.engines", description=__doc__)
     parser.add_argument("rows", nargs="*", help="beginnings of rows' names; all without one")
     parser.add_argument("--table", action="store_true", help="write the table alone")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     results = table.read()
-    wanted = [row for row in matrix.ROWS if row.name.startswith(tuple(given.rows) or "")]
+    wanted = [row for row in matrix.ROWS if row.name.startswith(tuple(arguments.rows) or "")]
     if not wanted:
         parser.error(f"no such row, there are: {', '.join(row.name for row in matrix.ROWS)}")
     ran = {}
-    for row in [] if given.table else wanted:
+    for row in [] if arguments.table else wanted:
         ran[row.name] = matrix.run(engine.connect(timeout=600), row)
         table.RESULTS.write_text(json.dumps(results | table.plain(ran), indent=1) + "\n")
     table.write(table.read())

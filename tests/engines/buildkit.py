@@ -36,9 +36,9 @@ done
 def version() -> str:
     """Return the version that go.mod names: "v0.34.2"."""
     text = (ROOT / MODULE / "go.mod").read_text()
-    found = re.search(r"github\.com/moby/buildkit (v[\d.]+)", text)
-    assert found
-    return found[1]
+    match = re.search(r"github\.com/moby/buildkit (v[\d.]+)", text)
+    assert match
+    return match[1]
 
 
 def program(machine: Machine) -> Path:

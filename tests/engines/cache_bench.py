@@ -87,8 +87,8 @@ def build(target: str, what: str, knobs: Mapping[str, str]) -> Row:
     print(f"{seconds:.1f} s", file=sys.stderr, flush=True)
     if done.returncode:
         raise SutraError(f"bench: {what}: {' | '.join(done.stderr.strip().splitlines()[-2:])}")
-    found = images.inspect(engine.connect(), f"{target}:prod") or {}
-    return Row(what, seconds, tuple(found["RootFS"]["Layers"]))
+    image = images.inspect(engine.connect(), f"{target}:prod") or {}
+    return Row(what, seconds, tuple(image["RootFS"]["Layers"]))
 
 
 def measure(target: str, folder: Path) -> list[Row]:

@@ -15,7 +15,7 @@ NEWEST = "forky"
 
 @pytest.fixture(scope="package")
 def newest(client: docker.DockerClient) -> Iterator[Machine]:
-    with machine.machine(client, NEWEST) as made:
-        done = made.run("scripts/venv.sh")
+    with machine.machine(client, NEWEST) as started:
+        done = started.run("scripts/venv.sh")
         assert done.code == 0, done.text
-        yield made
+        yield started

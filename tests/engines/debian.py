@@ -47,8 +47,8 @@ def archive(suite: str) -> Path:
         cache.program("mmdebstrap", *debian_root.MAKERS)
         with tempfile.TemporaryDirectory(dir=file.parent, prefix=".root-") as folder:
             root = Path(folder) / "layer.tar"
-            made = [*command, suite, str(root), *debian_root.mirror()]
-            done = subprocess.run(made, cwd=ROOT, capture_output=True, text=True)
+            bootstrap = [*command, suite, str(root), *debian_root.mirror()]
+            done = subprocess.run(bootstrap, cwd=ROOT, capture_output=True, text=True)
             assert done.returncode == 0, done.stderr[-3000:]
             pack(root, file, f"{REPOSITORY}:{suite}")
 

@@ -142,9 +142,9 @@ def machine(client: docker.DockerClient, suite: str) -> Iterator[Machine]:
         )
         try:
             container.start()
-            made = Machine(suite, container)
-            check_out(made)
-            yield made
+            started = Machine(suite, container)
+            check_out(started)
+            yield started
         finally:
             container.remove(v=True, force=True)
 

@@ -87,22 +87,22 @@ class Result:
 
 def run(client: docker.DockerClient, row: Row) -> Result:
     """Run every step of a row on its own machine."""
-    with machine(client, row.suite) as made, made.engine(row.containerd_store):
-        prepare(made)
+    with machine(client, row.suite) as host, host.engine(row.containerd_store):
+        prepare(host)
         # the packages' own tests are the same on every engine
         environment = {"TESTS": "skip"}
         if row.builder:
-            buildkit.start(made)
+            buildkit.start(host)
             environment["BUILDER"] = buildkit.BUILDER
         versions = {
-            name: made.run(*command, BUILDX_BUILDER=environment.get("BUILDER", "")).text.strip()
+            name: host.run(*command, BUILDX_BUILDER=environment.get("BUILDER", "")).text.strip()
             for name, command in VERSIONS.items()
         }
         say(f"{row.name}: {versions}")
         steps, seconds = {}, {}
         for name, command in STEPS.items():
             started = time.monotonic()
-            done = made.run(*command, **environment)
+            done = host.run(*command, **environment)
             seconds[name] = round(time.monotonic() - started)
             steps[name] = "ok" if done.code == 0 else reason(done.text)
             say(f"{row.name}: {name}: {steps[name]} ({seconds[name]} s)")
@@ -111,12 +111,12 @@ def run(client: docker.DockerClient, row: Row) -> Result:
         return Result(versions, steps, seconds, datetime.now(UTC).strftime("%Y-%m-%d"))
 
 
-def prepare(made: Machine) -> None:
+def prepare(host: Machine) -> None:
     """Make the environment of the product, and a clean commit without the hybrid."""
     for command in (("scripts/venv.sh",), (PYTHON[0], "-c", WITHOUT_HYBRID)):
-        done = made.run(*command)
+        done = host.run(*command)
         assert done.code == 0, done.text
-    commit(made, SOURCE)
+    commit(host, SOURCE)
 
 
 def reason(text: str) -> str:

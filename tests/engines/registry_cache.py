@@ -48,8 +48,8 @@ def test_it_is_left_out_and_the_layers_are_the_same(
 ) -> None:
     with registries.registry(tmp_path / "registry") as address:
         cache = {"CACHE": f"{address}/cache"}
-        with empty_builder(tmp_path / "one") as one:
-            first = build({**one, **cache})
+        with empty_builder(tmp_path / "one") as builder:
+            first = build({**builder, **cache})
         assert first.returncode == 0, first.stderr[-3000:]
         layers = client.images.get(f"{TARGET}:prod").attrs["RootFS"]["Layers"]
         assert spoil(tmp_path / "registry/data") > 0

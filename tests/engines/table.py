@@ -31,15 +31,15 @@ def render(results: Results) -> str:
     head = ["Debian", "builder", *VERSIONS, *STEPS, "run on"]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for row in ROWS:
-        found = results.get(row.name)
+        result = results.get(row.name)
         cells = [row.suite, row.builder or "the engine's"]
-        if found is None:
+        if result is None:
             cells += ["not run", "containerd" if row.containerd_store else "classic"]
             cells += [""] * (len(head) - len(cells))
         else:
-            cells += [found["versions"].get(name, "") for name in VERSIONS]
-            cells += [found["steps"].get(name, "not run") for name in STEPS]
-            cells += [found["at"]]
+            cells += [result["versions"].get(name, "") for name in VERSIONS]
+            cells += [result["steps"].get(name, "not run") for name in STEPS]
+            cells += [result["at"]]
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
 
@@ -48,4 +48,4 @@ def write(results: Results) -> None:
     """Put the table between the page's markers."""
     text = PAGE.read_text()
     assert MARKED.search(text), f"{PAGE}: no <!-- engines --> block"
-    PAGE.write_text(MARKED.sub(lambda found: found[1] + render(results) + found[2], text))
+    PAGE.write_text(MARKED.sub(lambda match: match[1] + render(results) + match[2], text))

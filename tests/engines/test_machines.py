@@ -23,8 +23,8 @@ STARTED = "engine: starting dockerd (log: .cache/engine/dockerd.log)"
 
 @pytest.fixture(scope="module")
 def reference(client: docker.DockerClient) -> Iterator[str]:
-    with machine.image(client, NEWEST) as found:
-        yield found
+    with machine.image(client, NEWEST) as name:
+        yield name
 
 
 def run(client: docker.DockerClient, reference: str, script: str, **options: Any) -> list[str]:

@@ -68,8 +68,8 @@ def test_two_buildkits_give_the_same_layers(
     ]
     assert buildkit.version() in versions[1]
     assert versions[0] not in versions[1]
-    one = here(client, service, f"test-{tmp_path.name[:40]}")
+    ours = here(client, service, f"test-{tmp_path.name[:40]}")
     two = there(farm, service, tmp_path)
-    layers = [[layer.diff_id for layer in each.layers] for each in (one, two)]
+    layers = [[layer.diff_id for layer in image.layers] for image in (ours, two)]
     # labels name another commit, in a machine's own repository
-    assert layers[0] == layers[1], first_difference(one, two)
+    assert layers[0] == layers[1], first_difference(ours, two)

@@ -21,10 +21,10 @@ def main() -> None:
     for _, data in corpus.inputs(name):  # modules that load once must not count as an input's work
         target(data)
 
-    def one(data: bytes) -> None:
+    def counted(data: bytes) -> None:
         steps.counted(lambda: target(data), steps.bound(len(data)))
 
-    atheris.Setup([sys.argv[0], *words], one)
+    atheris.Setup([sys.argv[0], *words], counted)
     atheris.Fuzz()
 
 

@@ -19,30 +19,30 @@ else:
 
 def summed(data: bytes) -> bytes:
     """Return `data` with a correct checksum in everything that looks like a tar header."""
-    made = bytearray(data)
-    for at in range(0, len(made) - 511, 512):
-        if bytes(made[at + 257 : at + 262]) == b"ustar":
-            made[at + 148 : at + 156] = b"        "
-            made[at + 148 : at + 156] = b"%06o\0 " % sum(made[at : at + 512])
-    return bytes(made)
+    archive = bytearray(data)
+    for at in range(0, len(archive) - 511, 512):
+        if bytes(archive[at + 257 : at + 262]) == b"ustar":
+            archive[at + 148 : at + 156] = b"        "
+            archive[at + 148 : at + 156] = b"%06o\0 " % sum(archive[at : at + 512])
+    return bytes(archive)
 
 
 def tar_of(files: Mapping[str, bytes]) -> bytes:
     """Return a plain tar of regular files."""
-    made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w", format=tarfile.PAX_FORMAT) as archive:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for name, content in files.items():
             member = tarfile.TarInfo(name)
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
-    return made.getvalue()
+    return buffer.getvalue()
 
 
 def _zip(content: bytes) -> bytes:
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(zipfile.ZipInfo("root/.netrc"), content)
-    return made.getvalue()
+    return buffer.getvalue()
 
 
 WAYS: tuple[tuple[str, Callable[[bytes], bytes]], ...] = (

@@ -22,9 +22,9 @@ def joined(*parts: bytes) -> bytes:
 
 def linked(parts: list[bytes]) -> list[bytes]:
     """Put each part's digest where earlier parts name it, the last part's first."""
-    made: list[bytes] = []
+    done: list[bytes] = []
     for number, part in reversed(list(enumerate(parts))):
-        for later, content in enumerate(reversed(made), number + 1):
+        for later, content in enumerate(reversed(done), number + 1):
             part = part.replace(DIGEST % later, digest_of(content).encode())
-        made.append(part)
-    return made[::-1]
+        done.append(part)
+    return done[::-1]

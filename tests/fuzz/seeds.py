@@ -63,17 +63,17 @@ def _capable() -> Item:
 
 
 def _pax(records: dict[str, str], content: bytes = b"") -> bytes:
-    made, data = entry("a", content)
-    made.pax_headers = records
-    return layer_of((made, data), form=tarfile.PAX_FORMAT)
+    info, data = entry("a", content)
+    info.pax_headers = records
+    return layer_of((info, data), form=tarfile.PAX_FORMAT)
 
 
 def _sparse(real: int) -> bytes:
-    made = bytearray(tarfile.TarInfo("hole").tobuf(tarfile.GNU_FORMAT))
-    made[156:157] = tarfile.GNUTYPE_SPARSE
-    made[386:398], made[398:410] = b"00000000010\0", b"00000000000\0"
-    made[483:495] = b"\x80" + real.to_bytes(11, "big")
-    return bytes(made) + bytes(1024)
+    block = bytearray(tarfile.TarInfo("hole").tobuf(tarfile.GNU_FORMAT))
+    block[156:157] = tarfile.GNUTYPE_SPARSE
+    block[386:398], block[398:410] = b"00000000010\0", b"00000000000\0"
+    block[483:495] = b"\x80" + real.to_bytes(11, "big")
+    return bytes(block) + bytes(1024)
 
 
 def tar() -> Iterator[bytes]:
@@ -103,7 +103,7 @@ def documents() -> Iterator[bytes]:
     config = {"rootfs": {"type": "layers", "diff_ids": [ID]}, "os": "linux"}
     blob = {"mediaType": LAYER, "digest": ID, "size": 10}
     for number in (0, 1):
-        found = {
+        image = {
             "schemaVersion": 2,
             "layers": [blob],
             "config": {"digest": f"@{number + 1}@", "mediaType": "x", "size": 1},
@@ -126,8 +126,8 @@ def documents() -> Iterator[bytes]:
                 },
             ],
         }
-        listed = [index, found, config] if number else [found, config]
-        yield joined(*(json.dumps(each).encode() for each in listed))
+        listed = [index, image, config] if number else [image, config]
+        yield joined(*(json.dumps(part).encode() for part in listed))
     yield b'{"manifests": null}'
 
 
@@ -160,7 +160,7 @@ def config() -> Iterator[bytes]:
 def records() -> Iterator[bytes]:
     for files in (BASE, SERVICE):
         pairs = [f"{path}\n{text}" for path, text in files.items() if isinstance(text, str)]
-        yield joined(*(each.encode() for each in pairs[:12]))
+        yield joined(*(pair.encode() for pair in pairs[:12]))
     yield joined(
         b"var/lib/dpkg/status\nPackage: a\nVersion: 1\n\nPackage: b\nVersion: 2\n folded\n",
         b"var/lib/dpkg/info/a:amd64.list\n/.\n/usr/bin/a\n",

@@ -130,12 +130,12 @@ def frames(data: bytes) -> None:
 
 def documents(data: bytes) -> None:
     """OCI index, manifest and config; each may name a later one's digest as @1@, @2@ …"""
-    made = parts.linked(parts.split(data, 4))
-    known = {manifest.digest_of(part): part for part in made}
+    texts = parts.linked(parts.split(data, 4))
+    by_digest = {manifest.digest_of(part): part for part in texts}
 
     def read() -> None:
-        top = manifest.Document.parse("here", made[0])
-        manifest.resolve("here", top, "", lambda _, digest: known.get(digest, b""))
+        top = manifest.Document.parse("here", texts[0])
+        manifest.resolve("here", top, "", lambda _, digest: by_digest.get(digest, b""))
 
     refused(read)
 
@@ -179,9 +179,9 @@ def judge(config: dict[str, Any], texts: dict[str, str]) -> None:
         return
     kept = {entry.path: text for entry, text in entries if text is not None}
     files = LayerFiles("sha256:" + "0" * 64, 1, 1, tuple(entry for entry, _ in entries), kept)
-    found = Inventory("here", "sha256:0", "amd64", config, (files,))
+    image = Inventory("here", "sha256:0", "amd64", config, (files,))
     promises = catalog.parse(Path("images.yaml"), CATALOG)
-    results = verify.judge(promises, promises.images[0], found)
+    results = verify.judge(promises, promises.images[0], image)
     out, said = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(said):
         show.show(results, "junit")
@@ -253,8 +253,8 @@ def intent(data: bytes) -> None:
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
-    each.__name__: each
-    for each in (
+    target.__name__: target
+    for target in (
         tar,
         layer,
         frames,

@@ -15,8 +15,8 @@ def test_it_keeps_every_rule_about_its_contents(
     client: docker.DockerClient, production: object, image: str
 ) -> None:
     promises = catalog.load()
-    found = promises.find(image)
-    results = verify_contents.verify_one(client, promises, found, found.reference)
+    promised = promises.find(image)
+    results = verify_contents.verify_one(client, promises, promised, promised.reference)
     assert [result.detail for result in results if not result.ok] == []
 
 

@@ -107,8 +107,8 @@ def test_what_is_learned_is_found(stack: Stack) -> None:
     for name, text in (("rust", "rust is a compiled language"), ("tea", "tea is a hot drink")):
         ask(stack.api, "PUT", f"/concepts/{name}", {"text": text})
     ask(stack.hybrid, "POST", "/refresh")
-    found = ask(stack.hybrid, "POST", "/similar", {"text": "a compiled language", "k": 1})
-    assert [match["id"] for match in found["matches"]] == ["rust"]
+    answer = ask(stack.hybrid, "POST", "/similar", {"text": "a compiled language", "k": 1})
+    assert [match["id"] for match in answer["matches"]] == ["rust"]
 
 
 @pytest.mark.parametrize("how", ["restart", "kill"])

@@ -90,28 +90,30 @@ def test_the_policy_allows_the_one_script_alone(page: Page) -> None:
     page.wait_for_function("() => window.refused === 2")
     assert page.evaluate("window.pwned") is None
     assert len(said) == 2
-    assert all("script-src 'sha256-" in one for one in said)
+    assert all("script-src 'sha256-" in policy for policy in said)
 
 
 def test_control_characters_do_not_reach_the_page(page: Page) -> None:
     text = page.content()
-    assert not [one for one in ("\x1b", "\u202e", "\x00", "\udcff") if one in text]
+    assert not [
+        character for character in ("\x1b", "\u202e", "\x00", "\udcff") if character in text
+    ]
     assert "opt/\ufffd[31m\ufffdgnp.exe\ufffd\ufffd\ufffd" in text
 
 
 def test_nothing_is_asked_of_the_network(browser: Browser, tmp_path: Path) -> None:
     file = tmp_path / "report.html"
     write(file, render(report(FILES, NAMES)))
-    asked: list[str] = []
+    addresses: list[str] = []
     said: list[str] = []
     context = browser.new_context()
     page = context.new_page()
-    page.on("request", lambda request: asked.append(request.url))
+    page.on("request", lambda request: addresses.append(request.url))
     page.on("console", lambda message: said.append(message.text))
     page.goto(file.as_uri())
     page.wait_for_load_state("networkidle")
     context.close()
-    assert asked == [file.as_uri()]
+    assert addresses == [file.as_uri()]
     assert said == []
 
 
@@ -155,11 +157,11 @@ def test_every_picture_has_its_figures_in_a_table(page: Page) -> None:
     for owner in owners:
         assert page.locator(".map a").filter(has_text=owner).count() >= 2, owner
     shown = page.locator(".map a").count()
-    found = page.evaluate("""() => [...document.querySelectorAll('.map a')].filter(a => {
+    figures = page.evaluate("""() => [...document.querySelectorAll('.map a')].filter(a => {
       const row = document.getElementById(a.getAttribute('href').slice(1));
       return row && a.getAttribute('aria-label').startsWith(row.cells[0].innerText);
     }).length""")
-    assert found == shown
+    assert figures == shown
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -167,24 +169,26 @@ def test_text_and_bars_stand_out_in_both_themes(open_report: Open, scheme: str) 
     page = open_report(report(FILES, NAMES), scheme=scheme)
     for summary in page.locator("summary").all():
         summary.click()
-    found = page.evaluate(CONTRAST)
-    assert len(found["texts"]) > 300
-    assert [text for text in found["texts"] if text[1] < READABLE] == []
-    assert {"Since the last promotion", "Where it comes from"} <= {one for one, _ in found["texts"]}
-    assert found["field"][0] >= VISIBLE
-    assert found["field"][1] >= READABLE
-    assert [bar for bar in found["bars"] if bar[1] < VISIBLE] == []
+    figures = page.evaluate(CONTRAST)
+    assert len(figures["texts"]) > 300
+    assert [text for text in figures["texts"] if text[1] < READABLE] == []
+    assert {"Since the last promotion", "Where it comes from"} <= {
+        content for content, _ in figures["texts"]
+    }
+    assert figures["field"][0] >= VISIBLE
+    assert figures["field"][1] >= READABLE
+    assert [bar for bar in figures["bars"] if bar[1] < VISIBLE] == []
 
 
 def test_text_that_does_not_stand_out_is_noticed(page: Page) -> None:
     page.add_style_tag(content=":root { --ink: #999; --bar: #ccc }")
-    found = page.evaluate(CONTRAST)
+    figures = page.evaluate(CONTRAST)
     assert [
         text
-        for text, ratio in found["texts"]
+        for text, ratio in figures["texts"]
         if ratio < READABLE and text in ("Release", "sutra-api")
     ][:2] == ["Release", "sutra-api"]
-    assert found["bars"][0][1] < VISIBLE
+    assert figures["bars"][0][1] < VISIBLE
 
 
 def test_the_themes_differ(open_report: Open) -> None:
@@ -266,8 +270,8 @@ def test_paper_has_the_light_theme_and_every_row(open_report: Open) -> None:
     assert hidden.first.is_visible()
     assert not page.get_by_role("search").is_visible()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
-    found = page.evaluate(CONTRAST)
-    assert [text for text in found["texts"] if text[1] < READABLE] == []
+    figures = page.evaluate(CONTRAST)
+    assert [text for text in figures["texts"] if text[1] < READABLE] == []
     assert page.evaluate("document.documentElement.scrollWidth") <= 720
 
 

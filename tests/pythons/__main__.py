@@ -45,11 +45,11 @@ def main() -> int:
     """Run all of them, or the named ones, and end with a line for each."""
     chosen = sys.argv[1:] or [*debian.SUITES, *filter(works, INTERPRETERS)]
     codes = {}
-    for each in chosen:
-        print(f"pythons: {each}", flush=True)
-        codes[each] = debian.run(each, TESTS) if each in debian.SUITES else on_path(each)
-    for each, code in codes.items():
-        print(f"pythons: {each}: {'FAILED' if code else 'ok'}")
+    for name in chosen:
+        print(f"pythons: {name}", flush=True)
+        codes[name] = debian.run(name, TESTS) if name in debian.SUITES else on_path(name)
+    for name, code in codes.items():
+        print(f"pythons: {name}: {'FAILED' if code else 'ok'}")
     return int(any(codes.values()))
 
 

@@ -48,8 +48,8 @@ def run(suite: str, words: Sequence[str]) -> int:
         old.unlink()
     try:
         _pack(sources)
-        given = [root(suite), sources, FOLDER, settings.ca_bundle(os.environ), environment]
-        command = [*_namespaces(), "sh", SCRIPT, *map(str, given), *words]
+        arguments = [root(suite), sources, FOLDER, settings.ca_bundle(os.environ), environment]
+        command = [*_namespaces(), "sh", SCRIPT, *map(str, arguments), *words]
         return subprocess.run(command, cwd=ROOT).returncode
     finally:
         sources.unlink(missing_ok=True)

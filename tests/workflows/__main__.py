@@ -40,12 +40,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.workflows", description=__doc__)
     parser.add_argument("event", nargs="?", help="of RUNS; all without it")
     parser.add_argument("job", nargs="?", help="of that event; all without it")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     wanted = [
-        each for each in RUNS if given.event in (None, each[1]) and given.job in (None, each[2])
+        row for row in RUNS if arguments.event in (None, row[1]) and arguments.job in (None, row[2])
     ]
     if not wanted:
-        parser.error(f"there are: {', '.join(' '.join(each[1:]) for each in RUNS)}")
+        parser.error(f"there are: {', '.join(' '.join(row[1:]) for row in RUNS)}")
     codes = []
     for workflow, event, job in wanted:
         with local_run.clone() as checkout:

@@ -16,9 +16,9 @@ MODULE = ROOT / "tests/workflows/act"
 
 def version() -> str:
     """Return the version that go.mod names: "0.2.89"."""
-    found = re.search(r"github\.com/nektos/act v([\d.]+)", (MODULE / "go.mod").read_text())
-    assert found
-    return found[1]
+    match = re.search(r"github\.com/nektos/act v([\d.]+)", (MODULE / "go.mod").read_text())
+    assert match
+    return match[1]
 
 
 def program() -> Path:

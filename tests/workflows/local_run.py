@@ -65,8 +65,8 @@ def run(checkout: Path, workflow: str, event: str, job: str = "") -> Run:
     file.write_text(stand_ins.changed(text))
     _git("-C", str(checkout), "update-index", "--assume-unchanged", str(WORKFLOWS / workflow))
     folder = checkout.parent
-    found = frozenset(name for name in stand_ins.PROGRAMS if shutil.which(name))
-    programs = stand_ins.write_programs(folder / "programs", found)
+    installed = frozenset(name for name in stand_ins.PROGRAMS if shutil.which(name))
+    programs = stand_ins.write_programs(folder / "programs", installed)
     command = [str(act_program.program()), event, "--workflows", str(file), "--json"]
     command += ["--platform", LABEL, "--no-cache-server"]
     command += [f"--env=STAND_INS={folder}/artifacts", "--secret=GITHUB_TOKEN=none"]

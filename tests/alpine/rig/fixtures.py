@@ -74,10 +74,10 @@ def _download(folder: Path, name: str, version: str, pins: Path) -> None:
 def _refuse_other(folder: Path, name: str, sha256: str, pins: Path) -> Path:
     (file,) = folder.iterdir()
     with file.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
-    if found != sha256:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    if digest != sha256:
         raise SutraError(
-            f'{pins}: {name}.sha256: other bytes than were pinned "{found}", in {file.name}',
+            f'{pins}: {name}.sha256: other bytes than were pinned "{digest}", in {file.name}',
             "look at what upstream changed, then pin what you looked at",
         )
     return file

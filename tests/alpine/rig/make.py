@@ -78,10 +78,10 @@ def make(client: engine.Client, cache: Path = CACHE) -> Rig:
 def fingerprint() -> str:
     """Return the hash of everything that the rig is made of."""
     inputs = [fixtures.PINS, LIBRARY / "apt.sh", LIBRARY / "with-ca.sh", *FOLDER.iterdir()]
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for file in sorted(file for file in inputs if file.is_file()):
-        found.update(f"{file.name} {file.stat().st_size}\n".encode() + file.read_bytes())
-    return found.hexdigest()[:16]
+        digest.update(f"{file.name} {file.stat().st_size}\n".encode() + file.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def _key(cache: Path, context: Path) -> None:

@@ -62,10 +62,10 @@ def test_the_check_for_static_fails_for_a_dynamic_one(
 
 
 def test_the_binary_names_its_crates(client: docker.DockerClient, production: object) -> None:
-    found = crates(read(client, f"{IMAGE}:prod", f"/{BINARY}"))
+    named = crates(read(client, f"{IMAGE}:prod", f"/{BINARY}"))
     locked = tomllib.loads(LOCK.read_text())["package"]
-    assert "axum" in found
-    assert found.items() <= {package["name"]: package["version"] for package in locked}.items()
+    assert "axum" in named
+    assert named.items() <= {package["name"]: package["version"] for package in locked}.items()
 
 
 def test_the_check_for_crates_fails_for_a_binary_without(
