@@ -39,11 +39,11 @@ def packed(layer: bytes) -> bytes:
 
 @pytest.mark.parametrize("stored", [lambda layer: layer, packed], ids=["classic", "containerd"])
 def test_a_twin_has_the_same_files_under_other_digests(stored: Any) -> None:
-    made = twin.of(saved(*map(stored, LAYERS)), b"\1\2\3\4")
-    manifest = json.loads(made.manifest)
-    blobs = [made.blobs[layer["digest"]] for layer in manifest["layers"]]
+    copied = twin.of(saved(*map(stored, LAYERS)), b"\1\2\3\4")
+    manifest = json.loads(copied.manifest)
+    blobs = [copied.blobs[layer["digest"]] for layer in manifest["layers"]]
     assert [layer["size"] for layer in manifest["layers"]] == [len(blob) for blob in blobs]
-    assert not {digest_of(packed(layer)) for layer in LAYERS} & made.blobs.keys()
+    assert not {digest_of(packed(layer)) for layer in LAYERS} & copied.blobs.keys()
     first, second = map(gzip.decompress, blobs)
     with tarfile.open(fileobj=io.BytesIO(first)) as archive:
         assert archive.getnames() == [twin.FILE, "etc/passwd"]
@@ -51,27 +51,30 @@ def test_a_twin_has_the_same_files_under_other_digests(stored: Any) -> None:
         assert added
         assert added.read() == b"\1\2\3\4"
     assert second == LAYERS[1]
-    config = json.loads(made.blobs[manifest["config"]["digest"]])
+    config = json.loads(copied.blobs[manifest["config"]["digest"]])
     assert config["rootfs"]["diff_ids"] == [digest_of(first), digest_of(second)]
     assert config["os"] == "linux"
 
 
 def test_no_two_twins_share_a_blob() -> None:
-    one, other = (twin.of(saved(*map(packed, LAYERS)), nonce) for nonce in (b"1111", b"2222"))
-    assert not one.blobs.keys() & other.blobs.keys()
+    first, other = (twin.of(saved(*map(packed, LAYERS)), nonce) for nonce in (b"1111", b"2222"))
+    assert not first.blobs.keys() & other.blobs.keys()
 
 
 def test_a_registry_serves_the_twin() -> None:
-    made = twin.of(saved(*LAYERS), b"1234")
-    with paced_registry.served({"api": made}, 10**9) as address:
+    copied = twin.of(saved(*LAYERS), b"1234")
+    with paced_registry.served({"api": copied}, 10**9) as address:
         root = f"http://{address}/v2/"
         assert requests.get(root, timeout=5).status_code == 200
-        found = requests.get(f"{root}api/manifests/latest", timeout=5)
-        assert (found.content, found.headers["Content-Type"]) == (made.manifest, twin.MANIFEST)
-        digest = found.headers["Docker-Content-Digest"]
+        response = requests.get(f"{root}api/manifests/latest", timeout=5)
+        assert (response.content, response.headers["Content-Type"]) == (
+            copied.manifest,
+            twin.MANIFEST,
+        )
+        digest = response.headers["Docker-Content-Digest"]
         again = requests.head(f"{root}api/manifests/{digest}", timeout=5)
-        assert (again.content, again.headers["Content-Length"]) == (b"", str(len(made.manifest)))
-        for digest, data in made.blobs.items():
+        assert (again.content, again.headers["Content-Length"]) == (b"", str(len(copied.manifest)))
+        for digest, data in copied.blobs.items():
             assert requests.get(f"{root}api/blobs/{digest}", timeout=5).content == data
         assert requests.get(f"{root}other/manifests/latest", timeout=5).status_code == 404
 
@@ -88,15 +91,15 @@ def test_an_engine_that_asks_by_tls_hears_that_it_is_plain_http() -> None:
 def test_all_connections_together_get_the_rate() -> None:
     """300 kB at 1 MB/s take 0.3 s, however many ask at once."""
     data = b"x" * 150_000
-    made = twin.Twin(b"{}", {digest_of(data): data})
-    with paced_registry.served({"api": made}, 1_000_000) as address:
+    copied = twin.Twin(b"{}", {digest_of(data): data})
+    with paced_registry.served({"api": copied}, 1_000_000) as address:
         url = f"http://{address}/v2/api/blobs/{digest_of(data)}"
-        asked = [threading.Thread(target=requests.get, args=(url,)) for _ in range(2)]
+        threads = [threading.Thread(target=requests.get, args=(url,)) for _ in range(2)]
         begun = time.monotonic()
-        for each in asked:
-            each.start()
-        for each in asked:
-            each.join()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
         assert 0.3 <= time.monotonic() - begun < 3
 
 

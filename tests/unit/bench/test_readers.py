@@ -13,9 +13,9 @@ from scripts.engine import client as engine
 def test_a_catalogue_of_many_images_is_verified_without_reading_one(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    known = readers.catalogue(folder, 60)
+    images = readers.catalogue(folder, 60)
     promises = catalog.load()
-    with readers.engine_of(known) as address:
+    with readers.engine_of(images) as address:
         monkeypatch.setenv("DOCKER_HOST", address)
         client = engine.connect()
         results = budgets.verify(promises, measure.measure_all(client, promises))

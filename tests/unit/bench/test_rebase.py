@@ -39,8 +39,8 @@ def test_the_copy_is_a_clean_checkout(
         (folder / name).mkdir()
     copy = tmp_path_factory.mktemp("copy")
     rebase.committed(copy)
-    asked = ["git", "status", "--porcelain"]
-    assert subprocess.run(asked, cwd=copy, capture_output=True, check=True).stdout == b""
+    command = ["git", "status", "--porcelain"]
+    assert subprocess.run(command, cwd=copy, capture_output=True, check=True).stdout == b""
     (copy / "file").write_text("changed")
     rebase.commit(copy)
     log = subprocess.run(["git", "log", "--format=%s"], cwd=copy, capture_output=True, check=True)

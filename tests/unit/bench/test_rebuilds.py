@@ -58,8 +58,8 @@ def test_a_checkout_holds_what_git_knows_as_it_is_now(folder: Path) -> None:
     copy = folder / "copy"
     copy.mkdir()
     rebuilds.checkout(copy)
-    made = {str(file.relative_to(copy)) for file in copy.rglob("*") if file.is_file()}
-    assert made == {".gitignore", "kept", "more/new"}
+    files = {str(file.relative_to(copy)) for file in copy.rglob("*") if file.is_file()}
+    assert files == {".gitignore", "kept", "more/new"}
     assert (copy / "kept").read_text() == "changed"
     assert (copy / "kept").stat().st_mtime == 1_000_000_000
 

@@ -33,16 +33,16 @@ def test_the_api_is_beside_the_storage() -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "message"),
+    ("answer", "message"),
     [
         ((None, ""), 'bench: "x:prod" took more than 5 s'),
         ((1, "api: GET /x: 503\n"), 'bench: "x:prod" failed: api: GET /x: 503'),
     ],
 )
 def test_a_part_that_fails_is_reported(
-    monkeypatch: pytest.MonkeyPatch, found: tuple[Any, str], message: str
+    monkeypatch: pytest.MonkeyPatch, answer: tuple[Any, str], message: str
 ) -> None:
-    monkeypatch.setattr(sandbox, "run", lambda *_: found)
+    monkeypatch.setattr(sandbox, "run", lambda *_: answer)
     with pytest.raises(SutraError) as caught:
         services._run(None, Setup("x:prod"), 5)  # type: ignore[arg-type] # no engine is reached
     assert caught.value.message == message

@@ -24,7 +24,7 @@ def test_a_server_answers_inside_of_the_block_alone() -> None:
 
 
 def test_a_block_that_fails_ends_its_server_too() -> None:
-    one = server()
-    with pytest.raises(ZeroDivisionError), serving(one):
+    process = server()
+    with pytest.raises(ZeroDivisionError), serving(process):
         raise ZeroDivisionError
-    assert one.socket.fileno() == -1
+    assert process.socket.fileno() == -1

@@ -74,8 +74,8 @@ def test_groups_in_groups_are_followed() -> None:
         "innermost": {"targets": ["c"]},
     }
     targets = {name: {"tags": [f"{name}:prod"]} for name in "dcbax"}
-    found = build.requested_tags({"group": groups, "target": targets})
-    assert list(found.items()) == [(name, [f"{name}:prod"]) for name in "abcd"]
+    tags = build.requested_tags({"group": groups, "target": targets})
+    assert list(tags.items()) == [(name, [f"{name}:prod"]) for name in "abcd"]
 
 
 def test_a_single_target_requests_its_own_tags() -> None:
@@ -111,8 +111,8 @@ def test_a_target_that_is_only_linked_requests_none() -> None:
 
 @pytest.mark.parametrize("target", [{}, {"tags": []}, {"tags": None}, {"output": ["type=docker"]}])
 def test_a_target_without_tags_requests_none(target: dict[str, Any]) -> None:
-    made = {"group": {"default": {"targets": ["a"]}}, "target": {"a": target}}
-    assert build.requested_tags(made) == {}
+    plan = {"group": {"default": {"targets": ["a"]}}, "target": {"a": target}}
+    assert build.requested_tags(plan) == {}
 
 
 def test_a_given_bundle_is_used(tmp_path: Path) -> None:
@@ -276,7 +276,7 @@ class Bake:
     ) -> tuple[int, list[str]]:
         self.builds.append((list(groups), list(overrides), dict(knobs)))
         metadata.write_text(json.dumps(self.metadata))
-        if self.damaged and any("cache-from" in each for each in overrides):
+        if self.damaged and any("cache-from" in option for option in overrides):
             return 1, ["ERROR: unexpected commit digest sha256:a, expected sha256:b"]
         done = overrides[:1] if self.code or self.error else overrides
         for override in done:
@@ -289,15 +289,15 @@ class Bake:
 
 @pytest.fixture
 def bake(engine: FakeEngine, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Bake:
-    made = Bake(engine)
+    fake = Bake(engine)
     engine.add(FakeImage([]), "debian:trixie-slim")
     engine.add(FakeImage([tar_of({"old": b"1"})]), "sutra-api:prod")
-    monkeypatch.setattr("scripts.engine.buildx.bake_plan", made.plan)
-    monkeypatch.setattr("scripts.engine.buildx.bake", made.bake)
-    monkeypatch.setattr("scripts.engine.builders.find", lambda environment: made.builder)
+    monkeypatch.setattr("scripts.engine.buildx.bake_plan", fake.plan)
+    monkeypatch.setattr("scripts.engine.buildx.bake", fake.bake)
+    monkeypatch.setattr("scripts.engine.builders.find", lambda environment: fake.builder)
     monkeypatch.setattr(knobs, "SYSTEM_BUNDLES", [])
     (folder / "images.yaml").write_text(CATALOG)
-    return made
+    return fake
 
 
 STAGED = [
@@ -337,9 +337,9 @@ def built_as_asked(amd64: None, monkeypatch: pytest.MonkeyPatch) -> None:
     inspect = images.inspect
 
     def of_its_platform(client: Any, reference: str) -> dict[str, Any] | None:
-        found = inspect(client, reference)
+        image = inspect(client, reference)
         other = reference.startswith("arm64/")
-        return found and {**found, "Architecture": "arm64" if other else "amd64"}
+        return image and {**image, "Architecture": "arm64" if other else "amd64"}
 
     monkeypatch.setattr(images, "inspect", of_its_platform)
 
@@ -348,14 +348,14 @@ def built_as_asked(amd64: None, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_each_platform_is_built_and_has_a_repository_of_its_own(
     engine: FakeEngine, bake: Bake
 ) -> None:
-    found = build.build(engine, ["prod"], PLATFORMS)
+    built = build.build(engine, ["prod"], PLATFORMS)
     names = ("sutra-base-python:prod", "sutra-base-python:1", "sutra-api:prod")
-    assert list(found) == [*names, *(f"arm64/{name}" for name in names)]
-    assert found.items() <= engine.tags.items()
+    assert list(built) == [*names, *(f"arm64/{name}" for name in names)]
+    assert built.items() <= engine.tags.items()
     assert not any("building" in tag for tag in engine.tags)
     (_, own, own_knobs), (_, other, other_knobs) = bake.builds
     assert own == STAGED
-    assert other == [each.replace(".tags=", ".tags=arm64/") for each in STAGED]
+    assert other == [tag.replace(".tags=", ".tags=arm64/") for tag in STAGED]
     assert "PLATFORM" not in own_knobs
     assert other_knobs == {**own_knobs, "PLATFORM": "linux/arm64"}
     assert [knobs.get("PLATFORM", "") for _, knobs in bake.plans] == ["", "linux/arm64"]
@@ -438,7 +438,7 @@ def test_each_platform_has_a_cache_of_its_own(
     build.build(engine, ["prod"], knobs)
     kind = "type=registry,ref=registry.example/c"
     assert [
-        [each for each in overrides if each.startswith("sutra-api.cache-to=")]
+        [override for override in overrides if override.startswith("sutra-api.cache-to=")]
         for _, overrides, _ in bake.builds
     ] == [
         [f"sutra-api.cache-to={kind}:sutra-api-fix,mode=max,ignore-error=true"],
@@ -450,9 +450,9 @@ def test_knobs_reach_the_plan_and_the_build(engine: FakeEngine, bake: Bake, fold
     bundle = folder / "ca.pem"
     bundle.touch()
     build.build(engine, ["prod"], {"CA_BUNDLE": str(bundle)})
-    given = {"CA_BUNDLE": str(bundle), "SUTRA_PROJECT": "sutra"}
-    assert bake.plans == [(["prod"], given)]
-    assert bake.builds == [(["prod"], STAGED, {**given, "ROOT_CONTEXT": "", "ROOT": ""})]
+    variables = {"CA_BUNDLE": str(bundle), "SUTRA_PROJECT": "sutra"}
+    assert bake.plans == [(["prod"], variables)]
+    assert bake.builds == [(["prod"], STAGED, {**variables, "ROOT_CONTEXT": "", "ROOT": ""})]
 
 
 def test_images_get_the_project_that_the_stack_has(
@@ -461,7 +461,7 @@ def test_images_get_the_project_that_the_stack_has(
     """Compose reads `.env`, buildx does not."""
     (folder / ".env").write_text("SUTRA_PROJECT=b\n")
     build.build(engine, ["prod"], {})
-    assert [given["SUTRA_PROJECT"] for _, _, given in bake.builds] == ["b"]
+    assert [variables["SUTRA_PROJECT"] for _, _, variables in bake.builds] == ["b"]
 
 
 def test_the_labels_of_the_commit_reach_the_build(
@@ -532,9 +532,11 @@ def test_a_cache_is_read_and_written(
     monkeypatch.setenv("ROOT_CONTEXT", "oci-layout:///roots:1")
     bake.builder = FARM
     build.build(engine, ["prod"], {"CACHE": "registry.example/c", "GITHUB_REF_NAME": "fix"})
-    (overrides,) = (each for _, each, _ in bake.builds)
+    (overrides,) = (options for _, options, _ in bake.builds)
     kind = "type=registry,ref=registry.example/c"
-    assert [each for each in overrides if "cache-" in each and "sutra-api" in each] == [
+    assert [
+        override for override in overrides if "cache-" in override and "sutra-api" in override
+    ] == [
         f"sutra-api.cache-to={kind}:sutra-api-fix,mode=max,ignore-error=true",
         f"*.cache-from={kind}:sutra-api-fix",
         f"*.cache-from={kind}:sutra-api-main",
@@ -551,8 +553,8 @@ def test_a_cache_with_other_bytes_is_left_out(
     bake.builder = FARM
     bake.damaged = True
     build.build(engine, ["prod"], {"CACHE": "registry.example/c"})
-    first, second = (each for _, each, _ in bake.builds)
-    assert [each for each in first if "cache-from" not in each] == second
+    first, second = (options for _, options, _ in bake.builds)
+    assert [option for option in first if "cache-from" not in option] == second
     assert "sutra-api.cache-to=" in " ".join(second)
     assert (
         'CACHE: "registry.example/c" does not match its digests: building without it; '

@@ -106,11 +106,11 @@ def test_the_mirror_comes_from_the_environment(
     assert words(debootstrap)[-3] == "deb http://env.test/debian trixie main"
 
 
-@pytest.mark.parametrize("given", ["ca.pem", "{folder}/ca.pem", "{folder}/more/../ca.pem"])
+@pytest.mark.parametrize("path", ["ca.pem", "{folder}/ca.pem", "{folder}/more/../ca.pem"])
 def test_a_bundle_is_passed_on_by_its_absolute_path(
-    debootstrap: Path, folder: Path, given: str
+    debootstrap: Path, folder: Path, path: str
 ) -> None:
-    bundle = given.format(folder=folder)
+    bundle = path.format(folder=folder)
     bootstrap.bootstrap(IMAGE, debootstrap / "layout", {"CA_BUNDLE": bundle})
     assert words(debootstrap) == [
         *COMMON[:-2],

@@ -34,9 +34,9 @@ def test_without_the_knob_there_is_none() -> None:
     ],
 )
 def test_a_registry_is_distinguished_from_a_folder(place: str, folder: bool) -> None:
-    found = cache.read({"CACHE": place, "GITHUB_REF_NAME": "main"})
-    assert found == Cache(place.rstrip("/"), "main")
-    assert found.is_folder is folder
+    store = cache.read({"CACHE": place, "GITHUB_REF_NAME": "main"})
+    assert store == Cache(place.rstrip("/"), "main")
+    assert store.is_folder is folder
 
 
 @pytest.mark.parametrize(
@@ -77,13 +77,13 @@ def test_a_tag_is_one_that_a_registry_takes() -> None:
 
 
 def test_a_branch_reads_its_own_cache_and_main_s_and_writes_its_own() -> None:
-    found = Cache("registry.example/c", "fix")
-    assert found.reads(IMAGES) == [
+    store = Cache("registry.example/c", "fix")
+    assert store.reads(IMAGES) == [
         f"*.cache-from=type=registry,ref=registry.example/c:{image}-{branch}"
         for image in IMAGES
         for branch in ("fix", "main")
     ]
-    assert found.writes(IMAGES) == [
+    assert store.writes(IMAGES) == [
         f"{image}.cache-to=type=registry,ref=registry.example/c:{image}-fix,"
         "mode=max,ignore-error=true"
         for image in IMAGES
@@ -92,10 +92,10 @@ def test_a_branch_reads_its_own_cache_and_main_s_and_writes_its_own() -> None:
 
 
 def test_a_folder_is_read_where_it_is_there_and_written_beside_it(tmp_path: Path) -> None:
-    found = Cache(str(tmp_path))
+    store = Cache(str(tmp_path))
     blob(tmp_path / "sutra-api", b"layer")
-    assert found.reads(IMAGES) == [f"*.cache-from=type=local,src={tmp_path}/sutra-api"]
-    assert found.writes(IMAGES)[0] == (
+    assert store.reads(IMAGES) == [f"*.cache-from=type=local,src={tmp_path}/sutra-api"]
+    assert store.writes(IMAGES)[0] == (
         f"sutra-api.cache-to=type=local,dest={tmp_path}/{NEW}/sutra-api,mode=max"
     )
 

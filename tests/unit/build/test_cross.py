@@ -26,8 +26,8 @@ def target(folder: str, dockerfile: str, platforms: list[str]) -> dict[str, Any]
 
 
 def plan(*files: str, platforms: tuple[str, ...] = ("linux/arm64",)) -> dict[str, Any]:
-    made = {file: target("base-images", file, list(platforms)) for file in files}
-    return {"target": made}
+    targets = {file: target("base-images", file, list(platforms)) for file in files}
+    return {"target": targets}
 
 
 @pytest.mark.parametrize(
@@ -51,9 +51,9 @@ def test_where_nothing_runs_neither_a_root_nor_an_emulator_is_needed(
 ) -> None:
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(emulator, "runs", lambda architecture: False)
-    made = plan("rust-runtime-prod.Dockerfile")
-    assert cross.root_variable(engine, made, OWN, "arm64") == {}
-    assert cross.root_variable(engine, made, FARM, "arm64") == {}
+    planned = plan("rust-runtime-prod.Dockerfile")
+    assert cross.root_variable(engine, planned, OWN, "arm64") == {}
+    assert cross.root_variable(engine, planned, FARM, "arm64") == {}
     assert cross.root_variable(engine, {"target": {}}, OWN, "arm64") == {}
     assert cross.root_variable(engine, {"target": {}}, FARM_OF_BOTH, "arm64") == {}
 
@@ -91,8 +91,8 @@ def test_a_bootstrapped_root_of_the_platform_reaches_the_build(
     (layout / "index.json").write_text(f'{{"manifests": [{{"digest": "{digest}"}}]}}')
     (folder / "base-images").mkdir()
     (folder / "base-images" / file).write_text((ROOT / "base-images" / file).read_text())
-    found = cross.root_variable(engine, plan(file), builder, "arm64")
-    assert found == {
+    variables = cross.root_variable(engine, plan(file), builder, "arm64")
+    assert variables == {
         "PLATFORM_ROOT_CONTEXT": f"oci-layout://{layout}:trixie-slim",
         "PLATFORM_ROOT": f"{ROOT_IMAGE}@{digest}",
     }

@@ -42,8 +42,8 @@ COPY globs/*.py ./
 
 
 def test_each_stage_has_its_files_and_what_it_is_made_of() -> None:
-    found = dockerfile.stages("Dockerfile", TEXT, {})
-    assert {name: (sorted(each.files), sorted(each.needs)) for name, each in found.items()} == {
+    stages = dockerfile.stages("Dockerfile", TEXT, {})
+    assert {name: (sorted(stage.files), sorted(stage.needs)) for name, stage in stages.items()} == {
         "deps-debian": (["lib/a.sh", "lib/b.sh", "lock.txt"], ["debian:13", "tools:1"]),
         "deps-alpine": (["with space/a"], ["alpine"]),
         "builder": (["."], ["deps-debian"]),
@@ -53,10 +53,10 @@ def test_each_stage_has_its_files_and_what_it_is_made_of() -> None:
 
 
 def test_a_target_takes_what_all_its_stages_take() -> None:
-    found = dockerfile.stages("Dockerfile", TEXT, {})
+    stages = dockerfile.stages("Dockerfile", TEXT, {})
     mine = {".", "globs/*.py", "lib/a.sh", "lib/b.sh", "lock.txt", "with space/a"}
-    assert dockerfile.reached(found) == (mine, {"debian:13", "tools:1", "alpine"})
-    files, _ = dockerfile.reached(found, "test")
+    assert dockerfile.reached(stages) == (mine, {"debian:13", "tools:1", "alpine"})
+    files, _ = dockerfile.reached(stages, "test")
     assert files == {".", "tests", "lib/a.sh", "lib/b.sh", "lock.txt"}
 
 
@@ -67,13 +67,13 @@ def test_a_target_takes_what_all_its_stages_take() -> None:
 def test_arguments_win_over_defaults_where_they_say_something(
     arguments: dict[str, str], image: str
 ) -> None:
-    found = dockerfile.stages("Dockerfile", TEXT, arguments)
-    assert image in found["deps-debian"].needs
+    stages = dockerfile.stages("Dockerfile", TEXT, arguments)
+    assert image in stages["deps-debian"].needs
 
 
 def test_a_stage_may_be_chosen_by_an_argument() -> None:
-    found = dockerfile.stages("Dockerfile", TEXT, {"BASE": "alpine"})
-    assert found["builder"].needs == {"deps-alpine"}
+    stages = dockerfile.stages("Dockerfile", TEXT, {"BASE": "alpine"})
+    assert stages["builder"].needs == {"deps-alpine"}
 
 
 def test_a_file_without_a_stage_is_refused() -> None:

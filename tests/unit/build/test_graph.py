@@ -158,11 +158,11 @@ def test_mermaid_draws_the_same(nodes: dict[str, Node]) -> None:
 
 
 def test_json_has_all_of_it(nodes: dict[str, Node]) -> None:
-    found = json.loads(command.as_json(nodes, SHARED))
-    assert found["roots"] == ["debian:13"]
-    assert found["images"]["api"]["from"] == ["base", "tools"]
-    assert "bases/lib/clean.sh" in found["images"]["api"]["files"]
-    assert found["shared_layers"] == [
+    document = json.loads(command.as_json(nodes, SHARED))
+    assert document["roots"] == ["debian:13"]
+    assert document["images"]["api"]["from"] == ["base", "tools"]
+    assert "bases/lib/clean.sh" in document["images"]["api"]["files"]
+    assert document["shared_layers"] == [
         {"diff_id": "sha256:1", "installed": 28_200_000, "images": ["base", "api"]}
     ]
     assert json.loads(command.as_json(nodes, None))["shared_layers"] is None

@@ -26,8 +26,8 @@ def plan(**args: str) -> dict[str, Any]:
     ("base", "root"), [("debian", "debian:trixie-slim"), ("alpine", "alpine:3.23"), ("", "")]
 )
 def test_the_bases_are_built_on_the_root(base: str, root: str) -> None:
-    made = plan(BASE=base, DEBIAN_VERSION="trixie-slim", ALPINE_VERSION="3.23")
-    assert root_image.root_image(made) == root
+    planned = plan(BASE=base, DEBIAN_VERSION="trixie-slim", ALPINE_VERSION="3.23")
+    assert root_image.root_image(planned) == root
 
 
 def test_a_plan_without_base_images_has_no_root() -> None:
@@ -51,12 +51,12 @@ PULL = '[ "$1" = pull ] && echo "$3" >>"${0%/*}/pulled"; exit 0\n'
 def registry(
     monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> RegistryEngine:
-    made = RegistryEngine()
-    monkeypatch.setattr("scripts.engine.client.connect", made.connect)
+    registry_engine = RegistryEngine()
+    monkeypatch.setattr("scripts.engine.client.connect", registry_engine.connect)
     monkeypatch.setattr("scripts.engine.client.has_containerd_store", lambda client: True)
     docker = program(tmp_path_factory.mktemp("client"), "docker", PULL)
     monkeypatch.setenv("DOCKER", str(docker))
-    return made
+    return registry_engine
 
 
 PULLING = "roots: debian:trixie-slim: pulling it\n"

@@ -45,9 +45,9 @@ def test_the_layout_holds_nothing_else(tmp_path: Path) -> None:
 def test_the_same_root_gives_the_same_layout_whenever_it_is_made(tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()
-    one, two = unfold(written(tmp_path / "one")), unfold(written(tmp_path / "two"))
-    assert one == two
-    assert one[1]["created"] == "1980-01-01T00:00:00+00:00"
+    first, two = unfold(written(tmp_path / "one")), unfold(written(tmp_path / "two"))
+    assert first == two
+    assert first[1]["created"] == "1980-01-01T00:00:00+00:00"
 
 
 def test_the_engines_names_of_architectures_are_used(tmp_path: Path) -> None:

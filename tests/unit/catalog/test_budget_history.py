@@ -254,13 +254,13 @@ def test_a_checkout_of_another_owner_is_refused(
 
 
 def test_a_version_that_the_repository_lost_is_refused(raised: Path) -> None:
-    found = subprocess.run(
+    done = subprocess.run(
         ["git", "rev-parse", "HEAD~1:images.yaml", "HEAD~1"],
         capture_output=True,
         text=True,
         check=True,
     )
-    blob, first = found.stdout.split()
+    blob, first = done.stdout.split()
     (raised / ".git/objects" / blob[:2] / blob[2:]).unlink()
     assert refusal() == (
         f"{CANNOT}git cat-file {first[:12]}:images.yaml: missing from the repository",
@@ -273,10 +273,10 @@ def test_a_damaged_pack_is_refused(raised: Path) -> None:
     [pack] = (raised / ".git/objects/pack").glob("*.pack")
     pack.chmod(0o600)
     pack.write_bytes(pack.read_bytes()[:40])
-    found = refusal()
-    assert found is not None
-    assert found[0].startswith(CANNOT + "git ")
-    assert found[1] == REPAIR + AGAIN
+    problem = refusal()
+    assert problem is not None
+    assert problem[0].startswith(CANNOT + "git ")
+    assert problem[1] == REPAIR + AGAIN
 
 
 def test_a_commit_that_removed_the_file_hides_nothing(repository: Path) -> None:
@@ -311,9 +311,9 @@ def test_the_argument_of_the_commands_is_the_knob(
 ) -> None:
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
-    for given, message in ([], CANNOT), (["--allow-uncompared"], "engine: no answer "):
+    for arguments, message in ([], CANNOT), (["--allow-uncompared"], "engine: no answer "):
         with pytest.raises(SutraError) as caught:
-            front_door([*words, *given])
+            front_door([*words, *arguments])
         assert caught.value.message.startswith(message)
 
 

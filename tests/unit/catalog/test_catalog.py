@@ -142,13 +142,13 @@ def test_each_platform_has_images_and_sizes_of_its_own(tmp_path: Path) -> None:
 def test_each_platform_is_a_release(tmp_path: Path) -> None:
     file = write(tmp_path, ARM64)
     both = catalog.load_platforms(file, BOTH)
-    found = {each.name: (each.budget, each.images) for each in both.releases}
-    assert found == {
+    releases = {release.name: (release.budget, release.images) for release in both.releases}
+    assert releases == {
         "release": (Budget(9_000_000, 8_000_000), both.images[:2]),
         "arm64/release": (Budget(7_000_000, 6_000_000, base="arm64"), both.images[2:]),
     }
     alone = catalog.load_platforms(file, {"PLATFORMS": "linux/arm64"})
-    assert [(each.name, each.images) for each in alone.releases] == [
+    assert [(release.name, release.images) for release in alone.releases] == [
         ("arm64/release", both.images[2:])
     ]
 

@@ -16,39 +16,43 @@ from tests.unit.checks.contents.judging import details, exe, key, promise, verif
 
 def waived(folder: Path, image: Made, contents: str, rule: str) -> CheckResult:
     promises = promise(folder, f"    contents:\n      {rule}: {contents}\n")
-    (found,) = (one for one in verify(folder, image, promises) if one.name == f"contents.{rule}")
-    return found
+    (result,) = (
+        candidate
+        for candidate in verify(folder, image, promises)
+        if candidate.name == f"contents.{rule}"
+    )
+    return result
 
 
-def said(found: CheckResult, folder: Path) -> str:
-    return found.detail.replace(f"{folder}/", "")
+def said(result: CheckResult, folder: Path) -> str:
+    return result.detail.replace(f"{folder}/", "")
 
 
 def test_a_rule_that_is_off_passes_and_says_why(tmp_path: Path) -> None:
-    found = waived(tmp_path, good(exe("app/sh")), "{skip: true, because: an old tool}", "shells")
-    assert (found.ok, found.actual) == (True, 0)
-    assert said(found, tmp_path) == key("shells") + "skipped: an old tool"
+    result = waived(tmp_path, good(exe("app/sh")), "{skip: true, because: an old tool}", "shells")
+    assert (result.ok, result.actual) == (True, 0)
+    assert said(result, tmp_path) == key("shells") + "skipped: an old tool"
 
 
 def test_an_allowed_path_passes_and_says_why(tmp_path: Path) -> None:
     contents = "{allow: [./app/sh], because: an old tool}"
-    found = waived(tmp_path, good(exe("app/sh")), contents, "shells")
-    assert (found.ok, found.actual) == (True, 0)
-    assert said(found, tmp_path) == key("shells") + "1 allowed: an old tool"
+    result = waived(tmp_path, good(exe("app/sh")), contents, "shells")
+    assert (result.ok, result.actual) == (True, 0)
+    assert said(result, tmp_path) == key("shells") + "1 allowed: an old tool"
 
 
 def test_what_is_not_among_the_allowed_paths_still_fails(tmp_path: Path) -> None:
     image = good({**exe("app/sh"), **exe("app/dash")})
-    found = waived(tmp_path, image, "{allow: [./app/sh], because: an old tool}", "shells")
-    assert (found.ok, found.actual) == (False, 1)
-    assert said(found, tmp_path) == key("shells") + 'forbidden "app/dash"'
+    result = waived(tmp_path, image, "{allow: [./app/sh], because: an old tool}", "shells")
+    assert (result.ok, result.actual) == (False, 1)
+    assert said(result, tmp_path) == key("shells") + 'forbidden "app/dash"'
 
 
 def test_an_allowance_that_nothing_needs_fails(tmp_path: Path) -> None:
     contents = "{allow: [./app/sh, ./app/gone], because: an old tool}"
-    found = waived(tmp_path, good(exe("app/sh")), contents, "shells")
-    assert (found.ok, found.actual) == (False, 1)
-    assert said(found, tmp_path) == key("shells") + 'allows what is not there "./app/gone"'
+    result = waived(tmp_path, good(exe("app/sh")), contents, "shells")
+    assert (result.ok, result.actual) == (False, 1)
+    assert said(result, tmp_path) == key("shells") + 'allows what is not there "./app/gone"'
 
 
 @pytest.mark.parametrize(("distribution", "ok"), [("debian", True), ("alpine", False)])
@@ -56,17 +60,17 @@ def test_an_exception_holds_for_its_distribution_alone(
     distribution: str, ok: bool, tmp_path: Path
 ) -> None:
     contents = f"{{allow: [./app/apk], distribution: {distribution}, because: its own tool}}"
-    found = waived(tmp_path, good(exe("app/apk")), contents, "package-managers")
-    assert found.ok == ok
-    assert said(found, tmp_path) == key("package-managers") + (
+    result = waived(tmp_path, good(exe("app/apk")), contents, "package-managers")
+    assert result.ok == ok
+    assert said(result, tmp_path) == key("package-managers") + (
         "1 allowed: its own tool" if ok else 'forbidden "app/apk"'
     )
 
 
 def test_an_allowance_for_another_distribution_may_be_idle(tmp_path: Path) -> None:
     contents = "{allow: [./app/apk], distribution: alpine, because: its own tool}"
-    found = waived(tmp_path, good(), contents, "package-managers")
-    assert (found.ok, found.detail) == (True, "")
+    result = waived(tmp_path, good(), contents, "package-managers")
+    assert (result.ok, result.detail) == (True, "")
 
 
 BASE = (

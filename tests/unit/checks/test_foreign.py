@@ -19,10 +19,10 @@ EVERYWHERE = {"healthcheck", "labels"}
 TABLE = re.compile(r"<!-- kinds -->\n(.*?)<!-- /kinds -->", re.DOTALL)
 
 
-def verified(folder: Path, made: Made, promises: str = "images: {web: {}}") -> list[CheckResult]:
+def verified(folder: Path, subject: Made, promises: str = "images: {web: {}}") -> list[CheckResult]:
     """Return the checks of an image by the one entry of a foreign catalogue."""
     catalogue = catalogues.parse(Path("images.yaml"), promises)
-    file = made.save(folder / "image.tar")
+    file = subject.save(folder / "image.tar")
     (image,) = catalogue.promises.images
     return foreign.verify(catalogue, image, f"archive:{file}", folder / "cache")
 
@@ -38,7 +38,7 @@ def documented() -> dict[str, tuple[str, str]]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_a_kind_breaks_is_in_the_table(kind: str, folder: Path) -> None:
     results = verified(folder, KINDS[kind]())
-    broken = [one.name.partition(".")[2] for one in results if not one.ok]
+    broken = [result.name.partition(".")[2] for result in results if not result.ok]
     assert set(broken) >= EVERYWHERE
     rules, why = documented()[kind]
     assert rules == (
@@ -53,19 +53,19 @@ def test_the_table_has_every_kind() -> None:
 
 def test_all_that_a_kind_breaks_can_be_allowed_with_reasons(folder: Path) -> None:
     results = verified(folder, KINDS["pip install on Debian"]())
-    broken = [one.name.partition(".")[2] for one in results if not one.ok]
+    broken = [result.name.partition(".")[2] for result in results if not result.ok]
     rules = ", ".join(f"{rule}: {{skip: true, because: Debian's own}}" for rule in broken)
     allowed = verified(
         folder, KINDS["pip install on Debian"](), f"images: {{web: {{contents: {{{rules}}}}}}}"
     )
-    assert [one.detail for one in allowed if not one.ok] == []
-    assert sum(one.problem == "skipped: Debian's own" for one in allowed) == len(broken)
+    assert [result.detail for result in allowed if not result.ok] == []
+    assert sum(result.problem == "skipped: Debian's own" for result in allowed) == len(broken)
 
 
 def test_the_layers_of_a_hundred_are_all_counted(folder: Path) -> None:
     """One more file of a thousand bytes in each but the first and the last."""
     (installed,) = (
-        one for one in verified(folder, KINDS["100 layers"]()) if one.name == "installed"
+        result for result in verified(folder, KINDS["100 layers"]()) if result.name == "installed"
     )
     assert installed.actual is not None
     assert installed.actual > 98 * 1000

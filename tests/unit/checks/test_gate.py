@@ -20,31 +20,31 @@ PROMISES = Catalog(
     tuple(Image(name, Budget(100, 10_000)) for name in NAMES),
     Budget(200, 20_000),
 )
-Asked = list[tuple[str, str, str]]
+Checked = list[tuple[str, str, str]]
 
 
 @pytest.fixture
-def asked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Asked:
+def checked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Checked:
     """Record each check with its image and reference; the api's runtime check fails."""
-    found: Asked = []
+    calls: Checked = []
 
     def contents(
         _: object, __: object, image: Image, reference: str, **___: Any
     ) -> list[CheckResult]:
-        found.append(("contents", image.name, reference))
+        calls.append(("contents", image.name, reference))
         return [CheckResult(image.name, "contents.shells", True, 0, 0, "", "findings")]
 
     def runtime(
         _: object, __: object, image: Image, reference: str, others: dict[str, str]
     ) -> list[CheckResult]:
-        found.append(("runtime", image.name, reference))
+        calls.append(("runtime", image.name, reference))
         assert set(others) == set(NAMES)
         return [CheckResult(image.name, "ready", image.name != "sutra-api", 9, 5, "late", "ms")]
 
     monkeypatch.setattr("scripts.checks.contents.verify.verify_one", contents)
     monkeypatch.setattr("scripts.checks.contents.verify.private_certificates", frozenset)
     monkeypatch.setattr("scripts.checks.runtime.verify.verify_one", runtime)
-    return found
+    return calls
 
 
 def build(engine: FakeEngine, tag: str = "prod") -> dict[str, str]:
@@ -54,19 +54,21 @@ def build(engine: FakeEngine, tag: str = "prod") -> dict[str, str]:
 
 
 def test_everything_is_checked_of_the_ids_that_were_measured(
-    engine: FakeEngine, asked: Asked
+    engine: FakeEngine, checked: Checked
 ) -> None:
     ids = build(engine)
     verdict = gate.everything(engine, PROMISES)
     assert verdict.ids == ids
-    assert asked == [(what, name, ids[name]) for name in NAMES for what in ("contents", "runtime")]
+    assert checked == [
+        (what, name, ids[name]) for name in NAMES for what in ("contents", "runtime")
+    ]
     assert [(result.image, result.name) for result in verdict.results] == [
         *[(name, size) for name in (*NAMES, "release") for size in ("installed", "download")],
         *[(name, check) for name in NAMES for check in ("contents.shells", "ready")],
     ]
 
 
-def test_one_failure_is_a_failure(engine: FakeEngine, asked: Asked) -> None:
+def test_one_failure_is_a_failure(engine: FakeEngine, checked: Checked) -> None:
     build(engine)
     verdict = gate.everything(engine, PROMISES)
     assert not verdict.ok
@@ -75,7 +77,7 @@ def test_one_failure_is_a_failure(engine: FakeEngine, asked: Asked) -> None:
     assert gate.Verdict(passed, verdict.ids).ok
 
 
-def test_other_references_can_be_checked(engine: FakeEngine, asked: Asked) -> None:
+def test_other_references_can_be_checked(engine: FakeEngine, checked: Checked) -> None:
     build(engine)
     ids = build(engine, "next")
     verdict = gate.everything(engine, PROMISES, {name: f"{name}:next" for name in NAMES})
@@ -83,7 +85,7 @@ def test_other_references_can_be_checked(engine: FakeEngine, asked: Asked) -> No
 
 
 def test_an_image_that_is_not_built_is_refused_before_anything_is_started(
-    engine: FakeEngine, asked: Asked
+    engine: FakeEngine, checked: Checked
 ) -> None:
     engine.add(FakeImage([tar_of({"a": b"x"})]), "sutra-api:prod")
     with pytest.raises(SutraError) as caught:
@@ -91,7 +93,7 @@ def test_an_image_that_is_not_built_is_refused_before_anything_is_started(
     assert caught.value.message == (
         'images.yaml: images.sutra-storage-server: not built "sutra-storage-server:prod"'
     )
-    assert asked == []
+    assert checked == []
 
 
 @pytest.mark.parametrize(

@@ -47,16 +47,16 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def answers(*lines: str) -> tuple[list[str], Callable[[str], str]]:
     """Return the list that questions are written to, and what answers them."""
-    asked: list[str] = []
+    questions: list[str] = []
     rest = list(lines)
 
     def read(question: str) -> str:
-        asked.append(question)
+        questions.append(question)
         if not rest:
             raise EOFError
         return rest.pop(0)
 
-    return asked, read
+    return questions, read
 
 
 def test_the_list_says_what_goes_first_and_what_stays_why(
@@ -79,19 +79,19 @@ def test_an_empty_list_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("word", ["y", "Y", "yes", " YES "])
 def test_yes_and_the_name_confirm(terminal: None, word: str) -> None:
-    asked, read = answers(word, "sutra_data")
+    questions, read = answers(word, "sutra_data")
     confirm(THINGS, False, "go?", read)
-    assert asked == ["go? [y/N] ", "type sutra_data to delete that data: "]
+    assert questions == ["go? [y/N] ", "type sutra_data to delete that data: "]
 
 
 def test_a_kept_volume_is_not_asked_for(terminal: None) -> None:
-    asked, read = answers("y")
+    questions, read = answers("y")
     confirm([Resource("volume", "v", "v", 0, "data: --data removes it")], False, "go?", read)
-    assert asked == ["go? [y/N] "]
+    assert questions == ["go? [y/N] "]
 
 
 @pytest.mark.parametrize(
-    ("given", "message", "tip"),
+    ("words", "message", "tip"),
     [
         (("n",), "clean: not confirmed", "nothing was touched"),
         (("",), "clean: not confirmed", "nothing was touched"),
@@ -110,10 +110,10 @@ def test_a_kept_volume_is_not_asked_for(terminal: None) -> None:
     ],
 )
 def test_anything_else_stops(
-    terminal: None, given: tuple[str, ...], message: str, tip: str
+    terminal: None, words: tuple[str, ...], message: str, tip: str
 ) -> None:
     with pytest.raises(SutraError) as caught:
-        confirm(THINGS, False, "go?", answers(*given)[1])
+        confirm(THINGS, False, "go?", answers(*words)[1])
     assert (caught.value.message, caught.value.tip) == (message, tip)
 
 
@@ -127,9 +127,9 @@ def test_without_a_terminal_it_stops(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_with_yes_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO(""))
-    asked, read = answers()
+    questions, read = answers()
     confirm(THINGS, True, "go?", read)
-    assert asked == []
+    assert questions == []
 
 
 def test_every_kind_has_a_remover() -> None:
@@ -146,7 +146,7 @@ def start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
     def run(*words: str, client: object = None, **knobs: str) -> list[object]:
         done: list[object] = []
 
-        def found(_: object, name: str, wish: object) -> list[Resource]:
+        def listed(_: object, name: str, wish: object) -> list[Resource]:
             done.append((name, wish))
             return THINGS
 
@@ -154,7 +154,7 @@ def start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
             monkeypatch.setenv(name, value)
         monkeypatch.setattr("scripts.engine.client.connect", lambda: client)
         monkeypatch.setattr(scope, "read", lambda name: name)
-        monkeypatch.setattr(resources, "of_project", found)
+        monkeypatch.setattr(resources, "of_project", listed)
         monkeypatch.setattr(clean, "remove", lambda _, things: done.append([t.id for t in things]))
         assert front_door(["clean", *words]) == 0
         return done
@@ -206,8 +206,8 @@ def test_without_a_yes_somebody_is_asked(start: Start, monkeypatch: pytest.Monke
 @pytest.mark.parametrize("target", ["clean", "budgets"])
 def test_make_hands_on_values_not_words(target: str) -> None:
     """`$(if $(YES),--yes)` counts YES=0 as a yes."""
-    given = ["YES=0", "DATA=/srv/data", "ALL=no", "DRY_RUN=0"]
-    make = ["make", "--silent", "--old-file=venv", "-C", str(ROOT), target, *given]
+    knobs = ["YES=0", "DATA=/srv/data", "ALL=no", "DRY_RUN=0"]
+    make = ["make", "--silent", "--old-file=venv", "-C", str(ROOT), target, *knobs]
     shown = "echo $$YES $$DATA $$ALL $$DRY_RUN"
     done = subprocess.run([*make, f"RUN={shown}"], capture_output=True, text=True, check=True)
     assert done.stdout == f"0 /srv/data no 0 {target}\n"

@@ -86,8 +86,8 @@ class Containers:
         self.left -= 1
 
 
-def holding(reference: str, path: str, found: dict[str, Any] = FOUND) -> Containers:
-    return Containers({(reference, path): json.dumps(found).encode()})
+def holding(reference: str, path: str, figures: dict[str, Any] = FOUND) -> Containers:
+    return Containers({(reference, path): json.dumps(figures).encode()})
 
 
 @pytest.fixture
@@ -123,9 +123,9 @@ def test_the_report_of_an_image(reported: Reported, image: str, path: str) -> No
 
 
 def test_what_was_put_back_is_shown(reported: Reported) -> None:
-    found = deepcopy(FOUND)
-    found["stripped"]["restored"] = [["a/bad.so", "load segment not aligned to 4096"]]
-    client = holding("sutra-api:prod", cleanup_report.PLACE, found)
+    report = deepcopy(FOUND)
+    report["stripped"]["restored"] = [["a/bad.so", "load segment not aligned to 4096"]]
+    client = holding("sutra-api:prod", cleanup_report.PLACE, report)
     assert reported(client, "sutra-api") == (
         0,
         f"{TABLES}put back after strip: a/bad.so: load segment not aligned to 4096\n"
@@ -135,9 +135,9 @@ def test_what_was_put_back_is_shown(reported: Reported) -> None:
 
 
 def test_what_a_stand_in_took_the_place_of_is_shown(reported: Reported) -> None:
-    found = deepcopy(FOUND)
-    found["stand_ins"] = ["a/_core.py"]
-    client = holding("sutra-api:prod", cleanup_report.PLACE, found)
+    report = deepcopy(FOUND)
+    report["stand_ins"] = ["a/_core.py"]
+    client = holding("sutra-api:prod", cleanup_report.PLACE, report)
     assert reported(client, "sutra-api") == (
         0,
         f"{TABLES}raises an error when used: a/_core.py\n3.5 MB → 1.2 MB, 7 modules proven\n",
@@ -146,9 +146,9 @@ def test_what_a_stand_in_took_the_place_of_is_shown(reported: Reported) -> None:
 
 
 def test_brackets_in_a_reason_are_shown(reported: Reported) -> None:
-    found = deepcopy(FOUND)
-    found["rules"]["large"]["why"] = "of an [extra]"
-    client = holding("sutra-api:prod", cleanup_report.PLACE, found)
+    report = deepcopy(FOUND)
+    report["rules"]["large"]["why"] = "of an [extra]"
+    client = holding("sutra-api:prod", cleanup_report.PLACE, report)
     assert "│ of an [extra]  │" in reported(client, "sutra-api")[1]
 
 

@@ -13,9 +13,9 @@ from tests.unit.fakes import FakeEngine, FakeImage, tar_of
 
 def image(engine: FakeEngine, cache: Path, tag: str, files: dict[str, bytes]) -> Inventory:
     engine.add(FakeImage([tar_of(files)]), tag)
-    found = read(engine, tag, cache)
-    assert found
-    return found
+    contents = read(engine, tag, cache)
+    assert contents
+    return contents
 
 
 def test_files_of_a_tag_that_moved_meanwhile_are_not_passed_over(

@@ -72,8 +72,8 @@ def test_the_table_the_answers_and_the_proposals(capsys: pytest.CaptureFixture[s
         Proposal("one/c.py", "one", 1, 20_000),
     ]
     proof = Proof(frozenset(["one/a/"]), {"one/b.py": 'broke "one.d"'}, "no time")
-    found = Proposals(rules, 123, {"two": 3_000_000})
-    floor.show("sutra-api", floor.Report("sutra-api:prod", FLOOR, TRACED, found, proof))
+    proposals = Proposals(rules, 123, {"two": 3_000_000})
+    floor.show("sutra-api", floor.Report("sutra-api:prod", FLOOR, TRACED, proposals, proof))
     lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
     assert lines[0] == "sutra-api:prod: opened from start to stop"
     rows = [line.strip("│ ").split("│") for line in lines if line.startswith("│")]
@@ -135,9 +135,9 @@ def test_the_manifest_of_an_image_is_read(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_json_has_everything_in_bytes() -> None:
-    found = Proposals([Proposal("one/a/", "one", 2, 20_000)], 123, {"two": 3_000_000})
+    proposals = Proposals([Proposal("one/a/", "one", 2, 20_000)], 123, {"two": 3_000_000})
     proof = Proof(broken={"one/a/": "broke x"}, why="no time")
-    seen = floor.Report("a:prod", FLOOR, TRACED, found, proof)
+    seen = floor.Report("a:prod", FLOOR, TRACED, proposals, proof)
     shown = json.loads(floor.as_json("sutra-api", seen))
     assert shown == {
         "image": "a:prod",

@@ -35,9 +35,9 @@ class Front:
     def _build(self, client: Any, groups: Sequence[str], no_cache: bool) -> None:
         assert (groups, no_cache) == (["prod"], False)
 
-    def _everything(self, *given: Any, **more: Any) -> Verdict:
+    def _everything(self, *arguments: Any, **more: Any) -> Verdict:
         self.checked += 1
-        return sizes_only.everything(*given, **more)
+        return sizes_only.everything(*arguments, **more)
 
     def add(self, content: str, name: str) -> None:
         self.engine.add(FakeImage([tar_of({"file": content.encode()})]), f"{name}:prod")
@@ -53,10 +53,10 @@ def front(engine: FakeEngine, folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("ALLOW_DIRTY", "1")
     for name in ("VERSION", "REGISTRY", "DRY_RUN"):
         monkeypatch.delenv(name, raising=False)
-    made = Front(engine, monkeypatch)
-    made.add("1", "sutra-base-python")
-    made.add("123", "sutra-api")
-    return made
+    product = Front(engine, monkeypatch)
+    product.add("1", "sutra-base-python")
+    product.add("123", "sutra-api")
+    return product
 
 
 def test_what_is_promoted_already_is_measured_and_not_checked_again(

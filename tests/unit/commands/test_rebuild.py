@@ -63,7 +63,7 @@ def start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
 
         def remove(_: object, things: Sequence[Resource]) -> None:
             assert locked
-            steps.append([each.id for each in things])
+            steps.append([thing.id for thing in things])
 
         def make(_: object, no_cache: bool) -> int:
             assert not locked  # it takes the lock itself

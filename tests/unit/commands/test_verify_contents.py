@@ -43,7 +43,7 @@ def test_a_rule_that_is_broken_ends_with_1(
     good(exe("app/sh")).save(folder / "image.tar")
     assert command(monkeypatch, "image.tar", "--as", NAME, "--format", "json") == 1
     out, err = capsys.readouterr()
-    assert [one["name"] for one in json.loads(out) if not one["ok"]] == ["contents.shells"]
+    assert [result["name"] for result in json.loads(out) if not result["ok"]] == ["contents.shells"]
     assert err == (
         f'contents: image.tar\n{key("shells")}forbidden "app/sh"\n'
         f"tip: .venv/bin/python -m scripts verify-contents image.tar --as {NAME} --all\n"

@@ -74,7 +74,7 @@ def test_a_size_may_be_as_large_as_its_budget(
     repository: Path, capsys: pytest.CaptureFixture[str], more: int, code: int
 ) -> None:
     _, out, _ = called(capsys, "--format", "json")
-    sizes = {one["name"]: one["actual"] for one in json.loads(out)[:2]}
+    sizes = {result["name"]: result["actual"] for result in json.loads(out)[:2]}
     for size, actual in sizes.items():
         text = PROMISES.replace("installed: 1 MB", f"{size}: {actual + more} B")
         (repository / "images.yaml").write_text(text)
@@ -376,7 +376,7 @@ def test_which_image_is_meant_is_asked_for(
 def test_of_many_names_the_first_are_listed(
     repository: Path, capsys: pytest.CaptureFixture[str], number: int, more: str
 ) -> None:
-    names = [f"web-{each}" for each in range(number)]
+    names = [f"web-{at}" for at in range(number)]
     (repository / "images.yaml").write_text(f"images: {{{', '.join(f'{n}: {{}}' for n in names)}}}")
     first = ", ".join(names[:20])
     for words in (["web:prod"], ["--like", "images.yaml#none"]):

@@ -113,11 +113,11 @@ def test_a_place_that_cannot_be_written_is_named(
     )
 
 
-@pytest.mark.parametrize("asked", ["", "0", "no"])
+@pytest.mark.parametrize("knob", ["", "0", "no"])
 def test_nothing_is_shown_or_kept_without_a_terminal(
-    asked: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    knob: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("DURATIONS", asked)
+    monkeypatch.setenv("DURATIONS", knob)
     with step("build"):
         pass
     assert capsys.readouterr() == ("", "")

@@ -225,9 +225,9 @@ ANYWAY = "or ALLOW_DIRTY=1 promotes what nobody can trace"
 
 
 def problem() -> tuple[str, str]:
-    found = git.unreadable_commit()
-    assert found
-    return found.message, found.tip
+    error = git.unreadable_commit()
+    assert error
+    return error.message, error.tip
 
 
 def test_a_commit_that_can_be_read(repository: Path) -> None:

@@ -10,7 +10,7 @@ EXAMPLE = "such as PLATFORMS=linux/amd64,linux/arm64"
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "wanted"),
     [
         ("", ("",)),
         ("linux/amd64", ("",)),
@@ -20,9 +20,9 @@ EXAMPLE = "such as PLATFORMS=linux/amd64,linux/arm64"
     ],
 )
 def test_platforms_are_architectures_but_for_this_machines(
-    text: str, found: tuple[str, ...]
+    text: str, wanted: tuple[str, ...]
 ) -> None:
-    assert platforms.read({"PLATFORMS": text}) == found
+    assert platforms.read({"PLATFORMS": text}) == wanted
     assert platforms.read({}) == ("",)
 
 

@@ -65,10 +65,10 @@ def test_of_the_file(folder: Path, text: str, name: str) -> None:
     assert project({}) == name
 
 
-@pytest.mark.parametrize(("given", "name"), [("a", "a"), ("", "sutra")])
-def test_the_environment_wins(folder: Path, given: str, name: str) -> None:
+@pytest.mark.parametrize(("knob", "name"), [("a", "a"), ("", "sutra")])
+def test_the_environment_wins(folder: Path, knob: str, name: str) -> None:
     (folder / ".env").write_text("SUTRA_PROJECT=b\n")
-    assert project({"SUTRA_PROJECT": given}) == name
+    assert project({"SUTRA_PROJECT": knob}) == name
 
 
 @pytest.mark.parametrize("name", ["My", "-a", "a b", "a#b", "$OTHER", '"a', "ä"])

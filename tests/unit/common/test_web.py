@@ -36,9 +36,9 @@ def test_an_address_is_of_http_and_has_a_host(text: str, is_address: bool) -> No
 
 
 def answer(data: bytes) -> requests.Response:
-    made = requests.Response()
-    made.raw = HTTPResponse(io.BytesIO(data), preload_content=False)
-    return made
+    response = requests.Response()
+    response.raw = HTTPResponse(io.BytesIO(data), preload_content=False)
+    return response
 
 
 def test_a_body_may_have_as_many_bytes_as_the_most() -> None:

@@ -81,9 +81,9 @@ def verify(
     """Return all results for an image that is written to, and read from, a file."""
     path = image.save(folder / "image.tar")
     promises = promises or promise(folder)
-    found = inventory.read(None, f"archive:{path}", folder / "cache")
-    assert found
-    return verify_contents.judge(promises, promises.find(NAME), found, private)
+    contents = inventory.read(None, f"archive:{path}", folder / "cache")
+    assert contents
+    return verify_contents.judge(promises, promises.find(NAME), contents, private)
 
 
 def details(results: Sequence[CheckResult], folder: Path) -> list[str]:

@@ -23,7 +23,7 @@ def lib(*needed: str, soname: str = "", rpath: str = "", runpath: str = "", **mo
 def image(files: Files, texts: Mapping[str, str] | None = None) -> Inventory:
     """Return an image of ELF files, of symlinks (as text), and of other files (None)."""
     texts = texts or {}
-    kinds = {path: "symlink" if isinstance(found, str) else "file" for path, found in files.items()}
+    kinds = {path: "symlink" if isinstance(file, str) else "file" for path, file in files.items()}
     entries = [
         Entry(
             path,
@@ -33,8 +33,8 @@ def image(files: Files, texts: Mapping[str, str] | None = None) -> Inventory:
             0,
             0,
             0,
-            link=found if isinstance(found := files.get(path), str) else "",
-            elf=found if isinstance(found, Elf) else None,
+            link=file if isinstance(file := files.get(path), str) else "",
+            elf=file if isinstance(file, Elf) else None,
         )
         for path in {**files, **dict.fromkeys(texts)}
     ]
@@ -45,9 +45,9 @@ def missing(
     files: Files, texts: Mapping[str, str] | None = None, library_path: str = ""
 ) -> list[tuple[str, str]]:
     """Return what is missing, as (who needs it, what)."""
-    objects = {path: found for path, found in files.items() if isinstance(found, Elf)}
-    found = Loader(image(files, texts), library_path).closure(objects)
-    return sorted((one.path, one.library) for one in found)
+    objects = {path: file for path, file in files.items() if isinstance(file, Elf)}
+    unmet = Loader(image(files, texts), library_path).closure(objects)
+    return sorted((need.path, need.library) for need in unmet)
 
 
 L = lib(soname="l.so")
@@ -199,14 +199,14 @@ NAMES = st.sampled_from(["a", "b", "lib/a", "lib/b", "x/a"])
 )
 def test_no_search_path_makes_it_fail_or_leave_the_image(files: Files, libc: Files) -> None:
     everything = {**libc, **files}
-    objects = {path: found for path, found in everything.items() if isinstance(found, Elf)}
-    needed = {name for found in objects.values() for name in found.needed}
-    for one in Loader(image(everything)).closure(objects):
-        assert isinstance(one, Missing)
-        assert one.library in needed
+    objects = {path: file for path, file in everything.items() if isinstance(file, Elf)}
+    needed = {name for file in objects.values() for name in file.needed}
+    for need in Loader(image(everything)).closure(objects):
+        assert isinstance(need, Missing)
+        assert need.library in needed
 
 
 @given(st.permutations(["x/a", "y/m.so", "y/n.so", "y/l.so"]))
 def test_the_order_of_files_changes_nothing(order: list[str]) -> None:
-    found = {"x/a": lib("m.so", runpath="/y"), "y/m.so": lib("n.so"), "y/n.so": lib(), "y/l.so": L}
-    assert missing({path: found[path] for path in order}) == [("y/m.so", "n.so")]
+    files = {"x/a": lib("m.so", runpath="/y"), "y/m.so": lib("n.so"), "y/n.so": lib(), "y/l.so": L}
+    assert missing({path: files[path] for path in order}) == [("y/m.so", "n.so")]

@@ -37,11 +37,11 @@ def findings(image: Made, folder: Path) -> dict[str, set[str]]:
     read = inventory.read(None, f"archive:{path}", folder / "cache")
     assert read
     subject = Subject(NAME, read, frozenset(), frozenset())
-    found = {rule.name: {one.path for one in rule.check(subject)} for rule in RULES}
+    paths_of = {rule.name: {finding.path for finding in rule.check(subject)} for rule in RULES}
     results = verify_contents.judge(PROMISES, PROMISES.images[0], read)
-    failed = {one.name.partition(".")[2] for one in results if not one.ok}
-    assert failed == {name for name, paths in found.items() if paths}
-    return {name: paths for name, paths in found.items() if paths}
+    failed = {result.name.partition(".")[2] for result in results if not result.ok}
+    assert failed == {name for name, paths in paths_of.items() if paths}
+    return {name: paths for name, paths in paths_of.items() if paths}
 
 
 @pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: f"{plant.kind}: {plant.name}")
@@ -87,6 +87,6 @@ def test_real_programs_are_known_by_their_bytes(tmp_path: Path) -> None:
     there = {name: Path(place).resolve() for name, place in places.items() if place}
     assert "sh" in there
     image = good({f"app/{name}.dat": program(path.read_bytes()) for name, path in there.items()})
-    found = findings(image, tmp_path)
-    wrong = [name for name in there if f"app/{name}.dat" not in found.get(REAL[name], ())]
+    paths_of = findings(image, tmp_path)
+    wrong = [name for name in there if f"app/{name}.dat" not in paths_of.get(REAL[name], ())]
     assert wrong == []

@@ -138,9 +138,9 @@ def test_a_secret_that_a_later_layer_removes_is_still_there(tmp_path: Path) -> N
 
 def test_a_certificate_of_the_builders_is_found_in_any_layer(tmp_path: Path) -> None:
     private = frozenset({secret_scan.fingerprint(DER)})
-    found = verify(tmp_path, good({f"{SITE}/one/__init__.pyc": pyc() + PEM}), private=private)
+    results = verify(tmp_path, good({f"{SITE}/one/__init__.pyc": pyc() + PEM}), private=private)
     path = f"{SITE}/one/__init__.pyc"
-    assert details(found, tmp_path) == [
+    assert details(results, tmp_path) == [
         key("certificates") + f'certificate of the builders in "{path}"'
     ]
 
@@ -166,5 +166,5 @@ def test_a_certificate_in_its_packages_record_is_nobodys_secret(tmp_path: Path) 
         "var/lib/dpkg/status.d/ca-certificates.md5sums": f"{mark}  usr/share/x.crt\n",
         "usr/share/doc/ca-certificates/copyright": "",
     }
-    found = verify(tmp_path, good(files), private=frozenset({mark}))
-    assert details(found, tmp_path) == []
+    results = verify(tmp_path, good(files), private=frozenset({mark}))
+    assert details(results, tmp_path) == []

@@ -162,8 +162,8 @@ class TestPackageRecords(Forbids, Passes):
 
 def test_a_record_that_is_not_csv_records_nothing(tmp_path: Path) -> None:
     record = f"{SITE}/one-1.0.dist-info/RECORD"
-    found = verify(tmp_path, good({record: '"' + "x" * 200_000}))
-    assert details(found, tmp_path) == [
+    results = verify(tmp_path, good({record: '"' + "x" * 200_000}))
+    assert details(results, tmp_path) == [
         key("records") + f'of no distribution "{SITE}/one/__init__.pyc" (+1 more)',
         key("licences") + f'no licence of distribution "{SITE}/one-1.0.dist-info"',
     ]

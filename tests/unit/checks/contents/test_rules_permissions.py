@@ -44,5 +44,5 @@ class TestPermissions(Forbids, Passes):
 
 
 def test_a_very_long_number_is_not_a_user(tmp_path: Path) -> None:
-    found = verify(tmp_path, good(User="1" * 5000))
-    assert details(found, tmp_path) == [key("user") + f'USER is not a number "{"1" * 200}"']
+    results = verify(tmp_path, good(User="1" * 5000))
+    assert details(results, tmp_path) == [key("user") + f'USER is not a number "{"1" * 200}"']

@@ -22,10 +22,10 @@ def test_wasted_bytes_equal_to_the_limit_are_within_it(
 ) -> None:
     image = later({"app/x": b"2"}, good({"app/x": bytes(1000)}))
     contents = f"    contents: {{wasted: {{limit: {limit} B, because: a test}}}}\n"
-    found = verify(tmp_path, image, promise(tmp_path, contents))
-    (wasted,) = (one for one in found if one.name == "contents.wasted")
+    results = verify(tmp_path, image, promise(tmp_path, contents))
+    (wasted,) = (result for result in results if result.name == "contents.wasted")
     assert (wasted.ok, wasted.actual, wasted.limit, wasted.unit) == (ok, 1000, limit, "bytes")
-    assert details(found, tmp_path) == (
+    assert details(results, tmp_path) == (
         []
         if ok
         else [

@@ -30,10 +30,11 @@ from tests.unit.fakes import FakeEngine
 
 
 def test_an_image_that_keeps_every_rule_passes_them_all(tmp_path: Path) -> None:
-    found = verify(tmp_path, good())
-    assert details(found, tmp_path) == []
+    results = verify(tmp_path, good())
+    assert details(results, tmp_path) == []
     assert [
-        (one.image, one.name, one.actual, one.limit, one.detail, one.unit) for one in found
+        (result.image, result.name, result.actual, result.limit, result.detail, result.unit)
+        for result in results
     ] == [(NAME, f"contents.{rule.name}", 0, 0, "", rule.unit) for rule in RULES]
 
 
@@ -45,8 +46,8 @@ def test_an_image_that_keeps_every_rule_passes_them_all(tmp_path: Path) -> None:
     ],
 )
 def test_findings_that_are_kept_have_an_end(count: int, last: str, tmp_path: Path) -> None:
-    found = verify(tmp_path, good({f"app/{n}.h": "" for n in range(count)}))
-    (headers,) = (one for one in found if not one.ok)
+    results = verify(tmp_path, good({f"app/{n}.h": "" for n in range(count)}))
+    (headers,) = (result for result in results if not result.ok)
     assert headers.actual == count
     assert headers.findings[:2] == ('forbidden "app/0.h"', 'forbidden "app/1.h"')
     assert len(headers.findings) == min(count, 1001)
@@ -89,9 +90,9 @@ KEYS = ["User", "Env", "Labels", "Entrypoint", "Cmd", "Healthcheck", "WorkingDir
 def test_no_configuration_makes_a_rule_fail_to_judge(config: dict[str, Any], history: Any) -> None:
     image = inventory.Inventory("x", "x", "amd64", {"config": config, "history": history}, ())
     promises = Catalog(Path("images.yaml"), (Image("x", Budget(1, 1)),), Budget(1, 1))
-    found = verify_contents.judge(promises, promises.images[0], image)
-    assert [one.name for one in found] == [f"contents.{rule.name}" for rule in RULES]
-    assert all("\n" not in one.detail for one in found)
+    results = verify_contents.judge(promises, promises.images[0], image)
+    assert [result.name for result in results] == [f"contents.{rule.name}" for rule in RULES]
+    assert all("\n" not in result.detail for result in results)
 
 
 @pytest.mark.parametrize(
@@ -107,9 +108,9 @@ def test_an_image_is_of_the_platform_that_it_is_checked_for(
         promises.find(NAME), name=f"{architecture}/{NAME}".lstrip("/"), architecture=architecture
     )
     place = good().save(tmp_path / "image.tar")
-    found = inventory.read(None, f"archive:{place}", tmp_path / "cache")
-    assert found
-    results = verify_contents.judge(promises, image, found)
-    (result,) = (one for one in results if one.name == "contents.architecture")
+    contents = inventory.read(None, f"archive:{place}", tmp_path / "cache")
+    assert contents
+    results = verify_contents.judge(promises, image, contents)
+    (result,) = (candidate for candidate in results if candidate.name == "contents.architecture")
     assert (result.ok, result.problem) == (not problem, problem)
     assert result.key == f"images.{NAME}.contents.architecture"

@@ -63,9 +63,13 @@ def test_other_output_has_no_import_times() -> None:
 def test_what_cpython_writes_is_read() -> None:
     command = [sys.executable, "-X", "importtime", "-S", "-c", "import json"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    found = {each.module: each for each in import_time.parse(done.stderr)}
-    assert found["json.decoder"].importer == "json"
-    assert found["json"].whole_us >= found["json.decoder"].whole_us >= found["json.decoder"].own_us
+    by_module = {row.module: row for row in import_time.parse(done.stderr)}
+    assert by_module["json.decoder"].importer == "json"
+    assert (
+        by_module["json"].whole_us
+        >= by_module["json.decoder"].whole_us
+        >= by_module["json.decoder"].own_us
+    )
 
 
 def test_every_owner_has_its_share_the_most_first() -> None:
@@ -92,8 +96,8 @@ def test_modules_are_found_by_their_place_in_a_tree_of_python() -> None:
     ]
     entries = tuple(Entry(path, "file", 1, 0o644, 0, 0, 0) for path in files)
     layer = LayerFiles("sha256:0", 1, 1, entries)
-    found = import_time.owners(Inventory("a:b", "sha256:1", "amd64", {"config": {}}, (layer,)))
-    assert sorted(found) == ["_ssl", "json", "one", "pydantic_core._core", "sutra_api.app"]
+    owners = import_time.owners(Inventory("a:b", "sha256:1", "amd64", {"config": {}}, (layer,)))
+    assert sorted(owners) == ["_ssl", "json", "one", "pydantic_core._core", "sutra_api.app"]
 
 
 # ---- what could wait --------------------------------------------------------
@@ -132,10 +136,10 @@ def rows(tmp_path: Path) -> set[tuple[str, bool]]:
         text=True,
         check=True,
     )
-    (line,) = [one for one in done.stdout.splitlines() if one.startswith("MARK ")]
-    found = json.loads(line.removeprefix("MARK "))
-    assert {importer for importer, *_ in found} == {"ours.app"}
-    return {(whole, is_used) for _, whole, _, is_used in found}
+    (line,) = [candidate for candidate in done.stdout.splitlines() if candidate.startswith("MARK ")]
+    document = json.loads(line.removeprefix("MARK "))
+    assert {importer for importer, *_ in document} == {"ours.app"}
+    return {(whole, is_used) for _, whole, _, is_used in document}
 
 
 def test_what_an_import_is_used_for_is_read_from_bytecode(rows: set[tuple[str, bool]]) -> None:
@@ -154,8 +158,8 @@ def test_what_an_import_is_used_for_is_read_from_bytecode(rows: set[tuple[str, b
 
 def test_only_what_nobody_else_imports_could_be_saved() -> None:
     seen = {
-        each.module: each
-        for each in [
+        row.module: row
+        for row in [
             Import("app", 1, 100, ""),
             Import("slow", 20, 50, "app"),
             Import("slow.part", 30, 30, "slow"),

@@ -144,7 +144,7 @@ def test_an_answer_that_is_not_http_is_one_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("hosts", "host", "missing", "known"),
+    ("hosts", "host", "missing", "with_address"),
     [
         (("own", "db"), "cache", "cache", "db, own"),
         (("db",), "", "own", "db"),
@@ -152,7 +152,7 @@ def test_an_answer_that_is_not_http_is_one_line() -> None:
     ],
 )
 def test_a_service_without_an_address_is_one_line_before_anything_is_sent(
-    hosts: tuple[str, ...], host: str, missing: str, known: str, server: tuple[str, int]
+    hosts: tuple[str, ...], host: str, missing: str, with_address: str, server: tuple[str, int]
 ) -> None:
     Answering.asked.clear()
     requests = [Request("GET", "/200", host="db"), Request("GET", "/200", host=host)]
@@ -162,6 +162,6 @@ def test_a_service_without_an_address_is_one_line_before_anything_is_sent(
         requests_file.send(dict.fromkeys(hosts, server), "own", requests)
     assert (caught.value.message, caught.value.tip) == (
         f'requests: no address for requests to "{missing}"',
-        f"an image needs EXPOSE; services with an address: {known}",
+        f"an image needs EXPOSE; services with an address: {with_address}",
     )
     assert Answering.asked == []

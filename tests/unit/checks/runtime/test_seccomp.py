@@ -60,9 +60,9 @@ def test_calls_outside_of_it_are_findings() -> None:
 @pytest.mark.parametrize(("count", "more"), [(8, ""), (9, " (+1 more)")])
 def test_a_line_names_eight_of_them(count: int, more: str) -> None:
     names = [f"call {number}" for number in range(count)]
-    found = watch(Seen(*names)).result("images.yaml")
-    assert f'"{", ".join(names[:8])}"{more}, which' in found.problem
-    assert (found.actual, len(found.findings)) == (count, count)
+    watched = watch(Seen(*names)).result("images.yaml")
+    assert f'"{", ".join(names[:8])}"{more}, which' in watched.problem
+    assert (watched.actual, len(watched.findings)) == (count, count)
 
 
 @pytest.mark.parametrize(
@@ -70,16 +70,16 @@ def test_a_line_names_eight_of_them(count: int, more: str) -> None:
     [(None, seccomp.ELSEWHERE), (Seen(is_connected=False), seccomp.NOT_CONNECTED)],
 )
 def test_what_cannot_be_recorded_is_not_measured(listener: Any, why: str) -> None:
-    found = watch(listener, "requests.txt")
-    found.use()  # and no request is sent
-    assert found.result("images.yaml") == result(True, None, f"not measured: {why}")
+    watched = watch(listener, "requests.txt")
+    watched.use()  # and no request is sent
+    assert watched.result("images.yaml") == result(True, None, f"not measured: {why}")
 
 
 def test_an_engine_on_another_machine_is_not_asked_for_it(engine: FakeEngine) -> None:
     engine.base_url = "https://10.0.0.1:2376"
     image = Image("api", Budget(1, 1), runtime=Runtime(seccomp="not-read.json"))
-    with seccomp.watch(engine, image, SETUP) as found:
-        assert (found.setup, found.why) == (SETUP, seccomp.ELSEWHERE)
+    with seccomp.watch(engine, image, SETUP) as watched:
+        assert (watched.setup, watched.why) == (SETUP, seccomp.ELSEWHERE)
 
 
 def test_a_watched_start_has_a_profile_that_names_the_socket(
@@ -88,10 +88,10 @@ def test_a_watched_start_has_a_profile_that_names_the_socket(
     file = tmp_path / "seccomp.json"
     seccomp_profile.write(file, ["read"])
     image = Image("api", Budget(1, 1), runtime=Runtime(seccomp=str(file)))
-    with seccomp.watch(engine, image, SETUP) as found:
-        assert found.listener
-        assert found.setup.seccomp == seccomp_profile.watching(["read"], found.listener.path)
-        assert found.why == seccomp.NOT_CONNECTED
+    with seccomp.watch(engine, image, SETUP) as watched:
+        assert watched.listener
+        assert watched.setup.seccomp == seccomp_profile.watching(["read"], watched.listener.path)
+        assert watched.why == seccomp.NOT_CONNECTED
 
 
 @pytest.mark.parametrize(
@@ -102,20 +102,20 @@ def test_a_request_that_the_profile_breaks_is_a_finding(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, problem: str
 ) -> None:
     (tmp_path / "requests.txt").write_text("GET /a\nGET /b\n")
-    asked: list[object] = []
+    calls: list[object] = []
 
     def send(places: object, own: str, requests: list[Request]) -> list[Answer]:
-        asked.extend([places, own])
+        calls.extend([places, own])
         return [
             Answer(request, code) for request, code in zip(requests, (200, status), strict=True)
         ]
 
     monkeypatch.setattr(requests_file, "addresses", lambda client, network: f"of {network}")
     monkeypatch.setattr(requests_file, "send", send)
-    found = watch(Seen(), str(tmp_path / "requests.txt"))
-    found.use()
-    assert asked == ["of n", "api"]
-    assert found.result("images.yaml") == result(not problem, int(bool(problem)), problem)
+    watched = watch(Seen(), str(tmp_path / "requests.txt"))
+    watched.use()
+    assert calls == ["of n", "api"]
+    assert watched.result("images.yaml") == result(not problem, int(bool(problem)), problem)
 
 
 def test_a_request_without_an_answer_is_a_finding(
@@ -128,9 +128,11 @@ def test_a_request_without_an_answer_is_a_finding(
 
     monkeypatch.setattr(requests_file, "addresses", lambda client, network: {})
     monkeypatch.setattr(requests_file, "send", send)
-    found = watch(Seen(), str(tmp_path / "requests.txt"))
-    found.use()
-    assert found.result("images.yaml") == result(False, 1, "requests: no answer to GET /a: closed")
+    watched = watch(Seen(), str(tmp_path / "requests.txt"))
+    watched.use()
+    assert watched.result("images.yaml") == result(
+        False, 1, "requests: no answer to GET /a: closed"
+    )
 
 
 @pytest.mark.parametrize(

@@ -152,10 +152,10 @@ def test_a_disk_that_takes_nothing_is_one_line(tmp_path: Path) -> None:
 
 
 def test_every_service_has_one_beside_its_sources() -> None:
-    assert [each.name for each in OWN] == ["sutra-api", "sutra-hybrid", "sutra-storage-server"]
+    assert [own.name for own in OWN] == ["sutra-api", "sutra-hybrid", "sutra-storage-server"]
 
 
-@pytest.mark.parametrize("own", OWN, ids=lambda each: each.name)
+@pytest.mark.parametrize("own", OWN, ids=lambda own: own.name)
 def test_a_services_own_has_what_all_need_and_nothing_of_an_administrator(
     own: Image, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -69,8 +69,8 @@ def test_the_lowest_of_three_starts_counts(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_start_within_its_budget_is_not_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = verified(monkeypatch, StartCost(1, 300), StartCost(1, 200), StartCost(900, 1))
-    assert [(each.ok, each.actual) for each in found] == [(True, 200), (True, 900)]
+    results = verified(monkeypatch, StartCost(1, 300), StartCost(1, 200), StartCost(900, 1))
+    assert [(result.ok, result.actual) for result in results] == [(True, 200), (True, 900)]
 
 
 def test_without_a_budget_it_is_only_shown(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,8 +95,8 @@ def test_what_cannot_be_measured_gates_nothing_and_says_why(
 
 def test_a_service_that_fails_fails_both(monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = StartCost(problem='ended with "1"')
-    found = verified(monkeypatch, wrong, wrong)
-    assert [(each.ok, each.detail) for each in found] == [
+    results = verified(monkeypatch, wrong, wrong)
+    assert [(result.ok, result.detail) for result in results] == [
         (False, f'{KEY}.start-cpu: ended with "1"'),
         (False, f'{KEY}.ready-at-quarter: ended with "1"'),
     ]
@@ -112,8 +112,11 @@ def test_a_kernel_that_limits_no_processor_time(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(sandbox, "container", container)
     monkeypatch.setattr(start_cost, "measure", lambda *_: StartCost(1, 1))
-    found = flat(list(checks.verify(NOTHING, API, Setup("x"), PROBE, FILE)))
-    assert [each.detail for each in found] == ["", f"{KEY}.ready-at-quarter: not measured: {words}"]
+    results = flat(list(checks.verify(NOTHING, API, Setup("x"), PROBE, FILE)))
+    assert [result.detail for result in results] == [
+        "",
+        f"{KEY}.ready-at-quarter: not measured: {words}",
+    ]
 
 
 def test_an_engine_that_fails_is_not_a_measure(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,8 +151,8 @@ def test_an_image_that_names_no_port_is_not_started(ports: object) -> None:
 
 @pytest.mark.parametrize("address", ["http+docker://ssh", "https://10.0.0.1:2376"])
 def test_an_engine_on_another_machine_is_not_measured(address: str) -> None:
-    found = start_cost.measure(client_of(address), box({"80/tcp": {}}), PROBE, 1)
-    assert found == StartCost(why="the engine is on another machine")
+    cost = start_cost.measure(client_of(address), box({"80/tcp": {}}), PROBE, 1)
+    assert cost == StartCost(why="the engine is on another machine")
 
 
 @pytest.mark.parametrize(
@@ -170,14 +173,14 @@ def test_an_engine_that_counts_no_processor_time_says_so(stats: object, said: st
 def test_only_what_an_engine_does_not_count_is_not_measured(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    engine, made = client_of(stats={}), box({"80/tcp": {}})
-    monkeypatch.setattr(sandbox, "start", lambda made: start_cost.processor_ns(engine, made))
-    assert start_cost.measure(engine, made, PROBE, 1) == StartCost(
+    engine, container = client_of(stats={}), box({"80/tcp": {}})
+    monkeypatch.setattr(sandbox, "start", lambda running: start_cost.processor_ns(engine, running))
+    assert start_cost.measure(engine, container, PROBE, 1) == StartCost(
         why="counts no processor time of containers (none in its answer)"
     )
-    del made.attrs["Config"]
+    del container.attrs["Config"]
     with pytest.raises(EngineError) as caught:
-        start_cost.measure(engine, made, PROBE, 1)
+        start_cost.measure(engine, container, PROBE, 1)
     assert caught.value.problem == (
         "cannot inspect a container: unexpected answer (KeyError: 'Config')"
     )

@@ -60,16 +60,16 @@ class Service:
         self, clock: Clock, monkeypatch: pytest.MonkeyPatch, answers: list[int], seconds: float
     ) -> None:
         self.clock, self.answers, self.seconds, self.asked = clock, answers, seconds, 0
-        monkeypatch.setattr(sandbox, "start", lambda made: clock.pass_by(0.5))
+        monkeypatch.setattr(sandbox, "start", lambda container: clock.pass_by(0.5))
         monkeypatch.setattr(sandbox, "execute", self.execute)
-        monkeypatch.setattr(sandbox, "exit_code", lambda made: 3 if self.ended else None)
-        monkeypatch.setattr(sandbox, "output", lambda made, lines: "cannot open /data\n")
+        monkeypatch.setattr(sandbox, "exit_code", lambda container: 3 if self.ended else None)
+        monkeypatch.setattr(sandbox, "output", lambda container, lines: "cannot open /data\n")
 
     @property
     def ended(self) -> bool:
         return self.asked > 0 and self.answers[min(self.asked, len(self.answers)) - 1] < 0
 
-    def execute(self, client: object, made: object, command: object, seconds: float) -> int:
+    def execute(self, client: object, container: object, command: object, seconds: float) -> int:
         self.clock.pass_by(self.seconds)
         answer = self.answers[min(self.asked, len(self.answers) - 1)]
         self.asked += 1
@@ -143,7 +143,7 @@ def test_readiness_may_be_asked_otherwise_than_liveness(
 
 
 @pytest.mark.parametrize(
-    ("found", "ok", "detail"),
+    ("start", "ok", "detail"),
     [
         (Health(5000), True, ""),
         (
@@ -154,9 +154,9 @@ def test_readiness_may_be_asked_otherwise_than_liveness(
         (Health(100, 'ended with "1"'), False, f'{KEY}.budget.ready: ended with "1"'),
     ],
 )
-def test_a_time_equal_to_its_budget_is_within_it(found: Health, ok: bool, detail: str) -> None:
-    assert flat([service._ready(FILE, API, found)]) == [
-        CheckResult("api", "ready", ok, found.ms, 5000, detail, "ms")
+def test_a_time_equal_to_its_budget_is_within_it(start: Health, ok: bool, detail: str) -> None:
+    assert flat([service._ready(FILE, API, start)]) == [
+        CheckResult("api", "ready", ok, start.ms, 5000, detail, "ms")
     ]
 
 
@@ -193,13 +193,13 @@ def test_memory_without_a_budget_is_only_reported() -> None:
 def test_sigterm_must_end_it_with_zero(
     clock: Clock, monkeypatch: pytest.MonkeyPatch, code: int | None, ok: bool, detail: str
 ) -> None:
-    def ended(made: object, seconds: float) -> int | None:
+    def ended(container: object, seconds: float) -> int | None:
         clock.pass_by(2)
         return code
 
-    monkeypatch.setattr(sandbox, "terminate", lambda made: None)
+    monkeypatch.setattr(sandbox, "terminate", lambda container: None)
     monkeypatch.setattr(sandbox, "ended", ended)
-    monkeypatch.setattr(sandbox, "output", lambda made, lines: "\n")
+    monkeypatch.setattr(sandbox, "output", lambda container, lines: "\n")
     nothing: Any = None
     assert flat([service._stop(FILE, API, nothing)]) == [
         CheckResult("api", "stop", ok, 2000, 10_000, detail, "ms")
@@ -235,22 +235,22 @@ def test_what_is_needed_starts_after_what_it_needs_itself() -> None:
 
 
 def test_a_late_start_is_tried_again_and_the_last_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = iter([Health(9000), Health(6000), Health(5001)])
-    assert late(monkeypatch, found) == [("ready", 5001), ("memory", 7), ("stop", 1)]
+    starts = iter([Health(9000), Health(6000), Health(5001)])
+    assert late(monkeypatch, starts) == [("ready", 5001), ("memory", 7), ("stop", 1)]
 
 
 def test_a_start_in_time_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = iter([Health(9000), Health(5000)])
-    assert late(monkeypatch, found) == [("ready", 5000), ("memory", 7), ("stop", 1)]
+    starts = iter([Health(9000), Health(5000)])
+    assert late(monkeypatch, starts) == [("ready", 5000), ("memory", 7), ("stop", 1)]
 
 
 def test_a_start_that_failed_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     assert late(monkeypatch, iter([Health(10, "ended with 1")])) == [("ready", 10)]
 
 
-def late(monkeypatch: pytest.MonkeyPatch, found: Any) -> list[tuple[str, int | None]]:
+def late(monkeypatch: pytest.MonkeyPatch, starts: Any) -> list[tuple[str, int | None]]:
     monkeypatch.setattr(sandbox, "container", lambda client, setup: nullcontext())
-    monkeypatch.setattr(health, "wait", lambda *_: next(found))
+    monkeypatch.setattr(health, "wait", lambda *_: next(starts))
     monkeypatch.setattr(sandbox, "memory", lambda *_: Memory(7))
     stop = CheckResult("api", "stop", True, 1, 10_000, "", "ms")
     monkeypatch.setattr(service, "_stop", lambda *_: stop)
@@ -263,9 +263,9 @@ def late(monkeypatch: pytest.MonkeyPatch, found: Any) -> list[tuple[str, int | N
 def test_a_stop_as_long_as_its_limit_is_within_it(
     clock: Clock, monkeypatch: pytest.MonkeyPatch, seconds: float, ok: bool
 ) -> None:
-    monkeypatch.setattr(sandbox, "terminate", lambda made: clock.pass_by(seconds))
-    monkeypatch.setattr(sandbox, "ended", lambda made, seconds: 0)
-    monkeypatch.setattr(sandbox, "output", lambda made, lines: "")
+    monkeypatch.setattr(sandbox, "terminate", lambda container: clock.pass_by(seconds))
+    monkeypatch.setattr(sandbox, "ended", lambda container, seconds: 0)
+    monkeypatch.setattr(sandbox, "output", lambda container, lines: "")
     nothing: Any = None
     assert service._stop(FILE, API, nothing).ok is ok
 
@@ -364,8 +364,8 @@ def test_folders_of_written_files_are_not_reported(
 ) -> None:
     changes = None if paths is None else [{"Path": path, "Kind": 0} for path in paths]
     client: Any = SimpleNamespace(api=SimpleNamespace(diff=lambda identity: changes))
-    made: Any = SimpleNamespace(id="1")
-    assert sandbox.deepest(sandbox.written(client, made)) == written
+    container: Any = SimpleNamespace(id="1")
+    assert sandbox.deepest(sandbox.written(client, container)) == written
 
 
 @pytest.mark.parametrize(
@@ -382,20 +382,20 @@ def test_writes_count_while_it_runs_and_when_it_ends(
 ) -> None:
     ended: list[float] = []
 
-    def end(made: object, seconds: float) -> int:
+    def end(container: object, seconds: float) -> int:
         ended.append(seconds)
         return 0
 
     monkeypatch.setattr(sandbox, "container", lambda client, setup: nullcontext())
     monkeypatch.setattr(health, "wait", lambda *_: Health(1))
-    monkeypatch.setattr(sandbox, "terminate", lambda made: None)
+    monkeypatch.setattr(sandbox, "terminate", lambda container: None)
     monkeypatch.setattr(sandbox, "ended", end)
     monkeypatch.setattr(sandbox, "written", lambda *_: after if ended else before)
     nothing: Any = None
-    known: dict[str, Any] = {"Config": {}}
-    found = service._writable(nothing, API, Setup("x"), Probe(("ask",), 1), known, FILE)
+    details: dict[str, Any] = {"Config": {}}
+    result = service._writable(nothing, API, Setup("x"), Probe(("ask",), 1), details, FILE)
     detail = f"{KEY}.runtime.writes: written outside them {shown}" if shown else ""
-    assert flat([found]) == [CheckResult("api", "writes", not count, count, 0, detail, "findings")]
+    assert flat([result]) == [CheckResult("api", "writes", not count, count, 0, detail, "findings")]
     assert ended == [10.0]
 
 
@@ -481,8 +481,8 @@ def box(running: bool = True) -> Any:
 
 
 def memory_client(stats: dict[str, Any]) -> Any:
-    found = {"memory_stats": stats}
-    return SimpleNamespace(api=SimpleNamespace(stats=lambda identity, **_: found))
+    reply = {"memory_stats": stats}
+    return SimpleNamespace(api=SimpleNamespace(stats=lambda identity, **_: reply))
 
 
 # ---- the call ---------------------------------------------------------------

@@ -62,8 +62,8 @@ class PullRequest:
         """Compare images as they were built for the pull request."""
         build(self.engine, images, "b" * 40)
         results = measure.verify_all(self.engine, promises)
-        known = {"GITHUB_BASE_REF": "main", **environment}
-        return pull_request.compare(self.engine, promises, results, known)
+        variables = {"GITHUB_BASE_REF": "main", **environment}
+        return pull_request.compare(self.engine, promises, results, variables)
 
 
 def build(engine: FakeEngine, images: Mapping[str, Sequence[bytes]], revision: str) -> None:
@@ -108,8 +108,8 @@ def write_record(
     """Record the sizes of images for a commit."""
     build(engine, images, commit)
     promises = catalog(10 * MB)
-    known = tuple(image for image in promises.images if image.name in images)
-    text = pull_request.recorded_text(engine, replace(promises, images=known), commit)
+    chosen = tuple(image for image in promises.images if image.name in images)
+    text = pull_request.recorded_text(engine, replace(promises, images=chosen), commit)
     file = folder / ".build/sizes/debian" / f"{commit}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text)

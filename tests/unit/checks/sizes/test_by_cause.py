@@ -15,13 +15,15 @@ from tests.unit.fakes import FakeEngine, FakeImage, tar_of
 
 def image(engine: FakeEngine, cache: Path, version: str, *layers: bytes) -> Inventory:
     labels = {"org.opencontainers.image.version": version}
-    found = read(engine, engine.add(FakeImage(layers, labels=labels)), cache)
-    assert found
-    return found
+    contents = read(engine, engine.add(FakeImage(layers, labels=labels)), cache)
+    assert contents
+    return contents
 
 
 def told(reasons: list[Reason]) -> dict[str, list[str]]:
-    return {one.cause: [f"{each} {each.verb}" for each in one.changes] for one in reasons}
+    return {
+        reason.cause: [f"{change} {change.verb}" for change in reason.changes] for reason in reasons
+    }
 
 
 def test_what_came_went_grew_and_shrank_is_reported(engine: FakeEngine, tmp_path: Path) -> None:
@@ -56,7 +58,9 @@ def test_the_version_of_an_image_alone_is_no_change(engine: FakeEngine, tmp_path
 
 
 def test_a_version_alone_of_a_package_is_a_change(engine: FakeEngine, tmp_path: Path) -> None:
-    before, after = (image(engine, tmp_path, "1", package(one, MB)) for one in ("1.0", "1.1"))
+    before, after = (
+        image(engine, tmp_path, "1", package(version, MB)) for version in ("1.0", "1.1")
+    )
     size = before.layers[0].installed
     change = Change("zlib", size, size, ("1.0", "1.1"))
     assert by_cause.of(before, after) == [Reason(causes.PACKAGE, (change,))]
@@ -64,9 +68,9 @@ def test_a_version_alone_of_a_package_is_a_change(engine: FakeEngine, tmp_path: 
 
 
 def test_a_cause_that_takes_what_it_adds_is_reported(engine: FakeEngine, tmp_path: Path) -> None:
-    one, other = (
+    small, other = (
         distribution(name, "1.0", {f"{name}/a.so": MB, f"{name}/b.so": 1}) for name in ("aa", "bb")
     )
-    before, after = (image(engine, tmp_path, "1", layer) for layer in (one, other))
+    before, after = (image(engine, tmp_path, "1", layer) for layer in (small, other))
     (reason,) = by_cause.of(before, after)
     assert (reason.bytes, [change.verb for change in reason.changes]) == (0, ["went", "came"])

@@ -27,9 +27,9 @@ def package(version: str, size: int) -> bytes:
 
 def image(engine: FakeEngine, cache: Path, layers: list[bytes], revision: str = "") -> Inventory:
     labels = {REVISION: revision} if revision else None
-    found = read(engine, engine.add(FakeImage(layers, labels=labels)), cache)
-    assert found
-    return found
+    contents = read(engine, engine.add(FakeImage(layers, labels=labels)), cache)
+    assert contents
+    return contents
 
 
 OURS = tar_of({"app/main.py": b"x" * 100_000})
@@ -41,9 +41,9 @@ def test_each_cause_has_its_bytes_the_most_first(engine: FakeEngine, tmp_path: P
     before = image(engine, tmp_path, [package("1.0", MB), NUMPY, OURS], "1111111aaaa")
     newer = distribution("numpy", "2.1", {"numpy/a.so": 4 * MB})
     after = image(engine, tmp_path, [package("1.1", 3 * MB), newer, MORE], "2222222bbbb")
-    found = causes.of(before, after)
-    assert [cause for cause, _ in found] == [causes.LOCK, causes.PACKAGE, causes.OURS]
-    assert causes.line(found, before, after) == (
+    changes = causes.of(before, after)
+    assert [cause for cause, _ in changes] == [causes.LOCK, causes.PACKAGE, causes.OURS]
+    assert causes.line(changes, before, after) == (
         "a dependency's, its lock has changed: +3.0 MB; "
         "the distribution's, a package has changed: +2.0 MB; ours: +0.2 MB; "
         "commits 1111111..2222222"
@@ -55,9 +55,9 @@ def test_what_a_base_brought_is_the_bases(engine: FakeEngine, tmp_path: Path) ->
     after = image(engine, tmp_path, [package("1.1", 3 * MB), NUMPY])
     bases = causes.base_layers(before, after, {after.layers[0].diff_id})
     assert bases == ([before.layers[0].diff_id], [after.layers[0].diff_id])
-    found = causes.of(before, after, bases)
-    assert [cause for cause, _ in found] == [causes.BASE]
-    assert causes.line(found, before, after) == "the base's, its digest has changed: +2.0 MB"
+    changes = causes.of(before, after, bases)
+    assert [cause for cause, _ in changes] == [causes.BASE]
+    assert causes.line(changes, before, after) == "the base's, its digest has changed: +2.0 MB"
 
 
 def test_versions_that_stayed_were_built_or_cleaned_otherwise(

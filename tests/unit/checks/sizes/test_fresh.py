@@ -159,7 +159,9 @@ def test_promotion_asks_for_it_too(
     monkeypatch.setattr("scripts.checks.runtime.verify.verify_one", lambda *_: [])
     engine.add(FakeImage([tar_of({"b": b"12"})]), "sutra-api:prod")
     verdict = gate.everything(engine, promises(5000))
-    assert [(one.name, one.ok) for one in verdict.results if one.unit == "ms"] == [("fresh", False)]
+    assert [(result.name, result.ok) for result in verdict.results if result.unit == "ms"] == [
+        ("fresh", False)
+    ]
 
 
 def test_the_projects_own_budgets_have_room_for_sizes_at_their_budget() -> None:

@@ -49,9 +49,9 @@ NEW = [
 
 
 def inventory(engine: FakeEngine, cache: Path, image: list[bytes], *tags: str) -> Inventory:
-    found = read(engine, engine.add(FakeImage(image), *tags), cache)
-    assert found
-    return found
+    contents = read(engine, engine.add(FakeImage(image), *tags), cache)
+    assert contents
+    return contents
 
 
 def test_growth_is_reported_by_owner_layer_and_file(engine: FakeEngine, tmp_path: Path) -> None:
@@ -83,20 +83,20 @@ def test_changes_are_reported_largest_first(engine: FakeEngine, tmp_path: Path) 
     old, new = (growth.layers_of([inventory(engine, tmp_path, image)]) for image in (OLD, NEW))
     record = "scipy-1.1%s.dist-info/%s"
     files = growth.by_file(old, new)
-    assert [(one.name, one.before, one.after, one.verb) for one in files[:4]] == [
+    assert [(file.name, file.before, file.after, file.verb) for file in files[:4]] == [
         (SITE + "scipy/a.so", 3 * MB, 5 * MB, "grew"),
         (SITE + "scipy/b.so", None, MB, "came"),
         ("app/main.py", None, 60_000, "came"),
         (SITE + "scipy/gone.py", 1000, None, "went"),
     ]
-    assert {one.name for one in files[4:]} == {
+    assert {file.name for file in files[4:]} == {
         SITE + record % (version, name)
         for version in ("7.1", "8.1")
         for name in ("METADATA", "RECORD")
     }
     owners = growth.by_owner(old, new)
-    assert [str(one) for one in owners] == ["scipy 1.17.1 → 1.18.1 +3.0 MB", "ours +0.1 MB"]
-    assert [one.verb for one in owners] == ["grew", "came"]
+    assert [str(owner) for owner in owners] == ["scipy 1.17.1 → 1.18.1 +3.0 MB", "ours +0.1 MB"]
+    assert [owner.verb for owner in owners] == ["grew", "came"]
 
 
 def test_files_that_changed_at_equal_size_are_reported(engine: FakeEngine, tmp_path: Path) -> None:
@@ -108,7 +108,11 @@ def test_files_that_changed_at_equal_size_are_reported(engine: FakeEngine, tmp_p
         )
     )
     assert growth.at_equal_size(old, new) == [Change("app/b", 2, 2), Change("app/a", 1, 1)]
-    assert [one.name for one in growth.by_file(old, new)] == ["app/gone", "app/grown", "app/new"]
+    assert [change.name for change in growth.by_file(old, new)] == [
+        "app/gone",
+        "app/grown",
+        "app/new",
+    ]
 
 
 def test_a_module_of_a_go_program_is_reported_with_its_versions(
@@ -159,7 +163,7 @@ PROMISES = Catalog(Path("images.yaml"), (BUILDER, API), Budget(5 * MB, 9 * MB))
 def failures(engine: FakeEngine, cache: Path) -> list[str]:
     measured = measure.measure_all(engine, PROMISES, cache)
     why = growth.since_promoted(engine, PROMISES, measured, cache)
-    return [one.detail for one in budgets.verify(PROMISES, measured, why) if not one.ok]
+    return [result.detail for result in budgets.verify(PROMISES, measured, why) if not result.ok]
 
 
 GREW = (
@@ -188,9 +192,9 @@ def test_a_failure_says_what_grew_since_the_promotion(engine: FakeEngine, tmp_pa
 def promoted(images: dict[str, str]) -> None:
     """Write a ledger of one promotion with the engine's id of each image."""
     ledger.LEDGER.parent.mkdir()
-    made = {name: Promoted(identity, "", "", 1, 1) for name, identity in images.items()}
+    promoted_images = {name: Promoted(identity, "", "", 1, 1) for name, identity in images.items()}
     words = ("2026-01-01T00:00:00Z", "me", "promote", "", "", "", "passed")
-    ledger.append(Entry(1, *words, of=1, previous=0, tags={}, images=made))
+    ledger.append(Entry(1, *words, of=1, previous=0, tags={}, images=promoted_images))
 
 
 def test_a_base_is_held_against_the_one_in_the_ledger(
@@ -239,9 +243,9 @@ def test_a_base_that_is_not_shared_any_more_makes_the_release_grow(
 def test_a_failure_without_growth_says_so(engine: FakeEngine, tmp_path: Path) -> None:
     inventory(engine, tmp_path, [b"\0" * 1024], "sutra-base-python:prod")
     inventory(engine, tmp_path, NEW, "sutra-api:prod", "sutra-api:latest")
-    found = failures(engine, tmp_path)
-    assert found[0].endswith("(+3.1 MB): nothing grew since sutra-api:latest")
-    assert found[1].endswith("(+2.1 MB): nothing grew since the last promotion")
+    lines = failures(engine, tmp_path)
+    assert lines[0].endswith("(+3.1 MB): nothing grew since sutra-api:latest")
+    assert lines[1].endswith("(+2.1 MB): nothing grew since the last promotion")
 
 
 def test_a_failure_without_a_known_reason_is_still_a_failure(
@@ -274,14 +278,14 @@ def test_without_an_engine_there_is_nothing_to_compare_with(
 
 def test_the_difference_as_json(engine: FakeEngine, tmp_path: Path) -> None:
     old, new = (inventory(engine, tmp_path, image) for image in (OLD, NEW))
-    found = json.loads(diff.as_json(diff.compare(old, new)))
-    assert list(found) == ["installed", "download", "owners", "files", "at_equal_size"]
+    document = json.loads(diff.as_json(diff.compare(old, new)))
+    assert list(document) == ["installed", "download", "owners", "files", "at_equal_size"]
     assert (
-        found["installed"]["bytes"]
-        == sum(one["bytes"] for one in found["owners"])
-        == sum(one["bytes"] for one in found["files"])
+        document["installed"]["bytes"]
+        == sum(owner["bytes"] for owner in document["owners"])
+        == sum(file["bytes"] for file in document["files"])
     )
-    assert found["owners"][0] == {
+    assert document["owners"][0] == {
         "name": "scipy",
         "what": "grew",
         "before": 3 * MB + 1000 + len("Name: scipy\nVersion: 1.17.1\n") + 29,

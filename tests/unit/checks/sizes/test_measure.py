@@ -72,9 +72,9 @@ def test_one_byte_more_is_over() -> None:
 
 
 def test_each_size_is_checked_by_itself() -> None:
-    found = check(Image("a", Budget(50_000_000, 20)), 51_300_000, 20, PROMISES, silent)
-    assert [result.ok for result in found] == [False, True]
-    assert found[0].detail == (
+    results = check(Image("a", Budget(50_000_000, 20)), 51_300_000, 20, PROMISES, silent)
+    assert [result.ok for result in results] == [False, True]
+    assert results[0].detail == (
         'images.yaml: images.a.budget.installed: over budget "51.3 MB", 50.0 MB allowed (+1.3 MB)'
     )
 
@@ -120,8 +120,8 @@ def test_nothing_measured_checks_nothing() -> None:
 
 
 def test_an_image_that_is_empty_is_still_checked() -> None:
-    found = verify(PROMISES, {"sutra-api": Measured("sha256:e", ())})
-    assert [(result.actual, result.ok) for result in found] == [(0, True), (0, True)]
+    results = verify(PROMISES, {"sutra-api": Measured("sha256:e", ())})
+    assert [(result.actual, result.ok) for result in results] == [(0, True), (0, True)]
 
 
 def test_an_image_that_is_not_built_is_refused(engine: FakeEngine, tmp_path: Path) -> None:
@@ -136,8 +136,8 @@ def test_any_reference_is_measured_by_the_rules_of_an_entry(
     engine: FakeEngine, tmp_path: Path
 ) -> None:
     identity = engine.add(FakeImage([tar_of({"a": b"12345"})]), "mine:test")
-    found = measure_one(engine, PROMISES, API, "mine:test", tmp_path)
-    assert (found.id, found.installed) == (identity, 5)
+    measured = measure_one(engine, PROMISES, API, "mine:test", tmp_path)
+    assert (measured.id, measured.installed) == (identity, 5)
     with pytest.raises(SutraError) as caught:
         measure_one(engine, PROMISES, API, "other:test", tmp_path)
     assert caught.value.message == 'images.yaml: images.sutra-api: not built "other:test"'
@@ -146,8 +146,8 @@ def test_any_reference_is_measured_by_the_rules_of_an_entry(
 def test_all_images_are_measured_by_name(engine: FakeEngine, tmp_path: Path) -> None:
     api = engine.add(FakeImage([tar_of({"a": b"1"})]), "sutra-api:prod")
     hybrid = engine.add(FakeImage([tar_of({"a": b"22"})]), "sutra-hybrid:prod")
-    found = measure_all(engine, PROMISES, tmp_path)
-    assert {name: (one.id, one.installed) for name, one in found.items()} == {
+    sizes = measure_all(engine, PROMISES, tmp_path)
+    assert {name: (image.id, image.installed) for name, image in sizes.items()} == {
         "sutra-api": (api, 1),
         "sutra-hybrid": (hybrid, 2),
     }

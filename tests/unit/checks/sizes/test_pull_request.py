@@ -45,9 +45,9 @@ def pull(engine: FakeEngine, folder: Path, monkeypatch: pytest.MonkeyPatch) -> P
     return clone(opened(engine, folder), folder, monkeypatch)
 
 
-def clone(made: PullRequest, folder: Path, monkeypatch: pytest.MonkeyPatch) -> PullRequest:
+def clone(request: PullRequest, folder: Path, monkeypatch: pytest.MonkeyPatch) -> PullRequest:
     monkeypatch.chdir(folder / "clone")
-    return made
+    return request
 
 
 def summary(compared: Comparison) -> str:
@@ -60,7 +60,9 @@ def failed(compared: Comparison) -> Sequence[str]:
 
 def packed(compared: Comparison, image: str) -> str:
     """Return how a download changed: what a layer packs to is zlib-ng's business."""
-    (growth,) = (one for one in compared.changes if (one.image, one.size) == (image, "download"))
+    (growth,) = (
+        change for change in compared.changes if (change.image, change.size) == (image, "download")
+    )
     return f"0.0 MB | 0.0 MB | {growth.change:+} bytes | {growth.authors:+} bytes"
 
 
@@ -187,7 +189,11 @@ def test_only_another_version_of_a_package_is_upstreams(
     pull: PullRequest, layers: list[bytes], whose: str
 ) -> None:
     compared = pull.compare({**BEFORE, API: layers}, catalog(2_500_000))
-    (result,) = (one for one in compared.results if (one.image, one.name) == (API, "installed"))
+    (result,) = (
+        candidate
+        for candidate in compared.results
+        if (candidate.image, candidate.name) == (API, "installed")
+    )
     assert whose in result.detail
     assert result.ok == (whose == "not by this change")
 
@@ -211,10 +217,14 @@ def test_bytes_that_pack_worse_are_of_whose_files_changed(
     """Nothing grew unpacked."""
     noise = tar_of({"app/main.py": bytes(random.Random(1).randbytes(MB))})  # noqa: S311 - bytes
     layers = [layer, noise] if fails else [layer, ours(MB)]
-    download = sum(one.after for one in pull.compare(BEFORE, catalog(MB)).changes)
+    download = sum(change.after for change in pull.compare(BEFORE, catalog(MB)).changes)
     assert download == 0
     compared = pull.compare({**BEFORE, API: layers}, catalog(3 * MB, 1))
-    (result,) = (one for one in compared.results if (one.image, one.name) == (API, "download"))
+    (result,) = (
+        candidate
+        for candidate in compared.results
+        if (candidate.image, candidate.name) == (API, "download")
+    )
     assert result.ok is not fails
 
 
@@ -242,9 +252,15 @@ def test_a_package_that_grew_does_not_excuse_what_the_author_packs_worse(
     if base:
         images[BASE] = [base]
     compared = pull.compare(images, catalog(3 * MB, 100_000))
-    (result,) = (one for one in compared.results if (one.image, one.name) == (API, "download"))
+    (result,) = (
+        candidate
+        for candidate in compared.results
+        if (candidate.image, candidate.name) == (API, "download")
+    )
     assert not result.ok
-    (growth,) = (one for one in compared.changes if (one.image, one.size) == (API, "download"))
+    (growth,) = (
+        change for change in compared.changes if (change.image, change.size) == (API, "download")
+    )
     assert growth.change > MB * 99 // 100
     assert growth.authors > (MB * 98 // 100 if base else MB // 4)
 
@@ -260,9 +276,15 @@ def test_a_line_of_ours_is_not_blamed_for_a_base_that_grew(pull: PullRequest) ->
     )
     own = tar_of({"app/main.py": b"y" * MB})
     compared = pull.compare({BASE: [grown], API: [grown, own]}, catalog(3 * MB, 100_000))
-    (result,) = (one for one in compared.results if (one.image, one.name) == (API, "download"))
+    (result,) = (
+        candidate
+        for candidate in compared.results
+        if (candidate.image, candidate.name) == (API, "download")
+    )
     assert result.ok
-    (growth,) = (one for one in compared.changes if (one.image, one.size) == (API, "download"))
+    (growth,) = (
+        change for change in compared.changes if (change.image, change.size) == (API, "download")
+    )
     assert growth.change > MB * 99 // 100
     assert abs(growth.authors) < 100
 
@@ -305,15 +327,15 @@ def test_a_fork_reads_the_same_record(
     engine: FakeEngine, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The runner's checkout is of the upstream; the fork's commits come as a ref of it."""
-    made = opened(engine, folder)
+    request = opened(engine, folder)
     run_git("clone", "--quiet", "--bare", "upstream.git", "fork.git")
     in_folder(folder / "clone", "push", "--quiet", str(folder / "fork.git"), "HEAD:refs/heads/main")
     run_git("clone", "--quiet", "--branch", "main", "upstream.git", "runner")
     in_folder(folder / "runner", "fetch", "--quiet", str(folder / "fork.git"), "main")
     in_folder(folder / "runner", "checkout", "--quiet", "--detach", "FETCH_HEAD")
     monkeypatch.chdir(folder / "runner")
-    compared = made.compare(BEFORE, catalog(3 * MB))
-    assert (compared.since, compared.changes) == (f"main ({made.base[:7]})", [])
+    compared = request.compare(BEFORE, catalog(3 * MB))
+    assert (compared.since, compared.changes) == (f"main ({request.base[:7]})", [])
 
 
 SKIPS = "; ALLOW_UNCOMPARED=1 leaves out the comparison"
@@ -559,26 +581,26 @@ def test_the_command_writes_what_the_script_pushes(
 
 
 def test_what_the_branch_has_stays(engine: FakeEngine, folder: Path) -> None:
-    made = opened(engine, folder)
+    request = opened(engine, folder)
     write_record(engine, folder / "main", "c" * 40, BEFORE)
-    (folder / "main/.build/sizes/debian" / f"{made.base}.json").unlink()
+    (folder / "main/.build/sizes/debian" / f"{request.base}.json").unlink()
     assert push_sizes(folder / "main").returncode == 0
     listed = in_folder(folder / "upstream.git", "ls-tree", "-r", "--name-only", "sutra-sizes")
-    assert listed.split() == sorted(f"debian/{each}.json" for each in (made.base, "c" * 40))
+    assert listed.split() == sorted(f"debian/{commit}.json" for commit in (request.base, "c" * 40))
     assert in_folder(folder / "main", "status", "--porcelain") == "?? .build/"
 
 
 def test_records_that_are_pushed_at_once_are_all_kept(engine: FakeEngine, folder: Path) -> None:
-    made = opened(engine, folder)
+    request = opened(engine, folder)
     commits = [letter * 40 for letter in "cde"]
     for commit in commits:
         run_git("clone", "--quiet", "--branch", "main", "upstream.git", commit)
         write_record(engine, folder / commit, commit, BEFORE)
     with ThreadPoolExecutor() as pool:
         done = list(pool.map(push_sizes, (folder / commit for commit in commits)))
-    assert [(one.returncode, one.stderr) for one in done] == [(0, "")] * 3
+    assert [(process.returncode, process.stderr) for process in done] == [(0, "")] * 3
     listed = in_folder(folder / "upstream.git", "ls-tree", "-r", "--name-only", "sutra-sizes")
-    assert listed.split() == sorted(f"debian/{each}.json" for each in (made.base, *commits))
+    assert listed.split() == sorted(f"debian/{name}.json" for name in (request.base, *commits))
 
 
 @pytest.mark.parametrize(

@@ -34,13 +34,13 @@ def measured(installed: int, download: int) -> Measured:
 
 
 def changes(api: Measured, hybrid: Measured) -> list[tighten.Lowered]:
-    found = {"sutra-api": api, "sutra-hybrid": hybrid}
-    return lowered(catalog.parse(Path("images.yaml"), TEXT), found)
+    sizes = {"sutra-api": api, "sutra-hybrid": hybrid}
+    return lowered(catalog.parse(Path("images.yaml"), TEXT), sizes)
 
 
 def test_budgets_go_down_to_what_is_measured_plus_two_percent() -> None:
-    found = changes(measured(5_000_000, 4_902_000), measured(9_900_000, 2_000_000))
-    assert [str(change) for change in found] == [
+    lowered_budgets = changes(measured(5_000_000, 4_902_000), measured(9_900_000, 2_000_000))
+    assert [str(change) for change in lowered_budgets] == [
         "images.sutra-api.budget.installed: 10.0 MB → 5.1 MB",
         "images.sutra-hybrid.budget.download: 4.0 MB → 2.1 MB",
         "release.budget.installed: 20.0 MB → 15.2 MB",
@@ -52,19 +52,19 @@ def test_a_bases_sizes_go_down_where_it_is_what_was_measured() -> None:
     text = TEXT.replace('"5MB"}', '"5MB", alpine: {installed: 12 MB, download: 6 MB}}')
     promises = catalog.parse(Path("images.yaml"), text, "alpine")
     api, hybrid = measured(11_000_000, 5_000_000), measured(9_900_000, 4_000_000)
-    found = lowered(promises, {"sutra-api": api, "sutra-hybrid": hybrid})
-    assert [str(change) for change in found if "sutra-api" in str(change)] == [
+    lowered_budgets = lowered(promises, {"sutra-api": api, "sutra-hybrid": hybrid})
+    assert [str(change) for change in lowered_budgets if "sutra-api" in str(change)] == [
         "images.sutra-api.budget.alpine.installed: 12.0 MB → 11.3 MB",
         "images.sutra-api.budget.alpine.download: 6.0 MB → 5.1 MB",
     ]
-    changed = rewritten(text, tighten.settled(text, promises, found))
+    changed = rewritten(text, tighten.settled(text, promises, lowered_budgets))
     assert "alpine: {installed: 11.3 MB, download: 5.1 MB}}" in changed
     assert 'installed: 10 MB,   download: "5MB"' in changed
 
 
 def test_every_other_byte_of_the_file_stays() -> None:
-    found = changes(measured(5_000_000, 1_000_000), measured(1_000_000, 2_000_000))
-    assert rewritten(TEXT, found) == (
+    lowered_budgets = changes(measured(5_000_000, 1_000_000), measured(1_000_000, 2_000_000))
+    assert rewritten(TEXT, lowered_budgets) == (
         TEXT.replace("installed: 20 MB, download: 10 MB", "installed: 6.2 MB, download: 3.1 MB")
         .replace('installed: 10 MB,   download: "5MB"', "installed: 5.1 MB,   download: 1.1 MB")
         .replace("9.5 MiB", "1.1 MB")
@@ -89,9 +89,9 @@ def test_every_other_byte_of_the_file_stays() -> None:
 )
 def test_the_exact_boundary(actual: int, budget: str | None) -> None:
     pair = measured(actual, 5_000_000), measured(9_900_000, 4_000_000)
-    found = [str(one) for one in changes(*pair)]
+    lines = [str(change) for change in changes(*pair)]
     line = f"images.sutra-api.budget.installed: 10.0 MB → {budget}"
-    assert [one for one in found if "sutra-api" in one] == ([line] if budget else [])
+    assert [change for change in lines if "sutra-api" in change] == ([line] if budget else [])
 
 
 def test_a_budget_is_never_raised() -> None:
@@ -113,8 +113,8 @@ images:
 
 def shared(sizes: dict[str, tuple[int, int]]) -> tuple[list[str], str]:
     promises = catalog.parse(Path("images.yaml"), SHARED)
-    found = {name: measured(*size) for name, size in sizes.items()}
-    changes = tighten.settled(SHARED, promises, lowered(promises, found))
+    by_name = {name: measured(*size) for name, size in sizes.items()}
+    changes = tighten.settled(SHARED, promises, lowered(promises, by_name))
     return [str(change) for change in changes], rewritten(SHARED, changes)
 
 
@@ -188,12 +188,12 @@ WITH_REASON = CATALOG.replace("0.1 MB}", "0.1 MB, because: a model came}")
 
 def test_a_reason_is_printed_beside_a_check_that_passes() -> None:
     promises = catalog.parse(Path("images.yaml"), WITH_REASON)
-    found = limits.verify(promises, {"sutra-api": measured(1, 1)})
-    assert [one.detail for one in found if one.image == "sutra-api"] == [
+    results = limits.verify(promises, {"sutra-api": measured(1, 1)})
+    assert [result.detail for result in results if result.image == "sutra-api"] == [
         "images.yaml: images.sutra-api.budget.installed: because a model came",
         "images.yaml: images.sutra-api.budget.download: because a model came",
     ]
-    assert all(one.ok for one in found)
+    assert all(result.ok for result in results)
 
 
 def test_a_reason_that_is_empty_is_refused() -> None:
@@ -235,13 +235,13 @@ PLATFORMS = TEXT.replace('"5MB"}', '"5MB", arm64: {installed: 8 MB, download: 4 
 def test_each_platform_is_held_against_its_own_budget() -> None:
     """The hybrid has no sizes of its own for arm64: its budget is not lowered by those."""
     promises = catalog.parse(Path("images.yaml"), PLATFORMS, architectures=("", "arm64"))
-    found = {
+    sizes = {
         "sutra-api": measured(10_000_000, 5_000_000),
         "sutra-hybrid": measured(9_900_000, 4_000_000),
         "arm64/sutra-api": measured(4_000_000, 3_900_000),
         "arm64/sutra-hybrid": measured(1_000_000, 1_000_000),
     }
-    changes = lowered(promises, found)
+    changes = lowered(promises, sizes)
     assert [str(change) for change in changes] == [
         "images.sutra-api.budget.arm64.installed: 8.0 MB → 4.1 MB",
         "release.budget.download: 10.0 MB → 9.2 MB",
@@ -257,12 +257,12 @@ def test_each_platform_is_held_against_its_own_budget() -> None:
 @pytest.mark.parametrize(("size", "ok"), [(8_000_000, True), (8_000_001, False)])
 def test_a_platform_is_exactly_within_its_budget(size: int, ok: bool) -> None:
     promises = catalog.parse(Path("images.yaml"), PLATFORMS, architectures=("arm64",))
-    found = {
+    sizes = {
         "arm64/sutra-api": measured(size, 4_000_000),
         "arm64/sutra-hybrid": measured(9_961_472, 4_000_001),
     }
-    results = limits.verify(promises, found)
-    assert [(one.image, one.name, one.ok, one.limit) for one in results] == [
+    results = limits.verify(promises, sizes)
+    assert [(result.image, result.name, result.ok, result.limit) for result in results] == [
         ("arm64/sutra-api", "installed", ok, 8_000_000),
         ("arm64/sutra-api", "download", True, 4_000_000),
         ("arm64/sutra-hybrid", "installed", True, 9_961_472),
@@ -270,7 +270,7 @@ def test_a_platform_is_exactly_within_its_budget(size: int, ok: bool) -> None:
         ("arm64/release", "installed", True, 30_000_000),
         ("arm64/release", "download", True, 9_000_000),
     ]
-    assert [one.detail for one in results if not one.ok][-1] == (
+    assert [result.detail for result in results if not result.ok][-1] == (
         "images.yaml: images.sutra-hybrid.budget.download: "
         'over budget "4.0 MB", 4.0 MB allowed (+1 bytes)'
     )
