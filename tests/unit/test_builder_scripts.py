@@ -55,7 +55,7 @@ def modules(tmp_path: Path) -> Path:
 def test_every_module_of_a_program_has_its_licence_by_its_own_name(modules: Path) -> None:
     out = modules / "out"
     assert run("module-licences.sh", modules, "program", str(out)).returncode == 0
-    assert sorted(str(each.relative_to(out)) for each in out.rglob("*") if each.is_file()) == [
+    assert sorted(str(file.relative_to(out)) for file in out.rglob("*") if file.is_file()) == [
         "example.com/old/LICENSE.md",
         "github.com/BurntSushi/toml/COPYING",
         "go",

@@ -42,7 +42,7 @@ def deploy(*words: str) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
-def asked(checkout: Path) -> list[str]:
+def calls(checkout: Path) -> list[str]:
     return (checkout / "asked").read_text().splitlines()
 
 
@@ -72,7 +72,7 @@ def test_every_published_service_is_named_with_its_address(checkout: Path) -> No
 def test_without_one_it_is_deployed(checkout: Path) -> None:
     assert deploy("up")[0] == 0
     started = f"{COMPOSE} up --detach --remove-orphans --wait --wait-timeout 120"
-    assert started in asked(checkout)
+    assert started in calls(checkout)
 
 
 # ---- the token between the services ----------------------------------------
@@ -80,8 +80,8 @@ def test_without_one_it_is_deployed(checkout: Path) -> None:
 
 def test_the_first_up_has_the_key_made_by_the_image_that_will_read_it(checkout: Path) -> None:
     assert deploy("up")[0] == 0
-    made, *_ = asked(checkout)
-    assert made == (
+    key_run, *_ = calls(checkout)
+    assert key_run == (
         "run --rm --network none --read-only --user 0:0 --cap-drop ALL --cap-add CHOWN "
         f"--cap-add DAC_OVERRIDE --volume {checkout}/.secrets:/keys sutra-storage-server:latest "
         "storage_server_simple key /keys/mine-storage-key"
@@ -93,7 +93,7 @@ def test_a_key_that_is_there_stays(checkout: Path) -> None:
     (checkout / ".secrets").mkdir()
     (checkout / ".secrets/mine-storage-key").touch()
     assert deploy("up")[0] == 0
-    assert not any(line.startswith("run ") for line in asked(checkout))
+    assert not any(line.startswith("run ") for line in calls(checkout))
 
 
 def test_git_ignores_the_key() -> None:
@@ -123,7 +123,7 @@ def test_a_variable_of_compose_changes_nothing(
 ) -> None:
     monkeypatch.setenv(name, value)
     assert deploy("down")[0] == 0
-    assert asked(checkout) == [f"{COMPOSE} down --remove-orphans"]
+    assert calls(checkout) == [f"{COMPOSE} down --remove-orphans"]
     # empty values win over those of .env
     assert (checkout / "environment").read_text().splitlines() == [
         "COMPOSE_DISABLE_ENV_FILE=0",
@@ -144,7 +144,7 @@ def test_overrides_are_named_in_their_order(
     monkeypatch.setenv("SUTRA_COMPOSE_OVERRIDE", "mine.yml")
     assert deploy("down")[0] == 0
     files = "--file docker-compose.yml --file docker-compose.override.yml --file mine.yml"
-    assert asked(checkout) == [
+    assert calls(checkout) == [
         f"compose --project-directory . {files} --project-name mine down --remove-orphans"
     ]
 
@@ -190,7 +190,7 @@ def test_only_what_was_shown_is_removed(checkout: Path) -> None:
         0,
         "sutra-deploy: down --data deletes every concept in: mine_data\n",
     )
-    assert asked(checkout) == [f"{COMPOSE} down --remove-orphans", "volume rm mine_data"]
+    assert calls(checkout) == [f"{COMPOSE} down --remove-orphans", "volume rm mine_data"]
     labels = ("com.docker.compose.project", "org.sutra.project")
     assert (checkout / "listed").read_text() == (
         "volume ls --quiet " + " ".join(f"--filter label={label}=mine" for label in labels) + "\n"
@@ -259,7 +259,7 @@ def test_swarm_gets_what_compose_understands_through_a_pipe(environment: Path) -
         "-m scripts deploy up --compose /dev/fd/3 TARGET=swarm OVERLAY= DRY_RUN=\n"
     )
     assert (environment / "client").read_text() == f"{environment}/bin/docker\n"
-    assert asked(environment) == [f"{COMPOSE} config --format json"]
+    assert calls(environment) == [f"{COMPOSE} config --format json"]
 
 
 @pytest.mark.parametrize("verb", ["logs", "restart"])
@@ -290,12 +290,12 @@ def test_compose_has_no_dry_run(checkout: Path) -> None:
 @pytest.mark.parametrize("word", ["DRY_RUN=", "DRY_RUN=0", "DRY_RUN=no", "DRY_RUN=false"])
 def test_no_dry_run_is_compose(checkout: Path, word: str) -> None:
     assert deploy("down", word)[0] == 0
-    assert asked(checkout) == [f"{COMPOSE} down --remove-orphans"]
+    assert calls(checkout) == [f"{COMPOSE} down --remove-orphans"]
 
 
 def test_compose_is_a_target_too(checkout: Path) -> None:
     assert deploy("down", "TARGET=compose")[0] == 0
-    assert asked(checkout) == [f"{COMPOSE} down --remove-orphans"]
+    assert calls(checkout) == [f"{COMPOSE} down --remove-orphans"]
 
 
 def test_a_log_without_its_key_is_refused_and_its_login_is_not_shown(

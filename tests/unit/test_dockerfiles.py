@@ -52,7 +52,7 @@ def test_no_copy_gives_a_folder_that_it_creates_a_mode_that_closes_it(file: Path
     ],
 )
 def test_a_mode_without_x_is_found(line: str, closed: bool) -> None:
-    assert [closes_folders(found) for found in instructions(line)] == [closed]
+    assert [closes_folders(instruction) for instruction in instructions(line)] == [closed]
 
 
 def whole_instructions(text: str) -> list[str]:
@@ -130,7 +130,7 @@ def test_debian_packages_of_builders_are_locked() -> None:
     ],
 )
 def test_a_fault_of_an_instruction_is_found(line: str, fault: Callable[[str], bool]) -> None:
-    assert [fault(found) for found in whole_instructions(line)] == [True]
+    assert [fault(instruction) for instruction in whole_instructions(line)] == [True]
 
 
 @pytest.mark.parametrize(
@@ -147,4 +147,4 @@ def test_a_fault_of_an_instruction_is_found(line: str, fault: Callable[[str], bo
     ],
 )
 def test_an_instruction_without_the_fault(line: str, fault: Callable[[str], bool]) -> None:
-    assert [fault(found) for found in whole_instructions(line)] == [False]
+    assert [fault(instruction) for instruction in whole_instructions(line)] == [False]

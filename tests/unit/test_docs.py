@@ -80,7 +80,7 @@ def test_a_missing_path_is_noticed() -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_make_target_that_is_named_exists(document: Path) -> None:
-    code = " \n".join(found[0] for found in CODE.finditer(document.read_text()))
+    code = " \n".join(span[0] for span in CODE.finditer(document.read_text()))
     assert {target for _, target in MAKE.findall(code)} - TARGETS == set()
 
 

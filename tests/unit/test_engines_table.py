@@ -21,8 +21,8 @@ def test_every_result_is_of_a_row_of_the_matrix() -> None:
 def test_a_failed_step_and_a_row_that_was_not_run_are_shown() -> None:
     versions = dict.fromkeys(VERSIONS, "1.2")
     steps = {**dict.fromkeys(STEPS, "ok"), "runtime": "no memory | none"}
-    found = {ROWS[0].name: {"versions": versions, "steps": steps, "at": "2026-11-25"}}
-    lines = table.render(found).splitlines()
+    results = {ROWS[0].name: {"versions": versions, "steps": steps, "at": "2026-11-25"}}
+    lines = table.render(results).splitlines()
     assert len(lines) == 2 + len(ROWS)
     assert " | no memory \\| none | " in lines[2]
     assert " | not run | " in lines[3]

@@ -134,9 +134,9 @@ def test_a_long_vector_is_walked_in_chunks(
     total = library.scipy_cblas_ddot64_(number(7), vector, number(stride), vector, number(1))
     assert (total, count.value) == (4.5, 3)
     assert list((ctypes.c_int * 3).in_dll(library, "seen")) == [3, 3, 1]
-    found = (ctypes.c_void_p * 6).in_dll(library, "vectors")
+    vectors = (ctypes.c_void_p * 6).in_dll(library, "vectors")
     start = ctypes.addressof(vector)
-    assert [((found[2 * n] or 0) - start) // 8 for n in range(3)] == offsets
+    assert [((vectors[2 * n] or 0) - start) // 8 for n in range(3)] == offsets
 
 
 def test_a_copy_walks_backwards_where_the_stride_says_so(library: ctypes.CDLL) -> None:

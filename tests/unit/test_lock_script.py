@@ -17,8 +17,8 @@ def lock(folder: Path, **knobs: str) -> subprocess.CompletedProcess[str]:
     """Run the script in a folder that has one package and a `uv` that records its arguments."""
     scripts, package = folder / "scripts", folder / "packages/mine"
     uv = folder / ".venv/bin/uv"
-    for made in (scripts, package, uv.parent):
-        made.mkdir(parents=True, exist_ok=True)
+    for created in (scripts, package, uv.parent):
+        created.mkdir(parents=True, exist_ok=True)
     (scripts / "lock.sh").write_text((ROOT / "scripts/lock.sh").read_text())
     (scripts / "lock.sh").chmod(0o755)
     (package / "requirements.in").write_text("httpx\n")
@@ -26,8 +26,8 @@ def lock(folder: Path, **knobs: str) -> subprocess.CompletedProcess[str]:
     said = f'echo "${{0##*/}} $PWD: $*" >>{folder}/words'
     program(uv.parent, "uv", f"{said}\n[ ! -e {folder}/offline ]")
     rust, go = folder / "packages/crate", folder / "samples/go"
-    for made in (rust, go):
-        made.mkdir(parents=True, exist_ok=True)
+    for created in (rust, go):
+        created.mkdir(parents=True, exist_ok=True)
     (rust / "Cargo.toml").touch()
     (rust / "Cargo.lock").write_text('[[package]]\nname = "tokio"\nversion = "1.0.0"\n')
     (go / "go.mod").touch()
@@ -216,9 +216,9 @@ def test_a_missing_tool_is_named(tmp_path: Path, package: str, problem: str, tip
     # only the programs that the script runs, whatever else the machine has
     (tmp_path / "tools").mkdir()
     for name in ("bash", "dirname", "grep", "sed"):
-        found = shutil.which(name)
-        assert found
-        (tmp_path / "tools" / name).symlink_to(found)
+        path = shutil.which(name)
+        assert path
+        (tmp_path / "tools" / name).symlink_to(path)
     environment = {"PACKAGE": package, "PATH": f"{tmp_path}/tools"}
     command = [tmp_path / "scripts/lock.sh"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)

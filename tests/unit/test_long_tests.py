@@ -147,15 +147,15 @@ def test_of_all_tests_no_part_is_without_one(
 
 
 @pytest.mark.parametrize(
-    ("runs", "asked"), [("0", ["check"]), ("2", ["check", "", "stop"])], ids=["runs", "does not"]
+    ("runs", "calls"), [("0", ["check"]), ("2", ["check", "", "stop"])], ids=["runs", "does not"]
 )
 @pytest.mark.parametrize("codes", [(0, 0, 0), (0, 1, 0), (0, 2, 0)])
 def test_an_engine_that_was_started_here_is_stopped(
-    tmp_path: Path, runs: str, asked: list[str], codes: tuple[int, ...]
+    tmp_path: Path, runs: str, calls: list[str], codes: tuple[int, ...]
 ) -> None:
     exit_code, _ = parts(tmp_path, codes=codes, RUNS=runs)
     assert exit_code == codes[1]
-    assert (tmp_path / "engine").read_text().split("\n")[:-1] == asked
+    assert (tmp_path / "engine").read_text().split("\n")[:-1] == calls
 
 
 def test_without_an_engine_the_others_do_not_begin(tmp_path: Path) -> None:

@@ -28,22 +28,22 @@ def checkout(tmp_path: Path) -> Path:
 @pytest.fixture(scope="module")
 def with_environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkout after its first `make venv`, which takes seconds."""
-    made = copied(tmp_path_factory.mktemp("made"))
-    assert said(run(made, "scripts/venv.sh")) == (0, "venv: installing requirements.lock\n")
-    return made
+    folder = copied(tmp_path_factory.mktemp("made"))
+    assert said(run(folder, "scripts/venv.sh")) == (0, "venv: installing requirements.lock\n")
+    return folder
 
 
 def copied(folder: Path) -> Path:
     """Return a folder with the project's shell scripts, and locks that name no package."""
-    made = folder / "checkout"
-    (made / "scripts").mkdir(parents=True)
+    target = folder / "checkout"
+    (target / "scripts").mkdir(parents=True)
     for file in (ROOT / "scripts").glob("*.sh"):
-        shutil.copy(file, made / "scripts")
+        shutil.copy(file, target / "scripts")
     for name in ("build-prod.sh", "build.sh", "clean-and-rebuild.sh"):
-        shutil.copy(ROOT / name, made)
+        shutil.copy(ROOT / name, target)
     for name in ("requirements.lock", "requirements-dev.lock"):
-        (made / name).write_text("# nothing\n")
-    return made
+        (target / name).write_text("# nothing\n")
+    return target
 
 
 def run(folder: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -454,15 +454,15 @@ def test_standard_output_that_is_closed(checkout: Path) -> None:
 
 @pytest.mark.parametrize("setting", ["true", "input", "false"])
 def test_lines_end_with_lf_whatever_git_is_set_to(tmp_path: Path, setting: str) -> None:
-    made = tmp_path / "clone"
-    subprocess.run(["git", "init", "-q", made], check=True)
-    shutil.copy(ROOT / ".gitattributes", made)
-    (made / "script.sh").write_bytes(b"#!/bin/sh\r\ntrue\r\n")
-    git = ["git", "-C", str(made), "-c", f"core.autocrlf={setting}"]
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "init", "-q", clone], check=True)
+    shutil.copy(ROOT / ".gitattributes", clone)
+    (clone / "script.sh").write_bytes(b"#!/bin/sh\r\ntrue\r\n")
+    git = ["git", "-C", str(clone), "-c", f"core.autocrlf={setting}"]
     subprocess.run([*git, "add", "-A"], check=True, capture_output=True)
-    (made / "script.sh").unlink()
+    (clone / "script.sh").unlink()
     subprocess.run([*git, "checkout", "script.sh"], check=True, capture_output=True)
-    assert (made / "script.sh").read_bytes() == b"#!/bin/sh\ntrue\n"
+    assert (clone / "script.sh").read_bytes() == b"#!/bin/sh\ntrue\n"
 
 
 def test_no_image_depends_on_the_umask_of_its_checkout() -> None:

@@ -201,18 +201,18 @@ def imported(source: str, package: str) -> Iterator[str]:
 
 def modules(wheel: Path) -> dict[str, str]:
     """Return the source of each of our modules in a wheel, by its dotted name."""
-    found = {}
+    sources = {}
     with zipfile.ZipFile(wheel) as archive:
         for name in archive.namelist():
             path = name.removeprefix(MODULES).removeprefix("base-images/lib/")
             if name.startswith(MODULES) and name.endswith(".py"):
                 dotted = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-                found[dotted] = archive.read(name).decode()
-    return found
+                sources[dotted] = archive.read(name).decode()
+    return sources
 
 
 def test_what_the_modules_import_is_in_the_wheel_or_declared(installed: Installed) -> None:
-    known = modules(installed.wheel)
+    sources = modules(installed.wheel)
     with zipfile.ZipFile(installed.wheel) as archive:
         (place,) = (name for name in archive.namelist() if name.endswith("/METADATA"))
         lines = archive.read(place).decode().splitlines()
@@ -224,13 +224,13 @@ def test_what_the_modules_import_is_in_the_wheel_or_declared(installed: Installe
     # from Python 3.14 on the standard library has it, as compression.zstd
     missing, used = set[str](), {"backports-zstd"}
     distributions = metadata.packages_distributions()
-    for module, source in known.items():
+    for module, source in sources.items():
         for name in imported(source, module.rpartition(".")[0]):
             top = name.partition(".")[0]
             if top in ("scripts", "sutra_cleanup"):
-                missing |= {name} - known.keys()
+                missing |= {name} - sources.keys()
             elif top not in {*sys.stdlib_module_names, "compression", "backports"}:
-                used |= {canonicalize_name(each) for each in distributions[top]}
+                used |= {canonicalize_name(distribution) for distribution in distributions[top]}
     assert missing == set()
     assert used == declared
 
@@ -258,21 +258,21 @@ ACTION = yaml.safe_load((ROOT / "action.yml").read_text())
 @pytest.fixture
 def action(installed: Installed, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The repository as GitHub checks it out for the action; its environment is there already."""
-    made = tmp_path_factory.mktemp("action")
+    checkout = tmp_path_factory.mktemp("action")
     for name in ("packages/sutra-images", "base-images"):
-        shutil.copytree(ROOT / name, made / name)
-    shutil.copytree(ROOT / "scripts", made / "scripts", ignore=shutil.ignore_patterns("*.sh"))
-    program(made / "scripts", "venv.sh", f"echo ready >'{made}/called'\n")
-    (made / ".venv").symlink_to(installed.environment)
-    return made
+        shutil.copytree(ROOT / name, checkout / name)
+    shutil.copytree(ROOT / "scripts", checkout / "scripts", ignore=shutil.ignore_patterns("*.sh"))
+    program(checkout / "scripts", "venv.sh", f"echo ready >'{checkout}/called'\n")
+    (checkout / ".venv").symlink_to(installed.environment)
+    return checkout
 
 
 def stepped(action: Path, folder: Path, **inputs: str) -> subprocess.CompletedProcess[str]:
     """Run the step of the action as GitHub does, with its inputs and their defaults."""
     (step,) = ACTION["runs"]["steps"]
-    values = {name: each["default"] for name, each in ACTION["inputs"].items()} | inputs
+    values = {name: field["default"] for name, field in ACTION["inputs"].items()} | inputs
     variables = {
-        name: re.sub(r"\$\{\{ inputs\.(\w+) \}\}", lambda found: values[found[1]], text)
+        name: re.sub(r"\$\{\{ inputs\.(\w+) \}\}", lambda match: values[match[1]], text)
         for name, text in step["env"].items()
     }
     environment = clean(folder, GITHUB_ACTION_PATH=str(action), **variables)

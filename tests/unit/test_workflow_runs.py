@@ -80,8 +80,8 @@ def test_every_action_but_the_checkout_has_a_stand_in() -> None:
     """Act itself checks out: the folder that it runs in is the checkout."""
     used = {name for text in TEXTS.values() for name, _ in stand_ins.USED.findall(text)}
     assert used - {"actions/checkout"} == set(stand_ins.ACTIONS)
-    known = {name for text in TEXTS.values() for name, _ in stand_ins.actions(text)}
-    assert known == set(stand_ins.ACTIONS)
+    names = {name for text in TEXTS.values() for name, _ in stand_ins.actions(text)}
+    assert names == set(stand_ins.ACTIONS)
 
 
 @pytest.mark.parametrize("what", ["file", "folder"])
@@ -101,8 +101,8 @@ def test_what_is_uploaded_can_be_downloaded(tmp_path: Path, what: str) -> None:
             check=True,
             stderr=subprocess.PIPE,
         )
-    found = {str(file.relative_to(tmp_path / "got")) for file in (tmp_path / "got").rglob("*")}
-    assert found == {"file" if what == "file" else "one.json"}
+    files = {str(file.relative_to(tmp_path / "got")) for file in (tmp_path / "got").rglob("*")}
+    assert files == {"file" if what == "file" else "one.json"}
 
 
 def test_a_program_that_is_there_has_no_stand_in(tmp_path: Path) -> None:

@@ -91,16 +91,16 @@ def test_a_failure_before_a_pipe_fails_the_step(workflow: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("defaults", "command", "found"),
+    ("defaults", "command", "is_hidden"),
     [
         ("", "a | b", True),
         ("defaults: {run: {shell: bash}}\n", "a | b", False),
         ("", "a || b", False),
     ],
 )
-def test_a_pipe_without_pipefail_is_found(defaults: str, command: str, found: bool) -> None:
+def test_a_pipe_without_pipefail_is_found(defaults: str, command: str, is_hidden: bool) -> None:
     text = f"{defaults}jobs: {{one: {{steps: [{{run: '{command}'}}, {{uses: x}}]}}}}\n"
-    assert hidden(text) == ([command] if found else [])
+    assert hidden(text) == ([command] if is_hidden else [])
 
 
 def test_updates_come_as_a_pull_request_from_indexes_that_answered() -> None:

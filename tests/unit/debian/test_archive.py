@@ -34,8 +34,8 @@ def test_a_signed_archive_has_every_part_for_every_machine(mirror: Mirror) -> No
         mirror.add("small", "1:2.0-1", part)
     mirror.publish()
     with opened(SUITE, mirror.knobs) as place:
-        found = {(index.part, index.machine, index.is_security) for index in place.indexes()}
-        assert found == {
+        indexes = {(index.part, index.machine, index.is_security) for index in place.indexes()}
+        assert indexes == {
             (part, machine, part == "trixie-security")
             for part in ("trixie", "trixie-updates", "trixie-security")
             for machine in MACHINES

@@ -49,9 +49,9 @@ def test_dependencies_are_locked_for_each_machine(mirror: Mirror) -> None:
     mirror.add("base", "1~rc1", architecture="amd64")
     mirror.add("base", "1", architecture="arm64")
     mirror.add("unneeded", "1")
-    found = newest(mirror, "gcc")
-    assert found.suite == SUITE
-    assert [(each.name, each.version, each.architecture) for each in found.packages] == [
+    lock = newest(mirror, "gcc")
+    assert lock.suite == SUITE
+    assert [(package.name, package.version, package.architecture) for package in lock.packages] == [
         ("base", "1", "arm64"),
         ("base", "1~rc1", "amd64"),
         ("gcc", "4:14.2", "all"),

@@ -114,5 +114,5 @@ def test_what_is_no_package_is_one_line(tmp_path: Path, content: bytes) -> None:
 
 def test_no_process_is_left(mirror: Mirror) -> None:
     changelog.of(deb(mirror))
-    found = subprocess.run(["pgrep", "-f", f"dpkg-deb.*{mirror.folder}"], capture_output=True)
-    assert found.stdout == b""
+    done = subprocess.run(["pgrep", "-f", f"dpkg-deb.*{mirror.folder}"], capture_output=True)
+    assert done.stdout == b""

@@ -34,8 +34,8 @@ def of(folder: Path, text: str, part: str = "trixie") -> Index:
 def test_only_the_packages_asked_for_are_read(tmp_path: Path) -> None:
     others = "Package: smaller\nSize: odd\n\nPackage: other\nDescription: Package: small\n"
     text = f"{others}\n{paragraph()}Tag: x::y,\n z::w\n\n{others}\n{paragraph(Version='2.0')}"
-    found = index.read([of(tmp_path, text, "trixie-security")], ["small", "none"])
-    assert found == {
+    packages = index.read([of(tmp_path, text, "trixie-security")], ["small", "none"])
+    assert packages == {
         ("small", "amd64"): [
             Offer(Package("small", version, "amd64", HASH), "big", 12, True)
             for version in ("1.0+b1", "2.0")

@@ -16,18 +16,18 @@ DAY = "20260102T000000Z"
 
 
 def test_the_project_s_own_lock_has_a_day_and_is_written_back_the_same(tmp_path: Path) -> None:
-    found = packages_lock.read(ROOT / LOCK)
-    assert found
-    assert found.day.endswith("T000000Z")
-    packages_lock.write(found, tmp_path / "packages.lock")
+    lock = packages_lock.read(ROOT / LOCK)
+    assert lock
+    assert lock.day.endswith("T000000Z")
+    packages_lock.write(lock, tmp_path / "packages.lock")
     assert (tmp_path / "packages.lock").read_text() == (ROOT / LOCK).read_text()
 
 
 def test_the_slices_of_the_project_s_own_dockerfiles() -> None:
-    found = packages_lock.slices(ROOT / "base-images")
-    assert set(found) == {"sutra-base-node", "sutra-base-python", "sutra-base-rust-runtime"}
-    assert "libssl3t64" in found["sutra-base-python"]
-    assert found["sutra-base-rust-runtime"] == (
+    slices = packages_lock.slices(ROOT / "base-images")
+    assert set(slices) == {"sutra-base-node", "sutra-base-python", "sutra-base-rust-runtime"}
+    assert "libssl3t64" in slices["sutra-base-python"]
+    assert slices["sutra-base-rust-runtime"] == (
         "base-files",
         "ca-certificates",
         "gcc-14-base",

@@ -21,10 +21,10 @@ def entry(name: str, version: str, text: str = "") -> str:
 
 
 def lock(*packages: tuple[str, str]) -> Lock:
-    return Lock(TRIXIE, DAY, tuple(Package(*each, "all", "0" * 64) for each in packages))
+    return Lock(TRIXIE, DAY, tuple(Package(*package, "all", "0" * 64) for package in packages))
 
 
-def found(mirror: Mirror, locked: Lock) -> list[Update]:
+def pending(mirror: Mirror, locked: Lock) -> list[Update]:
     mirror.publish()
     with opened(TRIXIE, mirror.knobs) as place:
         offers = updates.offers_of([package.name for package in locked.packages], place)
@@ -40,7 +40,7 @@ def test_a_security_update_is_one_of_the_security_suite(mirror: Mirror) -> None:
     mirror.add("plain", "1.1", "trixie-updates", changelog=entry("plain", "1.1"))
     mirror.add("plain", "1.0")
     locked = lock(("same", "1.0"), ("safe", "1.0-1"), ("fix", "1.0"), ("plain", "1.0"))
-    assert found(mirror, locked) == [
+    assert pending(mirror, locked) == [
         Update("fix", "1.0", "1.1", "fix", CHANGELOG, ("CVE-2026-2000",)),
         Update("plain", "1.0", "1.1", "plain"),
         Update("safe", "1.0-1", "1.0-1+deb13u1", "safe", SUITE, ("CVE-2026-1000",)),
@@ -50,30 +50,31 @@ def test_a_security_update_is_one_of_the_security_suite(mirror: Mirror) -> None:
 def test_an_older_package_of_the_security_suite_is_no_update(mirror: Mirror) -> None:
     mirror.add("safe", "1.0", "trixie-security")
     mirror.add("safe", "1.2")
-    assert found(mirror, lock(("safe", "1.2"))) == []
-    assert found(mirror, lock(("safe", "1.0")))[0].security == ""
-    assert found(mirror, lock(("safe", "1.3"))) == []
+    assert pending(mirror, lock(("safe", "1.2"))) == []
+    assert pending(mirror, lock(("safe", "1.0")))[0].security == ""
+    assert pending(mirror, lock(("safe", "1.3"))) == []
 
 
 def test_packages_of_one_source_share_its_changelog(mirror: Mirror) -> None:
     mirror.add("libz1", "1.1", source="z", changelog=entry("z", "1.1", "CVE-2026-3000"))
     mirror.add("libz-data", "1.1", source="z")
     named = {
-        each.name: each.cves for each in found(mirror, lock(("libz-data", "1.0"), ("libz1", "1.1")))
+        update.name: update.cves
+        for update in pending(mirror, lock(("libz-data", "1.0"), ("libz1", "1.1")))
     }
     assert named == {"libz-data": ("CVE-2026-3000",)}
 
 
 def test_what_has_no_changelog_is_not_known_to_be_safe(mirror: Mirror) -> None:
     mirror.add("bare", "1.1")
-    [update] = found(mirror, lock(("bare", "1.0")))
+    [update] = pending(mirror, lock(("bare", "1.0")))
     assert (update.cves, update.why) == ((), "no package of its source has a changelog")
 
 
 def test_a_package_that_cannot_be_fetched_is_an_update_all_the_same(mirror: Mirror) -> None:
     mirror.add("gone", "1.1", changelog=entry("gone", "1.1", "CVE-2026-4000"))
     (mirror.folder / "debian/pool/gone_1.1_all.deb").unlink()
-    [update] = found(mirror, lock(("gone", "1.0")))
+    [update] = pending(mirror, lock(("gone", "1.0")))
     assert (update.newest, update.cves) == ("1.1", ())
     assert "404" in update.why
 
@@ -89,7 +90,7 @@ def test_a_package_that_cannot_be_read_is_an_update_all_the_same(
     after = hashlib.sha256(deb.read_bytes()).hexdigest()
     for listed in mirror.entries.values():
         listed[:] = [text.replace(before, after) for text in listed]
-    [update] = found(mirror, lock(("odd", "1.0")))
+    [update] = pending(mirror, lock(("odd", "1.0")))
     assert update.newest == "1.1"
     assert update.why.startswith("odd_1.1_all.deb: cannot be read: ")
 
@@ -100,14 +101,14 @@ def test_a_package_that_is_too_large_is_not_fetched(
     mirror.add("large", "1.1", changelog=entry("large", "1.1", "CVE-2026-5000"))
     monkeypatch.setattr(updates, "MOST", 1)
     assert (
-        found(mirror, lock(("large", "1.0")))[0].why == "no package of its source has a changelog"
+        pending(mirror, lock(("large", "1.0")))[0].why == "no package of its source has a changelog"
     )
 
 
 def test_a_package_that_the_release_has_not_is_not_known(mirror: Mirror) -> None:
     mirror.add("other", "1.0")
     with pytest.raises(NotKnownError) as caught:
-        found(mirror, lock(("none", "1.0")))
+        pending(mirror, lock(("none", "1.0")))
     assert caught.value.message == 'debian: not known: trixie has no package "none" for all'
 
 
@@ -115,7 +116,10 @@ def test_machines_that_differ_are_an_update_each(mirror: Mirror) -> None:
     for machine, version in zip(MACHINES, ("1.1", "1.2"), strict=True):
         mirror.add("apart", version, architecture=machine)
     packages = tuple(Package("apart", "1.0", machine, "0" * 64) for machine in MACHINES)
-    assert [each.newest for each in found(mirror, Lock(TRIXIE, DAY, packages))] == ["1.1", "1.2"]
+    assert [update.newest for update in pending(mirror, Lock(TRIXIE, DAY, packages))] == [
+        "1.1",
+        "1.2",
+    ]
 
 
 def test_a_lock_takes_in_what_is_named_and_nothing_else(mirror: Mirror) -> None:

@@ -80,7 +80,7 @@ class Cluster:
     def stored(self, name: str) -> dict[str, str]:
         """Return what the secret of this name got last, decoded."""
         objects = [json.loads(text) for text in self.given() if text.startswith("{")]
-        *_, last = (each for each in objects if each["metadata"]["name"] == name)
+        *_, last = (candidate for candidate in objects if candidate["metadata"]["name"] == name)
         return {key: base64.b64decode(data).decode() for key, data in last["data"].items()}
 
 
@@ -103,19 +103,19 @@ def cluster(
     folder: Path, release: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> Cluster:
     """A cluster ready for the release, without any part of it; overlays; no promotion."""
-    found = Cluster(folder / "cluster")
-    found.folder.mkdir()
+    fake = Cluster(folder / "cluster")
+    fake.folder.mkdir()
     program(folder / "bin", "kubectl", KUBECTL)
     monkeypatch.setenv("PATH", f"{folder}/bin:/usr/bin:/bin")
-    monkeypatch.setenv("CLUSTER", str(found.folder))
+    monkeypatch.setenv("CLUSTER", str(fake.folder))
     monkeypatch.delenv("SUTRA_API_KEY", raising=False)
     monkeypatch.delenv("SUTRA_API_KEY_FILE", raising=False)
-    found.has("version", {"serverVersion": {"major": "1", "minor": "32+"}})
-    found.has("api-versions", "v1\napps/v1\nautoscaling/v2\nmetrics.k8s.io/v1beta1\n")
+    fake.has("version", {"serverVersion": {"major": "1", "minor": "32+"}})
+    fake.has("api-versions", "v1\napps/v1\nautoscaling/v2\nmetrics.k8s.io/v1beta1\n")
     default = {"storageclass.kubernetes.io/is-default-class": "true"}
-    found.lists("storageclass", {"metadata": {"name": "fast", "annotations": default}})
-    found.lists("persistentvolumeclaim")
-    found.has("kustomize", yaml.safe_dump_all(release))
+    fake.lists("storageclass", {"metadata": {"name": "fast", "annotations": default}})
+    fake.lists("persistentvolumeclaim")
+    fake.has("kustomize", yaml.safe_dump_all(release))
     for name in ("one-node", "cluster"):
         overlay = folder / "deploy/kubernetes/overlays" / name
         overlay.mkdir(parents=True)
@@ -123,4 +123,4 @@ def cluster(
     images = folder / ".build/kubernetes/images"
     images.mkdir(parents=True)
     (images / "kustomization.yaml").write_text(marked(""))
-    return found
+    return fake

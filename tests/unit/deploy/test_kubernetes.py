@@ -39,8 +39,8 @@ def refused(*words: str) -> tuple[str, str]:
 
 def changes(cluster: Cluster) -> list[str]:
     """Return the calls that change something."""
-    asked = cluster.asked("create", "replace", "apply", "delete", "rollout")
-    return [line for line in asked if "--dry-run" not in line]
+    calls = cluster.asked("create", "replace", "apply", "delete", "rollout")
+    return [line for line in calls if "--dry-run" not in line]
 
 
 # ---- up --------------------------------------------------------------------
@@ -350,8 +350,8 @@ def test_one_node_may_have_the_images_already(
 ) -> None:
     Path(".build/kubernetes/images/kustomization.yaml").unlink()
     local = {"name": "one", "image": "sutra-api:latest", "imagePullPolicy": "Never"}
-    for each in release[1:]:
-        each["spec"]["template"]["spec"]["containers"] = [local]
+    for workload in release[1:]:
+        workload["spec"]["template"]["spec"]["containers"] = [local]
     cluster.has("kustomize", yaml.safe_dump_all(release))
     assert deploy("up", "--overlay", "one-node") == 0
 
@@ -597,8 +597,8 @@ def test_status_counts_ready_replicas(
     line: str,
 ) -> None:
     status = {} if ready is None else {"readyReplicas": ready}
-    one = thing("Deployment", "sutra-api", spec={"replicas": replicas}, status=status)
-    cluster.lists("deployment,statefulset", one)
+    deployment = thing("Deployment", "sutra-api", spec={"replicas": replicas}, status=status)
+    cluster.lists("deployment,statefulset", deployment)
     cluster.has("get-pods,persistentvolumeclaims", "NAME READY\n")
     assert deploy("status") == code
     shown = capsys.readouterr()

@@ -87,9 +87,9 @@ def test_a_promotion_overwrites_what_was_edited_by_hand(folder: Path) -> None:
 
 def test_all_platforms_of_an_image_are_one_digest() -> None:
     """In the ledger both have the digest of their index."""
-    one = Promoted(ID, DIGEST, "c", 1, 1)
-    both = replace(ENTRY, images={"sutra-api": one, "arm64/sutra-api": one})
-    alone = replace(ENTRY, images={"arm64/sutra-api": one})
+    image = Promoted(ID, DIGEST, "c", 1, 1)
+    both = replace(ENTRY, images={"sutra-api": image, "arm64/sutra-api": image})
+    alone = replace(ENTRY, images={"arm64/sutra-api": image})
     assert kustomize_images.text(both) == kustomize_images.text(alone)
     assert yaml.safe_load(kustomize_images.text(both))["images"] == [
         {"name": "sutra-api", "newName": "r.example:5000/team/sutra-api", "digest": DIGEST}

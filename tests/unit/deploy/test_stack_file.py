@@ -193,11 +193,11 @@ def test_the_whole_of_it() -> None:
 
 
 def test_a_callers_key_is_a_file_and_in_no_variable() -> None:
-    given = config()
-    given["services"]["api"]["environment"]["SUTRA_API_KEY"] = "0123456789abcdef"
-    assert stack_file.api_key(given) == "0123456789abcdef"
+    settings = config()
+    settings["services"]["api"]["environment"]["SUTRA_API_KEY"] = "0123456789abcdef"
+    assert stack_file.api_key(settings) == "0123456789abcdef"
     options = Options("mine", OPTIONS.images, api_key="mine-api-key-1")
-    stack = stack_file.make(given, options)
+    stack = stack_file.make(settings, options)
     assert "0123456789abcdef" not in stack.text
     api = stack.content["services"]["api"]
     assert api["environment"] == {
@@ -222,10 +222,10 @@ def test_ports_of_nodes_free_themselves_before_the_next_replica() -> None:
 
 def test_every_volume_pins_its_service() -> None:
     volume = {"type": "volume", "source": "other", "target": "/x", "read_only": True}
-    made = converted("api", volumes=[volume]).stack
-    assert made["deploy"]["placement"] == {"constraints": ["node.labels.org.sutra.data == mine"]}
-    assert made["deploy"]["update_config"]["order"] == "stop-first"
-    assert {"type": "volume", "source": "other", "target": "/x", "read_only": True} in made[
+    service = converted("api", volumes=[volume]).stack
+    assert service["deploy"]["placement"] == {"constraints": ["node.labels.org.sutra.data == mine"]}
+    assert service["deploy"]["update_config"]["order"] == "stop-first"
+    assert {"type": "volume", "source": "other", "target": "/x", "read_only": True} in service[
         "volumes"
     ]
 

@@ -119,7 +119,7 @@ def test_only_the_driver_docker_is_the_engine() -> None:
 
 
 @pytest.mark.parametrize(
-    ("environment", "asked"),
+    ("environment", "builder"),
     [
         ({}, "unset"),
         ({"BUILDER": "farm"}, "farm"),
@@ -128,10 +128,10 @@ def test_only_the_driver_docker_is_the_engine() -> None:
     ],
 )
 def test_buildx_is_asked_for_the_builder_that_is_named(
-    answer: Path, environment: dict[str, str], asked: str
+    answer: Path, environment: dict[str, str], builder: str
 ) -> None:
     assert builders.find(environment).name == "default"
-    assert (answer / "asked").read_text() == asked
+    assert (answer / "asked").read_text() == builder
 
 
 def test_a_builder_with_one_node_that_runs_is_taken(answer: Path) -> None:

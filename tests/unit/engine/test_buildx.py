@@ -46,9 +46,9 @@ def test_a_client_that_the_caller_names_comes_before_path(
 def test_no_client_with_buildx_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scripts: list[str]
 ) -> None:
-    made = [program(tmp_path / str(at), "docker", text) for at, text in enumerate(scripts)]
+    clients = [program(tmp_path / str(at), "docker", text) for at, text in enumerate(scripts)]
     monkeypatch.setenv("PATH", str(tmp_path / "0"))
-    monkeypatch.setattr(buildx, "CLIENTS", ("docker", *map(str, made[1:])))
+    monkeypatch.setattr(buildx, "CLIENTS", ("docker", *map(str, clients[1:])))
     with pytest.raises(SutraError) as caught:
         find_client()
     assert caught.value.message == "engine: no docker client with a working buildx plugin"

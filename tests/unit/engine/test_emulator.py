@@ -48,8 +48,8 @@ def test_a_machine_without_files_in_memory_runs_nothing(monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize(("name", "machine"), [("amd64", "x64"), ("arm64", "AArch64")])
 def test_the_programs_are_elf_files_of_their_machine(name: str, machine: str) -> None:
-    found = ELFFile(io.BytesIO(emulator.program(name)))
-    assert found.get_machine_arch() == machine
-    (segment,) = found.iter_segments()
+    program = ELFFile(io.BytesIO(emulator.program(name)))
+    assert program.get_machine_arch() == machine
+    (segment,) = program.iter_segments()
     assert segment["p_filesz"] == len(emulator.program(name))
-    assert found["e_entry"] == segment["p_vaddr"] + 120
+    assert program["e_entry"] == segment["p_vaddr"] + 120

@@ -43,9 +43,9 @@ def test_recorded_events_are_read() -> None:
 
 
 def test_what_follows_an_event_is_passed_over() -> None:
-    one = Event(OPEN, -1, 7)
-    assert list(fanotify.parse(event(length=28, more=b"more") + event())) == [one, one]
-    assert list(fanotify.parse(event(length=28, own=28, more=b"more"))) == [one]
+    opened = Event(OPEN, -1, 7)
+    assert list(fanotify.parse(event(length=28, more=b"more") + event())) == [opened, opened]
+    assert list(fanotify.parse(event(length=28, own=28, more=b"more"))) == [opened]
 
 
 @pytest.mark.parametrize(
@@ -69,14 +69,14 @@ def test_hostile_events_are_one_line(data: bytes, problem: str) -> None:
 
 @given(st.binary(max_size=200) | st.binary(max_size=60).map(lambda more: event() + more))
 def test_any_bytes_are_events_or_one_line(data: bytes) -> None:
-    found, end = 0, 0
+    count, end = 0, 0
     try:
         for _ in fanotify.parse(data):
-            found += 1
+            count += 1
     except SutraError:
         end = 1
-    assert found + end <= len(data) // 24 + 1
-    assert end or len(data) >= 24 * found
+    assert count + end <= len(data) // 24 + 1
+    assert end or len(data) >= 24 * count
 
 
 def may_trace() -> bool:
@@ -99,11 +99,11 @@ def test_opens_of_this_machine_are_seen_where_it_allows_that(tmp_path: Path) -> 
         trace.watch(str(tmp_path))
         (tmp_path / "opened").read_text()
         subprocess.run([tmp_path / "program"], check=True)
-        found = [each for each in trace.read() if Path(each.path).parent == tmp_path]
-    assert {Path(each.path).name for each in found} == {"opened", "program"}
-    first = next(each for each in found if each.path.endswith("opened"))
+        events = [opened for opened in trace.read() if Path(opened.path).parent == tmp_path]
+    assert {Path(opened.path).name for opened in events} == {"opened", "program"}
+    first = next(opened for opened in events if opened.path.endswith("opened"))
     assert (first.process, first.mask & OPEN) == (os.getpid(), OPEN)
-    assert any(each.mask & OPEN_EXEC for each in found if each.path.endswith("program"))
+    assert any(opened.mask & OPEN_EXEC for opened in events if opened.path.endswith("program"))
     assert os.listdir("/proc/self/fd") == before  # each event's file is closed
 
 

@@ -32,17 +32,17 @@ def test_reads_of_any_size_give_the_bytes_of_chunks_of_any_size(
 
 
 def test_nothing_is_read_before_it_is_asked_for() -> None:
-    asked: list[int] = []
+    numbers: list[int] = []
 
     def chunks() -> Iterator[bytes]:
         for number in range(3):
-            asked.append(number)
+            numbers.append(number)
             yield b"ab"
 
     stream = Stream(chunks())
-    assert (stream.read(0), asked) == (b"", [])
-    assert (stream.read(2), asked) == (b"ab", [0])
-    assert (stream.read(1), asked) == (b"a", [0, 1])
+    assert (stream.read(0), numbers) == (b"", [])
+    assert (stream.read(2), numbers) == (b"ab", [0])
+    assert (stream.read(1), numbers) == (b"a", [0, 1])
 
 
 def saved(client: Refusing | FakeEngine, reference: str = "a:prod") -> bytes:
@@ -220,9 +220,9 @@ A, B = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
 
 def test_digests_of_one_repository_and_of_no_other() -> None:
     client: Any = FakeEngine()
-    made = FakeImage([LAYER])
-    made.attrs["RepoDigests"] = [f"localhost:5000/me/api@{A}", f"api@{B}", "<none>@<none>"]
-    client.add(made, "localhost:5000/me/api:1")
+    image = FakeImage([LAYER])
+    image.attrs["RepoDigests"] = [f"localhost:5000/me/api@{A}", f"api@{B}", "<none>@<none>"]
+    client.add(image, "localhost:5000/me/api:1")
     assert images.digests(client, "localhost:5000/me/api:1") == {A}
     assert images.digests(client, "localhost:5000/me/none:1") == set()
     assert images.digests_anywhere(client, "localhost:5000/me/api:1") == {A, B}

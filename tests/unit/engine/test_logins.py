@@ -44,7 +44,7 @@ def refusal(tmp_path: Path, config: Any) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("config", "found"),
+    ("config", "expected"),
     [
         ({}, None),
         ({"auths": {}}, None),
@@ -60,9 +60,9 @@ def refusal(tmp_path: Path, config: Any) -> tuple[str, str]:
     ],
 )
 def test_logins_that_docker_writes(
-    tmp_path: Path, config: Any, found: tuple[str, str] | None
+    tmp_path: Path, config: Any, expected: tuple[str, str] | None
 ) -> None:
-    assert login(tmp_path, config) == found
+    assert login(tmp_path, config) == expected
 
 
 def test_without_a_file_there_is_no_login() -> None:
@@ -118,7 +118,7 @@ def test_an_invalid_login_is_one_line(tmp_path: Path, config: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "found"),
+    ("script", "expected"),
     [
         ("""echo '{"Username": "me", "Secret": "x"}'""", ("me", "x")),
         ("""echo '{"Username": "<token>", "Secret": "x"}'""", (logins.TOKEN_USER, "x")),
@@ -126,9 +126,9 @@ def test_an_invalid_login_is_one_line(tmp_path: Path, config: Any) -> None:
         ("echo credentials not found in native keychain; exit 1", None),
     ],
 )
-def test_helpers_answer(tmp_path: Path, script: str, found: tuple[str, str] | None) -> None:
+def test_helpers_answer(tmp_path: Path, script: str, expected: tuple[str, str] | None) -> None:
     program(tmp_path, "docker-credential-bugs", f"cat >/dev/null; {script}\n")
-    assert login(tmp_path, {"credsStore": "bugs"}) == found
+    assert login(tmp_path, {"credsStore": "bugs"}) == expected
 
 
 @pytest.mark.parametrize(

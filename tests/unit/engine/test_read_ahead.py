@@ -12,8 +12,8 @@ from scripts.engine.read_ahead import Ahead
 
 @given(st.lists(st.binary(max_size=9)), st.integers(1, 30))
 def test_chunks_come_in_their_order(chunks: list[bytes], waiting: int) -> None:
-    with Ahead(iter(chunks), waiting) as found:
-        assert list(found) == chunks
+    with Ahead(iter(chunks), waiting) as received:
+        assert list(received) == chunks
 
 
 def test_chunks_are_received_before_they_are_asked_for_up_to_a_limit() -> None:
@@ -27,10 +27,10 @@ def test_chunks_are_received_before_they_are_asked_for_up_to_a_limit() -> None:
                 full.set()
             yield b"12345"
 
-    with Ahead(chunks(), 20) as found:
+    with Ahead(chunks(), 20) as received:
         assert full.wait(20)
         assert len(sent) == 4  # and then it waits
-        assert next(found) == b"12345"
+        assert next(received) == b"12345"
     assert len(sent) < 10
 
 
@@ -39,14 +39,14 @@ def test_what_the_sender_raises_comes_after_what_it_sent() -> None:
         yield b"1"
         raise OSError("cut")
 
-    with Ahead(chunks()) as found:
-        assert next(found) == b"1"
+    with Ahead(chunks()) as received:
+        assert next(received) == b"1"
         with pytest.raises(OSError, match=r"^cut$"):
-            next(found)
+            next(received)
 
 
 def test_no_thread_is_left_when_the_reader_gives_up() -> None:
     before = threading.active_count()
-    with Ahead((b"1" for _ in range(10**9)), 10) as found:
-        next(found)
+    with Ahead((b"1" for _ in range(10**9)), 10) as received:
+        next(received)
     assert threading.active_count() == before

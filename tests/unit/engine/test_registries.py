@@ -17,9 +17,9 @@ IMAGE = "debian:trixie-slim"
 
 @pytest.fixture
 def registry(monkeypatch: pytest.MonkeyPatch) -> RegistryEngine:
-    made = RegistryEngine()
-    monkeypatch.setattr("scripts.engine.client.connect", made.connect)
-    return made
+    registry_engine = RegistryEngine()
+    monkeypatch.setattr("scripts.engine.client.connect", registry_engine.connect)
+    return registry_engine
 
 
 def answered(status: int, explanation: str | None, kind: type[APIError] = APIError) -> APIError:

@@ -58,17 +58,17 @@ class Made:
 
 def test_the_engine_names_the_place_of_the_classic_store() -> None:
     driver = {"Name": "overlay2", "Data": {"MergedDir": CLASSIC}}
-    made: Any = Made(GraphDriver=driver)
-    assert root_mount.merged_folder(made) == CLASSIC
+    container: Any = Made(GraphDriver=driver)
+    assert root_mount.merged_folder(container) == CLASSIC
     for other in (Made(), Made(GraphDriver=None), Made(GraphDriver={"Data": None})):
         unnamed: Any = other
         assert root_mount.merged_folder(unnamed) == ""
 
 
 def test_another_form_of_answer_is_one_line() -> None:
-    made: Any = Made(GraphDriver=["overlay2"])
+    container: Any = Made(GraphDriver=["overlay2"])
     with pytest.raises(EngineError) as caught:
-        root_mount.merged_folder(made)
+        root_mount.merged_folder(container)
     assert "\n" not in caught.value.message
 
 
@@ -81,14 +81,14 @@ def mounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_root_is_reported_as_soon_as_it_is_mounted(mounts: Path) -> None:
-    made: Any = Made()
+    container: Any = Made()
     places, seen = list[str](), threading.Event()
 
     def watch(place: str) -> None:
         places.append(place)
         seen.set()
 
-    with root_mount.when_mounted(made, watch):
+    with root_mount.when_mounted(container, watch):
         assert not seen.wait(0.05)
         mounts.write_text(mount("/") + mount(CONTAINERD))
         assert seen.wait(10)
@@ -96,7 +96,7 @@ def test_a_root_is_reported_as_soon_as_it_is_mounted(mounts: Path) -> None:
 
 
 def test_a_root_that_is_unmounted_again_is_waited_for(mounts: Path) -> None:
-    made: Any = Made()
+    container: Any = Made()
     places, seen = list[str](), threading.Event()
 
     def watch(place: str) -> None:
@@ -106,13 +106,13 @@ def test_a_root_that_is_unmounted_again_is_waited_for(mounts: Path) -> None:
         seen.set()
 
     mounts.write_text(mount(CONTAINERD))
-    with root_mount.when_mounted(made, watch):
+    with root_mount.when_mounted(container, watch):
         assert seen.wait(10)
     assert places == [CONTAINERD, CONTAINERD]
 
 
 def test_what_the_watcher_raises_ends_the_block(mounts: Path) -> None:
-    made: Any = Made()
+    container: Any = Made()
     begun = threading.Event()
 
     def refuse(place: str) -> None:
@@ -120,17 +120,17 @@ def test_what_the_watcher_raises_ends_the_block(mounts: Path) -> None:
         raise EngineError("no")
 
     mounts.write_text(mount(CONTAINERD))
-    with pytest.raises(EngineError, match="engine: no"), root_mount.when_mounted(made, refuse):
+    with pytest.raises(EngineError, match="engine: no"), root_mount.when_mounted(container, refuse):
         assert begun.wait(10)
 
 
 def test_nothing_is_reported_of_a_root_that_is_never_mounted(mounts: Path) -> None:
-    made: Any = Made()
+    container: Any = Made()
     before = threading.active_count()
     places = list[str]()
     with (
         pytest.raises(ValueError, match="of the block"),
-        root_mount.when_mounted(made, places.append),
+        root_mount.when_mounted(container, places.append),
     ):
         raise ValueError("of the block")
     assert (places, threading.active_count()) == ([], before)

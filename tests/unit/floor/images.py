@@ -21,11 +21,11 @@ def image(files: Mapping[str, int], *entries: Entry, **distributions: str) -> In
         folder = f"{SITE}/{name}-1.0.dist-info"
         texts[f"{folder}/METADATA"] = f"Name: {name}\nVersion: 1.0\n"
         texts[f"{folder}/RECORD"] = "".join(f"{path},,\n" for path in paths.split())
-    made = [
+    listed = [
         *(Entry(path, "file", size, 0o644, 0, 0, 0) for path, size in files.items()),
         *(Entry(path, "file", len(text), 0o644, 0, 0, 0) for path, text in texts.items()),
         *entries,
     ]
-    layer = LayerFiles("sha256:0", 1, 1, tuple(made), texts)
+    layer = LayerFiles("sha256:0", 1, 1, tuple(listed), texts)
     config = {"config": {"Labels": LABELS}}
     return Inventory("sutra-api:prod", "sha256:1", "amd64", config, (layer,))

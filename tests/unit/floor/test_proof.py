@@ -35,9 +35,9 @@ def test_what_is_put_into_the_container_runs(tmp_path: Path) -> None:
         text=True,
         check=True,
     )
-    found = proof.read(0, f"a module's own output\n{done.stdout}")
-    assert (found.proven, found.why) == (frozenset(["one/c.py"]), "")
-    assert found.broken["one/b.py"].startswith('broke "one.a": ModuleNotFoundError')
+    outcome = proof.read(0, f"a module's own output\n{done.stdout}")
+    assert (outcome.proven, outcome.why) == (frozenset(["one/c.py"]), "")
+    assert outcome.broken["one/b.py"].startswith('broke "one.a": ModuleNotFoundError')
 
 
 @pytest.mark.parametrize(
@@ -52,9 +52,9 @@ def test_what_is_put_into_the_container_runs(tmp_path: Path) -> None:
     ],
 )
 def test_another_answer_is_no_proof(code: int | None, output: str, why: str) -> None:
-    found = proof.read(code, output)
-    assert (found.proven, found.broken) == (frozenset(), {})
-    assert found.why.startswith(why)
+    outcome = proof.read(code, output)
+    assert (outcome.proven, outcome.broken) == (frozenset(), {})
+    assert outcome.why.startswith(why)
 
 
 def test_what_broke_is_one_line() -> None:
@@ -91,8 +91,8 @@ class ToolsEngine(FakeEngine):
     def create(self, image: str, **options: Any) -> Any:
         identity = f"box{len(self.made)}"
         self.made.append({"image": image, **options})
-        made = {"start": self.start, "reload": str, "logs": self.logs}
-        return SimpleNamespace(id=identity, attrs=self.attrs, **made)
+        methods = {"start": self.start, "reload": str, "logs": self.logs}
+        return SimpleNamespace(id=identity, attrs=self.attrs, **methods)
 
     def start(self) -> None:
         self.calls.append(("start",))
@@ -143,6 +143,6 @@ def test_tools_that_cannot_be_started_are_the_reason() -> None:
 def test_an_image_that_cannot_be_copied_is_the_reason() -> None:
     engine: Any = ToolsEngine("")
     engine.missing = "/app"
-    found = proof.prove(engine, "sha256:1", ["a/"])
-    assert found == Proof(why="engine: cannot copy /app of a container: no /app")
+    outcome = proof.prove(engine, "sha256:1", ["a/"])
+    assert outcome == Proof(why="engine: cannot copy /app of a container: no /app")
     assert [call[0] for call in engine.calls].count("remove") == 2

@@ -27,9 +27,9 @@ MODULES = {
 def root(tmp_path: Path) -> Path:
     """A cleaned tree: bytecode in the place of sources."""
     tree = tmp_path / "tree"
-    made = distribution("one", MODULES)
+    files = distribution("one", MODULES)
     record = f"{SITE}/one-1.0.dist-info/RECORD"
-    venv(tree, made)
+    venv(tree, files)
     for file in sorted((tree / SITE).rglob("*.py")):
         py_compile.compile(str(file), f"{file}c", doraise=True)
         file.unlink()
@@ -43,24 +43,24 @@ def names(root: Path) -> set[str]:
 
 
 def test_proposals_that_nothing_imports_are_proven_together(root: Path) -> None:
-    found = proof_inside.answer(root, 60, ["one/unused.py", "one/data/"])
-    assert found == {"proven": ["one/unused.py", "one/data/"], "broken": {}, "problem": ""}
+    answer = proof_inside.answer(root, 60, ["one/unused.py", "one/data/"])
+    assert answer == {"proven": ["one/unused.py", "one/data/"], "broken": {}, "problem": ""}
     assert names(root) == {"__init__.pyc", "api.pyc", "lazy.pyc", "needed.pyc"}
 
 
 def test_a_proposal_that_a_module_needs_is_left_out_with_the_reason(root: Path) -> None:
-    found = proof_inside.answer(root, 60, ["one/needed.py", "one/unused.py"])
-    assert (found["proven"], found["problem"]) == (["one/unused.py"], "")
-    assert list(found["broken"]) == ["one/needed.py"]
-    assert found["broken"]["one/needed.py"].startswith('broke "one.lazy": ImportError: ')
-    assert 'rule "' not in found["broken"]["one/needed.py"]
+    answer = proof_inside.answer(root, 60, ["one/needed.py", "one/unused.py"])
+    assert (answer["proven"], answer["problem"]) == (["one/unused.py"], "")
+    assert list(answer["broken"]) == ["one/needed.py"]
+    assert answer["broken"]["one/needed.py"].startswith('broke "one.lazy": ImportError: ')
+    assert 'rule "' not in answer["broken"]["one/needed.py"]
     assert "needed.pyc" in names(root)
 
 
 def test_a_package_that_would_be_emptied_is_left_out(root: Path) -> None:
-    found = proof_inside.answer(root, 60, ["one/"])
-    assert found["proven"] == []
-    assert found["broken"] == {
+    answer = proof_inside.answer(root, 60, ["one/"])
+    assert answer["proven"] == []
+    assert answer["broken"] == {
         "one/": 'proposals.yaml: rules.p0.remove: would empty the package "one"'
     }
     assert len(names(root)) == 6
@@ -80,15 +80,15 @@ def test_no_time_is_no_proof(root: Path) -> None:
 def test_a_tree_that_was_broken_before_proves_nothing(root: Path) -> None:
     for file in (root / SITE).rglob("*.pyc"):
         file.write_bytes(b"of another Python")
-    found = proof_inside.answer(root, 60, ["one/unused.py"])
-    assert found == {"proven": [], "broken": {}, "problem": "no module of the image loads"}
+    answer = proof_inside.answer(root, 60, ["one/unused.py"])
+    assert answer == {"proven": [], "broken": {}, "problem": "no module of the image loads"}
 
 
 def test_a_proof_that_cannot_run_is_the_problem(root: Path) -> None:
     (root / "bin/python").unlink()
-    found = proof_inside.answer(root, 60, ["one/unused.py"])
-    assert (found["proven"], found["broken"]) == ([], {})
-    assert found["problem"].startswith('python: cannot run "')
+    answer = proof_inside.answer(root, 60, ["one/unused.py"])
+    assert (answer["proven"], answer["broken"]) == ([], {})
+    assert answer["problem"].startswith('python: cannot run "')
 
 
 def test_the_program_prints_its_answer_behind_the_marker(root: Path) -> None:
@@ -96,5 +96,5 @@ def test_the_program_prints_its_answer_behind_the_marker(root: Path) -> None:
     done = subprocess.run(
         words, capture_output=True, text=True, check=True, env={"PYTHONPATH": str(LIB)}
     )
-    (line,) = [each for each in done.stdout.splitlines() if each.startswith("MARK ")]
+    (line,) = [candidate for candidate in done.stdout.splitlines() if candidate.startswith("MARK ")]
     assert json.loads(line.removeprefix("MARK "))["proven"] == ["one/data/"]

@@ -26,8 +26,8 @@ def proposed(
     return proposals.of(seen, floor, manifest or Manifest(Path("cleanup.yaml")))
 
 
-def globs(found: Proposals) -> list[tuple[str, int, int]]:
-    return [(rule.glob, rule.files, rule.bytes) for rule in found.rules]
+def globs(proposed_rules: Proposals) -> list[tuple[str, int, int]]:
+    return [(rule.glob, rule.files, rule.bytes) for rule in proposed_rules.rules]
 
 
 def test_a_folder_is_proposed_whole_and_its_parent_only_where_nothing_in_it_was_opened() -> None:
@@ -39,23 +39,23 @@ def test_a_folder_is_proposed_whole_and_its_parent_only_where_nothing_in_it_was_
         "one/g/h.pyc": BIG,
         "one/g/used.pyc": 1,
     }
-    found = proposed(files, "one/__init__.pyc one/g/used.pyc")
-    assert found == Proposals(
+    result = proposed(files, "one/__init__.pyc one/g/used.pyc")
+    assert result == Proposals(
         [Proposal("one/a/", "one", 3, BIG + 12), Proposal("one/g/h.py", "one", 1, BIG)], 0, {}
     )
 
 
 def test_the_boundary_of_what_is_worth_a_proposal() -> None:
     files = {"one/used.py": 1, "one/a.py": LEAST, "one/b.py": LEAST - 1, "one/c.py": 3}
-    found = proposed(files, "one/used.py")
-    assert (globs(found), found.smaller) == ([("one/a.py", 1, LEAST)], LEAST + 2)
+    result = proposed(files, "one/used.py")
+    assert (globs(result), result.smaller) == ([("one/a.py", 1, LEAST)], LEAST + 2)
 
 
 def test_an_extension_module_is_named_without_its_platform() -> None:
     tag = "cpython-313-x86_64-linux-gnu.so"
     files = {"one/used.pyc": 1, f"one/_core.{tag}": BIG, "one/_other.abi3.so": BIG}
-    found = proposed(files, "one/used.pyc")
-    assert globs(found) == [("one/_core.*.so", 1, BIG), ("one/_other.*.so", 1, BIG)]
+    result = proposed(files, "one/used.pyc")
+    assert globs(result) == [("one/_core.*.so", 1, BIG), ("one/_other.*.so", 1, BIG)]
 
 
 def test_a_glob_that_would_take_more_is_tied_to_its_place() -> None:
@@ -65,42 +65,42 @@ def test_a_glob_that_would_take_more_is_tied_to_its_place() -> None:
         "two/one/data/x.py": 1,
         "two/__init__.py": 1,
     }
-    found = proposed(files, "one/__init__.py two/__init__.py two/one/data/x.py")
-    assert globs(found) == [("./lib/*/site-packages/one/data/", 1, BIG)]
+    result = proposed(files, "one/__init__.py two/__init__.py two/one/data/x.py")
+    assert globs(result) == [("./lib/*/site-packages/one/data/", 1, BIG)]
 
 
 def test_an_extension_module_beside_one_of_nearly_its_name_has_its_whole_name() -> None:
     tag = "cpython-313-x86_64-linux-gnu.so"
     files = {"one/used.py": 1, f"one/_core.{tag}": BIG, "one/_core.more.so": 1}
-    found = proposed(files, "one/used.py one/_core.more.so")
-    assert globs(found) == [(f"one/_core.{tag}", 1, BIG)]
+    result = proposed(files, "one/used.py one/_core.more.so")
+    assert globs(result) == [(f"one/_core.{tag}", 1, BIG)]
 
 
 def test_a_name_with_a_wildcard_is_taken_as_it_is() -> None:
     files = {"one/used.py": 1, "one/[x]*.dat": BIG, "one/x.dat": BIG}
-    found = proposed(files, "one/used.py one/x.dat")
-    assert globs(found) == [("one/[[]x][*].dat", 1, BIG)]
+    result = proposed(files, "one/used.py one/x.dat")
+    assert globs(result) == [("one/[[]x][*].dat", 1, BIG)]
 
 
 def test_a_distribution_of_which_no_module_was_opened_is_not_emptied_by_a_rule() -> None:
     files = {"one/a.py": BIG, "one/b/c.so": BIG, "two/used.py": 1, "two/d.py": BIG}
-    found = proposed(files, "two/used.py")
-    assert (globs(found), found.unused) == ([("two/d.py", 1, BIG)], {"one": 2 * BIG})
+    result = proposed(files, "two/used.py")
+    assert (globs(result), result.unused) == ([("two/d.py", 1, BIG)], {"one": 2 * BIG})
 
 
 def test_what_a_rule_keeps_is_not_proposed(tmp_path: Path) -> None:
     file = tmp_path / "cleanup.yaml"
     file.write_text('rules: {kept: {why: x, keep: ["one/a/kept.py", "LICENSE*"]}}\n')
     files = {"one/used.py": 1, "one/a/kept.pyc": BIG, "one/a/b.pyc": BIG, "one/LICENSE": BIG}
-    found = proposed(files, "one/used.py", manifests.load(file))
-    assert (globs(found), found.smaller) == ([("one/a/b.py", 1, BIG)], 0)
+    result = proposed(files, "one/used.py", manifests.load(file))
+    assert (globs(result), result.smaller) == ([("one/a/b.py", 1, BIG)], 0)
 
 
 def test_metadata_and_what_is_outside_of_the_tree_is_not_proposed() -> None:
     record = f"{SITE}/one-1.0.dist-info/SBOM"
     seen = image({record: BIG, "app/big.py": BIG, "usr/lib/python3.13/site-packages/x.py": BIG})
-    found = proposals.of(seen, shares.of(seen, []), Manifest(Path("cleanup.yaml")))
-    assert found == Proposals([], 0, {})
+    result = proposals.of(seen, shares.of(seen, []), Manifest(Path("cleanup.yaml")))
+    assert result == Proposals([], 0, {})
 
 
 def test_proposals_are_rules_that_the_cleanup_reads(tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ def traced(
     monkeypatch: pytest.MonkeyPatch,
     *starts: list[list[Opened]],
     image: Image = API,
-    known: dict[str, Any] = KNOWN,
+    details: dict[str, Any] = KNOWN,
     requests: tuple[Request, ...] = (),
 ) -> Traced:
     """Trace a service; each of `starts` is what the reads of one start return."""
@@ -135,9 +135,9 @@ def traced(
 
     monkeypatch.setattr(fanotify, "trace", trace)
     promises = Catalog(Path("images.yaml"), (image,), Budget(1, 1))
-    found = service_trace.record(engine, promises, image, known, requests)
+    recorded = service_trace.record(engine, promises, image, details, requests)
     assert next(left, None) is None
-    return found
+    return recorded
 
 
 def refused(*words: Any, **more: Any) -> tuple[str, str]:
@@ -164,8 +164,8 @@ def test_a_start_that_was_missed_is_made_again(
     engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     late = [Opened("/usr/bin/python3.13", OPEN | OPEN_EXEC, 555), STARTED[2]]
-    found = traced(engine, monkeypatch, [late], [STARTED])
-    assert found.opened == {"etc/passwd", "usr/bin/python3.13", "app/main.py"}
+    trace = traced(engine, monkeypatch, [late], [STARTED])
+    assert trace.opened == {"etc/passwd", "usr/bin/python3.13", "app/main.py"}
     assert refused(engine, monkeypatch, [late], [late], [late]) == (
         "floor: sutra-api: started before it could be traced",
         "run it again",
@@ -205,14 +205,14 @@ def test_a_service_that_is_not_healthy_is_one_line(
 def test_an_image_without_a_health_check_is_refused_before_anything_starts(
     engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    known = {"Id": "sha256:1", "Config": {"Healthcheck": {"Test": ["NONE"]}}}
+    details = {"Id": "sha256:1", "Config": {"Healthcheck": {"Test": ["NONE"]}}}
     with pytest.raises(SutraError) as caught:
-        service_trace.require_service(API, known)
+        service_trace.require_service(API, details)
     assert (caught.value.message, caught.value.tip) == (
         'floor: no HEALTHCHECK in the image "sutra-api"',
         "only a service can be traced: name one whose Dockerfile.prod has a HEALTHCHECK",
     )
-    assert refused(engine, monkeypatch, known=known)[0] == caught.value.message
+    assert refused(engine, monkeypatch, details=details)[0] == caught.value.message
     assert engine.asked == []
 
 
@@ -299,8 +299,8 @@ def test_requests_are_sent_between_the_health_check_and_the_stop(
         return [sent]
 
     monkeypatch.setattr(requests_file, "send", send)
-    found = traced(engine, monkeypatch, [STARTED], requests=(sent.request,))
-    assert found.answers == (sent,)
+    trace = traced(engine, monkeypatch, [STARTED], requests=(sent.request,))
+    assert trace.answers == (sent,)
     assert engine.asked == ["ready", "own", "request to sutra-api", "SIGTERM"]
 
 

@@ -13,7 +13,7 @@ ONE = Owner("python", "one", "1.0")
 
 
 def test_bytes_are_summed_by_owner_the_most_unopened_first() -> None:
-    found = shares.of(
+    summed = shares.of(
         image(
             {
                 "app/main.py": 10,
@@ -27,14 +27,14 @@ def test_bytes_are_summed_by_owner_the_most_unopened_first() -> None:
         ["/app/main.py", "app/main.py", f"/{SITE}/one/__init__.py", "/proc/self", ""],
     )
     records = 23 + 31  # METADATA and RECORD
-    assert found.shares == [
+    assert summed.shares == [
         Share(ONE, 4, 1, 1100 + records, 100),
         Share(OTHER, 1, 0, 7, 0),
         Share(OURS, 1, 1, 10, 10),
     ]
-    assert [each.unopened for each in found.shares] == [1000 + records, 7, 0]
-    assert (found.bytes, found.opened) == (1117 + records, 110)
-    assert found.unopened == {
+    assert [share.unopened for share in summed.shares] == [1000 + records, 7, 0]
+    assert (summed.bytes, summed.opened) == (1117 + records, 110)
+    assert summed.unopened == {
         "etc/passwd": 7,
         f"{SITE}/one/big.py": 1000,
         f"{SITE}/one-1.0.dist-info/METADATA": 23,
@@ -53,10 +53,10 @@ def test_a_hard_link_opens_the_file_that_has_the_bytes() -> None:
 def test_links_and_folders_have_no_bytes() -> None:
     link = Entry("usr/l", "symlink", 0, 0o777, 0, 0, 0, "a")
     folder = Entry("usr", "folder", 0, 0o755, 0, 0, 0)
-    found = shares.of(image({"usr/a": 5}, link, folder), ["/usr", "/usr/l"])
-    assert found.shares == [Share(OTHER, 1, 0, 5, 0)]
+    summed = shares.of(image({"usr/a": 5}, link, folder), ["/usr", "/usr/l"])
+    assert summed.shares == [Share(OTHER, 1, 0, 5, 0)]
 
 
 def test_an_image_without_files_has_no_shares() -> None:
-    found = shares.of(image({}), ["/x"])
-    assert (found.shares, found.bytes, found.opened, found.unopened) == ([], 0, 0, {})
+    summed = shares.of(image({}), ["/x"])
+    assert (summed.shares, summed.bytes, summed.opened, summed.unopened) == ([], 0, 0, {})

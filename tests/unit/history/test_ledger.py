@@ -27,7 +27,7 @@ def identity(letter: str) -> str:
 
 def entry(number: int, letter: str = "a", **but: Any) -> Entry:
     """Return the promotion `number` of one image."""
-    made = Entry(
+    basic = Entry(
         number=number,
         at="2026-01-02T03:04:05Z",
         who="me@here",
@@ -41,7 +41,7 @@ def entry(number: int, letter: str = "a", **but: Any) -> Entry:
         tags={"latest": number},
         images={"api": Promoted(identity(letter), "", "c" * 40, 3, 2)},
     )
-    return replace(made, **but)
+    return replace(basic, **but)
 
 
 @pytest.fixture(autouse=True)
@@ -51,10 +51,10 @@ def _build(folder: Path) -> None:
 
 def test_entries_are_read_as_they_were_written() -> None:
     written = [entry(1), entry(2, "b", version="1.4.2", registry="localhost:5000/me")]
-    for each in written:
-        ledger.append(each)
+    for promotion in written:
+        ledger.append(promotion)
     assert ledger.read() == written
-    assert PATH.read_bytes() == b"".join(each.line() for each in written)
+    assert PATH.read_bytes() == b"".join(promotion.line() for promotion in written)
 
 
 def test_no_ledger_has_no_entries() -> None:
@@ -204,11 +204,11 @@ def test_what_is_kept_is_of_the_last_promotions_each_group_once_and_of_every_tag
         entry(4, "c"),
         entry(5, "d"),
     ]
-    assert ledger.kept(entries, 1) == {"api": {identity(each) for each in "da"}}
-    assert ledger.kept(entries, 2) == {"api": {identity(each) for each in "dca"}}
-    assert ledger.kept(entries, 9) == {"api": {identity(each) for each in "dcba"}}
+    assert ledger.kept(entries, 1) == {"api": {identity(letter) for letter in "da"}}
+    assert ledger.kept(entries, 2) == {"api": {identity(letter) for letter in "dca"}}
+    assert ledger.kept(entries, 9) == {"api": {identity(letter) for letter in "dcba"}}
     back = entry(6, "b", verb="rollback", of=2, tags={"latest": 2})
-    assert ledger.kept([*entries, back], 1) == {"api": {identity(each) for each in "dba"}}
+    assert ledger.kept([*entries, back], 1) == {"api": {identity(letter) for letter in "dba"}}
     assert ledger.kept([], 5) == {}
 
 
@@ -224,9 +224,9 @@ def test_the_form_of_a_line_is_json() -> None:
 
 def test_an_image_of_another_platform_is_one_of_its_own() -> None:
     image = Promoted(identity("a"), "", "c" * 40, 3, 2)
-    made = entry(1, images={"api": image, "arm64/api": image})
-    ledger.append(made)
-    assert ledger.read() == [made]
+    promoted = entry(1, images={"api": image, "arm64/api": image})
+    ledger.append(promoted)
+    assert ledger.read() == [promoted]
 
 
 @pytest.mark.parametrize("name", ["arm/api", "team/api", "arm64/a/b", "arm64/", "arm64"])

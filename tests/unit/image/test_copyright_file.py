@@ -92,8 +92,8 @@ def test_names_of_a_copyright_file(text: str, names: tuple[str, ...]) -> None:
 
 def test_names_are_bounded_and_bytes_that_are_no_text_are_no_error() -> None:
     rows = "".join(f"\n\nFiles: {n}\nLicense: L{n:04}" for n in range(MAX_NAMES + 1))
-    found = copyright_file.licences(f"Format: {URL}{rows}\n".encode())
-    assert (len(found), found[-1]) == (MAX_NAMES, f"L{MAX_NAMES - 1:04}")
+    names = copyright_file.licences(f"Format: {URL}{rows}\n".encode())
+    assert (len(names), names[-1]) == (MAX_NAMES, f"L{MAX_NAMES - 1:04}")
     assert copyright_file.licences(f"Format: {URL}\n\nFiles: *\n".encode() + b"License: \xff") == (
         "\ufffd",
     )
@@ -125,7 +125,7 @@ def test_an_entry_keeps_the_names_also_in_the_cache_and_by_a_link(tmp_path: Path
         image = inventory.read(None, archive, tmp_path / "c")
         entry_cache._RECENT.clear()
         assert image
-        named = {path: each.licences for path, each in image.files.items() if each.licences}
+        named = {path: file.licences for path, file in image.files.items() if file.licences}
         assert named == {"usr/share/doc/zlib1g/copyright": ("Zlib",)}
         linked = image.resolve("usr/share/doc/other/copyright")
         assert linked

@@ -18,9 +18,9 @@ BASE = tar_of({"same": b"1", "changed": b"old", "gone": b"2", "deep/er/file": b"
 
 def image(engine: FakeEngine, cache: Path, tag: str, layers: list[bytes]) -> Inventory:
     engine.add(FakeImage(layers), tag)
-    found = read(engine, tag, cache)
-    assert found
-    return found
+    contents = read(engine, tag, cache)
+    assert contents
+    return contents
 
 
 def written(folder: Path) -> dict[str, bytes]:
@@ -37,8 +37,8 @@ def test_files_that_differ_are_written_as_each_image_has_them(
     folder = tmp_path / "out"
     dump.prepare(folder)
     counts = [
-        dump.write(engine, one, dump.differing(one, other), folder / name)
-        for one, other, name in ((old, new, dump.BEFORE), (new, old, dump.AFTER))
+        dump.write(engine, contents, dump.differing(contents, other), folder / name)
+        for contents, other, name in ((old, new, dump.BEFORE), (new, old, dump.AFTER))
     ]
     assert counts == [3, 3]
     assert written(folder) == {
@@ -54,17 +54,17 @@ def test_files_that_differ_are_written_as_each_image_has_them(
 def test_nothing_is_written_for_images_that_are_the_same(
     engine: FakeEngine, tmp_path: Path
 ) -> None:
-    one = image(engine, tmp_path / "c", "a:1", [BASE])
-    assert dump.differing(one, one) == {}
-    assert dump.write(engine, one, {}, tmp_path / "out") == 0
+    contents = image(engine, tmp_path / "c", "a:1", [BASE])
+    assert dump.differing(contents, contents) == {}
+    assert dump.write(engine, contents, {}, tmp_path / "out") == 0
     assert not (tmp_path / "out").exists()
 
 
 def test_links_and_names_that_lead_outside_are_never_followed(
     engine: FakeEngine, tmp_path: Path
 ) -> None:
-    made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w") as archive:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
         link = tarfile.TarInfo("out")
         link.type, link.linkname = tarfile.SYMTYPE, str(tmp_path / "victim")
         archive.addfile(link)
@@ -72,10 +72,10 @@ def test_links_and_names_that_lead_outside_are_never_followed(
         entry.size = 4
         archive.addfile(entry, io.BytesIO(b"evil"))
     (tmp_path / "victim").mkdir()
-    one = image(engine, tmp_path / "c", "a:1", [made.getvalue()])
+    contents = image(engine, tmp_path / "c", "a:1", [buffer.getvalue()])
     other = image(engine, tmp_path / "c", "a:2", [BASE])
-    wanted = {**dump.differing(one, other), "out/file": "sha256:1", "../x": "sha256:2"}
-    dump.write(engine, one, wanted, tmp_path / "out")
+    wanted = {**dump.differing(contents, other), "out/file": "sha256:1", "../x": "sha256:2"}
+    dump.write(engine, contents, wanted, tmp_path / "out")
     assert list((tmp_path / "victim").iterdir()) == []
     assert not (tmp_path / "x").exists()
 
@@ -91,8 +91,8 @@ def test_a_folder_that_holds_something_or_is_a_file_is_refused(tmp_path: Path) -
 
 
 def test_an_image_that_is_gone_is_one_line(engine: FakeEngine, tmp_path: Path) -> None:
-    one = image(engine, tmp_path / "c", "a:1", [BASE])
+    contents = image(engine, tmp_path / "c", "a:1", [BASE])
     engine.tags.clear()
     with pytest.raises(SutraError) as caught:
-        dump.write(engine, one, {"same": "sha256:1"}, tmp_path / "out")
+        dump.write(engine, contents, {"same": "sha256:1"}, tmp_path / "out")
     assert caught.value.message == 'diff: no such image "a:1"'

@@ -25,7 +25,7 @@ SEGMENT = struct.Struct("<IIQQQQQQ")
 NAMES = b"\0.dynamic\0.dynstr\0.shstrtab\0.symtab\0.debug_info\0"
 
 
-def made(
+def elf_bytes(
     machine: int = 62,
     kind: int = 3,
     tags: list[tuple[int, str]] | None = None,
@@ -69,7 +69,7 @@ def made(
 
 
 def test_what_a_dynamic_section_says() -> None:
-    data = made(
+    data = elf_bytes(
         tags=[
             (1, "libc.so.6"),
             (1, "libm.so.6"),
@@ -104,18 +104,18 @@ def test_what_a_dynamic_section_says() -> None:
     ],
 )
 def test_machines(number: int, name: str) -> None:
-    assert facts(io.BytesIO(made(machine=number))).machine == name
+    assert facts(io.BytesIO(elf_bytes(machine=number))).machine == name
 
 
 @pytest.mark.parametrize(("number", "name"), [(1, "REL"), (2, "EXEC"), (3, "DYN"), (4, "CORE")])
 def test_kinds(number: int, name: str) -> None:
-    assert facts(io.BytesIO(made(kind=number))).kind == name
+    assert facts(io.BytesIO(elf_bytes(kind=number))).kind == name
 
 
 @pytest.mark.parametrize("section", [".symtab", ".debug_info"])
 def test_what_is_not_stripped(section: str) -> None:
-    assert facts(io.BytesIO(made())).stripped
-    assert not facts(io.BytesIO(made(sections=(section,)))).stripped
+    assert facts(io.BytesIO(elf_bytes())).stripped
+    assert not facts(io.BytesIO(elf_bytes(sections=(section,)))).stripped
 
 
 def test_a_real_file_is_read_as_readelf_reads_it() -> None:
@@ -125,14 +125,14 @@ def test_a_real_file_is_read_as_readelf_reads_it() -> None:
     path = str(Path(sys.executable).resolve())
     said = subprocess.run([readelf, "-dl", path], capture_output=True, text=True, check=True).stdout
     with open(path, "rb") as file:
-        found = facts(file)
+        actual = facts(file)
     needed = [line.split("[")[1].rstrip("]") for line in said.splitlines() if "(NEEDED)" in line]
-    assert list(found.needed) == needed
-    assert f"interpreter: {found.interpreter}]" in said
+    assert list(actual.needed) == needed
+    assert f"interpreter: {actual.interpreter}]" in said
 
 
 def test_a_file_in_a_layer_has_its_facts(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = made(tags=[(1, "libc.so.6")]) + bytes(3 << 20)
+    data = elf_bytes(tags=[(1, "libc.so.6")]) + bytes(3 << 20)
     for limit in (1 << 30, 1000):  # in memory, and in a temporary file
         monkeypatch.setattr(file_facts, "MAX_MEMORY", limit)
         assert in_layer(data).needed == ("libc.so.6",)
@@ -140,21 +140,21 @@ def test_a_file_in_a_layer_has_its_facts(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.parametrize("at", [100, (1 << 20) - 9, (1 << 20) - 1, (2 << 20) + 5])
 def test_rust_is_recognised_by_what_panics_carry(at: int) -> None:
-    data = bytearray(made() + bytes(3 << 20))
+    data = bytearray(elf_bytes() + bytes(3 << 20))
     data[at + 500 : at + 517] = b"library/core/src/"
     assert in_layer(bytes(data)).language == "rust"
     assert in_layer(bytes(data).replace(b"core/src/", b"CORE/src/")).language == ""
 
 
 def in_layer(data: bytes) -> Elf:
-    found: list[Elf | None] = []
-    read_layer(io.BytesIO(tar_of({"x": data})), sink=lambda one, _: found.append(one.elf))
-    assert found[0]
-    return found[0]
+    files: list[Elf | None] = []
+    read_layer(io.BytesIO(tar_of({"x": data})), sink=lambda file, _: files.append(file.elf))
+    assert files[0]
+    return files[0]
 
 
 def test_a_file_that_is_too_large_is_unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = made()
+    data = elf_bytes()
     for limit, kind in ((len(data), "DYN"), (len(data) - 1, UNREADABLE)):
         monkeypatch.setattr(file_facts, "MAX_ELF", limit)
         assert in_layer(data).kind == kind
@@ -164,10 +164,10 @@ def test_a_file_that_is_too_large_is_unreadable(monkeypatch: pytest.MonkeyPatch)
     "data",
     [
         b"\x7fELF",
-        made()[:63],
-        made()[:200],
+        elf_bytes()[:63],
+        elf_bytes()[:200],
         b"\x7fELF" + b"\xff" * 500,
-        made()[:60] + b"\xff\xff\xff\xff" + made()[64:],
+        elf_bytes()[:60] + b"\xff\xff\xff\xff" + elf_bytes()[64:],
     ],
 )
 def test_a_damaged_file_is_unreadable(data: bytes) -> None:
@@ -175,7 +175,7 @@ def test_a_damaged_file_is_unreadable(data: bytes) -> None:
 
 
 def test_tables_and_names_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = made(tags=[(1, f"lib{number}.so") for number in range(200)])
+    data = elf_bytes(tags=[(1, f"lib{number}.so") for number in range(200)])
     assert len(facts(io.BytesIO(data)).needed) == 200
     monkeypatch.setattr(elf_tables, "MAX_TABLE", 300)
     assert facts(io.BytesIO(data)) == Elf("", UNREADABLE)
@@ -187,25 +187,25 @@ def test_tables_and_names_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
 def by_library(data: bytes) -> Elf:
     """Return the same facts, as pyelftools reads them."""
     parsed: Any = ELFFile(io.BytesIO(data))
-    found: dict[str, list[str]] = {"needed": [], "soname": [], "rpath": [], "runpath": []}
+    entries: dict[str, list[str]] = {"needed": [], "soname": [], "rpath": [], "runpath": []}
     interpreter = ""
     for segment in parsed.iter_segments():
         if segment["p_type"] == "PT_INTERP":
             interpreter = segment.get_interp_name()
         elif segment["p_type"] == "PT_DYNAMIC":
             for tag in segment.iter_tags():
-                if (name := str(tag.entry.d_tag)[3:].lower()) in found:
-                    found[name].append(getattr(tag, name))
+                if (name := str(tag.entry.d_tag)[3:].lower()) in entries:
+                    entries[name].append(getattr(tag, name))
     names = [section.name for section in parsed.iter_sections()]
     wants, versions = versions_of(parsed)
     return Elf(
         {"EM_X86_64": "x86_64", "EM_AARCH64": "aarch64", "EM_386": "i386"}[parsed["e_machine"]],
         parsed["e_type"][3:],
         interpreter,
-        tuple(found["needed"]),
-        "".join(found["soname"]),
-        tuple(filter(None, ":".join(found["rpath"]).split(":"))),
-        tuple(filter(None, ":".join(found["runpath"]).split(":"))),
+        tuple(entries["needed"]),
+        "".join(entries["soname"]),
+        tuple(filter(None, ":".join(entries["rpath"]).split(":"))),
+        tuple(filter(None, ":".join(entries["runpath"]).split(":"))),
         not any(name == ".symtab" or name.startswith(".debug_") for name in names),
         "",
         wants,
@@ -239,7 +239,11 @@ def traits_of(parsed: Any) -> Iterator[str]:
     ]
     if any(tag.d_tag == "DT_FLAGS_1" and tag.d_val & 0x08000000 for tag in tags):
         yield "pie"
-    stacks = (one["p_flags"] for one in parsed.iter_segments() if one["p_type"] == "PT_GNU_STACK")
+    stacks = (
+        segment["p_flags"]
+        for segment in parsed.iter_segments()
+        if segment["p_type"] == "PT_GNU_STACK"
+    )
     if any(flags & 1 for flags in stacks):
         yield "executable stack"
     if any(
@@ -280,8 +284,8 @@ def test_versions_of_a_library_and_of_what_is_linked_with_it(tmp_path: Path) -> 
         "int f(void){return 1;} int g(void){return 2;}",
         f"-Wl,-soname,libone.so.1,--version-script={tmp_path}/v",
     )
-    found = facts(io.BytesIO(library))
-    assert (found.versions, found.wants) == (("ONE_1.0", "ONE_2.0"), ())
+    actual = facts(io.BytesIO(library))
+    assert (actual.versions, actual.wants) == (("ONE_1.0", "ONE_2.0"), ())
     (tmp_path / "libone.so.1").write_bytes(library)
     user = compiled(
         tmp_path, "int g(void); int h(void){return g();}", str(tmp_path / "libone.so.1")
@@ -310,7 +314,7 @@ def test_version_tables_have_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert facts(io.BytesIO(library)) == Elf("", UNREADABLE)
 
 
-WHOLE = made(tags=[(1, "libc.so.6"), (29, "/a")], interpreter="/ld.so", sections=(".symtab",))
+WHOLE = elf_bytes(tags=[(1, "libc.so.6"), (29, "/a")], interpreter="/ld.so", sections=(".symtab",))
 
 
 @given(
@@ -325,8 +329,8 @@ def test_a_mutated_file_is_read_or_unreadable(edits: list[tuple[int, bytes]], le
     data = bytearray(WHOLE)
     for at, value in edits:
         data[at : at + len(value)] = value
-    found = facts(io.BytesIO(bytes(data[:length])))
-    assert found.kind == UNREADABLE or found.machine
+    actual = facts(io.BytesIO(bytes(data[:length])))
+    assert actual.kind == UNREADABLE or actual.machine
 
 
 def test_the_maker_of_these_files_makes_what_the_library_reads() -> None:
@@ -342,10 +346,10 @@ def test_the_maker_of_these_files_makes_what_the_library_reads() -> None:
 
 def test_names_of_one_file_have_an_end_together() -> None:
     """100 files of 9,990 libraries with long names took 3.9 GB of memory."""
-    data = made(tags=[(1, "x" * 4000) for _ in range(200)])
+    data = elf_bytes(tags=[(1, "x" * 4000) for _ in range(200)])
     assert facts(io.BytesIO(data)) == Elf("", UNREADABLE)
-    assert len(facts(io.BytesIO(made(tags=[(1, "x" * 4000)] * 16))).needed) == 16
-    assert facts(io.BytesIO(made(tags=[(1, "x" * 4000)] * 17))) == Elf("", UNREADABLE)
+    assert len(facts(io.BytesIO(elf_bytes(tags=[(1, "x" * 4000)] * 16))).needed) == 16
+    assert facts(io.BytesIO(elf_bytes(tags=[(1, "x" * 4000)] * 17))) == Elf("", UNREADABLE)
 
 
 class Counted(io.BytesIO):
@@ -361,7 +365,7 @@ class Counted(io.BytesIO):
 
 def test_work_grows_with_the_file_and_not_with_what_it_repeats() -> None:
     """Every dynamic segment and every section's name was read as often as a table named it."""
-    data = bytearray(made(tags=[(1, "libc.so.6")] * 500))
+    data = bytearray(elf_bytes(tags=[(1, "libc.so.6")] * 500))
     count = 5000
     dynamic = next(
         SEGMENT.unpack_from(data, 64 + number * SEGMENT.size)
@@ -378,7 +382,7 @@ def test_work_grows_with_the_file_and_not_with_what_it_repeats() -> None:
 
 
 def test_a_sections_name_is_read_only_as_far_as_needed() -> None:
-    tables = elf_tables.Tables(io.BytesIO(made(sections=(".symtab",))))
+    tables = elf_tables.Tables(io.BytesIO(elf_bytes(sections=(".symtab",))))
     names = [name for name, _ in tables.sections()]
     assert ".symtab" in names
     assert max(map(len, names)) <= elf_tables.SECTION_NAME

@@ -97,11 +97,11 @@ def lines(folder: Path, name: str, count: int) -> int:
 
     def read() -> None:
         try:
-            found = inventory.read(None, f"archive:{file}", folder / "cache")
+            image = inventory.read(None, f"archive:{file}", folder / "cache")
         except SutraError:
             return
-        assert found
-        verify.judge(promises, promises.images[0], found)
+        assert image
+        verify.judge(promises, promises.images[0], image)
 
     return steps.counted(read, 1 << 40)
 
@@ -110,6 +110,6 @@ def lines(folder: Path, name: str, count: int) -> int:
 def test_a_unit_takes_the_same_work_however_many_there_are(name: str, tmp_path: Path) -> None:
     lines(tmp_path / "warm", name, 1)
     few_lines, more_lines = (lines(tmp_path / str(at), name, FEW * at) for at in (1, 3))
-    each = (more_lines - few_lines) // FEW // 2
-    print(f"{name}: {each} lines a unit")
-    assert each <= KINDS[name].lines
+    lines_each = (more_lines - few_lines) // FEW // 2
+    print(f"{name}: {lines_each} lines a unit")
+    assert lines_each <= KINDS[name].lines

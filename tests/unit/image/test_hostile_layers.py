@@ -29,25 +29,25 @@ else:
 
 
 def header(name: str = "a", kind: bytes = tarfile.REGTYPE, size: int = 0) -> bytes:
-    made = tarfile.TarInfo(name)
-    made.type, made.size = kind, size
-    return made.tobuf(tarfile.GNU_FORMAT)
+    info = tarfile.TarInfo(name)
+    info.type, info.size = kind, size
+    return info.tobuf(tarfile.GNU_FORMAT)
 
 
 def pax(records: dict[str, str], name: str = "a", content: bytes = b"") -> bytes:
-    made, data = entry(name, content)
-    made.pax_headers = records
-    return layer((made, data), form=tarfile.PAX_FORMAT)
+    info, data = entry(name, content)
+    info.pax_headers = records
+    return layer((info, data), form=tarfile.PAX_FORMAT)
 
 
 def old_sparse(real: int) -> bytes:
     """An old GNU sparse file of `real` bytes, none of them stored."""
-    made = bytearray(tarfile.TarInfo("hole").tobuf(tarfile.GNU_FORMAT))
-    made[156:157] = tarfile.GNUTYPE_SPARSE
-    made[483:495] = b"\x80" + real.to_bytes(11, "big")
-    made[148:156] = b"        "
-    made[148:156] = b"%06o\0 " % sum(made)
-    return bytes(made) + bytes(1024)
+    block = bytearray(tarfile.TarInfo("hole").tobuf(tarfile.GNU_FORMAT))
+    block[156:157] = tarfile.GNUTYPE_SPARSE
+    block[483:495] = b"\x80" + real.to_bytes(11, "big")
+    block[148:156] = b"        "
+    block[148:156] = b"%06o\0 " % sum(block)
+    return bytes(block) + bytes(1024)
 
 
 LONG = 1 << 20
@@ -195,9 +195,9 @@ def test_a_long_name_of_exactly_the_limit_is_read() -> None:
 
 @pytest.mark.parametrize("name", ["d/" * 255 + "f", "d" * 255 + "/" + "f" * 3840])
 def test_a_path_as_long_and_as_deep_as_is_allowed_is_read(name: str) -> None:
-    found: list[str] = []
-    read_layer(io.BytesIO(layer(entry(name, b"12"))), sink=lambda one, _: found.append(one.path))
-    assert found == [name]
+    paths: list[str] = []
+    read_layer(io.BytesIO(layer(entry(name, b"12"))), sink=lambda file, _: paths.append(file.path))
+    assert paths == [name]
 
 
 def test_headers_may_be_as_long_as_entries_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,9 +260,9 @@ def test_plain_gzip_and_zstd_are_one_layer(
 ) -> None:
     plain = tar_of({"a/b": b"12345" * 1000})
     image = FakeImage([plain], [pack(plain)])
-    found = measure(engine, engine.add(image), tmp_path)
-    assert found
-    assert found.installed == 5000
+    measured = measure(engine, engine.add(image), tmp_path)
+    assert measured
+    assert measured.installed == 5000
 
 
 # ---- fuzzing ---------------------------------------------------------------
@@ -291,35 +291,35 @@ EDITS = st.lists(
 
 def mutated(data: bytes, edits: list[tuple[int, str, bytes]], repair: bool) -> bytes:
     """Return `data` after `edits`; `repair` corrects each header's checksum."""
-    made = bytearray(data)
+    changed = bytearray(data)
     for place, what, value in edits:
-        at = place % (len(made) or 1)
+        at = place % (len(changed) or 1)
         if what == "set":
-            made[at : at + len(value)] = value
+            changed[at : at + len(value)] = value
         elif what == "cut":
-            del made[at:]
+            del changed[at:]
         elif what == "add":
-            made[at:at] = value
+            changed[at:at] = value
         else:
-            del made[at : at + len(value)]
-    for at in range(0, len(made) - 511, 512) if repair else ():
-        if bytes(made[at + 257 : at + 262]) == b"ustar":
-            made[at + 148 : at + 156] = b"        "
-            made[at + 148 : at + 156] = b"%06o\0 " % sum(made[at : at + 512])
-    return bytes(made)
+            del changed[at : at + len(value)]
+    for at in range(0, len(changed) - 511, 512) if repair else ():
+        if bytes(changed[at + 257 : at + 262]) == b"ustar":
+            changed[at + 148 : at + 156] = b"        "
+            changed[at + 148 : at + 156] = b"%06o\0 " % sum(changed[at : at + 512])
+    return bytes(changed)
 
 
 def outcome(blob: bytes) -> int | str:
     """Return the installed bytes, or why the blob is refused; nothing else may be raised."""
     try:
-        found = read_layer(io.BytesIO(blob), sink=lambda *_: None)
+        figures = read_layer(io.BytesIO(blob), sink=lambda *_: None)
     except tar_stream.DAMAGE as error:
         return str(error)
-    return found.installed if found else 0
+    return figures.installed if figures else 0
 
 
-def is_well(found: int | str) -> bool:
-    return found >= 0 if isinstance(found, int) else bool(found)
+def is_well(result: int | str) -> bool:
+    return result >= 0 if isinstance(result, int) else bool(result)
 
 
 @given(seed=st.sampled_from(SEEDS), edits=EDITS, repair=st.booleans(), packing=st.integers(0, 2))
@@ -355,8 +355,8 @@ def test_a_mutated_archive_of_the_engine_is_read_or_refused(
     image.archive = mutated(image.archive, edits, repair=True)
     message, size = "engine: ", 5
     try:
-        found = inventory.read(engine, engine.add(image), tmp_path_factory.mktemp("cache"))
-        size = found.files["a"].size if found else 0
+        contents = inventory.read(engine, engine.add(image), tmp_path_factory.mktemp("cache"))
+        size = contents.files["a"].size if contents else 0
     except SutraError as error:
         message = error.message
     assert (message.startswith("engine: "), "\n" in message, size) == (True, False, 5)

@@ -25,17 +25,17 @@ DIR, LINK, HARD = tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE
 
 
 def read(engine: FakeEngine, cache: Path, *layers: bytes) -> Inventory:
-    found = inventory.read(engine, engine.add(FakeImage(layers)), cache)
-    assert found
-    return found
+    image = inventory.read(engine, engine.add(FakeImage(layers)), cache)
+    assert image
+    return image
 
 
-def seen(found: Inventory) -> dict[str, str]:
-    return {path: one.kind for path, one in sorted(found.files.items())}
+def seen(contents: Inventory) -> dict[str, str]:
+    return {path: file.kind for path, file in sorted(contents.files.items())}
 
 
 def test_an_entry_says_what_its_header_says(engine: FakeEngine, tmp_path: Path) -> None:
-    made = layer(
+    tar = layer(
         entry("./usr/bin/tool", b"#!/bin/sh -e\nexit\n", mode=0o4755, uid=3, gid=4, mtime=99),
         entry("usr//lib/", kind=DIR, mode=0o1777),
         entry("usr/lib/up", kind=LINK, link="../../etc"),
@@ -44,8 +44,8 @@ def test_an_entry_says_what_its_header_says(engine: FakeEngine, tmp_path: Path) 
         entry("run/pipe", kind=tarfile.FIFOTYPE),
         entry("./", kind=DIR),
     )
-    found = read(engine, tmp_path, made)
-    assert found.layers[0].entries == (
+    contents = read(engine, tmp_path, tar)
+    assert contents.layers[0].entries == (
         Entry(
             "usr/bin/tool",
             "file",
@@ -64,17 +64,21 @@ def test_an_entry_says_what_its_header_says(engine: FakeEngine, tmp_path: Path) 
         Entry("run/pipe", "fifo", 0, 0o644, 0, 0, 0),
         Entry(".", "folder", 0, 0o644, 0, 0, 0),
     )
-    assert (found.layers[0].diff_id, found.layers[0].installed) == (digest(made), 18)
+    assert (contents.layers[0].diff_id, contents.layers[0].installed) == (digest(tar), 18)
 
 
 def test_an_image_says_who_it_is(engine: FakeEngine, tmp_path: Path) -> None:
     image = FakeImage([tar_of({"a": b"1"})], labels={"x": "y"})
     engine.add(image, "sutra-api:prod")
-    found = inventory.read(engine, "sutra-api:prod", tmp_path)
-    assert found
-    assert (found.reference, found.id, found.architecture) == ("sutra-api:prod", image.id, "amd64")
-    assert found.config["config"] == {"Labels": {"x": "y"}}
-    assert [step["created_by"] for step in found.config["history"]] == ["COPY", "CMD"]
+    contents = inventory.read(engine, "sutra-api:prod", tmp_path)
+    assert contents
+    assert (contents.reference, contents.id, contents.architecture) == (
+        "sutra-api:prod",
+        image.id,
+        "amd64",
+    )
+    assert contents.config["config"] == {"Labels": {"x": "y"}}
+    assert [step["created_by"] for step in contents.config["history"]] == ["COPY", "CMD"]
 
 
 def test_a_missing_image_gives_none(engine: FakeEngine, tmp_path: Path) -> None:
@@ -84,28 +88,30 @@ def test_a_missing_image_gives_none(engine: FakeEngine, tmp_path: Path) -> None:
 def test_a_later_layer_wins_and_what_it_hides_is_wasted(engine: FakeEngine, tmp_path: Path) -> None:
     lower = tar_of({"a": b"old", "b": b"same", "c": b"going"})
     upper = layer(entry("a", b"newer"), entry(".wh.c"))
-    found = read(engine, tmp_path, lower, upper)
-    assert seen(found) == {"a": "file", "b": "file"}
-    assert found.files["a"].size == 5
-    assert [(one.path, one.size, where) for one, where in found.wasted] == [
+    contents = read(engine, tmp_path, lower, upper)
+    assert seen(contents) == {"a": "file", "b": "file"}
+    assert contents.files["a"].size == 5
+    assert [(file.path, file.size, where) for file, where in contents.wasted] == [
         ("c", 5, digest(lower)),
         ("a", 3, digest(lower)),
     ]
 
 
 def test_a_file_that_a_layer_has_twice_is_wasted_once(engine: FakeEngine, tmp_path: Path) -> None:
-    made = layer(entry("a", b"1"), entry("a", b"22"))
-    found = read(engine, tmp_path, made)
-    assert [(one.path, one.size, where) for one, where in found.wasted] == [("a", 1, digest(made))]
+    tar = layer(entry("a", b"1"), entry("a", b"22"))
+    contents = read(engine, tmp_path, tar)
+    assert [(file.path, file.size, where) for file, where in contents.wasted] == [
+        ("a", 1, digest(tar))
+    ]
 
 
 def test_a_whiteout_takes_a_folder_with_all_that_is_in_it(
     engine: FakeEngine, tmp_path: Path
 ) -> None:
     lower = layer(entry("d", kind=DIR), entry("d/e", kind=DIR), entry("d/e/f", b"1"), entry("dd"))
-    found = read(engine, tmp_path, lower, layer(entry(".wh.d")))
-    assert seen(found) == {"dd": "file"}
-    assert [one.path for one, _ in found.wasted] == ["d/e/f"]
+    contents = read(engine, tmp_path, lower, layer(entry(".wh.d")))
+    assert seen(contents) == {"dd": "file"}
+    assert [file.path for file, _ in contents.wasted] == ["d/e/f"]
 
 
 def test_a_whiteout_does_not_touch_its_own_layer(engine: FakeEngine, tmp_path: Path) -> None:
@@ -119,48 +125,48 @@ def test_an_opaque_folder_hides_what_was_in_it_and_stays(
 ) -> None:
     lower = layer(entry("d", kind=DIR), entry("d/old", b"1"), entry("e", b"2"))
     upper = layer(entry("d", kind=DIR), entry("d/.wh..wh..opq"), entry("d/new", b"33"))
-    found = read(engine, tmp_path, lower, upper)
-    assert seen(found) == {"d": "folder", "d/new": "file", "e": "file"}
-    assert [one.path for one, _ in found.wasted] == ["d/old"]
+    contents = read(engine, tmp_path, lower, upper)
+    assert seen(contents) == {"d": "folder", "d/new": "file", "e": "file"}
+    assert [file.path for file, _ in contents.wasted] == ["d/old"]
 
 
 def test_an_opaque_root_hides_everything_below(engine: FakeEngine, tmp_path: Path) -> None:
-    found = read(engine, tmp_path, tar_of({"a": b"1"}), layer(entry(".wh..wh..opq"), entry("b")))
-    assert seen(found) == {"b": "file"}
+    contents = read(engine, tmp_path, tar_of({"a": b"1"}), layer(entry(".wh..wh..opq"), entry("b")))
+    assert seen(contents) == {"b": "file"}
 
 
 def test_a_file_in_the_place_of_a_folder_hides_what_was_in_it(
     engine: FakeEngine, tmp_path: Path
 ) -> None:
     lower = layer(entry("d", kind=DIR), entry("d/a", b"1"))
-    found = read(engine, tmp_path, lower, layer(entry("d", b"22")))
-    assert seen(found) == {"d": "file"}
+    contents = read(engine, tmp_path, lower, layer(entry("d", b"22")))
+    assert seen(contents) == {"d": "file"}
 
 
 def test_a_folder_whose_mode_changes_keeps_what_is_in_it(
     engine: FakeEngine, tmp_path: Path
 ) -> None:
     lower = layer(entry("d", kind=DIR), entry("d/a", b"1"))
-    found = read(engine, tmp_path, lower, layer(entry("d", kind=DIR, mode=0o700)))
-    assert seen(found) == {"d": "folder", "d/a": "file"}
-    assert found.files["d"].mode == 0o700
-    assert found.wasted == ()
+    contents = read(engine, tmp_path, lower, layer(entry("d", kind=DIR, mode=0o700)))
+    assert seen(contents) == {"d": "folder", "d/a": "file"}
+    assert contents.files["d"].mode == 0o700
+    assert contents.wasted == ()
 
 
 def test_a_hard_link_has_the_facts_of_its_file_but_no_size(
     engine: FakeEngine, tmp_path: Path
 ) -> None:
-    made = layer(entry("a", b"#!x\n", mode=0o4755), entry("b", kind=HARD, link="./a"))
-    found = read(engine, tmp_path, made)
-    assert found.files["b"] == replace(
-        found.files["a"], path="b", kind="hardlink", link="a", size=0
+    tar = layer(entry("a", b"#!x\n", mode=0o4755), entry("b", kind=HARD, link="./a"))
+    contents = read(engine, tmp_path, tar)
+    assert contents.files["b"] == replace(
+        contents.files["a"], path="b", kind="hardlink", link="a", size=0
     )
-    assert sum(one.size for one in found.files.values()) == 4
+    assert sum(file.size for file in contents.files.values()) == 4
 
 
 def test_a_hard_link_to_nothing_is_kept_as_it_is(engine: FakeEngine, tmp_path: Path) -> None:
-    found = read(engine, tmp_path, layer(entry("b", kind=HARD, link="gone")))
-    assert found.files["b"] == Entry("b", "hardlink", 0, 0o644, 0, 0, 0, "gone")
+    contents = read(engine, tmp_path, layer(entry("b", kind=HARD, link="gone")))
+    assert contents.files["b"] == Entry("b", "hardlink", 0, 0o644, 0, 0, 0, "gone")
 
 
 # ---- resolve ---------------------------------------------------------------
@@ -202,8 +208,8 @@ TREE = layer(
 def test_paths_lead_through_links_and_never_outside(
     engine: FakeEngine, tmp_path: Path, path: str, wanted: str | None
 ) -> None:
-    found = read(engine, tmp_path, TREE).resolve(path)
-    assert (found.path if found else None) == wanted
+    file = read(engine, tmp_path, TREE).resolve(path)
+    assert (file.path if file else None) == wanted
 
 
 # ---- texts -----------------------------------------------------------------
@@ -212,12 +218,12 @@ def test_paths_lead_through_links_and_never_outside(
 def test_texts_are_those_that_a_container_sees(engine: FakeEngine, tmp_path: Path) -> None:
     lower = tar_of({"etc/passwd": b"one", "etc/group": b"gone", "etc/shadow": b"secret"})
     upper = layer(entry("etc/passwd", b"tw\xff"), entry("etc/.wh.group"))
-    found = read(engine, tmp_path, lower, upper)
-    assert found.text("etc/passwd") == "tw\\xff"
-    assert found.text("etc/group") is None
-    assert found.text("etc/shadow") is None
-    assert found.text("etc/nothing") is None
-    assert dict(found.texts) == {"etc/passwd": "tw\\xff"}
+    contents = read(engine, tmp_path, lower, upper)
+    assert contents.text("etc/passwd") == "tw\\xff"
+    assert contents.text("etc/group") is None
+    assert contents.text("etc/shadow") is None
+    assert contents.text("etc/nothing") is None
+    assert dict(contents.texts) == {"etc/passwd": "tw\\xff"}
 
 
 @pytest.mark.parametrize(
@@ -239,8 +245,8 @@ def test_texts_are_those_that_a_container_sees(engine: FakeEngine, tmp_path: Pat
     ],
 )
 def test_which_texts_are_kept(engine: FakeEngine, tmp_path: Path, path: str, kept: bool) -> None:
-    found = read(engine, tmp_path, tar_of({path: b"text"}))
-    assert found.text(path) == ("text" if kept else None)
+    contents = read(engine, tmp_path, tar_of({path: b"text"}))
+    assert contents.text(path) == ("text" if kept else None)
 
 
 @pytest.mark.parametrize(("size", "kept"), [(4 << 20, True), ((4 << 20) + 1, False)])
@@ -248,9 +254,9 @@ def test_a_text_has_a_largest_size(
     engine: FakeEngine, tmp_path: Path, size: int, kept: bool
 ) -> None:
     content = b"x" * size
-    found = read(engine, tmp_path, tar_of({"etc/passwd": content}))
-    assert (found.text("etc/passwd") is not None) == kept
-    assert found.files["etc/passwd"].digest == digest(content)
+    contents = read(engine, tmp_path, tar_of({"etc/passwd": content}))
+    assert (contents.text("etc/passwd") is not None) == kept
+    assert contents.files["etc/passwd"].digest == digest(content)
 
 
 # ---- .pyc ------------------------------------------------------------------

@@ -19,9 +19,11 @@ Entries = list[tuple[tarfile.TarInfo, bytes]]
 
 
 def read(engine: FakeEngine, cache: Path, *layers: Entries) -> Inventory:
-    found = inventory.read(engine, engine.add(FakeImage([layer(*one) for one in layers])), cache)
-    assert found
-    return found
+    image = inventory.read(
+        engine, engine.add(FakeImage([layer(*entries) for entries in layers])), cache
+    )
+    assert image
+    return image
 
 
 def linked(name: str, target: str) -> tuple[tarfile.TarInfo, bytes]:
@@ -60,20 +62,20 @@ def test_bytes_are_there_as_long_as_a_name_is(
     name: str, engine: FakeEngine, tmp_path: Path
 ) -> None:
     later, seen, wasted = LATER[name]
-    found = read(engine, tmp_path, PAIR, later)
-    assert sorted((one.path, one.kind, one.size) for one in found.files.values()) == seen
-    assert [one.path for one, _ in found.wasted] == wasted
+    contents = read(engine, tmp_path, PAIR, later)
+    assert sorted((file.path, file.kind, file.size) for file in contents.files.values()) == seen
+    assert [file.path for file, _ in contents.wasted] == wasted
 
 
 def test_a_name_that_outlives_the_first_has_all_of_its_facts(
     engine: FakeEngine, tmp_path: Path
 ) -> None:
     first = [entry("a", b"#!/x\n", mode=0o4755), linked("b", "a"), linked("c", "b")]
-    found = read(engine, tmp_path, first, [entry(".wh.a")])
-    assert (found.files["b"].kind, found.files["b"].link) == ("file", "")
-    assert (found.files["b"].mode, found.files["b"].script) == (0o4755, "/x")
-    assert (found.files["c"].kind, found.files["c"].link) == ("hardlink", "b")
-    assert found.resolve("c") == found.files["b"]
+    contents = read(engine, tmp_path, first, [entry(".wh.a")])
+    assert (contents.files["b"].kind, contents.files["b"].link) == ("file", "")
+    assert (contents.files["b"].mode, contents.files["b"].script) == (0o4755, "/x")
+    assert (contents.files["c"].kind, contents.files["c"].link) == ("hardlink", "b")
+    assert contents.resolve("c") == contents.files["b"]
 
 
 @pytest.mark.parametrize(
@@ -88,8 +90,8 @@ def test_a_second_name_of_another_kind_than_a_file_is_the_same(
     kind: bytes, seen: str, engine: FakeEngine, tmp_path: Path
 ) -> None:
     first = entry("a", kind=kind, link="t" if kind == LINK else "")
-    found = read(engine, tmp_path, [first, linked("b", "a")])
-    assert (found.files["b"].kind, found.files["b"].link) == (seen, found.files["a"].link)
+    contents = read(engine, tmp_path, [first, linked("b", "a")])
+    assert (contents.files["b"].kind, contents.files["b"].link) == (seen, contents.files["a"].link)
 
 
 RECORDS: dict[str, list[Entries]] = {
@@ -109,9 +111,9 @@ RECORDS: dict[str, list[Entries]] = {
 def test_a_record_is_read_under_whatever_name_it_came(
     name: str, engine: FakeEngine, tmp_path: Path
 ) -> None:
-    found = read(engine, tmp_path, *RECORDS[name])
-    assert found.text(META) == METADATA.decode()
-    assert dict(found.texts) == {META: METADATA.decode()}
+    contents = read(engine, tmp_path, *RECORDS[name])
+    assert contents.text(META) == METADATA.decode()
+    assert dict(contents.texts) == {META: METADATA.decode()}
 
 
 @pytest.mark.parametrize(
@@ -129,22 +131,26 @@ def test_a_record_is_read_under_whatever_name_it_came(
 def test_every_kind_of_record_is_known_by_how_it_begins(
     text: bytes, engine: FakeEngine, tmp_path: Path
 ) -> None:
-    found = read(engine, tmp_path, [entry("c/m", text), linked("etc/passwd", "c/m")])
-    assert found.text("etc/passwd") == text.decode()
+    contents = read(engine, tmp_path, [entry("c/m", text), linked("etc/passwd", "c/m")])
+    assert contents.text("etc/passwd") == text.decode()
 
 
 def test_a_symlink_that_leads_to_no_record_has_no_text(engine: FakeEngine, tmp_path: Path) -> None:
     loop = [entry(META, kind=LINK, link="/n"), entry("n", kind=LINK, link=f"/{META}")]
-    found = read(engine, tmp_path, [*loop, entry("etc/passwd", kind=LINK, link="/gone")])
-    assert (found.text(META), found.text("etc/passwd"), dict(found.texts)) == (None, None, {})
+    contents = read(engine, tmp_path, [*loop, entry("etc/passwd", kind=LINK, link="/gone")])
+    assert (contents.text(META), contents.text("etc/passwd"), dict(contents.texts)) == (
+        None,
+        None,
+        {},
+    )
 
 
 @pytest.mark.parametrize("text", [b"x = 1\n", b'{"a": 1}\n', b"a,b,c\n", bytes(60)])
 def test_what_begins_like_no_record_is_not_kept(
     text: bytes, engine: FakeEngine, tmp_path: Path
 ) -> None:
-    found = read(engine, tmp_path, [entry("c/m", text), linked("etc/passwd", "c/m")])
-    assert found.layers[0].texts == {}
+    contents = read(engine, tmp_path, [entry("c/m", text), linked("etc/passwd", "c/m")])
+    assert contents.layers[0].texts == {}
 
 
 # ---- layers as kaniko writes them ------------------------------------------
@@ -158,24 +164,24 @@ def test_names_may_begin_at_the_root(engine: FakeEngine, tmp_path: Path) -> None
         linked("/app/c", "/app/a"),
         entry("/app/old", b"3"),
     ]
-    found = read(engine, tmp_path, first, [entry("/app/.wh.old"), entry("//app//d", b"4")])
-    assert {path: one.kind for path, one in found.files.items()} == {
+    contents = read(engine, tmp_path, first, [entry("/app/.wh.old"), entry("//app//d", b"4")])
+    assert {path: file.kind for path, file in contents.files.items()} == {
         ".": "folder",
         "app/a": "file",
         "app/b": "file",
         "app/c": "hardlink",
         "app/d": "file",
     }
-    assert found.files["."].mode == 0o755
-    assert found.folders == {".", "app"}
+    assert contents.files["."].mode == 0o755
+    assert contents.folders == {".", "app"}
 
 
 def test_dots_are_taken_by_the_text_as_engines_take_them(
     engine: FakeEngine, tmp_path: Path
 ) -> None:
-    made = [entry("app/x/../a", b"1"), linked("app/b", "app/../app/a"), entry("opt/../c", b"2")]
-    found = read(engine, tmp_path, made)
-    assert {path: one.link for path, one in found.files.items()} == {
+    entries = [entry("app/x/../a", b"1"), linked("app/b", "app/../app/a"), entry("opt/../c", b"2")]
+    contents = read(engine, tmp_path, entries)
+    assert {path: file.link for path, file in contents.files.items()} == {
         "app/a": "",
         "app/b": "app/a",
         "c": "",
@@ -185,16 +191,16 @@ def test_dots_are_taken_by_the_text_as_engines_take_them(
 def test_a_folder_without_an_entry_is_replaced_all_the_same(
     engine: FakeEngine, tmp_path: Path
 ) -> None:
-    found = read(engine, tmp_path, [entry("d/e/a", b"1"), entry("f", b"2")], [entry("d", b"3")])
-    assert sorted(found.files) == ["d", "f"]
-    assert [one.path for one, _ in found.wasted] == ["d/e/a"]
+    contents = read(engine, tmp_path, [entry("d/e/a", b"1"), entry("f", b"2")], [entry("d", b"3")])
+    assert sorted(contents.files) == ["d", "f"]
+    assert [file.path for file, _ in contents.wasted] == ["d/e/a"]
 
 
 def test_the_folders_that_a_path_leads_through(engine: FakeEngine, tmp_path: Path) -> None:
-    found = read(
+    contents = read(
         engine, tmp_path, [entry("usr/bin/x", b"1"), entry("bin", kind=LINK, link="usr/bin")]
     )
-    assert found.walk("/bin/x") == [".", "usr", "usr/bin", "usr/bin/x"]
-    assert found.walk("bin/../x") == [".", "usr", "usr/bin", "usr/x"]
-    assert found.walk("/") == ["."]
-    assert found.walk("usr/..") == [".", "usr", "."]
+    assert contents.walk("/bin/x") == [".", "usr", "usr/bin", "usr/bin/x"]
+    assert contents.walk("bin/../x") == [".", "usr", "usr/bin", "usr/x"]
+    assert contents.walk("/") == ["."]
+    assert contents.walk("usr/..") == [".", "usr", "."]

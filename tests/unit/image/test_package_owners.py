@@ -55,8 +55,8 @@ def test_a_whole_debian_owns_what_its_lists_name() -> None:
         "var/lib/dpkg/info/bash.list": "/.\n/bin/bash\n/etc/bash.bashrc\n",
         "var/lib/dpkg/info/libc6:amd64.list": "/usr/lib/libc.so.6\n",
     }
-    found = owned(["usr/bin/bash", "etc/bash.bashrc", "usr/lib/libc.so.6", "usr/bin/sh"], texts)
-    assert {path: found[path] for path in found if not path.startswith("var/")} == {
+    owners = owned(["usr/bin/bash", "etc/bash.bashrc", "usr/lib/libc.so.6", "usr/bin/sh"], texts)
+    assert {path: owners[path] for path in owners if not path.startswith("var/")} == {
         "usr/bin/bash": Owner("debian", "bash", "5.2"),
         "etc/bash.bashrc": Owner("debian", "bash", "5.2"),
         "usr/lib/libc.so.6": LIBC,
@@ -69,9 +69,9 @@ def test_alpine_owns_what_its_database_names() -> None:
         "C:Q1\nP:musl\nV:1.2.5-r1\nF:lib\nR:ld-musl.so.1\nZ:Q1\nF:usr/bin\nR:ldd\n\nP:zlib\nV:1\n"
     )
     for place in ("lib/apk/db/installed", "usr/lib/apk/db/installed"):
-        found = owned(["lib/ld-musl.so.1", "usr/bin/ldd", "usr/bin/cat"], {place: text})
+        owners = owned(["lib/ld-musl.so.1", "usr/bin/ldd", "usr/bin/cat"], {place: text})
         musl = Owner("alpine", "musl", "1.2.5-r1")
-        assert [found[path] for path in ("lib/ld-musl.so.1", "usr/bin/ldd", "usr/bin/cat")] == [
+        assert [owners[path] for path in ("lib/ld-musl.so.1", "usr/bin/ldd", "usr/bin/cat")] == [
             musl,
             musl,
             OTHER,
@@ -91,10 +91,10 @@ RECORD = {
 def test_a_distribution_owns_what_its_record_names() -> None:
     bin_, blas = "opt/sutra/bin/f2py", SITE + "numpy.libs/libblas.so"
     comma, licence = SITE + "numpy/with,comma.py", SITE + "numpy-2.5.5.dist-info/licenses/LICENSE"
-    found = owned([bin_, blas, comma, licence, SITE + "numpy/more.py", "etc/passwd"], RECORD)
-    assert [found[path] for path in (bin_, blas, comma, licence)] == [NUMPY] * 4
-    assert found[SITE + "numpy/more.py"] == Owner("ours", "sutra-api", "1.2")
-    assert found["etc/passwd"] == OTHER
+    owners = owned([bin_, blas, comma, licence, SITE + "numpy/more.py", "etc/passwd"], RECORD)
+    assert [owners[path] for path in (bin_, blas, comma, licence)] == [NUMPY] * 4
+    assert owners[SITE + "numpy/more.py"] == Owner("ours", "sutra-api", "1.2")
+    assert owners["etc/passwd"] == OTHER
 
 
 def test_an_egg_info_is_a_distributions_record_too() -> None:
@@ -103,17 +103,17 @@ def test_an_egg_info_is_a_distributions_record_too() -> None:
         egg + "PKG-INFO": "Metadata-Version: 1.1\nName: old\nVersion: 1.0\n",
         egg + "installed-files.txt": "../old/__init__.py\nPKG-INFO\n",
     }
-    found = owned([SITE + "old/__init__.pyc", SITE + "old/more.py", egg + "top_level.txt"], texts)
+    owners = owned([SITE + "old/__init__.pyc", SITE + "old/more.py", egg + "top_level.txt"], texts)
     old = Owner("python", "old", "1.0")
-    assert found[SITE + "old/__init__.pyc"] == found[egg + "top_level.txt"] == old
-    assert found[SITE + "old/more.py"] == Owner("ours", "sutra-api", "1.2")
+    assert owners[SITE + "old/__init__.pyc"] == owners[egg + "top_level.txt"] == old
+    assert owners[SITE + "old/more.py"] == Owner("ours", "sutra-api", "1.2")
 
 
 def test_compiled_modules_are_their_sources() -> None:
     sourceless, cached = "numpy/__init__.pyc", "numpy/__pycache__/__init__.cpython-313.pyc"
-    found = owned([SITE + sourceless, SITE + cached, SITE + "numpy/__pycache__/x.pyc"], RECORD)
-    assert found[SITE + sourceless] == found[SITE + cached] == NUMPY
-    assert found[SITE + "numpy/__pycache__/x.pyc"] == Owner("ours", "sutra-api", "1.2")
+    owners = owned([SITE + sourceless, SITE + cached, SITE + "numpy/__pycache__/x.pyc"], RECORD)
+    assert owners[SITE + sourceless] == owners[SITE + cached] == NUMPY
+    assert owners[SITE + "numpy/__pycache__/x.pyc"] == Owner("ours", "sutra-api", "1.2")
 
 
 def test_a_packages_compiled_module_is_the_packages() -> None:
@@ -126,11 +126,11 @@ def test_a_packages_compiled_module_is_the_packages() -> None:
 
 
 def test_a_binary_of_no_package_is_rusts_where_its_content_says_so() -> None:
-    made = {
+    entries = {
         path: Entry(path, "file", 1, 0o755, 0, 0, 0, elf=Elf("x86_64", "DYN", language=language))
         for path, language in (("usr/local/bin/server", "rust"), ("usr/local/bin/tool", ""))
     }
-    assert of(made, {}, LABELS) == {
+    assert of(entries, {}, LABELS) == {
         "usr/local/bin/server": Owner("rust", "server", "1.2"),
         "usr/local/bin/tool": OTHER,
     }

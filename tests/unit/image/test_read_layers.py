@@ -50,10 +50,10 @@ def read(data: bytes) -> Layer:
     return layer
 
 
-def members(*made: tuple[tarfile.TarInfo, bytes], format: int = tarfile.GNU_FORMAT) -> bytes:
+def members(*parts: tuple[tarfile.TarInfo, bytes], format: int = tarfile.GNU_FORMAT) -> bytes:
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=format) as archive:
-        for member, content in made:
+        for member, content in parts:
             archive.addfile(member, io.BytesIO(content))
     return out.getvalue()
 
@@ -61,15 +61,15 @@ def members(*made: tuple[tarfile.TarInfo, bytes], format: int = tarfile.GNU_FORM
 def entry(
     name: str, kind: bytes = tarfile.REGTYPE, content: bytes = b"", link: str = ""
 ) -> tuple[tarfile.TarInfo, bytes]:
-    made = tarfile.TarInfo(name)
-    made.type, made.size, made.linkname = kind, len(content), link
-    return made, content
+    info = tarfile.TarInfo(name)
+    info.type, info.size, info.linkname = kind, len(content), link
+    return info, content
 
 
 def pax(name: str, headers: dict[str, str]) -> bytes:
-    made = tarfile.TarInfo(name)
-    made.pax_headers = headers
-    return members((made, b""), format=tarfile.PAX_FORMAT)
+    info = tarfile.TarInfo(name)
+    info.pax_headers = headers
+    return members((info, b""), format=tarfile.PAX_FORMAT)
 
 
 def sparse() -> bytes:
@@ -294,8 +294,8 @@ def test_changed_bytes_raise_nothing_else(
 
 def test_a_size_beyond_all_bytes_is_refused_at_once() -> None:
     """tarfile skips such a file in steps of its buffer, without looking for the end."""
-    made = tarfile.TarInfo("a")
-    made.size = 2**60
+    info = tarfile.TarInfo("a")
+    info.size = 2**60
 
     def late(number: int, frame: object) -> None:
         raise AssertionError("still reading after 2 seconds")
@@ -304,7 +304,7 @@ def test_a_size_beyond_all_bytes_is_refused_at_once() -> None:
     signal.setitimer(signal.ITIMER_REAL, 2)
     try:
         with pytest.raises(DAMAGED):
-            read_layer(io.BytesIO(made.tobuf(tarfile.GNU_FORMAT)))
+            read_layer(io.BytesIO(info.tobuf(tarfile.GNU_FORMAT)))
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
@@ -336,10 +336,10 @@ def files(folder: Path) -> list[str]:
 def test_an_image_is_measured_layer_by_layer(engine: FakeEngine, cache: Path) -> None:
     image = FakeImage([BASE, API])
     engine.add(image, "sutra-api:prod")
-    found = measure(engine, "sutra-api:prod", cache)
-    assert found == Measured(image.id, figures(BASE, API))
-    assert found.installed == 8000
-    assert found.download == read(BASE).download + read(API).download
+    measured = measure(engine, "sutra-api:prod", cache)
+    assert measured == Measured(image.id, figures(BASE, API))
+    assert measured.installed == 8000
+    assert measured.download == read(BASE).download + read(API).download
     assert engine.saves == [image.id]
     kept = (f"{digest(part)[7:]}{kind}" for part in (BASE, API) for kind in (".gz", ".json"))
     assert files(cache) == sorted([*kept, f"{image.id[7:]}.blobs"])
@@ -357,11 +357,11 @@ def test_the_size_of_the_engines_chunks_does_not_matter(
 def test_packed_blobs_are_downloaded_as_they_are(engine: FakeEngine, cache: Path) -> None:
     packed = [gzip.compress(BASE, 9, mtime=0), API]
     image = FakeImage([BASE, API], packed)
-    found = measure(engine, engine.add(image), cache)
-    assert found is not None
-    assert [layer.blob for layer in found.layers] == [digest(part) for part in packed]
+    measured = measure(engine, engine.add(image), cache)
+    assert measured is not None
+    assert [layer.blob for layer in measured.layers] == [digest(part) for part in packed]
     plain = figures(BASE, API)
-    assert [(layer.diff_id, layer.installed, layer.download) for layer in found.layers] == [
+    assert [(layer.diff_id, layer.installed, layer.download) for layer in measured.layers] == [
         (plain[0].diff_id, plain[0].installed, len(packed[0])),
         (plain[1].diff_id, plain[1].installed, plain[1].download),
     ]
@@ -393,9 +393,9 @@ def test_a_packed_size_is_that_of_the_image_not_of_what_was_read_before(
     for number, order in enumerate(permutations(wanted)):
         folder = cache / str(number)
         for reference in (*order, *order):
-            found = measure(engine, reference, folder)
-            assert found
-            assert (reference, found.download) == (reference, wanted[reference])
+            measured = measure(engine, reference, folder)
+            assert measured
+            assert (reference, measured.download) == (reference, wanted[reference])
     assert engine.saves.count(plain.id) == engine.saves.count(packed.id) == number + 1
 
 
@@ -413,9 +413,9 @@ def test_a_layout_that_names_a_layer_otherwise_spoils_nothing(
     assert caught.value.message == (
         f"{place}: layer is damaged: content is not that of {digest(real)}"
     )
-    found = measure(engine, engine.add(FakeImage([BASE], [real])), cache)
-    assert found
-    assert found.download == len(real)
+    measured = measure(engine, engine.add(FakeImage([BASE], [real])), cache)
+    assert measured
+    assert measured.download == len(real)
 
 
 @pytest.mark.parametrize("damaged", ["", "{", "{}", "[1]", '["sha256:gone"]', "[]"])
@@ -433,18 +433,18 @@ def test_a_damaged_list_of_blobs_is_read_again(
 
 def test_a_layer_that_two_images_share_is_one_layer(engine: FakeEngine, cache: Path) -> None:
     api, hybrid = FakeImage([BASE, API]), FakeImage([BASE, HYBRID])
-    found = [measure(engine, engine.add(image), cache) for image in (api, hybrid)]
-    assert found == [
+    measured = [measure(engine, engine.add(image), cache) for image in (api, hybrid)]
+    assert measured == [
         Measured(api.id, figures(BASE, API)),
         Measured(hybrid.id, figures(BASE, HYBRID)),
     ]
-    assert shared_once(one for one in found if one) == figures(BASE, API, HYBRID)
+    assert shared_once(image for image in measured if image) == figures(BASE, API, HYBRID)
 
 
 def test_a_layer_that_an_image_has_twice_counts_twice(engine: FakeEngine, cache: Path) -> None:
     image = FakeImage([BASE, BASE], [BASE])
-    found = measure(engine, engine.add(image), cache)
-    assert found == Measured(image.id, figures(BASE, BASE))
+    measured = measure(engine, engine.add(image), cache)
+    assert measured == Measured(image.id, figures(BASE, BASE))
 
 
 def test_a_missing_image_gives_none(engine: FakeEngine, cache: Path) -> None:
@@ -574,9 +574,9 @@ def test_the_archive_of_an_engine_before_25_is_read(engine: FakeEngine, cache: P
     """Docker 23 and 24, which refuse_old lets pass, save `<layer>/layer.tar` and no blobs."""
     image = FakeImage([BASE])
     image.archive = old_archive({"a" * 64: BASE})
-    found = measure(engine, engine.add(image), cache)
-    assert found == Measured(image.id, figures(BASE))
-    assert found.installed == 5000
+    measured = measure(engine, engine.add(image), cache)
+    assert measured == Measured(image.id, figures(BASE))
+    assert measured.installed == 5000
 
 
 def test_an_old_archive_is_read_whole_where_one_layer_is_known(
@@ -586,12 +586,12 @@ def test_an_old_archive_is_read_whole_where_one_layer_is_known(
     api, hybrid = FakeImage([BASE, API]), FakeImage([BASE, HYBRID])
     api.archive = old_archive({"a" * 64: BASE, "b" * 64: API})
     hybrid.archive = old_archive({"a" * 64: BASE, "c" * 64: HYBRID})
-    found = [measure(engine, engine.add(image), cache) for image in (api, hybrid)]
-    assert found == [
+    measured = [measure(engine, engine.add(image), cache) for image in (api, hybrid)]
+    assert measured == [
         Measured(api.id, figures(BASE, API)),
         Measured(hybrid.id, figures(BASE, HYBRID)),
     ]
-    assert measure(engine, hybrid.id, cache) == found[1]
+    assert measure(engine, hybrid.id, cache) == measured[1]
     assert engine.saves == [api.id, hybrid.id]
 
 
@@ -632,17 +632,17 @@ def test_a_full_disk_is_one_clear_line(engine: FakeEngine, cache: Path) -> None:
     name = engine.add(FakeImage([BASE]))
     try:
         with no_space():
-            found = measure(engine, name, cache)
+            measured = measure(engine, name, cache)
     except SutraError as error:
         assert error.tip  # noqa: PT017 - or it succeeds
     else:
-        assert found == Measured(name, figures(BASE))
+        assert measured == Measured(name, figures(BASE))
 
 
 def test_each_layer_is_shared_once_in_order_of_first_sight() -> None:
-    one, two, three = (Layer(f"sha256:{name}", "", 1, 1) for name in "abc")
-    images = [Measured("x", (two, one)), Measured("y", (one, three, one)), Measured("z", ())]
-    assert shared_once(images) == (two, one, three)
+    first, two, three = (Layer(f"sha256:{name}", "", 1, 1) for name in "abc")
+    images = [Measured("x", (two, first)), Measured("y", (first, three, first)), Measured("z", ())]
+    assert shared_once(images) == (two, first, three)
     assert shared_once([]) == ()
 
 
@@ -665,16 +665,16 @@ def test_reading_takes_no_more_than_a_forward_stream() -> None:
 
 
 def test_images_that_share_layers_are_handed_out_at_once(tmp_path: Path) -> None:
-    base, one, two = (tar_of({name: text(5000, number)}) for number, name in enumerate("abc"))
+    base, first, two = (tar_of({name: text(5000, number)}) for number, name in enumerate("abc"))
     client = FakeEngine()
-    client.add(FakeImage([base, one]), "one:prod")
+    client.add(FakeImage([base, first]), "one:prod")
     client.add(FakeImage([base, two]), "two:prod")
-    found = list(
+    measured = list(
         read_layers.measure_several(client, ["one:prod", "two:prod", "gone:prod"], tmp_path)
     )
     assert len(client.saves) == 1
     alone = [measure(client, name, tmp_path / "other") for name in ("one:prod", "two:prod")]
-    assert found == [*alone, None]
+    assert measured == [*alone, None]
     again = list(read_layers.measure_several(client, ["one:prod", "two:prod"], tmp_path))
     assert again == alone
     assert len(client.saves) == 3  # the two that were read alone, into another cache
@@ -701,8 +701,8 @@ def test_a_layer_that_is_packed_in_two_ways_is_read_for_each_image(tmp_path: Pat
     client = FakeEngine()
     for name, blob in zip(("one", "two"), packed, strict=True):
         client.add(FakeImage([content], [blob], {"name": name}), f"{name}:prod")
-    found = list(read_layers.measure_several(client, ["one:prod", "two:prod"], tmp_path))
-    assert [each.download for each in found if each] == [len(blob) for blob in packed]
+    measured = list(read_layers.measure_several(client, ["one:prod", "two:prod"], tmp_path))
+    assert [image.download for image in measured if image] == [len(blob) for blob in packed]
 
 
 def test_a_damaged_image_is_named_though_several_were_asked_for(tmp_path: Path) -> None:
@@ -710,10 +710,10 @@ def test_a_damaged_image_is_named_though_several_were_asked_for(tmp_path: Path) 
     client = FakeEngine()
     client.add(good, "good:prod")
     client.add(bad, "bad:prod")
-    found = read_layers.measure_several(client, ["good:prod", "bad:prod"], tmp_path)
-    assert next(found) == measure(client, "good:prod", tmp_path / "other")
+    measured = read_layers.measure_several(client, ["good:prod", "bad:prod"], tmp_path)
+    assert next(measured) == measure(client, "good:prod", tmp_path / "other")
     with pytest.raises(SutraError) as caught:
-        next(found)
+        next(measured)
     assert caught.value.message.startswith(f'engine: archive of "{bad.id}" is damaged: ')
 
 

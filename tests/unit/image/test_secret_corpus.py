@@ -32,11 +32,11 @@ def _in_file(path: str, content: str | bytes) -> tuple[str, ...]:
     return tuple(kind for kind in kinds if not kind.startswith(secret_scan.CERTIFICATE))
 
 
-def _count(what: str, found: Mapping[str, tuple[str, ...]]) -> list[str]:
+def _count(what: str, kinds_of: Mapping[str, tuple[str, ...]]) -> list[str]:
     """Print how many were found, and return the missed ones."""
-    hits = [each for each, kinds in found.items() if kinds]
-    print(f"{what}: {len(hits)} of {len(found)} are secrets by our rules")
-    return sorted(found.keys() - set(hits))
+    hits = [name for name, kinds in kinds_of.items() if kinds]
+    print(f"{what}: {len(hits)} of {len(kinds_of)} are secrets by our rules")
+    return sorted(kinds_of.keys() - set(hits))
 
 
 def test_the_corpus_is_large_enough() -> None:
@@ -53,11 +53,11 @@ def test_every_token_is_found_in_a_line_and_in_a_file() -> None:
 
 
 def test_tokens_are_found_in_a_program_whose_strings_touch_each_other() -> None:
-    found = {
+    kinds_of = {
         name: _in_file("app/x", b"\x7fELF\0\0" + b"\0" * 64 + f"some{token}text".encode())
         for name, token in TOKENS.items()
     }
-    assert set(_count("tokens in a program", found)) == TEXT_ALONE
+    assert set(_count("tokens in a program", kinds_of)) == TEXT_ALONE
 
 
 def test_every_secret_line_is_found_and_no_harmless_one() -> None:

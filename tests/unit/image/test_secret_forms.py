@@ -152,10 +152,10 @@ PASSWORD = b"password = hunter2\n"
 @pytest.mark.parametrize("folder", ["lib", "lib64", "bin", "sbin", "sys"])
 def test_a_folder_of_an_archive_is_not_the_systems(folder: str) -> None:
     """A program that is packed with its own `lib` is no package of the distribution."""
-    name, found = f"{folder}/a.ini", ('value of "password"',)
-    assert secret_scan.find("app/a.zip", zip_of(name, PASSWORD)) == found
-    assert secret_scan.find("app/a.tar.gz", gzip.compress(tar_of(name, PASSWORD))) == found
-    assert secret_scan.find("app/b.zip", zip_of("a.zip", zip_of(name, PASSWORD))) == found
+    name, kinds = f"{folder}/a.ini", ('value of "password"',)
+    assert secret_scan.find("app/a.zip", zip_of(name, PASSWORD)) == kinds
+    assert secret_scan.find("app/a.tar.gz", gzip.compress(tar_of(name, PASSWORD))) == kinds
+    assert secret_scan.find("app/b.zip", zip_of("a.zip", zip_of(name, PASSWORD))) == kinds
     assert secret_scan.find(name, PASSWORD) == ()
     assert secret_scan.find(f"{name}.gz", gzip.compress(PASSWORD)) == ()
 
@@ -168,8 +168,8 @@ def test_a_root_file_system_in_an_archive_is_a_distributions(name: str) -> None:
 def test_members_are_counted_for_a_layer() -> None:
     budget = Budget(members=2)
     archive = zip_of("k.pem", KEY)
-    found = [secret_scan.find("app/x", archive, budget) for _ in range(3)]
-    assert found == [("private key",), ("private key",), ()]
+    kinds = [secret_scan.find("app/x", archive, budget) for _ in range(3)]
+    assert kinds == [("private key",), ("private key",), ()]
 
 
 def test_a_bomb_gives_no_more_than_one_member_may_have(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,8 +189,8 @@ def test_a_token_is_found_wherever_blocks_end() -> None:
         watch = secret_scan.Watch(io.BytesIO(whole[4096:]), whole[:4096])
         while watch.read(4096):
             pass
-        known = secret_scan.find("app/x", whole[:4096])
-        assert watch.kinds(known) == ("access token",)
+        kinds = secret_scan.find("app/x", whole[:4096])
+        assert watch.kinds(kinds) == ("access token",)
 
 
 def test_an_archive_longer_than_its_head_is_unpacked_whole() -> None:
@@ -242,7 +242,7 @@ def test_a_change_of_any_module_or_data_voids_what_was_found() -> None:
 
 
 def test_every_format_names_its_source() -> None:
-    for each in secret_formats.formats():
-        assert each.source.startswith("https://"), each.name
-    names = [each.name for each in secret_formats.formats()]
+    for form in secret_formats.formats():
+        assert form.source.startswith("https://"), form.name
+    names = [form.name for form in secret_formats.formats()]
     assert len(set(names)) == len(names)

@@ -60,8 +60,8 @@ def test_a_secret_is_found_in_the_midst_of_other_bytes(kind: str, token: str) ->
             [
                 *(
                     token[:cut]
-                    for each in TOKENS.values()
-                    for token in each
+                    for tokens in TOKENS.values()
+                    for token in tokens
                     for cut in (4, 12, 999)
                 ),
                 "A",
@@ -156,10 +156,12 @@ def test_each_certificate_is_named_by_its_fingerprint() -> None:
     other = DER[:-1] + b"\0"
     bundle = b"".join(
         b"# a name\n-----BEGIN CERTIFICATE-----\n%b-----END CERTIFICATE-----\n"
-        % base64.encodebytes(one)
-        for one in (DER, other)
+        % base64.encodebytes(certificate)
+        for certificate in (DER, other)
     )
-    marks = sorted(f"certificate {secret_scan.fingerprint(one)}" for one in (DER, other))
+    marks = sorted(
+        f"certificate {secret_scan.fingerprint(certificate)}" for certificate in (DER, other)
+    )
     assert secret_scan.find("app/x.pem", bundle) == tuple(marks)
     assert secret_scan.find("app/x.der", DER) == (f"certificate {secret_scan.fingerprint(DER)}",)
 
@@ -233,10 +235,10 @@ def test_a_key_is_found_wherever_blocks_end(at: int) -> None:
     head, rest = (b"\0" * at + KEY)[:4096], (b"\0" * at + KEY)[4096:]
     watch = secret_scan.Watch(io.BytesIO(rest), head)
     read = b"".join(iter(lambda: watch.read(4096), b""))
-    known = secret_scan.find("app/x", head)
+    kinds = secret_scan.find("app/x", head)
     assert read == rest
-    assert watch.kinds(known) == ("private key",)
-    assert watch.kinds(("cloud key", *known)) == ("cloud key", "private key")
+    assert watch.kinds(kinds) == ("private key",)
+    assert watch.kinds(("cloud key", *kinds)) == ("cloud key", "private key")
 
 
 def test_a_key_that_ends_too_early_after_a_block_is_not_a_finding() -> None:
@@ -266,11 +268,11 @@ PIECES = st.sampled_from(
 
 @given(st.text(), st.one_of(st.binary(), st.lists(PIECES).map(b"".join)))
 def test_no_path_and_no_bytes_make_it_fail(path: str, head: bytes) -> None:
-    found = secret_scan.find(path, head)
-    assert list(found) == sorted(set(found))
+    kinds = secret_scan.find(path, head)
+    assert list(kinds) == sorted(set(kinds))
 
 
 @given(st.text())
 def test_no_text_makes_it_fail(text: str) -> None:
-    found = secret_scan.find_text(text)
-    assert list(found) == sorted(set(found))
+    kinds = secret_scan.find_text(text)
+    assert list(kinds) == sorted(set(kinds))

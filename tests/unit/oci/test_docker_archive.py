@@ -37,9 +37,9 @@ CONFIG = "application/vnd.oci.image.config.v1+json"
 
 
 def sizes(reference: str, cache: Path) -> list[tuple[str, int]]:
-    found = read_layers.measure(None, reference, cache)
-    assert found
-    return [(one.diff_id, one.installed) for one in found.layers]
+    measured = read_layers.measure(None, reference, cache)
+    assert measured
+    return [(x.diff_id, x.installed) for x in measured.layers]
 
 
 WANTED = [(digest(BASE), 100), (digest(API), 50)]
@@ -52,13 +52,13 @@ def layout(folder: Path) -> Path:
 
 def test_a_layout_is_read(tmp_path: Path) -> None:
     place = layout(tmp_path)
-    found = inventory.read(None, f"oci:{place}", tmp_path / "cache")
-    assert found
-    assert sorted(found.files) == ["a", "b"]
-    assert found.architecture == "amd64"
-    assert found.config["config"] == {"User": "10001:10001"}
+    image = inventory.read(None, f"oci:{place}", tmp_path / "cache")
+    assert image
+    assert sorted(image.files) == ["a", "b"]
+    assert image.architecture == "amd64"
+    assert image.config["config"] == {"User": "10001:10001"}
     index = json.loads((place / "index.json").read_text())
-    assert found.id == index["manifests"][0]["digest"]
+    assert image.id == index["manifests"][0]["digest"]
     assert sizes(f"oci:{place}", tmp_path / "cache") == WANTED
 
 
@@ -75,9 +75,9 @@ def test_an_archive_of_an_image_without_layers_is_read_as_docker_writes_it(tmp_p
     files = {"c.json": json.dumps(NO_LAYERS).encode(), "manifest.json": json.dumps(listed).encode()}
     (tmp_path / "a.tar").write_bytes(tar_of(files))
     assert sizes(f"archive:{tmp_path}/a.tar", tmp_path / "cache") == []
-    found = inventory.read(None, f"archive:{tmp_path}/a.tar", tmp_path / "cache")
-    assert found
-    assert (dict(found.files), found.layers) == ({}, ())
+    image = inventory.read(None, f"archive:{tmp_path}/a.tar", tmp_path / "cache")
+    assert image
+    assert (dict(image.files), image.layers) == ({}, ())
 
 
 def test_a_layout_of_an_image_without_layers_is_read(tmp_path: Path) -> None:
@@ -128,9 +128,9 @@ def test_a_cache_vouches_for_no_layer_of_an_archive_with_other_bytes(tmp_path: P
 def test_a_layout_says_what_a_download_takes(tmp_path: Path) -> None:
     blobs, packed = Blobs(), gzip.compress(BASE, mtime=0)
     place = write_layout(tmp_path / "l", blobs, blobs.image([BASE], [packed], LAYER + "+gzip"))
-    found = sources.find(None, f"oci:{place}")
-    assert found
-    assert found.announced == len(packed)
+    image = sources.find(None, f"oci:{place}")
+    assert image
+    assert image.announced == len(packed)
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
@@ -141,9 +141,9 @@ def test_an_archive_of_docker_is_read(
     file = tmp_path / "saved.tar"
     file.write_bytes(pack(saved([BASE, API])))
     assert sizes(f"{scheme}{file}", tmp_path / "cache") == WANTED
-    found = sources.find(None, f"{scheme}{file}")
-    assert found
-    assert found.announced is None
+    image = sources.find(None, f"{scheme}{file}")
+    assert image
+    assert image.announced is None
 
 
 def test_an_archive_of_podman_names_its_layers_otherwise(tmp_path: Path) -> None:
@@ -152,22 +152,22 @@ def test_an_archive_of_podman_names_its_layers_otherwise(tmp_path: Path) -> None
     assert sizes(str(file), tmp_path / "cache") == WANTED
 
 
-@pytest.mark.parametrize(("pack", "known"), [(bytes, True), (gzip.compress, False)])
+@pytest.mark.parametrize(("pack", "has_digest"), [(bytes, True), (gzip.compress, False)])
 def test_a_layer_without_a_digest_in_its_name_is_known_where_it_is_plain(
-    tmp_path: Path, pack: Callable[[bytes], bytes], known: bool
+    tmp_path: Path, pack: Callable[[bytes], bytes], has_digest: bool
 ) -> None:
     """Some tools name compressed layers by their diff_id, so only the bytes show the real size."""
     file, blob = tmp_path / "saved.tar", pack(BASE)
     file.write_bytes(renamed(blob))
     cache = tmp_path / "cache"
     plain = read_layers.measure(None, f"oci:{layout(tmp_path)}", cache)
-    found = read_layers.measure(None, str(file), cache)
+    measured = read_layers.measure(None, str(file), cache)
     assert plain
-    assert found
-    assert found.download == (plain.layers[0].download if known else len(blob))
+    assert measured
+    assert measured.download == (plain.layers[0].download if has_digest else len(blob))
     source = sources.find(None, str(file))
     assert source
-    assert source.stored == ((digest(BASE),) if known else ("",))
+    assert source.stored == ((digest(BASE),) if has_digest else ("",))
 
 
 def renamed(blob: bytes) -> bytes:
@@ -230,12 +230,12 @@ def several(folder: Path) -> Path:
     return write_layout(folder / "several", blobs, top)
 
 
-@pytest.mark.parametrize(("wanted", "found"), [("linux/amd64", BASE), ("linux/arm64", API)])
+@pytest.mark.parametrize(("wanted", "layer_tar"), [("linux/amd64", BASE), ("linux/arm64", API)])
 def test_the_image_for_the_wanted_platform_is_taken(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: str, found: bytes
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: str, layer_tar: bytes
 ) -> None:
     monkeypatch.setenv("DOCKER_DEFAULT_PLATFORM", wanted)
-    assert sizes(f"oci:{several(tmp_path)}", tmp_path / "c")[0][0] == digest(found)
+    assert sizes(f"oci:{several(tmp_path)}", tmp_path / "c")[0][0] == digest(layer_tar)
 
 
 @pytest.mark.parametrize(("machine", "name"), [("x86_64", "amd64"), ("aarch64", "arm64")])
@@ -260,18 +260,18 @@ def test_one_name_for_every_platform_needs_no_choice(
     blobs, name = Blobs(), {"org.opencontainers.image.ref.name": "web"}
     amd64 = {"os": "linux", "architecture": "amd64"}
     arm64 = {"os": "linux", "architecture": "arm64"}
-    one = blobs.image([BASE], annotations=name, platform=amd64)
+    first = blobs.image([BASE], annotations=name, platform=amd64)
     two = blobs.image([API], annotations=name, platform=arm64)
-    place = write_layout(tmp_path / "web", blobs, one, two)
+    place = write_layout(tmp_path / "web", blobs, first, two)
     assert sizes(f"oci:{place}", tmp_path / "c")[0][0] == digest(API)
 
 
 def test_images_without_a_platform_cannot_be_told_apart(tmp_path: Path) -> None:
     blobs = Blobs()
-    one, two = blobs.image([BASE]), blobs.image([API])
-    place = write_layout(tmp_path / "two", blobs, one, two)
+    first, two = blobs.image([BASE]), blobs.image([API])
+    place = write_layout(tmp_path / "two", blobs, first, two)
     message, tip = refused(f"oci:{place}", tmp_path)
-    assert message.endswith(f", but for {one['digest']}, {two['digest']}")
+    assert message.endswith(f", but for {first['digest']}, {two['digest']}")
     assert tip == "save one image alone, or with its platform"
 
 
@@ -297,9 +297,9 @@ def test_one_image_beside_its_attestation_is_taken_whatever_it_is_for(
 
 def test_a_name_chooses_in_a_layout(tmp_path: Path) -> None:
     blobs, name = Blobs(), "org.opencontainers.image.ref.name"
-    one = blobs.image([BASE], annotations={name: "one"})
+    first = blobs.image([BASE], annotations={name: "one"})
     two = blobs.image([API], annotations={name: "two"})
-    place = write_layout(tmp_path / "named", blobs, one, two)
+    place = write_layout(tmp_path / "named", blobs, first, two)
     assert sizes(f"oci:{place}:two", tmp_path / "c") == [WANTED[1]]
     assert refused(f"oci:{place}", tmp_path) == (
         f"{place}: index.json: several images: one, two",
@@ -328,8 +328,8 @@ def test_a_scheme_counts_before_a_path_only(folder: Path) -> None:
     (folder / "here").mkdir()
     (folder / "image.tar").write_bytes(b"")
     assert [
-        sources.scheme(one)[0]
-        for one in (
+        sources.scheme(reference)[0]
+        for reference in (
             "registry:2",
             "oci:latest",
             "archive:1",
@@ -359,9 +359,9 @@ def test_a_scheme_counts_before_a_path_only(folder: Path) -> None:
 
 def test_an_image_of_the_engine_may_be_called_registry(engine: FakeEngine, tmp_path: Path) -> None:
     engine.add(FakeImage([BASE]), "registry:2")
-    found = read_layers.measure(engine, "registry:2", tmp_path)
-    assert found
-    assert found.installed == 100
+    measured = read_layers.measure(engine, "registry:2", tmp_path)
+    assert measured
+    assert measured.installed == 100
 
 
 # ---- what is wrong ---------------------------------------------------------

@@ -93,7 +93,7 @@ def test_a_header_across_blocks_of_the_stream_is_read() -> None:
 
     entry = header(tarfile.XHDTYPE, record("path", "a" * 3000)) + member("name", b"content")
     read = [
-        (found.name, tar_stream.content(found, archive).read(9))
-        for found, archive in tar_stream.entries(Slow(entry * 3 + bytes(1024)))
+        (member.name, tar_stream.content(member, archive).read(9))
+        for member, archive in tar_stream.entries(Slow(entry * 3 + bytes(1024)))
     ]
     assert read == [("a" * 3000, b"content")] * 3

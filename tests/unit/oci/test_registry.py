@@ -55,13 +55,15 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked.append(self.path.partition("?")[0])
-        given = self.headers.get("Authorization", "")
+        header = self.headers.get("Authorization", "")
         if self.path.startswith("/token"):
-            well = given == f"Basic {LOGIN}" and "scope=repository%3Ateam%2Fapi%3Apull" in self.path
+            well = (
+                header == f"Basic {LOGIN}" and "scope=repository%3Ateam%2Fapi%3Apull" in self.path
+            )
             self.answer(200 if well else 401, b'{"token": "abc"}')
-        elif self.server.auth == "basic" and given != f"Basic {LOGIN}":
+        elif self.server.auth == "basic" and header != f"Basic {LOGIN}":
             self.answer(401, b"{}", "Basic realm=x")
-        elif self.server.auth == "bearer" and given != "Bearer abc":
+        elif self.server.auth == "bearer" and header != "Bearer abc":
             realm = self.server.realm or f"http://{self.server.host}/token"
             self.answer(401, b"{}", f'Bearer realm="{realm}",service="s"')
         else:
@@ -109,12 +111,12 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Server]:
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
-    made = Server()
-    manifest = made.blobs.image([BASE], [PACKED], LAYER + "+gzip")
-    made.tags["1"] = manifest["digest"]
-    with served(made):
-        yield made
-        made.drips = False
+    fake = Server()
+    manifest = fake.blobs.image([BASE], [PACKED], LAYER + "+gzip")
+    fake.tags["1"] = manifest["digest"]
+    with served(fake):
+        yield fake
+        fake.drips = False
         deadline.left_to_themselves()
 
 
@@ -129,11 +131,11 @@ def test_a_document_that_drips(server: Server, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_layer_that_drips(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    found, repository = registry.find(f"{server.host}/team/api:1")
+    document, repository = registry.find(f"{server.host}/team/api:1")
     monkeypatch.setattr(registry_session, "WHOLE_SECONDS", 1)
     server.drips = True
     started = time.monotonic()
-    layers = registry.blobs(found, repository, {})
+    layers = registry.blobs(document, repository, {})
     assert isinstance(layers, Generator)
     _, body = next(layers)
     with pytest.raises(SutraError) as caught:
@@ -160,9 +162,9 @@ def refused(wanted: str, cache: Path) -> tuple[str, str]:
 
 
 def test_an_image_is_read(server: Server, tmp_path: Path) -> None:
-    found = inventory.read(None, reference(server), tmp_path)
-    assert found
-    assert (found.id, list(found.files)) == (server.tags["1"], ["a"])
+    image = inventory.read(None, reference(server), tmp_path)
+    assert image
+    assert (image.id, list(image.files)) == (server.tags["1"], ["a"])
     assert server.asked[-1] == f"/v2/team/api/blobs/{digest(PACKED)}"
 
 
@@ -170,8 +172,8 @@ def test_the_download_size_takes_no_layer(server: Server, tmp_path: Path) -> Non
     image = Image("api", Budget(1, len(PACKED) - 1))
     promises = Catalog(Path("images.yaml"), (image,), Budget(1, 1))
     wanted = reference(server)
-    found = measure.verify_one(None, promises, image, wanted, tmp_path, "download")
-    assert flat(found) == [
+    results = measure.verify_one(None, promises, image, wanted, tmp_path, "download")
+    assert flat(results) == [
         CheckResult(
             "api",
             "download",
@@ -187,9 +189,9 @@ def test_the_download_size_takes_no_layer(server: Server, tmp_path: Path) -> Non
 
 
 def test_a_cache_vouches_for_no_layer_of_a_registry(server: Server, tmp_path: Path) -> None:
-    found = read_layers.measure(None, reference(server), tmp_path)
-    assert found
-    assert read_layers.measure(None, reference(server), tmp_path) == found
+    measured = read_layers.measure(None, reference(server), tmp_path)
+    assert measured
+    assert read_layers.measure(None, reference(server), tmp_path) == measured
     server.blobs[digest(PACKED)] = bytes(len(PACKED))
     message, _ = refused(reference(server), tmp_path)
     assert message == (
@@ -199,9 +201,9 @@ def test_a_cache_vouches_for_no_layer_of_a_registry(server: Server, tmp_path: Pa
 
 
 def test_a_digest_names_an_image_as_a_tag_does(server: Server, tmp_path: Path) -> None:
-    found = read_layers.measure(None, reference(server, f"@{server.tags['1']}"), tmp_path)
-    assert found
-    assert found.id == server.tags["1"]
+    measured = read_layers.measure(None, reference(server, f"@{server.tags['1']}"), tmp_path)
+    assert measured
+    assert measured.id == server.tags["1"]
 
 
 def test_latest_is_meant_where_no_tag_is_named(server: Server, tmp_path: Path) -> None:
@@ -217,26 +219,26 @@ def test_a_manifest_list_with_an_attestation(
     amd = server.blobs.image([], platform={"os": "linux", "architecture": "amd64"})
     noise = {"digest": digest(b""), "platform": {"os": "unknown", "architecture": "unknown"}}
     server.tags["many"] = server.blobs.add({"manifests": [noise, amd, arm]}, INDEX)["digest"]
-    found = read_layers.measure(None, reference(server, ":many"), tmp_path)
-    assert found
-    assert (found.id, found.installed) == (arm["digest"], 100)
+    measured = read_layers.measure(None, reference(server, ":many"), tmp_path)
+    assert measured
+    assert (measured.id, measured.installed) == (arm["digest"], 100)
 
 
 @pytest.mark.parametrize("auth", ["basic", "bearer"])
 def test_a_login_of_docker_is_used(server: Server, tmp_path: Path, auth: str) -> None:
     server.auth = auth
     log_in(tmp_path, server.host)
-    found = read_layers.measure(None, reference(server), tmp_path)
-    assert found
-    assert found.installed == 100
+    measured = read_layers.measure(None, reference(server), tmp_path)
+    assert measured
+    assert measured.installed == 100
 
 
 def test_an_identity_token_is_used(server: Server, tmp_path: Path) -> None:
     server.auth = "bearer"
     log_in(tmp_path, server.host, auth=base64.b64encode(b"x:").decode(), identitytoken="long-lived")
-    found = read_layers.measure(None, reference(server), tmp_path)
-    assert found
-    assert found.installed == 100
+    measured = read_layers.measure(None, reference(server), tmp_path)
+    assert measured
+    assert measured.installed == 100
 
 
 @pytest.mark.parametrize("auth", ["basic", "bearer"])

@@ -110,11 +110,11 @@ def test_certificates_of_the_engine_are_trusted_by_what_reads_too(
 
 
 def _found(server: Server) -> tuple[object, registry.Repository]:
-    made = registry.Repository("x", "team/api", session(server))
+    repository = registry.Repository("x", "team/api", session(server))
     server.manifests["/v2/team/api/manifests/latest"] = MANIFEST
-    answer, body = made.session.read(LATEST)
+    answer, body = repository.session.read(LATEST)
     assert (body, answer.headers["Content-Type"]) == (MANIFEST, KIND)
-    return body, made
+    return body, repository
 
 
 @pytest.mark.parametrize(

@@ -76,19 +76,19 @@ class _Handler(BaseHTTPRequestHandler):
             realm = f'Bearer realm="http://{self.server.address}/token",service="test, here"'
             return self.say(401, b"", {"WWW-Authenticate": realm})
         if path in self.server.answers:
-            status, headers, found = self.server.answers[path]
-            return self.say(status, found, headers)
+            status, headers, content = self.server.answers[path]
+            return self.say(status, content, headers)
         if self.command == "PUT":
             if (kept := self.server.puts(path, body)) is not None:
                 self.server.manifests[path] = kept
             return self.say(201)
         if self.command == "DELETE":
-            known = self.server.manifests.pop(path, None)
-            return self.say(404 if known is None else 202)
-        known = self.server.manifests.get(path)
-        if known is None:
+            document = self.server.manifests.pop(path, None)
+            return self.say(404 if document is None else 202)
+        document = self.server.manifests.get(path)
+        if document is None:
             return self.say(404)
-        return self.say(200, known, {"Content-Type": KIND})
+        return self.say(200, document, {"Content-Type": KIND})
 
     do_GET = do_HEAD = do_PUT = do_DELETE = do_POST = answer  # noqa: N815 # names that http.server asks for
 
@@ -119,10 +119,10 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    made = Server()
-    with served(made):
-        yield made
-        made.drips = ""
+    fake = Server()
+    with served(fake):
+        yield fake
+        fake.drips = ""
         deadline.left_to_themselves()
 
 
@@ -230,10 +230,10 @@ def test_a_tag_that_is_not_kept_as_it_was_put_is_refused(
     with pytest.raises(SutraError) as caught:
         target.move(target.reference("api", "latest"), DIGEST)
     held = kept or before
-    found = "sha256:" + hashlib.sha256(held).hexdigest() if held else "(none)"
+    actual = "sha256:" + hashlib.sha256(held).hexdigest() if held else "(none)"
     assert caught.value.message == (
         f'registry: cannot tag "{server.address}/team/api:latest": '
-        f"it was put on {DIGEST} and is on {found}"
+        f"it was put on {DIGEST} and is on {actual}"
     )
     assert caught.value.tip == KEEPERS
 
@@ -374,7 +374,7 @@ def test_a_token_is_asked_for_with_the_password(server: Server, target: Registry
     server.tokens = True
     server.manifests["/v2/team/api/manifests/latest"] = MANIFEST
     assert target.digest(target.reference("api", "latest")) == DIGEST
-    [(method, url, sent)] = [each for each in server.seen if each[1].startswith("/token")]
+    [(method, url, sent)] = [request for request in server.seen if request[1].startswith("/token")]
     assert method == "GET"
     assert parse_qs(urlsplit(url).query) == {
         "service": ["test, here"],
@@ -382,7 +382,7 @@ def test_a_token_is_asked_for_with_the_password(server: Server, target: Registry
     }
     assert sent == "Basic " + base64.b64encode(b"me:secret").decode()
     assert target.digest(target.reference("api", "latest")) == DIGEST
-    assert len([each for each in server.seen if each[1].startswith("/token")]) == 1
+    assert len([request for request in server.seen if request[1].startswith("/token")]) == 1
 
 
 def test_a_token_is_asked_for_with_an_identity(
@@ -398,7 +398,7 @@ def test_a_token_is_asked_for_with_an_identity(
     server.manifests["/v2/api/manifests/latest"] = MANIFEST
     target = Registry(CLIENT, server.address)
     assert target.digest(target.reference("api", "latest")) == DIGEST
-    [(method, _, sent)] = [each for each in server.seen if each[1].startswith("/token")]
+    [(method, _, sent)] = [request for request in server.seen if request[1].startswith("/token")]
     assert method == "POST"
     assert parse_qs(sent) == {
         "service": ["test, here"],

@@ -36,7 +36,7 @@ DIFF_IDS = [digest(layer) for layer in LAYERS]
 def source(layers: list[bytes], *more: bytes) -> Source:
     """Return an engine's image: blobs as it saves them, JSON documents among them."""
 
-    def blobs(known: object) -> Iterator[Any]:
+    def blobs(details: object) -> Iterator[Any]:
         return ((digest(blob), io.BytesIO(blob)) for blob in [b"{}", *layers, *more])
 
     return Source(
@@ -85,7 +85,7 @@ def manifest_of(store: Store, diff_ids: list[str]) -> str:
     config = json.dumps({"rootfs": {"diff_ids": diff_ids}, "config": {"Healthcheck": 1}}).encode()
     store.blobs[digest(config)] = config
     kind = "application/vnd.docker.distribution.manifest.v2+json"
-    blobs = [{"mediaType": "x.tar.gzip", "digest": digest(each), "size": 1} for each in LAYERS]
+    blobs = [{"mediaType": "x.tar.gzip", "digest": digest(layer), "size": 1} for layer in LAYERS]
     about = {"mediaType": "application/vnd.docker.container.image.v1+json", "size": len(config)}
     return store.add(
         {
@@ -101,9 +101,9 @@ def test_the_config_stays_and_the_layers_are_others(tmp_path: Path) -> None:
     store: Any = Store()
     before = manifest_of(store, DIFF_IDS)
     layers = zstd_layers.packed(source(LAYERS), tmp_path / "z", tmp_path)
-    found = compression.push(store, REFERENCE, before, layers)
-    assert store.tags == {"localhost/team/api:kept-1-zstd": found}
-    old, new = (json.loads(store.documents[each]) for each in (before, found))
+    pushed = compression.push(store, REFERENCE, before, layers)
+    assert store.tags == {"localhost/team/api:kept-1-zstd": pushed}
+    old, new = (json.loads(store.documents[reference]) for reference in (before, pushed))
     assert new["mediaType"] == "application/vnd.oci.image.manifest.v1+json"
     assert new["config"] == {
         **old["config"],
@@ -113,7 +113,7 @@ def test_the_config_stays_and_the_layers_are_others(tmp_path: Path) -> None:
         assert layer["mediaType"] == "application/vnd.oci.image.layer.v1.tar+zstd"
         data = store.blobs[layer["digest"]]
         assert (len(data), zstd.decompress(data)) == (layer["size"], content)
-    assert compression.push(store, REFERENCE, before, layers) == found
+    assert compression.push(store, REFERENCE, before, layers) == pushed
     assert len(store.uploads) == 2  # those that are there are not sent again
 
 
@@ -194,7 +194,7 @@ def test_layers_are_packed_once_the_same_each_time_and_whatever_they_came_as(
     assert again == first
     packed = [gzip.compress(LAYERS[0]), zstd.compress(LAYERS[1])]
     other = zstd_layers.packed(source(packed), tmp_path / "two", tmp_path)
-    assert [each.digest for each in other.values()] == [each.digest for each in first.values()]
+    assert [layer.digest for layer in other.values()] == [layer.digest for layer in first.values()]
     assert sorted(path.suffix for path in (tmp_path / "one").iterdir()) == [".zst", ".zst"]
 
 
@@ -209,13 +209,13 @@ def test_a_layer_that_is_missing_or_damaged_is_one_line(tmp_path: Path) -> None:
 
 
 def test_a_kept_layer_that_was_damaged_is_never_pushed(tmp_path: Path) -> None:
-    found = zstd_layers.packed(source(LAYERS), tmp_path / "z", tmp_path)
-    place = found[DIFF_IDS[0]].path
+    layers = zstd_layers.packed(source(LAYERS), tmp_path / "z", tmp_path)
+    place = layers[DIFF_IDS[0]].path
     place.write_bytes(zstd.compress(b"other"))
     with pytest.raises(LayerError) as caught:
         zstd_layers.packed(source(LAYERS), tmp_path / "z", tmp_path)
     assert caught.value.message == f'zstd: damaged "{place}"'
-    assert zstd_layers.packed(source(LAYERS), tmp_path / "z", tmp_path) == found
+    assert zstd_layers.packed(source(LAYERS), tmp_path / "z", tmp_path) == layers
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
@@ -232,13 +232,13 @@ def test_a_size_equal_to_its_budget_is_within_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sources, "find", lambda client, reference: source(LAYERS))
-    total = sum(each.size for each in zstd_layers.packed(source(LAYERS), tmp_path / "z").values())
+    total = sum(layer.size for layer in zstd_layers.packed(source(LAYERS), tmp_path / "z").values())
 
     def verified(limit: int | None) -> list[tuple[str, bool, int | None, str]]:
         budget = Budget(1, 1, download_zstd=limit)
         promises = Catalog(Path("images.yaml"), (Image("api", budget),), Budget(1, 1))
         results = zstd_sizes.verify(None, promises, {"api": "api:prod"}, tmp_path / "z")
-        return [(each.image, each.ok, each.limit, each.detail) for each in results]
+        return [(result.image, result.ok, result.limit, result.detail) for result in results]
 
     shown = ("release", True, None, "")
     assert verified(total) == [("api", True, total, ""), shown]

@@ -73,7 +73,9 @@ def rolled_back(engine: FakeEngine, address: str) -> int:
 
 def deployed(target: MemoryRegistry) -> dict[str, str]:
     return {
-        tag: each for tag, each in target.known.items() if ":kept-" not in tag and "@" not in tag
+        tag: digest
+        for tag, digest in target.known.items()
+        if ":kept-" not in tag and "@" not in tag
     }
 
 

@@ -29,7 +29,7 @@ class Store(MemoryRegistry):
 
     def __init__(self) -> None:
         super().__init__()
-        self.documents = {digest(each): each for each in (AMD64, ARM64)}
+        self.documents = {digest(document): document for document in (AMD64, ARM64)}
         self.puts: list[str] = []
 
     def reference(self, image: str, tag: str) -> str:
@@ -66,13 +66,15 @@ def descriptor(architecture: str, body: bytes) -> dict[str, Any]:
 
 @pytest.mark.parametrize("order", [("", "arm64"), ("arm64", "")])
 def test_an_index_names_each_platform_in_one_order(store: Any, order: tuple[str, ...]) -> None:
-    found = platform_index.put(store, "localhost/team/api:1", {each: BOTH[each] for each in order})
-    assert json.loads(store.documents[found]) == {
+    pushed = platform_index.put(
+        store, "localhost/team/api:1", {platform: BOTH[platform] for platform in order}
+    )
+    assert json.loads(store.documents[pushed]) == {
         "schemaVersion": 2,
         "mediaType": INDEX,
         "manifests": [descriptor("amd64", AMD64), descriptor("arm64", ARM64)],
     }
-    assert platform_index.put(store, "localhost/team/api:1", BOTH) == found
+    assert platform_index.put(store, "localhost/team/api:1", BOTH) == pushed
     assert store.puts == ["localhost/team/api:1"], "what is there is not put again"
 
 
@@ -91,8 +93,8 @@ def test_an_index_that_an_engine_pushed_is_not_nested(store: Any) -> None:
     child = {"mediaType": MANIFEST, "digest": digest(ARM64), "size": 1, "platform": {}}
     nested = json.dumps({"mediaType": INDEX, "manifests": [child]}).encode()
     store.documents[digest(nested)] = nested
-    found = platform_index.put(store, "localhost/team/api:1", {"arm64": digest(nested)})
-    assert json.loads(store.documents[found])["manifests"] == [child]
+    pushed = platform_index.put(store, "localhost/team/api:1", {"arm64": digest(nested)})
+    assert json.loads(store.documents[pushed])["manifests"] == [child]
 
 
 def test_a_broken_manifest_is_one_clear_line(store: Any) -> None:
@@ -108,14 +110,14 @@ def entry(*names: str) -> Entry:
 
 
 def test_every_platform_of_an_image_has_the_index_in_the_ledger(store: Any) -> None:
-    made = entry("api", "arm64/api", "base")
+    promoted = entry("api", "arm64/api", "base")
     digests = {
         ("api", "sha256:api"): digest(AMD64),
         ("arm64/api", "sha256:arm64/api"): digest(ARM64),
         ("base", "sha256:base"): digest(AMD64),
     }
     index = platform_index.put(store, "localhost/team/api:1", BOTH)
-    assert platform_index.of_entry(store, made, digests) == {
+    assert platform_index.of_entry(store, promoted, digests) == {
         "api": index,
         "arm64/api": index,
         "base": digest(AMD64),

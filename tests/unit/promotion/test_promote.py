@@ -115,8 +115,8 @@ def built(engine: FakeEngine, folder: Path) -> tuple[FakeEngine, str]:
 
 def deployed(engine: FakeEngine) -> dict[str, str]:
     return {
-        tag: each
-        for tag, each in engine.tags.items()
+        tag: identity
+        for tag, identity in engine.tags.items()
         if not tag.rpartition(":")[2].startswith(("prod", "kept-"))
     }
 
@@ -195,7 +195,7 @@ def test_an_older_version_and_a_pre_release_move_only_what_is_theirs(
     new = engine.add(image("12"), "sutra-api:prod")
     go(engine, VERSION="1.3.9")
     go(engine, VERSION="2.0.0rc1")
-    assert {tag: each for tag, each in deployed(engine).items() if "api" in tag} == {
+    assert {tag: identity for tag, identity in deployed(engine).items() if "api" in tag} == {
         **{f"sutra-api:{tag}": api for tag in ("1.4.2", "1.4", "1", "latest")},
         **{f"sutra-api:{tag}": new for tag in ("1.3.9", "1.3", "2.0.0rc1")},
     }
@@ -245,7 +245,7 @@ def test_where_the_ledger_was_put_aside_it_gets_its_line_again(
     assert go(engine, VERSION="1.4.2") == 0
     assert go(engine, VERSION="1.4.2") == 0
     assert deployed(engine) == before
-    assert [(each.version, each.ids["sutra-api"]) for each in ledger.read()] == [
+    assert [(entry.version, entry.ids["sutra-api"]) for entry in ledger.read()] == [
         ("", api),
         ("1.4.2", api),
     ]
@@ -258,7 +258,7 @@ def test_a_last_line_without_a_line_feed_gets_one(built: tuple[FakeEngine, str])
     go(engine, VERSION="1.3.9")
     engine.add(image("123"), "sutra-api:prod")
     go(engine, VERSION="1.4.2")
-    assert [each.version for each in ledger.read()] == ["1.4.2", "1.3.9", "1.4.2"]
+    assert [entry.version for entry in ledger.read()] == ["1.4.2", "1.3.9", "1.4.2"]
 
 
 PLAN = """\
@@ -355,8 +355,8 @@ def commit(built: tuple[FakeEngine, str], folder: Path) -> str:
     git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org"]
     for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "first"]):
         subprocess.run([*git, *words], check=True)
-    found = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True)
-    revision = found.stdout.strip()
+    done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True)
+    revision = done.stdout.strip()
     engine.add(image("1", revision), "sutra-base-python:prod")
     engine.add(image("123", revision), "sutra-api:prod")
     return revision
@@ -630,7 +630,9 @@ def test_what_cannot_be_taken_back_any_more_is_finished(
     before = left_half_way(engine)
     new = engine.tags["sutra-api:prod"]
     del engine.known[before["sutra-api:prod"]]  # somebody removed it by force
-    engine.tags = {tag: each for tag, each in engine.tags.items() if each in engine.known}
+    engine.tags = {
+        tag: identity for tag, identity in engine.tags.items() if identity in engine.known
+    }
     capfd.readouterr()
     assert go(engine) == 0
     assert re.fullmatch(
@@ -655,7 +657,7 @@ def test_images_are_kept_until_they_leave_the_last_promotions(
     for content in ("a", "b"):
         ids.append(engine.add(image(content), "sutra-api:prod"))
         go(engine, KEEP="2")
-    held = {each for tag, each in engine.tags.items() if tag.startswith("sutra-api:kept-")}
+    held = {identity for tag, identity in engine.tags.items() if tag.startswith("sutra-api:kept-")}
     assert held == set(ids[1:])
     assert f"no longer kept sutra-api:kept-{short(first)}" in capfd.readouterr().err
     assert f"sutra-base-python:kept-{short(engine.tags['sutra-base-python:prod'])}" in engine.tags

@@ -37,11 +37,11 @@ def built(engine: FakeEngine, folder: Path) -> FakeEngine:
 
 def go(engine: FakeEngine, content: str, version: str = "") -> str:
     """Promote sutra-api with this content; return its id."""
-    found = engine.add(image(content), "sutra-api:prod")
+    identity = engine.add(image(content), "sutra-api:prod")
     client: Any = engine
     options = Options.read({"ALLOW_DIRTY": "1", "VERSION": version})
     assert promote.verify_and_promote(client, options) == 0
-    return found
+    return identity
 
 
 def back(engine: FakeEngine, to: str = "", **knobs: str) -> int:
@@ -60,8 +60,8 @@ def refused(engine: FakeEngine, to: str = "") -> tuple[str, str]:
 def api(engine: FakeEngine) -> dict[str, str]:
     """Return the tags that people deploy, and what they are on."""
     return {
-        tag.partition(":")[2]: each
-        for tag, each in engine.tags.items()
+        tag.partition(":")[2]: identity
+        for tag, identity in engine.tags.items()
         if tag.startswith("sutra-api:") and ":kept-" not in tag and not tag.endswith(":prod")
     }
 
@@ -173,7 +173,7 @@ def test_rollback_to_a_version_that_was_a_fix_makes_it_the_latest(built: FakeEng
     go(built, "a", "1.4.2")
     fix = go(built, "b", "1.3.9")
     back(built, "1.3.9")
-    assert {tag for tag, each in api(built).items() if each == fix} == {
+    assert {tag for tag, identity in api(built).items() if identity == fix} == {
         "1.3.9",
         "1.3",
         "1",
@@ -383,8 +383,8 @@ def go_on_both(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, content: str
 
 def latest(engine: FakeEngine) -> dict[str, str]:
     return {
-        tag.removesuffix(":latest"): each
-        for tag, each in engine.tags.items()
+        tag.removesuffix(":latest"): identity
+        for tag, identity in engine.tags.items()
         if tag.endswith("sutra-api:latest")
     }
 

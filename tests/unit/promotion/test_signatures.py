@@ -48,20 +48,20 @@ class Registry(MemoryRegistry):
         self.put_blob(image, data)
 
     def document(self, reference: str) -> tuple[str, bytes] | None:
-        found = self.known.get(reference)
-        return (found, self.bytes[found]) if found else None
+        digest = self.known.get(reference)
+        return (digest, self.bytes[digest]) if digest else None
 
     def predicates(self, digest: str) -> list[tuple[str, Any]]:
         """Return the type and content of each statement about an image."""
-        found = self.document(self.reference("sutra-api", attached.tag_of(digest, "att")))
-        assert found
+        document = self.document(self.reference("sutra-api", attached.tag_of(digest, "att")))
+        assert document
         listed = []
-        for each in json.loads(found[1])["layers"]:
+        for signature in json.loads(document[1])["layers"]:
             statement = json.loads(
-                base64.b64decode(json.loads(self.bytes[each["digest"]])["payload"])
+                base64.b64decode(json.loads(self.bytes[signature["digest"]])["payload"])
             )
             assert statement["subject"][0]["digest"] == {"sha256": digest.removeprefix("sha256:")}
-            assert statement["predicateType"] == each["annotations"][attached.PREDICATE]
+            assert statement["predicateType"] == signature["annotations"][attached.PREDICATE]
             listed.append((statement["predicateType"], statement["predicate"]))
         return listed
 
@@ -78,8 +78,8 @@ def signed(engine: FakeEngine, target: Registry, identity: str, vex: dict[str, A
 
 @pytest.fixture
 def api(engine: FakeEngine, folder: Path) -> str:
-    made = good()
-    return engine.add(FakeImage([layer(each) for each in made.layers]), "sutra-api:prod")
+    subject = good()
+    return engine.add(FakeImage([layer(content) for content in subject.layers]), "sutra-api:prod")
 
 
 def test_the_bill_of_materials_is_derived_from_the_image(engine: FakeEngine, api: str) -> None:

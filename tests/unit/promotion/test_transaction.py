@@ -32,16 +32,20 @@ def _sizes_only(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def target(monkeypatch: pytest.MonkeyPatch, engine: FakeEngine) -> MemoryRegistry:
     """A registry to which the engine in memory pushes."""
-    made = MemoryRegistry()
-    connect_to(made, engine, monkeypatch)
-    return made
+    registry = MemoryRegistry()
+    connect_to(registry, engine, monkeypatch)
+    return registry
 
 
-def connect_to(made: MemoryRegistry, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+def connect_to(
+    registry: MemoryRegistry, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for module in (transaction, promote, rollback):
-        monkeypatch.setattr(module, "Registry", lambda client, address: made)
+        monkeypatch.setattr(module, "Registry", lambda client, address: registry)
     monkeypatch.setattr(
-        registries, "push", lambda client, reference: made.push(reference, engine.tags[reference])
+        registries,
+        "push",
+        lambda client, reference: registry.push(reference, engine.tags[reference]),
     )
     monkeypatch.setattr(images, "digests", lambda client, reference: {engine.tags[reference]})
 
@@ -64,8 +68,12 @@ def go(engine: FakeEngine, content: str, version: str = "", dry_run: str = "") -
 def both(engine: FakeEngine, target: MemoryRegistry) -> tuple[dict[str, str], dict[str, str]]:
     """Return what people deploy: from the registry and from the engine."""
     return tuple(  # type: ignore[return-value] # of the two
-        {tag: each for tag, each in found.items() if KEPT not in tag and not tag.endswith(":prod")}
-        for found in (target.known, engine.tags)
+        {
+            tag: identity
+            for tag, identity in tags.items()
+            if KEPT not in tag and not tag.endswith(":prod")
+        }
+        for tags in (target.known, engine.tags)
     )
 
 
@@ -74,7 +82,7 @@ def test_the_registry_gets_the_same_tags_and_no_tag_of_the_push_stays(
 ) -> None:
     assert go(built, "a", "1.4.2") == 0
     remote, local = both(built, target)
-    assert remote == {f"localhost/team/{tag}": each for tag, each in local.items()}
+    assert remote == {f"localhost/team/{tag}": identity for tag, identity in local.items()}
     assert not any(tag.startswith("localhost") for tag in built.tags)
     [entry] = ledger.read()
     assert all(image.digest == image.id for image in entry.images.values())
@@ -145,7 +153,7 @@ def test_where_no_tag_can_be_removed_a_new_one_is_finished(
     assert go(built, "b", "1.4.2") == 0
     assert "could not be undone, so it was completed" in capfd.readouterr().err
     remote, local = both(built, target)
-    assert remote == {f"localhost/team/{tag}": each for tag, each in local.items()}
+    assert remote == {f"localhost/team/{tag}": identity for tag, identity in local.items()}
     assert local["sutra-api:latest"] == built.tags["sutra-api:prod"]
     assert [entry.version for entry in ledger.read()] == ["1.4.1", "1.4.2"]
     assert journal.read() is None
@@ -174,19 +182,21 @@ def test_a_dry_run_refuses_a_version_that_the_registry_has_on_other_images(
     go(built, "a", "1.4.2")
     first = built.tags["sutra-api:1.4.2"]
     ledger.LEDGER.unlink()  # as another machine, which knows of nothing
-    built.tags = {tag: each for tag, each in built.tags.items() if tag.endswith(":prod")}
-    known: dict[str, set[str]] = {}
-    monkeypatch.setattr(images, "digests_anywhere", lambda _, each: known.get(each, set()))
+    built.tags = {tag: identity for tag, identity in built.tags.items() if tag.endswith(":prod")}
+    digests: dict[str, set[str]] = {}
+    monkeypatch.setattr(
+        images, "digests_anywhere", lambda _, reference: digests.get(reference, set())
+    )
     assert go(built, "b", "1.4.2", dry_run="1") == 0  # only the push would tell the digest
     other = built.tags["sutra-api:prod"]
-    known[other] = {other}
+    digests[other] = {other}
     with pytest.raises(SutraError) as caught:
         go(built, "b", "1.4.2", dry_run="1")
     assert caught.value.message == (
         f'VERSION: "localhost/team/sutra-api:1.4.2" is set already, to {first}, not {other}'
     )
     assert caught.value.tip == "a version never moves: choose the next one"
-    known[other] = {first}  # what the classic store calls the same image
+    digests[other] = {first}  # what the classic store calls the same image
     assert go(built, "b", "1.4.2", dry_run="1") == 0
 
 
@@ -289,13 +299,13 @@ def meanwhile(
     """Have `act` run once, after the call number `last` of a function."""
     real, calls = getattr(place, name), 0
 
-    def wrapped(*given: Any, **options: Any) -> Any:
+    def wrapped(*arguments: Any, **options: Any) -> Any:
         nonlocal calls
-        found = real(*given, **options)
+        result = real(*arguments, **options)
         calls += 1
         if calls == last:
             act()
-        return found
+        return result
 
     monkeypatch.setattr(place, name, wrapped)
 
@@ -307,9 +317,9 @@ def refused(engine: FakeEngine, version: str = "") -> tuple[str, str]:
     return caught.value.message, caught.value.tip
 
 
-def moved(tag: str, found: str, *expected: str) -> str:
+def moved(tag: str, actual: str, *expected: str) -> str:
     return (
-        f'promote: "{tag}" was moved by somebody else: on {found}, not on {" or ".join(expected)}'
+        f'promote: "{tag}" was moved by somebody else: on {actual}, not on {" or ".join(expected)}'
     )
 
 

@@ -106,7 +106,7 @@ def test_floating_tags_move_only_forward(version: str, others: list[str], tags: 
     assert tags_of(parse(version), of_tags(others)) == tags
 
 
-NUMBERS = st.tuples(*[st.integers(0, 3)] * 3).map(lambda each: ".".join(map(str, each)))
+NUMBERS = st.tuples(*[st.integers(0, 3)] * 3).map(lambda numbers: ".".join(map(str, numbers)))
 
 
 @given(st.lists(NUMBERS, min_size=1, unique=True))
@@ -115,7 +115,7 @@ def test_in_any_order_each_floating_tag_ends_on_the_newest(versions: list[str]) 
     for done, version in enumerate(versions):
         on.update(dict.fromkeys(tags_of(parse(version), of_tags(versions[:done])), version))
     for tag, version in on.items():
-        covered = [each for each in versions if tag in (LATEST, each) or each.startswith(tag + ".")]
+        covered = [text for text in versions if tag in (LATEST, text) or text.startswith(tag + ".")]
         assert version == max(covered, key=Version)
 
 

@@ -39,9 +39,9 @@ def _sizes_only(monkeypatch: pytest.MonkeyPatch) -> None:
 def build(engine: FakeEngine, files: Files | None = None) -> str:
     """Build sutra-api with what its cleanup left, and with these files."""
     report = json.dumps(REPORT)
-    made = good({"usr/share/sutra/cleanup.json": report, **(files or {})})
-    labels = made.config["Labels"]
-    return engine.add(FakeImage([layer(each) for each in made.layers], labels=labels), API)
+    subject = good({"usr/share/sutra/cleanup.json": report, **(files or {})})
+    labels = subject.config["Labels"]
+    return engine.add(FakeImage([layer(content) for content in subject.layers], labels=labels), API)
 
 
 API = "sutra-api:prod"
@@ -68,7 +68,10 @@ def stated(number: int) -> dict[str, str]:
     """Return the vulnerabilities that a promotion's document names, with their image."""
     path = vex.FOLDER / str(number) / DOCUMENT
     statements = json.loads(path.read_text())["statements"]
-    return {each["vulnerability"]["name"]: each["products"][0]["@id"] for each in statements}
+    return {
+        statement["vulnerability"]["name"]: statement["products"][0]["@id"]
+        for statement in statements
+    }
 
 
 def kept() -> list[str]:

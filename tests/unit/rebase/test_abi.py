@@ -37,8 +37,8 @@ def without(path: str, **more: bytes) -> Files:
     return {**{name: item for name, item in BASE.items() if name != path}, **more}
 
 
-def saved(folder: Path, name: str, made: Made) -> tuple[Path, str]:
-    path = made.save(folder / f"{name}.tar")
+def saved(folder: Path, name: str, subject: Made) -> tuple[Path, str]:
+    path = subject.save(folder / f"{name}.tar")
     with tarfile.open(path) as tar:
         manifest = tar.extractfile("manifest.json")
         assert manifest is not None
@@ -47,15 +47,15 @@ def saved(folder: Path, name: str, made: Made) -> tuple[Path, str]:
 
 def breaks(folder: Path, new: Made, service: Made | None = None) -> list[str]:
     """Return the message for a service on OLD that is put on `new`."""
-    made = {"old": OLD, "new": new, "service": service or Made([BASE, OWN], SETTINGS)}
-    files = {name: saved(folder, name, each) for name, each in made.items()}
-    known = {
+    subjects = {"old": OLD, "new": new, "service": service or Made([BASE, OWN], SETTINGS)}
+    files = {name: saved(folder, name, subject) for name, subject in subjects.items()}
+    archives = {
         name: archive.read(path, {name: identity})[name] for name, (path, identity) in files.items()
     }
-    if found := list(abi.breaks(known["old"], known["new"], known["service"])):
-        return found
-    config, own = parts.moved(known["service"], known["old"], known["new"], "sha256:0")
-    layers = [(files["new"][0], member) for member in known["new"].layers]
+    if messages := list(abi.breaks(archives["old"], archives["new"], archives["service"])):
+        return messages
+    config, own = parts.moved(archives["service"], archives["old"], archives["new"], "sha256:0")
+    layers = [(files["new"][0], member) for member in archives["new"].layers]
     layers += [(files["service"][0], member) for member in own]
     archive.write(folder / "rebased.tar", "sutra-api:test", config, layers)
     images = [
@@ -66,7 +66,7 @@ def breaks(folder: Path, new: Made, service: Made | None = None) -> list[str]:
     assert before
     assert after
     assert rebased
-    assert rebased.layers[-1].diff_id == known["service"].diff_ids[-1]
+    assert rebased.layers[-1].diff_id == archives["service"].diff_ids[-1]
     return list(abi.breaks_inside(before, after, rebased))
 
 

@@ -20,7 +20,7 @@ TEXT = controls.FILE.read_text()
 
 def missing_tests(mapping: controls.Controls) -> list[str]:
     """Return the tests that the mapping names and that do not exist."""
-    return [test for each in mapping.all() for test in each.tests if not exists(test)]
+    return [test for control in mapping.all() for test in control.tests if not exists(test)]
 
 
 def exists(test: str) -> bool:
@@ -33,7 +33,7 @@ def test_every_test_and_command_that_is_named_exists() -> None:
     mapping = controls.load()
     assert missing_tests(mapping) == []
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    assert {target for each in mapping.all() for target in each.commands} - targets == set()
+    assert {target for control in mapping.all() for target in control.commands} - targets == set()
 
 
 def test_a_test_that_is_gone_is_noticed(tmp_path: Path) -> None:
@@ -44,13 +44,13 @@ def test_a_test_that_is_gone_is_noticed(tmp_path: Path) -> None:
 
 def test_every_rule_is_in_a_control_or_has_a_reason() -> None:
     mapping = controls.load()
-    mapped = {rule for each in mapping.all() for rule in each.rules}
+    mapped = {rule for control in mapping.all() for rule in control.rules}
     assert mapped | set(mapping.others) == {rule.name for rule in RULES}
     assert mapped & set(mapping.others) == set()
 
 
 def test_both_catalogues_are_whole() -> None:
-    numbers = [each.number for each in controls.load().all()]
+    numbers = [control.number for control in controls.load().all()]
     assert numbers == [f"4.{n}" for n in range(1, 13)] + [f"4.1.{n}" for n in range(1, 6)]
 
 

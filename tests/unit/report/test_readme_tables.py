@@ -50,10 +50,10 @@ def built(engine: FakeEngine, folder: Path) -> FakeEngine:
 
 
 def measured(engine: FakeEngine) -> dict[str, Measured]:
-    found = {
+    images = {
         image.name: read_layers.measure(engine, f"{image.name}:prod") for image in PROMISES.images
     }
-    return {name: one for name, one in found.items() if one}
+    return {name: sizes for name, sizes in images.items() if sizes}
 
 
 def test_savings_are_reported_by_installed_sizes(built: FakeEngine) -> None:

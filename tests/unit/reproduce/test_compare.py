@@ -62,9 +62,9 @@ def test_a_link_that_leads_elsewhere() -> None:
 
 
 def test_files_that_came_and_went() -> None:
-    both, one = image([FOLDER, FILE]), image([FOLDER])
-    assert first_difference(both, one) == "layer 1 of 1: opt/app.py: is not there again"
-    assert first_difference(one, both) == "layer 1 of 1: opt/app.py: was not there"
+    both, folder = image([FOLDER, FILE]), image([FOLDER])
+    assert first_difference(both, folder) == "layer 1 of 1: opt/app.py: is not there again"
+    assert first_difference(folder, both) == "layer 1 of 1: opt/app.py: was not there"
 
 
 def test_another_order() -> None:

@@ -30,9 +30,9 @@ images: {sutra-good: {budget: {installed: 6 MB, download: 2 MB}}}
 
 
 def bill(folder: Path, **files: str) -> Bill:
-    found = inventory.read(None, f"archive:{good(files).save(folder / 'x.tar')}", folder / "c")
-    assert found
-    return components.of(found)
+    image = inventory.read(None, f"archive:{good(files).save(folder / 'x.tar')}", folder / "c")
+    assert image
+    return components.of(image)
 
 
 @pytest.fixture
@@ -45,21 +45,21 @@ def written(folder: Path, capsys: pytest.CaptureFixture[str]) -> Path:
 
 
 def test_components_are_those_of_the_records(tmp_path: Path) -> None:
-    found = bill(tmp_path)
-    assert [one.purl for one in found.components] == [
+    billed = bill(tmp_path)
+    assert [component.purl for component in billed.components] == [
         "pkg:generic/sutra/sutra-good@1.2.3",
         "pkg:deb/debian/libc6@2.41?distro=debian",
         "pkg:pypi/one@1.0",
     ]
-    assert found.counts() == {"application": 1, "deb": 1, "pypi": 1}
+    assert billed.counts() == {"application": 1, "deb": 1, "pypi": 1}
 
 
 def test_every_file_is_of_one_component_or_of_none(tmp_path: Path) -> None:
-    found = bill(tmp_path, **{"var/stray": "1"})
-    listed = [entry.path for one in found.components for entry in one.files]
-    stray = [entry.path for entry in found.unowned]
+    whole_bill = bill(tmp_path, **{"var/stray": "1"})
+    listed = [entry.path for component in whole_bill.components for entry in component.files]
+    stray = [entry.path for entry in whole_bill.unowned]
     files = {
-        path for path, entry in found.image.files.items() if entry.kind in ("file", "hardlink")
+        path for path, entry in whole_bill.image.files.items() if entry.kind in ("file", "hardlink")
     }
     assert len(listed) == len(set(listed))
     assert {*listed, *stray} == files
@@ -90,8 +90,10 @@ def test_licences_that_are_names_are_in_both_documents_and_valid(
     spdx, cdx = (folder / f".build/sbom/sutra-good.{form}.json" for form in ("spdx", "cdx"))
     assert validate_full_spdx_document(parse_file(str(spdx))) == []
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(cdx.read_text()) is None
-    first = {each["name"]: each for each in json.loads(spdx.read_text())["packages"]}
-    second = {each["name"]: each for each in json.loads(cdx.read_text())["components"]}
+    first = {package["name"]: package for package in json.loads(spdx.read_text())["packages"]}
+    second = {
+        component["name"]: component for component in json.loads(cdx.read_text())["components"]
+    }
     assert second["libc6"]["licenses"] == [
         {"license": {"name": "<x> or Expat"}},
         {"license": {"name": "GPL-2+"}},
@@ -107,8 +109,8 @@ def test_both_documents_name_the_image_and_the_same_components(written: Path) ->
         json.loads((written / f"sutra-good.{form}.json").read_text()) for form in ("spdx", "cdx")
     )
     assert second["metadata"]["component"]["version"] == first["packages"][0]["versionInfo"]
-    purls = {each["externalRefs"][0]["referenceLocator"] for each in first["packages"][1:]}
-    assert purls == {each["purl"] for each in second["components"] if "purl" in each}
+    purls = {package["externalRefs"][0]["referenceLocator"] for package in first["packages"][1:]}
+    assert purls == {component["purl"] for component in second["components"] if "purl" in component}
 
 
 def test_the_same_image_has_the_same_documents(written: Path) -> None:
@@ -137,10 +139,10 @@ def test_a_distribution_that_the_cleanup_lost_fails(
 
 
 def test_a_distribution_that_is_locked_with_extras_counts(tmp_path: Path) -> None:
-    found = bill(tmp_path)
+    billed = bill(tmp_path)
     lock = tmp_path / "requirements.lock"
     lock.write_text("gone[all,some-more]==3.1 \\\n    --hash=x\nother [x] == 2\n")
-    assert locks.lost(found, tmp_path) == [
+    assert locks.lost(billed, tmp_path) == [
         f'{lock}: not in the image "pkg:pypi/gone@3.1"',
         f'{lock}: not in the image "pkg:pypi/other@2"',
     ]
@@ -151,8 +153,8 @@ def test_a_crate_that_no_lock_names_is_reported(tmp_path: Path) -> None:
     entry = Entry("usr/bin/x", "file", 1, 0o755, 0, 0, 0, elf=elf)
     (part, other) = components._Linked().of(entry)
     assert (part.purl, other.purl) == ("pkg:cargo/serde@1.0.1", "pkg:cargo/tokio@1.2.3")
-    found = bill(tmp_path)
-    whole = Bill(found.image, (*found.components, part, other), ())
+    billed = bill(tmp_path)
+    whole = Bill(billed.image, (*billed.components, part, other), ())
     (tmp_path / "Cargo.lock").write_text('[[package]]\nname = "serde"\nversion = "1.0.1"\n')
     assert locks.lost(whole, tmp_path) == [
         f'{tmp_path}/Cargo.lock: not locked "pkg:cargo/tokio@1.2.3"'
@@ -177,8 +179,13 @@ NPM_FILES = {
 
 
 def test_npm_packages_are_listed_in_every_version(tmp_path: Path) -> None:
-    found = [one for one in bill(tmp_path, **NPM_FILES).components if one.kind == "npm"]
-    assert [(one.purl, one.licence, one.names, one.why, len(one.files)) for one in found] == [
+    packages = [
+        component for component in bill(tmp_path, **NPM_FILES).components if component.kind == "npm"
+    ]
+    assert [
+        (package.purl, package.licence, package.names, package.why, len(package.files))
+        for package in packages
+    ] == [
         ("pkg:npm/%40s/c@3.0.0", "", ("MIT", "Own"), "", 1),
         ("pkg:npm/a@1.0.0", "MIT", (), "", 1),
         ("pkg:npm/a@2.0.0", "", ("MIT or so",), "", 2),
@@ -239,7 +246,9 @@ def test_a_package_url(kind: str, name: str, version: str, expected: str) -> Non
 def test_a_library_that_a_wheel_brings_is_named(tmp_path: Path) -> None:
     path = f"{SITE}/one.libs/libgfortran-040039e1-0352e75f.so.5.0.0"
     entry = Entry(path, "file", 1, 0o644, 0, 0, 0)
-    assert [one.purl for one in components._Linked().of(entry)] == ["pkg:generic/libgfortran@5.0.0"]
+    assert [component.purl for component in components._Linked().of(entry)] == [
+        "pkg:generic/libgfortran@5.0.0"
+    ]
 
 
 def test_crates_of_a_program() -> None:
@@ -262,5 +271,5 @@ def test_a_section_of_another_form_has_no_crates(text: bytes) -> None:
 
 
 def test_a_time_is_of_the_form_that_both_formats_take(tmp_path: Path) -> None:
-    found = bill(tmp_path)
-    assert made_at(found.image) == "1970-01-01T00:00:00Z"
+    billed = bill(tmp_path)
+    assert made_at(billed.image) == "1970-01-01T00:00:00Z"

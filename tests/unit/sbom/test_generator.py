@@ -64,9 +64,9 @@ def test_the_statement_lists_what_the_records_name(tree: Path, tmp_path: Path) -
     assert statement["predicateType"] == "https://spdx.dev/Document"
     assert "subject" not in statement  # BuildKit's to fill in
     purls = [
-        each["referenceLocator"]
+        reference["referenceLocator"]
         for package in statement["predicate"]["packages"]
-        for each in package["externalRefs"]
+        for reference in package["externalRefs"]
     ]
     assert sorted(purls) == sorted([*PURLS, "pkg:generic/sutra/ours", "pkg:oci/core"])
 
@@ -75,11 +75,11 @@ def test_the_same_files_give_the_same_bytes(tree: Path, tmp_path: Path) -> None:
     for name in ("one", "two"):
         assert generate(tree, tmp_path / name).returncode == 0
         os.utime(tree / "app", (1, 1))
-    one, two = ((tmp_path / name / "sutra.spdx.json").read_bytes() for name in ("one", "two"))
-    assert one == two
+    first, two = ((tmp_path / name / "sutra.spdx.json").read_bytes() for name in ("one", "two"))
+    assert first == two
     (tree / "app/of no package").write_text("other")
     assert generate(tree, tmp_path / "three").returncode == 0
-    assert (tmp_path / "three/sutra.spdx.json").read_bytes() != one
+    assert (tmp_path / "three/sutra.spdx.json").read_bytes() != first
 
 
 def test_links_are_entries_and_are_not_followed(tree: Path) -> None:
@@ -128,7 +128,7 @@ class Store:
     """A registry with one index, one manifest of statements and their blobs."""
 
     def __init__(self, *statements: object, subject: str = IMAGE, kind: str = "spdx") -> None:
-        self.blobs = [json.dumps(each).encode() for each in statements]
+        self.blobs = [json.dumps(statement).encode() for statement in statements]
         notes = {
             attached_bill.KIND: "attestation-manifest",
             attached_bill.SUBJECT: subject,
@@ -191,7 +191,7 @@ def test_an_index_of_another_form(index: object) -> None:
 def document(*purls: str) -> dict[str, Any]:
     return {
         "packages": [
-            {"externalRefs": [{"referenceLocator": each}]} for each in (*purls, "pkg:oci/core")
+            {"externalRefs": [{"referenceLocator": purl}]} for purl in (*purls, "pkg:oci/core")
         ]
     }
 

@@ -45,11 +45,11 @@ def test_services_are_on_the_base_of_their_last_stage(folder: Path) -> None:
     }.items():
         (folder / f"packages/{name}").mkdir(parents=True)
         (folder / f"packages/{name}/Dockerfile.prod").write_text(text)
-    found = held_by.read(["one", "two", "none", "gone"])
-    assert found == Holders(SLICES, {"one": "sutra-base-python"}, {})
+    holders = held_by.read(["one", "two", "none", "gone"])
+    assert holders == Holders(SLICES, {"one": "sutra-base-python"}, {})
     (folder / "base-images/python-prod.Dockerfile").unlink()  # it was read, and is read no more
-    assert found.of("libc6") == ("sutra-base-python", "one")
-    assert found.of("other") == ()
+    assert holders.of("libc6") == ("sutra-base-python", "one")
+    assert holders.of("other") == ()
 
 
 def test_before_the_first_promotion_no_size_is_known() -> None:

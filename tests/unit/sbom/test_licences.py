@@ -38,9 +38,9 @@ nothing v1.0.0
 
 
 def image(folder: Path, files: Files) -> Inventory:
-    found = inventory.read(None, f"archive:{good(files).save(folder / 'x.tar')}", folder / "c")
-    assert found
-    return found
+    contents = inventory.read(None, f"archive:{good(files).save(folder / 'x.tar')}", folder / "c")
+    assert contents
+    return contents
 
 
 @pytest.mark.parametrize(
@@ -98,9 +98,9 @@ def test_the_copyright_file_of_debian(tmp_path: Path) -> None:
         "usr/share/doc/libgcc-s1": link("gcc-14-base"),
         "usr/share/doc/folder/copyright/x": "",
     }
-    found = image(tmp_path, files)
+    contents = image(tmp_path, files)
     assert {
-        name: licences.of_debian(found, name)
+        name: licences.of_debian(contents, name)
         for name in ("gcc-14-base", "libgcc-s1", "libc6", "gone", "folder")
     } == {
         "gcc-14-base": Recorded(names=("GPL-3+",)),
@@ -127,8 +127,8 @@ def test_the_list_of_crates_beside_a_program(tmp_path: Path) -> None:
 
 def test_records_of_a_hostile_image_are_bounded() -> None:
     rows = "".join(f"Classifier: License :: {n:06}\n" for n in range(100_000))
-    found = licences.of_distribution(HeaderParser().parsestr(rows, headersonly=True))
-    assert (len(found.names), found.names[-1]) == (MAX_NAMES, f"{MAX_NAMES - 1:06}")
+    licence = licences.of_distribution(HeaderParser().parsestr(rows, headersonly=True))
+    assert (len(licence.names), licence.names[-1]) == (MAX_NAMES, f"{MAX_NAMES - 1:06}")
     long = "x" + " " * 1_000_000 + "y"
     start = time.process_time()
     assert dict(licences._listed(f"a v1 {long}\n")) == {("a", "1"): long}

@@ -33,13 +33,13 @@ def test_an_interrupt_waits_until_the_body_has_ended(
     with pytest.raises(KeyboardInterrupt):
         interrupt_twice()
     assert done == ["body"]
-    assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == handlers
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers
 
 
 def test_an_error_of_the_body_is_its_own(handlers: list[object]) -> None:
     with pytest.raises(ValueError, match=r"^body$"), lock_copies.uninterrupted():
         raise ValueError("body")
-    assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == handlers
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers
 
 
 def locks(folder: Path) -> list[Path]:

@@ -91,8 +91,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         answer = self.server.answers.get(self.path)
-        known = 200 if answer is not None else 404
-        self.send_response(answer if isinstance(answer, int) else known)
+        status = 200 if answer is not None else 404
+        self.send_response(answer if isinstance(answer, int) else status)
         self.end_headers()
         if isinstance(answer, list):
             self.wfile.write("".join(f"{json.dumps(line)}\n" for line in answer).encode())
@@ -177,8 +177,8 @@ def test_json_has_the_same_rows(outdated: Outdated) -> None:
 def test_an_advisory_about_the_newest_version_is_listed_too(
     outdated: Outdated, index: Index
 ) -> None:
-    found = {**ANSWERS["/pypi/uvicorn/json"], "vulnerabilities": [{"id": "PYSEC-2026-1"}]}
-    index.answers["/pypi/uvicorn/json"] = found
+    answer = {**ANSWERS["/pypi/uvicorn/json"], "vulnerabilities": [{"id": "PYSEC-2026-1"}]}
+    index.answers["/pypi/uvicorn/json"] = answer
     out = outdated("--format", "markdown")[1]
     assert "| pypi | uvicorn | 1.0 | 1.0 |  | PYSEC-2026-1 | not known | sutra-a |" in out
 
@@ -252,10 +252,10 @@ def test_an_answer_that_is_too_long_or_too_late(
 def test_a_silent_index_is_not_asked_again_and_again(
     outdated: Outdated, monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> None:
-    asked: list[str] = []
+    addresses: list[str] = []
 
     def silent(address: str, places: newest.Indexes) -> bytes:
-        asked.append(address)
+        addresses.append(address)
         time.sleep(0.05)
         raise TimeoutError
 
@@ -263,7 +263,7 @@ def test_a_silent_index_is_not_asked_again_and_again(
     (folder / "packages/sutra-a/requirements.lock").write_text(lines)
     monkeypatch.setattr(newest, "_get", silent)
     assert outdated()[0] == 2
-    assert len(asked) < 500
+    assert len(addresses) < 500
 
 
 def test_ca_bundle_is_trusted(tmp_path: Path) -> None:

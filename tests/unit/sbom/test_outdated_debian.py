@@ -132,7 +132,7 @@ def test_newer_packages_with_their_vulnerabilities_images_and_cost(
 def with_python(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Give a service one distribution that has a newer version."""
     (folder / "packages/sutra-a/requirements.lock").write_text("h11==0.14.0\n")
-    monkeypatch.setattr(newest, "_of_pypi", lambda one, *_: newest.Newer(one, "0.16.0", ()))
+    monkeypatch.setattr(newest, "_of_pypi", lambda package, *_: newest.Newer(package, "0.16.0", ()))
 
 
 NOT_HERE = (
@@ -229,9 +229,9 @@ def test_nothing_is_taken_from_a_mirror_that_does_not_answer(
 
 
 def versions() -> dict[str, str]:
-    found = packages_lock.read()
-    assert found
-    return {package.name: package.version for package in found.packages}
+    lock = packages_lock.read()
+    assert lock
+    return {package.name: package.version for package in lock.packages}
 
 
 def test_only_security_updates_are_taken(call: Call, mirror: Mirror) -> None:
@@ -256,8 +256,10 @@ def test_what_may_be_a_security_update_is_named(
 ) -> None:
     """A mirror of PyPI without advisories is no proof that there are none."""
     (folder / "packages/sutra-a/requirements.lock").write_text("h11==0.14.0\nidna==3\n")
-    found = {"h11": ("0.16.0", None), "idna": ("3", None)}
-    monkeypatch.setattr(newest, "_of_pypi", lambda one, *_: newest.Newer(one, *found[one.name]))
+    newest_of = {"h11": ("0.16.0", None), "idna": ("3", None)}
+    monkeypatch.setattr(
+        newest, "_of_pypi", lambda package, *_: newest.Newer(package, *newest_of[package.name])
+    )
     assert call("update", "--only", "security") == (
         0,
         "update: not known whether newer ones are security updates: h11\n"
@@ -305,7 +307,7 @@ def test_a_lock_that_cannot_be_written_leaves_all_as_they_were(
     lock = folder / "packages/sutra-a/requirements.lock"
     lock.write_text("h11==0.14.0\n")
     monkeypatch.setattr(
-        newest, "_of_pypi", lambda one, *_: newest.Newer(one, "0.16.0", ("PYSEC-1",))
+        newest, "_of_pypi", lambda package, *_: newest.Newer(package, "0.16.0", ("PYSEC-1",))
     )
     words = f'echo "$PACKAGE $UPGRADE" >>{folder}/words; echo broken >{lock}; exit 1\n'
     program(folder / "scripts", "lock.sh", words)
@@ -338,7 +340,7 @@ def test_a_lock_that_cannot_be_put_back_is_named(
 ) -> None:
     lock = folder / "packages/sutra-a/requirements.lock"
     lock.write_text("h11==0.14.0\n")
-    monkeypatch.setattr(newest, "_of_pypi", lambda one, *_: newest.Newer(one, "0.16.0", ()))
+    monkeypatch.setattr(newest, "_of_pypi", lambda package, *_: newest.Newer(package, "0.16.0", ()))
     other = lock.with_name("requirements-test.lock")
     other.write_text("h11==0.14.0\n")
     program(folder / "scripts", "lock.sh", f"rm {lock}; mkdir {lock}; echo x >{other}; exit 1\n")
@@ -357,7 +359,7 @@ def begun(folder: Path, monkeypatch: pytest.MonkeyPatch, words: str) -> Path:
     """Return a lock that is behind its index, where scripts/lock.sh runs `words`."""
     lock = folder / "packages/sutra-a/requirements.lock"
     lock.write_text("h11==0.14.0\n")
-    monkeypatch.setattr(newest, "_of_pypi", lambda one, *_: newest.Newer(one, "0.16.0", ()))
+    monkeypatch.setattr(newest, "_of_pypi", lambda package, *_: newest.Newer(package, "0.16.0", ()))
     program(folder / "scripts", "lock.sh", words)
     return lock
 
@@ -527,9 +529,9 @@ def test_both_machines_are_locked(call: Call, mirror: Mirror) -> None:
         mirror.add("plain", "1.2", architecture=machine)
     mirror.publish()
     assert call("update", "--only", "debian")[0] == 0
-    found = packages_lock.read()
-    assert found
-    assert [p.architecture for p in found.packages if p.name == "plain"] == list(MACHINES)
+    lock = packages_lock.read()
+    assert lock
+    assert [p.architecture for p in lock.packages if p.name == "plain"] == list(MACHINES)
 
 
 def test_a_mirror_s_words_are_code_in_a_pull_request() -> None:
@@ -583,9 +585,12 @@ def test_a_toolchain_is_taken_whole(built: Call, mirror: Mirror) -> None:
         "update: 1 version was taken into the locks",
         "",
     )
-    found = packages_lock.read(builders_lock.LOCK)
-    assert found
-    assert [(each.name, each.version) for each in found.packages] == [("gcc", "2"), ("libgcc", "2")]
+    lock = packages_lock.read(builders_lock.LOCK)
+    assert lock
+    assert [(package.name, package.version) for package in lock.packages] == [
+        ("gcc", "2"),
+        ("libgcc", "2"),
+    ]
     assert LOCK.read_bytes() == before
 
 

@@ -43,7 +43,7 @@ CVE, PURL, PART = "CVE-2026-1234", "pkg:pypi/one@1.0", "one/odr/"
 DOCUMENT = Path(".build/vex/sutra-good.openvex.json")
 
 
-class Asked:
+class Ask:
     """`make vex` about the good image; each call returns exit code, stdout and stderr."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
@@ -62,36 +62,37 @@ class Asked:
 
 
 @pytest.fixture
-def asked(folder: Path, capsys: pytest.CaptureFixture[str]) -> Asked:
+def ask(folder: Path, capsys: pytest.CaptureFixture[str]) -> Ask:
     """The good image is there, with a cleanup."""
     (folder / "images.yaml").write_text(CATALOG)
     manifest = folder / "packages/sutra-good/cleanup.yaml"
     manifest.parent.mkdir(parents=True)
     manifest.write_text(MANIFEST)
     save({})
-    return Asked(capsys)
+    return Ask(capsys)
 
 
 def save(files: Files, **changes: Any) -> None:
     report = json.dumps({**REPORT, **changes})
-    made = good({"usr/share/sutra/cleanup.json": report, **files})
-    made.save(Path("x.tar"))
+    subject = good({"usr/share/sutra/cleanup.json": report, **files})
+    subject.save(Path("x.tar"))
 
 
 def stated() -> list[str]:
     return [
-        each["vulnerability"]["name"] for each in json.loads(DOCUMENT.read_text())["statements"]
+        statement["vulnerability"]["name"]
+        for statement in json.loads(DOCUMENT.read_text())["statements"]
     ]
 
 
-def test_a_part_that_a_rule_removed_is_stated_with_its_evidence(asked: Asked) -> None:
-    assert asked() == (0, f"{DOCUMENT}: 1 not_affected\n", "")
-    found = json.loads(DOCUMENT.read_text())
-    image = found["statements"][0]["products"][0]["@id"]
+def test_a_part_that_a_rule_removed_is_stated_with_its_evidence(ask: Ask) -> None:
+    assert ask() == (0, f"{DOCUMENT}: 1 not_affected\n", "")
+    document = json.loads(DOCUMENT.read_text())
+    image = document["statements"][0]["products"][0]["@id"]
     assert image.startswith("pkg:oci/sutra-good@sha256%3A")
-    assert found == {
+    assert document == {
         "@context": "https://openvex.dev/ns/v0.2.0",
-        "@id": found["@id"],
+        "@id": document["@id"],
         "author": "sutra",
         "timestamp": "1970-01-01T00:00:00Z",
         "version": 1,
@@ -110,7 +111,7 @@ def test_a_part_that_a_rule_removed_is_stated_with_its_evidence(asked: Asked) ->
             }
         ],
     }
-    assert found["@id"].startswith("urn:uuid:")
+    assert document["@id"].startswith("urn:uuid:")
 
 
 @pytest.mark.parametrize(
@@ -126,20 +127,20 @@ def test_a_part_that_a_rule_removed_is_stated_with_its_evidence(asked: Asked) ->
         "one/_core.cpython-313-x86_64-linux-gnu.so",
     ],
 )
-def test_a_part_may_be_named_in_each_way(asked: Asked, part: str) -> None:
+def test_a_part_may_be_named_in_each_way(ask: Ask, part: str) -> None:
     save({f"{SITE}/one/_core.pyc": pyc()})
-    assert asked(part=part) == (0, f"{DOCUMENT}: 1 not_affected\n", "")
+    assert ask(part=part) == (0, f"{DOCUMENT}: 1 not_affected\n", "")
 
 
-def test_the_same_question_has_the_same_bytes(asked: Asked) -> None:
-    asked()
+def test_the_same_question_has_the_same_bytes(ask: Ask) -> None:
+    ask()
     first = DOCUMENT.read_bytes()
-    asked("GHSA-2233-4455-6677")
+    ask("GHSA-2233-4455-6677")
     assert stated() == [CVE, "GHSA-2233-4455-6677"]
     assert DOCUMENT.read_bytes() != first
     DOCUMENT.unlink()
-    asked()
-    assert asked() == (0, f"{DOCUMENT}: 1 not_affected\n", "")
+    ask()
+    assert ask() == (0, f"{DOCUMENT}: 1 not_affected\n", "")
     assert DOCUMENT.read_bytes() == first
 
 
@@ -206,10 +207,10 @@ EXPLAIN = "tip: `make explain IMAGE=sutra-good FILE={}` says more\n"
     ],
 )
 def test_what_the_image_does_not_show_is_refused(
-    asked: Asked, files: Files, part: str, problem: str, tip: str
+    ask: Ask, files: Files, part: str, problem: str, tip: str
 ) -> None:
     save(files)
-    assert asked(part=part) == (1, "", f"sutra-good: vex: {problem}\n{tip}")
+    assert ask(part=part) == (1, "", f"sutra-good: vex: {problem}\n{tip}")
     assert not DOCUMENT.exists()
 
 
@@ -224,7 +225,7 @@ STDLIB: Files = {
 
 
 @pytest.mark.parametrize("part", ["idlelib/", "/usr/lib/python3.13/idlelib/run.py", "turtle.py"])
-def test_a_part_of_the_base_s_standard_library(asked: Asked, folder: Path, part: str) -> None:
+def test_a_part_of_the_base_s_standard_library(ask: Ask, folder: Path, part: str) -> None:
     manifest = folder / "base-images/cleanup/stdlib.yaml"
     manifest.parent.mkdir(parents=True)
     manifest.write_text(
@@ -232,10 +233,10 @@ def test_a_part_of_the_base_s_standard_library(asked: Asked, folder: Path, part:
     )
     save(STDLIB)
     purl = "pkg:deb/debian/libpy@3.13"
-    assert asked(purl=purl, part=part) == (0, f"{DOCUMENT}: 1 not_affected\n", "")
+    assert ask(purl=purl, part=part) == (0, f"{DOCUMENT}: 1 not_affected\n", "")
     statement = json.loads(DOCUMENT.read_text())["statements"][0]
     assert "rule: desktop of stdlib.yaml: no desktop\n" in statement["status_notes"]
-    assert asked(purl=purl, part="os.py") == (
+    assert ask(purl=purl, part="os.py") == (
         1,
         f"{DOCUMENT}: 1 not_affected\n",
         'sutra-good: vex: the part is in the image "/usr/lib/python3.13/os.py"\n'
@@ -243,8 +244,8 @@ def test_a_part_of_the_base_s_standard_library(asked: Asked, folder: Path, part:
     )
 
 
-def test_another_version_of_the_component_is_refused(asked: Asked) -> None:
-    assert asked(purl="pkg:pypi/one@1.1") == (
+def test_another_version_of_the_component_is_refused(ask: Ask) -> None:
+    assert ask(purl="pkg:pypi/one@1.1") == (
         1,
         "",
         'sutra-good: vex: no such component "pkg:pypi/one@1.1"\n'
@@ -252,33 +253,33 @@ def test_another_version_of_the_component_is_refused(asked: Asked) -> None:
     )
 
 
-def test_a_statement_falls_when_its_rule_goes(asked: Asked, folder: Path) -> None:
-    asked()
-    asked("CVE-2026-9999", part="one/sent.py")
+def test_a_statement_falls_when_its_rule_goes(ask: Ask, folder: Path) -> None:
+    ask()
+    ask("CVE-2026-9999", part="one/sent.py")
     manifest = folder / "packages/sutra-good/cleanup.yaml"
     manifest.write_text(MANIFEST.replace("one/odr/, ", ""))
     fell = (
         'sutra-good: vex: no rule removes "one/odr/", so '
         f"CVE-2026-1234 is stated no more\n{EXPLAIN.format(PART)}"
     )
-    assert asked.call("sutra-good", "archive:x.tar") == (1, f"{DOCUMENT}: 1 not_affected\n", fell)
+    assert ask.call("sutra-good", "archive:x.tar") == (1, f"{DOCUMENT}: 1 not_affected\n", fell)
     assert stated() == ["CVE-2026-9999"]
-    assert asked.call("sutra-good", "archive:x.tar") == (0, f"{DOCUMENT}: 1 not_affected\n", "")
+    assert ask.call("sutra-good", "archive:x.tar") == (0, f"{DOCUMENT}: 1 not_affected\n", "")
 
 
-def test_the_last_statement_takes_its_document_along(asked: Asked) -> None:
-    asked()
+def test_the_last_statement_takes_its_document_along(ask: Ask) -> None:
+    ask()
     save({f"{SITE}/one/odr/models.pyc": pyc()})
-    code, out, _ = asked.call("sutra-good", "archive:x.tar")
+    code, out, _ = ask.call("sutra-good", "archive:x.tar")
     assert (code, out) == (1, "")
     assert not DOCUMENT.exists()
-    assert asked.call("sutra-good", "archive:x.tar") == (0, "sutra-good: no statements\n", "")
-    assert asked.call() == (0, "vex: no statements in .build/vex\n", "")
+    assert ask.call("sutra-good", "archive:x.tar") == (0, "sutra-good: no statements\n", "")
+    assert ask.call() == (0, "vex: no statements in .build/vex\n", "")
 
 
-def test_a_refused_question_leaves_the_others(asked: Asked) -> None:
-    asked()
-    assert asked("CVE-2026-9999", part="one/else/")[0] == 1
+def test_a_refused_question_leaves_the_others(ask: Ask) -> None:
+    ask()
+    assert ask("CVE-2026-9999", part="one/else/")[0] == 1
     assert stated() == [CVE]
 
 
@@ -301,18 +302,18 @@ USAGE = (
         (["--cve", f"{CVE}\n", "--purl", "a\nb", "--part", PART], "vex: PURL: not printable"),
     ],
 )
-def test_half_a_question_is_a_wrong_call(asked: Asked, words: list[str], problem: str) -> None:
-    assert asked.call("sutra-good", "archive:x.tar", *words) == (2, "", f"{problem}\n{USAGE}")
+def test_half_a_question_is_a_wrong_call(ask: Ask, words: list[str], problem: str) -> None:
+    assert ask.call("sutra-good", "archive:x.tar", *words) == (2, "", f"{problem}\n{USAGE}")
 
 
-def test_a_question_about_no_image_is_a_wrong_call(asked: Asked) -> None:
+def test_a_question_about_no_image_is_a_wrong_call(ask: Ask) -> None:
     words = ["--cve", CVE, "--purl", PURL, "--part", PART]
-    assert asked.call(*words) == (2, "", f"vex: IMAGE: missing\n{USAGE}")
+    assert ask.call(*words) == (2, "", f"vex: IMAGE: missing\n{USAGE}")
 
 
 @pytest.mark.parametrize("part", ["/", "one/../odr/", "one//odr/", "one/_c.pyx", "one/odr/x.h"])
-def test_what_cannot_be_a_part_is_a_wrong_call(asked: Asked, part: str) -> None:
-    assert asked(part=part) == (
+def test_what_cannot_be_a_part_is_a_wrong_call(ask: Ask, part: str) -> None:
+    assert ask(part=part) == (
         2,
         "",
         f'vex: PART: neither a folder nor a module or library that runs "{part}"\n'
@@ -320,17 +321,17 @@ def test_what_cannot_be_a_part_is_a_wrong_call(asked: Asked, part: str) -> None:
     )
 
 
-def test_an_unknown_image_and_a_missing_one(asked: Asked) -> None:
-    code, _, err = asked.call("sutra-goood")
+def test_an_unknown_image_and_a_missing_one(ask: Ask) -> None:
+    code, _, err = ask.call("sutra-goood")
     assert (code, err.splitlines()[0]) == (
         2,
         'images.yaml: images: no such image "sutra-goood", did you mean "sutra-good"?',
     )
 
 
-def test_an_image_without_a_manifest_is_refused(asked: Asked) -> None:
+def test_an_image_without_a_manifest_is_refused(ask: Ask) -> None:
     words = ["--cve", CVE, "--purl", PURL, "--part", PART]
-    assert asked.call("sutra-plain", "archive:x.tar", *words) == (
+    assert ask.call("sutra-plain", "archive:x.tar", *words) == (
         1,
         "",
         "sutra-plain: vex: no cleanup manifest\ntip: it is built without one\n",
@@ -338,9 +339,9 @@ def test_an_image_without_a_manifest_is_refused(asked: Asked) -> None:
 
 
 @pytest.mark.parametrize("report", ["{", "[]", "{}", '{"tree": "/opt", "rules": 1}'])
-def test_a_damaged_report_is_one_line(asked: Asked, report: str) -> None:
+def test_a_damaged_report_is_one_line(ask: Ask, report: str) -> None:
     save({"usr/share/sutra/cleanup.json": report})
-    assert asked() == (
+    assert ask() == (
         2,
         "",
         'sutra-good: report of a cleanup cannot be read "usr/share/sutra/cleanup.json"\n'
@@ -349,18 +350,16 @@ def test_a_damaged_report_is_one_line(asked: Asked, report: str) -> None:
 
 
 @pytest.mark.parametrize("files", ["43", 0, -1, True, 4.5, None])
-def test_a_rule_without_numbers_removed_nothing(asked: Asked, files: object) -> None:
+def test_a_rule_without_numbers_removed_nothing(ask: Ask, files: object) -> None:
     save({}, rules={"unused": {"files": files, "why": "the service does not use it"}})
-    assert asked()[2].splitlines()[0] == (
-        'sutra-good: vex: rule "unused" removed nothing "one/odr/"'
-    )
+    assert ask()[2].splitlines()[0] == ('sutra-good: vex: rule "unused" removed nothing "one/odr/"')
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"statements": [1]}', '{"statements": [{}]}', "\xff"])
-def test_a_document_of_someone_else_is_left_alone(asked: Asked, text: str) -> None:
+def test_a_document_of_someone_else_is_left_alone(ask: Ask, text: str) -> None:
     DOCUMENT.parent.mkdir(parents=True)
     DOCUMENT.write_bytes(text.encode("latin-1"))
-    assert asked() == (
+    assert ask() == (
         2,
         "",
         f"{DOCUMENT}: not a document of `make vex`\ntip: remove it, then state each again\n",
@@ -368,9 +367,9 @@ def test_a_document_of_someone_else_is_left_alone(asked: Asked, text: str) -> No
     assert DOCUMENT.read_bytes() == text.encode("latin-1")
 
 
-def test_a_wrong_manifest_is_one_line(asked: Asked, folder: Path) -> None:
+def test_a_wrong_manifest_is_one_line(ask: Ask, folder: Path) -> None:
     (folder / "packages/sutra-good/cleanup.yaml").write_text("rulez: {}")
-    code, _, err = asked()
+    code, _, err = ask()
     assert (code, err.splitlines()[0]) == (
         2,
         'cleanup.yaml: unknown key "rulez", did you mean "rules"?',

@@ -14,8 +14,8 @@ from scripts.sbom.vex_requests import Request
 from tests.conftest import ROOT
 from tests.support.fixture_images import pyc
 from tests.support.good_image import SITE
-from tests.unit.sbom.test_vex import CATALOG, CVE, DOCUMENT, PART, PURL, Asked, save
-from tests.unit.sbom.test_vex import asked as asked
+from tests.unit.sbom.test_vex import CATALOG, CVE, DOCUMENT, PART, PURL, Ask, save
+from tests.unit.sbom.test_vex import ask as ask
 
 ONE = {"image": "sutra-good", "cve": CVE, "purl": PURL, "part": PART}
 IMAGE = ("sutra-good", "archive:x.tar")
@@ -28,7 +28,7 @@ def entry(**changed: str | None) -> str:
 
 def write(*entries: str) -> Path:
     path = Path("vex.yaml")
-    path.write_text("statements:\n" + "".join(f"  - {each}\n" for each in entries))
+    path.write_text("statements:\n" + "".join(f"  - {item}\n" for item in entries))
     return path
 
 
@@ -131,12 +131,12 @@ def test_a_broken_link_is_no_file_without_statements(folder: Path) -> None:
 HOLDS = "vex.yaml: {} not_affected of sutra-good, for the next promotion\n"
 
 
-def test_make_vex_says_whether_it_holds_and_writes_nothing(asked: Asked) -> None:
+def test_make_vex_says_whether_it_holds_and_writes_nothing(ask: Ask) -> None:
     write(entry(), entry(cve="CVE-2026-9999", part="one/sent.py"))
-    assert asked.call(*IMAGE) == (0, HOLDS.format(2), "")
+    assert ask.call(*IMAGE) == (0, HOLDS.format(2), "")
     assert not DOCUMENT.exists()
     save({f"{SITE}/one/odr/models.pyc": pyc()})
-    assert asked.call(*IMAGE) == (
+    assert ask.call(*IMAGE) == (
         1,
         HOLDS.format(1),
         "vex.yaml: statements[0].part: sutra-good: the part is in the image "
@@ -145,12 +145,12 @@ def test_make_vex_says_whether_it_holds_and_writes_nothing(asked: Asked) -> None
     )
 
 
-def test_a_document_beside_it_is_derived_again_too(asked: Asked) -> None:
-    asked()
+def test_a_document_beside_it_is_derived_again_too(ask: Ask) -> None:
+    ask()
     write(entry(cve="CVE-2026-9999"))
-    assert asked.call(*IMAGE) == (0, f"{HOLDS.format(1)}{DOCUMENT}: 1 not_affected\n", "")
+    assert ask.call(*IMAGE) == (0, f"{HOLDS.format(1)}{DOCUMENT}: 1 not_affected\n", "")
 
 
-def test_a_new_question_is_about_itself_alone(asked: Asked) -> None:
+def test_a_new_question_is_about_itself_alone(ask: Ask) -> None:
     write(entry(part="one/else/"))
-    assert asked() == (0, f"{DOCUMENT}: 1 not_affected\n", "")
+    assert ask() == (0, f"{DOCUMENT}: 1 not_affected\n", "")

@@ -21,7 +21,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The files that services share, their Dockerfiles and the samples; the working folder."""
     for folder in FOLDERS:
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=CACHES)
-    packages = [str(each.relative_to(ROOT)) for each in ROOT.glob("packages/*/Dockerfile*")]
+    packages = [str(path.relative_to(ROOT)) for path in ROOT.glob("packages/*/Dockerfile*")]
     for name in (*PROJECT, *(file.name for file in shared_files.FILES), *packages):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)

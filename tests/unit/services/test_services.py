@@ -193,7 +193,9 @@ def because(before: catalog.Catalog, *more: str) -> str:
 def test_a_new_service_says_on_kubernetes_why_it_crashed(checkout: Path, language: str) -> None:
     assert new(NAME, language) == 0
     text = (checkout / f"deploy/kubernetes/base/{NAME}.yaml").read_text("utf-8")
-    (workload,) = (each for each in yaml.safe_load_all(text) if each["kind"] == "Deployment")
+    (workload,) = (
+        document for document in yaml.safe_load_all(text) if document["kind"] == "Deployment"
+    )
     (container,) = workload["spec"]["template"]["spec"]["containers"]
     assert container["terminationMessagePolicy"] == "FallbackToLogsOnError"
 
@@ -479,7 +481,7 @@ def test_a_step_that_fails_leaves_nothing_half_done(checkout: Path, command: str
     )
     blocked.rmdir()
     assert changes() == ""
-    assert [each for each in (checkout / "packages").iterdir() if each.name[0] == "."] == []
+    assert [path for path in (checkout / "packages").iterdir() if path.name[0] == "."] == []
     assert (checkout / "packages" / NAME).exists() == (command != "new-service")
 
 
@@ -531,7 +533,7 @@ def test_a_shared_file_of_another_form_is_one_line(checkout: Path) -> None:
 
 def test_every_service_of_the_product_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    names = [each.name for each in service_parts.listed()]
+    names = [service.name for service in service_parts.listed()]
     assert [part for name in names for part in service_parts.find(name).missing] == []
     assert service_parts.find("sutra-nothing").there == ()
 
@@ -550,10 +552,10 @@ def test_ports_and_services_in_other_files_are_those_of_the_list(
     benchmarks = {name: (port,) for name, port in startup.SERVICES.items()}
     deployed = {name: (int(port.partition("/")[0]),) for name, port in stack.PORTS.items()}
     assert benchmarks == deployed == {name: ports_of(name) for name in benchmarks}
-    python = [each.name for each in service_parts.listed() if each.language == "python"]
+    python = [service.name for service in service_parts.listed() if service.language == "python"]
     assert benchmarks.keys() <= set(python)
     assert list(names.PYTHON_IMAGES) == ["sutra-base-python", *python]
-    assert list(names.SERVICES) == [each.name for each in service_parts.listed()]
+    assert list(names.SERVICES) == [service.name for service in service_parts.listed()]
 
 
 # test files that know each service, or each file of one

@@ -43,9 +43,9 @@ def stored(*layers: Any) -> list[Any]:
 
 def test_signatures_of_others_stay_as_they_are() -> None:
     others = [{"digest": "sha256:1"}, {"digest": "sha256:2", "annotations": {CONTENT: "theirs"}}]
-    found = stored(*others, {"digest": "sha256:3", "annotations": {CONTENT: "ours"}})
-    assert found[:2] == others
-    assert [each["annotations"][CONTENT] for each in found[2:]] == ["ours"]
+    layers = stored(*others, {"digest": "sha256:3", "annotations": {CONTENT: "ours"}})
+    assert layers[:2] == others
+    assert [layer["annotations"][CONTENT] for layer in layers[2:]] == ["ours"]
 
 
 @pytest.mark.parametrize(

@@ -58,8 +58,8 @@ def test_no_password(on_path: Path) -> None:
 
 
 def test_a_password_that_everyone_can_read(on_path: Path) -> None:
-    given = {"COSIGN_PASSWORD": "right", "MAKEFLAGS": " -- COSIGN_PASSWORD=right"}
-    message, tip = refused("sutra.key", given)
+    knobs = {"COSIGN_PASSWORD": "right", "MAKEFLAGS": " -- COSIGN_PASSWORD=right"}
+    message, tip = refused("sutra.key", knobs)
     assert message == (
         "COSIGN_PASSWORD: given as an argument, which every process of this machine can read"
     )

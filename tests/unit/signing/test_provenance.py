@@ -58,9 +58,9 @@ def test_materials_are_commit_root_and_the_locks_of_all_that_it_is_built_upon(
     checkout: Path,
 ) -> None:
     labels = {REVISION: "c" * 40, ROOT_LABEL: ROOT}
-    found = provenance.predicate(PLAN, "sutra-api", labels, {})
+    predicate = provenance.predicate(PLAN, "sutra-api", labels, {})
     lock, packages = "packages/sutra-api/requirements.lock", "base-images/packages.lock"
-    assert found["buildDefinition"] == {
+    assert predicate["buildDefinition"] == {
         "buildType": "urn:sutra:build:make-prod:v1",
         "externalParameters": {
             "target": "sutra-api",
@@ -78,14 +78,16 @@ def test_materials_are_commit_root_and_the_locks_of_all_that_it_is_built_upon(
             {"uri": f"file:{lock}", "name": "requirements.lock", "digest": sha(lock)},
         ],
     }
-    assert found["runDetails"] == {"builder": {"id": "urn:sutra:builder:local"}}
+    assert predicate["runDetails"] == {"builder": {"id": "urn:sutra:builder:local"}}
 
 
 def test_a_root_that_is_not_known_is_reported(
     checkout: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = provenance.predicate(PLAN, "sutra-api", {ROOT_LABEL: "debian@latest"}, {})
-    names = [each["uri"] for each in found["buildDefinition"]["resolvedDependencies"]]
+    predicate = provenance.predicate(PLAN, "sutra-api", {ROOT_LABEL: "debian@latest"}, {})
+    names = [
+        dependency["uri"] for dependency in predicate["buildDefinition"]["resolvedDependencies"]
+    ]
     assert not any(name.startswith("pkg:docker") for name in names)
     assert capsys.readouterr().err == (
         "provenance: sutra-api: no label org.sutra.root, the root image is not listed\n"

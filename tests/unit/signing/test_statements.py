@@ -20,8 +20,8 @@ def test_a_signature_names_repository_digest_and_version() -> None:
 
 
 def test_a_statement_is_about_one_digest() -> None:
-    found = json.loads(statements.statement("host/api", DIGEST, statements.PROVENANCE, {"a": 1}))
-    assert found == {
+    document = json.loads(statements.statement("host/api", DIGEST, statements.PROVENANCE, {"a": 1}))
+    assert document == {
         "_type": "https://in-toto.io/Statement/v1",
         "subject": [{"name": "host/api", "digest": {"sha256": "a" * 64}}],
         "predicateType": "https://slsa.dev/provenance/v1",
@@ -37,6 +37,6 @@ def test_what_is_signed_is_dsse_s_encoding() -> None:
 
 
 def test_an_envelope_carries_the_payload_as_it_was_signed() -> None:
-    found = json.loads(statements.envelope(b'{"a": 1}', "c2ln"))
-    assert base64.b64decode(found["payload"]) == b'{"a": 1}'
-    assert found["signatures"] == [{"keyid": "", "sig": "c2ln"}]
+    document = json.loads(statements.envelope(b'{"a": 1}', "c2ln"))
+    assert base64.b64decode(document["payload"]) == b'{"a": 1}'
+    assert document["signatures"] == [{"keyid": "", "sig": "c2ln"}]

@@ -62,7 +62,7 @@ def test_a_statement_is_recorded_without_its_text(served: Rekor) -> None:
     bundle = json.loads(opened(served.address).record_envelope(envelope, "c2ln", PEM))
     body = json.loads(base64.b64decode(bundle["Payload"]["body"]))
     assert body["kind"] == "dsse"
-    assert [each["signature"] for each in body["spec"]["signatures"]] == ["c2ln"]
+    assert [signature["signature"] for signature in body["spec"]["signatures"]] == ["c2ln"]
 
 
 def test_what_the_log_has_already_is_taken_from_it(served: Rekor) -> None:

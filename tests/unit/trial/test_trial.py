@@ -29,11 +29,11 @@ def wheel(tmp_path: Path) -> Path:
         f"{info}/WHEEL": WHEEL,
     }
     record = "".join(f"{name},,\n" for name in (*files, f"{info}/RECORD"))
-    made = tmp_path / "picky-1.0-py3-none-any.whl"
-    with zipfile.ZipFile(made, "w") as archive:
+    file = tmp_path / "picky-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(file, "w") as archive:
         for name, text in {**files, f"{info}/RECORD": record}.items():
             archive.writestr(name, text)
-    return made
+    return file
 
 
 def test_the_entry_that_leaves_a_package_whole_is_found(

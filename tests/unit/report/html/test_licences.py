@@ -21,9 +21,9 @@ FREE_TEXT = "copyright file of free text"
 
 def read(folder: Path, metadata: str) -> Inventory:
     files = {METADATA: f"Name: one\nVersion: 1.0\n{metadata}"}
-    found = inventory.read(None, f"archive:{good(files).save(folder / 'x.tar')}", folder / "c")
-    assert found
-    return found
+    image = inventory.read(None, f"archive:{good(files).save(folder / 'x.tar')}", folder / "c")
+    assert image
+    return image
 
 
 @pytest.mark.parametrize(
@@ -54,8 +54,8 @@ def test_an_owner_has_the_licence_of_its_record(
     assert licences.summary(bill) == f"{expected if licence else none} {reasons}"
 
 
-def bill(*found: str, parts: tuple[Component, ...] = ()) -> Bill:
-    named = tuple(Component("pypi", "a", "1", f"pkg:{n}", one) for n, one in enumerate(found))
+def bill(*names: str, parts: tuple[Component, ...] = ()) -> Bill:
+    named = tuple(Component("pypi", "a", "1", f"pkg:{n}", name) for n, name in enumerate(names))
     linked = Component("generic", "b", "1", "pkg:b", "", parts=parts)
     return Bill(reports.inventory({}), (*named, linked), ())
 
@@ -75,15 +75,15 @@ def test_an_image_of_nothing_has_no_licence() -> None:
 
 @pytest.mark.parametrize(("more", "rest"), [(0, ""), (1, ", 1 more"), (2, ", 2 more")])
 def test_licences_past_the_most_are_counted(more: int, rest: str) -> None:
-    found = licences.summary(bill(*(f"L-{n:02}" for n in range(licences.LARGEST + more))))
+    sentence = licences.summary(bill(*(f"L-{n:02}" for n in range(licences.LARGEST + more))))
     end = f"L-{licences.LARGEST - 1:02} (1){rest}. Not recorded: no record (1)."
-    assert found.endswith(end)
+    assert sentence.endswith(end)
 
 
 def test_each_name_of_a_component_counts_and_the_component_once() -> None:
     both = Component("deb", "d", "1", "pkg:d", names=("Expat", "GPL-2+"))
-    found = licences.summary(Bill(reports.inventory({}), (both,), ()))
-    assert found == "Licences recorded (1 of 1 components): Expat (1), GPL-2+ (1)."
+    sentence = licences.summary(Bill(reports.inventory({}), (both,), ()))
+    assert sentence == "Licences recorded (1 of 1 components): Expat (1), GPL-2+ (1)."
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ from tests.unit.history.test_ledger import entry
 
 
 def test_bytes_are_reported_by_owner_folder_and_file() -> None:
-    found = breakdown.by_owner(
+    rows = breakdown.by_owner(
         inventory(
             {
                 "usr/lib/numpy/core/a.so": 30,
@@ -64,7 +64,7 @@ def test_bytes_are_reported_by_owner_folder_and_file() -> None:
     )
     fft = Part("usr/lib/numpy/fft", 10, 1, "", "", (Part("usr/lib/numpy/fft/c.so", 10, 1),))
     etc = Part("etc", 7, 1, "", "", (Part("etc/passwd", 7, 1),))
-    assert found == (
+    assert rows == (
         Part("numpy", 45, 3, "python", "1.0", (core, fft)),
         Part("other", 7, 1, "other", "", (etc,)),
     )
@@ -252,8 +252,8 @@ def test_the_one_script_is_allowed_by_its_hash() -> None:
 
 def test_the_script_cannot_end_its_element_nor_reach_the_network() -> None:
     script = SCRIPT.read_text()
-    assert not [one for one in ("</", "<!--", "\r") if one in script]
-    assert not [one for one in ("innerHTML", "eval", "fetch", "Request", "src") if one in script]
+    assert not [text for text in ("</", "<!--", "\r") if text in script]
+    assert not [word for word in ("innerHTML", "eval", "fetch", "Request", "src") if word in script]
 
 
 def test_time_and_processor_are_shown_with_their_limits() -> None:
@@ -270,10 +270,10 @@ def test_time_and_processor_are_shown_with_their_limits() -> None:
 
 def test_what_a_section_says_of_an_image_is_on_the_page() -> None:
     image = inventory({"usr/lib/tiny/x/a": 2_000_000})
-    known = {Owner("python", "tiny", "1.0"): "MIT"}
+    names = {Owner("python", "tiny", "1.0"): "MIT"}
     because = Because("Ours", "+1.0 MB", ("tiny grew by <1> MB",))
     told = About(Since("Since x, it grew.", (because,)), (Fact("commit", "<c>"),), "None known.")
-    section = collect.section("a", breakdown.by_owner(image, known), [], None, told)
+    section = collect.section("a", breakdown.by_owner(image, names), [], None, told)
     page = render(replace(report({}), sections=(section,)))
     for text in (
         "<p>Since x, it grew.</p>",
@@ -322,14 +322,14 @@ def test_names_and_versions_of_the_most_bytes_stay_under_a_megabyte(
     monkeypatch.setattr(Owned, "version", '"' * 120)
     monkeypatch.setattr(Earlier, "version", "'" * 120)
     files = packages([f"{'&' * 117}{n:03}" for n in range(61)], 2)
-    made = report(files, [f"image-{n}" for n in range(5)])
-    page = render(made)
+    built = report(files, [f"image-{n}" for n in range(5)])
+    page = render(built)
     assert len(page.encode()) < 1_000_000
     assert page.count("<tr id=") == 5 * shorten.ROWS[0]
     assert page.count("<p>41 smaller owners are left out.</p>") == 5
     assert page.count("The 20 largest files of image-") == 5
     assert page.count(", 102 more are left out</summary>") == 5
-    lines = [line for one in made.sections[0].about.since.because for line in one.lines]
+    lines = [line for cause in built.sections[0].about.since.because for line in cause.lines]
     assert page.count("<li>") >= 5 * len(lines) > 100
 
 

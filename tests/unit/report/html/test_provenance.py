@@ -24,13 +24,13 @@ ALL = {
 
 
 def add(engine: FakeEngine, cache: Path, *layers: bytes) -> Inventory:
-    found = read(engine, engine.add(FakeImage(layers, labels={labels.VERSION: "1"})), cache)
-    assert found
-    return found
+    contents = read(engine, engine.add(FakeImage(layers, labels={labels.VERSION: "1"})), cache)
+    assert contents
+    return contents
 
 
-def labelled(known: dict[str, str], **config: str) -> Inventory:
-    return replace(inventory({"a": 1}), config={**config, "config": {"Labels": known}})
+def labelled(names: dict[str, str], **config: str) -> Inventory:
+    return replace(inventory({"a": 1}), config={**config, "config": {"Labels": names}})
 
 
 def test_every_label_is_a_fact() -> None:
@@ -51,14 +51,14 @@ def test_what_no_label_names_is_not_recorded() -> None:
 
 
 def test_the_time_is_the_configs_where_no_label_has_it() -> None:
-    found = {fact.name: fact.value for fact in provenance.of(labelled({}, created="2026-11-26"))}
-    assert found["created"] == "2026-11-26"
+    facts = {fact.name: fact.value for fact in provenance.of(labelled({}, created="2026-11-26"))}
+    assert facts["created"] == "2026-11-26"
 
 
 def test_a_base_is_known_by_its_layers(engine: FakeEngine, tmp_path: Path) -> None:
     base, other = add(engine, tmp_path, NUMPY), add(engine, tmp_path, MORE)
     image = add(engine, tmp_path, NUMPY, OURS)
-    digest = [provenance.of(image, one)[5] for one in (base, other, None)]
+    digest = [provenance.of(image, candidate)[5] for candidate in (base, other, None)]
     assert digest == [
         Fact("base digest", f"{base.id}, by its layers"),
         *[Fact("base digest", "not recorded")] * 2,

@@ -25,9 +25,9 @@ def add(
     engine: FakeEngine, cache: Path, layers: list[bytes], *tags: str, commit: str = ""
 ) -> Inventory:
     labels = {REVISION: commit} if commit else None
-    found = read(engine, engine.add(FakeImage(layers, labels=labels), *tags), cache)
-    assert found
-    return found
+    contents = read(engine, engine.add(FakeImage(layers, labels=labels), *tags), cache)
+    assert contents
+    return contents
 
 
 def since(engine: FakeEngine, cache: Path, after: Inventory, image: Image = API) -> Since:
@@ -42,14 +42,16 @@ def test_every_change_is_shown_under_its_cause(
     newer = distribution("numpy", "2.1", {"numpy/a.so": 4 * MB})
     after = [package("1.1", MB), newer, OURS, tar_of({"opt/x": b"1"})]
     new = add(engine, tmp_path, after, commit="2222222bbbb")
-    packed = sum(one.download for one in new.layers) - sum(one.download for one in old.layers)
-    found = since(engine, tmp_path, new)
-    assert found.sentence == (
+    packed = sum(layer.download for layer in new.layers) - sum(
+        layer.download for layer in old.layers
+    )
+    section = since(engine, tmp_path, new)
+    assert section.sentence == (
         "Since sutra-api:latest, the installed size grew by 2.8 MB to 5.1 MB, "
         f"the download grew by {packed} bytes to 0.0 MB. "
         "1 file changed at the same size. Commits 1111111 to 2222222."
     )
-    assert found.because == (
+    assert section.because == (
         Because(
             "A dependency's, its lock has changed",
             "+3.0 MB",
@@ -71,8 +73,8 @@ def test_what_the_base_brought_is_shown_as_the_bases(
     add(engine, tmp_path, [package("1.0", MB), OURS], "sutra-api:latest")
     base = add(engine, tmp_path, [package("1.1", 3 * MB)])
     after = add(engine, tmp_path, [package("1.1", 3 * MB), OURS])
-    found = since_promoted.of(engine, API, after, base, tmp_path)
-    assert found.because == (
+    section = since_promoted.of(engine, API, after, base, tmp_path)
+    assert section.because == (
         Because(
             "The base's, its digest has changed", "+2.0 MB", ("zlib 1.0 → 1.1 grew by 2.0 MB",)
         ),
@@ -84,8 +86,8 @@ def test_the_rest_of_a_long_list_is_counted(
 ) -> None:
     add(engine, tmp_path, [OURS], "sutra-api:latest")
     many = [distribution(f"p{n:02}", "1", {f"p{n:02}/a.so": MB}) for n in range(LARGEST + 2)]
-    found = since(engine, tmp_path, add(engine, tmp_path, [OURS, *many]))
-    (because,) = found.because
+    section = since(engine, tmp_path, add(engine, tmp_path, [OURS, *many]))
+    (because,) = section.because
     assert len(because.lines) == LARGEST + 1
     assert because.lines[0] == "p00 1 came with 1.0 MB"
     assert because.lines[-1] == "2 more, +2.0 MB together"
@@ -113,8 +115,8 @@ def test_a_base_is_held_against_the_one_in_the_ledger(
 ) -> None:
     add(engine, tmp_path, [NUMPY], "sutra-base-python:latest")  # the toolchain's tag
     promoted({"sutra-base-python": add(engine, tmp_path, [OURS]).id})
-    found = since(engine, tmp_path, add(engine, tmp_path, [MORE]), BASE)
-    assert found.sentence.startswith(
+    section = since(engine, tmp_path, add(engine, tmp_path, [MORE]), BASE)
+    assert section.sentence.startswith(
         "Since sutra-base-python of promotion 1, the installed size grew by 0.2 MB to 0.3 MB, "
     )
 
@@ -187,7 +189,7 @@ def test_hostile_names_and_commits_are_one_printable_line(
 ) -> None:
     odd = distribution("a\x1b[31m\u202e" + "x" * 200, "1\x00", {"a/a.so": MB})
     add(engine, tmp_path, [OURS], "sutra-api:latest", commit="\x1b[1m" * 9)
-    found = since(engine, tmp_path, add(engine, tmp_path, [OURS, odd], commit="\u202e" * 9))
-    lines = [found.sentence, *(line for one in found.because for line in one.lines)]
+    section = since(engine, tmp_path, add(engine, tmp_path, [OURS, odd], commit="\u202e" * 9))
+    lines = [section.sentence, *(line for cause in section.because for line in cause.lines)]
     assert len(lines) == 2
     assert all(line.isprintable() and len(line) < 200 for line in lines)
