@@ -180,8 +180,8 @@ class Run:
         if time.monotonic() >= self._end:
             return f"not finished in {LIMIT:g} s"
         if seconds >= TELL and not self._late and silence.is_news():
-            said = f"tests: no output in {TELL:g} s{step_under_way(self._text())}"
-            print(f"{said}; ended after {QUIET:g} s", file=sys.stderr, flush=True)
+            line = f"tests: no output in {TELL:g} s{step_under_way(self._text())}"
+            print(f"{line}; ended after {QUIET:g} s", file=sys.stderr, flush=True)
         return f"no output in {QUIET:g} s" if seconds >= QUIET else ""
 
     def _problem_of(self, target: str) -> str:

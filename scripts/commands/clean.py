@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.flag(parser, "dry-run", "show the list, remove nothing")
 
 
-def wish(knobs: dict[str, str]) -> Selection:
+def selection_of(knobs: dict[str, str]) -> Selection:
     """Return what is to go beside images and cache."""
     return Selection(settings.flag(knobs, "DATA"), settings.flag(knobs, "ALL"))
 
@@ -30,7 +30,7 @@ def main(options: argparse.Namespace) -> int:
     """Show what there is of the project, ask, and remove it."""
     knobs = arguments.knobs(options)
     yes, dry_run = settings.flag(knobs, "YES"), settings.flag(knobs, "DRY_RUN")
-    selection = wish(knobs)
+    selection = selection_of(knobs)
     client, name = engine.connect(), settings.project(knobs)
     with transaction.begun(client, dry_run):  # what a killed promotion left half moved
         owned = resources.of_project(client, scopes.read(name), selection)

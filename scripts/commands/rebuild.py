@@ -47,9 +47,9 @@ def main(options: argparse.Namespace) -> int:
     if not promotion.allow_dirty:
         refuse_unclean()
     client, name = engine.connect(), settings.project(knobs)
-    scope, wish = scopes.read(name), clean_command.wish(knobs)
+    scope, selection = scopes.read(name), clean_command.selection_of(knobs)
     with transaction.begun(client, promotion.dry_run):
-        there = resources.of_project(client, scope, wish)
+        there = resources.of_project(client, scope, selection)
     shown = [resource for resource in there if resource.kind not in DEPLOYED]
     clean.show(name, shown)
     if promotion.dry_run:
@@ -62,7 +62,7 @@ def main(options: argparse.Namespace) -> int:
         print("clean-and-rebuild: stopped, nothing more was removed", file=sys.stderr)
         return code
     with transaction.exclusive(client):
-        clean.remove(client, last(client, resources.of_project(client, scope, wish), shown))
+        clean.remove(client, last(client, resources.of_project(client, scope, selection), shown))
     return OK
 
 

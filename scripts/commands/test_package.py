@@ -31,4 +31,6 @@ def named(word: str) -> str:
         if word in (service.name, service.folder):
             return service.name
     problem = f'no such service "{escaped(word)}"' if word else "missing"
-    raise SutraError(f"PACKAGE: {problem}", f"one of: {' '.join(each.name for each in services)}")
+    raise SutraError(
+        f"PACKAGE: {problem}", f"one of: {' '.join(service.name for service in services)}"
+    )

@@ -66,7 +66,7 @@ def read(path: Path = LOCK) -> Lock | None:
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise SutraError(f"{path}: cannot be read: {error}", AGAIN) from error
-    suite, day = _said(lines, _SUITE), _said(lines, _DAY)
+    suite, day = _setting(lines, _SUITE), _setting(lines, _DAY)
     packages = _packages(path, lines)
     if not SUITE.fullmatch(suite):
         raise SutraError(f'{path}: suite: not a release of Debian "{suite}"', AGAIN)
@@ -113,7 +113,7 @@ def sliced() -> set[str]:
     return {name for names in slices().values() for name in names}
 
 
-def _said(lines: Sequence[str], what: str) -> str:
+def _setting(lines: Sequence[str], what: str) -> str:
     return next((line.removeprefix(what) for line in lines if line.startswith(what)), "")
 
 

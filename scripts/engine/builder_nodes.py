@@ -66,10 +66,10 @@ def node_of(nodes: Sequence[Node], architecture: str) -> Node | None:
 
     A node that was created for the platform comes before one that reports it.
     """
-    known, name = usable(nodes), platforms.name_of(architecture)
-    chosen = [node for node in known if name in node.assigned]
-    chosen += [node for node in known if name in node.platforms]
-    return next(iter(chosen if architecture else []), known[0] if known else None)
+    usable_nodes, name = usable(nodes), platforms.name_of(architecture)
+    chosen = [node for node in usable_nodes if name in node.assigned]
+    chosen += [node for node in usable_nodes if name in node.platforms]
+    return next(iter(chosen if architecture else []), usable_nodes[0] if usable_nodes else None)
 
 
 def is_native(nodes: Sequence[Node], architecture: str) -> bool:
@@ -84,5 +84,5 @@ def silent(nodes: Sequence[Node], architecture: str) -> list[Node]:
     """
     chosen = node_of(nodes, architecture)
     is_assigned = chosen and platforms.name_of(architecture) in chosen.assigned
-    known = usable(nodes) if architecture and not is_assigned else [chosen]
-    return [node for node in known if node and not node.runs]
+    candidates = usable(nodes) if architecture and not is_assigned else [chosen]
+    return [node for node in candidates if node and not node.runs]

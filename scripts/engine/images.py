@@ -108,17 +108,17 @@ class Stream:
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self._chunks = iter(chunks)
-        self._rest = memoryview(b"")
+        self._unread = memoryview(b"")
 
     def read(self, size: int) -> bytes:
         """Return `size` bytes, fewer only at the end."""
         parts: list[memoryview] = []
         while size > 0:
-            if not self._rest:
-                self._rest = memoryview(next(self._chunks, b""))
-                if not self._rest:
+            if not self._unread:
+                self._unread = memoryview(next(self._chunks, b""))
+                if not self._unread:
                     break
-            part, self._rest = self._rest[:size], self._rest[size:]
+            part, self._unread = self._unread[:size], self._unread[size:]
             parts.append(part)
             size -= len(part)
         return b"".join(parts)

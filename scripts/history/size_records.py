@@ -63,7 +63,7 @@ def find(branch: str, base: str, folder: Path = HERE) -> Kept | None:
     None where the branch of records has none of them. Raises UncomparedError where `branch`
     or the records cannot be read.
     """
-    fork_point = _left(branch, folder)
+    fork_point = _fork_point(branch, folder)
     records = f"{REMOTE}/{BRANCH}"
     ref = f"refs/remotes/{records}"  # whole, so that no tag of that name is taken for it
     try:
@@ -94,7 +94,7 @@ def _refuse_large(blob: str, where: str, branch: str, folder: Path) -> None:
         )
 
 
-def _left(branch: str, folder: Path) -> str:
+def _fork_point(branch: str, folder: Path) -> str:
     """Return the commit at which this branch left the base branch."""
     base = f"{REMOTE}/{branch}"
     tip = f"`git fetch --unshallow {REMOTE}`, or fetch-depth: 0 of actions/checkout, gets it"

@@ -56,7 +56,7 @@ class Elf:
     versions: tuple[str, ...] = ()
     # "pie" (a program), "executable stack", "text relocations", "relative search path"
     traits: tuple[str, ...] = ()
-    # of a Go program: paths and versions
+    # modules of a Go program: paths and versions
     modules: tuple[tuple[str, str], ...] = ()
     # crates of a Rust program that was built by cargo-auditable, with their versions
     crates: tuple[tuple[str, str], ...] = ()
@@ -98,7 +98,7 @@ def _facts(tables: Tables, language: str) -> Elf:
         _folders(folders[1]),
         not any(map(_is_debug, sections)),
         "go" if modules else language,
-        tuple(_wanted(tables, dict(numbers), segments, at)),
+        tuple(_wants(tables, dict(numbers), segments, at)),
         tuple(_defined(tables, dict(numbers), segments, at)),
         tuple(_traits(numbers, segments, folders)),
         modules,
@@ -119,7 +119,7 @@ def _listed(
         return ()
 
 
-def _wanted(
+def _wants(
     tables: Tables, tags: dict[int, int], segments: list[Segment], texts: int | None
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Yield libraries with the versions of their symbols that must be there."""

@@ -66,13 +66,13 @@ _IN_TAR = (
 )
 
 
-def _known() -> list[tuple[str, bytes]]:
+def _known_contents() -> list[tuple[str, bytes]]:
     """Return marks and their texts."""
     rows = (line.split("\t") for line in TEXTS.read_text().splitlines() if "\t" in line)
     return [(f"{kind}:{name}", text.encode()) for kind, name, text in rows]
 
 
-KNOWN = _known()
+KNOWN = _known_contents()
 _find = found_in([text for _, text in KNOWN])
 _LONGEST = max(len(text) for _, text in KNOWN)
 
@@ -81,19 +81,19 @@ class Program:
     """The texts of an ELF file that is read block by block."""
 
     def __init__(self) -> None:
-        self._found: set[int] = set()
+        self._numbers: set[int] = set()
         self._end = b""
 
     def see(self, block: bytes) -> None:
         """Look for texts in the next block, and where it meets the one before."""
-        self._found |= _find(block)
+        self._numbers |= _find(block)
         if self._end:
-            self._found |= _find(self._end + block[:_LONGEST])
+            self._numbers |= _find(self._end + block[:_LONGEST])
         self._end = block[-_LONGEST:]
 
     def marks(self) -> set[str]:
         """Return what was found."""
-        return {KNOWN[at][0] for at in self._found}
+        return {KNOWN[at][0] for at in self._numbers}
 
 
 def of_beginning(head: bytes) -> Iterator[str]:

@@ -70,20 +70,20 @@ class _Tap:
         self._digest = hashlib.sha256()
         self._hashing: Future[None] | None = None
         self._ahead: Future[bytes] | None = None
-        self._blocks, self._rest, self._before = blocks, memoryview(b""), b""
+        self._blocks, self._unread, self._before = blocks, memoryview(b""), b""
         self._workers, self._packs = workers, packs
         self._pending: deque[Future[int]] = deque()
         self._size = GZIP_FRAME
 
     def read(self, size: int) -> bytes:
-        if not self._rest:
-            self._rest = memoryview(self._next())
-        part, self._rest = self._rest[:size], self._rest[size:]
+        if not self._unread:
+            self._unread = memoryview(self._next())
+        part, self._unread = self._unread[:size], self._unread[size:]
         return bytes(part)
 
     def drain(self) -> None:
         """Read what follows the archive's end marker: it is part of the layer's bytes."""
-        self._rest = memoryview(b"")
+        self._unread = memoryview(b"")
         while self._next():
             pass
 

@@ -66,7 +66,7 @@ class Format:
         if self.back and not self.back.search(before):
             return False
         token: bytes = match[0]
-        if _SHOWN.search(token) or _hash(token) in _known():
+        if _SHOWN.search(token) or _hash(token) in _known_hashes():
             return False
         return not free or self.kind == "private key" or _is_apart(match) or _is_random(token)
 
@@ -150,7 +150,7 @@ def _data() -> dict[str, Any]:
 
 
 @cache
-def _known() -> frozenset[str]:
+def _known_hashes() -> frozenset[str]:
     return frozenset(_data()["public"]["sha256"])
 
 

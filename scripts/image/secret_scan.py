@@ -128,7 +128,7 @@ class Watch:
         self._budget = budget or Budget()
         self._before = b""
         self._wide = self._in_program = False
-        self._found: set[str] = set()
+        self._kinds: set[str] = set()
         self._packed: list[bytes] = []
         self._held = 0
 
@@ -139,7 +139,7 @@ class Watch:
             self._begin()
             window = self._before + block
             plain = window.replace(b"\0", b"") if self._wide else window
-            self._found |= _in_bytes(self._path, plain, self._budget, 0, self._in_program)
+            self._kinds |= _in_bytes(self._path, plain, self._budget, 0, self._in_program)
             self._before = window[-OVERLAP:]
             self._hold(block)
         return block
@@ -160,9 +160,9 @@ class Watch:
             data = b"".join(self._packed)
             for name, content in secret_packed.members(self._path, data, self._budget):
                 is_packaged = secret_files.is_distribution(self._path)
-                self._found |= _kinds(name, content, self._budget, 1, is_packaged)
+                self._kinds |= _kinds(name, content, self._budget, 1, is_packaged)
             self._packed = []
-        return tuple(sorted({*head_kinds, *self._found}))
+        return tuple(sorted({*head_kinds, *self._kinds}))
 
     def _hold(self, block: bytes) -> None:
         """Keep what an archive's parts are read from, unless it is too long."""

@@ -51,7 +51,7 @@ class Stored:
     """
 
     def __init__(self, file: IO[bytes], digests: bool = False) -> None:
-        self.start = self._rest = file.read(BLOCK)
+        self.start = self._unread = file.read(BLOCK)
         self._file = file
         self.bytes = len(self.start)
         self._hash = hashlib.sha256(self.start) if digests and self.is_packed else None
@@ -67,13 +67,13 @@ class Stored:
 
     def read(self, size: int = -1) -> bytes:
         """Return up to `size` bytes."""
-        if not self._rest:
+        if not self._unread:
             data = self._file.read(size)
             self.bytes += len(data)
             if self._hash:
                 self._hash.update(data)
             return data
-        part, self._rest = self._rest[:size], self._rest[size:]
+        part, self._unread = self._unread[:size], self._unread[size:]
         return part
 
     def readinto(self, buffer: memoryview) -> int:

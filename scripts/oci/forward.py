@@ -56,13 +56,13 @@ class Content:
     """The bytes of the archive's current entry, without `tarfile`'s bookkeeping."""
 
     def __init__(self, file: Any, size: int) -> None:
-        self._file, self._left = file, size
+        self._file, self._bytes_left = file, size
 
     def read(self, size: int) -> bytes:
         """Return up to `size` bytes. Raises ReadError when the archive ends before the entry."""
-        count = min(size, self._left)
+        count = min(size, self._bytes_left)
         data: bytes = self._file.read(count)
         if len(data) < count:
             raise tarfile.ReadError("unexpected end of data")
-        self._left -= count
+        self._bytes_left -= count
         return data

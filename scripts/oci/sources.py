@@ -26,7 +26,7 @@ class Source:
 
     `config` returns the OCI image config. `blobs` yields what may be layers, each with
     the digest that its place gives it ("" for none), and may leave out the layers
-    given by diff_id. `stored` are the digests of the layers' bytes as they stand there, ""
+    given by diff_id. `stored` are the digests of the layers' bytes as they are stored there, ""
     for an unknown one; None where only the bytes say it. `announced` are the bytes of all
     layers as they are stored, where its manifest says so. `damaged` and `missing` begin the
     messages for what is wrong with it.

@@ -67,8 +67,8 @@ def rebased(client: engine.Client, ids: Mapping[str, str]) -> set[str]:
     """
     labels = {name: images.labels(client, identity) for name, identity in ids.items()}
     moved = {name for name in ids if BASE_DIGEST in labels[name]}
-    left = {name for name in ids if labels[name].get(BASE_NAME, SCRATCH) == SCRATCH}
-    return moved | left if moved else set()
+    without_base = {name for name in ids if labels[name].get(BASE_NAME, SCRATCH) == SCRATCH}
+    return moved | without_base if moved else set()
 
 
 def unclean(built_from: Mapping[str, str], commit: str, rebased: Collection[str] = ()) -> list[str]:

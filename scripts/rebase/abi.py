@@ -36,7 +36,7 @@ def breaks_inside(old: Inventory, new: Inventory, rebased: Inventory) -> Iterato
         yield f"another Python ({shown}), the service is compiled for {', '.join(sorted(before))}"
         return  # hundreds of extensions would follow
     for missing in _closure(rebased):
-        yield _said(missing)
+        yield _in_words(missing)
 
 
 def _pythons(image: Inventory) -> set[str]:
@@ -56,7 +56,7 @@ def _closure(image: Inventory) -> Iterator[Missing]:
     yield from Loader(image, path).closure(objects)
 
 
-def _said(missing: Missing) -> str:
+def _in_words(missing: Missing) -> str:
     if missing.version:
         return (
             f'symbol version "{missing.version}" is gone from "{missing.library}", '

@@ -61,7 +61,7 @@ def find(bill: Bill, name: str, purl: str, part: str) -> Removed:
     that can be no part.
     """
     component = _component(bill, name, purl)
-    path = _wanted(part)
+    path = _path_of(part)
     for cleanup in cleanups(bill.image, name):
         inside = _inside(cleanup.tree, path)
         if left_parts.owns(component, cleanup.tree, inside):
@@ -85,12 +85,12 @@ def _component(bill: Bill, name: str, purl: str) -> Component:
 def is_part(text: str) -> bool:
     """Return whether a text names something whose code can run: a folder, module or library."""
     try:
-        return bool(_wanted(text))
+        return bool(_path_of(text))
     except SutraError:
         return False
 
 
-def _wanted(part: str) -> str:
+def _path_of(part: str) -> str:
     """Return a part as rules name it: folders end with a slash, bytecode is its source."""
     path = re.sub(r"^(\./|/+)", "", part)
     if "." not in path.rpartition("/")[2] and path:

@@ -78,7 +78,9 @@ def _rows(text: str, words: Words) -> Iterator[Span]:
     yield from _spans(rf"^\| `[\w-]+` \| `{re.escape(words.name)}` \|.*\n", text)
     names = {name for match in ROW.finditer(text) for name in match.groups()} - {words.name}
     variables = {Words(name).variable for name in names}
-    others = tuple(f"| `{each}_" for each in variables if each.startswith(words.variable))
+    others = tuple(
+        f"| `{variable}_" for variable in variables if variable.startswith(words.variable)
+    )
     knob = rf"`{words.variable}_[A-Z_]+`"
     for start, end in _spans(rf"^\| {knob}(?:, {knob})* \|.*\n", text):
         if not text.startswith(others, start):

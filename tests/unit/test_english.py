@@ -1,8 +1,10 @@
-"""Phrases that native readers stumble over are kept out of code, comments, messages and docs."""
+"""Phrases and names that native readers stumble over are kept out of code, messages and docs."""
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
 
 import pytest
 
@@ -35,6 +37,14 @@ TEST_NAMES = re.compile(
 # a comment above a constant, and the words of one that has no subject
 ABOVE = re.compile(r"(?:^# .*\n)+(?=[A-Z_]{3,}(?:, [A-Z_]+)*(?::.*)? = )", re.MULTILINE)
 FRAGMENT = re.compile(r"# (?:of|what|where|whose|how) ")
+# names that say that something is held, not what: a variable, parameter, field or function is
+# called image, layer, finding or bytes_left; no file of scripts/ is exempt
+HIDING = frozenset(
+    (
+        *("found", "one", "each", "made", "known", "given", "asked", "wanted", "said", "told"),
+        *("left", "rest", "whole", "thing", "things"),
+    )
+)
 KINDS = ("*.py", "*.sh", "*.md", "*.yaml", "*.yml", "*.hcl", "*.toml", "*Dockerfile*", "Makefile")
 # the history of changes quotes what earlier versions said; this file holds the list
 EXEMPT = {"CHANGELOG.md", "tests/unit/test_english.py"}
@@ -60,6 +70,78 @@ def faults(name: str, text: str) -> list[str]:
         number = text.count("\n", 0, match.start()) + 1
         lines.append(f"{name}:{number}: begin with the noun that the constant is")
     return lines
+
+
+def hiding_names(source: str) -> Iterator[tuple[int, str]]:
+    """Yield line and name of each definition in a Python source whose name is in HIDING."""
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case (
+                ast.Name(id=name, ctx=ast.Store())
+                | ast.Attribute(attr=name, ctx=ast.Store())
+                | ast.arg(arg=name)
+                | ast.FunctionDef(name=name)
+                | ast.AsyncFunctionDef(name=name)
+                | ast.ExceptHandler(name=str(name))
+                | ast.MatchAs(name=str(name))
+                | ast.MatchStar(name=str(name))
+                | ast.MatchMapping(rest=str(name))
+                | ast.alias(asname=str(name))
+            ) if name.strip("_") in HIDING:
+                yield node.lineno, name
+
+
+def test_names_in_scripts_say_what_they_hold() -> None:
+    files = present("scripts/*.py")
+    assert len(files) > 300
+    assert [
+        f'{file}:{line}: "{name}": name what it holds'
+        for file in files
+        for line, name in hiding_names((ROOT / file).read_text())
+    ] == []
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("found = find()", "found"),
+        ("x: int; found: list[str] = []", "found"),
+        ("a, (b, *rest) = words", "rest"),
+        ("for each in images: pass", "each"),
+        ("[one for one in images]", "one"),
+        ("{x: made for x, made in pairs}", "made"),
+        ("if known := recall(): pass", "known"),
+        ("with opened() as whole: pass", "whole"),
+        ("try: pass\nexcept OSError as told: pass", "told"),
+        ("def find(name, *given): pass", "given"),
+        ("def asked(): pass", "asked"),
+        ("async def _asked(): pass", "_asked"),
+        ("key = lambda each: 1", "each"),
+        ("class Plan:\n    wanted: int", "wanted"),
+        ("self._left = 7", "_left"),
+        ("from x import names as known", "known"),
+        ("match x:\n    case {'a': 1, **rest}: pass", "rest"),
+        ("match x:\n    case [*things]: pass", "things"),
+        ("match x:\n    case str() as said: pass", "said"),
+        ("def f():\n    def g(thing): pass", "thing"),
+    ],
+)
+def test_a_name_that_the_check_must_find(source: str, name: str) -> None:
+    assert [named for _, named in hiding_names(source)] == [name]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "known_tags = bytes_left = the_rest = 1",
+        "found()",
+        "row['found'] = answer.known",
+        "match x:\n    case _: pass",
+        '"""Return what was found in the rest of each one."""',
+    ],
+)
+def test_a_name_that_may_stay(source: str) -> None:
+    assert list(hiding_names(source)) == []
 
 
 def test_no_file_has_a_forbidden_phrase() -> None:

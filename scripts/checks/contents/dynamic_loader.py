@@ -83,7 +83,7 @@ class Loader:
     ) -> None:
         self._image, self._reads = image, reads
         self._library_path = tuple(filter(None, re.split("[:;]", library_path)))
-        self._known: dict[str, Entry | None] = {}
+        self._resolved: dict[str, Entry | None] = {}
 
     @cached_property
     def musl(self) -> str:
@@ -93,9 +93,9 @@ class Loader:
 
     def find(self, path: str) -> Entry | None:
         """Return the entry that `path` leads to inside the image."""
-        if path not in self._known:
-            self._known[path] = self._image.resolve(path)
-        return self._known[path]
+        if path not in self._resolved:
+            self._resolved[path] = self._image.resolve(path)
+        return self._resolved[path]
 
     def closure(self, objects: Mapping[str, Elf]) -> Iterable[Missing]:
         """Return what is missing when each object that no other one loads is loaded.

@@ -58,7 +58,7 @@ class Names:
 
     def __init__(self, *groups: frozenset[str]) -> None:
         names = frozenset().union(*groups)
-        self._whole = {name for name in names if "*" not in name}
+        self._exact = {name for name in names if "*" not in name}
         self._families = tuple(name[:-1] for name in names if name.endswith("*"))
         self._inner = tuple(
             re.compile(re.escape(name).replace(r"\*", "[^/]*"))
@@ -70,7 +70,7 @@ class Names:
         if not isinstance(name, str):
             return False
         return (
-            name in self._whole
+            name in self._exact
             or name.startswith(self._families)
             or any(pattern.match(name) for pattern in self._inner)
         )

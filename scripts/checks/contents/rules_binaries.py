@@ -73,7 +73,7 @@ def libraries(subject: Subject) -> Iterator[Finding]:
         if access.closed(path) or not opens:
             yield Finding(path, f"program or library closed to the image's user {quoted(path)}")
     for missing in loader.closure(objects):
-        yield Finding(missing.path, _said(missing))
+        yield Finding(missing.path, _in_words(missing))
 
 
 def _objects(subject: Subject) -> dict[str, Elf]:
@@ -85,7 +85,7 @@ def _objects(subject: Subject) -> dict[str, Elf]:
     }
 
 
-def _said(missing: Missing) -> str:
+def _in_words(missing: Missing) -> str:
     needed = f"needed by {quoted(missing.path)}"
     if missing.version:
         return f"no version {quoted(missing.version)} in {quoted(missing.library)}, {needed}"

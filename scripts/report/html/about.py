@@ -31,10 +31,12 @@ def read(
     client: engine.Client, promises: Catalog, ids: Mapping[str, str], cache: Path
 ) -> dict[str, Inventory]:
     """Return every image by name. Raises SutraError for one that is no longer there."""
-    return {image.name: _one(client, image, ids[image.name], cache) for image in promises.images}
+    return {
+        image.name: _content_of(client, image, ids[image.name], cache) for image in promises.images
+    }
 
 
-def _one(client: engine.Client, image: Image, identity: str, cache: Path) -> Inventory:
+def _content_of(client: engine.Client, image: Image, identity: str, cache: Path) -> Inventory:
     content = inventory.read(client, identity, cache)
     if content is None:
         raise SutraError(f'engine: image no longer exists "{image.reference}"', "run `make build`")
