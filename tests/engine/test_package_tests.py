@@ -1,0 +1,64 @@
+"""The packages' own tests on the real engine: one that hangs is ended and named."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import docker
+import pytest
+
+from scripts.catalog import catalog
+from scripts.checks import package_tests
+from tests.support.project import Project
+
+BAKE = """
+group "test" {{ targets = ["{name}-test", "{name}-b-test"] }}
+target "{name}-test" {{ dockerfile = "Dockerfile" }}
+target "{name}-b-test" {{ dockerfile = "Dockerfile.b" }}
+"""
+STAGE = "FROM sutra-base-python:prod AS test\n"
+# a test that begins, writes a word without an end of line, and never returns
+HANGS = "import time; print('test_a', flush=True); print('test_b ', end='', flush=True); "
+HANGS += "time.sleep(600)"
+
+
+def running(marker: str) -> list[str]:
+    """Return the command lines of processes that have a word in theirs."""
+    lines = []
+    for place in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            lines.append(place.read_bytes().decode(errors="replace"))
+        except OSError:  # it has ended meanwhile
+            continue
+    return [line for line in lines if marker in line]
+
+
+@pytest.mark.usefixtures("production")
+def test_a_test_that_hangs_is_ended_and_the_other_service_has_passed(
+    project: Project, client: docker.DockerClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = project.name
+    other = Path("images.yaml")
+    monkeypatch.chdir(project.folder)
+    text = other.read_text()
+    entry = text[text.index(f"  {name}:") :]
+    project.write("images.yaml", text + entry.replace(f"{name}:", f"{name}-b:"))
+    project.write("docker-bake.hcl", BAKE.format(name=name))
+    project.write("Dockerfile", f'{STAGE}RUN ["python3", "-c", "{HANGS}  # {name}"]\n')
+    project.write("Dockerfile.b", f'{STAGE}RUN ["python3", "-c", "print(1)  # {name}"]\n')
+    for limit, seconds in {"QUIET": 4, "AGAIN": 4}.items():
+        monkeypatch.setattr(package_tests, limit, seconds)
+    todo = package_tests.plan(client, catalog.load(), os.environ)
+    with package_tests.running(todo) as run:
+        hung, passed = run.results()
+    assert hung.detail == (
+        f"docker-bake.hcl: target.{name}-test: tests failed "
+        '"no output in 4 s, step 2/2: test_a | test_b"'
+    )
+    assert (hung.ok, passed.image, passed.ok, passed.detail) == (False, f"{name}-b", True, "")
+    end = time.monotonic() + 10  # BuildKit ends a step after its client has gone
+    while running(name) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert running(name) == []
