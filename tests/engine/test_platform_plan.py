@@ -38,10 +38,10 @@ def test_compilers_run_on_the_builders_own_platform(targets: dict[str, Any]) -> 
 def test_a_node_of_the_platform_compiles_there() -> None:
     """buildx links no targets that are built on different nodes."""
     knobs = {"PLATFORM": "linux/arm64", "NATIVE": "1", **ROOTS, **CONTEXTS}
-    found = buildx.bake_plan(GROUPS, knobs)["target"]
-    assert {tuple(target["platforms"]) for target in found.values()} == {("linux/arm64",)}
-    assert "CROSS" not in found["rust-builder"]["args"]
-    roots = {target["labels"]["org.sutra.root"] for target in found.values()}
+    baked = buildx.bake_plan(GROUPS, knobs)["target"]
+    assert {tuple(target["platforms"]) for target in baked.values()} == {("linux/arm64",)}
+    assert "CROSS" not in baked["rust-builder"]["args"]
+    roots = {target["labels"]["org.sutra.root"] for target in baked.values()}
     assert roots == {ROOTS["PLATFORM_ROOT"]}
 
 

@@ -79,16 +79,20 @@ def test_an_image_of_another_platform_has_its_history(
     """containerd's store unpacks no layer of it, and tells no history of what is packed."""
     name = f"sutra-test-sources-{uuid.uuid4().hex[:8]}:1"
     (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /app/\nUSER 10001:10001\n")
-    other = next(each for each in platforms.ARCHITECTURES if each != platforms.own_architecture())
+    other = next(
+        architecture
+        for architecture in platforms.ARCHITECTURES
+        if architecture != platforms.own_architecture()
+    )
     command = ["docker", "buildx", "build", "--builder", "default", "--quiet", "--tag", name]
     command += ["--provenance=false", "--platform", f"linux/{other}", "--load", str(tmp_path)]
     subprocess.run(command, check=True, capture_output=True)
     try:
-        found = inventory.read(client, name, tmp_path / "cache")
-        assert found
-        assert found.architecture == other
-        assert found.config["config"]["User"] == "10001:10001"
-        steps = [step["created_by"] for step in found.config["history"]]
+        contents = inventory.read(client, name, tmp_path / "cache")
+        assert contents
+        assert contents.architecture == other
+        assert contents.config["config"]["User"] == "10001:10001"
+        steps = [step["created_by"] for step in contents.config["history"]]
         assert [step.partition(" #")[0] for step in steps] == [
             "COPY Dockerfile /app/",
             "USER 10001:10001",

@@ -51,9 +51,9 @@ def manifests(machine: Machine, kind: str) -> list[str]:
 
     Its API answers 404 both for a repository without tags and for one that it does not have.
     """
-    found = machine.run("find", REGISTRY, "-path", f"*/_manifests/{kind}/*", "-name", "link")
-    assert found.code == 0, found.text
-    return found.text.splitlines()
+    done = machine.run("find", REGISTRY, "-path", f"*/_manifests/{kind}/*", "-name", "link")
+    assert done.code == 0, done.text
+    return done.text.splitlines()
 
 
 @pytest.mark.long

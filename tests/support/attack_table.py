@@ -98,7 +98,7 @@ def render(attacks: Sequence[Attack]) -> str:
     """Return the attacks as a table in Markdown, beside what they did before."""
     head = "| attack | on | answer | memory at most | before the bounds |\n|---|---|---|--:|---|\n"
     return head + "".join(
-        f"| {one.sent} | {one.service.removeprefix('sutra-')} | {one.answer} | {one.memory} "
-        f"| {BEFORE[one.sent.partition(' (')[0], one.service]} |\n"
-        for one in attacks
+        f"| {row.sent} | {row.service.removeprefix('sutra-')} | {row.answer} | {row.memory} "
+        f"| {BEFORE[row.sent.partition(' (')[0], row.service]} |\n"
+        for row in attacks
     )

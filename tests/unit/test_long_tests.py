@@ -193,7 +193,7 @@ CALLS = re.findall(r"\$\(PY\) pytest (.*\.py)$", (ROOT / "Makefile").read_text()
 def test_every_file_that_a_target_names_is_run_once(call: str) -> None:
     """pytest runs a file below a folder that is named too twice, or not, and says nothing."""
     words = shlex.split(call)
-    printed = collection([word for each in words for word in expanded(each)])
+    printed = collection([word for argument in words for word in expanded(argument)])
     named = {word for word in words if word.endswith(".py") and "*" not in word}
     assert named <= {file for file, _ in COLLECTED.findall(printed)}
     tests = [line for line in printed.splitlines() if "::" in line]

@@ -32,5 +32,5 @@ def test_a_service_is_called_by_its_image_or_its_folder(word: str) -> None:
 def test_another_word_is_refused_with_the_names_that_there_are(word: str, problem: str) -> None:
     with pytest.raises(SutraError) as caught:
         front_door(["test-package", word])
-    names = " ".join(each.name for each in service_parts.listed())
+    names = " ".join(service.name for service in service_parts.listed())
     assert (caught.value.message, caught.value.tip) == (problem, f"one of: {names}")

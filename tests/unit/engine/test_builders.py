@@ -175,9 +175,9 @@ def test_a_builder_none_of_whose_nodes_answers(answer: Path) -> None:
 
 def test_a_builder_in_a_container_may_start_with_the_build(answer: Path) -> None:
     says(answer, GONE.replace("remote", "docker-container"))
-    found = builders.find({"BUILDER": "gone"})
-    assert found.driver == "docker-container"
-    builders.require_nodes(found, "")  # raises nothing
+    builder = builders.find({"BUILDER": "gone"})
+    assert builder.driver == "docker-container"
+    builders.require_nodes(builder, "")  # raises nothing
 
 
 def test_the_first_node_must_answer_and_can_be_taken_out() -> None:

@@ -188,16 +188,16 @@ def test_an_image_that_goes_meanwhile_spoils_no_list(
 
 
 @pytest.mark.parametrize(
-    ("refusals", "asked"), [([REMOVED] * 9, 5), (["layer is corrupt", "no disk"], 1)]
+    ("refusals", "calls"), [([REMOVED] * 9, 5), (["layer is corrupt", "no disk"], 1)]
 )
 def test_an_engine_that_cannot_list_its_images_is_one_line(
-    without_pauses: None, refusals: list[str], asked: int
+    without_pauses: None, refusals: list[str], calls: int
 ) -> None:
     client: Any = Listing(*refusals)
     with pytest.raises(SutraError) as error:
         images.repository_tags(client, "a")
     assert str(error.value) == f'engine: cannot list the tags of "a": {refusals[0]}'
-    assert len(client.refusals) == len(refusals) - asked
+    assert len(client.refusals) == len(refusals) - calls
 
 
 def test_tags_of_one_repository_and_of_no_other() -> None:

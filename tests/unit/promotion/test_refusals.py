@@ -17,7 +17,7 @@ MOVED = ON_BASE | {DIGEST: "sha256:1"}
 
 def ids(engine: FakeEngine, **labels: dict[str, str]) -> dict[str, str]:
     return {
-        name: engine.add(FakeImage([name.encode()], labels=each)) for name, each in labels.items()
+        name: engine.add(FakeImage([name.encode()], labels=own)) for name, own in labels.items()
     }
 
 

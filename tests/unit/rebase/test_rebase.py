@@ -42,9 +42,9 @@ class Steps(FakeEngine):
 def steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.chdir(tmp_path)
     Path("images.yaml").write_text(CATALOG)
-    made = Steps()
-    made.made("api:prod", "ab", ["COPY a", "USER 7", "COPY b"], **LABELS)
-    return made
+    fake = Steps()
+    fake.made("api:prod", "ab", ["COPY a", "USER 7", "COPY b"], **LABELS)
+    return fake
 
 
 def moved(engine: Any, earlier: str | None) -> list[tuple[str, str]]:

@@ -37,7 +37,7 @@ def added(checkout: Path) -> Path:
 
 def without(name: str) -> None:
     """Take a service's part out of a shared file."""
-    file = next(each for each in FILES if each.name == name)
+    file = next(shared for shared in FILES if shared.name == name)
     Path(name).write_text(shared_files.without(file, Path(name).read_text(), Words(NAME)))
 
 

@@ -104,7 +104,7 @@ def test_a_name_whose_knobs_another_service_has_is_taken(checkout: Path) -> None
         f'NAME: taken "parcels": {file}:0 has it as a word'
         for file in ("docker-compose.yml", "docs/deployment.md")
     ]
-    names = ", ".join(sorted(each.name for each in service_parts.listed()))
+    names = ", ".join(sorted(service.name for service in service_parts.listed()))
     assert refused("remove-service", "--name", "parcels", "--yes")[0] == [
         f'NAME: no such service "parcels", services: {names}'
     ]
@@ -186,7 +186,7 @@ def test_a_new_service_has_its_budget_and_the_release_what_it_adds(checkout: Pat
 
 def because(before: catalog.Catalog, *more: str) -> str:
     """Return the reason of the release's budget: the one that was there, and more."""
-    return "; ".join(each for each in (before.release.because, *more) if each)
+    return "; ".join(reason for reason in (before.release.because, *more) if reason)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -430,7 +430,7 @@ def test_each_missing_piece_of_a_service_half_added_by_hand_is_named(checkout: P
 @pytest.mark.parametrize("command", ["remove-service", "rename-service"])
 def test_a_missing_service_is_refused(checkout: Path, command: str) -> None:
     more = ("--to", "parcels") if command == "rename-service" else ()
-    names = ", ".join(sorted(each.name for each in service_parts.listed()))
+    names = ", ".join(sorted(service.name for service in service_parts.listed()))
     assert refused(command, "--name", NAME, *more)[0] == [
         f'NAME: no such service "{NAME}", services: {names}'
     ]
