@@ -39,9 +39,9 @@ def once(project: Project, client: docker.DockerClient) -> Iterator[Project]:
     assert run(project, "build") == 0
     project.write("content", "z" * 1000)
     yield project
-    for image in client.images.list(filters={"label": f"{LABEL}={project.name}"}):
-        if not image.tags and image.id:
-            client.api.remove_image(image.id, noprune=True)
+    for image in images.every(client, filters={"label": f"{LABEL}={project.name}"}):
+        if set(image["RepoTags"] or ()) <= {"<none>:<none>"}:
+            client.api.remove_image(image["Id"], noprune=True)
 
 
 def run(project: Project, module: str, *words: str) -> int:

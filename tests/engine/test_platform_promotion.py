@@ -10,6 +10,7 @@ import pytest
 
 from scripts.common import platforms
 from scripts.common.errors import SutraError
+from scripts.engine import images
 from scripts.history import journal, ledger
 from scripts.oci import manifest, sources
 from scripts.oci.registry_tags import Registry
@@ -38,9 +39,8 @@ def pair(group: Group, monkeypatch: pytest.MonkeyPatch) -> Iterator[Group]:
     monkeypatch.setenv("PLATFORMS", ",".join(platforms.KNOWN))
     yield group
     for name in group.names:
-        for image in group.client.images.list(f"{OTHER}/{name}"):
-            for tag in image.tags:
-                group.client.api.remove_image(tag, noprune=True)
+        for tag in images.repository_tags(group.client, f"{OTHER}/{name}"):
+            images.untag(group.client, f"{OTHER}/{name}:{tag}")
 
 
 def build(group: Group, content: str) -> None:

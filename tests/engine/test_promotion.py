@@ -11,6 +11,7 @@ import docker
 import pytest
 
 from scripts.common.errors import SutraError
+from scripts.engine import images
 from scripts.history import journal, ledger
 from scripts.promotion import promote, rollback
 from scripts.promotion.options import Options
@@ -152,8 +153,7 @@ def test_an_image_that_is_pruned_is_not_one_that_rollback_needs(group: Group) ->
     group.build("two")
     promote.verify_and_promote(group.client, options())
     for name in group.names:  # what `docker image prune` would find: nothing
-        dangling = group.client.images.list(name, filters={"dangling": True})
-        assert dangling == []
+        assert images.every(group.client, name=name, filters={"dangling": True}) == []
     assert rollback.rollback(group.client, options()) == 0
     assert group.client.images.get(f"{group.api}:latest").id == first[group.api]
 

@@ -47,10 +47,10 @@ class Pair:
 
     def ids(self) -> dict[str, str]:
         return {
-            tag: str(image.id)
+            tag: str(image["Id"])
             for name in (self.base, self.project.name)
-            for image in self.client.images.list(name)
-            for tag in image.tags
+            for image in images.every(self.client, name=name)
+            for tag in image["RepoTags"] or ()
             if ":kept-" not in tag
         }
 
@@ -130,10 +130,9 @@ def test_a_service_on_a_base_that_is_gone(pair: Pair) -> None:
     for tag in list(pair.ids()):
         if tag.startswith(f"{pair.base}:") and not tag.endswith(":prod"):
             images.untag(pair.client, tag)
-    for image in pair.client.images.list(pair.base):
-        for tag in image.tags:
-            if ":kept-" in tag:
-                images.untag(pair.client, tag)
+    for tag in images.repository_tags(pair.client, pair.base):
+        if tag.startswith("kept-"):
+            images.untag(pair.client, f"{pair.base}:{tag}")
     assert pair.rebase(BUILT="1") == (
         2,
         f"rebase: {pair.project.name}: its {pair.base} is not here any more\n"

@@ -131,22 +131,28 @@ class Machine:
 @contextmanager
 def machine(client: docker.DockerClient, suite: str) -> Iterator[Machine]:
     """Run a machine of Debian's `suite` with this checkout in it, and remove it afterwards."""
-    with image(client, suite) as reference:
-        container = client.containers.create(
-            reference,
-            ["sh", "-c", DELEGATE_CGROUPS],
-            init=True,
-            privileged=True,
-            cgroupns="private",
-            volumes=[*certificates(), "/var/lib/docker"],
-        )
-        try:
-            container.start()
-            started = Machine(suite, container)
-            check_out(started)
-            yield started
-        finally:
-            container.remove(v=True, force=True)
+    with image(client, suite) as reference, running(client, suite, reference) as started:
+        yield started
+
+
+@contextmanager
+def running(client: docker.DockerClient, suite: str, reference: str) -> Iterator[Machine]:
+    """Run a machine from the release's image, which is loaded already."""
+    container = client.containers.create(
+        reference,
+        ["sh", "-c", DELEGATE_CGROUPS],
+        init=True,
+        privileged=True,
+        cgroupns="private",
+        volumes=[*certificates(), "/var/lib/docker"],
+    )
+    try:
+        container.start()
+        started = Machine(suite, container)
+        check_out(started)
+        yield started
+    finally:
+        container.remove(v=True, force=True)
 
 
 def certificates() -> list[str]:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import docker
 import pytest
 
 from tests.conftest import ROOT
-from tests.engines import machine
-from tests.engines.conftest import NEWEST
 
 ELSEWHERE = "or point DOCKER_HOST at an engine elsewhere"
 PRIVILEGED = f"tip: start this container with --privileged, {ELSEWHERE}"
@@ -19,12 +16,6 @@ UNCONFINED = ["seccomp=unconfined", "apparmor=unconfined"]
 # a copy, so that an engine's files stay out of this checkout
 COPY = "exec 2>&1; mkdir /copy && cp -r /checkout/scripts /copy/ && cd /copy\n"
 STARTED = "engine: starting dockerd (log: .cache/engine/dockerd.log)"
-
-
-@pytest.fixture(scope="module")
-def reference(client: docker.DockerClient) -> Iterator[str]:
-    with machine.image(client, NEWEST) as name:
-        yield name
 
 
 def run(client: docker.DockerClient, reference: str, script: str, **options: Any) -> list[str]:
@@ -44,17 +35,17 @@ def run(client: docker.DockerClient, reference: str, script: str, **options: Any
 DRIVER = "scripts/engine.sh; echo $?; docker info --format '{{.Driver}}'"
 
 
-def test_an_engine_is_started_and_proven(client: docker.DockerClient, reference: str) -> None:
-    said = run(client, reference, DRIVER, privileged=True, tmpfs=DISK)
+def test_an_engine_is_started_and_proven(client: docker.DockerClient, release: str) -> None:
+    said = run(client, release, DRIVER, privileged=True, tmpfs=DISK)
     assert said[0] == STARTED
     assert said[1].startswith("engine: ready: engine ")
     assert said[2:] == ["0", "overlayfs"]
 
 
 def test_a_disk_that_takes_no_overlay_gets_the_native_driver(
-    client: docker.DockerClient, reference: str
+    client: docker.DockerClient, release: str
 ) -> None:
-    said = run(client, reference, DRIVER, privileged=True)
+    said = run(client, release, DRIVER, privileged=True)
     native = 'taking the storage driver "native", which copies each layer'
     assert said[:2] == [f"engine: no overlay works in /var/lib/docker: {native}", STARTED]
     assert said[3:] == ["0", "native"]
@@ -69,11 +60,11 @@ def test_a_disk_that_takes_no_overlay_gets_the_native_driver(
     ],
 )
 def test_a_right_that_is_missing_is_named(
-    client: docker.DockerClient, reference: str, capabilities: list[str], missing: str
+    client: docker.DockerClient, release: str, capabilities: list[str], missing: str
 ) -> None:
     said = run(
         client,
-        reference,
+        release,
         "scripts/engine.sh; echo $?",
         cap_add=capabilities,
         security_opt=UNCONFINED,
@@ -83,7 +74,7 @@ def test_a_right_that_is_missing_is_named(
 
 
 def test_an_engine_that_answers_and_runs_nothing_is_not_ready(
-    client: docker.DockerClient, reference: str
+    client: docker.DockerClient, release: str
 ) -> None:
     """Run in somebody else's container, whose cgroups cannot be written."""
     script = """
@@ -94,7 +85,7 @@ scripts/engine.sh; echo $?
 """
     said = run(
         client,
-        reference,
+        release,
         script,
         cap_add=["SYS_ADMIN", "NET_ADMIN"],
         security_opt=UNCONFINED,
@@ -110,13 +101,13 @@ scripts/engine.sh; echo $?
     ]
 
 
-def test_two_first_runs_start_one_engine(client: docker.DockerClient, reference: str) -> None:
+def test_two_first_runs_start_one_engine(client: docker.DockerClient, release: str) -> None:
     script = """
 scripts/engine.sh >/one 2>&1 & scripts/engine.sh >/two 2>&1; echo $?; wait $!; echo $?
 cat /one /two | sed -E 's/: engine .*//' | sort
 pgrep -cx dockerd
 """
-    said = run(client, reference, script, privileged=True, tmpfs=DISK)
+    said = run(client, release, script, privileged=True, tmpfs=DISK)
     assert said == [
         "0",
         "0",
@@ -129,17 +120,17 @@ pgrep -cx dockerd
 
 
 def test_a_pid_file_of_an_earlier_life_is_not_an_engine(
-    client: docker.DockerClient, reference: str
+    client: docker.DockerClient, release: str
 ) -> None:
     said = run(
-        client, reference, f"echo 1 >/var/run/docker.pid; {DRIVER}", privileged=True, tmpfs=DISK
+        client, release, f"echo 1 >/var/run/docker.pid; {DRIVER}", privileged=True, tmpfs=DISK
     )
     assert said[2:] == ["0", "overlayfs"], said
 
 
-def test_a_missing_context_starts_nothing(client: docker.DockerClient, reference: str) -> None:
+def test_a_missing_context_starts_nothing(client: docker.DockerClient, release: str) -> None:
     script = "DOCKER_CONTEXT=none scripts/engine.sh; echo $?; pgrep -cx dockerd"
-    assert run(client, reference, script, privileged=True, tmpfs=DISK) == [
+    assert run(client, release, script, privileged=True, tmpfs=DISK) == [
         'engine: context: no such context "none"',
         "tip: `docker context ls` lists them; without DOCKER_CONTEXT and after "
         "`docker context use default` it is this machine's engine",
@@ -153,7 +144,7 @@ def test_a_missing_context_starts_nothing(client: docker.DockerClient, reference
     [("sg", "sg docker -c 'make prod'"), ("sudo", "sudo -u bob -g docker make prod"), ("none", "")],
 )
 def test_a_socket_that_is_not_the_users_is_reported_at_once(
-    client: docker.DockerClient, reference: str, program: str, command: str
+    client: docker.DockerClient, release: str, program: str, command: str
 ) -> None:
     """With systemd an engine's socket belongs to a group; a new member has access after a login."""
     script = f"""
@@ -168,7 +159,7 @@ read line </tmp/added; scripts/engine.sh; echo $?' &
 read line </tmp/asked; usermod -aG docker bob; echo now >/tmp/added; wait %2
 su bob -c scripts/engine.sh
 """
-    said = run(client, reference, script, privileged=True, tmpfs=DISK)
+    said = run(client, release, script, privileged=True, tmpfs=DISK)
     either = f"`{command}` or " if command else ""
     now = f"`{command}` works at once; " if command else ""
     assert said[:6] == [

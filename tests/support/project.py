@@ -14,6 +14,7 @@ from pathlib import Path
 
 import docker
 
+from scripts.engine import images
 from tests.conftest import ROOT
 
 BAKE = """
@@ -71,8 +72,7 @@ class Project:
 
     def all_tags(self, client: docker.DockerClient) -> set[str]:
         """Return all tags of the project's image that are there."""
-        images = client.images.list(self.name)
-        return {tag.rpartition(":")[2] for image in images for tag in image.tags}
+        return images.repository_tags(client, self.name)
 
 
 def make(folder: Path) -> Project:

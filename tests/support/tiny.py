@@ -77,7 +77,11 @@ class Group:
         }
 
     def remove(self) -> None:
-        """Remove the group's images, also those that lost their tag."""
+        """Remove the group's images, also those that lost their tag.
+
+        By tag: containerd's store clears up after each last tag of an image, which takes a while,
+        and by an image's id it would after every tag.
+        """
         for tag in self.tags():
             self.client.api.remove_image(tag, noprune=True)
 
