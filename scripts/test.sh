@@ -27,6 +27,11 @@ readonly SHARED=(
   tests/e2e/test_disk_full.py
   tests/e2e/test_crash.py
   tests/engine/test_troubleshooting.py
+  tests/engine/test_promotion_registry.py
+  tests/engine/test_kills.py
+  tests/engine/test_promotion.py
+  tests/engine/test_platform_promotion.py
+  tests/engine/test_zstd_promotion.py
 )
 # a file stays on one worker, and so do the services that it deploys
 readonly TWO_AT_A_TIME=(--numprocesses 2 --dist loadfile --no-loadscope-reorder)
