@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,13 +14,17 @@ from scripts.common.errors import SutraError
 from scripts.engine import images
 from scripts.history import journal, ledger
 from scripts.oci import manifest, sources
+from scripts.oci.registry_artifacts import ArtifactRegistry
 from scripts.oci.registry_tags import Registry
 from scripts.promotion import promote, rollback
 from scripts.promotion.options import Options
+from tests.support import cosign
 from tests.support.registries import registry
 from tests.support.tiny import Group, archive
 
 pytestmark = pytest.mark.usefixtures("checks_of_sizes")
+# lists of signatures and of statements: of three images, each of two platforms and an index
+EVERY_LIST = 3 * (2 + 1) * 2
 OTHER = next(
     architecture
     for architecture in platforms.ARCHITECTURES
@@ -168,5 +173,54 @@ def test_a_registry_that_takes_no_index_moves_no_tag(
         "promote to a registry that does, or one platform alone: without PLATFORMS",
     )
     assert index(pair, address, "latest") == before
+    assert pair.tags("kept-", "prod") == tags
+    assert not journal.JOURNAL.exists()
+
+
+# ---- with a key --------------------------------------------------------------
+
+
+@pytest.fixture
+def key(pair: Group, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A key, with cosign and its password."""
+    pair.write_bake_file()
+    monkeypatch.setenv("PATH", cosign.on_path(tmp_path / "bin"))
+    monkeypatch.setenv("COSIGN_PASSWORD", cosign.PASSWORD)
+    return cosign.key_pair(tmp_path / "keys")[0]
+
+
+def attached_tags(pair: Group, address: str) -> set[str]:
+    target = Registry(pair.client, address)
+    return {
+        f"{name}:{tag}"
+        for name in pair.names
+        for tag in target.tags(name)
+        if tag.startswith("sha256-")
+    }
+
+
+def test_one_signature_that_cannot_be_stored_leaves_no_tag_and_no_signature(
+    pair: Group, address: str, key: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of the last index: those of all platforms are stored by then."""
+    promoted(pair, address, "8.0.0")
+    before, signed = index(pair, address, "latest"), attached_tags(pair, address)
+    tags = pair.tags("kept-", "prod")
+    build(pair, "8.1.0")
+    whole, stored = ArtifactRegistry.put_manifest, []
+
+    def failing(self: ArtifactRegistry, image: str, kind: str, data: bytes) -> None:
+        stored.append(image)
+        if len(stored) == EVERY_LIST:
+            raise SutraError("registry: full", "free its disk")
+        whole(self, image, kind, data)
+
+    monkeypatch.setattr(ArtifactRegistry, "put_manifest", failing)
+    with pytest.raises(SutraError) as caught:
+        promoted(pair, address, "8.1.0", SIGN_KEY=str(key))
+    assert caught.value.message == "registry: full"
+    assert len(stored) == EVERY_LIST
+    assert index(pair, address, "latest") == before
+    assert attached_tags(pair, address) == signed
     assert pair.tags("kept-", "prod") == tags
     assert not journal.JOURNAL.exists()

@@ -116,6 +116,21 @@ def test_a_base_that_breaks_it_is_refused_and_no_tag_moves(pair: Pair) -> None:
     assert pair.ids() == before
 
 
+def test_a_base_that_is_here_with_the_same_layers_and_another_user_is_refused(pair: Pair) -> None:
+    pair.write_base("one", user="8")
+    done = pair.project.run("build", "bases")
+    assert done.returncode == 0, done.stderr[-3000:]
+    before = pair.ids()
+    code, said = pair.rebase(BUILT="1")
+    assert said.splitlines() == [
+        f'{pair.project.name}: not on this {pair.base}: another user "8", '
+        'the service\'s files are for "7"',
+        "tip: `make prod` builds the services on this base; the old tags are where they were",
+    ]
+    assert code == 1
+    assert pair.ids() == before
+
+
 def test_a_base_that_does_not_pass_is_taken_back(pair: Pair) -> None:
     before = pair.ids()
     pair.write_base("x" * 1_000_001)
