@@ -28,7 +28,7 @@ variable "PLATFORM" { default = "" }
 variable "PLATFORM_ROOT_CONTEXT" { default = "" }
 variable "PLATFORM_ROOT" { default = "" }
 # "1" where the builder has a node of that platform, on which Rust and Go compile as well
-variable "NATIVE" { default = "" }
+variable "PLATFORM_NATIVE" { default = "" }
 # the root image with its digest, for the provenance: "debian:trixie-slim@sha256:…"
 variable "ROOT" { default = "" }
 variable "VERSION" { default = "0.0.0" }
@@ -38,7 +38,7 @@ variable "CREATED" { default = "1970-01-01T00:00:00Z" }
 variable "SUTRA_PROJECT" { default = "sutra" }
 
 # the root image of what compiles
-variable "COMPILER_ROOT" { default = NATIVE != "" && PLATFORM_ROOT != "" ? PLATFORM_ROOT : ROOT }
+variable "COMPILER_ROOT" { default = PLATFORM_NATIVE != "" && PLATFORM_ROOT != "" ? PLATFORM_ROOT : ROOT }
 
 # every service: its image's name, its language, its folder in packages/
 variable "SERVICES" {
@@ -138,9 +138,9 @@ target "python-runtime" {
 target "rust-builder" {
   inherits   = ["_base"]
   dockerfile = "rust-dev.Dockerfile"
-  args       = PLATFORM == "" || NATIVE != "" ? {} : { CROSS = split("/", PLATFORM)[1] }
+  args       = PLATFORM == "" || PLATFORM_NATIVE != "" ? {} : { CROSS = split("/", PLATFORM)[1] }
   labels     = labels_of(COMPILER_ROOT)
-  platforms  = NATIVE == "" ? [] : [PLATFORM]
+  platforms  = PLATFORM_NATIVE == "" ? [] : [PLATFORM]
 }
 
 target "rust-runtime" {
@@ -153,7 +153,7 @@ target "go-builder" {
   inherits   = ["_base"]
   dockerfile = "go-dev.Dockerfile"
   labels     = labels_of(COMPILER_ROOT)
-  platforms  = NATIVE == "" ? [] : [PLATFORM]
+  platforms  = PLATFORM_NATIVE == "" ? [] : [PLATFORM]
 }
 
 target "node-builder" {

@@ -152,7 +152,10 @@ def platform_variables(architecture: str, builder: Builder) -> dict[str, str]:
     if not architecture:
         return {}
     native = builder_nodes.is_native(builder.nodes, architecture)
-    return {"PLATFORM": platforms.name_of(architecture), **({"NATIVE": "1"} if native else {})}
+    return {
+        "PLATFORM": platforms.name_of(architecture),
+        **({"PLATFORM_NATIVE": "1"} if native else {}),
+    }
 
 
 def loaded(plan: Mapping[str, Any], targets: Iterable[str]) -> list[str]:

@@ -37,7 +37,7 @@ def test_compilers_run_on_the_builders_own_platform(targets: dict[str, Any]) -> 
 
 def test_a_node_of_the_platform_compiles_there() -> None:
     """buildx links no targets that are built on different nodes."""
-    knobs = {"PLATFORM": "linux/arm64", "NATIVE": "1", **ROOTS, **CONTEXTS}
+    knobs = {"PLATFORM": "linux/arm64", "PLATFORM_NATIVE": "1", **ROOTS, **CONTEXTS}
     baked = buildx.bake_plan(GROUPS, knobs)["target"]
     assert {tuple(target["platforms"]) for target in baked.values()} == {("linux/arm64",)}
     assert "CROSS" not in baked["rust-builder"]["args"]

@@ -403,7 +403,7 @@ def test_a_node_of_the_platform_compiles_there(
     bake.builder = replace(FARM, nodes=(NODE, other))
     monkeypatch.setattr("scripts.engine.registries.registry_refusal", lambda *_: "")
     build.build(engine, ["prod"], PLATFORMS)
-    assert [knobs.get("NATIVE", "") for _, knobs in bake.plans] == ["", "1"]
+    assert [knobs.get("PLATFORM_NATIVE", "") for _, knobs in bake.plans] == ["", "1"]
 
 
 @pytest.mark.usefixtures("amd64")
