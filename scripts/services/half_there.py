@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from sutra_cleanup.yaml_node import did_you_mean
+
 from scripts.catalog import catalog
 from scripts.common.errors import refuse
 from scripts.services import service_parts, shared_files
@@ -20,29 +22,31 @@ def refuse_half_there() -> list[str]:
 
     Return a line for each piece that others lack: where they are not deployed, or not documented.
     """
-    if not Path(BAKE).is_file():
-        return []
+    if not all(Path(file.name).is_file() for file in shared_files.FILES):
+        return []  # a part of a checkout, which builds images and deploys none
     missing = {name: service_parts.find(name).missing for name in _names()}
     broken = [name for name, parts in missing.items() if any(map(_is_needed, parts))]
     refuse(
         [line for name in broken for line in _lines(name, missing[name])],
-        f"add what is missing, or `make remove-service NAME={' '.join(broken[:1])}` takes the rest "
-        "away",
+        "add what is missing; `make remove-service NAME=…` takes away one that is not wanted",
     )
     return [line for name, parts in missing.items() for line in _lines(name, parts)]
 
 
 def _names() -> list[str]:
-    """Return the services of the list, and what else is there of one; none without a list."""
-    lines = service_parts.listed()
-    if not lines:
-        return []
-    folders = {line.folder for line in lines}
+    """Return the services of the list, and what else is there of one; none without a list.
+
+    A name of the catalogue that is nearly one that it lacks is a slip, which the build names.
+    """
+    listed = {line.name: line.folder for line in service_parts.listed()}
     files = sorted(service_parts.PACKAGES.glob(f"*/{DOCKERFILE}"))
-    unlisted = [file.parent.name for file in files if file.parent.name not in folders]
+    unlisted = [file.parent.name for file in files if file.parent.name not in listed.values()]
     graph = shared_files.read(BAKE)
-    unbuilt = [image.key for image in catalog.load().images if f'"{image.key}"' not in graph]
-    return list(dict.fromkeys([*(line.name for line in lines), *unlisted, *unbuilt]))
+    images = {image.key for image in catalog.load().images}
+    unbuilt = sorted(name for name in images if f'"{name}"' not in graph)
+    if not listed or any(did_you_mean(name, listed.keys() - images) for name in unbuilt):
+        return []
+    return list(dict.fromkeys([*listed, *unlisted, *unbuilt]))
 
 
 def _is_needed(part: str) -> bool:

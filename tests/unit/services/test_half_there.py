@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from scripts.__main__ import main as front_door
+from scripts.catalog import catalog
 from scripts.common.errors import SutraError
 from scripts.services import half_there, shared_files
 from scripts.services.shared_files import FILES
@@ -45,7 +46,7 @@ def refused() -> list[str]:
     with pytest.raises(SutraError) as caught:
         half_there.refuse_half_there()
     assert caught.value.tip == (
-        f"add what is missing, or `make remove-service NAME={NAME}` takes the rest away"
+        "add what is missing; `make remove-service NAME=…` takes away one that is not wanted"
     )
     return caught.value.message.splitlines()
 
@@ -95,7 +96,22 @@ def test_what_only_a_deployment_needs_is_a_line(added: Path) -> None:
     ]
 
 
-def test_a_checkout_without_a_list_has_no_services(folder: Path) -> None:
+def test_a_slip_in_the_catalogue_is_left_to_the_build(added: Path) -> None:
+    text = Path("images.yaml").read_text()
+    Path("images.yaml").write_text(text.replace(f"  {NAME}:", f"  {NAME}s:"))
     assert half_there.refuse_half_there() == []
-    Path("docker-bake.hcl").write_text('target "other" {}\n')
+
+
+@pytest.mark.parametrize("name", [file.name for file in FILES])
+def test_a_part_of_a_checkout_deploys_nothing(added: Path, name: str) -> None:
+    Path(f"packages/{NAME}/Dockerfile").unlink()
+    assert half_there.refuse_half_there() != []
+    Path(name).unlink()
+    assert half_there.refuse_half_there() == []
+
+
+def test_a_checkout_without_a_list_has_no_services(checkout: Path) -> None:
+    Path("docker-bake.hcl").write_text(
+        "".join(f'target "{image.key}" {{}}\n' for image in catalog.load().images)
+    )
     assert half_there.refuse_half_there() == []
