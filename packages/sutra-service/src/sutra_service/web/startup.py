@@ -50,7 +50,7 @@ def quick_imports(kept: bool = True) -> Iterator[None]:
             _defer_openapi_models()
             # FastAPI imports it when an app starts; one that has it elsewhere only starts later
             with suppress(ImportError):
-                import fastapi.telemetry._runtime  # noqa: F401
+                import fastapi.telemetry._runtime  # noqa: F401  # only imported
         yield
     gc.freeze()
     gc.enable()
