@@ -60,13 +60,8 @@ is_selection() { [[ -n ${PYTEST_ADDOPTS:-} || (${#WORDS[@]} -gt 0 && "${WORDS[*]
 require_engine() {
   ! scripts/engine.sh check >/dev/null 2>&1 || return 0
   scripts/engine.sh
-  trap 'scripts/engine.sh stop; rm -rf "$SUTRA_PYTEST_ONCE"' EXIT
+  trap 'scripts/engine.sh stop' EXIT
 }
-
-# tests/support/once.py keeps there what a part has made for the parts after it: the images
-SUTRA_PYTEST_ONCE=$(mktemp -d)
-export SUTRA_PYTEST_ONCE
-trap 'rm -rf "$SUTRA_PYTEST_ONCE"' EXIT
 
 run --numprocesses auto "${WITHOUT_ENGINE[@]}"
 require_engine

@@ -1,19 +1,12 @@
-"""Do what all workers of pytest-xdist, and all parts of scripts/test.sh, need in the first of them.
-
-The parts are runs of pytest one after the other, with one folder in FOLDER for what is done.
-"""
+"""Do what all workers of pytest-xdist need in the first of them that comes to it."""
 
 from __future__ import annotations
 
 import fcntl
 import os
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-
-# the name has pytest's, so that tests that run another pytest leave it out with pytest's own
-FOLDER = "SUTRA_PYTEST_ONCE"
 
 
 def on_worker() -> bool:
@@ -22,10 +15,9 @@ def on_worker() -> bool:
 
 
 def once(factory: pytest.TempPathFactory, name: str, make: Callable[[], None]) -> None:
-    """Call `make` unless another worker or part of this run has; wait for one that is at it."""
+    """Call `make` unless another worker of this run has; wait for one that is at it."""
     folder = factory.getbasetemp()
-    own = folder.parent if on_worker() else folder
-    shared = Path(os.environ.get(FOLDER) or own)
+    shared = folder.parent if on_worker() else folder
     with (shared / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         done = shared / f"{name}.done"

@@ -75,7 +75,6 @@ def test_test_all_leaves_nothing_out_and_test_the_long_ones_alone() -> None:
 # a stand-in for pytest: it records its arguments, and ends with the code of its part in $CODES
 PYTEST = """printf '%s|' "$@" >>words
 echo >>words
-[ -d "$SUTRA_PYTEST_ONCE" ] && echo "$SUTRA_PYTEST_ONCE" >>once
 part=$(wc -l <words)
 exit "$(echo "$CODES" | cut -d' ' -f"$part")"
 """
@@ -157,13 +156,6 @@ def test_an_engine_that_was_started_here_is_stopped(
     exit_code, _ = parts(tmp_path, codes=codes, RUNS=runs)
     assert exit_code == codes[1]
     assert (tmp_path / "engine").read_text().split("\n")[:-1] == calls
-
-
-def test_the_parts_have_one_folder_for_what_they_make_once(tmp_path: Path) -> None:
-    parts(tmp_path)
-    first, *others = (tmp_path / "once").read_text().splitlines()
-    assert others == [first, first]
-    assert not Path(first).exists()
 
 
 def test_without_an_engine_the_others_do_not_begin(tmp_path: Path) -> None:

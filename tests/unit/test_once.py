@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT, pytest_collection_modifyitems
-from tests.support.once import FOLDER
 
 # a test on each of two workers; both need the same thing, which takes a while
 SUITE = """
@@ -41,14 +40,14 @@ def test_it(number, tmp_path_factory, worker_id):
 """
 
 
-def run(folder: Path, *words: str, **knobs: str) -> tuple[int, int]:
-    """Run SUITE; return pytest's exit code and how often the thing was made, earlier runs too."""
+def run(folder: Path, *words: str) -> tuple[int, int]:
+    """Run SUITE; return pytest's exit code and how often the thing was made."""
     (folder / "test_suite.py").write_text(SUITE)
     environment = {name: text for name, text in os.environ.items() if "PYTEST" not in name}
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *words, str(folder)],
         cwd=folder,
-        env={**environment, "PYTHONPATH": str(ROOT), **knobs},
+        env={**environment, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
     )
@@ -59,14 +58,6 @@ def run(folder: Path, *words: str, **knobs: str) -> tuple[int, int]:
 @pytest.mark.parametrize("words", [("-n0",), ("-n2", "--dist=load")])
 def test_it_is_made_once_and_the_other_waits(tmp_path: Path, words: tuple[str, ...]) -> None:
     assert run(tmp_path, *words) == (0, 1)
-
-
-def test_parts_of_a_run_with_one_folder_make_it_once(tmp_path: Path) -> None:
-    shared = tmp_path / "shared"
-    shared.mkdir()
-    for words in (("-n2", "--dist=load"), ("-n0",)):
-        assert run(tmp_path, *words, **{FOLDER: str(shared)}) == (0, 1)
-    assert run(tmp_path, "-n0") == (0, 2)
 
 
 def test_what_could_not_be_made_is_not_taken_for_made(tmp_path: Path) -> None:
