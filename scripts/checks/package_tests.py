@@ -34,7 +34,7 @@ SUFFIX = "-test"
 LIMIT = 1800
 # seconds in which no step writes a word: then one hangs, and the rest of the time is not waited for
 QUIET = 600
-# seconds of that until a person who waits is told what does not answer
+# seconds without a word after which stderr names the step that is silent
 TELL = 60
 # seconds for each target alone after that: what passed is cached, and answers at once
 AGAIN = 60

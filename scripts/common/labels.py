@@ -8,7 +8,7 @@ VERSION = f"{PREFIX}version"
 CREATED = f"{PREFIX}created"
 REVISION = f"{PREFIX}revision"
 BASE_NAME = f"{PREFIX}base.name"
-# the base's name where there is none
+# value of BASE_NAME for an image that is built from scratch
 SCRATCH = "scratch"
 BASE_DIGEST = f"{PREFIX}base.digest"
 # the root image that the builders started from, "debian:trixie-slim@sha256:…"

@@ -51,4 +51,5 @@ def silence(error: Exception) -> str:
     """
     if isinstance(error, (requests.Timeout, TimeoutError)):
         return "it took too long"
-    return "no connection" if isinstance(error, OSError) else ""  # as all errors of requests are
+    # all errors of requests are OSErrors, too
+    return "no connection" if isinstance(error, OSError) else ""

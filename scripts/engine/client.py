@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,7 +17,10 @@ from docker.errors import (
     APIError,
     DockerException,
     ImageNotFound,
+    create_api_error_from_http_exception,
 )
+from requests import Response
+from requests.exceptions import HTTPError as HTTPStatus
 from requests.exceptions import RequestException
 from urllib3.exceptions import HTTPError
 
@@ -113,6 +116,26 @@ def answering(what: str) -> Iterator[None]:
         raise EngineError(f"cannot {what}: {problem}", TIP) from error
     except (RequestException, HTTPError, ConnectionError) as error:
         raise EngineError(f"no answer ({reason(error)})", TIP) from error
+
+
+def answer(
+    client: Client, path: str, query: Mapping[str, str | Sequence[str]], stream: bool = False
+) -> Response:
+    """Return the engine's answer to a question that the SDK has no method for.
+
+    Raises the SDK's own errors, which `request` turns into one line.
+    """
+    api = client.api
+    address = f"{api.base_url}/v{api.api_version}{path}"
+    # a stream may begin late: an engine first makes the archive that it sends
+    timeout = None if stream else api.timeout
+    response = api.get(address, params=query, stream=stream, timeout=timeout)
+    try:
+        response.raise_for_status()
+    except HTTPStatus as error:
+        response.close()
+        raise create_api_error_from_http_exception(error) from error
+    return response
 
 
 def is_remote(client: Client) -> bool:

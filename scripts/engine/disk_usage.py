@@ -7,11 +7,9 @@ the sizes of all containers are never asked for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
-import requests
-from docker.errors import NotFound, create_api_error_from_http_exception
+from docker.errors import NotFound
 
 from scripts.engine import client as engine
 
@@ -22,28 +20,16 @@ def caches_and_volumes(client: engine.Client) -> dict[str, list[dict[str, Any]]]
     The SDK can ask only for everything, containers included.
     """
     with engine.request("tell how its disk is used"):
-        answer = _get(client, "/system/df", {"type": ["build-cache", "volume"]})
-        return {kind: list(answer[kind] or []) for kind in ("BuildCache", "Volumes")}
+        types = {"type": ["build-cache", "volume"]}
+        usage = dict(engine.answer(client, "/system/df", types).json())
+        return {kind: list(usage[kind] or []) for kind in ("BuildCache", "Volumes")}
 
 
 def written_by(client: engine.Client, container: str) -> int:
     """Return the bytes that a container has written, 0 for one that is gone by now."""
     with engine.request("measure a container"):
         try:
-            answer = _get(client, f"/containers/{container}/json", {"size": "1"})
+            answer = engine.answer(client, f"/containers/{container}/json", {"size": "1"})
         except NotFound:  # also the engine's answer for one that is just being removed
             return 0
-        return int(answer.get("SizeRw") or 0)
-
-
-def _get(
-    client: engine.Client, path: str, query: Mapping[str, str | Sequence[str]]
-) -> dict[str, Any]:
-    """Return an answer that the SDK has no method for. Raises the SDK's errors."""
-    api = client.api
-    answer = api.get(f"{api.base_url}/v{api.api_version}{path}", params=query, timeout=api.timeout)
-    try:
-        answer.raise_for_status()
-    except requests.HTTPError as error:
-        raise create_api_error_from_http_exception(error) from error
-    return dict(answer.json())
+        return int(dict(answer.json()).get("SizeRw") or 0)

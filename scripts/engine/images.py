@@ -14,9 +14,7 @@ from docker.errors import (
     APIError,
     ImageNotFound,
     NotFound,
-    create_api_error_from_http_exception,
 )
-from requests.exceptions import HTTPError as HTTPStatus
 
 from scripts.common import reference as references
 from scripts.common.errors import EngineError
@@ -93,13 +91,8 @@ def saved(client: docker.DockerClient, *references: str) -> Iterator[Any]:
 
 def _several(client: docker.DockerClient, references: Sequence[str]) -> Iterator[bytes]:
     """Ask for one archive of several images, which the SDK has no call for (API 1.25 and on)."""
-    api = client.api
-    address = f"{api.base_url}/v{api.api_version}/images/get"
-    with closing(api.get(address, params={"names": references}, stream=True)) as response:
-        try:
-            response.raise_for_status()
-        except HTTPStatus as error:
-            raise create_api_error_from_http_exception(error) from error
+    answer = engine.answer(client, "/images/get", {"names": references}, stream=True)
+    with closing(answer) as response:
         yield from response.iter_content(DEFAULT_DATA_CHUNK_SIZE)
 
 

@@ -143,11 +143,13 @@ class FakeEngine(AnyType):  # type: ignore[misc]
             raise ImageNotFound(f"no such image: {reference}")
         return image
 
-    def get(self, reference: str, params: Any = None, stream: bool = False) -> Any:
+    def get(
+        self, reference: str, params: Any = None, stream: bool = False, timeout: Any = None
+    ) -> Any:
         """Answer `client.images.get`, and `client.api.get` of an archive of several images."""
         if params is None:
             return self._find(reference)
-        assert stream
+        assert (stream, timeout) == (True, None)
         assert reference == f"{self.base_url}/v{self.api_version}/images/get"
         images = [self._find(name) for name in params["names"]]
         self.saves.append(" ".join(params["names"]))

@@ -87,7 +87,7 @@ def lowest(runs: Sequence[Sequence[Import]]) -> list[Import]:
             module_import.own_us, own.get(module_import.module, module_import.own_us)
         )
     whole_us = dict(own)
-    for module_import in runs[-1]:  # what a module imports ends before it
+    for module_import in runs[-1]:  # imports end before the module that asked for them
         if module_import.importer in whole_us:
             whole_us[module_import.importer] += whole_us[module_import.module]
     return [

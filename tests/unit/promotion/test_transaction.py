@@ -196,7 +196,7 @@ def test_a_dry_run_refuses_a_version_that_the_registry_has_on_other_images(
         f'VERSION: "localhost/team/sutra-api:1.4.2" is set already, to {first}, not {other}'
     )
     assert caught.value.tip == "a version never moves: choose the next one"
-    digests[other] = {first}  # what the classic store calls the same image
+    digests[other] = {first}  # the same image under the digest that the classic store has for it
     assert go(built, "b", "1.4.2", dry_run="1") == 0
 
 
