@@ -18,19 +18,6 @@ from tests.support.project import Project
 from tests.support.registries import registry
 
 LAYERS = "base-images/lib/layers.sh"
-BAKE = """
-group "prod" {{ targets = ["{base}", "{name}"] }}
-target "{base}" {{
-  dockerfile = "Dockerfile.base"
-  tags       = ["{base}:prod"]
-  output     = ["type=docker"]
-}}
-target "{name}" {{
-  contexts = {{ "{base}:prod" = "target:{base}" }}
-  tags     = ["{name}:prod"]
-  output   = ["type=docker"]
-}}
-"""
 # the builder has the base's library, as builders of services have: an update runs all steps again
 SERVICE = """FROM sutra-base-python:latest AS builder
 COPY --from={base}:prod /library /usr/lib/of-the-base
@@ -50,7 +37,7 @@ def service(project: Project, client: docker.DockerClient, toolchain: None) -> I
     text = (project.folder / "images.yaml").read_text()
     entry = text[text.index(f"  {project.name}:") :]
     project.write("images.yaml", text + entry.replace(project.name, base))
-    project.write("docker-bake.hcl", BAKE.format(base=base, name=project.name))
+    project.write("docker-bake.hcl", projects.ON_A_BASE.format(base=base, name=project.name))
     project.write("Dockerfile", SERVICE.format(base=base, name=project.name))
     project.write("Dockerfile.base", "FROM scratch\nCOPY library /\n")
     shutil.copy(ROOT / LAYERS, project.folder)

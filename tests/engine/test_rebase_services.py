@@ -13,20 +13,6 @@ from scripts.engine import images
 from tests.support import project as projects
 from tests.support.project import Project
 
-BAKE = """
-group "bases" {{ targets = ["{base}"] }}
-group "prod" {{ targets = ["{base}", "{name}"] }}
-target "{base}" {{
-  dockerfile = "Dockerfile.base"
-  tags       = ["{base}:prod"]
-  output     = ["type=docker"]
-}}
-target "{name}" {{
-  contexts = {{ "{base}:prod" = "target:{base}" }}
-  tags     = ["{name}:prod"]
-  output   = ["type=docker"]
-}}
-"""
 SERVICE = """FROM {base}:prod
 COPY content /content
 LABEL org.opencontainers.image.base.name={base}:prod
@@ -73,7 +59,7 @@ def pair(
     catalog = Path("images.yaml").read_text()
     entry = catalog[catalog.index(f"  {project.name}:") :]
     project.write("images.yaml", catalog + entry.replace(project.name, base))
-    project.write("docker-bake.hcl", BAKE.format(base=base, name=project.name))
+    project.write("docker-bake.hcl", projects.ON_A_BASE.format(base=base, name=project.name))
     project.write("Dockerfile", SERVICE.format(base=base))
     created.write_base("one")
     done = project.run("prod")

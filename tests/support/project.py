@@ -36,6 +36,22 @@ images:
     ),
 )
 
+# bake file of a base and of a service on it
+ON_A_BASE = """
+group "bases" {{ targets = ["{base}"] }}
+group "prod" {{ targets = ["{base}", "{name}"] }}
+target "{base}" {{
+  dockerfile = "Dockerfile.base"
+  tags       = ["{base}:prod"]
+  output     = ["type=docker"]
+}}
+target "{name}" {{
+  contexts = {{ "{base}:prod" = "target:{base}" }}
+  tags     = ["{name}:prod"]
+  output   = ["type=docker"]
+}}
+"""
+
 
 @dataclass(frozen=True)
 class Project:
