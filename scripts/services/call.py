@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import keyword
+import os
 import re
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 from scripts.common.text import escaped
 from scripts.services import sample, service_parts, shared_files
@@ -26,6 +28,12 @@ OURS = {"app", "build", "go", "internal", "main", "src", "target", "tests", "ven
 # bake's own targets: of a development image, of tests, of what is built upon
 TARGETS = re.compile(r".*-(dev|test|builder|runtime)|sutra-base-.*")
 NAMED = re.compile(r'^(?:target|group) "([^"]+)"', re.MULTILINE)
+# folders and files that tools leave where a service was, and write again
+CACHES = re.compile(
+    r"__pycache__|\.(?:ruff|mypy|pytest)_cache|\.(?:cache|hypothesis|venv|tox|nox)|target"
+    r"|node_modules|.+\.egg-info"
+)
+LEFT_FILES = re.compile(r".+\.pyc|\.coverage|\.DS_Store")
 
 
 def new_name(knob: str, name: str) -> Iterator[str]:
@@ -67,10 +75,25 @@ def _taken(knob: str, name: str) -> Iterator[str]:
     elif service.there:
         yield f'{knob}: half there "{name}": {", ".join(service.there)}'
         yield from (f'{knob}: missing of "{name}": {part}' for part in service.missing)
-    elif service.folder.exists():
-        yield f'{knob}: taken "{name}": {service.folder}/'
+    elif held := held_by(service.folder):
+        yield f'{knob}: taken "{name}": {held}'
     else:
         yield from _in_shared_files(knob, Words(name))
+
+
+def held_by(folder: Path) -> str:
+    """Return what is in the way of a service's folder: "packages/x/ holds notes".
+
+    "" where nothing is there but what tools left, as after a switch of branches.
+    """
+    if folder.is_symlink() or not folder.is_dir():
+        return f"{folder} is no folder" if os.path.lexists(folder) else ""
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not CACHES.fullmatch(name))
+        links = [name for name in folders if Path(place, name).is_symlink()]
+        if own := [name for name in [*names, *links] if not LEFT_FILES.fullmatch(name)]:
+            return f"{folder}/ holds {escaped(str(Path(place, min(own)).relative_to(folder)))}"
+    return ""
 
 
 def _in_shared_files(knob: str, words: Words) -> Iterator[str]:
