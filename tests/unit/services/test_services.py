@@ -354,6 +354,12 @@ FORM = "lower-case letters, digits and single hyphens, a letter first, 40 charac
         ("json", 'reserved "json": Python\'s own'),
         ("class", 'reserved "class": Python\'s own'),
         ("crate", 'reserved "crate": Rust\'s own'),
+        ("u8", 'reserved "u8": Rust\'s own'),
+        ("examples", 'reserved "examples": Rust\'s own'),
+        ("strings", 'reserved "strings": Go\'s own'),
+        ("errors", 'reserved "errors": Go\'s own'),
+        ("null", 'reserved "null": YAML\'s own'),
+        ("y", 'reserved "y": YAML\'s own'),
         ("tests", 'reserved "tests": a folder of a package is called so'),
         ("fastapi", 'reserved "fastapi": samples/python/pyproject.toml:14 uses it'),
         ("tokio", 'reserved "tokio": samples/rust/Cargo.lock:35 uses it'),
@@ -372,7 +378,7 @@ def test_a_word_of_a_shared_file_is_taken(checkout: Path) -> None:
     ]
 
 
-# what tools leave in a folder after git took the service away
+# files that tools leave in a folder after git took the service away
 LEFT = (
     ".ruff_cache/0.15/1",
     ".mypy_cache/.gitignore",
