@@ -10,17 +10,19 @@ from collections.abc import Mapping
 from scripts.build import bake as build
 from scripts.catalog import catalog
 from scripts.catalog.catalog import Catalog
-from scripts.common import arguments, platforms
+from scripts.common import arguments, git, platforms
 from scripts.common.errors import CHECK_FAILED, OK
 from scripts.engine import client as engine
 from scripts.engine import tags
 from scripts.engine.move import Move
-from scripts.promotion import promote, refusals
+from scripts.promotion import older, promote, refusals
 from scripts.promotion.options import Options
-from scripts.rebase import rebase
+from scripts.rebase import own_files, rebase
 
 BASES = "bases"
 TIP = "tip: `make prod` builds the services on this base; the old tags are where they were"
+
+KEPT = f"compiled with the {own_files.COMPILERS} of their commit; `make prod` takes the one here"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +41,8 @@ def main(options: argparse.Namespace) -> int:
     platforms.refuse_others(arguments.knobs(options), "rebase")
     refusals.refuse_unreadable_commit(chosen)
     client, promises = engine.connect(), catalog.load()
+    if not chosen.allow_dirty and _changed_services(client, promises):
+        return CHECK_FAILED
     before = {image.reference: tags.current(client, image.reference) for image in promises.images}
     earlier = {image.name: before[image.reference] for image in promises.images}
     if not arguments.is_set(options, "BUILT"):
@@ -50,6 +54,23 @@ def main(options: argparse.Namespace) -> int:
         if code != OK:  # the bases that were built just now as well
             _back(client, before)
     return code
+
+
+def _changed_services(client: engine.Client, promises: Catalog) -> bool:
+    """Return whether a commit since a service's own changed more than bases; say which, before any
+    build. Name also the services that keep what older compilers made.
+    """
+    commit = git.commit()
+    revisions = older.services(client, promises)
+    earlier, _ = older.split(revisions, commit, revisions)
+    lines = older.changed(earlier, commit)
+    for line in lines:
+        print(line, file=sys.stderr)
+    if lines:
+        print(f"tip: {refusals.BUILD}", file=sys.stderr)
+    elif names := older.compiled_otherwise(earlier, commit):
+        rebase.say(f"{', '.join(names)}: {KEPT}")
+    return bool(lines)
 
 
 def _rebase(

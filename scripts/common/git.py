@@ -161,6 +161,24 @@ def changed_since(since: str, folder: Path = HERE) -> list[str]:
     return sorted({os.fsdecode(path) for path in (changed + new).split(b"\0") if path})
 
 
+def changed_between(earlier: str, later: str, folder: Path = HERE) -> list[str]:
+    """Return the files that differ between two commits."""
+    words = ("diff", "--name-only", "--no-renames", "-z", earlier, later, "--")
+    return sorted({os.fsdecode(path) for path in ask(*words, folder=folder).split(b"\0") if path})
+
+
+def names_at(commit: str, directory: str, folder: Path = HERE) -> list[str]:
+    """Return the paths of the files right below a directory in a commit, but for links."""
+    rows = ask("ls-tree", "-z", commit, "--", f"{directory}/", folder=folder).split(b"\0")
+    parts = [row.partition(b"\t") for row in rows]
+    return [os.fsdecode(path) for about, _, path in parts if about.startswith(b"100")]
+
+
+def content_at(commit: str, path: str, folder: Path = HERE) -> bytes:
+    """Return what a file holds in a commit."""
+    return ask("show", f"{commit}:./{path}", folder=folder)
+
+
 def in_repository(folder: Path = HERE) -> bool:
     """Return whether git would look for a repository above `folder`, readable or not.
 

@@ -13,3 +13,7 @@ SCRATCH = "scratch"
 BASE_DIGEST = f"{PREFIX}base.digest"
 # the root image that the builders started from, "debian:trixie-slim@sha256:…"
 ROOT = "org.sutra.root"
+# commit of the base under a service that `make rebase` moved
+BASE_REVISION = "org.sutra.base.revision"
+# root image of what built that service, where it is not its base's
+BUILD_ROOT = "org.sutra.build.root"

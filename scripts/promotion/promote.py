@@ -17,7 +17,16 @@ from scripts.engine import images
 from scripts.history import ledger
 from scripts.history.ledger import Entry
 from scripts.oci.registry_tags import Registry
-from scripts.promotion import changes, moved_tags, refusals, signatures, transaction, versions, vex
+from scripts.promotion import (
+    changes,
+    moved_tags,
+    older,
+    refusals,
+    signatures,
+    transaction,
+    versions,
+    vex,
+)
 from scripts.promotion import plan as plans
 from scripts.promotion.changes import Change
 from scripts.promotion.options import Options
@@ -57,7 +66,7 @@ def verify_and_promote(
         refusals.refuse_other_spelling(client, entry)
         problems = refusals.moved_meanwhile(promises, verdict.ids, built or {})
         if not problems and not options.allow_dirty:
-            rebased = refusals.rebased(client, verdict.ids)
+            rebased = older.rebased(client, verdict.ids)
             problems = refusals.unclean(built_from, entry.commit, rebased)
         packed = dict.fromkeys(verdict.ids.items(), "") if packs else {}
         derived = vex.derive(client, promises, verdict.ids)

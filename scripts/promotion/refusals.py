@@ -7,14 +7,17 @@ from collections.abc import Collection, Mapping, Sequence
 from scripts.catalog.catalog import Catalog
 from scripts.common import git
 from scripts.common.errors import SutraError
-from scripts.common.labels import BASE_DIGEST, BASE_NAME, REVISION, SCRATCH
+from scripts.common.labels import REVISION
 from scripts.engine import client as engine
 from scripts.engine import images
 from scripts.history import ledger
 from scripts.history.ledger import Entry
+from scripts.promotion import older
 from scripts.promotion.options import Options
+from scripts.rebase import own_files
 
 AGAIN = "run `make prod` again, with no other build beside it"
+BUILD = "`make prod` builds the services of this commit as well; the tags are where they were"
 CLEAN = "commit, then run `make prod` again; ALLOW_DIRTY=1 promotes it as it is"
 
 
@@ -59,38 +62,28 @@ def moved_meanwhile(
     ]
 
 
-def rebased(client: engine.Client, ids: Mapping[str, str]) -> set[str]:
-    """Return the images whose code may be older: those that `make rebase` put on another base.
-
-    It alone sets BASE_DIGEST. Beside such an image, one without a base is where it was: there is
-    nothing to put it on.
-    """
-    labels = {name: images.labels(client, identity) for name, identity in ids.items()}
-    moved = {name for name in ids if BASE_DIGEST in labels[name]}
-    without_base = {name for name in ids if labels[name].get(BASE_NAME, SCRATCH) == SCRATCH}
-    return moved | without_base if moved else set()
-
-
 def unclean(built_from: Mapping[str, str], commit: str, rebased: Collection[str] = ()) -> list[str]:
     """Return a line for each reason why the images are not those of a clean commit.
 
-    Those that are `rebased` may be of a commit before it.
+    Those that are `rebased` may be of a commit before it, if their own files are the same since.
     """
     if not commit:
         problem = git.unreadable_commit()
         return [problem.message if problem else "git: no commit can be read"]
     if commit.endswith("-dirty"):
         return ["git: uncommitted changes, the images are verified but not promoted"]
+    before, others = older.split(built_from, commit, rebased)
     return [
         f'{name}: {REVISION}: not the commit that is checked out "{revision}", expected "{commit}"'
-        for name, revision in built_from.items()
-        if revision != commit and not (name in rebased and git.is_ancestor(revision, commit))
-    ]
+        for name, revision in others.items()
+    ] + older.changed(before, commit)
 
 
 def tip(problems: Sequence[str]) -> str:
     """Return what helps: where the images are another build's, not to promote those."""
     if problems[0].startswith("git: uncommitted"):
         return CLEAN
+    if own_files.SINCE in problems[0]:
+        return BUILD
     unreadable = git.unreadable_commit()
     return unreadable.tip if unreadable else AGAIN

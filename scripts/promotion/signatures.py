@@ -16,6 +16,7 @@ from scripts.engine import client as engine
 from scripts.engine.move import Move
 from scripts.image import inventory
 from scripts.oci.registry_artifacts import ArtifactRegistry
+from scripts.promotion import older, refusals
 from scripts.sbom import components, spdx
 from scripts.sbom.made_at import made_at
 from scripts.signing import cosign, transparency_log
@@ -93,13 +94,21 @@ def prepared(promises: Catalog, sign_key: str, version: str, log: str = "") -> S
 def refuse_other_commit(
     client: engine.Client, ids: Mapping[str, str], allow_unreadable: bool
 ) -> None:
-    """Raise SutraError for an image of which this checkout cannot tell the materials."""
+    """Raise SutraError for an image of which this checkout cannot tell the materials.
+
+    Git has those of a service that `make rebase` moved: of an earlier commit than its base.
+    """
     here = git.labels(allow_unreadable=allow_unreadable).get("REVISION", "")
-    locks = f'the locks here are of "{here}"'
-    for name, identity in ids.items():
-        revision = images.labels(client, identity).get(REVISION, "")
-        if revision not in ("", "unknown", here):
-            raise SutraError(
-                f'{cosign.KNOB}: {name}: of commit "{revision}", and {locks}',
-                "`make prod` builds this commit; only what it was built from can be signed",
-            )
+    revisions = {
+        name: revision
+        for name, identity in ids.items()
+        if (revision := images.labels(client, identity).get(REVISION, "")) not in ("", "unknown")
+    }
+    earlier, others = older.split(revisions, here, older.rebased(client, ids))
+    for name, revision in others.items():
+        raise SutraError(
+            f'{cosign.KNOB}: {name}: of commit "{revision}", and the locks here are of "{here}"',
+            "`make prod` builds this commit; only what it was built from can be signed",
+        )
+    for line in older.changed(earlier, here):
+        raise SutraError(f"{cosign.KNOB}: {line}", refusals.BUILD)

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from scripts.common.errors import SutraError
-from scripts.common.labels import BASE_DIGEST, ROOT
+from scripts.common.labels import BASE_DIGEST, BASE_REVISION, BUILD_ROOT, REVISION, ROOT
 
 Config = Mapping[str, Any]
-# labels that say of what the base was made: they come with it
-OF_THE_BASE = (ROOT,)
+Labels = Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -71,10 +70,25 @@ def _settings(own: Config, old: Config, new: Config, digest: str) -> dict[str, A
     keys = own.keys() | new.keys()
     merged = {key: new.get(key) if own.get(key) == old.get(key) else own.get(key) for key in keys}
     merged["Env"] = _environment(*(list(settings.get("Env") or ()) for settings in (own, old, new)))
-    labels = dict(own.get("Labels") or {}) | {BASE_DIGEST: digest}
-    base_labels = new.get("Labels") or {}
-    labels |= {name: base_labels[name] for name in OF_THE_BASE if name in base_labels}
+    labels = _labels(own.get("Labels") or {}, new.get("Labels") or {}, digest)
     return {key: value for key, value in merged.items() if value is not None} | {"Labels": labels}
+
+
+def _labels(own: Labels, base: Labels, digest: str) -> dict[str, str]:
+    """Return the image's labels: its own commit, and what its base was made of.
+
+    The root image of what built the service's layers stays, however often it moves.
+    """
+    root = base.get(ROOT) or own.get(ROOT, "")
+    builders = own.get(BUILD_ROOT) or own.get(ROOT, "")
+    derived = {
+        BASE_DIGEST: digest,
+        BASE_REVISION: base.get(REVISION, ""),
+        ROOT: root,
+        BUILD_ROOT: builders if builders != root else "",
+    }
+    kept = {name: value for name, value in own.items() if name not in derived}
+    return kept | {name: value for name, value in derived.items() if value}
 
 
 def _environment(own: Sequence[str], old: Sequence[str], new: Sequence[str]) -> list[str]:

@@ -1,44 +1,15 @@
-"""Which images may be of an earlier commit than the one that is checked out."""
+"""Why images that passed are not promoted: they are of no clean commit, or of another one."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from scripts.promotion import refusals
-from tests.unit.fakes import FakeEngine, FakeImage, run_git
-
-NAME, DIGEST = (f"org.opencontainers.image.base.{word}" for word in ("name", "digest"))
-ON_DEBIAN = {NAME: "debian:trixie-slim"}
-ON_BASE, ON_NOTHING = {NAME: "sutra-base-python:prod"}, {NAME: "scratch"}
-MOVED = ON_BASE | {DIGEST: "sha256:1"}
+from tests.unit.fakes import run_git
 
 
-def ids(engine: FakeEngine, **labels: dict[str, str]) -> dict[str, str]:
-    return {
-        name: engine.add(FakeImage([name.encode()], labels=own)) for name, own in labels.items()
-    }
-
-
-@pytest.mark.parametrize(
-    ("labels", "older"),
-    [
-        ({"api": MOVED, "storage": ON_NOTHING, "base": ON_DEBIAN}, {"api", "storage"}),
-        ({"api": MOVED, "storage": {}}, {"api", "storage"}),
-        ({"api": MOVED, "hybrid": ON_BASE}, {"api"}),
-        ({"api": ON_BASE, "storage": ON_NOTHING, "base": ON_DEBIAN}, set()),
-    ],
-)
-def test_what_a_rebase_moved_and_what_it_left(
-    engine: FakeEngine, labels: dict[str, dict[str, str]], older: set[str]
-) -> None:
-    assert refusals.rebased(engine, ids(engine, **labels)) == older
-
-
-def test_only_an_earlier_commit_of_the_same_history_passes(folder: Path) -> None:
-    run_git("init")
-    first, second = commit("first"), commit("second")
+def test_only_an_earlier_commit_of_the_same_history_passes(project_repository: Path) -> None:
+    first, second = run_git("rev-parse", "HEAD"), commit("second")
     built_from = {"base": second, "api": first, "storage": first}
     assert refusals.unclean(built_from, second, {"api", "storage"}) == []
     assert refusals.unclean(built_from, second, {"api"}) == [
@@ -48,6 +19,19 @@ def test_only_an_earlier_commit_of_the_same_history_passes(folder: Path) -> None
     run_git("checkout", "--orphan", "other")
     other = commit("other")
     assert len(refusals.unclean({"api": first}, other, {"api"})) == 1
+
+
+def test_only_files_of_bases_may_have_changed(project_repository: Path) -> None:
+    first = run_git("rev-parse", "HEAD")
+    for name in ("of-the-base", "content"):
+        (project_repository / name).write_text("2")
+    run_git("commit", "--quiet", "--all", "-m", "both")
+    second = run_git("rev-parse", "HEAD")
+    lines = refusals.unclean({"api": first, "base": second}, second, {"api"})
+    assert lines == [f'api: is made of "content", changed since its commit "{first}"']
+    assert refusals.tip(lines) == (
+        "`make prod` builds the services of this commit as well; the tags are where they were"
+    )
 
 
 def commit(message: str) -> str:

@@ -39,7 +39,11 @@ NEW = image(
     Env=["PATH=/usr/bin", "A=1", "B=2"],
     User="1",
     WorkingDir="/srv",
-    Labels={"x": "base", "org.sutra.root": "debian@new"},
+    Labels={
+        "x": "base",
+        "org.sutra.root": "debian@new",
+        "org.opencontainers.image.revision": "b" * 40,
+    },
 )
 SERVICE = image(
     "api",
@@ -48,7 +52,11 @@ SERVICE = image(
     User="1",
     WorkingDir="/app",
     Cmd=["serve"],
-    Labels={"x": "mine", "org.sutra.root": "debian@old"},
+    Labels={
+        "x": "mine",
+        "org.sutra.root": "debian@old",
+        "org.opencontainers.image.revision": "a" * 40,
+    },
 )
 
 
@@ -71,9 +79,38 @@ def test_settings_of_the_service_win_over_those_of_either_base() -> None:
         "Cmd": ["serve"],
         "Labels": {
             "x": "mine",
-            "org.sutra.root": "debian@new",
+            "org.opencontainers.image.revision": "a" * 40,
             "org.opencontainers.image.base.digest": DIGEST,
+            "org.sutra.base.revision": "b" * 40,
+            "org.sutra.root": "debian@new",
+            "org.sutra.build.root": "debian@old",
         },
+    }
+
+
+def labels_of(own: dict[str, str], base: dict[str, str]) -> dict[str, str]:
+    service = image("api", "abst", Labels=own)
+    return dict(moved(service, OLD, image("new", "A", Labels=base), DIGEST)[0]["config"]["Labels"])
+
+
+def test_a_service_that_moves_again_tells_of_its_last_base_and_of_what_built_it() -> None:
+    first = labels_of({"org.sutra.root": "r1"}, {"org.sutra.root": "r2"})
+    assert first == {
+        "org.opencontainers.image.base.digest": DIGEST,
+        "org.sutra.root": "r2",
+        "org.sutra.build.root": "r1",
+    }
+    second = {"org.sutra.root": "r3", "org.opencontainers.image.revision": "c"}
+    assert labels_of(first, second) == {
+        "org.opencontainers.image.base.digest": DIGEST,
+        "org.sutra.base.revision": "c",
+        "org.sutra.root": "r3",
+        "org.sutra.build.root": "r1",
+    }
+    # back on the root that built it; a base of no commit
+    assert labels_of(labels_of(first, second), {"org.sutra.root": "r1"}) == {
+        "org.opencontainers.image.base.digest": DIGEST,
+        "org.sutra.root": "r1",
     }
 
 

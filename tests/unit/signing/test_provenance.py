@@ -81,6 +81,98 @@ def test_materials_are_commit_root_and_the_locks_of_all_that_it_is_built_upon(
     assert predicate["runDetails"] == {"builder": {"id": "urn:sutra:builder:local"}}
 
 
+OTHER_ROOT = "debian:trixie-slim@sha256:" + "e" * 64
+REBASED: dict[str, Any] = {
+    "target": {
+        "sutra-api": {
+            "dockerfile": "packages/sutra-api/Dockerfile.prod",
+            "contexts": {"sutra-base:prod": "target:runtime", "tools": "target:tools"},
+        },
+        "runtime": {"context": "base-images"},
+        "tools": {"context": "tools"},
+    }
+}
+
+
+def material(commit: str, layers: str, path: str = "", content: str = "") -> dict[str, Any]:
+    """Return the commit, or a lock of it, as a material of some layers."""
+    uri, digest = "git+https://forge.example/us/sutra.git", {"gitCommit": commit}
+    named = {"uri": f"file:{path}", "name": Path(path).name, "digest": sha(content)}
+    return {
+        **(named if path else {"uri": uri, "digest": digest}),
+        "annotations": {"layers": layers},
+    }
+
+
+def test_a_service_on_another_base_tells_of_both_commits_by_the_locks_of_each(
+    checkout: Path,
+) -> None:
+    lock, packages = "packages/sutra-api/requirements.lock", "base-images/packages.lock"
+    (checkout / "tools").mkdir()
+    (checkout / "tools/tools.lock").write_text("gcc 1")
+    (checkout / "tools/link.lock").symlink_to("tools.lock")
+    commits = []
+    for content in ("libc6 1", "libc6 2", "libc6 3"):
+        (checkout / packages).write_text(content)
+        run_git("add", "--all")
+        run_git("commit", "--quiet", "-m", content)
+        commits.append(run_git("rev-parse", "HEAD"))
+        (checkout / "tools/tools.lock").write_text("gcc 2")
+    first, second, _ = commits
+    labels = {
+        REVISION: first,
+        "org.sutra.base.revision": second,
+        "org.opencontainers.image.base.name": "sutra-base:prod",
+        "org.opencontainers.image.base.digest": "sha256:" + "d" * 64,
+        ROOT_LABEL: OTHER_ROOT,
+        "org.sutra.build.root": ROOT,
+    }
+    definition = provenance.predicate(REBASED, "sutra-api", labels, {})["buildDefinition"]
+    assert definition["buildType"] == "urn:sutra:build:make-rebase:v1"
+    assert definition["externalParameters"]["base_digest"] == "sha256:" + "d" * 64
+    roots = [
+        {
+            "uri": "pkg:docker/debian@trixie-slim",
+            "digest": {"sha256": digit * 64},
+            "annotations": {"layers": layers},
+        }
+        for digit, layers in (("b", "service"), ("e", "base"))
+    ]
+    assert definition["resolvedDependencies"] == [
+        material(first, "service"),
+        roots[0],
+        material(first, "service", lock, lock),
+        material(first, "service", "tools/tools.lock", "gcc 1"),
+        material(second, "base"),
+        roots[1],
+        material(second, "base", packages, "libc6 2"),
+    ]
+
+
+def test_an_image_of_an_earlier_commit_has_the_locks_of_that(checkout: Path) -> None:
+    lock, packages = "packages/sutra-api/requirements.lock", "base-images/packages.lock"
+    run_git("add", "--all")
+    run_git("commit", "--quiet", "-m", "one")
+    first = run_git("rev-parse", "HEAD")
+    (checkout / lock).write_text("changed")
+    (checkout / packages).unlink()
+
+    def locks(revision: str) -> list[dict[str, Any]]:
+        labels = {REVISION: revision, ROOT_LABEL: ROOT}
+        predicate = provenance.predicate(PLAN, "sutra-api", labels, {})
+        return list(predicate["buildDefinition"]["resolvedDependencies"][2:])
+
+    named = {"uri": f"file:{lock}", "name": "requirements.lock"}
+    dirty = [{**named, "digest": sha("changed")}]
+    assert locks(f"{first}-dirty") == dirty
+    run_git("commit", "--quiet", "--all", "-m", "two")
+    assert locks(run_git("rev-parse", "HEAD")) == dirty
+    assert locks(first) == [
+        {"uri": f"file:{packages}", "name": "packages.lock", "digest": sha(packages)},
+        {**named, "digest": sha(lock)},
+    ]
+
+
 def test_a_root_that_is_not_known_is_reported(
     checkout: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,0 +1,84 @@
+"""Images of an earlier commit than the one that is checked out: services that `make rebase` keeps.
+
+Their layers are right for as long as a commit since then changes only what their bases are made of.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+
+from scripts.build import bake, graph
+from scripts.build.graph import Node
+from scripts.catalog.catalog import Catalog
+from scripts.common import git, platforms
+from scripts.common.labels import BASE_DIGEST, BASE_NAME, REVISION, SCRATCH
+from scripts.common.reference import tagged
+from scripts.engine import buildx, images
+from scripts.engine import client as engine
+from scripts.rebase import own_files
+
+# commit by image
+Revisions = Mapping[str, str]
+
+
+def rebased(client: engine.Client, ids: Mapping[str, str]) -> set[str]:
+    """Return the images whose code may be older: those that `make rebase` put on another base.
+
+    It alone sets BASE_DIGEST. Beside such an image, one without a base is where it was: there is
+    nothing to put it on.
+    """
+    labels = {name: images.labels(client, identity) for name, identity in ids.items()}
+    moved = {name for name in ids if BASE_DIGEST in labels[name]}
+    without_base = {name for name in ids if labels[name].get(BASE_NAME, SCRATCH) == SCRATCH}
+    return moved | without_base if moved else set()
+
+
+def split(
+    revisions: Revisions, commit: str, rebased: Collection[str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the rebased images of a commit before `commit`, and all others that are not of it."""
+    others = {name: revision for name, revision in revisions.items() if revision != commit}
+    older = {
+        name: revision
+        for name, revision in others.items()
+        if name in rebased and git.is_ancestor(revision, commit)
+    }
+    return older, {name: others[name] for name in others if name not in older}
+
+
+def changed(older: Revisions, commit: str) -> list[str]:
+    """Return a line for each image whose own files are others in `commit`."""
+    nodes = _nodes() if older else {}
+    return [
+        line
+        for name, revision in older.items()
+        for line in own_files.problems(nodes, platforms.image_of(name), revision, commit)
+    ]
+
+
+def compiled_otherwise(older: Revisions, commit: str) -> list[str]:
+    """Return the images whose compilers' packages are others in `commit`."""
+    nodes = _nodes() if older else {}
+    return [
+        name
+        for name, revision in older.items()
+        if own_files.compiled_otherwise(nodes, platforms.image_of(name), revision, commit)
+    ]
+
+
+def services(client: engine.Client, promises: Catalog) -> dict[str, str]:
+    """Return the commit of each service that is here: of what is on a base, or on nothing."""
+    names = {image.name for image in promises.images}
+    revisions = {}
+    for image in promises.images:
+        inspected = images.inspect(client, image.reference) or {}
+        labels = (inspected.get("Config") or {}).get("Labels") or {}
+        base = tagged(labels.get(BASE_NAME, SCRATCH))
+        if labels.get(REVISION) and (base is None or base.name in {*names, SCRATCH}):
+            revisions[image.name] = str(labels[REVISION])
+    return revisions
+
+
+def _nodes() -> dict[str, Node]:
+    return graph.read(buildx.bake_plan([bake.GROUP], bake.variables(os.environ)))
