@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,19 @@ class Pushed:
     statements: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Payload:
+    """Bytes to sign about an image; `signed` makes its layer of the signature.
+
+    `suffix` is that of the tag whose list gets the layer.
+    """
+
+    image: Pushed
+    suffix: str
+    to_sign: bytes
+    signed: Callable[[str], Layer]
+
+
 def sign_all(
     signer: Signer,
     target: Store,
@@ -49,52 +64,72 @@ def sign_all(
     `plan` is bake's, `optional` what a signature says besides the digest (the version). Raises
     SutraError; no tag has moved then.
     """
-    signed = [
-        (
-            image,
-            _statements(signer, target, image, plan),
-            [_signature(signer, target, image, optional)],
-        )
-        for image in images
+    payloads = [
+        payload for image in images for payload in _payloads(signer, target, image, plan, optional)
     ]
-    moves = []
-    for image, attestations, signature in signed:
-        for suffix, layers in (("att", attestations), ("sig", signature)):
-            moves.append(attached.store(target, image.name, image.digest, suffix, layers))
-    return moves
+    lists: dict[tuple[str, str, str], list[Layer]] = {}
+    for payload, signature in zip(payloads, _signatures(signer, payloads), strict=True):
+        place = payload.image.name, payload.image.digest, payload.suffix
+        lists.setdefault(place, []).append(payload.signed(signature))
+    return [attached.store(target, *place, layers) for place, layers in lists.items()]
 
 
-def _signature(signer: Signer, target: Store, image: Pushed, optional: Mapping[str, str]) -> Layer:
+def _signatures(signer: Signer, payloads: Sequence[Payload]) -> list[str]:
+    """Return the signature of each, several made at once: cosign derives a key for each anew.
+
+    Raises SutraError for the first that cannot be made; those that have not begun are left out.
+    """
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        try:
+            return list(pool.map(signer.sign, [payload.to_sign for payload in payloads]))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _payloads(
+    signer: Signer,
+    target: Store,
+    image: Pushed,
+    plan: Mapping[str, Any],
+    optional: Mapping[str, str],
+) -> Iterator[Payload]:
+    """Yield what is to be signed of an image: its statements, then the image itself."""
     repository = target.reference(image.name, "").rstrip(":")
-    payload = statements.signed_payload(repository, image.digest, optional)
-    signature = signer.sign(payload)
+    for kind, content in _statements(image, plan).items():
+        statement = statements.statement(repository, image.digest, kind, content)
+        yield Payload(
+            image, "att", statements.to_sign(statement), partial(_envelope, signer, kind, statement)
+        )
+    named = statements.signed_payload(repository, image.digest, optional)
+    yield Payload(image, "sig", named, partial(_signature, signer, named))
+
+
+def _statements(image: Pushed, plan: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return what is stated of an image, by the type of the predicate."""
+    target_name = platforms.image_of(image.name)
+    predicate = provenance.predicate(plan, target_name, image.labels, os.environ)
+    statements_by_kind = {statements.PROVENANCE: predicate, **image.statements}
+    if bill := sbom(image):
+        statements_by_kind[statements.SPDX] = bill
+    return statements_by_kind
+
+
+def _signature(signer: Signer, payload: bytes, signature: str) -> Layer:
     annotations = {attached.SIGNED: signature}
     if signer.log:
         annotations[BUNDLE] = signer.log.record_signature(payload, signature, signer.public)
     return Layer(attached.SIGNATURE, payload, annotations, _content(signer, payload))
 
 
-def _statements(
-    signer: Signer, target: Store, image: Pushed, plan: Mapping[str, Any]
-) -> list[Layer]:
-    repository = target.reference(image.name, "").rstrip(":")
-    target_name = platforms.image_of(image.name)
-    predicate = provenance.predicate(plan, target_name, image.labels, os.environ)
-    statements_by_kind = {statements.PROVENANCE: predicate, **image.statements}
-    if bill := sbom(image):
-        statements_by_kind[statements.SPDX] = bill
-    layers = []
-    for kind, content in statements_by_kind.items():
-        payload = statements.statement(repository, image.digest, kind, content)
-        signature = signer.sign(statements.to_sign(payload))
-        annotations = {attached.SIGNED: "", attached.PREDICATE: kind}
-        data = statements.envelope(payload, signature)
-        if signer.log:
-            annotations[BUNDLE] = signer.log.record_envelope(data, signature, signer.public)
-        # VEX about a digest is said anew, with other requests: the earlier one would contradict it
-        told_by = kind.encode() if kind == statements.OPENVEX else payload
-        layers.append(Layer(attached.ENVELOPE, data, annotations, _content(signer, told_by)))
-    return layers
+def _envelope(signer: Signer, kind: str, payload: bytes, signature: str) -> Layer:
+    annotations = {attached.SIGNED: "", attached.PREDICATE: kind}
+    data = statements.envelope(payload, signature)
+    if signer.log:
+        annotations[BUNDLE] = signer.log.record_envelope(data, signature, signer.public)
+    # VEX about a digest is said anew, with other requests: the earlier one would contradict it
+    told_by = kind.encode() if kind == statements.OPENVEX else payload
+    return Layer(attached.ENVELOPE, data, annotations, _content(signer, told_by))
 
 
 def sbom(image: Pushed, folder: Path = SBOMS) -> dict[str, Any] | None:
