@@ -57,7 +57,7 @@ def _documents(registry: Store, place: str, index: dict[str, Any]) -> Iterator[d
         if notes.get(KIND) != "attestation-manifest" or notes.get(SUBJECT) not in images:
             continue
         manifest = json.loads(registry.manifest(place, described["digest"]))
-        for layer in manifest["layers"]:
+        for layer in manifest["layers"] or ():  # null where a generator wrote no statement
             if (layer.get("annotations") or {}).get(PREDICATE) == PREDICATE_TYPE:
                 statement = json.loads(registry.blob(place, layer["digest"]))
                 yield dict(statement["predicate"])

@@ -144,9 +144,9 @@ class Store:
 
     def manifest(self, reference: str, digest: str) -> bytes:
         assert reference == PLACE
-        return json.dumps(
-            {"layers": self.layers} if digest == "statements" else self.index
-        ).encode()
+        # BuildKit writes null for no statement
+        manifest = {"layers": self.layers or None}
+        return json.dumps(manifest if digest == "statements" else self.index).encode()
 
     def blob(self, reference: str, digest: str) -> bytes:
         return self.blobs[int(digest)]
