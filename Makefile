@@ -251,12 +251,13 @@ format: venv-dev ## rewrite Python and shell files in the project's style
 lock: venv-dev ## resolve every lock again, with hashes; one package's with PACKAGE=… UPGRADE=…
 	@scripts/timed.sh lock scripts/lock.sh
 
-bench: engine venv-dev ## measure rebuilds, rebase, bytecode modes, readers, a fresh node, build caches, and Debian beside Alpine
+bench: engine venv-dev ## measure rebuilds, rebase, bytecode modes, readers, a fresh node, an update, build caches, and Debian beside Alpine
 	@scripts/timed.sh bench-rebuilds $(RUN) bench rebuilds
 	@scripts/timed.sh bench-startup $(RUN) bench startup
 	@scripts/timed.sh bench-rebase $(RUN) bench rebase
 	@scripts/timed.sh bench-readers $(RUN) bench readers
 	@scripts/timed.sh bench-fresh $(RUN) bench fresh
+	@scripts/timed.sh bench-update $(RUN) bench update
 	@scripts/timed.sh bench-bases $(PY) tests.alpine $(RUN) bench bases
 	@scripts/timed.sh bench-caches $(PY) tests.engines.cache_bench
 

@@ -137,14 +137,14 @@ reason() { # cosign's own, in one line
 }
 
 is_signed() { # is_signed NAME REFERENCE VERSION: sets WHY where it is not
-  local name=$1 reference=$2 version=$3 said
+  local name=$1 reference=$2 version=$3 signatures
   # the version is signed as well: an older release, signed too, is not taken for this one
-  said=$(cosign_verify verify "$reference" ${version:+-a "version=$version"}) || {
+  signatures=$(cosign_verify verify "$reference" ${version:+-a "version=$version"}) || {
     WHY="no signature of $VERIFY_KEY${version:+ for version $version} ($(reason))"
     return 1
   }
   # another image of the same release is signed by the same key
-  grep -qE "\"docker-reference\": ?\"([^\"]*/)?$name\"" <<<"$said" || {
+  grep -qE "\"docker-reference\": ?\"([^\"]*/)?$name\"" <<<"$signatures" || {
     WHY="signed as another image"
     return 1
   }
@@ -155,13 +155,13 @@ is_signed() { # is_signed NAME REFERENCE VERSION: sets WHY where it is not
 }
 
 verified_digest() { # verified_digest IMAGE: prints the reference by digest that is signed
-  local image=$1 repository=${1%:*} tag=${1##*:} name version="" reference known
+  local image=$1 repository=${1%:*} tag=${1##*:} name version="" reference digests
   name=${repository##*/}
   [[ ! $tag =~ ^[0-9]+\.[0-9]+\.[0-9]+ ]] || version=$tag
   if [[ ${SUTRA_PULL:-never} == always ]] || ! "$CLIENT" image inspect "$image" >/dev/null 2>&1; then
     "$CLIENT" pull --quiet "$image" >/dev/null || die "up: cannot be pulled \"$image\"" "see above; nothing was touched"
   fi
-  known=$("$CLIENT" image inspect --format '{{range .RepoDigests}}{{println .}}{{end}}' "$image")
+  digests=$("$CLIENT" image inspect --format '{{range .RepoDigests}}{{println .}}{{end}}' "$image")
   WHY="it is not one of that registry's"
   while read -r reference; do
     [[ $reference == "$repository@"* ]] || continue
@@ -169,7 +169,7 @@ verified_digest() { # verified_digest IMAGE: prints the reference by digest that
       echo "$reference"
       return
     fi
-  done <<<"$known"
+  done <<<"$digests"
   die "up: not signed \"$image\": $WHY" "\`make promote REGISTRY=… SIGN_KEY=…\` signs what it promotes; nothing was touched" 1
 }
 
@@ -198,10 +198,10 @@ require_signed() { # pins each service to the digest that is signed
 services() { compose config --services | sort; }
 
 not_healthy() { # the services that are not, one a line
-  local service known
-  known=$(compose ps --all --format '{{.Service}} {{.Health}}')
+  local service states
+  states=$(compose ps --all --format '{{.Service}} {{.Health}}')
   for service in $(services); do
-    grep -qx "$service healthy" <<<"$known" || echo "$service"
+    grep -qx "$service healthy" <<<"$states" || echo "$service"
   done
 }
 
@@ -261,7 +261,7 @@ confirm_data() { # confirm_data VOLUME...
 }
 
 down() {
-  local data="" found=() again="fix what it says above, then run the same command again"
+  local data="" volumes=() again="fix what it says above, then run the same command again"
   for word in "$@"; do
     case $word in
       --data) data=yes ;;
@@ -270,12 +270,12 @@ down() {
     esac
   done
   if [[ -n $data ]]; then
-    mapfile -t found < <(volumes)
-    [[ ${#found[@]} -eq 0 ]] || confirm_data "${found[@]}"
+    mapfile -t volumes < <(volumes)
+    [[ ${#volumes[@]} -eq 0 ]] || confirm_data "${volumes[@]}"
   fi
   compose down --remove-orphans || die "down: compose could not remove all of it" "$again"
   # not by compose, which may know of others: what was shown, and nothing else
-  [[ ${#found[@]} -eq 0 ]] || "$CLIENT" volume rm "${found[@]}" >/dev/null || die "down: a volume is still there" "$again"
+  [[ ${#volumes[@]} -eq 0 ]] || "$CLIENT" volume rm "${volumes[@]}" >/dev/null || die "down: a volume is still there" "$again"
   [[ -z $data ]] || rm -f "$KEYS/$PROJECT-storage-key"
 }
 

@@ -107,8 +107,8 @@ case $PACKAGE in
 esac
 [[ -d ${folders[0]} ]] || die "PACKAGE: no such folder \"packages/$PACKAGE\"" "one of: $(echo packages/*/ | sed 's|packages/||g; s|/||g')"
 locks=()
-for each in "${folders[0]}"*.lock "${folders[0]}"{go.sum,package-lock.json}; do
-  if [[ -e $each ]]; then locks+=("$each"); fi
+for file in "${folders[0]}"*.lock "${folders[0]}"{go.sum,package-lock.json}; do
+  if [[ -e $file ]]; then locks+=("$file"); fi
 done
 for name in ${UPGRADE//,/ }; do
   grep -qsE "^(name = \"$name\"|${name}==|${name} v|    \"node_modules/$name\": )" "${locks[@]}" ||

@@ -17,9 +17,9 @@ die() { # die PROBLEM TIP
 }
 
 programs() { # the folder of the newest version's programs
-  local found
-  for found in /usr/lib/postgresql/*/bin "$(dirname "$(command -v initdb || echo /none/initdb)")"; do
-    [[ -x $found/initdb && -x $found/pg_ctl ]] && echo "$found"
+  local candidate
+  for candidate in /usr/lib/postgresql/*/bin "$(dirname "$(command -v initdb || echo /none/initdb)")"; do
+    [[ -x $candidate/initdb && -x $candidate/pg_ctl ]] && echo "$candidate"
   done | sort --version-sort | tail -1
 }
 

@@ -37,8 +37,8 @@ readonly SHARED=(
 readonly TWO_AT_A_TIME=(--numprocesses 2 --dist loadfile --no-loadscope-reorder)
 readonly WORDS=("$@")
 
-failed=0 # exit code of the first part that failed
-found=0  # whether any part found a test
+failed=0    # exit code of the first part that failed
+has_tests=0 # whether any part found a test
 
 run() { # run WORDS...
   local code=0
@@ -46,7 +46,7 @@ run() { # run WORDS...
   # 5: it found no test, as where `PYTEST_ADDOPTS=-k…` names tests of another part. On workers it is
   # also the answer where a folder is missing, and then no test of the others has run.
   if ((code == 5)) && is_selection; then return; fi
-  found=1
+  has_tests=1
   ((failed)) || failed=$code
   # pytest was interrupted, failed itself, or was called wrongly
   case $code in 2 | 3 | 4) exit "$failed" ;; esac
@@ -67,5 +67,5 @@ run --numprocesses auto "${WITHOUT_ENGINE[@]}"
 require_engine
 run "${TWO_AT_A_TIME[@]}" "${SHARED[@]}"
 run "${WITHOUT_ENGINE[@]/#/--ignore=}" "${SHARED[@]/#/--ignore=}"
-((found)) || failed=5
+((has_tests)) || failed=5
 exit "$failed"

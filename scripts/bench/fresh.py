@@ -45,11 +45,7 @@ class Row:
 
 def measure(client: engine.Client, promises: Catalog) -> list[Row]:
     """Return a row for each service with `budget.fresh`. Raises SutraError."""
-    if engine.is_remote(client):
-        raise SutraError(
-            "bench: the engine is on another machine, which cannot pull from this one's loopback",
-            "run it where the engine runs",
-        )
+    refuse_remote(client)
     with startup.storage(client) as network:
         return [
             _row(client, promises, image, network)
@@ -58,12 +54,21 @@ def measure(client: engine.Client, promises: Catalog) -> list[Row]:
         ]
 
 
+def refuse_remote(client: engine.Client) -> None:
+    """Raise SutraError for an engine that cannot reach a registry on this machine's loopback."""
+    if engine.is_remote(client):
+        raise SutraError(
+            "bench: the engine is on another machine, which cannot pull from this one's loopback",
+            "run it where the engine runs",
+        )
+
+
 def _row(client: engine.Client, promises: Catalog, image: Image, network: str) -> Row:
     sizes = read_layers.measure(client, image.reference)
     if sizes is None:
         raise promises.not_built(image, image.reference)
     ready, rates = image.budget.ready or 0, promises.rates
-    twins = {image.name: _twin(client, image.reference)}
+    twins = {image.name: twin_of(client, image.reference, os.urandom(twin.NONCE_BYTES))}
     with paced_registry.served(twins, rates.pull) as address:
         reference = f"{address}/{image.name}:latest"
         try:
@@ -88,13 +93,14 @@ def _pull_and_start(
     return round(1000 * (pulled - begun)), round(1000 * (answered - pulled))
 
 
-def _twin(client: engine.Client, reference: str) -> twin.Twin:
+def twin_of(client: engine.Client, reference: str, nonce: bytes) -> twin.Twin:
+    """Return a copy of an image under digests that no engine has; `nonce` has NONCE_BYTES."""
     with tempfile.TemporaryFile() as file:
         with images.saved(client, reference) as stream:
             shutil.copyfileobj(stream, file, COPY_BYTES)
         file.seek(0)
         with tarfile.open(fileobj=file) as archive:
-            return twin.of(archive, os.urandom(twin.NONCE_BYTES))
+            return twin.of(archive, nonce)
 
 
 def table(rows: Sequence[Row], rate: int) -> Table:

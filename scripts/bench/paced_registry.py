@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from http import HTTPStatus
@@ -48,8 +49,8 @@ NOT_FOUND = _Answer("text/plain", b"")
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, images: Mapping[str, Twin], rate: int) -> None:
-        self.pace = Pace(rate)
+    def __init__(self, images: Mapping[str, Twin], rate: int, sent: Counter[str]) -> None:
+        self.pace, self.sent = Pace(rate), sent
         self.answers = {"/v2/": _Answer("application/json", b"{}")}
         for name, image in images.items():
             digest = digest_of(image.manifest)
@@ -77,6 +78,7 @@ class _Handler(BaseHTTPRequestHandler):
             part = data[start : start + CHUNK]
             self.server.pace.wait(len(part))
             self.wfile.write(part)
+            self.server.sent[self.path] += len(part)
 
     def _head(self) -> bytes:
         """Send status and headers; return the body."""
@@ -93,6 +95,11 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def served(images: Mapping[str, Twin], rate: int) -> AbstractContextManager[str]:
-    """Serve images by name, each as `:latest`; the context is the registry's "host:port"."""
-    return serving(_Server(images, rate))
+def served(
+    images: Mapping[str, Twin], rate: int, sent: Counter[str] | None = None
+) -> AbstractContextManager[str]:
+    """Serve images by name, each as `:latest`; the context is the registry's "host:port".
+
+    `sent` gets the bytes of each path that were sent.
+    """
+    return serving(_Server(images, rate, Counter() if sent is None else sent))

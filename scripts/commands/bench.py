@@ -13,6 +13,7 @@ SUBJECTS = {
     "rebase": "a new base under the services against building all of them, and breaks refused",
     "readers": "reading images against other tools",
     "fresh": "pull, unpacking and first answer on a fresh node, beside what budget.fresh derives",
+    "update": "what a node that has the promoted images pulls of those built since",
     "bases": "the images on Debian beside those on Alpine",
     "services": "the API against the storage asked directly, and an index",
     "backends": "the storage's log beside PostgreSQL, and a migration that is killed",

@@ -23,7 +23,7 @@ def steps(name: str, language: str, port: str) -> list[Step]:
     refuse(
         problems,
         "eg: make new-service NAME=sutra-example LANGUAGE=python; where a service is half there, "
-        "`make remove-service` takes the rest away",
+        "`make remove-service` takes the rest away; move away a folder that is no service",
     )
     words, number = Words(name), int(port) if port else call.free_port()
     chosen = sample.load(language)

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import keyword
+import os
 import re
-import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 from scripts.common.text import escaped
-from scripts.services import sample, service_parts, shared_files
+from scripts.services import reserved, sample, service_parts, shared_files
 from scripts.services.words import Words, line_of
 
 FORM = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 LONGEST = 40
 FIRST_PORT, PORTS = 8000, range(1024, 65536)
-# names that Rust reserves, beside Python's keywords and modules
-RUST = {
-    "abstract", "alloc", "as", "become", "box", "const", "core", "crate", "do", "dyn", "enum",
-    "extern", "final", "fn", "gen", "impl", "let", "loop", "macro", "match", "mod", "move", "mut",
-    "override", "priv", "proc-macro", "pub", "ref", "self", "static", "std", "struct", "super",
-    "trait", "try", "type", "typeof", "unsafe", "unsized", "use", "virtual", "where",
-}  # fmt: skip # a list of words
-# names of folders and images that a service's files are made of
-OURS = {"app", "build", "go", "internal", "main", "src", "target", "tests", "vendor"}
-# bake's own targets: of a development image, of tests, of what is built upon
-TARGETS = re.compile(r".*-(dev|test|builder|runtime)|sutra-base-.*")
-NAMED = re.compile(r'^(?:target|group) "([^"]+)"', re.MULTILINE)
+# folders and files that tools leave where a service was, and write again
+CACHES = re.compile(
+    r"__pycache__|\.(?:ruff|mypy|pytest)_cache|\.(?:cache|hypothesis|venv|tox|nox)|target"
+    r"|node_modules|.+\.egg-info"
+)
+LEFT_FILES = re.compile(r".+\.pyc|\.coverage|\.DS_Store")
 
 
 def new_name(knob: str, name: str) -> Iterator[str]:
@@ -37,27 +31,10 @@ def new_name(knob: str, name: str) -> Iterator[str]:
             f'{knob}: not the name of an image "{escaped(name)}": lower-case letters, digits '
             f"and single hyphens, a letter first, {LONGEST} characters at most"
         )
-    elif reason := _reserved(Words(name)):
+    elif reason := reserved.reason(Words(name)):
         yield f'{knob}: reserved "{name}": {reason}'
     else:
         yield from _taken(knob, name)
-
-
-def _reserved(words: Words) -> str:
-    """Return for what a name is reserved, "" where it is free."""
-    name, module = words.name, words.module
-    if TARGETS.fullmatch(name) or name in NAMED.findall(shared_files.read(shared_files.BAKE)):
-        return f"a target of {shared_files.BAKE} is called so"
-    if keyword.iskeyword(module) or module in sys.stdlib_module_names:
-        return "Python's own"
-    if name in RUST:
-        return "Rust's own"
-    if name in OURS:
-        return "a folder of a package is called so"
-    for file in sample.files(sample.FOLDER):
-        if line := line_of(file.read_text("utf-8"), words):
-            return f"{file}:{line} uses it"
-    return ""
 
 
 def _taken(knob: str, name: str) -> Iterator[str]:
@@ -67,10 +44,25 @@ def _taken(knob: str, name: str) -> Iterator[str]:
     elif service.there:
         yield f'{knob}: half there "{name}": {", ".join(service.there)}'
         yield from (f'{knob}: missing of "{name}": {part}' for part in service.missing)
-    elif service.folder.exists():
-        yield f'{knob}: taken "{name}": {service.folder}/'
+    elif held := held_by(service.folder):
+        yield f'{knob}: taken "{name}": {held}'
     else:
         yield from _in_shared_files(knob, Words(name))
+
+
+def held_by(folder: Path) -> str:
+    """Return what is in the way of a service's folder: "packages/x/ holds notes".
+
+    "" where nothing is there but what tools left, as after a switch of branches.
+    """
+    if folder.is_symlink() or not folder.is_dir():
+        return f"{folder} is no folder" if os.path.lexists(folder) else ""
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not CACHES.fullmatch(name))
+        links = [name for name in folders if Path(place, name).is_symlink()]
+        if own := [name for name in [*names, *links] if not LEFT_FILES.fullmatch(name)]:
+            return f"{folder}/ holds {escaped(str(Path(place, min(own)).relative_to(folder)))}"
+    return ""
 
 
 def _in_shared_files(knob: str, words: Words) -> Iterator[str]:

@@ -9,7 +9,7 @@ from scripts.common.errors import refuse
 from scripts.services import call, cargo_lock, sample, service_parts, shared_files
 from scripts.services.remove import own_places
 from scripts.services.service_parts import ServiceParts
-from scripts.services.steps import Move, Step, Write
+from scripts.services.steps import Move, Remove, Step, Write
 from scripts.services.words import Words, line_of, renamed
 
 
@@ -47,6 +47,8 @@ def _folder(folder: Path, old: Words, new: Words) -> Iterator[Step]:
     """Yield the moves, outermost first, then the changes in the files by their new names."""
     target = folder.with_name(new.name) if folder.name == old.name else folder
     if target != folder:
+        if target.exists():  # and holds what tools left alone, else the name is taken
+            yield Remove(target, "what tools left")
         yield Move(folder, target)
     for place in sorted(_inner(folder)):
         new_place = target / _named(place.relative_to(folder), old, new)

@@ -35,7 +35,7 @@ Watch = Callable[[Stack, str, str], AbstractContextManager[Attack]]
 
 
 @pytest.fixture(scope="module")
-def made() -> Iterator[list[Attack]]:
+def attacks_of_run() -> Iterator[list[Attack]]:
     """All attacks of this run; with WRITE_ATTACKS=1 the document gets them as a table."""
     attacks: list[Attack] = []
     yield attacks
@@ -44,14 +44,14 @@ def made() -> Iterator[list[Attack]]:
 
 
 @pytest.fixture
-def watched(made: list[Attack], capfd: pytest.CaptureFixture[str]) -> Watch:
+def watched(attacks_of_run: list[Attack], capfd: pytest.CaptureFixture[str]) -> Watch:
     """What records an attack on a service of a stack, and prints it in one line."""
 
     @contextmanager
     def watch(stack: Stack, service: str, sent: str) -> Iterator[Attack]:
         with attack_table.watched(stack.container(service), service, sent) as attack:
             yield attack
-        made.append(attack)
+        attacks_of_run.append(attack)
         with capfd.disabled():
             print(f"\n{attack.line}")
 

@@ -18,7 +18,7 @@ class MemoryRegistry:
 
     def __init__(self, address: str = "localhost/team", file: Path | None = None) -> None:
         self.address, self.file = address, file
-        self.known: dict[str, str] = {}
+        self.digests: dict[str, str] = {}
         self.moves: list[str] = []
         self.fail_at, self.away, self.deletes = "", 0, True
 
@@ -26,30 +26,30 @@ class MemoryRegistry:
         return f"{self.address}/{image}:{tag}"
 
     def push(self, reference: str, digest: str) -> None:
-        self.known[reference] = digest
+        self.digests[reference] = digest
         self.save()
 
     def digest(self, reference: str) -> str | None:
         self._reached()
-        return self.known.get(reference)
+        return self.digests.get(reference)
 
     def tags(self, image: str) -> set[str]:
         self._reached()
         start = self.reference(image, "")
-        return {name.removeprefix(start) for name in self.known if name.startswith(start)}
+        return {name.removeprefix(start) for name in self.digests if name.startswith(start)}
 
     def move(self, reference: str, digest: str) -> None:
         if reference == self.fail_at:
             self.fail_at, self.away = "", self.away + 1
         self._reached()
-        assert digest in self.known.values()
-        self.known[reference] = digest
+        assert digest in self.digests.values()
+        self.digests[reference] = digest
         self.moves.append(reference)
         self.save()
 
     def document(self, reference: str) -> tuple[str, bytes] | None:
         self._reached()
-        digest = self.known.get(reference)
+        digest = self.digests.get(reference)
         return (digest, b'{"layers": []}') if digest else None
 
     def put_blob(self, image: str, data: bytes) -> None:
@@ -58,24 +58,24 @@ class MemoryRegistry:
     def put_manifest(self, image: str, kind: str, data: bytes) -> None:
         self._reached()
         digest = digest_of(data)
-        self.known[f"{self.address}/{image}@{digest}"] = digest
+        self.digests[f"{self.address}/{image}@{digest}"] = digest
         self.save()
 
     def remove(self, reference: str) -> None:
         self._reached()
         if not self.deletes:
             raise CannotDeleteError(f'registry: does not remove tags "{reference}"')
-        self.known.pop(reference, None)
+        self.digests.pop(reference, None)
         self.save()
 
     def load(self) -> None:
         if self.file:
-            self.known = json.loads(self.file.read_text())
+            self.digests = json.loads(self.file.read_text())
 
     def save(self) -> None:
         if self.file:
             partial = self.file.with_suffix(".new")
-            partial.write_text(json.dumps(self.known))
+            partial.write_text(json.dumps(self.digests))
             partial.replace(self.file)
 
     def _reached(self) -> None:

@@ -123,7 +123,7 @@ class FakeEngine(AnyType):  # type: ignore[misc]
         self.base_url = "http+docker://localunixsocket"
         self.api_version = "1.45"
         self.disk = disk
-        self.known: dict[str, FakeImage] = {}
+        self.by_id: dict[str, FakeImage] = {}
         self.tags: dict[str, str] = {}
         self.saves: list[str] = []
         self.moves: list[tuple[str, str]] = []
@@ -133,12 +133,12 @@ class FakeEngine(AnyType):  # type: ignore[misc]
         self.chunk = 1000
 
     def add(self, image: FakeImage, *tags: str) -> str:
-        self.known[image.id] = image
+        self.by_id[image.id] = image
         self.tags.update(dict.fromkeys(tags, image.id))
         return image.id
 
     def _find(self, reference: str) -> FakeImage:
-        image = self.known.get(self.tags.get(reference, reference))
+        image = self.by_id.get(self.tags.get(reference, reference))
         if image is None:
             raise ImageNotFound(f"no such image: {reference}")
         return image
@@ -201,7 +201,7 @@ class RegistryEngine:
     def __init__(self) -> None:
         self.images = self
         self.answer: Exception | None = None
-        self.asked: list[str] = []
+        self.references: list[str] = []
         self.closed = False
 
     def connect(self, timeout: int = 60) -> Self:
@@ -210,7 +210,7 @@ class RegistryEngine:
         return self
 
     def get_registry_data(self, image: str) -> object:
-        self.asked.append(image)
+        self.references.append(image)
         if self.answer:
             raise self.answer
         return object()

@@ -39,7 +39,7 @@ def fetch(folder: Path, pins: Path = PINS) -> dict[str, Path]:
 def fetch_one(folder: Path, name: str, pins: Path = PINS) -> Path:
     """Return one of the files, as `fetch` does."""
     pin = _read(pins)[name]
-    return _one(folder / pin["sha256"], name, str(pin["version"]), pin["sha256"], pins)
+    return _ensure(folder / pin["sha256"], name, str(pin["version"]), pin["sha256"], pins)
 
 
 def _read(pins: Path) -> dict[str, dict[str, Any]]:
@@ -47,7 +47,7 @@ def _read(pins: Path) -> dict[str, dict[str, Any]]:
     return wanted
 
 
-def _one(folder: Path, name: str, version: str, sha256: str, pins: Path) -> Path:
+def _ensure(folder: Path, name: str, version: str, sha256: str, pins: Path) -> Path:
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".partial-") as partial:

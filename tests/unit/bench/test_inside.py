@@ -18,7 +18,7 @@ class Service(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.status = 200
-        self.asked: list[tuple[str, str, bytes]] = []
+        self.requests: list[tuple[str, str, bytes]] = []
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -28,7 +28,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.server.asked.append((self.command, self.path, body))
+        self.server.requests.append((self.command, self.path, body))
         self.send_response(201 if self.command == "PUT" else self.server.status)
         self.send_header("Content-Length", "4")
         self.end_headers()
@@ -55,10 +55,10 @@ def test_the_load_prints_the_answers_a_second(
     service: Service, capsys: pytest.CaptureFixture[str]
 ) -> None:
     load_api.main(seconds=1, connections=2, concepts=3)
-    reads = [path for method, path, _ in service.asked if method == "GET"]
+    reads = [path for method, path, _ in service.requests if method == "GET"]
     assert float(capsys.readouterr().out) == len(reads) > 0
     assert set(reads) == {f"/concepts/bench-{number}" for number in range(3)}
-    stored = [json.loads(body) for method, _, body in service.asked if method == "PUT"]
+    stored = [json.loads(body) for method, _, body in service.requests if method == "PUT"]
     assert stored == [{"text": f"fact {number}"} for number in range(3)]
 
 
@@ -77,10 +77,10 @@ def test_storage_and_api_are_asked_in_turn(
     names = ("storage PUT", "storage GET", "api PUT", "api GET", "hybrid POST")
     assert sorted(times) == sorted(names)
     assert all(0 < median <= last for median, last in times.values())
-    methods = [method for method, _, _ in service.asked]
+    methods = [method for method, _, _ in service.requests]
     counts = {method: methods.count(method) for method in set(methods)}
     assert counts == {"PUT": 2 * 57, "GET": 2 * 57, "POST": 1 + 20 + 7}
-    assert [path for _, path, _ in service.asked[:4]] == [
+    assert [path for _, path, _ in service.requests[:4]] == [
         "/concepts/storage-0",
         "/concepts/storage-0",
         "/concepts/api-0",

@@ -73,7 +73,7 @@ def test_a_root_that_the_engine_holds_is_left_to_it(
 ) -> None:
     engine.add(FakeImage([]), IMAGE)
     assert root_image.context(engine, IMAGE, tmp_path) == ""
-    assert (registry.asked, pulled()) == ([], [])
+    assert (registry.references, pulled()) == ([], [])
 
 
 def test_a_root_that_the_registry_serves_is_kept_by_the_engine(
@@ -146,7 +146,7 @@ def test_a_fresh_root_that_the_registry_serves_again_replaces_the_layout(
     (layout.parent / "alpine-3.23").mkdir()
     assert root_image.context(engine, IMAGE, layout.parent, fresh=True) == ""
     assert os.listdir(layout.parent) == ["alpine-3.23"]
-    assert (registry.asked, pulled()) == ([IMAGE], [IMAGE])
+    assert (registry.references, pulled()) == ([IMAGE], [IMAGE])
     assert capfd.readouterr() == ("", PULLING)
 
 
@@ -155,7 +155,7 @@ def test_a_layout_is_used_without_asking_the_registry(
 ) -> None:
     layout = layout_of_before(tmp_path)
     assert root_image.context(engine, IMAGE, layout.parent) == f"oci-layout://{layout}:trixie-slim"
-    assert registry.asked == []
+    assert registry.references == []
 
 
 def test_a_root_that_its_registry_refuses_is_not_bootstrapped(
@@ -189,7 +189,7 @@ def test_without_a_registry_the_root_is_bootstrapped_once(
     assert capfd.readouterr() == ("", refused + START + END)
     assert root_image.context(engine, IMAGE, cache) == wanted
     assert capfd.readouterr() == ("", "")
-    assert registry.asked == [IMAGE]
+    assert registry.references == [IMAGE]
 
 
 def test_two_runs_at_once_bootstrap_the_root_once(
@@ -234,7 +234,7 @@ def test_a_fresh_root_is_bootstrapped_again(
     (debootstrap / "sample.tar").write_bytes(newer)
     root_image.context(engine, IMAGE, cache, fresh=True)
     assert unfold(cache / "debian-trixie-slim")[2] == newer
-    assert registry.asked == [IMAGE, IMAGE]
+    assert registry.references == [IMAGE, IMAGE]
 
 
 def test_a_layout_without_an_index_is_not_used(

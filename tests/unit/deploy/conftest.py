@@ -67,19 +67,19 @@ class Cluster:
     def lists(self, kind: str, *items: dict[str, Any]) -> None:
         self.has(f"get-{kind}", {"items": list(items)})
 
-    def asked(self, *verbs: str) -> list[str]:
+    def calls(self, *verbs: str) -> list[str]:
         file = self.folder / "asked"
         lines = file.read_text().splitlines() if file.exists() else []
         return [line for line in lines if not verbs or line.split()[0] in verbs]
 
-    def given(self) -> list[str]:
+    def inputs(self) -> list[str]:
         """Return what came through pipes, first to last."""
         files = self.folder.glob("given-*")
         return [file.read_text() for file in sorted(files, key=lambda f: int(f.name[6:]))]
 
     def stored(self, name: str) -> dict[str, str]:
         """Return what the secret of this name got last, decoded."""
-        objects = [json.loads(text) for text in self.given() if text.startswith("{")]
+        objects = [json.loads(text) for text in self.inputs() if text.startswith("{")]
         *_, last = (candidate for candidate in objects if candidate["metadata"]["name"] == name)
         return {key: base64.b64decode(data).decode() for key, data in last["data"].items()}
 

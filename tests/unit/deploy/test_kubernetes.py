@@ -39,7 +39,7 @@ def refused(*words: str) -> tuple[str, str]:
 
 def changes(cluster: Cluster) -> list[str]:
     """Return the calls that change something."""
-    calls = cluster.asked("create", "replace", "apply", "delete", "rollout")
+    calls = cluster.calls("create", "replace", "apply", "delete", "rollout")
     return [line for line in calls if "--dry-run" not in line]
 
 
@@ -52,7 +52,7 @@ def test_up_checks_all_of_it_before_it_changes_anything(
     cluster.has("get-namespace-sutra", OURS)
     assert deploy("up") == 0
     apply = "apply --validate=strict --filename=-"
-    assert cluster.asked("apply", "create", "rollout") == [
+    assert cluster.calls("apply", "create", "rollout") == [
         f"{apply} --dry-run=server",
         "create --filename=-",
         apply,
@@ -69,7 +69,7 @@ def test_up_checks_all_of_it_before_it_changes_anything(
 
 def test_the_first_up_makes_namespace_and_the_key_between_the_services(cluster: Cluster) -> None:
     assert deploy("up") == 0
-    namespace, secret = (json.loads(text) for text in cluster.given() if text.startswith("{"))
+    namespace, secret = (json.loads(text) for text in cluster.inputs() if text.startswith("{"))
     assert namespace["kind"] == "Namespace"
     assert secret["metadata"] == {
         "name": "sutra-storage-key",
@@ -83,7 +83,7 @@ def test_a_key_that_is_there_stays(cluster: Cluster) -> None:
     cluster.has("get-namespace-sutra", OURS)
     cluster.has("get-secret-sutra-storage-key", {"kind": "Secret"})
     assert deploy("up") == 0
-    assert not cluster.asked("create")
+    assert not cluster.calls("create")
 
 
 def test_a_callers_key_is_stored_through_a_pipe(
@@ -93,7 +93,7 @@ def test_a_callers_key_is_stored_through_a_pipe(
     monkeypatch.setenv("SUTRA_API_KEY", KEY)
     assert deploy("up") == 0
     assert cluster.stored("sutra-api-key") == {"api-key": KEY}
-    assert not any(KEY in line for line in cluster.asked())
+    assert not any(KEY in line for line in cluster.calls())
     kustomization = Path(".build/kubernetes/kustomization.yaml").read_text()
     assert "../../deploy/kubernetes/components/api-key" in kustomization
     shown = capsys.readouterr()
@@ -147,7 +147,7 @@ def test_what_an_earlier_overlay_had_is_removed(
     scaler = "horizontalpodautoscaler.autoscaling/sutra-api"
     cluster.has(NAMES, f"deployment.apps/sutra-api\nstatefulset.apps/sutra-storage\n{scaler}\n")
     assert deploy("up", "--overlay", "one-node") == 0
-    assert cluster.asked("delete") == [f"delete {scaler}"]
+    assert cluster.calls("delete") == [f"delete {scaler}"]
     assert f"{scaler} removed\n" in capsys.readouterr().out
 
 
@@ -184,7 +184,7 @@ def test_without_the_namespace_a_dry_run_is_kubectls_own(
 ) -> None:
     assert deploy("up", "--dry-run") == 0
     assert changes(cluster) == []
-    assert cluster.asked("apply") == ["apply --validate=strict --filename=- --dry-run=client"]
+    assert cluster.calls("apply") == ["apply --validate=strict --filename=- --dry-run=client"]
     assert capsys.readouterr().err == (
         f'{OPEN}sutra-deploy: namespace "sutra" is not there yet: checked by kubectl alone\n'
     )
@@ -428,7 +428,7 @@ def test_a_key_that_the_services_would_refuse_is_refused(
         f"({len(key)} characters, not shown)",
         "set it to what `openssl rand -hex 32` prints",
     )
-    assert cluster.asked() == []
+    assert cluster.calls() == []
 
 
 def test_a_file_of_a_key_is_read_to_its_end_of_line(
@@ -470,7 +470,7 @@ def test_two_callers_keys_are_refused(cluster: Cluster, monkeypatch: pytest.Monk
 def test_a_promotion_that_has_not_ended_is_not_deployed(cluster: Cluster) -> None:
     Path(".build/promotion.json").write_text("{}")
     assert refused("up")[0].startswith(".build/promotion.json: ")
-    assert cluster.asked() == []
+    assert cluster.calls() == []
 
 
 # ---- what is not ready -----------------------------------------------------

@@ -105,4 +105,4 @@ def test_up_sends_nothing_of_it(cluster: Cluster, release: list[dict[str, Any]])
     with pytest.raises(SutraError) as caught:
         front_door(["deploy", "up", "--target", "kubernetes"])
     assert caught.value.message == SPLIT[0].replace("ours", "deploy/kubernetes/overlays/cluster")
-    assert cluster.asked("apply", "create", "delete", "rollout") == []
+    assert cluster.calls("apply", "create", "delete", "rollout") == []

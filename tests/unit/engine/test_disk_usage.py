@@ -18,16 +18,16 @@ pytestmark = unclosed
 class Answers(Versions):
     """Answers with one text, and remembers what was asked."""
 
-    asked: list[str]
+    paths: list[str]
 
     def do_GET(self) -> None:  # noqa: N802 — the name that http.server calls
-        self.asked.append(self.path)
+        self.paths.append(self.path)
         super().do_GET()
 
 
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    monkeypatch.setattr(Answers, "asked", [], raising=False)
+    monkeypatch.setattr(Answers, "paths", [], raising=False)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
     with served(server):
         address = f"tcp://127.0.0.1:{server.server_address[1]}"
@@ -44,7 +44,7 @@ def test_caches_and_volumes_are_asked_for_alone(
 ) -> None:
     answer(monkeypatch, b'{"BuildCache": [{"ID": "a"}], "Volumes": null, "Images": null}')
     assert disk_usage.caches_and_volumes(client) == {"BuildCache": [{"ID": "a"}], "Volumes": []}
-    assert Answers.asked == ["/v1.44/system/df?type=build-cache&type=volume"]
+    assert Answers.paths == ["/v1.44/system/df?type=build-cache&type=volume"]
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_what_a_container_wrote(
 ) -> None:
     answer(monkeypatch, content)
     assert disk_usage.written_by(client, "c") == size
-    assert Answers.asked == ["/v1.44/containers/c/json?size=1"]
+    assert Answers.paths == ["/v1.44/containers/c/json?size=1"]
 
 
 @pytest.mark.parametrize(

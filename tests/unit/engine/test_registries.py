@@ -30,7 +30,7 @@ def answered(status: int, explanation: str | None, kind: type[APIError] = APIErr
 
 def test_a_registry_that_serves_refuses_nothing(registry: RegistryEngine) -> None:
     assert registries.registry_refusal(IMAGE, 5) == ""
-    assert (registry.asked, registry.closed) == ([IMAGE], True)
+    assert (registry.references, registry.closed) == ([IMAGE], True)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_why_no_registry_answered_is_one_line(
 ) -> None:
     registry.answer = answer
     assert registries.registry_refusal(IMAGE, 5) == reason
-    assert (registry.asked, registry.closed) == ([IMAGE], True)
+    assert (registry.references, registry.closed) == ([IMAGE], True)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_registry_that_refuses_is_one_clear_line(
         registries.registry_refusal(IMAGE, 5)
     assert caught.value.message == f'roots: its registry refuses "{IMAGE}": {reason}'
     assert caught.value.tip == "check the name and the login"
-    assert (registry.asked, registry.closed) == ([IMAGE], True)
+    assert (registry.references, registry.closed) == ([IMAGE], True)
 
 
 class Pusher:
@@ -84,12 +84,12 @@ class Pusher:
 
     def __init__(self, *lines: dict[str, Any], error: Exception | None = None) -> None:
         self.api, self.lines, self.error = self, lines, error
-        self.asked: list[tuple[str, str]] = []
+        self.pushes: list[tuple[str, str]] = []
 
     def push(self, repository: str, tag: str, stream: bool, decode: bool) -> Iterator[Any]:
         assert stream
         assert decode
-        self.asked.append((repository, tag))
+        self.pushes.append((repository, tag))
         if self.error:
             raise self.error
         return iter(self.lines)
@@ -98,7 +98,7 @@ class Pusher:
 def test_a_push_is_of_one_tag() -> None:
     client: Any = Pusher({"status": "Pushed"}, {"aux": {"Tag": "1"}})
     registries.push(client, "localhost:5000/me/api:1")
-    assert client.asked == [("localhost:5000/me/api", "1")]
+    assert client.pushes == [("localhost:5000/me/api", "1")]
 
 
 def test_a_push_that_fails_on_its_way() -> None:

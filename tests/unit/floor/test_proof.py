@@ -85,12 +85,12 @@ class ToolsEngine(FakeEngine):
         self.containers = self
         self.attrs = {"State": {"Running": False, "ExitCode": 0}}
         self.output, self.refusal, self.missing = output, refusal, ""
-        self.made: list[dict[str, Any]] = []
+        self.containers_created: list[dict[str, Any]] = []
         self.calls: list[tuple[str, ...]] = []
 
     def create(self, image: str, **options: Any) -> Any:
-        identity = f"box{len(self.made)}"
-        self.made.append({"image": image, **options})
+        identity = f"box{len(self.containers_created)}"
+        self.containers_created.append({"image": image, **options})
         methods = {"start": self.start, "reload": str, "logs": self.logs}
         return SimpleNamespace(id=identity, attrs=self.attrs, **methods)
 
@@ -118,7 +118,7 @@ class ToolsEngine(FakeEngine):
 def test_a_copy_of_the_tree_is_proven_in_a_container_of_tools() -> None:
     engine: Any = ToolsEngine(f'{MARKER}{{"proven": ["a/"], "broken": {{}}, "problem": ""}}')
     assert proof.prove(engine, "sha256:1", ["a/"]) == Proof(frozenset(["a/"]))
-    source, box = engine.made
+    source, box = engine.containers_created
     assert engine.calls == [
         ("get", "box0", "/opt/sutra"),
         ("put", "box1", "/opt"),

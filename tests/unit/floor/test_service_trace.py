@@ -64,7 +64,7 @@ class FakeEngine:
         self.codes: dict[str, int] = {}
         self.ended: int | None = None
         self.left: list[str] = []
-        self.asked: list[str] = []
+        self.events: list[str] = []
         self.attrs: dict[str, Any] = {}
 
     def create_endpoint_config(self, **_: object) -> dict[str, object]:
@@ -87,7 +87,7 @@ class FakeEngine:
     def exec_create(self, _: str, command: list[str]) -> dict[str, str]:
         if self.ended is not None:
             raise APIError("409", explanation="process is not running")
-        self.asked.append(command[-1])
+        self.events.append(command[-1])
         return {"Id": command[-1]}
 
     def exec_start(self, identity: str, detach: bool) -> None: ...
@@ -100,7 +100,7 @@ class FakeEngine:
 
     def kill(self, signal: str) -> None:
         self.ended = 0
-        self.asked.append(signal)
+        self.events.append(signal)
 
     def remove_container(self, name: str, **_: object) -> None:
         self.left.remove(name)
@@ -156,7 +156,7 @@ def test_what_is_opened_from_start_to_stop_is_recorded(
             ["etc/passwd", "usr/bin/python3.13", "app/main.py", "app/health.py", "app/bye.py"]
         )
     )
-    assert engine.asked == ["ready", "own", "SIGTERM"]
+    assert engine.events == ["ready", "own", "SIGTERM"]
     assert engine.left == []
 
 
@@ -213,7 +213,7 @@ def test_an_image_without_a_health_check_is_refused_before_anything_starts(
         "only a service can be traced: name one whose Dockerfile.prod has a HEALTHCHECK",
     )
     assert refused(engine, monkeypatch, details=details)[0] == caught.value.message
-    assert engine.asked == []
+    assert engine.events == []
 
 
 def test_an_engine_on_another_machine_is_refused(
@@ -246,7 +246,7 @@ def test_a_missing_right_is_found_before_anything_starts(
     promises = Catalog(Path("images.yaml"), (API,), Budget(1, 1))
     with pytest.raises(SutraError, match="operation not permitted"):
         service_trace.record(engine, promises, API, KNOWN, ())
-    assert (engine.asked, engine.left) == ([], [])
+    assert (engine.events, engine.left) == ([], [])
 
 
 def test_a_needed_service_that_is_not_built_is_one_line(
@@ -295,13 +295,13 @@ def test_requests_are_sent_between_the_health_check_and_the_stop(
 
     def send(addresses: object, own: str, requests: object) -> list[Answer]:
         assert (addresses, requests) == ({}, (sent.request,))
-        engine.asked.append(f"request to {own}")
+        engine.events.append(f"request to {own}")
         return [sent]
 
     monkeypatch.setattr(requests_file, "send", send)
     trace = traced(engine, monkeypatch, [STARTED], requests=(sent.request,))
     assert trace.answers == (sent,)
-    assert engine.asked == ["ready", "own", "request to sutra-api", "SIGTERM"]
+    assert engine.events == ["ready", "own", "request to sutra-api", "SIGTERM"]
 
 
 def test_requests_without_a_place_to_go_are_one_line(

@@ -355,11 +355,11 @@ def test_names_of_one_file_have_an_end_together() -> None:
 class Counted(io.BytesIO):
     """A file that counts the bytes read from it."""
 
-    asked = 0
+    bytes_read = 0
 
     def read(self, size: int | None = -1) -> bytes:
         data = super().read(size)
-        self.asked += len(data)
+        self.bytes_read += len(data)
         return data
 
 
@@ -378,7 +378,7 @@ def test_work_grows_with_the_file_and_not_with_what_it_repeats() -> None:
     table = load + SEGMENT.pack(*dynamic) * (count - 1)
     file = Counted(bytes(data) + table)
     facts(file)
-    assert file.asked < 3 * len(file.getvalue()) + elf_tables.MAX_TAGS * elf_tables.MAX_NAME
+    assert file.bytes_read < 3 * len(file.getvalue()) + elf_tables.MAX_TAGS * elf_tables.MAX_NAME
 
 
 def test_a_sections_name_is_read_only_as_far_as_needed() -> None:

@@ -42,7 +42,7 @@ class Server(ThreadingHTTPServer):
         self.tags: dict[str, str] = {}
         self.auth = self.realm = ""
         self.cut = self.drips = False
-        self.asked: list[str] = []
+        self.paths: list[str] = []
 
     @property
     def host(self) -> str:
@@ -54,7 +54,7 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        self.server.asked.append(self.path.partition("?")[0])
+        self.server.paths.append(self.path.partition("?")[0])
         header = self.headers.get("Authorization", "")
         if self.path.startswith("/token"):
             well = (
@@ -165,7 +165,7 @@ def test_an_image_is_read(server: Server, tmp_path: Path) -> None:
     image = inventory.read(None, reference(server), tmp_path)
     assert image
     assert (image.id, list(image.files)) == (server.tags["1"], ["a"])
-    assert server.asked[-1] == f"/v2/team/api/blobs/{digest(PACKED)}"
+    assert server.paths[-1] == f"/v2/team/api/blobs/{digest(PACKED)}"
 
 
 def test_the_download_size_takes_no_layer(server: Server, tmp_path: Path) -> None:
@@ -184,8 +184,8 @@ def test_the_download_size_takes_no_layer(server: Server, tmp_path: Path) -> Non
             "0.0 MB allowed (+1 bytes)",
         )
     ]
-    assert len(server.asked) == 2
-    assert not any(digest(PACKED) in path for path in server.asked)
+    assert len(server.paths) == 2
+    assert not any(digest(PACKED) in path for path in server.paths)
 
 
 def test_a_cache_vouches_for_no_layer_of_a_registry(server: Server, tmp_path: Path) -> None:
@@ -259,7 +259,7 @@ def test_a_login_is_not_sent_in_clear_to_where_a_registry_says(
     log_in(tmp_path, server.host)
     message, _ = refused(reference(server), tmp_path)
     assert message == f'registry: "{server.host}/team/api:1": 401 Unauthorized for manifests/1'
-    assert server.asked == ["/v2/team/api/manifests/1"]
+    assert server.paths == ["/v2/team/api/manifests/1"]
 
 
 def test_a_missing_image(server: Server, tmp_path: Path) -> None:

@@ -105,11 +105,11 @@ def test_certificates_of_the_engine_are_trusted_by_what_reads_too(
     folder = tmp_path / server.address
     folder.mkdir()
     (folder / "ca.crt").write_text("")
-    _, repository = _found(server)
+    _, repository = _read_manifest(server)
     assert repository.session._session.verify == str(folder / "ca.crt")
 
 
-def _found(server: Server) -> tuple[object, registry.Repository]:
+def _read_manifest(server: Server) -> tuple[object, registry.Repository]:
     repository = registry.Repository("x", "team/api", session(server))
     server.manifests["/v2/team/api/manifests/latest"] = MANIFEST
     answer, body = repository.session.read(LATEST)

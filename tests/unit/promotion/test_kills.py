@@ -74,7 +74,7 @@ def rolled_back(engine: FakeEngine, address: str) -> int:
 def deployed(target: MemoryRegistry) -> dict[str, str]:
     return {
         tag: digest
-        for tag, digest in target.known.items()
+        for tag, digest in target.digests.items()
         if ":kept-" not in tag and "@" not in tag
     }
 
@@ -122,7 +122,7 @@ def test_killed_at_any_line_it_is_all_old_or_all_new(
     def snapshot() -> tuple[dict[str, str], dict[str, str], bytes]:
         return dict(engine.tags), deployed(target), ledger.LEDGER.read_bytes()
 
-    old, pushed = snapshot(), dict(target.known)
+    old, pushed = snapshot(), dict(target.digests)
     plans: list[tuple[planned.Plan, Any]] = []
     with monkeypatch.context() as patch:
         patch.setattr(
@@ -135,7 +135,7 @@ def test_killed_at_any_line_it_is_all_old_or_all_new(
 
     def in_a_child(at: int) -> int:
         """Carry out the plan, from the old state, in a process that is killed."""
-        engine.tags, target.known = dict(old[0]), dict(pushed)
+        engine.tags, target.digests = dict(old[0]), dict(pushed)
         engine.save()
         target.save()
         for path in Path(".build").iterdir():

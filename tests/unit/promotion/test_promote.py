@@ -629,9 +629,9 @@ def test_what_cannot_be_taken_back_any_more_is_finished(
     engine, _ = built
     before = left_half_way(engine)
     new = engine.tags["sutra-api:prod"]
-    del engine.known[before["sutra-api:prod"]]  # somebody removed it by force
+    del engine.by_id[before["sutra-api:prod"]]  # somebody removed it by force
     engine.tags = {
-        tag: identity for tag, identity in engine.tags.items() if identity in engine.known
+        tag: identity for tag, identity in engine.tags.items() if identity in engine.by_id
     }
     capfd.readouterr()
     assert go(engine) == 0

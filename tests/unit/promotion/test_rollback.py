@@ -222,7 +222,7 @@ def test_what_was_promoted_is_verified_again(
 def test_an_image_that_is_gone(built: FakeEngine) -> None:
     a = go(built, "a")
     go(built, "b")
-    del built.known[a]
+    del built.by_id[a]
     assert refused(built) == (
         f'.build/history.jsonl: line 1: image no longer exists "sutra-api@{a}"',
         f"check out its commit and run `make prod`; {HISTORY}",

@@ -48,7 +48,7 @@ class Registry(MemoryRegistry):
         self.put_blob(image, data)
 
     def document(self, reference: str) -> tuple[str, bytes] | None:
-        digest = self.known.get(reference)
+        digest = self.digests.get(reference)
         return (digest, self.bytes[digest]) if digest else None
 
     def predicates(self, digest: str) -> list[tuple[str, Any]]:
@@ -73,7 +73,7 @@ def signed(engine: FakeEngine, target: Registry, identity: str, vex: dict[str, A
     sign = Signing(signer, PLAN, "").to(client, store, vex)
     for move in sign({("sutra-api", identity): DIGEST}):
         assert move.after
-        target.known[move.tag] = move.after
+        target.digests[move.tag] = move.after
 
 
 @pytest.fixture
@@ -115,8 +115,8 @@ def test_vex_of_an_image_replaces_the_earlier_one(engine: FakeEngine, api: str) 
 
 def test_an_image_that_is_gone_is_not_signed(engine: FakeEngine, api: str) -> None:
     target = Registry()
-    del engine.known[api]
+    del engine.by_id[api]
     with pytest.raises(SutraError) as caught:
         signed(engine, target, api, {})
     assert api in caught.value.message
-    assert target.known == {}
+    assert target.digests == {}

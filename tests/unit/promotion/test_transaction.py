@@ -73,7 +73,7 @@ def both(engine: FakeEngine, target: MemoryRegistry) -> tuple[dict[str, str], di
             for tag, identity in tags.items()
             if KEPT not in tag and not tag.endswith(":prod")
         }
-        for tags in (target.known, engine.tags)
+        for tags in (target.digests, engine.tags)
     )
 
 
@@ -227,7 +227,7 @@ def test_kubernetes_gets_the_digests_of_the_ledgers_last_line(
     go(built, "a", "1.4.1")
     first = deployed()
     assert first == {
-        f"localhost/team/{name}": target.known[f"localhost/team/{name}:1.4.1"]
+        f"localhost/team/{name}": target.digests[f"localhost/team/{name}:1.4.1"]
         for name in ("sutra-base-python", "sutra-api")
     }
     target.fail_at = "localhost/team/sutra-api:latest"
@@ -332,7 +332,7 @@ def test_a_registry_tag_that_somebody_else_moves_stays_theirs(
     tag = "localhost/team/sutra-api:latest"
 
     def theirs() -> None:
-        target.known[tag] = OTHER
+        target.digests[tag] = OTHER
 
     place = {"checks": (gate, "everything"), "push": (target, "digest"), "moves": (target, "move")}
     meanwhile(monkeypatch, *place[when], theirs, last=1 if when != "push" else 5)
@@ -341,7 +341,7 @@ def test_a_registry_tag_that_somebody_else_moves_stays_theirs(
     expected = {"checks": [first, second], "push": [first, second], "moves": [second]}
     assert message == moved(tag, OTHER, *expected[when])
     assert tip == LOOK
-    assert target.known[tag] == OTHER
+    assert target.digests[tag] == OTHER
     assert both(built, target)[1] == local
     assert len(ledger.read()) == 1
 
@@ -379,10 +379,10 @@ def test_a_newer_version_that_somebody_else_promotes_meanwhile_is_not_moved_back
     """The newest version was determined before the checks, which take minutes."""
     go(built, "a", "1.4.1")
     newer = {f"localhost/team/sutra-api:{tag}": OTHER for tag in ("1.5.0", "1.5", "1", "latest")}
-    meanwhile(monkeypatch, gate, "everything", lambda: target.known.update(newer))
+    meanwhile(monkeypatch, gate, "everything", lambda: target.digests.update(newer))
     message, _ = refused(built, "1.4.2")
     assert message.startswith('promote: "localhost/team/sutra-api:1" was moved by somebody else')
-    assert target.known.items() >= newer.items()
+    assert target.digests.items() >= newer.items()
 
 
 def test_the_same_move_by_somebody_else_is_no_obstacle(
@@ -424,14 +424,14 @@ def test_what_can_go_neither_way_is_left_to_a_person(
     def move(reference: str, digest: str) -> None:
         real(reference, digest)
         if reference.endswith("/sutra-api:1.4.2"):  # the last one
-            target.known[tag] = OTHER
+            target.digests[tag] = OTHER
 
     monkeypatch.setattr(target, "move", move)
     with pytest.raises(SutraError) as caught:
         go(built, "b", "1.4.2")
     second = built.tags["sutra-api:prod"]
     assert caught.value.message == moved(tag, OTHER, second)
-    assert target.known[tag] == OTHER
+    assert target.digests[tag] == OTHER
     client: Any = built
     with pytest.raises(SutraError) as again, transaction.exclusive(client):
         pass
@@ -481,7 +481,7 @@ def test_zstd_has_a_digest_of_its_own_and_a_rollback_goes_back_to_it(
 
     monkeypatch.setattr(compression, "push", push)
     monkeypatch.setattr(
-        target, "has", lambda _, digest: digest in target.known.values(), raising=False
+        target, "has", lambda _, digest: digest in target.digests.values(), raising=False
     )
     client: Any = built
     for number, content in enumerate("ab"):
@@ -492,7 +492,7 @@ def test_zstd_has_a_digest_of_its_own_and_a_rollback_goes_back_to_it(
     entries = ledger.read()
     assert [entry.compression for entry in entries] == ["zstd", "zstd"]
     first, second = (entry.images["sutra-api"].digest for entry in entries)
-    assert target.known["localhost/team/sutra-api:latest"] == second != first
+    assert target.digests["localhost/team/sutra-api:latest"] == second != first
     assert rollback.rollback(client, Options.read({"ALLOW_DIRTY": "1"})) == 0
-    assert target.known["localhost/team/sutra-api:latest"] == first
+    assert target.digests["localhost/team/sutra-api:latest"] == first
     assert ledger.read()[-1].compression == "zstd"

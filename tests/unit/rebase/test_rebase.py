@@ -32,7 +32,7 @@ class Steps(FakeEngine):
         steps = self.steps[self._find(reference).id]
         return [{"CreatedBy": step, "Comment": "", "Size": 0} for step in reversed(steps)]
 
-    def made(self, tag: str, layers: str, steps: Sequence[str], **labels: str) -> str:
+    def create(self, tag: str, layers: str, steps: Sequence[str], **labels: str) -> str:
         identity = self.add(FakeImage([layer.encode() for layer in layers], labels=labels), tag)
         self.steps[identity] = list(steps)
         return identity
@@ -43,7 +43,7 @@ def steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.chdir(tmp_path)
     Path("images.yaml").write_text(CATALOG)
     fake = Steps()
-    fake.made("api:prod", "ab", ["COPY a", "USER 7", "COPY b"], **LABELS)
+    fake.create("api:prod", "ab", ["COPY a", "USER 7", "COPY b"], **LABELS)
     return fake
 
 
@@ -53,25 +53,25 @@ def moved(engine: Any, earlier: str | None) -> list[tuple[str, str]]:
 
 
 def test_a_service_on_the_base_that_is_here_stays(steps: Steps) -> None:
-    new = steps.made("base:prod", "a", ["COPY a", "USER 7"])
-    steps.made("base:kept-1", "a", ["COPY a", "USER 6"], other="user")
+    new = steps.create("base:prod", "a", ["COPY a", "USER 7"])
+    steps.create("base:kept-1", "a", ["COPY a", "USER 6"], other="user")
     assert moved(steps, new) == []
 
 
 def test_a_base_of_the_same_layers_that_is_made_otherwise_is_another_one(steps: Steps) -> None:
     """The one that is here was here before this call too, as with BUILT=1."""
-    old = steps.made("base:kept-1", "a", ["COPY a", "USER 7"])
-    new = steps.made("base:prod", "a", ["COPY a", "USER 8"], other="user")
+    old = steps.create("base:kept-1", "a", ["COPY a", "USER 7"])
+    new = steps.create("base:prod", "a", ["COPY a", "USER 8"], other="user")
     assert moved(steps, new) == [(old, new)]
 
 
 def test_layers_count_more_than_steps(steps: Steps) -> None:
-    old = steps.made("base:kept-1", "a", ["COPY from elsewhere"])
-    new = steps.made("base:prod", "c", ["COPY a", "USER 7"])
+    old = steps.create("base:kept-1", "a", ["COPY from elsewhere"])
+    new = steps.create("base:prod", "c", ["COPY a", "USER 7"])
     assert moved(steps, new) == [(old, new)]
 
 
 def test_the_base_that_has_no_tag_any_more_is_known_by_its_id(steps: Steps) -> None:
-    old = steps.made("base:prod", "a", ["COPY a", "USER 7"])
-    new = steps.made("base:prod", "c", ["COPY c", "USER 7"])
+    old = steps.create("base:prod", "a", ["COPY a", "USER 7"])
+    new = steps.create("base:prod", "c", ["COPY c", "USER 7"])
     assert moved(steps, old) == [(old, new)]

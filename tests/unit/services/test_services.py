@@ -27,7 +27,7 @@ NAME = "sutra-test-greeter"
 LANGUAGES = tuple(file.stem for file in sorted((ROOT / "samples").glob("*.yaml")))
 TIP = (
     "eg: make new-service NAME=sutra-example LANGUAGE=python; where a service is half there, "
-    "`make remove-service` takes the rest away"
+    "`make remove-service` takes the rest away; move away a folder that is no service"
 )
 TOOLS = Path(sys.executable).parent
 
@@ -354,6 +354,12 @@ FORM = "lower-case letters, digits and single hyphens, a letter first, 40 charac
         ("json", 'reserved "json": Python\'s own'),
         ("class", 'reserved "class": Python\'s own'),
         ("crate", 'reserved "crate": Rust\'s own'),
+        ("u8", 'reserved "u8": Rust\'s own'),
+        ("examples", 'reserved "examples": Rust\'s own'),
+        ("strings", 'reserved "strings": Go\'s own'),
+        ("errors", 'reserved "errors": Go\'s own'),
+        ("null", 'reserved "null": YAML\'s own'),
+        ("y", 'reserved "y": YAML\'s own'),
         ("tests", 'reserved "tests": a folder of a package is called so'),
         ("fastapi", 'reserved "fastapi": samples/python/pyproject.toml:14 uses it'),
         ("tokio", 'reserved "tokio": samples/rust/Cargo.lock:35 uses it'),
@@ -365,14 +371,88 @@ def test_a_name_that_cannot_be_is_refused(checkout: Path, name: str, problem: st
     assert changes() == ""
 
 
-def test_a_folder_and_a_word_of_a_shared_file_are_taken(checkout: Path) -> None:
-    (checkout / "packages/lonely").mkdir()
-    assert refused("new-service", "--name", "lonely", "--language", "python")[0] == [
-        'NAME: taken "lonely": packages/lonely/'
-    ]
+def test_a_word_of_a_shared_file_is_taken(checkout: Path) -> None:
     (checkout / "README.md").write_text("first\nsecond parcels\n")
     assert refused("new-service", "--name", "parcels", "--language", "python")[0] == [
         'NAME: taken "parcels": README.md:2 has it as a word'
+    ]
+
+
+# files that tools leave in a folder after git took the service away
+LEFT = (
+    ".ruff_cache/0.15/1",
+    ".mypy_cache/.gitignore",
+    ".pytest_cache/v/cache/nodeids",
+    ".hypothesis/examples/1",
+    ".venv/bin/python",
+    "__pycache__/app.cpython-313.pyc",
+    "src/parcels/__pycache__/app.cpython-313.pyc",
+    "src/parcels.egg-info/PKG-INFO",
+    "node_modules/express/package.json",
+    "target/release/parcels",
+    "src/old.pyc",
+    ".coverage",
+    ".DS_Store",
+)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_tools_left_takes_no_name(checkout: Path, language: str) -> None:
+    for name in LEFT:
+        file = checkout / "packages" / NAME / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(name)
+    (checkout / "packages" / NAME / "src/empty").mkdir()
+    assert new(NAME, language) == 0
+    assert [name for name in LEFT if not (checkout / "packages" / NAME / name).is_file()] == []
+    assert front_door(["remove-service", "--name", NAME, "--yes"]) == 0
+    assert changes() == ""
+
+
+def test_a_service_takes_the_name_of_a_folder_with_what_tools_left(checkout: Path) -> None:
+    new()
+    commit("added")
+    left = checkout / "packages/parcels/.ruff_cache/old"
+    left.parent.mkdir(parents=True)
+    left.touch()
+    assert front_door(["rename-service", "--name", NAME, "--to", "parcels"]) == 0
+    assert service_parts.find("parcels").missing == ()
+    assert not left.exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "held"),
+    [
+        ("notes", "packages/lonely/ holds notes"),
+        (".env", "packages/lonely/ holds .env"),
+        ("src/deep/a", "packages/lonely/ holds src/deep/a"),
+        ("targets/x", "packages/lonely/ holds targets/x"),
+        (".ruff_cache", "packages/lonely/ holds .ruff_cache"),
+        ("a\nb", "packages/lonely/ holds a\\nb"),
+    ],
+)
+def test_a_folder_with_a_persons_files_is_taken(checkout: Path, file: str, held: str) -> None:
+    for name in ("lonely/__pycache__/x.pyc", f"lonely/{file}"):
+        place = checkout / "packages" / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.touch()
+    assert refused("new-service", "--name", "lonely", "--language", "python") == (
+        [f'NAME: taken "lonely": {held}'],
+        TIP,
+    )
+
+
+@pytest.mark.parametrize("target", ["../samples", "nowhere"])
+def test_a_link_where_the_folder_would_be_is_taken(checkout: Path, target: str) -> None:
+    (checkout / "packages/lonely").symlink_to(target)
+    assert refused("new-service", "--name", "lonely", "--language", "python")[0] == [
+        'NAME: taken "lonely": packages/lonely is no folder'
+    ]
+    (checkout / "packages/lonely").unlink()
+    (checkout / "packages/lonely").mkdir()
+    (checkout / "packages/lonely/linked").symlink_to(target)
+    assert refused("new-service", "--name", "lonely", "--language", "python")[0] == [
+        'NAME: taken "lonely": packages/lonely/ holds linked'
     ]
 
 

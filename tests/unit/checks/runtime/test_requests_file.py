@@ -71,11 +71,11 @@ def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
 class Answering(BaseHTTPRequestHandler):
     """Answers with the status that the path names, and keeps what it was asked."""
 
-    asked: ClassVar[list[tuple[str, str | None, bytes]]] = []
+    requests: ClassVar[list[tuple[str, str | None, bytes]]] = []
 
     def do_GET(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        self.asked.append((self.command, self.headers.get("Content-Type"), body))
+        self.requests.append((self.command, self.headers.get("Content-Type"), body))
         self.send_response(int(self.path.strip("/")))
         self.send_header("Content-Length", "0")
         self.end_headers()
@@ -104,13 +104,13 @@ def test_each_request_has_its_status(server: tuple[str, int]) -> None:
         Request("POST", "/422", '"ä"', "db"),
     ]
     addresses = {"own": server, "db": server}
-    Answering.asked.clear()
+    Answering.requests.clear()
     assert requests_file.send(addresses, "own", requests) == [
         Answer(requests[0], 200),
         Answer(requests[1], 503),
         Answer(requests[2], 422),
     ]
-    assert Answering.asked == [
+    assert Answering.requests == [
         ("GET", None, b""),
         ("HEAD", None, b""),
         ("POST", "application/json", '"ä"'.encode()),
@@ -154,7 +154,7 @@ def test_an_answer_that_is_not_http_is_one_line() -> None:
 def test_a_service_without_an_address_is_one_line_before_anything_is_sent(
     hosts: tuple[str, ...], host: str, missing: str, with_address: str, server: tuple[str, int]
 ) -> None:
-    Answering.asked.clear()
+    Answering.requests.clear()
     requests = [Request("GET", "/200", host="db"), Request("GET", "/200", host=host)]
     if "db" not in hosts:
         requests.pop(0)
@@ -164,4 +164,4 @@ def test_a_service_without_an_address_is_one_line_before_anything_is_sent(
         f'requests: no address for requests to "{missing}"',
         f"an image needs EXPOSE; services with an address: {with_address}",
     )
-    assert Answering.asked == []
+    assert Answering.requests == []

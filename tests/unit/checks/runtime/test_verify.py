@@ -59,7 +59,7 @@ class Service:
     def __init__(
         self, clock: Clock, monkeypatch: pytest.MonkeyPatch, answers: list[int], seconds: float
     ) -> None:
-        self.clock, self.answers, self.seconds, self.asked = clock, answers, seconds, 0
+        self.clock, self.answers, self.seconds, self.questions = clock, answers, seconds, 0
         monkeypatch.setattr(sandbox, "start", lambda container: clock.pass_by(0.5))
         monkeypatch.setattr(sandbox, "execute", self.execute)
         monkeypatch.setattr(sandbox, "exit_code", lambda container: 3 if self.ended else None)
@@ -67,12 +67,12 @@ class Service:
 
     @property
     def ended(self) -> bool:
-        return self.asked > 0 and self.answers[min(self.asked, len(self.answers)) - 1] < 0
+        return self.questions > 0 and self.answers[min(self.questions, len(self.answers)) - 1] < 0
 
     def execute(self, client: object, container: object, command: object, seconds: float) -> int:
         self.clock.pass_by(self.seconds)
-        answer = self.answers[min(self.asked, len(self.answers) - 1)]
-        self.asked += 1
+        answer = self.answers[min(self.questions, len(self.answers) - 1)]
+        self.questions += 1
         if answer < 0:
             raise containers.CommandError("container is not running")
         return answer

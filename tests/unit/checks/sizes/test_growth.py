@@ -216,7 +216,7 @@ def test_a_base_is_held_against_the_one_in_the_ledger(
     )
     since = "since sutra-base-python of promotion 1: "
     assert failures(engine, tmp_path) == [line + since + grew]
-    del engine.known[small.id]
+    del engine.by_id[small.id]
     assert failures(engine, tmp_path) == [line + "no promoted image to compare with"]
     ledger.LEDGER.write_text("x\n")
     assert failures(engine, tmp_path) == [

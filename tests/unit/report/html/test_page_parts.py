@@ -299,7 +299,7 @@ def test_all_of_an_image_is_collected(engine: FakeEngine, folder: Path, tmp_path
     assert Fact("base digest", f"{ids['base']}, by its layers") in told.provenance
     none = "No licence recorded (1 components). Not recorded: no record (1)."
     assert told.licences == none
-    del engine.known[ids["service"]]
+    del engine.by_id[ids["service"]]
     with pytest.raises(SutraError) as caught:
         about.read(engine, promises, ids, tmp_path)
     assert caught.value.message == 'engine: image no longer exists "service:prod"'

@@ -1,0 +1,58 @@
+"""Names that no service can have: a language, a file's format or the bake file has them already.
+
+They hold for services of every language: one may be written anew in another.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+import sys
+
+from scripts.services import sample, shared_files
+from scripts.services.words import Words, line_of
+
+# keywords, crates of the toolchain, primitive types, and folders in which cargo builds
+RUST = {
+    "abstract", "alloc", "as", "become", "box", "const", "core", "crate", "do", "dyn", "enum",
+    "extern", "final", "fn", "gen", "impl", "let", "loop", "macro", "match", "mod", "move", "mut",
+    "override", "priv", "proc-macro", "pub", "ref", "self", "static", "std", "struct", "super",
+    "trait", "try", "type", "typeof", "unsafe", "unsized", "use", "virtual", "where",
+    "bool", "char", "f16", "f32", "f64", "f128", "i8", "i16", "i32", "i64", "i128", "isize",
+    "never", "str", "u8", "u16", "u32", "u64", "u128", "usize",
+    "deps", "examples", "incremental",
+}  # fmt: skip # a list of words
+# packages of one word, as `go list std` prints them: a module of that name is ambiguous
+GO = {
+    "all", "arena", "bufio", "builtin", "bytes", "cgo", "cmp", "context", "crypto", "embed",
+    "encoding", "errors", "expvar", "flag", "fmt", "hash", "html", "image", "io", "iter", "log",
+    "maps", "math", "mime", "net", "os", "path", "plugin", "reflect", "regexp", "runtime", "simd",
+    "slices", "sort", "strconv", "strings", "structs", "sync", "syscall", "testing", "time",
+    "unicode", "unique", "weak",
+}  # fmt: skip # a list of words
+# words that readers of YAML 1.1, such as kubectl's, take for a truth value or for nothing
+YAML = {"false", "n", "no", "null", "off", "on", "true", "y", "yes"}
+# names of folders and images that a service's files are made of
+OURS = {"app", "build", "go", "internal", "main", "src", "target", "tests", "vendor"}
+# bake's own targets: of a development image, of tests, of what is built upon
+TARGETS = re.compile(r".*-(dev|test|builder|runtime)|sutra-base-.*")
+NAMED = re.compile(r'^(?:target|group) "([^"]+)"', re.MULTILINE)
+OWNERS = {"Rust": RUST, "Go": GO, "YAML": YAML}
+
+
+def reason(words: Words) -> str:
+    """Return for what a name is reserved, "" where it is free."""
+    name, module = words.name, words.module
+    if TARGETS.fullmatch(name) or name in NAMED.findall(shared_files.read(shared_files.BAKE)):
+        return f"a target of {shared_files.BAKE} is called so"
+    if keyword.iskeyword(module) or module in sys.stdlib_module_names:
+        return "Python's own"
+    for owner, names in OWNERS.items():
+        if name in names:
+            return f"{owner}'s own"
+    if name in OURS:
+        return "a folder of a package is called so"
+    for file in sample.files(sample.FOLDER):
+        if line := line_of(file.read_text("utf-8"), words):
+            return f"{file}:{line} uses it"
+    return ""
