@@ -138,7 +138,7 @@ def _run(
             cache.warn_damaged(kept.place, kept.is_folder)
             code, lines = buildx.bake(groups, [*overrides, *writes], settings, metadata)
         if code:
-            raise failure(lines, how.builder)
+            raise failure(lines, how.builder, how.architecture)
         if not how.builder.is_engine:
             builders.refuse_other_images(client, how.builder, staged, metadata)
 

@@ -6,8 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from scripts.build import unrunnable
+from scripts.common import platforms
 from scripts.common.errors import SutraError
-from scripts.engine import builders, emulator
+from scripts.engine import builders
 from scripts.engine.builders import Builder
 
 # an image that no registry gave, by its familiar name, and the last reason why
@@ -21,18 +23,24 @@ FULL = "`docker system df` shows what fills it, `make clean DRY_RUN=1` this proj
 
 @dataclass(frozen=True)
 class Progress:
-    """The whole text of a build's progress, the step that failed, and buildx's own reason."""
+    """The whole text of a build's progress, the step that failed, and buildx's own reason.
+
+    `architecture` is the one that was built for.
+    """
 
     text: str
     step: str
     reason: str
-    builder: str
+    builder: Builder
+    architecture: str
 
 
-def failure(lines: Sequence[str], builder: Builder = builders.OWN) -> SutraError:
+def failure(
+    lines: Sequence[str], builder: Builder = builders.OWN, architecture: str = platforms.OWN
+) -> SutraError:
     """Return the one clear line for a build whose progress ended in `lines`."""
-    progress = _read(lines, builder.name)
-    for cause in (_gone, _lost, _full, _unresolved, _without_emulator, _own_message):
+    progress = _read(lines, builder, architecture)
+    for cause in (_gone, _lost, _full, _unresolved, _unrunnable, _own_message):
         if error := cause(progress):
             return error
     return SutraError(
@@ -42,7 +50,7 @@ def failure(lines: Sequence[str], builder: Builder = builders.OWN) -> SutraError
     )
 
 
-def _read(lines: Sequence[str], builder: str) -> Progress:
+def _read(lines: Sequence[str], builder: Builder, architecture: str) -> Progress:
     text = "\n".join(lines)
     step = re.search(r"^ > \[([^\]]+)\]", text, re.M)
     # buildx writes its error behind a step's unfinished line; those with a number are steps'
@@ -52,6 +60,7 @@ def _read(lines: Sequence[str], builder: str) -> Progress:
         step[1] if step else "the first step",
         reason[1] if reason else "no reason given",
         builder,
+        architecture,
     )
 
 
@@ -62,8 +71,8 @@ def _gone(progress: Progress) -> SutraError | None:
         return None
     cause = re.split(r"desc = |failed to solve: ", progress.reason)[-1]
     return SutraError(
-        f'build: the builder "{progress.builder}" went away: {cause}',
-        f"`docker buildx inspect {progress.builder}` shows its state; once it runs, "
+        f'build: the builder "{progress.builder.name}" went away: {cause}',
+        f"`docker buildx inspect {progress.builder.name}` shows its state; once it runs, "
         "run `make build` again: finished steps are cached",
     )
 
@@ -73,7 +82,7 @@ def _lost(progress: Progress) -> SutraError | None:
     if not re.search(r"lease \S+: not found", progress.reason):
         return None
     return SutraError(
-        f'build: the builder "{progress.builder}" has lost its cache of '
+        f'build: the builder "{progress.builder.name}" has lost its cache of '
         f'"{progress.step}": {progress.reason}',
         "a cache returned wrong bytes: restart it (buildkitd or the engine), "
         "then run `make build` again",
@@ -100,14 +109,11 @@ def _unresolved(progress: Progress) -> SutraError | None:
     )
 
 
-def _without_emulator(progress: Progress) -> SutraError | None:
-    """Return the error of a step of another platform."""
-    if not re.search(r"exec format error", progress.text, re.I):
-        return None
-    return SutraError(
-        f'build: the builder "{progress.builder}" has no emulator for what step '
-        f'"{progress.step}" runs',
-        emulator.TIP,
+def _unrunnable(progress: Progress) -> SutraError | None:
+    """Return the error of a step that ran what the kernel could not."""
+    output = "\n".join(re.findall(r"^[\d.]+ (.+)", _unnumbered(progress.text), re.M))
+    return unrunnable.find(
+        output, progress.reason, progress.step, progress.builder, progress.architecture
     )
 
 

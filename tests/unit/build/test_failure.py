@@ -182,13 +182,6 @@ complete successfully: exit code: 1
             "then run `make build` again",
         ),
         (
-            STEP.format(reason="exec /bin/sh: exec format error"),
-            'build: the builder "default" has no emulator for what step '
-            '"sutra-api builder 3/5" runs',
-            "install Debian's qemu-user-static, or build on a node of that platform: "
-            "docs/build-farm.md",
-        ),
-        (
             SCHEME,
             'build: no registry served "debian:trixie-slim": not found',
             "check the network, or `docker load` an archive of it, then run `make build` again",
@@ -216,7 +209,6 @@ complete successfully: exit code: 1
         "gone at once",
         "gone before",
         "lease",
-        "emulator",
         "scheme",
         "nothing",
     ],
