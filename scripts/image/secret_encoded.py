@@ -1,4 +1,4 @@
-"""Text inside a file in another form: in base64, in hex, URL-encoded, in UTF-16.
+"""Text inside a file in another form: base64, hex, numbers of its bytes, UTF-16 …
 
 Work has an end: bytes are bounded for a text and, by Budget, for a layer.
 """
@@ -11,7 +11,9 @@ import math
 import re
 import urllib.parse
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 
+from scripts.image import secret_formats
 from scripts.image.secret_packed import Budget
 
 # most bytes of one base64 or hex text, before decoding
@@ -46,12 +48,56 @@ def _from_hex(content: bytes, at: int, _: bytes) -> bytes:
     return binascii.unhexlify(match[0]) if match else b""
 
 
+def _from_dump(content: bytes, at: int, before: bytes) -> bytes:
+    """Read the hex digits of `xxd` or `hexdump -C`, without the columns beside them."""
+    lines = content[at : at + (64 << 10)].splitlines()
+    digits = (
+        re.sub(rb"^[0-9a-fA-F]{7,8}:?\s+|\s{2}(?:\S.{0,15}|\|.{1,16}\|)$", b"", line)
+        for line in lines
+    )
+    return _from_hex(b"\n".join(digits), 0, before)
+
+
+def _from_numbers(content: bytes, at: int, base: int) -> bytes:
+    """Read bytes that are written as numbers: `45, 45`, `\\055\\055`, `&#45;&#45;`."""
+    run = re.match(rb"[\s,;&#\\]*(?:[0-9]{1,3}[\s,;&#\\\"']*)+", content[at : at + (64 << 10)])
+    numbers = [int(number, base) for number in re.findall(rb"[0-9]+", run[0])] if run else []
+    return bytes(number for number in numbers if number < 256)
+
+
+def _from_decimal(content: bytes, at: int, _: bytes) -> bytes:
+    return _from_numbers(content, at, 10)
+
+
+def _from_octal(content: bytes, at: int, _: bytes) -> bytes:
+    return _from_numbers(content, at, 8)
+
+
+def _from_unicode(content: bytes, at: int, before: bytes) -> bytes:
+    """Read `\\u002d`, `\\u{2d}` and `&#x2d;`."""
+    run = re.sub(
+        rb"(?:\\u(?:00|\{)|&#x)([0-9a-fA-F]{2})[};]?", rb"\1", content[at : at + (64 << 10)]
+    )
+    return _from_hex(run, 0, before)
+
+
+def _from_base32(content: bytes, at: int, _: bytes) -> bytes:
+    match = re.match(rb"[A-Z2-7]+", re.sub(rb"\s", b"", content[at : at + (64 << 10)]))
+    text = match[0] if match else b""
+    return base64.b32decode(text[: len(text) // 8 * 8])
+
+
 def _from_url(content: bytes, at: int, _: bytes) -> bytes:
     return urllib.parse.unquote_to_bytes(content[at : at + (64 << 10)].replace(b"+", b" "))
 
 
 def _from_wide(content: bytes, at: int, _: bytes) -> bytes:
     return content[at : at + (64 << 10)].replace(b"\0", b"")
+
+
+def _from_wide_word(content: bytes, at: int, _: bytes) -> bytes:
+    match = re.match(rb"(?:[\x21-\x7e]\0)+", content[at : at + (8 << 10)])
+    return match[0].replace(b"\0", b"") if match else b""
 
 
 _BEGIN = b"-----BEGIN "
@@ -69,13 +115,40 @@ _FORMS: tuple[tuple[bytes, _Decoder, bytes], ...] = (
     (b"H4sIA", _from_base64, b""),  # gzip in base64, as Helm keeps its releases
     (b"UEsDB", _from_base64, b""),  # zip in base64
     (_BEGIN.strip().hex().encode(), _from_hex, b""),
-    (_BEGIN.strip().hex().upper().encode(), _from_hex, b""),
+    *(  # bytes of a source, and of `xxd` and `hexdump`
+        (sign.join(prefix + b"%02x" % byte for byte in _BEGIN[:6]), decode, b"")
+        for prefix, sign, decode in (
+            (b"\\x", b"", _from_hex),
+            (b"0x", b",", _from_hex),
+            (b"0x", b", ", _from_hex),
+            (b"", b":", _from_hex),
+            (b"", b" ", _from_dump),
+        )
+    ),
+    (b"2d2d 2d2d 2d42", _from_dump, b""),
+    (b",".join(b"%d" % byte for byte in _BEGIN[:8]), _from_decimal, b""),
+    (b", ".join(b"%d" % byte for byte in _BEGIN[:8]), _from_decimal, b""),
+    (b"".join(b"&#%d;" % byte for byte in _BEGIN[:5]), _from_decimal, b""),
+    (b"".join(b"\\%03o" % byte for byte in _BEGIN[:6]), _from_octal, b""),
+    (b"".join(b"\\%o" % byte for byte in _BEGIN[:6]), _from_octal, b""),
+    *(
+        (b"".join(form % byte for byte in _BEGIN[:5]), _from_unicode, b"")
+        for form in (b"\\u00%02x", b"\\u{%02x}", b"&#x%02x;")
+    ),
+    (base64.b32encode(_BEGIN)[:12], _from_base32, b""),
     (b"-----BEGIN%20", _from_url, b""),
     (b"-----BEGIN+", _from_url, b""),
     ("-----BEGIN ".encode("utf-16-le")[:-1], _from_wide, b""),  # of both byte orders
+    *(  # tokens in programs whose strings are UTF-16: of .NET, of Qt
+        (start.decode("latin-1").encode("utf-16-le"), _from_wide_word, b"")
+        for start, is_caseless in secret_formats.searched()
+        if len(start) > 3 and not is_caseless and not start.startswith(b"-----")
+    ),
 )
-# the texts that `decoded` wants the positions of
-SEARCHED = tuple(text for text, _, _ in _FORMS)
+# digits of numbers, whose letters may be capitals
+_NUMBERS = (_from_hex, _from_dump, _from_unicode)
+# the texts that `decoded` wants the positions of, and whether each is in any case
+SEARCHED = tuple((text, decode in _NUMBERS) for text, decode, _ in _FORMS)
 
 
 def decoded(
@@ -96,22 +169,38 @@ def decoded(
 
 
 def decoded_texts(text: bytes, budget: Budget) -> Iterator[bytes]:
-    """Yield what each long word of a text of ours is in base64: settings keep tokens so."""
+    """Yield what each long word of a text of ours is in base64 or in hex: tokens are kept so.
+
+    PowerShell's encoded commands are UTF-16 in base64.
+    """
     for match in re.finditer(rb"(?<![\w+/-])[\w+/-]{24,4096}+={0,2}(?![\w+/-])", text):
-        word = match[0].rstrip(b"=").translate(_OF_URLS)
-        try:
-            plain = base64.b64decode(word + b"=" * (-len(word) % 4), validate=True)
-        except ValueError:
-            continue
-        if plain.isascii() and budget.takes(len(plain)) == len(plain):
-            yield plain
+        for plain in _plain_words(match[0].rstrip(b"=")):
+            if plain.isascii() and budget.takes(len(plain)) == len(plain):
+                yield plain.replace(b"\0", b"")
+
+
+def _plain_words(word: bytes) -> Iterator[bytes]:
+    with suppress(ValueError):
+        text = word.translate(_OF_URLS)
+        yield base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
+    with suppress(ValueError):
+        yield binascii.unhexlify(word)
+
+
+def narrowed(text: bytes) -> bytes:
+    """Return text in UTF-16 or UTF-32 as plain bytes, without its byte order mark."""
+    return text.replace(b"\0", b"").removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff")
 
 
 def is_wide(head: bytes) -> bool:
-    """Return whether a file is text in UTF-16."""
+    """Return whether a file is text in UTF-16 or UTF-32."""
     start = head[:1024]
     if b"\0" not in start:
         return False
+    if len(start) >= 16 and 0.72 < start.count(0) / len(start) < 0.78:
+        return not re.search(
+            rb"[^\0]{2}", start.removeprefix(b"\xff\xfe").removeprefix(b"\0\0\xfe\xff")
+        )
     zeros = max(start[::2].count(0), start[1::2].count(0))
     return head.startswith((b"\xff\xfe", b"\xfe\xff")) or (
         len(start) >= 16 and zeros > len(start) * 0.45 and start.count(0) < len(start) * 0.55

@@ -37,7 +37,7 @@ _SETTINGS = re.compile(
     r"(?:.*/)?(?:[^/]+\.(?:env|ini|cfg|cnf|conf|config|toml|ya?ml|json5?|jsonc|properties|xml|sh|bash|zsh"
     r"|ksh|service|timer|tfvars|hcl|tf|txt|plist|rc|secrets?|credentials?|local|prod|production|dev"
     r"|staging|sql|dump|http|rest|desktop|nomad|ps1|bat|cmd|bak|old|orig|save|swp|reg|url|webloc|ovpn"
-    r"|vars|creds?|users|fish|csh|nmconnection|socket|mount|override|rdp)"
+    r"|vars|creds?|users|har|exp|log|ks|hosts|inventory|tcl|fish|csh|nmconnection|socket|mount|override|rdp)"
     r"|\.flaskenv|\.envrc|\.env\.\w+|\.gitconfig|Dockerfile[^/]*|Containerfile|Makefile|Procfile|\.?\w+_history"
     r"|(?:Jenkins|Vagrant|Just|Earth|Tilt|Fast|Brew|Cap|Task)file|\.?(?:conf|config|settings|env|vars)"
     r"|\.?\w*rc|\.(?:bash_)?profile|crontab|cron(?:\.d|tabs)/[^/]+|etc/environment|etc/profile\.d/[^/]+"
@@ -45,7 +45,8 @@ _SETTINGS = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 _PROGRAMS = re.compile(
-    r"(?:.*/)?[^/]+\.(?:py|pyw|rb|php|pl|lua|js|cjs|mjs|ts|java|kt|go|cs|scala|groovy|exs?|r|ipynb)",
+    r"(?:.*/)?[^/]+\.(?:py|pyw|pyi|rb|php|pl|pm|lua|[cm]?jsx?|[cm]?tsx?|vue|svelte|java|kts?|go|cs|fs|vb|scala|groovy|gradle"
+    r"|exs?|r|ipynb|rs|c|cc|cpp|cxx|hh?|hpp|mm?|swift|dart|[he]rl|edn|clj[cs]?|jl|awk|cmake|bicep|pp|hs|ml|nim|zig|cr)",
     re.DOTALL | re.IGNORECASE,
 )
 _SHELL = re.compile(rb"#!\s*\S*/(?:env\s+(?:-S\s+)?)?(?:ba|da|k|z|a)?sh\b")

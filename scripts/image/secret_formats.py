@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 DATA = Path(__file__).with_suffix(".toml")
-# characters allowed between the parts of a key: line ends, also escaped ones, and the joints
-# between string literals of a program's source
-JUNK = r"""(?:[\s"'`,]|\\+(?:[nr]|x0[ad]|u000[ad])?|(?<=["'`\s])[+.&](?=\s{0,40}["'`]))"""
+# characters allowed between the parts of a key: line ends, also escaped ones, signs of comments and
+# quotations, and the joints between string literals of a program's source
+JUNK = r"""(?:[\s"'`,#*;|>]|\\+(?:[nr]|x0[ad]|u000[ad])?|(?<=["'`\s])[+.&](?=\s{0,40}["'`]))"""
 # longest text that `back` of a format looks at
 BACK = 128
 # positions of one format that are looked at one by one; more are left to `re`

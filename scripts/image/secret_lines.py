@@ -52,8 +52,8 @@ _OPTION = re.compile(
 )
 # fields of headers, JSON and YAML
 _NAMED = re.compile(
-    r"(?<![\w.-])(?P<name>[A-Za-z_][\w.-]*+)(?:\\?[\"'](?:\s{0,3}:\s{0,3})|:\s{1,3})"
-    r"\\?(?P<quote>[\"']?)(?=(?P<value>[^\s\"'\\,}\]]{1,200}))"
+    r"(?<![\w.-])(?P<name>[A-Za-z_][\w.-]*+)(?:\\?[\"'](?:\s{0,3}:\s{0,3})|:\s{1,3}|:(?=[\"']))"
+    r"(?:&\w{1,60}\s{1,3})?\\?(?P<quote>[\"']?)(?=(?P<value>[^\s\"'\\,}\]]{1,200}))"
 )
 _ELEMENT = re.compile(
     r"<(?P<name>[A-Za-z][\w.-]*+)(?:\s[^<>]{1,200})?>(?P<value>[^<>\s]{1,200})</(?P=name)>"
@@ -63,7 +63,8 @@ _ATTRIBUTE = re.compile(
 )
 # `NAME = value` of files, where blanks may stand around the sign
 _SETTING = re.compile(
-    r"(?m)^[ \t]*(?:-[ \t]+)?(?:export[ \t]+|set[ \t]+|ENV[ \t]+|ARG[ \t]+|env(?=\[))?[\"'\[]{0,2}"
+    r"(?m)^[ \t]*(?:-[ \t]+)?(?:export[ \t]+|set[ \t]+|ENV[ \t]+|ARG[ \t]+"
+    r"|\$(?:env:)?|env(?=\[))?[\"'\[]{0,2}"
     r"(?P<name>[A-Za-z_][\w.:-]*+)[\"'\]]{0,2}[ \t]*"
     r"(?:=|:=|=>)[ \t]*[\"']?(?=(?P<value>[^\s\"'][^\s\"']{0,199})[\"']?[ \t,;]*(?:[#;].*)?$)"
 )
@@ -77,12 +78,45 @@ _BLANK = re.compile(
     r"(?P<name>[A-Za-z_]\w*+)[ \t]+[\"']?(?=(?P<value>[^\s\"'=][^\s\"']{0,199}))"
 )
 # comments of settings; "* * * * *" begins a line of a crontab
-_COMMENT = re.compile(r"\s*(?:[#;]|//|<!--|\*(?!(?:/\d+)?(?:[ \t]+[\d*/,-]+){4}[ \t]))")
+_COMMENT = re.compile(
+    r"\s*(?:#(?!\s{0,3}define\b)|;|//|<!--|\*(?!(?:/\d+)?(?:[ \t]+[\d*/,-]+){4}[ \t]))"
+)
 # literals without a blank in programs: `db.password = "…"`, `"PASSWORD": "…"`; what follows a word
 # in a list is no value where it is the next option: `["--mode=creds", "--output=json"]`
 _LITERAL = re.compile(
-    r"(?<![\w.-])(?P<name>[A-Za-z_][\w.-]*+)(?:[\"'\]]{0,2}\s{0,3}(?:=>|[=:])|[\"'],(?!\s{0,3}[\"']--))\s{0,3}[rbuf]?([\"'])(?P<value>[^\s\"'\\]{6,200})\2"
+    r"(?<![\w.-])(?P<name>[A-Za-z_][\w.-]*+)(?:[\"'\]]{0,2}\s{0,3}(?:=>|[=:])|[\"'],(?!\s{0,3}[\"']--))\s{0,3}[rbuf]?\\?([\"'])(?P<value>[^\s\"'\\]{6,200})\\?\2"
 )
+# declarations with a type, a call or another value first: `let password: &str = "…"`,
+# `password := "…"`, `password: SecretStr = Field(default="…")`, `env.PASSWORD || "…"`
+_WRAPPED = (
+    r"(?:(?:\w+\.)?(?:Field|Secret\w{1,20}|String::from|str|bytes)"
+    r"\((?:default\s{0,3}=\s{0,3})?){0,2}"
+)
+_OR = r"(?:[\w.:$?{}\[\]\"'-]{1,80}(?:\([\"']\w{1,60}[\"']\))?\s{0,3}(?:\|\||\?\?|\bor\b)\s{0,3})?"
+_DECLARED = re.compile(
+    r"(?<![\w.-])(?P<name>[A-Za-z_][\w.-]*+)(?:\s{0,3}:\s{0,3}[&'\w.\[\]| ]{1,60}?|[\"'\]]{0,2})"
+    rf"\s{{0,3}}(?::=|<-|[=:](?!=))\s{{0,3}}{_WRAPPED}{_OR}[rbuf]?"
+    r"([\"'`])(?P<value>[^\s\"'`\\]{6,200})\2(?!\s{0,3}\w)"
+)
+# names and values side by side: `#define PASSWORD "…"`, `set(PASSWORD "…")`, `{password, "…"}`,
+# `:password "…"`, `set password …`
+_BESIDE = re.compile(
+    r"(?:#\s{0,3}define\s{1,9}|\bset\s{0,3}\(?|[{:]|^\s{0,40}|\bparam\s)(?P<name>[A-Za-z_][\w.-]*+)(?:,\s{0,3}|\s{1,9}(?:string\s=\s)?)"
+    r"([\"'])(?P<value>[^\s\"'\\]{6,200})\2"
+)
+# logins and keys that are arguments: what they are is the name of the function
+_ARGUMENT = re.compile(
+    r"\b(?P<name>(?:auth|basic_auth)\s{0,3}=\s{0,3}\(|(?:HTTP)?(?:Basic|Digest)Auth\(|\.login\()\s{0,3}[\"'][^\"'\n]{1,60}[\"']\s{0,3},\s{0,3}b?[\"'](?P<value>[^\s\"'\\]{6,200})[\"']"
+    r"|\b(?P<key>Fernet\(|hmac\.new\(|jwt\.(?:en|de)code\([^\n]{0,120}?,)\s{0,3}b?[\"'](?P<bytes>[^\s\"'\\]{6,200})[\"']"
+)
+# variables in two parts, as Kubernetes, ECS and Postman have them
+_PAIR = re.compile(
+    r"(?i)[\"']?\b(?:key|name)[\"']?\s{0,3}:\s{0,3}[\"']?(?P<name>[A-Z_][\w.-]{0,200})[\"']?,?\s{0,80}"
+    r"[\"']?\bvalue[\"']?\s{0,3}:\s{0,3}[\"']?(?P<value>[^\s\"']{1,200})"
+)
+# between two string literals of a program that are one text
+_JOINT = re.compile(rb"""(["'])[ \t]*(?:\\?\n[ \t]*)?[+.&]?[ \t]*(?:\\?\n[ \t]*)?[rbuf]?\1""")
+_QUOTE = re.compile("[\"'`]")
 # in programs such a literal is a name, not a secret
 _IDENTIFIER = re.compile(r"[a-z_.:/-]+|[A-Z_]+|[A-Z]?[a-z]+(?:[A-Z][a-z]+)*")
 
@@ -98,6 +132,7 @@ def find_text(text: str) -> Iterator[str]:
 
 def find_setting(text: str) -> Iterator[str]:
     """Yield the kinds in a file of settings or a script of a shell."""
+    yield from _values(_without_comments(text[:MAX_TEXT]), _PAIR)
     for line in _lines(text):
         yield from _url(line)
         yield from _values(line, _SETTING, _OPTION, _ELEMENT, _ATTRIBUTE, _BLANK)
@@ -112,12 +147,30 @@ def find_program(text: str) -> Iterator[str]:
     """Yield the kinds in a program's source, where most names stand for no value of their own."""
     for line in _lines(text):
         yield from _url(line)
+        if not _QUOTE.search(line):
+            continue
         yield from (
             f'value of "{match["name"]}"'
-            for match in _LITERAL.finditer(line)
+            for pattern in (_LITERAL, _DECLARED, _BESIDE)
+            for match in pattern.finditer(line)
             if is_secret(match["name"], match["value"])
             and not _IDENTIFIER.fullmatch(match["value"])
         )
+        yield from _arguments(line)
+
+
+def _arguments(line: str) -> Iterator[str]:
+    """Yield the logins and keys that a line of a program gives to a function."""
+    for match in _ARGUMENT.finditer(line):
+        value = match["value"] or match["bytes"]
+        if is_value(value) and not _IDENTIFIER.fullmatch(value):
+            name = (match["name"] or match["key"]).partition("(")[0].strip("= .")
+            yield f'argument of "{name}"'
+
+
+def joined(source: bytes) -> bytes:
+    """Return a program with its string literals joined that stand side by side or are added."""
+    return _JOINT.sub(b"", source)
 
 
 def _lines(text: str) -> Iterator[str]:

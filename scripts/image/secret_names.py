@@ -60,7 +60,8 @@ def is_value(value: str) -> bool:
 
 
 def _words(name: str) -> list[str]:
-    return [word.lower() for word in _BETWEEN.split(name) if word]
+    """Return the words of a name without the number at its end: "PASSWORD1", "TOKEN_2"."""
+    return [word.lower() for word in _BETWEEN.split(re.sub(r"[_.-]?\d{1,2}\Z", "", name)) if word]
 
 
 def _ends_of_secrets(words: list[str]) -> list[int]:

@@ -1,4 +1,4 @@
-"""Unpack files in search of secrets: gzip, zip, wheel, tar …
+"""Unpack files in search of secrets: gzip, zip, wheel, tar, ar …
 
 Work has an end: bytes, members and depth are bounded for a file and, by Budget, for a layer.
 What is beyond the bounds, or damaged, or encrypted, is not looked into.
@@ -25,7 +25,9 @@ MAX_PACKED = 32 << 20
 MAX_DEPTH = 4
 # memory that an xz file may ask for
 XZ_MEMORY = 128 << 20
-_MAGIC = (b"\x1f\x8b\x08", b"PK\x03\x04", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd")
+_AR = b"!<arch>\n"
+_ZLIB = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
+_MAGIC = (b"\x1f\x8b\x08", b"PK\x03\x04", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", _AR, *_ZLIB)
 _DAMAGE = (
     *tar_stream.DAMAGE, zipfile.BadZipFile, lzma.LZMAError, zlib.error, binascii.Error, OSError,
     EOFError, ValueError, RuntimeError, NotImplementedError, struct.error, LookupError,
@@ -82,6 +84,10 @@ def _opened(path: str, data: bytes, budget: Budget) -> Iterator[tuple[str, bytes
         yield from _in_tar(data, budget)
     elif data.startswith((b"PK\x03\x04", b"#!")):
         yield from _in_zip(data, budget)
+    elif data.startswith(_AR):
+        yield from _in_ar(data, budget)
+    elif data.startswith(_ZLIB):
+        yield inner, zlib.decompressobj().decompress(data, limit)
     elif data.startswith(b"BZh"):
         yield inner, bz2.BZ2Decompressor().decompress(data, limit)
     elif data.startswith(b"\xfd7zXZ\0"):
@@ -134,6 +140,17 @@ def _in_zip(data: bytes, budget: Budget) -> Iterator[tuple[str, bytes]]:
             except _DAMAGE:
                 continue
             yield f"/{info.filename}", content
+
+
+def _in_ar(data: bytes, budget: Budget) -> Iterator[tuple[str, bytes]]:
+    """Yield the members of a package of Debian's or of a static library."""
+    at = len(_AR)
+    while at + 60 <= len(data) and _counts(budget):
+        name, size = data[at : at + 16].decode("latin-1").strip(" /"), int(data[at + 48 : at + 58])
+        if size < 0:
+            return
+        yield f"/{name}", data[at + 60 : at + 60 + min(size, MAX_MEMBER, budget.bytes)]
+        at += 60 + size + size % 2
 
 
 def _counts(budget: Budget) -> bool:

@@ -61,11 +61,13 @@ def _kinds(
 
     `is_packaged`: it is of a wheel among a package's files.
     """
-    kinds = secret_files.by_place(path, data)
-    plain = data.replace(b"\0", b"") if secret_encoded.is_wide(data) else data
+    plain = secret_encoded.narrowed(data) if secret_encoded.is_wide(data) else data
+    kinds = secret_files.by_place(path, plain)
     if _DER_KEY.match(data):
         kinds.add("private key")
     kinds |= _in_bytes(path, plain, budget, depth, b"\0" in plain[:4096])
+    if data.startswith(b"b0VIM"):  # what an editor left, beside or in place of its file
+        path, plain = path.removesuffix(".swp").removesuffix(".swo"), plain.replace(b"\0", b"\n")
     which = "" if is_packaged else secret_files.own(path, plain)
     if which and budget.text > 0:
         budget.text -= min(len(plain), secret_lines.MAX_TEXT)
@@ -96,7 +98,7 @@ def _in_bytes(path: str, data: bytes, budget: Budget, depth: int, in_program: bo
 @cache
 def _searcher() -> Searcher:
     """Return what finds all beginnings of tokens and of keys in other forms in one pass."""
-    texts = [*secret_formats.searched(), *((text, False) for text in secret_encoded.SEARCHED)]
+    texts = [*secret_formats.searched(), *secret_encoded.SEARCHED]
     return Searcher([text for text, _ in texts], [caseless for _, caseless in texts])
 
 
@@ -104,9 +106,10 @@ def _in_own(which: str, text: bytes, budget: Budget, is_known: bool) -> set[str]
     """Return the kinds in a text of ours; of a kind that holds some by nature, formats alone."""
     head = text[: secret_lines.MAX_TEXT]
     kinds = secret_formats.kinds_of_ours(head)
-    if which == secret_files.SETTING:
-        for content in secret_encoded.decoded_texts(head, budget):
-            kinds |= _in_bytes("", content, budget, secret_packed.MAX_DEPTH, False)
+    for content in secret_encoded.decoded_texts(head, budget):
+        kinds |= _in_bytes("", content, budget, secret_packed.MAX_DEPTH, False)
+    if which == secret_files.PROGRAM and (joined := secret_lines.joined(head)) != head:
+        kinds |= _in_bytes("", joined, budget, secret_packed.MAX_DEPTH, False)
     return kinds if is_known or kinds else set(secret_files.in_text(which, head))
 
 

@@ -79,6 +79,66 @@ TOKENS = {
     "Nostr": "nsec" + "1" + _word(58, _BECH32),
     "Borg": "BORG" + "_KEY " + _word(64, _HEX) + "\nhqlhbGdvcml0aG2mc2hhMjU2\n",
     "SSH protocol 1": "SSH PRIVATE KEY " + "FILE FORMAT 1.1\n\0\0",
+    "Amazon MWS": "amzn" + ".mws." + _uuid(),
+    "Gemini, current": "AQ" + ".Ab8RN6" + _word(45),
+    "Mailgun, current": _word(32, _HEX) + "-" + _word(8, _HEX) + "-" + _word(8, _HEX),
+    "Microsoft workflow": "https://prod-12.westeurope.logic."
+    + "azure.com:443/workflows/"
+    + _word(32, _HEX)
+    + "/triggers/manual/paths/invoke?api-version=2016-06-01&sp=%2Frun&sv=1.0&sig="
+    + _word(43),
+    "Slack workflow": "https://hooks.slack."
+    + "com/workflows/T"
+    + _word(9, _UPPER)
+    + "/A"
+    + _word(10, _UPPER)
+    + "/"
+    + _word(18, _DIGITS)
+    + "/"
+    + _word(24),
+    "Confluent": "cf" + "lt" + _word(59) + "7",
+    "Databricks, OAuth": "do" + "se" + _word(32, _HEX),
+    "Dynatrace, platform": "dt0" + "s16." + _word(8, _UPPER) + "." + _word(64, _UPPER + _DIGITS),
+    "Honeycomb, configuration": "hc" + "xik_" + _word(58, _LOWER + _DIGITS),
+    "Figma, OAuth": "fi" + "gu_" + _word(40),
+    "Sourcegraph.com": "sg" + "d_" + _word(64, _HEX),
+    "Segment": "sg" + "p_" + _word(64),
+    "Packagist": "packagist" + "_uut_" + _word(68, _HEX),
+    "Stytch": "secret-" + "live-" + _word(35) + "=",
+    "Facebook app": _word(16, _DIGITS) + "|" + _word(27),
+    "LinkedIn": "WPL" + "_AP1." + _word(16) + "." + _word(8) + "==",
+    "Salesforce, refresh": "5Aep" + "861" + _word(80),
+    "Zoho": "1000" + "." + _word(32, _HEX) + "." + _word(32, _HEX),
+    "Sanity": "s" + "k" + _word(178),
+    "Unleash": "default:" + "production." + _word(56, _HEX),
+    "Flagsmith": "se" + "r." + _word(22),
+    "Statsig": "sec" + "ret-" + _word(43),
+    "GrowthBook": "secret" + "_admin_" + _word(40),
+    "Adyen": "AQ" + "Eyhmfx" + _word(90) + "==-" + _word(43) + "=-" + _word(16),
+    "Mollie": "li" + "ve_" + _word(29) + "7",
+    "DeepL": _uuid() + ":" + "fx",
+    "VK": "vk1" + ".a." + _word(190),
+    "MailerSend": "ml" + "sn." + _word(64, _HEX),
+    "Courier": "pk_" + "prod_" + _word(28, _UPPER + _DIGITS),
+    "OneSignal": "os_v2" + "_app_" + _word(103, _LOWER + _DIGITS),
+    "PagerDuty": "u" + "+7" + _word(17),
+    "Rootly": "root" + "ly_" + _word(64, _HEX),
+    "Retool": "ret" + "ool_" + _word(30),
+    "Val Town": "vt" + "wn_" + _word(40),
+    "Deno Deploy": "dd" + "p_" + _word(36),
+    "Ghost": _word(24, _HEX) + ":" + _word(64, _HEX),
+    "Matrix": "sy" + "t_" + _word(12) + "_" + _word(20, _LOWER) + "_" + _word(6),
+    "Rancher": "tok" + "en-" + _word(5, _LOWER) + ":" + _word(54, _LOWER + _DIGITS),
+    "K3s": "K" + "10" + _word(64, _HEX) + "::server:" + _word(32, _HEX),
+    "Docker Swarm, join": "SWM"
+    + "TKN-1-"
+    + _word(50, _LOWER + _DIGITS)
+    + "-"
+    + _word(25, _LOWER + _DIGITS),
+    "Docker Swarm, unlock": "SWM" + "KEY-1-" + _word(43),
+    "Portainer": "pt" + "r_" + _word(43) + "=",
+    "Thunderstore": "ts" + "s_" + _word(40),
+    "Snowflake": "ver:1-hint:2277749-" + "ETMs" + "DgAAA" + _word(160),
 }
 # tokens that are not found in a program: other bytes look like them, or words touch them
 TEXT_ALONE = {
@@ -86,4 +146,6 @@ TEXT_ALONE = {
     "DeepSeek", "Stability", "ElevenLabs", "Knock", "Checkout.com", "Fireworks", "Voyage", "Anyscale", "Dropbox", "X bearer",
     "Trello", "Intercom", "Salesforce", "Canva", "GoCardless", "Lob", "Checkly", "dbt", "Infisical", "Ory",
     "Unkey", "Trigger.dev", "ClickUp", "Adafruit IO", "wallet", "Nostr",
+    "Adyen", "Confluent", "DeepL", "Deno Deploy", "Facebook app", "Flagsmith", "Ghost", "Mailgun, current",
+    "Mollie", "PagerDuty", "Portainer", "Retool", "Sanity", "Statsig", "Thunderstore", "Unleash",
 }  # fmt: skip # a list of names

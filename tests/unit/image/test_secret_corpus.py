@@ -2,6 +2,8 @@
 
 The counts are printed (`pytest -s`); before the formats were data: 21 of 88 tokens, 6 of 88 in a
 program, 100 of 140 lines, 25 of 75 files found, and 58 of 240 harmless ones taken for secrets.
+Of the corpus as it is, the rules of 2026-11-26 18:00 found 155 of 199 tokens, 243 of 292 lines
+and 162 of 233 files, and took 2 of 369 harmless ones for secrets.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ import lzma
 import tarfile
 import time
 import zipfile
+import zlib
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,16 @@ def tar_of(name: str, content: bytes) -> bytes:
         member.size = len(content)
         archive.addfile(member, io.BytesIO(content))
     return out.getvalue()
+
+
+def ar_of(name: str, content: bytes) -> bytes:
+    header = f"{name:<16}{0:<12}{0:<6}{0:<6}{644:<8}{len(content):<10}`\n"
+    return b"!<arch>\n" + header.encode() + content
+
+
+def shown(row: bytes) -> bytes:
+    """What a dump has beside the digits: a dot for what cannot be printed."""
+    return bytes(byte if 32 <= byte < 127 else 46 for byte in row)
 
 
 def in_lines(content: bytes) -> bytes:
@@ -75,6 +86,36 @@ FORMS = {
     "strings side by side": b"\n".join(b"'%b\\n'" % line for line in KEY.splitlines()),
     "a list of strings": b",".join(b'"%b"' % line for line in KEY.splitlines()),
     "indented": b"\n    ".join(KEY.splitlines()),
+    "commented": b"\n".join(b"# " + line for line in KEY.splitlines()),
+    "quoted": b"\n".join(b"> " + line for line in KEY.splitlines()),
+    "zlib": zlib.compress(KEY),
+    "package of Debian's": ar_of("data.tar.xz", lzma.compress(tar_of("k.pem", KEY))),
+    "base32": base64.b32encode(KEY),
+    "UTF-32": KEY.decode().encode("utf-32"),
+    "UTF-32, big end first": KEY.decode().encode("utf-32-be"),
+    "bytes in hex": b"[]byte{" + b", ".join(b"0x%02x" % byte for byte in KEY) + b"}",
+    "bytes in hex, in capitals": b"{" + b",".join(b"0x%02X" % byte for byte in KEY) + b"}",
+    "bytes as numbers": b"{" + b", ".join(b"%d" % byte for byte in KEY) + b"}",
+    "bytes as numbers, close": b"[" + b",".join(b"%d" % byte for byte in KEY) + b"]",
+    "hex with colons": KEY.hex(":").encode(),
+    "escapes in hex": b'"' + b"".join(b"\\x%02x" % byte for byte in KEY) + b'"',
+    "escapes in octal": b'"' + b"".join(b"\\%03o" % byte for byte in KEY) + b'"',
+    "escapes in Unicode": b'"' + b"".join(b"\\u%04x" % byte for byte in KEY) + b'"',
+    "escapes of Rust": b'"' + b"".join(b"\\u{%02x}" % byte for byte in KEY) + b'"',
+    "entities": b"".join(b"&#%d;" % byte for byte in KEY),
+    "entities in hex": b"".join(b"&#x%02x;" % byte for byte in KEY),
+    "xxd -i": b",\n".join(
+        b"  " + b", ".join(b"0x%02x" % byte for byte in KEY[at : at + 12])
+        for at in range(0, len(KEY), 12)
+    ),
+    "xxd": b"\n".join(
+        b"%08x: %-39s  %s" % (at, KEY[at : at + 16].hex(" ", 2).encode(), shown(KEY[at : at + 16]))
+        for at in range(0, len(KEY), 16)
+    ),
+    "hexdump -C": b"\n".join(
+        b"%08x  %-48s  |%s|" % (at, KEY[at : at + 16].hex(" ").encode(), shown(KEY[at : at + 16]))
+        for at in range(0, len(KEY), 16)
+    ),
 }
 
 
@@ -246,3 +287,47 @@ def test_every_format_names_its_source() -> None:
         assert form.source.startswith("https://"), form.name
     names = [form.name for form in secret_formats.formats()]
     assert len(set(names)) == len(names)
+
+
+TOKEN_FORMS = {
+    "base64 in a program": ("app/x.py", b'k = "' + base64.b64encode(TOKEN) + b'"'),
+    "hex in settings": ("app/x.yaml", b"k: " + TOKEN.hex().encode()),
+    "literals side by side": ("app/x.py", b'k = "' + TOKEN[:20] + b'" "' + TOKEN[20:] + b'"'),
+    "literals that are added": (
+        "app/x.js",
+        b"k = '" + TOKEN[:20] + b"' +\n  '" + TOKEN[20:] + b"'",
+    ),
+    "UTF-16 in a program": (
+        "app/x.dll",
+        b"MZ" + bytes(64) + TOKEN.decode().encode("utf-16-le") + bytes(9),
+    ),
+    "UTF-16 in ELF": (
+        "app/x",
+        b"\x7fELF" + bytes(61) + ("a" + TOKEN.decode()).encode("utf-16-le") + bytes(9),
+    ),
+    "a command of PowerShell": ("app/x.ps1", base64.b64encode(TOKEN.decode().encode("utf-16-le"))),
+}
+
+
+@pytest.mark.parametrize(("path", "content"), TOKEN_FORMS.values(), ids=list(TOKEN_FORMS))
+def test_a_token_is_found_in_other_forms(path: str, content: bytes) -> None:
+    assert secret_scan.find(path, content) == ("access token",)
+
+
+def test_settings_in_utf16_are_read() -> None:
+    text = "DB_PASSWORD=hunter2\n"
+    for encoding in ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-8-sig"):
+        found = secret_scan.find("app/x.ini", text.encode(encoding))
+        assert found == ('value of "DB_PASSWORD"',), encoding
+
+
+def test_a_damaged_ar_archive_ends() -> None:
+    whole = ar_of("k", KEY)
+    for content in (
+        whole[:50],
+        whole[:-99],
+        whole.replace(b"0 ", b"-9", 1),
+        b"!<arch>\n" + b"x" * 99,
+    ):
+        secret_scan.find("app/x.a", content)
+    assert secret_scan.find("app/x.a", b"!<arch>\n" + b"x" * 99) == ()
