@@ -1,4 +1,4 @@
-"""The packages' own tests on the real engine: one that hangs is ended and named."""
+"""The packages' own tests on the real engine: one that hangs, and one that a cleanup broke."""
 
 from __future__ import annotations
 
@@ -19,6 +19,22 @@ target "{name}-test" {{ dockerfile = "Dockerfile" }}
 target "{name}-b-test" {{ dockerfile = "Dockerfile.b" }}
 """
 STAGE = "FROM sutra-base-python:prod AS test\n"
+# a service whose handler imports a part of its package when it is asked, and a cleanup of that part
+CLEANED = """
+group "prod" {{ targets = ["{name}"] }}
+group "test" {{ targets = ["{name}-test"] }}
+target "{name}" {{ tags = ["{name}:prod"] }}
+target "{name}-test" {{ target = "test" }}
+"""
+HANDLER = "def answer():\n    from numbers_of_ours import fft\n    return fft.__name__\n"
+SERVICE = """FROM sutra-base-python:prod AS test
+COPY site /site/
+ENV PYTHONPATH=/site
+RUN ["python3", "-c", "import handler, numbers_of_ours"]
+RUN ["python3", "-c", "import handler; handler.answer()  # {name}"]
+FROM scratch
+COPY content /content
+"""
 # a test that begins, writes a word without an end of line, and never returns
 HANGS = "import time; print('test_a', flush=True); print('test_b ', end='', flush=True); "
 HANGS += "time.sleep(600)"
@@ -62,3 +78,27 @@ def test_a_test_that_hangs_is_ended_and_the_other_service_has_passed(
     while running(name) and time.monotonic() < end:
         time.sleep(0.1)
     assert running(name) == []
+
+
+@pytest.mark.usefixtures("production")
+def test_a_module_that_the_cleanup_removed_and_a_handler_needs_is_not_promoted(
+    project: Project, client: docker.DockerClient
+) -> None:
+    """The image is built, is within its budget and loads: the handler alone would answer 500."""
+    package = project.folder / "site" / "numbers_of_ours"
+    package.mkdir(parents=True)
+    for file, text in {"__init__.py": "", "../handler.py": HANDLER}.items():
+        (package / file).write_text(text)
+    project.write("docker-bake.hcl", CLEANED.format(name=project.name))
+    project.write("Dockerfile", SERVICE.format(name=project.name))
+    done = project.run("prod")
+    assert (done.returncode, project.tags(client)) == (1, {"prod"}), done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if "tests failed" in line]
+    assert line.startswith(f"docker-bake.hcl: target.{project.name}-test: tests failed ")
+    assert line.endswith(
+        "ImportError: cannot import name 'fft' from 'numbers_of_ours' "
+        '(/site/numbers_of_ours/__init__.py)"'
+    )
+    (package / "fft.py").touch()
+    assert project.run("prod").returncode == 0
+    assert project.tags(client) == {"prod", "latest"}
