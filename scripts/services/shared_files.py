@@ -40,22 +40,34 @@ class SharedFile:
     after: tuple[str, ...]
 
 
+# a line of the list, whose keys are in any order, and one of its keys
 LISTED = re.compile(
-    r'^ *\{ name = "([^"]+)", language = "([^"]+)", folder = "([^"]+)" \},?\n', re.MULTILINE
+    r"^[ \t]*\{(?=[^{}\n]*\bname[ \t]*=)(?=[^{}\n]*\blanguage[ \t]*=)(?=[^{}\n]*\bfolder[ \t]*=)"
+    r"([^{}\n]*)\},?[ \t]*(?:(?:#|//).*)?\r?\n",
+    re.MULTILINE,
 )
+KEY = re.compile(r'(\w+)[ \t]*=[ \t]*"([^"\n]*)"')
 # a row of docs/deployment.md: a compose service and its image
 ROW = re.compile(r"^\| `([a-z][a-z0-9-]*)` \| `([a-z][a-z0-9-]*)` \|", re.MULTILINE)
 
 
 def listed(text: str) -> list[Listed]:
     """Return the services of the bake file's list."""
-    return [Listed(*match.groups()) for match in LISTED.finditer(text)]
+    return [service for service, _ in _listed(text)]
+
+
+def _listed(text: str) -> Iterator[tuple[Listed, Span]]:
+    """Yield each service of the list with its line's span."""
+    for match in LISTED.finditer(text):
+        keys = dict(KEY.findall(match[1]))
+        if keys.keys() == {"name", "language", "folder"}:  # its values may be no text
+            yield Listed(**keys), match.span()
 
 
 def _line(text: str, words: Words) -> Iterator[Span]:
-    for match in LISTED.finditer(text):
-        if match[1] == words.name:
-            yield match.span()
+    for service, span in _listed(text):
+        if service.name == words.name:
+            yield span
 
 
 def _entry(text: str, words: Words) -> Iterator[Span]:

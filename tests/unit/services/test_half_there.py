@@ -115,3 +115,30 @@ def test_a_checkout_without_a_list_has_no_services(checkout: Path) -> None:
         "".join(f'target "{image.key}" {{}}\n' for image in catalog.load().images)
     )
     assert half_there.refuse_half_there() == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{ folder = "NAME", language = "python", name = "NAME" },',
+        '{name="NAME",language="python",folder="NAME"},',
+        '\t{ name = "NAME", language = "python",  folder = "NAME", },  # ours',
+        '{ name = "NAME", language = "python", folder = "NAME" }, // ours',
+    ],
+)
+def test_a_line_that_a_person_wrote_in_another_form_is_one_of_the_list(
+    added: Path, line: str
+) -> None:
+    file = added / "docker-bake.hcl"
+    before = file.read_text()
+    (ours,) = [text for text in before.splitlines(True) if f'name = "{NAME}"' in text]
+    file.write_text(before.replace(ours, f"    {line.replace('NAME', NAME)}\n"))
+    assert half_there.refuse_half_there() == []
+    assert front_door(["remove-service", "--name", NAME, "--yes"]) == 0
+    assert file.read_text() == before.replace(ours, "")
+
+
+def test_a_line_without_one_of_its_keys_is_none_of_the_list(added: Path) -> None:
+    file = added / "docker-bake.hcl"
+    file.write_text(file.read_text().replace(f', folder = "{NAME}"', ""))
+    assert refused() == [f'services: missing of "{NAME}": docker-bake.hcl: line of SERVICES']
