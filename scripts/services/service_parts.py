@@ -6,15 +6,13 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from scripts.services import shared_files
+from scripts.services import published_ports, shared_files
 from scripts.services.shared_files import BAKE, COMPOSE, README, Listed, SharedFile
 from scripts.services.words import Words
 
 PACKAGES = Path("packages")
 DOCKERFILES = ("Dockerfile.prod", "Dockerfile")
-# ports in a file: published with a default, EXPOSE, health check
-PUBLISHED = re.compile(r'published: "?(?:\$\{\w+:-)?(\d+)|target: (\d+)')
-EXPOSED = re.compile(r"^EXPOSE (\d+)", re.MULTILINE)
+EXPOSED = re.compile(r"^EXPOSE +(.+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -71,9 +69,15 @@ def listed() -> list[Listed]:
 def ports() -> dict[int, str]:
     """Return the ports that services listen on or are published at, with the file that says so."""
     taken: dict[int, str] = {}
-    for match in PUBLISHED.finditer(shared_files.read(COMPOSE)):
-        taken.setdefault(int(match[1] or match[2]), COMPOSE)
+    for port in sorted(published_ports.of(COMPOSE, shared_files.read(COMPOSE))):
+        taken[port] = COMPOSE
     for file in sorted(PACKAGES.glob(f"*/{DOCKERFILES[0]}")):
-        for port in EXPOSED.findall(file.read_text("utf-8")):
-            taken.setdefault(int(port), str(file))
+        for port in exposed(file.read_text("utf-8")):
+            taken.setdefault(port, str(file))
     return taken
+
+
+def exposed(text: str) -> list[int]:
+    """Return the ports that a Dockerfile's text exposes: "EXPOSE 8000 9000/udp"."""
+    words = " ".join(EXPOSED.findall(text)).split()
+    return [int(match[1]) for word in words if (match := re.fullmatch(r"(\d+)(?:/\w+)?", word))]

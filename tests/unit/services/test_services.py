@@ -621,7 +621,7 @@ def test_every_service_of_the_product_is_whole(monkeypatch: pytest.MonkeyPatch) 
 def ports_of(name: str) -> tuple[int, ...]:
     """Return the ports that a service's image exposes."""
     text = (service_parts.find(name).folder / "Dockerfile.prod").read_text()
-    return tuple(map(int, service_parts.EXPOSED.findall(text)))
+    return tuple(service_parts.exposed(text))
 
 
 def test_ports_and_services_in_other_files_are_those_of_the_list(
