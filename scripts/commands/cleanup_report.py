@@ -42,6 +42,9 @@ def tables(report: dict[str, Any]) -> list[Table]:
     stripped, deduped = report["stripped"], report["deduped"]
     rules.add_row("strip", str(stripped["files"]), format_size(stripped["saved"]), "symbols")
     rules.add_row("dedupe", str(deduped["files"]), format_size(deduped["saved"]), "the same twice")
+    if described := report.get("described"):  # reports of older images have none
+        files, saved = str(described["files"]), format_size(described["saved"])
+        rules.add_row("descriptions", files, saved, "for an index alone")
     packages = Table("package", "before", "after")
     for name, row in report["packages"].items():
         packages.add_row(name, format_size(row["before"]), format_size(row["after"]))

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 import yaml
 from sutra_cleanup.errors import Fix
 
+# policies of a manifest that says nothing of them, by the kind of fix
+OFF: dict[str, object] = {"strip": "off", "dedupe": False, "descriptions": "keep"}
+
 
 @dataclass
 class Entries:
@@ -23,9 +26,9 @@ class Entries:
         The second file of a package makes it the whole package: one file after the other
         would take a trial each.
         """
-        if fix.kind in ("strip", "dedupe"):
+        if fix.kind in OFF:
             new = fix.kind not in self.policies
-            self.policies[fix.kind] = "off" if fix.kind == "strip" else False
+            self.policies[fix.kind] = OFF[fix.kind]
             return new
         places = {"keep": self.keep, "cached": self.cached, "docstrings": self.docstrings}
         if fix.kind not in places or not fix.place:

@@ -1,4 +1,5 @@
-"""Clean a tree by a manifest: plan → remove → strip → dedupe → compile → record → prove → report.
+"""Clean a tree by a manifest: plan → remove → strip → dedupe → describe → compile → record → prove
+→ report.
 
 Exit 0: clean and proven. 1: the proof failed. 2: the manifest or the call is wrong,
 or the disk. Other than with 0 the tree is as it was.
@@ -17,6 +18,7 @@ from . import (
     bytecode,
     call,
     dedupe,
+    descriptions,
     elf,
     manifest,
     proof,
@@ -53,10 +55,13 @@ def clean(
             if plan.manifest.strip == "verified":
                 stripped = elf.strip(plan, trash, python, shown_as)
             deduped = dedupe.dedupe(plan, trash) if plan.manifest.dedupe else dedupe.Deduped()
+            described = descriptions.Described()
+            if plan.manifest.descriptions == "drop":
+                described = descriptions.drop(plan, trash)
             compiled = bytecode.compile_tree(plan, trash, shown_as, stand_in.modules(plan))
             recorded = record.rewrite(plan, trash)
             proven = proof.prove(plan, python, before, trash)
-            done = report.Done(stripped, deduped, compiled, recorded, proven)
+            done = report.Done(stripped, deduped, described, compiled, recorded, proven)
             figures = report.summary(plan, done, report.weigh(plan), shown_as)
             if file:
                 report.write(figures, file)

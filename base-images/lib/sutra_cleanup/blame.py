@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import bytecode
+from . import bytecode, descriptions
 from .errors import BrokenTreeError, Fix
 from .trash import Trash
 from .tree import Plan, show
@@ -96,7 +96,7 @@ def _fix(plan: Plan, guilt: Guilt, broken: Broken, trash: Trash) -> Fix:
         dropped = _is_for_docstrings(plan, guilt, trash, broken.still)
         package = f"{broken.module.partition('.')[0]}/"
         return Fix("docstrings" if dropped else "cached", place or package)
-    if guilt.cause in ("strip", "dedupe"):
+    if guilt.cause in ("strip", "dedupe", descriptions.CAUSE):
         return Fix(guilt.cause)
     return Fix("keep", place) if place and guilt.cause.startswith("rule ") else Fix()
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class Fix:
     """The entry that a manifest needs so that it breaks nothing: its kind, and a glob for it.
 
-    Kinds are "keep", "cached" and "docstrings", and without a place "strip" and "dedupe".
+    Kinds are "keep", "cached" and "docstrings", and without a place "strip", "dedupe" and
+    "descriptions".
     """
 
     kind: str = ""
@@ -23,6 +24,7 @@ class Fix:
             "docstrings": f'docstrings: {{keep: ["{self.place}"]}}',
             "strip": "strip: off",
             "dedupe": "dedupe: false",
+            "descriptions": "descriptions: keep",
         }
         return texts.get(self.kind, "")
 

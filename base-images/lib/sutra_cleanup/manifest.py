@@ -17,7 +17,8 @@ from .globs import Glob
 STRIP = ("off", "verified")
 BYTECODE = ("source", "cached", "sourceless")
 DOCSTRINGS = ("keep", "drop")
-KEYS = ("extends", "strip", "bytecode", "docstrings", "dedupe", "rules", "prove")
+DESCRIPTIONS = ("keep", "drop")
+KEYS = ("extends", "strip", "bytecode", "docstrings", "descriptions", "dedupe", "rules", "prove")
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class Manifest:
     bytecode_for: tuple[tuple[Glob, str], ...] = ()
     docstrings: str = ""
     docstrings_for: tuple[tuple[Glob, str], ...] = ()
+    descriptions: str = ""
     dedupe: bool | None = None
     imports: tuple[str, ...] = ()
     run: tuple[str, ...] = field(default=())
@@ -87,6 +89,7 @@ def load(file: Path) -> Manifest:
         strip=manifest.strip or STRIP[0],
         bytecode=manifest.bytecode or BYTECODE[0],
         docstrings=manifest.docstrings or DOCSTRINGS[0],
+        descriptions=manifest.descriptions or DESCRIPTIONS[0],
         dedupe=bool(manifest.dedupe),
     )
 
@@ -137,6 +140,7 @@ def _own(node: _Node, file: Path) -> Manifest:
         bytecode_for=bytecode.choices_for(BYTECODE),
         docstrings=docstrings.choice("default", DOCSTRINGS),
         docstrings_for=docstrings.choices_for(DOCSTRINGS),
+        descriptions=node.choice("descriptions", DESCRIPTIONS),
         dedupe=node.flag("dedupe"),
         imports=prove.texts("import"),
         run=prove.texts("run"),
@@ -187,6 +191,7 @@ def _extended(below: Manifest, above: Manifest) -> Manifest:
         dedupe=below.dedupe if above.dedupe is None else above.dedupe,
         bytecode_for=above.bytecode_for + below.bytecode_for,
         docstrings=above.docstrings or below.docstrings,
+        descriptions=above.descriptions or below.descriptions,
         docstrings_for=above.docstrings_for + below.docstrings_for,
         imports=below.imports + above.imports,
         run=above.run or below.run,

@@ -63,7 +63,7 @@ def rewrite(plan: Plan, trash: Trash) -> Recorded:
         else:
             continue
         if before != after:
-            _write(trash, root, entry.path, after)
+            trash.rewrite(CAUSE, entry.path, after.encode("utf-8", "surrogateescape"))
             files, saved = files + 1, saved + len(before) - len(after)
     return Recorded(files, saved)
 
@@ -144,11 +144,3 @@ def _declare_modules(trash: Trash, root: str, info: str, record: str) -> None:
         ready = trash.spare(f"{CAUSE}-{len(trash.changes)}")
         Path(ready).write_text("".join(f"{top}\n" for top in sorted(tops)))
         trash.add(CAUSE, f"{info}/top_level.txt", ready)
-
-
-def _write(trash: Trash, root: str, path: str, text: str) -> None:
-    ready = trash.spare(f"{CAUSE}-{len(trash.changes)}")
-    Path(ready).write_bytes(text.encode("utf-8", "surrogateescape"))
-    os.chmod(ready, os.stat(f"{root}/{path}").st_mode)
-    trash.move(CAUSE, path, added=(path,))
-    os.rename(ready, f"{root}/{path}")

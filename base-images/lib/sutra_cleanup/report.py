@@ -13,6 +13,7 @@ from typing import Any
 from . import stand_in
 from .bytecode import Compiled
 from .dedupe import Deduped
+from .descriptions import Described
 from .elf import Stripped
 from .errors import CleanupError
 from .proof import Proven
@@ -26,6 +27,7 @@ class Done:
 
     stripped: Stripped
     deduped: Deduped
+    described: Described
     compiled: Compiled
     recorded: Recorded
     proven: Proven
@@ -110,9 +112,11 @@ def text(figures: dict[str, Any]) -> str:
     """Return the report as a table for a builder's log."""
     rows = by_rule(figures)
     stripped, compiled = figures["stripped"], figures["compiled"]
+    described = figures["described"]
     rows += [
         f"{'strip':32} {stripped['files']:7} {stripped['saved'] / 1e6:8.2f}",
         f"{'dedupe':32} {figures['deduped']['files']:7} {figures['deduped']['saved'] / 1e6:8.2f}",
+        f"{'descriptions':32} {described['files']:7} {described['saved'] / 1e6:8.2f}",
         f"{'package':32} {'before':>7} {'after':>8}",
     ]
     rows += [

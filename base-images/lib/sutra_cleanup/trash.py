@@ -72,6 +72,14 @@ class Trash:
         """Return a path beside the tree for a file that is to be put into it."""
         return f"{self._aside}/{name}"
 
+    def rewrite(self, cause: str, path: str, data: bytes) -> None:
+        """Put a file with `data`, and the same mode, in the place of `path`."""
+        ready = self.spare(f"{cause}-{len(self.changes)}")
+        Path(ready).write_bytes(data)
+        os.chmod(ready, os.stat(self._at(path)).st_mode)
+        self.move(cause, path, added=(path,))
+        os.rename(ready, self._at(path))
+
     def add(self, cause: str, added: str, ready: str) -> None:
         """Move the file `ready` into the tree as `added`, a path that does not exist yet."""
         number = len(self.changes)

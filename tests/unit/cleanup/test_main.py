@@ -178,12 +178,13 @@ def test_a_clean_run_leaves_what_the_rules_leave(root: Path) -> None:
     assert (ran.code, ran.err) == (0, "")
     assert files(root) == CLEAN
     assert os.readlink(root / SITE / "one/b.so") == "a.so"
-    assert ran.out.splitlines()[:5] == [
+    assert ran.out.splitlines()[:6] == [
         "rule                               files       MB",
         "tests                                  3     0.00",
         "caches                                 1     0.00",
         "strip                                  0     0.00",
         "dedupe                                 1     0.00",
+        "descriptions                           0     0.00",
     ]
     assert ran.out.splitlines()[-2:] == [
         "bytecode: 3 sourceless, 0 cached, 2 sources alone, 1 do not compile, 0 without docstrings",
@@ -207,6 +208,7 @@ def test_the_reports_sums_are_what_left(root: Path) -> None:
         "packages",
         "stripped",
         "deduped",
+        "described",
         "compiled",
         "recorded",
         "proven",
@@ -234,7 +236,8 @@ def test_without_bytecode_what_left_is_the_sum_of_the_rules(root: Path) -> None:
     assert call(root, "--report", str(place)).code == 0
     document = json.loads(place.read_text())
     left = sum(row["bytes"] for row in document["rules"].values())
-    left += sum(document[step]["saved"] for step in ("stripped", "deduped", "recorded"))
+    steps = ("stripped", "deduped", "described", "recorded")
+    left += sum(document[step]["saved"] for step in steps)
     assert document["before"] - document["after"] == left
 
 

@@ -41,6 +41,7 @@ bytecode:
   source: ["a/"]
   cached: ["b/*.py", "c/"]
 docstrings: {default: drop, keep: ["a/"], drop: [a/b.py]}
+descriptions: drop
 rules:
   tests:
     why: they run in another stage
@@ -76,6 +77,7 @@ prove:
         ),
         docstrings="drop",
         docstrings_for=((Glob("a/"), "keep"), (Glob("a/b.py"), "drop")),
+        descriptions="drop",
         dedupe=True,
         imports=("a", "b.c"),
         run=("python", "-c", "pass"),
@@ -85,8 +87,15 @@ prove:
 def test_what_a_manifest_says_nothing_of_is_off(tmp_path: Path) -> None:
     place = written(tmp_path, text="{}")
     assert manifest.load(place) == Manifest(
-        place, strip="off", bytecode="source", docstrings="keep", dedupe=False
+        place, strip="off", bytecode="source", docstrings="keep", descriptions="keep", dedupe=False
     )
+
+
+def test_what_a_manifest_says_of_descriptions_wins_over_what_it_extends(tmp_path: Path) -> None:
+    written(tmp_path, "below.yaml", "descriptions: drop")
+    for own, choice in (("", "drop"), ("descriptions: keep", "keep")):
+        above = written(tmp_path, text=f"extends: [below.yaml]\n{own}")
+        assert manifest.load(above).descriptions == choice
 
 
 def test_docstrings_are_dropped_where_the_manifest_says_so(tmp_path: Path) -> None:
@@ -178,6 +187,7 @@ MEND = "fix cleanup.yaml, then build again"
         ("dedupe: perhaps", 'dedupe: not true or false "perhaps"'),
         ("dedupe: 1", 'dedupe: not true or false "1"'),
         # values that are not among the choices
+        ("descriptions: all", 'descriptions: unknown "all", choose one of keep, drop'),
         ("strip: all", 'strip: unknown "all", choose one of off, verified'),
         ("strip: true", 'strip: unknown "True", choose one of off, verified'),
         ("strip: null", "strip: unknown, choose one of off, verified"),

@@ -189,6 +189,7 @@ def test_a_tree_in_which_nothing_loads_proves_nothing(tree: Path) -> None:
         ("bytecode: {cached: [a/]}\n", "bytecode"),
         ("docstrings: {default: drop}\n", "docstrings"),
         ("dedupe: true\n", "dedupe"),
+        ("descriptions: drop\n", "descriptions"),
         ("prove: {import: [one]}\n", "prove"),
     ],
 )

@@ -8,6 +8,7 @@ import pytest
 from sutra_cleanup import manifest, report, tree
 from sutra_cleanup.bytecode import Compiled
 from sutra_cleanup.dedupe import Deduped
+from sutra_cleanup.descriptions import Described
 from sutra_cleanup.elf import Stripped
 from sutra_cleanup.proof import Proven
 from sutra_cleanup.record import Recorded
@@ -26,6 +27,7 @@ rules:
 DONE = Done(
     Stripped(2, 1_500_000, (("a/bad.so", "load segment not aligned to 4096"),)),
     Deduped(1, 250_000),
+    Described(3, 60_000),
     Compiled(1, 2, 3, 2, ("old.py",)),
     Recorded(2, 40_000),
     Proven(7, 3, ("a.plugin",)),
@@ -48,6 +50,7 @@ FOUND: dict[str, Any] = {
         "restored": (("a/bad.so", "load segment not aligned to 4096"),),
     },
     "deduped": {"files": 1, "saved": 250_000},
+    "described": {"files": 3, "saved": 60_000},
     "compiled": {
         "cached": 1,
         "sourceless": 2,
@@ -101,6 +104,7 @@ def test_bytes_by_rule_and_by_package(plan: Plan) -> None:
         },
         "stripped": FOUND["stripped"],
         "deduped": FOUND["deduped"],
+        "described": FOUND["described"],
         "compiled": FOUND["compiled"],
         "recorded": {"files": 2, "saved": 40_000},
         "proven": 7,
@@ -157,6 +161,7 @@ large                                 20     0.49
 small                                  1     0.01
 strip                                  2     1.50
 dedupe                                 1     0.25
+descriptions                           3     0.06
 package                           before    after
 one                                 3.00     1.20
 bin                                 0.50     0.05

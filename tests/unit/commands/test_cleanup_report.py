@@ -36,18 +36,20 @@ FOUND: dict[str, Any] = {
     },
     "stripped": {"files": 2, "saved": 1_500_000, "restored": []},
     "deduped": {"files": 1, "saved": 250_000},
+    "described": {"files": 3, "saved": 60_000},
     "compiled": {"cached": 1, "sourceless": 2, "source": 3, "refused": []},
     "proven": 7,
 }
 TABLES = """\
-┏━━━━━━━━┳━━━━━━━┳━━━━━━━━┳━━━━━━━━━━━━━━━━┓
-┃ rule   ┃ files ┃ bytes  ┃ why            ┃
-┡━━━━━━━━╇━━━━━━━╇━━━━━━━━╇━━━━━━━━━━━━━━━━┩
-│ large  │ 20    │ 0.5 MB │ many bytes     │
-│ small  │ 1     │ 0.1 MB │ few bytes      │
-│ strip  │ 2     │ 1.5 MB │ symbols        │
-│ dedupe │ 1     │ 0.2 MB │ the same twice │
-└────────┴───────┴────────┴────────────────┘
+┏━━━━━━━━━━━━━━┳━━━━━━━┳━━━━━━━━┳━━━━━━━━━━━━━━━━━━━━┓
+┃ rule         ┃ files ┃ bytes  ┃ why                ┃
+┡━━━━━━━━━━━━━━╇━━━━━━━╇━━━━━━━━╇━━━━━━━━━━━━━━━━━━━━┩
+│ large        │ 20    │ 0.5 MB │ many bytes         │
+│ small        │ 1     │ 0.1 MB │ few bytes          │
+│ strip        │ 2     │ 1.5 MB │ symbols            │
+│ dedupe       │ 1     │ 0.2 MB │ the same twice     │
+│ descriptions │ 3     │ 0.1 MB │ for an index alone │
+└──────────────┴───────┴────────┴────────────────────┘
 ┏━━━━━━━━━┳━━━━━━━━┳━━━━━━━━┓
 ┃ package ┃ before ┃ after  ┃
 ┡━━━━━━━━━╇━━━━━━━━╇━━━━━━━━┩
@@ -145,11 +147,18 @@ def test_what_a_stand_in_took_the_place_of_is_shown(reported: Reported) -> None:
     )
 
 
+def test_the_report_of_an_older_image_has_no_descriptions(reported: Reported) -> None:
+    report = {name: value for name, value in FOUND.items() if name != "described"}
+    shown = reported(holding("sutra-api:prod", cleanup_report.PLACE, report), "sutra-api")[1]
+    assert "│ dedupe │ 1     │ 0.2 MB │ the same twice │" in shown
+    assert "descriptions" not in shown
+
+
 def test_brackets_in_a_reason_are_shown(reported: Reported) -> None:
     report = deepcopy(FOUND)
     report["rules"]["large"]["why"] = "of an [extra]"
     client = holding("sutra-api:prod", cleanup_report.PLACE, report)
-    assert "│ of an [extra]  │" in reported(client, "sutra-api")[1]
+    assert "│ of an [extra]      │" in reported(client, "sutra-api")[1]
 
 
 def test_an_image_without_a_report_is_refused(reported: Reported) -> None:

@@ -67,10 +67,11 @@ def test_entries_grow_to_a_package_when_one_file_follows_another() -> None:
     assert entries.take(Fix("keep", "c/tests/x.py"))
     assert entries.take(Fix("strip"))
     assert not entries.take(Fix("strip"))
+    assert entries.take(Fix("descriptions"))
     assert not entries.take(Fix())
     assert entries.text() == (
-        "bytecode: {cached: [b/x.py]}, docstrings: {keep: [a/]}, rules: {needed: "
-        "{keep: [c/tests/x.py], why: the package needs it}}, strip: 'off'"
+        "bytecode: {cached: [b/x.py]}, descriptions: keep, docstrings: {keep: [a/]}, rules: "
+        "{needed: {keep: [c/tests/x.py], why: the package needs it}}, strip: 'off'"
     )
 
 

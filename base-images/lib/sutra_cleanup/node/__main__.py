@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .. import bytecode, call, dedupe, elf, manifest, record, report, tree
+from .. import bytecode, call, dedupe, descriptions, elf, manifest, record, report, tree
 from ..errors import CleanupError
 from ..manifest import Manifest
 from ..proof import Proven
@@ -54,6 +54,7 @@ def _report(plan: NodePlan, loaded: int, shown_as: str) -> dict[str, Any]:
     done = report.Done(
         elf.Stripped(),
         dedupe.Deduped(),
+        descriptions.Described(),
         bytecode.Compiled(),
         record.Recorded(),
         Proven(loaded),
@@ -68,6 +69,7 @@ def load(file: Path) -> Manifest:
         "strip": rules.strip != manifest.STRIP[0],
         "bytecode": rules.bytecode != manifest.BYTECODE[0] or bool(rules.bytecode_for),
         "docstrings": rules.docstrings != manifest.DOCSTRINGS[0] or bool(rules.docstrings_for),
+        "descriptions": rules.descriptions != manifest.DESCRIPTIONS[0],
         "dedupe": bool(rules.dedupe),
         "prove": bool(rules.imports or rules.run),
     }
