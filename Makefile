@@ -230,7 +230,7 @@ test-podman: engine venv-dev ## run the images under Debian 13's Podman: quadlet
 	@scripts/timed.sh test-podman $(PY) pytest tests/podman/test_*.py tests/podman/real_podman.py
 
 test-postgres: ## run the storage's HTTP tests on a PostgreSQL that is started for them
-	@scripts/timed.sh test-postgres scripts/postgres.sh cargo test --manifest-path packages/sutra-storage/Cargo.toml --locked --features postgres --test http --test postgres
+	@scripts/timed.sh test-postgres scripts/postgres.sh cargo test --manifest-path packages/sutra-storage/Cargo.toml --locked --features postgres --test server -- http:: postgres::
 
 test-pythons: venv-dev ## run the unit tests on the Pythons of Debian's releases and of PATH
 	@scripts/timed.sh test-pythons $(PY) tests.pythons

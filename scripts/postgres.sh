@@ -2,7 +2,7 @@
 # Starts a PostgreSQL of its own on a free port of this machine, runs a command with its URL in
 # SUTRA_TEST_POSTGRES, and ends and removes it, whatever became of the command.
 #
-#   eg: scripts/postgres.sh cargo test --features postgres --test http
+#   eg: scripts/postgres.sh cargo test --features postgres --test server
 #
 # As root on Debian or Ubuntu it installs the package postgresql if it is missing; no cluster of
 # the package is made or started. Exit: the command's, or 2 where there is no PostgreSQL.

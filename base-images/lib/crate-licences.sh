@@ -1,7 +1,8 @@
 #!/bin/sh
 # Copies the licences of what a static Rust program is made of into a folder: its
 # crates', and those of the standard library and the C library in it. Where a crate
-# may be had under MIT or Apache, the shorter text is taken.
+# may be had under MIT or Apache, or Boost or Apache, the shorter text is taken. A text that
+# another crate has byte by byte is a link to that one.
 #
 #   eg: crate-licences.sh /out/licenses                      FEATURES: those of the crate, if any
 #   CARGO_BUILD_TARGET: what the program is built for; default: this machine
@@ -15,9 +16,12 @@ list() { cargo tree --locked --offline --target "$triple" --edges normal --featu
 # a crate of a path is our own; no line is left where a program has no other
 list '{p} {l}' | sed '/ (\//d' >"$out/crates"
 while read -r name version _; do
-  for file in /root/.cargo/registry/src/*/"$name-${version#v}"/*; do
+  for file in "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*/"$name-${version#v}"/*; do
     case ${file##*/} in
-      *[Aa][Pp][Aa][Cc][Hh][Ee]*) [ ! -e "${file%/*}/LICENSE-MIT" ] || continue ;;
+      *[Aa][Pp][Aa][Cc][Hh][Ee]*)
+        [ ! -e "${file%/*}/LICENSE-MIT" ] || continue
+        [ ! -e "${file%/*}/LICENSE-BOOST" ] || continue
+        ;;
       LICEN[CS]E* | COPYING* | NOTICE* | UNLICENSE*) ;;
       *) continue ;;
     esac
@@ -29,3 +33,12 @@ for package in libc6 libgcc-s1 libstd-rust-dev; do
   [ ! -e "/usr/share/doc/$package/copyright" ] || cp -L "/usr/share/doc/$package/copyright" "$out/$package"
 done
 chmod -R u=rwX,go=rX "$out"
+# after `sort` equal texts follow one another
+cd "$out"
+find . -mindepth 2 -type f -exec sha256sum {} + | LC_ALL=C sort | while read -r digest file; do
+  if [ "$digest" = "${first_digest:-}" ]; then
+    ln -sf "../${first#./}" "$file"
+  else
+    first_digest=$digest first=$file
+  fi
+done

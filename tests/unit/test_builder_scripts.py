@@ -332,6 +332,51 @@ def test_another_call_is_refused(toolchain: Path, words: str) -> None:
     assert not (toolchain / "calls").exists()
 
 
+# ---- crate-licences.sh -----------------------------------------------------
+
+TEXTS = {
+    "axum-0.8.9/LICENSE": "MIT, of axum",
+    "hyper-1.0.0/LICENSE": "MIT, of all",
+    "itoa-1.0.0/LICENSE-APACHE": "Apache, which is longer",
+    "itoa-1.0.0/LICENSE-MIT": "MIT, of all",
+    "itoa-1.0.0/README.md": "MIT, of all",
+    "prometheus-0.14.0/LICENSE-APACHE": "Apache alone",
+    "ryu-1.0.0/LICENSE-APACHE": "Apache, which is longer",
+    "ryu-1.0.0/LICENSE-BOOST": "Boost",
+    "tower-0.5.0/LICENSE": "MIT, of all",
+    "tower-0.5.0/NOTICE": "MIT, of axum",
+    "unused-1.0.0/LICENSE": "of none of its crates",
+}
+
+
+def test_each_crate_has_its_shorter_licence_and_equal_texts_are_there_once(toolchain: Path) -> None:
+    for name, text in TEXTS.items():
+        place = toolchain / ".cargo/registry/src/index" / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text)
+    crates = [name.partition("/")[0].rpartition("-") for name in TEXTS]
+    lines = [f"'{name} v{version} MIT'" for name, _, version in crates if name != "unused"]
+    program(toolchain / "bin", "cargo", f"printf '%s\\n' {' '.join(lines)}")
+    done = run("crate-licences.sh", toolchain, "out")
+    assert (done.returncode, done.stderr) == (0, "")
+    out = toolchain / "out"
+    found = {str(file.relative_to(out)): file for file in out.rglob("*/*") if not file.is_dir()}
+    assert {name: file.read_text() for name, file in sorted(found.items())} == {
+        "axum/LICENSE": "MIT, of axum",
+        "hyper/LICENSE": "MIT, of all",
+        "itoa/LICENSE-MIT": "MIT, of all",
+        "prometheus/LICENSE-APACHE": "Apache alone",
+        "ryu/LICENSE-BOOST": "Boost",
+        "tower/LICENSE": "MIT, of all",
+        "tower/NOTICE": "MIT, of axum",
+    }
+    assert {name: os.readlink(file) for name, file in found.items() if file.is_symlink()} == {
+        "itoa/LICENSE-MIT": "../hyper/LICENSE",
+        "tower/LICENSE": "../hyper/LICENSE",
+        "tower/NOTICE": "../axum/LICENSE",
+    }
+
+
 # ---- clean.sh --------------------------------------------------------------
 
 

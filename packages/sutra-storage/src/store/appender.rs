@@ -65,11 +65,12 @@ impl Appender {
 
     /// Writes zeros from the end up to `size`, a piece at a time to save memory.
     fn write_zeros(&self, size: u64) -> io::Result<()> {
-        static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
+        // made when they are needed: a constant would be as many bytes of the program
+        let zeros = vec![0; 64 * 1024];
         let mut at = self.end.offset;
         while at < size {
-            let count = (size - at).min(ZEROS.len() as u64);
-            self.file.write_all_at(&ZEROS[..count as usize], at)?;
+            let count = (size - at).min(zeros.len() as u64);
+            self.file.write_all_at(&zeros[..count as usize], at)?;
             at += count;
         }
         Ok(())

@@ -1,17 +1,13 @@
 //! Sends malformed requests: each is refused, and the server goes on as before.
 
-// Helpers may panic as tests do: clippy.toml only covers the test functions themselves.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod support;
-
 use std::cell::Cell;
 use std::io::{Read, Write};
 use std::net::Shutdown;
 
 use proptest::prelude::*;
 use serde_json::json;
-use support::{memory, server, Answer, Server};
+
+use crate::support::{memory, server, Answer, Server};
 
 /// The number of requests of all the kinds below.
 const REQUESTS: u32 = 2_000;

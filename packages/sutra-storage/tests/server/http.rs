@@ -1,10 +1,5 @@
 //! Runs the real binary on a free loopback port and talks HTTP to it.
 
-// Helpers may panic as tests do: clippy.toml only covers the test functions themselves.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod support;
-
 use std::fs;
 use std::io::{BufRead, Read, Write};
 use std::path::Path;
@@ -13,8 +8,9 @@ use std::time::Instant;
 
 use proptest::prelude::*;
 use serde_json::{json, Value};
-use support::{assert_output, command, kill, log_command, server, Server, BINARY, STOP};
 use tempfile::TempDir;
+
+use crate::support::{assert_output, command, kill, log_command, server, Server, BINARY, STOP};
 
 /// Returns the numbers of concepts and associations.
 fn counts(server: &Server) -> (u64, u64) {

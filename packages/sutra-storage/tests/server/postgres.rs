@@ -1,11 +1,5 @@
 //! Tests the database in place of the log: errors at start, two servers on one database, `migrate`.
-//! `make test-postgres` also runs `http.rs` on it.
-
-// Helpers fail as tests do; clippy.toml only reaches the test functions themselves.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-#![cfg(feature = "postgres")]
-
-mod support;
+//! `make test-postgres` also runs the tests of `http.rs` on it.
 
 use std::env;
 use std::fs;
@@ -16,9 +10,10 @@ use std::thread;
 use std::time::Duration;
 
 use serde_json::json;
-use support::postgres::{sql, url_file, SERVER};
-use support::{assert_output, command, Server};
 use tempfile::TempDir;
+
+use crate::support::postgres::{sql, url_file, SERVER};
+use crate::support::{assert_output, command, Server};
 
 fn server_url() -> String {
     env::var(SERVER).expect("make test-postgres starts a server and sets SUTRA_TEST_POSTGRES")

@@ -1,10 +1,5 @@
 //! Tests `GET /snapshot` of a running server, and `restore` of the snapshot.
 
-// Helpers may panic as tests do: clippy.toml only covers the test functions themselves.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod support;
-
 use std::fs;
 use std::io::{Read, Write};
 use std::path::Path;
@@ -12,8 +7,9 @@ use std::process::Output;
 use std::thread;
 
 use serde_json::json;
-use support::{assert_output, command, memory, server, Server};
 use tempfile::TempDir;
+
+use crate::support::{assert_output, command, memory, server, Server};
 
 fn snapshot(server: &Server) -> Vec<u8> {
     let mut stream = server.connect();

@@ -1,10 +1,5 @@
 //! Tests that acknowledged writes survive a kill, a stop, and a full disk.
 
-// Helpers may panic as tests do: clippy.toml only covers the test functions themselves.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod support;
-
 use std::collections::HashMap;
 use std::fs;
 use std::io::{Read, Write};
@@ -18,8 +13,9 @@ use std::time::Instant;
 
 use rustix::process::{prlimit, Pid, Resource, Rlimit};
 use serde_json::{json, Value};
-use support::{command, kill, Answer, Server, BINARY, STOP};
 use tempfile::TempDir;
+
+use crate::support::{command, kill, Answer, Server, BINARY, STOP};
 
 const WRITERS: usize = 8;
 

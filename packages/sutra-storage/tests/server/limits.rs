@@ -1,10 +1,5 @@
 //! Tests clients that send more at once, or slower, than the server allows.
 
-// Helpers may panic as tests do: clippy.toml only covers the test functions themselves.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod support;
-
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -13,8 +8,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use support::{assert_output, command, memory, server, Answer, Server, TIMEOUT};
 use tempfile::TempDir;
+
+use crate::support::{assert_output, command, memory, server, Answer, Server, TIMEOUT};
 
 const HEAD: &str = "PUT /concepts/a HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n\
                     Connection: close\r\nContent-Length: 12\r\nExpect: 100-continue\r\n\r\n";

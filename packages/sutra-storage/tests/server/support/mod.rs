@@ -1,10 +1,5 @@
 //! A running server to talk to.
 
-// Helpers may panic as tests do: clippy.toml only covers the test functions themselves. No test
-// program uses all of them.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, dead_code)]
-
-#[path = "postgres.rs"]
 pub mod postgres;
 
 use std::fs;
