@@ -6,7 +6,7 @@ Their layers are right for as long as a commit since then changes only what thei
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from scripts.build import bake, graph
 from scripts.build.graph import Node
@@ -29,8 +29,13 @@ def rebased(client: engine.Client, ids: Mapping[str, str]) -> set[str]:
     nothing to put it on.
     """
     labels = {name: images.labels(client, identity) for name, identity in ids.items()}
+    bases = _bases(labels.values())
     moved = {name for name in ids if BASE_DIGEST in labels[name]}
-    without_base = {name for name in ids if labels[name].get(BASE_NAME, SCRATCH) == SCRATCH}
+    without_base = {
+        name
+        for name in ids
+        if labels[name].get(BASE_NAME, SCRATCH) == SCRATCH and name not in bases
+    }
     return moved | without_base if moved else set()
 
 
@@ -69,15 +74,25 @@ def compiled_otherwise(older: Revisions, commit: str) -> list[str]:
 
 def services(client: engine.Client, promises: Catalog) -> dict[str, str]:
     """Return the commit of each service that is here: of what is on a base, or on nothing."""
-    names = {image.name for image in promises.images}
-    revisions = {}
-    for image in promises.images:
-        inspected = images.inspect(client, image.reference) or {}
-        labels = (inspected.get("Config") or {}).get("Labels") or {}
-        base = tagged(labels.get(BASE_NAME, SCRATCH))
-        if labels.get(REVISION) and (base is None or base.name in {*names, SCRATCH}):
-            revisions[image.name] = str(labels[REVISION])
-    return revisions
+    labels = {
+        image.name: (inspected.get("Config") or {}).get("Labels") or {}
+        for image in promises.images
+        if (inspected := images.inspect(client, image.reference))
+    }
+    bases = _bases(labels.values())
+    return {
+        name: str(own[REVISION])
+        for name, own in labels.items()
+        if own.get(REVISION)
+        and name not in bases
+        and (own.get(BASE_NAME, SCRATCH) == SCRATCH or _bases([own]) & labels.keys())
+    }
+
+
+def _bases(labels: Iterable[Mapping[str, str]]) -> set[str]:
+    """Return the images that the labels of others name as their bases."""
+    references = (tagged(own.get(BASE_NAME, "")) for own in labels)
+    return {reference.name for reference in references if reference}
 
 
 def _nodes() -> dict[str, Node]:

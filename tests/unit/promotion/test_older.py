@@ -29,6 +29,9 @@ def ids(engine: FakeEngine, **labels: dict[str, str]) -> dict[str, str]:
         ({"api": MOVED, "storage": ON_NOTHING, "base": ON_DEBIAN}, {"api", "storage"}),
         ({"api": MOVED, "storage": {}}, {"api", "storage"}),
         ({"api": MOVED, "hybrid": ON_BASE}, {"api"}),
+        # a base that was built from scratch, and says so or not
+        ({"api": MOVED, "sutra-base-python": {}}, {"api"}),
+        ({"api": MOVED, "sutra-base-python": ON_NOTHING}, {"api"}),
         ({"api": ON_BASE, "storage": ON_NOTHING, "base": ON_DEBIAN}, set()),
     ],
 )
@@ -49,9 +52,12 @@ images:
 REVISION = "org.opencontainers.image.revision"
 
 
-def test_services_are_what_is_on_a_base_or_on_nothing(engine: FakeEngine, folder: Path) -> None:
+@pytest.mark.parametrize("base_of_the_base", ["debian:13", "scratch"])
+def test_services_are_what_is_on_a_base_or_on_nothing(
+    engine: FakeEngine, folder: Path, base_of_the_base: str
+) -> None:
     (folder / "images.yaml").write_text(CATALOG)
-    for name, base in (("base", "debian:13"), ("api", "base:prod"), ("storage", "scratch")):
+    for name, base in (("base", base_of_the_base), ("api", "base:prod"), ("storage", "scratch")):
         labels = {NAME: base, REVISION: f"of {name}"}
         engine.add(FakeImage([name.encode()], labels=labels), f"{name}:prod")
     assert older.services(engine, catalog.load()) == {"api": "of api", "storage": "of storage"}
