@@ -8,13 +8,11 @@ import time
 
 from scripts.catalog import catalog
 from scripts.common import arguments
-from scripts.common.errors import CHECK_FAILED, OK, SutraError
+from scripts.common.errors import CHECK_FAILED, OK
 from scripts.engine import client as engine
 from scripts.history import ledger
-from scripts.image import inventory
-from scripts.image.inventory import Inventory
-from scripts.reproduce.again import built_again
 from scripts.reproduce.compare import first_difference
+from scripts.reproduce.moved import layers_again, read
 from scripts.reproduce.promoted import choose
 
 TIP = "tip: docs/reproducible-builds.md says what makes layers differ, and what to do about each"
@@ -32,9 +30,9 @@ def main(options: argparse.Namespace) -> int:
     image = catalog.load().find(options.image)
     client, started = engine.connect(), time.monotonic()
     chosen = choose(client, ledger.read(), image.name, digest)
-    before = _read(client, chosen.reference)
-    with built_again(client, image.name, chosen.commit, before.labels) as reference:
-        difference = first_difference(before, _read(client, reference))
+    before = read(client, chosen.reference)
+    with layers_again(client, image.name, chosen.commit, before) as after:
+        difference = first_difference(before, after)
     took = f"{len(before.layers)} layers, built again in {time.monotonic() - started:.0f} s"
     if not difference:
         print(f"identical: {image.name} {before.id} ({took})")
@@ -42,12 +40,3 @@ def main(options: argparse.Namespace) -> int:
     print(f"{image.name}: {difference}", file=sys.stderr)
     print(TIP, file=sys.stderr)
     return CHECK_FAILED
-
-
-def _read(client: engine.Client, reference: str) -> Inventory:
-    image = inventory.read(client, reference)
-    if image is None:
-        raise SutraError(
-            f'reproduce: image no longer exists "{reference}"', "run the same command again"
-        )
-    return image

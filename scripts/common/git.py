@@ -119,8 +119,13 @@ def _labels(folder: Path) -> dict[str, str]:
     return {
         "VERSION": _line(folder, "describe", "--tags", "--always", "--dirty"),
         "REVISION": revision + ("-dirty" if changes else ""),
-        "CREATED": _line(folder, "show", "--no-show-signature", "-s", "--format=%cI", "HEAD"),
+        "CREATED": time("HEAD", folder),
     }
+
+
+def time(commit: str, folder: Path = HERE) -> str:
+    """Return when a commit was made: "2024-05-06T07:08:09+02:00"."""
+    return _line(folder, "show", "--no-show-signature", "-s", "--format=%cI", commit)
 
 
 def is_ancestor(earlier: str, later: str, folder: Path = HERE) -> bool:
