@@ -12,6 +12,7 @@ SUBJECTS = {
     "startup": "modes of bytecode: start and imports",
     "rebase": "a new base under the services against building all of them, and breaks refused",
     "readers": "reading images against other tools",
+    "bills": "bills of materials beside those of syft, which has to be on PATH",
     "fresh": "pull, unpacking and first answer on a fresh node, beside what budget.fresh derives",
     "update": "what a node that has the promoted images pulls of those built since",
     "bases": "the images on Debian beside those on Alpine",
