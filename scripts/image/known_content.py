@@ -13,7 +13,7 @@ import re
 import struct
 import tarfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -51,11 +51,18 @@ _UNPACKERS: dict[bytes, Callable[[], Any]] = {
     b"BZh": bz2.BZ2Decompressor,
     b"\xfd7zXZ\x00": lambda: lzma.LZMADecompressor(memlimit=UNPACKED << 10),
 }
+# members of an archive that are an installer: its package, its records, its program
+_PYTHONS = "pip|setuptools|virtualenv|poetry|pipx|pipenv|pdm|hatch|uv"
+_INSTALLERS = (
+    (re.compile(rf"(?:.*/)?({_PYTHONS})/__(?:init|main)__\.pyc?"), ""),
+    (re.compile(rf"(?:.*/)?({_PYTHONS})-\d[^/]*\.dist-info/METADATA"), ""),
+    (re.compile(rf"(?:.*/)?s?bin/({_PYTHONS})x?[\d.]*"), ""),
+)
 _IN_ZIP = (
     (re.compile(r"[^/]+\.dist-info/WHEEL"), "package:wheel"),
     (re.compile(r"EGG-INFO/PKG-INFO"), "package:egg"),
     (re.compile(r"(?:.*/)?[^/]+\.whl"), "package:wheel"),
-    (re.compile(r"(?:.*/)?(pip|setuptools|virtualenv|poetry|pipx|pipenv|uv)/__init__\.pyc?"), ""),
+    *_INSTALLERS,
 )
 _USTAR = slice(257, 262)  # where a tar archive says what it is (POSIX.1-1988)
 _IN_TAR = (
@@ -63,6 +70,7 @@ _IN_TAR = (
     (re.compile(r"\.PKGINFO"), "package:apk"),
     (re.compile(r"package/package\.json"), "package:npm"),
     (re.compile(r"[^/]+/\.cargo_vcs_info\.json"), "package:crate"),
+    *_INSTALLERS,
 )
 
 
@@ -131,9 +139,13 @@ def of_zip(end: bytes) -> Iterator[str]:
     for named in _NAME_IN_ZIP.finditer(end):
         (length,) = struct.unpack("<H", named[1])
         name = end[named.end() : named.end() + length].decode("utf-8", "replace")
-        for pattern, mark in _IN_ZIP:
-            if match := pattern.fullmatch(name):
-                yield mark or f"installers:{match[1]}"
+        yield from _of_member(name, _IN_ZIP)
+
+
+def _of_member(name: str, known: Iterable[tuple[re.Pattern[str], str]]) -> Iterator[str]:
+    for pattern, mark in known:
+        if match := pattern.fullmatch(name):
+            yield mark or f"installers:{match[1]}"
 
 
 def _unpacked(head: bytes) -> bytes:
@@ -155,5 +167,5 @@ def _of_tar(data: bytes) -> Iterator[str]:
             member = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
         except tarfile.HeaderError:
             return
-        yield from (mark for pattern, mark in _IN_TAR if pattern.fullmatch(member.name))
+        yield from _of_member(member.name.removeprefix("./"), _IN_TAR)
         at += tarfile.BLOCKSIZE * (1 + math.ceil(max(member.size, 0) / tarfile.BLOCKSIZE))

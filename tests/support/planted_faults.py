@@ -231,6 +231,8 @@ def _named() -> dict[str, tuple[str, str, dict[str, Any]]]:
             "x86_64-linux-gnu-gcc-14",
             "x86_64-alpine-linux-musl-g++",
             "aarch64-linux-gnu-ld.bfd",
+            "swift",
+            "crystal",
             "x86_64-w64-mingw32-gcc",
             "gcc.real",
             "clang-19",
@@ -413,6 +415,14 @@ def _packed() -> dict[str, tuple[str, str, dict[str, Any]]]:
         "pip in a zipapp": zipped("__main__.py", "pip/__init__.py", before=b"#!/usr/bin/python3\n"),
         "virtualenv in a zip": zipped("virtualenv/__init__.py"),
         "poetry in a zip": zipped("poetry/__init__.py"),
+        "pip in a tar": tarred("pip/__init__.py"),
+        "pip deep in a packed tar": gzip.compress(
+            tarred("./usr/lib/site-packages/pip/__main__.py")
+        ),
+        "poetry's record in a packed tar": lzma.compress(tarred("poetry-2.1.dist-info/METADATA")),
+        "setuptools' record in a zip": zipped("lib/setuptools-80.0.dist-info/METADATA"),
+        "uv's program in a packed tar": bz2.compress(tarred("uv-x86_64/bin/uv")),
+        "pip's program in a zip": zipped("bin/pip3.13"),
         "a wheel in a zip": zipped("bundled/one-1.0-py3-none-any.whl"),
         "a wheel under another name": wheel,
         "an egg under another name": zipped("one/x.py", "EGG-INFO/PKG-INFO"),
@@ -706,6 +716,9 @@ def _scripts() -> dict[str, tuple[str, str, dict[str, Any]]]:
                 for n in range(1, 7)
             },
         ),
+        "two options, which are one argument": ("#!/usr/bin/python3 -u -B", {}),
+        "two options behind a tab": ("#!/usr/bin/python3.13\t-u\t-B", {}),
+        "two options of a shell": ("#!/app/sh -e -u", {"app/sh": prog()}),
         "no env": ("#!/usr/bin/env python3", {}),
         "env for what is not there": ("#!/usr/bin/env python3.12", ENV),
         "env with an option for its program": ("#!/usr/bin/env python3 -u", ENV),
@@ -1108,6 +1121,12 @@ def _harmless() -> dict[str, dict[str, Any]]:
             "Cmd": ["python3", "-Xfrozen_modules=off", "-Wonce", "-uBm", "one"]
         },
         "a command in Python itself": {"Cmd": ["python3", "-c", "import nothing"]},
+        "one option, and blanks": {"app/run": script("#!/usr/bin/python3 -u  ")},
+        "options of an interpreter of our own": {
+            "app/run": script("#!/app/own -a -b"),
+            "app/own": prog(),
+        },
+        "an archive with a folder called uv": {"app/x.bin": gzip.compress(tarred("uv/map.json"))},
         "a program in the working folder": {
             "app/run": prog(),
             "WorkingDir": "/app",

@@ -21,6 +21,10 @@ from scripts.image.inventory import Entry
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # scripts that name scripts: Linux follows five
 MAX_CHAIN = 5
+# interpreters that do not take the one argument of a "#!" line apart, as perl and ruby do
+SPLIT = re.compile(
+    r".*/(?:python|pypy|sh|bash|dash|ash|ksh|mksh|zsh|busybox|node)[\d.]*", re.DOTALL
+)
 CANNOT = "is not executable for the image's user"
 NO_FORMAT = 'is neither a program nor a script that begins with "#!"'
 
@@ -96,6 +100,8 @@ class Execution:
             return Broken(name, "is not an absolute path", is_own=False)
         if depth >= MAX_CHAIN:
             return Broken(name, "is one script too many", is_own=False)
+        if argument and SPLIT.match(name) and re.match(r"-[^\Wc]*[ \t]+\S", argument[0]):
+            return Broken(entry.script, "takes all that follows as one option", is_own=False)
         if broken := self.file(name, depth + 1):
             shown = entry.script if broken.is_own else broken.name
             return Broken(shown, broken.what, is_own=False)
