@@ -77,6 +77,20 @@ require_config() { # sets CONFIG to the file as compose understands it, knobs fi
   PROJECT=$(sed -n 's/^name: "\{0,1\}\([a-z0-9_-]*\).*/\1/p' <<<"$CONFIG")
 }
 
+# SUTRA_PROJECT, or the name of an override, may be that of somebody else's stack, whose containers
+# compose would take for orphans and remove.
+refuse_others() { # refuse_others WHAT
+  local rows label service name others=()
+  rows=$("$CLIENT" ps --all --filter "label=com.docker.compose.project=$PROJECT" \
+    --format '{{.Label "org.sutra.project"}}|{{.Label "com.docker.compose.service"}}|{{.Names}}') ||
+    die "$1: the engine lists no containers, see above" "run the same command again; nothing was touched"
+  while IFS='|' read -r label service name; do
+    [[ -z $name || $label == "$PROJECT" ]] || grep -qx -e "$service" <<<"$(services)" || others+=("$name")
+  done <<<"$rows"
+  [[ ${#others[@]} -eq 0 ]] || die "$1: project \"$PROJECT\" has containers of another stack: ${others[*]}" \
+    "name another project by SUTRA_PROJECT; if they are yours, \`docker rm\` removes them; nothing was touched"
+}
+
 require_images() { # without one, compose would start the others first
   local image
   ! grep -q 'pull_policy: never' <<<"$CONFIG" || for image in $(compose config --images); do
@@ -225,6 +239,7 @@ start() { # start WHAT COMPOSE-OPTIONS...
 
 up() {
   refuse_pending
+  refuse_others up
   require_signed
   require_images
   warn_open
@@ -234,6 +249,7 @@ up() {
 
 restart() {
   [[ -n $(compose ps --all --quiet) ]] || die "restart: nothing is deployed" "run \`./sutra-deploy.sh up\`"
+  refuse_others restart
   compose stop || die "restart: compose could not stop it" "see above"
   start restart --no-recreate
 }
@@ -269,6 +285,7 @@ down() {
       *) die "down: unknown argument \"$word\"" "\`./sutra-deploy.sh --help\` lists what it takes" ;;
     esac
   done
+  refuse_others down
   if [[ -n $data ]]; then
     mapfile -t volumes < <(volumes)
     [[ ${#volumes[@]} -eq 0 ]] || confirm_data "${volumes[@]}"

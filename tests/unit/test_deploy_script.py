@@ -18,6 +18,8 @@ CLIENT = """case "$*" in
   *version) ;;
   *" config") echo 'name: mine' ;;
   *"config --images") echo sutra-api:latest; echo sutra-storage-server:latest ;;
+  *"config --services") echo sutra-api; echo of-an-override ;;
+  "ps --all --filter"*) [ ! -e others ] || cat others ;;
   *"ps --format"*) [ ! -e ports ] || cat ports ;;
   "volume ls"*) echo "$*" >>listed; echo mine_data ;;
   *) echo "$*" >>asked; env | sort | grep ^COMPOSE_ >environment ;;
@@ -135,6 +137,29 @@ def test_a_variable_of_compose_changes_nothing(
         "COMPOSE_PROJECT_NAME=",
         "COMPOSE_REMOVE_ORPHANS=0",
     ]
+
+
+@pytest.mark.parametrize("words", [("up",), ("down",), ("down", "--data", "--yes")])
+def test_a_project_with_containers_of_another_stack_is_not_touched(
+    checkout: Path, words: tuple[str, ...]
+) -> None:
+    (checkout / "others").write_text(
+        "mine|sutra-api|mine-sutra-api-1\n|db|mine-db-1\n|of-an-override|mine-x-1\nyours|web|web\n"
+    )
+    code, shown = deploy(*words)
+    assert code == 2
+    assert shown.splitlines() == [
+        f'sutra-deploy: {words[0]}: project "mine" has containers of another stack: mine-db-1 web',
+        "tip: name another project by SUTRA_PROJECT; if they are yours, `docker rm` removes them; "
+        "nothing was touched",
+    ]
+    assert not (checkout / "asked").exists()
+
+
+def test_a_project_with_its_own_containers_goes_on(checkout: Path) -> None:
+    (checkout / "others").write_text("mine|old|mine-old-1\n|of-an-override|mine-x-1\n")
+    assert deploy("down") == (0, "")
+    assert calls(checkout) == [f"{COMPOSE} down --remove-orphans"]
 
 
 def test_overrides_are_named_in_their_order(
