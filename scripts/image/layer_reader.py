@@ -34,16 +34,18 @@ PENDING = 8
 def read_layer(file: IO[bytes], sink: Sink | None = None) -> Layer | None:
     """Measure one blob: plain, gzip or zstd tar. Return None for JSON documents beside layers.
 
+    A blob of no bytes is a layer without entries, as engines take it.
+
     A packed blob is downloaded as it is; what a plain one would be packed is worked
     out. Each entry goes to `sink` in the same pass. Raises one of
     scripts.oci.tar_stream.DAMAGE for a blob that is cut short or is not what it says.
     """
     stored, content = unpacked(file, digests=True)
-    if not stored.start or (stored.start.startswith(b"{") and not is_tar(stored.start)):
+    if stored.start.startswith(b"{") and not is_tar(stored.start):
         return None
     with ThreadPoolExecutor(os.cpu_count()) as workers:
         tap = _Tap(_blocks(content), workers, packs=not stored.is_packed)
-        installed = scan(tap, sink)
+        installed = 0 if tap.is_empty() else scan(tap, sink)
         tap.drain()
         download = stored.bytes if stored.is_packed else tap.compressed()
         diff_id = f"sha256:{tap.digest()}"
@@ -74,6 +76,11 @@ class _Tap:
         self._workers, self._packs = workers, packs
         self._pending: deque[Future[int]] = deque()
         self._size = GZIP_FRAME
+
+    def is_empty(self) -> bool:
+        """Return whether nothing passes; call it before anything is read."""
+        self._unread = memoryview(self._next())
+        return not self._unread
 
     def read(self, size: int) -> bytes:
         if not self._unread:

@@ -223,10 +223,22 @@ def test_blocks_are_the_same_however_big_bytes_arrive(pattern: list[int], packed
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"{}", b'{"schemaVersion": 2}', b'{"a": "' + b"x" * 2_000_000 + b'"}']
+    "data", [b"{}", b'{"schemaVersion": 2}', b'{"a": "' + b"x" * 2_000_000 + b'"}']
 )
 def test_the_documents_beside_layers_are_not_layers(data: bytes) -> None:
     assert read_layer(io.BytesIO(data)) is None
+
+
+@pytest.mark.parametrize(
+    ("data", "download"),
+    [(b"", 18), (gzip.compress(b"", mtime=0), 20), (zstd.compress(b""), len(zstd.compress(b"")))],
+)
+def test_a_blob_of_no_bytes_is_a_layer_without_entries(data: bytes, download: int) -> None:
+    entries: list[object] = []
+    layer = read_layer(io.BytesIO(data), sink=lambda file, _: entries.append(file))
+    nothing = f"sha256:{hashlib.sha256(b'').hexdigest()}"
+    assert layer == Layer(nothing, f"sha256:{hashlib.sha256(data).hexdigest()}", 0, download)
+    assert entries == []
 
 
 MIDDLE = 1_500_000
@@ -237,7 +249,6 @@ DAMAGES: dict[str, bytes] = {
     "gzip's first bytes only": b"\x1f\x8b",
     "gzip of an unknown method": b"\x1f\x8b\x07" + bytes(20),
     "gzip of garbage": gzip.compress(b"garbage" * 1000),
-    "gzip of nothing": gzip.compress(b""),
     "bytes after gzip": gzip.compress(tar_of({"a": b"1"})) + b"more",
     "gzip of broken blocks": gzip.compress(tar_of({"a": b"1"}))[:10] + b"\xff" * 100,
     "tar cut off in a file": ARCHIVES["many blocks"][0][:MIDDLE],
