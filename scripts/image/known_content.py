@@ -142,8 +142,8 @@ def of_zip(end: bytes) -> Iterator[str]:
         yield from _of_member(name, _IN_ZIP)
 
 
-def _of_member(name: str, known: Iterable[tuple[re.Pattern[str], str]]) -> Iterator[str]:
-    for pattern, mark in known:
+def _of_member(name: str, patterns: Iterable[tuple[re.Pattern[str], str]]) -> Iterator[str]:
+    for pattern, mark in patterns:
         if match := pattern.fullmatch(name):
             yield mark or f"installers:{match[1]}"
 

@@ -101,7 +101,7 @@ def test_thousands_of_half_heads(stack: Stack, service: str, watched: Watch) -> 
     with watched(stack, service, attack_table.HEADS) as attack:
         answers = sent_attacks.half_heads(stack, service)
         require_prompt(answers)
-        attack.answer = sent_attacks.said(answers)
+        attack.answer = sent_attacks.shown_answers(answers)
 
 
 @pytest.mark.parametrize("service", [API, HYBRID])
@@ -109,7 +109,7 @@ def test_128_slow_bodies(stack: Stack, service: str, watched: Watch) -> None:
     with watched(stack, service, attack_table.BODIES) as attack:
         answers = sent_attacks.slow_bodies(stack, service)
         require_prompt(answers)
-        attack.answer = sent_attacks.said(answers)
+        attack.answer = sent_attacks.shown_answers(answers)
 
 
 @pytest.fixture(scope="module")

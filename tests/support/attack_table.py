@@ -28,7 +28,7 @@ BODIES = "128 connections, the first byte of a body each"
 HUB = "120 clients at once: 120 paths at a hub of 100,000 associations, and 120 pages of lists"
 FULL = "concepts with the longest ids until one is refused"
 NOT_SENT = ["not sent", "not measured"]
-# what the same attacks did before the bounds: tests.support.older_attacks writes it
+# file of what the same attacks did before the bounds; tests.support.older_attacks writes it
 BEFORE = Path(__file__).with_name("older_attacks.json")
 
 

@@ -78,7 +78,6 @@ class Stack(Services):
     project: str
     knobs: dict[str, str] = field(default_factory=dict)
     addresses: dict[str, tuple[str, int]] = field(default_factory=dict)
-    root: Path = ROOT  # the checkout whose files are deployed
 
     def environment(self) -> dict[str, str]:
         """Return the environment of this stack: nothing of the caller's own deployment."""
@@ -105,7 +104,7 @@ class Stack(Services):
         self.addresses.clear()
         return subprocess.run(
             ["./sutra-deploy.sh", *words],
-            cwd=self.root,
+            cwd=ROOT,
             env=self.environment() | knobs,
             stdin=subprocess.DEVNULL,
             capture_output=True,
