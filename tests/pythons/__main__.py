@@ -18,6 +18,8 @@ from tests.support.tracked import present
 
 INTERPRETERS = ("python3.11", "python3.12", "python3.13", "python3.14")
 TESTS = ("tests/unit",)
+# author of the commit in a copy of the checkout, which tests push
+NOBODY = ("-c", "user.name=tests", "-c", "user.email=tests@sutra.invalid")
 
 
 def on_path(interpreter: str) -> int:
@@ -26,8 +28,8 @@ def on_path(interpreter: str) -> int:
         for name in present():
             (Path(folder) / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, Path(folder) / name)
-        for command in (["git", "init", "-q", "."], ["git", "add", "-A"]):
-            subprocess.run(command, cwd=folder, check=True)
+        for words in (["init", "-q", "."], ["add", "-A"], [*NOBODY, "commit", "-qm", "tests"]):
+            subprocess.run(["git", *words], cwd=folder, check=True)
         environment = {**os.environ, "PYTHON": interpreter}
         subprocess.run(["scripts/venv.sh", "dev"], cwd=folder, env=environment, check=True)
         command = [".venv/bin/python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS]

@@ -10,7 +10,9 @@ shift
 if [ -e "$kept" ]; then tar -xf "$kept"; fi
 scripts/venv.sh dev
 if [ ! -e "$kept" ]; then tar -cf "$kept.partial" .venv && mv "$kept.partial" "$kept"; fi
-git init -q . # tests ask git for the list of files
+# tests ask git for the list of files, and push the commit
+git init -q .
 git add -A
+git -c user.name=tests -c user.email=tests@sutra.invalid commit -qm tests
 python3 --version
 exec .venv/bin/python -m pytest -q -p no:cacheprovider "$@"
