@@ -24,7 +24,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -97,8 +97,6 @@ def memory_group(limit: int) -> Iterator[Path]:
         (group / "memory.limit_in_bytes").write_text(str(limit))
         yield group
     finally:
-        while (group / "tasks").read_text().strip():
-            time.sleep(0.1)
         group.rmdir()
 
 
@@ -112,9 +110,11 @@ def process(command: list[str], environment: dict[str, str], group: Path) -> Ite
     try:
         yield
     finally:
-        for process_id in (group / "tasks").read_text().split():
-            os.kill(int(process_id), signal.SIGKILL)
-        started.wait()
+        while process_ids := (group / "tasks").read_text().split():
+            for process_id in process_ids:
+                with suppress(ProcessLookupError):  # one may end meanwhile
+                    os.kill(int(process_id), signal.SIGKILL)
+            started.wait()
 
 
 def free_port() -> int:

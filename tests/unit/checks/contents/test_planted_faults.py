@@ -14,6 +14,8 @@ from scripts.checks.contents import verify as verify_contents
 from scripts.checks.contents.rule import Subject
 from scripts.checks.contents.rules import RULES
 from scripts.image import inventory
+from scripts.report.readme_tables import marked_block
+from tests.conftest import ROOT
 from tests.support.fixture_images import Made, program
 from tests.support.good_image import NAME, good
 from tests.support.planted_faults import HARMLESS, PLANTED, Plant
@@ -63,6 +65,15 @@ def test_every_promised_kind_is_planted(capsys: pytest.CaptureFixture[str]) -> N
     assert dict(planted) == PROMISED
     names = [(plant.kind, plant.name) for plant in PLANTED]
     assert len(set(names)) == len(names)
+
+
+def test_the_document_has_the_counts() -> None:
+    block = marked_block("planted").search((ROOT / "docs/verification.md").read_text())
+    assert block
+    rows = [row.strip("| ").split(" | ") for row in block[0].splitlines() if row.startswith("| ")]
+    assert {row[0]: (int(row[1]), int(row[3])) for row in rows[1:]} == {
+        kind: (count, count) for kind, count in PROMISED.items()
+    }
 
 
 # programs that most machines have, copied under a meaningless name
