@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -66,15 +67,21 @@ def promoted(group: Group, address: str, version: str, **knobs: str) -> None:
 
 
 def index(group: Group, address: str, tag: str) -> tuple[str, dict[str, str]]:
-    """Return the digest of a tag, and the digest that it names for each architecture."""
+    """Return the digest of a tag of the API, and the digest that it names for each architecture."""
     target = Registry(group.client, address)
     digest = target.digest(target.reference(group.api, tag))
     assert digest
-    document = json.loads(target.manifest(target.reference(group.api, tag), digest))
-    children = {
-        child["platform"]["architecture"]: child["digest"] for child in document["manifests"]
-    }
-    return digest, children
+    return digest, children(group, address, group.api, tag)
+
+
+def children(group: Group, address: str, name: str, tag: str) -> dict[str, str]:
+    """Return the digests of an index by their architecture."""
+    target = Registry(group.client, address)
+    place = target.reference(name, tag)
+    digest = target.digest(place)
+    assert digest
+    listed = json.loads(target.manifest(place, digest))["manifests"]
+    return {child["platform"]["architecture"]: child["digest"] for child in listed}
 
 
 def test_one_tag_has_both_platforms_and_each_reader_gets_its_own(
@@ -181,12 +188,22 @@ def test_a_registry_that_takes_no_index_moves_no_tag(
 
 
 @pytest.fixture
-def key(pair: Group, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def keys(pair: Group, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
     """A key, with cosign and its password."""
     pair.write_bake_file()
     monkeypatch.setenv("PATH", cosign.on_path(tmp_path / "bin"))
     monkeypatch.setenv("COSIGN_PASSWORD", cosign.PASSWORD)
-    return cosign.key_pair(tmp_path / "keys")[0]
+    return cosign.key_pair(tmp_path / "keys")
+
+
+def verified(public: Path, reference: str, *words: str) -> list[Any]:
+    """Return what cosign prints of each signature or statement; it has to find one."""
+    kind = "verify-attestation" if words else "verify"
+    options = ["--key", str(public), "--allow-http-registry", "--insecure-ignore-tlog=true"]
+    command = ["cosign", kind, *options, *words, reference]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, f"{reference} {words}: {done.stderr}"
+    return [json.loads(line) for line in done.stdout.splitlines() if line.strip()]
 
 
 def attached_tags(pair: Group, address: str) -> set[str]:
@@ -199,8 +216,30 @@ def attached_tags(pair: Group, address: str) -> set[str]:
     }
 
 
+def test_the_index_and_every_platform_of_it_are_signed_with_their_statements(
+    pair: Group, address: str, keys: tuple[Path, Path]
+) -> None:
+    promoted(pair, address, "7.0.0", SIGN_KEY=str(keys[0]))
+    last = ledger.read()[-1]
+    digests = {(platforms.image_of(name), image.digest) for name, image in last.images.items()}
+    digests |= {
+        (name, digest)
+        for name in pair.names
+        for digest in children(pair, address, name, "7.0.0").values()
+    }
+    assert len(digests) == len(pair.names) * (len(platforms.KNOWN) + 1)
+    for name, digest in sorted(digests):
+        reference = f"{address}/{name}@{digest}"
+        [[signed]] = verified(keys[1], reference)
+        assert signed["critical"]["image"] == {"docker-manifest-digest": digest}
+        for kind in ("slsaprovenance1", "spdxjson") if name == pair.api else ():
+            assert len(verified(keys[1], reference, "--type", kind)) == 1
+    # what a puller names: the tag, which cosign resolves to the index
+    assert len(verified(keys[1], f"{address}/{pair.api}:7.0.0")) == 1
+
+
 def test_one_signature_that_cannot_be_stored_leaves_no_tag_and_no_signature(
-    pair: Group, address: str, key: Path, monkeypatch: pytest.MonkeyPatch
+    pair: Group, address: str, keys: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """That of the last index: those of all platforms are stored by then."""
     promoted(pair, address, "8.0.0")
@@ -217,7 +256,7 @@ def test_one_signature_that_cannot_be_stored_leaves_no_tag_and_no_signature(
 
     monkeypatch.setattr(ArtifactRegistry, "put_manifest", failing)
     with pytest.raises(SutraError) as caught:
-        promoted(pair, address, "8.1.0", SIGN_KEY=str(key))
+        promoted(pair, address, "8.1.0", SIGN_KEY=str(keys[0]))
     assert caught.value.message == "registry: full"
     assert len(stored) == EVERY_LIST
     assert index(pair, address, "latest") == before

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import docker
 import pytest
 
+from scripts.commands import graph
 from scripts.engine import images
+from scripts.rebase import own_files
+from tests.conftest import ROOT
+from tests.support import cosign
 from tests.support import project as projects
 from tests.support.project import Project
+from tests.support.registries import registry
+from tests.unit.fakes import run_git
 
 SERVICE = """FROM {base}:prod
 COPY content /content
@@ -139,3 +150,128 @@ def test_a_service_on_a_base_that_is_gone(pair: Pair) -> None:
         f"rebase: {pair.project.name}: its {pair.base} is not here any more\n"
         "tip: `make prod` builds it on the base that is here\n",
     )
+
+
+# ---- in a repository -----------------------------------------------------------
+
+REVISION = "org.opencontainers.image.revision"
+COMMITTED = "2024-05-06 05:08:09"  # what tests.unit.fakes.run_git commits at, in UTC
+
+
+@pytest.fixture
+def released(pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pair:
+    """The pair, built from one commit, with cosign on PATH."""
+    bake = Path("docker-bake.hcl").read_text()
+    label = f'labels = {{ "{REVISION}" = REVISION }}\n  output'
+    labelled = bake.replace("output", label)
+    pair.project.write("docker-bake.hcl", f'variable "REVISION" {{}}\n{labelled}')
+    pair.project.write("packages.lock", "libc6 1")
+    # BuildKit's cache ignores time stamps: equal bytes of another test would bring theirs along
+    pair.project.write("content", pair.project.name)
+    pair.write_base(f"one {pair.project.name}")
+    monkeypatch.setenv("PATH", cosign.on_path(tmp_path / "bin"))
+    monkeypatch.setenv("COSIGN_PASSWORD", cosign.PASSWORD)
+    run_git("init")
+    Path(".git/info/exclude").write_text(".*\n")  # what the scripts keep there
+    commit()
+    done = pair.project.run("prod", ALLOW_DIRTY="")
+    assert done.returncode == 0, done.stderr[-3000:]
+    return pair
+
+
+def commit() -> str:
+    """Commit all files; they get the time that git writes into an archive of the commit."""
+    run_git("add", "--all")
+    files = run_git("ls-files").splitlines()
+    subprocess.run(["touch", "-d", f"{COMMITTED} UTC", *files], check=True)
+    subprocess.run(["chmod", "0644", *files], check=True)
+    run_git("commit", "--quiet", "-m", "next")
+    return run_git("rev-parse", "HEAD")
+
+
+def provenance(reference: str, public: Path) -> dict[str, Any]:
+    """Return the provenance of an image whose signature and provenance cosign verifies."""
+    options = ["--key", str(public), "--allow-http-registry", "--insecure-ignore-tlog=true"]
+    subprocess.run(["cosign", "verify", *options, reference], check=True, capture_output=True)
+    command = ["cosign", "verify-attestation", *options, "--type", "slsaprovenance1", reference]
+    done = subprocess.run(command, check=True, capture_output=True)
+    statement = json.loads(base64.b64decode(json.loads(done.stdout)["payload"]))
+    return dict(statement["predicate"]["buildDefinition"])
+
+
+def test_a_security_update_s_commit_is_moved_and_signed_with_the_truth_about_both(
+    released: Pair, tmp_path: Path
+) -> None:
+    first = run_git("rev-parse", "HEAD")
+    key, public = cosign.key_pair(tmp_path / "keys")
+    name = released.project.name
+    released.write_base(f"two, of a security update of {name}")
+    released.project.write("packages.lock", "libc6 2")
+    second = commit()
+    with registry(tmp_path / "registry") as address:
+        knobs = {"ALLOW_DIRTY": "", "REGISTRY": address, "SIGN_KEY": str(key), "VERSION": "1.0.1"}
+        code, said = released.rebase(**knobs)
+        assert code == 0, said
+        service = provenance(f"{address}/{name}:1.0.1", public)
+        base = provenance(f"{address}/{released.base}:1.0.1", public)
+    labels = released.client.images.get(f"{name}:1.0.1").labels
+    assert (labels[REVISION], labels["org.sutra.base.revision"]) == (first, second)
+    assert service["buildType"] == "urn:sutra:build:make-rebase:v1"
+    assert service["externalParameters"]["base_digest"] == labels[DIGEST]
+    parts = {"service": (first, "libc6 1"), "base": (second, "libc6 2")}
+    assert [
+        (material["annotations"]["layers"], *material["digest"].values())
+        for material in service["resolvedDependencies"]
+    ] == [
+        (part, digest)
+        for part, (revision, lock) in parts.items()
+        for digest in (revision, hashlib.sha256(lock.encode()).hexdigest())
+    ]
+    assert base["buildType"] == "urn:sutra:build:make-prod:v1"
+    assert [
+        material["digest"].get("gitCommit", "lock") for material in base["resolvedDependencies"]
+    ] == [second, "lock"]
+    done = released.project.run("reproduce", name, ALLOW_DIRTY="")
+    assert done.stdout.startswith(f"identical: {name} sha256:"), done.stderr[-3000:]
+
+
+def test_a_commit_that_changes_a_service_too_is_refused_by_name_before_any_build(
+    released: Pair,
+) -> None:
+    first = run_git("rev-parse", "HEAD")
+    released.write_base("two, of a security update")
+    released.project.write("content", "changed too")
+    commit()
+    before = released.ids()
+    assert released.rebase(ALLOW_DIRTY="") == (
+        1,
+        f'{released.project.name}: is made of "content", changed since its commit "{first}"\n'
+        "tip: `make prod` builds the services of this commit as well; "
+        "the tags are where they were\n",
+    )
+    assert released.ids() == before
+
+
+def test_this_project_s_own_services(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    nodes = graph.read()
+    of_bases = [
+        "base-images/packages.lock",
+        "base-images/builders.lock",
+        "base-images/python-prod.Dockerfile",
+        "base-images/etc/nsswitch.conf",
+        "base-images/lib/finish-root.sh",
+        "base-images/lib/slice.sh",
+    ]
+    shared = [
+        "base-images/cleanup/python.yaml",
+        "base-images/lib/apt.sh",
+        "base-images/lib/sutra_cleanup/rules.py",
+        "docker-bake.hcl",
+    ]
+    for service, folder in (("sutra-api", "sutra-api"), ("sutra-hybrid", "sutra-hybrid")):
+        locks = [f"packages/{folder}/requirements.lock", "packages/sutra-service/src/x.py"]
+        files = [*of_bases, *shared, *locks, f"packages/{folder}/tests/x.py", "docs/x.md"]
+        assert list(own_files.own(nodes, service, files)) == [*shared, *locks]
+    locks = ["packages/sutra-storage/Cargo.lock"]
+    assert list(own_files.own(nodes, "sutra-storage-server", [*of_bases, *locks])) == locks
