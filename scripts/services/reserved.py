@@ -53,6 +53,6 @@ def reason(words: Words) -> str:
     if name in OURS:
         return "a folder of a package is called so"
     for file in sample.files(sample.FOLDER):
-        if line := line_of(file.read_text("utf-8"), words):
+        if line := line_of(shared_files.read(str(file)), words):
             return f"{file}:{line} uses it"
     return ""

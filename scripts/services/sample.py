@@ -13,7 +13,7 @@ from pathlib import Path
 from sutra_cleanup import strict_yaml
 
 from scripts.common.errors import SutraError
-from scripts.services import cargo_lock
+from scripts.services import cargo_lock, shared_files
 from scripts.services.words import Words, renamed
 
 FOLDER = Path("samples")
@@ -46,18 +46,22 @@ def load(language: str) -> Sample:
     try:
         content = strict_yaml.load(file.read_text("utf-8"))
         pieces = {name: str(text) for name, text in content["pieces"].items()}
-        return Sample(language, FOLDER / language, pieces, str(content.get("stands_on") or ""))
+        stands_on = str(content.get("stands_on") or "")
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise SutraError(
             f"{file}: not a sample's pieces: {error}", f"`git checkout {file}` restores it"
         ) from error
+    folder = FOLDER / language
+    if not files(folder):
+        raise SutraError(f"{folder}: no sample is there", f"`git checkout {folder}` restores it")
+    return Sample(language, folder, pieces, stands_on)
 
 
 def copied(sample: Sample, words: Words, port: int) -> Iterator[tuple[Path, str]]:
     """Yield the files of a new service, by their paths in its folder."""
     for file in files(sample.folder):
         place = Path(renamed(str(file.relative_to(sample.folder)), NAME, words))
-        text = renamed(file.read_text("utf-8"), NAME, words, {PORT: port})
+        text = renamed(shared_files.read(str(file)), NAME, words, {PORT: port})
         yield place, cargo_lock.ordered(text) if file.name == cargo_lock.FILE else text
 
 

@@ -164,8 +164,11 @@ def inserted(file: SharedFile, text: str, piece: str) -> str:
                 f"{file.name}: no place for a new service's {file.what}",
                 f"`git log -p {file.name}` shows the form that is expected",
             )
-        place = matches[-1].end()
-        text = text[:place] + part + text[place:]
+        start, place = matches[-1].span()
+        earlier = text[start:place]
+        if file.name == BAKE and "}," not in earlier:  # HCL's last item may have no comma
+            earlier = earlier.replace("}", "},", 1)
+        text = text[:start] + earlier + part + text[place:]
     return text
 
 

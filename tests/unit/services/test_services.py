@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -606,6 +607,37 @@ def test_a_shared_file_of_another_form_is_one_line(checkout: Path) -> None:
         ["docker-compose.yml: no place for a new service's service"],
         "`git log -p docker-compose.yml` shows the form that is expected",
     )
+
+
+def test_a_list_whose_last_line_has_no_comma_gets_one(checkout: Path) -> None:
+    bake = checkout / "docker-bake.hcl"
+    *_, last = shared_files.LISTED.finditer(bake.read_text())
+    bare = last[0].replace("},", "}  # the last one")
+    bake.write_text(bake.read_text().replace(last[0], bare))
+    assert new() == 0
+    line = f'    {{ name = "{NAME}", language = "python", folder = "{NAME}" }},\n'
+    assert f"{bare.replace('}', '},')}{line}" in bake.read_text()
+    assert front_door(["remove-service", "--name", NAME, "--yes"]) == 0
+    assert bake.read_text().count("},  # the last one\n  ]\n") == 1
+
+
+def test_a_sample_that_is_gone_or_damaged_is_one_line(checkout: Path) -> None:
+    words = ("new-service", "--name", NAME, "--language", "go")
+    damaged = checkout / "samples/go/main.go"
+    damaged.write_bytes(b"\xff")
+    assert refused(*words) == (
+        [
+            "samples/go/main.go: cannot be read: 'utf-8' codec can't decode byte 0xff in "
+            "position 0: invalid start byte"
+        ],
+        "`git checkout samples/go/main.go`",
+    )
+    shutil.rmtree(damaged.parent)
+    assert refused(*words) == (
+        ["samples/go: no sample is there"],
+        "`git checkout samples/go` restores it",
+    )
+    assert not (checkout / "packages" / NAME).exists()
 
 
 # ---- the product -----------------------------------------------------------
