@@ -18,6 +18,11 @@ readonly WITHOUT_ENGINE=(tests/packages tests/page tests/pythons tests/unit test
 # or nobody has tried.
 readonly SHARED=(
   tests/e2e/test_deploy.py
+  tests/images/test_packages.py
+  tests/engine/test_new_service.py
+  tests/engine/test_base_update.py
+  tests/engine/test_plain_build.py
+  tests/engine/test_private_ca.py
   tests/engine/test_verify_runtime.py
   tests/engine/test_clean_engine.py
   tests/e2e/test_knowledge.py
@@ -32,6 +37,12 @@ readonly SHARED=(
   tests/engine/test_promotion.py
   tests/engine/test_platform_promotion.py
   tests/engine/test_zstd_promotion.py
+  tests/engine/test_rebase_services.py
+  tests/engine/test_bad_input.py
+  tests/engine/test_builders_lock.py
+  tests/engine/test_reproducible_services.py
+  tests/engine/test_reproducible_bases.py
+  tests/engine/test_umask.py
 )
 # a file stays on one worker, and so do the services that it deploys
 readonly TWO_AT_A_TIME=(--numprocesses 2 --dist loadfile --no-loadscope-reorder)
