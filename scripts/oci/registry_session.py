@@ -35,7 +35,8 @@ WHOLE_SECONDS = 90  # for an answer from its first byte to its last
 UNAUTHORIZED = 401
 # exceptions of a request: WIRE for the transport, FORM for an unexpected answer
 WIRE = (requests.RequestException, HTTPError, OSError)
-FORM = (ValueError, KeyError, TypeError, AttributeError)
+# a challenge such as "Bearer realm=" ends `parse_keqv_list` with an IndexError
+FORM = (ValueError, LookupError, TypeError, AttributeError)
 
 Answer = requests.Response
 

@@ -211,6 +211,8 @@ class Registry:
         )
         if announced not in (None, digest):
             raise self._error(shown, f"its bytes are {digest}")
+        if not _is_object(body):  # of a portal or a proxy before the registry
+            raise self._error(shown, "its answer is no manifest")
         return digest, answer.headers.get("Content-Type", ""), body
 
     # --- the wire -----------------------------------------------------------
@@ -266,3 +268,11 @@ class Registry:
         return RegistryError(
             f"registry: cannot {what}: {reason}", "retry, or ask the registry's administrators"
         )
+
+
+def _is_object(body: bytes) -> bool:
+    """Return whether it is a JSON object, as every manifest is."""
+    try:
+        return isinstance(json.loads(body), dict)
+    except (ValueError, RecursionError):
+        return False

@@ -37,6 +37,7 @@ from tests.support.stack import API, HYBRID, STORAGE, Services
 GROUPS = Path("/sys/fs/cgroup/memory")
 LIMITS = {STORAGE: 512 << 20, API: 256 << 20, HYBRID: 2 << 30}
 SMALL = 128 << 20  # of the storage that is filled
+LIVE = "/health"  # an older service has no /live
 # seconds after which connections with half a head are counted
 LATER = 15
 
@@ -159,9 +160,9 @@ def watched(older: Older, service: str) -> Iterator[list[int]]:
 
 def one_header(start: bytes, older: Older, service: str) -> str:
     """Return what one header of 124 MB did."""
-    taken, beside = sent_attacks.one_header(older, service, start)
+    taken, beside = sent_attacks.one_header(older, service, start, LIVE)
     live = f"{beside.status} in {beside.seconds:.2f} s" if beside else "not answered"
-    return f"{taken} MB taken; `/live` then {live}"
+    return f"{taken} MB taken; `{LIVE}` then {live}"
 
 
 def many_headers(older: Older, service: str) -> str:
@@ -171,7 +172,7 @@ def many_headers(older: Older, service: str) -> str:
 
 def half_heads(older: Older, service: str) -> str:
     """Return what 2,000 heads without an end did, and how many are open later."""
-    answers = sent_attacks.half_heads(older, service)
+    answers = sent_attacks.half_heads(older, service, LIVE)
     port = sent_attacks.port(older, service)
     with descriptors(5000), attacks.connections(port, 2000) as clients:
         for client in clients:
@@ -183,7 +184,7 @@ def half_heads(older: Older, service: str) -> str:
 
 def slow_bodies(older: Older, service: str) -> str:
     """Return what 128 slow bodies did."""
-    return sent_attacks.shown_answers(sent_attacks.slow_bodies(older, service))
+    return sent_attacks.shown_answers(sent_attacks.slow_bodies(older, service, LIVE))
 
 
 def hub(older: Older, _: str) -> str:

@@ -17,6 +17,7 @@ from tests.support.stack import API, HYBRID, Answer, Services, request
 
 MANY = 100_000
 LONG = 512  # bytes of the longest id
+LIVE = "/live"  # path that answers while the process runs
 SLOW = {API: b"PUT /concepts/slow", HYBRID: b"POST /similar"}
 
 Change = dict[str, Any]
@@ -37,12 +38,14 @@ def ask(services: Services, service: str, path: str) -> Answer | None:
         return None
 
 
-def one_header(services: Services, service: str, start: bytes) -> tuple[int, Answer | None]:
-    """Send 124 MB of one header; return how many were taken, and the answer to `/live` then."""
+def one_header(
+    services: Services, service: str, start: bytes, live: str = LIVE
+) -> tuple[int, Answer | None]:
+    """Send 124 MB of one header; return how many were taken, and the answer to `live` then."""
     with attacks.connect(port(services, service)) as client:
         attacks.send(client, attacks.HEAD + start)
         taken = attacks.pour(client, 124)
-    return taken, ask(services, service, "/live")
+    return taken, ask(services, service, live)
 
 
 def many_headers(services: Services, service: str) -> int:
@@ -60,21 +63,21 @@ def many_headers(services: Services, service: str) -> int:
         return max(pool.map(pour, range(64)))
 
 
-def half_heads(services: Services, service: str) -> list[Answer | None]:
+def half_heads(services: Services, service: str, live: str = LIVE) -> list[Answer | None]:
     """Begin 2,000 requests and send no more; return the answers to ten others."""
     with descriptors(5000), attacks.connections(port(services, service), 2000) as clients:
         for client in clients:
             attacks.send(client, attacks.HEAD + b"X-A: ")
-        return [ask(services, service, "/live") for _ in range(10)]
+        return [ask(services, service, live) for _ in range(10)]
 
 
-def slow_bodies(services: Services, service: str) -> list[Answer | None]:
+def slow_bodies(services: Services, service: str, live: str = LIVE) -> list[Answer | None]:
     """Begin 128 bodies and send no more; return the answers to ten other requests."""
     start = SLOW[service] + b" HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
     with attacks.connections(port(services, service), 128) as clients:
         for client in clients:
             attacks.send(client, start + b"Content-Length: 100000\r\n\r\n{")
-        return [ask(services, service, path) for path in ("/live", "/health") * 5]
+        return [ask(services, service, path) for path in (live, "/health") * 5]
 
 
 def make_hub(services: Services) -> None:

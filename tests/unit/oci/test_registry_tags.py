@@ -323,6 +323,19 @@ def test_an_answer_without_bounds(
     )
 
 
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"\0" * 9, b'"x"', b"[" * 99_999])
+def test_an_answer_that_is_no_manifest_is_no_tag(
+    server: Server, target: Registry, body: bytes
+) -> None:
+    server.answers["/v2/team/api/manifests/latest"] = (200, {}, body)
+    with pytest.raises(SutraError) as caught:
+        target.digest(target.reference("api", "latest"))
+    assert caught.value.message == (
+        f'registry: cannot read "{server.address}/team/api:latest": its answer is no manifest'
+    )
+    assert caught.value.tip == KEEPERS
+
+
 @pytest.mark.parametrize(
     ("status", "reason", "tip"),
     [
@@ -429,7 +442,20 @@ def test_another_repository_needs_a_token_of_its_own(server: Server, target: Reg
 
 
 @pytest.mark.parametrize(
-    "challenge", ["", "Basic", "Negotiate abc", "Bearer", "Bearer realm", 'Bearer realm="x"']
+    "challenge",
+    [
+        "",
+        "Basic",
+        "Negotiate abc",
+        "Bearer",
+        "Bearer realm",
+        'Bearer realm="x"',
+        "Bearer realm=",
+        'Bearer realm="',
+        "Bearer =",
+        "Bearer ,",
+        "Bearer realm=,x",
+    ],
 )
 def test_a_challenge_that_cannot_be_met(server: Server, target: Registry, challenge: str) -> None:
     server.answers["/v2/team/api/manifests/latest"] = (401, {"WWW-Authenticate": challenge}, b"")
