@@ -120,6 +120,7 @@ def _history(path: Path) -> Iterator[Version]:
     folder = path.absolute().parent
     try:
         if not git.commit(folder):
+            _refuse_hidden(path, folder)
             print(f"{path}: budgets: not compared with earlier ones, no commit", file=sys.stderr)
             return
         texts = list(_texts(folder, path.name))
@@ -130,6 +131,13 @@ def _history(path: Path) -> Iterator[Version]:
         reason = f'a shallow clone has "{len(texts)}" versions of the file'
         raise UncomparedError(path, reason, f"`git fetch --unshallow` gets all, {git.AGAIN}")
     yield from map(_version, texts)
+
+
+def _refuse_hidden(path: Path, folder: Path) -> None:
+    """Raise UncomparedError where this branch has no commit, and the repository has others."""
+    if git.has_branches(folder):
+        reason = "this branch has no commit, and others have"
+        raise UncomparedError(path, reason, f"`git switch` to one that has, {git.AGAIN}")
 
 
 def _texts(folder: Path, name: str) -> Iterator[bytes]:

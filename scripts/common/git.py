@@ -19,6 +19,15 @@ HERE = Path()
 AGAIN = "then run the same command again"
 ANYWAY = "or ALLOW_DIRTY=1 promotes what nobody can trace"
 REPAIR = f"repair the repository (`git fsck` says more) or clone it again, {AGAIN}"
+# settings of git's own: no translation, no question, and the history as it was committed, which
+# `git replace` and a file of grafts change
+PLAIN = {
+    "LC_ALL": "C",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_GRAFT_FILE": os.devnull,
+}
+HASH = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 # git's message and the tip for it; the first match wins
 OTHER_OWNER = (
     r"dubious ownership in repository at '(?P<folder>.*)'",
@@ -50,7 +59,7 @@ def ask(*words: str, folder: Path = HERE, input_bytes: bytes = b"") -> bytes:
     No configuration of the user makes it wait for a password or translate its words.
     """
     shown = f"git {' '.join(words)}"
-    environment = {**os.environ, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
+    environment = {**os.environ, **PLAIN}
     try:
         done = subprocess.run(
             ["git", *words], cwd=folder, capture_output=True, input=input_bytes, env=environment
@@ -74,13 +83,24 @@ def commit(folder: Path = HERE) -> str:
     if not in_repository(folder):
         return ""
     try:
-        return _line(folder, "rev-parse", "--verify", "--quiet", "HEAD")
+        revision = _line(folder, "rev-parse", "--verify", "--quiet", "HEAD")
     except GitError:
         branch = _line(folder, "symbolic-ref", "HEAD")  # fails with git's words, if it must
+    else:
+        if HASH.fullmatch(revision):
+            return revision
+        raise GitError("git rev-parse HEAD", f'no commit\'s name "{revision[:50]}"', REPAIR)
     for kind in ("", "logs/"):
         if (folder / _line(folder, "rev-parse", "--git-path", f"{kind}{branch}")).exists():
             raise GitError("git rev-parse HEAD", f"{branch} names no commit", REPAIR)
     return ""
+
+
+def has_branches(folder: Path = HERE) -> bool:
+    """Return whether any branch of this repository has a commit, or one of a remote."""
+    if not in_repository(folder):
+        return False
+    return bool(_line(folder, "for-each-ref", "--count=1", "refs/heads", "refs/remotes"))
 
 
 def unreadable_commit() -> GitError | None:

@@ -11,6 +11,7 @@ import yaml
 from scripts.__main__ import main as front_door
 from scripts.catalog import budget_history, catalog
 from scripts.common.errors import SutraError
+from tests.unit.fakes import program
 
 CATALOG = """\
 release: {budget: {installed: 5 MB, download: 5 MB}} # kept
@@ -289,6 +290,30 @@ def test_a_commit_that_removed_the_file_hides_nothing(repository: Path) -> None:
 def test_a_signature_that_git_is_set_to_show_is_not_a_version(raised: Path) -> None:
     subprocess.run(["git", "config", "log.showSignature", "true"], check=True)
     assert refusal() == REFUSAL
+
+
+def test_a_branch_without_a_commit_beside_others_is_refused(
+    raised: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    subprocess.run(["git", "symbolic-ref", "HEAD", "refs/heads/nowhere"], check=True)
+    message = CANNOT + "this branch has no commit, and others have"
+    assert refusal() == (message, "`git switch` to one that has" + AGAIN)
+    assert uncompared(capfd).splitlines() == [message]
+
+
+def test_a_replaced_commit_hides_no_raise(raised: Path) -> None:
+    subprocess.run(["git", "replace", "-f", "HEAD~1", "HEAD"], check=True)
+    assert refusal() == REFUSAL
+
+
+@pytest.mark.parametrize("output", ["", "garbage", "0123"])
+def test_a_git_that_answers_no_commit_is_refused(
+    raised: Path, output: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(raised / "bin", "git", f"echo {output}\n")
+    monkeypatch.setenv("PATH", str(raised / "bin"))
+    message = f'{CANNOT}git rev-parse HEAD: no commit\'s name "{output}"'
+    assert refusal() == (message, REPAIR + AGAIN)
 
 
 @pytest.mark.parametrize("words", [[], ["init", "-q"]], ids=["no repository", "no commit"])
