@@ -98,7 +98,7 @@ def _ask(
         if heard.hung:
             answers.setdefault(heard.begun, f"no answer in {SECONDS} s")
             hung[package(heard.begun)] += 1
-        elif not heard.done:
+        else:  # it ended at this item, or the item itself wrote that all is done
             answers.setdefault(heard.begun, f"interpreter crashed with {heard.code}")
         left = [item for item in left if item not in answers]
         for item in left:

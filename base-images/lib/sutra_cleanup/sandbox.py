@@ -1,7 +1,8 @@
 """Run programs that may do anything: hang, fork, wait for input, write, or stay behind.
 
 Each gets a process group, no input, and a folder for what it writes. When it is over or
-takes too long its group is killed, and with it what left the group: its environment tells.
+takes too long its group is killed, and with it what left the group: its environment tells, and
+who its parent is after its own one ended.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
+
+from . import strays
 
 # nothing may be written beside the modules, and nothing of the builder's leaks in
 ENVIRONMENT = {
@@ -65,7 +68,8 @@ class Ended:
 def scratch() -> Iterator[Scratch]:
     """Yield a folder for programs. Afterwards it is gone, and no process of theirs is left."""
     mark = uuid.uuid4().hex
-    with tempfile.TemporaryDirectory(prefix="sutra-proof-", ignore_cleanup_errors=True) as folder:
+    temporary = tempfile.TemporaryDirectory(prefix="sutra-proof-", ignore_cleanup_errors=True)
+    with temporary as folder, strays.adopted():
         try:
             yield Scratch(folder, {**ENVIRONMENT, "HOME": folder, "TMPDIR": folder, MARK: mark})
         finally:
@@ -95,11 +99,10 @@ def started(
     words: Sequence[str], place: Scratch, **streams: int | IO[bytes]
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start a program in a process group of its own; kill the group at the end."""
-    process = subprocess.Popen(
+    process = strays.start(
         words,
         cwd=place.start,
         env=dict(place.environment),
-        start_new_session=True,
         stdin=streams["stdin"],
         stdout=streams["stdout"],
         stderr=streams["stderr"],
@@ -113,7 +116,7 @@ def started(
             if stream:
                 with contextlib.suppress(BrokenPipeError):
                     stream.close()
-        process.wait()
+        strays.ended(process)
 
 
 def lines(process: subprocess.Popen[bytes], silence: float) -> Iterator[bytes]:

@@ -174,6 +174,7 @@ def running(mark: str) -> list[str]:
         (STARTS, ""),
         (FORKS_AND_RETURNS, ""),
         (JUNK, ""),
+        (JUNK.replace("[1]", '{"done": true}'), "interpreter crashed with 0"),
         (CLOSES_ALL, "interpreter crashed with 1"),
         ("import sys; input()", "EOFError: EOF when reading a line"),
     ],
