@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -58,5 +59,6 @@ def test_the_commands_of_bench_are_its_modules() -> None:
     from scripts.commands.bench import SUBJECTS
 
     files = Path(ROOT / "scripts/bench").glob("[a-z]*.py")
-    programs = {file.stem for file in files if "\ndef main(options" in file.read_text()}
+    of_a_subject = re.compile(r"^def main\(\w+: argparse\.Namespace", re.MULTILINE)
+    programs = {file.stem for file in files if of_a_subject.search(file.read_text())}
     assert set(SUBJECTS) == programs
