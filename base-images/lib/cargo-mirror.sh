@@ -29,15 +29,15 @@ require_url() { # require_url TEXT: TOML takes it between quotes as it is
 
 write_settings() { # write_settings URL
   folder=${CARGO_HOME:-$HOME/.cargo}
-  wanted=$(printf '[source.crates-io]\nreplace-with = "mirror"\n[source.mirror]\nregistry = "%s"' "$1")
+  settings=$(printf '[source.crates-io]\nreplace-with = "mirror"\n[source.mirror]\nregistry = "%s"' "$1")
   for file in "$folder/config" "$folder/config.toml"; do
     [ -e "$file" ] || [ -L "$file" ] || continue
-    [ "$(cat "$file" 2>/dev/null)" != "$wanted" ] || return 0
+    [ "$(cat "$file" 2>/dev/null)" != "$settings" ] || return 0
     refuse "CARGO_REGISTRY: cargo has other settings already \"$file\"" \
       'name the mirror in that file and leave CARGO_REGISTRY empty'
   done
   mkdir -p "$folder"
-  printf '%s\n' "$wanted" >"$folder/config.toml"
+  printf '%s\n' "$settings" >"$folder/config.toml"
 }
 
 if [ $# -eq 0 ] && { [ ! -d src ] || [ -n "$(ls -A src)" ]; }; then

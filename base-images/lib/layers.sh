@@ -8,11 +8,11 @@ set -eu
 into=$1
 shift
 number=0
-for each in "$@"; do
+for layer in "$@"; do
   number=$((number + 1))
-  target="$into/$number${each#*:}"
+  target="$into/$number${layer#*:}"
   mkdir -p "$target"
-  cp -a "${each%%:*}/." "$target"
+  cp -a "${layer%%:*}/." "$target"
 done
 # not 0: what writes ZIP files refuses years before 1980
 find "$into" -exec touch -h -d '1980-01-01 00:00:00' {} +

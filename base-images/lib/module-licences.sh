@@ -26,7 +26,7 @@ go version -m "$program" | awk '
   $1 == "=>" { print $2, $3, name; path = "" }
   END { if (path) print path, version, path }' >"$out/modules"
 while read -r path version name; do
-  found=
+  has_licence=
   for file in "$cache/$(escaped "$path")@$(escaped "$version")"/*; do
     case ${file##*/} in
       LICEN[CS]E* | COPYING* | NOTICE* | PATENTS* | UNLICENSE*) ;;
@@ -34,9 +34,9 @@ while read -r path version name; do
     esac
     mkdir -p "$out/$name"
     cp "$file" "$out/$name/"
-    found=yes
+    has_licence=yes
   done
-  if [ -z "$found" ]; then
+  if [ -z "$has_licence" ]; then
     echo "module-licences: no licence of the module \"$path\" $version" >&2
     exit 1
   fi

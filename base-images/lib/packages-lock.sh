@@ -65,7 +65,7 @@ held() { # held DEB…: prints those that have both the name, as apt names files
 # know is looked at by itself. apt takes the newest version where the mirror no longer has the one
 # that it is pinned to.
 hold() {
-  known=$(held "$@")
+  locked_debs=$(held "$@")
   for deb in "$@"; do
     ! is_known "$deb" || continue
     name=$(dpkg-deb -f "$deb" Package)
@@ -76,12 +76,12 @@ hold() {
 }
 
 check() {
-  known=$(held "$@")
+  locked_debs=$(held "$@")
   for deb in "$@"; do is_known "$deb" || check_one "$deb"; done
 }
 
 is_known() { # is_known DEB: whether held printed it
-  case "$NEWLINE$known$NEWLINE" in *"$NEWLINE$1$NEWLINE"*) ;; *) return 1 ;; esac
+  case "$NEWLINE$locked_debs$NEWLINE" in *"$NEWLINE$1$NEWLINE"*) ;; *) return 1 ;; esac
 }
 
 check_one() {
@@ -101,12 +101,12 @@ explain() {
   [ $# -gt 0 ] || set -- $(awk -v machine="$machine" '!/^#/ && ($3 == machine || $3 == "all") { print $1 }' "$lock")
   for name in "$@"; do
     version=$(field "$name" 2)
-    found=$(apt-cache madison "$name" | awk '{ print $3 }' | sort -u | paste -sd ' ')
-    case " $found " in
+    versions=$(apt-cache madison "$name" | awk '{ print $3 }' | sort -u | paste -sd ' ')
+    case " $versions " in
       *" $version "*) ;;
       "  ") die "no index of the mirror names \"$name\"" \
         "the mirror does not answer, or lacks this release: APT_MIRROR=… names another one" ;;
-      *) die "\"$name\" $version is no longer on the mirror, which has $found" \
+      *) die "\"$name\" $version is no longer on the mirror, which has $versions" \
         "\`make update ONLY=debian\` takes what is there; $snapshot" ;;
     esac
   done

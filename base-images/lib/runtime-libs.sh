@@ -54,13 +54,13 @@ alpine() { # alpine SONAME
 
 module() { # module NAME
   stdlib=$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')
-  found=$(find "$stdlib" -maxdepth 1 \( -name "$1" -o -name "$1.py" \) &&
+  files=$(find "$stdlib" -maxdepth 1 \( -name "$1" -o -name "$1.py" \) &&
     find "$stdlib/lib-dynload" -name "$1.*.so")
-  if [ -z "$found" ]; then
+  if [ -z "$files" ]; then
     echo "runtime-libs: no such module of the standard library \"$1\"" >&2
     exit 1
   fi
-  for file in $found; do cp -a --parents "$file" "$root"; done
+  for file in $files; do cp -a --parents "$file" "$root"; done
   find "$root$stdlib" -name __pycache__ -prune -exec rm -r {} +
 }
 

@@ -360,8 +360,8 @@ def test_each_crate_has_its_shorter_licence_and_equal_texts_are_there_once(toolc
     done = run("crate-licences.sh", toolchain, "out")
     assert (done.returncode, done.stderr) == (0, "")
     out = toolchain / "out"
-    found = {str(file.relative_to(out)): file for file in out.rglob("*/*") if not file.is_dir()}
-    assert {name: file.read_text() for name, file in sorted(found.items())} == {
+    licences = {str(file.relative_to(out)): file for file in out.rglob("*/*") if not file.is_dir()}
+    assert {name: file.read_text() for name, file in sorted(licences.items())} == {
         "axum/LICENSE": "MIT, of axum",
         "hyper/LICENSE": "MIT, of all",
         "itoa/LICENSE-MIT": "MIT, of all",
@@ -370,7 +370,7 @@ def test_each_crate_has_its_shorter_licence_and_equal_texts_are_there_once(toolc
         "tower/LICENSE": "MIT, of all",
         "tower/NOTICE": "MIT, of axum",
     }
-    assert {name: os.readlink(file) for name, file in found.items() if file.is_symlink()} == {
+    assert {name: os.readlink(file) for name, file in licences.items() if file.is_symlink()} == {
         "itoa/LICENSE-MIT": "../hyper/LICENSE",
         "tower/LICENSE": "../hyper/LICENSE",
         "tower/NOTICE": "../axum/LICENSE",

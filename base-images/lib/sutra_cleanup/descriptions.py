@@ -59,6 +59,6 @@ def fields(metadata: bytes) -> bytes:
     if not end or not metadata[end.end() :].strip():
         return metadata
     above = metadata[: end.end()]
-    found = email.message_from_bytes(above).items()
-    same = found and found == email.message_from_bytes(metadata).items()
+    kept = email.message_from_bytes(above).items()
+    same = kept and kept == email.message_from_bytes(metadata).items()
     return above if same else metadata

@@ -72,7 +72,7 @@ class Node(ABC):
         return tuple(value)
 
 
-def did_you_mean(word: str, known: Collection[str]) -> str:
-    """Return the end of an error that names the nearest known word, "" without a near one."""
-    close = get_close_matches(word, known, n=1)
+def did_you_mean(word: str, words: Collection[str]) -> str:
+    """Return the end of an error that names the nearest words word, "" without a near one."""
+    close = get_close_matches(word, words, n=1)
     return f', did you mean "{close[0]}"?' if close else ""

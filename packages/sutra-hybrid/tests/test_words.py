@@ -31,4 +31,4 @@ def test_a_vocabulary_has_room_for_so_many_words() -> None:
     assert vocabulary("a b a") == ["a", "b", "a"]
     assert vocabulary("c d") == ["c"]
     assert vocabulary("d a") == ["a"]
-    assert vocabulary.known == {"a", "b", "c"}
+    assert vocabulary.words == {"a", "b", "c"}

@@ -77,12 +77,12 @@ def node() -> Node:
 def test_a_node_pulls_what_changed_and_a_shared_layer_once(
     node: Node, promises: catalog.Catalog
 ) -> None:
-    one, two = update.measure(node, promises)
-    assert (one.service, two.service) == ("one", "two")
-    assert 50_000 < one.first < 53_000
-    assert 20_000 < two.first < 23_000
-    assert 30_000 < one.update < 33_000
-    assert 0 < two.update < 3_000
+    service_one, service_two = update.measure(node, promises)
+    assert (service_one.service, service_two.service) == ("one", "two")
+    assert 50_000 < service_one.first < 53_000
+    assert 20_000 < service_two.first < 23_000
+    assert 30_000 < service_one.update < 33_000
+    assert 0 < service_two.update < 3_000
     assert sorted(node.tags) == ["one:latest", "one:prod", "two:latest", "two:prod"]
 
 

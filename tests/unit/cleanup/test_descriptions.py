@@ -18,7 +18,7 @@ FILE = f"{INFO}/METADATA"
 LICENCES = ["licenses/LICENSE", "licenses/deep/er.txt", "LICENSE.txt", "LICENCE", "COPYING"]
 
 
-def one(licence: str = "licenses/LICENSE", text: str = FIELDS + README) -> dict[str, str]:
+def package(licence: str = "licenses/LICENSE", text: str = FIELDS + README) -> dict[str, str]:
     return {FILE: text, f"{INFO}/{licence}": "may be used by all"}
 
 
@@ -34,18 +34,18 @@ def drop(root: Path, text: str = "{}", undo: bool = False) -> Described:
 
 @pytest.mark.parametrize("licence", LICENCES)
 def test_the_fields_stay_and_the_description_leaves(tmp_path: Path, licence: str) -> None:
-    root = make(tmp_path / "tree", one(licence))
+    root = make(tmp_path / "tree", package(licence))
     os.chmod(root / FILE, 0o640)
     assert drop(root) == Described(1, len(README))
     assert (root / FILE).read_text() == FIELDS
     assert (root / FILE).stat().st_mode & 0o777 == 0o640
-    found = importlib.metadata.PathDistribution(root / INFO)
-    assert (found.name, found.version) == ("one", "1.0")
-    assert found.metadata.get_all("License-File") == ["LICENSE"]
+    distribution = importlib.metadata.PathDistribution(root / INFO)
+    assert (distribution.name, distribution.version) == ("one", "1.0")
+    assert distribution.metadata.get_all("License-File") == ["LICENSE"]
 
 
 def test_a_second_time_changes_nothing(tmp_path: Path) -> None:
-    root = make(tmp_path / "tree", one())
+    root = make(tmp_path / "tree", package())
     drop(root)
     before = snapshot(root)
     assert drop(root) == Described()
@@ -53,7 +53,7 @@ def test_a_second_time_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_what_is_undone_is_as_it_was(tmp_path: Path) -> None:
-    root = make(tmp_path / "tree", one())
+    root = make(tmp_path / "tree", package())
     before = snapshot(root)
     assert drop(root, undo=True).files == 1
     assert snapshot(root) == before
@@ -77,14 +77,14 @@ def test_others_stay(tmp_path: Path, files: dict[str, str | bytes | Link]) -> No
 
 
 def test_a_rule_keeps_one(tmp_path: Path) -> None:
-    root = make(tmp_path / "tree", one())
+    root = make(tmp_path / "tree", package())
     rules = "rules: {shown: {why: its page shows it, keep: [one-*.dist-info/METADATA]}}"
     assert drop(root, rules) == Described()
     assert (root / FILE).read_text() == FIELDS + README
 
 
 def test_a_licence_that_leaves_keeps_nothing_out(tmp_path: Path) -> None:
-    root = make(tmp_path / "tree", one())
+    root = make(tmp_path / "tree", package())
     assert drop(root, "rules: {all: {why: a test, remove: [licenses/]}}") == Described()
 
 

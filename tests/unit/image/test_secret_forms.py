@@ -317,8 +317,8 @@ def test_a_token_is_found_in_other_forms(path: str, content: bytes) -> None:
 def test_settings_in_utf16_are_read() -> None:
     text = "DB_PASSWORD=hunter2\n"
     for encoding in ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-8-sig"):
-        found = secret_scan.find("app/x.ini", text.encode(encoding))
-        assert found == ('value of "DB_PASSWORD"',), encoding
+        secrets = secret_scan.find("app/x.ini", text.encode(encoding))
+        assert secrets == ('value of "DB_PASSWORD"',), encoding
 
 
 def test_a_damaged_ar_archive_ends() -> None:

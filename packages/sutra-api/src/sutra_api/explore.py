@@ -50,7 +50,7 @@ async def search(
         wanted = words.words_of(q)
     except ValueError as error:
         raise HTTPException(400, f"query.q: {error}") from None
-    async with slots.one("searches"):
+    async with slots.hold("searches"):
         return await words.search(storage, wanted, after, limit)
 
 
@@ -64,5 +64,5 @@ async def path(
     directed: Annotated[bool, Query(description="false: follow associations either way")] = True,
 ) -> ConceptPath:
     """Return a shortest path of associations from one concept to another."""
-    async with slots.one("searches"):
+    async with slots.hold("searches"):
         return await shortest.shortest(storage, source, target, max_depth, directed)

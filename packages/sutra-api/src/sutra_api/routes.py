@@ -38,7 +38,7 @@ async def _storage(request: Request) -> StorageClient:
 async def _page_slot(request: Request) -> AsyncIterator[None]:
     """Hold a slot until the page is written: rows take memory until then."""
     slots: Slots = request.app.state.pages
-    async with slots.one("pages"):
+    async with slots.hold("pages"):
         yield
 
 
@@ -172,7 +172,7 @@ async def batch(request: Request, storage: Storage) -> Response:
     if kind != NDJSON:  # also keeps web pages out: a browser sends this to strangers only if asked
         raise HTTPException(415, f"body: must have the Content-Type {NDJSON}")
     slots: Slots = request.app.state.batches
-    async with slots.one("batches"):
+    async with slots.hold("batches"):
         lines = await request.body()
         if not lines:
             raise HTTPException(400, "body: must hold lines of NDJSON, is empty")

@@ -16,7 +16,7 @@ class Slots:
         self._free = asyncio.Semaphore(number)
 
     @asynccontextmanager
-    async def one(self, what: str) -> AsyncIterator[None]:
+    async def hold(self, what: str) -> AsyncIterator[None]:
         """Hold a slot; raise HTTPException 503 when none gets free in time."""
         if self._free.locked() and not self.seconds:
             raise _busy(what)

@@ -26,14 +26,14 @@ class Vocabulary:
     def __init__(self, most: int = MAX_VOCABULARY) -> None:
         """Start without words; which ones are kept depends on the order of the texts."""
         self.most = most
-        self.known: set[str] = set()
+        self.words: set[str] = set()
 
     def __call__(self, text: str) -> list[str]:
         """Return the known words of a text, new ones included while there is room."""
         tokens = words(text)
-        if len(self.known) < self.most:
+        if len(self.words) < self.most:
             for word in tokens:
-                if len(self.known) == self.most:
+                if len(self.words) == self.most:
                     break
-                self.known.add(word)
-        return [word for word in tokens if word in self.known]
+                self.words.add(word)
+        return [word for word in tokens if word in self.words]

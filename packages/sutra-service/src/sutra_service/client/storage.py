@@ -208,12 +208,12 @@ class StorageClient:
             await self._transport.ask("GET", "/health", HEALTH_DEADLINE)
 
     async def _get(self, path: str, **query: str | int | None) -> httpx.Response:
-        return await self._transport.ask("GET", path, params=_given(query))
+        return await self._transport.ask("GET", path, params=_set_values(query))
 
     async def _delete(self, path: str, **query: str | int | None) -> None:
         """Remove something; gone at the second try means that the first was heard."""
         try:
-            await self._transport.ask("DELETE", path, params=_given(query))
+            await self._transport.ask("DELETE", path, params=_set_values(query))
         except NotFound as error:
             if not error.sent_again:
                 raise
@@ -231,7 +231,7 @@ async def _pages(
         after = page.next
 
 
-def _given(query: dict[str, str | int | None]) -> dict[str, str | int]:
+def _set_values(query: dict[str, str | int | None]) -> dict[str, str | int]:
     return {name: value for name, value in query.items() if value is not None}
 
 

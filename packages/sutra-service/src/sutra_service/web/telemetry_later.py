@@ -101,9 +101,9 @@ class _Name:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._itself(), name)
 
-    def __call__(self, *given: Any, **named: Any) -> Any:
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
         """Call the real one."""
-        return self._itself()(*given, **named)
+        return self._itself()(*arguments, **named)
 
     def __getitem__(self, _: Any) -> "_Name":
         """Return itself: a generic class of it annotates as well."""
