@@ -49,6 +49,11 @@ if [ -n "${CARGO_REGISTRY:-}" ]; then
   write_settings "$CARGO_REGISTRY"
 fi
 [ $# -eq 0 ] || exec "$@"
-# cargo asks for a program before it fetches
-echo 'fn main() {}' >src/main.rs
-exec cargo fetch --locked
+# cargo reads no manifest without the source of each program, library and test that it names, so
+# that it fetches for one that names none of them
+mkdir src/src
+: >src/src/lib.rs
+cp Cargo.lock src
+awk '/^[ \t]*\[/ { skipped = /^[ \t]*\[+[ \t]*(lib|bin|test|bench|example)[ \t]*\]/ }
+  !skipped && !/^[ \t]*default-run[ \t]*=/' Cargo.toml >src/Cargo.toml
+exec cargo fetch --locked --manifest-path src/Cargo.toml

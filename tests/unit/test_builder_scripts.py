@@ -77,6 +77,8 @@ def test_a_licence_that_is_missing_ends_the_build(modules: Path) -> None:
 def crate(tmp_path: Path) -> Path:
     """A folder to fetch in, and a cargo that says what it was called with, and fails for "gone"."""
     (tmp_path / "src").mkdir()
+    (tmp_path / "Cargo.toml").write_text('[package]\nname = "x"\n')
+    (tmp_path / "Cargo.lock").write_text("version = 4\n")
     settings = '"$(cat "$HOME/.cargo/config.toml" 2>/dev/null)"'
     body = f'echo "cargo $*"; case {settings} in *gone*) exit 101 ;; esac'
     program(tmp_path / "bin", "cargo", body)
@@ -85,9 +87,29 @@ def crate(tmp_path: Path) -> Path:
 
 def test_crates_are_fetched_from_the_default_registry(crate: Path) -> None:
     done = run("cargo-mirror.sh", crate)
-    assert (done.returncode, done.stdout) == (0, "cargo fetch --locked\n")
+    assert (done.returncode, done.stdout) == (
+        0,
+        "cargo fetch --locked --manifest-path src/Cargo.toml\n",
+    )
     assert not (crate / ".cargo").exists()
-    assert (crate / "src/main.rs").read_text() == "fn main() {}\n"
+    assert (crate / "src/src/lib.rs").read_text() == ""
+    assert (crate / "src/Cargo.lock").read_text() == "version = 4\n"
+
+
+def test_crates_are_fetched_whatever_sources_the_manifest_names(crate: Path) -> None:
+    (crate / "Cargo.toml").write_text(
+        '[package]\nname = "x"\ndefault-run = "x"\nautobenches = false\n'
+        '[lib]\npath = "src/x.rs"\n[[bin]]\nname = "x"\npath = "src/bin/x.rs"\n# its tests\n'
+        '[[test]]\nname = "t"\n[[ bench ]]\nname = "b"\n\t[[example]]\nname = "e"\n'
+        '[dependencies]\nserde = "1"\n[lib-like]\nx = 1\n[profile.test]\ndebug = 0\n'
+    )
+    assert run("cargo-mirror.sh", crate).returncode == 0
+    assert tomllib.loads((crate / "src/Cargo.toml").read_text()) == {
+        "package": {"name": "x", "autobenches": False},
+        "dependencies": {"serde": "1"},
+        "lib-like": {"x": 1},
+        "profile": {"test": {"debug": 0}},
+    }
 
 
 def test_a_mirror_replaces_the_default_registry(crate: Path) -> None:
