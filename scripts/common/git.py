@@ -20,12 +20,12 @@ AGAIN = "then run the same command again"
 ANYWAY = "or ALLOW_DIRTY=1 promotes what nobody can trace"
 REPAIR = f"repair the repository (`git fsck` says more) or clone it again, {AGAIN}"
 # settings of git's own: no translation, no question, and the history as it was committed, which
-# `git replace` and a file of grafts change
+# `git replace` and a file of grafts change; of a file that is there git says that it is deprecated
 PLAIN = {
     "LC_ALL": "C",
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_NO_REPLACE_OBJECTS": "1",
-    "GIT_GRAFT_FILE": os.devnull,
+    "GIT_GRAFT_FILE": f"{os.devnull}/none",
 }
 HASH = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 # git's message and the tip for it; the first match wins

@@ -231,8 +231,6 @@ def _named() -> dict[str, tuple[str, str, dict[str, Any]]]:
             "x86_64-linux-gnu-gcc-14",
             "x86_64-alpine-linux-musl-g++",
             "aarch64-linux-gnu-ld.bfd",
-            "swift",
-            "crystal",
             "x86_64-w64-mingw32-gcc",
             "gcc.real",
             "clang-19",
