@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import FileIO
+from itertools import count
 from pathlib import Path
 
 from scripts.common.errors import SutraError
@@ -30,23 +31,31 @@ def held(path: Path, seconds: float, work: str) -> Iterator[None]:
         with suppress(OSError):  # a full disk: only the waiter's line is poorer
             file.truncate(0)
             file.write(str(os.getpid()).encode())
-        yield
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # the next holder is not taken for this one
+                file.truncate(0)
 
 
 def _wait(file: FileIO, path: Path, seconds: float, work: str) -> None:
     end = time.monotonic() + seconds
     is_announced = False
-    while not _is_taken(file.fileno()):
+    for look in count(1):
+        if _is_taken(file.fileno()):
+            return
         file.seek(0)
-        holder = file.read(20).decode(errors="replace").strip() or "unknown"
+        holder = file.read(20).decode(errors="replace").strip()
         if time.monotonic() > end:
             raise SutraError(
-                f"{path}: held by process {holder}, waited {seconds:.0f} s",
+                f"{path}: held by process {holder or 'unknown'}, waited {seconds:.0f} s",
                 "wait for it or stop it, then run the same command again",
             )
-        if not is_announced:
+        # a holder writes its number right after it has the lock: the second look finds it
+        if not is_announced and (holder or look > 1):
             is_announced = True
-            print(f"waiting for process {holder}, which {work}", file=sys.stderr, flush=True)
+            line = f"waiting for process {holder or 'unknown'}, which {work}"
+            print(line, file=sys.stderr, flush=True)
         time.sleep(PAUSE)
 
 

@@ -25,16 +25,20 @@ def test_one_run_holds_it_and_the_file_names_it(
     assert refused.value.message == f"{path}: held by process {os.getpid()}, waited 0 s"
     assert refused.value.tip == "wait for it or stop it, then run the same command again"
     assert capfd.readouterr() == ("", "")
+    assert path.read_text() == ""
     with locks.held(path, 0, "works"):  # free again
         assert path.read_text() == str(os.getpid())
 
 
-@pytest.mark.parametrize(("text", "shown"), [("123", "123"), ("", "unknown")])
+@pytest.mark.parametrize(
+    ("text", "later", "shown"), [("123", "", "123"), ("", "", "unknown"), ("", "45", "45")]
+)
 def test_it_is_taken_as_soon_as_it_is_free(
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
     text: str,
+    later: str,
     shown: str,
 ) -> None:
     path = tmp_path / "lock"
@@ -46,6 +50,9 @@ def test_it_is_taken_as_soon_as_it_is_free(
 
         def free_at_the_third(seconds: float) -> None:
             pauses.append(seconds)
+            if len(pauses) == 1:  # a holder that has the lock writes its number only now
+                other.write(later)
+                other.flush()
             if len(pauses) == 3:
                 fcntl.flock(other, fcntl.LOCK_UN)
 
