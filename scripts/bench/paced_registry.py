@@ -77,8 +77,9 @@ class _Handler(BaseHTTPRequestHandler):
         for start in range(0, len(data), CHUNK):
             part = data[start : start + CHUNK]
             self.server.pace.wait(len(part))
-            self.wfile.write(part)
+            # before they are sent: who has them all may look at the count at once
             self.server.sent[self.path] += len(part)
+            self.wfile.write(part)
 
     def _head(self) -> bytes:
         """Send status and headers; return the body."""

@@ -9,6 +9,7 @@ import socket
 import tarfile
 import threading
 import time
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -77,6 +78,20 @@ def test_a_registry_serves_the_twin() -> None:
         for digest, data in copied.blobs.items():
             assert requests.get(f"{root}api/blobs/{digest}", timeout=5).content == data
         assert requests.get(f"{root}other/manifests/latest", timeout=5).status_code == 404
+
+
+def test_what_was_sent_is_counted_before_a_client_has_it_all() -> None:
+    class Slow(Counter[str]):
+        def __setitem__(self, path: str, count: int) -> None:
+            time.sleep(0.2)
+            super().__setitem__(path, count)
+
+    sent, data = Slow(), b"x" * 1000
+    copied = twin.Twin(b"{}", {digest_of(data): data})
+    with paced_registry.served({"api": copied}, 10**9, sent) as address:
+        path = f"/v2/api/blobs/{digest_of(data)}"
+        assert requests.get(f"http://{address}{path}", timeout=5).content == data
+        assert dict(sent) == {path: 1000}
 
 
 def test_an_engine_that_asks_by_tls_hears_that_it_is_plain_http() -> None:
