@@ -56,4 +56,6 @@ mkdir src/src
 cp Cargo.lock src
 awk '/^[ \t]*\[/ { skipped = /^[ \t]*\[+[ \t]*(lib|bin|test|bench|example)[ \t]*\]/ }
   !skipped && !/^[ \t]*default-run[ \t]*=/' Cargo.toml >src/Cargo.toml
+# a workspace of its own: else cargo reads the manifest in the folder above as well
+grep -q '^\[workspace\]' src/Cargo.toml || printf '\n[workspace]\n' >>src/Cargo.toml
 exec cargo fetch --locked --manifest-path src/Cargo.toml
