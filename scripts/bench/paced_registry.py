@@ -77,7 +77,7 @@ class _Handler(BaseHTTPRequestHandler):
         for start in range(0, len(data), CHUNK):
             part = data[start : start + CHUNK]
             self.server.pace.wait(len(part))
-            # before they are sent: who has them all may look at the count at once
+            # counted first: a client that has all bytes may read the count immediately
             self.server.sent[self.path] += len(part)
             self.wfile.write(part)
 

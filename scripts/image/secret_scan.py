@@ -66,7 +66,7 @@ def _kinds(
     if _DER_KEY.match(data):
         kinds.add("private key")
     kinds |= _in_bytes(path, plain, budget, depth, b"\0" in plain[:4096])
-    if data.startswith(b"b0VIM"):  # what an editor left, beside or in place of its file
+    if data.startswith(b"b0VIM"):  # Vim's swap file: the lines of the edited file, with NUL between
         path, plain = path.removesuffix(".swp").removesuffix(".swo"), plain.replace(b"\0", b"\n")
     which = "" if is_packaged else secret_files.own(path, plain)
     if which and budget.text > 0:

@@ -211,7 +211,7 @@ class Registry:
         )
         if announced not in (None, digest):
             raise self._error(shown, f"its bytes are {digest}")
-        if not _is_object(body):  # of a portal or a proxy before the registry
+        if not _is_object(body):  # a portal or a proxy answers 200 with its own page
             raise self._error(shown, "its answer is no manifest")
         return digest, answer.headers.get("Content-Type", ""), body
 

@@ -14,8 +14,8 @@ from scripts.common import git
 from scripts.common.errors import SutraError
 from scripts.debian import builders_lock
 
-# A security update of Debian's nearly always changes it: libc6 is in every builder. A service keeps
-# what it was compiled with, and its provenance names the lock of that commit.
+# This lock changes with nearly every security update of Debian's: libc6 is in every builder. A
+# moved service was compiled with the packages of the earlier lock, which its provenance names.
 COMPILERS = builders_lock.LOCK.as_posix()
 # rules and program of the cleanup: a base has them of its own, a service gets the whole folder
 CLEANUP = ("base-images/cleanup", "base-images/lib/sutra_cleanup")

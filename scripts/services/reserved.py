@@ -1,6 +1,6 @@
 """Names that no service can have: a language, a file's format or the bake file has them already.
 
-They hold for services of every language: one may be written anew in another.
+They are reserved in every language, as a service may be rewritten in another one.
 """
 
 from __future__ import annotations

@@ -127,9 +127,9 @@ def _envelope(signer: Signer, kind: str, payload: bytes, signature: str) -> Laye
     data = statements.envelope(payload, signature)
     if signer.log:
         annotations[BUNDLE] = signer.log.record_envelope(data, signature, signer.public)
-    # VEX about a digest is said anew, with other requests: the earlier one would contradict it
-    told_by = kind.encode() if kind == statements.OPENVEX else payload
-    return Layer(attached.ENVELOPE, data, annotations, _content(signer, told_by))
+    # a new VEX statement about a digest replaces the earlier one, which may contradict it
+    identity = kind.encode() if kind == statements.OPENVEX else payload
+    return Layer(attached.ENVELOPE, data, annotations, _content(signer, identity))
 
 
 def sbom(image: Pushed, folder: Path = SBOMS) -> dict[str, Any] | None:
@@ -151,6 +151,6 @@ def sbom(image: Pushed, folder: Path = SBOMS) -> dict[str, Any] | None:
     return value
 
 
-def _content(signer: Signer, told_by: bytes) -> str:
-    """Return what tells a signature that is made again: these bytes, by this key."""
-    return hashlib.sha256(signer.public + told_by).hexdigest()
+def _content(signer: Signer, identity: bytes) -> str:
+    """Return what identifies a signature that is made again: these bytes, by this key."""
+    return hashlib.sha256(signer.public + identity).hexdigest()

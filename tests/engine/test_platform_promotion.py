@@ -234,7 +234,7 @@ def test_the_index_and_every_platform_of_it_are_signed_with_their_statements(
         assert signed["critical"]["image"] == {"docker-manifest-digest": digest}
         for kind in ("slsaprovenance1", "spdxjson") if name == pair.api else ():
             assert len(verified(keys[1], reference, "--type", kind)) == 1
-    # what a puller names: the tag, which cosign resolves to the index
+    # people name the tag, and cosign resolves it to the index
     assert len(verified(keys[1], f"{address}/{pair.api}:7.0.0")) == 1
 
 

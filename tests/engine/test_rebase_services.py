@@ -155,7 +155,7 @@ def test_a_service_on_a_base_that_is_gone(pair: Pair) -> None:
 # ---- in a repository -----------------------------------------------------------
 
 REVISION = "org.opencontainers.image.revision"
-COMMITTED = "2024-05-06 05:08:09"  # what tests.unit.fakes.run_git commits at, in UTC
+COMMITTED = "2024-05-06 05:08:09"  # time of every commit of tests.unit.fakes.run_git, in UTC
 
 
 @pytest.fixture
@@ -172,7 +172,7 @@ def released(pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pai
     monkeypatch.setenv("PATH", cosign.on_path(tmp_path / "bin"))
     monkeypatch.setenv("COSIGN_PASSWORD", cosign.PASSWORD)
     run_git("init")
-    Path(".git/info/exclude").write_text(".*\n")  # what the scripts keep there
+    Path(".git/info/exclude").write_text(".*\n")  # hides files of the scripts from git
     commit()
     done = pair.project.run("prod", ALLOW_DIRTY="")
     assert done.returncode == 0, done.stderr[-3000:]

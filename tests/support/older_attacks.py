@@ -36,7 +36,7 @@ from tests.support.stack import API, HYBRID, STORAGE, Services
 
 GROUPS = Path("/sys/fs/cgroup/memory")
 LIMITS = {STORAGE: 512 << 20, API: 256 << 20, HYBRID: 2 << 30}
-SMALL = 128 << 20  # of the storage that is filled
+SMALL = 128 << 20  # memory limit of the storage that is filled, in bytes
 LIVE = "/health"  # an older service has no /live
 # seconds after which connections with half a head are counted
 LATER = 15

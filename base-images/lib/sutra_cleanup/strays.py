@@ -1,8 +1,8 @@
 """End the processes that a program left behind, whatever they changed of themselves.
 
 A process whose parent ends becomes a child of this one for as long as somebody adopts (Linux:
-PR_SET_CHILD_SUBREAPER). It is told from children that this program started for itself by its
-session: programs that may do anything begin a new one, and nobody joins another's.
+PR_SET_CHILD_SUBREAPER). Its session distinguishes it from children that this program started
+for itself: programs that may do anything begin a new one, and no process joins another's session.
 """
 
 from __future__ import annotations

@@ -73,6 +73,6 @@ class Node(ABC):
 
 
 def did_you_mean(word: str, words: Collection[str]) -> str:
-    """Return the end of an error that names the nearest words word, "" without a near one."""
+    """Return the end of an error that names the nearest of the words, "" without a near one."""
     close = get_close_matches(word, words, n=1)
     return f', did you mean "{close[0]}"?' if close else ""
