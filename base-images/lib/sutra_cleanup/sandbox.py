@@ -17,6 +17,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -28,11 +29,9 @@ ENVIRONMENT = {
     "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
 }
 MARK = "SUTRA_PROOF"
-# seconds between two looks at a silent program, and at marked processes that are being killed
+# seconds between two looks at a silent program, and at one that has closed its output
 TICK, PAUSE = 0.2, 0.01
-# looks at marked processes before those that cannot be killed are left alone
-LOOKS = 100
-# looks in a row that find none: a process that is just replaced by another program
+# looks in a row that find no marked process: one that is just replaced by another program
 # shows no environment for a moment
 QUIET = 4
 CHUNK = 1 << 16
@@ -73,7 +72,7 @@ def scratch() -> Iterator[Scratch]:
         try:
             yield Scratch(folder, {**ENVIRONMENT, "HOME": folder, "TMPDIR": folder, MARK: mark})
         finally:
-            _kill_marked(f"{MARK}={mark}".encode())
+            strays.kill_all(partial(_marked, f"{MARK}={mark}".encode()), QUIET)
 
 
 def run(words: Sequence[str], seconds: float, folder: str | None = None) -> Ended:
@@ -145,26 +144,9 @@ def is_over(process: subprocess.Popen[bytes]) -> bool:
     return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
-def _kill_marked(mark: bytes) -> None:
-    """Kill every process whose environment holds `mark`, and those that they start meanwhile."""
-    quiet = 0
-    for _ in range(LOOKS):
-        marked = [pid for pid in _processes() if mark in _environment(pid)]
-        quiet = 0 if marked else quiet + 1
-        if quiet == QUIET:
-            return
-        for pid in marked:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
-        time.sleep(PAUSE)
-
-
-def _processes() -> Iterator[int]:
-    try:
-        names = os.listdir("/proc")
-    except FileNotFoundError:  # another system than Linux
-        return
-    yield from (int(name) for name in names if name.isdigit())
+def _marked(mark: bytes) -> list[int]:
+    """Return the processes whose environment holds `mark`."""
+    return [pid for pid in strays.processes() if mark in _environment(pid)]
 
 
 def _environment(pid: int) -> bytes:

@@ -14,7 +14,8 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def adopted() -> Iterator[None]:
     try:
         yield
     finally:
-        _kill(before)
+        kill_all(partial(_strays, before), QUIET)
         _count(-1)
 
 
@@ -75,29 +76,46 @@ def _prctl(option: int, argument: object) -> None:
         call(option, argument, 0, 0, 0)
 
 
-def _kill(before: set[int]) -> None:
+def kill_all(find: Callable[[], Collection[int]], enough: int) -> None:
+    """Kill the processes that `find` returns, until it returns none `enough` times in a row."""
     quiet = 0
     for _ in range(LOOKS):
-        with _lock:
-            strays = _children() - before - _own
-        quiet = 0 if strays else quiet + 1
-        if quiet == QUIET:
+        pids = find()
+        quiet = 0 if pids else quiet + 1
+        if quiet == enough:
             return
-        for pid in strays:
+        for pid in pids:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(pid, os.WNOHANG)
         time.sleep(PAUSE)
+
+
+def processes() -> Iterator[int]:
+    """Yield the numbers of all processes that /proc shows."""
+    try:
+        names = os.listdir("/proc")
+    except FileNotFoundError:  # another system than Linux
+        return
+    yield from (int(name) for name in names if name.isdigit())
+
+
+def _strays(before: set[int]) -> set[int]:
+    """Return the adopted processes that run, and take the exit codes of those that are over."""
+    with _lock:
+        adopted_pids = _children() - before - _own
+    return {pid for pid in adopted_pids if not _is_over(pid)}
+
+
+def _is_over(pid: int) -> bool:
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    except ChildProcessError:
+        return True
 
 
 def _children() -> set[int]:
     """Return the children of this process that are of another session."""
-    try:
-        names = os.listdir("/proc")
-    except FileNotFoundError:  # another system than Linux
-        return set()
-    return {int(name) for name in names if name.isdigit() and _is_stranger(int(name))}
+    return {pid for pid in processes() if _is_stranger(pid)}
 
 
 def _is_stranger(pid: int) -> bool:
