@@ -16,6 +16,8 @@ from scripts.common.errors import SutraError
 
 # seconds between two looks at a lock that another run holds
 PAUSE = 0.1
+# bytes of the file: the holder's process number or only blanks
+WIDTH = 20
 
 
 @contextmanager
@@ -26,16 +28,27 @@ def held(path: Path, seconds: float, work: str) -> Iterator[None]:
     <work>". Raises SutraError after `seconds`, and OSError for a file that cannot be opened.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with FileIO(path, "a+") as file:
+    with FileIO(path, "r+", opener=_opened) as file:
         _wait(file, path, seconds, work)
-        with suppress(OSError):  # a full disk: only the waiter's line is poorer
-            file.truncate(0)
-            file.write(str(os.getpid()).encode())
+        _write(file, str(os.getpid()))
         try:
             yield
         finally:
-            with suppress(OSError):  # the next holder is not taken for this one
-                file.truncate(0)
+            _write(file, "")  # the next holder is not taken for this one
+
+
+def _opened(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CREAT, 0o666)
+
+
+def _write(file: FileIO, holder: str) -> None:
+    """Write who holds the lock over what is there; the file keeps its size.
+
+    A file that is emptied and written again would need a page of the disk anew, which on
+    a disk that is nearly full the journal of the tags then lacks.
+    """
+    with suppress(OSError):  # a full disk: only the waiter's line is poorer
+        os.pwrite(file.fileno(), holder.ljust(WIDTH).encode(), 0)
 
 
 def _wait(file: FileIO, path: Path, seconds: float, work: str) -> None:
@@ -45,7 +58,7 @@ def _wait(file: FileIO, path: Path, seconds: float, work: str) -> None:
         if _is_taken(file.fileno()):
             return
         file.seek(0)
-        holder = file.read(20).decode(errors="replace").strip()
+        holder = file.read(WIDTH).decode(errors="replace").strip()
         if time.monotonic() > end:
             raise SutraError(
                 f"{path}: held by process {holder or 'unknown'}, waited {seconds:.0f} s",

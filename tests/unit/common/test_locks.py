@@ -16,7 +16,7 @@ def test_one_run_holds_it_and_the_file_names_it(
 ) -> None:
     path = tmp_path / "folder" / "lock"
     with locks.held(path, 0, "works"):
-        assert path.read_text() == str(os.getpid())
+        assert path.read_text().strip() == str(os.getpid())
         with (
             pytest.raises(SutraError) as refused,
             locks.held(path, 0, "works"),
@@ -25,9 +25,9 @@ def test_one_run_holds_it_and_the_file_names_it(
     assert refused.value.message == f"{path}: held by process {os.getpid()}, waited 0 s"
     assert refused.value.tip == "wait for it or stop it, then run the same command again"
     assert capfd.readouterr() == ("", "")
-    assert path.read_text() == ""
+    assert path.read_text().strip() == ""
     with locks.held(path, 0, "works"):  # free again
-        assert path.read_text() == str(os.getpid())
+        assert path.read_text().strip() == str(os.getpid())
 
 
 @pytest.mark.parametrize(
@@ -58,9 +58,19 @@ def test_it_is_taken_as_soon_as_it_is_free(
 
         monkeypatch.setattr(time, "sleep", free_at_the_third)
         with locks.held(path, 60, "works"):
-            assert path.read_text() == str(os.getpid())
+            assert path.read_text().strip() == str(os.getpid())
     assert pauses == [locks.PAUSE] * 3
     assert capfd.readouterr().err == f"waiting for process {shown}, which works\n"
+
+
+def test_the_file_keeps_its_space_on_a_disk(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    sizes = []
+    for _ in range(2):
+        with locks.held(path, 0, "works"):
+            sizes.append(path.stat().st_size)
+        sizes.append(path.stat().st_size)
+    assert sizes == [locks.WIDTH] * 4
 
 
 def test_a_file_that_cannot_be_opened(tmp_path: Path) -> None:
