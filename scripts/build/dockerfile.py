@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import json
 import posixpath
-import re
-import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 
+from scripts.build import dockerfile_lines
+from scripts.build.dockerfile_values import Scope
 from scripts.common.errors import SutraError
 
-CONTINUED = re.compile(r"\\[ \t]*\n(?:[ \t]*#[^\n]*\n)*")
-VARIABLE = re.compile(r"\$(?:\{(\w+)(?::?[-+][^}]*)?\}|(\w+))")
 SCRATCH = "scratch"
+# text for a variable of a path whose value nobody knows: any
+ANY = "*"
 
 
 @dataclass
@@ -35,22 +35,20 @@ def stages(where: str, text: str, arguments: Mapping[str, str]) -> dict[str, Sta
     `arguments` are the build's own, over the defaults of ARG.
     """
     by_name: dict[str, Stage] = {}
-    defaults: dict[str, str] = {}
+    scope = Scope(arguments)
     stage: Stage | None = None
-    for word, operands in _instructions(text):
-        chosen = {k: v for k, v in arguments.items() if v or k not in defaults}
-        operands = _expanded(operands, {**defaults, **chosen})
-        if word == "ARG" and stage is None:
-            name, _, value = operands.partition("=")
-            defaults[name.strip()] = value.strip().strip('"')
-        elif word == "FROM":
-            image, name = _from(operands, len(by_name))
+    for word, operands in dockerfile_lines.instructions(text):
+        if word == "FROM":
+            image, name = _from(scope.expanded(operands, ""), len(by_name))
             stage = by_name[name] = Stage(name)
             stage.needs.add(image)
+            scope.enter(name, image.lower())
+        elif word in ("ARG", "ENV"):
+            scope.assign(word, operands)
         elif stage and word in ("COPY", "ADD"):
-            _copy(stage, operands)
+            _copy(stage, scope.expanded(operands, ANY))
         elif stage and word == "RUN":
-            _mounts(stage, operands)
+            _mounts(stage, scope.expanded(operands, ANY))
     if not by_name:
         raise SutraError(f"{where}: no FROM", "a Dockerfile has a stage at least")
     return by_name
@@ -61,14 +59,14 @@ def reached(stages_by_name: Mapping[str, Stage], target: str = "") -> tuple[set[
 
     Without a target it is the last stage.
     """
-    names_left, visited = [target or list(stages_by_name)[-1]], set[str]()
+    names_left, visited = [target or list(stages_by_name)[-1]], set[str]()  # any case, as BuildKit
     files, images = set[str](), set[str]()
     while names_left:
         name = names_left.pop()
         if name in visited:
             continue
         visited.add(name)
-        if stage := stages_by_name.get(name):
+        if stage := stages_by_name.get(name.lower()):
             files |= stage.files
             names_left += stage.needs
         elif name.isdigit() and int(name) < len(stages_by_name):
@@ -78,23 +76,10 @@ def reached(stages_by_name: Mapping[str, Stage], target: str = "") -> tuple[set[
     return files, images
 
 
-def _instructions(text: str) -> Iterator[tuple[str, str]]:
-    lines = (line for line in text.splitlines() if not line.lstrip().startswith("#"))
-    for line in CONTINUED.sub(" ", "\n".join(lines) + "\n").splitlines():
-        word, _, arguments = line.strip().partition(" ")
-        if word:
-            yield word.upper(), arguments.strip()
-
-
-def _expanded(text: str, values: Mapping[str, str]) -> str:
-    """Return `text` with its variables replaced, unknown ones by nothing."""
-    return VARIABLE.sub(lambda name: values.get(name[1] or name[2], ""), text)
-
-
 def _from(operands: str, number: int) -> tuple[str, str]:
     words = [word for word in operands.split() if not word.startswith("--")]
     named = len(words) == 3 and words[1].lower() == "as"
-    return words[0] if words else "", words[2] if named else str(number)
+    return words[0] if words else "", words[2].lower() if named else str(number)
 
 
 def _copy(stage: Stage, operands: str) -> None:
@@ -104,14 +89,31 @@ def _copy(stage: Stage, operands: str) -> None:
     if source:
         stage.needs.add(source)
         return
-    paths = words[len(options) :]
-    names = json.loads(" ".join(paths)) if paths[:1] and paths[0].startswith("[") else paths
-    stage.files |= {_place(path) for path in names[:-1] if "://" not in path}
+    paths = _listed(words[len(options) :])
+    stage.files |= {_place(path) for path in paths[:-1] if not _is_elsewhere(path)}
+
+
+def _listed(words: Sequence[str]) -> list[str]:
+    """Return the paths of "a b /to" or of its JSON form."""
+    if words and words[0].startswith("["):
+        try:
+            return [str(path) for path in json.loads(" ".join(words))]
+        except ValueError:  # BuildKit reads it as words, too
+            return list(words)
+    return list(words)
+
+
+def _is_elsewhere(path: str) -> bool:
+    """Return whether a source is no file of the context: an address, or a heredoc."""
+    return "://" in path or path.startswith("<<")
 
 
 def _mounts(stage: Stage, operands: str) -> None:
-    for word in re.findall(r"--mount=(\S+)", operands):
-        values = dict(pair.partition("=")[::2] for pair in shlex.split(word)[0].split(","))
+    for word in takewhile(lambda word: word.startswith("--"), operands.split()):
+        if not word.startswith("--mount="):
+            continue
+        described = word.removeprefix("--mount=").replace('"', "")
+        values = dict(pair.partition("=")[::2] for pair in described.split(","))
         if values.get("from"):
             stage.needs.add(values["from"])
         elif values.get("type", "bind") == "bind":

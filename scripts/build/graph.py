@@ -57,21 +57,24 @@ def _node(name: str, target: Mapping[str, Any], folder: Path) -> Node:
     stages = dockerfile.stages(place, text, target.get("args") or {})
     files, images = dockerfile.reached(stages, target.get("target") or "")
     contexts = target.get("contexts") or {}
-    needs, roots = set(), set()
+    needs, roots, folders = set(), set(), set()
     for image in images:
         context_of = contexts.get(image) or contexts.get(image.removesuffix(":latest")) or ""
         if context_of.startswith(TARGET):
             needs.add(context_of.removeprefix(TARGET))
+        elif context_of and ":" not in context_of:
+            folders.add(posixpath.normpath(context_of))
         else:
             roots.add(image)
-    paths = {posixpath.normpath(posixpath.join(context, file)) for file in files}
-    ignore = posixpath.normpath(posixpath.join(context, IGNORE))
+    paths = {posixpath.normpath(posixpath.join(context, file)) for file in files} | folders
+    # BuildKit takes the first of the two that is there
+    ignore = {f"{place}{IGNORE}", posixpath.normpath(posixpath.join(context, IGNORE))}
     tags = tuple(target.get("tags") or ())
     return Node(
         name,
         _kind(name, context, tags),
         tags,
-        frozenset({*paths, place, ignore}),
+        frozenset({*paths, place, *ignore}),
         frozenset(needs),
         frozenset(roots),
     )
@@ -98,13 +101,24 @@ def below(nodes: Mapping[str, Node], name: str) -> list[Node]:
 
 
 def matches(file: str, pattern: str) -> bool:
-    """Return whether a file of the repository is what a path or glob names, or below it."""
+    """Return whether a file of the repository is what a path or glob names, or below it.
+
+    A folder, "vendored/", is one in which any file may have changed.
+    """
+    if file.endswith("/"):
+        return _may_hold(file, pattern) or matches(file.rstrip("/"), pattern)
     return (
         pattern == "."
         or file == pattern
         or file.startswith(f"{pattern}/")
         or fnmatch.fnmatchcase(file, pattern)
     )
+
+
+def _may_hold(folder: str, pattern: str) -> bool:
+    """Return whether what a path or glob names may be in a folder."""
+    above = "/".join(pattern.split("/")[: folder.count("/")])
+    return fnmatch.fnmatchcase(folder.rstrip("/"), above)
 
 
 def affected(nodes: Mapping[str, Node], files: Iterable[str]) -> dict[str, list[str]]:

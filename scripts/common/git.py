@@ -27,6 +27,7 @@ PLAIN = {
     "GIT_NO_REPLACE_OBJECTS": "1",
     "GIT_GRAFT_FILE": f"{os.devnull}/none",
 }
+SUBMODULE = b"160000"
 HASH = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 # git's message and the tip for it; the first match wins
 OTHER_OWNER = (
@@ -169,7 +170,9 @@ def origin(folder: Path = HERE) -> str:
 def changed_since(since: str, folder: Path = HERE) -> list[str]:
     """Return the files that differ from where this branch left `since`, uncommitted ones too.
 
-    Raises SutraError for what is no commit, or has nothing in common with this branch.
+    Paths are below `folder`, which may be a part of a repository. A submodule or another
+    repository inside is a folder, "vendored/": what differs in it is not told. Raises
+    SutraError for what is no commit, or has nothing in common with this branch.
     """
     try:
         named = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{since}^{{commit}}")
@@ -181,15 +184,25 @@ def changed_since(since: str, folder: Path = HERE) -> list[str]:
             f'SINCE: no commit that this branch has left "{since}"',
             "such as SINCE=origin/main; a shallow clone lacks it: `git fetch --unshallow`",
         ) from error
-    changed = ask("diff", "--name-only", "--no-renames", "-z", base, folder=folder)
     new = ask("ls-files", "--others", "--exclude-standard", "-z", folder=folder)
-    return sorted({os.fsdecode(path) for path in (changed + new).split(b"\0") if path})
+    return sorted({*_differing(folder, base), *map(os.fsdecode, filter(None, new.split(b"\0")))})
 
 
 def changed_between(earlier: str, later: str, folder: Path = HERE) -> list[str]:
-    """Return the files that differ between two commits."""
-    words = ("diff", "--name-only", "--no-renames", "-z", earlier, later, "--")
-    return sorted({os.fsdecode(path) for path in ask(*words, folder=folder).split(b"\0") if path})
+    """Return the files that differ between two commits, as `changed_since` does."""
+    return sorted(set(_differing(folder, earlier, later)))
+
+
+def _differing(folder: Path, *commits: str) -> Iterator[str]:
+    """Yield the paths below a folder that differ, as `git diff --raw` lists them (git-diff(1)).
+
+    No setting of the user leaves a submodule out.
+    """
+    words = ("diff", "--raw", "--no-renames", "--relative", "--ignore-submodules=none", "-z")
+    rows = ask(*words, *commits, "--", folder=folder).split(b"\0")
+    for about, path in zip(rows[::2], rows[1::2], strict=False):
+        is_submodule = SUBMODULE in about.removeprefix(b":").split()[:2]  # mode before and now
+        yield os.fsdecode(path) + ("/" if is_submodule else "")
 
 
 def names_at(commit: str, directory: str, folder: Path = HERE) -> list[str]:

@@ -80,3 +80,30 @@ def test_a_file_without_a_stage_is_refused() -> None:
     with pytest.raises(SutraError) as caught:
         dockerfile.stages("a/Dockerfile", "# nothing\n", {})
     assert caught.value.message == "a/Dockerfile: no FROM"
+
+
+def files_of(text: str, **arguments: str) -> set[str]:
+    return dockerfile.reached(dockerfile.stages("Dockerfile", text, arguments))[0]
+
+
+def test_a_variable_of_a_stage_is_known_in_a_path() -> None:
+    text = "ARG A=a\nFROM x AS one\nENV B=b\nFROM one\nARG C=c\nCOPY $A/${B}/${C} /\n"
+    assert files_of(text) == {"a/b/c"}
+    assert files_of(text, C="d", B="no argument") == {"a/b/d"}
+
+
+def test_a_variable_that_nobody_knows_may_be_any_text() -> None:
+    assert files_of("FROM x\nARG NAME\nCOPY packages/$NAME/src /\n") == {"packages/*/src"}
+
+
+def test_the_case_of_a_stages_name_does_not_count() -> None:
+    text = "FROM x AS Builder\nCOPY a /\nFROM scratch\nCOPY --from=builder /a /\n"
+    assert files_of(text) == {"a"}
+
+
+def test_damaged_json_is_read_as_words() -> None:
+    assert files_of("FROM x\nCOPY [a b /to\n") == {"[a", "b"}
+
+
+def test_a_mount_is_an_option_of_run_and_no_word_of_its_command() -> None:
+    assert files_of('FROM x\nRUN --mount=type=bind,source="a" cp --mount=b c\n') == {"a"}

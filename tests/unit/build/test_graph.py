@@ -68,7 +68,8 @@ def test_every_target_has_its_kind_its_files_and_what_it_is_made_of(
         "tools": "builder",
     }
     api = nodes["api"]
-    assert sorted(api.files) == [".dockerignore", "api/Dockerfile", "api/src"]
+    own_ignore = "api/Dockerfile.dockerignore"
+    assert sorted(api.files) == [".dockerignore", "api/Dockerfile", own_ignore, "api/src"]
     assert (sorted(api.needs), api.roots) == (["runtime-builder", "tools"], frozenset())
     assert nodes["base"].roots == {"debian:13"}
     assert graph.called(nodes, "runtime-builder") == "base"
@@ -103,10 +104,26 @@ def test_a_change_rebuilds_what_takes_the_file(
         ("a/b", ".", True),
         ("a/x.py", "a/*.py", True),
         ("a/x.txt", "a/*.py", False),
+        # a submodule: any file in it may have changed
+        ("a/", "a/b/c", True),
+        ("a/b/", "a", True),
+        ("a/b/", "a/*/c", True),
+        ("a/b/", ".", True),
+        ("a/", "ab/c", False),
+        ("a/b/", "a/c/d", False),
+        ("a", "a/b", False),
     ],
 )
 def test_a_path_takes_what_is_below_it(file: str, pattern: str, is_taken: bool) -> None:
     assert graph.matches(file, pattern) is is_taken
+
+
+def test_a_context_that_is_a_folder_is_files_and_no_image(folder: Path) -> None:
+    (folder / "Dockerfile").write_text("FROM scratch\nCOPY --from=data /x /\n")
+    node = graph.read({"target": {"x": {"tags": ["x"], "contexts": {"data": "./shared/data"}}}})[
+        "x"
+    ]
+    assert (node.roots, "shared/data" in node.files) == (frozenset(), True)
 
 
 def test_a_missing_dockerfile_is_named(folder: Path) -> None:
@@ -221,3 +238,89 @@ def test_a_text_that_is_not_a_commit_is_refused(folder: Path, since: str) -> Non
         f'SINCE: no commit that this branch has left "{since}"',
         "such as SINCE=origin/main; a shallow clone lacks it: `git fetch --unshallow`",
     )
+
+
+def commit_all(subject: str) -> None:
+    run_git("add", ".")
+    run_git("commit", "-qm", subject)
+
+
+def test_a_renamed_file_is_both_of_its_names(folder: Path) -> None:
+    run_git("init", "-q")
+    (folder / "old").write_text("the same\n" * 20)
+    commit_all("one")
+    run_git("config", "diff.renames", "copies")
+    run_git("mv", "old", "new")
+    commit_all("two")
+    assert git.changed_since("HEAD~1") == ["new", "old"]
+    assert git.changed_between("HEAD~1", "HEAD") == ["new", "old"]
+
+
+def test_a_project_in_a_folder_of_a_repository_has_its_own_paths(folder: Path) -> None:
+    run_git("init", "-q")
+    (folder / "project").mkdir()
+    for name in ("project/mine", "theirs"):
+        (folder / name).write_text("1")
+    commit_all("one")
+    for name in ("project/mine", "project/new", "theirs", "outside"):
+        (folder / name).write_text("2")
+    assert git.changed_since("HEAD", folder / "project") == ["mine", "new"]
+    commit_all("two")
+    assert git.changed_between("HEAD~1", "HEAD", folder / "project") == ["mine", "new"]
+
+
+@pytest.mark.parametrize("state", ["moved", "dirty", "removed", "not ours"])
+def test_a_repository_inside_is_a_folder_whatever_settings_hide_it(
+    folder: Path, state: str
+) -> None:
+    run_git("init", "-q", "theirs")
+    (folder / "theirs/file").write_text("1")
+    for words in (("add", "."), ("commit", "-qm", "one")):
+        run_git("-C", "theirs", *words)
+    run_git("init", "-q", "main")
+    inside = ("-C", "main", "-c", "protocol.file.allow=always")
+    run_git(*inside, "commit", "-q", "--allow-empty", "-m", "zero")
+    if state != "not ours":
+        run_git(*inside, "submodule", "--quiet", "add", "../theirs", "vendored")
+        run_git(*inside, "commit", "-qm", "one")
+        run_git(*inside, "config", "diff.ignoreSubmodules", "all")
+    if state == "moved":
+        run_git("-C", "main/vendored", "commit", "-q", "--allow-empty", "-m", "two")
+    elif state == "dirty":
+        (folder / "main/vendored/file").write_text("2")
+    elif state == "removed":
+        run_git(*inside, "rm", "-q", "vendored")
+    else:
+        (folder / "theirs").rename(folder / "main/vendored")
+    assert "vendored/" in git.changed_since("HEAD", folder / "main")
+
+
+def test_a_merge_brings_in_only_what_the_branch_changed(folder: Path) -> None:
+    run_git("init", "-q")
+    commit_all_of(folder, "base")
+    run_git("checkout", "-qb", "mine")
+    commit_all_of(folder, "mine")
+    run_git("checkout", "-q", "main")
+    commit_all_of(folder, "theirs")
+    run_git("checkout", "-q", "mine")
+    run_git("merge", "-q", "--no-edit", "main")
+    assert git.changed_since("main") == ["mine"]
+
+
+def commit_all_of(folder: Path, name: str) -> None:
+    (folder / name).write_text(name)
+    commit_all(name)
+
+
+def test_a_shallow_clone_that_lacks_the_common_commit_says_so(folder: Path) -> None:
+    run_git("init", "-q", "origin")
+    for name in ("one", "two"):
+        (folder / "origin" / name).write_text(name)
+        run_git("-C", "origin", "add", ".")
+        run_git("-C", "origin", "commit", "-qm", name)
+    run_git("-C", "origin", "branch", "other", "HEAD~1")
+    address = f"file://{folder}/origin"
+    run_git("clone", "-q", "--depth=1", "--no-single-branch", address, "clone")
+    with pytest.raises(SutraError) as caught:
+        git.changed_since("origin/other", folder / "clone")
+    assert caught.value.message == 'SINCE: no commit that this branch has left "origin/other"'
