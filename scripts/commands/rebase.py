@@ -15,14 +15,16 @@ from scripts.common.errors import CHECK_FAILED, OK
 from scripts.engine import client as engine
 from scripts.engine import tags
 from scripts.engine.move import Move
+from scripts.image import inventory
 from scripts.promotion import older, promote, refusals
 from scripts.promotion.options import Options
-from scripts.rebase import own_files, rebase
+from scripts.rebase import kept_packages, own_files, rebase
 
 BASES = "bases"
 TIP = "tip: `make prod` builds the services on this base; the old tags are where they were"
 
 KEPT = f"compiled with the {own_files.COMPILERS} of their commit; `make prod` takes the one here"
+CONTAINS = f"only `make prod` builds it with what {own_files.COMPILERS} has"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,14 +65,30 @@ def _changed_services(client: engine.Client, promises: Catalog) -> bool:
     commit = git.commit()
     revisions = older.services(client, promises)
     earlier, _ = older.split(revisions, commit, revisions)
-    lines = older.changed(earlier, commit)
-    for line in lines:
+    changes = older.changes(earlier, commit)
+    for line in changes.own:
         print(line, file=sys.stderr)
-    if lines:
+    if changes.own:
         print(f"tip: {refusals.BUILD}", file=sys.stderr)
-    elif names := older.compiled_otherwise(earlier, commit):
-        rebase.say(f"{', '.join(names)}: {KEPT}")
-    return bool(lines)
+    else:
+        compiled = {name: revisions[name] for name in changes.compiled_otherwise}
+        _say_kept(client, promises, compiled, commit)
+    return bool(changes.own)
+
+
+def _say_kept(
+    client: engine.Client, promises: Catalog, revisions: Mapping[str, str], commit: str
+) -> None:
+    """Name the packages of an earlier builders.lock whose code services contain."""
+    without = []
+    for name, revision in revisions.items():
+        image = inventory.read(client, promises.find(name).reference)
+        if image and (kept := kept_packages.of_service(image, revision, commit)):
+            rebase.say(f"{name}: keeps {', '.join(kept)}: {CONTAINS}")
+        else:
+            without.append(name)
+    if without:
+        rebase.say(f"{', '.join(without)}: {KEPT}")
 
 
 def _rebase(

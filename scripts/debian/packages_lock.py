@@ -61,11 +61,17 @@ def slices(folder: Path = FOLDER) -> dict[str, tuple[str, ...]]:
 def read(path: Path = LOCK) -> Lock | None:
     """Return the lock, None without one. Raises SutraError for a damaged one."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise SutraError(f"{path}: cannot be read: {error}", AGAIN) from error
+    return parse(text, path)
+
+
+def parse(text: str, path: Path = LOCK) -> Lock:
+    """Return the lock that the text of `path` is. Raises SutraError for a damaged one."""
+    lines = text.splitlines()
     suite, day = _setting(lines, _SUITE), _setting(lines, _DAY)
     packages = _packages(path, lines)
     if not SUITE.fullmatch(suite):

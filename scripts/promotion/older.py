@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 
 from scripts.build import bake, graph
 from scripts.build.graph import Node
@@ -52,24 +53,31 @@ def split(
     return older, {name: others[name] for name in others if name not in older}
 
 
-def changed(older: Revisions, commit: str) -> list[str]:
-    """Return a line for each image whose own files are others in `commit`."""
-    nodes = _nodes() if older else {}
-    return [
-        line
-        for name, revision in older.items()
-        for line in own_files.problems(nodes, platforms.image_of(name), revision, commit)
-    ]
+@dataclass(frozen=True)
+class Changes:
+    """What changed under images of earlier commits: a line for each whose own files are others,
+    and the images that a build would compile with other packages.
+    """
+
+    own: list[str]
+    compiled_otherwise: list[str]
 
 
-def compiled_otherwise(older: Revisions, commit: str) -> list[str]:
-    """Return the images whose compilers' packages are others in `commit`."""
+def changes(older: Revisions, commit: str) -> Changes:
+    """Return what is otherwise in `commit`; the build graph is read once for all images."""
     nodes = _nodes() if older else {}
-    return [
-        name
-        for name, revision in older.items()
-        if own_files.compiled_otherwise(nodes, platforms.image_of(name), revision, commit)
-    ]
+    return Changes(
+        [
+            line
+            for name, revision in older.items()
+            for line in own_files.problems(nodes, platforms.image_of(name), revision, commit)
+        ],
+        [
+            name
+            for name, revision in older.items()
+            if own_files.compiled_otherwise(nodes, platforms.image_of(name), revision, commit)
+        ],
+    )
 
 
 def services(client: engine.Client, promises: Catalog) -> dict[str, str]:

@@ -76,7 +76,7 @@ def unclean(built_from: Mapping[str, str], commit: str, rebased: Collection[str]
     return [
         f'{name}: {REVISION}: not the commit that is checked out "{revision}", expected "{commit}"'
         for name, revision in others.items()
-    ] + older.changed(before, commit)
+    ] + older.changes(before, commit).own
 
 
 def tip(problems: Sequence[str]) -> str:

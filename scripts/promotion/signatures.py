@@ -110,5 +110,5 @@ def refuse_other_commit(
             f'{cosign.KNOB}: {name}: of commit "{revision}", and the locks here are of "{here}"',
             "`make prod` builds this commit; only what it was built from can be signed",
         )
-    for line in older.changed(earlier, here):
+    for line in older.changes(earlier, here).own:
         raise SutraError(f"{cosign.KNOB}: {line}", refusals.BUILD)

@@ -109,3 +109,22 @@ def test_a_moved_service_with_newer_files_of_its_own_is_not_signed(
         f'SIGN_KEY: api: is made of "content", changed since its commit "{commits[0]}"',
         "`make prod` builds the services of this commit as well; the tags are where they were",
     )
+
+
+def test_the_build_graph_is_read_once_for_all_answers(
+    commits: tuple[str, str], project_repository: Path
+) -> None:
+    plans = project_repository / ".git-ignored/plans"
+    docker = project_repository / ".git-ignored/docker"
+    docker.write_text(docker.read_text().replace("cat ", f'echo "$*" >>{plans}\ncat '))
+    changes = older.changes({"api": commits[0], "storage": commits[0]}, commits[1])
+    assert (changes.own, changes.compiled_otherwise) == ([], [])
+    calls = plans.read_text().splitlines()
+    assert len([call for call in calls if call.startswith("buildx bake")]) == 1
+
+
+def test_no_graph_is_read_where_no_image_is_older(
+    project_repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER", "/nonexistent/docker")
+    assert older.changes({}, "0" * 40) == older.Changes([], [])
