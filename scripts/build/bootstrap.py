@@ -7,11 +7,12 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from scripts.build import root_layout
+from scripts.build import root_layout, root_tar
 from scripts.common import debian_mirror, durations, platforms
 from scripts.common import reference as references
 from scripts.common.errors import SutraError
@@ -19,7 +20,14 @@ from scripts.engine import emulator, process
 
 # Bytes that mmdebstrap unpacks in TMPDIR, with the archive that it makes of them.
 UNPACKED_BYTES = 600_000_000
+AGAIN = "check the network, APT_MIRROR and `df -h`, then run `make roots` again"
 OTHER_FOLDER = "name another folder: `TMPDIR=/var/tmp make prod`"
+# Debian's own archive, which a root names wherever its packages came from: apt.sh puts APT_MIRROR
+# in its place in each build.
+ARCHIVE = "http://deb.debian.org/debian"
+SECURITY = "http://security.debian.org/debian-security"
+# releases without updates and security updates: each is their next version itself
+ROLLING = ("sid", "unstable")
 # Options that make Debian "slim": documentation stays out, licences stay in.
 SLIM = (
     "path-exclude=/usr/share/doc/*",
@@ -66,8 +74,8 @@ def _write_root(tag: str, layout: Path, environment: Mapping[str, str], architec
     layout.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=layout.parent, prefix=".partial-") as folder:
         try:
-            root = Path(folder) / "root.tar"
-            _mmdebstrap(tag.removesuffix("-slim"), root, environment, architecture)
+            suite = tag.removesuffix("-slim")
+            root = _one_form(suite, _mmdebstrap(suite, Path(folder), environment, architecture))
             written = Path(folder) / "layout"
             root_layout.write(root, written, tag, architecture)
             shutil.rmtree(layout, ignore_errors=True)
@@ -109,8 +117,37 @@ def _require_mmdebstrap() -> None:
         )
 
 
-def _mmdebstrap(suite: str, tar: Path, environment: Mapping[str, str], architecture: str) -> None:
-    """Write the root of `suite` to `tar`; main, updates and security, signatures checked."""
+def _one_form(suite: str, root: Path) -> Path:
+    """Write the root beside it without what its machine left in it; return the file."""
+    plain = root.with_name("plain.tar")
+    try:
+        with root.open("rb") as source, plain.open("wb") as sink:
+            root_tar.write(source, sink, sources(suite))
+    except tarfile.TarError as error:
+        raise SutraError(f'roots: bootstrap of "{suite}" failed: {error}', AGAIN) from error
+    root.unlink()
+    return plain
+
+
+def sources(suite: str, archive: str = ARCHIVE, security: str = SECURITY) -> list[str]:
+    """Return apt's sources of a release: main, with its updates and security updates."""
+    lines = [f"deb {archive} {suite} main"]
+    if suite in ROLLING:
+        return lines
+    return [
+        *lines,
+        f"deb {archive} {suite}-updates main",
+        f"deb {security} {suite}-security main",
+    ]
+
+
+def _mmdebstrap(
+    suite: str, folder: Path, environment: Mapping[str, str], architecture: str
+) -> Path:
+    """Write the root of `suite` to a tar in `folder`; main, updates and security, signatures
+    checked. Return the file.
+    """
+    tar = folder / "root.tar"
     command = ["mmdebstrap", "--variant=minbase", "--format=tar"]
     command += [f"--dpkgopt={option}" for option in SLIM]
     if architecture:
@@ -123,21 +160,18 @@ def _mmdebstrap(suite: str, tar: Path, environment: Mapping[str, str], architect
         command.append('--aptopt=Acquire::Check-Valid-Until "false"')
     command += [suite, str(tar)]
     if mirror := environment.get("APT_MIRROR", "").rstrip("/"):
-        command += [
-            f"deb {mirror} {suite} main",
-            f"deb {mirror} {suite}-updates main",
-            f"deb {debian_mirror.security(mirror)} {suite}-security main",
-        ]
+        command += sources(suite, mirror, debian_mirror.security(mirror))
     # mmdebstrap takes it for every file that is younger
-    epoch = {"SOURCE_DATE_EPOCH": str(int(root_layout.STAMP.timestamp()))}
+    epoch = {"SOURCE_DATE_EPOCH": str(int(root_tar.STAMP.timestamp()))}
     code, lines = process.tee(command, {**os.environ, **epoch})
     if code:
         causes = [line for line in lines if re.search(r"^(E|Err):|No space left", line)]
         reason = re.sub(r".*\b(E|Err): ", "", (causes or lines or ["no output"])[0]).strip()
         raise SutraError(
             f'roots: bootstrap of "{suite}" failed: {reason}',
-            "check the network, APT_MIRROR and `df -h`, then run `make roots` again",
+            AGAIN,
         )
+    return tar
 
 
 def say(line: str) -> None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
+import subprocess
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+from scripts.build.root_tar import STAMP
 from scripts.common import platforms
 
-# The time of every file of a bootstrapped root. Not 0: ZIP files begin with 1980.
-STAMP = datetime(1980, 1, 1, tzinfo=UTC)
+# What zlib writes depends on its version and on who made it; gzip has a packer of its own.
+PACK = ("gzip", "-n", "-1")
 
 
 def write(root: Path, layout: Path, tag: str, architecture: str = platforms.OWN) -> None:
@@ -23,19 +23,12 @@ def write(root: Path, layout: Path, tag: str, architecture: str = platforms.OWN)
     """
     blobs = layout / "blobs" / "sha256"
     blobs.mkdir(parents=True)
-    packed, diff_id = blobs / "packed", hashlib.sha256()
-    with root.open("rb") as source, gzip.GzipFile(packed, "wb", compresslevel=1, mtime=0) as sink:
-        while chunk := source.read(1 << 20):
-            diff_id.update(chunk)
-            sink.write(chunk)
-    with packed.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    packed.rename(blobs / digest)
-    layer = _descriptor("layer.v1.tar+gzip", digest, (blobs / digest).stat().st_size)
-    config = _write_blob(
-        blobs, "config.v1+json", _config(f"sha256:{diff_id.hexdigest()}", architecture)
-    )
-    manifest = _write_blob(
+    with root.open("rb") as source:
+        diff_id = hashlib.file_digest(source, "sha256").hexdigest()
+        source.seek(0)
+        layer = _write_blob(blobs, "layer.v1.tar+gzip", _packed(source))
+    config = _write_document(blobs, "config.v1+json", _config(f"sha256:{diff_id}", architecture))
+    manifest = _write_document(
         blobs,
         "manifest.v1+json",
         {
@@ -48,6 +41,17 @@ def write(root: Path, layout: Path, tag: str, architecture: str = platforms.OWN)
     manifest["annotations"] = {"org.opencontainers.image.ref.name": tag}
     (layout / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
     (layout / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [manifest]}))
+
+
+def _packed(source: IO[bytes]) -> bytes:
+    """Return what is left of a file, packed: some 30 MB of a root."""
+    try:
+        done = subprocess.run(PACK, stdin=source, stdout=subprocess.PIPE, check=False)
+    except FileNotFoundError as error:
+        raise OSError(error.errno, f"{PACK[0]} is not installed") from error
+    if done.returncode:
+        raise OSError(done.returncode, f"{PACK[0]} ended with exit code {done.returncode}")
+    return done.stdout
 
 
 def _config(diff_id: str, architecture: str) -> dict[str, Any]:
@@ -65,8 +69,11 @@ def _config(diff_id: str, architecture: str) -> dict[str, Any]:
     }
 
 
-def _write_blob(blobs: Path, kind: str, content: Mapping[str, Any]) -> dict[str, Any]:
-    data = json.dumps(content, sort_keys=True).encode()
+def _write_document(blobs: Path, kind: str, content: Mapping[str, Any]) -> dict[str, Any]:
+    return _write_blob(blobs, kind, json.dumps(content, sort_keys=True).encode())
+
+
+def _write_blob(blobs: Path, kind: str, data: bytes) -> dict[str, Any]:
     digest = hashlib.sha256(data).hexdigest()
     (blobs / digest).write_bytes(data)
     return _descriptor(kind, digest, len(data))

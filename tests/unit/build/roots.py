@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import json
 import os
 from pathlib import Path
 from typing import Any
 
+from scripts.build import bootstrap, root_tar
 from tests.unit.fakes import tar_of
 
 IMAGE = "debian:trixie-slim"
 ROOT_TAR = tar_of({"etc/os-release": b"ID=debian\n", "bin/sh": os.urandom(3_000_000)})
+
+
+def plain(tar: bytes, suite: str = "trixie") -> bytes:
+    """Return the layer that a root of these files becomes."""
+    sink = io.BytesIO()
+    root_tar.write(io.BytesIO(tar), sink, bootstrap.sources(suite))
+    return sink.getvalue()
+
+
+LAYER = plain(ROOT_TAR)
 START = (
     "roots: debian:trixie-slim: bootstrapping it from Debian's signed packages "
     "(once; `make roots` refreshes it)\n"

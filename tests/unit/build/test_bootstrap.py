@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from scripts.build import bootstrap
 from scripts.common.errors import SutraError
 from scripts.engine import emulator
-from tests.unit.build.roots import END, IMAGE, ROOT_TAR, START, unfold
+from tests.unit.build.roots import END, IMAGE, LAYER, START, unfold
 from tests.unit.fakes import program
 
 
@@ -38,7 +39,7 @@ def test_a_bootstrap_leaves_a_whole_layout(
 ) -> None:
     layout = debootstrap / "cache" / "roots" / "debian-trixie-slim"
     bootstrap.bootstrap(IMAGE, layout, {})
-    assert unfold(layout)[2] == ROOT_TAR
+    assert unfold(layout)[2] == LAYER
     assert os.listdir(layout.parent) == ["debian-trixie-slim"]
     assert words(debootstrap) == COMMON
     assert capfd.readouterr() == ("", START + END)
@@ -143,7 +144,7 @@ def test_a_new_bootstrap_replaces_the_old_one(debootstrap: Path) -> None:
     layout.mkdir(parents=True)
     (layout / "old").touch()
     bootstrap.bootstrap(IMAGE, layout, {})
-    assert unfold(layout)[2] == ROOT_TAR
+    assert unfold(layout)[2] == LAYER
     assert not (layout / "old").exists()
 
 
@@ -189,7 +190,7 @@ def test_a_failed_refresh_keeps_the_root_of_before(debootstrap: Path) -> None:
     program(debootstrap / "bin", "mmdebstrap", "exit 1")
     with pytest.raises(SutraError):
         bootstrap.bootstrap(IMAGE, layout, {})
-    assert unfold(layout)[2] == ROOT_TAR
+    assert unfold(layout)[2] == LAYER
     assert os.listdir(layout.parent) == ["debian-trixie-slim"]
 
 
@@ -261,6 +262,7 @@ def test_without_mmdebstrap_it_is_installed(
     debootstrap: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (debootstrap / "bin" / "mmdebstrap").rename(debootstrap / "packaged")
+    (debootstrap / "bin" / "gzip").symlink_to(shutil.which("gzip") or "")
     monkeypatch.setenv("PATH", f"{debootstrap}/bin")
     program(
         folder / "scripts",
@@ -271,7 +273,7 @@ def test_without_mmdebstrap_it_is_installed(
     )
     bootstrap.bootstrap(IMAGE, folder / "layout", {})
     assert (folder / "asked").read_text() == "mmdebstrap debian-archive-keyring uidmap\n"
-    assert unfold(folder / "layout")[2] == ROOT_TAR
+    assert unfold(folder / "layout")[2] == LAYER
 
 
 def test_a_failed_installation_of_mmdebstrap_is_reported(
