@@ -30,7 +30,7 @@ PACKAGES: Members = {
     "./usr/bin/perl5.40": "hard:./usr/bin/perl",
     "./var/lib/dpkg/status": b"Package: perl\n",
 }
-# what the machine leaves beside the packages
+# files that the machine leaves beside those of the packages
 MACHINE: Members = {
     "./dev/console": b"",
     "./etc/.pwd.lock": b"",
