@@ -6,9 +6,11 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from importlib.metadata import distributions
 from pathlib import Path
 
+from scripts.common import settings
 from scripts.common.errors import SutraError
 
 # uv: quick, and it shares downloads and unpacked wheels between environments
@@ -31,21 +33,36 @@ def install(requirement: str, tree: Path) -> None:
 def _uv(requirement: str, *words: str) -> None:
     try:
         done = subprocess.run(
-            [UV, "--quiet", *words], capture_output=True, text=True, check=False, timeout=SECONDS
+            [UV, "--quiet", *words],
+            env=environment(os.environ),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=SECONDS,
         )
     except FileNotFoundError as error:
         raise SutraError("try-package: uv is missing", "run `make venv-dev`") from error
     except subprocess.TimeoutExpired as error:
         raise SutraError(
             f'try-package: not installed in {SECONDS} s "{requirement}"',
-            "check the package index: PIP_INDEX_URL",
+            "check PIP_INDEX_URL and CA_BUNDLE",
         ) from error
     if done.returncode:
         lines = [line.strip(" ×╰─▶│") for line in done.stderr.splitlines() if line.strip()]
         raise SutraError(
             f'try-package: cannot install "{requirement}": {" ".join(lines)[:300]}',
-            "check the name; rules are tried on wheels alone",
+            "check the name, PIP_INDEX_URL and CA_BUNDLE; rules are tried on wheels alone",
         )
+
+
+def environment(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables with the knobs by the names that uv has for them. Raises SutraError."""
+    own = {}
+    if index := variables.get("PIP_INDEX_URL"):
+        own["UV_DEFAULT_INDEX"] = index
+    if variables.get("CA_BUNDLE"):
+        own["SSL_CERT_FILE"] = settings.ca_bundle(variables)
+    return {**variables, **own}
 
 
 def version_of(name: str, tree: Path) -> str:

@@ -23,7 +23,7 @@ def lock(folder: Path, **knobs: str) -> subprocess.CompletedProcess[str]:
     (scripts / "lock.sh").chmod(0o755)
     (package / "requirements.in").write_text("httpx\n")
     (package / "requirements.lock").write_text("httpx==1.0 \\\n    --hash=sha256:00\n")
-    said = f'echo "${{0##*/}} $PWD: $*" >>{folder}/words'
+    said = f'echo "${{0##*/}} $PWD: $*" >>{folder}/words; env >{folder}/environment'
     program(uv.parent, "uv", f"{said}\n[ ! -e {folder}/offline ]")
     rust, go = folder / "packages/crate", folder / "samples/go"
     for created in (rust, go):
@@ -36,13 +36,26 @@ def lock(folder: Path, **knobs: str) -> subprocess.CompletedProcess[str]:
     node.mkdir(parents=True, exist_ok=True)
     (node / "package.json").touch()
     (node / "package-lock.json").write_text('    "node_modules/@a/one": {\n')
+    (folder / "packages/library").mkdir(exist_ok=True)
     said_npm = said.replace("$*", "$* ${npm_config_registry-none} ${npm_config_cafile-none}")
     program(folder / "bin", "npm", f"{said_npm}\n[ ! -e {folder}/offline ]")
     for name in ("cargo", "go"):
         program(folder / "bin", name, f"{said}\n[ ! -e {folder}/offline ]")
-    knobs = {"PATH": f"{folder}/bin:/usr/bin:/bin", **knobs}
+    return again(folder, **knobs)
+
+
+def again(folder: Path, **knobs: str) -> subprocess.CompletedProcess[str]:
+    """Run the script in a folder that `lock` has set up, with its programs as they are now."""
+    unset = dict.fromkeys(("PIP_INDEX_URL", "CARGO_REGISTRY", "NPM_REGISTRY", "CA_BUNDLE"), "")
+    environment = {**os.environ, **unset, "PATH": f"{folder}/bin:/usr/bin:/bin", **knobs}
+    command = ["scripts/lock.sh"]
     return subprocess.run(
-        ["scripts/lock.sh"], cwd=folder, env={**os.environ, **knobs}, capture_output=True, text=True
+        command,
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        start_new_session=True,  # a group of its own, which a test may interrupt
     )
 
 
@@ -64,6 +77,48 @@ def lock(folder: Path, **knobs: str) -> subprocess.CompletedProcess[str]:
             {"PACKAGE": "samples/go", "UPGRADE": "nope"},
             'UPGRADE: not in a lock of samples/go "nope"',
             "its names are those of samples/go/go.sum",
+        ),
+        (
+            {"PACKAGE": "mine", "UPGRADE": "."},
+            'UPGRADE: not in a lock of mine "."',
+            "its names are those of packages/mine/requirements.lock",
+        ),
+        (
+            {"PACKAGE": "mine", "UPGRADE": "*"},
+            'UPGRADE: not in a lock of mine "*"',
+            "its names are those of packages/mine/requirements.lock",
+        ),
+        (
+            {"PACKAGE": "mine", "UPGRADE": "-c"},
+            'UPGRADE: not in a lock of mine "-c"',
+            "its names are those of packages/mine/requirements.lock",
+        ),
+        (
+            {"PACKAGE": "crate", "UPGRADE": "Tokio_2"},
+            'UPGRADE: not in a lock of crate "Tokio_2"',
+            "its names are those of packages/crate/Cargo.lock",
+        ),
+        (
+            {"PACKAGE": "samples/none"},
+            'PACKAGE: no such folder "samples/none"',
+            "one of: samples/go",
+        ),
+        ({"PACKAGE": ".."}, 'PACKAGE: no such folder "packages/.."', "one of: crate mine node"),
+        ({"PACKAGE": "."}, 'PACKAGE: no such folder "packages/."', "one of: crate mine node"),
+        (
+            {"PACKAGE": "mine/../mine"},
+            'PACKAGE: no such folder "packages/mine/../mine"',
+            "one of: crate mine node",
+        ),
+        (
+            {"PACKAGE": "library"},
+            'PACKAGE: nothing to lock in "packages/library"',
+            "one of: crate mine node",
+        ),
+        (
+            {"PACKAGE": "mine", "CA_BUNDLE": "none.pem"},
+            'CA_BUNDLE: no such file "none.pem"',
+            "name a PEM file, or leave CA_BUNDLE out",
         ),
     ],
 )
@@ -92,6 +147,111 @@ def test_one_package_is_locked_and_only_what_is_named_is_upgraded(
     assert done.stdout == "lock: packages/mine/requirements.lock\n"
     (line,) = (tmp_path / "words").read_text().splitlines()
     assert line.startswith(f"uv {tmp_path}/packages/mine: pip compile {words}")
+
+
+@pytest.mark.parametrize("package", ["mine/", "packages/mine", "packages/mine/"])
+def test_a_folder_is_named_as_tab_completion_writes_it(tmp_path: Path, package: str) -> None:
+    done = lock(tmp_path, PACKAGE=package)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "lock: packages/mine/requirements.lock\n"
+
+
+@pytest.mark.parametrize("name", ["Typing_Extensions", "typing.extensions", "uvicorn"])
+def test_a_distribution_is_known_by_each_spelling_and_with_extras(
+    tmp_path: Path, name: str
+) -> None:
+    lock(tmp_path, PACKAGE="none")
+    locked = tmp_path / "packages/mine/requirements-test.lock"
+    locked.write_text("typing-extensions==4.0 \\\nuvicorn[standard]==0.30 \\\n")
+    done = lock(tmp_path, PACKAGE="mine", UPGRADE=f"{name}, httpx")
+    assert (done.returncode, done.stderr) == (0, "")
+    words = f"--upgrade-package {name} --upgrade-package httpx --universal"
+    assert words in (tmp_path / "words").read_text()
+
+
+@pytest.mark.parametrize(
+    ("package", "variable", "value"),
+    [
+        ("mine", "UV_DEFAULT_INDEX", "https://pypi.example/simple"),
+        ("mine", "SSL_CERT_FILE", "{folder}/ca.pem"),
+        ("crate", "CARGO_HTTP_CAINFO", "{folder}/ca.pem"),
+        ("samples/go", "SSL_CERT_FILE", "{folder}/ca.pem"),
+        ("samples/go", "GOPROXY", "https://go.example"),
+        ("node", "npm_config_cafile", "{folder}/ca.pem"),
+        ("node", "npm_config_registry", "https://npm.example"),
+    ],
+)
+def test_mirrors_and_a_private_ca_reach_each_tool(
+    tmp_path: Path, package: str, variable: str, value: str
+) -> None:
+    (tmp_path / "ca.pem").touch()
+    done = lock(
+        tmp_path,
+        PACKAGE=package,
+        CA_BUNDLE="ca.pem",
+        PIP_INDEX_URL="https://pypi.example/simple",
+        GOPROXY="https://go.example",
+        NPM_REGISTRY="https://npm.example",
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    environment = (tmp_path / "environment").read_text().splitlines()
+    assert f"{variable}={value.format(folder=tmp_path)}" in environment
+
+
+def test_a_mirror_of_crates_replaces_the_registry_by_configuration(tmp_path: Path) -> None:
+    done = lock(tmp_path, PACKAGE="crate", CARGO_REGISTRY="sparse+https://crates.example/")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "words").read_text() == (
+        f"cargo {tmp_path}/packages/crate: "
+        '--config source.crates-io.replace-with="mirror" '
+        '--config source.mirror.registry="sparse+https://crates.example/" '
+        "update --quiet --workspace\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("package", "tool", "script"),
+    [
+        # the second lock of a package fails, after the first one is written
+        (
+            "mine",
+            ".venv/bin/uv",
+            "[ $(wc -l <words) -eq 1 ] && echo new >requirements.lock || exit 1",
+        ),
+        ("crate", "bin/cargo", "echo new >Cargo.lock; exit 101"),
+        # `go get` has changed both files, and `go mod tidy` fails; or itself fails
+        (
+            "samples/go",
+            "bin/go",
+            "[ $1 = get ] && echo new >go.mod && echo new >go.sum && exit; exit 1",
+        ),
+        ("samples/go", "bin/go", "[ $1 = mod ] && exit; echo new >go.mod; exit 1"),
+        ("node", "bin/npm", "echo new >package-lock.json; exit 1"),
+        ("node", "bin/npm", "echo new >package-lock.json; kill -TERM 0; sleep 1"),
+        ("node", "bin/npm", "echo new >package-lock.json; kill -INT 0; sleep 1"),
+    ],
+)
+def test_a_lock_that_fails_or_is_interrupted_leaves_every_file_as_it_was(
+    tmp_path: Path, package: str, tool: str, script: str
+) -> None:
+    def texts() -> dict[str, str]:
+        return {
+            str(file.relative_to(tmp_path)): file.read_text()
+            for top in ("packages", "samples")
+            for file in (tmp_path / top).rglob("*")
+            if file.is_file() and file.name != "words"
+        }
+
+    lock(tmp_path, PACKAGE="none")
+    (tmp_path / "packages/mine/requirements-test.in").write_text("pytest\n")
+    before = texts()
+    file = tmp_path / tool
+    program(file.parent, file.name, f"echo >>words\n{script}")
+    done = again(tmp_path, PACKAGE=package, UPGRADE="all", TMPDIR=str(tmp_path))
+    assert done.returncode != 0
+    assert done.stdout == ""
+    assert texts() == before
+    assert list(tmp_path.glob("tmp.*")) == []
 
 
 @pytest.mark.parametrize(
@@ -131,15 +291,15 @@ QUIET = (
         ({"UPGRADE": "@a/one"}, f"update @a/one {QUIET} none none"),
         ({"UPGRADE": "all"}, f"update {QUIET} none none"),
         (
-            {"NPM_REGISTRY": "https://a.example/", "CA_BUNDLE": "/ca.pem"},
-            f"install {QUIET} https://a.example/ /ca.pem",
+            {"NPM_REGISTRY": "https://a.example/", "CA_BUNDLE": "/dev/../etc/hosts"},
+            f"install {QUIET} https://a.example/ /etc/hosts",
         ),
     ],
 )
 def test_npm_packages_are_locked_without_naming_a_registry(
     tmp_path: Path, knobs: dict[str, str], words: str
 ) -> None:
-    done = lock(tmp_path, PACKAGE="node", **{"NPM_REGISTRY": "", "CA_BUNDLE": "", **knobs})
+    done = lock(tmp_path, PACKAGE="node", **knobs)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "lock: packages/node/package-lock.json\n"
     assert (tmp_path / "words").read_text() == f"npm {tmp_path}/packages/node: {words}\n"
@@ -215,7 +375,7 @@ def test_a_missing_tool_is_named(tmp_path: Path, package: str, problem: str, tip
         (tmp_path / name).unlink()
     # only the programs that the script runs, whatever else the machine has
     (tmp_path / "tools").mkdir()
-    for name in ("bash", "dirname", "grep", "sed"):
+    for name in ("bash", "cp", "dirname", "grep", "mktemp", "paste", "rm", "sed", "tr"):
         path = shutil.which(name)
         assert path
         (tmp_path / "tools" / name).symlink_to(path)

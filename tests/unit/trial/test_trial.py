@@ -9,7 +9,7 @@ from sutra_cleanup.errors import Fix
 
 from scripts.__main__ import main
 from scripts.common.errors import SutraError
-from scripts.trial import suite, table
+from scripts.trial import install, suite, table
 from scripts.trial.fixes import Entries
 from scripts.trial.trial import Trial
 
@@ -49,7 +49,22 @@ def test_what_cannot_be_installed_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(SutraError) as caught:
         main(["try-package", str(tmp_path / "none-1.0-py3-none-any.whl")])
     assert caught.value.message.startswith('try-package: cannot install "')
-    assert caught.value.tip == "check the name; rules are tried on wheels alone"
+    assert caught.value.tip == (
+        "check the name, PIP_INDEX_URL and CA_BUNDLE; rules are tried on wheels alone"
+    )
+
+
+def test_an_index_and_a_private_ca_are_uv_s_too(tmp_path: Path) -> None:
+    bundle = tmp_path / "ca.pem"
+    bundle.touch()
+    knobs = {"PIP_INDEX_URL": "https://pypi.example/simple", "CA_BUNDLE": str(bundle)}
+    own = {"UV_DEFAULT_INDEX": "https://pypi.example/simple", "SSL_CERT_FILE": str(bundle)}
+    assert install.environment({"A": "b", **knobs}) == {"A": "b", **knobs, **own}
+    unset = {"PIP_INDEX_URL": "", "CA_BUNDLE": "", "UV_DEFAULT_INDEX": "mine"}
+    assert install.environment(unset) == unset
+    with pytest.raises(SutraError) as caught:
+        install.environment({"CA_BUNDLE": "/nowhere.pem"})
+    assert caught.value.message == 'CA_BUNDLE: no such file "/nowhere.pem"'
 
 
 def test_a_call_without_package_and_list_is_refused() -> None:
