@@ -10,8 +10,8 @@
 #       PACKAGE=samples/go scripts/lock.sh                       a sample of `make new-service`
 #
 # What Debian packages the bases are made of is locked as well (`make update ONLY=debian`).
-# Locks hold for every platform, and for the oldest Python that installs them.
-# Exit 0: locked. Exit 2: the tip says what to do.
+# Locks hold for every platform, and for the oldest Python, Rust or Go that builds with them.
+# Exit 0: locked. Exit 2: the tip says what to do, and the package's files are as they were.
 set -Eeuo pipefail
 trap 'echo "lock: FAILED" >&2' ERR
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -115,13 +115,49 @@ rust_package() { # rust_package FOLDER
 
 go_package() { # go_package FOLDER
   command -v go >/dev/null || die "go: not found" "install Go, or lock in the builder image sutra-base-go:latest"
-  local modules=(./...)
-  [[ -z $UPGRADE ]] || modules=("${names[@]}")
-  [[ -n $UPGRADE$everything ]] || modules=()
-  # joined by &&: `set -e` does not hold before ||
-  (cd "$1" && { [[ ${#modules[@]} -eq 0 ]] || GOFLAGS=-mod=mod go get -u "${modules[@]}"; } && go mod tidy) ||
+  (cd "$1" && go_upgrade && go mod tidy) ||
     die "go failed in $1" "read Go's lines above; GOPROXY and CA_BUNDLE name a proxy and a private CA"
   locked+=("$1/go.sum")
+}
+
+# Joined by &&, as `set -e` does not hold before the || of the caller.
+go_upgrade() { # in the package's folder
+  local modules=${names[*]} module chosen versions=()
+  [[ -n $UPGRADE$everything ]] || return 0
+  export GOFLAGS=-mod=mod
+  if [[ -n $everything ]]; then
+    modules=$(go list -deps -test -f '{{with .Module}}{{if not (or .Main .Replace)}}{{.Path}}{{end}}{{end}}' ./...) || return
+    modules=$(sort -u <<<"$modules")
+  fi
+  for module in $modules; do
+    chosen=$(go_newest "$module") || return
+    versions+=("$module@$chosen")
+  done
+  [[ ${#versions[@]} -eq 0 ]] || go get "${versions[@]}"
+}
+
+# `go get` alone takes the newest one, and raises go.mod's line `go` above the Go that builds.
+go_newest() { # go_newest MODULE: print its newest release that this line allows, or what it has
+  local line current all version needs told=
+  line=$(go list -m -f '{{.GoVersion}}') && current=$(go list -m -f '{{.Version}}' "$1") &&
+    all=$(go list -m -versions -f '{{range .Versions}}{{println .}}{{end}}' "$1") || return
+  while read -r version; do
+    if [[ $version == *-* ]]; then continue; fi # a pre-release
+    # down to the present one; that of a commit comes before the release that it is named for
+    is_newest "$version" "${current%%-*}" || break
+    needs=$(go list -m -f '{{.GoVersion}}' "$1@$version") || return
+    if is_newest "$line" "${needs:-1}"; then
+      echo "$version"
+      return
+    fi
+    [[ -n $told ]] || echo "lock: $1 $version is not taken: it needs go $needs, and go.mod has go $line" >&2
+    told=1
+  done < <(sort -rV <<<"$all")
+  echo "$current"
+}
+
+is_newest() { # is_newest VERSION OTHER
+  [[ $(printf '%s\n' "$@" | sort -V | tail -n 1) == "$1" ]]
 }
 
 # The lock names no registry, so that it holds for a mirror too. What is asked for and not locked

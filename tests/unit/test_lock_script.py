@@ -219,11 +219,11 @@ def test_a_mirror_of_crates_replaces_the_registry_by_configuration(tmp_path: Pat
             "[ $(wc -l <words) -eq 1 ] && echo new >requirements.lock || exit 1",
         ),
         ("crate", "bin/cargo", "echo new >Cargo.lock; exit 101"),
-        # `go get` has changed both files, and `go mod tidy` fails; or itself fails
+        # `go mod tidy` fails; or `go list`, after it has written a line
         (
             "samples/go",
             "bin/go",
-            "[ $1 = get ] && echo new >go.mod && echo new >go.sum && exit; exit 1",
+            "[ $1 = list ] && exit; echo new >go.mod; echo new >go.sum; exit 1",
         ),
         ("samples/go", "bin/go", "[ $1 = mod ] && exit; echo new >go.mod; exit 1"),
         ("node", "bin/npm", "echo new >package-lock.json; exit 1"),
@@ -261,12 +261,6 @@ def test_a_lock_that_fails_or_is_interrupted_leaves_every_file_as_it_was(
         ("crate", "", ["cargo packages/crate: update --quiet --workspace"]),
         ("crate", "all", ["cargo packages/crate: update --quiet"]),
         ("samples/go", "", ["go samples/go: mod tidy"]),
-        ("samples/go", "all", ["go samples/go: get -u ./...", "go samples/go: mod tidy"]),
-        (
-            "samples/go",
-            "golang.org/x/sync",
-            ["go samples/go: get -u golang.org/x/sync", "go samples/go: mod tidy"],
-        ),
     ],
 )
 def test_a_crate_and_a_module_are_locked_by_their_own_tools(
@@ -276,6 +270,58 @@ def test_a_crate_and_a_module_are_locked_by_their_own_tools(
     assert (done.returncode, done.stderr) == (0, "")
     said = (tmp_path / "words").read_text().replace(f"{tmp_path}/", "").splitlines()
     assert [line.rstrip() for line in said] == words
+
+
+# the releases of a module by the line `go` of each, and the module's present version
+GO = """
+module=golang.org/x/sync
+case "$*" in
+  "list -deps"*) printf '%s\\n' "$module" "$module" ;;
+  "list -m -versions"*) printf '%s\\n' v0.9.0 v0.16.0 v0.17.0 v0.18.0 v0.19.0 v0.20.0-rc.1 ;;
+  *"{{{{.GoVersion}}}}") echo {line} ;;
+  *"{{{{.Version}}}} $module") echo {present} ;;
+  *"{{{{.GoVersion}}}} $module@v0.17.0") ;;
+  *"{{{{.GoVersion}}}} $module@v0.18.0") echo 1.24.0 ;;
+  *"{{{{.GoVersion}}}} $module@v0.19.0") echo 1.26.0 ;;
+esac
+"""
+HELD = "lock: golang.org/x/sync v0.19.0 is not taken: it needs go 1.26.0, and go.mod has go {}\n"
+
+
+@pytest.mark.parametrize("upgrade", ["golang.org/x/sync", "all"])
+@pytest.mark.parametrize(
+    ("line", "present", "taken", "held"),
+    [
+        ("1.26.0", "v0.17.0", "v0.19.0", ""),
+        ("1.26.1", "v0.19.0", "v0.19.0", ""),
+        ("1.24.0", "v0.17.0", "v0.18.0", HELD),
+        ("1.24.0", "v0.9.0", "v0.18.0", HELD),
+        ("1.9", "v0.16.0", "v0.17.0", HELD),
+        # a commit between two releases, and one after the last of them
+        ("1.24.0", "v0.18.0-0.20260101000000-0123456789ab", "v0.18.0", HELD),
+        ("1.26.0", "v0.19.1-0.20260101000000-0123456789ab", None, ""),
+    ],
+)
+def test_a_module_goes_to_the_newest_release_for_the_go_of_its_package(
+    tmp_path: Path, upgrade: str, line: str, present: str, taken: str | None, held: str
+) -> None:
+    lock(tmp_path, PACKAGE="none")
+    said = f'echo "$*" >>{tmp_path}/words'
+    program(tmp_path / "bin", "go", f"{said}\n{GO.format(line=line, present=present)}")
+    done = again(tmp_path, PACKAGE="samples/go", UPGRADE=upgrade)
+    assert (done.returncode, done.stdout) == (0, "lock: samples/go/go.sum\n")
+    assert done.stderr == held.format(line)
+    words = (tmp_path / "words").read_text().splitlines()
+    assert words[-2:] == [f"get golang.org/x/sync@{taken or present}", "mod tidy"]
+
+
+def test_a_module_of_which_a_proxy_knows_nothing_ends_the_lock(tmp_path: Path) -> None:
+    lock(tmp_path, PACKAGE="none")
+    script = GO.format(line="1.24.0", present="v0.17.0").replace("printf '%s\\n' v", "exit 1; : v")
+    program(tmp_path / "bin", "go", script)
+    done = again(tmp_path, PACKAGE="samples/go", UPGRADE="all")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("lock: go failed in samples/go\n")
 
 
 QUIET = (
