@@ -35,9 +35,12 @@ def root_image(plan: Mapping[str, Any]) -> str:
     Raises SutraError for a BASE that no Dockerfile has a stage for.
     """
     for target in plan["target"].values():
-        if base := target.get("args", {}).get("BASE"):
+        arguments = target.get("args", {})
+        if base := arguments.get("BASE"):
             settings.refuse_base(base)
-            return f"{base}:{target['args'][f'{base.upper()}_VERSION']}"
+            # a service may have BASE alone, for steps of its own
+            if version := arguments.get(f"{base.upper()}_VERSION"):
+                return f"{base}:{version}"
     return ""
 
 

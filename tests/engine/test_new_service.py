@@ -77,7 +77,8 @@ def service(
     request: pytest.FixtureRequest, client: docker.DockerClient, tmp_path: Path
 ) -> Iterator[Service]:
     """A new service of a language; its images are removed afterwards."""
-    name, clone = f"sutra-test-{uuid.uuid4().hex[:8]}", tmp_path / "clone"
+    # sorts before the targets of the bases, as no service of the product does
+    name, clone = f"acme-test-{uuid.uuid4().hex[:8]}", tmp_path / "clone"
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
     begun = time.monotonic()
     done = run(clone, "new-service", "--name", name, "--language", request.param)

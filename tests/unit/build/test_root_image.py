@@ -30,7 +30,17 @@ def test_the_bases_are_built_on_the_root(base: str, root: str) -> None:
     assert root_image.root_image(planned) == root
 
 
+@pytest.mark.parametrize("name", ["acme", "zz"])
+def test_a_service_with_steps_for_a_distribution_may_come_before_the_bases(name: str) -> None:
+    """Bake sorts its targets by name, and only those of the bases say which version."""
+    targets = plan(BASE="debian", DEBIAN_VERSION="trixie-slim")["target"]
+    targets[name] = {"args": {"BASE": "debian"}}
+    planned = {"target": dict(sorted(targets.items()))}
+    assert root_image.root_image(planned) == "debian:trixie-slim"
+
+
 def test_a_plan_without_base_images_has_no_root() -> None:
+    assert root_image.root_image(plan(BASE="debian")) == ""
     assert root_image.root_image(plan()) == ""
     assert root_image.root_image({"target": {}}) == ""
 
