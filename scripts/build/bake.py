@@ -8,7 +8,7 @@ project and the commit. Images get their tags only when every target was built.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -39,10 +39,12 @@ def build(
     groups: Sequence[str],
     environment: Mapping[str, str] = os.environ,
     no_cache: bool = False,
+    begun: Callable[[Mapping[str, str]], None] | None = None,
 ) -> dict[str, str]:
     """Build every target of `groups` for each of PLATFORMS, and tag the images; return ids by tag.
 
-    `no_cache` runs every step again, whatever an earlier build left. Where this raises
+    `no_cache` runs every step again, whatever an earlier build left. `begun` is called with the
+    bake file's variables when the steps for this machine's own platform begin. Where this raises
     SutraError no tag has moved.
     """
     settings, architectures = variables(environment), platforms.read(environment)
@@ -62,6 +64,7 @@ def build(
                     kept and replace(kept, architecture=architecture),
                     environment,
                     no_cache,
+                    begun,
                 ),
                 stack,
             )
@@ -71,13 +74,17 @@ def build(
 
 @dataclass(frozen=True)
 class Setting:
-    """How the targets are built: where, for which architecture, with which cache and knobs."""
+    """How the targets are built: where, for which architecture, with which cache and knobs.
+
+    `begun` is called when the steps begin, for this machine's own platform alone.
+    """
 
     builder: Builder
     architecture: str
     kept: cache.Cache | None
     environment: Mapping[str, str]
     no_cache: bool
+    begun: Callable[[Mapping[str, str]], None] | None
 
 
 def build_platform(
@@ -133,6 +140,8 @@ def _run(
         overrides += ["*.no-cache=true"] if how.no_cache else []
         overrides += more
         writes, reads = (kept.writes(staged), kept.reads(staged)) if kept else ([], [])
+        if how.begun and not how.architecture:
+            how.begun(settings)
         code, lines = buildx.bake(groups, [*overrides, *writes, *reads], settings, metadata)
         if code and kept and cache.is_damaged(lines):
             cache.warn_damaged(kept.place, kept.is_folder)

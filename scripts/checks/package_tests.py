@@ -89,7 +89,7 @@ def plan(
         return NONE
     variables = bake.variables(environment)
     bake_targets: Mapping[str, object] = {}
-    if GROUP.search(buildx.BAKE_FILE.read_text("utf-8")):
+    if has_tests():
         planned = buildx.bake_plan(["test"], variables)
         bake_targets = planned["target"]
         if not skipped:
@@ -102,6 +102,11 @@ def plan(
     others = (i for i in promises.images if first[i.key] is not i)
     elsewhere = tuple(i.name for i in others if i.budget.ready)
     return Plan(targets, variables, untested, skipped, elsewhere)
+
+
+def has_tests() -> bool:
+    """Return whether the bake file has a group of tests."""
+    return bool(GROUP.search(buildx.BAKE_FILE.read_text("utf-8")))
 
 
 @contextmanager
@@ -146,7 +151,7 @@ class Run:
     def stop(self) -> None:
         """End what still runs."""
         if self._process and self._process.poll() is None:
-            _end(self._process)
+            end(self._process)
         self._log.close()
 
     def _start(self, targets: Sequence[str]) -> subprocess.Popen[bytes]:
@@ -171,7 +176,7 @@ class Run:
                 return self._process.wait(LOOK)
             if late := self._is_late(silence):
                 self._late = self._late or late
-                _end(self._process)
+                end(self._process)
                 return None
 
     def _is_late(self, silence: Silence) -> str:
@@ -219,7 +224,7 @@ class Silence:
         return not is_told
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end(process: subprocess.Popen[bytes]) -> None:
     """End a process and its group; one that does not go in GRACE seconds is killed."""
     os.killpg(process.pid, signal.SIGTERM)
     try:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Mapping
 
 from scripts.build import bake as build
 from scripts.catalog import catalog
 from scripts.catalog.catalog import Catalog
+from scripts.checks import tests_ahead
 from scripts.checks.sizes import measure
 from scripts.common import durations, git, platforms
 from scripts.common.errors import CHECK_FAILED, OK
@@ -38,8 +40,15 @@ def make(client: engine.Client, no_cache: bool = False) -> int:
     signatures.require_registry(options.sign_key, options.registry)
     for line in half_there.refuse_half_there():
         print(line, file=sys.stderr)
-    with durations.step("build without cache" if no_cache else "build"):
-        built = build.build(client, [build.GROUP], no_cache=no_cache)
+    with tests_ahead.ahead() as tests:
+        begun = None if no_cache or options.skip_tests else tests.begin
+        with durations.step("build without cache" if no_cache else "build"):
+            built = build.build(client, [build.GROUP], no_cache=no_cache, begun=begun)
+        return _verify(client, options, built)
+
+
+def _verify(client: engine.Client, options: Options, built: Mapping[str, str]) -> int:
+    """Verify and promote what was built, or show that it is promoted already."""
     promises = catalog.load_platforms()
     has_request = options.version or options.registry or options.dry_run
     if not has_request and (number := promoted_already(client, promises, options)):

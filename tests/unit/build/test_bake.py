@@ -455,6 +455,24 @@ def test_knobs_reach_the_plan_and_the_build(engine: FakeEngine, bake: Bake, fold
     assert bake.builds == [(["prod"], STAGED, {**variables, "ROOT_CONTEXT": "", "ROOT": ""})]
 
 
+def test_a_caller_gets_the_variables_when_the_steps_begin(engine: FakeEngine, bake: Bake) -> None:
+    variables: list[Mapping[str, str]] = []
+    build.build(engine, ["prod"], {}, begun=variables.append)
+    assert variables == [bake.builds[0][2]]
+
+
+@pytest.mark.usefixtures("built_as_asked")
+def test_a_caller_gets_no_variables_of_another_platform(
+    engine: FakeEngine, bake: Bake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROOT_CONTEXT", "oci-layout:///roots:1")
+    bake.builder = FARM
+    variables: list[Mapping[str, str]] = []
+    build.build(engine, ["prod"], PLATFORMS, begun=variables.append)
+    assert variables == [bake.builds[0][2]]
+    assert "PLATFORM" not in variables[0]
+
+
 def test_images_get_the_project_that_the_stack_has(
     engine: FakeEngine, bake: Bake, folder: Path
 ) -> None:

@@ -28,12 +28,15 @@ class Front:
 
     def __init__(self, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
         self.engine, self.checked, self.commit = engine, 0, "c" * 40
+        # of each build, whether it was without cache, and whether its tests may begin ahead
+        self.builds: list[tuple[bool, bool]] = []
         monkeypatch.setattr(build, "build", self._build)
         monkeypatch.setattr(git, "labels", lambda **_: {"REVISION": self.commit})
         monkeypatch.setattr(gate, "everything", self._everything)
 
-    def _build(self, client: Any, groups: Sequence[str], no_cache: bool) -> None:
-        assert (groups, no_cache) == (["prod"], False)
+    def _build(self, client: Any, groups: Sequence[str], no_cache: bool, begun: Any) -> None:
+        assert groups == ["prod"]
+        self.builds.append((no_cache, begun is not None))
 
     def _everything(self, *arguments: Any, **more: Any) -> Verdict:
         self.checked += 1
@@ -42,9 +45,9 @@ class Front:
     def add(self, content: str, name: str) -> None:
         self.engine.add(FakeImage([tar_of({"file": content.encode()})]), f"{name}:prod")
 
-    def make(self) -> int:
+    def make(self, no_cache: bool = False) -> int:
         client: Any = self.engine
-        return prod.make(client)
+        return prod.make(client, no_cache)
 
 
 @pytest.fixture
@@ -67,6 +70,17 @@ def test_what_is_promoted_already_is_measured_and_not_checked_again(
     assert (front.make(), front.checked) == (0, 1)
     shown, errors = capfd.readouterr()
     assert (shown.count("│ ok │"), errors.splitlines()) == (3, [ALREADY])
+
+
+@pytest.mark.parametrize(
+    ("tests", "no_cache", "ahead"), [("", False, True), ("skip", False, False), ("", True, False)]
+)
+def test_the_tests_begin_ahead_where_they_count_and_come_from_this_build(
+    front: Front, monkeypatch: pytest.MonkeyPatch, tests: str, no_cache: bool, ahead: bool
+) -> None:
+    monkeypatch.setenv("TESTS", tests)
+    assert front.make(no_cache) == 0
+    assert front.builds == [(no_cache, ahead)]
 
 
 @pytest.mark.parametrize("name", ["sutra-api", "sutra-base-python"])

@@ -1,0 +1,67 @@
+"""The packages' tests, begun while the images are still being built: a cold start for them alone.
+
+A build that compiles leaves a processor idle at times, and the stages of the tests compile as
+long as those of the images. Nobody asks how this run ends: the checks begin the tests anew, and
+BuildKit gives them what is done already and joins them to a step that still runs.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from threading import Timer
+
+from scripts.checks import package_tests
+from scripts.engine import buildx
+
+# seconds of a build before its tests begin: what comes from the cache is built in less, and waits
+# for nothing
+AFTER = 15.0
+GROUP = "test"
+
+
+class Ahead:
+    """The tests of one build; nothing is under way before `begin`."""
+
+    def __init__(self) -> None:
+        self._timer: Timer | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def begin(self, variables: Mapping[str, str]) -> None:
+        """Begin the tests in AFTER seconds, with the variables of the bake file that is built."""
+        if not package_tests.has_tests():
+            return
+        command, environment = buildx.bake_command([GROUP], ["*.output=type=cacheonly"])
+        self._timer = Timer(AFTER, self._start, [command, {**environment, **variables}])
+        self._timer.start()
+
+    def _start(self, command: list[str], environment: dict[str, str]) -> None:
+        # the run that counts reports what keeps a process from starting
+        with suppress(OSError):
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env=environment,
+                process_group=0,
+            )
+
+    def stop(self) -> None:
+        """End what still runs, and what has not begun."""
+        if self._timer:
+            self._timer.cancel()
+            self._timer.join()
+        if self._process and self._process.poll() is None:
+            package_tests.end(self._process)
+
+
+@contextmanager
+def ahead() -> Iterator[Ahead]:
+    """Give tests that a build may begin; whatever ends the block ends them too."""
+    tests = Ahead()
+    try:
+        yield tests
+    finally:
+        tests.stop()
