@@ -147,7 +147,7 @@ cosign_verify() { # cosign_verify COMMAND REFERENCE OPTIONS...: no transparency 
 }
 
 reason() { # cosign's own, in one line
-  sed -n 's/^Error: //p;s/^main.go.*error during command execution: //p' "$ERRORS" | head -n 1 | tr -d '\r' | cut -c -200
+  sed -n 's/^Error: //p;s/^main.go.*error during command execution: //p' "$ERRORS" | head -n 1 | tr -d '\000-\011\013-\037\177' | cut -c -200
 }
 
 is_signed() { # is_signed NAME REFERENCE VERSION: sets WHY where it is not

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from scripts.common import platforms
-from scripts.common.errors import SutraError
-from scripts.common.reference import digits
 from scripts.engine.move import Move
-from scripts.signing import attached, provenance, statements
+from scripts.signing import attached, provenance, statements, written_sbom
 from scripts.signing.attached import Layer, Store
 from scripts.signing.cosign import Signer
 from scripts.signing.transparency_log import BUNDLE
-
-SBOMS = Path(".build/sbom")
 
 
 @dataclass(frozen=True)
@@ -110,7 +104,7 @@ def _statements(image: Pushed, plan: Mapping[str, Any]) -> dict[str, Mapping[str
     target_name = platforms.image_of(image.name)
     predicate = provenance.predicate(plan, target_name, image.labels, os.environ)
     statements_by_kind = {statements.PROVENANCE: predicate, **image.statements}
-    if bill := sbom(image):
+    if bill := written_sbom.read(image.name, (image.id, image.digest)):
         statements_by_kind[statements.SPDX] = bill
     return statements_by_kind
 
@@ -130,25 +124,6 @@ def _envelope(signer: Signer, kind: str, payload: bytes, signature: str) -> Laye
     # a new VEX statement about a digest replaces the earlier one, which may contradict it
     identity = kind.encode() if kind == statements.OPENVEX else payload
     return Layer(attached.ENVELOPE, data, annotations, _content(signer, identity))
-
-
-def sbom(image: Pushed, folder: Path = SBOMS) -> dict[str, Any] | None:
-    """Return the image's SPDX document, None without one. Raises SutraError for another's."""
-    path = folder / f"{image.name}.spdx.json"
-    tip = f"remove {path}, or make it again, then run the same command again"
-    try:
-        text = path.read_text(encoding="utf-8")
-        value = json.loads(text)
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise SutraError(f"{path}: cannot be read: {error}", tip) from error
-    if not isinstance(value, dict) or not value.get("spdxVersion"):
-        raise SutraError(f"{path}: not an SPDX document", tip)
-    hex_digests = [digits(digest) for digest in (image.id, image.digest) if digest]
-    if not any(hex_digits in text for hex_digits in hex_digests):
-        raise SutraError(f"{path}: of another image, it does not name {image.id}", tip)
-    return value
 
 
 def _content(signer: Signer, identity: bytes) -> str:

@@ -16,6 +16,7 @@ import pytest
 
 from scripts.bench import rebuilds
 from scripts.engine import images
+from scripts.history.ledger import LEDGER
 from scripts.image import inventory
 from scripts.reproduce.compare import first_difference
 from tests.support.bake import bake
@@ -93,6 +94,25 @@ def test_the_first_file_that_differs_is_named_with_how(
         f"{committed.name}: layer 1 of 1: content: mode 0600, now 0644; "
         f"mtime 1970-01-01 00:00:00, now {COMMITTED}",
     )
+
+
+def test_an_engine_of_another_store_builds_the_same_image(
+    committed: Project, client: docker.DockerClient, other_store: docker.DockerClient
+) -> None:
+    """Each store writes its own manifest, and knows the image by another id."""
+    assert committed.run("prod", ALLOW_DIRTY="").returncode == 0
+    reference = f"{committed.name}:prod"
+    here = str(client.images.get(reference).id)
+    with images.saved(client, reference) as stream:
+        other_store.images.load(stream)
+    there = str(other_store.images.get(reference).id)
+    assert there != here
+    ledger = committed.folder / LEDGER
+    ledger.write_text(ledger.read_text().replace(here, there))
+    socket = vars(other_store.api)["_custom_adapter"].socket_path
+    code, said = reproduce(committed, DOCKER_HOST=f"unix://{socket}")
+    assert said.startswith(f"identical: {committed.name} {there} (1 layers, built again in ")
+    assert code == 0
 
 
 def test_an_image_of_no_commit_cannot_be_built_again(committed: Project) -> None:

@@ -74,6 +74,8 @@ class Made:
     config: Mapping[str, Any] = field(default_factory=dict)
     architecture: str = "amd64"
     history: Sequence[Mapping[str, Any]] = ()
+    # further keys of the config beside "architecture": "variant", "os.version"
+    platform: Mapping[str, Any] = field(default_factory=dict)
 
     def save(self, path: Path, tag: str = "") -> Path:
         """Write it as `docker save` does, so that `docker load` reads it."""
@@ -85,6 +87,7 @@ class Made:
                 "config": self.config,
                 "rootfs": {"type": "layers", "diff_ids": [_digest(blob) for blob in blobs]},
                 "history": list(self.history),
+                **self.platform,
             }
         ).encode()
         names = {_digest(blob): blob for blob in (config, *blobs)}

@@ -96,6 +96,47 @@ PLANTED: Mapping[str, tuple[Made, str]] = {
         replace(OLD, architecture="arm64"),
         'another architecture "arm64", the service is of "amd64"',
     ),
+    "an architecture that is no word": (
+        replace(OLD, architecture="\x1b[31mamd64\nx"),
+        'another architecture "\ufffd[31mamd64\ufffdx", the service is of "amd64"',
+    ),
+    "no architecture": (
+        replace(OLD, architecture=""),
+        'another architecture "none", the service is of "amd64"',
+    ),
+    "another variant": (
+        replace(OLD, platform={"variant": "v3"}),
+        'another variant of its architecture "v3", the service is of "none"',
+    ),
+    "a variant that is no word": (
+        replace(OLD, platform={"variant": ["v3"]}),
+        'another variant of its architecture "[\'v3\']", the service is of "none"',
+    ),
+    "another system": (
+        replace(OLD, platform={"os": "windows"}),
+        'another system "windows", the service is of "linux"',
+    ),
+    "a version of the system": (
+        replace(OLD, platform={"os.version": "10.0"}),
+        'another version of its system "10.0", the service is of "none"',
+    ),
+    "a Python of another machine": (
+        Made([{**BASE, "usr/bin/python3.13": program(elf(machine="aarch64"))}], SETTINGS),
+        '"usr/bin/python3.13" is for another machine "aarch64"',
+    ),
+    "libraries of another machine": (
+        Made(
+            [
+                {
+                    **BASE,
+                    f"{LIB}/libz.so.1": elf(soname="libz.so.1", machine="aarch64"),
+                    "usr/lib/x": elf(machine="aarch64"),
+                }
+            ],
+            SETTINGS,
+        ),
+        f'"{LIB}/libz.so.1" (+1 more) is for another machine "aarch64"',
+    ),
     "another user": (
         Made([BASE], {"User": "999"}),
         'another user "999", the service\'s files are for "10001:10001"',
@@ -107,6 +148,17 @@ PLANTED: Mapping[str, tuple[Made, str]] = {
 def test_a_planted_break_is_refused_by_its_name(tmp_path: Path, name: str) -> None:
     base, line = PLANTED[name]
     assert breaks(tmp_path, base) == [line]
+
+
+@pytest.mark.parametrize(
+    ("architecture", "variant"), [("amd64", "v1"), ("amd64", ""), ("arm64", "v8")]
+)
+def test_a_variant_that_is_the_architecture_itself_breaks_nothing(
+    tmp_path: Path, architecture: str, variant: str
+) -> None:
+    base = replace(OLD, architecture=architecture, platform={"variant": variant})
+    service = Made([BASE, OWN], SETTINGS, architecture)
+    assert breaks(tmp_path, base, service) == []
 
 
 def test_layers_of_the_service_keep_their_bytes(tmp_path: Path) -> None:

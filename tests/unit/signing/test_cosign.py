@@ -7,11 +7,8 @@ from pathlib import Path
 import pytest
 
 from scripts.common.errors import SutraError
-from scripts.signing import cosign, sign
-from scripts.signing.sign import Pushed
+from scripts.signing import cosign
 from tests.unit.fakes import program
-
-IMAGE = Pushed("sutra-api", "sha256:" + "a" * 64, "sha256:" + "b" * 64, {})
 
 
 @pytest.fixture
@@ -72,28 +69,3 @@ def test_a_password_that_does_not_fit(on_path: Path, monkeypatch: pytest.MonkeyP
         'SIGN_KEY: "sutra.key": cosign cannot use it: no',
         "check that file, and that COSIGN_PASSWORD is its password",
     )
-
-
-@pytest.mark.parametrize(
-    ("text", "problem"),
-    [
-        (
-            "{",
-            "cannot be read: Expecting property name enclosed in double quotes: "
-            "line 1 column 2 (char 1)",
-        ),
-        ("[]", "not an SPDX document"),
-        ('{"spdxVersion": "SPDX-2.3"}', f"of another image, it does not name {IMAGE.id}"),
-    ],
-)
-def test_bills_of_materials_that_are_not_this_image_s(
-    folder: Path, text: str, problem: str
-) -> None:
-    (folder / "sutra-api.spdx.json").write_text(text)
-    with pytest.raises(SutraError) as caught:
-        sign.sbom(IMAGE, Path())
-    assert caught.value.message == f"sutra-api.spdx.json: {problem}"
-
-
-def test_a_bill_of_materials_may_be_absent(folder: Path) -> None:
-    assert sign.sbom(IMAGE, Path()) is None
