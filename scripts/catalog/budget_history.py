@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -123,14 +123,15 @@ def _history(path: Path) -> Iterator[Version]:
             _refuse_hidden(path, folder)
             print(f"{path}: budgets: not compared with earlier ones, no commit", file=sys.stderr)
             return
-        texts = list(_texts(folder, path.name))
+        texts = list(_texts(folder, path.name, _commits(folder, path.name)))
+        others = list(_texts(folder, path.name, _of_other_roots(folder)))
         shallow = git.ask("rev-parse", "--is-shallow-repository", folder=folder) == b"true\n"
     except GitError as error:
         raise UncomparedError(path, error.message, error.tip) from error
     if len(texts) < VERSIONS and shallow:
         reason = f'a shallow clone has "{len(texts)}" versions of the file'
         raise UncomparedError(path, reason, f"`git fetch --unshallow` gets all, {git.AGAIN}")
-    yield from map(_version, texts)
+    yield from map(_version, [*texts, *others])
 
 
 def _refuse_hidden(path: Path, folder: Path) -> None:
@@ -140,10 +141,34 @@ def _refuse_hidden(path: Path, folder: Path) -> None:
         raise UncomparedError(path, reason, f"`git switch` to one that has, {git.AGAIN}")
 
 
-def _texts(folder: Path, name: str) -> Iterator[bytes]:
-    """Yield the file's committed contents, newest first; a commit that removed it has none."""
+def _commits(folder: Path, name: str) -> list[bytes]:
+    """Return the commits of this branch that changed the file, newest first."""
     words = ("rev-list", "--first-parent", f"--max-count={VERSIONS}", "HEAD", "--", name)
-    commits = git.ask(*words, folder=folder).split()
+    return git.ask(*words, folder=folder).split()
+
+
+def _of_other_roots(folder: Path) -> list[bytes]:
+    """Return the branches and tags that share no commit with this branch, while it is young.
+
+    A branch that begins anew (`git switch --orphan`) would else compare with nothing.
+    """
+    newest = ("rev-list", "--first-parent", f"--max-count={VERSIONS}", "HEAD")
+    if len(git.ask(*newest, folder=folder).split()) == VERSIONS:
+        return []
+    words = ("for-each-ref", f"--count={VERSIONS}", "--no-merged=HEAD", "--format=%(refname)")
+    places = ("refs/heads", "refs/remotes", "refs/tags")
+    names = git.ask(*words, "--sort=-creatordate", *places, folder=folder).split(b"\n")
+    own = _roots(folder, "HEAD")
+    return [name for name in names if name and not own & _roots(folder, os.fsdecode(name))]
+
+
+def _roots(folder: Path, name: str) -> set[bytes]:
+    """Return the commits without a parent that a branch or tag is built on."""
+    return set(git.ask("rev-list", "--max-parents=0", name, "--", folder=folder).split())
+
+
+def _texts(folder: Path, name: str, commits: Sequence[bytes]) -> Iterator[bytes]:
+    """Yield the file's content in each of the commits; one that removed it has none."""
     names = b"".join(b"%b:./%b\n" % (commit, os.fsencode(name)) for commit in commits)
     batch = git.ask("cat-file", "--batch", folder=folder, input_bytes=names)
     for commit in commits:

@@ -301,6 +301,52 @@ def test_a_branch_without_a_commit_beside_others_is_refused(
     assert uncompared(capfd).splitlines() == [message]
 
 
+def orphan(folder: Path, text: str) -> None:
+    """Begin the branch "anew", which shares no commit with the others."""
+    subprocess.run(["git", "switch", "-q", "--orphan", "anew"], check=True)
+    commit(folder, text)
+
+
+@pytest.mark.parametrize("kind", ["branch", "tag", "remote"])
+def test_a_branch_that_begins_anew_is_held_against_the_others(repository: Path, kind: str) -> None:
+    subprocess.run(["git", "branch", "-q", "-m", "main"], check=True)
+    orphan(repository, RAISED)
+    if kind != "branch":
+        name = {"tag": "tags/1.0.0", "remote": "remotes/origin/main"}[kind]
+        subprocess.run(["git", "update-ref", f"refs/{name}", "main"], check=True)
+        subprocess.run(["git", "branch", "-q", "-D", "main"], check=True)
+    commit(repository, RAISED + "# later\n")
+    assert refusal() == REFUSAL
+    (repository / "images.yaml").write_text(WITH_REASON)
+    assert refusal() is None
+
+
+def test_a_branch_without_the_file_is_nothing_to_compare_with(repository: Path) -> None:
+    subprocess.run(["git", "switch", "-q", "--orphan", "pages"], check=True)
+    subprocess.run(["git", "commit", "-q", "--allow-empty", "-m", "x"], check=True)
+    pages = subprocess.run(["git", "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
+    subprocess.run(["git", "tag", "words", f"{pages.stdout.strip()}^{{tree}}"], check=True)
+    orphan(repository, CATALOG)
+    assert refusal() is None
+
+
+def test_a_branch_of_a_feature_is_not_what_was_before(repository: Path) -> None:
+    subprocess.run(["git", "switch", "-q", "-c", "feature"], check=True)
+    commit(repository, CATALOG.replace("installed: 3 MB", "installed: 2.5 MB"))
+    subprocess.run(["git", "switch", "-q", "-"], check=True)
+    assert refusal() is None
+
+
+def test_an_old_branch_is_held_against_its_own_commits_alone(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budget_history, "VERSIONS", 2)
+    orphan(repository, RAISED)
+    assert refusal() == REFUSAL
+    commit(repository, RAISED + "# later\n")
+    assert refusal() is None
+
+
 def test_a_replaced_commit_hides_no_raise(raised: Path) -> None:
     subprocess.run(["git", "replace", "-f", "HEAD~1", "HEAD"], check=True)
     assert refusal() == REFUSAL
