@@ -74,9 +74,12 @@ def _in_shared_files(knob: str, words: Words) -> Iterator[str]:
 
 def existing_name(knob: str, name: str) -> Iterator[str]:
     """Yield what is wrong with the name of a service that should be there."""
-    names = ", ".join(sorted(service.name for service in service_parts.listed()))
+    listed = sorted(service.name for service in service_parts.listed())
+    names = ", ".join(listed)
     if not name:
         yield f"{knob}: missing, services: {names}"
+    elif name not in listed and (part := reserved.owner(name)):
+        yield f'{knob}: no service "{escaped(name)}": {part}'
     elif not FORM.fullmatch(name) or not service_parts.find(name).there:
         yield f'{knob}: no such service "{escaped(name)}", services: {names}'
 

@@ -21,19 +21,34 @@ KEYS, LISTS = ("published", "target"), ("ports", "expose")
 
 def of(name: str, text: str) -> set[int]:
     """Return all ports of a compose file's text. Raises SutraError where it is not YAML."""
+    entries = (entry for key in LISTS for _, entry in _entries(name, text, key))
+    return {port for entry in entries for part in _parts(entry) for port in _numbers(part)}
+
+
+def shared(name: str, text: str) -> Iterator[tuple[int, str, str]]:
+    """Yield each port of the host that a service publishes after another one, with both names.
+
+    Raises SutraError where the text is not YAML.
+    """
+    owners: dict[int, str] = {}
+    for service, entry in _entries(name, text, "ports"):
+        for port in _numbers(_published(entry)):
+            if (owner := owners.setdefault(port, service)) != service:
+                yield port, service, owner
+
+
+def _entries(name: str, text: str, key: str) -> Iterator[tuple[str, object]]:
+    """Yield the entries of a list that services have, each with its service."""
     try:
         content = strict_yaml.load(text)
     except ValueError as error:
         raise SutraError(
             f"{name}: not YAML: {error}", f"`docker compose config` reads {name}"
         ) from error
-    ports: set[int] = set()
-    for service in _mapping(_mapping(content).get("services")).values():
-        for key in LISTS:
-            entries = _mapping(service).get(key)
-            for port in entries if isinstance(entries, list) else ():
-                ports.update(_numbers(port))
-    return ports
+    for service, value in _mapping(_mapping(content).get("services")).items():
+        entries = _mapping(value).get(key)
+        for entry in entries if isinstance(entries, list) else ():
+            yield str(service), entry
 
 
 def _mapping(value: object) -> Mapping[str, object]:
@@ -41,13 +56,25 @@ def _mapping(value: object) -> Mapping[str, object]:
     return value if isinstance(value, dict) else {}
 
 
-def _numbers(port: object) -> Iterator[int]:
-    """Yield the ports of one entry: "127.0.0.1:8000-8009:80/tcp", 80, or its keys."""
-    if isinstance(port, dict):
-        for key in KEYS:
-            yield from _numbers(port.get(key, ""))
-        return
-    text = ADDRESS.sub("", DEFAULT.sub(r"\1", str(port))).partition("/")[0]
-    for part in text.split(":"):
-        if match := RANGE.fullmatch(part.strip()):
-            yield from range(int(match[1]), int(match[2] or match[1]) + 1)
+def _parts(entry: object) -> list[str]:
+    """Return the parts of one entry: "127.0.0.1:8000-8009:80/tcp", 80, or its keys."""
+    if isinstance(entry, dict):
+        return [_text(entry.get(key, "")) for key in KEYS]
+    return _text(entry).split(":")
+
+
+def _published(entry: object) -> str:
+    """Return the host's part of one entry, "" where the host chooses a port."""
+    if isinstance(entry, dict):
+        return _text(entry.get("published", ""))
+    return "".join(_parts(entry)[-2:-1])
+
+
+def _text(value: object) -> str:
+    return ADDRESS.sub("", DEFAULT.sub(r"\1", str(value))).partition("/")[0]
+
+
+def _numbers(part: str) -> Iterator[int]:
+    """Yield the ports of one part: 80, or 8000-8009."""
+    if match := RANGE.fullmatch(part.strip()):
+        yield from range(int(match[1]), int(match[2] or match[1]) + 1)

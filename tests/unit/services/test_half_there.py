@@ -16,6 +16,7 @@ from tests.conftest import ROOT
 from tests.unit.services.conftest import changes
 
 NAME = "sutra-test-greeter"
+LANGUAGES = "go, node, python, rust"
 ALL = (
     f"packages/{NAME}/Dockerfile.prod",
     f"packages/{NAME}/Dockerfile",
@@ -59,7 +60,7 @@ def test_the_product_and_a_new_service_are_whole(
     assert half_there.refuse_half_there() == []
 
 
-@pytest.mark.parametrize("kept", ["docker-bake.hcl", "images.yaml"])
+@pytest.mark.parametrize("kept", ["docker-bake.hcl", "images.yaml", "docker-compose.yml"])
 def test_one_line_alone_names_every_other_piece(checkout: Path, kept: str) -> None:
     front_door(["new-service", "--name", NAME, "--language", "go"])
     text = Path(kept).read_text()
@@ -79,6 +80,64 @@ def test_a_folder_that_no_list_has_is_named(checkout: Path) -> None:
     folder.mkdir()
     (folder / "Dockerfile.prod").write_text("FROM scratch\n")
     assert refused() == lines(f"packages/{NAME}/Dockerfile.prod")
+
+
+@pytest.mark.parametrize(
+    "kept", [f"packages/{NAME}/Dockerfile", f"deploy/kubernetes/base/{NAME}.yaml"]
+)
+def test_one_file_alone_names_every_other_piece(checkout: Path, kept: str) -> None:
+    front_door(["new-service", "--name", NAME, "--language", "go"])
+    text = Path(kept).read_text()
+    front_door(["remove-service", "--name", NAME, "--yes"])
+    Path(kept).parent.mkdir(exist_ok=True)
+    Path(kept).write_text(text)
+    assert refused() == lines(kept)
+
+
+def test_others_that_run_beside_ours_are_no_services(checkout: Path) -> None:
+    (checkout / "deploy/kubernetes/base/cache.yaml").write_text("      image: valkey:8\n")
+    compose = checkout / "docker-compose.yml"
+    other = "\n  cache:\n    image: ${REGISTRY:+${REGISTRY-}/}valkey:8\n"
+    compose.write_text(compose.read_text().replace("\nnetworks:\n", f"{other}\nnetworks:\n"))
+    (checkout / "packages/library").mkdir()
+    assert half_there.refuse_half_there() == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problems"),
+    [
+        ('"go"', '"cobol"', [f'{NAME}: unknown language "cobol", choose one of {LANGUAGES}']),
+        (f'name = "{NAME}"', 'name = "Greeter"', ['not the name of an image "Greeter"']),
+        (
+            'language = "go"',
+            'language = ""',
+            [f'{NAME}: unknown language "", choose one of {LANGUAGES}'],
+        ),
+    ],
+)
+def test_a_wrong_line_of_the_list_is_named(
+    added: Path, old: str, new: str, problems: list[str]
+) -> None:
+    file = added / "docker-bake.hcl"
+    (line,) = [text for text in file.read_text().splitlines() if f'name = "{NAME}"' in text]
+    file.write_text(file.read_text().replace(line, line.replace(old, new)))
+    shown = [line for line in refused() if line.startswith("docker-bake.hcl: SERVICES: ")]
+    assert shown == [f"docker-bake.hcl: SERVICES: {problem}" for problem in problems]
+
+
+def test_a_service_that_is_listed_twice_is_named(added: Path) -> None:
+    file = added / "docker-bake.hcl"
+    (line,) = [text for text in file.read_text().splitlines(True) if f'name = "{NAME}"' in text]
+    file.write_text(file.read_text().replace(line, line * 2))
+    assert refused() == [f'docker-bake.hcl: SERVICES: listed 2 times "{NAME}"']
+
+
+def test_a_port_of_another_service_is_a_line(added: Path) -> None:
+    file = added / "docker-compose.yml"
+    file.write_text(file.read_text().replace("_GREETER_PORT:-8002", "_GREETER_PORT:-8001"))
+    assert half_there.refuse_half_there() == [
+        f'docker-compose.yml: services.{NAME}.ports: 8001 is that of "sutra-hybrid"'
+    ]
 
 
 @pytest.mark.parametrize("name", ["docker-bake.hcl", "images.yaml"])

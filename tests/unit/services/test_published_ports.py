@@ -49,6 +49,27 @@ def test_exposed_ports_are_taken_too() -> None:
 
 
 @pytest.mark.parametrize(
+    ("first", "second", "ports"),
+    [
+        ('"8010:80"', '"8010:90"', {8010}),
+        ('"8010-8012:80-82"', "{target: 1, published: 8011}", {8011}),
+        ('"127.0.0.1:${PORT:-8010}:80"', "{target: 1, published: '8010'}", {8010}),
+        # ports of containers, and those that the engine chooses
+        ('"8010:80"', '"8011:80"', set()),
+        ('"8010:80"', "8010", set()),
+        ('"127.0.0.1::8010"', '"8010:1"', set()),
+        ("{target: 8010}", '"8010:1"', set()),
+    ],
+)
+def test_a_port_of_the_host_that_two_services_publish(
+    first: str, second: str, ports: set[int]
+) -> None:
+    text = f"{SERVICE.format(port=first)}  two:\n    ports: [{second}, {second}]\n"
+    shared = published_ports.shared("a.yml", text)
+    assert set(shared) == {(port, "two", "one") for port in ports}
+
+
+@pytest.mark.parametrize(
     "text",
     ["", "a: 1\n", "services:\n", "- a\n", "services: [a]\n", "services: {a: b, c: {ports: d}}\n"],
 )

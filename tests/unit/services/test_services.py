@@ -334,6 +334,7 @@ def test_all_faults_of_a_call_are_reported_together(checkout: Path) -> None:
     assert changes() == ""
 
 
+POLICIES = "deploy/kubernetes/base/network-policies.yaml"
 FORM = "lower-case letters, digits and single hyphens, a letter first, 40 characters at most"
 
 
@@ -351,6 +352,13 @@ FORM = "lower-case letters, digits and single hyphens, a letter first, 40 charac
         ("prod", 'reserved "prod": a target of docker-bake.hcl is called so'),
         ("my-dev", 'reserved "my-dev": a target of docker-bake.hcl is called so'),
         ("my-test", 'reserved "my-test": a target of docker-bake.hcl is called so'),
+        (
+            "sutra-storage",
+            'reserved "sutra-storage": the folder of "sutra-storage-server" is called so',
+        ),
+        ("deny-all", f'reserved "deny-all": an object of {POLICIES} is called so'),
+        ("sutra-services", f'reserved "sutra-services": an object of {POLICIES} is called so'),
+        ("network-policies", f'reserved "network-policies": {POLICIES} is no service\'s'),
         ("sutra-base-x", 'reserved "sutra-base-x": a target of docker-bake.hcl is called so'),
         ("json", 'reserved "json": Python\'s own'),
         ("class", 'reserved "class": Python\'s own'),
@@ -370,6 +378,20 @@ FORM = "lower-case letters, digits and single hyphens, a letter first, 40 charac
 def test_a_name_that_cannot_be_is_refused(checkout: Path, name: str, problem: str) -> None:
     assert refused("new-service", "--name", name, "--language", "python")[0] == [f"NAME: {problem}"]
     assert changes() == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [("acme-cleaner", "base-images/lib/acme_cleaner"), ("acme-kit", "packages/kit/src/acme_kit")],
+)
+def test_a_name_whose_module_a_build_has_already_is_refused(
+    checkout: Path, name: str, folder: str
+) -> None:
+    """A service's own folder comes first on Python's path: it would be taken for the other one."""
+    (checkout / folder).mkdir(parents=True)
+    assert refused("new-service", "--name", name, "--language", "python")[0] == [
+        f'NAME: reserved "{name}": {folder} is called so'
+    ]
 
 
 def test_a_word_of_a_shared_file_is_taken(checkout: Path) -> None:
@@ -516,6 +538,31 @@ def test_a_missing_service_is_refused(checkout: Path, command: str) -> None:
         f'NAME: no such service "{NAME}", services: {names}'
     ]
     assert refused(command, *more)[0] == [f"NAME: missing, services: {names}"]
+
+
+KUBERNETES = "deploy/kubernetes/base"
+
+
+@pytest.mark.parametrize("command", ["remove-service", "rename-service"])
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("sutra-base-python", "a target of docker-bake.hcl is called so"),
+        ("sutra-base-rust-runtime", "a target of docker-bake.hcl is called so"),
+        ("prod", "a target of docker-bake.hcl is called so"),
+        ("sutra-storage", 'the folder of "sutra-storage-server" is called so'),
+        ("namespace", f"{KUBERNETES}/namespace.yaml is no service's"),
+        ("kustomization", f"{KUBERNETES}/kustomization.yaml is no service's"),
+        ("network-policies", f"{KUBERNETES}/network-policies.yaml is no service's"),
+        ("deny-all", f"an object of {KUBERNETES}/network-policies.yaml is called so"),
+    ],
+)
+def test_what_is_no_service_is_neither_removed_nor_renamed(
+    checkout: Path, command: str, name: str, part: str
+) -> None:
+    more = ("--to", "parcels") if command == "rename-service" else ("--yes",)
+    assert refused(command, "--name", name, *more)[0] == [f'NAME: no service "{name}": {part}']
+    assert changes() == ""
 
 
 def test_a_service_that_others_need_stays(checkout: Path) -> None:
