@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from scripts.build import unrunnable
 from scripts.common import platforms
 from scripts.common.errors import SutraError
+from scripts.common.text import printable
 from scripts.engine import builders
 from scripts.engine.builders import Builder
 
@@ -40,7 +41,7 @@ def failure(
 ) -> SutraError:
     """Return the one clear line for a build whose progress ended in `lines`."""
     progress = _read(lines, builder, architecture)
-    for cause in (_gone, _lost, _full, _unresolved, _unrunnable, _own_message):
+    for cause in (_gone, _lost, _full, _unresolved, _unrunnable, _own_message, _apt):
         if error := cause(progress):
             return error
     return SutraError(
@@ -124,6 +125,18 @@ def _own_message(progress: Progress) -> SutraError | None:
     if not match:
         return None
     return SutraError(f"build: {match[1]}", match[2] or "the step's own output is above")
+
+
+def _apt(progress: Progress) -> SutraError | None:
+    """Return apt's first reason: what a mirror did not serve, or not as it is signed."""
+    match = re.search(r"^[\d.]+ E: (.+)$", _unnumbered(progress.text), re.M)
+    if not match:
+        return None
+    reason = printable(re.sub(r"\s+", " ", match[1]).strip()[:300])
+    return SutraError(
+        f'build: step failed "{progress.step}": apt: {reason}',
+        "check the network and APT_MIRROR; while a mirror is being updated, wait some minutes",
+    )
 
 
 def _unnumbered(text: str) -> str:

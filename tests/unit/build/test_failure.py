@@ -216,3 +216,41 @@ complete successfully: exit code: 1
 def test_a_failed_build_is_one_clear_line(output: str, message: str, tip: str) -> None:
     error = failure(output.splitlines())
     assert (error.message, error.tip) == (message, tip)
+
+
+FETCH = "Failed to fetch http://mirror.test/debian/"
+APT = {
+    f"{FETCH}pool/small_1.0_all.deb  404  Not Found [IP: 192.0.2.1 80]": (
+        f"{FETCH}pool/small_1.0_all.deb 404 Not Found [IP: 192.0.2.1 80]"
+    ),
+    f"{FETCH}pool/small_1.0_all.deb  Hash Sum mismatch": (
+        f"{FETCH}pool/small_1.0_all.deb Hash Sum mismatch"
+    ),
+    f"{FETCH}Packages  File has unexpected size (380 != 379). Mirror sync in progress?": (
+        f"{FETCH}Packages File has unexpected size (380 != 379). Mirror sync in progress?"
+    ),
+    "The repository 'http://mirror.test/debian trixie InRelease' is not signed.": (
+        "The repository 'http://mirror.test/debian trixie InRelease' is not signed."
+    ),
+    "Unable to locate package \x1b[2Jsmall": "Unable to locate package \ufffd[2Jsmall",
+}
+
+
+@pytest.mark.parametrize(("reason", "shown"), APT.items())
+def test_what_apt_could_not_get_is_named(reason: str, shown: str) -> None:
+    lines = STEP.format(reason=f"E: {reason}\n0.413 E: Some files failed to download")
+    error = failure(lines.splitlines())
+    assert (error.message, error.tip) == (
+        f'build: step failed "sutra-api builder 3/5": apt: {shown}',
+        "check the network and APT_MIRROR; while a mirror is being updated, wait some minutes",
+    )
+
+
+def test_a_script_s_own_message_comes_before_apt_s() -> None:
+    lines = STEP.format(reason="E: Unable to locate package x\n0.413 sutra: builders.lock: no x")
+    assert failure(lines.splitlines()).message == "build: builders.lock: no x"
+
+
+def test_a_warning_of_apt_is_no_reason() -> None:
+    lines = STEP.format(reason="W: Failed to fetch http://mirror.test/x  404")
+    assert failure(lines.splitlines()).message.endswith("exit code: 1")
