@@ -8,6 +8,7 @@ there is to look: it has no capability left to trace, mount, or write to what is
 from __future__ import annotations
 
 import io
+import shlex
 import subprocess
 import sys
 import tarfile
@@ -30,20 +31,26 @@ if TYPE_CHECKING:
 
 VIEW = Path(__file__).with_name("target_view.py")
 SHELL = ("bash", "-l")
-# to mount the files and enter their namespace: given up before the shell begins. What is left
-# reads every file, and writes none that is not root's
-SETUP = ("SETPCAP", "SYS_ADMIN", "SYS_CHROOT", "SYS_PTRACE")
+# to mount the files, enter their namespace and become another user: given up before the shell
+# begins. What is left reads every file
+SETUP = ("SETGID", "SETPCAP", "SETUID", "SYS_ADMIN", "SYS_CHROOT", "SYS_PTRACE")
 LEFT = ("DAC_READ_SEARCH",)
+# the engine's words for a container with processes; those of a paused one are seen, and wait
+RUNS = ("running", "paused")
 # a service that ends at once has ended by then
 SETTLE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
 class Target:
-    """The target of debugging: a running container, or one of which only the files are there."""
+    """The target of debugging: a running container, or one of which only the files are there.
+
+    `first` is its first process as the tools see it: 1, but for one that shares those of others.
+    """
 
     name: str
     identity: str
+    first: str = "1"
     runs: bool = True
     why: str = ""  # it does not run
 
@@ -54,19 +61,35 @@ def running(client: engine.Client, name: str) -> Target:
         with engine.request("inspect a container"):
             container = client.api.inspect_container(name)
             state, identity = container["State"], str(container["Id"])
-            runs, code = bool(state["Running"]), state.get("ExitCode")
+            shares = bool(container["HostConfig"].get("PidMode"))
+            status = str(state.get("Status") or ("running" if state["Running"] else "exited"))
     except EngineError as error:
         if isinstance(error.__cause__, NotFound):
             raise SutraError(
                 f'debug: no such container "{name}"', "`docker ps` lists those that run"
             ) from error
         raise
-    if not runs:
-        raise SutraError(
-            f'debug: not running "{name}", it ended with {code}',
-            f"`docker start {name}`, or IMAGE=… for a new one of its image",
+    if status not in RUNS:
+        raise _does_not_run(name, status, int(state.get("ExitCode") or 0))
+    return Target(name, identity, identity if shares else "1")
+
+
+def _does_not_run(name: str, status: str, code: int) -> SutraError:
+    """Return why a container cannot be joined; `status` is the engine's word."""
+    word = shlex.quote(name)
+    if status == "created":
+        return SutraError(
+            f'debug: not started yet "{name}"', f"`docker start {word}`, or IMAGE=… for another one"
         )
-    return Target(name, identity)
+    if status == "restarting":
+        return SutraError(
+            f'debug: restarting "{name}", it ended with {code}',
+            f"`docker logs {word}` says why; IMAGE=… shows the files of its image",
+        )
+    return SutraError(
+        f'debug: not running "{name}", it ended with {code}',
+        f"`docker start {word}`, or IMAGE=… for a new one of its image",
+    )
 
 
 @contextmanager
@@ -91,13 +114,13 @@ def _settled(reference: str, container: Container) -> Target:
     try:
         sandbox.start(container)
     except containers.CommandError as error:
-        return Target(reference, identity, False, f"cannot be started ({error})")
+        return Target(reference, identity, runs=False, why=f"cannot be started ({error})")
     code = sandbox.ended(container, SETTLE_SECONDS)
     if code is None:
         return Target(reference, identity)
     words = sandbox.one_line(sandbox.output(container, sandbox.LAST_LINES))
     last_words = f', last words "{words}"' if words else ""
-    return Target(reference, identity, False, f"it ended with {code}{last_words}")
+    return Target(reference, identity, runs=False, why=f"it ended with {code}{last_words}")
 
 
 def shell(client: engine.Client, target: Target, tools: str, command: Sequence[str] = SHELL) -> int:
@@ -110,7 +133,7 @@ def shell(client: engine.Client, target: Target, tools: str, command: Sequence[s
             f'debug: no image of tools "{tools}"', "`make dev` builds ours; TOOLS=… names another"
         )
     docker = buildx.find_client()
-    words = ["-c", VIEW.read_text(), "1" if target.runs else "0", *command]
+    words = ["-c", VIEW.read_text(), target.first if target.runs else "0", *command]
     done = subprocess.run(
         [docker, "create", *_options(target), tools, *words], capture_output=True, text=True
     )

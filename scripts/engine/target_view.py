@@ -2,13 +2,16 @@
 
 Run by Python inside a container of tools that shares the processes of the target. The target's
 mounts are cloned in its own mount namespace, made read-only with all that is mounted in them, and
-moved into ours; what could undo that is then given up. The calls: open_tree(2), mount_setattr(2),
-move_mount(2), Linux 5.12 and newer.
+moved into ours; what could undo that is then given up, root's own user as well: it may end, trace
+and write to whatever root has in the target. The calls: open_tree(2), mount_setattr(2),
+move_mount(2), Linux 5.12 and newer; capabilities(7) for the rest.
 """
 
 import ctypes
 import os
 import sys
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import NoReturn
 
 TARGET = "/target"
@@ -20,9 +23,17 @@ READ_ONLY, NO_SUID, NO_DEV = 0x1, 0x2, 0x4
 # flags of move_mount: both ends are descriptors
 BOTH_EMPTY_PATHS = 0x4 | 0x40
 CLONE_NEWNS = 0x20000
-PR_CAPBSET_DROP = 24
-# linux/capability.h: sys_chroot, sys_ptrace, sys_admin; then setpcap, which giving up takes
-GIVEN_UP = (18, 19, 21, 8)
+PR_SET_KEEPCAPS, PR_CAPBSET_DROP, PR_CAP_AMBIENT, AMBIENT_RAISE = 8, 24, 47, 2
+# linux/capability.h: setgid, setuid, sys_chroot, sys_ptrace, sys_admin; then setpcap, which
+# giving up takes
+GIVEN_UP = (6, 7, 18, 19, 21, 8)
+# dac_read_search, which stays: it reads every file
+KEPT = 2
+CAPABILITY_VERSION = 0x20080522
+# the largest user that a shell gets: 65534 is nobody's, which services take
+HIGHEST_USER = 65533
+# number of characters of a container's id; a process has fewer
+ID = 64
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -62,10 +73,67 @@ def show(pid: int) -> None:
     call("move_mount", MOVE_MOUNT, tree, b"", place, b"", BOTH_EMPTY_PATHS)
 
 
-def give_up() -> None:
-    """Have no program that is started from here get what could change the target."""
+class Header(ctypes.Structure):
+    """struct __user_cap_header_struct: of the calling thread."""
+
+    _fields_ = [("version", ctypes.c_uint32), ("pid", ctypes.c_int)]
+
+
+def give_up(user: int) -> None:
+    """Become `user`, and have no program that is started from here change the target.
+
+    Every capability is lost but the one to read.
+    """
     for capability in GIVEN_UP:
         checked("prctl", libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0))
+    checked("prctl", libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0))
+    os.setgroups([])
+    os.setresgid(user, user, user)
+    os.setresuid(user, user, user)
+    kept = 1 << KEPT
+    # two halves of effective, permitted and inheritable ones
+    sets = (ctypes.c_uint32 * 6)(kept, kept, kept, 0, 0, 0)
+    checked("capset", libc.capset(ctypes.byref(Header(CAPABILITY_VERSION, 0)), sets))
+    checked("prctl", libc.prctl(PR_CAP_AMBIENT, AMBIENT_RAISE, KEPT, 0, 0))
+
+
+def pass_on(descriptors: Iterable[int]) -> None:
+    """Let another user open what root has opened, as `>/dev/stderr` and a terminal do."""
+    for descriptor in descriptors:
+        with suppress(OSError):  # another one's, which that user writes to as it is
+            os.fchmod(descriptor, 0o666)
+
+
+def processes() -> Iterator[int]:
+    """Yield the processes that are seen here, the oldest first."""
+    yield from sorted(int(name) for name in os.listdir("/proc") if name.isdigit())
+
+
+def content(pid: int, name: str) -> str:
+    """Return a file of a process, "" of one that has ended."""
+    try:
+        with open(f"/proc/{pid}/{name}", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+def first_process(container: str) -> int:
+    """Return the first process of a container that shares the processes of others.
+
+    Raises OSError where none is its.
+    """
+    for pid in processes():
+        if container in content(pid, "cgroup"):
+            return pid
+    raise OSError(f"no process is of container {container[:12]}")
+
+
+def free_user() -> int:
+    """Return a user whom no process seen here has."""
+    lines = [line for pid in processes() for line in content(pid, "status").splitlines()]
+    used = {int(user) for line in lines if line.startswith("Uid:") for user in line.split()[1:]}
+    return next(user for user in range(HIGHEST_USER, 0, -1) if user not in used)
 
 
 def fail(problem: str, tip: str) -> NoReturn:
@@ -74,12 +142,17 @@ def fail(problem: str, tip: str) -> NoReturn:
     raise SystemExit(2)
 
 
-def main(pid: str, *command: str) -> None:
-    """Show the process's files, give up what could change them, and become the command."""
+def main(first: str, *command: str) -> None:
+    """Show the files of a process, give up what could change them, and become the command.
+
+    `first` is that process's number, "0" where there is none, or the id of its container.
+    """
     try:
-        if pid != "0":
-            show(int(pid))
-            give_up()
+        if first != "0":
+            show(int(first) if len(first) < ID else first_process(first))
+            pass_on((0, 1, 2))
+            give_up(free_user())
+            os.environ["HOME"] = "/tmp"  # noqa: S108 - of a container that ends with the shell
     except OSError as error:
         fail(f"cannot show the target's files: {error}", "docs/debugging.md says what still works")
     os.chdir(TARGET if os.path.isdir(TARGET) else "/")

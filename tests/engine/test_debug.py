@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import docker
 import pytest
@@ -107,6 +111,86 @@ def test_nothing_can_be_changed(
     assert written <= {"/run"}
 
 
+def test_a_target_of_root_without_capabilities_cannot_be_changed_either(
+    client: docker.DockerClient,
+) -> None:
+    """Root of the tools would be the same user, with all that the target may do."""
+    attempts = (
+        "kill -9 $(grep -lzs Child /proc/[0-9]*/cmdline | cut -d/ -f3)",
+        "echo x >/proc/1/root/srv/new",
+        "echo x >/proc/1/cwd/new",
+        "head -c 1 /proc/1/mem",
+        "setpriv --reuid 0 true",
+    )
+    child = "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', 'import time; "
+    child += "time.sleep(600)', 'Child']); time.sleep(600)"
+    with (
+        services.image(client, "listens") as reference,
+        run(
+            client, reference, ["-c", child], entrypoint="python3", user="0", cap_drop=["ALL"]
+        ) as box,
+    ):
+        tried = " ".join(f"sh -c {shlex.quote(attempt)} && echo done;" for attempt in attempts)
+        command = (
+            f"sh -c {shlex.quote(f'sleep 1; {tried} id -u >&2; echo said >/dev/stderr; true')}"
+        )
+        code, output, errors = debug("--container", str(box.name), "--command", command)
+        assert (code, output) == (0, "")
+        assert {"65533", "said"} <= set(errors)
+        assert any("kill" in line and "not permitted" in line for line in errors)
+        assert len(box.top()["Processes"]) == 2
+        assert not box.diff()
+
+
+@contextmanager
+def run(
+    client: docker.DockerClient, reference: str, command: list[str] | None = None, **options: Any
+) -> Iterator[Container]:
+    """Run a container without a network for the time of the context."""
+    box = client.containers.run(reference, command, detach=True, network_mode="none", **options)
+    try:
+        yield box
+    finally:
+        box.remove(v=True, force=True)
+
+
+def test_a_target_that_shares_the_processes_of_others_has_its_own_files(
+    client: docker.DockerClient, service: Container
+) -> None:
+    """Process 1 is another's there: of the host, whose files are not the target's."""
+    ask = "ls /target/srv /target/boot"
+    for mode in ("host", f"container:{service.id}"):
+        with (
+            services.on_base(client, {"srv/mine": b"1"}) as reference,
+            run(client, reference, ["-c", "import time; time.sleep(600)"],
+                entrypoint="python3", pid_mode=mode) as box,
+        ):  # fmt: skip # an option a line hides what differs
+            code, output, errors = debug("--container", str(box.name), "--command", ask)
+        assert code != 0, "the base has no /boot, the host has"
+        assert output == "/target/srv:\nmine\n"
+        assert errors[0] == f"debug: {box.name}: {SHOWN}"
+
+
+def test_the_files_of_a_paused_container_are_shown(service: Container) -> None:
+    service.pause()
+    try:
+        code, output, _ = debug("--container", str(service.name), "--command", "ls /target/srv")
+    finally:
+        service.unpause()
+    assert (code, output) == (0, "service.py\n")
+
+
+def test_an_image_without_a_file(client: docker.DockerClient) -> None:
+    name = f"sutra-test-debug-{uuid.uuid4().hex[:8]}"
+    client.api.import_image_from_data(b"\0" * 10240, repository=name, tag="test")
+    try:
+        ask = "sh -c 'find /target -type f -size +0'"
+        code, output, errors = debug("--image", f"{name}:test", "--command", ask)
+    finally:
+        client.images.remove(f"{name}:test", force=True)
+    assert (code, output, len(errors)) == (0, "", 1)
+
+
 def test_a_new_container_of_an_image_of_the_catalogue(
     client: docker.DockerClient, production: None
 ) -> None:
@@ -175,6 +259,47 @@ def test_a_container_that_is_gone_or_has_ended(
             f"tip: `docker start {service.name}`, or IMAGE=… for a new one of its image",
         ],
     )
+
+
+def test_a_container_that_was_not_started_or_starts_over_and_over(
+    client: docker.DockerClient,
+) -> None:
+    with services.image(client, "exits") as reference:
+        created = client.containers.create(reference)
+        restarting = client.containers.run(
+            reference, detach=True, restart_policy={"Name": "always"}
+        )
+        try:
+            assert debug("--container", str(created.name)) == (
+                2,
+                "",
+                [
+                    f'debug: not started yet "{created.name}"',
+                    f"tip: `docker start {created.name}`, or IMAGE=… for another one",
+                ],
+            )
+            wait_for(restarting, "restarting")
+            code, _, errors = debug("--container", str(restarting.name))
+            assert (code, errors) == (
+                2,
+                [
+                    f'debug: restarting "{restarting.name}", it ended with 3',
+                    f"tip: `docker logs {restarting.name}` says why; "
+                    "IMAGE=… shows the files of its image",
+                ],
+            )
+        finally:
+            for box in (created, restarting):
+                box.remove(v=True, force=True)
+
+
+def wait_for(box: Container, status: str) -> None:
+    """Wait until a container has failed so often that the engine waits before the next start."""
+    end = time.monotonic() + 60
+    while box.status != status or box.attrs["RestartCount"] < 5:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+        box.reload()
 
 
 @pytest.mark.parametrize(

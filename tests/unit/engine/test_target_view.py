@@ -39,3 +39,27 @@ def test_files_that_cannot_be_shown_are_one_line() -> None:
     first, tip = done.stderr.splitlines()
     assert first.startswith("debug: cannot show the target's files: ")
     assert tip == "tip: docs/debugging.md says what still works"
+
+
+def test_a_container_without_a_process_is_one_line() -> None:
+    done = run("f" * 64, "sh")
+    assert (done.returncode, done.stderr.splitlines()[0]) == (
+        2,
+        "debug: cannot show the target's files: no process is of container ffffffffffff",
+    )
+
+
+def test_the_user_of_a_shell_is_nobody_elses(monkeypatch: pytest.MonkeyPatch) -> None:
+    statuses = {1: "Uid:\t0\t0\t0\t0\n", 7: "Name:\tx\nUid:\t10001\t65533\t1\t1\n", 9: ""}
+    monkeypatch.setattr(target_view, "processes", lambda: iter(statuses))
+    monkeypatch.setattr(target_view, "content", lambda pid, name: statuses[pid])
+    assert target_view.free_user() == 65532
+
+
+def test_the_first_process_of_a_container_is_found_by_its_cgroup(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    groups = {1: "0::/init", 7: f"0::/../{'a' * 64}.scope", 8: f"0::/../{'a' * 64}.scope"}
+    monkeypatch.setattr(target_view, "processes", lambda: iter(groups))
+    monkeypatch.setattr(target_view, "content", lambda pid, name: groups[pid])
+    assert target_view.first_process("a" * 64) == 7
