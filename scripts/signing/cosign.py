@@ -22,6 +22,8 @@ from scripts.signing.transparency_log import Log
 
 PASSWORD = "COSIGN_PASSWORD"  # noqa: S105 - the variable's name
 KNOB = "SIGN_KEY"
+# address of a key in the environment, for cosign
+VARIABLE = "env://"
 INSTALL = "install it: Debian 13's package `cosign` (its one binary runs on 12 as well)"
 OFFLINE = "--tlog-upload=false"
 # prefix of cosign's reason, and words in it that only name its own steps
@@ -72,6 +74,7 @@ def open_key(
     program = find()
     if "://" not in key and not Path(key).is_file():
         raise SutraError(f'{KNOB}: no such file "{key}"', "`cosign generate-key-pair` makes one")
+    _refuse_empty_variable(key, environment)
     refuse_password_argument(environment)
     if PASSWORD not in environment and "://" not in key:
         raise SutraError(
@@ -79,6 +82,16 @@ def open_key(
             f"`read -rs {PASSWORD}; export {PASSWORD}`, then run the same command again",
         )
     return Signer(program, key, _answer([program, "public-key", "--key", key], b"", key), log)
+
+
+def _refuse_empty_variable(key: str, environment: Mapping[str, str]) -> None:
+    """Raise SutraError for "env://NAME" where no variable has a key: cosign calls it damaged."""
+    name = key.removeprefix(VARIABLE)
+    if key.startswith(VARIABLE) and not environment.get(name):
+        raise SutraError(
+            f'{KNOB}: "{key}": the variable is not set, or empty',
+            f"`export {name}`; on GitHub, a secret of that name that the job may read",
+        )
 
 
 def find() -> str:

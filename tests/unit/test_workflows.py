@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -105,8 +107,7 @@ def test_a_pipe_without_pipefail_is_found(defaults: str, command: str, is_hidden
 
 def test_updates_come_as_a_pull_request_from_indexes_that_answered() -> None:
     """The step that fails when an index is silent comes first, and its table is the text."""
-    jobs = yaml.safe_load((ROOT / ".github/workflows/updates.yml").read_text())["jobs"]
-    [job] = jobs.values()
+    job = yaml.safe_load((ROOT / ".github/workflows/updates.yml").read_text())["jobs"]["locks"]
     runs = [step["run"] for step in job["steps"] if "run" in step]
     table = '"$RUNNER_TEMP/outdated.md"'
     assert runs[1:3] == [
@@ -115,3 +116,54 @@ def test_updates_come_as_a_pull_request_from_indexes_that_answered() -> None:
     ]
     assert f'gh pr create --head updates --title "Security updates" --body-file {table}' in runs[3]
     assert job["permissions"] == {"contents": "write", "pull-requests": "write"}
+
+
+# ---- a release ----------------------------------------------------------------
+
+RELEASE = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())["jobs"]["promote"]
+SECRET = re.compile(r"secrets\.\w+")
+
+
+def with_secrets(job: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the secrets that each step of a job is given, by its name."""
+    secrets_by_step = {step.get("name", "?"): SECRET.findall(str(step)) for step in job["steps"]}
+    return {name: secrets for name, secrets in secrets_by_step.items() if secrets}
+
+
+def test_only_the_step_that_promotes_has_the_key() -> None:
+    assert with_secrets(RELEASE) == {
+        "Verify, sign and promote": ["secrets.COSIGN_PRIVATE_KEY", "secrets.COSIGN_PASSWORD"]
+    }
+    assert not SECRET.search(str({key: RELEASE[key] for key in RELEASE if key != "steps"}))
+    assert RELEASE["environment"] == "release"
+    assert RELEASE["permissions"] == {"contents": "read", "packages": "write"}
+
+
+def test_a_step_with_a_secret_is_found() -> None:
+    assert with_secrets({"steps": [{"name": "a", "env": "secrets.X"}, {"run": "b"}]}) == {
+        "a": ["secrets.X"]
+    }
+
+
+def test_a_release_is_of_a_commit_of_main_and_promotes_last() -> None:
+    names = [step["name"] for step in RELEASE["steps"] if "run" in step]
+    assert names[0] == "Refuse a tag that is not on main"
+    assert names[-2:] == ["Build production images", "Verify, sign and promote"]
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda file: file.name)
+def test_what_others_may_have_named_is_never_part_of_a_command(workflow: Path) -> None:
+    """GitHub puts an expression's text into a script as it is; a variable's is only a value."""
+    assert expressions(workflow.read_text()) == []
+
+
+def expressions(text: str) -> list[str]:
+    """Return the scripts of a workflow that an expression is put into."""
+    jobs = yaml.safe_load(text)["jobs"].values()
+    scripts = [step.get("run", "") for job in jobs for step in job["steps"]]
+    return [script for script in scripts if "${{" in script]
+
+
+def test_an_expression_in_a_script_is_found() -> None:
+    script = "echo ${{ github.head_ref }}"
+    assert expressions(f"jobs: {{one: {{steps: [{{run: '{script}'}}]}}}}\n") == [script]

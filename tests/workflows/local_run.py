@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,18 @@ from typing import Any
 import yaml
 
 from tests.conftest import ROOT
+from tests.support import cosign
+from tests.support.registries import registry
 from tests.workflows import act_program, stand_ins
 
 WORKFLOWS = Path(".github/workflows")
 LABEL = "ubuntu-latest=-self-hosted"
+# the repository's address, by which a workflow names it; nothing is asked of it
+REMOTE, ADDRESS = "github", "https://github.com/Example/Sutra.git"
+# secrets of a workflow, which act takes from its environment
+SECRETS = ("COSIGN_PRIVATE_KEY", "COSIGN_PASSWORD")
+# a version that no checkout has
+TAG = "v99.1.0"
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,7 @@ def clone() -> Iterator[Path]:
         origin, checkout = Path(folder) / "origin.git", Path(folder) / "checkout"
         _git("clone", "--quiet", "--bare", str(ROOT), str(origin))
         _git("clone", "--quiet", str(origin), str(checkout))
+        _git("-C", str(checkout), "remote", "add", REMOTE, ADDRESS)
         yield checkout
 
 
@@ -68,30 +77,62 @@ def run(checkout: Path, workflow: str, event: str, job: str = "") -> Run:
     installed = frozenset(name for name in stand_ins.PROGRAMS if shutil.which(name))
     programs = stand_ins.write_programs(folder / "programs", installed)
     command = [str(act_program.program()), event, "--workflows", str(file), "--json"]
-    command += ["--platform", LABEL, "--no-cache-server"]
+    command += ["--platform", LABEL, "--no-cache-server", "--remote-name", REMOTE]
     command += [f"--env=STAND_INS={folder}/artifacts", "--secret=GITHUB_TOKEN=none"]
+    command += [f"--secret={name}" for name in SECRETS if name in text]
     command += ["--job", job] if job else []
     used = sorted(stand_ins.actions(text))
     for name, commit in used:
         place = folder / "actions" / name
         stand_ins.write_action(place, name)
         command += ["--local-repository", f"{name}@{commit}={place}"]
-    try:
+    environment = _environment(folder)
+    with ExitStack() as stack:
+        stack.callback(file.write_text, text)
+        if stand_ins.REGISTRY in text:
+            address = stack.enter_context(registry(folder / "registry"))
+            command += [f"--env=REGISTRY_HOST={address}", *_of_a_tag(folder, text)]
+            environment |= _key(folder) | _own_logins(folder)
         done = subprocess.run(
             command,
             cwd=checkout,
-            env=_environment(folder),
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
-    finally:
-        file.write_text(text)
     changes = [*stand_ins.changes_in(text), *(f"{name}: a stand-in" for name, _ in used)]
     changes += [f"{name}: a stand-in" for name in programs]
     steps = tuple(parse(done.stdout))
     return Run(workflow, event, steps, tuple(changes), done.stdout, done.returncode)
+
+
+def _of_a_tag(folder: Path, text: str) -> list[str]:
+    """Return the words that make an event one of a tag, for a workflow that begins with one."""
+    if "    tags:" not in text:
+        return []
+    event = folder / "event.json"
+    event.write_text(json.dumps({"ref": f"refs/tags/{TAG}"}))
+    return ["--eventpath", str(event)]
+
+
+def _key(folder: Path) -> dict[str, str]:
+    """Return the secrets that sign: a new key, which act takes from the environment by name."""
+    private, _ = cosign.key_pair(folder / "keys")
+    path = cosign.on_path(folder / "programs")
+    return {
+        "COSIGN_PRIVATE_KEY": private.read_text(),
+        "COSIGN_PASSWORD": cosign.PASSWORD,
+        "PATH": f"{folder / 'programs'}:{path}",
+    }
+
+
+def _own_logins(folder: Path) -> dict[str, str]:
+    """Return what keeps a login out of the user's own file, on the engine that the user has."""
+    words = ["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]
+    host = subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
+    return {"DOCKER_CONFIG": str(folder / "docker"), "DOCKER_HOST": host}
 
 
 def _environment(folder: Path) -> dict[str, str]:

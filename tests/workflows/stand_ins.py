@@ -13,10 +13,15 @@ from pathlib import Path
 # instead, without a cache of its own. Text in a workflow → what it is here.
 CHANGED = {
     "    env:\n      BUILDX_BUILDER: sutra\n      CACHE: ./.cache/build\n": "",
+    "    env:\n      BUILDX_BUILDER: sutra\n    steps:\n": "    steps:\n",
+    # a registry on loopback, whose address is in the environment of the run
+    "env:\n  REGISTRY_HOST: ghcr.io\n": "",
     "docker buildx create --name sutra --driver docker-container": "docker buildx ls",
     # tests/workflows is among the tests, and would run this workflow again: one quick test runs
     "- run: make test\n": "- run: make test PYTEST_ADDOPTS=-ktest_every_module_of_commands\n",
 }
+# text of a workflow that pushes to a registry
+REGISTRY = "REGISTRY_HOST"
 CLEAN = "not run here: GitHub's cache between runs"
 # the actions that a workflow uses → what a folder of ours does instead
 ACTIONS = {

@@ -47,6 +47,14 @@ def test_a_missing_key(on_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("environment", [{}, {"KEY": ""}])
+def test_a_variable_without_a_key(on_path: Path, environment: dict[str, str]) -> None:
+    assert refused("env://KEY", environment) == (
+        'SIGN_KEY: "env://KEY": the variable is not set, or empty',
+        "`export KEY`; on GitHub, a secret of that name that the job may read",
+    )
+
+
 def test_no_password(on_path: Path) -> None:
     assert refused("sutra.key", {}) == (
         'COSIGN_PASSWORD: not set, and "sutra.key" is opened by it',
