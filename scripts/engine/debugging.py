@@ -37,6 +37,8 @@ SETUP = ("SETGID", "SETPCAP", "SETUID", "SYS_ADMIN", "SYS_CHROOT", "SYS_PTRACE")
 LEFT = ("DAC_READ_SEARCH",)
 # the engine's words for a container with processes; those of a paused one are seen, and wait
 RUNS = ("running", "paused")
+# beginning of the time at which a container was started that never was
+NEVER = "0001-"
 # a service that ends at once has ended by then
 SETTLE_SECONDS = 1.0
 
@@ -146,9 +148,21 @@ def shell(client: engine.Client, target: Target, tools: str, command: Sequence[s
     try:
         if not target.runs:
             _copy(client, target.identity, identity)
-        return subprocess.run([docker, "start", "--attach", "--interactive", identity]).returncode
+        code = subprocess.run([docker, "start", "--attach", "--interactive", identity]).returncode
+        if code and not _was_started(client, identity):  # the client has printed the reason
+            raise SutraError(
+                f'debug: cannot join "{target.name}", which ran just now',
+                "`docker ps -a` says what became of it",
+            )
+        return code
     finally:
         containers.remove_container(client, identity)
+
+
+def _was_started(client: engine.Client, identity: str) -> bool:
+    with engine.request("inspect a container"):
+        state = client.api.inspect_container(identity)["State"]
+    return not str(state["StartedAt"]).startswith(NEVER)
 
 
 def _options(target: Target) -> list[str]:

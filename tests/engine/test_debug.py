@@ -16,7 +16,9 @@ import docker
 import pytest
 from docker.models.containers import Container
 
+from scripts.common.errors import SutraError
 from scripts.engine import debugging, sandbox
+from scripts.engine.debugging import Target
 from tests.conftest import ROOT
 from tests.support import services
 from tests.support.tiny import archive
@@ -291,6 +293,19 @@ def test_a_container_that_was_not_started_or_starts_over_and_over(
         finally:
             for box in (created, restarting):
                 box.remove(v=True, force=True)
+
+
+def test_a_target_that_ends_before_the_tools_join_it(
+    client: docker.DockerClient, service: Container
+) -> None:
+    service.kill()
+    service.wait()
+    with pytest.raises(SutraError) as caught:
+        debugging.shell(client, Target("service", str(service.id)), TOOLS, ["true"])
+    assert (caught.value.message, caught.value.tip) == (
+        'debug: cannot join "service", which ran just now',
+        "`docker ps -a` says what became of it",
+    )
 
 
 def wait_for(box: Container, status: str) -> None:

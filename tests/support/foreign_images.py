@@ -116,7 +116,7 @@ def node() -> Made:
     """The official image's layout: node and npm below usr/local, on all of Debian."""
     npm = "usr/local/lib/node_modules/npm"
     runtime: Files = {
-        "usr/local/bin/node": program(elf(["libc.so.6"], GLIBC)),
+        "usr/local/bin/node": program(elf(["libc.so.6"], GLIBC, symbols=True)),
         "usr/local/bin/npm": link("../lib/node_modules/npm/bin/npm-cli.js"),
         f"{npm}/bin/npm-cli.js": program(b"#!/usr/bin/env node\n"),
         f"{npm}/package.json": about_npm("npm", "11.0.0", "Artistic-2.0"),
@@ -128,6 +128,8 @@ def node() -> Made:
         "app/node_modules/express/package.json": about_npm("express", "5.1.0", "MIT"),
         "app/node_modules/express/index.js": "module.exports = 1\n",
         "app/node_modules/express/History.md": "# history",
+        "app/node_modules/express/index.d.ts": "export = 1\n",
+        "app/node_modules/.package-lock.json": "{}",
         "app/node_modules/express/test/app.js": "describe('app')\n",
     }
     config = {**PATH, "User": "node", "WorkingDir": "/app", "Cmd": ["node", "server.js"]}
@@ -147,7 +149,11 @@ def jlink() -> Made:
         ),
         f"{java}/bin/keytool": program(elf(["libc.so.6"], GLIBC)),
         f"{java}/lib/libjli.so": elf(["libc.so.6"], soname="libjli.so"),
-        f"{java}/lib/server/libjvm.so": elf(["libc.so.6"], soname="libjvm.so"),
+        f"{java}/lib/server/libjvm.so": elf(["libc.so.6"], soname="libjvm.so", symbols=True),
+        # its virtual machine is loaded by path before it
+        f"{java}/lib/libjava.so": elf(
+            ["libjvm.so", "libc.so.6"], soname="libjava.so", runpath="$ORIGIN"
+        ),
         f"{java}/lib/modules": "jimage",
         f"{java}/legal/java.base/LICENSE": "GPL with classpath exception",
         f"{java}/release": 'JAVA_VERSION="25"\n',

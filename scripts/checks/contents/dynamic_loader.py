@@ -37,6 +37,9 @@ MULTIARCH = {
 # libraries that musl's loader is itself; ldso/dynlink.c, "reserved"
 MUSL_OWN = re.compile(r"lib(c|pthread|rt|m|dl|util|xnet)\..*")
 _TOKEN = re.compile(r"\$(?:\{(ORIGIN|LIB|PLATFORM)\}|(ORIGIN|LIB|PLATFORM)(?![A-Za-z0-9_]))")
+# libraries that a program loads by path before what needs them → their folder beside that:
+# `java` its virtual machine (JDK, src/java.base/unix/native/libjli/java_md.c, "LoadJavaVM")
+LOADED_BEFORE = {"libjvm.so": "server"}
 # objects of one process: more is no real program
 MAX_LOADED = 2000
 # most folders searched for one library; further ones count as missing
@@ -176,6 +179,8 @@ class Loader:
         if not self.musl:
             yield from (at for at in self._cached if at.rpartition("/")[2] == name)
             yield from (f"{at}/{name}" for at in self._defaults(user.elf.machine))
+        if name in LOADED_BEFORE:
+            yield posixpath.join(posixpath.dirname(user.path), LOADED_BEFORE[name], name)
 
     def _folders(self, user: Object) -> Iterator[str]:
         """Yield the folders that the object, its loaders and the image name, in order."""

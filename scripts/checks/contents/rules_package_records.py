@@ -20,7 +20,8 @@ PACKAGED = ("debian", "alpine", "python", "node")
 # paths of programs that no package manager installed
 LOCAL = re.compile(r"usr/local/.+|opt/(?:[^/]+/)*s?bin/.+", re.DOTALL)
 SITE = re.compile(r"(?:.*/)?(?:site|dist)-packages/.+", re.DOTALL)
-NODE = re.compile(r"(?:.*/)?node_modules/.+", re.DOTALL)
+# files of npm packages; the rule build-files has npm's own record beside them
+NODE = re.compile(r"(?:.*/)?node_modules/(?!\.package-lock\.json$).+", re.DOTALL)
 SYSTEM = re.compile(r"(?:usr/)?(?:bin|sbin|lib|lib32|lib64|libexec)/(?!apk/db/).+", re.DOTALL)
 LICENCE = re.compile(r"(?:.*/)?(?:LICEN[CS]E|COPYING|NOTICE)[^/]*|.*/licenses/.+", re.IGNORECASE)
 

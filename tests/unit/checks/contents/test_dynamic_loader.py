@@ -210,3 +210,17 @@ def test_no_search_path_makes_it_fail_or_leave_the_image(files: Files, libc: Fil
 def test_the_order_of_files_changes_nothing(order: list[str]) -> None:
     files = {"x/a": lib("m.so", runpath="/y"), "y/m.so": lib("n.so"), "y/n.so": lib(), "y/l.so": L}
     assert missing({path: files[path] for path in order}) == [("y/m.so", "n.so")]
+
+
+@pytest.mark.parametrize(
+    ("place", "is_found"),
+    [("opt/java/lib/server", True), ("opt/java/lib/client", False), ("opt/java/bin", False)],
+)
+def test_java_has_loaded_its_virtual_machine_before_what_needs_it(
+    place: str, is_found: bool
+) -> None:
+    files = {
+        "opt/java/lib/libjava.so": lib("libjvm.so", runpath="$ORIGIN"),
+        f"{place}/libjvm.so": lib(soname="libjvm.so"),
+    }
+    assert (missing(files) == []) is is_found

@@ -140,6 +140,7 @@ PASSING = [
         "a Rust program with its licences",
         {"app/x": elf(text=b"library/core/src/"), "usr/share/licenses/x/y": ""},
     ),
+    passing("npm's own record", {"app/node_modules/.package-lock.json": ""}),
     passing(
         "an npm package that has the text of its licence",
         {"app/node_modules/one/package.json": NPM, "app/node_modules/one/licence": ""},
