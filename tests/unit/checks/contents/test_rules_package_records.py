@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from scripts.checks.contents.rules_package_records import RULES
+import pytest
+
+from scripts.checks.contents.rules_package_records import NODE, RULES
 from tests.support.fixture_images import buildinfo, elf
 from tests.support.good_image import LIB, SITE, good
 from tests.unit.checks.contents.judging import (
@@ -39,12 +41,6 @@ FAILING = [
     case("records", 'of no package "usr/local/lib/x.so"', {"usr/local/lib/x.so": elf()}),
     case("records", 'of no package "opt/sutra/bin/x"', {"opt/sutra/bin/x": elf()}),
     case("records", 'of no package "opt/x/bin/x"', {"opt/x/bin/x": elf()}),
-    # npm's own record is not of a package either, and one rule for it is enough
-    case(
-        "build-files",
-        'forbidden "app/node_modules/.package-lock.json"',
-        {"app/node_modules/.package-lock.json": ""},
-    ),
     case("records", 'of no npm package "app/node_modules/one.js"', {"app/node_modules/one.js": ""}),
     case(
         "records",
@@ -173,3 +169,14 @@ def test_a_record_that_is_not_csv_records_nothing(tmp_path: Path) -> None:
         key("records") + f'of no distribution "{SITE}/one/__init__.pyc" (+1 more)',
         key("licences") + f'no licence of distribution "{SITE}/one-1.0.dist-info"',
     ]
+
+
+@pytest.mark.parametrize(
+    ("path", "is_of_a_package"),
+    [(".package-lock.json", False), (".package-lock.json/x", True), ("one.js", True)],
+)
+def test_a_file_of_node_modules_is_of_a_package_but_for_npms_record(
+    path: str, is_of_a_package: bool
+) -> None:
+    """The rule build-files names that record: once is enough."""
+    assert bool(NODE.fullmatch(f"a/node_modules/{path}")) is is_of_a_package
