@@ -112,6 +112,9 @@ verify-sizes: venv ## check every image's sizes against images.yaml
 record-sizes: engine venv ## record sizes of this commit, which pull requests are held against
 	@$(RUN) record-sizes
 
+comment-sizes: venv ## comment a pull request with what it changes in sizes, in GitHub's workflow
+	@scripts/comment_sizes.sh
+
 verify-contents: venv ## check what every image holds against docs/verification.md
 	@$(RUN) verify-contents
 

@@ -29,6 +29,7 @@ GROUPS = {
         "verify": "check everything that images.yaml promises",
         "verify-sizes": "check sizes against budgets",
         "record-sizes": "record sizes for the pull requests to come",
+        "comment-sizes": "print what a pull request's record changes in sizes",
         "verify-contents": "check what every image holds",
         "verify-runtime": "start every image hardened, and check what it does",
         "verify-image": "check an image that was not built here",

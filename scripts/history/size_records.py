@@ -25,6 +25,7 @@ MOST = 200
 # bytes of a record: ours has some 200 kB
 LARGEST = 64 << 20
 SHORT = 7
+RECORD = "`make record-sizes` writes one"
 SKIP = "ALLOW_UNCOMPARED=1 leaves out the comparison"
 
 
@@ -57,13 +58,13 @@ def place(base: str, commit: str) -> Path:
     return Path(base) / f"{commit}.json"
 
 
-def find(branch: str, base: str, folder: Path = HERE) -> Kept | None:
-    """Return the newest record of a commit that this branch has in common with `branch`.
+def find(branch: str, base: str, folder: Path = HERE, head: str = "HEAD") -> Kept | None:
+    """Return the newest record of a commit that `head` has in common with `branch`.
 
     None where the branch of records has none of them. Raises UncomparedError where `branch`
     or the records cannot be read.
     """
-    fork_point = _fork_point(branch, folder)
+    fork_point = _fork_point(branch, head, folder)
     records = f"{REMOTE}/{BRANCH}"
     ref = f"refs/remotes/{records}"  # whole, so that no tag of that name is taken for it
     try:
@@ -85,6 +86,18 @@ def find(branch: str, base: str, folder: Path = HERE) -> Kept | None:
     return None
 
 
+def read_unpushed(path: Path) -> str:
+    """Return the text of a record in a file, which anybody may have written. Raises SutraError."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+    except OSError as error:
+        raise SutraError(f"{path}: cannot be read: {error.strerror}", RECORD) from error
+    if len(content) > LARGEST:
+        raise SutraError(f"{path}: not a record of sizes: more than {LARGEST} bytes", RECORD)
+    return content.decode(errors="replace")
+
+
 def _refuse_large(blob: str, where: str, branch: str, folder: Path) -> None:
     """Raise UncomparedError for a blob that is too large for a record, without reading it."""
     if int(git.ask("cat-file", "-s", blob, folder=folder)) > LARGEST:
@@ -94,14 +107,14 @@ def _refuse_large(blob: str, where: str, branch: str, folder: Path) -> None:
         )
 
 
-def _fork_point(branch: str, folder: Path) -> str:
-    """Return the commit at which this branch left the base branch."""
+def _fork_point(branch: str, head: str, folder: Path) -> str:
+    """Return the commit at which `head` left the base branch."""
     base = f"{REMOTE}/{branch}"
     tip = f"`git fetch --unshallow {REMOTE}`, or fetch-depth: 0 of actions/checkout, gets it"
     try:
         if not _is_there(base, folder):
             raise UncomparedError(f'{BASE_REF}: no such branch "{base}"', tip)
-        return git.ask("merge-base", f"refs/remotes/{base}", "HEAD", folder=folder).decode().strip()
+        return git.ask("merge-base", f"refs/remotes/{base}", head, folder=folder).decode().strip()
     except GitError as error:
         if error.reason == "exit code 1":  # what merge-base says of unrelated branches
             reason = f'{BASE_REF}: this branch has no commit in common with "{base}"'

@@ -112,7 +112,8 @@ def test_what_is_uploaded_can_be_downloaded(tmp_path: Path, what: str) -> None:
 def test_a_program_that_is_there_has_no_stand_in(tmp_path: Path) -> None:
     assert stand_ins.write_programs(tmp_path, frozenset(["sudo"])) == ["gh"]
     done = subprocess.run([tmp_path / "gh", "pr", "create"], capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (0, "not run here: gh pr create\n")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == "not run here: gh pr create\n"
 
 
 def test_a_clone_can_be_pushed_from() -> None:

@@ -167,3 +167,14 @@ def expressions(text: str) -> list[str]:
 def test_an_expression_in_a_script_is_found() -> None:
     script = "echo ${{ github.head_ref }}"
     assert expressions(f"jobs: {{one: {{steps: [{{run: '{script}'}}]}}}}\n") == [script]
+
+
+def test_a_comment_comes_from_mains_code_alone() -> None:
+    """This workflow may write, and its event is a stranger's: it checks out nothing of theirs."""
+    job = yaml.safe_load((ROOT / ".github/workflows/comment.yml").read_text())["jobs"]["sizes"]
+    checkout, download, comment = job["steps"]
+    assert checkout["with"] == {"persist-credentials": False, "fetch-depth": 0}
+    assert download["with"]["name"] == "sizes"
+    assert comment["run"] == "make comment-sizes"
+    assert job["permissions"]["pull-requests"] == "write"
+    assert "contents: write" not in str(job)

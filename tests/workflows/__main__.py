@@ -14,12 +14,13 @@ from scripts.common.errors import CHECK_FAILED, OK, run
 from tests.workflows import local_run
 from tests.workflows.local_run import Run
 
-# workflow, event and job: what GitHub runs for a pull request, for pushes to main and of a tag, and
-# on Mondays
+# workflow, event and job: what GitHub runs for a pull request, a push to main, after the build of
+# a pull request, for a tag, and on Mondays
 RUNS = (
     ("build.yml", "pull_request", "images"),
     ("build.yml", "pull_request", "tests"),
     ("build.yml", "push", "record"),
+    ("comment.yml", "workflow_run", "sizes"),
     ("release.yml", "push", "promote"),
     ("updates.yml", "schedule", "rebuild"),
     ("updates.yml", "schedule", "locks"),

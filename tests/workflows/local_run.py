@@ -63,8 +63,10 @@ def clone() -> Iterator[Path]:
         yield checkout
 
 
-def _git(*words: str) -> None:
-    subprocess.run(["git", *words], check=True, capture_output=True)
+def _git(*words: str) -> str:
+    """Return what a command of git prints."""
+    done = subprocess.run(["git", *words], check=True, capture_output=True, text=True)
+    return done.stdout.strip()
 
 
 def run(checkout: Path, workflow: str, event: str, job: str = "") -> Run:
@@ -81,6 +83,13 @@ def run(checkout: Path, workflow: str, event: str, job: str = "") -> Run:
     command += [f"--env=STAND_INS={folder}/artifacts", "--secret=GITHUB_TOKEN=none"]
     command += [f"--secret={name}" for name in SECRETS if name in text]
     command += ["--job", job] if job else []
+    if payload := _payload(checkout, event, text):
+        (folder / "event.json").write_text(json.dumps(payload))
+        command += ["--eventpath", str(folder / "event.json")]
+    if event == "workflow_run":  # what the build of the pull request has uploaded
+        record = folder / "artifacts/sizes/debian/record.json"
+        record.parent.mkdir(parents=True)
+        record.write_text("{}")
     used = sorted(stand_ins.actions(text))
     for name, commit in used:
         place = folder / "actions" / name
@@ -91,7 +100,7 @@ def run(checkout: Path, workflow: str, event: str, job: str = "") -> Run:
         stack.callback(file.write_text, text)
         if stand_ins.REGISTRY in text:
             address = stack.enter_context(registry(folder / "registry"))
-            command += [f"--env=REGISTRY_HOST={address}", *_of_a_tag(folder, text)]
+            command += [f"--env=REGISTRY_HOST={address}"]
             environment |= _key(folder) | _own_logins(folder)
         done = subprocess.run(
             command,
@@ -108,13 +117,20 @@ def run(checkout: Path, workflow: str, event: str, job: str = "") -> Run:
     return Run(workflow, event, steps, tuple(changes), done.stdout, done.returncode)
 
 
-def _of_a_tag(folder: Path, text: str) -> list[str]:
-    """Return the words that make an event one of a tag, for a workflow that begins with one."""
-    if "    tags:" not in text:
-        return []
-    event = folder / "event.json"
-    event.write_text(json.dumps({"ref": f"refs/tags/{TAG}"}))
-    return ["--eventpath", str(event)]
+def _payload(checkout: Path, event: str, text: str) -> dict[str, object]:
+    """Return what GitHub tells of an event, as far as a workflow asks for it."""
+    if event == "push" and "    tags:" in text:
+        return {"ref": f"refs/tags/{TAG}"}
+    if event == "workflow_run":
+        head = {"owner": {"login": "somebody"}, "full_name": "somebody/sutra"}
+        commit = _git("-C", str(checkout), "rev-parse", "HEAD")
+        return {
+            event: {
+                **{"event": "pull_request", "id": 1, "head_branch": "topic"},
+                **{"head_sha": commit, "head_repository": head},
+            }
+        }
+    return {}
 
 
 def _key(folder: Path) -> dict[str, str]:

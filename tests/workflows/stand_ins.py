@@ -31,10 +31,14 @@ ACTIONS = {
     "actions/download-artifact": 'mkdir -p "$WHAT" && cp -r "$STAND_INS/$NAME/." "$WHAT"',
 }
 # inputs of those actions
-INPUTS = ("name", "path", "key", "restore-keys", "include-hidden-files", "if-no-files-found")
+INPUTS = (
+    *("name", "path", "key", "restore-keys", "include-hidden-files", "if-no-files-found"),
+    *("run-id", "github-token"),
+)
 # programs of GitHub's machines, by name; the words are printed
 PROGRAMS = {
-    "gh": 'echo "not run here: gh $*"',
+    # what it would answer is nothing: no pull request is open
+    "gh": 'echo "not run here: gh $*" >&2',
     "sudo": 'exec "$@"',
 }
 USED = re.compile(r"uses: *([\w.-]+/[\w.-]+)@([0-9a-f]{40})")

@@ -71,6 +71,19 @@ def compare(
     )
 
 
+def compare_record(text: str, where: str, kept: Kept) -> Comparison:
+    """Compare a record that anybody may have written with one of ours: no name is from it.
+
+    Raises SutraError for what is not a record.
+    """
+    try:
+        after = recorded.parse(text)
+    except ValueError as error:
+        raise SutraError(f"{where}: not a record of sizes: {error}", size_records.RECORD) from error
+    changes = [change for change in blame.changes(_read(kept), after) if change.change]
+    return Comparison((), kept.shown, changes)
+
+
 def _read(kept: Kept) -> Sizes:
     try:
         return recorded.parse(kept.text)
