@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scripts.build import dockerfile
+from scripts.build import dockerfile, dockerignore
+from scripts.build.dockerignore import Ignored
 from scripts.common.errors import SutraError
 
 GROUPS = ("prod", "dev", "test")
 # a change of it may change every image
 BAKE_FILE = "docker-bake.hcl"
-IGNORE = ".dockerignore"
 TARGET = "target:"
 TEST = "-test"
 
@@ -27,8 +27,8 @@ TEST = "-test"
 class Node:
     """One target of the bake file: the images it is tagged as, and what it is made of.
 
-    `files` are paths and globs of the repository; `needs` are targets, `roots` images from
-    outside.
+    `files` are paths and globs of the repository, of which `ignored` has what does not get into
+    the build unless it is in `always`; `needs` are targets, `roots` images from outside.
     """
 
     name: str
@@ -37,6 +37,19 @@ class Node:
     files: frozenset[str]
     needs: frozenset[str]
     roots: frozenset[str]
+    always: frozenset[str]
+    ignored: Ignored
+
+    def takes(self, file: str) -> bool:
+        """Return whether a change of a file of the repository may change what is built."""
+        if any(matches(file, pattern) for pattern in self.always):
+            return True
+        # of a folder, "vendored/", any file may be meant
+        return self.names(file) and (file.endswith("/") or not self.ignored.has(file))
+
+    def names(self, path: str) -> bool:
+        """Return whether a path of the repository is one of `files`, or below one."""
+        return any(matches(path, pattern) for pattern in self.files)
 
 
 def read(plan: Mapping[str, Any], folder: Path = Path()) -> dict[str, Node]:
@@ -67,16 +80,19 @@ def _node(name: str, target: Mapping[str, Any], folder: Path) -> Node:
         else:
             roots.add(image)
     paths = {posixpath.normpath(posixpath.join(context, file)) for file in files} | folders
-    # BuildKit takes the first of the two that is there
-    ignore = {f"{place}{IGNORE}", posixpath.normpath(posixpath.join(context, IGNORE))}
+    # BuildKit takes the first of the two lists that is there
+    lists = (f"{place}{dockerignore.NAME}", posixpath.join(context, dockerignore.NAME))
+    always = {place, *map(posixpath.normpath, lists)}
     tags = tuple(target.get("tags") or ())
     return Node(
         name,
         _kind(name, context, tags),
         tags,
-        frozenset({*paths, place, *ignore}),
+        frozenset(paths | always),
         frozenset(needs),
         frozenset(roots),
+        frozenset(always | folders),
+        dockerignore.read(context, place, folder),
     )
 
 
@@ -128,8 +144,12 @@ def affected(nodes: Mapping[str, Node], files: Iterable[str]) -> dict[str, list[
     for name, node in nodes.items():
         if node.kind == "builder":
             continue
-        patterns = {BAKE_FILE, *(path for target in below(nodes, name) for path in target.files)}
-        if because := [f for f in changed if any(matches(f, pattern) for pattern in patterns)]:
+        targets = below(nodes, name)
+        if because := [
+            file
+            for file in changed
+            if file == BAKE_FILE or any(target.takes(file) for target in targets)
+        ]:
             reasons[name] = because
     return reasons
 

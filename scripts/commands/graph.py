@@ -82,7 +82,10 @@ def changes(nodes: Mapping[str, Node]) -> dict[str, list[str]]:
     """Return for each path that an image takes which images a change of it rebuilds."""
     named = {path for node in nodes.values() for path in node.files}
     paths = sorted(path for path in named if "*" in path or Path(path).exists())
-    names_by_path = {path: graph.affected(nodes, [path]) for path in [*paths, graph.BAKE_FILE]}
+    names_by_path = {
+        path: [name for name in nodes if any(node.names(path) for node in graph.below(nodes, name))]
+        for path in paths
+    } | {graph.BAKE_FILE: list(nodes)}
     return {path: [n for n in names if n in shown(nodes)] for path, names in names_by_path.items()}
 
 

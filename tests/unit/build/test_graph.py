@@ -15,6 +15,7 @@ from scripts.commands import graph as command
 from scripts.common import git
 from scripts.common.errors import SutraError
 from scripts.oci.layer import Layer
+from tests.conftest import ROOT
 from tests.unit.fakes import run_git
 
 FILES = {
@@ -116,6 +117,24 @@ def test_a_change_rebuilds_what_takes_the_file(
 )
 def test_a_path_takes_what_is_below_it(file: str, pattern: str, is_taken: bool) -> None:
     assert graph.matches(file, pattern) is is_taken
+
+
+def test_what_the_context_leaves_out_rebuilds_nothing(folder: Path) -> None:
+    (folder / "Dockerfile").write_text("FROM scratch\nCOPY src /\n")
+    (folder / ".dockerignore").write_text("*\n!src\n**/tests\nDockerfile\n")
+    nodes = graph.read({"target": {"x": {"tags": ["x"]}}})
+    files = ["src/tests/a.py", "src/a.py", "Dockerfile", ".dockerignore", "docker-bake.hcl"]
+    assert [file for file in files if graph.affected(nodes, [file])] == files[1:]
+    # a submodule: which of its files changed is not known
+    assert list(graph.affected(nodes, ["src/tests/"])) == ["x"]
+
+
+def test_our_own_services_are_not_rebuilt_for_another_languages_toolchain() -> None:
+    """They mount all of base-images, of which the context has a few folders."""
+    target = {"dockerfile": "packages/sutra-api/Dockerfile.prod", "tags": ["sutra-api:prod"]}
+    nodes = graph.read({"target": {"sutra-api": target}}, ROOT)
+    assert "sutra-api" not in graph.affected(nodes, ["base-images/rust-dev.Dockerfile"])
+    assert "sutra-api" in graph.affected(nodes, ["base-images/lib/layers.sh"])
 
 
 def test_a_context_that_is_a_folder_is_files_and_no_image(folder: Path) -> None:
