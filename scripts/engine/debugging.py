@@ -39,6 +39,8 @@ LEFT = ("DAC_READ_SEARCH",)
 RUNS = ("running", "paused")
 # beginning of the time at which a container was started that never was
 NEVER = "0001-"
+# what runs the script, and the engine's exit code where an image has it not
+PYTHON, NO_PROGRAM = "python3", 127
 # a service that ends at once has ended by then
 SETTLE_SECONDS = 1.0
 
@@ -149,25 +151,33 @@ def shell(client: engine.Client, target: Target, tools: str, command: Sequence[s
         if not target.runs:
             _copy(client, target.identity, identity)
         code = subprocess.run([docker, "start", "--attach", "--interactive", identity]).returncode
-        if code and not _was_started(client, identity):  # the client has printed the reason
-            raise SutraError(
-                f'debug: cannot join "{target.name}", which ran just now',
-                "`docker ps -a` says what became of it",
-            )
+        if code:
+            _refuse_not_started(client, identity, target, tools)
         return code
     finally:
         containers.remove_container(client, identity)
 
 
-def _was_started(client: engine.Client, identity: str) -> bool:
+def _refuse_not_started(client: engine.Client, identity: str, target: Target, tools: str) -> None:
+    """Raise SutraError for tools that were never started; the client has printed why."""
     with engine.request("inspect a container"):
         state = client.api.inspect_container(identity)["State"]
-    return not str(state["StartedAt"]).startswith(NEVER)
+    if not str(state["StartedAt"]).startswith(NEVER):
+        return
+    if state["ExitCode"] == NO_PROGRAM:
+        raise SutraError(
+            f'debug: no {PYTHON} in the image of tools "{tools}"',
+            "`make dev` builds one that has it",
+        )
+    raise SutraError(
+        f'debug: cannot join "{target.name}", which ran just now',
+        "`docker ps -a` says what became of it",
+    )
 
 
 def _options(target: Target) -> list[str]:
     """Return how the container of tools is made."""
-    options = ["--interactive", "--user", "0", "--entrypoint", "python3"]
+    options = ["--interactive", "--user", "0", "--entrypoint", PYTHON]
     options += ["--label", f"{sandbox.LABEL}={sandbox.RUN}"]
     options += ["--tty"] if sys.stdin.isatty() and sys.stdout.isatty() else []
     options += ["--cap-drop", "ALL", "--security-opt", "no-new-privileges"]

@@ -348,6 +348,17 @@ def test_missing_tools(service: Container) -> None:
     )
 
 
+def test_tools_without_python(service: Container, scratch: str) -> None:
+    code, _, errors = debug("--container", str(service.name), "--tools", scratch)
+    assert (code, errors[-2:]) == (
+        2,
+        [
+            f'debug: no python3 in the image of tools "{scratch}"',
+            "tip: `make dev` builds one that has it",
+        ],
+    )
+
+
 def test_the_script_that_shows_the_files_is_of_the_standard_library() -> None:
     text = Path(debugging.VIEW).read_text()
     assert "from scripts" not in text
