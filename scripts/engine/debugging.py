@@ -39,7 +39,7 @@ LEFT = ("DAC_READ_SEARCH",)
 RUNS = ("running", "paused")
 # beginning of the time at which a container was started that never was
 NEVER = "0001-"
-# what runs the script, and the engine's exit code where an image has it not
+# program that runs the script, and the engine's exit code where an image has none of that name
 PYTHON, NO_PROGRAM = "python3", 127
 # a service that ends at once has ended by then
 SETTLE_SECONDS = 1.0

@@ -30,13 +30,14 @@ Objects = list[dict[str, Any]]
 
 
 @cache
-def _rendered(overlay: str) -> Objects:
+def rendered(overlay: str) -> Objects:
+    """Return the objects of one of our overlays."""
     return kustomize.rendered(ROOT / "deploy/kubernetes/overlays" / overlay)
 
 
 @pytest.fixture(params=OVERLAYS)
 def objects(request: pytest.FixtureRequest) -> Objects:
-    return copy.deepcopy(_rendered(request.param))
+    return copy.deepcopy(rendered(request.param))
 
 
 def named(objects: Objects, kind: str, name: str) -> dict[str, Any]:
@@ -374,7 +375,7 @@ def test_the_storage_answers_its_two_clients_alone(objects: Objects) -> None:
 
 @pytest.mark.parametrize("name", ["sutra-api", "sutra-hybrid"])
 def test_a_cluster_scales_and_spreads(name: str) -> None:
-    objects = _rendered("cluster")
+    objects = rendered("cluster")
     scaler = named(objects, "HorizontalPodAutoscaler", name)["spec"]
     assert scaler["scaleTargetRef"]["name"] == name
     assert scaler["minReplicas"] == 2
