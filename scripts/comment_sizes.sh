@@ -11,7 +11,8 @@ trap 'echo "comment_sizes: FAILED at line $LINENO" >&2' ERR
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 readonly FOLDER=${1:-.build/sizes} MARK='<!-- sutra: sizes -->'
 readonly PULLS="repos/$GITHUB_REPOSITORY/pulls" ISSUES="repos/$GITHUB_REPOSITORY/issues"
-# what a commit is called: it becomes a part of a filter
+readonly COMMITS="repos/$GITHUB_REPOSITORY/commits"
+# name of a commit, which becomes a part of a filter
 readonly NAME='^[0-9a-f]{40}$'
 
 end() { # end LINE: nothing is to be said
@@ -36,6 +37,15 @@ pull=$(gh api --method GET "$PULLS" --field state=open --field "head=$HEAD_OWNER
   --jq ".[] | select(.head.sha == \"$HEAD_COMMIT\") | [.number, .base.ref, .base.sha] | @tsv")
 [[ -n $pull ]] || end "no open pull request is at that commit"
 IFS=$'\t' read -r number branch base <<<"$pull"
+
+# what was built is the merge that the record is called by: its other parent is what main was then
+merge=$(basename "${records[0]}" .json)
+if [[ $merge =~ $NAME ]]; then
+  filter="select(.parents[1].sha == \"$HEAD_COMMIT\") | .parents[0].sha"
+  # GitHub may have dropped that merge since, and says so
+  merged_with=$(gh api "$COMMITS/$merge" --jq "$filter") || merged_with=""
+  base=${merged_with:-$base}
+fi
 
 table=$(.venv/bin/python -m scripts comment-sizes "${records[0]}" "$branch" "$base")
 earlier=$(gh api --paginate "$ISSUES/$number/comments" \

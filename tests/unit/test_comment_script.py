@@ -14,7 +14,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.unit.fakes import program
 
-COMMIT = "c" * 40
+COMMIT, MERGE = "c" * 40, "d" * 40
 MARK = "<!-- sutra: sizes -->"
 # what GitHub answers is a file for each question; each call is a line of JSON
 GH = """\
@@ -24,7 +24,8 @@ words = sys.argv[1:]
 here = pathlib.Path("{folder}")
 with (here / "calls").open("a") as file:
     print(json.dumps(words), file=file)
-kind = "pulls" if any(word.endswith("/pulls") for word in words) else "comments"
+kinds = ("pulls", "comments", "commits")
+kind = next(kind for kind in kinds if any("/" + kind in word for word in words))
 if "--jq" in words:
     sys.stdout.write((here / kind).read_text())
 END
@@ -56,9 +57,17 @@ class Checkout:
     def calls(self) -> list[list[str]]:
         return [json.loads(line) for line in (self.folder / "calls").read_text().splitlines()]
 
-    def answer(self, pulls: str = f"7\tmain\t{'b' * 40}\n", comments: str = "") -> None:
+    def answer(
+        self, pulls: str = f"7\tmain\t{'b' * 40}\n", comments: str = "", commits: str = ""
+    ) -> None:
         (self.folder / "pulls").write_text(pulls)
         (self.folder / "comments").write_text(comments)
+        (self.folder / "commits").write_text(commits)
+
+    @property
+    def words(self) -> list[str]:
+        """The words of our command."""
+        return (self.folder / "command").read_text().split()[2:]
 
     def prints(self, table: str) -> None:
         script = f'echo "$@" >"{self.folder}/command"; cat "{self.folder}/table"\n'
@@ -71,7 +80,7 @@ def checkout(tmp_path: Path) -> Checkout:
     (tmp_path / "scripts").mkdir()
     shutil.copy(ROOT / "scripts/comment_sizes.sh", tmp_path / "scripts")
     program(tmp_path / "bin", "gh", GH.replace("{folder}", str(tmp_path)))
-    record = tmp_path / ".build/sizes/debian" / f"{COMMIT}.json"
+    record = tmp_path / ".build/sizes/debian" / f"{MERGE}.json"
     record.parent.mkdir(parents=True)
     record.write_text("{}")
     checkout = Checkout(tmp_path)
@@ -83,7 +92,8 @@ def checkout(tmp_path: Path) -> Checkout:
 def test_a_change_is_commented_once(checkout: Checkout) -> None:
     done = checkout.run()
     assert (done.returncode, done.stdout) == (0, "comment_sizes: #7 has the comment\n"), done.stderr
-    lookup, _, post = checkout.calls
+    lookup, merge, _, post = checkout.calls
+    assert merge[1] == f"repos/us/sutra/commits/{MERGE}"
     assert lookup[:7] == [
         *("api", "--method", "GET", "repos/us/sutra/pulls"),
         *("--field", "state=open", "--field"),
@@ -93,8 +103,29 @@ def test_a_change_is_commented_once(checkout: Checkout) -> None:
         *("api", "--silent", "--method", "POST", "repos/us/sutra/issues/7/comments"),
         *("--raw-field", f"body={MARK}\n| a table |"),
     ]
-    words = (checkout.folder / "command").read_text().split()
-    assert words[2:] == ["comment-sizes", f".build/sizes/debian/{COMMIT}.json", "main", "b" * 40]
+    assert checkout.words == [
+        *("comment-sizes", f".build/sizes/debian/{MERGE}.json", "main", "b" * 40)
+    ]
+
+
+def test_what_was_built_is_compared_with_the_main_that_it_was_merged_with(
+    checkout: Checkout,
+) -> None:
+    checkout.answer(commits=f"{'e' * 40}\n")
+    assert checkout.run().returncode == 0
+    assert checkout.words[-1] == "e" * 40
+    query = checkout.calls[1][-1]
+    assert query == f'select(.parents[1].sha == "{COMMIT}") | .parents[0].sha'
+
+
+def test_a_record_of_another_name_is_compared_with_the_base_that_github_names(
+    checkout: Checkout,
+) -> None:
+    folder = checkout.folder / ".build/sizes/debian"
+    (folder / f"{MERGE}.json").rename(folder / "..x.json")
+    assert checkout.run().returncode == 0
+    assert checkout.words[-1] == "b" * 40
+    assert not [words for words in checkout.calls if "/commits/" in words[1]]
 
 
 def test_an_earlier_comment_is_edited(checkout: Checkout) -> None:
@@ -108,7 +139,7 @@ def test_only_an_earlier_comment_says_that_nothing_changed(
 ) -> None:
     checkout.prints("")
     assert checkout.run().stdout == "comment_sizes: nothing changed\n"
-    assert len(checkout.calls) == 2
+    assert len(checkout.calls) == 3
     checkout.answer(comments="123\n")
     assert checkout.run().returncode == 0
     assert checkout.calls[-1][-1] == f"body={MARK}\nNo size changes."
@@ -142,4 +173,4 @@ def test_several_records_are_refused(checkout: Checkout) -> None:
 def test_a_command_that_fails_comments_nothing(checkout: Checkout) -> None:
     program(checkout.folder / ".venv/bin", "python", "exit 2\n")
     assert checkout.run().returncode == 2
-    assert [words[2] for words in checkout.calls] == ["GET"]
+    assert not [words for words in checkout.calls if "POST" in words or "PATCH" in words]
