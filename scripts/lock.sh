@@ -100,8 +100,14 @@ python_package() { # python_package FOLDER: Alpine 3.23 has Python 3.12, Debian 
   lock 3.12 "$1" requirements-build
 }
 
+require() { # require PROGRAM NAME IMAGE: the builder's image has it too, and this script runs there
+  command -v "$1" >/dev/null || die "$1: not found" "install $2, or lock in the builder, which \`./build.sh\` makes: \
+\`docker run --rm --user \$(id -u):\$(id -g) -e HOME=/tmp -e PACKAGE=${under_way#packages/} -e UPGRADE=${UPGRADE:-${everything:+all}} \
+-v \"\$PWD:/src\" -w /src sutra-base-$3:latest scripts/lock.sh\`"
+}
+
 rust_package() { # rust_package FOLDER
-  command -v cargo >/dev/null || die "cargo: not found" "install Rust, or lock in the builder image"
+  require cargo Rust rust
   local words=(update --quiet) mirror=()
   for name in "${names[@]}"; do words+=(--package "$name"); done
   if [[ -z $UPGRADE$everything ]]; then words+=(--workspace); fi
@@ -114,7 +120,7 @@ rust_package() { # rust_package FOLDER
 }
 
 go_package() { # go_package FOLDER
-  command -v go >/dev/null || die "go: not found" "install Go, or lock in the builder image sutra-base-go:latest"
+  require go Go go
   (cd "$1" && go_upgrade && go mod tidy) ||
     die "go failed in $1" "read Go's lines above; GOPROXY and CA_BUNDLE name a proxy and a private CA"
   locked+=("$1/go.sum")
@@ -163,7 +169,7 @@ is_newest() { # is_newest VERSION OTHER
 # The lock names no registry, so that it holds for a mirror too. What is asked for and not locked
 # yet is locked; `npm update` alone takes newer versions.
 node_package() { # node_package FOLDER
-  command -v npm >/dev/null || die "npm: not found" "install Node.js, or lock in the builder image sutra-base-node:latest"
+  require npm Node.js node
   local words=(install)
   if [[ -n $UPGRADE$everything ]]; then words=(update); fi
   (cd "$1" && npm "${words[@]}" "${names[@]}" --package-lock-only --ignore-scripts \

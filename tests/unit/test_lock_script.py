@@ -398,35 +398,50 @@ def test_a_tool_without_network_is_one_line(
     assert done.stderr == f"lock: {problem}\ntip: {tip}\n"
 
 
+def only(folder: Path) -> str:
+    """Return a PATH with the programs that the script runs alone, whatever else the machine has."""
+    (folder / "tools").mkdir()
+    for name in ("bash", "cp", "dirname", "env", "grep", "mktemp", "paste", "rm", "sed", "tr"):
+        path = shutil.which(name)
+        assert path
+        (folder / "tools" / name).symlink_to(path)
+    return f"{folder}/tools"
+
+
+def in_builder(name: str, package: str, image: str) -> str:
+    """Return the tip for a language's tool that is not there: a command to be typed as it is."""
+    return (
+        f"install {name}, or lock in the builder, which `./build.sh` makes: `docker run --rm "
+        f"--user $(id -u):$(id -g) -e HOME=/tmp -e PACKAGE={package} -e UPGRADE= "
+        f'-v "$PWD:/src" -w /src sutra-base-{image}:latest scripts/lock.sh`'
+    )
+
+
 @pytest.mark.parametrize(
     ("package", "problem", "tip"),
     [
         ("mine", "uv: not found in .venv", "run `make venv-dev`, then lock again"),
-        ("crate", "cargo: not found", "install Rust, or lock in the builder image"),
-        (
-            "samples/go",
-            "go: not found",
-            "install Go, or lock in the builder image sutra-base-go:latest",
-        ),
-        (
-            "node",
-            "npm: not found",
-            "install Node.js, or lock in the builder image sutra-base-node:latest",
-        ),
+        ("crate", "cargo: not found", in_builder("Rust", "crate", "rust")),
+        ("samples/go", "go: not found", in_builder("Go", "samples/go", "go")),
+        ("node", "npm: not found", in_builder("Node.js", "node", "node")),
     ],
 )
 def test_a_missing_tool_is_named(tmp_path: Path, package: str, problem: str, tip: str) -> None:
     lock(tmp_path, PACKAGE="none")
     for name in (".venv/bin/uv", "bin/cargo", "bin/go", "bin/npm"):
         (tmp_path / name).unlink()
-    # only the programs that the script runs, whatever else the machine has
-    (tmp_path / "tools").mkdir()
-    for name in ("bash", "cp", "dirname", "grep", "mktemp", "paste", "rm", "sed", "tr"):
-        path = shutil.which(name)
-        assert path
-        (tmp_path / "tools" / name).symlink_to(path)
-    environment = {"PACKAGE": package, "PATH": f"{tmp_path}/tools"}
+    environment = {"PACKAGE": package, "PATH": only(tmp_path)}
     command = [tmp_path / "scripts/lock.sh"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"lock: {problem}\ntip: {tip}\n"
+
+
+def test_a_missing_tool_of_one_package_of_all_names_that_one(tmp_path: Path) -> None:
+    program(tmp_path / ".venv/bin", "python", "exit 0\n")
+    lock(tmp_path, PACKAGE="none")
+    (tmp_path / "bin/npm").unlink()
+    done = again(tmp_path, PATH=f"{tmp_path}/bin:{only(tmp_path)}")
+    assert done.returncode == 2
+    (tip,) = [line for line in done.stderr.splitlines() if line.startswith("tip: ")]
+    assert tip == f"tip: {in_builder('Node.js', 'node', 'node').replace('UPGRADE=', 'UPGRADE=all')}"
