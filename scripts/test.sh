@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Runs the tests in three parts: those that need no engine on every processor, those that can share
 # one engine on two workers, and the others one after the other. Words are pytest's, and go to each
-# part.
+# part. Where none chooses tests, the images are built beside the first part.
 #
 #   eg: scripts/test.sh          what `make test` runs
 #       scripts/test.sh -m ""    what `make test-all` runs
 #
-# Exit: as pytest, of the first part that failed; 2 where no engine can be had. Failed
-# tests do not stop the parts after theirs; an interrupt, a wrong call or a fault of pytest does.
+# Exit: as pytest, of the first part that failed; 2 where no engine can be had, or the images cannot
+# be built. Failed tests do not stop the parts after theirs; an interrupt, a wrong call or a fault
+# of pytest does.
 set -Eeuo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -47,9 +48,15 @@ readonly SHARED=(
 # a file stays on one worker, and so do the services that it deploys
 readonly TWO_AT_A_TIME=(--numprocesses 2 --dist loadfile --no-loadscope-reorder)
 readonly WORDS=("$@")
+# What most tests start from. It is built again before it is used, from the engine's cache.
+readonly IMAGES=(prod sutra-base-python-dev)
+readonly BUILD_LOG=.cache/test-build.log
 
 failed=0    # exit code of the first part that failed
 has_tests=0 # whether any part found a test
+build=""    # process group of the build beside the first part
+runs=0      # exit code of the look for an engine that runs already
+scripts/engine.sh check >/dev/null 2>&1 || runs=$?
 
 run() { # run WORDS...
   local code=0
@@ -66,16 +73,41 @@ run() { # run WORDS...
 # Whether words or PYTEST_ADDOPTS may choose tests: of all tests, every part has some.
 is_selection() { [[ -n ${PYTEST_ADDOPTS:-} || (${#WORDS[@]} -gt 0 && "${WORDS[*]}" != "-m ") ]]; }
 
-# Start an engine where none runs, and stop that one at the end: a worker that did so would stop
-# it under the other.
-require_engine() {
-  ! scripts/engine.sh check >/dev/null 2>&1 || return 0
-  scripts/engine.sh
-  trap 'scripts/engine.sh stop' EXIT
+# Half of a build waits: for the network, for apt, for a linker. It gets a process group, by which
+# all of it can be ended; the engine that it starts has a session of its own.
+begin_build() {
+  mkdir -p .cache
+  set -m
+  { scripts/engine.sh && exec nice .venv/bin/python -m scripts build "${IMAGES[@]}"; } \
+    >"$BUILD_LOG" 2>&1 </dev/null &
+  build=$!
+  set +m
 }
 
+# An engine that ran before goes on; one that a worker started would end under the other.
+# shellcheck disable=SC2329 # the trap calls it
+end_what_was_begun() {
+  if [[ -n $build ]]; then
+    kill -TERM -- "-$build" 2>/dev/null || true # it may have ended by itself
+    wait "$build" 2>/dev/null || true           # ended by us: its code says nothing
+  fi
+  ((runs == 0)) || scripts/engine.sh stop
+}
+
+require_build() {
+  local code=0
+  wait "$build" || code=$?
+  build=""
+  ((code)) || return 0
+  echo "test: no images to test, the end of $BUILD_LOG:" >&2
+  tail -n 40 "$BUILD_LOG" >&2
+  exit 2
+}
+
+trap end_what_was_begun EXIT
+is_selection || begin_build
 run --numprocesses auto "${WITHOUT_ENGINE[@]}"
-require_engine
+if [[ -n $build ]]; then require_build; else scripts/engine.sh; fi
 run "${TWO_AT_A_TIME[@]}" "${SHARED[@]}"
 run "${WITHOUT_ENGINE[@]/#/--ignore=}" "${SHARED[@]/#/--ignore=}"
 ((has_tests)) || failed=5

@@ -7,8 +7,10 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
+import time
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -72,10 +74,17 @@ def test_test_all_leaves_nothing_out_and_test_the_long_ones_alone() -> None:
 
 # ---- scripts/test.sh ---------------------------------------------------------
 
-# a stand-in for pytest: it records its arguments, and ends with the code of its part in $CODES
-PYTEST = """printf '%s|' "$@" >>words
+# a stand-in for Python: as pytest it records its arguments, and ends with the code of its part in
+# $CODES; as the product it builds as $BUILD says. $FIRST is what the first part does meanwhile.
+PYTHON = """if [ "$2" = scripts ]; then
+  echo "$*" >>build
+  eval "$BUILD"
+  exit
+fi
+printf '%s|' "$@" >>words
 echo >>words
 part=$(wc -l <words)
+if [ "$part" = 1 ]; then eval "$FIRST"; fi
 exit "$(echo "$CODES" | cut -d' ' -f"$part")"
 """
 # a stand-in for engine.sh: `check` ends with $RUNS, and what starts or stops with $STARTS
@@ -83,18 +92,25 @@ ENGINE = """echo "$1" >>engine
 case $1 in check) exit "$RUNS" ;; esac
 exit "$STARTS"
 """
+KNOBS = {"PYTEST_ADDOPTS": "", "RUNS": "0", "STARTS": "0", "BUILD": "exit 0", "FIRST": ":"}
+BUILT = "-m scripts build prod sutra-base-python-dev\n"
+LOG = ".cache/test-build.log"
+
+
+def stand_ins(folder: Path, **knobs: str) -> dict[str, str]:
+    """Copy the script, with stand-ins for what it runs; return the environment for it."""
+    program(folder / "scripts", "engine.sh", ENGINE)
+    shutil.copy(ROOT / "scripts/test.sh", folder / "scripts")
+    program(folder / ".venv/bin", "python", PYTHON)
+    return {**os.environ, **KNOBS, **knobs}
 
 
 def parts(
-    folder: Path, *words: str, codes: tuple[int, ...] = (0, 0, 0), chosen: str = "", **engine: str
+    folder: Path, *words: str, codes: tuple[int, ...] = (0, 0, 0), chosen: str = "", **knobs: str
 ) -> tuple[int, list[list[str]]]:
     """Run the script in a copy; return its exit code, and pytest's words in each part."""
-    program(folder / "scripts", "engine.sh", ENGINE)
-    shutil.copy(ROOT / "scripts/test.sh", folder / "scripts")
-    program(folder / ".venv/bin", "python", PYTEST)
-    knobs = {"CODES": " ".join(map(str, codes)), "PYTEST_ADDOPTS": chosen, "RUNS": "0"}
-    environment = {**os.environ, **knobs, "STARTS": "0", **engine}
-    done = subprocess.run([folder / "scripts/test.sh", *words], env=environment)
+    own = {"CODES": " ".join(map(str, codes)), "PYTEST_ADDOPTS": chosen, **knobs}
+    done = subprocess.run([folder / "scripts/test.sh", *words], env=stand_ins(folder, **own))
     lines = (folder / "words").read_text().splitlines()
     return done.returncode, [line.split("|")[2:-1] for line in lines]
 
@@ -147,28 +163,104 @@ def test_of_all_tests_no_part_is_without_one(
 
 
 @pytest.mark.parametrize(
-    ("runs", "calls"), [("0", ["check"]), ("2", ["check", "", "stop"])], ids=["runs", "does not"]
+    ("runs", "calls"),
+    [("0", ["check", ""]), ("2", ["check", "", "stop"])],
+    ids=["runs", "does not"],
 )
+@pytest.mark.parametrize("chosen", ["", "-kx"])
 @pytest.mark.parametrize("codes", [(0, 0, 0), (0, 1, 0), (0, 2, 0)])
 def test_an_engine_that_was_started_here_is_stopped(
-    tmp_path: Path, runs: str, calls: list[str], codes: tuple[int, ...]
+    tmp_path: Path, runs: str, calls: list[str], codes: tuple[int, ...], chosen: str
 ) -> None:
-    exit_code, _ = parts(tmp_path, codes=codes, RUNS=runs)
+    exit_code, _ = parts(tmp_path, codes=codes, chosen=chosen, RUNS=runs)
     assert exit_code == codes[1]
     assert (tmp_path / "engine").read_text().split("\n")[:-1] == calls
 
 
-def test_without_an_engine_the_others_do_not_begin(tmp_path: Path) -> None:
-    exit_code, ran = parts(tmp_path, RUNS="2", STARTS="2")
+@pytest.mark.parametrize("chosen", ["", "-kx"])
+@pytest.mark.parametrize("first", [0, 1])
+def test_without_an_engine_the_others_do_not_begin(tmp_path: Path, chosen: str, first: int) -> None:
+    exit_code, ran = parts(tmp_path, codes=(first, 0, 0), chosen=chosen, RUNS="2", STARTS="2")
     assert (exit_code, len(ran)) == (2, 1)
-    assert (tmp_path / "engine").read_text() == "check\n\n"
+    assert (tmp_path / "engine").read_text() == "check\n\nstop\n"
+    assert not (tmp_path / "build").exists()
+
+
+# waits for the other one: what runs before or after it fails
+BESIDE = "touch {own}; for _ in $(seq 100); do [ ! -e {other} ] || exit 0; sleep 0.1; done; exit 1"
+
+
+def test_the_images_are_built_beside_the_first_part(tmp_path: Path) -> None:
+    first = BESIDE.format(own="first", other="second")
+    exit_code, ran = parts(
+        tmp_path,
+        BUILD=BESIDE.format(own="second", other="first"),
+        FIRST=f"({first}) || exit 1",
+    )
+    assert (exit_code, len(ran)) == (0, 3)
+    assert (tmp_path / "build").read_text() == BUILT
+
+
+@pytest.mark.parametrize(("words", "chosen"), [((), "-kx"), (("-k", "x"), ""), (("-m", ""), "-x")])
+def test_where_tests_are_chosen_nothing_is_built(
+    tmp_path: Path, words: tuple[str, ...], chosen: str
+) -> None:
+    assert parts(tmp_path, *words, chosen=chosen, FIRST="! grep -qx '' engine || exit 1")[0] == 0
+    assert not (tmp_path / "build").exists()
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_build_that_fails_ends_the_run_with_its_last_lines(
+    tmp_path: Path, first: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    lines = "seq 1000; echo 'build: step failed' >&2; echo 'tip: fix it' >&2"
+    exit_code, ran = parts(tmp_path, codes=(first, 0, 0), BUILD=f"{lines}; exit 2")
+    assert (exit_code, len(ran)) == (2, 1)
+    assert capfd.readouterr().err.splitlines() == [
+        f"test: no images to test, the end of {LOG}:",
+        *map(str, range(963, 1001)),
+        "build: step failed",
+        "tip: fix it",
+    ]
+    assert (tmp_path / LOG).read_text().startswith("1\n2\n")
+
+
+# a build that writes its process id and hangs; a first part that begins when that is there
+HANGS = "echo $$ >pid.partial; mv pid.partial pid; exec sleep 600"
+BEGUN = "until [ -e pid ]; do sleep 0.05; done"
+
+
+@pytest.mark.parametrize("code", [2, 3, 4])
+def test_a_build_ends_with_the_run(tmp_path: Path, code: int) -> None:
+    exit_code, ran = parts(tmp_path, codes=(code, 0, 0), RUNS="2", BUILD=HANGS, FIRST=BEGUN)
+    assert (exit_code, len(ran)) == (code, 1)
+    assert not Path("/proc", (tmp_path / "pid").read_text().strip()).exists()
+    assert (tmp_path / "engine").read_text() == "check\n\nstop\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupt_of_all_leaves_no_build_behind(tmp_path: Path, number: signal.Signals) -> None:
+    """A terminal interrupts its own process group, and the build has one of its own."""
+    environment = stand_ins(
+        tmp_path, CODES="0 0 0", RUNS="2", BUILD=HANGS, FIRST=f"{BEGUN}; touch begun; sleep 600"
+    )
+    script = tmp_path / "scripts/test.sh"
+    process = subprocess.Popen([script], env=environment, start_new_session=True)
+    while not (tmp_path / "begun").exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    os.killpg(process.pid, number)
+    assert process.wait(60) == -number
+    assert not Path("/proc", (tmp_path / "pid").read_text().strip()).exists()
+    assert (tmp_path / "engine").read_text() == "check\n\nstop\n"
 
 
 def test_a_folder_that_is_not_there_is_no_success(tmp_path: Path) -> None:
     """Genuine pytest: its workers find no test at all, and call that 5."""
     program(tmp_path / "scripts", "engine.sh", "exit 0")
     shutil.copy(ROOT / "scripts/test.sh", tmp_path / "scripts")
-    program(tmp_path / ".venv/bin", "python", f'exec {sys.executable} -P "$@"')
+    nothing_built = '[ "$2" != scripts ] || exit 0\n'
+    program(tmp_path / ".venv/bin", "python", f'{nothing_built}exec {sys.executable} -P "$@"')
     for name in ("unit", "engine"):
         (tmp_path / "tests" / name).mkdir(parents=True)
         (tmp_path / f"tests/{name}/test_{name}.py").write_text("def test_one(): pass\n")
