@@ -13,6 +13,8 @@ readonly SCRIPT=install
 . scripts/common.sh
 
 readonly LOG=.cache/apt.log
+# one writer of the log: what apt-get says of its lock is read from it
+readonly LOCK=.cache/apt.lock
 # time that another package manager, such as unattended-upgrades, may take
 readonly APT_SECONDS=${APT_SECONDS:-600}
 
@@ -27,7 +29,7 @@ apt_get() {
 # apt-get waits for dpkg's lock only with an option, and never for the lock of its lists.
 apt_get_when_free() {
   local started=$SECONDS waits=""
-  until apt_get "$@" >"$LOG" 2>&1; do
+  until apt_get "$@" >"$LOG" 2>&1 9<&-; do # what a package starts must not hold our lock
     grep -q 'Could not get lock' "$LOG" || return 1
     ((SECONDS - started < APT_SECONDS)) || return 1
     [[ -n $waits ]] || echo "install: waiting: $(grep -m 1 'Could not get lock' "$LOG" | sed 's/^E: //')" >&2
@@ -43,6 +45,7 @@ require_writable_checkout
 require_temporary_space 10
 
 mkdir -p .cache
+lock "$LOCK"
 echo "install: $* (log: $LOG)" >&2
 if ! { apt_get_when_free update && apt_get_when_free install --no-install-recommends --no-remove "$@"; }; then
   tail -n 5 "$LOG" >&2

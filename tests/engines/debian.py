@@ -9,50 +9,19 @@ import hashlib
 import io
 import json
 import os
-import subprocess
 import tarfile
-import tempfile
 from pathlib import Path
 
-from tests.conftest import ROOT
 from tests.engines import cache
 from tests.support import debian_root
 
-PACKAGES = (
-    "ca-certificates",
-    "containerd",
-    "docker-buildx",
-    "docker-cli",
-    "docker-compose",
-    "docker.io",
-    "git",
-    "iptables",
-    "make",
-    "mmdebstrap",
-    "openssl",
-    "procps",
-    "python3",
-    "python3-venv",
-    "runc",
-    "uidmap",
-)
 REPOSITORY = "sutra-test-machine"
 
 
 def archive(suite: str) -> Path:
-    """Return an archive for `docker load` of Debian's `suite` with PACKAGES, made once."""
-    command = debian_root.command(PACKAGES)
-
-    def make(file: Path) -> None:
-        cache.program("mmdebstrap", *debian_root.MAKERS)
-        with tempfile.TemporaryDirectory(dir=file.parent, prefix=".root-") as folder:
-            root = Path(folder) / "layer.tar"
-            bootstrap = [*command, suite, str(root), *debian_root.mirror()]
-            done = subprocess.run(bootstrap, cwd=ROOT, capture_output=True, text=True)
-            assert done.returncode == 0, done.stderr[-3000:]
-            pack(root, file, f"{REPOSITORY}:{suite}")
-
-    return cache.kept(f"{suite}.tar", command, make)
+    """Return an archive for `docker load` of Debian's `suite`, made once from its root."""
+    root, tag = debian_root.archive(suite), f"{REPOSITORY}:{suite}"
+    return cache.kept(f"{suite}.tar", [root.name, tag], lambda file: pack(root, file, tag))
 
 
 def pack(root: Path, file: Path, tag: str) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,20 +20,6 @@ from tests.support.tracked import present
 
 # 3.13, and the newest that Debian has
 SUITES = ("trixie", "forky")
-# packages of the root; it has a compiler and Node.js, so that no test is left out for lack of one
-PACKAGES = (
-    "binutils",
-    "ca-certificates",
-    "gcc",
-    "git",
-    "gnupg",
-    "libc6-dev",
-    "make",
-    "nodejs",
-    "procps",
-    "python3",
-    "python3-venv",
-)
 FOLDER = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sutra-tests/pythons"
 SCRIPT = "tests/pythons/in_namespace.sh"
 
@@ -48,24 +33,12 @@ def run(suite: str, words: Sequence[str]) -> int:
         old.unlink()
     try:
         _pack(sources)
-        arguments = [root(suite), sources, FOLDER, settings.ca_bundle(os.environ), environment]
+        root, certificates = debian_root.archive(suite), settings.ca_bundle(os.environ)
+        arguments = [root, sources, FOLDER, certificates, environment]
         command = [*_namespaces(), "sh", SCRIPT, *map(str, arguments), *words]
         return subprocess.run(command, cwd=ROOT).returncode
     finally:
         sources.unlink(missing_ok=True)
-
-
-def root(suite: str) -> Path:
-    """Return an archive of the release's root, made once for each list of packages."""
-    key = hashlib.sha256(" ".join((*debian_root.OPTIONS, *PACKAGES)).encode()).hexdigest()[:12]
-    file, partial = FOLDER / f"{suite}-{key}.tar", FOLDER / f"{suite}.partial.tar"
-    if not file.exists():
-        if not shutil.which("mmdebstrap"):
-            subprocess.run(["scripts/install.sh", *debian_root.MAKERS], cwd=ROOT, check=True)
-        command = [*debian_root.command(PACKAGES), suite, str(partial), *debian_root.mirror()]
-        subprocess.run(command, cwd=ROOT, check=True)
-        partial.rename(file)
-    return file
 
 
 def _namespaces() -> list[str]:

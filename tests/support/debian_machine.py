@@ -13,8 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.conftest import ROOT
-from tests.engines import cache
 from tests.support import debian_root
 
 SUITE = "trixie"
@@ -102,19 +100,6 @@ class Machine:
         self.run("chmod", "755", f"/usr/bin/{name}")
 
 
-def archive(kind: Kind) -> Path:
-    """Return the root as a tar file, made once."""
-    command = debian_root.command(kind.packages)
-
-    def make(file: Path) -> None:
-        cache.program("mmdebstrap", *debian_root.MAKERS)
-        bootstrap = [*command, "--format=tar", SUITE, str(file), *debian_root.mirror()]
-        done = subprocess.run(bootstrap, cwd=ROOT, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr[-3000:]
-
-    return cache.kept(f"{kind.name}.tar", command, make)
-
-
 @contextmanager
 def machine(kind: Kind, folder: Path) -> Iterator[Machine]:
     """Run a machine, and remove it afterwards. What it keeps on a disk is in `folder`/data."""
@@ -122,7 +107,8 @@ def machine(kind: Kind, folder: Path) -> Iterator[Machine]:
     for place in (root, data):
         place.mkdir(parents=True)
     spaces = ["unshare", "--mount", "--uts", "--ipc", "--net", "--pid", "--fork", "--kill-child"]
-    words = [str(archive(kind)), str(root), str(data), kind.disk]
+    archive = debian_root.kept(kind.name, SUITE, kind.packages)
+    words = [str(archive), str(root), str(data), kind.disk]
     log = (folder / "log").open("wb")
     process = subprocess.Popen(
         [*spaces, "--mount-proc", "--propagation=private", "bash", "-euc", START, "start", *words],

@@ -298,6 +298,25 @@ def test_another_failure_of_apt_is_not_waited_for(checkout: Path) -> None:
     )
 
 
+def test_two_installations_of_one_checkout_take_turns(checkout: Path) -> None:
+    """Each would read in the other's log what apt-get says of its lock."""
+    lock = checkout / ".cache/apt.lock"
+    lock.parent.mkdir()
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        done = installing(checkout, "touch installed\n", LOCK_SECONDS="1")
+    assert said(done) == (
+        2,
+        "install: waiting for another run (lock: .cache/apt.lock)\n"
+        "install: another run took more than 1 s (lock: .cache/apt.lock)\n"
+        "tip: `fuser -v .cache/apt.lock` names its process; end it, "
+        "then run the same command again\n",
+    )
+    assert not (checkout / "installed").exists()
+    assert said(installing(checkout, "touch installed\n"))[0] == 0
+    assert (checkout / "installed").exists()
+
+
 # ---- engine.sh -------------------------------------------------------------
 
 
