@@ -43,6 +43,21 @@ def is_index(reference: str, group: Mapping[str, Any]) -> bool:
     return not tag.startswith(KEPT) and is_needed(group)
 
 
+class Indexes:
+    """The indexes of one promotion: an image has one, however many of its tags go to it."""
+
+    def __init__(self, target: Registry) -> None:
+        self.target = target
+        self._digests: dict[tuple[str, frozenset[tuple[str, str]]], str] = {}
+
+    def put(self, reference: str, manifests: Manifests) -> str:
+        """Have the index of `manifests` in the repository of `reference`; return its digest."""
+        key = (reference.rpartition(":")[0], frozenset(manifests.items()))
+        if key not in self._digests:
+            self._digests[key] = put(self.target, reference, manifests)
+        return self._digests[key]
+
+
 def put(target: Registry, reference: str, manifests: Manifests) -> str:
     """Have the index of `manifests` in the repository of `reference`; return its digest."""
     body = content(target, reference, manifests)
@@ -79,7 +94,7 @@ def _entries(target: Registry, reference: str, platform: str, digest: str) -> li
     ]
 
 
-def of_entry(target: Registry, entry: Entry, digests: Digests) -> dict[str, str]:
+def of_entry(indexes: Indexes, entry: Entry, digests: Digests) -> dict[str, str]:
     """Return the registry's digest of each image of an entry: with other platforms, its index."""
     digest_of_image = {name: digests[name, image.id] for name, image in entry.images.items()}
     by_image: dict[str, dict[str, str]] = {}
@@ -88,7 +103,7 @@ def of_entry(target: Registry, entry: Entry, digests: Digests) -> dict[str, str]
         by_image.setdefault(image, {})[architecture] = digest
     for image, manifests in by_image.items():
         if is_needed(manifests):
-            index = put(target, target.reference(image, "latest"), manifests)
+            index = indexes.put(indexes.target.reference(image, "latest"), manifests)
             digest_of_image |= {
                 platforms.image_name(manifest_architecture, image): index
                 for manifest_architecture in manifests

@@ -29,19 +29,19 @@ def push_all(client: engine.Client, target: Registry, intent: Intent, plan: Plan
     for (name, _), identity in plan.identities.items():
         if (name, identity) not in digests:
             digests[name, identity] = _pushed(client, target, plan, name, identity)
-    remote = []
+    remote, indexes = [], platform_index.Indexes(target)
     for reference, group in platform_index.groups(target, plan).items():
         first = next(iter(group.values()))
         after = digests[first]
         if platform_index.is_index(reference, group):
             manifests = {architecture: digests[key] for architecture, key in group.items()}
-            after = platform_index.put(target, reference, manifests)
+            after = indexes.put(reference, manifests)
         remote.append(Move(reference, target.digest(reference), after))
     refuse_moved_version(remote, intent.entry.version)
     moved_tags.refuse_changed(remote, plan.places)
     # new tags come last: not every registry can remove them again
     remote.sort(key=lambda move: move.before is None)
-    named = platform_index.of_entry(target, intent.entry, digests)
+    named = platform_index.of_entry(indexes, intent.entry, digests)
     # and signatures first of all: no tag is on an image whose signature is not there
     remote = [*signatures(plan, digests, named), *remote]
     images = {

@@ -31,11 +31,13 @@ class Store(MemoryRegistry):
         super().__init__()
         self.documents = {digest(document): document for document in (AMD64, ARM64)}
         self.puts: list[str] = []
+        self.reads: list[str] = []
 
     def reference(self, image: str, tag: str) -> str:
         return super().reference(image.removeprefix("arm64/"), tag)
 
     def manifest(self, reference: str, digest: str) -> bytes:
+        self.reads.append(reference)
         return self.documents[digest]
 
     def has(self, reference: str, digest: str) -> bool:
@@ -78,6 +80,23 @@ def test_an_index_names_each_platform_in_one_order(store: Any, order: tuple[str,
     assert store.puts == ["localhost/team/api:1"], "what is there is not put again"
 
 
+def test_an_index_is_made_once_for_all_tags_of_an_image(store: Any) -> None:
+    indexes = platform_index.Indexes(store)
+    tags = ["localhost/team/api:1", "localhost/team/api:1.4", "localhost/team/api:latest"]
+    assert len({indexes.put(tag, BOTH) for tag in tags}) == 1
+    assert store.reads == [tags[0]] * 2, "each platform's manifest"
+    assert store.puts == [tags[0]]
+
+
+def test_an_index_is_made_for_each_image_and_each_set_of_manifests(store: Any) -> None:
+    indexes = platform_index.Indexes(store)
+    one = {"arm64": BOTH["arm64"]}
+    places = ["localhost/team/api:1", "localhost/team/hybrid:1", "localhost:5000/team/api:1"]
+    both = [indexes.put(place, BOTH) for place in places]
+    assert store.reads == [place for place in places for _ in BOTH]
+    assert indexes.put(places[0], one) == platform_index.put(store, places[0], one) != both[0]
+
+
 @pytest.mark.parametrize(("wanted", "body"), [("linux/amd64", AMD64), ("linux/arm64", ARM64)])
 def test_a_reader_takes_its_platform_from_an_index(
     store: Any, monkeypatch: pytest.MonkeyPatch, wanted: str, body: bytes
@@ -117,7 +136,7 @@ def test_every_platform_of_an_image_has_the_index_in_the_ledger(store: Any) -> N
         ("base", "sha256:base"): digest(AMD64),
     }
     index = platform_index.put(store, "localhost/team/api:1", BOTH)
-    assert platform_index.of_entry(store, promoted, digests) == {
+    assert platform_index.of_entry(platform_index.Indexes(store), promoted, digests) == {
         "api": index,
         "arm64/api": index,
         "base": digest(AMD64),
