@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -86,8 +87,8 @@ def opened(
     Main is `later` commits further than what was recorded; without images nothing is recorded.
     """
     engine.chunk = MB  # an archive in chunks of a few bytes takes seconds
-    run_git("init", "--bare", "upstream.git")
-    run_git("clone", "--quiet", "upstream.git", "main")
+    in_folder(folder, "init", "--bare", "upstream.git")
+    in_folder(folder, "clone", "--quiet", str(folder / "upstream.git"), "main")
     main = folder / "main"
     in_folder(main, "commit", "--allow-empty", "-m", "one")
     base = in_folder(main, "rev-parse", "HEAD")
@@ -97,8 +98,21 @@ def opened(
     for number in range(later):
         in_folder(main, "commit", "--allow-empty", "-m", f"later {number}")
     in_folder(main, "push", "--quiet", "origin", "HEAD:refs/heads/main")
-    run_git("clone", "--quiet", "--branch", "main", "upstream.git", "clone")
+    in_folder(folder, "clone", "--quiet", "--branch", "main", str(folder / "upstream.git"), "clone")
     in_folder(folder / "clone", "commit", "--allow-empty", "-m", "two")
+    return PullRequest(engine, base)
+
+
+def copied(engine: FakeEngine, folder: Path, original: Path) -> PullRequest:
+    """Return what `opened` makes, as a copy of what it made in `original`: no git is run."""
+    engine.chunk = MB
+    for name in ("upstream.git", "main", "clone"):
+        shutil.copytree(original / name, folder / name)
+    for name in ("main", "clone"):
+        config = folder / name / ".git/config"
+        config.write_text(config.read_text().replace(str(original), str(folder)))
+    base = (folder / "upstream.git/refs/heads/main").read_text().strip()
+    build(engine, BEFORE, base)
     return PullRequest(engine, base)
 
 

@@ -27,6 +27,7 @@ from tests.unit.checks.sizes.pull_requests import (
     PullRequest,
     build,
     catalog,
+    copied,
     in_folder,
     opened,
     ours,
@@ -40,9 +41,19 @@ UPGRADED = package("1.1", 2 * MB)
 OTHER = package("1.0", MB, name="curl")
 
 
+@pytest.fixture(scope="session")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a pull request that tests copy, as git takes half a second for each."""
+    place = tmp_path_factory.mktemp("pull-request")
+    opened(FakeEngine(), place)
+    return place
+
+
 @pytest.fixture
-def pull(engine: FakeEngine, folder: Path, monkeypatch: pytest.MonkeyPatch) -> PullRequest:
-    return clone(opened(engine, folder), folder, monkeypatch)
+def pull(
+    engine: FakeEngine, original: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> PullRequest:
+    return clone(copied(engine, folder, original), folder, monkeypatch)
 
 
 def clone(request: PullRequest, folder: Path, monkeypatch: pytest.MonkeyPatch) -> PullRequest:
