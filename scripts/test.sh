@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the tests in three parts: those that need no engine on every processor, those that can share
-# one engine on two workers, and the others one after the other. Words are pytest's, and go to each
+# one engine on three workers, and the others one after the other. Words are pytest's, and go to each
 # part. Where none chooses tests, the images are built beside the first part.
 #
 #   eg: scripts/test.sh          what `make test` runs
@@ -18,6 +18,8 @@ readonly WITHOUT_ENGINE=(tests/packages tests/page tests/pythons tests/unit test
 # run alone: they bound the seconds of an answer, count what is on the engine or what a build did,
 # or nobody has tried.
 readonly SHARED=(
+  tests/engines/test_machines.py
+  tests/engines/test_newest.py
   tests/e2e/test_deploy.py
   tests/images/test_packages.py
   tests/engine/test_new_service.py
@@ -44,9 +46,15 @@ readonly SHARED=(
   tests/engine/test_reproducible_services.py
   tests/engine/test_reproducible_bases.py
   tests/engine/test_umask.py
+  tests/engine/test_stores.py
+  tests/engine/test_sources.py
+  tests/engine/test_contents_against_peer.py
+  tests/images/test_stack.py
+  tests/alpine/test_disk.py
 )
-# a file stays on one worker, and so do the services that it deploys
-readonly TWO_AT_A_TIME=(--numprocesses 2 --dist loadfile --no-loadscope-reorder)
+# a file stays on one worker, and so do the services that it deploys; one more than the processors
+# of a small machine, as they mostly wait
+readonly SEVERAL=(--numprocesses 3 --dist loadfile --no-loadscope-reorder)
 readonly WORDS=("$@")
 # What most tests start from. It is built again before it is used, from the engine's cache.
 readonly IMAGES=(prod sutra-base-python-dev)
@@ -108,7 +116,7 @@ trap end_what_was_begun EXIT
 is_selection || begin_build
 run --numprocesses auto "${WITHOUT_ENGINE[@]}"
 if [[ -n $build ]]; then require_build; else scripts/engine.sh; fi
-run "${TWO_AT_A_TIME[@]}" "${SHARED[@]}"
+run "${SEVERAL[@]}" "${SHARED[@]}"
 run "${WITHOUT_ENGINE[@]/#/--ignore=}" "${SHARED[@]/#/--ignore=}"
 ((has_tests)) || failed=5
 exit "$failed"

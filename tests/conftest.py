@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import docker
 import pytest
@@ -15,6 +16,7 @@ import pytest
 from scripts.engine import client as engine
 from tests.support import extent
 from tests.support.once import on_worker, once
+from tests.support.scheduling import FolderScheduling
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -28,6 +30,11 @@ def pytest_configure(config: pytest.Config) -> None:
     extent.choose(config.option.markexpr)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FolderScheduling | None:
+    """Share out files with `--dist loadfile`, and folders whose files belong together."""
+    return FolderScheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

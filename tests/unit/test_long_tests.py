@@ -118,7 +118,7 @@ def parts(
 def test_the_parts_together_are_the_whole_suite(tmp_path: Path) -> None:
     code, (first, second, third) = parts(tmp_path, "-m", "")
     assert code == 0
-    for words, start in ((first, ["--numprocesses", "auto"]), (second, ["--numprocesses", "2"])):
+    for words, start in ((first, ["--numprocesses", "auto"]), (second, ["--numprocesses", "3"])):
         assert (words[:2], words[-2:]) == (start, ["-m", ""])
     folders, dist, files = first[2:-2], second[2:5], second[5:-2]
     assert dist == ["--dist", "loadfile", "--no-loadscope-reorder"]

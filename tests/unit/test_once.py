@@ -65,6 +65,29 @@ def test_what_could_not_be_made_is_not_taken_for_made(tmp_path: Path) -> None:
     assert run(tmp_path, "-n2", "--dist=load") == (1, 2)
 
 
+def test_files_that_start_from_one_machine_stay_on_one_worker(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text(
+        "from tests.conftest import pytest_xdist_make_scheduler\n"
+    )
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --import-mode=importlib\n")
+    for file in ("engines/test_a", "engines/test_b", "engine/test_c"):
+        path = tmp_path / f"tests/{file}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"def test_it(worker_id): open({str(path)!r} + worker_id, 'w').close()\n")
+    environment = {name: text for name, text in os.environ.items() if "PYTEST" not in name}
+    words = ["-q", "-p", "no:cacheprovider", "-n2", "--dist=loadfile", "--no-loadscope-reorder"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *words, "tests/engines", "tests/engine"],
+        cwd=tmp_path,
+        env={**environment, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    notes = sorted(path.name for path in (tmp_path / "tests").rglob("*.pygw*"))
+    assert notes == ["test_a.pygw0", "test_b.pygw0", "test_c.pygw1"]
+
+
 class Item:
     """What the order of collected tests is made of: a file, and the names of its fixtures."""
 
