@@ -119,7 +119,7 @@ def test_a_second_run_waits_for_the_tags_of_the_first(
         fcntl.flock(other, fcntl.LOCK_EX)
         monkeypatch.setattr("time.sleep", lambda seconds: fcntl.flock(other, fcntl.LOCK_UN))
         with journal.locked():
-            assert Path(".build/lock").read_text() == str(os.getpid())
+            assert Path(".build/lock").read_text().strip() == str(os.getpid())
     assert capfd.readouterr().err == "waiting for process 123, which moves tags\n"
 
 

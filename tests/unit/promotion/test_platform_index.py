@@ -90,11 +90,12 @@ def test_an_index_is_made_once_for_all_tags_of_an_image(store: Any) -> None:
 
 def test_an_index_is_made_for_each_image_and_each_set_of_manifests(store: Any) -> None:
     indexes = platform_index.Indexes(store)
-    one = {"arm64": BOTH["arm64"]}
+    alone = {"arm64": BOTH["arm64"]}
     places = ["localhost/team/api:1", "localhost/team/hybrid:1", "localhost:5000/team/api:1"]
     both = [indexes.put(place, BOTH) for place in places]
     assert store.reads == [place for place in places for _ in BOTH]
-    assert indexes.put(places[0], one) == platform_index.put(store, places[0], one) != both[0]
+    index = indexes.put(places[0], alone)
+    assert index == platform_index.put(store, places[0], alone) != both[0]
 
 
 @pytest.mark.parametrize(("wanted", "body"), [("linux/amd64", AMD64), ("linux/arm64", ARM64)])
