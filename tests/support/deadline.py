@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import gc
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from scripts.common.deadline import THREAD
+from tests.support import garbage
 
 
-def left_to_themselves() -> None:
-    """Wait until they and their sockets have ended."""
-    for thread in threading.enumerate():
-        if thread.name == THREAD:
-            thread.join(20)
-            assert not thread.is_alive()
-    gc.collect()
+@contextmanager
+def left_to_themselves() -> Iterator[None]:
+    """Wait until those of the body and their sockets have ended."""
+    with garbage.collected():
+        yield
+        for thread in threading.enumerate():
+            if thread.name == THREAD:
+                thread.join(20)
+                assert not thread.is_alive()

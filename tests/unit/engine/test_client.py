@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import gc
 import os
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from docker.errors import APIError
 from scripts.common.errors import SutraError
 from scripts.engine import client as module
 from scripts.engine.client import connect, refuse_old
+from tests.support import garbage
 from tests.unit.engine.stand_ins import TIP, Refusing, Versions, answer, unclosed
 from tests.unit.fakes import FakeEngine, program
 
@@ -97,11 +97,12 @@ def test_no_engine_is_one_clear_line(
     monkeypatch: pytest.MonkeyPatch, host: str, reason: str
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", host)
-    with pytest.raises(SutraError) as caught:
-        connect()
-    assert caught.value.message == f"engine: no answer ({reason})"
-    assert caught.value.tip == TIP
-    gc.collect()
+    with garbage.collected():
+        with pytest.raises(SutraError) as caught:
+            connect()
+        assert caught.value.message == f"engine: no answer ({reason})"
+        assert caught.value.tip == TIP
+        del caught  # its traceback has the connection
 
 
 @unclosed
@@ -213,10 +214,10 @@ def test_a_remote_engine_has_no_local_disk(tmp_path: Path, address: str) -> None
 @unclosed
 @pytest.mark.parametrize(("host", "local"), [("unix:///run/x.sock", True), ("tcp://a:1", False)])
 def test_clients_of_sockets_have_the_address_that_is_looked_for(host: str, local: bool) -> None:
-    client = docker.DockerClient(base_url=host, version="1.44")
-    assert client.api.base_url.startswith("http+docker://") is local
-    client.close()
-    gc.collect()
+    with garbage.collected():
+        client = docker.DockerClient(base_url=host, version="1.44")
+        assert client.api.base_url.startswith("http+docker://") is local
+        client.close()
 
 
 def test_an_engine_that_does_not_describe_itself_is_one_clear_line() -> None:

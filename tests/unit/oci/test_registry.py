@@ -114,10 +114,9 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Server]:
     fake = Server()
     manifest = fake.blobs.image([BASE], [PACKED], LAYER + "+gzip")
     fake.tags["1"] = manifest["digest"]
-    with served(fake):
+    with served(fake), deadline.left_to_themselves():
         yield fake
         fake.drips = False
-        deadline.left_to_themselves()
 
 
 def test_a_document_that_drips(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

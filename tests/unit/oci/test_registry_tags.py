@@ -120,10 +120,9 @@ class _Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server() -> Iterator[Server]:
     fake = Server()
-    with served(fake):
+    with served(fake), deadline.left_to_themselves():
         yield fake
         fake.drips = ""
-        deadline.left_to_themselves()
 
 
 class Engine:
