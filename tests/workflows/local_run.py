@@ -59,6 +59,8 @@ def clone() -> Iterator[Path]:
         origin, checkout = Path(folder) / "origin.git", Path(folder) / "checkout"
         _git("clone", "--quiet", "--bare", str(ROOT), str(origin))
         _git("clone", "--quiet", str(origin), str(checkout))
+        # what is checked out here may be another branch; a tag has to be on main
+        _git("-C", str(checkout), "push", "--quiet", "--force", "origin", "HEAD:refs/heads/main")
         _git("-C", str(checkout), "remote", "add", REMOTE, ADDRESS)
         yield checkout
 
