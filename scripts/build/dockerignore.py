@@ -51,7 +51,10 @@ def _patterns(text: str) -> Iterator[tuple[re.Pattern[str], bool]]:
             continue
         takes_in = pattern.startswith("!")
         place = posixpath.normpath(pattern.removeprefix("!").strip()).lstrip("/")
-        yield re.compile(_expression(place), re.DOTALL), takes_in
+        try:
+            yield re.compile(_expression(place), re.DOTALL), takes_in
+        except re.error:  # "[b-a]", with which no build begins
+            continue
 
 
 def _expression(pattern: str) -> str:

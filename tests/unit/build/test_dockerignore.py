@@ -25,6 +25,8 @@ from scripts.build import dockerignore
         ("a?c", "a/c", False),
         ("[ab]c", "bc", True),
         ("a.c", "abc", False),
+        ("[b-a]\na", "a", True),
+        ("[\na", "a", True),
         ("*\n!a", "a/b", False),
         ("*\n!a", "b", True),
         ("*\n!a\n**/b", "a/b", True),
