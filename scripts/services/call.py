@@ -44,14 +44,14 @@ def _taken(knob: str, name: str) -> Iterator[str]:
     elif service.there:
         yield f'{knob}: half there "{name}": {", ".join(service.there)}'
         yield from (f'{knob}: missing of "{name}": {part}' for part in service.missing)
-    elif held := held_by(service.folder):
+    elif held := held_by(service.folder) or held_by(service_parts.TESTS / name):
         yield f'{knob}: taken "{name}": {held}'
     else:
         yield from _in_shared_files(knob, Words(name))
 
 
 def held_by(folder: Path) -> str:
-    """Return what is in the way of a service's folder: "packages/x/ holds notes".
+    """Return what is in the way of a folder of a service: "packages/x/ holds notes".
 
     "" where nothing is there but what tools left, as after a switch of branches.
     """

@@ -9,13 +9,11 @@ from scripts.catalog import catalog
 from scripts.common import git
 from scripts.common.errors import refuse
 from scripts.common.git import GitError
+from scripts.common.text import counted
 from scripts.services import call, release, sample, service_parts, shared_files
 from scripts.services.service_parts import ServiceParts
 from scripts.services.shared_files import IMAGES
 from scripts.services.steps import Remove, Step, Write
-
-# tests against the built image, where it has any
-TESTS = Path("tests/images")
 
 
 def steps(name: str) -> list[Step]:
@@ -37,7 +35,7 @@ def own_places(service: ServiceParts) -> list[Path]:
     """Return the folders and files that are the service's alone."""
     name = service.words.name
     files = (Path(form.format(name)) for form in shared_files.OWN_FILES)
-    return [path for path in (service.folder, TESTS / name, *files) if path.exists()]
+    return [path for path in (service.folder, service_parts.TESTS / name, *files) if path.exists()]
 
 
 def _removed(place: Path) -> Step:
@@ -50,8 +48,9 @@ def _held(place: Path) -> str:
     try:
         lost = git.ask("ls-files", "-z", "--others", "--modified", "--", str(place))
     except GitError:
-        return f"{count} files, and no git that could give them back"
-    return f"{count} files, {len(set(lost.split(bytes(1))) - {b''})} of them not in git as they are"
+        return f"{counted(count, 'file')}, and no git that could give them back"
+    number = len(set(lost.split(bytes(1))) - {b""})
+    return f"{counted(count, 'file')}, {number} of them not in git as they are"
 
 
 def _shared(service: ServiceParts) -> Iterator[Step]:

@@ -51,10 +51,19 @@ def load(language: str) -> Sample:
         raise SutraError(
             f"{file}: not a sample's pieces: {error}", f"`git checkout {file}` restores it"
         ) from error
+    if missing := [name for name in _piece_names() if name not in pieces]:
+        raise SutraError(
+            f"{file}: pieces: missing: {', '.join(missing)}", "the other samples have an example"
+        )
     folder = FOLDER / language
     if not files(folder):
         raise SutraError(f"{folder}: no sample is there", f"`git checkout {folder}` restores it")
     return Sample(language, folder, pieces, stands_on)
+
+
+def _piece_names() -> list[str]:
+    own = [form.format(NAME.name) for form in shared_files.OWN_FILES]
+    return [*(file.name for file in shared_files.FILES), *own]
 
 
 def copied(sample: Sample, words: Words, port: int) -> Iterator[tuple[Path, str]]:

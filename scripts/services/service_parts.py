@@ -11,6 +11,8 @@ from scripts.services.shared_files import BAKE, COMPOSE, README, Listed, SharedF
 from scripts.services.words import Words
 
 PACKAGES = Path("packages")
+# tests against the built image, where a service has any
+TESTS = Path("tests/images")
 DOCKERFILES = ("Dockerfile.prod", "Dockerfile")
 EXPOSED = re.compile(r"^EXPOSE +(.+)", re.MULTILINE)
 

@@ -157,7 +157,13 @@ def inserted(file: SharedFile, text: str, piece: str) -> str:
 
     A piece for several places has a line "---" between them.
     """
-    for after, part in zip(file.after, piece.split("---\n"), strict=True):
+    parts = piece.split("---\n")
+    if len(parts) != len(file.after):
+        raise SutraError(
+            f"{file.name}: a new service has {len(file.after)} places, and a sample {len(parts)}",
+            'a line "---" parts the pieces of a sample',
+        )
+    for after, part in zip(file.after, parts, strict=True):
         matches = list(re.finditer(after, text, re.MULTILINE))
         if not matches:
             raise SutraError(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.common import files
-from scripts.common.errors import DiskError, unexpected
+from scripts.common.errors import DiskError, SutraError, unexpected
 
 Undo = Callable[[], None]
 # folder of removed files until all steps are done
@@ -38,10 +38,15 @@ class Write:
         return [f"change {self.file}", *changes]
 
     def do(self) -> Undo:
-        """Write it; return what takes it back."""
+        """Write it; return what takes it back. Raises SutraError where it is not as planned."""
         new_folders = _made_folders(self.file.parent)
         partial = self.file.with_name(f"{self.file.name}.{os.getpid()}")
-        before = self.file.read_bytes() if self.before is not None else None
+        before = self.file.read_bytes() if os.path.lexists(self.file) else None
+        if before != (None if self.before is None else self.before.encode()):
+            raise SutraError(
+                f"{self.file}: changed meanwhile, nothing was done",
+                "another run or an editor wrote it; run the same command again",
+            )
         mode = self.file.stat().st_mode & 0o777 if before is not None else self.mode
         with _folders_gone_on_error(new_folders):
             files.replace(self.file, self.text, partial)
@@ -131,10 +136,22 @@ def apply(steps: Sequence[Step], who: str) -> None:
         tip = "`git status` shows what changed" if stuck else "`df -h .` and `ls -ld .`"
         raise DiskError(f"{who}: {_problem(error)}", tip, f"; {outcome}") from error
     for step in steps:
-        if isinstance(step, Remove) and step.aside.is_dir():
-            shutil.rmtree(step.aside)
-        elif isinstance(step, Remove):
-            step.aside.unlink()
+        if isinstance(step, Remove):
+            _delete(step.aside, who)
+
+
+def _delete(place: Path, who: str) -> None:
+    try:
+        if place.is_dir() and not place.is_symlink():
+            shutil.rmtree(place)
+        else:
+            place.unlink()
+    except OSError as error:
+        raise DiskError(
+            f"{who}: {_problem(error)}",
+            f"all else is done: remove {place} with the rights that it needs",
+            f'; what was removed is left in "{place}"',
+        ) from error
 
 
 def _taken_back(undone: Sequence[Undo]) -> list[str]:

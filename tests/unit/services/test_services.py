@@ -18,8 +18,8 @@ from scripts.__main__ import main as front_door
 from scripts.bench import startup
 from scripts.catalog import catalog
 from scripts.common.errors import DiskError, SutraError
-from scripts.services import sample, service_parts, shared_files
-from scripts.services.steps import Move, Step, Undo, Write, apply
+from scripts.services import add, remove, rename, sample, service_parts, shared_files
+from scripts.services.steps import Move, Step, Undo, Write, apply, in_order
 from tests.conftest import ROOT
 from tests.support import names, stack
 from tests.unit.services.conftest import changes, commit, git
@@ -255,7 +255,7 @@ def test_a_removal_shows_first_what_it_destroys(
     count = len(sample.files(Path("samples/rust"))) + 1
     assert shown[:3] == [
         f"remove packages/{NAME} ({count} files, 1 of them not in git as they are)",
-        f"remove deploy/kubernetes/base/{NAME}.yaml (1 files, 0 of them not in git as they are)",
+        f"remove deploy/kubernetes/base/{NAME}.yaml (1 file, 0 of them not in git as they are)",
         "change docker-bake.hcl",
     ]
     assert (checkout / "packages" / NAME / "notes").exists()
@@ -465,6 +465,22 @@ def test_a_folder_with_a_persons_files_is_taken(checkout: Path, file: str, held:
     )
 
 
+def test_tests_of_another_image_take_a_name(checkout: Path) -> None:
+    other = checkout / "tests/images/parcels/test_content.py"
+    other.parent.mkdir(parents=True)
+    other.write_text("# a person's\n")
+    problem = 'taken "parcels": tests/images/parcels/ holds test_content.py'
+    assert refused("new-service", "--name", "parcels", "--language", "go")[0] == [
+        f"NAME: {problem}"
+    ]
+    new()
+    own = checkout / "tests/images" / NAME / "test_content.py"
+    own.parent.mkdir()
+    own.touch()
+    assert refused("rename-service", "--name", NAME, "--to", "parcels")[0] == [f"TO: {problem}"]
+    assert other.read_text() == "# a person's\n"
+
+
 @pytest.mark.parametrize("target", ["../samples", "nowhere"])
 def test_a_link_where_the_folder_would_be_is_taken(checkout: Path, target: str) -> None:
     (checkout / "packages/lonely").symlink_to(target)
@@ -613,6 +629,62 @@ def test_a_step_that_fails_leaves_nothing_half_done(checkout: Path, command: str
     assert (checkout / "packages" / NAME).exists() == (command != "new-service")
 
 
+@pytest.mark.parametrize("command", ["new-service", "remove-service", "rename-service"])
+def test_what_another_run_wrote_meanwhile_is_kept(checkout: Path, command: str) -> None:
+    """A person may take minutes to answer, and two runs may plan at once."""
+    if command == "new-service":
+        steps = add.steps(NAME, "go", "")
+    else:
+        new(NAME, "go")
+        commit("added")
+        steps = remove.steps(NAME) if command == "remove-service" else rename.steps(NAME, "parcels")
+    readme = checkout / "README.md"
+    written = readme.read_text() + "another's\n"
+    readme.write_text(written)
+    with pytest.raises(SutraError) as caught:
+        apply(in_order(steps), command)
+    assert caught.value.message == "README.md: changed meanwhile, nothing was done"
+    assert caught.value.tip == "another run or an editor wrote it; run the same command again"
+    assert readme.read_text() == written
+    assert changes() == " M README.md\n"
+
+
+@pytest.mark.parametrize("is_link", [False, True])
+def test_a_file_that_another_run_made_meanwhile_is_kept(checkout: Path, is_link: bool) -> None:
+    steps = add.steps(NAME, "go", "")
+    file = checkout / "packages" / NAME / "main.go"
+    file.parent.mkdir()
+    own = checkout / "own.go"
+    own.write_text("another's\n")
+    file.symlink_to(own) if is_link else file.write_text("another's\n")
+    with pytest.raises(SutraError) as caught:
+        apply(in_order(steps), "new-service")
+    place = file.relative_to(checkout)
+    assert caught.value.message == f"{place}: changed meanwhile, nothing was done"
+    assert (file.read_text(), file.is_symlink()) == ("another's\n", is_link)
+    assert changes() == f"?? own.go\n?? {place}\n"
+
+
+def test_what_cannot_be_deleted_at_the_end_is_named(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new(NAME, "go")
+
+    def refuse(folder: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", f"{folder}/main.go")
+
+    monkeypatch.setattr("shutil.rmtree", refuse)
+    aside = f"packages/.removed-{NAME}"
+    with pytest.raises(DiskError) as caught:
+        front_door(["remove-service", "--name", NAME, "--yes"])
+    assert caught.value.message == (
+        f'remove-service: cannot change "{aside}/main.go": Permission denied; '
+        f'what was removed is left in "{aside}"'
+    )
+    assert caught.value.tip == f"all else is done: remove {aside} with the rights that it needs"
+    assert service_parts.find(NAME).there == ()
+
+
 class Spoiled(Move):
     """A step fails after another program has taken the place of an earlier step's file."""
 
@@ -683,6 +755,23 @@ def test_a_sample_that_is_gone_or_damaged_is_one_line(checkout: Path) -> None:
     assert refused(*words) == (
         ["samples/go: no sample is there"],
         "`git checkout samples/go` restores it",
+    )
+    assert not (checkout / "packages" / NAME).exists()
+
+
+def test_a_sample_that_lacks_a_piece_is_one_line(checkout: Path) -> None:
+    file = checkout / "samples/go.yaml"
+    text = file.read_text()
+    words = ("new-service", "--name", NAME, "--language", "go")
+    file.write_text(text.replace("  README.md: |", "  READ.md: |"))
+    assert refused(*words) == (
+        ["samples/go.yaml: pieces: missing: README.md"],
+        "the other samples have an example",
+    )
+    file.write_text(text.replace("    ---\n    | `SUTRA_", "    | `SUTRA_"))
+    assert refused(*words) == (
+        ["docs/deployment.md: a new service has 2 places, and a sample 1"],
+        'a line "---" parts the pieces of a sample',
     )
     assert not (checkout / "packages" / NAME).exists()
 
