@@ -111,7 +111,8 @@ def build_platform(
     }
     references = [tag for tags_of_one in named.values() for tag in tags_of_one]
     require_space(client, references, how.builder)
-    settings = {**settings, **root_variable(client, plan, how.builder)}
+    root = root_variable(client, plan, how.builder)
+    settings = {**settings, **(root if how.architecture else own_variables(how.builder, root))}
     if how.architecture:
         settings |= cross.root_variable(client, plan, how.builder, how.architecture)
     staged = {
@@ -153,18 +154,30 @@ def _run(
 
 
 def platform_variables(architecture: str, builder: Builder) -> dict[str, str]:
-    """Return the variables of the bake file for another platform; none for the builder's own.
+    """Return the variables of the bake file for another platform than that of the builder.
 
     Raises SutraError where the node that is to build for it does not answer.
     """
     builders.require_nodes(builder, architecture)
-    if not architecture:
+    target = builder_nodes.named(builder.nodes, architecture)
+    if not target:
         return {}
-    native = builder_nodes.is_native(builder.nodes, architecture)
+    native = builder_nodes.is_native(builder.nodes, target)
     return {
-        "PLATFORM": platforms.name_of(architecture),
+        "PLATFORM": platforms.name_of(target),
         **({"PLATFORM_NATIVE": "1"} if native else {}),
     }
+
+
+def own_variables(builder: Builder, root: Mapping[str, str]) -> dict[str, str]:
+    """Return `root` with the variables for this machine's platform, where the builder's first node
+    is of another one.
+    """
+    platform = platform_variables(platforms.OWN, builder)
+    if not platform:
+        return dict(root)
+    own = {f"PLATFORM_{name}": value for name, value in root.items()}
+    return {**root, **platform, **own}
 
 
 def loaded(plan: Mapping[str, Any], targets: Iterable[str]) -> list[str]:

@@ -61,20 +61,48 @@ def usable(nodes: Sequence[Node]) -> list[Node]:
     return [node for node in nodes if node.status]
 
 
+def default(nodes: Sequence[Node]) -> Node | None:
+    """Return the node that builds what names no platform: the first, of whatever platform it is."""
+    return next(iter(usable(nodes)), None)
+
+
+def named(nodes: Sequence[Node], architecture: str) -> str:
+    """Return the architecture that builds for `architecture` have to name, OWN for none.
+
+    Where the first node is of another platform than this machine, so would be what names none.
+    """
+    first = default(nodes)
+    if architecture or first is None or not first.platforms or _is_of(first, platforms.OWN):
+        return architecture
+    return platforms.own_architecture()
+
+
+def _is_of(node: Node, architecture: str) -> bool:
+    """Return whether a node is of a platform: it names its own, or those it is for, first."""
+    return node.platforms[:1] == (platforms.name_of(architecture),)
+
+
 def node_of(nodes: Sequence[Node], architecture: str) -> Node | None:
-    """Return the node that builds for an architecture; for OWN, and where none has it, the first.
+    """Return the node that builds for an architecture, and where none has it, the first.
 
     A node that was created for the platform comes before one that reports it.
     """
-    usable_nodes, name = usable(nodes), platforms.name_of(architecture)
+    target = named(nodes, architecture)
+    name, usable_nodes = platforms.name_of(target), usable(nodes)
     chosen = [node for node in usable_nodes if name in node.assigned]
     chosen += [node for node in usable_nodes if name in node.platforms]
-    return next(iter(chosen if architecture else []), usable_nodes[0] if usable_nodes else None)
+    return next(iter(chosen if target else []), default(nodes))
 
 
 def is_native(nodes: Sequence[Node], architecture: str) -> bool:
-    """Return whether a platform is built on another node than the builder's own, the first."""
-    return node_of(nodes, architecture) != node_of(nodes, platforms.OWN)
+    """Return whether all that is for a platform is built on a node of it.
+
+    Else the first node, of another platform, compiles for it, and emulates what runs.
+    """
+    chosen = node_of(nodes, architecture)
+    return chosen is not None and (
+        chosen != default(nodes) or (architecture != platforms.OWN and _is_of(chosen, architecture))
+    )
 
 
 def silent(nodes: Sequence[Node], architecture: str) -> list[Node]:
@@ -82,7 +110,7 @@ def silent(nodes: Sequence[Node], architecture: str) -> list[Node]:
 
     It asks all of them what they have where none was created for the platform.
     """
-    chosen = node_of(nodes, architecture)
-    is_assigned = chosen and platforms.name_of(architecture) in chosen.assigned
-    candidates = usable(nodes) if architecture and not is_assigned else [chosen]
+    chosen, target = node_of(nodes, architecture), named(nodes, architecture)
+    is_assigned = chosen and platforms.name_of(target) in chosen.assigned
+    candidates = usable(nodes) if target and not is_assigned else [chosen]
     return [node for node in candidates if node and not node.runs]

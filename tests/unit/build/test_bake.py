@@ -407,6 +407,23 @@ def test_a_node_of_the_platform_compiles_there(
 
 
 @pytest.mark.usefixtures("amd64")
+def test_a_first_node_of_another_platform_builds_nothing_for_this_machine(
+    engine: FakeEngine, bake: Bake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would build whatever names no platform, for its own."""
+    root = {"ROOT": f"debian@{ROOT_DIGEST}", "ROOT_CONTEXT": "oci-layout:///roots:1"}
+    monkeypatch.setattr(build, "root_variable", lambda *_: root)
+    other = Node("farm0", "tcp://127.0.0.1:7771", "running", ("linux/arm64",))
+    bake.builder = replace(FARM, nodes=(other, NODE))
+    ids = build.build(engine, ["prod"], {})
+    ((_, _, knobs),) = bake.builds
+    wanted = {"PLATFORM": "linux/amd64", "PLATFORM_NATIVE": "1", **root}
+    wanted |= {f"PLATFORM_{name}": value for name, value in root.items()}
+    assert wanted.items() <= knobs.items()
+    assert list(ids) == ["sutra-base-python:prod", "sutra-base-python:1", "sutra-api:prod"]
+
+
+@pytest.mark.usefixtures("amd64")
 def test_where_a_platforms_node_does_not_answer_no_tag_moves(
     engine: FakeEngine, bake: Bake, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -39,6 +39,8 @@ FIRST = Node("one", "tcp://one:1", "running", (AMD, "linux/386"))
 EMULATES = Node("one", "tcp://one:1", "running", (AMD, ARM))
 REPORTS = Node("two", "tcp://two:1", "running", (ARM,))
 ASSIGNED = Node("two", "tcp://two:1", "running", (ARM, AMD), (ARM,))
+# a builder in a container that the first build starts
+STARTS = Node("starts", "unix:///var/run/docker.sock", "inactive")
 AWAY = Node("away", "tcp://away:1", "inactive")
 AWAY_ASSIGNED = Node("away", "tcp://away:1", "inactive", (ARM,), (ARM,))
 BROKEN = Node("broken", "tcp://broken:1", "", (ARM,), (ARM,))
@@ -62,7 +64,12 @@ def test_nodes_are_read_with_what_they_have_and_what_they_are_for() -> None:
     [
         ([], "arm64", None, False),
         ([FIRST, REPORTS], "", FIRST, False),
-        ([REPORTS, FIRST], "", REPORTS, False),  # whatever it has
+        # a first node of another platform builds what names none, and that for its own
+        ([REPORTS, FIRST], "", FIRST, True),
+        ([REPORTS, FIRST], "arm64", REPORTS, True),
+        ([ASSIGNED, FIRST], "", ASSIGNED, False),  # it reports this machine's too
+        ([REPORTS], "", REPORTS, False),
+        ([STARTS, FIRST], "", STARTS, False),
         ([FIRST], "arm64", FIRST, False),
         ([FIRST, REPORTS], "arm64", REPORTS, True),
         ([EMULATES, REPORTS], "arm64", EMULATES, False),
@@ -90,9 +97,31 @@ def test_the_node_of_a_platform(
         # buildx asks every node what it has
         ([EMULATES, AWAY], "arm64", [AWAY]),
         ([FIRST, BROKEN], "arm64", []),
+        ([REPORTS, AWAY, FIRST], "", [AWAY]),
+        ([REPORTS, AWAY_ASSIGNED, FIRST], "arm64", [AWAY_ASSIGNED]),
     ],
 )
 def test_the_nodes_that_are_waited_for_in_vain(
     nodes: list[Node], architecture: str, silent: list[Node]
 ) -> None:
     assert builder_nodes.silent(nodes, architecture) == silent
+
+
+@pytest.mark.parametrize(
+    ("nodes", "architecture", "named"),
+    [
+        ([], "", ""),
+        ([FIRST], "", ""),
+        ([EMULATES, REPORTS], "", ""),
+        ([STARTS, REPORTS], "", ""),
+        ([BROKEN, FIRST], "", ""),
+        ([REPORTS, FIRST], "", "amd64"),
+        ([REPORTS], "", "amd64"),
+        ([REPORTS, FIRST], "arm64", "arm64"),
+        ([FIRST, REPORTS], "arm64", "arm64"),
+    ],
+)
+def test_a_platform_is_named_where_the_first_node_is_of_another(
+    nodes: list[Node], architecture: str, named: str
+) -> None:
+    assert builder_nodes.named(nodes, architecture) == named
