@@ -32,21 +32,26 @@ BAKE_ENVIRONMENT = {
 }
 # beside PATH: where distributions and Docker's packages put a client with plugins
 CLIENTS = ("docker", "/usr/bin/docker", "/usr/local/bin/docker")
+# paths of clients whose buildx has worked in this process
+_WORKING: set[str] = set()
 
 
 def find_client() -> str:
     """Return the first docker client whose buildx works.
 
-    A newer client without plugins may come earlier on PATH. Raises SutraError.
+    A newer client without plugins may come earlier on PATH. One that works is not tried again:
+    a command asks for it several times, and each try takes a tenth of a second. Raises SutraError.
     """
     for client in (os.environ.get("DOCKER") or "docker", *CLIENTS[1:]):
         path = shutil.which(client)
-        if (
-            path
-            and subprocess.run([path, "buildx", "version"], capture_output=True).returncode == 0
-        ):
+        if path and (path in _WORKING or _runs_buildx(path)):
+            _WORKING.add(path)
             return path
     raise EngineError("no docker client with a working buildx plugin", engine.TIP)
+
+
+def _runs_buildx(path: str) -> bool:
+    return subprocess.run([path, "buildx", "version"], capture_output=True).returncode == 0
 
 
 def bake_plan(targets: Sequence[str], environment: Mapping[str, str]) -> dict[str, Any]:

@@ -42,6 +42,20 @@ def test_a_client_that_the_caller_names_comes_before_path(
     assert find_client() == str(named)
 
 
+def test_a_client_that_works_is_tried_once_and_one_that_does_not_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = tmp_path / "tried"
+    client = program(tmp_path / "one", "docker", f"echo x >>{tried}; [ -e {tmp_path}/plugin ]\n")
+    monkeypatch.setenv("PATH", str(client.parent))
+    monkeypatch.setattr(buildx, "CLIENTS", ("docker",))
+    with pytest.raises(SutraError):
+        find_client()
+    (tmp_path / "plugin").touch()
+    assert [find_client() for _ in range(3)] == [str(client)] * 3
+    assert tried.read_text() == "x\n" * 2
+
+
 @pytest.mark.parametrize("scripts", [[], ["exit 1\n"], ["exit 1\n", "exit 2\n"]])
 def test_no_client_with_buildx_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scripts: list[str]
