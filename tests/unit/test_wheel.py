@@ -261,7 +261,8 @@ def action(installed: Installed, tmp_path_factory: pytest.TempPathFactory) -> Pa
     checkout = tmp_path_factory.mktemp("action")
     for name in ("packages/sutra-images", "base-images"):
         shutil.copytree(ROOT / name, checkout / name)
-    shutil.copytree(ROOT / "scripts", checkout / "scripts", ignore=shutil.ignore_patterns("*.sh"))
+    own = shutil.ignore_patterns("*.sh", "__pycache__")
+    shutil.copytree(ROOT / "scripts", checkout / "scripts", ignore=own)
     program(checkout / "scripts", "venv.sh", f"echo ready >'{checkout}/called'\n")
     (checkout / ".venv").symlink_to(installed.environment)
     return checkout
