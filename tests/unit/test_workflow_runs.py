@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -128,3 +129,18 @@ def test_a_clone_can_be_pushed_from() -> None:
 def test_the_version_of_act_is_that_of_its_module() -> None:
     link = f"[act](https://github.com/nektos/act) {act_program.version()} "
     assert link in (ROOT / "CONTRIBUTING.md").read_text()
+
+
+def test_an_event_says_what_its_workflow_asks_for() -> None:
+    text = TEXTS["release.yml"]
+    assert local_run.payload(ROOT, "push", text) == {"ref": f"refs/tags/{local_run.TAG}"}
+    assert local_run.payload(ROOT, "push", TEXTS["build.yml"]) == {}
+    told = local_run.payload(ROOT, "workflow_run", TEXTS["comment.yml"])
+    wanted = set(re.findall(r"github\.event\.(workflow_run(?:\.\w+)+)", TEXTS["comment.yml"]))
+    assert len(wanted) == 6
+    for path in wanted:
+        value: object = told
+        for key in path.split("."):
+            assert isinstance(value, dict)
+            value = value[key]
+        assert value

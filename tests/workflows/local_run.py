@@ -85,8 +85,8 @@ def run(checkout: Path, workflow: str, event: str, job: str = "") -> Run:
     command += [f"--env=STAND_INS={folder}/artifacts", "--secret=GITHUB_TOKEN=none"]
     command += [f"--secret={name}" for name in SECRETS if name in text]
     command += ["--job", job] if job else []
-    if payload := _payload(checkout, event, text):
-        (folder / "event.json").write_text(json.dumps(payload))
+    if told := payload(checkout, event, text):
+        (folder / "event.json").write_text(json.dumps(told))
         command += ["--eventpath", str(folder / "event.json")]
     if event == "workflow_run":  # what the build of the pull request has uploaded
         record = folder / "artifacts/sizes/debian/record.json"
@@ -119,7 +119,7 @@ def run(checkout: Path, workflow: str, event: str, job: str = "") -> Run:
     return Run(workflow, event, steps, tuple(changes), done.stdout, done.returncode)
 
 
-def _payload(checkout: Path, event: str, text: str) -> dict[str, object]:
+def payload(checkout: Path, event: str, text: str) -> dict[str, object]:
     """Return what GitHub tells of an event, as far as a workflow asks for it."""
     if event == "push" and "    tags:" in text:
         return {"ref": f"refs/tags/{TAG}"}
