@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from scripts.build import graph
+from scripts.catalog import catalog
+from scripts.catalog.catalog import Catalog
 from scripts.commands import graph as graph_command
 from scripts.common import arguments, git
 from scripts.common.errors import OK, SutraError
@@ -34,7 +36,7 @@ def main(options: argparse.Namespace) -> int:
     reasons = graph.affected(nodes, files)
     images = {name: reasons[name] for name in reasons if is_production(nodes, name)}
     tests = [name for name in reasons if nodes[name].kind == "test"]
-    checks = any(graph.matches(file, place) for file in files for place in CHECKS)
+    checks = is_about_checks(files, catalog.load())
     if form == "json":
         answer = {"images": images, "tests": tests, "check_all": checks, "files": len(files)}
         print(json.dumps(answer, indent=2))
@@ -43,6 +45,13 @@ def main(options: argparse.Namespace) -> int:
     else:
         print(*lines(images, tests, checks, since), sep="\n")
     return OK
+
+
+def is_about_checks(files: Iterable[str], promises: Catalog) -> bool:
+    """Return whether one of `files` says how images are checked: a rule, or what a check reads."""
+    needs = [image.runtime for image in promises.images]
+    read = {path for need in needs for path in (need.seccomp, need.requests) if path}
+    return any(graph.matches(file, place) for file in files for place in (*CHECKS, *read))
 
 
 def is_production(nodes: Mapping[str, graph.Node], name: str) -> bool:

@@ -10,6 +10,7 @@ import pytest
 
 from scripts.build import graph
 from scripts.build.graph import Node
+from scripts.catalog import catalog
 from scripts.commands import affected as affected_command
 from scripts.commands import graph as command
 from scripts.common import git
@@ -217,6 +218,24 @@ def test_lines_of_affected_name_one_file_and_how_many_more(
     assert capsys.readouterr().err == ("affected: no image is built from what changed since main\n")
     assert affected_command.is_production(nodes, "api")
     assert not affected_command.is_production(nodes, "api-test")
+
+
+@pytest.mark.parametrize(
+    ("file", "is_about_checks"),
+    [
+        ("images.yaml", True),
+        ("scripts/checks/gate.py", True),
+        ("packages/sutra-api/seccomp.json", True),
+        ("packages/sutra-api/requests.txt", True),
+        ("packages/sutra-api/src/sutra_api/routes.py", False),
+        ("README.md", False),
+    ],
+)
+def test_a_change_of_what_a_check_reads_checks_every_image(
+    file: str, is_about_checks: bool
+) -> None:
+    promises = catalog.load(ROOT / "images.yaml")
+    assert affected_command.is_about_checks([file], promises) is is_about_checks
 
 
 # ---- what has changed -------------------------------------------------------
