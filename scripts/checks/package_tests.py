@@ -52,6 +52,10 @@ BEGUN = re.compile(r"^#(\d+) \[(?!internal\b)([^\]\n]+)\] ", re.MULTILINE)
 ENDED = re.compile(r"^#(\d+) (?:DONE|CACHED|ERROR)\b", re.MULTILINE)
 WRITTEN = r"^#{} [\d.]+ (.+)$"
 LAST_LINES = 3
+# lines that name what failed, of Go's tests and of Node.js's: the last ones only count
+TELLING = re.compile(
+    r"^(?:#\d+ )?(?:[\d.]+ )?[ \t]*((?:--- FAIL: |\S+_test\.go:\d+: |not ok \d).*)", re.MULTILINE
+)
 GROUP = re.compile(r'^group "test"', re.MULTILINE)
 
 
@@ -235,7 +239,12 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 
 def last_lines(log: str) -> str:
-    """Return the last lines of the step that failed as one line, of the whole log without one."""
+    """Return the last lines of the step that failed as one line, of the whole log without one.
+
+    Lines that name a failed test come first, wherever they are.
+    """
+    if telling := list(dict.fromkeys(TELLING.findall(log))):
+        return _as_line(telling[:LAST_LINES])
     blocks = STEP.findall(log)
     return _as_line(STAMP.sub("", blocks[-1] if blocks else log).splitlines())
 
@@ -252,7 +261,8 @@ def step_under_way(log: str) -> str:
 
 
 def _as_line(lines: Sequence[str]) -> str:
-    return printable(" | ".join([line.strip() for line in lines if line.strip()][-LAST_LINES:]))
+    words = [line.expandtabs(1).strip() for line in lines]
+    return printable(" | ".join([line for line in words if line][-LAST_LINES:]))
 
 
 def _result(image: str, problem: str) -> CheckResult:

@@ -28,7 +28,7 @@ def main(options: argparse.Namespace) -> int:
     if run(WHO, add.steps(name, language, port), knobs):
         print(
             f"{WHO}: {name} is there: write packages/{name} and commit it all, as "
-            "`make prod` promotes only commits; `make budgets readme` writes its figures",
+            "`make prod` promotes only commits; `make dev budgets readme` writes its figures",
             file=sys.stderr,
         )
     return OK

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from scripts.services import call, cargo_lock, sample, service_parts, shared_fil
 from scripts.services.remove import own_places
 from scripts.services.service_parts import ServiceParts
 from scripts.services.steps import Move, Remove, Step, Write
-from scripts.services.words import Words, line_of, renamed
+from scripts.services.words import CODE, Words, line_of, renamed, renamed_in_code
 
 
 def steps(name: str, to: str) -> list[Step]:
@@ -22,13 +23,42 @@ def steps(name: str, to: str) -> list[Step]:
     refuse(missing, "add what is missing, or `make remove-service` takes the rest away")
     places = own_places(service)
     refuse([line for place in places for line in _used(place, new)], "choose another name")
-    inside = [step for place in places for step in _moved(place, service.words, new)]
+    lines = _sample_lines(service)
+    inside = [step for place in places for step in _moved(place, service.words, new, lines)]
     return [*inside, *_shared(service, new)]
 
 
-def _moved(place: Path, old: Words, new: Words) -> Iterator[Step]:
+def _sample_lines(service: ServiceParts) -> frozenset[str]:
+    """Return the lines that the service's sample has under its name, whatever its port is."""
+    if service.language not in sample.languages():
+        return frozenset()
+    copied = sample.copied(sample.load(service.language), service.words, sample.PORT)
+    return frozenset(_without_numbers(line) for _, text in copied for line in text.splitlines())
+
+
+def _without_numbers(line: str) -> str:
+    return re.sub(r"[0-9]+", "0", line)
+
+
+def _renamed(file: Path, text: str, old: Words, new: Words, lines: frozenset[str]) -> str:
+    """Return a file's text for the new name.
+
+    A name of one word may be a variable, a key of an answer or a word of a comment too: in code
+    that a person wrote it is replaced where it must be the service, and left elsewhere.
+    """
+    if old.name != old.module or file.suffix not in CODE:
+        return renamed(text, old, new)
+    return "".join(
+        renamed(line, old, new)
+        if _without_numbers(line.rstrip("\r\n")) in lines
+        else renamed_in_code(line, file.suffix, old, new)
+        for line in text.splitlines(keepends=True)
+    )
+
+
+def _moved(place: Path, old: Words, new: Words, lines: frozenset[str]) -> Iterator[Step]:
     if place.is_dir():
-        yield from _folder(place, old, new)
+        yield from _folder(place, old, new, lines)
         return
     target = Path(_named(place, old, new))
     yield Move(place, target)
@@ -43,7 +73,7 @@ def _used(place: Path, new: Words) -> Iterator[str]:
             yield f'TO: taken "{new.name}": {file}:{line} has it as a word'
 
 
-def _folder(folder: Path, old: Words, new: Words) -> Iterator[Step]:
+def _folder(folder: Path, old: Words, new: Words, lines: frozenset[str]) -> Iterator[Step]:
     """Yield the moves, outermost first, then the changes in the files by their new names."""
     target = folder.with_name(new.name) if folder.name == old.name else folder
     if target != folder:
@@ -56,7 +86,7 @@ def _folder(folder: Path, old: Words, new: Words) -> Iterator[Step]:
             yield Move(new_place.with_name(place.name), new_place)
     for file in sample.files(folder):
         before = _text(file)
-        text = renamed(before, old, new)
+        text = _renamed(file, before, old, new, lines)
         if text != before:
             if file.name == cargo_lock.FILE:
                 text = cargo_lock.ordered(text)

@@ -55,6 +55,28 @@ def renamed(text: str, old: Words, new: Words, numbers: Mapping[int, int] | None
     return text
 
 
+# places in code where a name of one word is the service and nothing else, by the file's suffix: the
+# text before it, the text after it, and whether it is a module's there
+CODE = {
+    ".py": (
+        (r"""^\s*(?:from|import)\s+|-m |"-m", "|src/""", "", True),
+        (r"""["'`]""", r"\.[a-z_]", True),
+    ),
+    ".rs": ((r"(?<!::)", "::", True),),
+    ".go": ((r'"', "/", False),),
+    ".js": ((r"""["']""", "/", False),),
+}
+FOLDER = (r"\bpackages/", "", False)
+
+
+def renamed_in_code(text: str, suffix: str, old: Words, new: Words) -> str:
+    """Return a line of code with a name of one word replaced where it must be the service."""
+    for before, after, is_module in (*CODE[suffix], FOLDER):
+        word = re.compile(f"({before}){pattern(old.name).pattern}(?={after})")
+        text = word.sub(rf"\g<1>{new.module if is_module else new.name}", text)
+    return text
+
+
 def line_of(text: str, words: Words) -> int:
     """Return the number of the first line that has a form of the name, 0 without one."""
     places = [match.start() for form in words.forms if (match := pattern(form).search(text))]

@@ -90,6 +90,49 @@ def test_the_package_whose_tests_fail_is_named_with_their_last_lines(buildx: Pat
     ]
 
 
+GO_FAILURE = """#9 [api-test test 1/1] RUN go test ./...
+#9 1.2 --- FAIL: TestAnswers (0.00s)
+#9 1.2     routes_test.go:39: /hello/world: 200 "{}"
+#9 1.2 FAIL
+#9 1.2 FAIL\tacme\t0.005s
+#9 1.2 FAIL
+#9 ERROR: process "/bin/sh -c go test" did not complete successfully: exit code: 1
+------
+ > [api-test test 1/1] RUN go test ./...:
+1.2     routes_test.go:39: /hello/world: 200 "{}"
+1.2 FAIL
+1.2 FAIL\tacme\t0.005s
+1.2 FAIL
+------
+"""
+# buildx shows a step's last lines alone, and those of node:test only count
+NODE_FAILURE = """#9 [api-test test 1/1] RUN node --test
+#9 1.2 # Subtest: /hello answers
+#9 1.2 not ok 3 - /hello answers
+#9 1.2   ---
+#9 1.2 1..3
+#9 ERROR: process "/bin/sh -c node --test" did not complete successfully: exit code: 1
+------
+ > [api-test test 1/1] RUN node --test:
+1.2 # skipped 0
+1.2 # todo 0
+1.2 # duration_ms 45.2
+------
+"""
+
+
+@pytest.mark.parametrize(
+    ("log", "line"),
+    [
+        (GO_FAILURE, '--- FAIL: TestAnswers (0.00s) | routes_test.go:39: /hello/world: 200 "{}"'),
+        (NODE_FAILURE, "not ok 3 - /hello answers"),
+        ("------\n > [a test 1/1] RUN x:\n0.1 a\tb\n------\n", "a b"),
+    ],
+)
+def test_the_test_that_failed_is_named_where_the_last_lines_do_not(log: str, line: str) -> None:
+    assert package_tests.last_lines(log) == line
+
+
 def test_a_build_that_fails_before_any_step_shows_its_last_lines(buildx: Path) -> None:
     (buildx / "script").write_text("echo 'ERROR: no space left' >&2; exit 1\n")
     assert [result.ok for result in results()] == [False, False]

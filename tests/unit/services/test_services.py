@@ -123,6 +123,59 @@ def test_what_a_person_wrote_is_renamed_and_its_own_words_stay(checkout: Path) -
     )
 
 
+@pytest.mark.parametrize(
+    ("language", "file", "text", "wanted"),
+    [
+        (
+            "python",
+            "src/parcels/own.py",
+            'import parcels\nfrom parcels.app import x\nAPP = "parcels.app:create_app"\n'
+            'RUN = ["-m", "parcels"], "-m parcels"  # see packages/parcels\n'
+            'def parcels(parcels):\n    parcels.append({"parcels": 1})\n    raise E from parcels\n',
+            "import acme_parcels\nfrom acme_parcels.app import x\n"
+            'APP = "acme_parcels.app:create_app"\n'
+            'RUN = ["-m", "acme_parcels"], "-m acme_parcels"  # see packages/acme-parcels\n'
+            'def parcels(parcels):\n    parcels.append({"parcels": 1})\n    raise E from parcels\n',
+        ),
+        (
+            "rust",
+            "src/own.rs",
+            'use parcels::PORT;\nuse crate::parcels::X;\nlet parcels = json!({"parcels": 1});\n',
+            "use acme_parcels::PORT;\nuse crate::parcels::X;\n"
+            'let parcels = json!({"parcels": 1});\n',
+        ),
+        (
+            "go",
+            "own.go",
+            'import "parcels/internal/store"\nparcels := map[string]int{"parcels": 1}\n',
+            'import "acme-parcels/internal/store"\nparcels := map[string]int{"parcels": 1}\n',
+        ),
+        (
+            "node",
+            "src/own.js",
+            'import parcels from "./parcels.js";\nparcels.push({ parcels: "parcels" });\n',
+            'import parcels from "./parcels.js";\nparcels.push({ parcels: "parcels" });\n',
+        ),
+    ],
+)
+def test_a_word_of_a_persons_code_is_left_where_it_may_be_anything(
+    checkout: Path,
+    capsys: pytest.CaptureFixture[str],
+    language: str,
+    file: str,
+    text: str,
+    wanted: str,
+) -> None:
+    new("parcels", language)
+    (checkout / "packages/parcels" / file).write_text(text)
+    commit("a service")
+    front_door(["rename-service", "--name", "parcels", "--to", "acme-parcels"])
+    place = f"packages/acme-parcels/{file.replace('src/parcels', 'src/acme_parcels')}"
+    assert (checkout / place).read_text() == wanted
+    # what is left is named, for a person to decide
+    assert f"still names it: {place}:" in capsys.readouterr().err
+
+
 def test_what_tools_left_moves_with_a_renamed_service(checkout: Path) -> None:
     new()
     cache = checkout / "packages" / NAME / "__pycache__"
