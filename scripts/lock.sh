@@ -56,7 +56,11 @@ put_back() { # whatever ended this run, a tool that failed or an interrupt
   [[ -n $under_way ]] || return 0
   local name
   for name in "${CHANGED[@]}"; do
-    if [[ -e $kept/$name ]]; then cp -p "$kept/$name" "$under_way/"; else rm -f "$under_way/$name"; fi
+    if [[ ! -e $kept/$name ]]; then
+      rm -f "$under_way/$name"
+    elif [[ $(<"$kept/$name") != $(cat "$under_way/$name") ]]; then
+      cp -p "$kept/$name" "$under_way/"
+    fi
   done
   rm -r "$kept"
 }
@@ -151,7 +155,7 @@ go_newest() { # go_newest MODULE: print its newest release that this line allows
     if [[ $version == *-* ]]; then continue; fi # a pre-release
     # down to the present one; that of a commit comes before the release that it is named for
     is_newest "$version" "${current%%-*}" || break
-    needs=$(go list -m -f '{{.GoVersion}}' "$1@$version") || return
+    needs=$(go_needed "$1@$version") || return
     if is_newest "$line" "${needs:-1}"; then
       echo "$version"
       return
@@ -160,6 +164,21 @@ go_newest() { # go_newest MODULE: print its newest release that this line allows
     told=1
   done < <(sort -rV <<<"$all")
   echo "$current"
+}
+
+go_needed() { # go_needed MODULE@VERSION: print the Go that it needs
+  local needs
+  if needs=$(go list -m -f '{{.GoVersion}}' "$1" 2>"$kept/said"); then
+    echo "$needs"
+    return
+  fi
+  # a Go that is older refuses to answer, and says why
+  needs=$(sed -nE 's/.* requires go >= ([^ ]+) \(running go .*/\1/p' "$kept/said")
+  if [[ -z $needs ]]; then
+    cat "$kept/said" >&2
+    return 1
+  fi
+  echo "$needs"
 }
 
 is_newest() { # is_newest VERSION OTHER

@@ -282,12 +282,17 @@ case "$*" in
   *"{{{{.Version}}}} $module") echo {present} ;;
   *"{{{{.GoVersion}}}} $module@v0.17.0") ;;
   *"{{{{.GoVersion}}}} $module@v0.18.0") echo 1.24.0 ;;
-  *"{{{{.GoVersion}}}} $module@v0.19.0") echo 1.26.0 ;;
+  *"{{{{.GoVersion}}}} $module@v0.19.0") {newest} ;;
 esac
 """
+# answers of Go 1.26 to a module that needs it, and of an older Go
+ANSWER = "echo 1.26.0"
+REFUSAL = """echo "go: $module@v0.19.0 requires go >= 1.26.0 (running go 1.24.4; a=b)" >&2
+    exit 1"""
 HELD = "lock: golang.org/x/sync v0.19.0 is not taken: it needs go 1.26.0, and go.mod has go {}\n"
 
 
+@pytest.mark.parametrize("newest", [ANSWER, REFUSAL])
 @pytest.mark.parametrize("upgrade", ["golang.org/x/sync", "all"])
 @pytest.mark.parametrize(
     ("line", "present", "taken", "held"),
@@ -303,11 +308,19 @@ HELD = "lock: golang.org/x/sync v0.19.0 is not taken: it needs go 1.26.0, and go
     ],
 )
 def test_a_module_goes_to_the_newest_release_for_the_go_of_its_package(
-    tmp_path: Path, upgrade: str, line: str, present: str, taken: str | None, held: str
+    tmp_path: Path,
+    newest: str,
+    upgrade: str,
+    line: str,
+    present: str,
+    taken: str | None,
+    held: str,
 ) -> None:
     lock(tmp_path, PACKAGE="none")
     said = f'echo "$*" >>{tmp_path}/words'
-    program(tmp_path / "bin", "go", f"{said}\n{GO.format(line=line, present=present)}")
+    program(
+        tmp_path / "bin", "go", f"{said}\n{GO.format(line=line, present=present, newest=newest)}"
+    )
     done = again(tmp_path, PACKAGE="samples/go", UPGRADE=upgrade)
     assert (done.returncode, done.stdout) == (0, "lock: samples/go/go.sum\n")
     assert done.stderr == held.format(line)
@@ -317,11 +330,11 @@ def test_a_module_goes_to_the_newest_release_for_the_go_of_its_package(
 
 def test_a_module_of_which_a_proxy_knows_nothing_ends_the_lock(tmp_path: Path) -> None:
     lock(tmp_path, PACKAGE="none")
-    script = GO.format(line="1.24.0", present="v0.17.0").replace("printf '%s\\n' v", "exit 1; : v")
+    script = GO.format(line="1.24.0", present="v0.17.0", newest="echo gone >&2; exit 1")
     program(tmp_path / "bin", "go", script)
     done = again(tmp_path, PACKAGE="samples/go", UPGRADE="all")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("lock: go failed in samples/go\n")
+    assert done.stderr.startswith("gone\nlock: go failed in samples/go\n")
 
 
 QUIET = (
@@ -401,7 +414,19 @@ def test_a_tool_without_network_is_one_line(
 def only(folder: Path) -> str:
     """Return a PATH with the programs that the script runs alone, whatever else the machine has."""
     (folder / "tools").mkdir()
-    for name in ("bash", "cp", "dirname", "env", "grep", "mktemp", "paste", "rm", "sed", "tr"):
+    for name in (
+        "bash",
+        "cat",
+        "cp",
+        "dirname",
+        "env",
+        "grep",
+        "mktemp",
+        "paste",
+        "rm",
+        "sed",
+        "tr",
+    ):
         path = shutil.which(name)
         assert path
         (folder / "tools" / name).symlink_to(path)
