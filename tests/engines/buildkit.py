@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.conftest import ROOT
@@ -18,6 +20,10 @@ ADDRESS = "tcp://127.0.0.1:7770"
 BUILDER = "farm"
 DATA = "/var/lib/docker/buildkitd"
 KEYS = "/etc/buildkit"
+# a second one, which says that it is of another platform; it runs no program of it
+OTHER_ADDRESS = "tcp://127.0.0.1:7771"
+OTHER_DATA = f"{DATA}-other"
+OTHER = "buildkitd-other"
 SERVER = {"cacert": "ca", "cert": "server", "key": "server-key"}
 # openssl signs what the next lines use; the keys go with the machine
 MAKE_KEYS = f"""
@@ -70,13 +76,29 @@ def start(machine: Machine) -> None:
         done = machine.run("bash", "-ec", MAKE_KEYS)
         assert done.code == 0, done.text
         create(machine, BUILDER, "client")
-    machine.start(
-        "buildkitd",
-        f"--addr={ADDRESS}",
-        *(f"--tls{kind}={KEYS}/{file}.pem" for kind, file in SERVER.items()),
-        f"--root={DATA}",
-    )
+    machine.start("buildkitd", *listen(ADDRESS, DATA))
     machine.wait("buildkitd", "docker", "buildx", "inspect", "--bootstrap", BUILDER)
+
+
+def listen(address: str, data: str) -> list[str]:
+    """Return the options of a buildkitd at an address, with a folder of its own."""
+    trust = [f"--tls{kind}={KEYS}/{file}.pem" for kind, file in SERVER.items()]
+    return [f"--addr={address}", *trust, f"--root={data}"]
+
+
+@contextmanager
+def other(machine: Machine, platform: str) -> Iterator[str]:
+    """Run a second buildkitd, of `platform` by its own word; yield the builder of it alone."""
+    machine.run("ln", "-sf", "buildkitd", f"/usr/local/bin/{OTHER}", folder="/")
+    words = [f"--oci-worker-platform={platform}", "--otel-socket-path=/run/other.sock"]
+    machine.start(OTHER, *listen(OTHER_ADDRESS, OTHER_DATA), *words)
+    try:
+        create(machine, "other", "client", OTHER_ADDRESS)
+        machine.wait(OTHER, "docker", "buildx", "inspect", "--bootstrap", "other")
+        yield "other"
+    finally:
+        machine.stop(OTHER)
+        machine.run("rm", "-rf", OTHER_DATA, folder="/")
 
 
 def stop(machine: Machine) -> None:
@@ -85,13 +107,19 @@ def stop(machine: Machine) -> None:
     machine.run("rm", "-rf", DATA, folder="/")
 
 
-def create(machine: Machine, builder: str, who: str, *addresses: str) -> None:
-    """Register a builder with the machine's buildx, which connects to each node as `who`."""
+def create(
+    machine: Machine, builder: str, who: str, *addresses: str, platforms: Sequence[str] = ()
+) -> None:
+    """Register a builder with the machine's buildx, which connects to each node as `who`.
+
+    `platforms` has the one that each node is for.
+    """
     files = {"cacert": "ca", "cert": who, "key": f"{who}-key"}
     options = ",".join(f"{key}={KEYS}/{file}.pem" for key, file in files.items())
     machine.run("docker", "buildx", "rm", builder)  # one of an earlier test
     command = ["docker", "buildx", "create", "--driver=remote", f"--name={builder}"]
     for append, address in enumerate(addresses or (ADDRESS,)):
         words = [f"--driver-opt={options}", *(["--append"] if append else []), address]
+        words += [f"--platform={platforms[append]}"] if platforms else []
         done = machine.run(*command, *words)
         assert done.code == 0, done.text

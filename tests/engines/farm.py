@@ -12,10 +12,34 @@ from collections.abc import Iterator
 
 import pytest
 
+from scripts.common import platforms
 from tests.engines import buildkit, matrix
-from tests.engines.machine import Done, Machine
+from tests.engines.machine import SOURCE, Done, Machine, commit
 
 TARGET = "sutra-base-rust-runtime"
+OWN = platforms.own_architecture()
+(OTHER,) = {"amd64", "arm64"} - {OWN}
+# address of a farm's node by its platform
+NODES = {OWN: buildkit.ADDRESS, OTHER: buildkit.OTHER_ADDRESS}
+PATH = f"{SOURCE}:{SOURCE}/base-images/lib"
+TWO_PLATFORMS = {
+    ".gitignore": ".cache\n.build\n",
+    "Dockerfile": "FROM scratch\nCOPY content /\n",
+    "content": "of any platform",
+    "docker-bake.hcl": """
+variable "PLATFORM" { default = "" }
+group "prod" { targets = ["two"] }
+target "two" {
+  platforms = PLATFORM == "" ? [] : [PLATFORM]
+  tags      = ["two:prod"]
+  output    = ["type=docker"]
+}
+""",
+    "images.yaml": """
+release: {budget: {installed: 1 MB, download: 1 MB}}
+images: {two: {budget: {installed: 1 MB, download: 1 MB}}}
+""",
+}
 # folder of buildkitd's running steps: its runc is started there
 EXECUTOR = f"{buildkit.DATA}/runc-overlayfs/executor/"
 # address that nothing listens on
@@ -117,6 +141,58 @@ def test_a_first_node_that_is_away_is_taken_out(farm: Machine) -> None:
     assert farm.run(*take_out.split()).code == 0
     done = build(farm, builder="pair")
     assert done.code == 0, done.text[-3000:]
+
+
+@pytest.mark.parametrize("first", [OWN, OTHER])
+def test_a_farm_of_two_platforms_builds_each_on_its_node(farm: Machine, first: str) -> None:
+    """Nothing is emulated: the small image of the other platform runs no program."""
+    content = TWO_PLATFORMS | {"content": f"the first node is of {first}"}
+    farm.put("/two", {name: text.encode() for name, text in content.items()})
+    commit(farm, "/two")
+    forget(farm)
+    environment = {"BUILDER": "pair", "PLATFORMS": f"linux/{OWN},linux/{OTHER}"}
+    with buildkit.other(farm, f"linux/{OTHER}") as alone:
+        pair(farm, first)
+        program = (f"{SOURCE}/{matrix.PYTHON[0]}", *matrix.PYTHON[1:])
+        done = farm.run(*program, "build", folder="/two", PYTHONPATH=PATH, **environment)
+        assert done.code == 0, done.text[-3000:]
+        assert not is_empty(farm, alone)
+    assert not is_empty(farm, buildkit.BUILDER)
+    for name, architecture in (("two", OWN), (f"{OTHER}/two", OTHER)):
+        assert architecture_of(farm, f"{name}:prod") == architecture
+
+
+def test_a_first_node_of_another_platform_is_sent_nothing_for_this_machine(farm: Machine) -> None:
+    alone_done = build(farm)
+    assert alone_done.code == 0, alone_done.text[-3000:]
+    before = farm.run(*IDS).text
+    with buildkit.other(farm, f"linux/{OTHER}") as alone:
+        pair(farm, OTHER)
+        done = build(farm, builder="pair")
+        assert done.code == 0, done.text[-3000:]
+        assert is_empty(farm, alone)
+    assert architecture_of(farm, f"{TARGET}:prod") == OWN
+    assert farm.run(*IDS).text == before
+
+
+def pair(machine: Machine, first: str) -> None:
+    """Register a farm with a node for each platform. An emulating node reports both."""
+    order = sorted(NODES, key=lambda architecture: architecture != first)
+    addresses = [NODES[architecture] for architecture in order]
+    named = [f"linux/{architecture}" for architecture in order]
+    buildkit.create(machine, "pair", "client", *addresses, platforms=named)
+
+
+def architecture_of(machine: Machine, reference: str) -> str:
+    words = ("docker", "image", "inspect", "--format={{.Architecture}}", reference)
+    return machine.run(*words).text.strip()
+
+
+def is_empty(machine: Machine, builder: str) -> bool:
+    """Return whether a builder has built nothing."""
+    used = machine.run("docker", "buildx", "du", "--builder", builder)
+    assert used.code == 0, used.text
+    return bool(re.search(r"^Total:\s+0B$", used.text, re.MULTILINE))
 
 
 def test_a_builder_that_nobody_made(farm: Machine) -> None:
