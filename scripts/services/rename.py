@@ -11,7 +11,7 @@ from scripts.services import call, cargo_lock, sample, service_parts, shared_fil
 from scripts.services.remove import own_places
 from scripts.services.service_parts import ServiceParts
 from scripts.services.steps import Move, Remove, Step, Write
-from scripts.services.words import CODE, Words, line_of, renamed, renamed_in_code
+from scripts.services.words import ABOUT, Words, line_of, renamed, renamed_in_code
 
 
 def steps(name: str, to: str) -> list[Step]:
@@ -40,14 +40,19 @@ def _without_numbers(line: str) -> str:
     return re.sub(r"[0-9]+", "0", line)
 
 
-def _renamed(file: Path, text: str, old: Words, new: Words, lines: frozenset[str]) -> str:
-    """Return a file's text for the new name.
+def _is_clear(file: Path, folder: Path, old: Words) -> bool:
+    """Return whether each word of a file that is the service's name means the service.
 
-    A name of one word may be a variable, a key of an answer or a word of a comment too: in code
-    that a person wrote it is replaced where it must be the service, and left elsewhere.
+    One word may be a variable, a key of an answer or a table too. The files that say how the
+    service is built are at the top of its folder.
     """
-    if old.name != old.module or file.suffix not in CODE:
-        return renamed(text, old, new)
+    return old.name != old.module or (file.parent == folder and file.suffix in ABOUT)
+
+
+def _renamed_where_clear(
+    file: Path, text: str, old: Words, new: Words, lines: frozenset[str]
+) -> str:
+    """Return the text with the sample's lines renamed, and others where they mean the service."""
     return "".join(
         renamed(line, old, new)
         if _without_numbers(line.rstrip("\r\n")) in lines
@@ -86,7 +91,10 @@ def _folder(folder: Path, old: Words, new: Words, lines: frozenset[str]) -> Iter
             yield Move(new_place.with_name(place.name), new_place)
     for file in sample.files(folder):
         before = _text(file)
-        text = _renamed(file, before, old, new, lines)
+        if _is_clear(file, folder, old):
+            text = renamed(before, old, new)
+        else:
+            text = _renamed_where_clear(file, before, old, new, lines)
         if text != before:
             if file.name == cargo_lock.FILE:
                 text = cargo_lock.ordered(text)

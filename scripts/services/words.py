@@ -64,14 +64,16 @@ CODE = {
     ),
     ".rs": ((r"(?<!::)", "::", True),),
     ".go": ((r'"', "/", False),),
-    ".js": ((r"""["']""", "/", False),),
+    **dict.fromkeys((".js", ".mjs", ".cjs", ".ts"), ((r"""["']""", "/", False),)),
 }
+# files that say how a service is built and what it is: a word that is its name means the service
+ABOUT = {"", ".prod", ".toml", ".yaml", ".yml", ".json", ".lock", ".in", ".mod", ".sum", ".md"}
 FOLDER = (r"\bpackages/", "", False)
 
 
 def renamed_in_code(text: str, suffix: str, old: Words, new: Words) -> str:
     """Return a line of code with a name of one word replaced where it must be the service."""
-    for before, after, is_module in (*CODE[suffix], FOLDER):
+    for before, after, is_module in (*CODE.get(suffix, ()), FOLDER):
         word = re.compile(f"({before}){pattern(old.name).pattern}(?={after})")
         text = word.sub(rf"\g<1>{new.module if is_module else new.name}", text)
     return text

@@ -151,6 +151,20 @@ def test_what_a_person_wrote_is_renamed_and_its_own_words_stay(checkout: Path) -
             'import "acme-parcels/internal/store"\nparcels := map[string]int{"parcels": 1}\n',
         ),
         (
+            "go",
+            "tables.sql",
+            "CREATE TABLE parcels (parcels int); -- packages/parcels\n",
+            "CREATE TABLE parcels (parcels int); -- packages/acme-parcels\n",
+        ),
+        ("node", "requests.txt", "GET /parcels/1\n", "GET /parcels/1\n"),
+        ("node", "test/answer.json", '{"parcels": 1}\n', '{"parcels": 1}\n'),
+        (
+            "node",
+            "src/own.ts",
+            'import { a } from "parcels/a";\nconst parcels = "parcels";\n',
+            'import { a } from "acme-parcels/a";\nconst parcels = "parcels";\n',
+        ),
+        (
             "node",
             "src/own.js",
             'import parcels from "./parcels.js";\nparcels.push({ parcels: "parcels" });\n',
@@ -174,6 +188,18 @@ def test_a_word_of_a_persons_code_is_left_where_it_may_be_anything(
     assert (checkout / place).read_text() == wanted
     # what is left is named, for a person to decide
     assert f"still names it: {place}:" in capsys.readouterr().err
+
+
+def test_a_line_about_the_service_that_a_person_wrote_is_renamed(checkout: Path) -> None:
+    new("parcels")
+    manifest = checkout / "packages/parcels/cleanup.yaml"
+    manifest.write_text(f"{manifest.read_text()}    - parcels.store\n")
+    dockerfile = checkout / "packages/parcels/Dockerfile.prod"
+    dockerfile.write_text(f"{dockerfile.read_text()}ENV HOME=/var/lib/parcels\n")
+    front_door(["rename-service", "--name", "parcels", "--to", "acme-parcels"])
+    folder = checkout / "packages/acme-parcels"
+    assert (folder / "cleanup.yaml").read_text().endswith("    - acme_parcels.store\n")
+    assert (folder / "Dockerfile.prod").read_text().endswith("ENV HOME=/var/lib/acme-parcels\n")
 
 
 def test_what_tools_left_moves_with_a_renamed_service(checkout: Path) -> None:
