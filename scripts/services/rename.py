@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.common.errors import refuse
@@ -23,17 +24,27 @@ def steps(name: str, to: str) -> list[Step]:
     refuse(missing, "add what is missing, or `make remove-service` takes the rest away")
     places = own_places(service)
     refuse([line for place in places for line in _used(place, new)], "choose another name")
-    lines = _sample_lines(service)
-    inside = [step for place in places for step in _moved(place, service.words, new, lines)]
+    of_sample = _of_sample(service)
+    inside = [step for place in places for step in _moved(place, service.words, new, of_sample)]
     return [*inside, *_shared(service, new)]
 
 
-def _sample_lines(service: ServiceParts) -> frozenset[str]:
-    """Return the lines that the service's sample has under its name, whatever its port is."""
+@dataclass(frozen=True)
+class OfSample:
+    """What the service's sample has under its name: lines, whatever its port is, and paths."""
+
+    lines: frozenset[str] = frozenset()
+    paths: frozenset[Path] = frozenset()
+
+
+def _of_sample(service: ServiceParts) -> OfSample:
     if service.language not in sample.languages():
-        return frozenset()
-    copied = sample.copied(sample.load(service.language), service.words, sample.PORT)
-    return frozenset(_without_numbers(line) for _, text in copied for line in text.splitlines())
+        return OfSample()
+    copied = dict(sample.copied(sample.load(service.language), service.words, sample.PORT))
+    return OfSample(
+        frozenset(_without_numbers(line) for text in copied.values() for line in text.splitlines()),
+        frozenset(path for place in copied for path in (place, *place.parents)),
+    )
 
 
 def _without_numbers(line: str) -> str:
@@ -61,11 +72,11 @@ def _renamed_where_clear(
     )
 
 
-def _moved(place: Path, old: Words, new: Words, lines: frozenset[str]) -> Iterator[Step]:
+def _moved(place: Path, old: Words, new: Words, of_sample: OfSample) -> Iterator[Step]:
     if place.is_dir():
-        yield from _folder(place, old, new, lines)
+        yield from _folder(place, old, new, of_sample)
         return
-    target = Path(_named(place, old, new))
+    target = Path(renamed(str(place), old, new))
     yield Move(place, target)
     before = _text(place)
     yield Write(target, renamed(before, old, new), before)
@@ -78,7 +89,7 @@ def _used(place: Path, new: Words) -> Iterator[str]:
             yield f'TO: taken "{new.name}": {file}:{line} has it as a word'
 
 
-def _folder(folder: Path, old: Words, new: Words, lines: frozenset[str]) -> Iterator[Step]:
+def _folder(folder: Path, old: Words, new: Words, of_sample: OfSample) -> Iterator[Step]:
     """Yield the moves, outermost first, then the changes in the files by their new names."""
     target = folder.with_name(new.name) if folder.name == old.name else folder
     if target != folder:
@@ -86,7 +97,7 @@ def _folder(folder: Path, old: Words, new: Words, lines: frozenset[str]) -> Iter
             yield Remove(target, "what tools left")
         yield Move(folder, target)
     for place in sorted(_inner(folder)):
-        new_place = target / _named(place.relative_to(folder), old, new)
+        new_place = target / _named_inside(place.relative_to(folder), old, new, of_sample)
         if new_place.name != place.name:
             yield Move(new_place.with_name(place.name), new_place)
     for file in sample.files(folder):
@@ -94,16 +105,24 @@ def _folder(folder: Path, old: Words, new: Words, lines: frozenset[str]) -> Iter
         if _is_clear(file, folder, old):
             text = renamed(before, old, new)
         else:
-            text = _renamed_where_clear(file, before, old, new, lines)
+            text = _renamed_where_clear(file, before, old, new, of_sample.lines)
         if text != before:
             if file.name == cargo_lock.FILE:
                 text = cargo_lock.ordered(text)
-            yield Write(target / _named(file.relative_to(folder), old, new), text, before)
+            place = _named_inside(file.relative_to(folder), old, new, of_sample)
+            yield Write(target / place, text, before)
 
 
-def _named(place: Path | str, old: Words, new: Words) -> str:
-    """Return a path with the name replaced in each of its parts."""
-    return renamed(str(place), old, new)
+def _named_inside(place: Path, old: Words, new: Words, of_sample: OfSample) -> Path:
+    """Return a path in the service's folder with the name replaced where it means the service.
+
+    A file that a person called by a name of one word is imported by that.
+    """
+    new_place = Path()
+    for path in [*reversed(place.parents), place][1:]:
+        is_clear = old.name != old.module or path in of_sample.paths
+        new_place /= Path(renamed(str(path), old, new)).name if is_clear else path.name
+    return new_place
 
 
 def _inner(folder: Path) -> set[Path]:

@@ -41,7 +41,7 @@ TARGETS = re.compile(r".*-(dev|test|builder|runtime)|sutra-base-.*")
 NAMED = re.compile(r'^(?:target|group) "([^"]+)"', re.MULTILINE)
 OWNERS = {"Rust": RUST, "Go": GO, "YAML": YAML}
 OBJECT = re.compile(r"^  name: (\S+)$", re.MULTILINE)
-# folders of modules that a build has on its path beside the service's own
+# folders of Python modules that a build has on its path beside the service's own
 MODULES = ("base-images/lib/*/", f"{service_parts.PACKAGES}/*/src/*/")
 
 
@@ -74,7 +74,7 @@ def reason(words: Words) -> str:
         return f"a target of {shared_files.BAKE} is called so"
     for form in MODULES:
         for folder in Path(".").glob(form):
-            if folder.name == module:
+            if folder.name == module and any(folder.glob("*.py")):
                 return f"{folder} is called so"
     if keyword.iskeyword(module) or module in sys.stdlib_module_names:
         return "Python's own"

@@ -190,6 +190,30 @@ def test_a_word_of_a_persons_code_is_left_where_it_may_be_anything(
     assert f"still names it: {place}:" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("language", "file", "new_file"),
+    [
+        ("python", "src/parcels/parcels.py", "src/acme_parcels/parcels.py"),
+        ("python", "src/parcels/deep/parcels/a.py", "src/acme_parcels/deep/parcels/a.py"),
+        ("node", "src/parcels.js", "src/parcels.js"),
+        ("rust", "src/parcels/mod.rs", "src/parcels/mod.rs"),
+        ("go", "parcels/store.go", "parcels/store.go"),
+    ],
+)
+def test_a_persons_file_keeps_its_name(
+    checkout: Path, language: str, file: str, new_file: str
+) -> None:
+    new("parcels", language)
+    place = checkout / "packages/parcels" / file
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text("mine\n")
+    commit("a service")
+    front_door(["rename-service", "--name", "parcels", "--to", "acme-parcels"])
+    assert (checkout / "packages/acme-parcels" / new_file).read_text() == "mine\n"
+    front_door(["rename-service", "--name", "acme-parcels", "--to", "parcels"])
+    assert changes() == ""
+
+
 def test_a_line_about_the_service_that_a_person_wrote_is_renamed(checkout: Path) -> None:
     new("parcels")
     manifest = checkout / "packages/parcels/cleanup.yaml"
@@ -468,6 +492,7 @@ def test_a_name_whose_module_a_build_has_already_is_refused(
 ) -> None:
     """A service's own folder comes first on Python's path: it would be taken for the other one."""
     (checkout / folder).mkdir(parents=True)
+    (checkout / folder / "__init__.py").touch()
     assert refused("new-service", "--name", name, "--language", "python")[0] == [
         f'NAME: reserved "{name}": {folder} is called so'
     ]
