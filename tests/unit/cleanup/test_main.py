@@ -400,6 +400,24 @@ def test_an_interrupt_takes_everything_back(root: Path, monkeypatch: pytest.Monk
     assert outside(root) == ["cleanup.yaml", "tree"]
 
 
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
+def test_a_module_that_sends_its_parent_a_signal_is_one_line_and_the_tree_as_it_was(
+    root: Path, name: str
+) -> None:
+    (root / SITE / "two.py").write_text(
+        f"import os, signal\nos.kill(os.getppid(), signal.{name})\nX = 1\n"
+    )
+    before = snapshot(root)
+    assert call(root) == Ran(
+        2,
+        "",
+        f'cleanup: ended by a signal "{name}", nothing was changed\n'
+        "tip: run it again; where nobody sent the signal, a module does when it is imported\n",
+    )
+    assert snapshot(root) == before
+    assert outside(root) == ["cleanup.yaml", "tree"]
+
+
 @pytest.mark.parametrize(
     ("place", "why"),
     [("cleanup.yaml/x.json", "File exists"), ("tree", "Is a directory")],
