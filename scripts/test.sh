@@ -56,8 +56,8 @@ readonly SHARED=(
 # of a small machine, as they mostly wait
 readonly SEVERAL=(--numprocesses 3 --dist loadfile --no-loadscope-reorder)
 readonly WORDS=("$@")
-# What most tests start from. It is built again before it is used, from the engine's cache.
-readonly IMAGES=(prod sutra-base-python-dev)
+# log of the build of the images that most tests start from; each part builds them again, from the
+# engine's cache
 readonly BUILD_LOG=.cache/test-build.log
 
 failed=0    # exit code of the first part that failed
@@ -86,7 +86,7 @@ is_selection() { [[ -n ${PYTEST_ADDOPTS:-} || (${#WORDS[@]} -gt 0 && "${WORDS[*]
 begin_build() {
   mkdir -p .cache
   set -m
-  { scripts/engine.sh && exec nice .venv/bin/python -m scripts build "${IMAGES[@]}"; } \
+  { scripts/engine.sh && exec nice .venv/bin/python -m scripts build; } \
     >"$BUILD_LOG" 2>&1 </dev/null &
   build=$!
   set +m

@@ -93,7 +93,7 @@ case $1 in check) exit "$RUNS" ;; esac
 exit "$STARTS"
 """
 KNOBS = {"PYTEST_ADDOPTS": "", "RUNS": "0", "STARTS": "0", "BUILD": "exit 0", "FIRST": ":"}
-BUILT = "-m scripts build prod sutra-base-python-dev\n"
+BUILT = "-m scripts build\n"
 LOG = ".cache/test-build.log"
 
 
