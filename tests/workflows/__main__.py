@@ -32,6 +32,8 @@ def show(ran: Run) -> None:
     """Print a row a step, what was changed, and the end of the log where a step failed."""
     for step in ran.steps:
         print(f"{ran.event:13} {step.job:7} {step.result:8} {step.seconds:7.1f} s  {step.name}")
+    if ran.pushed:
+        print(f"{ran.event:13} pushed: {', '.join(ran.pushed)}")
     for change in ran.changes:
         print(f"{ran.event:13} changed here: {change}")
     if ran.code:

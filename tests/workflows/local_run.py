@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import requests
 import yaml
 
 from tests.conftest import ROOT
@@ -28,6 +30,7 @@ REMOTE, ADDRESS = "github", "https://github.com/Example/Sutra.git"
 SECRETS = ("COSIGN_PRIVATE_KEY", "COSIGN_PASSWORD")
 # a version that no checkout has
 TAG = "v99.1.0"
+VERSIONS = re.compile(r"sutra-[a-z-]+:99(?:\.1(?:\.0)?)?")
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class Run:
     changes: tuple[str, ...]
     log: str
     code: int
+    pushed: tuple[str, ...] = ()  # what the registry has afterwards, "name:tag" each
 
 
 @contextmanager
@@ -97,11 +101,12 @@ def run(checkout: Path, workflow: str, event: str, job: str = "") -> Run:
         place = folder / "actions" / name
         stand_ins.write_action(place, name)
         command += ["--local-repository", f"{name}@{commit}={place}"]
-    environment = _environment(folder)
+    environment, pushed = _environment(folder), set[str]()
     with ExitStack() as stack:
         stack.callback(file.write_text, text)
         if stand_ins.REGISTRY in text:
             address = stack.enter_context(registry(folder / "registry"))
+            stack.callback(_untag, event, text)
             command += [f"--env=REGISTRY_HOST={address}"]
             environment |= _key(folder) | _own_logins(folder)
         done = subprocess.run(
@@ -113,10 +118,14 @@ def run(checkout: Path, workflow: str, event: str, job: str = "") -> Run:
             stderr=subprocess.STDOUT,
             text=True,
         )
+        if stand_ins.REGISTRY in text:
+            pushed |= set(_tags(address))
     changes = [*stand_ins.changes_in(text), *(f"{name}: a stand-in" for name, _ in used)]
     changes += [f"{name}: a stand-in" for name in programs]
     steps = tuple(parse(done.stdout))
-    return Run(workflow, event, steps, tuple(changes), done.stdout, done.returncode)
+    return Run(
+        workflow, event, steps, tuple(changes), done.stdout, done.returncode, tuple(sorted(pushed))
+    )
 
 
 def payload(checkout: Path, event: str, text: str) -> dict[str, object]:
@@ -133,6 +142,25 @@ def payload(checkout: Path, event: str, text: str) -> dict[str, object]:
             }
         }
     return {}
+
+
+def _tags(address: str) -> Iterator[str]:
+    """Yield "name:tag" of all that a registry has."""
+    with requests.Session() as session:
+        session.trust_env = False  # a proxy is not asked for loopback
+        for name in session.get(f"http://{address}/v2/_catalog", timeout=30).json()["repositories"]:
+            answer = session.get(f"http://{address}/v2/{name}/tags/list", timeout=30).json()
+            yield from (f"{name}:{tag}" for tag in answer["tags"] or ())
+
+
+def _untag(event: str, text: str) -> None:
+    """Take the version of a run off the engine's images: a real one would be older."""
+    if event != "push" or "    tags:" not in text:
+        return
+    words = ["docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}"]
+    listed = subprocess.run(words, check=True, capture_output=True, text=True).stdout.split()
+    if versions := [tag for tag in listed if VERSIONS.fullmatch(tag)]:
+        subprocess.run(["docker", "image", "rm", *versions], check=True, capture_output=True)
 
 
 def _key(folder: Path) -> dict[str, str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import docker
 import pytest
 
+from scripts.catalog import catalog
+from tests.conftest import ROOT
 from tests.workflows import local_run
 from tests.workflows.__main__ import RUNS
 
@@ -22,3 +24,12 @@ def test_every_step_of_a_job_succeeds(
     # a step for another event is skipped, and act says nothing of it
     assert ended.keys() & wanted
     assert set(ended.values()) <= {"success", "skipped"}
+    if workflow == "release.yml":
+        names = [image.name for image in catalog.load(ROOT / "images.yaml").images]
+        for name in (f"example/sutra/{name}" for name in names):
+            assert {f"{name}:{tag}" for tag in ("99.1.0", "99.1", "99", "latest")} <= set(
+                ran.pushed
+            )
+            # cosign's signature, and what is stated of the image
+            kinds = {tag[-4:] for tag in ran.pushed if tag.startswith(f"{name}:sha256-")}
+            assert kinds == {".sig", ".att"}
