@@ -97,6 +97,12 @@ def give_up(user: int) -> None:
     checked("prctl", libc.prctl(PR_CAP_AMBIENT, AMBIENT_RAISE, KEPT, 0, 0))
 
 
+def name_user(user: int) -> None:
+    """Give `user` a name in the container of the tools, which a shell's prompt shows."""
+    with suppress(OSError), open("/etc/passwd", "a") as file:  # read-only tools: a number will do
+        file.write(f"debug:x:{user}:{user}::/tmp:/bin/sh\n")
+
+
 def pass_on(descriptors: Iterable[int]) -> None:
     """Let another user open what root has opened, as `>/dev/stderr` and a terminal do."""
     for descriptor in descriptors:
@@ -151,7 +157,8 @@ def main(first: str, *command: str) -> None:
         if first != "0":
             show(int(first) if len(first) < ID else first_process(first))
             pass_on((0, 1, 2))
-            give_up(free_user())
+            name_user(user := free_user())
+            give_up(user)
             os.environ["HOME"] = "/tmp"  # noqa: S108 - of a container that ends with the shell
     except OSError as error:
         fail(f"cannot show the target's files: {error}", "docs/debugging.md says what still works")
