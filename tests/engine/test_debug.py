@@ -133,7 +133,8 @@ def test_a_target_of_root_without_capabilities_cannot_be_changed_either(
         ) as box,
     ):
         tried = " ".join(f"sh -c {shlex.quote(attempt)} && echo done;" for attempt in attempts)
-        command = f"sh -c {shlex.quote(f'sleep 1; {tried} id -u >&2; id -un >&2; echo said >/dev/stderr; true')}"
+        own = "id -u >&2; id -un >&2; echo said >/dev/stderr; true"
+        command = f"sh -c {shlex.quote(f'sleep 1; {tried} {own}')}"
         code, output, errors = debug("--container", str(box.name), "--command", command)
         assert (code, output) == (0, "")
         assert {"65533", "debug", "said"} <= set(errors)
