@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -60,6 +63,54 @@ def test_a_repository_is_on_one_port() -> None:
 )
 def test_what_a_build_tags_again(reference: str, rebuilt: bool) -> None:
     assert SCOPE.rebuilds(reference) is rebuilt
+
+
+FORMER = Scope("sutra", frozenset({"sutra-api:prod"}), former=frozenset({"acme"}))
+
+
+@pytest.mark.parametrize(
+    ("reference", "owned", "rebuilt"),
+    [
+        ("acme:prod", True, True),
+        ("acme:dev", True, True),
+        ("arm64/acme:prod", True, True),
+        ("acme:latest", True, False),  # promoted: rollback needs it
+        ("acme:kept-0123456789ab", True, False),
+        ("acme-b:prod", False, False),
+    ],
+)
+def test_a_service_that_was_removed_is_still_ours(
+    reference: str, owned: bool, rebuilt: bool
+) -> None:
+    assert (FORMER.owns(reference), FORMER.rebuilds(reference)) == (owned, rebuilt)
+
+
+def test_services_that_were_removed_are_known_by_the_ledger_and_by_the_lists_history(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def commit(*names: str) -> None:
+        lines = [f'    {{ name = "{name}", language = "go", folder = "a" }},\n' for name in names]
+        (folder / "docker-bake.hcl").write_text("".join(lines))
+        words = ["-c", "user.name=a", "-c", "user.email=a@b.example", "commit", "-qam", "x"]
+        subprocess.run(["git", "add", "docker-bake.hcl"], check=True)
+        subprocess.run(["git", *words], check=True)
+
+    def plan(groups: list[str], variables: dict[str, str]) -> dict[str, Any]:
+        api = {"tags": ["api:prod"], "context": ".", "dockerfile": "D"}
+        return {"target": {"api": api}, "group": {"default": {"targets": ["api"]}}}
+
+    (folder / "D").write_text("RUN --mount=type=cache,id=${SUTRA_PROJECT}-a,target=/b true\n")
+    monkeypatch.setattr("scripts.engine.buildx.bake_plan", plan)
+    promoted = SimpleNamespace(images={"api": None, "arm64/acme-promoted": None})
+    monkeypatch.setattr("scripts.history.ledger.read", lambda: [promoted])
+    assert scope.read("mine").former == {"acme-promoted"}  # no git is there
+    subprocess.run(["git", "init", "-q"], check=True)
+    commit("api", "acme-listed", "acme-renamed")
+    commit("api", "acme-new")
+    read = scope.read("mine")
+    assert read.former == {"acme-promoted", "acme-listed", "acme-renamed", "acme-new"}
+    assert read.tags == {"api:prod"}
+    assert {"mine-a", "mine-acme-listed-target", "mine-acme-listed-test"} <= read.caches
 
 
 @given(st.text(alphabet="abc-:/.0129", max_size=20))
