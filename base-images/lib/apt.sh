@@ -70,12 +70,15 @@ export DEBIAN_FRONTEND=noninteractive
 printf '%s;\n' 'Acquire::Languages "none"' 'Dpkg::Options { "--force-unsafe-io"; }' \
   'Acquire::GzipIndexes "false"' 'Dir::Cache::pkgcache "pkgcache.bin"' \
   'Dir::Cache::srcpkgcache "srcpkgcache.bin"' >/etc/apt/apt.conf.d/99sutra-builder
-apt-get -q update
-if [ "$verb" = install ] && [ -f "$lock" ] && "$here/packages-lock.sh" applies "$lock"; then
-  install_locked "$@"
-else
-  get "$verb" "$@"
+# 0: the lock is of this release, 1: there is none that is, 2: it is damaged
+held=1
+if [ "$verb" = install ] && [ -f "$lock" ]; then
+  held=0
+  "$here/packages-lock.sh" applies "$lock" || held=$?
 fi
+[ "$held" -le 1 ] || exit 1
+apt-get -q update
+if [ "$held" = 0 ]; then install_locked "$@"; else get "$verb" "$@"; fi
 rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /etc/apt/apt.conf.d/99sutra-ca \
   /etc/apt/apt.conf.d/99sutra-snapshot /etc/apt/preferences.d/99sutra-lock \
   /etc/apt/apt.conf.d/99sutra-architecture /etc/apt/apt.conf.d/99sutra-builder

@@ -7,7 +7,8 @@
 #   eg: packages-lock.sh words packages.lock libc6 zlib1g     prints libc6=2.41-12 zlib1g=1:1.3…
 #       packages-lock.sh check packages.lock *.deb            against what was downloaded
 #       packages-lock.sh explain packages.lock libc6 zlib1g   why a download failed; all without a name
-#       packages-lock.sh applies builders.lock                whether it is of this root image's release
+#       packages-lock.sh applies builders.lock                whether it is of this root image's release;
+#                                                             exit code 2 for a damaged one
 #       packages-lock.sh pins builders.lock                   prints apt's preferences
 #       packages-lock.sh hold builders.lock *.deb             check, with what the mirror lost explained
 set -eu
@@ -30,8 +31,34 @@ field() { # field NAME COLUMN: of the line for this machine, nothing without one
     '$1 == name && ($3 == machine || $3 == "all") { print $column; exit }' "$lock"
 }
 
+# A lock that cannot be read must not count as one of another release, for which nothing is held.
+refuse_damaged() {
+  damage=$(awk '
+    /\r$/ { printf "line %d: ends in a carriage return\n", NR; exit }
+    /^# suite: [a-z][a-z0-9-]*$/ { suites++ }
+    /^#/ || /^$/ { next }
+    NF != 4 || length($4) != 64 || $4 ~ /[^0-9a-f]/ || $3 !~ /^(amd64|arm64|all)$/ {
+      printf "line %d: not a locked package \"%s\"\n", NR, substr($0, 1, 80)
+      exit
+    }
+    { keys = $3 == "all" ? "amd64 arm64" : $3
+      for (at = split(keys, machines, " "); at; at--)
+        if (locked[$1, machines[at]]++) {
+          printf "line %d: locked twice \"%s\"\n", NR, $1
+          exit
+        } }
+    END { if (suites != 1) printf "suite: no line, or several, that names a release of Debian\n" }
+    ' "$lock" | LC_ALL=C tr -cd '\n -~' | head -n 1)
+  [ -z "$damage" ] || {
+    echo "sutra: ${lock##*/}: $damage" >&2
+    echo "tip: $AGAIN" >&2
+    exit 2
+  }
+}
+
 # If DEBIAN_VERSION is another release than the lock's, the newest packages are taken.
 applies() {
+  refuse_damaged
   suite=$(sed -n 's/^VERSION_CODENAME=//p' "${OS_RELEASE:-/etc/os-release}")
   grep -qx "# suite: $suite" "$lock" && return
   echo "${lock##*/} is not of $suite: the newest packages are taken" >&2

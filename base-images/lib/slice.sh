@@ -72,10 +72,19 @@ bundle_certificates() {
 }
 
 download() { # download NAME…: the locked versions, or explain why that failed
-  if [ ! -f "$here/packages.lock" ] || ! "$here/packages-lock.sh" applies "$here/packages.lock"; then
-    "$here/apt.sh" download "$@"
-    return
+  held=1
+  if [ -f "$here/packages.lock" ]; then
+    held=0
+    "$here/packages-lock.sh" applies "$here/packages.lock" || held=$?
   fi
+  case "$held" in
+    0) ;;
+    1)
+      "$here/apt.sh" download "$@"
+      return
+      ;;
+    *) exit 1 ;;
+  esac
   words=$("$here/packages-lock.sh" words "$here/packages.lock" "$@")
   # shellcheck disable=SC2086 # a list of words
   "$here/apt.sh" download $words || {

@@ -90,3 +90,16 @@ def test_a_dependency_that_is_not_what_is_locked(
     error = failure(done.stderr.splitlines())
     assert error.message == f"build: builders.lock: {problem}"
     assert "`make update ONLY=debian`" in error.tip or "snapshot.debian.org" in error.tip
+
+
+@pytest.mark.parametrize("text", ["# suite: trixie \n", "", f"# suite: trixie\n{PACKAGE} 1.0\n"])
+def test_a_damaged_lock_ends_the_build(
+    client: docker.DockerClient, context: Path, text: str
+) -> None:
+    (context / "builders.lock").write_text(text)
+    done = build(client, context)
+    assert done.returncode
+    error = failure(done.stderr.splitlines())
+    assert error.message.startswith("build: builders.lock: ")
+    assert error.tip == "`make update ONLY=debian` writes it anew"
+    assert "Get:1 " not in done.stderr  # apt's word for a package or list that it fetches

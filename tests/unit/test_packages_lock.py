@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -160,6 +161,58 @@ def test_a_lock_holds_for_one_release(
 ) -> None:
     (folder / "os-release").write_text(f"NAME=Debian\nVERSION_CODENAME={suite}\n")
     assert run("applies", OS_RELEASE="os-release") == expected
+
+
+HASH = "0" * 64
+SUITE = "suite: no line, or several, that names a release of Debian"
+DAMAGED = {
+    "": SUITE,
+    "# suite:\n": SUITE,
+    "# suite: Trixie\n": SUITE,
+    "# suite: trixie \n": SUITE,
+    "#suite: trixie\n": SUITE,
+    "# suite: trixie\n# suite: bookworm\n": SUITE,
+    f"small 1 all {HASH}\n": SUITE,
+    "# suite: trixie\r\n": "line 1: ends in a carriage return",
+    f"# suite: trixie\nsmall 1 all {HASH}\r\n": "line 2: ends in a carriage return",
+    "# suite: trixie\nsmall 1 all\n": 'line 2: not a locked package "small 1 all"',
+    f"# suite: trixie\nsmall 1 {HASH}\n": f'line 2: not a locked package "small 1 {HASH}"',
+    f"# suite: trixie\nsmall 1 all {HASH[1:]}\n": (
+        f'line 2: not a locked package "small 1 all {HASH[1:]}"'
+    ),
+    f"# suite: trixie\nsmall 1 all {'F' * 64}\n": (
+        f'line 2: not a locked package "small 1 all {"F" * 64}"'
+    ),
+    f"# suite: trixie\nsmall 1 i386 {HASH}\n": (
+        f'line 2: not a locked package "small 1 i386 {HASH}"'
+    ),
+    f"<<<<<<< HEAD\n# suite: trixie\nsmall 1 all {HASH}\n": (
+        'line 1: not a locked package "<<<<<<< HEAD"'
+    ),
+    f"# suite: trixie\nsmall 1 all {HASH}\nsmall 2 amd64 {HASH}\n": (
+        'line 3: locked twice "small"'
+    ),
+    f"\ufeff# suite: trixie\nsmall 1 all {HASH}\n": (
+        'line 1: not a locked package "# suite: trixie"'
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "problem"), DAMAGED.items())
+def test_a_damaged_lock_is_not_one_of_another_release(deb: str, text: str, problem: str) -> None:
+    Path("packages.lock").write_bytes(text.encode())
+    Path("os-release").write_text("VERSION_CODENAME=bookworm\n")
+    assert run("applies", OS_RELEASE="os-release") == (
+        2,
+        f"sutra: packages.lock: {problem}\n{NEW_LOCK}",
+    )
+
+
+@pytest.mark.parametrize("file", ["packages.lock", "builders.lock"])
+def test_the_locks_of_the_project_are_not_damaged(deb: str, file: str) -> None:
+    shutil.copy(ROOT / "base-images" / file, "packages.lock")
+    Path("os-release").write_text("VERSION_CODENAME=trixie\n")
+    assert run("applies", OS_RELEASE="os-release") == (0, "")
 
 
 def test_what_was_fetched_is_what_is_locked(deb: str) -> None:
