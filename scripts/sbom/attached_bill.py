@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 from scripts.common.errors import SutraError
+from scripts.common.text import printable
 from scripts.sbom.components import Bill
 from scripts.sbom.spdx import PREDICATE_TYPE
 
@@ -77,5 +78,5 @@ def refuse_other(document: dict[str, Any], bill: Bill, reference: str) -> int:
     differing = sorted(held ^ {purl for purl in listed if not purl.startswith((OURS, "pkg:oci/"))})
     if differing:
         where = "is not listed" if differing[0] in held else "is not in the image"
-        raise SutraError(f'attest: "{reference}": "{differing[0]}" {where}', TIP)
+        raise SutraError(f'attest: "{reference}": "{printable(differing[0][:200])}" {where}', TIP)
     return len(held)

@@ -22,13 +22,25 @@ from scripts.sbom.made_at import UNKNOWN
 SOURCE, DESTINATION = "BUILDKIT_SCAN_SOURCE", "BUILDKIT_SCAN_DESTINATION"
 # BuildKit takes this version of the statement's form alone; it fills in the subject
 STATEMENT = "https://in-toto.io/Statement/v0.1"
+# errors of files that say of themselves what is not so, and of a build with too little memory
+FAILURES = (
+    *DAMAGE,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 TIP = "`docker buildx bake sutra-sbom-generator` builds the generator again"
 
 
 def main(environment: Mapping[str, str] = os.environ) -> int:
     """Write the statement, or one line for `scripts.build.failure` to find in the progress."""
     try:
-        source, destination = Path(environment[SOURCE]), Path(environment[DESTINATION])
+        source, destination = _folder(environment, SOURCE), _folder(environment, DESTINATION)
         bill = components.of(scanned_folder.read(source, source.name))
         predicate = spdx.document(source.name, bill, UNKNOWN)
         statement = {
@@ -37,12 +49,19 @@ def main(environment: Mapping[str, str] = os.environ) -> int:
             "predicate": predicate,
         }
         (destination / "sutra.spdx.json").write_text(json.dumps(statement))
-    except (*DAMAGE, OSError, KeyError) as error:
+    except FAILURES as error:
         reason = printable(f"{type(error).__name__}: {error}")[:300]
         print(f"sutra: sbom generator: {reason}\ntip: {TIP}", file=sys.stderr)
         return CHECK_FAILED
     print(f"{len(list(bill.all()))} components")
     return OK
+
+
+def _folder(environment: Mapping[str, str], name: str) -> Path:
+    """Return a folder of BuildKit's. Raises KeyError for none: "" would be the working folder."""
+    if not environment.get(name):
+        raise KeyError(name)
+    return Path(environment[name])
 
 
 if __name__ == "__main__":

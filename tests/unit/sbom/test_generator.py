@@ -111,6 +111,47 @@ def test_a_destination_that_cannot_be_written_is_one_line(tree: Path, tmp_path: 
     assert done.stderr.startswith("sutra: sbom generator: IsADirectoryError: ")
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RecursionError("too deep"),
+        OverflowError("too large"),
+        UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"),
+        AttributeError("none"),
+        TypeError("\x1b[2J\ntip: all is well"),
+    ],
+)
+def test_whatever_ends_it_is_one_line(
+    tree: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: Exception,
+) -> None:
+    def fails(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(scanned_folder, "read", fails)
+    environment = {generator.SOURCE: str(tree), generator.DESTINATION: str(tmp_path)}
+    assert generator.main(environment) == 1
+    line, tip = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"sutra: sbom generator: {type(error).__name__}: ")
+    assert line.isprintable()
+    assert tip == f"tip: {generator.TIP}"
+    assert not list(tmp_path.glob("*.json"))
+
+
+def test_an_empty_name_is_not_the_working_folder(
+    tree: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in (generator.SOURCE, generator.DESTINATION):
+        names = {generator.SOURCE: str(tree), generator.DESTINATION: str(folder), name: ""}
+        assert generator.main(names) == 1
+        assert f"KeyError: '{name}'" in capsys.readouterr().err
+    assert not list(folder.glob("*.json"))
+
+
 def test_what_buildkit_has_not_set_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert generator.main({}) == 1
     assert capsys.readouterr().err.startswith(
@@ -210,6 +251,7 @@ def test_a_document_of_this_image(bill: Bill) -> None:
     [
         (PURLS[:1], f'"{PURLS[1]}" is not listed'),
         ((*PURLS, "pkg:pypi/a@1"), '"pkg:pypi/a@1" is not in the image'),
+        ((*PURLS, "pkg:a\x1b[2J\n"), '"pkg:a\ufffd[2J\ufffd" is not in the image'),
     ],
 )
 def test_a_document_of_another_image(bill: Bill, purls: tuple[str, ...], what: str) -> None:
