@@ -166,19 +166,11 @@ go_newest() { # go_newest MODULE: print its newest release that this line allows
   echo "$current"
 }
 
+# From its go.mod: an older Go has no word for a module that needs a newer one.
 go_needed() { # go_needed MODULE@VERSION: print the Go that it needs
-  local needs
-  if needs=$(go list -m -f '{{.GoVersion}}' "$1" 2>"$kept/said"); then
-    echo "$needs"
-    return
-  fi
-  # a Go that is older refuses to answer, and says why
-  needs=$(sed -nE 's/.* requires go >= ([^ ]+) \(running go .*/\1/p' "$kept/said")
-  if [[ -z $needs ]]; then
-    cat "$kept/said" >&2
-    return 1
-  fi
-  echo "$needs"
+  local file
+  file=$(go list -m -f '{{.GoMod}}' "$1") || return
+  [[ -z $file ]] || sed -nE 's/^go ([^ ]+).*/\1/p' "$file"
 }
 
 is_newest() { # is_newest VERSION OTHER
