@@ -201,6 +201,13 @@ def test_the_images_are_built_beside_the_first_part(tmp_path: Path) -> None:
     assert (tmp_path / "build").read_text() == BUILT
 
 
+def test_they_are_built_as_make_build_builds_them() -> None:
+    """It refuses some words: a group of the bake file beside a target that has two tags."""
+    makefile = (ROOT / "Makefile").read_text()
+    (words,) = re.findall(r"^build: .*\n\t.* \$\(RUN\) (.*)$", makefile, re.MULTILINE)
+    assert f"-m scripts {words}\n" == BUILT
+
+
 @pytest.mark.parametrize(("words", "chosen"), [((), "-kx"), (("-k", "x"), ""), (("-m", ""), "-x")])
 def test_where_tests_are_chosen_nothing_is_built(
     tmp_path: Path, words: tuple[str, ...], chosen: str
