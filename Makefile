@@ -226,7 +226,7 @@ test-kubernetes: engine venv-dev ## deploy to a real control plane and a real no
 test-swarm: engine venv-dev ## run the stack on three hosts in network namespaces, and lose some (5 minutes)
 	@scripts/timed.sh test-swarm $(PY) pytest -s tests/swarm/test_*.py tests/swarm/three_hosts.py
 
-test-workflow: engine venv-dev ## run GitHub's workflows on this machine, by act (15 minutes; needs Go once)
+test-workflow: engine venv-dev ## run GitHub's workflows on this machine, by act (20 minutes; needs Go once)
 	@scripts/timed.sh test-workflow $(PY) tests.workflows
 
 test-podman: engine venv-dev ## run the images under Debian 13's Podman: quadlet and kube play (3 minutes)

@@ -1,6 +1,6 @@
 """Run the workflows of .github/workflows on this machine, and print how each step ended.
 
-eg: python -m tests.workflows                     all of RUNS (15 minutes with a warm build cache)
+eg: python -m tests.workflows                     all of RUNS (20 minutes with a warm build cache)
     python -m tests.workflows pull_request        those of one event
     python -m tests.workflows push tests          one job of it, with those that it needs
 """
