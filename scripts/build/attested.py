@@ -39,7 +39,7 @@ def attested(
         )
     settings = bake.variables(environment)
     plan = buildx.bake_plan([name, GENERATOR], settings)
-    settings |= bake.own_variables(builder, bake.root_variable(client, plan, builder))
+    settings |= bake.plan_variables(client, plan, builder)
     generator = _pushed(GENERATOR, registry, [], settings, builder)
     attest = [f"{name}.attest=type=sbom,generator={generator}"]
     return _pushed(name, registry, attest, settings, builder)

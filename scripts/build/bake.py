@@ -111,9 +111,10 @@ def build_platform(
     }
     references = [tag for tags_of_one in named.values() for tag in tags_of_one]
     require_space(client, references, how.builder)
-    root = root_variable(client, plan, how.builder)
-    settings = {**settings, **(root if how.architecture else own_variables(how.builder, root))}
-    if how.architecture:
+    if not how.architecture:
+        settings = {**settings, **plan_variables(client, plan, how.builder)}
+    else:
+        settings = {**settings, **root_variable(client, plan, how.builder)}
         settings |= cross.root_variable(client, plan, how.builder, how.architecture)
     staged = {
         name: f"{platforms.image_name(how.architecture, name)}:{STAGING}" for name in tags_by_target
@@ -169,13 +170,18 @@ def platform_variables(architecture: str, builder: Builder) -> dict[str, str]:
     }
 
 
-def own_variables(builder: Builder, root: Mapping[str, str]) -> dict[str, str]:
-    """Return `root` with the variables for this machine's platform, where the builder's first node
-    is of another one.
+def plan_variables(
+    client: engine.Client, plan: Mapping[str, Any], builder: Builder
+) -> dict[str, str]:
+    """Return the variables with which a plan's targets are built for this machine's platform.
+
+    They are those of the root image, and of the platform where the builder's first node is of
+    another one.
     """
+    root = root_variable(client, plan, builder)
     platform = platform_variables(platforms.OWN, builder)
     if not platform:
-        return dict(root)
+        return root
     own = {f"PLATFORM_{name}": value for name, value in root.items()}
     return {**root, **platform, **own}
 

@@ -97,7 +97,7 @@ def plan(
         planned = buildx.bake_plan(["test"], variables)
         bake_targets = planned["target"]
         if not skipped:
-            variables |= bake.root_variable(client, planned, builders.find(environment))
+            variables |= bake.plan_variables(client, planned, builders.find(environment))
     # the first platform of an image: the tests run on this machine's own
     first = {image.key: image for image in reversed(promises.images)}
     own = [i for i in promises.images if first[i.key] is i]
@@ -161,15 +161,7 @@ class Run:
     def _start(self, targets: Sequence[str]) -> subprocess.Popen[bytes]:
         self._log.truncate(0)
         self._log.seek(0)
-        command, environment = buildx.bake_command(targets, ["*.output=type=cacheonly"])
-        return subprocess.Popen(
-            [*command, "--progress=plain"],
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=self._log,
-            env={**environment, **self._todo.variables},
-            process_group=0,
-        )
+        return start([*targets, "--progress=plain"], self._todo.variables, self._log)
 
     def _wait(self) -> int | None:
         """Return the exit code, None where no end is in sight; `_late` then says why."""
@@ -226,6 +218,25 @@ class Silence:
         """Return whether this silence is asked for the first time."""
         is_told, self._is_told = self._is_told, True
         return not is_told
+
+
+def start(
+    words: Sequence[str], variables: Mapping[str, str], log: int | IO[bytes]
+) -> subprocess.Popen[bytes]:
+    """Start a build of bake targets that exports nothing, in a process group of its own.
+
+    `words` are the targets and options; `log` takes the output. Raises OSError where it cannot
+    be started.
+    """
+    command, environment = buildx.bake_command(words, ["*.output=type=cacheonly"])
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        env={**environment, **variables},
+        process_group=0,
+    )
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

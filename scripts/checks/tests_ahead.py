@@ -13,10 +13,9 @@ from contextlib import contextmanager, suppress
 from threading import Timer
 
 from scripts.checks import package_tests
-from scripts.engine import buildx
 
-# seconds of a build before its tests begin: what comes from the cache is built in less, and waits
-# for nothing
+# seconds of a build before its tests begin; a build from the cache is over by then, and no test
+# slows it down
 AFTER = 15.0
 GROUP = "test"
 
@@ -30,23 +29,14 @@ class Ahead:
 
     def begin(self, variables: Mapping[str, str]) -> None:
         """Begin the tests in AFTER seconds, with the variables of the bake file that is built."""
-        if not package_tests.has_tests():
-            return
-        command, environment = buildx.bake_command([GROUP], ["*.output=type=cacheonly"])
-        self._timer = Timer(AFTER, self._start, [command, {**environment, **variables}])
-        self._timer.start()
+        if package_tests.has_tests():
+            self._timer = Timer(AFTER, self._start, [variables])
+            self._timer.start()
 
-    def _start(self, command: list[str], environment: dict[str, str]) -> None:
+    def _start(self, variables: Mapping[str, str]) -> None:
         # the run that counts reports what keeps a process from starting
         with suppress(OSError):
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env=environment,
-                process_group=0,
-            )
+            self._process = package_tests.start([GROUP], variables, subprocess.DEVNULL)
 
     def stop(self) -> None:
         """End what still runs, and what has not begun."""

@@ -36,7 +36,7 @@ def built_again(
         variables = _variables(labels)
         with chdir(folder):
             plan = buildx.bake_plan([name], variables)
-        root = bake.own_variables(builder, bake.root_variable(client, plan, builder))
+        root = bake.plan_variables(client, plan, builder)
         _warn_other_root(name, labels, root.get("ROOT", ""))
         overrides = [f"{name}.tags={reference}", "*.no-cache=true", *bake.loaded(plan, [name])]
         with bake.untagged_afterwards(client, [reference]):

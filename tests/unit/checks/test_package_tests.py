@@ -15,6 +15,9 @@ from scripts.checks import package_tests
 from scripts.common import platforms
 from scripts.common.check_result import CheckResult
 from scripts.common.errors import SutraError
+from scripts.engine import builders
+from scripts.engine.builder_nodes import Node
+from scripts.engine.builders import Builder
 from tests.support.results import flat
 from tests.unit.fakes import program
 
@@ -272,6 +275,21 @@ def test_the_knob_has_one_value() -> None:
     assert caught.value.tip == "TESTS=skip, or leave it out"
 
 
+def test_the_tests_name_their_platform_where_the_builders_first_node_is_of_another(
+    buildx: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (buildx / "script").write_text(f"if [ \"$5\" = --print ]; then echo '{PLAN}'; fi; exit 0\n")
+    foreign = "linux/arm64" if platforms.name_of("") != "linux/arm64" else "linux/amd64"
+    node = Node("first", "tcp://first:1234", "running", (foreign,))
+    farm = Builder("farm", "remote", (node,))
+    monkeypatch.setattr("scripts.build.bake.root_variable", lambda *_: {"ROOT": "debian@sha256:1"})
+    monkeypatch.setattr("scripts.engine.builders.find", lambda environment: farm)
+    client: Any = None
+    todo = package_tests.plan(client, PROMISES, {})
+    assert todo.variables["PLATFORM"] == platforms.name_of("")
+    assert todo.variables["PLATFORM_ROOT"] == todo.variables["ROOT"] == "debian@sha256:1"
+
+
 def test_the_tests_run_once_for_all_platforms(
     buildx: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -279,7 +297,7 @@ def test_the_tests_run_once_for_all_platforms(
     answer = f"if [ \"$5\" = --print ]; then echo '{PLAN}'; fi; exit 0\n"
     (buildx / "script").write_text(answer)
     monkeypatch.setattr("scripts.build.bake.root_variable", lambda *_: {})
-    monkeypatch.setattr("scripts.engine.builders.find", lambda environment: None)
+    monkeypatch.setattr("scripts.engine.builders.find", lambda environment: builders.OWN)
     client: Any = None
     both = replace(PROMISES, images=(API, other))
     todo = package_tests.plan(client, both, {})
