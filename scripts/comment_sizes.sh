@@ -38,7 +38,8 @@ pull=$(gh api --method GET "$PULLS" --field state=open --field "head=$HEAD_OWNER
 [[ -n $pull ]] || end "no open pull request is at that commit"
 IFS=$'\t' read -r number branch base <<<"$pull"
 
-# what was built is the merge that the record is called by: its other parent is what main was then
+# The record has the name of the merge that was built. The first parent of that merge is the commit
+# of main that the pull request was merged with.
 merge=$(basename "${records[0]}" .json)
 if [[ $merge =~ $NAME ]]; then
   filter="select(.parents[1].sha == \"$HEAD_COMMIT\") | .parents[0].sha"

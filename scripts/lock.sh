@@ -19,7 +19,7 @@ root=$PWD
 
 UPGRADE=${UPGRADE:-}
 PACKAGE=${PACKAGE:-}
-# as tab completion writes it
+# tab completion writes PACKAGE=packages/sutra-api/
 while [[ $PACKAGE == */ ]]; do PACKAGE=${PACKAGE%/}; done
 PACKAGE=${PACKAGE#packages/}
 readonly PACKAGE

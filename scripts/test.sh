@@ -7,8 +7,8 @@
 #       scripts/test.sh -m ""    what `make test-all` runs
 #
 # Exit: as pytest, of the first part that failed; 2 where no engine can be had, or the images cannot
-# be built. Failed tests do not stop the parts after theirs; an interrupt, a wrong call or a fault
-# of pytest does.
+# be built. The parts after one with failed tests still run; an interrupt, a wrong call or a fault
+# of pytest ends the run.
 set -Eeuo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -53,7 +53,7 @@ readonly SHARED=(
   tests/alpine/test_disk.py
 )
 # a file stays on one worker, and so do the services that it deploys; one more than the processors
-# of a small machine, as they mostly wait
+# of a small machine: the tests mostly wait for the engine
 readonly SEVERAL=(--numprocesses 3 --dist loadfile --no-loadscope-reorder)
 readonly WORDS=("$@")
 # log of the build of the images that most tests start from; each part builds them again, from the

@@ -38,7 +38,7 @@ def read(context: str, dockerfile: str, folder: Path = HERE) -> Ignored:
     for name in (f"{dockerfile}{NAME}", posixpath.join(context, NAME)):
         try:
             text = (folder / name).read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError):  # what cannot be read leaves nothing out
+        except (OSError, UnicodeDecodeError):  # an unreadable list leaves nothing out
             continue
         return Ignored(context, tuple(_patterns(text)))
     return Ignored(context)

@@ -44,7 +44,7 @@ class Node:
         """Return whether a change of a file of the repository may change what is built."""
         if any(matches(file, pattern) for pattern in self.always):
             return True
-        # of a folder, "vendored/", any file may be meant
+        # a changed folder, "vendored/", may hold any changed file
         return self.names(file) and (file.endswith("/") or not self.ignored.has(file))
 
     def names(self, path: str) -> bool:

@@ -151,7 +151,7 @@ def fail(problem: str, tip: str) -> NoReturn:
 def main(first: str, *command: str) -> None:
     """Show the files of a process, give up what could change them, and become the command.
 
-    `first` is that process's number, "0" where there is none, or the id of its container.
+    `first` is the number of that process, the id of its container, or "0" for no process.
     """
     try:
         if first != "0":

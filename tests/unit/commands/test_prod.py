@@ -28,7 +28,7 @@ class Front:
 
     def __init__(self, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
         self.engine, self.checked, self.commit = engine, 0, "c" * 40
-        # of each build, whether it was without cache, and whether its tests may begin ahead
+        # for each build: whether it was without cache, whether its tests may begin ahead
         self.builds: list[tuple[bool, bool]] = []
         monkeypatch.setattr(build, "build", self._build)
         monkeypatch.setattr(git, "labels", lambda **_: {"REVISION": self.commit})
