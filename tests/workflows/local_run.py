@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import tempfile
@@ -20,7 +19,7 @@ import yaml
 from tests.conftest import ROOT
 from tests.support import cosign
 from tests.support.registries import registry
-from tests.workflows import act_program, stand_ins
+from tests.workflows import act_program, engine_tags, stand_ins
 
 WORKFLOWS = Path(".github/workflows")
 LABEL = "ubuntu-latest=-self-hosted"
@@ -30,7 +29,6 @@ REMOTE, ADDRESS = "github", "https://github.com/Example/Sutra.git"
 SECRETS = ("COSIGN_PRIVATE_KEY", "COSIGN_PASSWORD")
 # a version that no checkout has
 TAG = "v99.1.0"
-VERSIONS = re.compile(r"sutra-[a-z-]+:99(?:\.1(?:\.0)?)?")
 
 
 @dataclass(frozen=True)
@@ -104,9 +102,9 @@ def run(checkout: Path, workflow: str, event: str, job: str = "") -> Run:
     environment, pushed = _environment(folder), set[str]()
     with ExitStack() as stack:
         stack.callback(file.write_text, text)
+        stack.enter_context(engine_tags.put_back())
         if stand_ins.REGISTRY in text:
             address = stack.enter_context(registry(folder / "registry"))
-            stack.callback(_untag, event, text)
             command += [f"--env=REGISTRY_HOST={address}"]
             environment |= _key(folder) | _own_logins(folder)
         done = subprocess.run(
@@ -151,16 +149,6 @@ def _tags(address: str) -> Iterator[str]:
         for name in session.get(f"http://{address}/v2/_catalog", timeout=30).json()["repositories"]:
             answer = session.get(f"http://{address}/v2/{name}/tags/list", timeout=30).json()
             yield from (f"{name}:{tag}" for tag in answer["tags"] or ())
-
-
-def _untag(event: str, text: str) -> None:
-    """Take the version of a run off the engine's images: a real one would be older."""
-    if event != "push" or "    tags:" not in text:
-        return
-    words = ["docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}"]
-    listed = subprocess.run(words, check=True, capture_output=True, text=True).stdout.split()
-    if versions := [tag for tag in listed if VERSIONS.fullmatch(tag)]:
-        subprocess.run(["docker", "image", "rm", *versions], check=True, capture_output=True)
 
 
 def _key(folder: Path) -> dict[str, str]:

@@ -1,0 +1,51 @@
+"""Tags of this machine's engine, put back after a workflow that builds and promotes on it."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from scripts.cleaning.scope import LABEL
+
+# name under which an image stays on the engine while a run moves its tags
+HELD = "sutra-before-workflow"
+
+
+@contextmanager
+def put_back(project: str = "sutra") -> Iterator[None]:
+    """Leave every tag of the project's images where it was: none new, moved or gone."""
+    before = tags(project)
+    held = {
+        f"{HELD}:{identity.partition(':')[2]}": identity for identity in sorted({*before.values()})
+    }
+    for name, identity in held.items():
+        docker("image", "tag", identity, name)
+    try:
+        yield
+    finally:
+        after = tags(project)
+        # removed before it is set again: a tag that moves leaves its image without one
+        for tag in sorted(tag for tag in after if after[tag] != before.get(tag)):
+            docker("image", "rm", tag)
+        for tag in sorted(tag for tag in before if after.get(tag) != before[tag]):
+            docker("image", "tag", before[tag], tag)
+        for name in held:
+            docker("image", "rm", name)
+
+
+def tags(project: str) -> dict[str, str]:
+    """Return the id of the image that each tag of a project is on."""
+    words = ("--no-trunc", "--filter", f"label={LABEL}={project}")
+    shown = docker("image", "ls", *words, "--format", "{{.Repository}}:{{.Tag}} {{.ID}}")
+    pairs = (line.split() for line in shown.splitlines())
+    return {
+        tag: identity
+        for tag, identity in pairs
+        if "<none>" not in tag and not tag.startswith(f"{HELD}:")
+    }
+
+
+def docker(*words: str) -> str:
+    """Return what a command of docker prints."""
+    return subprocess.run(["docker", *words], check=True, capture_output=True, text=True).stdout
