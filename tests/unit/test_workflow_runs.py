@@ -89,23 +89,33 @@ def test_every_action_but_the_checkout_has_a_stand_in() -> None:
     assert names == set(stand_ins.ACTIONS)
 
 
+def acted(folder: Path, name: str, what: str) -> str:
+    """Run the stand-in of an action in a folder, as act does; return what it prints."""
+    stand_ins.write_action(folder / name, name)
+    content = yaml.safe_load((folder / name / "action.yml").read_text())
+    (step,) = content["runs"]["steps"]
+    environment = {"STAND_INS": f"{folder}/kept", "NAME": "sizes", "WHAT": what}
+    return subprocess.run(
+        ["bash", "-ec", step["run"]],
+        cwd=folder,
+        env={**environment, "PATH": "/usr/bin:/bin"},
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+
+
+def test_an_action_that_is_not_run_says_so(tmp_path: Path) -> None:
+    assert acted(tmp_path, "actions/cache", "") == f"{stand_ins.CLEAN}\n"
+
+
 @pytest.mark.parametrize("what", ["file", "folder"])
 def test_what_is_uploaded_can_be_downloaded(tmp_path: Path, what: str) -> None:
     (tmp_path / "folder").mkdir()
     for name in ("file", "folder/one.json"):
         (tmp_path / name).write_text(name)
     for action, path in (("upload", what), ("download", "got")):
-        stand_ins.write_action(tmp_path / action, f"actions/{action}-artifact")
-        content = yaml.safe_load((tmp_path / action / "action.yml").read_text())
-        (step,) = content["runs"]["steps"]
-        environment = {"STAND_INS": f"{tmp_path}/kept", "NAME": "sizes", "WHAT": path}
-        subprocess.run(
-            ["bash", "-ec", step["run"]],
-            cwd=tmp_path,
-            env={**environment, "PATH": "/usr/bin:/bin"},
-            check=True,
-            stderr=subprocess.PIPE,
-        )
+        acted(tmp_path, f"actions/{action}-artifact", path)
     files = {str(file.relative_to(tmp_path / "got")) for file in (tmp_path / "got").rglob("*")}
     assert files == {"file" if what == "file" else "one.json"}
 

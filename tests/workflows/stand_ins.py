@@ -6,6 +6,7 @@ Each change is named in the table of a run: a step with a stand-in is no step of
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,7 +26,7 @@ REGISTRY = "REGISTRY_HOST"
 CLEAN = "not run here: GitHub's cache between runs"
 # the actions that a workflow uses → what a folder of ours does instead
 ACTIONS = {
-    "actions/cache": f"echo '{CLEAN}'",
+    "actions/cache": f"echo {shlex.quote(CLEAN)}",
     "actions/upload-artifact": 'mkdir -p "$STAND_INS/$NAME" && cp -r "$WHAT/." "$STAND_INS/$NAME" '
     '|| cp "$WHAT" "$STAND_INS/$NAME"',
     "actions/download-artifact": 'mkdir -p "$WHAT" && cp -r "$STAND_INS/$NAME/." "$WHAT"',
