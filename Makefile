@@ -19,17 +19,17 @@ CACHE ?=##                 build cache: host/path of a registry, or a folder (./
 CA_BUNDLE ?=##             certificates that builders trust; the system's bundle without it
 FORMAT ?= table##          output of verify-*, history, diff, why-slow, floor, graph, affected, outdated: table or json; outdated also markdown, github, verify-* also markdown, junit, github
 SCREENSHOT ?=##            report: PNG file for a picture of the page's top (needs Chromium)
-VERSION ?=##               prod, promote, rebase: also set the tags 1.4.2, 1.4 and 1
-REGISTRY ?=##              prod, promote, rebase, rollback: host/path of a registry that gets the images too; attest: that gets the image
-SIGN_KEY ?=##              prod, promote, rebase: cosign's key that signs what REGISTRY gets (docs/signing.md)
-TRANSPARENCY_LOG ?=##      prod, promote, rebase: address of a Rekor that gets what SIGN_KEY signs; none without it
+VERSION ?=##               prod, promote, rebase, checker-image: also set the tags 1.4.2, 1.4 and 1
+REGISTRY ?=##              prod, promote, rebase, rollback, checker-image: host/path of a registry that gets the images too; attest: that gets the image
+SIGN_KEY ?=##              prod, promote, rebase, checker-image: cosign's key that signs what REGISTRY gets (docs/signing.md)
+TRANSPARENCY_LOG ?=##      prod, promote, rebase, checker-image: address of a Rekor that gets what SIGN_KEY signs; none without it
 COMPRESSION ?= gzip##      promote to a registry, verify-sizes: gzip or zstd
 PULL_RATE ?=##             verify, promote: what a fresh node pulls a second, default 12.5 MB
 UNPACK_RATE ?=##           verify, promote: what a fresh node unpacks a second, default 100 MB
 KEEP ?= 5##                promote: how many promotions to keep for rollback
 ALLOW_DIRTY ?=##           1: promote images even if no clean commit names them
 ALLOW_UNCOMPARED ?=##      1: skip the comparison where git has no earlier budgets
-DRY_RUN ?=##               1: promote, rollback, update, budgets, seccomp, clean and *-service show what they would change
+DRY_RUN ?=##               1: promote, rollback, checker-image, update, budgets, seccomp, clean and *-service show what they would change
 IMAGE ?=##                 explain, cleanup-report, why-slow, floor, seccomp, debug, diff, reproduce, sbom, attest, vex: an image of images.yaml
 CVE ?=##                   vex: the vulnerability, such as CVE-2026-1234
 PURL ?=##                  vex: the component that has it, as `make sbom` names it
@@ -88,7 +88,7 @@ graph: venv ## show which image is built from which, which layers are shared, wh
 affected: venv ## name the images that the changes since a commit rebuild, for CI (SINCE=main)
 	@$(RUN) affected
 
-checker-image: engine venv ## build the image of the checker, check it by itself, and tag it latest
+checker-image: engine venv ## build the image of the checker, check it by itself, and tag it latest (VERSION=… REGISTRY=… SIGN_KEY=… DRY_RUN=1)
 	@$(RUN) checker-image
 
 roots: engine venv ## refresh the root image, where no registry serves it

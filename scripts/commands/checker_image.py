@@ -1,4 +1,7 @@
-"""Build the image of the checker, hold it to its own promises with itself, and tag it latest."""
+"""Build the image of the checker, hold it to its own promises with itself, and tag it.
+
+With REGISTRY it is pushed, and with SIGN_KEY signed, as `promote` does with a release's images.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,10 @@ from scripts.common import arguments, settings
 from scripts.common.check_result import CheckResult
 from scripts.common.errors import CHECK_FAILED, OK
 from scripts.engine import client as engine
-from scripts.engine import containers, sandbox, tags
+from scripts.engine import containers, sandbox
 from scripts.engine.sandbox import Setup
-from scripts.promotion.versions import LATEST
+from scripts.promotion import publish
+from scripts.promotion.options import Options
 from scripts.report import show
 
 NAME = "sutra-images"
@@ -26,6 +30,12 @@ SECONDS = 30
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     arguments.value(parser, "format", "how to print", show.FORMATS)
+    arguments.value(parser, "version", "set 1.4.2, 1.4 and 1 as well as latest")
+    arguments.value(parser, "registry", "host/path that gets the image as well")
+    arguments.value(parser, "sign-key", "cosign's key that signs what REGISTRY gets")
+    arguments.value(parser, "transparency-log", "address of a Rekor that gets what is signed")
+    arguments.flag(parser, "allow-dirty", "push an image that no clean commit names")
+    arguments.flag(parser, "dry-run", "build and check, show which tags would move, and move none")
 
 
 def starts(client: engine.Client, identity: str) -> CheckResult:
@@ -42,9 +52,11 @@ def starts(client: engine.Client, identity: str) -> CheckResult:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Build, check and tag; exit code 1 and no tag moved where a check failed."""
+    """Build, check, push, sign and tag; exit code 1 and no tag moved where a check failed."""
     form = arguments.output_format(options, show.FORMATS)
     settings.base(os.environ)
+    chosen = Options.read(arguments.knobs(options))
+    signing = publish.prepared(NAME, chosen)
     client, catalogue = engine.connect(), foreign.load(CATALOG)
     built = bake.build(client, [NAME])
     ((image, reference),) = catalogue.chosen(NAME, "")
@@ -54,5 +66,5 @@ def main(options: argparse.Namespace) -> int:
     show.show(results, form)
     if not all(result.ok for result in results):
         return CHECK_FAILED
-    tags.apply(client, tags.plan(client, {f"{NAME}:{LATEST}": identity}))
+    publish.publish(client, NAME, identity, chosen, signing)
     return OK

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from scripts.catalog import budget_history, catalog
 from scripts.catalog.catalog import Catalog
@@ -45,14 +45,16 @@ def verify_and_promote(
     refusals.refuse_unreadable_commit(options)
     signatures.require_registry(options.sign_key, options.registry)
     promises = catalog.load_platforms()
-    signing = signatures.prepared(promises, options.sign_key, options.version, options.log)
+    targets = [image.key for image in promises.images]
+    signing = signatures.prepared(targets, options.sign_key, options.version, options.log)
     budget_history.refuse_raises(promises, options.allow_uncompared)
     target = Registry(client, options.registry) if options.registry else None
     with transaction.begun(client, options.dry_run):
         entries = ledger.read()
         at = plans.now(entries)
-        tags = tags_to_set(client, promises, target, entries, options.version)
-        places = moved_tags.read(client, target, [image.name for image in promises.images], tags)
+        names = [image.name for image in promises.images]
+        tags = tags_to_set(client, names, target, entries, options.version)
+        places = moved_tags.read(client, target, names, tags)
         tests = package_tests.plan(client, promises, os.environ, options.skip_tests)
         packs = options.compression == settings.ZSTD
         verdict = _verify(client, promises, tests, packs)
@@ -114,12 +116,12 @@ def _entry(
 
 def tags_to_set(
     client: engine.Client,
-    promises: Catalog,
+    names: Iterable[str],
     target: Registry | None,
     entries: Sequence[Entry],
     version: str,
 ) -> list[str]:
-    """Return "latest", or what `version` sets beside the versions that are known.
+    """Return "latest", or what `version` sets of the images `names`, beside the versions known.
 
     Known are those of the ledger, and those of the engine's and the registry's tags:
     another machine may have promoted them.
@@ -127,7 +129,7 @@ def tags_to_set(
     if not version:
         return [versions.LATEST]
     others = {entry.version for entry in entries}
-    for image in promises.images:
-        others |= images.repository_tags(client, image.name)
-        others |= target.tags(image.name) if target else set()
+    for name in names:
+        others |= images.repository_tags(client, name)
+        others |= target.tags(name) if target else set()
     return versions.tags_of(versions.parse(version), versions.of_tags(others))

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scripts.catalog.catalog import Catalog
 from scripts.common import git
 from scripts.common.errors import SutraError
 from scripts.common.labels import REVISION
@@ -82,12 +81,15 @@ def require_registry(sign_key: str, registry: str) -> None:
         )
 
 
-def prepared(promises: Catalog, sign_key: str, version: str, log: str = "") -> Signing | None:
-    """Return what signs, None without a key. Raises SutraError for whatever would fail later."""
+def prepared(targets: Iterable[str], sign_key: str, version: str, log: str = "") -> Signing | None:
+    """Return what signs images of bake's `targets`, None without a key.
+
+    Raises SutraError for whatever would fail later.
+    """
     if not sign_key:
         return None
     signer = cosign.open_key(sign_key, log=transparency_log.open_log(log, os.environ))
-    plan = buildx.bake_plan(list(dict.fromkeys(image.key for image in promises.images)), {})
+    plan = buildx.bake_plan(list(dict.fromkeys(targets)), {})
     return Signing(signer, plan, version)
 
 

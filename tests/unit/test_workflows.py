@@ -148,7 +148,11 @@ def test_a_step_with_a_secret_is_found() -> None:
 def test_a_release_is_of_a_commit_of_main_and_promotes_last() -> None:
     names = [step["name"] for step in RELEASE["steps"] if "run" in step]
     assert names[0] == "Refuse a tag that is not on main"
-    assert names[-2:] == ["Build production images", "Verify, sign and promote"]
+    assert names[-3:] == [
+        "Build production images",
+        "Build and check the checker's image",
+        "Verify, sign and promote",
+    ]
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda file: file.name)
