@@ -48,6 +48,7 @@ KIND = Kind(
 )
 PROGRAMS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy")
 DATA = Path(KIND.disk)
+KUBELET = f"{DATA}/kubelet"
 NAME = "one"
 ADDRESS = "10.78.0.1"
 POD_NETWORK = "10.244.0.0/24"
@@ -132,10 +133,12 @@ class Cluster(Services):
             text=True,
         )
 
-    def deploy(self, *words: str, **knobs: str) -> subprocess.CompletedProcess[str]:
+    def deploy(
+        self, *words: str, overlay: str = "one-node", **knobs: str
+    ) -> subprocess.CompletedProcess[str]:
         """Run ./sutra-deploy.sh in the cluster's network."""
         self.forget_addresses()
-        words = ("./sutra-deploy.sh", *words, "TARGET=kubernetes", "OVERLAY=one-node")
+        words = ("./sutra-deploy.sh", *words, "TARGET=kubernetes", f"OVERLAY={overlay}")
         return self.inside(*words, **knobs)
 
     def forget_addresses(self) -> None:
@@ -272,7 +275,9 @@ def start(running: Cluster) -> None:
     kubeconfig = f"--kubeconfig={DATA}/kubeconfig"
     host.serve(logs / "etcd.log", "etcd", *control_plane.etcd_command(DATA, CLIENT, PEER))
     api = control_plane.apiserver_command(DATA, CLIENT, SECURE)
-    host.serve(logs / "apiserver.log", "kube-apiserver", *api, f"--advertise-address={ADDRESS}")
+    # `kubectl exec` and `logs`: no name of a node is known to any DNS here
+    reached = (f"--advertise-address={ADDRESS}", "--kubelet-preferred-address-types=InternalIP")
+    host.serve(logs / "apiserver.log", "kube-apiserver", *api, *reached)
     host.serve(logs / "containerd.log", "containerd")
     control_plane.wait_ready(config, logs / "apiserver.log", *running._enter())
     host.serve(
@@ -284,7 +289,7 @@ def start(running: Cluster) -> None:
     )
     host.serve(logs / "scheduler.log", "kube-scheduler", kubeconfig, "--leader-elect=false")
     node = (f"--hostname-override={NAME}", f"--config={DATA}/kubelet.yaml", f"--node-ip={ADDRESS}")
-    host.serve(logs / "kubelet.log", "kubelet", kubeconfig, *node, f"--root-dir={DATA}/kubelet")
+    host.serve(logs / "kubelet.log", "kubelet", kubeconfig, *node, f"--root-dir={KUBELET}")
     proxy = (
         "--proxy-mode=iptables",
         f"--hostname-override={NAME}",

@@ -6,15 +6,21 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 import pytest
+import yaml
 
+from tests.conftest import ROOT
+from tests.e2e.test_deploy import OUTSIDE, REFUSED
 from tests.e2e.test_knowledge import FACTS, FEARED, answers
-from tests.kubernetes.node import Cluster, cluster, last_lines
+from tests.kubernetes.node import KUBELET, Cluster, cluster, last_lines
 from tests.support import oci
 from tests.support.fixture_images import elf
 from tests.support.load import Load, check, stored, writing
@@ -72,6 +78,13 @@ def wait_until_written(load: Load, more: int) -> None:
     """Wait until so many more writes are acknowledged."""
     before = load.acknowledged()
     wait_for(lambda: load.acknowledged() >= before + more, "writes are not acknowledged")
+
+
+def first_reason(node: Cluster, words: str) -> str:
+    """Return the first line with these words of why pods are not ready, "" without one."""
+    done = node.inside(sys.executable, "-c", REASONS)
+    lines = [line for line in done.stdout.splitlines() if words in line]
+    return lines[0] if lines else ""
 
 
 def test_all_of_it_runs(node: Cluster) -> None:
@@ -135,11 +148,7 @@ def test_an_image_for_another_processor_is_named_and_the_old_one_serves(node: Cl
     node.machine.run("ctr", "--namespace=k8s.io", "images", "import", "-", stdin=image)
     node.kubectl("set", "image", "deployment/sutra-api", f"sutra-api={FOREIGN}")
 
-    def reason() -> str:
-        done = node.inside(sys.executable, "-c", REASONS)
-        lines = [line for line in done.stdout.splitlines() if "ended with exit code" in line]
-        return lines[0] if lines else ""
-
+    reason = partial(first_reason, node, "ended with exit code")
     line = wait_for(reason, "nothing says why it is not ready")
     assert re.search(r"ended with exit code \d+: .*exec /program: exec format error$", line), line
     node.wait_ready(API)
@@ -157,3 +166,82 @@ def test_what_is_taken_down_and_up_again_has_its_data(node: Cluster) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     node.wait_ready(API)
     assert stored(node) == before
+
+
+# ---- the component of deploy/kubernetes/components/seccomp --------------------
+
+
+@pytest.fixture(scope="module")
+def own_profiles(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An overlay of one's own with the component, as docs/seccomp.md says."""
+    folder = tmp_path_factory.mktemp("own") / "one-node"
+    folder.mkdir()
+    places = {
+        key: [os.path.relpath(ROOT / "deploy/kubernetes" / place, folder)]
+        for key, place in (("resources", "overlays/one-node"), ("components", "components/seccomp"))
+    }
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(places))
+    return str(folder)
+
+
+def profile_of(service: str) -> dict[str, Any]:
+    """Return the reviewed profile of a service."""
+    return dict(json.loads((ROOT / f"packages/{service}/seccomp.json").read_text()))
+
+
+def allowed(document: Mapping[str, Any]) -> set[str]:
+    """Return the calls that a profile allows, in Docker's form or in the runtime's."""
+    rules = document["syscalls"]
+    return {name for rule in rules if rule["action"] == "SCMP_ACT_ALLOW" for name in rule["names"]}
+
+
+def put_profile(node: Cluster, service: str) -> None:
+    """Put a service's profile where the kubelet looks for it."""
+    content = (ROOT / f"packages/{service}/seccomp.json").read_bytes()
+    node.machine.write(f"{KUBELET}/seccomp/sutra/{service}.json", content)
+
+
+def running_profile(node: Cluster, service: str) -> dict[str, Any]:
+    """Return the profile with which containerd has started a service's container."""
+    (pod,) = node.pods(service).values()
+    (status,) = pod["status"]["containerStatuses"]
+    identity = status["containerID"].removeprefix("containerd://")
+    shown = node.machine.run("ctr", "--namespace=k8s.io", "containers", "info", identity)
+    return dict(json.loads(shown)["Spec"]["linux"]["seccomp"])
+
+
+def test_services_answer_under_their_own_profiles(node: Cluster, own_profiles: str) -> None:
+    before = stored(node)
+    for service in SERVICES:
+        put_profile(node, service)
+    done = node.deploy("up", overlay=own_profiles)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for service in SERVICES:
+        loaded = running_profile(node, service)
+        assert loaded["defaultAction"] == profile_of(service)["defaultAction"]
+        assert allowed(loaded) == allowed(profile_of(service))
+    for service in (API, HYBRID):
+        node.wait_ready(service)
+    assert stored(node) == before
+    change(node, [{"op": "put_concept", "id": "seccomp", "text": "a call that is refused"}])
+    assert "seccomp" in stored(node)
+
+
+@pytest.mark.parametrize("service", [API, HYBRID])
+def test_a_call_outside_of_the_profile_is_refused_and_the_service_answers(
+    node: Cluster, service: str
+) -> None:
+    said = node.kubectl("exec", f"deployment/{service}", "--", "python", "-c", OUTSIDE)
+    assert said.splitlines() == REFUSED
+    assert request(node.address(service), "GET", "/health").status == 200
+
+
+def test_a_node_without_a_profile_starts_no_pod_and_is_named(node: Cluster) -> None:
+    node.machine.run("rm", f"{KUBELET}/seccomp/sutra/{API}.json")
+    node.kubectl("rollout", "restart", f"deployment/{API}")
+    line = wait_for(partial(first_reason, node, "seccomp"), "nothing says why it is not ready")
+    assert re.search(rf'sutra/{API}\.json"?: no such file or directory', line), line
+    # the pod before it serves until another one is ready
+    assert request(node.address(API), "GET", "/health").status == 200
+    put_profile(node, API)
+    node.kubectl("rollout", "status", f"deployment/{API}", "--timeout=120s")

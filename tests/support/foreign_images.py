@@ -196,6 +196,7 @@ def pip_install() -> Made:
 def conda() -> Made:
     """An environment of conda below opt, with its package cache and headers."""
     top = "opt/conda"
+    package, site = f"{top}/pkgs/zlib-1.3-h0_0", f"{top}/lib/python3.12/site-packages"
     files: Files = {
         f"{top}/bin/python3.12": program(elf(["libc.so.6"], GLIBC, rpath="$ORIGIN/../lib")),
         f"{top}/bin/python": link("python3.12"),
@@ -207,6 +208,13 @@ def conda() -> Made:
         f"{top}/lib/libz.a": "!<arch>\n",
         f"{top}/conda-meta/zlib-1.3.json": json.dumps({"name": "zlib", "files": ["lib/libz.so.1"]}),
         f"{top}/pkgs/zlib-1.3.conda": "PK",
+        # what micromamba and pixi leave: the package once more, unpacked
+        f"{package}/lib/libz.so.1": elf(["libc.so.6"], soname="libz.so.1", symbols=True),
+        f"{package}/info/index.json": json.dumps({"name": "zlib", "version": "1.3"}),
+        f"{package}/info/paths.json": json.dumps({"paths": []}),
+        f"{site}/pip/__init__.py": "",
+        f"{site}/numpy/core/tests/test_api.py": "",
+        f"{site}/numpy/random/_common.pxd": "",
     }
     return Made([DEBIAN, files], {**PATH, "Cmd": ["/opt/conda/bin/python", "-m", "http.server"]})
 

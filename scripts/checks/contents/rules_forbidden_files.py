@@ -55,6 +55,8 @@ CACHES = (
     r"|(?:.*/)?\.cargo/(?:registry|git)/.+|(?:.*/)?[^/]+\.(?:pyo|pyc\.\d+|swp)|(?:.*/)?\.coverage"
     r"|(?:.*/)?(?:\.\w+_history|\.wget-hsts|\.lesshst|\.viminfo|\.DS_Store|Thumbs\.db|nohup\.out)"
 )
+# files that a package of conda has in its cache alone: an environment does not get them
+_CONDA_PACKAGE = ("info/index.json", "info/paths.json")
 BUILD_FILES = (
     r"(?:.*/)?[^/]+\.(?:pyi|pyx|pxd|pxi|c|cc|cpp|cxx|c\+\+|cu|f|f90|rs|go|S|asm|cmake|pc)"
     r"(?:\.in|\.tp|\.j2|\.orig|\.rej)?"
@@ -88,6 +90,16 @@ def _files(pattern: str, kinds: tuple[str, ...] = ()) -> Callable[[Subject], Ite
                 yield Finding(path, f"forbidden {quoted(path)}")
 
     return check
+
+
+def caches(subject: Subject) -> Iterator[Finding]:
+    """Find caches by their paths, and conda's, which may be anywhere, by its packages."""
+    yield from _files(CACHES, ("CORE",))(subject)
+    index, others = _CONDA_PACKAGE
+    indexes = [path for path in subject.files if path.endswith(f"/{index}")]
+    for folder in sorted(path.removesuffix(f"/{index}") for path in indexes):
+        if f"{folder}/{others}" in subject.files:
+            yield Finding(folder, f"forbidden {quoted(folder)}")
 
 
 def tests(subject: Subject) -> Iterator[Finding]:
@@ -128,7 +140,7 @@ RULES = (
     Rule(
         "caches",
         "no caches, logs, package lists, temporary files or core dumps",
-        _files(CACHES, ("CORE",)),
+        caches,
     ),
     Rule(
         "build-files",

@@ -59,6 +59,11 @@ FAILING = [
     ),
     case("build-files", 'forbidden "app/go.work.sum"', {"app/go.work.sum": ""}),
     case("caches", 'forbidden "root/.cache/pip/x"', {"root/.cache/pip/x": ""}),
+    case(
+        "caches",
+        'forbidden "srv/pkgs/zlib-1.3-h0_0"',
+        {f"srv/pkgs/zlib-1.3-h0_0/info/{name}.json": "{}" for name in ("index", "paths")},
+    ),
     case("caches", 'forbidden "var/lib/apt/lists/x"', {"var/lib/apt/lists/x": ""}),
     case("build-files", 'forbidden "app/x.pyx"', {"app/x.pyx": ""}),
     case("build-files", 'forbidden "app/.git/HEAD"', {"app/.git/HEAD": ""}),
@@ -66,6 +71,7 @@ FAILING = [
 
 
 PASSING = [
+    passing("an index in a folder called info", {"app/info/index.json": "{}"}),
     passing(
         "a module called docs, and what is like a README",
         {
