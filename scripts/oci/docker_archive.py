@@ -63,8 +63,8 @@ def layout(place: str) -> tuple[Image, Path]:
     if name:
         manifests = [manifest for manifest in manifests if name in _names(manifest)]
     if not manifests:
-        tip = "leave the name out" if name else SAVE_AGAIN
-        raise SutraError(f'{folder}: index.json: no image "{name}"', tip)
+        called, tip = (f' "{name}"', "leave the name out") if name else ("", SAVE_AGAIN)
+        raise SutraError(f"{folder}: index.json: no image{called}", tip)
     _refuse_several(folder, manifests)
     top = Document(index.where, {"manifests": [manifest.value for manifest in manifests]})
     return resolve(str(folder), top, "", lambda _, digest: _document(_blob(folder, digest))), folder

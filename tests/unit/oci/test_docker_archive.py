@@ -452,7 +452,7 @@ def test_a_damaged_layer(tmp_path: Path) -> None:
         (b"{}", "index.json: manifests: missing or of a wrong type"),
         (b'{"manifests": {}}', "index.json: manifests: missing or of a wrong type"),
         (b'{"manifests": [1]}', "index.json: manifests.0: not a JSON object"),
-        (b'{"manifests": []}', 'index.json: no image ""'),
+        (b'{"manifests": []}', "index.json: no image"),
         (b'{"manifests": [{}]}', "index.json: manifests.0: digest: missing or of a wrong type"),
         (
             b'{"manifests": [{"digest": "sha256:../../../../etc/passwd"}]}',
