@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from scripts.common.errors import CHECK_FAILED, OK, SutraError
@@ -14,7 +16,8 @@ from scripts.deploy.kubectl import Kubectl, KubectlError
 from scripts.deploy.readiness import not_ready, reasons
 from scripts.deploy.release import LABEL, WORKLOADS, Release, make
 
-WAIT_SECONDS = 300
+# how long all workloads may take together, and the least that is left to each
+WAIT_SECONDS, LEAST_SECONDS = 300, 1
 # everything that a release may hold and `down` removes: no claim, no secret, no namespace
 KINDS = "deployment,statefulset,service,networkpolicy,horizontalpodautoscaler,poddisruptionbudget"
 OPEN = "SUTRA_API_KEY is not set: any pod that the network policies let in may read and write"
@@ -103,12 +106,11 @@ def _remove_leftovers(kubectl: Kubectl, release: Release) -> None:
 
 def _wait(kubectl: Kubectl, release: Release) -> int:
     """Wait for every workload; return 1, with reasons on stderr, when one is not ready in time."""
-    late = []
+    late, end = [], monotonic() + WAIT_SECONDS
     for name in release.names(*WORKLOADS):
+        left = max(LEAST_SECONDS, math.ceil(end - monotonic()))
         try:
-            kubectl.run(
-                "rollout", "status", name, f"--timeout={WAIT_SECONDS}s", seconds=WAIT_SECONDS + 60
-            )
+            kubectl.run("rollout", "status", name, f"--timeout={left}s", seconds=left + 60)
         except KubectlError:
             late.append(name)
     if not late:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import yaml
 
 from scripts.__main__ import main as front_door
 from scripts.common.errors import SutraError
+from scripts.deploy import kubernetes
 from tests.unit.deploy.conftest import NAMES, Cluster, thing
 
 OURS = {
@@ -47,8 +49,10 @@ def changes(cluster: Cluster) -> list[str]:
 
 
 def test_up_checks_all_of_it_before_it_changes_anything(
-    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+    cluster: Cluster, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # 200 seconds go by before each workload is waited for
+    monkeypatch.setattr(kubernetes, "monotonic", itertools.count(1000, 200).__next__)
     cluster.has("get-namespace-sutra", OURS)
     assert deploy("up") == 0
     apply = "apply --validate=strict --filename=-"
@@ -56,8 +60,8 @@ def test_up_checks_all_of_it_before_it_changes_anything(
         f"{apply} --dry-run=server",
         "create --filename=-",
         apply,
-        "rollout status statefulset/sutra-storage --timeout=300s",
-        "rollout status deployment/sutra-api --timeout=300s",
+        "rollout status statefulset/sutra-storage --timeout=100s",
+        "rollout status deployment/sutra-api --timeout=1s",
     ]
     shown = capsys.readouterr()
     assert shown.err == OPEN
