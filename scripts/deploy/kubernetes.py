@@ -16,7 +16,7 @@ from scripts.deploy.kubectl import Kubectl, KubectlError
 from scripts.deploy.readiness import not_ready, reasons
 from scripts.deploy.release import LABEL, WORKLOADS, Release, make
 
-# how long all workloads may take together, and the least that is left to each
+# seconds that all workloads may take together, and the least that is left to each
 WAIT_SECONDS, LEAST_SECONDS = 300, 1
 # everything that a release may hold and `down` removes: no claim, no secret, no namespace
 KINDS = "deployment,statefulset,service,networkpolicy,horizontalpodautoscaler,poddisruptionbudget"
@@ -108,9 +108,9 @@ def _wait(kubectl: Kubectl, release: Release) -> int:
     """Wait for every workload; return 1, with reasons on stderr, when one is not ready in time."""
     late, end = [], monotonic() + WAIT_SECONDS
     for name in release.names(*WORKLOADS):
-        left = max(LEAST_SECONDS, math.ceil(end - monotonic()))
+        seconds = max(LEAST_SECONDS, math.ceil(end - monotonic()))
         try:
-            kubectl.run("rollout", "status", name, f"--timeout={left}s", seconds=left + 60)
+            kubectl.run("rollout", "status", name, f"--timeout={seconds}s", seconds=seconds + 60)
         except KubectlError:
             late.append(name)
     if not late:

@@ -236,6 +236,23 @@ def test_a_call_outside_of_the_profile_is_refused_and_the_service_answers(
     assert request(node.address(service), "GET", "/health").status == 200
 
 
+def test_a_shell_beside_a_pod_has_its_files_and_not_its_profile(node: Cluster) -> None:
+    """The command is that of docs/debugging.md, with an image that the node has."""
+    (name,) = node.pods(API)
+    code = f"{OUTSIDE}\nprint(os.path.isdir('/proc/1/root/app/sutra_api'))"
+    words = (f"--target={API}", "--profile=restricted", "--container=shell")
+    image = ("--image=sutra-hybrid:latest", "--image-pull-policy=Never")
+    node.kubectl("debug", name, *words, *image, "--", "python", "-c", code)
+
+    def ended() -> list[str]:
+        (status,) = node.get("pod", name)["status"].get("ephemeralContainerStatuses") or [{}]
+        is_over = "terminated" in status.get("state", {})
+        return node.kubectl("logs", name, "--container=shell").splitlines() if is_over else []
+
+    said = wait_for(ended, "the shell does not end")
+    assert said == ["mkfifo None", "inotify True", "nice 1", "True"]
+
+
 def test_a_node_without_a_profile_starts_no_pod_and_is_named(node: Cluster) -> None:
     node.machine.run("rm", f"{KUBELET}/seccomp/sutra/{API}.json")
     node.kubectl("rollout", "restart", f"deployment/{API}")

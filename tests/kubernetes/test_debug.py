@@ -116,6 +116,8 @@ def test_the_documented_shell_is_let_in_and_has_the_targets_user(spec: dict[str,
     assert list(refusals(container, spec)) == []
     # its user is the pod's, which the target has too: /proc/1/root is open to it
     assert "runAsUser" not in container["securityContext"]
+    # a tool may call what the service may not (deploy/kubernetes/components/seccomp)
+    assert container["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
 
 
 def test_the_profile_that_adds_a_capability_is_refused(spec: dict[str, Any]) -> None:
