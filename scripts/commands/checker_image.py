@@ -56,8 +56,8 @@ def main(options: argparse.Namespace) -> int:
     form = arguments.output_format(options, show.FORMATS)
     settings.base(os.environ)
     chosen = Options.read(arguments.knobs(options))
-    signing = publish.prepared(NAME, chosen)
     client, catalogue = engine.connect(), foreign.load(CATALOG)
+    signing = publish.prepared(client, NAME, chosen)
     built = bake.build(client, [NAME])
     ((image, reference),) = catalogue.chosen(NAME, "")
     identity = built[reference]

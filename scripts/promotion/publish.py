@@ -22,13 +22,15 @@ from scripts.promotion.planned import refuse_moved_version
 from scripts.promotion.signatures import Signing
 
 
-def prepared(name: str, options: Options) -> Signing | None:
+def prepared(client: engine.Client, name: str, options: Options) -> Signing | None:
     """Return what signs the image, None without a key.
 
-    Raises SutraError for whatever would fail after the build: a key without a registry, or a
-    commit that cannot be read, for what others are to have.
+    Raises SutraError for whatever would fail after the build: a key without a registry, a
+    registry that does not answer, or a commit that cannot be read, for what others are to have.
     """
     signatures.require_registry(options.sign_key, options.registry)
+    if options.registry:
+        Registry(client, options.registry).tags(name)
     if options.registry or options.version:
         refusals.refuse_unreadable_commit(options)
     return signatures.prepared([name], options.sign_key, options.version, options.log)

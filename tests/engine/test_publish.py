@@ -31,7 +31,7 @@ def published(group: Group, **knobs: str) -> list[str]:
     """Publish the group's second image, and return the tags that moved."""
     options = Options.read({"ALLOW_DIRTY": "1", **knobs})
     identity = str(group.client.images.get(f"{group.api}:prod").id)
-    signing = publish.prepared(group.api, options)
+    signing = publish.prepared(group.client, group.api, options)
     moves = publish.publish(group.client, group.api, identity, options, signing)
     return [move.tag for move in moves if move.before != move.after]
 
@@ -105,9 +105,12 @@ def test_a_dry_run_moves_nothing(
     ]
 
 
-@pytest.mark.parametrize("knobs", [{"VERSION": "1.4.2"}, {"REGISTRY": "localhost:1/team"}])
-def test_what_no_clean_commit_names_is_not_published(group: Group, knobs: dict[str, str]) -> None:
+@pytest.mark.parametrize("knobs", [{"VERSION": "1.4.2"}, {"REGISTRY": "{}"}])
+def test_what_no_clean_commit_names_is_not_published(
+    group: Group, address: str, knobs: dict[str, str]
+) -> None:
     group.build("one")
+    knobs = {name: value.format(address) for name, value in knobs.items()}
     with pytest.raises(SutraError, match=r"^git: "):
         published(group, ALLOW_DIRTY="", **knobs)
     assert set(group.tags()) == {f"{name}:prod" for name in group.names}
@@ -116,5 +119,12 @@ def test_what_no_clean_commit_names_is_not_published(group: Group, knobs: dict[s
 
 
 def test_a_key_needs_a_registry(group: Group) -> None:
+    options = Options.read({**os.environ, "SIGN_KEY": "key"})
     with pytest.raises(SutraError, match=r'^SIGN_KEY: "key" needs REGISTRY'):
-        publish.prepared(group.api, Options.read({**os.environ, "SIGN_KEY": "key"}))
+        publish.prepared(group.client, group.api, options)
+
+
+def test_a_registry_that_does_not_answer_ends_it_before_the_build(group: Group) -> None:
+    options = Options.read({"REGISTRY": "127.0.0.1:1/team", "ALLOW_DIRTY": "1"})
+    with pytest.raises(SutraError, match=r'^registry: no answer from "127\.0\.0\.1:1" '):
+        publish.prepared(group.client, group.api, options)
