@@ -14,8 +14,11 @@ HELD = "sutra-before-workflow"
 
 @contextmanager
 def put_back(project: str = "sutra") -> Iterator[None]:
-    """Leave every tag of the project's images where it was: none new, moved or gone."""
-    before = tags(project)
+    """Leave every tag of the project's images where it was: none new, moved or gone.
+
+    An image that lost its tag to another one meanwhile is removed.
+    """
+    before, without_tag = tags(project), untagged(project)
     held = {
         f"{HELD}:{identity.partition(':')[2]}": identity for identity in sorted({*before.values()})
     }
@@ -30,8 +33,14 @@ def put_back(project: str = "sutra") -> Iterator[None]:
             docker("image", "rm", tag)
         for tag in sorted(tag for tag in before if after.get(tag) != before[tag]):
             docker("image", "tag", before[tag], tag)
-        for name in held:
+        for name in [*held, *sorted(untagged(project) - without_tag)]:
             docker("image", "rm", name)
+
+
+def untagged(project: str) -> set[str]:
+    """Return the ids of a project's images that have no tag."""
+    words = ("--quiet", "--no-trunc", "--filter", "dangling=true")
+    return set(docker("image", "ls", *words, "--filter", f"label={LABEL}={project}").split())
 
 
 def tags(project: str) -> dict[str, str]:
