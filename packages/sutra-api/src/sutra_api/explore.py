@@ -9,12 +9,15 @@ from sutra_api.models import ConceptPath, Found
 from sutra_api.routes import After, Storage
 from sutra_api.slots import Slots
 from sutra_service.client.fields import ConceptId
+from sutra_service.web.deferred_route import DeferredRoute
 from sutra_service.web.described import errors
 from sutra_service.web.query import known_query
 
 SEARCHES = 4
 
-router = APIRouter(tags=["explore"], dependencies=[Depends(known_query)])
+router = APIRouter(
+    route_class=DeferredRoute, tags=["explore"], dependencies=[Depends(known_query)]
+)
 
 
 async def _slots(request: Request) -> Slots:

@@ -18,6 +18,7 @@ from sutra_service.client.storage import (
     Stats,
     StorageClient,
 )
+from sutra_service.web.deferred_route import DeferredRoute
 from sutra_service.web.described import created, errors
 from sutra_service.web.query import known_query
 
@@ -27,7 +28,7 @@ BATCHES = 4
 PAGES = 4
 PAGE_SECONDS = 5.0
 
-router = APIRouter(dependencies=[Depends(known_query)])
+router = APIRouter(route_class=DeferredRoute, dependencies=[Depends(known_query)])
 
 
 async def _storage(request: Request) -> StorageClient:

@@ -26,6 +26,7 @@ from sutra_hybrid.refresh import Refresher
 from sutra_service.client.storage import StorageClient
 from sutra_service.settings import api_key, number, storage_key, storage_url
 from sutra_service.web import described
+from sutra_service.web.deferred_route import DeferredRoute
 from sutra_service.web.described import errors
 from sutra_service.web.problem import ProblemResponse, Refusal, problem
 from sutra_service.web.query import known_query
@@ -36,7 +37,7 @@ READ_SECONDS = 10.0
 # Questions that are searched at the same time: more would only wait for each other's processor.
 SEARCHES = 4
 
-router = APIRouter(dependencies=[Depends(known_query)])
+router = APIRouter(route_class=DeferredRoute, dependencies=[Depends(known_query)])
 
 
 async def _storage(request: Request) -> StorageClient:

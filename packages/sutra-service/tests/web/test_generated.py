@@ -102,6 +102,22 @@ def test_the_proof_fails_without_the_file(folder: Path) -> None:
     assert generate(folder, "--prove") == (1, "", problem)
 
 
+@pytest.mark.parametrize("words", [(), ("--prove",)])
+def test_a_route_that_cannot_be_read_ends_the_build(folder: Path, words: tuple[str, ...]) -> None:
+    generate(folder)
+    kept = (folder / KEPT).read_bytes()
+    with (folder / "app.py").open("a") as file:
+        file.write(
+            "from sutra_service.web.deferred_route import DeferredRoute\n"
+            "def wrong(value: re.Scanner) -> None: pass\n"
+            'ROUTE = DeferredRoute("/wrong", wrong)\n'
+        )
+    code, _, said = generate(folder, *words)
+    assert code == 1
+    assert "re.Scanner" in said
+    assert (folder / KEPT).read_bytes() == kept
+
+
 def test_what_another_python_kept_is_not_taken(folder: Path) -> None:
     generate(folder)
     kept = (folder / KEPT).read_bytes()

@@ -47,12 +47,16 @@ class _Programs:
 
 
 def record(app: str) -> tuple[Sources, Patterns]:
-    """Import the module `app` and the server, as a start does; return what was generated."""
+    """Import the module `app` and the server, as a start does; return what was generated.
+
+    Every route is read as well, so that a build ends where a declaration is wrong.
+    """
     sources: Sources = {}
     patterns: Patterns = {}
     with _watched(sources, patterns), quick_imports(kept=False):
         import_module(app)
         import_module("sutra_service.web.server")
+        import_module("sutra_service.web.deferred_route").read_all()
     return sources, patterns
 
 
