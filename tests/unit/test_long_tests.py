@@ -127,6 +127,15 @@ def test_the_parts_together_are_the_whole_suite(tmp_path: Path) -> None:
     assert [file for file in files if not (ROOT / file).is_file()] == []
 
 
+def test_what_one_worker_compiles_the_others_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    said = 'echo "${PYTHONDONTWRITEBYTECODE-unset}" >bytecode'
+    assert parts(tmp_path, FIRST=said)[0] == 0
+    assert (tmp_path / "bytecode").read_text() == "unset\n"
+
+
 # exit codes of the parts → that of the script for a selection of tests, and for all tests
 CODES = [
     ((0, 0, 0), 0, 0),
