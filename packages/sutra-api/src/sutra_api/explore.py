@@ -15,9 +15,7 @@ from sutra_service.web.query import known_query
 
 SEARCHES = 4
 
-router = APIRouter(
-    route_class=DeferredRoute, tags=["explore"], dependencies=[Depends(known_query)]
-)
+router = APIRouter(route_class=DeferredRoute, tags=["explore"], dependencies=[Depends(known_query)])
 
 
 async def _slots(request: Request) -> Slots:

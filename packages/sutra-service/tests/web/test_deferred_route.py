@@ -150,6 +150,7 @@ async def test_what_is_declared_wrongly_fails_each_time_that_it_is_used() -> Non
     with pytest.raises(FastAPIError, match="Invalid args"):
         _ = route.dependant
 
+
 def test_all_that_were_declared_are_read_at_once() -> None:
     gc.collect()  # the route of the test before, which cannot be read
     app = app_of(DeferredRoute)
