@@ -53,8 +53,8 @@ def routes_of(app: FastAPI) -> dict[str, Any]:
     return {route.path: route for route in app.routes if isinstance(route, APIRoute)}
 
 
-def client_of(app: FastAPI, **options: bool) -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(app, **options)
+def client_of(app: FastAPI, raise_app_exceptions: bool = True) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(app, raise_app_exceptions=raise_app_exceptions)
     return httpx.AsyncClient(transport=transport, base_url="http://test")
 
 
