@@ -13,7 +13,7 @@ import yaml
 from tests.conftest import ROOT
 from tests.support import go_program
 
-# what Go compiles where neither program is installed; go.mod names the version, 5.5.0
+# Folder whose go.mod names the kustomize that Go compiles where neither program is installed: 5.5.0.
 MODULE = ROOT / "tests/kubernetes/kustomize"
 PACKAGE = "sigs.k8s.io/kustomize/kustomize/v5"
 
