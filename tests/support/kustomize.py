@@ -13,7 +13,7 @@ import yaml
 from tests.conftest import ROOT
 from tests.support import go_program
 
-# Folder whose go.mod names the kustomize that Go compiles where neither program is installed: 5.5.0.
+# Folder whose go.mod names the kustomize (5.5.0) that Go compiles where neither program is there.
 MODULE = ROOT / "tests/kubernetes/kustomize"
 PACKAGE = "sigs.k8s.io/kustomize/kustomize/v5"
 
