@@ -51,6 +51,13 @@ readonly SHARED=(
   tests/engine/test_contents_against_peer.py
   tests/images/test_stack.py
   tests/alpine/test_disk.py
+  tests/engine/test_publish.py
+  tests/images/sutra-base-python/test_python.py
+  tests/images/sutra-storage-server/test_storage.py
+  tests/images/sutra-hybrid/test_linear_algebra.py
+  tests/images/sutra-base-rust-runtime/test_runtime.py
+  tests/images/sutra-api/test_traceback.py
+  tests/images/test_every_image.py
 )
 # a file stays on one worker, and so do the services that it deploys; one more than the processors
 # of a small machine: the tests mostly wait for the engine
