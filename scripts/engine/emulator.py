@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import struct
 import subprocess
+import tempfile
+from pathlib import Path
 
 from scripts.common import platforms
 from scripts.common.errors import SutraError
@@ -22,7 +24,10 @@ PROGRAMS = {
 ADDRESS = 0x400000
 HEADERS = 64 + 56
 SECONDS = 30
+# exit code of chroot for a program that is not there, nor what would run it
+NOT_FOUND = 127
 TIP = "install Debian's qemu-user-static, or build on a node of that platform: docs/build-farm.md"
+TIP_FLAG = "Debian's qemu-user-static registers it with that flag: `apt install qemu-user-static`"
 
 
 def program(architecture: str) -> bytes:
@@ -64,9 +69,33 @@ def runs(architecture: str) -> bool:
     return done.returncode == 0
 
 
+def runs_in_containers(architecture: str) -> bool:
+    """Return whether a program of `architecture` runs in another root too, as a container's does.
+
+    The kernel looks for an emulator without the flag F in the root of the program, where it is
+    not. True also where that cannot be tried: it takes root.
+    """
+    with tempfile.TemporaryDirectory(prefix="sutra-emulator-") as root:
+        file = Path(root) / "program"
+        file.write_bytes(program(architecture))
+        file.chmod(0o755)
+        try:
+            done = subprocess.run(
+                ["chroot", root, "/program"], capture_output=True, timeout=SECONDS
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return True
+    return done.returncode != NOT_FOUND
+
+
 def require(architecture: str) -> None:
-    """Raise SutraError where this machine runs no program of `architecture`."""
+    """Raise SutraError where no program of `architecture` runs on this machine, in containers."""
+    name = platforms.name_of(architecture)
     if not runs(architecture):
+        raise SutraError(f'{platforms.KNOB}: no emulator for "{name}"', TIP)
+    if not runs_in_containers(architecture):
         raise SutraError(
-            f'{platforms.KNOB}: no emulator for "{platforms.name_of(architecture)}"', TIP
+            f'{platforms.KNOB}: containers have no emulator for "{name}": it is registered '
+            "without the flag F",
+            TIP_FLAG,
         )
