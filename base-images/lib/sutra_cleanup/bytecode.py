@@ -58,14 +58,15 @@ def require_same(python: Sequence[str]) -> None:
     """Raise CleanupError unless `python` reads the bytecode that this interpreter writes."""
     ask = "import importlib.util as u, sys; sys.stdout.write(u.MAGIC_NUMBER.hex())"
     try:
-        done = sandbox.run([*python, "-c", ask], SECONDS)
+        done = sandbox.run([*python, "-c", ask], sandbox.patience(SECONDS))
     except OSError as error:
         raise CleanupError(
             f'python: cannot run "{" ".join(python)}": {error.strerror}', "check --python"
         ) from error
     except subprocess.TimeoutExpired as error:
         raise CleanupError(
-            f'python: no answer in {SECONDS} s "{" ".join(python)}"', "check --python"
+            f'python: no answer in {sandbox.patience(SECONDS)} s "{" ".join(python)}"',
+            "check --python",
         ) from error
     if done.out != importlib.util.MAGIC_NUMBER.hex():
         raise CleanupError(

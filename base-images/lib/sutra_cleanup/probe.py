@@ -96,7 +96,8 @@ def _ask(
             outcome = "gave no answer" if heard.hung else f"exited with {heard.code}"
             return {**dict.fromkeys(left, f"interpreter {outcome}"), **answers}
         if heard.hung:
-            answers.setdefault(heard.begun, f"no answer in {SECONDS} s")
+            seconds = sandbox.patience(SECONDS)
+            answers.setdefault(heard.begun, f"no answer in {seconds} s")
             hung[package(heard.begun)] += 1
         else:  # it ended at this item, or the item itself wrote that all is done
             answers.setdefault(heard.begun, f"interpreter crashed with {heard.code}")
@@ -113,7 +114,7 @@ def _talk(python: Sequence[str], question: list[object], place: sandbox.Scratch)
     streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     with sandbox.started([*python, "-c", _WORKER], place, **streams) as process:
         _send(process, json.dumps(question).encode() + b"\n")
-        for line in sandbox.lines(process, SECONDS):
+        for line in sandbox.lines(process, sandbox.patience(SECONDS)):
             _hear(heard, line)
             if heard.done:
                 return heard

@@ -189,9 +189,9 @@ def _run(plan: Plan, python: Sequence[str]) -> str:
     if words[0] == "python":
         words[:1] = python
     try:
-        done = sandbox.run(words, SECONDS)
+        done = sandbox.run(words, sandbox.patience(SECONDS))
     except subprocess.TimeoutExpired:
-        return f"no answer in {SECONDS} s"
+        return f"no answer in {sandbox.patience(SECONDS)} s"
     except OSError as error:
         return str(error)
     return "" if done.code == 0 else done.last_line

@@ -65,9 +65,9 @@ def _modules(path: str) -> Iterator[str]:
 def listing(python: Sequence[str]) -> Listing | str:
     """Ask what is installed; return why that fails, if it does."""
     try:
-        done = sandbox.run([*python, "-c", _LIST], SECONDS)
+        done = sandbox.run([*python, "-c", _LIST], sandbox.patience(SECONDS))
     except subprocess.TimeoutExpired:
-        return f"no answer in {SECONDS} s"
+        return f"no answer in {sandbox.patience(SECONDS)} s"
     if done.code:
         return done.last_line
     try:

@@ -35,6 +35,14 @@ TICK, PAUSE = 0.2, 0.01
 # shows no environment for a moment
 QUIET = 4
 CHUNK = 1 << 16
+# variable with the architecture of the programs, where it is another than this machine's, and how
+# many times as long an emulated one may take
+CROSS, EMULATED = "SUTRA_CROSS", 10
+
+
+def patience(seconds: int) -> int:
+    """Return a time limit: `seconds`, or many times that where an emulator runs the programs."""
+    return seconds * (EMULATED if os.environ.get(CROSS) else 1)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import ctypes.util
 import os
 import sys
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,24 @@ def test_a_module_that_never_ends_does_not_keep_the_others_from_being_asked(
     monkeypatch.setattr(probe, "SECONDS", 1)
     answers = probe.imports(python, ["slow", "fine"])
     assert (answers["slow"] != "", answers["fine"]) == (True, "")
+
+
+@pytest.mark.parametrize(("architecture", "seconds"), [("", 60), ("arm64", 600)])
+def test_programs_in_an_emulator_are_waited_for_longer(
+    monkeypatch: pytest.MonkeyPatch, architecture: str, seconds: int
+) -> None:
+    """A builder for another architecture has the variable: base-images/python-dev.Dockerfile."""
+    monkeypatch.setenv("SUTRA_CROSS", architecture)
+    waited: list[float] = []
+
+    def answers(process: object, silence: float) -> Iterator[bytes]:
+        waited.append(silence)
+        return iter([b'{"start": "a"}'])
+
+    monkeypatch.setattr(sandbox, "lines", answers)
+    monkeypatch.setattr(sandbox, "is_over", lambda process: False)
+    assert probe.imports([sys.executable], ["a"]) == {"a": f"no answer in {seconds} s"}
+    assert waited == [seconds]
 
 
 # ---- modules that do more than to be imported --------------------------------
