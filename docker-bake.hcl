@@ -123,18 +123,23 @@ target "_base" {
   output = ["type=cacheonly"]
 }
 
+# What builds for another platform runs on the builder's own: no emulator runs compilers, apt or the
+# cleanup, only a service's own Python. A farm with a node of that platform builds there: buildx
+# links no targets of different nodes.
 target "python-builder" {
   inherits   = ["_base"]
   dockerfile = "python-dev.Dockerfile"
+  args       = PLATFORM == "" || PLATFORM_NATIVE != "" ? {} : { CROSS = split("/", PLATFORM)[1] }
+  labels     = labels_of(COMPILER_ROOT)
+  platforms  = PLATFORM_NATIVE == "" ? [] : [PLATFORM]
 }
 
 target "python-runtime" {
   inherits   = ["_base"]
   dockerfile = "python-prod.Dockerfile"
+  labels     = labels_of(COMPILER_ROOT)
 }
 
-# Rust and Go compile for another platform on the builder's own: no emulator runs their compilers.
-# A farm with a node of that platform compiles there: buildx links no targets of different nodes.
 target "rust-builder" {
   inherits   = ["_base"]
   dockerfile = "rust-dev.Dockerfile"
@@ -207,6 +212,7 @@ target "sutra-base-node-dev" {
 # BuildKit names the context of an image with tag "latest" without that tag.
 target "_python-package" {
   inherits = ["_common"]
+  labels   = labels_of(COMPILER_ROOT)
   contexts = { "sutra-base-python" = "target:python-builder" }
   args     = { PIP_INDEX_URL = PIP_INDEX_URL, APT_MIRROR = APT_MIRROR, BASE = BASE }
 }

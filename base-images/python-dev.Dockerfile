@@ -8,6 +8,8 @@ ARG BASE=debian
 ARG DEBIAN_VERSION=trixie-slim
 # tag of the Alpine root image
 ARG ALPINE_VERSION=3.23
+# another architecture to build services for, on Debian: amd64 or arm64
+ARG CROSS=
 
 FROM debian:${DEBIAN_VERSION} AS python-dev-debian
 ARG DEBIAN_VERSION
@@ -34,6 +36,25 @@ RUN --mount=type=bind,source=lib/apt.sh,target=/lib/sutra/apt.sh \
       python3-yaml
 LABEL org.opencontainers.image.base.name="debian:${DEBIAN_VERSION}"
 
+FROM python-dev-debian AS python-dev-debian-cross
+ARG APT_MIRROR
+ARG CROSS
+RUN --mount=type=bind,source=lib/apt.sh,target=/lib/sutra/apt.sh \
+    --mount=type=bind,source=lib/cross-tools.sh,target=/lib/sutra/cross-tools.sh \
+    --mount=type=secret,id=ca \
+    /lib/sutra/cross-tools.sh "${CROSS}" gcc
+# from here on apt.sh installs for that architecture
+ENV SUTRA_CROSS=${CROSS}
+RUN --mount=type=bind,source=lib/apt.sh,target=/lib/sutra/apt.sh \
+    --mount=type=bind,source=lib/cross-python.sh,target=/lib/sutra/cross-python.sh \
+    --mount=type=bind,source=lib/cross_site.py,target=/lib/sutra/cross_site.py \
+    --mount=type=bind,source=lib/packages-lock.sh,target=/lib/sutra/packages-lock.sh \
+    --mount=type=bind,source=lib/slice.sh,target=/lib/sutra/slice.sh \
+    --mount=type=bind,source=builders.lock,target=/mnt/builders.lock \
+    --mount=type=bind,source=builders.lock,target=/lib/sutra/packages.lock \
+    --mount=type=secret,id=ca \
+    /lib/sutra/cross-python.sh
+
 FROM alpine:${ALPINE_VERSION} AS python-dev-alpine
 ARG ALPINE_VERSION
 ARG ALPINE_MIRROR
@@ -57,8 +78,8 @@ RUN --mount=type=bind,source=lib/apk.sh,target=/lib/sutra/apk.sh \
       python3-dev
 LABEL org.opencontainers.image.base.name="alpine:${ALPINE_VERSION}"
 
-# hadolint ignore=DL3006 # a stage of this file, chosen by BASE
-FROM python-dev-${BASE}
+# hadolint ignore=DL3006 # a stage of this file, chosen by BASE and CROSS
+FROM python-dev-${BASE}${CROSS:+-cross}
 ENV LANG=C.UTF-8 \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_ROOT_USER_ACTION=ignore \

@@ -11,8 +11,11 @@ ARG ALPINE_VERSION=3.23
 
 # ---- Debian: chosen packages unpacked into an empty root -------------------
 
-FROM debian:${DEBIAN_VERSION} AS slice
+# The builder's own platform unpacks and cleans for any other; an emulator runs only the Python of
+# that platform, for the proofs.
+FROM --platform=$BUILDPLATFORM debian:${DEBIAN_VERSION} AS slice
 ARG APT_MIRROR
+ARG TARGETARCH
 # left out, with the modules that need them: libdb (dbm), libncursesw (curses), libreadline,
 # libsqlite3 (sqlite3; a service takes it along with runtime-libs)
 # gcc-14-base holds the licence of libgcc-s1
@@ -41,7 +44,7 @@ RUN --mount=type=bind,source=lib/apt.sh,target=/lib/sutra/apt.sh \
       python3.13-minimal \
       zlib1g
 RUN ln -s python3.13 /rootfs/usr/bin/python3 && ln -s python3.13 /rootfs/usr/bin/python
-# the cleanup runs on the same interpreter, of the same package, with its own libraries
+# the cleanup runs on the same version of the interpreter, with its own libraries
 RUN --mount=type=bind,source=lib/apt.sh,target=/lib/sutra/apt.sh \
     --mount=type=bind,source=lib/packages-lock.sh,target=/lib/sutra/packages-lock.sh \
     --mount=type=bind,source=builders.lock,target=/mnt/builders.lock \
@@ -51,6 +54,10 @@ RUN --mount=type=bind,source=lib/apt.sh,target=/lib/sutra/apt.sh \
       python3 \
       python3-pyelftools \
       python3-yaml
+RUN --mount=type=bind,source=lib/apt.sh,target=/lib/sutra/apt.sh \
+    --mount=type=bind,source=lib/cross-tools.sh,target=/lib/sutra/cross-tools.sh \
+    --mount=type=secret,id=ca \
+    /lib/sutra/cross-tools.sh "${TARGETARCH}" binutils
 # for `make bench`: one bytecode mode for all modules, instead of the manifest's
 ARG BYTECODE
 RUN --mount=type=bind,source=lib/sutra_cleanup,target=/mnt/lib/sutra_cleanup \

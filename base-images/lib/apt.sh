@@ -5,6 +5,7 @@
 #   eg: apt.sh install gcc libc6-dev      apt.sh download libc6
 #
 # TARGETARCH downloads packages of another architecture: apt.sh download. They are not installed.
+# SUTRA_CROSS installs packages of another architecture beside the builder's own: apt.sh install.
 # APT_MIRROR (may be empty) replaces the root image's own mirror; its security
 # suite is expected at "$APT_MIRROR-security", as on Debian's own archive. A day of
 # http://snapshot.debian.org is a mirror too (…/archive/debian/20260101T000000Z).
@@ -57,6 +58,7 @@ install_locked() { # install_locked NAME…: fetched, compared with the lock, th
 
 verb=$1
 shift
+[ "$verb" = download ] || unset TARGETARCH
 if [ "$verb" = download ] && [ -n "${TARGETARCH:-}" ]; then
   # apt knows only that architecture, so that packages have no `:arm64` suffix in their file names
   printf 'APT::Architecture "%s";\n#clear APT::Architectures;\nAPT::Architectures "%s";\n' \
@@ -78,6 +80,12 @@ if [ "$verb" = install ] && [ -f "$lock" ]; then
 fi
 [ "$held" -le 1 ] || exit 1
 apt-get -q update
+if [ "$verb" = install ] && [ -n "${SUTRA_CROSS:-}" ]; then
+  for name in "$@"; do
+    shift
+    set -- "$@" "$name:$SUTRA_CROSS"
+  done
+fi
 if [ "$held" = 0 ]; then install_locked "$@"; else get "$verb" "$@"; fi
 rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /etc/apt/apt.conf.d/99sutra-ca \
   /etc/apt/apt.conf.d/99sutra-snapshot /etc/apt/preferences.d/99sutra-lock \

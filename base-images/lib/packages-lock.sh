@@ -3,6 +3,7 @@
 # A production image gets exactly those of packages.lock, a builder those of builders.lock, or
 # the build ends with one line.
 # TARGETARCH: the packages' architecture; default: the builder's
+# SUTRA_CROSS: the architecture of packages that are installed beside the builder's own
 #
 #   eg: packages-lock.sh words packages.lock libc6 zlib1g     prints libc6=2.41-12 zlib1g=1:1.3…
 #       packages-lock.sh check packages.lock *.deb            against what was downloaded
@@ -15,7 +16,7 @@ set -eu
 verb=$1
 lock=$2
 shift 2
-machine=${TARGETARCH:-$(dpkg --print-architecture)}
+machine=${SUTRA_CROSS:-${TARGETARCH:-$(dpkg --print-architecture)}}
 readonly NEWLINE='
 '
 readonly AGAIN="\`make update ONLY=debian\` writes it anew"
@@ -74,8 +75,8 @@ words() {
 }
 
 pins() {
-  awk -v machine="$machine" '!/^#/ && ($3 == machine || $3 == "all") {
-    printf "Package: %s\nPin: version %s\nPin-Priority: 1001\n\n", $1, $2 }' "$lock"
+  awk -v machine="$machine" -v cross="${SUTRA_CROSS:-}" '!/^#/ && ($3 == machine || $3 == "all") {
+    printf "Package: %s\nPin: version %s\nPin-Priority: 1001\n\n", $1 ($3 == cross ? ":" cross : ""), $2 }' "$lock"
 }
 
 held() { # held DEB…: prints those that have both the name, as apt names files, and the bytes of a line

@@ -15,28 +15,36 @@ set -eu
 root=$1
 shift
 
+refuse_library() { # refuse_library SONAME
+  echo "runtime-libs: no such library \"$1\"" >&2
+  exit 1
+}
+
 debian() { # debian SONAME
-  package=$(dpkg -S "*/$1" | head -n 1 | cut -d: -f1)
+  architecture=${SUTRA_CROSS:-$(dpkg --print-architecture)}
+  owners=$(dpkg -S "*/$1" 2>/dev/null | sed -nE 's/^([a-z0-9+.:-]+): .*/\1/p')
+  # a builder for another architecture has libraries of both, and those that its compiler links
+  package=$(echo "$owners" | grep ":$architecture\$" || echo "$owners" | grep -v :) || package=
+  package=$(echo "$package" | head -n 1)
+  [ -n "$package" ] || refuse_library "$1"
+  name=${package%%:*}
   status="$root/var/lib/dpkg/status.d"
   mkdir -p "$status"
   # the documentation folder may be a link to that of the source package
   dpkg-query -L "$package" | grep -E "/lib/.*\.so[.0-9]*$|^/usr/share/doc/[^/]*$" | while read -r file; do
     [ -d "$file" ] && [ ! -L "$file" ] || cp -a --parents "$file" "$root"
   done
-  licence=$(readlink -f "/usr/share/doc/$package/copyright")
+  licence=$(readlink -f "/usr/share/doc/$name/copyright")
   cp --parents "$licence" "$root"
-  dpkg-query -s "$package" >"$status/$package"
-  dpkg-query --control-show "$package" md5sums >"$status/$package.md5sums"
+  dpkg-query -s "$package" >"$status/$name"
+  dpkg-query --control-show "$package" md5sums >"$status/$name.md5sums"
 }
 
 # apk keeps one file for all packages: a later layer replaces it by the runtime base's
 # own with this package's paragraph added
 alpine() { # alpine SONAME
   file=$(find /usr/lib /lib -name "$1" | head -n 1)
-  if [ -z "$file" ]; then
-    echo "runtime-libs: no such library \"$1\"" >&2
-    exit 1
-  fi
+  [ -n "$file" ] || refuse_library "$1"
   package=$(apk info --no-network --quiet --who-owns "$file")
   for place in lib usr/lib; do
     record="$place/apk/db/installed"
@@ -54,8 +62,10 @@ alpine() { # alpine SONAME
 
 module() { # module NAME
   stdlib=$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')
+  # of the Python that the service has, which may be of another architecture than the builder's
+  suffix=$(/usr/bin/python3 -c 'import sysconfig; print(sysconfig.get_config_var("EXT_SUFFIX"))')
   files=$(find "$stdlib" -maxdepth 1 \( -name "$1" -o -name "$1.py" \) &&
-    find "$stdlib/lib-dynload" -name "$1.*.so")
+    find "$stdlib/lib-dynload" -name "$1$suffix")
   if [ -z "$files" ]; then
     echo "runtime-libs: no such module of the standard library \"$1\"" >&2
     exit 1

@@ -16,6 +16,7 @@ work=/tmp/link-openblas
 mkdir "$work"
 openblas=$(echo "$site"/scipy.libs/libscipy_openblas-*.so)
 archive=$(find /usr/lib -name libopenblas.a -path '*openblas-pthread*')
+machine=$(gcc -dumpmachine) # the builder's own may be another architecture
 cd "$work"
 
 # The wheels' names carry a prefix. threadpoolctl, which scikit-learn limits threads with,
@@ -49,8 +50,8 @@ instead() { # instead KEPT LEFT_OUT…
   shift
   for core in "$@"; do echo "-Wl,--defsym=gotoblas_$core=gotoblas_$kept"; done
 }
-case "$(uname -m)" in
-  x86_64)
+case "$machine" in
+  x86_64-*)
     instead NEHALEM ATOM BARCELONA BOBCAT BULLDOZER CORE2 DUNNINGTON EXCAVATOR NANO OPTERON \
       OPTERON_SSE3 PENRYN PILEDRIVER PRESCOTT SANDYBRIDGE STEAMROLLER
     instead HASWELL ZEN
@@ -59,6 +60,10 @@ case "$(uname -m)" in
     ;;
 esac >options
 sed 's/^/-Wl,-u,/' names >>options
+# libquadmath is for processors whose `long double` is not of 128 bits, as it is on arm64
+fortran="libgfortran.a"
+case "$machine" in x86_64-*) fortran="$fortran libquadmath.a" ;; esac
+for name in $fortran; do echo "-l:$name"; done >libraries
 {
   echo '{ global:'
   sed 's/$/;/' names
@@ -66,14 +71,14 @@ sed 's/^/-Wl,-u,/' names >>options
 } >exported
 gcc -shared -o "$openblas" "-Wl,-soname,$(basename "$openblas")" @options shim.o libopenblas.a \
   -Wl,--version-script=exported -Wl,--gc-sections -Wl,-z,defs -Wl,-z,noexecstack \
-  -l:libgfortran.a -l:libquadmath.a -lm -lpthread
+  @libraries -lm -lpthread
 cd /
 rm -r "$work"
 
 # package records, in runtime-libs.sh's form; the image keeps only the package's licence
 status="$root/var/lib/dpkg/status.d"
 mkdir -p "$status"
-for file in "$archive" "$(gcc -print-file-name=libgfortran.a)" "$(gcc -print-file-name=libquadmath.a)"; do
+for file in "$archive" $(for name in $fortran; do gcc -print-file-name="$name"; done); do
   package=$(dpkg -S "$(realpath "$file")" | cut -d: -f1)
   licence=/usr/share/doc/$package
   # the documentation folder may be a link to that of the source package

@@ -455,6 +455,24 @@ def test_without_a_manifest_nothing_is_touched(service: Path, words: tuple[str, 
     )
 
 
+def test_what_a_builder_of_another_architecture_installed_runs_by_its_own_python(
+    service: Path,
+) -> None:
+    """/opt/sutra is then as a builder of that architecture makes it."""
+    venv = service / "venv"
+    (venv / "bin").mkdir(parents=True)
+    (venv / "bin/python3").symlink_to("/usr/local/bin/python3")
+    by = "home = {0}\nexecutable = {0}/python3.13\ncommand = {0}/python3 -m venv /opt\n"
+    (venv / "pyvenv.cfg").write_text(by.format("/usr/local/bin"))
+    text = (LIB / "clean.sh").read_text().replace("/opt/sutra", str(venv))
+    program(service, "clean.sh", text.partition("\n")[2])
+    shutil.copy(LIB / "system-certificates.sh", service)
+    done = run(str(service / "clean.sh"), service, "cleanup.yaml", SUTRA_CROSS="arm64")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert os.readlink(venv / "bin/python3") == "/usr/bin/python3"
+    assert (venv / "pyvenv.cfg").read_text() == by.format("/usr/bin")
+
+
 LINKER = "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER"
 
 
@@ -495,9 +513,12 @@ def apt(tmp_path: Path) -> Path:
 
 def run_moved(script: str, apt: Path, *words: str, **knobs: str) -> None:
     """Run a script that writes below `apt` instead of /etc/apt and /var; it must succeed."""
-    for name in ("cross.sh", "apt.sh"):
+    for name in ("cross.sh", "cross-tools.sh", "cross-python.sh", "apt.sh"):
         text = (LIB / name).read_text().replace("/etc/apt", f"{apt}/etc")
-        program(apt, name, text.replace("/var/", f"{apt}/var/").partition("\n")[2])
+        text = text.replace("/var/", f"{apt}/var/")
+        if name == "cross-python.sh":
+            text = text.replace("/usr/", f"{apt}/usr/").replace("$root" + f"{apt}", "$root")
+        program(apt, name, text.partition("\n")[2])
     done = run(str(apt / script), apt, *words, **knobs)
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -530,6 +551,171 @@ def test_an_unknown_architecture_is_one_clear_line(apt: Path) -> None:
         1,
         'sutra: cross.sh: unknown architecture "riscv64"\ntip: amd64 or arm64\n',
     )
+
+
+@pytest.mark.parametrize(
+    ("words", "packages"),
+    [
+        (("arm64", "binutils"), "binutils-aarch64-linux-gnu"),
+        (("arm64", "gcc"), "gcc-aarch64-linux-gnu libc6-dev-arm64-cross"),
+        (("amd64", "gcc"), ""),
+    ],
+)
+def test_tools_of_another_architecture_have_the_plain_names(
+    apt: Path, words: tuple[str, str], packages: str
+) -> None:
+    program(apt / "bin", "aarch64-linux-gnu-gcc", '[ "$1" = -dumpversion ] && echo 14 || echo "$@"')
+    (apt / "own").mkdir()
+    run_moved("cross-tools.sh", apt, *words, BIN=str(apt / "own"))
+    assert installed(apt) == ([packages] if packages else [])
+    links = {file.name: os.readlink(file) for file in (apt / "own").iterdir() if file.is_symlink()}
+    assert links == {
+        name: f"/usr/bin/aarch64-linux-gnu-{name}"
+        for name in ("nm", "objcopy", "strip")
+        if packages
+    }
+    gcc = apt / "own/gcc"
+    assert gcc.exists() == packages.startswith("gcc")
+    if gcc.exists():
+        done = run(str(gcc), apt, "-c", "a b.c")
+        assert done.stdout == "-B/usr/lib/gcc/aarch64-linux-gnu/14/ -c a b.c\n"
+
+
+@pytest.mark.parametrize("script", ["cross.sh", "cross-tools.sh"])
+def test_no_tool_is_known_for_an_architecture(apt: Path, script: str) -> None:
+    done = run(script, apt, "riscv64", "gcc")
+    assert (done.returncode, done.stderr) == (
+        1,
+        f'sutra: {script}: unknown architecture "riscv64"\ntip: amd64 or arm64\n',
+    )
+
+
+def test_a_python_of_another_architecture_is_beside_the_builders_own(apt: Path) -> None:
+    """`/usr/bin/python3` loads libraries of that architecture, `python3` is quick."""
+    usr = apt / "usr"
+    for folder in ("bin", "local/bin", "lib/python3.13"):
+        (usr / folder).mkdir(parents=True)
+    (usr / "bin/python3.13").write_text("own")
+    (usr / "lib/python3.13/sitecustomize.py").symlink_to("/etc/python3.13/sitecustomize.py")
+    program(apt / "bin", "python3", "echo python3.13")
+    unpacked = 'mkdir -p "$1/usr/bin"; echo "$2 of $TARGETARCH" >"$1/usr/bin/python3.13"'
+    program(apt, "slice.sh", unpacked)
+    shutil.copy(LIB / "cross_site.py", apt)
+    run_moved("cross-python.sh", apt, SUTRA_CROSS="arm64")
+    assert "dpkg --add-architecture arm64" in (apt / "calls").read_text()
+    packages = ("libexpat1", "libpython3.13-stdlib", "libstdc++6", "zlib1g")
+    assert installed(apt) == [" ".join(f"{name}:arm64" for name in packages)]
+    assert (usr / "bin/python3.13").read_text() == "python3.13-minimal of arm64\n"
+    assert (usr / "local/bin/python3.13").read_text() == "own"
+    assert os.readlink(usr / "local/bin/python3") == "python3.13"
+    hook = usr / "lib/python3.13/sitecustomize.py"
+    assert not hook.is_symlink()
+    assert hook.read_text() == (LIB / "cross_site.py").read_text()
+
+
+def test_later_packages_of_such_a_builder_are_of_that_architecture(apt: Path) -> None:
+    run_moved("apt.sh", apt, "install", "liba", "libb", SUTRA_CROSS="arm64")
+    assert installed(apt) == ["liba:arm64 libb:arm64"]
+
+
+def test_the_lock_holds_for_what_is_installed_whatever_is_built_for(apt: Path) -> None:
+    """TARGETARCH is of what is downloaded; a builder's own packages are of its own."""
+    (apt / "builders.lock").touch()
+    seen = f'echo "$1 ${{TARGETARCH-none}} ${{SUTRA_CROSS-none}}" >>{apt}/held'
+    program(apt, "packages-lock.sh", seen)
+    lock = str(apt / "builders.lock")
+    (apt / "etc/preferences.d").mkdir()
+    (apt / "cache/apt/archives").mkdir(parents=True)
+    (apt / "cache/apt/archives/a.deb").touch()
+    program(apt / "bin", "find", 'shift 4; "$1" "$2" "$3"')
+    for knobs in ({"TARGETARCH": "arm64"}, {"SUTRA_CROSS": "arm64"}):
+        run_moved("apt.sh", apt, "install", "liba", BUILDERS_LOCK=lock, **knobs)
+    verbs = ("applies", "pins", "hold")
+    assert (apt / "held").read_text().splitlines() == [
+        *(f"{verb} none none" for verb in verbs),
+        *(f"{verb} none arm64" for verb in verbs),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cross", "machine"), [("arm64", "aarch64"), ("amd64", "x86_64"), ("", ""), ("riscv64", "")]
+)
+def test_pip_chooses_for_the_architecture_of_the_service(
+    tmp_path: Path, cross: str, machine: str
+) -> None:
+    shutil.copy(LIB / "cross_site.py", tmp_path / "sitecustomize.py")
+    ask = (
+        "import platform, sysconfig; from packaging import markers, tags; "
+        "print(platform.machine(), sysconfig.get_platform(), "
+        "markers.default_environment()['platform_machine'], "
+        "next(tag.platform.endswith(platform.machine()) for tag in tags.sys_tags()))"
+    )
+
+    def answer(**knobs: str) -> str:
+        command = [sys.executable, "-c", ask]
+        return subprocess.run(
+            command, env=knobs, capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    own = answer()
+    wanted = f"{machine} linux-{machine} {machine} True" if machine else own
+    assert answer(PYTHONPATH=str(tmp_path), SUTRA_CROSS=cross) == wanted
+
+
+def installed(apt: Path) -> list[str]:
+    """Return what apt-get was told to install, call by call."""
+    calls = (apt / "calls").read_text().splitlines()
+    return [line.partition(" install ")[2] for line in calls if " install " in line]
+
+
+# ---- runtime-libs.sh -------------------------------------------------------
+
+OWNERS = """libstdc++6-arm64-cross: /usr/aarch64-linux-gnu/lib/libstdc++.so.6
+libstdc++6:amd64: /usr/lib/x86_64-linux-gnu/libstdc++.so.6
+libstdc++6:arm64: /usr/lib/aarch64-linux-gnu/libstdc++.so.6
+"""
+PLAIN = "diversion by a from: /lib/libx.so\nlibx: /usr/lib/libx.so.1\n"
+
+
+@pytest.mark.parametrize(
+    ("cross", "owners", "package"),
+    [
+        ("", OWNERS, "libstdc++6:amd64"),
+        ("arm64", OWNERS, "libstdc++6:arm64"),
+        ("", PLAIN, "libx"),
+        ("arm64", PLAIN, "libx"),
+    ],
+)
+def test_a_library_is_of_the_architecture_of_the_service(
+    tmp_path: Path, cross: str, owners: str, package: str
+) -> None:
+    done = copy_library(tmp_path, owners, cross)
+    assert (tmp_path / "asked").read_text().splitlines() == [
+        f"-L {package}",
+        f"-s {package}",
+        f"--control-show {package} md5sums",
+    ]
+    # a record has the plain name
+    assert (done.returncode, done.stderr) == (0, "")
+    records = {file.name for file in (tmp_path / "root/var/lib/dpkg/status.d").iterdir()}
+    name = package.partition(":")[0]
+    assert records == {name, f"{name}.md5sums"}
+
+
+def test_a_library_that_no_package_has_is_one_line(tmp_path: Path) -> None:
+    done = copy_library(tmp_path, "", "")
+    assert (done.returncode, done.stderr) == (1, 'runtime-libs: no such library "libx.so.1"\n')
+
+
+def copy_library(tmp_path: Path, owners: str, cross: str) -> subprocess.CompletedProcess[str]:
+    """Run runtime-libs.sh where dpkg says `owners` of every library."""
+    (tmp_path / "owners").write_text(owners)
+    answer = f'[ "$1" != --print-architecture ] || {{ echo amd64; exit; }}; cat {tmp_path}/owners'
+    program(tmp_path / "bin", "dpkg", answer)
+    program(tmp_path / "bin", "dpkg-query", f'echo "$*" >>{tmp_path}/asked')
+    for name in ("cp", "readlink"):  # of licences, which are those of this machine
+        program(tmp_path / "bin", name, "")
+    return run("runtime-libs.sh", tmp_path, "root", "libx.so.1", SUTRA_CROSS=cross)
 
 
 ARM64 = 'APT::Architecture "arm64";\n#clear APT::Architectures;\nAPT::Architectures "arm64";\n'

@@ -148,6 +148,17 @@ def test_apt_is_held_to_the_versions_of_this_machine(deb: str) -> None:
     )
 
 
+def test_apt_is_held_to_the_versions_of_an_architecture_beside_its_own(deb: str) -> None:
+    lines = [f"small 1:2.0-1 all {deb}", f"own 1.0 amd64 {deb}", f"own 1.1 arm64 {deb}"]
+    lock("\n".join(lines))
+    assert run("pins", SUTRA_CROSS="arm64") == (
+        0,
+        "Package: small\nPin: version 1:2.0-1\nPin-Priority: 1001\n\n"
+        "Package: own:arm64\nPin: version 1.1\nPin-Priority: 1001\n\n",
+    )
+    assert run("words", "own", SUTRA_CROSS="arm64") == (0, "own=1.1\n")
+
+
 @pytest.mark.parametrize(
     ("suite", "expected"),
     [

@@ -31,19 +31,42 @@ def plan(*files: str, platforms: tuple[str, ...] = ("linux/arm64",)) -> dict[str
 
 
 @pytest.mark.parametrize(
-    ("files", "platforms", "runs"),
+    ("files", "platforms", "begins"),
     [
-        (("python-prod.Dockerfile",), ("linux/arm64",), True),
+        (("node-prod.Dockerfile",), ("linux/arm64",), True),
+        (("python-prod.Dockerfile",), ("linux/arm64",), False),
         (("rust-runtime-prod.Dockerfile",), ("linux/arm64",), False),
-        (("rust-runtime-prod.Dockerfile", "python-dev.Dockerfile"), ("linux/arm64",), True),
-        (("rust-dev.Dockerfile",), (), False),
+        (("rust-runtime-prod.Dockerfile", "node-dev.Dockerfile"), ("linux/arm64",), True),
+        (("python-dev.Dockerfile", "rust-dev.Dockerfile"), (), False),
         (("gone.Dockerfile",), ("linux/arm64",), False),
     ],
 )
-def test_the_bases_of_static_servers_run_no_program_of_their_platform(
-    files: tuple[str, ...], platforms: tuple[str, ...], runs: bool
+def test_the_bases_of_python_and_of_static_servers_begin_with_no_root_of_their_platform(
+    files: tuple[str, ...], platforms: tuple[str, ...], begins: bool
 ) -> None:
-    assert cross.runs_programs(plan(*files, platforms=platforms), ROOT_IMAGE, ROOT) == runs
+    assert cross.begins_with_root(plan(*files, platforms=platforms), ROOT_IMAGE, ROOT) == begins
+
+
+@pytest.mark.parametrize(
+    ("file", "runs"),
+    [
+        ("base-images/python-prod.Dockerfile", True),
+        ("base-images/node-prod.Dockerfile", True),
+        ("base-images/rust-runtime-prod.Dockerfile", False),
+        ("packages/sutra-api/Dockerfile.prod", True),
+        ("packages/sutra-hybrid/Dockerfile.prod", True),
+        ("packages/sutra-storage/Dockerfile.prod", False),
+        ("samples/go/Dockerfile.prod", False),
+        ("samples/rust/Dockerfile.prod", False),
+        ("samples/python/Dockerfile.prod", True),
+        ("samples/node/Dockerfile.prod", True),
+    ],
+)
+def test_only_python_and_nodejs_run_programs_of_their_platform(file: str, runs: bool) -> None:
+    planned = {"target": {"a": target(".", file, ["linux/arm64"])}}
+    assert cross.runs_programs(planned, ROOT) == runs
+    planned = {"target": {"a": target(".", file, [])}}
+    assert not cross.runs_programs(planned, ROOT)
 
 
 def test_where_nothing_runs_neither_a_root_nor_an_emulator_is_needed(
@@ -74,8 +97,8 @@ def test_without_an_emulator_the_engines_own_builder_is_not_asked(
 @pytest.mark.parametrize(
     ("builder", "file"),
     [
-        (OWN, "python-prod.Dockerfile"),
-        (FARM, "python-prod.Dockerfile"),
+        (OWN, "node-prod.Dockerfile"),
+        (FARM, "node-prod.Dockerfile"),
         # which is only unpacked: on a node of the platform, by that node's own apt
         (FARM_OF_BOTH, "rust-runtime-prod.Dockerfile"),
     ],
