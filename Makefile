@@ -220,6 +220,9 @@ test-engines: engine venv-dev ## build the product on other engines and builders
 	@scripts/timed.sh test-engines-suite $(PY) pytest tests/engines/test_*.py tests/engines/farm.py tests/engines/registry_cache.py
 	@scripts/timed.sh test-engines-matrix $(PY) tests.engines
 
+test-platforms: engine venv-dev ## build and check all images of the other platform (half an hour; needs its emulator)
+	@scripts/timed.sh test-platforms $(PY) pytest -s tests/engines/emulated.py
+
 test-kubernetes: engine venv-dev ## deploy to a real control plane and a real node, compiled once (10 minutes of CPU; needs Go)
 	@scripts/timed.sh test-kubernetes $(PY) pytest -s tests/kubernetes/test_*.py tests/kubernetes/real_apiserver.py tests/kubernetes/one_node.py
 
