@@ -41,7 +41,7 @@ def failure(
 ) -> SutraError:
     """Return the one clear line for a build whose progress ended in `lines`."""
     progress = _read(lines, builder, architecture)
-    for cause in (_gone, _lost, _full, _unresolved, _unrunnable, _own_message, _apt):
+    for cause in (_gone, _lost, _full, _unresolved, _unrunnable, _own_message, _apt, _pip):
         if error := cause(progress):
             return error
     return SutraError(
@@ -147,3 +147,21 @@ def _unnumbered(text: str) -> str:
     for number in re.findall(r"^(#\d+ )ERROR: ", text, re.M):
         text = re.sub(rf"^{number}", "", text, flags=re.M)
     return text
+
+
+def _pip(progress: Progress) -> SutraError | None:
+    """Return pip's reason where it had nothing to install: no wheel of the platform, no index."""
+    text = _unnumbered(progress.text)
+    match = re.search(r"^[\d.]+ ERROR: No matching distribution found for (\S+)", text, re.M)
+    if not match:
+        return None
+    begun, name = f'build: step failed "{progress.step}": pip: ', printable(match[1][:200])
+    if re.search(r"^[\d.]+ Could not fetch URL ", text, re.M):
+        return SutraError(
+            f'{begun}the index did not answer for "{name}"',
+            "check the network, PIP_INDEX_URL and CA_BUNDLE, then run `make build` again",
+        )
+    return SutraError(
+        f'{begun}no wheel of "{name}" for {platforms.name_of(progress.architecture)}',
+        "`make lock PACKAGE=… UPGRADE=…` takes another version; docs/platforms.md",
+    )

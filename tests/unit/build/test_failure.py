@@ -6,6 +6,7 @@ import pytest
 
 from scripts.build.failure import FULL as SPACE_TIP
 from scripts.build.failure import failure
+from scripts.common import platforms
 
 STEP = """\
 #12 [sutra-api builder 3/5] RUN pip install
@@ -254,3 +255,31 @@ def test_a_script_s_own_message_comes_before_apt_s() -> None:
 def test_a_warning_of_apt_is_no_reason() -> None:
     lines = STEP.format(reason="W: Failed to fetch http://mirror.test/x  404")
     assert failure(lines.splitlines()).message.endswith("exit code: 1")
+
+
+NO_WHEEL = "ERROR: No matching distribution found for intel-openmp==2025.0.4"
+
+
+@pytest.mark.parametrize(
+    ("architecture", "platform"), [("arm64", "linux/arm64"), ("", platforms.name_of(platforms.OWN))]
+)
+def test_a_package_without_a_wheel_of_the_platform_is_named(
+    architecture: str, platform: str
+) -> None:
+    reason = f"ERROR: Could not find a version of x (from versions: none)\n1.2 {NO_WHEEL}"
+    error = failure(STEP.format(reason=reason).splitlines(), architecture=architecture)
+    assert (error.message, error.tip) == (
+        'build: step failed "sutra-api builder 3/5": pip: no wheel of "intel-openmp==2025.0.4" '
+        f"for {platform}",
+        "`make lock PACKAGE=… UPGRADE=…` takes another version; docs/platforms.md",
+    )
+
+
+def test_an_index_that_does_not_answer_has_not_lost_a_wheel() -> None:
+    reason = f"Could not fetch URL https://index.test/x/: There was a problem\n0.9 {NO_WHEEL}"
+    error = failure(STEP.format(reason=reason).splitlines())
+    assert (error.message, error.tip) == (
+        'build: step failed "sutra-api builder 3/5": pip: the index did not answer for '
+        '"intel-openmp==2025.0.4"',
+        "check the network, PIP_INDEX_URL and CA_BUNDLE, then run `make build` again",
+    )
