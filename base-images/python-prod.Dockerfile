@@ -60,9 +60,11 @@ RUN --mount=type=bind,source=lib/apt.sh,target=/lib/sutra/apt.sh \
     /lib/sutra/cross-tools.sh "${TARGETARCH}" binutils
 # for `make bench`: one bytecode mode for all modules, instead of the manifest's
 ARG BYTECODE
+ARG BUILDARCH
 RUN --mount=type=bind,source=lib/sutra_cleanup,target=/mnt/lib/sutra_cleanup \
     --mount=type=bind,source=cleanup,target=/mnt/cleanup \
-    PYTHONPATH=/mnt/lib python3 -B -m sutra_cleanup \
+    if [ "${TARGETARCH}" != "${BUILDARCH}" ]; then export SUTRA_CROSS="${TARGETARCH}"; fi \
+ && PYTHONPATH=/mnt/lib python3 -B -m sutra_cleanup \
       --tree /rootfs/usr/lib/python3.13 \
       --shown-as /usr/lib/python3.13 \
       --manifest /mnt/cleanup/stdlib.yaml \
