@@ -31,7 +31,7 @@ HEADER = 52
 
 @dataclass(frozen=True)
 class Stripped:
-    """The number of files that got smaller, the bytes saved, and why others were put back."""
+    """The number of files that were stripped, the bytes saved, and why others were put back."""
 
     files: int = 0
     saved: int = 0
@@ -100,7 +100,7 @@ def strip(
     restored: list[tuple[str, str]] = []
     for path in libraries:
         number = len(trash.changes)
-        if saved := _strip_one(tree, path, trash, tool):
+        if (saved := _strip_one(tree, path, trash, tool)) is not None:
             # before anything is loaded, or it would take others down with it
             reason = misaligned(f"{tree}/{path}")
             if not reason and before[f"{shown_as}/{path}"]:
@@ -121,8 +121,21 @@ def strip(
     return Stripped(len(done), sum(saved for _, saved in done.values()), tuple(restored))
 
 
-def _strip_one(tree: str, path: str, trash: Trash, tool: str) -> int:
-    """Strip one library and return the bytes saved; 0 leaves it as it was."""
+def has_symbols(path: str) -> bool:
+    """Return whether the file has the table of symbols that strip takes."""
+    try:
+        with open(path, "rb") as file:
+            return any(part["sh_type"] == "SHT_SYMTAB" for part in ELFFile(file).iter_sections())
+    except (ELFError, OSError, ValueError, KeyError):
+        return False
+
+
+def _strip_one(tree: str, path: str, trash: Trash, tool: str) -> int | None:
+    """Strip one library and return the bytes saved; None leaves it as it was.
+
+    What loses its symbols may grow: where patchelf left gaps, as pages of 64 kB on arm64 make it
+    do, they stood in one, and strip writes what follows behind the last.
+    """
     full, small = f"{tree}/{path}", trash.spare("stripped")
     run = [tool, "--strip-unneeded", "-o", small, full]
     try:
@@ -130,10 +143,10 @@ def _strip_one(tree: str, path: str, trash: Trash, tool: str) -> int:
     except FileNotFoundError as error:
         raise CleanupError(f'strip: no such tool "{tool}"', "install binutils") from error
     saved = os.path.getsize(full) - os.path.getsize(small) if done.returncode == 0 else 0
-    if saved <= 0:
+    if saved <= 0 and (done.returncode or has_symbols(small) or not has_symbols(full)):
         if os.path.exists(small):
             os.unlink(small)
-        return 0
+        return None
     os.chmod(small, os.stat(full).st_mode)
     trash.move("strip", path, added=(path,))
     os.rename(small, full)

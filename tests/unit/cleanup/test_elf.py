@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sutra_cleanup import manifest, tree
-from sutra_cleanup.elf import MAGIC, Stripped, is_loaded, misaligned, strip
+from sutra_cleanup.elf import MAGIC, Stripped, has_symbols, is_loaded, misaligned, strip
 from sutra_cleanup.trash import Trash
 
 from tests.unit.cleanup.trees import Link, library, make, needs_gcc, snapshot
@@ -317,6 +317,28 @@ def test_a_library_that_strip_makes_no_smaller_is_left_alone(tmp_path: Path, scr
     before = snapshot(root)
     assert stripped(root, tool_of(tmp_path, script)) == Stripped()
     assert snapshot(root) == before
+
+
+@needs_gcc
+def test_a_library_that_grows_when_it_loses_its_symbols_is_stripped(tmp_path: Path) -> None:
+    """On arm64 those that patchelf changed do: contents.stripped would find their symbols."""
+    root = make(tmp_path / "tree", {})
+    before = library(root / "lib.so").stat().st_size
+    grows = "import subprocess\nsubprocess.run(['strip', '-o', small, sys.argv[4]], check=True)\n"
+    grows += "data = open(small, 'rb').read() + bytes(len(data))"
+    report = stripped(root, tool_of(tmp_path, grows))
+    after = (root / "lib.so").stat().st_size
+    assert after > before
+    assert report == Stripped(1, before - after)
+    assert not has_symbols(str(root / "lib.so"))
+    assert stripped(root, tool_of(tmp_path, grows)) == Stripped()  # it has no symbols any more
+
+
+@pytest.mark.parametrize("content", [b"", MAGIC, MAGIC + bytes(60)])
+def test_what_cannot_be_read_has_no_symbols(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "x.so").write_bytes(content)
+    assert not has_symbols(str(tmp_path / "x.so"))
+    assert not has_symbols(str(tmp_path / "nothing.so"))
 
 
 def test_the_tool_is_asked_for_what_linking_needs_to_stay(tmp_path: Path) -> None:
