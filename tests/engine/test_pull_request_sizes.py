@@ -105,16 +105,24 @@ def repository(
     run_git("-C", str(project.folder), "init", "--quiet", "--initial-branch=start")
     run_git("-C", str(project.folder), "remote", "add", "origin", str(origin))
     cloned.commit("main")
-    cloned.run("build")
-    cloned.run("record-sizes")
-    run_git("-C", str(project.folder), "push", "--quiet", "origin", "main")
-    subprocess.run([ROOT / "scripts/push_sizes.sh"], cwd=project.folder, check=True)
-    run_git("-C", str(project.folder), "fetch", "--quiet", "origin")
-    first = [str(client.images.get(f"{name}:prod").id) for name in (project.name, base)]
-    yield cloned
-    projects.remove(Project(project.folder, base), client)
+    try:
+        record(cloned)
+        first = [str(client.images.get(f"{name}:prod").id) for name in (project.name, base)]
+        yield cloned
+    finally:
+        projects.remove(Project(project.folder, base), client)
     for identity in first:  # the tag went to what was built next
         client.images.remove(identity)
+
+
+def record(cloned: Repository) -> None:
+    """Build main, and push it with its sizes."""
+    folder = cloned.project.folder
+    cloned.run("build")
+    cloned.run("record-sizes")
+    run_git("-C", str(folder), "push", "--quiet", "origin", "main")
+    subprocess.run([ROOT / "scripts/push_sizes.sh"], cwd=folder, check=True)
+    run_git("-C", str(folder), "fetch", "--quiet", "origin")
 
 
 def rows(summary: str) -> dict[tuple[str, str], str]:

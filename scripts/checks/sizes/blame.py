@@ -167,7 +167,8 @@ def _held(sizes: Sizes, name: str, ids: Sequence[str]) -> dict[_Key, _Held]:
             held = all_held.setdefault((part.kind, part.name), _Held())
             held.bytes += part.bytes
             held.in_base |= layer in built_on
-            held.version, held.marks = part.version, (*held.marks, part.mark)
+            held.version = causes.with_version(held.version, part.version)
+            held.marks = (*held.marks, part.mark)
     return all_held
 
 

@@ -64,6 +64,16 @@ def by_kind(kind: str, stayed: bool) -> str:
     return SAME if stayed and cause in (LOCK, PACKAGE) else cause
 
 
+def with_version(versions: str, version: str) -> str:
+    """Return the versions of one owner with one more: "3.10, 3.20".
+
+    Two services may lock different versions of a dependency, and a release has both.
+    """
+    if version == versions or not version:
+        return versions
+    return ", ".join(sorted({version, *filter(None, versions.split(", "))}))
+
+
 def base_layers(before: Inventory, after: Inventory, base: Collection[str]) -> Bases:
     """Return the diff_ids of a base's layers in both images, given those of the base today.
 
@@ -96,5 +106,6 @@ def _held(image: Inventory, base: Collection[str]) -> _Held:
             if entry.kind == "file":
                 owner = owners[entry.path]
                 key = (owner.kind, owner.name, layer.diff_id in base)
-                held[key] = held.get(key, (0, ""))[0] + entry.size, owner.version
+                size, versions = held.get(key, (0, ""))
+                held[key] = size + entry.size, with_version(versions, owner.version)
     return held

@@ -157,11 +157,13 @@ def _owners(layers: Layers) -> dict[tuple[str, str], tuple[str, int]]:
         for entry in layer.entries:
             if entry.kind == "file":
                 owner = owners[entry.path]
-                so_far = bytes_of.get((owner.kind, owner.name), ("", 0))[1]
-                bytes_of[owner.kind, owner.name] = owner.version, so_far + entry.size
+                versions, so_far = bytes_of.get((owner.kind, owner.name), ("", 0))
+                versions = causes.with_version(versions, owner.version)
+                bytes_of[owner.kind, owner.name] = versions, so_far + entry.size
                 # a program's bytes are not told apart by module, versions are
                 for name, version in entry.elf.modules if entry.elf else ():
-                    bytes_of[owner.kind, name] = version, 0
+                    versions, size = bytes_of.get((owner.kind, name), ("", 0))
+                    bytes_of[owner.kind, name] = causes.with_version(versions, version), size
     return bytes_of
 
 

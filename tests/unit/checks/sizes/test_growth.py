@@ -336,3 +336,14 @@ def test_a_missing_image(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) ->
         diff.read("sutra-api:gone")
     assert caught.value.message == 'diff: no such image "sutra-api:gone"'
     assert caught.value.tip == "`docker images` lists them"
+
+
+def test_a_release_names_all_versions_that_its_images_have(
+    engine: FakeEngine, tmp_path: Path
+) -> None:
+    other, old, new = (
+        inventory(engine, tmp_path, [distribution("idna", version, {"idna/data.py": size})])
+        for version, size in (("3.20", MB), ("3.20", 2 * MB), ("3.10", 4 * MB))
+    )
+    line = explain("installed", [old, other], [new, other])
+    assert line.startswith("idna 3.20 → 3.10, 3.20 +2.0 MB; ")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from scripts.__main__ import main as front_door
-from scripts.checks.sizes import pull_request, recorded
+from scripts.checks.sizes import blame, causes, pull_request, recorded
 from scripts.checks.sizes.pull_request import Comparison
 from scripts.common import errors
 from scripts.common.errors import SutraError
@@ -207,6 +207,27 @@ def test_only_another_version_of_a_package_is_upstreams(
     )
     assert whose in result.detail
     assert result.ok == (whose == "not by this change")
+
+
+def with_idna(version: str, size: int) -> recorded.Layer:
+    """Return a layer with one Python distribution."""
+    part = recorded.Part("python", "idna", version, size, f"{version} {size}")
+    return recorded.Layer(size, size, (part,))
+
+
+def test_a_lock_of_one_service_alone_is_the_cause_for_the_release_too() -> None:
+    """The version that another service has stays, and is in both releases."""
+    old, new = with_idna("3.20", MB), with_idna("3.10", 3 * MB)
+    before = recorded.Sizes({"a": old, "b": old}, {"api": ("a",), "hybrid": ("b",)})
+    after = recorded.Sizes({"c": new, "b": old}, {"api": ("c",), "hybrid": ("b",)})
+    changes = [growth for growth in blame.changes(before, after) if growth.size == "installed"]
+    grown = ((causes.LOCK, 2 * MB),)
+    assert {growth.image: growth.unpacked for growth in changes} == {
+        "api": grown,
+        "hybrid": (),
+        "release": grown,
+    }
+    assert changes[2].owners[0].label == "idna 3.20 → 3.10, 3.20"
 
 
 def test_an_image_that_main_does_not_have_is_the_authors(
