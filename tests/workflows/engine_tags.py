@@ -16,7 +16,8 @@ HELD = "sutra-before-workflow"
 def put_back(project: str = "sutra") -> Iterator[None]:
     """Leave every tag of the project's images where it was: none new, moved or gone.
 
-    An image that lost its tag to another one meanwhile is removed.
+    An image that lost its tag to another one meanwhile is removed. What others tag meanwhile is
+    not told apart: nothing else should build the project's images.
     """
     before, without_tag = tags(project), untagged(project)
     held = {
