@@ -11,7 +11,7 @@ ARG ALPINE_VERSION=3.23
 
 FROM debian:${DEBIAN_VERSION} AS node-dev-debian
 ARG DEBIAN_VERSION
-ARG APT_MIRROR
+ARG APT_MIRROR=
 # Python runs the cleanup; no compiler is here, since no package's script is run
 RUN --mount=type=bind,source=lib/apt.sh,target=/lib/sutra/apt.sh \
     --mount=type=bind,source=lib/packages-lock.sh,target=/lib/sutra/packages-lock.sh \
@@ -28,7 +28,7 @@ LABEL org.opencontainers.image.base.name="debian:${DEBIAN_VERSION}"
 
 FROM alpine:${ALPINE_VERSION} AS node-dev-alpine
 ARG ALPINE_VERSION
-ARG ALPINE_MIRROR
+ARG ALPINE_MIRROR=
 RUN --mount=type=bind,source=lib/apk.sh,target=/lib/sutra/apk.sh \
     --mount=type=secret,id=ca \
     /lib/sutra/apk.sh add \

@@ -12,7 +12,7 @@ ARG ALPINE_VERSION=3.23
 # ---- Debian: chosen packages unpacked into an empty root -------------------
 
 FROM debian:${DEBIAN_VERSION} AS slice
-ARG APT_MIRROR
+ARG APT_MIRROR=
 # gcc-14-base holds the licence of libgcc-s1 and libstdc++6
 # node-* are modules of Node.js itself, which Debian keeps apart from it
 RUN --mount=type=bind,source=lib/apt.sh,target=/lib/sutra/apt.sh \
@@ -58,7 +58,7 @@ LABEL org.opencontainers.image.base.name="debian:${DEBIAN_VERSION}"
 # ---- Alpine: its own packages ----------------------------------------------
 
 FROM alpine:${ALPINE_VERSION} AS alpine-packages
-ARG ALPINE_MIRROR
+ARG ALPINE_MIRROR=
 RUN --mount=type=bind,source=lib/apk.sh,target=/lib/sutra/apk.sh \
     --mount=type=bind,source=lib/alpine-root.sh,target=/lib/sutra/alpine-root.sh \
     --mount=type=secret,id=ca \

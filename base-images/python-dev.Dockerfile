@@ -13,7 +13,7 @@ ARG CROSS=
 
 FROM debian:${DEBIAN_VERSION} AS python-dev-debian
 ARG DEBIAN_VERSION
-ARG APT_MIRROR
+ARG APT_MIRROR=
 RUN --mount=type=bind,source=lib/apt.sh,target=/lib/sutra/apt.sh \
     --mount=type=bind,source=lib/packages-lock.sh,target=/lib/sutra/packages-lock.sh \
     --mount=type=bind,source=builders.lock,target=/mnt/builders.lock \
@@ -37,7 +37,7 @@ RUN --mount=type=bind,source=lib/apt.sh,target=/lib/sutra/apt.sh \
 LABEL org.opencontainers.image.base.name="debian:${DEBIAN_VERSION}"
 
 FROM python-dev-debian AS python-dev-debian-cross
-ARG APT_MIRROR
+ARG APT_MIRROR=
 ARG CROSS
 RUN --mount=type=bind,source=lib/apt.sh,target=/lib/sutra/apt.sh \
     --mount=type=bind,source=lib/cross-tools.sh,target=/lib/sutra/cross-tools.sh \
@@ -57,7 +57,7 @@ RUN --mount=type=bind,source=lib/apt.sh,target=/lib/sutra/apt.sh \
 
 FROM alpine:${ALPINE_VERSION} AS python-dev-alpine
 ARG ALPINE_VERSION
-ARG ALPINE_MIRROR
+ARG ALPINE_MIRROR=
 RUN --mount=type=bind,source=lib/apk.sh,target=/lib/sutra/apk.sh \
     --mount=type=secret,id=ca \
     /lib/sutra/apk.sh add \

@@ -14,7 +14,7 @@ ARG ALPINE_VERSION=3.23
 # The builder's own platform unpacks and cleans for any other; an emulator runs only the Python of
 # that platform, for the proofs.
 FROM --platform=$BUILDPLATFORM debian:${DEBIAN_VERSION} AS slice
-ARG APT_MIRROR
+ARG APT_MIRROR=
 ARG TARGETARCH
 # left out, with the modules that need them: libdb (dbm), libncursesw (curses), libreadline,
 # libsqlite3 (sqlite3; a service takes it along with runtime-libs)
@@ -85,7 +85,7 @@ LABEL org.opencontainers.image.base.name="debian:${DEBIAN_VERSION}"
 # ---- Alpine: its own packages ----------------------------------------------
 
 FROM alpine:${ALPINE_VERSION} AS alpine-packages
-ARG ALPINE_MIRROR
+ARG ALPINE_MIRROR=
 RUN --mount=type=bind,source=lib/apk.sh,target=/lib/sutra/apk.sh \
     --mount=type=bind,source=lib/alpine-root.sh,target=/lib/sutra/alpine-root.sh \
     --mount=type=secret,id=ca \
@@ -100,7 +100,7 @@ RUN --mount=type=bind,source=lib/require-python.py,target=/mnt/require-python.py
     python3 -B /mnt/require-python.py
 
 FROM alpine-packages AS alpine-cleaned
-ARG ALPINE_MIRROR
+ARG ALPINE_MIRROR=
 # the cleanup runs on the same interpreter, of the same package, with its own libraries
 COPY --from=alpine-packages / /rootfs
 RUN --mount=type=bind,source=lib/apk.sh,target=/lib/sutra/apk.sh \

@@ -14,7 +14,7 @@ ARG ALPINE_VERSION=3.23
 
 # packages are only unpacked, so that the builder's own platform does it for any other
 FROM --platform=$BUILDPLATFORM debian:${DEBIAN_VERSION} AS slice
-ARG APT_MIRROR
+ARG APT_MIRROR=
 ARG TARGETARCH
 # gcc-14-base holds the licence of libgcc-s1
 RUN --mount=type=bind,source=lib/apt.sh,target=/lib/sutra/apt.sh \
@@ -40,7 +40,7 @@ LABEL org.opencontainers.image.base.name="debian:${DEBIAN_VERSION}"
 # ---- Alpine: its own packages ----------------------------------------------
 
 FROM alpine:${ALPINE_VERSION} AS alpine-packages
-ARG ALPINE_MIRROR
+ARG ALPINE_MIRROR=
 RUN --mount=type=bind,source=lib/apk.sh,target=/lib/sutra/apk.sh \
     --mount=type=bind,source=lib/alpine-root.sh,target=/lib/sutra/alpine-root.sh \
     --mount=type=secret,id=ca \

@@ -7,7 +7,7 @@
 
 # the builder's own platform builds for any other
 FROM --platform=$BUILDPLATFORM sutra-base-python:latest AS deps
-ARG PIP_INDEX_URL
+ARG PIP_INDEX_URL=
 RUN python3 -m venv --without-pip /opt/sutra
 RUN --mount=type=bind,source=packages/sutra-images/requirements.lock,target=/mnt/requirements.lock \
     --mount=type=cache,target=/root/.cache/pip \

@@ -3,7 +3,7 @@
 #   eg: docker buildx bake sutra-sbom-generator
 
 FROM sutra-base-python:latest
-ARG PIP_INDEX_URL
+ARG PIP_INDEX_URL=
 RUN python3 -m venv --without-pip /opt/sutra
 RUN --mount=type=bind,source=requirements.lock,target=/mnt/requirements.lock \
     --mount=type=cache,target=/root/.cache/pip \

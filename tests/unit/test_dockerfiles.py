@@ -23,6 +23,24 @@ PIP = re.compile(r"\bpip3?\s(?:[^&;|]*\s)?install\s")
 COPY = re.compile(r"^(?:COPY|ADD)\s.*", re.MULTILINE)
 
 
+# an argument that the bake file passes as the variable of its name, with the variable's default
+PASSED = {
+    *re.findall(r"\b([A-Z_]+)\s*= \1\b", (ROOT / "docker-bake.hcl").read_text(), re.MULTILINE)
+}
+
+
+def without_default(text: str, arguments: set[str]) -> list[str]:
+    """Return those of `arguments` that a plain `docker build` leaves unset, in order.
+
+    BuildKit gives a step the arguments that are set. One that is unset and one that is empty are
+    two environments, so that a plain build would find no step of what bake has built.
+    """
+    head, _, stages = text.partition("\nFROM ")
+    values = re.findall(r"^ARG (\w+)=", head, re.MULTILINE)
+    bare = re.findall(r"^ARG (\w+)$", stages, re.MULTILINE)
+    return [name for name in bare if name in arguments and name not in values]
+
+
 def closes_folders(line: str) -> bool:
     """Return whether a COPY gives a mode without x: a folder that it creates gets it too."""
     modes = [word.partition("=")[2] for word in shlex.split(line) if word.startswith("--chmod=")]
@@ -148,3 +166,28 @@ def test_a_fault_of_an_instruction_is_found(line: str, fault: Callable[[str], bo
 )
 def test_an_instruction_without_the_fault(line: str, fault: Callable[[str], bool]) -> None:
     assert [fault(instruction) for instruction in whole_instructions(line)] == [False]
+
+
+# ---- a plain build finds what bake has built -------------------------------------
+
+
+@pytest.mark.parametrize("file", DOCKERFILES, ids=lambda file: str(file.relative_to(ROOT)))
+def test_what_bake_passes_has_the_same_value_in_a_plain_build(file: Path) -> None:
+    assert without_default(file.read_text(), PASSED) == []
+
+
+def test_bake_passes_the_mirrors() -> None:
+    mirrors = {"APT_MIRROR", "ALPINE_MIRROR", "PIP_INDEX_URL", "CARGO_REGISTRY", "GOPROXY"}
+    assert mirrors | {"NPM_REGISTRY", "DEBIAN_VERSION"} <= PASSED
+
+
+@pytest.mark.parametrize(
+    ("text", "unset"),
+    [
+        ("ARG A=1\nFROM x\nARG A\n", []),
+        ("FROM x\nARG A\nARG B=\nFROM y\nARG B\n", ["A", "B"]),
+        ("FROM x\nARG A=\nARG OTHER\n", []),
+    ],
+)
+def test_an_argument_without_a_default_is_found(text: str, unset: list[str]) -> None:
+    assert without_default(f"# x\n{text}", {"A", "B"}) == unset
