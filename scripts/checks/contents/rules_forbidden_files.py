@@ -139,7 +139,8 @@ RULES = (
     ),
     Rule(
         "caches",
-        "no caches, logs, package lists, temporary files or core dumps",
+        "no caches, logs, package lists, temporary files or core dumps; "
+        "a package that conda has unpacked in its cache is one finding",
         caches,
     ),
     Rule(

@@ -49,6 +49,7 @@ def test_a_root_of_another_platform_is_made_where_its_programs_run(
     debootstrap: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(emulator, "runs", lambda architecture: architecture == "arm64")
+    monkeypatch.setattr(emulator, "runs_in_containers", lambda architecture: True)
     layout = debootstrap / "roots" / "debian-trixie-slim-arm64"
     bootstrap.bootstrap(IMAGE, layout, {}, "arm64")
     assert unfold(layout)[1]["architecture"] == "arm64"

@@ -107,6 +107,7 @@ def test_a_bootstrapped_root_of_the_platform_reaches_the_build(
     engine: FakeEngine, folder: Path, monkeypatch: pytest.MonkeyPatch, builder: Builder, file: str
 ) -> None:
     monkeypatch.setattr(emulator, "runs", lambda architecture: builder is OWN)
+    monkeypatch.setattr(emulator, "runs_in_containers", lambda architecture: True)
     monkeypatch.setattr("scripts.engine.client.has_containerd_store", lambda client: True)
     digest = "sha256:" + "d" * 64
     layout = folder / ".cache/roots/debian-trixie-slim-arm64"
