@@ -7,8 +7,8 @@
 #       scripts/test.sh -m ""    what `make test-all` runs
 #
 # Exit: as pytest, of the first part that failed; 2 where no engine can be had, or the images cannot
-# be built. The parts after one with failed tests still run; an interrupt, a wrong call or a fault
-# of pytest ends the run.
+# be built. The parts after one with failed tests still run. An interrupt ends the run, and so does a
+# wrong call of pytest or a fault in it.
 set -Eeuo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -62,7 +62,7 @@ alpine() { # alpine SONAME
 
 module() { # module NAME
   stdlib=$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')
-  # of the Python that the service has, which may be of another architecture than the builder's
+  # The service's Python names its modules by its architecture, which may not be the builder's.
   suffix=$(/usr/bin/python3 -c 'import sysconfig; print(sysconfig.get_config_var("EXT_SUFFIX"))')
   files=$(find "$stdlib" -maxdepth 1 \( -name "$1" -o -name "$1.py" \) &&
     find "$stdlib/lib-dynload" -name "$1$suffix")

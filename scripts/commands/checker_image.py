@@ -30,11 +30,7 @@ SECONDS = 30
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     arguments.value(parser, "format", "how to print", show.FORMATS)
-    arguments.value(parser, "version", "set 1.4.2, 1.4 and 1 as well as latest")
-    arguments.value(parser, "registry", "host/path that gets the image as well")
-    arguments.value(parser, "sign-key", "cosign's key that signs what REGISTRY gets")
-    arguments.value(parser, "transparency-log", "address of a Rekor that gets what is signed")
-    arguments.flag(parser, "allow-dirty", "push an image that no clean commit names")
+    arguments.publication(parser)
     arguments.flag(parser, "dry-run", "build and check, show which tags would move, and move none")
 
 

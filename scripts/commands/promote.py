@@ -12,13 +12,9 @@ from scripts.promotion.promote import verify_and_promote
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    arguments.value(parser, "version", "also set 1.4.2, 1.4 and 1")
-    arguments.value(parser, "registry", "host/path that gets the images as well")
+    arguments.publication(parser)
     arguments.value(parser, "compression", "of layers in the registry", ("gzip", "zstd"))
     arguments.value(parser, "keep", "how many promotions stay for a rollback")
-    arguments.value(parser, "sign-key", "cosign's key that signs what REGISTRY gets")
-    arguments.value(parser, "transparency-log", "address of a Rekor that gets what is signed")
-    arguments.flag(parser, "allow-dirty", "promote images that no clean commit names")
     arguments.value(parser, "tests", "skip: leave out the packages' own tests", ("skip",))
     arguments.allow_uncompared(parser)
     arguments.flag(parser, "dry-run", "show which tags would move, and move none")

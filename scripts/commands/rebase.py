@@ -29,11 +29,7 @@ CONTAINS = f"only `make prod` builds it with what {own_files.COMPILERS} has"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    arguments.value(parser, "version", "also set 1.4.2, 1.4 and 1")
-    arguments.value(parser, "registry", "host/path that gets the images as well")
-    arguments.value(parser, "sign-key", "cosign's key that signs what REGISTRY gets")
-    arguments.value(parser, "transparency-log", "address of a Rekor that gets what is signed")
-    arguments.flag(parser, "allow-dirty", "promote images even if no clean commit names them")
+    arguments.publication(parser)
     arguments.flag(parser, "built", "take the bases that are here and build none")
 
 

@@ -48,6 +48,15 @@ def image_reference(parser: argparse.ArgumentParser, what: str) -> None:
     )
 
 
+def publication(parser: argparse.ArgumentParser) -> None:
+    """Add what every command takes that gives images to others."""
+    value(parser, "version", "also set 1.4.2, 1.4 and 1")
+    value(parser, "registry", "host/path that gets the images as well")
+    value(parser, "sign-key", "cosign's key that signs what REGISTRY gets")
+    value(parser, "transparency-log", "address of a Rekor that gets what is signed")
+    flag(parser, "allow-dirty", "promote images that no clean commit names")
+
+
 def allow_uncompared(parser: argparse.ArgumentParser) -> None:
     """Add `--allow-uncompared`, which all commands have that hold budgets against git's."""
     flag(parser, "allow-uncompared", "skip the comparison where git has no earlier budgets")

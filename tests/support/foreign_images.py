@@ -208,7 +208,7 @@ def conda() -> Made:
         f"{top}/lib/libz.a": "!<arch>\n",
         f"{top}/conda-meta/zlib-1.3.json": json.dumps({"name": "zlib", "files": ["lib/libz.so.1"]}),
         f"{top}/pkgs/zlib-1.3.conda": "PK",
-        # what micromamba and pixi leave: the package once more, unpacked
+        # micromamba and pixi keep a second, unpacked copy of the package
         f"{package}/lib/libz.so.1": elf(["libc.so.6"], soname="libz.so.1", symbols=True),
         f"{package}/info/index.json": json.dumps({"name": "zlib", "version": "1.3"}),
         f"{package}/info/paths.json": json.dumps({"paths": []}),

@@ -713,7 +713,8 @@ def copy_library(tmp_path: Path, owners: str, cross: str) -> subprocess.Complete
     answer = f'[ "$1" != --print-architecture ] || {{ echo amd64; exit; }}; cat {tmp_path}/owners'
     program(tmp_path / "bin", "dpkg", answer)
     program(tmp_path / "bin", "dpkg-query", f'echo "$*" >>{tmp_path}/asked')
-    for name in ("cp", "readlink"):  # of licences, which are those of this machine
+    # licences are not copied: the paths are those of this machine
+    for name in ("cp", "readlink"):
         program(tmp_path / "bin", name, "")
     return run("runtime-libs.sh", tmp_path, "root", "libx.so.1", SUTRA_CROSS=cross)
 

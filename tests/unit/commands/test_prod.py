@@ -28,7 +28,7 @@ class Front:
 
     def __init__(self, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
         self.engine, self.checked, self.commit = engine, 0, "c" * 40
-        # for each build: whether it was without cache, whether its tests may begin ahead
+        # a pair for each build: it ran without cache, its tests may begin ahead
         self.builds: list[tuple[bool, bool]] = []
         monkeypatch.setattr(build, "build", self._build)
         monkeypatch.setattr(git, "labels", lambda **_: {"REVISION": self.commit})
