@@ -46,12 +46,17 @@ ANSWER = "Point(x=1, y=2) True True One two True {'first': 1} True None\n"
 KEPT = "sutra_service/web/kept.pyc"
 
 
+def filled(folder: Path) -> Path:
+    """Make a folder like an image's /app: a copy of the package, and an app."""
+    shutil.copytree(SOURCE, folder / "sutra_service", ignore=shutil.ignore_patterns("kept.pyc"))
+    (folder / "app.py").write_text(APP)
+    return folder
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Return a folder like an image's /app: a copy of the package, and an app."""
-    shutil.copytree(SOURCE, tmp_path / "sutra_service", ignore=shutil.ignore_patterns("kept.pyc"))
-    (tmp_path / "app.py").write_text(APP)
-    return tmp_path
+    """Return a folder in which nothing is kept yet."""
+    return filled(tmp_path)
 
 
 def run(folder: Path, *words: str, seed: str = "0") -> tuple[int, str, str]:
@@ -69,12 +74,27 @@ def generate(folder: Path, *words: str, seed: str = "0") -> tuple[int, str, str]
     return run(folder, "-m", "sutra_service.web.generate", "app", *words, seed=seed)
 
 
-def test_a_start_takes_what_was_kept_and_behaves_the_same(folder: Path) -> None:
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[int, str, str]]:
+    """Return a folder in which a build kept what it generates, and how that run ended."""
+    folder = filled(tmp_path_factory.mktemp("built"))
+    return folder, generate(folder)
+
+
+@pytest.fixture
+def built_folder(tmp_path: Path, built: tuple[Path, tuple[int, str, str]]) -> Path:
+    """Return a copy of it that a test may change; the build itself is a start of Python."""
+    return Path(shutil.copytree(built[0], tmp_path / "built"))
+
+
+def test_a_start_takes_what_was_kept_and_behaves_the_same(
+    folder: Path, built: tuple[Path, tuple[int, str, str]]
+) -> None:
     assert run(folder, "-c", START) == (0, f"2 1 {ANSWER}", "")
-    code, out, said = generate(folder)
+    built_folder, (code, out, said) = built
     assert (code, out) == (0, "")
     assert said.startswith("kept: ")
-    assert run(folder, "-c", START) == (0, f"0 0 {ANSWER}", "")
+    assert run(built_folder, "-c", START) == (0, f"0 0 {ANSWER}", "")
 
 
 def test_the_same_bytes_are_kept_by_every_run(folder: Path) -> None:
@@ -86,15 +106,14 @@ def test_the_same_bytes_are_kept_by_every_run(folder: Path) -> None:
     assert kept[0] == kept[1]
 
 
-def test_the_proof_fails_where_this_python_generates_something_else(folder: Path) -> None:
-    generate(folder)
-    code, out, said = generate(folder, "--prove")
+def test_the_proof_fails_where_this_python_generates_something_else(built_folder: Path) -> None:
+    code, out, said = generate(built_folder, "--prove")
     assert (code, out) == (0, "")
     assert said.startswith("proved: ")
-    with (folder / "app.py").open("a") as file:
+    with (built_folder / "app.py").open("a") as file:
         file.write('OTHER = re.compile("other")\n')
-    problem = f"{folder / KEPT}: not what this Python generates for app\n"
-    assert generate(folder, "--prove") == (1, "", problem)
+    problem = f"{built_folder / KEPT}: not what this Python generates for app\n"
+    assert generate(built_folder, "--prove") == (1, "", problem)
 
 
 def test_the_proof_fails_without_the_file(folder: Path) -> None:
@@ -103,32 +122,31 @@ def test_the_proof_fails_without_the_file(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [(), ("--prove",)])
-def test_a_route_that_cannot_be_read_ends_the_build(folder: Path, words: tuple[str, ...]) -> None:
-    generate(folder)
-    kept = (folder / KEPT).read_bytes()
-    with (folder / "app.py").open("a") as file:
+def test_a_route_that_cannot_be_read_ends_the_build(
+    built_folder: Path, words: tuple[str, ...]
+) -> None:
+    kept = (built_folder / KEPT).read_bytes()
+    with (built_folder / "app.py").open("a") as file:
         file.write(
             "from sutra_service.web.deferred_route import DeferredRoute\n"
             "def wrong(value: re.Scanner) -> None: pass\n"
             'ROUTE = DeferredRoute("/wrong", wrong)\n'
         )
-    code, _, said = generate(folder, *words)
+    code, _, said = generate(built_folder, *words)
     assert code == 1
     assert "re.Scanner" in said
-    assert (folder / KEPT).read_bytes() == kept
+    assert (built_folder / KEPT).read_bytes() == kept
 
 
-def test_what_another_python_kept_is_not_taken(folder: Path) -> None:
-    generate(folder)
-    kept = (folder / KEPT).read_bytes()
-    (folder / KEPT).write_bytes(b"\0\0" + kept[2:])
-    assert run(folder, "-c", START) == (0, f"2 1 {ANSWER}", "")
+def test_what_another_python_kept_is_not_taken(built_folder: Path) -> None:
+    kept = (built_folder / KEPT).read_bytes()
+    (built_folder / KEPT).write_bytes(b"\0\0" + kept[2:])
+    assert run(built_folder, "-c", START) == (0, f"2 1 {ANSWER}", "")
 
 
 @pytest.mark.parametrize("part", ["head alone", "first half", "other bytes", "another module"])
-def test_what_is_damaged_is_not_taken(folder: Path, part: str) -> None:
-    generate(folder)
-    kept = (folder / KEPT).read_bytes()
+def test_what_is_damaged_is_not_taken(built_folder: Path, part: str) -> None:
+    kept = (built_folder / KEPT).read_bytes()
     half = len(kept) // 2
     other = kept[:16] + marshal.dumps(compile("OTHER = 1", "x", "exec"))
     damaged = {
@@ -137,17 +155,16 @@ def test_what_is_damaged_is_not_taken(folder: Path, part: str) -> None:
         "other bytes": kept[:half] + bytes(64) + kept[half + 64 :],
         "another module": other,
     }
-    (folder / KEPT).write_bytes(damaged[part])
-    assert run(folder, "-c", START) == (0, f"2 1 {ANSWER}", "")
-    problem = f"{folder / KEPT}: not what this Python generates for app\n"
-    assert generate(folder, "--prove") == (1, "", problem)
+    (built_folder / KEPT).write_bytes(damaged[part])
+    assert run(built_folder, "-c", START) == (0, f"2 1 {ANSWER}", "")
+    problem = f"{built_folder / KEPT}: not what this Python generates for app\n"
+    assert generate(built_folder, "--prove") == (1, "", problem)
 
 
-def test_a_source_that_changed_is_generated(folder: Path) -> None:
-    generate(folder)
+def test_a_source_that_changed_is_generated(built_folder: Path) -> None:
     changed = APP.replace("y: int = 2", "y: int = 2\n    z: int = 9").replace("[a-z]+", "[A-Z]+")
-    (folder / "app.py").write_text(changed)
-    code, out, said = run(folder, "-c", START)
+    (built_folder / "app.py").write_text(changed)
+    code, out, said = run(built_folder, "-c", START)
     assert (code, said) == (0, "")
     assert out == ("0 1 Point(x=1, y=2, z=9) True False One two True {'first': 1} True None\n")
 
