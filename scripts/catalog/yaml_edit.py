@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -16,7 +17,7 @@ def replaced(text: str, values: Mapping[Path, str]) -> str:
 
     A value that several mappings share (`&anchor`, `<<`) is there once.
     """
-    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    root = _root(text)
     nodes = [(node(root, path), value) for path, value in values.items()]
     places = {
         (value_node.start_mark.index, value_node.end_mark.index): value
@@ -25,6 +26,12 @@ def replaced(text: str, values: Mapping[Path, str]) -> str:
     for (start, end), value in sorted(places.items(), reverse=True):
         text = text[:start] + value + text[end:]
     return text
+
+
+@lru_cache(maxsize=1)
+def _root(text: str) -> Any:
+    """Return the root node; kept, since edits look for several places of one text in a row."""
+    return yaml.compose(text, Loader=yaml.SafeLoader)
 
 
 def node(root: Any, path: Path) -> Any:
@@ -51,13 +58,13 @@ def _value(mapping: Any, key: str) -> Any:
 
 def end(text: str, path: Path) -> int:
     """Return where the value at a key path ends. Raises KeyError for no such key."""
-    place: int = node(yaml.compose(text, Loader=yaml.SafeLoader), path).end_mark.index
+    place: int = node(_root(text), path).end_mark.index
     return place
 
 
 def column(text: str, path: Path) -> int:
     """Return how far the key at a key path is indented. Raises KeyError for no such key."""
     *outer, last = path
-    mapping = node(yaml.compose(text, Loader=yaml.SafeLoader), tuple(outer))
+    mapping = node(_root(text), tuple(outer))
     columns: dict[str, int] = {key.value: key.start_mark.column for key, _ in mapping.value}
     return columns[last]

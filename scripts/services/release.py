@@ -55,8 +55,9 @@ def _budgets(promises: Catalog, name: str) -> dict[str, Budget]:
 def raised(text: str, words: Words, share: Share) -> str:
     """Return the catalogue's text with the release's budget raised, and why."""
     text = _changed(text, share, 1)
-    for path in reversed(_budget_paths(share)):
-        text = _with_reason(text, path, ADDED.format(words.name))
+    reasons = {_reason(text, path, ADDED.format(words.name)) for path in _budget_paths(share)}
+    for end, reason in sorted(reasons, reverse=True):
+        text = text[:end] + reason + text[end:]
     return text
 
 
@@ -79,16 +80,18 @@ def _changed(text: str, share: Share, sign: int) -> str:
     return yaml_edit.replaced(text, values)
 
 
-def _budget_paths(share: Share) -> list[yaml_edit.Path]:
-    return sorted({path[:-1] for path in share})
+def _budget_paths(share: Share) -> set[yaml_edit.Path]:
+    return {path[:-1] for path in share}
 
 
-def _with_reason(text: str, path: yaml_edit.Path, reason: str) -> str:
-    """Add a reason behind the one that is there, else behind the last size, on its own line."""
+def _reason(text: str, path: yaml_edit.Path, reason: str) -> tuple[int, str]:
+    """Return where a reason goes and what is written there, on its own line.
+
+    It goes behind the one that is there, else behind the last size.
+    """
     column = yaml_edit.column(text, (*path, SIZES[0]))
     try:
         end = yaml_edit.end(text, (*path, "because"))
     except KeyError:
-        end = yaml_edit.end(text, (*path, SIZES[-1]))
-        return f"{text[:end]},\n{' ' * column}because: {reason}{text[end:]}"
-    return f"{text[:end]};\n{' ' * (column + 2)}{reason}{text[end:]}"
+        return yaml_edit.end(text, (*path, SIZES[-1])), f",\n{' ' * column}because: {reason}"
+    return end, f";\n{' ' * (column + 2)}{reason}"

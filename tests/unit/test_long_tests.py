@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import json
 import os
 import re
 import shlex
@@ -12,7 +13,6 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -26,20 +26,53 @@ LISTED = yaml.safe_load((ROOT / "tests/long_tests.yaml").read_text())
 COLLECTED = re.compile(r"^(tests/[^:]+)::(\w+)", re.MULTILINE)
 
 
-def collected(files: Sequence[str], *words: str) -> set[tuple[str, str]]:
-    """Return file and function of each test that pytest collects, with these words."""
-    return set(COLLECTED.findall(collection(files, *words)))
+def expanded(word: str) -> list[str]:
+    """Return what a shell makes of a word: the files of a pattern."""
+    return sorted(glob.glob(word, root_dir=ROOT)) or [word]
 
 
-def collection(files: Sequence[str], *words: str) -> str:
-    """Return what pytest prints of the tests that it collects, a line each."""
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
-    environment = {**os.environ, "PYTEST_ADDOPTS": ""}
+MARKED = [
+    str(path.relative_to(ROOT))
+    for path in sorted((ROOT / "tests").rglob("*.py"))
+    if re.search(r"\bmark\.long\b", path.read_text("utf-8"))
+]
+FAST_FORMS = sorted({place for names in LISTED.values() for place in names.values()})
+# targets of the Makefile that name files, as they call pytest
+CALLS = re.findall(r"\$\(PY\) pytest (.*\.py)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+# words for pytest, by what they are looked at for
+COLLECTIONS = {
+    "long": ["-m", "long", *MARKED],
+    "fast": FAST_FORMS,
+    **{call: [file for word in shlex.split(call) for file in expanded(word)] for call in CALLS},
+}
+# pytest collects one after the other: all but the first find what is imported already
+COLLECT = """
+import json, sys, pytest
+for words in json.loads(sys.argv[1]):
+    code = pytest.main(["--collect-only", "-q", "-p", "no:cacheprovider", *words])
+    print(f"\\nexit {int(code)}", flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def collected() -> dict[str, str]:
+    """What pytest prints of the tests that it collects, a line each, for each of COLLECTIONS."""
     done = subprocess.run(
-        [*command, *words, *files], cwd=ROOT, env=environment, capture_output=True, text=True
+        [sys.executable, "-c", COLLECT, json.dumps(list(COLLECTIONS.values()))],
+        cwd=ROOT,
+        env={**os.environ, "PYTEST_ADDOPTS": ""},
+        capture_output=True,
+        text=True,
     )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return done.stdout
+    text, *more = re.split(r"^exit (\d)\n", done.stdout, flags=re.MULTILINE)
+    texts, codes = [text, *more[1:-1:2]], more[::2]
+    assert codes == ["0"] * len(COLLECTIONS), done.stdout[-3000:] + done.stderr[-3000:]
+    return dict(zip(COLLECTIONS, texts, strict=True))
+
+
+def places(printed: str) -> set[tuple[str, str]]:
+    """Return file and function of each test that pytest printed."""
+    return set(COLLECTED.findall(printed))
 
 
 def recipe(target: str) -> list[str]:
@@ -48,19 +81,13 @@ def recipe(target: str) -> list[str]:
     return shlex.split(line.partition(" scripts/test.sh")[2])
 
 
-def test_the_list_has_every_test_that_is_left_out_and_no_other() -> None:
-    marked = [
-        str(path.relative_to(ROOT))
-        for path in sorted((ROOT / "tests").rglob("*.py"))
-        if re.search(r"\bmark\.long\b", path.read_text("utf-8"))
-    ]
+def test_the_list_has_every_test_that_is_left_out_and_no_other(collected: dict[str, str]) -> None:
     listed = {(file, name) for file, names in LISTED.items() for name in names}
-    assert collected(marked, "-m", "long") == listed
+    assert places(collected["long"]) == listed
 
 
-def test_every_left_out_test_has_a_fast_form() -> None:
-    fast = {place for names in LISTED.values() for place in names.values()}
-    assert {file for file, _ in collected(sorted(fast))} == fast
+def test_every_left_out_test_has_a_fast_form(collected: dict[str, str]) -> None:
+    assert sorted({file for file, _ in places(collected["fast"])}) == FAST_FORMS
 
 
 def test_test_all_leaves_nothing_out_and_test_the_long_ones_alone() -> None:
@@ -280,7 +307,8 @@ def test_a_folder_that_is_not_there_is_no_success(tmp_path: Path) -> None:
     for name in ("unit", "engine"):
         (tmp_path / "tests" / name).mkdir(parents=True)
         (tmp_path / f"tests/{name}/test_{name}.py").write_text("def test_one(): pass\n")
-    environment = {**os.environ, "PYTEST_ADDOPTS": ""}
+    own = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_PLUGINS": "xdist.plugin"}
+    environment = {**os.environ, **own, "PYTEST_ADDOPTS": ""}
     script = tmp_path / "scripts/test.sh"
     done = subprocess.run([script], env=environment, capture_output=True, text=True)
     assert done.returncode == 5, done.stdout
@@ -294,23 +322,14 @@ def test_an_interrupt_or_a_wrong_call_ends_it(tmp_path: Path, code: int, part: i
     assert (exit_code, len(ran)) == (code, part)
 
 
-CALLS = re.findall(r"\$\(PY\) pytest (.*\.py)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
-
-
 @pytest.mark.parametrize("call", CALLS)
-def test_every_file_that_a_target_names_is_run_once(call: str) -> None:
+def test_every_file_that_a_target_names_is_run_once(call: str, collected: dict[str, str]) -> None:
     """pytest runs a file below a folder that is named too twice, or not, and says nothing."""
-    words = shlex.split(call)
-    printed = collection([word for argument in words for word in expanded(argument)])
-    named = {word for word in words if word.endswith(".py") and "*" not in word}
-    assert named <= {file for file, _ in COLLECTED.findall(printed)}
+    printed = collected[call]
+    named = {word for word in shlex.split(call) if word.endswith(".py") and "*" not in word}
+    assert named <= {file for file, _ in places(printed)}
     tests = [line for line in printed.splitlines() if "::" in line]
     assert len(tests) == len(set(tests))
-
-
-def expanded(word: str) -> list[str]:
-    """Return what a shell makes of a word: the files of a pattern."""
-    return sorted(glob.glob(word, root_dir=ROOT)) or [word]
 
 
 def test_targets_that_name_files_are_there() -> None:

@@ -40,17 +40,23 @@ def test_it(number, tmp_path_factory, worker_id):
 """
 
 
-def run(folder: Path, *words: str) -> tuple[int, int]:
-    """Run SUITE; return pytest's exit code and how often the thing was made."""
-    (folder / "test_suite.py").write_text(SUITE)
-    environment = {name: text for name, text in os.environ.items() if "PYTEST" not in name}
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *words, str(folder)],
+def pytest_in(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run pytest in a folder, without the plugins that these tests do not need."""
+    inherited = {name: text for name, text in os.environ.items() if "PYTEST" not in name}
+    own = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_PLUGINS": "xdist.plugin"}
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *words],
         cwd=folder,
-        env={**environment, "PYTHONPATH": str(ROOT)},
+        env={**inherited, **own, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
     )
+
+
+def run(folder: Path, *words: str) -> tuple[int, int]:
+    """Run SUITE; return pytest's exit code and how often the thing was made."""
+    (folder / "test_suite.py").write_text(SUITE)
+    done = pytest_in(folder, *words, str(folder))
     assert "2 passed" in done.stdout or "2 failed" in done.stdout, done.stdout + done.stderr
     return done.returncode, len((folder / "made").read_text().splitlines())
 
@@ -74,15 +80,8 @@ def test_files_that_start_from_one_machine_stay_on_one_worker(tmp_path: Path) ->
         path = tmp_path / f"tests/{file}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"def test_it(worker_id): open({str(path)!r} + worker_id, 'w').close()\n")
-    environment = {name: text for name, text in os.environ.items() if "PYTEST" not in name}
-    words = ["-q", "-p", "no:cacheprovider", "-n2", "--dist=loadfile", "--no-loadscope-reorder"]
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *words, "tests/engines", "tests/engine"],
-        cwd=tmp_path,
-        env={**environment, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
+    words = ("-n2", "--dist=loadfile", "--no-loadscope-reorder", "tests/engines", "tests/engine")
+    done = pytest_in(tmp_path, *words)
     assert done.returncode == 0, done.stdout + done.stderr
     notes = [path.name.split(".py") for path in (tmp_path / "tests").rglob("*.pygw*")]
     workers = dict(notes)

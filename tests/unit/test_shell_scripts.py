@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -25,12 +26,33 @@ def checkout(tmp_path: Path) -> Path:
     return copied(tmp_path)
 
 
+@dataclass(frozen=True)
+class FirstRuns:
+    """A checkout after two runs of venv.sh at once, each the first one, with their results."""
+
+    folder: Path
+    codes: list[int]
+    said: list[str]
+
+
 @pytest.fixture(scope="module")
-def with_environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout after its first `make venv`, which takes seconds."""
+def first_runs(tmp_path_factory: pytest.TempPathFactory) -> FirstRuns:
+    """The first `make venv` takes seconds: all tests share it."""
     folder = copied(tmp_path_factory.mktemp("made"))
-    assert said(run(folder, "scripts/venv.sh")) == (0, "venv: installing requirements.lock\n")
-    return folder
+    locked(folder).touch()  # left by a run of before: nobody holds it
+    both = [
+        subprocess.Popen(["scripts/venv.sh"], cwd=folder, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    ends = [process.communicate()[1] for process in both]
+    return FirstRuns(folder, [process.returncode for process in both], ends)
+
+
+@pytest.fixture
+def with_environment(first_runs: FirstRuns) -> Path:
+    """A checkout after its first `make venv`."""
+    assert first_runs.codes == [0, 0], first_runs.said
+    return first_runs.folder
 
 
 def copied(folder: Path) -> Path:
@@ -219,16 +241,10 @@ def locked(checkout: Path) -> Path:
     return checkout / LOCK
 
 
-def test_two_first_runs_wait_for_each_other(checkout: Path) -> None:
-    locked(checkout).touch()  # left by a run of before: nobody holds it
-    both = [
-        subprocess.Popen(["scripts/venv.sh"], cwd=checkout, stderr=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
-    ends = [process.communicate()[1] for process in both]
-    assert [process.returncode for process in both] == [0, 0], ends
+def test_two_first_runs_wait_for_each_other(first_runs: FirstRuns) -> None:
+    assert first_runs.codes == [0, 0], first_runs.said
     waited = f"venv: waiting for another run (lock: {LOCK})\n"
-    assert sorted(ends) == sorted(["venv: installing requirements.lock\n", waited])
+    assert sorted(first_runs.said) == sorted(["venv: installing requirements.lock\n", waited])
 
 
 def test_a_lock_that_is_never_freed(checkout: Path) -> None:

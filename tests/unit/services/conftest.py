@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 from pathlib import Path
@@ -16,18 +17,29 @@ CACHES = shutil.ignore_patterns(".*_cache", "__pycache__", "target")
 PROJECT = ("pyproject.toml", ".yamllint.yaml", ".hadolint.yaml", ".gitignore")
 
 
-@pytest.fixture
-def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The files that services share, their Dockerfiles and the samples; the working folder."""
+@pytest.fixture(scope="session")
+def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files that services share, their Dockerfiles and the samples: a repository, packed."""
+    copy = tmp_path_factory.mktemp("committed")
     for folder in FOLDERS:
-        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=CACHES)
+        shutil.copytree(ROOT / folder, copy / folder, ignore=CACHES)
     packages = [str(path.relative_to(ROOT)) for path in ROOT.glob("packages/*/Dockerfile*")]
     for name in (*PROJECT, *(file.name for file in shared_files.FILES), *packages):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, tmp_path / name)
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, copy / name)
+    with contextlib.chdir(copy):
+        git("init", "-q", "--template=")
+        commit("all")
+        git("gc", "-q")
+    return copy
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, committed: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Those files as they were committed; the working folder."""
+    shutil.copytree(committed / ".git", tmp_path / ".git")
     monkeypatch.chdir(tmp_path)
-    git("init", "-q")
-    commit("all")
+    git("reset", "-q", "--hard")
     return tmp_path
 
 

@@ -33,8 +33,8 @@ def package(version: str, size: int, content: bytes = b"x", name: str = "zlib") 
 
 
 def ours(size: int) -> bytes:
-    """Return a layer with one file of our own."""
-    return tar_of({"app/main.py": b"x" * size})
+    """Return a layer with one file of our own: no text, in which secrets would be looked for."""
+    return tar_of({"app/model.bin": b"x" * size})
 
 
 BEFORE = {BASE: [package("1.0", MB)], API: [package("1.0", MB), ours(MB)]}

@@ -247,7 +247,7 @@ def test_bytes_that_pack_worse_are_of_whose_files_changed(
     pull: PullRequest, layer: bytes, fails: bool
 ) -> None:
     """Nothing grew unpacked."""
-    noise = tar_of({"app/main.py": bytes(random.Random(1).randbytes(MB))})  # noqa: S311 - bytes
+    noise = tar_of({"app/model.bin": bytes(random.Random(1).randbytes(MB))})  # noqa: S311 - bytes
     layers = [layer, noise] if fails else [layer, ours(MB)]
     download = sum(change.after for change in pull.compare(BEFORE, catalog(MB)).changes)
     assert download == 0
@@ -267,13 +267,13 @@ NOISE = random.Random(1).randbytes(MB)  # noqa: S311 - bytes that do not pack
     ("base", "own"),
     [
         # a file of equal size that packs worse, beside a package of one byte more
-        (package("1.1", MB + 1), [tar_of({"app/main.py": NOISE})]),
+        (package("1.1", MB + 1), [tar_of({"app/model.bin": NOISE})]),
         # the same in a layer of the base, or without a base
-        (None, [package("1.1", MB + 1), tar_of({"app/main.py": NOISE})]),
+        (None, [package("1.1", MB + 1), tar_of({"app/model.bin": NOISE})]),
         # a file of ours that grew by as much as another one shrank
         (
             package("1.1", MB + 1),
-            [tar_of({"app/main.py": b"", "app/noise.py": NOISE})],
+            [tar_of({"app/model.bin": b"", "app/noise.bin": NOISE})],
         ),
     ],
 )
@@ -306,7 +306,7 @@ def test_a_line_of_ours_is_not_blamed_for_a_base_that_grew(pull: PullRequest) ->
             "var/lib/dpkg/status.d/zlib.md5sums": b"0  usr/lib/zlib.so\n",
         }
     )
-    own = tar_of({"app/main.py": b"y" * MB})
+    own = tar_of({"app/model.bin": b"y" * MB})
     compared = pull.compare({BASE: [grown], API: [grown, own]}, catalog(3 * MB, 100_000))
     (result,) = (
         candidate
