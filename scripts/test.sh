@@ -71,6 +71,11 @@ readonly BUILD_LOG=.cache/test-build.log
 # the bytecode: without it each worker spends 8 s on them. What is written is ignored by git.
 unset PYTHONDONTWRITEBYTECODE
 
+# Space in MB for the first part's files, tens of thousands of small ones that are soon removed: in
+# memory, where it has that much, they leave the disk to the build beside them. The other parts'
+# files are archives of whole images, and the data of engines.
+readonly MEMORY=/dev/shm MEMORY_MB=4000
+
 failed=0    # exit code of the first part that failed
 has_tests=0 # whether any part found a test
 build=""    # process group of the build beside the first part
@@ -87,6 +92,24 @@ run() { # run WORDS...
   ((failed)) || failed=$code
   # pytest was interrupted, failed itself, or was called wrongly
   case $code in 2 | 3 | 4) exit "$failed" ;; esac
+}
+
+# Runs a part whose tests' files may be in memory. A caller that names a folder for them gets that.
+run_in_memory() { # run_in_memory WORDS...
+  if [[ -z ${PYTEST_DEBUG_TEMPROOT:-} ]] && takes_files "$MEMORY"; then
+    local -x PYTEST_DEBUG_TEMPROOT=$MEMORY
+  fi
+  run "$@"
+}
+
+# Whether a folder has MEMORY_MB, and runs programs: containers mount /dev/shm without that.
+takes_files() {
+  local free program runs=1
+  free=$(df -Pm "$1" 2>/dev/null | awk 'END { print $4 }') || return 1 # a system without one
+  ((free >= MEMORY_MB)) && program=$(mktemp "$1/test-XXXXXX") || return 1
+  echo '#!/bin/sh' >"$program" && chmod +x "$program" && "$program" 2>/dev/null && runs=0
+  rm -f "$program"
+  return "$runs"
 }
 
 # Whether words or PYTEST_ADDOPTS may choose tests: of all tests, every part has some.
@@ -125,7 +148,7 @@ require_build() {
 
 trap end_what_was_begun EXIT
 is_selection || begin_build
-run --numprocesses auto "${WITHOUT_ENGINE[@]}"
+run_in_memory --numprocesses auto "${WITHOUT_ENGINE[@]}"
 if [[ -n $build ]]; then require_build; else scripts/engine.sh; fi
 run "${SEVERAL[@]}" "${SHARED[@]}"
 run "${WITHOUT_ENGINE[@]/#/--ignore=}" "${SHARED[@]/#/--ignore=}"

@@ -108,6 +108,7 @@ PYTHON = """if [ "$2" = scripts ]; then
   eval "$BUILD"
   exit
 fi
+echo "${PYTEST_DEBUG_TEMPROOT:-}" >>folders
 printf '%s|' "$@" >>words
 echo >>words
 part=$(wc -l <words)
@@ -161,6 +162,32 @@ def test_what_one_worker_compiles_the_others_read(
     said = 'echo "${PYTHONDONTWRITEBYTECODE-unset}" >bytecode'
     assert parts(tmp_path, FIRST=said)[0] == 0
     assert (tmp_path / "bytecode").read_text() == "unset\n"
+
+
+@pytest.mark.parametrize(
+    ("own", "megabytes", "chmod", "folders"),
+    [
+        ("", 4000, "/bin/chmod", ["/dev/shm", "", ""]),
+        ("", 3999, "/bin/chmod", ["", "", ""]),
+        ("", 4000, "/bin/true", ["", "", ""]),
+        ("/own", 4000, "/bin/chmod", ["/own", "/own", "/own"]),
+    ],
+    ids=["space", "too little", "no programs", "a folder of the caller's"],
+)
+def test_files_of_the_first_part_are_in_memory_where_it_takes_them(
+    tmp_path: Path, own: str, megabytes: int, chmod: str, folders: list[str]
+) -> None:
+    """A program that chmod left as it was is refused, as all are where nothing may be run."""
+    line = f"tmpfs 9000 1 {megabytes} 1% /dev/shm"
+    program(tmp_path / "bin", "df", f'[ "$*" = "-Pm /dev/shm" ] && echo head && echo "{line}"\n')
+    (tmp_path / "bin/chmod").symlink_to(chmod)
+    program(tmp_path / "bin", "mktemp", '/bin/mktemp "$@" | tee program\n')
+    path = f"{tmp_path}/bin:{os.environ['PATH']}"
+    assert parts(tmp_path, PATH=path, PYTEST_DEBUG_TEMPROOT=own)[0] == 0
+    assert (tmp_path / "folders").read_text().split("\n")[:-1] == folders
+    tried = tmp_path / "program"
+    assert tried.exists() == (not own and megabytes == 4000)
+    assert not (tried.exists() and Path(tried.read_text().strip()).exists())
 
 
 # exit codes of the parts → that of the script for a selection of tests, and for all tests
