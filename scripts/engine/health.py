@@ -18,7 +18,7 @@ from scripts.engine import containers, sandbox
 if TYPE_CHECKING:
     from docker.models.containers import Container
 
-# a service that is late is waited for, so that the message can say by how much
+# factor for the time of a service or a question that is late: the message can say by how much
 PATIENCE = 3
 # between two questions: they must not starve the service that starts
 PAUSE_SECONDS = 0.1
@@ -60,27 +60,34 @@ def wait(client: engine.Client, container: Container, probe: Probe, budget: int)
     waited for up to PATIENCE times as long.
     """
     begun = time.monotonic()
+    end = begun + PATIENCE * budget / 1000
     try:
         sandbox.start(container)
     except containers.CommandError as refused:
         return Health(_since(begun), f'cannot be started "{refused}"')
     while True:
-        problem = ask(client, container, probe)
+        problem = ask(client, container, probe, end)
         if not problem:
             return Health(_since(begun))
         code = sandbox.exit_code(container)
         if code is not None:
             return Health(_since(begun), f'ended with "{code}"{last_output(container)}')
-        if _since(begun) >= PATIENCE * budget:
+        if time.monotonic() >= end:
             waited = f'not healthy after "{format_time(_since(begun))}", {problem}'
             return Health(_since(begun), waited + last_output(container))
         time.sleep(PAUSE_SECONDS)
 
 
-def ask(client: engine.Client, container: Container, probe: Probe) -> str:
-    """Run the health check once; return "" for yes, else what is wrong."""
+def ask(client: engine.Client, container: Container, probe: Probe, end: float = 0) -> str:
+    """Run the health check once; return "" for yes, else what is wrong.
+
+    One that takes too long is waited for, PATIENCE times as long and until `end` (a time of the
+    monotonic clock) at most: a second one beside it would take processor time from the service.
+    """
+    left = end - time.monotonic() - probe.seconds
+    patience = max(0.0, min(left, PATIENCE * probe.seconds))
     try:
-        code = sandbox.execute(client, container, probe.command, probe.seconds)
+        code = sandbox.execute(client, container, probe.command, probe.seconds, patience)
     except containers.CommandError as refused:
         return f"health check cannot be run: {refused}"
     return f"health check exited with {code}" if code else ""

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 LABEL = "sutra.verify-runtime"
 RUN = uuid.uuid4().hex[:8]
 POLL_SECONDS = 0.02
+# exit code of a command that took too long (`timeout` of coreutils)
+TIMED_OUT = 124
 LAST_LINES = 3
 LAST_CHARACTERS = 300
 # units that busybox puts behind a figure of its `ps`
@@ -86,6 +88,8 @@ def container(client: engine.Client, setup: Setup) -> Iterator[Container]:
             cap_drop=["ALL"],
             security_opt=_security(setup),
             nano_cpus=round(setup.cpus * 1e9) if setup.cpus else None,
+            # what is measured must not share its processors with the engine's own questions
+            healthcheck={"test": ["NONE"]},
         )
         yield box
     finally:
@@ -129,22 +133,29 @@ def exit_code(box: Container) -> int | None:
         return None if state["Running"] else int(state["ExitCode"])
 
 
-def execute(client: engine.Client, box: Container, command: Sequence[str], seconds: float) -> int:
+def execute(
+    client: engine.Client,
+    box: Container,
+    command: Sequence[str],
+    seconds: float,
+    patience: float = 0,
+) -> int:
     """Run `command` inside the running container and return its exit code.
 
-    One that takes longer than `seconds` is left to itself and counts as failed
-    (124, as `timeout` has it). Raises engine.CommandError when it cannot be run.
+    One that takes longer than `seconds` counts as failed (124, as `timeout` has it). No engine
+    can end it, so that its end is waited for: `patience` more seconds, then it is left to itself.
+    Raises engine.CommandError when it cannot be run.
     """
     with containers.running():
         identity = client.api.exec_create(str(box.id), list(command))["Id"]
         client.api.exec_start(identity, detach=True)
         end = time.monotonic() + seconds
-        while time.monotonic() < end:
+        while time.monotonic() < end + patience:
             state = client.api.exec_inspect(identity)
             if not state["Running"]:
-                return int(state["ExitCode"])
+                return int(state["ExitCode"]) if time.monotonic() < end else TIMED_OUT
             time.sleep(POLL_SECONDS)
-    return 124
+    return TIMED_OUT
 
 
 def run(client: engine.Client, setup: Setup, seconds: float) -> tuple[int | None, str]:

@@ -96,7 +96,7 @@ def _watched(
     while True:
         problem = _wait_for_port(container, address, end)
         ms, used_ns = round((time.monotonic() - begun) * 1000), processor_ns(client, container)
-        problem = problem or health.ask(client, container, probe)
+        problem = problem or health.ask(client, container, probe, end)
         if not problem:
             return StartCost(ms, round((used_ns - asked_ns) / 1e6))
         code = sandbox.exit_code(container)

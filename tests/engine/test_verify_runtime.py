@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -30,6 +31,22 @@ from tests.support.results import flat
 SLOW_CHECK = (
     'HEALTHCHECK CMD ["python3", "-c", "import time\\nwhile time.process_time() < 1.5: pass"]',
 )
+# a health check that takes two seconds twice, and then says yes if none has met another
+ALONE = """
+import os, sys, time
+met = "/dev/shm/met"
+try:
+    os.mkdir("/dev/shm/here")
+except FileExistsError:
+    open(met, "w")
+    sys.exit(1)
+done = [name for name in os.listdir("/dev/shm") if name.startswith("done")]
+if len(done) < 2:
+    time.sleep(2)
+open(f"/dev/shm/done{len(done)}", "w")
+os.rmdir("/dev/shm/here")
+sys.exit(len(done) < 2 or os.path.exists(met))
+"""
 GENEROUS = Budget(1, 1, ready=60_000)
 API = Image("api", GENEROUS)
 Make = Callable[..., str]
@@ -140,6 +157,14 @@ def test_a_health_check_that_hangs_is_not_healthy(client: docker.DockerClient, m
     hanging = 'HEALTHCHECK --timeout=1s CMD ["python3", "-c", "import time; time.sleep(60)"]'
     results = verify(client, make("good", hanging), Image("api", Budget(1, 1, ready=300)))
     assert "health check exited with 124" in results["ready"].detail
+
+
+def test_a_health_check_that_is_late_is_alone(client: docker.DockerClient, make: Make) -> None:
+    """It is late twice and finds out whether it is alone; the engine asks nothing beside it."""
+    alone = [f"HEALTHCHECK --interval=1s --timeout=1s CMD {json.dumps(['python3', '-c', ALONE])}"]
+    results = verify(client, make("good", *alone), Image("api", Budget(1, 1, ready=60_000)))
+    assert results["ready"].detail == ""
+    assert figure(results["ready"]) >= 4_000
 
 
 def test_a_service_that_ignores_sigterm(

@@ -14,8 +14,9 @@ from scripts.common import platforms
 from scripts.common.check_result import CheckResult
 from scripts.engine import client as engine
 from scripts.engine import emulator
+from scripts.engine.health import Probe
 
-# factor for the time that an emulated service may take until it is healthy
+# factor for the time that an emulated service may take until it is healthy, and its health check
 SLOWER = 10
 
 
@@ -48,3 +49,8 @@ def slowed(image: Image) -> Image:
         ready_at_quarter=None,
     )
     return replace(image, budget=budget)
+
+
+def slowed_probe(image: Image, probe: Probe) -> Probe:
+    """Return the probe with the time that it may take there; of this machine's as it is."""
+    return replace(probe, seconds=SLOWER * probe.seconds) if image.architecture else probe

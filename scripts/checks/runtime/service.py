@@ -72,9 +72,11 @@ def verify(
 def probe_of(image: Image, inspected: Mapping[str, Any]) -> Probe | None:
     """Return what says that the image is ready: `runtime.ready`, or its HEALTHCHECK."""
     probe = health.probe_of(inspected)
-    if probe is None or not image.runtime.ready:
-        return probe
-    return replace(probe, command=image.runtime.ready)
+    if probe is None:
+        return None
+    return emulated.slowed_probe(
+        image, replace(probe, command=image.runtime.ready or probe.command)
+    )
 
 
 def setup_of(image: Image, inspected: Mapping[str, Any], network: str) -> Setup:

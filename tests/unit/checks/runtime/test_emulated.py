@@ -7,9 +7,10 @@ import pytest
 
 from scripts.catalog.budget import Budget
 from scripts.catalog.catalog import Catalog, Image
-from scripts.checks.runtime import emulated, verify
+from scripts.checks.runtime import emulated, service, verify
 from scripts.common.check_result import CheckResult
 from scripts.engine import emulator
+from scripts.engine.health import Probe
 from tests.unit.fakes import FakeEngine, FakeImage
 
 BUDGET = Budget(1, 1, ready=500, memory=9, start_cpu=8, ready_at_quarter=7, fresh=6)
@@ -62,6 +63,12 @@ def test_only_another_platform_on_this_machine_needs_an_emulator(
     monkeypatch.setattr(emulator, "runs", lambda architecture: runs)
     engine.base_url = address
     assert emulated.not_run(engine, architecture) == why
+
+
+def test_an_emulated_health_check_may_take_ten_times_as_long() -> None:
+    inspected = {"Config": {"Healthcheck": {"Test": ["CMD", "ask"], "Timeout": 3_000_000_000}}}
+    assert service.probe_of(API, inspected) == Probe(("ask",), 30)
+    assert service.probe_of(replace(API, architecture=""), inspected) == Probe(("ask",), 3)
 
 
 def test_an_emulated_start_is_held_against_ten_times_its_budget_and_no_memory() -> None:

@@ -60,6 +60,7 @@ class Service:
         self, clock: Clock, monkeypatch: pytest.MonkeyPatch, answers: list[int], seconds: float
     ) -> None:
         self.clock, self.answers, self.seconds, self.questions = clock, answers, seconds, 0
+        self.patience: list[float] = []
         monkeypatch.setattr(sandbox, "start", lambda container: clock.pass_by(0.5))
         monkeypatch.setattr(sandbox, "execute", self.execute)
         monkeypatch.setattr(sandbox, "exit_code", lambda container: 3 if self.ended else None)
@@ -69,7 +70,10 @@ class Service:
     def ended(self) -> bool:
         return self.questions > 0 and self.answers[min(self.questions, len(self.answers)) - 1] < 0
 
-    def execute(self, client: object, container: object, command: object, seconds: float) -> int:
+    def execute(
+        self, client: object, container: object, command: object, seconds: float, patience: float
+    ) -> int:
+        self.patience.append(round(patience, 3))
         self.clock.pass_by(self.seconds)
         answer = self.answers[min(self.questions, len(self.answers) - 1)]
         self.questions += 1
@@ -105,6 +109,15 @@ def test_who_ends_is_not_waited_for(clock: Clock, monkeypatch: pytest.MonkeyPatc
     assert Service(clock, monkeypatch, [1, -1], 0.2).wait(5000) == Health(
         1000, 'ended with "3", last words "cannot open /data"'
     )
+
+
+def test_a_question_that_is_late_is_waited_for_while_there_is_time(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 15.3 s, half a second to start; three times the 3 s that a question may take."""
+    service = Service(clock, monkeypatch, [124, 124, 0], 5)
+    assert service.wait(5_100) == Health(15_700)
+    assert service.patience == [9.0, 6.7, 1.6]
 
 
 @pytest.mark.parametrize(
