@@ -84,8 +84,8 @@ def ask(client: engine.Client, container: Container, probe: Probe, end: float = 
     One that takes too long is waited for, PATIENCE times as long and until `end` (a time of the
     monotonic clock) at most: a second one beside it would take processor time from the service.
     """
-    left = end - time.monotonic() - probe.seconds
-    patience = max(0.0, min(left, PATIENCE * probe.seconds))
+    remaining = end - time.monotonic() - probe.seconds
+    patience = max(0.0, min(remaining, PATIENCE * probe.seconds))
     try:
         code = sandbox.execute(client, container, probe.command, probe.seconds, patience)
     except containers.CommandError as refused:
