@@ -16,7 +16,7 @@ from scripts.engine import client as engine
 from scripts.engine import emulator
 from scripts.engine.health import Probe
 
-# factor for the time that an emulated service may take until it is healthy, and its health check
+# factor for the time that an emulated program may take: to be healthy, to import, to answer
 SLOWER = 10
 
 
@@ -51,6 +51,19 @@ def slowed(image: Image) -> Image:
     return replace(image, budget=budget)
 
 
+def patience(image: Image) -> int:
+    """Return the factor for seconds that a program of the image may take here."""
+    return SLOWER if image.architecture else 1
+
+
 def slowed_probe(image: Image, probe: Probe) -> Probe:
-    """Return the probe with the time that it may take there; of this machine's as it is."""
-    return replace(probe, seconds=SLOWER * probe.seconds) if image.architecture else probe
+    """Return the probe with the time that it may take here."""
+    return replace(probe, seconds=patience(image) * probe.seconds)
+
+
+def with_platform(image: Image, result: CheckResult) -> CheckResult:
+    """Return the result with the platform in its problem: both platforms have one key path."""
+    if not image.architecture or not result.problem:
+        return result
+    platform = platforms.name_of(image.architecture)
+    return replace(result, problem=f"{result.problem}, under the emulator for {platform}")

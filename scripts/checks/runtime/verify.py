@@ -66,11 +66,12 @@ def verify_one(
         return [emulated.result(promises, image, why)]
     _say(f"{image.name}: starting it")
     started = emulated.slowed(image)
-    return [
+    results = [
         *_modules(client, promises, image, inspected["Id"]),
         *_libraries(client, promises, image, inspected["Id"], cache),
         *service.verify(client, promises, started, inspected, others or {}),
     ]
+    return [emulated.with_platform(image, result) for result in results]
 
 
 def _modules(
@@ -81,12 +82,13 @@ def _modules(
     if not modules:
         return []
     setup = Setup(identity, ("python3", "-c", PROBE.read_text(), *modules))
+    seconds = IMPORT_SECONDS * emulated.patience(image)
     try:
-        code, output = sandbox.run(client, setup, IMPORT_SECONDS)
+        code, output = sandbox.run(client, setup, seconds)
     except containers.CommandError as refused:
         code, output = -1, str(refused)
     failures = 0 if code == 0 else max(1, len(FAILURE.findall(output)))
-    ending = f"not in {IMPORT_SECONDS} s" if code is None else f"exit code {code}"
+    ending = f"not in {seconds} s" if code is None else f"exit code {code}"
     problem = f'modules do not load "{sandbox.one_line(output)}" ({ending})' if failures else ""
     return [_findings(promises, image, "modules", failures, problem)]
 
@@ -103,7 +105,7 @@ def _libraries(
     problems = [
         f"{name}: {problem}"
         for name in image.runtime.loads
-        if (problem := _load(client, identity, loader, name, files))
+        if (problem := _load(client, image, identity, loader, name, files))
     ]
     shown = sandbox.one_line("\n".join(problems))
     problem = f'does not load "{shown}"' if problems else ""
@@ -128,7 +130,12 @@ def _findings(
 
 
 def _load(
-    client: engine.Client, identity: str, loader: str, name: str, files: Sequence[str]
+    client: engine.Client,
+    image: Image,
+    identity: str,
+    loader: str,
+    name: str,
+    files: Sequence[str],
 ) -> str:
     """Return why the library `name` does not load with all that it needs, "" where it does."""
     place = next((path for path in files if posixpath.basename(path) == name), "")
@@ -136,7 +143,7 @@ def _load(
         return f"no such {'library' if loader else 'loader'} in the image"
     setup = Setup(identity, (f"/{loader}", "--list", f"/{place}"))
     try:
-        code, output = sandbox.run(client, setup, LOAD_SECONDS)
+        code, output = sandbox.run(client, setup, LOAD_SECONDS * emulated.patience(image))
     except containers.CommandError as error:
         return str(error)
     # glibc's loader says what is missing and ends with 0 all the same
