@@ -9,6 +9,7 @@ does: carets are drawn below its lines.
 from __future__ import annotations
 
 import ast
+import gc
 import importlib.util
 import marshal
 import os
@@ -98,7 +99,8 @@ def compile_tree(plan: Plan, trash: Trash, shown_as: str, added: Sequence[str] =
     """
     tree = os.fspath(plan.tree)
     jobs = list(_jobs(plan, trash, tree, shown_as))
-    with ProcessPoolExecutor() as workers:
+    # syntax trees have no cycles; looking for some among millions of nodes takes long
+    with ProcessPoolExecutor(initializer=gc.disable) as workers:
         done = list(workers.map(_compile, jobs, chunksize=32))
     counts = {"cached": 0, "sourceless": 0}
     without_docstrings = 0

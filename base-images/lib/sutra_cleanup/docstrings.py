@@ -10,7 +10,10 @@ import ast
 import re
 from collections.abc import Iterator
 
-HAS_DOCSTRING = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module
+_Documented = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module
+HAS_DOCSTRING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Module)
+# fields in which a statement has others
+BODIES = ("body", "orelse", "handlers", "finalbody", "cases")
 # libraries that build the usage from docstrings of modules and functions, by their documentation
 READ_ALL = {
     "argh",
@@ -27,7 +30,7 @@ READ_ALL = {
 # libraries that show the docstrings of decorated functions: click ("if help is not given, the
 # docstring is used"), typer, invoke, the tools of MCP servers
 READ_DECORATED = {"asyncclick", "click", "fastmcp", "invoke", "mcp", "rich_click", "typer"}
-_MAY_SHOW = re.compile("|".join(["__doc__", *READ_ALL, *READ_DECORATED]).encode())
+_MAY_SHOW = re.compile(rf"\b(?:{'|'.join(['__doc__', *READ_ALL, *READ_DECORATED])})\b".encode())
 DECORATORS = {"callback", "command", "group", "prompt", "resource", "task", "tool"}
 
 
@@ -35,20 +38,32 @@ def drop(module: ast.Module, source: bytes) -> None:
     """Remove the docstrings of a module, its classes and functions, unless they are shown."""
     # most sources name nothing of this, and walking through their trees is slow
     shown = set(_shown(module)) if _MAY_SHOW.search(source) else set()
-    for node in ast.walk(module):
-        if not isinstance(node, HAS_DOCSTRING) or node in shown or not _is_text(node.body[:1]):
+    for node in _definitions(module):
+        if node in shown or not _is_text(node.body[:1]):
             continue
         # `pass` keeps the place: a second text would become the docstring, no body may be empty
         alone = len(node.body) == 1 or _is_text(node.body[1:2])
         node.body[:1] = [ast.copy_location(ast.Pass(), node.body[0])] if alone else []
 
 
+def _definitions(module: ast.Module) -> Iterator[_Documented]:
+    """Yield the module, its classes and its functions: statements, never inside of expressions.
+
+    Expressions are most of a tree, and to walk through them took longer than to compile it.
+    """
+    waiting: list[ast.AST] = [module]
+    while waiting:
+        node = waiting.pop()
+        for field in BODIES:
+            waiting += getattr(node, field, ())
+        if isinstance(node, HAS_DOCSTRING):
+            yield node
+
+
 def _shown(module: ast.Module) -> Iterator[ast.AST]:
     """Yield the nodes whose docstrings are read by the module, or by a library that it uses."""
     libraries = set(_imported(module))
-    for node in ast.walk(module):
-        if not isinstance(node, HAS_DOCSTRING):
-            continue
+    for node in _definitions(module):
         reads_own = isinstance(node, ast.Module | ast.ClassDef) and _names_doc(node)
         decorated = READ_DECORATED & libraries and _decorators(node) & DECORATORS
         if reads_own or decorated or READ_ALL & libraries:

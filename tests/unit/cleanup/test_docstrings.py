@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+import re
 
 import pytest
 from sutra_cleanup import docstrings
@@ -35,3 +36,43 @@ def kept(source: str) -> list[str]:
 )
 def test_what_a_program_shows_stays(source: str, texts: list[str]) -> None:
     assert kept(source) == texts
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "def f():\n {}",
+        "async def f():\n {}",
+        "class C:\n {}",
+        "if a:\n {}",
+        "if a:\n pass\nelif b:\n {}",
+        "if a:\n pass\nelse:\n {}",
+        "for a in b:\n {}",
+        "for a in b:\n pass\nelse:\n {}",
+        "async def f():\n async for a in b:\n  {}",
+        "while a:\n {}",
+        "while a:\n pass\nelse:\n {}",
+        "with a:\n {}",
+        "async def f():\n async with a:\n  {}",
+        "try:\n {}\nfinally:\n pass",
+        "try:\n pass\nexcept E:\n {}",
+        "try:\n pass\nexcept* E:\n {}",
+        "try:\n pass\nexcept E:\n pass\nelse:\n {}",
+        "try:\n pass\nfinally:\n {}",
+        "match a:\n case 1:\n  {}",
+    ],
+)
+def test_a_function_in_any_statement_loses_its_docstring(statement: str) -> None:
+    assert kept(statement.format("def g(): 'g'")) == []
+
+
+def test_every_list_of_statements_is_walked_through() -> None:
+    """A Python with another kind of statement brings a field that `drop` must look into."""
+    nodes = [value for value in vars(ast).values() if isinstance(value, type)]
+    texts = [node.__doc__ or "" for node in nodes if issubclass(node, ast.AST)]
+    fields = {
+        field
+        for text in texts
+        for field in re.findall(r"(?:stmt|excepthandler|match_case)\* (\w+)", text)
+    }
+    assert fields == set(docstrings.BODIES)
