@@ -25,5 +25,11 @@ if [[ ! -w . ]]; then
 fi
 # each says itself what it lacks
 scripts/timed.sh engine scripts/engine.sh || exit
-scripts/timed.sh venv scripts/venv.sh || exit
+# a first build needs both, and neither needs the other
+[[ -e .venv ]] || scripts/root-ahead.sh &
+scripts/timed.sh venv scripts/venv.sh || {
+  status=$?
+  wait # for the root, so that nothing goes on behind the caller's back
+  exit "$status"
+}
 exec .venv/bin/python -m scripts prod

@@ -9,24 +9,20 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from scripts.build import bootstrap, root_store
-from scripts.common import durations, locks, platforms, settings
-from scripts.common.errors import SutraError
+from scripts.build import bootstrap, root_folder, root_store
+from scripts.build.root_folder import CACHE, folder
+from scripts.common import durations, platforms, settings
 from scripts.engine import builders, images, registries
 from scripts.engine import client as engine
 from scripts.engine.builders import Builder
 
-CACHE = Path(".cache/roots")
 # A registry that is up answers in well under a second; one that is not must not cost minutes.
 REGISTRY_SECONDS = 5
 # A root is 30 MB: 100 kB a second.
 PULL_SECONDS = 300
-# A bootstrap takes a minute or two, under emulation four times that.
-BOOTSTRAP_SECONDS = 900
 
 
 def root_image(plan: Mapping[str, Any]) -> str:
@@ -64,7 +60,7 @@ def context(
     held = is_pulled and images.inspect(client, image) is not None
     if held and not fresh:
         return ""
-    if fresh or not (layout / "index.json").exists():
+    if fresh or not root_folder.is_filled(layout):
         refusal = registries.registry_refusal(image, REGISTRY_SECONDS)
         if not refusal and is_pulled:
             refusal = pull(image)
@@ -74,27 +70,8 @@ def context(
         bootstrap.say(f"{image}: no registry serves it ({refusal})")
         if held:
             return ""
-        _bootstrap(image, layout, fresh, architecture)
+        root_folder.fill(image, layout, fresh, architecture)
     return root_store.context(client, image, layout, builder, architecture)
-
-
-def _bootstrap(image: str, layout: Path, fresh: bool, architecture: str) -> None:
-    """Bootstrap a root, once where several runs of one checkout want the same at once."""
-    lock = layout.parent.with_suffix(".lock")  # not in the folder, where each name is a root
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(locks.held(lock, BOOTSTRAP_SECONDS, "bootstraps a root"))
-        except OSError as error:
-            raise SutraError(
-                f'roots: cannot write "{lock}": {error.strerror}', f"`ls -ld {lock.parent}`"
-            ) from error
-        if fresh or not (layout / "index.json").exists():
-            bootstrap.bootstrap(image, layout, architecture=architecture)
-
-
-def folder(image: str, architecture: str = platforms.OWN, cache: Path = CACHE) -> Path:
-    """Return the layout of a bootstrapped root: "debian-trixie-slim", or with "-arm64"."""
-    return cache / platforms.suffixed(architecture, image.replace(":", "-"))
 
 
 def digest(

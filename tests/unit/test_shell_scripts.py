@@ -505,3 +505,27 @@ def test_no_image_depends_on_the_umask_of_its_checkout() -> None:
     files = tracked("*Dockerfile*", "base-images/lib", "packages/*.sh")
     assert "base-images/lib/apt.sh" in files
     assert [name for name in files if "a+rX" in (ROOT / name).read_text()] == []
+
+
+# ---- build-prod.sh ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("has_environment", [False, True])
+def test_a_first_build_has_its_root_begun_and_waits_for_it(
+    checkout: Path, has_environment: bool
+) -> None:
+    """An environment that cannot be made ends the build, and no process is left behind."""
+    program(checkout / "scripts", "timed.sh", 'shift; exec "$@"')
+    program(checkout / "scripts", "engine.sh", "exit 0")
+    program(checkout / "scripts", "root-ahead.sh", "until [ -e begun ]; do :; done; echo root >&2")
+    program(checkout / "scripts", "venv.sh", "touch begun; echo venv >&2; exit 2")
+    if has_environment:
+        (checkout / ".venv").mkdir()
+    done = run(checkout, "./build-prod.sh")
+    assert done.returncode == 2
+    assert sorted(done.stderr.split()) == (["venv"] if has_environment else ["root", "venv"])
+
+
+def test_an_old_python_begins_no_root(checkout: Path) -> None:
+    old = program(checkout, "python3.10", "exit 1")
+    assert said(run(checkout, "scripts/root-ahead.sh", PYTHON=str(old))) == (0, "")
