@@ -15,7 +15,7 @@ use rustix::process::{prlimit, Pid, Resource, Rlimit};
 use serde_json::{json, Value};
 use tempfile::TempDir;
 
-use crate::support::{command, kill, Answer, Server, BINARY, STOP};
+use crate::support::{command, kill, put_line, Answer, Server, BINARY, STOP};
 
 const WRITERS: usize = 8;
 
@@ -169,10 +169,7 @@ fn a_stop_does_not_wait_for_the_log_to_be_rewritten() {
     // Each round writes 3.6 MB of 36 MB of concepts: after twenty, most of the log is replaced
     // concepts, and rewriting it takes long enough for a stop to come first.
     for round in 0..20 {
-        let lines = (0..60).map(|id| {
-            let id = (round * 60 + id) % 600;
-            json!({ "op": "put_concept", "id": id.to_string(), "text": text }).to_string()
-        });
+        let lines = (0..60).map(|id| put_line(&((round * 60 + id) % 600).to_string(), &text));
         assert_eq!(
             server.batch(&lines.collect::<Vec<_>>().join("\n")).len(),
             60

@@ -6,7 +6,6 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use proptest::prelude::*;
 use serde_json::{json, Value};
 use tempfile::TempDir;
 
@@ -746,81 +745,4 @@ fn the_command_line_is_explained() {
     let lines = "storage_server_simple: unknown argument \"--port\"\n\
                  tip: storage_server_simple --help lists what it takes\n";
     assert_output(&run("--port"), 2, "", lines);
-}
-
-/// Generates texts that are almost lines of a batch.
-fn nearly_a_line() -> impl Strategy<Value = String> {
-    let value = prop_oneof![
-        Just("\"a\"".to_owned()),
-        Just("0.5".to_owned()),
-        Just("{}".to_owned()),
-        Just("null".to_owned()),
-        Just("1e999".to_owned()),
-        "\"[\\PC]{0,9}\"",
-        "[\\[\\{\",:0-9]{0,9}",
-    ];
-    let names = [
-        "op", "id", "text", "metadata", "source", "target", "kind", "weight",
-    ];
-    let pair = (prop::sample::select(names.to_vec()), value);
-    let op = prop::sample::select(vec![
-        "put_concept",
-        "delete_concept",
-        "put_association",
-        "delete_association",
-        "other",
-    ]);
-    (op, prop::collection::vec(pair, 0..6)).prop_map(|(op, pairs)| {
-        let pairs = pairs
-            .iter()
-            .map(|(name, value)| format!(",\"{name}\":{value}"))
-            .collect::<Vec<_>>()
-            .concat();
-        format!("{{\"op\":\"{op}\"{pairs}}}").replace(['\n', '\r'], " ")
-    })
-}
-
-#[test]
-fn nothing_that_is_sent_is_answered_500_or_ends_the_server() {
-    let (server, _folder) = server();
-    let methods = ["GET", "PUT", "POST", "DELETE", "HEAD", "PATCH"];
-    let paths = [
-        "/concepts",
-        "/concepts/a",
-        "/concepts/a/associations",
-        "/associations",
-        "/batch",
-        "/stats",
-    ];
-    let request = (
-        prop::sample::select(methods.to_vec()),
-        prop::sample::select(paths.to_vec()),
-        "(\\?(after|limit|prefix|source|x)=[a-z0-9%&=+]{0,12})?",
-        prop::sample::select(vec!["application/json", "application/x-ndjson", "x"]),
-        prop_oneof!["[\\PC]{0,60}", nearly_a_line()],
-    );
-    let config = ProptestConfig {
-        failure_persistence: None,
-        ..ProptestConfig::with_cases(300)
-    };
-    proptest!(config, |((method, path, query, media, body) in request)| {
-        let answer = server.with_body(method, &format!("{path}{query}"), media, &body);
-        prop_assert!(answer.status < 500, "{} {}", answer.head, answer.body);
-        if answer.status >= 400 && method != "HEAD" {
-            prop_assert!(answer.head.contains("content-type: application/problem+json"), "{}", answer.head);
-        }
-    });
-    let config = ProptestConfig {
-        failure_persistence: None,
-        ..ProptestConfig::with_cases(100)
-    };
-    proptest!(config, |(lines in prop::collection::vec(nearly_a_line(), 0..20))| {
-        let results = server.batch(&lines.join("\n"));
-        let numbers: Vec<_> = results.iter().map(|result| result["line"].as_u64().unwrap()).collect();
-        prop_assert_eq!(numbers, (1..=lines.len() as u64).collect::<Vec<_>>());
-        for result in results {
-            prop_assert!(result["status"].as_u64().unwrap() < 500, "{}", result);
-        }
-    });
-    assert_eq!(server.get("/health").status, 200);
 }

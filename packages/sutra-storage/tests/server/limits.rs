@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::support::{assert_output, command, memory, server, Answer, Server, TIMEOUT};
+use crate::support::{assert_output, command, memory, put_line, server, Answer, Server, TIMEOUT};
 
 const HEAD: &str = "PUT /concepts/a HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n\
                     Connection: close\r\nContent-Length: 12\r\nExpect: 100-continue\r\n\r\n";
@@ -361,9 +361,8 @@ fn long_id(number: usize) -> String {
 /// Puts new concepts with long ids until one is refused, and returns how many there are.
 fn fill(server: &Server) -> usize {
     for start in (0..1_000_000).step_by(5000) {
-        let line = |number| json!({ "op": "put_concept", "id": long_id(number), "text": "t" });
         let lines: Vec<_> = (start..start + 5000)
-            .map(|at| line(at).to_string())
+            .map(|number| put_line(&long_id(number), "t"))
             .collect();
         let results = server.batch(&lines.join("\n"));
         if let Some(at) = results.iter().position(|result| result["status"] != 201) {
@@ -432,7 +431,7 @@ fn a_full_index_still_has_its_log_rewritten_within_the_limit() {
     fill(&server);
     let log = folder.path().join("store.log");
     let text = "x".repeat(60_000);
-    let line = json!({ "op": "put_concept", "id": long_id(0), "text": text }).to_string();
+    let line = put_line(&long_id(0), &text);
     let lines = [line.as_str(); 100].join("\n");
     let mut most = 0;
     while fs::metadata(&log).unwrap().len() >= most {
@@ -446,15 +445,23 @@ fn a_full_index_still_has_its_log_rewritten_within_the_limit() {
     is_small(&server);
 }
 
+/// Puts the concepts that [`many_links`] names.
+fn put_linked(server: &Server) {
+    let lines: Vec<_> = (0..100)
+        .map(|number| put_line(&long_id(number), "t"))
+        .collect();
+    server.batch(&lines.join("\n"));
+}
+
 /// Returns a batch of the largest size: associations among 100 concepts, all with the longest
 /// names.
 fn many_links(kind: usize) -> String {
     let line = |number: usize| {
         let (source, target) = (long_id(number / 100), long_id(number % 100));
         let kind = format!("{kind:0>64}");
-        json!({ "op": "put_association", "source": source, "target": target, "kind": kind,
-                "weight": 0.5 })
-        .to_string()
+        format!(
+            r#"{{"op":"put_association","source":"{source}","target":"{target}","kind":"{kind}","weight":0.5}}"#
+        )
     };
     (0..7100).map(line).collect::<Vec<_>>().join("\n")
 }
@@ -462,11 +469,7 @@ fn many_links(kind: usize) -> String {
 #[test]
 fn the_largest_batches_from_several_clients_keep_within_the_limit() {
     let (server, _folder) = small_server();
-    let concepts: Vec<_> = (0..100)
-        .map(|number| json!({ "op": "put_concept", "id": long_id(number), "text": "t" }))
-        .map(|line| line.to_string())
-        .collect();
-    server.batch(&concepts.join("\n"));
+    put_linked(&server);
     thread::scope(|scope| {
         for kind in 0..4 {
             let server = &server;
@@ -492,12 +495,10 @@ fn a_log_that_does_not_fit_in_memory_is_refused_and_kept() {
     let folder = TempDir::new().unwrap();
     let mut command = small_command(&folder);
     let mut server = Server::spawn(command.env("SUTRA_STORAGE_MEMORY", "512m"));
-    let line = |number| json!({ "op": "put_concept", "id": long_id(number), "text": "" });
-    for start in (0..150_000).step_by(10_000) {
-        let lines: Vec<_> = (start..start + 10_000)
-            .map(|at| line(at).to_string())
-            .collect();
-        server.batch(&lines.join("\n"));
+    put_linked(&server);
+    // Each of 42,600 associations takes at least 2.4 kB of an index: 104 MB, more than [`SMALL`].
+    for kind in 0..6 {
+        server.batch(&many_links(kind));
     }
     server.signal("TERM");
     let log = folder.path().join("store.log");

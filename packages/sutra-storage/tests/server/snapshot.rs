@@ -9,7 +9,7 @@ use std::thread;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::support::{assert_output, command, memory, server, Server};
+use crate::support::{assert_output, command, memory, put_line, server, Server};
 
 fn snapshot(server: &Server) -> Vec<u8> {
     let mut stream = server.connect();
@@ -124,7 +124,7 @@ fn a_snapshot_taken_under_load_has_whole_changes_and_all_that_were_acknowledged(
 #[test]
 fn a_large_snapshot_takes_little_memory_even_if_nobody_reads_it() {
     let (server, _folder) = server();
-    let line = json!({ "op": "put_concept", "id": "a", "text": "x".repeat(65_000) }).to_string();
+    let line = put_line("a", &"x".repeat(65_000));
     let lines = [line.as_str(); 100].join("\n");
     for _ in 0..5 {
         server.batch(&lines);

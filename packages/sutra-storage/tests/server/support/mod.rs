@@ -10,6 +10,7 @@ use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use quickcheck::{Arbitrary, Gen};
 use serde_json::{json, Value};
 use tempfile::TempDir;
 
@@ -240,6 +241,17 @@ pub fn log_command(addr: &str, data: &Path) -> Command {
 pub fn server() -> (Server, TempDir) {
     let folder = TempDir::new().unwrap();
     (Server::start(&folder.path().join("new/data")), folder)
+}
+
+/// Returns the line of a batch that puts a concept. Megabytes of them are quicker written than
+/// serialized by an unoptimized program; `id` and `text` must need no escapes.
+pub fn put_line(id: &str, text: &str) -> String {
+    format!(r#"{{"op":"put_concept","id":"{id}","text":"{text}"}}"#)
+}
+
+/// Returns a source of values of at most this size, which is seeded by `g`.
+pub fn sized(g: &mut Gen, size: usize) -> Gen {
+    Gen::from_size_and_seed(size, u64::arbitrary(g))
 }
 
 /// Returns a size in `/proc/PID/status`, in bytes.
