@@ -1,5 +1,8 @@
 //! `POST /batch`: one change a line (NDJSON), one result a line.
 
+use std::io::BufRead;
+use std::iter;
+
 use serde::Deserialize;
 use serde_json::{json, Map, Value};
 
@@ -53,21 +56,31 @@ enum Change {
 /// # Errors
 /// There are more than [`MAX_LINES`].
 pub fn lines(body: &[u8]) -> Result<Vec<Line>, Problem> {
-    let body = body.strip_suffix(b"\n").unwrap_or(body);
-    if body.iter().filter(|byte| **byte == b'\n').count() >= MAX_LINES {
+    if split(body).count() > MAX_LINES {
         return Err(Problem::new(
             axum::http::StatusCode::PAYLOAD_TOO_LARGE,
             format!("body: must be at most {MAX_LINES} lines"),
         ));
     }
-    let lines = body.split(|byte| *byte == b'\n').zip(1..);
-    Ok(lines
+    Ok(split(body)
+        .zip(1..)
         .filter(|(line, _)| !line.trim_ascii().is_empty())
         .map(|(line, number)| Line {
             number,
             op: op(line),
         })
         .collect())
+}
+
+/// Returns the lines of `rest`. The C library's `memchr` finds their ends, which
+/// [`slice::split`](<[u8]>::split) would look for byte by byte.
+fn split(mut rest: &[u8]) -> impl Iterator<Item = &[u8]> {
+    iter::from_fn(move || {
+        let start = rest;
+        let length = rest.skip_until(b'\n').ok().filter(|length| *length > 0)?;
+        let line = &start[..length];
+        Some(line.strip_suffix(b"\n").unwrap_or(line))
+    })
 }
 
 fn op(line: &[u8]) -> Result<Op, Problem> {

@@ -122,7 +122,9 @@ fn short_text(text: String, most: usize) -> Result<String, String> {
     if text.is_empty() || text.len() > most {
         return Err(format!("must be 1 to {most} bytes, is {}", text.len()));
     }
-    if text.chars().any(char::is_control) {
+    // Printable ASCII, which most names are, needs no decoding.
+    let plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    if !plain && text.chars().any(char::is_control) {
         return Err("must not hold control characters".into());
     }
     Ok(text)
