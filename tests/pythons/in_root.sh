@@ -8,7 +8,7 @@ cd /src
 kept=/kept/$1
 shift
 # most of what pip installs is never imported here: what is, Python compiles
-export PIP_NO_COMPILE=1
+export PIP_COMPILE=0
 if [ -e "$kept" ]; then tar -xf "$kept"; fi
 scripts/venv.sh dev
 if [ ! -e "$kept" ]; then tar -cf "$kept.partial" .venv && mv "$kept.partial" "$kept"; fi
