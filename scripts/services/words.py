@@ -81,5 +81,6 @@ def renamed_in_code(text: str, suffix: str, old: Words, new: Words) -> str:
 
 def line_of(text: str, words: Words) -> int:
     """Return the number of the first line that has a form of the name, 0 without one."""
-    places = [match.start() for form in words.forms if (match := pattern(form).search(text))]
+    forms = [form for form in words.forms if form in text]  # a pattern takes 40 times as long
+    places = [match.start() for form in forms if (match := pattern(form).search(text))]
     return text.count("\n", 0, min(places)) + 1 if places else 0
