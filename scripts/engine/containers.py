@@ -35,15 +35,15 @@ def running() -> Iterator[None]:
     """Tell a command that cannot be run (CommandError) from an engine that cannot answer.
 
     A command that is not there is status 400 or, on older engines, 500 with the
-    runtime's words; a container that has ended is 409, or 500 with containerd's words
-    where it ends just then.
+    runtime's words; a container that has ended is 409, or 500 with the words of containerd
+    or of its shim (init_state.go: "stopped", "deleted") where it ends just then.
     """
     with engine.request("run a container"):
         try:
             yield
         except APIError as error:
             reason = str(error.explanation or error)
-            not_runnable = ("OCI runtime", "process is not running")
+            not_runnable = ("OCI runtime", "process is not running", "cannot exec in a ")
             if error.status_code in (400, 409) or any(words in reason for words in not_runnable):
                 raise CommandError(reason.strip().splitlines()[0]) from error
             raise

@@ -337,6 +337,8 @@ def test_whatever_a_container_prints_is_one_printable_line(text: str) -> None:
     [
         (400, 'exec: "nope": not found', 'exec: "nope": not found'),
         (409, "container x is not running", "container x is not running"),
+        (500, "cannot exec in a stopped state: unknown", "cannot exec in a stopped state: unknown"),
+        (500, "cannot exec in a deleted state: unknown", "cannot exec in a deleted state: unknown"),
         (
             500,
             "OCI runtime create failed: no such file\nmore",
