@@ -29,7 +29,7 @@ scripts/timed.sh engine scripts/engine.sh || exit
 [[ -e .venv ]] || scripts/root-ahead.sh &
 scripts/timed.sh venv scripts/venv.sh || {
   status=$?
-  wait # for the root, so that nothing goes on behind the caller's back
+  wait # a bootstrap must not go on after this script has ended
   exit "$status"
 }
 exec .venv/bin/python -m scripts prod

@@ -106,7 +106,8 @@ run_in_memory() { # run_in_memory WORDS...
 takes_files() {
   local free program runs=1
   free=$(df -Pm "$1" 2>/dev/null | awk 'END { print $4 }') || return 1 # a system without one
-  ((free >= MEMORY_MB)) && program=$(mktemp "$1/test-XXXXXX") || return 1
+  ((free >= MEMORY_MB)) || return 1
+  program=$(mktemp "$1/test-XXXXXX") || return 1 # a folder that nobody may write to
   echo '#!/bin/sh' >"$program" && chmod +x "$program" && "$program" 2>/dev/null && runs=0
   rm -f "$program"
   return "$runs"

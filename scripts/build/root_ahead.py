@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from scripts.build import root_folder
+from scripts.build.root_folder import REGISTRY_SECONDS
 from scripts.common.errors import SutraError
 from scripts.engine import socket_question
 
@@ -25,10 +26,6 @@ VERSION = re.compile(r'^variable "DEBIAN_VERSION" \{ default = "([\w.-]+)" \}', 
 UNUSUAL = ("PLATFORMS", "BUILDER", "BUILDX_BUILDER")
 # HTTP: the engine does not hold it; its registry did not answer, in the engine's own words
 ABSENT, UNANSWERED = 404, 500
-# in the text of a registry that did answer, and refused
-LIMIT = "toomanyrequests"
-# as long as the build waits for a registry
-SECONDS = 5.0
 
 
 def main() -> int:
@@ -60,11 +57,11 @@ def is_bootstrapped_by_a_build(image: str) -> bool:
     """Return whether `scripts.build.root_image.context` would come to bootstrap the root."""
     if root_folder.is_filled(root_folder.folder(image)):
         return False
-    held, _ = socket_question.answer("images", image, SECONDS)
+    held, _ = socket_question.answer("images", image, REGISTRY_SECONDS)
     if held != ABSENT:
         return False
-    status, text = socket_question.answer("distribution", image, SECONDS)
-    return status == UNANSWERED and LIMIT not in text
+    status, text = socket_question.answer("distribution", image, REGISTRY_SECONDS)
+    return status == UNANSWERED and socket_question.LIMIT not in text
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ from scripts.common import locks, platforms
 from scripts.common.errors import SutraError
 
 CACHE = Path(".cache/roots")
+# A registry that is up answers in well under a second; one that is not must not cost minutes.
+REGISTRY_SECONDS = 5
 # A bootstrap takes a minute or two, under emulation four times that.
 BOOTSTRAP_SECONDS = 900
 

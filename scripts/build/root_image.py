@@ -13,14 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from scripts.build import bootstrap, root_folder, root_store
-from scripts.build.root_folder import CACHE, folder
+from scripts.build.root_folder import CACHE, REGISTRY_SECONDS, folder
 from scripts.common import durations, platforms, settings
 from scripts.engine import builders, images, registries
 from scripts.engine import client as engine
 from scripts.engine.builders import Builder
 
-# A registry that is up answers in well under a second; one that is not must not cost minutes.
-REGISTRY_SECONDS = 5
 # A root is 30 MB: 100 kB a second.
 PULL_SECONDS = 300
 

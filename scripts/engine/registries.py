@@ -16,7 +16,7 @@ from requests.exceptions import RequestException
 
 from scripts.common import reference as references
 from scripts.common.errors import RegistryError
-from scripts.engine import buildx
+from scripts.engine import buildx, socket_question
 from scripts.engine import client as engine
 
 # HTTP: unauthorized, forbidden, not found, too many requests
@@ -34,7 +34,7 @@ def registry_refusal(image: str, seconds: int) -> str:
             client.images.get_registry_data(image)
     except APIError as error:
         reason = ((error.explanation or "").strip() or str(error.args[0])).splitlines()[0]
-        if error.status_code in REFUSALS or "toomanyrequests" in reason:
+        if error.status_code in REFUSALS or socket_question.LIMIT in reason:
             raise RegistryError(
                 f'roots: its registry refuses "{image}": {reason}',
                 "check the name and the login",

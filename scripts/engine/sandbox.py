@@ -88,7 +88,7 @@ def container(client: engine.Client, setup: Setup) -> Iterator[Container]:
             cap_drop=["ALL"],
             security_opt=_security(setup),
             nano_cpus=round(setup.cpus * 1e9) if setup.cpus else None,
-            # what is measured must not share its processors with the engine's own questions
+            # the engine's own health checks would take processor time from what is measured
             healthcheck={"test": ["NONE"]},
         )
         yield box

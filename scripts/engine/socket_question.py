@@ -13,6 +13,8 @@ from urllib.parse import quote
 SOCKET = Path("/var/run/docker.sock")
 # variables that may name another engine than the one at SOCKET
 OTHERS = ("DOCKER_HOST", "DOCKER_CONTEXT")
+# in the text of a registry that did answer, and refused
+LIMIT = "toomanyrequests"
 
 
 class _Connection(HTTPConnection):

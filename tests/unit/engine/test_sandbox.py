@@ -6,21 +6,10 @@ from typing import Any
 import pytest
 
 from scripts.engine import sandbox
+from tests.support.clock import Clock
 
 BOX: Any = SimpleNamespace(id="b0")
 EXIT = 3
-
-
-class Clock:
-    """A clock that only advances while something waits."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.now = 0.0
-        monkeypatch.setattr("time.monotonic", lambda: self.now)
-        monkeypatch.setattr("time.sleep", self.pass_by)
-
-    def pass_by(self, seconds: float) -> None:
-        self.now += seconds
 
 
 def runs_for(clock: Clock, seconds: float) -> Any:

@@ -25,6 +25,7 @@ from scripts.common.text import printable
 from scripts.engine import containers, health, sandbox
 from scripts.engine.health import Health, Probe
 from scripts.engine.sandbox import Memory, Setup
+from tests.support.clock import Clock
 from tests.support.results import flat
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -33,21 +34,9 @@ KEY = "images.yaml: images.api"
 API = Image("api", Budget(1, 1, ready=5000, memory=1_000_000))
 
 
-class Clock:
-    """A clock that only advances while something waits."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.now = 100.0
-        monkeypatch.setattr("time.monotonic", lambda: self.now)
-        monkeypatch.setattr("time.sleep", self.pass_by)
-
-    def pass_by(self, seconds: float) -> None:
-        self.now += seconds
-
-
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock(monkeypatch)
+    return Clock(monkeypatch, now=100.0)
 
 
 # ---- health -----------------------------------------------------------------
