@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from requests.exceptions import ReadTimeout
 
 from scripts.__main__ import main as front_door
 from scripts.build import root_image
+from scripts.common import locks
 from scripts.common.errors import SutraError
 from scripts.engine import builders
 from tests.unit.build.roots import END, IMAGE, LAYER, START, plain, unfold
@@ -207,11 +209,22 @@ def test_two_runs_at_once_bootstrap_the_root_once(
     registry: RegistryEngine,
     debootstrap: Path,
     capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     registry.answer = ReadTimeout()
     cache = debootstrap / "roots"
+    is_waiting = debootstrap / "is-waiting"
+    sleep = time.sleep
+
+    def tell(seconds: float) -> None:
+        if seconds == locks.PAUSE:
+            is_waiting.touch()
+        sleep(seconds)
+
+    monkeypatch.setattr(time, "sleep", tell)
     slow = debootstrap / "bin" / "mmdebstrap"
-    slow.write_text(f"{slow.read_text()}sleep 0.5\n")
+    until = f'for _ in $(seq 3000); do [ -e "{is_waiting}" ] && break; sleep 0.01; done\n'
+    slow.write_text(f"{slow.read_text()}{until}")
     with ThreadPoolExecutor(2) as runs:
         contexts = [runs.submit(root_image.context, engine, IMAGE, cache) for _ in range(2)]
     wanted = f"oci-layout://{cache}/debian-trixie-slim:trixie-slim"
