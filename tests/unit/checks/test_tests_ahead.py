@@ -39,7 +39,7 @@ def process(folder: Path) -> Path:
 
 
 def test_they_run_with_the_variables_of_the_build_until_the_block_ends(bake: Path) -> None:
-    with tests_ahead.ahead() as tests:
+    with tests_ahead.ahead(is_first=False) as tests:
         tests.begin({"ROOT": "debian@sha256:1"})
         running = process(bake)
         assert running.exists()
@@ -52,7 +52,7 @@ def test_whatever_ends_the_build_ends_them(bake: Path) -> None:
     running: list[Path] = []
 
     def interrupted() -> None:
-        with tests_ahead.ahead() as tests:
+        with tests_ahead.ahead(is_first=False) as tests:
             tests.begin({})
             running.append(process(bake))
             raise KeyboardInterrupt
@@ -64,20 +64,33 @@ def test_whatever_ends_the_build_ends_them(bake: Path) -> None:
 
 def test_a_build_that_is_soon_done_begins_none(bake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tests_ahead, "AFTER", 1000)
-    with tests_ahead.ahead() as tests:
+    with tests_ahead.ahead(is_first=False) as tests:
         tests.begin({})
     assert not (bake / "words").exists()
 
 
+def test_the_tests_of_a_first_build_wait_longer(
+    bake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tests_ahead, "AFTER_FIRST", 1000)
+    with tests_ahead.ahead(is_first=True) as tests:
+        tests.begin({})
+    assert not (bake / "words").exists()
+    monkeypatch.setattr(tests_ahead, "AFTER_FIRST", 0)
+    with tests_ahead.ahead(is_first=True) as tests:
+        tests.begin({})
+        assert process(bake).exists()
+
+
 def test_nothing_begins_before_the_build_says_so(bake: Path) -> None:
-    with tests_ahead.ahead():
+    with tests_ahead.ahead(is_first=False):
         pass
     assert not (bake / "words").exists()
 
 
 def test_a_bake_file_without_tests_has_none_to_begin(bake: Path) -> None:
     (bake / "docker-bake.hcl").write_text('group "prod" { targets = ["api"] }\n')
-    with tests_ahead.ahead() as tests:
+    with tests_ahead.ahead(is_first=False) as tests:
         tests.begin({})
         assert not (bake / "words").exists()
 
@@ -95,7 +108,7 @@ def test_a_client_that_cannot_be_started_is_left_to_the_run_that_counts(
         raise OSError("no process left")
 
     monkeypatch.setattr(subprocess, "Popen", refuse)
-    with tests_ahead.ahead() as tests:
+    with tests_ahead.ahead(is_first=False) as tests:
         tests.begin({})
         while not refused:
             time.sleep(0.01)

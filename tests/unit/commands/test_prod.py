@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from scripts.build import bake as build
-from scripts.checks import gate
+from scripts.checks import gate, tests_ahead
 from scripts.checks.gate import Verdict
 from scripts.commands import prod
 from scripts.common import git
@@ -81,6 +82,28 @@ def test_the_tests_begin_ahead_where_they_count_and_come_from_this_build(
     monkeypatch.setenv("TESTS", tests)
     assert front.make(no_cache) == 0
     assert front.builds == [(no_cache, ahead)]
+
+
+@pytest.mark.parametrize(
+    ("there", "is_first"), [((), True), (("sutra-api",), False), (("another",), True)]
+)
+def test_a_build_is_the_first_where_the_engine_has_none_of_the_images(
+    front: Front, monkeypatch: pytest.MonkeyPatch, there: Sequence[str], is_first: bool
+) -> None:
+    front.engine.tags.clear()
+    for name in there:
+        front.add("1", name)
+    firsts: list[bool] = []
+    ahead = tests_ahead.ahead
+
+    def kept(is_first: bool) -> AbstractContextManager[tests_ahead.Ahead]:
+        firsts.append(is_first)
+        front.add("1", "sutra-base-python")
+        front.add("123", "sutra-api")
+        return ahead(is_first)
+
+    monkeypatch.setattr(tests_ahead, "ahead", kept)
+    assert (front.make(), firsts) == (0, [is_first])
 
 
 @pytest.mark.parametrize("name", ["sutra-api", "sutra-base-python"])
