@@ -57,15 +57,9 @@ RUN --mount=type=bind,source=lib/apt.sh,target=/lib/sutra/apt.sh \
     /lib/sutra/apt.sh install \
       binutils \
       ca-certificates \
-      gcc \
-      libc6-dev
-# hadolint ignore=DL3059 # a step of its own, so that the one above is the same for two toolchains
-RUN --mount=type=bind,source=lib/apt.sh,target=/lib/sutra/apt.sh \
-    --mount=type=bind,source=lib/packages-lock.sh,target=/lib/sutra/packages-lock.sh \
-    --mount=type=bind,source=builders.lock,target=/mnt/builders.lock \
-    --mount=type=secret,id=ca \
-    /lib/sutra/apt.sh install \
       g++ \
+      gcc \
+      libc6-dev \
       libffi-dev \
       libssl-dev \
       make \
