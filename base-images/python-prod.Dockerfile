@@ -44,41 +44,20 @@ RUN --mount=type=bind,source=lib/apt.sh,target=/lib/sutra/apt.sh \
       python3.13-minimal \
       zlib1g
 RUN ln -s python3.13 /rootfs/usr/bin/python3 && ln -s python3.13 /rootfs/usr/bin/python
-
-# The cleanup runs on the same version of the interpreter, with its own libraries. The steps are those
-# of python-dev.Dockerfile, byte for byte: BuildKit installs one toolchain for both images.
-FROM --platform=$BUILDPLATFORM debian:${DEBIAN_VERSION} AS toolchain
-ARG DEBIAN_VERSION
-ARG APT_MIRROR=
+# the cleanup runs on the same version of the interpreter, with its own libraries
 RUN --mount=type=bind,source=lib/apt.sh,target=/lib/sutra/apt.sh \
     --mount=type=bind,source=lib/packages-lock.sh,target=/lib/sutra/packages-lock.sh \
     --mount=type=bind,source=builders.lock,target=/mnt/builders.lock \
     --mount=type=secret,id=ca \
     /lib/sutra/apt.sh install \
       binutils \
-      ca-certificates \
-      g++ \
-      gcc \
-      libc6-dev \
-      libffi-dev \
-      libssl-dev \
-      make \
-      patchelf \
-      pkg-config \
-      python3-dev \
-      python3-pip \
+      python3 \
       python3-pyelftools \
-      python3-venv \
       python3-yaml
-
-FROM toolchain AS cleaned
-ARG APT_MIRROR=
-ARG TARGETARCH
 RUN --mount=type=bind,source=lib/apt.sh,target=/lib/sutra/apt.sh \
     --mount=type=bind,source=lib/cross-tools.sh,target=/lib/sutra/cross-tools.sh \
     --mount=type=secret,id=ca \
     /lib/sutra/cross-tools.sh "${TARGETARCH}" binutils
-COPY --from=slice /rootfs /rootfs
 # for `make bench`: one bytecode mode for all modules, instead of the manifest's
 ARG BYTECODE
 ARG BUILDARCH
@@ -100,7 +79,7 @@ RUN --mount=type=bind,source=etc,target=/mnt/etc \
 
 FROM scratch AS python-debian
 ARG DEBIAN_VERSION
-COPY --from=cleaned /rootfs /
+COPY --from=slice /rootfs /
 LABEL org.opencontainers.image.base.name="debian:${DEBIAN_VERSION}"
 
 # ---- Alpine: its own packages ----------------------------------------------

@@ -191,22 +191,3 @@ def test_bake_passes_the_mirrors() -> None:
 )
 def test_an_argument_without_a_default_is_found(text: str, unset: list[str]) -> None:
     assert without_default(f"# x\n{text}", {"A", "B"}) == unset
-
-
-# ---- one toolchain for two images --------------------------------------------------
-
-
-def stage(file: str, name: str) -> tuple[str, str]:
-    """Return a stage's root, without its platform, and its steps as they are written."""
-    text = (ROOT / "base-images" / file).read_text()
-    match = re.search(rf"^FROM (?:--\S+ )?(\S+) AS {name}\n((?:(?!FROM ).*\n)+)", text, re.M)
-    assert match
-    return match[1], match[2]
-
-
-def test_the_cleanup_runs_on_the_steps_of_the_toolchain_s_image() -> None:
-    """BuildKit installs packages once for both images as long as not one byte differs."""
-    root, steps = stage("python-prod.Dockerfile", "toolchain")
-    of_image, all_steps = stage("python-dev.Dockerfile", "python-dev-debian")
-    assert (root, steps.rstrip()) == (of_image, all_steps.partition("\nLABEL ")[0])
-    assert "apt.sh install" in steps
