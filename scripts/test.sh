@@ -107,7 +107,7 @@ takes_files() {
   local free program runs=1
   free=$(df -Pm "$1" 2>/dev/null | awk 'END { print $4 }') || return 1 # a system without one
   ((free >= MEMORY_MB)) || return 1
-  program=$(mktemp "$1/test-XXXXXX") || return 1 # a folder that nobody may write to
+  program=$(mktemp "$1/test-XXXXXX") || return 1 # not writable: the files stay on the disk
   echo '#!/bin/sh' >"$program" && chmod +x "$program" && "$program" 2>/dev/null && runs=0
   rm -f "$program"
   return "$runs"
