@@ -8,9 +8,18 @@
 
 /// Makes the allocator return freed memory to the system at once. Must be called first in `main`.
 pub fn give_back_at_once() {
-    // This fails on a kernel without huge pages, where there is nothing to turn off.
-    let _ = rustix::thread::disable_transparent_huge_pages(true);
+    take_no_huge_pages();
     set_up();
+}
+
+fn take_no_huge_pages() {
+    // The kernel reads whole registers and refuses other values.
+    const ON: libc::c_ulong = 1;
+    const UNUSED: libc::c_ulong = 0;
+    // SAFETY: sets a flag of the process, and touches no memory of it.
+    let set = unsafe { libc::prctl(libc::PR_SET_THP_DISABLE, ON, UNUSED, UNUSED, UNUSED) };
+    // This fails on a kernel without huge pages, where there is nothing to turn off.
+    let _ = set;
 }
 
 #[cfg(any(target_env = "musl", sutra_mimalloc))]

@@ -255,12 +255,18 @@ mod tests {
     use axum::Router;
     use hyper::service::Service;
     use hyper_util::service::TowerToHyperService;
+    use tokio::runtime::Builder;
     use tokio::sync::Notify;
 
     use super::*;
 
-    #[tokio::test]
-    async fn a_request_whose_time_is_over_keeps_its_memory_until_it_is_done() {
+    #[test]
+    fn a_request_whose_time_is_over_keeps_its_memory_until_it_is_done() {
+        let runtime = Builder::new_current_thread().enable_time().build();
+        runtime.unwrap().block_on(let_a_request_run_out_of_time());
+    }
+
+    async fn let_a_request_run_out_of_time() {
         let metrics = Arc::new(Metrics::new().unwrap());
         let memory = Memory::new(1024 * 1024, metrics.clone());
         let needs = Needs { body: 0, work: 0 };

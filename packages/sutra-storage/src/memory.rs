@@ -133,7 +133,7 @@ fn machine(root: &Path) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use tempfile::TempDir;
+    use temp_dir::TempDir;
 
     use super::*;
 

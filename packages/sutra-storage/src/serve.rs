@@ -1,18 +1,19 @@
 //! Accepts connections, within limits, until a stop signal.
 
 use std::future::Future;
-use std::io;
-use std::net::SocketAddr;
+use std::io::{self, Write};
+use std::net::{Shutdown, SocketAddr};
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use futures_util::future::{select, Either};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::signal::unix::{signal, Signal, SignalKind};
 use tokio_io_timeout::TimeoutStream;
@@ -78,17 +79,17 @@ pub async fn serve(
         tracing::info!("stopping");
         let _ = tokio::time::timeout(drain, stop.told()).await;
     };
-    let mut end = std::pin::pin!(end);
+    let mut end = pin!(end);
     loop {
-        let accepted = tokio::select! {
-            () = &mut end => break,
-            accepted = listener.accept() => accepted,
+        let accepted = match select(end.as_mut(), pin!(listener.accept())).await {
+            Either::Left(((), _)) => break,
+            Either::Right((accepted, _)) => accepted,
         };
         match accepted.map(|(stream, peer)| (stream, places.take(peer.ip()))) {
             Ok((stream, Some(place))) => talk(stream, router.clone(), &graceful, place),
             Ok((stream, None)) => {
                 metrics.refused();
-                tokio::spawn(turn_away(stream));
+                turn_away(stream);
             }
             Err(error) => {
                 // The process is probably out of file descriptors: wait until some are closed.
@@ -127,16 +128,18 @@ fn talk(stream: TcpStream, router: Router, graceful: &GracefulShutdown, place: P
 }
 
 /// Answers 503 without reading the request.
-async fn turn_away(mut stream: TcpStream) {
+fn turn_away(stream: TcpStream) {
     let body = Problem::busy("too many connections").json().to_string();
     let answer = format!(
         "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\n\
          Retry-After: 1\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
-    // A new connection's buffer has room for it, so this does not wait.
-    let _ = stream.write_all(answer.as_bytes()).await;
-    let _ = stream.shutdown().await;
+    // A new connection's buffer has room for it, so this need not wait.
+    if let Ok(mut stream) = stream.into_std() {
+        let _ = stream.write_all(answer.as_bytes());
+        let _ = stream.shutdown(Shutdown::Write);
+    }
 }
 
 /// SIGTERM and SIGINT.
@@ -160,9 +163,7 @@ impl Signals {
 
 impl Stop for Signals {
     async fn told(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
+        let (terminate, interrupt) = (self.terminate.recv(), self.interrupt.recv());
+        select(pin!(terminate), pin!(interrupt)).await;
     }
 }

@@ -134,6 +134,10 @@ fn refused(what: &str, value: &str) -> StartError {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
+    use temp_dir::TempDir;
+
     use super::*;
 
     const TOKEN: &str = "0123456789abcdef";
@@ -143,14 +147,17 @@ mod tests {
         Token::from_env(|key| (key == name).then(|| value.clone()))
     }
 
-    fn file_with(text: &[u8]) -> tempfile::NamedTempFile {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        fs::write(file.path(), text).unwrap();
-        file
+    /// Makes a folder with a file of this text, and returns it and the file.
+    fn file_with(text: &[u8]) -> (TempDir, PathBuf) {
+        let folder = TempDir::new().unwrap();
+        let file = folder.child("file");
+        fs::write(&file, text).unwrap();
+        (folder, file)
     }
 
     fn from_file(text: &[u8]) -> Result<Option<Token>, StartError> {
-        token(KEY_FILE, file_with(text).path().to_str().unwrap())
+        let (_folder, file) = file_with(text);
+        token(KEY_FILE, file.to_str().unwrap())
     }
 
     #[test]
@@ -197,11 +204,11 @@ mod tests {
             ),
             (b"\xff\n", "not text", "write the token into it"),
         ] {
-            let file = file_with(text);
-            let error = token(KEY_FILE, file.path().to_str().unwrap()).unwrap_err();
+            let (_folder, file) = file_with(text);
+            let error = token(KEY_FILE, file.to_str().unwrap()).unwrap_err();
             let problem = problem.replace("RULE", RULE);
             assert!(error.problem.ends_with(&problem), "{}", error.problem);
-            assert!(error.problem.contains(&format!("{:?}", file.path())));
+            assert!(error.problem.contains(&format!("{file:?}")));
             assert_eq!(error.tip, tip);
         }
         assert_eq!(
@@ -213,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_new_file_has_a_token_for_its_owner_alone_and_stays() {
-        let folder = tempfile::TempDir::new().unwrap();
+        let folder = TempDir::new().unwrap();
         let file = folder.path().join("key");
         make(&file, folder.path()).unwrap();
         let text = fs::read_to_string(&file).unwrap();
@@ -229,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_file_that_cannot_be_made_leaves_nothing() {
-        let folder = tempfile::TempDir::new().unwrap();
+        let folder = TempDir::new().unwrap();
         let file = folder.path().join("key");
         assert_eq!(
             make(&file, &folder.path().join("nowhere"))

@@ -289,8 +289,8 @@ mod tests {
     use super::*;
 
     /// Returns a log with one concept, and a flag that tells that the server is stopping.
-    fn log_while_stopping() -> (tempfile::TempDir, Appender, Arc<AtomicBool>) {
-        let folder = tempfile::TempDir::new().unwrap();
+    fn log_while_stopping() -> (temp_dir::TempDir, Appender, Arc<AtomicBool>) {
+        let folder = temp_dir::TempDir::new().unwrap();
         let (mut log, _) = folder::open_log(folder.path(), u64::MAX).unwrap();
         let mut frame = Frame::new(log.end.offset);
         frame.push(|to| encode_concept(to, "a", b"{}"));

@@ -2,9 +2,8 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::fd::AsRawFd;
 use std::path::Path;
-
-use rustix::fs::{flock, FlockOperation};
 
 use super::appender::{Appender, Failure};
 use super::index::Index;
@@ -28,13 +27,23 @@ pub fn lock(folder: &Path) -> Result<File, StartError> {
     let mut options = OpenOptions::new();
     let options = options.create(true).truncate(false).write(true);
     let file = options.open(folder.join(LOCK)).map_err(no)?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+    match try_lock(&file) {
         Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(StartError::data(
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(StartError::data(
             format_args!("in use by another process {folder:?}"),
             "stop that process, or choose another folder",
         )),
-        Err(error) => Err(no(error.into())),
+        Err(error) => Err(no(error)),
+    }
+}
+
+/// Takes the lock of `file`, which lasts until it is closed. `File::try_lock` is of Rust 1.89.
+#[allow(unsafe_code)]
+fn try_lock(file: &File) -> io::Result<()> {
+    // SAFETY: the descriptor is open as long as `file` is borrowed.
+    match unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
     }
 }
 

@@ -2,7 +2,7 @@ use std::fs::{self, OpenOptions};
 use std::path::PathBuf;
 
 use quickcheck::{Arbitrary, Gen, QuickCheck};
-use tempfile::TempDir;
+use temp_dir::TempDir;
 
 use super::log::{FILE_HEADER, FRAME_HEADER};
 use super::*;

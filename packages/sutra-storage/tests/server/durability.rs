@@ -7,13 +7,13 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
+use std::ptr;
 use std::sync::mpsc::{channel, Receiver, Sender};
 use std::thread;
 use std::time::Instant;
 
-use rustix::process::{prlimit, Pid, Resource, Rlimit};
 use serde_json::{json, Value};
-use tempfile::TempDir;
+use temp_dir::TempDir;
 
 use crate::support::{command, kill, put_line, Answer, Server, BINARY, STOP};
 
@@ -234,13 +234,16 @@ fn server_with_space(data: &Path, blocks: u32) -> Server {
     Server::spawn(limited.process_group(0))
 }
 
+#[allow(unsafe_code)]
 fn no_limit(server: &Server) {
-    let pid = Pid::from_raw(server.child.id() as i32);
-    let none = Rlimit {
-        current: None,
-        maximum: None,
+    let none = libc::rlimit {
+        rlim_cur: libc::RLIM_INFINITY,
+        rlim_max: libc::RLIM_INFINITY,
     };
-    prlimit(pid, Resource::Fsize, none).unwrap();
+    let pid = server.child.id() as i32;
+    // SAFETY: `none` is read, and nothing is written.
+    let failed = unsafe { libc::prlimit(pid, libc::RLIMIT_FSIZE, &none, ptr::null_mut()) };
+    assert_eq!(failed, 0, "{}", std::io::Error::last_os_error());
 }
 
 #[test]

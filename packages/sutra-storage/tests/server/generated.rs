@@ -1,7 +1,7 @@
 //! Generated requests: whatever is sent, no answer is 500 and the server goes on.
 
 use quickcheck::{Arbitrary, Gen, QuickCheck};
-use tempfile::TempDir;
+use temp_dir::TempDir;
 
 use crate::support::{server, sized, Server};
 

@@ -6,7 +6,7 @@ use std::net::Shutdown;
 
 use quickcheck::{Arbitrary, Gen, QuickCheck};
 use serde_json::json;
-use tempfile::TempDir;
+use temp_dir::TempDir;
 
 use crate::support::{memory, server, sized, Answer, Server};
 

@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::io::{BufRead, Read, Write};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
 use serde_json::{json, Value};
-use tempfile::TempDir;
+use temp_dir::TempDir;
 
 use crate::support::{assert_output, command, kill, log_command, server, Server, BINARY, STOP};
 
@@ -717,7 +718,7 @@ fn an_address_in_use_is_refused() {
     let addr = server.addr.to_string();
     let output = command(&addr, folder.path()).output().unwrap();
     // The C library words it: glibc's text has "already", musl's does not.
-    let reason = std::io::Error::from(rustix::io::Errno::ADDRINUSE);
+    let reason = TcpListener::bind(server.addr).unwrap_err();
     let lines = format!(
         "SUTRA_STORAGE_ADDR: cannot listen on \"{addr}\": {reason}\n\
          tip: choose a free port and an address of this machine, eg 0.0.0.0:50051\n"

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use tempfile::TempDir;
+use temp_dir::TempDir;
 
 use crate::support::{assert_output, command, memory, put_line, server, Answer, Server, TIMEOUT};
 
@@ -332,6 +332,13 @@ fn a_body_without_the_token_is_not_waited_for() {
 /// The smallest limit of memory.
 const SMALL: u64 = 96 * 1024 * 1024;
 const REACHED: &str = "the memory limit is reached; delete something or raise SUTRA_STORAGE_MEMORY";
+
+#[test]
+fn a_server_takes_no_huge_pages() {
+    let (server, _folder) = server();
+    let status = fs::read_to_string(format!("/proc/{}/status", server.child.id())).unwrap();
+    assert!(status.contains("\nTHP_enabled:\t0\n"), "{status}");
+}
 
 /// Checks that the server never took more memory than it may.
 #[track_caller]

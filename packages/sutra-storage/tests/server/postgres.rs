@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use serde_json::json;
-use tempfile::TempDir;
+use temp_dir::TempDir;
 
 use crate::support::postgres::{sql, url_file, SERVER};
 use crate::support::{assert_output, command, Server};

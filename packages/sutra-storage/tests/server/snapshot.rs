@@ -7,7 +7,7 @@ use std::process::Output;
 use std::thread;
 
 use serde_json::json;
-use tempfile::TempDir;
+use temp_dir::TempDir;
 
 use crate::support::{assert_output, command, memory, put_line, server, Server};
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use quickcheck::{Arbitrary, Gen};
 use serde_json::{json, Value};
-use tempfile::TempDir;
+use temp_dir::TempDir;
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_storage_server_simple");
 pub const TIMEOUT: Duration = Duration::from_secs(90);
