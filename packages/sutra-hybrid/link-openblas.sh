@@ -35,8 +35,9 @@ gcc -O2 -fPIC -fno-strict-aliasing -c shim.c -o shim.o
   grep -v '64_$' names
   nm --undefined-only shim.o | sed -n 's/^ *U \(scipy_[a-z0-9_]*\).*/\1/p'
 } | sort -u >narrow
-sed 's/^scipy_\(.*\)$/\1 &/' narrow >renamed
-objcopy --redefine-syms=renamed "$archive" libopenblas.a
+# a second name for each of the archive's functions, which call each other by the first one: directly,
+# for only the second is exported
+sed 's/^scipy_\(.*\)$/-Wl,--defsym=&=\1/' narrow >aliases
 
 # Unwind tables are a tenth of the library. C and Fortran throw nothing, and nothing that throws is
 # called from here; a backtrace of a crash ends at its first function. (On arm64 C's start files
@@ -69,7 +70,7 @@ for name in $fortran; do echo "-l:$name"; done >libraries
   sed 's/$/;/' names
   echo 'local: *; };'
 } >exported
-gcc -shared -o "$openblas" "-Wl,-soname,$(basename "$openblas")" @options shim.o libopenblas.a \
+gcc -shared -o "$openblas" "-Wl,-soname,$(basename "$openblas")" @options @aliases shim.o "$archive" \
   -Wl,--version-script=exported -Wl,--gc-sections -Wl,-z,defs -Wl,-z,noexecstack \
   @libraries -lm -lpthread
 cd /

@@ -67,13 +67,37 @@ def share_openblas(site: Path) -> int:
     return count
 
 
-def unused(site: Path, vendored: dict[str, Path]) -> Iterator[tuple[Path, str]]:
+def needs_of(site: Path) -> dict[Path, set[str]]:
+    """Return each library with the vendored ones that it names."""
+    vendored = {file: file.name for file in site.glob("*.libs/*.so*")}
+    names = set(vendored.values())
+    return {file: names.intersection(needed(file)) for file in {*site.glob("**/*.so"), *vendored}}
+
+
+def remove_unasked(needs: dict[Path, set[str]], site: Path) -> None:
+    """Remove each vendored library that no other names, with its entry in `needs`.
+
+    It may be the last that names another one.
+    """
+    while idle := {
+        file
+        for file in needs
+        if file.match("*.libs/*.so*") and not any(file.name in names for names in needs.values())
+    }:
+        for file in sorted(idle):
+            del needs[file]
+            print(f"{file.relative_to(site)} is needed by none: {file.stat().st_size} bytes")
+            file.unlink()
+
+
+def unused(needs: dict[Path, set[str]]) -> Iterator[tuple[Path, str]]:
     """Yield each library with a vendored one that it names and takes nothing from."""
-    offered = {name: symbols(file, True) for name, file in vendored.items()}
-    for file in [*site.glob("**/*.so"), *vendored.values()]:
-        undefined = symbols(file, False)
-        for name in needed(file):
-            if name in offered and not undefined & offered[name]:
+    vendored = {file.name: file for file in needs}
+    offered = {name: symbols(vendored[name], True) for name in sorted(set().union(*needs.values()))}
+    for file, names in needs.items():
+        undefined = symbols(file, False) if names else set()
+        for name in names:
+            if not undefined & offered[name]:
                 yield file, name
 
 
@@ -116,18 +140,14 @@ def main(site: Path) -> int:
         print(f"share-libraries: nothing in numpy asks for {OPENBLAS}", file=sys.stderr)
         return 1
     print(f"{shared} libraries of numpy use scipy's OpenBLAS")
-    vendored = {file.name: file for file in site.glob("*.libs/*.so*")}
-    for file, name in set(unused(site, vendored)):
+    needs = needs_of(site)
+    # first what nothing names any more: the names of numpy's OpenBLAS are not read for nothing
+    remove_unasked(needs, site)
+    for file, name in sorted(unused(needs)):
         patch(file, "--remove-needed", name)
+        needs[file].remove(name)
         print(f"{file.relative_to(site)} takes nothing from {name}")
-    # a library that is not asked for any more may be the last that asks for another
-    while idle := vendored.keys() - {
-        name for file in [*site.glob("**/*.so"), *vendored.values()] for name in needed(file)
-    }:
-        for name in sorted(idle):
-            file = vendored.pop(name)
-            print(f"{file.relative_to(site)} is needed by none: {file.stat().st_size} bytes")
-            file.unlink()
+    remove_unasked(needs, site)
     # link-openblas.sh replaced a file before, and what was patched is of any distribution
     for record in sorted(site.glob("*.dist-info/RECORD")):
         if count := mend_record(record):

@@ -55,3 +55,20 @@ def test_records_of_changed_files_are_corrected_and_of_removed_ones_dropped(
     before = record.read_bytes()
     assert script.mend_record(record) == 0
     assert record.read_bytes() == before
+
+
+def test_a_vendored_library_that_none_names_is_removed_and_then_what_it_alone_named(
+    script: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = ("scipy/linalg.so", "a.libs/kept.so", "a.libs/last.so.5", "a.libs/idle.so")
+    module, kept, last, idle = (tmp_path / path for path in paths)
+    for file in (module, kept, last, idle):
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(b"12345")
+    needs = {module: {"kept.so"}, kept: set(), last: set(), idle: {"last.so.5"}}
+    script.remove_unasked(needs, tmp_path)
+    assert needs == {module: {"kept.so"}, kept: set()}
+    assert [file.exists() for file in (module, kept, last, idle)] == [True, True, False, False]
+    assert capsys.readouterr().out == (
+        "a.libs/idle.so is needed by none: 5 bytes\na.libs/last.so.5 is needed by none: 5 bytes\n"
+    )
