@@ -8,6 +8,7 @@ project and the commit. Images get their tags only when every target was built.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from datetime import datetime
 from typing import Any
 
 from scripts.build import cache, cross, root_image
-from scripts.build.failure import FULL, failure
+from scripts.build.failure import FULL, failure, is_forgotten
 from scripts.catalog import bake_match, catalog
 from scripts.common import git, platforms
 from scripts.common import settings as knobs
@@ -30,6 +31,9 @@ WARM_BYTES = 1_000_000_000
 # tag of this run alone: another checkout may build on the same engine
 STAGING = f"building-{os.getpid()}"
 GROUP = "prod"
+FORGOTTEN = (
+    "build: BuildKit has forgotten a step, a fault of its own: building what is left once more"
+)
 # the knob that takes in updates of packages, its value, and the folder of the bases' Dockerfiles
 REFRESH, BASES, CONTEXT = "REFRESH", "bases", "base-images"
 
@@ -144,7 +148,11 @@ def _run(
         writes, reads = (kept.writes(staged), kept.reads(staged)) if kept else ([], [])
         if how.begun and not how.architecture:
             how.begun(settings)
-        code, lines = buildx.bake(groups, [*overrides, *writes, *reads], settings, metadata)
+        cached = [*overrides, *writes, *reads]
+        code, lines = buildx.bake(groups, cached, settings, metadata)
+        if code and is_forgotten(lines):
+            print(FORGOTTEN, file=sys.stderr, flush=True)
+            code, lines = buildx.bake(groups, cached, settings, metadata)
         if code and kept and cache.is_damaged(lines):
             cache.warn_damaged(kept.place, kept.is_folder)
             code, lines = buildx.bake(groups, [*overrides, *writes], settings, metadata)

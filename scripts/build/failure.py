@@ -18,6 +18,9 @@ UNRESOLVED = (
     r"failed to resolve source metadata for (?:docker\.io/(?:library/)?)?([^@\s]+?)(?:@\S+)?: "
     r".*?([^:\n]+)$"
 )
+# BuildKit merges equal steps of two targets, and at times forgets what one of them had read
+# (moby/buildkit#3635)
+FORGOTTEN = "failed to get state for index"
 # the tip where the engine's disk is full
 FULL = "`docker system df` shows what fills it, `make clean DRY_RUN=1` this project's part"
 
@@ -41,7 +44,17 @@ def failure(
 ) -> SutraError:
     """Return the one clear line for a build whose progress ended in `lines`."""
     progress = _read(lines, builder, architecture)
-    for cause in (_gone, _lost, _full, _unresolved, _unrunnable, _own_message, _apt, _pip):
+    for cause in (
+        _gone,
+        _lost,
+        _forgotten,
+        _full,
+        _unresolved,
+        _unrunnable,
+        _own_message,
+        _apt,
+        _pip,
+    ):
         if error := cause(progress):
             return error
     return SutraError(
@@ -49,6 +62,11 @@ def failure(
         f"{progress.reason.rpartition('failed to solve: ')[2]}",
         "the step's own output is above; fix it, then run `make build` again",
     )
+
+
+def is_forgotten(lines: Sequence[str]) -> bool:
+    """Return whether BuildKit forgot the state of a step: a second build has it again."""
+    return any(FORGOTTEN in line for line in lines)
 
 
 def _read(lines: Sequence[str], builder: Builder, architecture: str) -> Progress:
@@ -87,6 +105,18 @@ def _lost(progress: Progress) -> SutraError | None:
         f'"{progress.step}": {progress.reason}',
         "a cache returned wrong bytes: restart it (buildkitd or the engine), "
         "then run `make build` again",
+    )
+
+
+def _forgotten(progress: Progress) -> SutraError | None:
+    """Return the error of a builder that forgot the state of a step, twice in one run."""
+    match = re.search(rf"{FORGOTTEN}.*", progress.reason)
+    if not match:
+        return None
+    return SutraError(
+        f'build: the builder "{progress.builder.name}" has forgotten a step, twice: {match[0]}',
+        "a fault of BuildKit (moby/buildkit#3635): run `make build` again, "
+        "finished steps are cached; a newer engine may not have it",
     )
 
 

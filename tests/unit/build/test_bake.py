@@ -250,6 +250,12 @@ def test_a_disk_that_is_not_here_is_not_judged(engine: FakeEngine) -> None:
 # ---- build, on an engine in memory -----------------------------------------
 
 
+# the end of BuildKit's line, as Docker 26.1 wrote it
+FORGOTTEN = (
+    "failed to get state for index 0 on [toolchain 2/3] RUN --mount=type=bind apt.sh: install"
+)
+
+
 class Bake:
     """`docker buildx bake` on an engine in memory: stages one image a target."""
 
@@ -260,6 +266,7 @@ class Bake:
         self.error: BaseException | None = None
         self.metadata: dict[str, Any] = {}
         self.damaged = False  # what its cache holds
+        self.forgets = 0  # builds that end because BuildKit has lost a step
         self.plans: list[tuple[list[str], dict[str, str]]] = []
         self.builds: list[tuple[list[str], list[str], dict[str, str]]] = []
 
@@ -278,6 +285,9 @@ class Bake:
         metadata.write_text(json.dumps(self.metadata))
         if self.damaged and any("cache-from" in option for option in overrides):
             return 1, ["ERROR: unexpected commit digest sha256:a, expected sha256:b"]
+        if self.forgets:
+            self.forgets -= 1
+            return 1, [f"ERROR: failed to solve: failed to compute cache key: {FORGOTTEN}"]
         done = overrides[:1] if self.code or self.error else overrides
         for override in done:
             tag = override.partition(".tags=")[2]
@@ -595,6 +605,28 @@ def test_a_cache_with_other_bytes_is_left_out(
         'CACHE: "registry.example/c" does not match its digests: building without it; '
         "delete it in the registry if this comes back"
     ) in capsys.readouterr().err.splitlines()
+
+
+def test_a_step_that_buildkit_forgets_is_built_once_more(
+    engine: FakeEngine, bake: Bake, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bake.forgets = 1
+    assert "sutra-api:prod" in build.build(engine, ["prod"], {})
+    first, second = bake.builds
+    assert first == second
+    assert capsys.readouterr().err == f"{build.FORGOTTEN}\n"
+
+
+def test_a_step_that_is_forgotten_twice_ends_the_build(engine: FakeEngine, bake: Bake) -> None:
+    before = dict(engine.tags)
+    bake.forgets = 2
+    with pytest.raises(SutraError) as caught:
+        build.build(engine, ["prod"], {})
+    assert len(bake.builds) == 2
+    assert engine.tags == before
+    assert caught.value.message == (
+        f'build: the builder "default" has forgotten a step, twice: {FORGOTTEN}'
+    )
 
 
 def test_a_failed_build_moves_no_tag(engine: FakeEngine, bake: Bake) -> None:
