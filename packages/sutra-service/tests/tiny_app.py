@@ -46,6 +46,20 @@ def create_app() -> FastAPI:
     return app
 
 
+def create_impatient() -> FastAPI:
+    """Return the same app after shortening the server's bounds to SECONDS_HEAD and so on, or 1 s.
+
+    `serve` calls it where imports are quick. Whoever imports the server before that pays twice.
+    """
+    from sutra_service.web import connections, server
+    from sutra_service.web.connections import Phase
+
+    for phase in (Phase.HEAD, Phase.REST, Phase.UNREAD):
+        connections.SECONDS[phase] = float(os.environ.get(f"SECONDS_{phase.name}", "1"))
+    server.GRACE_SECONDS = 1.0
+    return create_app()
+
+
 def create_slowly() -> FastAPI:
     """Never return, as if imports took very long."""
     print("starting", file=sys.stderr, flush=True)

@@ -41,7 +41,8 @@ def test_a_text_has_at_most_65536_bytes() -> None:
         check_text("é" * 32_769)
 
 
-@given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1))
+# without Cs all that is left is UTF-8; for a codec by name, hypothesis would try every character
+@given(st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1))
 def test_an_id_is_one_segment_that_a_url_keeps(concept_id: str) -> None:
     segment = path_segment(concept_id)
     url = httpx.URL(f"http://storage/concepts/{segment}/associations")

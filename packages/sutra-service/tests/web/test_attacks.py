@@ -36,12 +36,8 @@ from processes import (
 
 KEY = "0123456789abcdef"
 MB = 1_000_000
-# the bounds of time, short enough for a test; the code of a process
-SHORT = (
-    "from sutra_service.web import connections as c, server;"
-    "c.SECONDS = {c.Phase.HEAD: 1, c.Phase.WORK: None, c.Phase.REST: 1, c.Phase.UNREAD: 1};"
-    "server.GRACE_SECONDS = 1;"
-)
+# a factory whose server has bounds of time that are short enough for a test; the code of a process
+SHORT = "create_impatient"
 FEW = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (300, 300));"
 
 
@@ -59,9 +55,9 @@ class Service:
 
 
 @contextmanager
-def serving(before: str = "", **variables: str) -> Iterator[Service]:
+def serving(factory: str = "create_app", before: str = "", **variables: str) -> Iterator[Service]:
     port = free_port()
-    code = f"{before}\nfrom sutra_service.web.serve import main; main('tiny_app:create_app', 1)"
+    code = f"{before}\nfrom sutra_service.web.serve import main; main('tiny_app:{factory}', 1)"
     env = environment(SUTRA_HOST="127.0.0.1", SUTRA_PORT=str(port), **variables)
     with running([sys.executable, "-c", code], env) as process:
         wait_until_listening(process, port)
@@ -229,7 +225,7 @@ def test_after_a_refused_body_that_ends_the_connection_goes_on() -> None:
     size = 600_000
     start = b"PUT /size HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % size
     with (
-        serving(f"{SHORT} c.SECONDS[c.Phase.REST] = 0.4") as service,
+        serving(SHORT, SECONDS_REST="0.4") as service,
         connect(service.port) as client,
     ):
         send(client, start + b"a" * size)
@@ -242,7 +238,7 @@ def test_after_a_refused_body_that_ends_the_connection_goes_on() -> None:
 
 
 def test_more_connections_than_descriptors_keep_nobody_out() -> None:
-    with serving(FEW) as service:
+    with serving(before=FEW) as service:
         with connections(service.port, 600) as clients:
             for client in clients:
                 send(client, HEAD)
@@ -269,7 +265,7 @@ def test_slow_bodies_keep_nobody_out(service: Service) -> None:
 
 
 def test_answers_that_nobody_reads_are_dropped() -> None:
-    with serving(f"{SHORT} c.SECONDS[c.Phase.UNREAD] = 4") as service:
+    with serving(SHORT, SECONDS_UNREAD="4") as service:
         before = resident(service.process)
         with ExitStack() as stack:
             for _ in range(60):  # 500 MB
@@ -329,7 +325,7 @@ def test_garbage_after_an_answer_is_not_our_error(garbage: bytes) -> None:
 def test_a_stop_with_open_connections_is_not_an_error() -> None:
     body = b"PUT /size HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n1"
     stuck = b"GET /stuck HTTP/1.1\r\nHost: a\r\n\r\n"
-    with serving(f"{SHORT} c.SECONDS[c.Phase.UNREAD] = 30") as service:  # noqa: SIM117 # two lines are read more easily
+    with serving(SHORT, SECONDS_UNREAD="30") as service:  # noqa: SIM117 # two lines are read more easily
         with connections(service.port, 6) as (silent, half, slow, waiting, unread, behind):
             send(half, HEAD)
             send(slow, body)
