@@ -30,14 +30,13 @@ READ_ALL = {
 # libraries that show the docstrings of decorated functions: click ("if help is not given, the
 # docstring is used"), typer, invoke, the tools of MCP servers
 READ_DECORATED = {"asyncclick", "click", "fastmcp", "invoke", "mcp", "rich_click", "typer"}
-_MAY_SHOW = re.compile(rf"\b(?:{'|'.join(['__doc__', *READ_ALL, *READ_DECORATED])})\b".encode())
+_MAY_IMPORT = re.compile(rf"\b(?:{'|'.join([*READ_ALL, *READ_DECORATED])})\b".encode())
 DECORATORS = {"callback", "command", "group", "prompt", "resource", "task", "tool"}
 
 
 def drop(module: ast.Module, source: bytes) -> None:
     """Remove the docstrings of a module, its classes and functions, unless they are shown."""
-    # most sources name nothing of this, and walking through their trees is slow
-    shown = set(_shown(module)) if _MAY_SHOW.search(source) else set()
+    shown = set(_shown(module, source))
     for node in _definitions(module):
         if node in shown or not _is_text(node.body[:1]):
             continue
@@ -60,11 +59,15 @@ def _definitions(module: ast.Module) -> Iterator[_Documented]:
             yield node
 
 
-def _shown(module: ast.Module) -> Iterator[ast.AST]:
+def _shown(module: ast.Module, source: bytes) -> Iterator[ast.AST]:
     """Yield the nodes whose docstrings are read by the module, or by a library that it uses."""
-    libraries = set(_imported(module))
+    # most sources name nothing of this, and walking through their trees is slow
+    libraries = set(_imported(module)) if _MAY_IMPORT.search(source) else set()
+    names_doc = b"__doc__" in source and _names_doc(module)
+    if not names_doc and libraries.isdisjoint(READ_ALL | READ_DECORATED):
+        return
     for node in _definitions(module):
-        reads_own = isinstance(node, ast.Module | ast.ClassDef) and _names_doc(node)
+        reads_own = names_doc and isinstance(node, ast.Module | ast.ClassDef) and _names_doc(node)
         decorated = READ_DECORATED & libraries and _decorators(node) & DECORATORS
         if reads_own or decorated or READ_ALL & libraries:
             yield node

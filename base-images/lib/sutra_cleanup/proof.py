@@ -79,9 +79,8 @@ def prove(plan: Plan, python: Sequence[str], before: Baseline, trash: Trash) -> 
     _require_listed(plan, python, before, trash)
     state = _state(plan)
     declared = {value: (group, name) for group, name, value in sorted(before.listing.entry_points)}
-    ask = partial(_ask, plan, python, trash)
-    modules = ask(probe.imports, before.modules)
-    points = ask(probe.entry_points, tuple(declared))
+    loads = (probe.imports, before.modules), (probe.entry_points, tuple(declared))
+    modules, points = _ask(plan, python, trash, loads)
     _require_same(state, _state(plan))
     broken = [
         *(_module(python, name, text) for name, text in modules.broken.items()),
@@ -111,13 +110,29 @@ class _Answers:
 
 
 def _ask(
-    plan: Plan, python: Sequence[str], trash: Trash, ask: Asked, names: Sequence[str]
-) -> _Answers:
-    failed = {name: text for name, text in ask(python, names).items() if text != probe.OK}
-    again = [name for name, text in failed.items() if not _is_absent(plan, text)]
-    before = _as_it_was(trash, lambda: ask(python, again)) if again else {}
-    broken = {name: failed[name] for name in again if before[name] == probe.OK}
-    return _Answers(len(names) - len(failed), broken)
+    plan: Plan, python: Sequence[str], trash: Trash, loads: Sequence[tuple[Asked, Sequence[str]]]
+) -> list[_Answers]:
+    """Ask all of `loads`, and in one visit of the tree as it was what failed of all of them."""
+    failed = [_failures(ask(python, names)) for ask, names in loads]
+    again = [
+        [name for name, text in texts.items() if not _is_absent(plan, text)] for texts in failed
+    ]
+
+    def failures_as_it_was() -> list[dict[str, str]]:
+        pairs = zip(loads, again, strict=True)
+        return [_failures(ask(python, names)) if names else {} for (ask, _), names in pairs]
+
+    before = _as_it_was(trash, failures_as_it_was) if any(again) else failed
+    return [
+        _Answers(
+            len(names) - len(texts), {name: texts[name] for name in to_ask if name not in failures}
+        )
+        for (_, names), texts, to_ask, failures in zip(loads, failed, again, before, strict=True)
+    ]
+
+
+def _failures(outcomes: dict[str, str]) -> dict[str, str]:
+    return {name: text for name, text in outcomes.items() if text != probe.OK}
 
 
 def _is_absent(plan: Plan, text: str) -> bool:

@@ -120,6 +120,25 @@ def test_what_failed_before_may_fail_afterwards(root: Path) -> None:
     assert report["proven"] == 6
 
 
+def test_modules_and_entry_points_that_fail_share_a_visit_of_the_tree_as_it_was(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    points = {"three-1.0.dist-info/entry_points.txt": "[a]\nb = three:nowhere\n"}
+    never = {"never.py": "raise RuntimeError\n", "never.md": ""}
+    make(root / SITE, {**distribution("three", {"three.py": ""}), **points, **never})
+    visits = []
+    put_all_back = Trash.put_all_back
+
+    def visit(trash: Trash) -> None:
+        visits.append(trash)
+        put_all_back(trash)
+
+    monkeypatch.setattr(Trash, "put_all_back", visit)
+    report = cleaned(root, "rules: {docs: {why: a, remove: ['*.md']}}")
+    assert (report["proven"], report["entry_points"], report["broken"]) == (7, 0, ())
+    assert len(visits) == 1
+
+
 # ---- what must hold before -------------------------------------------------
 
 
