@@ -1,7 +1,8 @@
 """Let numpy and scipy use one OpenBLAS, and drop the libraries that nothing is taken from.
 
 Each wheel carries an OpenBLAS of its own; link-openblas.sh has put one in the place of scipy's
-that has the names of both. A wheel may also name libraries at whose functions
+that has the names of both, or shim-openblas.sh functions that call scipy's in the place of numpy's.
+A wheel may also name libraries at whose functions
 it never looks, as scipy's `_fblas` does with libgfortran; linked `--as-needed`, it would not.
 
     eg: share-libraries.py /opt/sutra/lib/python3.13/site-packages
@@ -53,9 +54,11 @@ def patch(file: Path, *options: str) -> None:
 
 
 def share_openblas(site: Path) -> int:
-    """Point numpy at scipy's OpenBLAS; return how many libraries were."""
+    """Point numpy at scipy's OpenBLAS; return how many libraries are."""
     (openblas,) = site.glob("scipy.libs/libscipy_openblas-*.so")
-    count = 0
+    count = sum(openblas.name in needed(file) for file in site.glob(f"numpy.libs/{OPENBLAS}*.so"))
+    if count:  # shim-openblas.sh
+        return count
     for file in site.glob("numpy/**/*.so"):
         for name in needed(file):
             if not name.startswith(OPENBLAS):
@@ -148,7 +151,8 @@ def main(site: Path) -> int:
         needs[file].remove(name)
         print(f"{file.relative_to(site)} takes nothing from {name}")
     remove_unasked(needs, site)
-    # link-openblas.sh replaced a file before, and what was patched is of any distribution
+    # a file was replaced before, by link-openblas.sh or shim-openblas.sh, and what was patched is
+    # of any distribution
     for record in sorted(site.glob("*.dist-info/RECORD")):
         if count := mend_record(record):
             print(f"{record.relative_to(site)}: {count} lines corrected")

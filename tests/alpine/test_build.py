@@ -10,6 +10,7 @@ import pytest
 from scripts.catalog import catalog
 from scripts.checks import gate
 from scripts.engine import buildx, images
+from scripts.image import inventory
 from tests.alpine.conftest import built
 from tests.alpine.mirror import REPOSITORY
 
@@ -37,6 +38,24 @@ def require_promises(client: docker.DockerClient, references: Mapping[str, str])
     verdict = gate.everything(client, promises, references)
     assert [result for result in verdict.results if not result.ok] == []
     assert verdict.ids.keys() == references.keys()
+
+
+def test_numpy_calls_the_openblas_of_scipy(
+    client: docker.DockerClient, all_images: Mapping[str, str]
+) -> None:
+    """By functions of ours (shim-openblas.sh); its own OpenBLAS has 23 MB."""
+    image = inventory.read(client, all_images["sutra-hybrid"])
+    assert image
+    folders = {
+        path.split("/")[-2]: image.files[path]
+        for path in image.files
+        if "/libscipy_openblas" in path
+    }
+    assert folders.keys() == {"numpy.libs", "scipy.libs"}
+    shim, openblas = folders["numpy.libs"], folders["scipy.libs"]
+    assert shim.size < 100_000 < 10_000_000 < openblas.size
+    assert shim.elf
+    assert openblas.path.rpartition("/")[2] in shim.elf.needed
 
 
 # schemathesis keeps its records in sqlite3, which the stand-in for Python lacks
