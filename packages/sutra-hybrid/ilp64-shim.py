@@ -33,7 +33,8 @@ VECTORS = "int64_t n, const void *x, int64_t ix, const void *y, int64_t iy"
 # level-1 functions, which take two vectors and are called for one chunk after the other
 CHUNKED = ("axpy", "dot", "dotc_sub", "dotu_sub")
 # p: pointer, i: integer, o: integer that comes back, q: size of a workspace, where -1 asks for it,
-# w: workspace of integers, n: as many pivots as the first integer says, m: as the lesser of two
+# w: workspace of integers whose own size comes back in it then, n: as many pivots as the first
+# integer says, m: as the lesser of two
 LAPACK: dict[str, str | tuple[str, str]] = {
     "gesv": "iipinpio",
     "getrf": "iipimo",
@@ -44,7 +45,8 @@ LAPACK: dict[str, str | tuple[str, str]] = {
     "syevd": "ppipippqwqo",
     "heevd": "ppipippqpqwqo",
     # real, complex
-    "gesdd": ("piipippipipqwo", "piipippipipqpwo"),
+    # its workspace of integers tells no size: for an empty matrix there is no room for one
+    "gesdd": ("piipippipipqpo", "piipippipipqppo"),
     "gelsd": ("iiipipippopqwo", "iiipipippopqpwo"),
     "geev": ("ppipipppipipio", "ppipippipipipo"),
 }

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -41,6 +42,12 @@ void scipy_dgesv_(int *n, int *nrhs, void *a, int *lda, int *ipiv, void *b, int 
   seen[0] = *n; seen[1] = *nrhs; seen[2] = *lda; seen[3] = *ldb;
   for (int i = 0; i < *n; i++) ipiv[i] = i + 7;
   *info = *n == 3 ? 2 : -1;
+}
+void scipy_dgesdd_(void *job, int *m, int *n, void *a, int *lda, void *s, void *u, int *ldu,
+                   void *vt, int *ldvt, void *work, int *lwork, void *iwork, int *info) {}
+void scipy_dgelsd_(int *m, int *n, int *nrhs, void *a, int *lda, void *b, int *ldb, void *s,
+                   void *rcond, int *rank, void *work, int *lwork, int *iwork, int *info) {
+  if (*lwork == -1) iwork[0] = 321;
 }
 """
 
@@ -76,12 +83,21 @@ def test_an_unknown_name_is_one_clear_line(
     )
 
 
+COMPILED = [
+    "scipy_cblas_ddot64_",
+    "scipy_dgesv_64_",
+    "scipy_dcopy_64_",
+    "scipy_dgesdd_64_",
+    "scipy_dgelsd_64_",
+]
+
+
 @pytest.fixture
 def library(shim: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> ctypes.CDLL:
     compiler = shutil.which("gcc") or shutil.which("cc")
     if compiler is None:
         pytest.fail("a C compiler is needed: `scripts/install.sh gcc`")
-    assert shim.main(["scipy_cblas_ddot64_", "scipy_dgesv_64_", "scipy_dcopy_64_"]) == 0
+    assert shim.main(COMPILED) == 0
     # three elements a chunk, so that a vector of seven takes three calls
     source = capsys.readouterr().out.replace("(int64_t)1 << 30", "3")
     (tmp_path / "shim.c").write_text(source)
@@ -147,3 +163,26 @@ def test_a_copy_walks_backwards_where_the_stride_says_so(library: ctypes.CDLL) -
         ctypes.byref(count), source, ctypes.byref(back), target, ctypes.byref(on)
     )
     assert list(target) == [3, 2, 1]
+
+
+# no 32 bits of it are the whole
+UNTOUCHED = 1 << 40
+
+
+def asked_for_a_workspace(function: Any, integers: str) -> int:
+    """Ask for the size of a workspace; return its first integer, UNTOUCHED before."""
+    last = ctypes.c_int64(UNTOUCHED)
+    minus_one, others = ctypes.c_int64(-1), [ctypes.c_int64(0) for _ in integers]
+    words = zip(integers, others, strict=True)
+    arguments = [{"q": minus_one, "w": last}.get(word, other) for word, other in words]
+    function(*(ctypes.byref(argument) for argument in arguments))
+    return last.value
+
+
+def test_the_size_of_a_workspace_of_integers_comes_back_as_64_bits(library: ctypes.CDLL) -> None:
+    assert asked_for_a_workspace(library.scipy_dgelsd_64_, "iiipipippipqwo") == 321
+
+
+def test_a_workspace_that_tells_no_size_is_left_alone(library: ctypes.CDLL) -> None:
+    """numpy gives svd of an empty matrix no room for it: a write would be past a buffer's end."""
+    assert asked_for_a_workspace(library.scipy_dgesdd_64_, "piipippipipqwo") == UNTOUCHED
