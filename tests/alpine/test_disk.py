@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from scripts.catalog import catalog
 from scripts.checks.contents.rule import Subject
+from scripts.checks.contents.rules import RULES
 from scripts.checks.contents.rules_package_records import licences, records
 from scripts.image import inventory
 from scripts.image.inventory import Inventory
@@ -63,6 +65,22 @@ def test_the_content_rules_find_its_records(alpine: Inventory) -> None:
     subject = Subject("sutra-api", alpine)
     assert [finding for finding in records(subject) if "libuuid" in finding.path] == []
     assert [finding.path for finding in licences(subject)] == [FOREIGN]
+
+
+@pytest.mark.parametrize("rule", ["shells", "package-managers"])
+def test_the_bases_may_have_what_the_root_brings(alpine: Inventory, rule: str) -> None:
+    """A package that a rule learns to forbid would else fail every image on Alpine."""
+    base = catalog.load(environment={"BASE": "alpine"}).find("sutra-base-python")
+    (waiver,) = (waiver for waiver in base.contents if waiver.rule == rule)
+    (check,) = (known_rule.check for known_rule in RULES if known_rule.name == rule)
+    of_root = {f"package:{name}" for name in OFFICIAL} | {
+        "bin/ash",
+        "bin/busybox",
+        "bin/sh",
+        "sbin/apk",
+    }
+    forbidden = of_root & {finding.path for finding in check(Subject("sutra-api", alpine))}
+    assert forbidden == {glob.text.removeprefix("./") for glob in waiver.allow}
 
 
 def test_a_library_without_its_record_is_found(alpine: Inventory) -> None:
