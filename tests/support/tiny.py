@@ -67,27 +67,35 @@ class Group:
 
     def tags(self, *but: str) -> dict[str, str]:
         """Return every tag of the group → its id, but for those that begin with one of `but`."""
-        pattern = self.api.removesuffix("api") + "*"
-        ids = {
-            tag: image["Id"]
-            for image in images.every(self.client, filters={"reference": pattern})
-            for tag in image["RepoTags"] or ()
-        }
         return {
             tag: identity
-            for tag, identity in ids.items()
+            for tag, identity in self._matching(f"{self._prefix}*").items()
             if not tag.rpartition(":")[2].startswith(but or ("\0",))
         }
 
+    @property
+    def _prefix(self) -> str:
+        return self.api.removesuffix("api")
+
+    def _matching(self, pattern: str) -> dict[str, str]:
+        """Return every tag that the engine finds by a pattern → its id; `*` matches no slash."""
+        return {
+            tag: image["Id"]
+            for image in images.every(self.client, filters={"reference": pattern})
+            for tag in image["RepoTags"] or ()
+            if self._prefix in tag
+        }
+
     def remove(self) -> None:
-        """Remove the group's images, also those that lost their tag.
+        """Remove the group's images, also those that a deployment pulled from a registry.
 
         By tag: containerd's store clears up after each last tag of an image, which takes a while,
         and by an image's id it would after every tag. Several at once: it clears up once for all
         that wait for it.
         """
+        tags = self.tags() | self._matching(f"*/*/{self._prefix}*")
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            list(pool.map(lambda tag: self.client.api.remove_image(tag, noprune=True), self.tags()))
+            list(pool.map(lambda tag: self.client.api.remove_image(tag, noprune=True), tags))
 
     def command(self, module: str, *words: str) -> list[str]:
         """Return the command line of one of the scripts."""
