@@ -35,8 +35,8 @@ gcc -O2 -fPIC -fno-strict-aliasing -c shim.c -o shim.o
   grep -v '64_$' names
   nm --undefined-only shim.o | sed -n 's/^ *U \(scipy_[a-z0-9_]*\).*/\1/p'
 } | sort -u >narrow
-# a second name for each of the archive's functions, which call each other by the first one: directly,
-# for only the second is exported
+# The linker gives each function of the archive its second name. The library exports only these names, so
+# that the functions call each other directly, by the first ones.
 sed 's/^scipy_\(.*\)$/-Wl,--defsym=&=\1/' narrow >aliases
 
 # Unwind tables are a tenth of the library. C and Fortran throw nothing, and nothing that throws is

@@ -57,7 +57,7 @@ def share_openblas(site: Path) -> int:
     """Point numpy at scipy's OpenBLAS; return how many libraries are."""
     (openblas,) = site.glob("scipy.libs/libscipy_openblas-*.so")
     count = sum(openblas.name in needed(file) for file in site.glob(f"numpy.libs/{OPENBLAS}*.so"))
-    if count:  # shim-openblas.sh
+    if count:  # numpy's own is the one that shim-openblas.sh made
         return count
     for file in site.glob("numpy/**/*.so"):
         for name in needed(file):
@@ -72,9 +72,9 @@ def share_openblas(site: Path) -> int:
 
 def needs_of(site: Path) -> dict[Path, set[str]]:
     """Return each library with the vendored ones that it names."""
-    vendored = {file: file.name for file in site.glob("*.libs/*.so*")}
-    names = set(vendored.values())
-    return {file: names.intersection(needed(file)) for file in {*site.glob("**/*.so"), *vendored}}
+    vendored = set(site.glob("*.libs/*.so*"))
+    names = {file.name for file in vendored}
+    return {file: names.intersection(needed(file)) for file in vendored.union(site.glob("**/*.so"))}
 
 
 def remove_unasked(needs: dict[Path, set[str]], site: Path) -> None:
@@ -144,15 +144,15 @@ def main(site: Path) -> int:
         return 1
     print(f"{shared} libraries of numpy use scipy's OpenBLAS")
     needs = needs_of(site)
-    # first what nothing names any more: the names of numpy's OpenBLAS are not read for nothing
+    # this comes first, so that nobody reads the names of libraries that leave, as numpy's OpenBLAS
     remove_unasked(needs, site)
     for file, name in sorted(unused(needs)):
         patch(file, "--remove-needed", name)
         needs[file].remove(name)
         print(f"{file.relative_to(site)} takes nothing from {name}")
     remove_unasked(needs, site)
-    # a file was replaced before, by link-openblas.sh or shim-openblas.sh, and what was patched is
-    # of any distribution
+    # every record is read: link-openblas.sh or shim-openblas.sh has replaced a file, and any
+    # distribution may have a library that was patched here
     for record in sorted(site.glob("*.dist-info/RECORD")):
         if count := mend_record(record):
             print(f"{record.relative_to(site)}: {count} lines corrected")

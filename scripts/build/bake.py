@@ -31,7 +31,7 @@ WARM_BYTES = 1_000_000_000
 # tag of this run alone: another checkout may build on the same engine
 STAGING = f"building-{os.getpid()}"
 GROUP = "prod"
-FORGOTTEN = (
+ONCE_MORE = (
     "build: BuildKit has forgotten a step, a fault of its own: building what is left once more"
 )
 # the knob that takes in updates of packages, its value, and the folder of the bases' Dockerfiles
@@ -151,7 +151,7 @@ def _run(
         cached = [*overrides, *writes, *reads]
         code, lines = buildx.bake(groups, cached, settings, metadata)
         if code and is_forgotten(lines):
-            print(FORGOTTEN, file=sys.stderr, flush=True)
+            print(ONCE_MORE, file=sys.stderr, flush=True)
             code, lines = buildx.bake(groups, cached, settings, metadata)
         if code and kept and cache.is_damaged(lines):
             cache.warn_damaged(kept.place, kept.is_folder)

@@ -69,7 +69,7 @@ def test_the_content_rules_find_its_records(alpine: Inventory) -> None:
 
 @pytest.mark.parametrize("rule", ["shells", "package-managers"])
 def test_the_bases_may_have_what_the_root_brings(alpine: Inventory, rule: str) -> None:
-    """A package that a rule learns to forbid would else fail every image on Alpine."""
+    """A package that a rule learns to forbid would otherwise fail every image on Alpine."""
     base = catalog.load(environment={"BASE": "alpine"}).find("sutra-base-python")
     (waiver,) = (waiver for waiver in base.contents if waiver.rule == rule)
     (check,) = (known_rule.check for known_rule in RULES if known_rule.name == rule)

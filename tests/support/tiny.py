@@ -25,6 +25,8 @@ IMAGE = """\
       healthcheck: {{skip: true, because: it is one file}}
       labels: {{skip: true, because: it is one file}}
 """
+# patterns of a group's tags: its own, and those with a registry and a folder (`*` matches no slash)
+OWN, PULLED = "{}*", "*/*/{}*"
 # the number of images that are removed at the same time
 AT_ONCE = 8
 REASON = "    not_promoted_because: builders start from it\n"
@@ -69,7 +71,7 @@ class Group:
         """Return every tag of the group → its id, but for those that begin with one of `but`."""
         return {
             tag: identity
-            for tag, identity in self._matching(f"{self._prefix}*").items()
+            for tag, identity in self._matching(OWN).items()
             if not tag.rpartition(":")[2].startswith(but or ("\0",))
         }
 
@@ -77,11 +79,12 @@ class Group:
     def _prefix(self) -> str:
         return self.api.removesuffix("api")
 
-    def _matching(self, pattern: str) -> dict[str, str]:
-        """Return every tag that the engine finds by a pattern → its id; `*` matches no slash."""
+    def _matching(self, *patterns: str) -> dict[str, str]:
+        """Return every tag of the group that the engine finds by one of `patterns` → its id."""
+        names = [pattern.format(self._prefix) for pattern in patterns]
         return {
             tag: image["Id"]
-            for image in images.every(self.client, filters={"reference": pattern})
+            for image in images.every(self.client, filters={"reference": names})
             for tag in image["RepoTags"] or ()
             if self._prefix in tag
         }
@@ -93,7 +96,7 @@ class Group:
         and by an image's id it would after every tag. Several at once: it clears up once for all
         that wait for it.
         """
-        tags = self.tags() | self._matching(f"*/*/{self._prefix}*")
+        tags = self._matching(OWN, PULLED)
         with ThreadPoolExecutor(AT_ONCE) as pool:
             list(pool.map(lambda tag: self.client.api.remove_image(tag, noprune=True), tags))
 

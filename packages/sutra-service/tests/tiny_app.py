@@ -49,7 +49,7 @@ def create_app() -> FastAPI:
 def create_impatient() -> FastAPI:
     """Return the same app after shortening the server's bounds to SECONDS_HEAD and so on, or 1 s.
 
-    `serve` calls it where imports are quick. Whoever imports the server before that pays twice.
+    `serve` calls it while imports are quick: the server's modules are imported here, not before.
     """
     from sutra_service.web import connections, server
     from sutra_service.web.connections import Phase

@@ -614,7 +614,7 @@ def test_a_step_that_buildkit_forgets_is_built_once_more(
     assert "sutra-api:prod" in build.build(engine, ["prod"], {})
     first, second = bake.builds
     assert first == second
-    assert capsys.readouterr().err == f"{build.FORGOTTEN}\n"
+    assert capsys.readouterr().err == f"{build.ONCE_MORE}\n"
 
 
 def test_a_step_that_is_forgotten_twice_ends_the_build(engine: FakeEngine, bake: Bake) -> None:

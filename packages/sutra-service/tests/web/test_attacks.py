@@ -325,25 +325,27 @@ def test_garbage_after_an_answer_is_not_our_error(garbage: bytes) -> None:
 def test_a_stop_with_open_connections_is_not_an_error() -> None:
     body = b"PUT /size HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n1"
     stuck = b"GET /stuck HTTP/1.1\r\nHost: a\r\n\r\n"
-    with serving(SHORT, SECONDS_UNREAD="30") as service:  # noqa: SIM117 # two lines are read more easily
-        with connections(service.port, 6) as (silent, half, slow, waiting, unread, behind):
-            send(half, HEAD)
-            send(slow, body)
-            send(waiting, stuck)
-            unread.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            send(unread, b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
-            behind.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            send(behind, b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n" + HEAD + b"\r\n")
-            time.sleep(0.3)
-            start = time.monotonic()
-            assert errors(service) == []
-            assert time.monotonic() - start < 5
-            assert is_closed(silent)
-            assert is_closed(half)
-            for client in (slow, waiting):
-                answer = everything(client)
-                assert problem_of(answer) == (503, "the service is stopping")
-                assert b"\r\nconnection: close\r\n" in answer.lower()
+    with (
+        serving(SHORT, SECONDS_UNREAD="30") as service,
+        connections(service.port, 6) as (silent, half, slow, waiting, unread, behind),
+    ):
+        send(half, HEAD)
+        send(slow, body)
+        send(waiting, stuck)
+        unread.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        send(unread, b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
+        behind.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        send(behind, b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n" + HEAD + b"\r\n")
+        time.sleep(0.3)
+        start = time.monotonic()
+        assert errors(service) == []
+        assert time.monotonic() - start < 5
+        assert is_closed(silent)
+        assert is_closed(half)
+        for client in (slow, waiting):
+            answer = everything(client)
+            assert problem_of(answer) == (503, "the service is stopping")
+            assert b"\r\nconnection: close\r\n" in answer.lower()
 
 
 def errors(service: Service) -> list[dict[str, Any]]:
