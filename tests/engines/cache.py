@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from scripts.common.errors import SutraError
 from tests.conftest import ROOT
 
 FOLDER = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sutra-tests"
@@ -47,7 +48,14 @@ def locked(name: str) -> Iterator[None]:
 
 
 def program(name: str, *packages: str) -> str:
-    """Return where the program is, installed from Debian's packages if need be."""
+    """Return where the program is, installed from Debian's packages if need be.
+
+    Raises SutraError where it cannot be: what installs packages has printed why.
+    """
     if not shutil.which(name):
-        subprocess.run(["scripts/install.sh", *(packages or (name,))], cwd=ROOT, check=True)
-    return shutil.which(name) or name
+        install = ["scripts/install.sh", *(packages or (name,))]
+        subprocess.run(install, cwd=ROOT, check=False)  # judged by what is there then
+    path = shutil.which(name)
+    if not path:
+        raise SutraError(f"tests: needs {name}, which is not on PATH", "the lines above say more")
+    return path

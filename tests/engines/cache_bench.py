@@ -25,6 +25,7 @@ from pathlib import Path
 
 from rich.table import Table
 
+from scripts.bench import programs
 from scripts.common import terminal
 from scripts.common.errors import CHECK_FAILED, OK, SutraError, run
 from scripts.engine import buildx, images
@@ -48,7 +49,8 @@ class Row:
 
 
 def program() -> Path:
-    """Return buildkitd, compiled once by this machine's Go; minutes."""
+    """Return buildkitd, compiled once by this machine's Go; minutes. Raises SutraError."""
+    programs.on_path("go", "install Go: Debian's package is golang-go")
     version = f"{PACKAGE}/version.Version={buildkit.version()}"
     module = ROOT / buildkit.MODULE
     return go_program.kept("buildkitd", module, f"{PACKAGE}/cmd/buildkitd", version)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import socket
 import socketserver
 import subprocess
@@ -13,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tests.conftest import ROOT
+from tests.engines import cache
 from tests.support.running import running, served
 
 USER, PASSWORD = "founder", "correct horse"
@@ -23,9 +22,7 @@ HTPASSWD = "founder:$2y$05$abcdefghijklmnopqrstuuHNbAKRhpaujgo33bRWs.NLUTJO3lOy2
 
 def program() -> str:
     """Return where docker-registry is, installed if need be."""
-    if not shutil.which("docker-registry"):
-        subprocess.run([ROOT / "scripts/install.sh", "docker-registry"], cwd=ROOT, check=True)
-    return shutil.which("docker-registry") or "/usr/bin/docker-registry"
+    return cache.program("docker-registry")
 
 
 def free_port() -> int:
