@@ -20,7 +20,7 @@ from urllib.parse import unquote
 from packaging.utils import canonicalize_name
 from rich.table import Table
 
-from scripts.bench import programs
+from scripts.bench import programs, syft
 from scripts.catalog import catalog
 from scripts.common import terminal
 from scripts.common.errors import CHECK_FAILED, OK, SutraError
@@ -32,8 +32,6 @@ from scripts.sbom import components
 
 # types of package URLs that both know
 TYPES = ("deb", "apk", "pypi", "cargo")
-SYFT = "github.com/anchore/syft/cmd/syft@v1.57.0"
-INSTALL = f"`go install {SYFT}` puts it into ~/go/bin, which has to be on PATH"
 DAMAGE = (ValueError, LookupError, TypeError, AttributeError)
 # (type, name, version)
 Package = tuple[str, str, str]
@@ -60,7 +58,7 @@ class Row:
 
 def main(_: argparse.Namespace) -> int:
     """Print both counts for every image, and what only one of them has."""
-    program = programs.on_path("syft", INSTALL)
+    program = programs.on_path(syft.NAME, syft.INSTALL)
     client = engine.connect()
     rows = [_row(client, program, image.reference) for image in catalog.load().images]
     show(rows)
@@ -82,8 +80,8 @@ def _row(client: engine.Client, program: str, reference: str) -> Row:
 
 def listed_by(program: str, archive: Path) -> list[str]:
     """Return the package URLs that syft lists of a saved image. Raises SutraError."""
-    command = [program, "scan", f"docker-archive:{archive}", "--output", "spdx-json", "--quiet"]
-    done = programs.run(command)
+    command = syft.command(program, f"docker-archive:{archive}")
+    done = programs.run(command, syft.environment(archive.with_name("cache")))
     if done.returncode:
         reason = printable((done.stderr.strip().splitlines() or ["no reason given"])[-1][:300])
         raise SutraError(f"bench: syft failed: {reason}", f"run `{' '.join(command)}`")

@@ -1,6 +1,6 @@
 """The cost of reading images: compared with other readers, and for a thousand images.
 
-Run by `make bench`; `python -m scripts.bench.readers` runs these two alone.
+Run by `make bench`; `python -m scripts bench readers` runs these two alone.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ import argparse
 import hashlib
 import json
 import os
+import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,51 +21,62 @@ from typing import Any
 
 from rich.table import Table
 
-from scripts.bench import programs
+from scripts.bench import programs, structure_test, syft
 from scripts.bench.rebuilds import timed
 from scripts.bench.serving import serving
 from scripts.catalog import catalog
 from scripts.common import terminal
 from scripts.common.errors import OK, SutraError
+from scripts.engine import client as engine
 from scripts.image import size_cache
 from scripts.oci.layer import Layer
 
 COUNTS = (250, 500, 1000)
 BASES = 50
-STRUCTURE = """\
-schemaVersion: 2.0.0
-metadataTest: {user: "10001:10001"}
-fileExistenceTests: [{name: records, path: /etc/passwd, shouldExist: true}]
-"""
+OURS = "sizes, owners and contents"
+RUNS = 3
 
 
 # ---- against other readers -------------------------------------------------
 
+Way = Callable[[str], float]
 
-def readers(runs: int) -> list[tuple[str, float]]:
+
+def readers(runs: int) -> list[tuple[str, float | None]]:
     """Return what reading all images takes, in seconds: ours first, then the peers; best of runs.
 
     Ours reads sizes, owners and facts of every file into an empty cache; dive adds
-    up sizes; container-structure-test looks at one file and the user.
+    up sizes; container-structure-test looks at one file and the user; syft, None where
+    it is not on PATH, lists packages.
     """
     images = [image.reference for image in catalog.load().images]
-    dive = programs.development_tool("dive")
-    structure_test = programs.development_tool("container-structure-test")
     with tempfile.TemporaryDirectory() as folder:
-        config = Path(folder, "structure.yaml")
-        config.write_text(STRUCTURE)
-        structure = [structure_test, "test", "--config", str(config)]
-        ways: dict[str, Callable[[], float]] = {
-            "sizes, owners and contents": lambda: _ours(images),
-            "dive, CI=true": lambda: sum(
-                timed([dive, image], {**os.environ, "CI": "true"}) for image in images
-            ),
-            "container-structure-test": lambda: sum(
-                timed([*structure, "--image", image], os.environ) for image in images
-            ),
-        }
-        times = [[way() for way in ways.values()] for _ in range(runs)]
-    return list(zip(ways, map(min, zip(*times, strict=True)), strict=True))
+        peers = _peers(Path(folder))
+        times: dict[str, list[float]] = {name: [] for name in (OURS, *peers)}
+        for _ in range(runs):
+            times[OURS].append(_ours(images))
+            for name, way in peers.items():
+                times[name].append(sum(map(way, images)))
+    rows: list[tuple[str, float | None]] = [(name, min(took)) for name, took in times.items()]
+    return rows if syft.NAME in peers else [*rows, (syft.NAME, None)]
+
+
+def _peers(folder: Path) -> dict[str, Way]:
+    """Return how each peer reads one image; a missing one of the development tools raises."""
+    dive = programs.development_tool("dive")
+    structure = programs.development_tool("container-structure-test")
+    client = engine.connect()
+    peers: dict[str, Way] = {
+        "dive, CI=true": lambda image: timed([dive, image], {**os.environ, "CI": "true"}),
+        "container-structure-test": lambda image: structure_test.seconds(
+            client, structure, image, folder
+        ),
+    }
+    if program := shutil.which(syft.NAME):
+        peers[syft.NAME] = lambda image: timed(
+            syft.command(program, f"docker:{image}"), syft.environment(folder / "cache")
+        )
+    return peers
 
 
 def _ours(images: list[str]) -> float:
@@ -161,14 +173,23 @@ def _timed_in(folder: Path, driver: str, environment: Mapping[str, str]) -> tupl
     return seconds, done.stderr
 
 
+def table_of(rows: Sequence[tuple[str, float | None]]) -> Table:
+    """Return the rows with each one's ratio to the first, which has a time."""
+    drawn = Table("all images, nothing cached", "best s", "ratio", title=f"readers, best of {RUNS}")
+    first = next(seconds for _, seconds in rows if seconds)
+    for name, seconds in rows:
+        figures = [f"{seconds:.2f}", f"{seconds / first:.2f}×"] if seconds else ["not installed"]
+        drawn.add_row(name, *figures)
+    return drawn
+
+
 def main(options: argparse.Namespace) -> int:
     """Print both tables."""
     console = terminal.console()
-    times = readers(3)
-    table = Table("all images, nothing cached", "best s", "ratio", title="readers, best of 3")
-    for name, seconds in times:
-        table.add_row(name, f"{seconds:.2f}", f"{seconds / times[0][1]:.2f}×")
-    console.print(table)
+    rows = readers(RUNS)
+    console.print(table_of(rows))
+    if rows[-1] == (syft.NAME, None):
+        print(f"tip: {syft.INSTALL}")
     table = Table("images", "plan s", "warm verify s", "peak MB", title=f"{BASES} base layers")
     for count in COUNTS:
         planning, verifying, peak = scale(count)

@@ -105,11 +105,11 @@ class Group:
         return [sys.executable, "-m", "scripts", module.replace("_", "-"), *words]
 
 
-def archive(content: str) -> bytes:
+def archive(content: str, path: str = "content") -> bytes:
     """Return a tar with one file."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
-        member = tarfile.TarInfo("content")
+        member = tarfile.TarInfo(path)
         member.size = len(content)
         tar.addfile(member, io.BytesIO(content.encode()))
     return packed.getvalue()

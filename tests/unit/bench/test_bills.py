@@ -51,7 +51,8 @@ def syft(folder: Path, monkeypatch: pytest.MonkeyPatch, *purls: str, code: int =
     ]
     document = {"packages": [{"name": "the image"}, {"externalRefs": references}]}
     (folder / "document").write_text(json.dumps(document))
-    script = f'echo "$@" >{folder}/words; cat {folder}/document; echo "no such" >&2; exit {code}\n'
+    script = f'echo "$@" $SYFT_CHECK_FOR_APP_UPDATE >{folder}/words; cat {folder}/document\n'
+    script += f'echo "no such" >&2; exit {code}\n'
     program(folder / "bin", "syft", script)
     monkeypatch.setenv("PATH", f"{folder / 'bin'}:/usr/bin:/bin")
 
@@ -73,7 +74,7 @@ def test_the_same_packages_under_other_spellings_are_equal(
     assert ["│", "one", "│", "pypi", "│", "1", "│", "1", "│"] in rows
     assert len(rows) == len(["title", "top", "head", "rule", "deb", "pypi", "bottom"])
     words = (folder / "words").read_text().split()
-    assert (words[0], words[2:]) == ("scan", ["--output", "spdx-json", "--quiet"])
+    assert (words[0], words[2:]) == ("scan", ["--output", "spdx-json", "--quiet", "false"])
 
 
 def test_what_only_one_of_them_lists_fails_and_is_named(
