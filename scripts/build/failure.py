@@ -23,6 +23,19 @@ UNRESOLVED = (
 FORGOTTEN = "failed to get state for index"
 # the tip where the engine's disk is full
 FULL = "`docker system df` shows what fills it, `make clean DRY_RUN=1` this project's part"
+# BuildKit's reason where a step's own program said no
+ENDED = re.compile(r"did not complete successfully: exit code: \d+$")
+
+
+class StepError(SutraError):
+    """A step's program ended with another code than 0, for no reason that is a builder's.
+
+    `step` is as BuildKit names it: "sutra-api-test test 4/5".
+    """
+
+    def __init__(self, message: str, tip: str, step: str) -> None:
+        super().__init__(message, tip)
+        self.step = step
 
 
 @dataclass(frozen=True)
@@ -57,11 +70,12 @@ def failure(
     ):
         if error := cause(progress):
             return error
-    return SutraError(
-        f'build: step failed "{progress.step}": '
-        f"{progress.reason.rpartition('failed to solve: ')[2]}",
-        "the step's own output is above; fix it, then run `make build` again",
-    )
+    problem = progress.reason.rpartition("failed to solve: ")[2]
+    message = f'build: step failed "{progress.step}": {problem}'
+    tip = "the step's own output is above; fix it, then run `make build` again"
+    if ENDED.search(problem):
+        return StepError(message, tip, progress.step)
+    return SutraError(message, tip)
 
 
 def is_forgotten(lines: Sequence[str]) -> bool:

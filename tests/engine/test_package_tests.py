@@ -102,3 +102,45 @@ def test_a_module_that_the_cleanup_removed_and_a_handler_needs_is_not_promoted(
     (package / "fft.py").touch()
     assert project.run("prod").returncode == 0
     assert project.tags(client) == {"prod", "latest"}
+
+
+# a service of the bake file's list; what its builder and its tests run is its arguments
+LISTED = """
+variable "SERVICES" {{
+  default = [
+    {{ name = "{name}", language = "python", folder = "{name}" }},
+  ]
+}}
+target "{name}-test" {{
+  target = "test"
+  args   = {{ BUILDS = "{builds}", TESTS = "{tests}" }}
+  output = ["type=cacheonly"]
+}}
+"""
+STAGES = """FROM sutra-base-python:prod AS builder
+ARG BUILDS
+RUN ["python3", "-c", "import os, sys; sys.exit(int(os.environ['BUILDS']))"]
+FROM builder AS test
+ARG TESTS
+RUN ["python3", "-c", "import os, sys; sys.exit(int(os.environ['TESTS']))"]
+"""
+
+
+@pytest.mark.usefixtures("production")
+@pytest.mark.parametrize(
+    ("builds", "tests", "code", "problem"),
+    [
+        (0, 0, 0, ""),
+        (0, 1, 1, 'docker-bake.hcl: target.NAME-test: tests failed "test 1/1"'),
+        (1, 0, 2, 'build: step failed "builder 2/2": process "'),
+    ],
+)
+def test_a_test_that_fails_is_1_and_a_tree_that_is_not_built_is_2(
+    project: Project, builds: int, tests: int, code: int, problem: str
+) -> None:
+    project.write("docker-bake.hcl", LISTED.format(name=project.name, builds=builds, tests=tests))
+    project.write("Dockerfile", STAGES)
+    done = project.run("test-package", project.name)
+    assert done.returncode == code, done.stderr
+    last = "".join(done.stderr.splitlines(keepends=True)[-2:-1])
+    assert last.startswith(problem.replace("NAME", project.name))

@@ -97,6 +97,14 @@ def test_every_knob_is_in_the_reference_with_its_default() -> None:
             assert default == f"`{KNOBS[knob]}`"
 
 
+def test_make_prints_the_code_that_a_command_ends_with_and_ends_with_2_itself() -> None:
+    recipe = "verify-sizes:\n\t@exit 1\n"
+    command = ["make", "--file=-", "verify-sizes"]
+    done = subprocess.run(command, input=recipe, capture_output=True, text=True)
+    assert (done.returncode, done.stderr.split()[-2:]) == (2, ["Error", "1"])
+    assert "GNU make ends with 2 for every\nrecipe that fails" in REFERENCE.read_text()
+
+
 def test_help_lists_every_target_and_knob() -> None:
     shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
     words = re.findall(r"^  ([\w-]+)", shown.stdout, re.MULTILINE)
