@@ -17,6 +17,8 @@ from scripts.build.dockerignore import Ignored
 from scripts.common.errors import SutraError
 
 GROUPS = ("prod", "dev", "test")
+# the group of images that are in no release, which a bake file may leave out
+ON_REQUEST = "on-request"
 # a change of it may change every image
 BAKE_FILE = "docker-bake.hcl"
 TARGET = "target:"

@@ -137,9 +137,9 @@ def as_json(nodes: Mapping[str, Node], shared: Shared | None) -> str:
     return json.dumps(document, indent=2)
 
 
-def read() -> dict[str, Node]:
-    """Return the targets of the bake file. Raises SutraError."""
-    return graph.read(buildx.bake_plan(graph.GROUPS, bake.variables(os.environ)))
+def read(groups: Sequence[str] = graph.GROUPS) -> dict[str, Node]:
+    """Return the targets of groups of the bake file. Raises SutraError."""
+    return graph.read(buildx.bake_plan(groups, bake.variables(os.environ)))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

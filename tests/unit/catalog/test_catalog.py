@@ -244,7 +244,7 @@ def test_a_reference_is_the_tag_that_a_build_sets() -> None:
     assert Image("sutra-api", Budget(1, 1)).reference == "sutra-api:prod"
 
 
-# the heading of the targets that are in no group
+# the heading of the targets that are in no release
 ONLY_WHEN_ASKED_FOR = "# ---- built only when asked for"
 
 
