@@ -49,6 +49,7 @@ readonly SHARED=(
   tests/engine/test_stores.py
   tests/engine/test_sources.py
   tests/engine/test_contents_against_peer.py
+  tests/engine/test_affected.py
   tests/images/test_stack.py
   tests/alpine/test_disk.py
   tests/engine/test_publish.py

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from scripts.__main__ import main as front_door
 from scripts.build import graph
 from scripts.build.graph import Node
 from scripts.catalog import catalog
@@ -17,7 +15,6 @@ from scripts.commands import affected as affected_command
 from scripts.commands import graph as command
 from scripts.common import git
 from scripts.common.errors import SutraError
-from scripts.engine import buildx
 from scripts.oci.layer import Layer
 from tests.conftest import ROOT
 from tests.unit.fakes import run_git
@@ -247,41 +244,19 @@ def test_a_change_of_what_a_check_reads_checks_every_image(
     assert affected_command.is_about_checks([file], promises) is is_about_checks
 
 
-@pytest.mark.parametrize(
-    ("file", "names"),
-    [
-        ("scripts/checks/gate.py", {"sutra-images", "sutra-sbom-generator"}),
-        ("packages/sutra-images/src/sutra_images/__main__.py", {"sutra-images"}),
-        ("packages/sutra-storage/src/main.rs", {"sutra-storage-postgres"}),
-        ("packages/sutra-api/src/sutra_api/routes.py", set()),
-        ("README.md", set()),
-    ],
-)
-def test_a_change_names_images_of_no_release_too(
-    file: str, names: set[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_images_on_request_are_those_that_no_other_group_has(
+    nodes: dict[str, Node], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(git, "changed_since", lambda since: [file])
-    assert front_door(["affected", "--since", "main", "--format", "json"]) == 0
-    assert json.loads(capsys.readouterr().out)["on_request"].keys() == names
+    (folder / "docker-bake.hcl").write_text('group "on-request" { targets = ["checker"] }\n')
+    monkeypatch.setattr(command, "read", lambda groups: {**nodes, "checker": nodes["api"]})
+    changed = ["api/src/app.py"]
+    assert affected_command.on_request(nodes, changed) == {"checker": changed}
+    assert affected_command.on_request(nodes, ["README.md"]) == {}
 
 
 def test_a_bake_file_without_images_on_request_has_none(folder: Path) -> None:
     (folder / "docker-bake.hcl").write_text('group "prod" { targets = [] }\n')
     assert affected_command.on_request({}, ["docker-bake.hcl"]) == {}
-
-
-def test_every_image_of_the_bake_file_is_in_a_group_that_is_read() -> None:
-    text = (ROOT / "docker-bake.hcl").read_text()
-    targets = re.findall(r'^target "([^_"][^"]*)" {\n(.*?)^}$', text, re.MULTILINE | re.DOTALL)
-    tagged = {name for name, body in targets if re.search(r"^  tags +=", body, re.MULTILINE)}
-    plan = buildx.bake_plan([*graph.GROUPS, graph.ON_REQUEST], {})
-    nodes = graph.read(plan, ROOT)
-    assert tagged - {name for name, node in nodes.items() if node.tags} == {
-        # built where a service is written in that language
-        "sutra-base-go-dev",
-        "sutra-base-node-dev",
-    }
 
 
 # ---- what has changed -------------------------------------------------------
