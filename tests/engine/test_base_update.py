@@ -6,10 +6,8 @@ import json
 import re
 import shutil
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
-import docker
 import pytest
 
 from tests.conftest import ROOT
@@ -32,7 +30,7 @@ MANIFEST += "application/vnd.oci.image.manifest.v1+json"
 
 
 @pytest.fixture
-def service(project: Project, client: docker.DockerClient, toolchain: None) -> Iterator[Project]:
+def service(project: Project, toolchain: None) -> Project:
     base = f"{project.name}-base"
     text = (project.folder / "images.yaml").read_text()
     entry = text[text.index(f"  {project.name}:") :]
@@ -41,8 +39,7 @@ def service(project: Project, client: docker.DockerClient, toolchain: None) -> I
     project.write("Dockerfile", SERVICE.format(base=base, name=project.name))
     project.write("Dockerfile.base", "FROM scratch\nCOPY library /\n")
     shutil.copy(ROOT / LAYERS, project.folder)
-    yield project
-    projects.remove(Project(project.folder, base), client)
+    return project
 
 
 def promoted(service: Project, address: str, version: str, library: str) -> list[str]:

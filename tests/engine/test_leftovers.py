@@ -1,4 +1,8 @@
-"""What container-structure-test leaves of an image with a volume is removed, and nothing else."""
+"""What was made for a test or a measurement alone is removed, and nothing else.
+
+container-structure-test leaves volumes of an image that has one, and a later build images of an
+earlier one without a name.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,8 @@ from scripts.bench import programs, structure_test
 from scripts.common.errors import SutraError
 from scripts.engine import client as engine
 from scripts.engine import containers, images, leftovers
+from tests.support import project as projects
+from tests.support.project import Project
 from tests.support.tiny import archive
 
 IMAGE = "sutra-test-leftovers:made"
@@ -93,3 +99,17 @@ def test_containers_of_the_image_under_another_name_stay(
         assert images.inspect(client, tag) is None
     finally:
         containers.remove_container(client, str(users.id))
+
+
+def test_a_project_leaves_no_image_that_lost_its_tag(
+    project: Project, client: docker.DockerClient
+) -> None:
+    built = []
+    for content in ("one", "two"):
+        project.write("content", f"{content} {project.name}")
+        assert project.run("build").returncode == 0
+        built.append(str(client.images.get(f"{project.name}:prod").id))
+    assert images.repository_tags(client, project.name) == {"prod"}
+    assert len([image for image in built if images.inspect(client, image)]) == 2
+    projects.remove(project, client)
+    assert [image for image in built if images.inspect(client, image)] == []

@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import subprocess
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,9 +61,7 @@ class Pair:
 
 
 @pytest.fixture
-def pair(
-    project: Project, client: docker.DockerClient, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Pair]:
+def pair(project: Project, client: docker.DockerClient, monkeypatch: pytest.MonkeyPatch) -> Pair:
     monkeypatch.chdir(project.folder)
     base = f"{project.name}-base"
     created = Pair(project, base, client)
@@ -75,8 +73,7 @@ def pair(
     created.write_base("one")
     done = project.run("prod")
     assert done.returncode == 0, done.stderr[-3000:]
-    yield created
-    projects.remove(Project(project.folder, base), client)
+    return created
 
 
 def test_the_service_gets_the_new_base_and_keeps_its_own_layers(pair: Pair) -> None:
@@ -162,8 +159,7 @@ COMMITTED = "2024-05-06 05:08:09"  # time of every commit of tests.unit.fakes.ru
 def released(pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pair:
     """The pair, built from one commit, with cosign on PATH."""
     bake = Path("docker-bake.hcl").read_text()
-    label = f'labels = {{ "{REVISION}" = REVISION }}\n  output'
-    labelled = bake.replace("output", label)
+    labelled = re.sub(r"(labels +=) {", rf'\1 {{ "{REVISION}" = REVISION,', bake)
     pair.project.write("docker-bake.hcl", f'variable "REVISION" {{}}\n{labelled}')
     pair.project.write("packages.lock", "libc6 1")
     # BuildKit's cache ignores time stamps: equal bytes of another test would bring theirs along

@@ -17,13 +17,16 @@ import docker
 from scripts.engine import images
 from tests.conftest import ROOT
 
+# names what a project built that lost its tag to a later build
+LABEL = "org.sutra.test"
 BAKE = """
 group "prod" {{ targets = ["{name}"] }}
 target "{name}" {{
   dockerfile = "Dockerfile"
+  labels     = {{ "LABEL" = "{name}" }}
   tags       = ["{name}:prod"]
 }}
-"""
+""".replace("LABEL", LABEL)
 CATALOG = """
 release: {{budget: {{installed: 1 MB, download: 1 MB}}}}
 images:
@@ -42,15 +45,17 @@ group "bases" {{ targets = ["{base}"] }}
 group "prod" {{ targets = ["{base}", "{name}"] }}
 target "{base}" {{
   dockerfile = "Dockerfile.base"
+  labels     = {{ "LABEL" = "{name}" }}
   tags       = ["{base}:prod"]
   output     = ["type=docker"]
 }}
 target "{name}" {{
   contexts = {{ "{base}:prod" = "target:{base}" }}
+  labels   = {{ "LABEL" = "{name}" }}
   tags     = ["{name}:prod"]
   output   = ["type=docker"]
 }}
-"""
+""".replace("LABEL", LABEL)
 
 
 @dataclass(frozen=True)
@@ -109,6 +114,13 @@ def make(folder: Path) -> Project:
 
 
 def remove(project: Project, client: docker.DockerClient) -> None:
-    """Remove the project's images, by tag."""
-    for tag in project.all_tags(client):
-        client.images.remove(f"{project.name}:{tag}")
+    """Remove the project's images and those of its bases, also what lost its tag to a later build.
+
+    By tag first: an image of a test's own bake file has no label.
+    """
+    for image in images.every(client, filters={"reference": f"{project.name}*"}):
+        for tag in image["RepoTags"]:
+            if tag.startswith(project.name):
+                client.api.remove_image(tag)
+    for image in images.every(client, filters={"label": f"{LABEL}={project.name}"}):
+        client.api.remove_image(image["Id"])
