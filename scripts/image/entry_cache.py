@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from scripts.common.errors import DiskError
 from scripts.common.reference import digits
@@ -64,8 +64,21 @@ def has(folder: Path, diff_id: str) -> bool:
     return (folder / method() / name(diff_id)).exists()
 
 
-def load(folder: Path, diff_id: str) -> tuple[tuple[Entry, ...], dict[str, str]] | None:
-    """Return a layer's entries and kept texts by path; None when not kept, or damaged."""
+def has_any(folder: Path) -> bool:
+    """Return whether the entries of any layer are kept."""
+    return (folder / method()).exists()
+
+
+class Loaded(NamedTuple):
+    """A layer's entries, its kept texts by path, and what they count for in memory."""
+
+    entries: tuple[Entry, ...]
+    texts: dict[str, str]
+    held: Held
+
+
+def load(folder: Path, diff_id: str) -> Loaded | None:
+    """Return what is kept of a layer; None when it is not kept, or damaged."""
     place = folder / method() / name(diff_id)
     try:
         stat = place.stat()
@@ -78,16 +91,18 @@ class _Recent:
     """Layers that are parsed once: images share them, and several checks need them."""
 
     def __init__(self) -> None:
-        self._layers: OrderedDict[tuple[Path, tuple[int, ...]], tuple[_Kept, int]] = OrderedDict()
+        self._layers: OrderedDict[tuple[Path, tuple[int, ...]], tuple[Loaded | None, int]] = (
+            OrderedDict()
+        )
         self._bytes = 0
 
-    def get(self, place: Path, stat: tuple[int, ...]) -> _Kept:
+    def get(self, place: Path, stat: tuple[int, ...]) -> Loaded | None:
         """Return what a file holds; `stat` says that it is still the same file."""
         if (place, stat) in self._layers:
             self._layers.move_to_end((place, stat))
             return self._layers[place, stat][0]
         layer = _parsed(place)
-        size = _size(*layer) if layer else 0
+        size = _size(layer.held) if layer else 0
         self._layers[place, stat] = layer, size
         self._bytes += size
         while self._bytes > LOADED:
@@ -100,18 +115,14 @@ class _Recent:
         self._bytes = 0
 
 
-def _size(entries: tuple[Entry, ...], texts: dict[str, str]) -> int:
-    held = Held()
-    for entry in entries:
-        held.add(entry, texts.get(entry.path))
+def _size(held: Held) -> int:
     return ENTRY * held.entries + held.names + held.texts
 
 
-_Kept = tuple[tuple[Entry, ...], dict[str, str]] | None
 _RECENT = _Recent()
 
 
-def _parsed(place: Path) -> _Kept:
+def _parsed(place: Path) -> Loaded | None:
     """Return what a file holds, None when it is damaged."""
     entries: list[Entry] = []
     texts: dict[str, str] = {}
@@ -124,7 +135,10 @@ def _parsed(place: Path) -> _Kept:
                     texts[row[0]] = row[-1]
     except _DAMAGE:
         return None
-    return tuple(entries), texts
+    held = Held()
+    for entry in entries:
+        held.add(entry, texts.get(entry.path))
+    return Loaded(tuple(entries), texts, held)
 
 
 @contextmanager

@@ -26,10 +26,19 @@ class Held:
     def add(self, entry: Entry, text: str | None) -> None:
         """Count one entry, and its text where it is kept."""
         self.entries += 1
-        self.names += len(entry.path) + len(entry.link) + sum(map(len, _names(entry)))
+        self.names += len(entry.path) + len(entry.link)
+        if entry.elf or entry.secrets or entry.licences or entry.script:  # most have none of them
+            self.names += sum(map(len, _names(entry)))
         if text:
             self.texts += len(text)
             self.lines += text.count("\n") + text.count("\r")
+
+    def add_all(self, other: Held) -> None:
+        """Count what was counted before, of a whole layer."""
+        self.entries += other.entries
+        self.names += other.names
+        self.texts += other.texts
+        self.lines += other.lines
 
     def too_much(self) -> str:
         """Return what there is too much of, "" where all is within bounds."""

@@ -15,13 +15,13 @@ from scripts.image import entry_cache, kept_texts, package_owners, read_layers
 from scripts.image.elf import Elf as Elf
 from scripts.image.entry import Entry as Entry
 from scripts.image.entry import Pyc as Pyc
+from scripts.image.entry_cache import Loaded
 from scripts.image.held import Held
 from scripts.image.overlay import Overlay, parents
 from scripts.image.package_owners import Owner as Owner
 from scripts.image.size_cache import CACHE
 from scripts.oci import sources
 
-_Layer = tuple[tuple[Entry, ...], dict[str, str]]
 AGAIN = "run the same command again"
 # most symlinks that Linux follows before ELOOP
 MAX_LINKS = 40
@@ -148,13 +148,18 @@ class Inventory:
         return package_owners.of({**paths, **self.files}, self.texts, self.labels)
 
 
-def read(client: engine.Client | None, reference: str, cache: Path = CACHE) -> Inventory | None:
+def read(
+    client: engine.Client | None,
+    reference: str,
+    cache: Path = CACHE,
+    source: sources.Source | None = None,
+) -> Inventory | None:
     """Return what an image holds, or None when the engine does not have it.
 
-    `reference` is anything that scripts.oci.sources finds. Raises SutraError as
-    scripts.image.read_layers.measure does.
+    `reference` is anything that scripts.oci.sources finds; `source` is what it found there, if
+    somebody asked before. Raises SutraError as scripts.image.read_layers.measure does.
     """
-    source = sources.find(client, reference)
+    source = source or sources.find(client, reference)
     if source is None:
         return None
     kept = _kept(source, cache, reference)
@@ -165,14 +170,18 @@ def read(client: engine.Client | None, reference: str, cache: Path = CACHE) -> I
             raise SutraError(f'layers: cache was emptied while "{reference}" was read', AGAIN)
         kept[layer.diff_id] = content
         _refuse_too_much(held, content, reference)
-        found_layers.append(LayerFiles(layer.diff_id, layer.installed, layer.download, *content))
+        found_layers.append(
+            LayerFiles(
+                layer.diff_id, layer.installed, layer.download, content.entries, content.texts
+            )
+        )
     config = source.config()
     return Inventory(
         reference, source.id, str(config.get("architecture", "")), config, tuple(found_layers)
     )
 
 
-def _kept(source: sources.Source, cache: Path, reference: str) -> dict[str, _Layer]:
+def _kept(source: sources.Source, cache: Path, reference: str) -> dict[str, Loaded]:
     """Return what the cache holds of an image, refused as soon as it is too much."""
     kept, held = {}, Held()
     for diff_id in dict.fromkeys(source.diff_ids):
@@ -182,11 +191,9 @@ def _kept(source: sources.Source, cache: Path, reference: str) -> dict[str, _Lay
     return kept
 
 
-def _refuse_too_much(held: Held, layer: _Layer, reference: str) -> None:
+def _refuse_too_much(held: Held, layer: Loaded, reference: str) -> None:
     """Count what a layer holds. Raise SutraError where it is too much for one image."""
-    entries, texts = layer
-    for entry in entries:
-        held.add(entry, texts.get(entry.path))
+    held.add_all(layer.held)
     if problem := held.too_much():
         raise SutraError(
             f'layers: {problem} of "{reference}"',

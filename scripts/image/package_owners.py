@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from email.parser import HeaderParser
+from functools import lru_cache
 from itertools import chain
 
 from scripts.common.labels import TITLE, VERSION
@@ -21,6 +22,8 @@ from scripts.image.package_records import Package
 # folders that our Dockerfiles copy our own files to
 OURS = ("app/", "opt/sutra/", "usr/share/sutra/")
 DPKG = "var/lib/dpkg/"
+# paths that are remembered with their sources: images share most of theirs
+PATHS = 1 << 14
 # languages whose programs name what they are made of
 PROGRAMS = ("rust", "go")
 # a compiled module beside its source or in its place (PEP 3147)
@@ -70,6 +73,7 @@ def _recorded(path: str, recorded: Mapping[str, Owner]) -> Owner | None:
     return recorded.get(folder[0] + "/") if folder else None
 
 
+@lru_cache(PATHS)
 def _sources(path: str) -> tuple[str, ...]:
     """Return the source that a .pyc was compiled from."""
     if not path.endswith(".pyc"):

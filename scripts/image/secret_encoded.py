@@ -12,6 +12,7 @@ import re
 import urllib.parse
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import cache
 
 from scripts.image import secret_formats
 from scripts.image.secret_packed import Budget
@@ -102,53 +103,60 @@ def _from_wide_word(content: bytes, at: int, _: bytes) -> bytes:
 
 _BEGIN = b"-----BEGIN "
 _Decoder = Callable[[bytes, int, bytes], bytes]
-# (how it begins, how it is decoded, what base64 has before it)
-_FORMS: tuple[tuple[bytes, _Decoder, bytes], ...] = (
-    *(
-        (text, _from_base64, before)
-        for text, before in (_shifted(_BEGIN, shift) for shift in range(3))
-    ),
-    *(  # twice in base64
-        (text, _from_base64, before)
-        for text, before in (_shifted(_shifted(_BEGIN, 0)[0], shift) for shift in range(3))
-    ),
-    (b"H4sIA", _from_base64, b""),  # gzip in base64, as Helm keeps its releases
-    (b"UEsDB", _from_base64, b""),  # zip in base64
-    (_BEGIN.strip().hex().encode(), _from_hex, b""),
-    *(  # bytes of a source, and of `xxd` and `hexdump`
-        (sign.join(prefix + b"%02x" % byte for byte in _BEGIN[:6]), decode, b"")
-        for prefix, sign, decode in (
-            (b"\\x", b"", _from_hex),
-            (b"0x", b",", _from_hex),
-            (b"0x", b", ", _from_hex),
-            (b"", b":", _from_hex),
-            (b"", b" ", _from_dump),
-        )
-    ),
-    (b"2d2d 2d2d 2d42", _from_dump, b""),
-    (b",".join(b"%d" % byte for byte in _BEGIN[:8]), _from_decimal, b""),
-    (b", ".join(b"%d" % byte for byte in _BEGIN[:8]), _from_decimal, b""),
-    (b"".join(b"&#%d;" % byte for byte in _BEGIN[:5]), _from_decimal, b""),
-    (b"".join(b"\\%03o" % byte for byte in _BEGIN[:6]), _from_octal, b""),
-    (b"".join(b"\\%o" % byte for byte in _BEGIN[:6]), _from_octal, b""),
-    *(
-        (b"".join(form % byte for byte in _BEGIN[:5]), _from_unicode, b"")
-        for form in (b"\\u00%02x", b"\\u{%02x}", b"&#x%02x;")
-    ),
-    (base64.b32encode(_BEGIN)[:12], _from_base32, b""),
-    (b"-----BEGIN%20", _from_url, b""),
-    (b"-----BEGIN+", _from_url, b""),
-    ("-----BEGIN ".encode("utf-16-le")[:-1], _from_wide, b""),  # of both byte orders
-    *(  # tokens in programs whose strings are UTF-16: of .NET, of Qt
-        (start.decode("latin-1").encode("utf-16-le"), _from_wide_word, b"")
-        for start, is_caseless in secret_formats.searched()
-        if len(start) > 3 and not is_caseless and not start.startswith(b"-----")
-    ),
-)
 # digits of numbers, whose letters may be capitals
 _NUMBERS = (_from_hex, _from_dump, _from_unicode)
-# the texts that `decoded` wants the positions of, and whether each is in any case
-SEARCHED = tuple((text, decode in _NUMBERS) for text, decode, _ in _FORMS)
+
+
+@cache
+def _forms() -> tuple[tuple[bytes, _Decoder, bytes], ...]:
+    """Return how each form begins, how it is decoded, and what base64 has before it."""
+    return (
+        *(
+            (text, _from_base64, before)
+            for text, before in (_shifted(_BEGIN, shift) for shift in range(3))
+        ),
+        *(  # twice in base64
+            (text, _from_base64, before)
+            for text, before in (_shifted(_shifted(_BEGIN, 0)[0], shift) for shift in range(3))
+        ),
+        (b"H4sIA", _from_base64, b""),  # gzip in base64, as Helm keeps its releases
+        (b"UEsDB", _from_base64, b""),  # zip in base64
+        (_BEGIN.strip().hex().encode(), _from_hex, b""),
+        *(  # bytes of a source, and of `xxd` and `hexdump`
+            (sign.join(prefix + b"%02x" % byte for byte in _BEGIN[:6]), decode, b"")
+            for prefix, sign, decode in (
+                (b"\\x", b"", _from_hex),
+                (b"0x", b",", _from_hex),
+                (b"0x", b", ", _from_hex),
+                (b"", b":", _from_hex),
+                (b"", b" ", _from_dump),
+            )
+        ),
+        (b"2d2d 2d2d 2d42", _from_dump, b""),
+        (b",".join(b"%d" % byte for byte in _BEGIN[:8]), _from_decimal, b""),
+        (b", ".join(b"%d" % byte for byte in _BEGIN[:8]), _from_decimal, b""),
+        (b"".join(b"&#%d;" % byte for byte in _BEGIN[:5]), _from_decimal, b""),
+        (b"".join(b"\\%03o" % byte for byte in _BEGIN[:6]), _from_octal, b""),
+        (b"".join(b"\\%o" % byte for byte in _BEGIN[:6]), _from_octal, b""),
+        *(
+            (b"".join(form % byte for byte in _BEGIN[:5]), _from_unicode, b"")
+            for form in (b"\\u00%02x", b"\\u{%02x}", b"&#x%02x;")
+        ),
+        (base64.b32encode(_BEGIN)[:12], _from_base32, b""),
+        (b"-----BEGIN%20", _from_url, b""),
+        (b"-----BEGIN+", _from_url, b""),
+        ("-----BEGIN ".encode("utf-16-le")[:-1], _from_wide, b""),  # of both byte orders
+        *(  # tokens in programs whose strings are UTF-16: of .NET, of Qt
+            (start.decode("latin-1").encode("utf-16-le"), _from_wide_word, b"")
+            for start, is_caseless in secret_formats.searched()
+            if len(start) > 3 and not is_caseless and not start.startswith(b"-----")
+        ),
+    )
+
+
+def searched() -> tuple[tuple[bytes, bool], ...]:
+    """Return the texts that `decoded` wants the positions of, and whether each is in any case."""
+    return tuple((text, decode in _NUMBERS) for text, decode, _ in _forms())
 
 
 def decoded(
@@ -156,10 +164,10 @@ def decoded(
 ) -> Iterator[bytes]:
     """Yield texts in `content` that are base64, hex, UTF-16 or URL-encoded and look like a key.
 
-    `positions` are where the SEARCHED texts are, as Searcher gives them.
+    `positions` are where the searched() texts are, as Searcher gives them.
     """
     for which, at in positions[:MAX_HINTS]:
-        _, decode, before = _FORMS[which]
+        _, decode, before = _forms()[which]
         try:
             plain = decode(content, at, before)
         except ValueError:
@@ -195,13 +203,15 @@ def narrowed(text: bytes) -> bytes:
 def is_wide(head: bytes) -> bool:
     """Return whether a file is text in UTF-16 or UTF-32."""
     start = head[:1024]
-    if b"\0" not in start:
+    zeros = start.count(0)
+    if not zeros:
         return False
-    if len(start) >= 16 and 0.72 < start.count(0) / len(start) < 0.78:
+    if len(start) >= 16 and 0.72 < zeros / len(start) < 0.78:
         return not re.search(
             rb"[^\0]{2}", start.removeprefix(b"\xff\xfe").removeprefix(b"\0\0\xfe\xff")
         )
-    zeros = max(start[::2].count(0), start[1::2].count(0))
-    return head.startswith((b"\xff\xfe", b"\xfe\xff")) or (
-        len(start) >= 16 and zeros > len(start) * 0.45 and start.count(0) < len(start) * 0.55
-    )
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return True
+    if len(start) < 16 or not len(start) * 0.45 < zeros < len(start) * 0.55:
+        return False
+    return max(start[::2].count(0), start[1::2].count(0)) > len(start) * 0.45

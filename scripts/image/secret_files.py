@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Iterator
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 
 from scripts.image import secret_lines
-
-# kind, how a path ends, texts that must be in the file, and what finds the secret there
-Rule = tuple[str, re.Pattern[str], list[bytes], Callable[[bytes], object]]
 
 DATA = Path(__file__).with_suffix(".toml")
 SETTING, PROGRAM = "setting", "program"
@@ -19,6 +17,7 @@ SETTING, PROGRAM = "setting", "program"
 # keeps a login deeper
 MAX_PATH = 4096
 MAX_PARTS = 24
+NOTHING = r"(?!)"
 # files of packages: they are not our settings, and full of samples
 _PACKAGED = re.compile(
     r"(?:^|/)(?:site-packages|dist-packages|node_modules|[^/]{1,200}\.(?:dist|egg)-info|lib/python[\d.]+)/"
@@ -52,16 +51,62 @@ _PROGRAMS = re.compile(
 _SHELL = re.compile(rb"#!\s*\S*/(?:env\s+(?:-S\s+)?)?(?:ba|da|k|z|a)?sh\b")
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where files are: how they are called, or how their paths end; either may be ""."""
+
+    name_regex: str
+    path_regex: str
+
+    @cached_property
+    def _name(self) -> re.Pattern[str]:
+        return re.compile(self.name_regex or NOTHING, re.DOTALL)
+
+    @cached_property
+    def _path(self) -> re.Pattern[str]:
+        # a slash to begin with is looked for much faster than "at the beginning, or after one"
+        return re.compile(rf"/(?:{self.path_regex or NOTHING})\Z", re.DOTALL)
+
+    def has(self, path: str) -> bool:
+        """Return whether a path, with a slash at its beginning, is one of these."""
+        name = path[path.rindex("/") + 1 :]
+        return bool(self._name.fullmatch(name) or self._path.search(path))
+
+    def prepare(self) -> None:
+        """Compile both patterns."""
+        self.has("/")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """The files of one kind: their place, texts that must be in one, and what the secret is like.
+
+    Few rules are about a file of an image: each is compiled when it is.
+    """
+
+    kind: str
+    place: Place
+    needs: tuple[bytes, ...]
+    content: bytes
+
+    @cached_property
+    def holds(self) -> Callable[[bytes], object]:
+        """What is true of a content with a secret."""
+        content = re.compile(self.content)
+        # `search` would try again at every byte
+        return content.match if rb"\A" in self.content else content.search
+
+
 def by_place(path: str, head: bytes) -> set[str]:
     """Return the kinds of a file that is called as those are in which tools keep secrets."""
-    rules, any_path = _rules()
-    end = "/".join(path[-MAX_PATH:].rsplit("/", MAX_PARTS)[-MAX_PARTS:])
-    if not any_path.search(end):
+    rules, anywhere = _rules()
+    end = "/" + "/".join(path[-MAX_PATH:].rsplit("/", MAX_PARTS)[-MAX_PARTS:])
+    if not anywhere.has(end):
         return set()
     return {
-        kind
-        for kind, name, needs, holds in rules
-        if name.search(end) and all(text in head for text in needs) and holds(head)
+        rule.kind
+        for rule in rules
+        if all(text in head for text in rule.needs) and rule.place.has(end) and rule.holds(head)
     }
 
 
@@ -92,22 +137,29 @@ def in_text(which: str, head: bytes) -> Iterator[str]:
     yield from (secret_lines.find_setting if which == SETTING else secret_lines.find_program)(text)
 
 
+def prepare() -> None:
+    """Compile all rules."""
+    rules, anywhere = _rules()
+    for place in (anywhere, *(rule.place for rule in rules)):
+        place.prepare()
+    for rule in rules:
+        rule.holds(b"")
+
+
 @cache
-def _rules() -> tuple[list[Rule], re.Pattern[str]]:
-    """Return all rules, and one pattern for the paths that they are about."""
+def _rules() -> tuple[tuple[Rule, ...], Place]:
+    """Return all rules, and the place of any of them."""
     rows = tomllib.loads(DATA.read_text(encoding="utf-8"))["file"]
     urls = {"PASSWORD_IN_URL": secret_lines.PASSWORD, "TOKEN_IN_URL": secret_lines.TOKEN}
-    rules: list[Rule] = []
-    for row in rows:
-        content: re.Pattern[bytes] = re.compile(
-            urls.get(row["content"], row["content"]).encode("latin-1")
+    rules = tuple(
+        Rule(
+            row["kind"],
+            Place(row.get("name", ""), row.get("path", "")),
+            tuple(text.encode() for text in row.get("needs", [])),
+            urls.get(row["content"], row["content"]).encode("latin-1"),
         )
-        # `search` would try again at every byte
-        holds = content.match if rb"\A" in content.pattern else content.search
-        needs = [text.encode() for text in row.get("needs", [])]
-        rules.append((row["kind"], _ending([row["path"]]), needs, holds))
-    return rules, _ending([row["path"] for row in rows])
-
-
-def _ending(paths: list[str]) -> re.Pattern[str]:
-    return re.compile(rf"(?:^|/)(?:{'|'.join(paths)})\Z", re.DOTALL)
+        for row in rows
+    )
+    names = filter(None, (rule.place.name_regex for rule in rules))
+    paths = filter(None, (rule.place.path_regex for rule in rules))
+    return rules, Place("|".join(names), "|".join(paths))

@@ -8,7 +8,7 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -28,19 +28,38 @@ _SHOWN = re.compile(
 
 @dataclass(frozen=True)
 class Format:
-    """One format. `strict` is for text; `loose` for programs, where strings touch each other."""
+    """One format. `strict_regex` is for text; `loose_regex` for programs, where strings touch.
+
+    Few formats are met in an image: each is compiled when it is.
+    """
 
     name: str
     kind: str
     starts: tuple[bytes, ...]
-    strict: re.Pattern[bytes]
-    loose: re.Pattern[bytes]
-    back: re.Pattern[bytes] | None
+    strict_regex: bytes
+    tail: bytes
+    loose_regex: bytes
+    back_regex: bytes
     is_shown: bool  # documentation of packages shows such ones
     is_caseless: bool
     stands_alone: bool
     is_ours: bool  # looked for only in our own texts
     source: str
+
+    @cached_property
+    def strict(self) -> re.Pattern[bytes]:
+        """What a text must match."""
+        return re.compile(self.strict_regex)
+
+    @cached_property
+    def loose(self) -> re.Pattern[bytes]:
+        """What a program must match."""
+        return re.compile(self.loose_regex)
+
+    @cached_property
+    def back(self) -> re.Pattern[bytes] | None:
+        """What must be before a match, None where anything may be."""
+        return re.compile(self.back_regex) if self.back_regex else None
 
     def matches(self, content: bytes, positions: Sequence[int], in_program: bool) -> bool:
         """Return whether the format matches at one of the `positions` of its start."""
@@ -57,8 +76,8 @@ class Format:
         """Return whether the format matches anywhere in a text."""
         if not self.starts:
             return any(self._holds(match, False) for match in self.strict.finditer(text))
-        matches = (match for start in self.starts for match in re.finditer(re.escape(start), text))
-        return self.matches(text, [match.start() for match in matches], False)
+        positions = [at for start in self.starts for at in _positions(start, text)]
+        return bool(positions) and self.matches(text, positions, False)
 
     def _holds(self, match: re.Match[bytes], free: bool) -> bool:
         """Return whether a match is one: no sample, and in a program no word by chance."""
@@ -69,6 +88,13 @@ class Format:
         if _SHOWN.search(token) or _hash(token) in _known_hashes():
             return False
         return not free or self.kind == "private key" or _is_apart(match) or _is_random(token)
+
+
+def _positions(start: bytes, text: bytes) -> Iterator[int]:
+    at = text.find(start)
+    while at >= 0:
+        yield at
+        at = text.find(start, at + len(start))
 
 
 def _is_apart(match: re.Match[bytes]) -> bool:
@@ -126,11 +152,26 @@ def kinds_slowly(content: bytes, in_program: bool = False) -> Iterator[str]:
 
 def kinds_of_ours(text: bytes) -> set[str]:
     """Return the kinds in a text of our own whose formats are looked for nowhere else."""
+    may_have = bool(_without_start().search(text))
     return {
         secret_format.kind
         for secret_format in formats()
-        if secret_format.is_ours and secret_format.anywhere(text)
+        if secret_format.is_ours
+        and (secret_format.starts or may_have)
+        and secret_format.anywhere(text)
     }
+
+
+@cache
+def _without_start() -> re.Pattern[bytes]:
+    """Return what each format without a start matches; one pass is quicker than one for each."""
+    tails = b"|".join(secret_format.tail for secret_format in formats() if not secret_format.starts)
+    return re.compile(rb"(?<!\w)(?:%b)" % tails)
+
+
+def prepare() -> None:
+    """Compile what is looked for in every text of ours."""
+    _without_start()
 
 
 def searched() -> tuple[tuple[bytes, bool], ...]:
@@ -140,7 +181,7 @@ def searched() -> tuple[tuple[bytes, bool], ...]:
 
 @cache
 def formats() -> tuple[Format, ...]:
-    """Return all formats, compiled when first asked for."""
+    """Return all formats."""
     return tuple(_format(row) for row in _data()["format"])
 
 
@@ -164,6 +205,8 @@ def _format(row: dict[str, Any]) -> Format:
     begin = b"(?i:%b)" % begin if row.get("caseless") else b"(?:%b)" % begin
     tail = _regex(row["rest"])
     before, after = row.get("before", ""), row.get("after", "")
+    if not starts and not before.startswith(r"\w"):  # _without_start would miss it
+        raise ValueError(f"{DATA}: {row['name']}: before: without a start it must begin with \\w")
     strict = (_regex(f"(?<![{before}])") if before else b"") + begin + tail
     strict += _regex(f"(?![{after}])") if after else b""
     alone = bool(row.get("alone"))
@@ -172,9 +215,10 @@ def _format(row: dict[str, Any]) -> Format:
         row["name"],
         row["kind"],
         starts,
-        re.compile(strict),
-        re.compile(loose),
-        re.compile(_regex(f"(?:{row['back']})\\Z")) if "back" in row else None,
+        strict,
+        tail,
+        loose,
+        _regex(f"(?:{row['back']})\\Z") if "back" in row else b"",
         bool(row.get("sample")),
         bool(row.get("caseless")),
         alone,

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from scripts.image import secret_names
 from scripts.image.secret_names import is_secret, is_value
 
 DATA = Path(__file__).with_suffix(".toml")
@@ -241,6 +242,12 @@ def _opens(name: str, value: str) -> bool:
     except ValueError:
         return len(value) > 20
     return bool(user and sign and password)
+
+
+def prepare() -> None:
+    """Compile the patterns of secret_lines.toml, and of names."""
+    _patterns()
+    secret_names.prepare()
 
 
 @cache

@@ -78,6 +78,12 @@ def _ends_of_secrets(words: list[str]) -> list[int]:
     ]
 
 
+def prepare() -> None:
+    """Compile the patterns of secret_words.toml."""
+    _single()
+    _no_values()
+
+
 @cache
 def _data() -> dict[str, Any]:
     data = tomllib.loads(DATA.read_text(encoding="utf-8"))

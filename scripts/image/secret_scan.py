@@ -9,7 +9,9 @@ mostly binaries.
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from typing import IO
 
@@ -27,6 +29,8 @@ from scripts.image.certificates import fingerprint as fingerprint
 from scripts.image.secret_packed import Budget as Budget
 
 CERTIFICATE = "certificate "
+# which text, and where it begins
+Positions = list[tuple[int, int]]
 # bytes of the previous block that are kept: longer than a key's headers in practice
 OVERLAP = 1 << 13
 # text of a package that shows how it is used
@@ -48,24 +52,59 @@ def find(path: str, head: bytes, budget: Budget | None = None) -> tuple[str, ...
     ca-certificates ships it: so dpkg's own md5sums tell a private one from a public
     one. `budget` is what may be unpacked; the file's own if its layer has no budget.
     """
-    kinds = _kinds(path, head, budget or Budget(), 0)
-    if head.startswith(DER) or b"-----BEGIN" in head:
+    searched = _searched(head)
+    kinds = _kinds(path, head, budget or Budget(), 0, searched=searched)
+    if head.startswith(DER) or any(which == _pem() for which, _ in searched[1]):
         kinds.update(CERTIFICATE + fingerprint(certificate) for certificate in certificates(head))
     return tuple(sorted(kinds))
 
 
+@cache
+def prepare() -> threading.Thread:
+    """Begin to compile what is searched for in every file, in a thread beside Python's own."""
+    thread = threading.Thread(target=_compile)
+    thread.start()
+    return thread
+
+
+def finish_preparing() -> None:
+    """Compile all that files are searched for, so that no process forked later does it again."""
+    compiling = prepare()
+    secret_files.prepare()
+    secret_formats.prepare()
+    secret_lines.prepare()
+    compiling.join()
+
+
+def _compile() -> None:
+    with suppress(Exception):  # raised again where files are searched
+        _searcher()
+
+
+def _searched(data: bytes) -> tuple[bytes, Positions]:
+    """Return what is searched of a file's bytes, and where something was found in it."""
+    plain = secret_encoded.narrowed(data) if secret_encoded.is_wide(data) else data
+    return plain, _searcher().positions(plain)
+
+
 def _kinds(
-    path: str, data: bytes, budget: Budget, depth: int, is_packaged: bool = False
+    path: str,
+    data: bytes,
+    budget: Budget,
+    depth: int,
+    is_packaged: bool = False,
+    searched: tuple[bytes, Positions] | None = None,
 ) -> set[str]:
     """Return the kinds of secret in a file, and in what it holds in other forms.
 
-    `is_packaged`: it is of a wheel among a package's files.
+    `is_packaged`: it is of a wheel among a package's files. `searched` are its plain bytes, and
+    where the searcher found something in them, if it was asked before.
     """
-    plain = secret_encoded.narrowed(data) if secret_encoded.is_wide(data) else data
+    plain, positions = searched or _searched(data)
     kinds = secret_files.by_place(path, plain)
     if _DER_KEY.match(data):
         kinds.add("private key")
-    kinds |= _in_bytes(path, plain, budget, depth, b"\0" in plain[:4096])
+    kinds |= _at(positions, path, plain, budget, depth, b"\0" in plain[:4096])
     if data.startswith(b"b0VIM"):  # Vim's swap file: the lines of the edited file, with NUL between
         path, plain = path.removesuffix(".swp").removesuffix(".swo"), plain.replace(b"\0", b"\n")
     which = "" if is_packaged else secret_files.own(path, plain)
@@ -81,7 +120,13 @@ def _kinds(
 
 def _in_bytes(path: str, data: bytes, budget: Budget, depth: int, in_program: bool) -> set[str]:
     """Return the kinds whose format is in `data`, as they are and decoded."""
-    positions = _searcher().positions(data)
+    return _at(_searcher().positions(data), path, data, budget, depth, in_program)
+
+
+def _at(
+    positions: Positions, path: str, data: bytes, budget: Budget, depth: int, in_program: bool
+) -> set[str]:
+    """Return the kinds at the positions that the searcher gives."""
     if not positions:
         return set()
     first = len(secret_formats.searched())
@@ -96,9 +141,15 @@ def _in_bytes(path: str, data: bytes, budget: Budget, depth: int, in_program: bo
 
 
 @cache
+def _pem() -> int:
+    """Return which of the searched texts begins a block of PEM."""
+    return secret_formats.searched().index((b"-----BEGIN ", False))
+
+
+@cache
 def _searcher() -> Searcher:
     """Return what finds all beginnings of tokens and of keys in other forms in one pass."""
-    texts = [*secret_formats.searched(), *secret_encoded.SEARCHED]
+    texts = [*secret_formats.searched(), *secret_encoded.searched()]
     return Searcher([text for text, _ in texts], [caseless for _, caseless in texts])
 
 

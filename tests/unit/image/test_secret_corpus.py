@@ -108,6 +108,36 @@ def test_no_pattern_takes_quadratic_time_for_blanks() -> None:
     ]
 
 
+def test_names_of_files_are_of_no_folder_and_paths_of_some() -> None:
+    """A name is held against the last part of a path alone; what has a slash is never met there."""
+    rows = tomllib.loads(secret_files.DATA.read_text())["file"]
+    for row in rows:
+        assert set(row) <= {"kind", "name", "path", "needs", "content", "source"}, row
+        assert row.get("name") or row.get("path"), row
+        assert "/" not in re.sub(r"\[\^[^\]]*\]", "", row.get("name", "")), row["name"]
+        assert "/" in re.sub(r"\[\^[^\]]*\]", "", row.get("path", "/")), row["path"]
+
+
+@pytest.mark.parametrize(
+    ("path", "is_there"),
+    [
+        ("/id.key", True),
+        ("/a/b/id.key", True),
+        ("/deep/in/git/credentials", True),
+        ("/git/credentials", True),
+        ("/credentials", False),
+        ("/git/credentials/x", False),
+        ("/forgit/credentials", False),
+        ("/id.key/x", False),
+        ("/", False),
+    ],
+)
+def test_a_place_is_the_name_or_the_end_of_a_path(path: str, is_there: bool) -> None:
+    place = secret_files.Place(r"[^/]+\.key", "git/credentials")
+    assert place.has(path) is is_there
+    assert not secret_files.Place("", "").has(path)
+
+
 @pytest.mark.parametrize("text", ["\n", " ", "A\n", "password" + " " * 1000 + "#"])
 @pytest.mark.parametrize("path", ["app/.env", "root/.my.cnf"])
 def test_a_file_of_a_mebibyte_without_a_secret_ends(path: str, text: str) -> None:

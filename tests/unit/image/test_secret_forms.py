@@ -289,6 +289,34 @@ def test_every_format_names_its_source() -> None:
     assert len(set(names)) == len(names)
 
 
+def test_every_format_is_a_pattern() -> None:
+    """They are compiled when they are met, so that a wrong one would be no error until then."""
+    for form in secret_formats.formats():
+        assert form.strict.groups >= 0
+        assert form.loose.groups >= 0
+        assert form.back is None or form.back.groups >= 0
+
+
+@pytest.mark.parametrize(("before", "is_taken"), [("\\w", True), ("\\w-", True), ("-", False)])
+def test_a_format_without_a_start_begins_where_a_word_does(before: str, is_taken: bool) -> None:
+    """What looks for all of these at once would miss others."""
+    row = {"name": "x", "kind": "y", "starts": [], "rest": "a{9}", "before": before, "source": "z"}
+    if is_taken:
+        assert secret_formats._format(row).anywhere(b"k=aaaaaaaaa")
+    else:
+        with pytest.raises(ValueError, match="without a start it must begin with"):
+            secret_formats._format(row)
+
+
+def test_formats_without_a_start_are_looked_for_at_once_as_one_by_one() -> None:
+    texts = [token.encode() for token in TOKENS.values()]
+    without = [form for form in secret_formats.formats() if not form.starts]
+    assert len(without) >= 8
+    for text in (before + text for text in texts for before in (b"", b"k = '", b"x", b"-", b":")):
+        alone = {form.kind for form in without if form.anywhere(text)}
+        assert alone <= secret_formats.kinds_of_ours(text), text
+
+
 TOKEN_FORMS = {
     "base64 in a program": ("app/x.py", b'k = "' + base64.b64encode(TOKEN) + b'"'),
     "hex in settings": ("app/x.yaml", b"k: " + TOKEN.hex().encode()),
