@@ -86,7 +86,8 @@ class _Tap:
         if not self._unread:
             self._unread = memoryview(self._next())
         part, self._unread = self._unread[:size], self._unread[size:]
-        return bytes(part)
+        block: bytes = part.obj  # type: ignore[assignment] # `_next` gives bytes
+        return block if len(part) == len(block) else bytes(part)  # a whole one is not copied
 
     def drain(self) -> None:
         """Read what follows the archive's end marker: it is part of the layer's bytes."""

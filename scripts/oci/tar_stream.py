@@ -6,9 +6,10 @@ believes any size that a header announces; here a wrong archive raises DAMAGE.
 
 from __future__ import annotations
 
+import re
 import tarfile
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self
 
 from scripts.oci import compression, pax
 from scripts.oci.forward import Content, Forward
@@ -73,8 +74,40 @@ def is_tar(start: bytes) -> bool:
     return True
 
 
+# pattern of the headers of files, links, symlinks and folders as BuildKit, Docker and GNU tar write
+# nearly all of them: numbers in octal digits (POSIX.1-1988)
+_USUAL = re.compile(
+    rb"(?s)(.{100})([0-7]{7})\0([0-7]{7})\0([0-7]{7})\0([0-7]{11})\0([0-7]{11})\0"
+    rb"([0-7]{6})\0 ([0125])(.{100})ustar(?:\x0000|  \0)(.{32})(.{32})"
+    rb"([0-7]{7}|\0{7})\0([0-7]{7}|\0{7})\0(.{155}).{12}"
+)
+# place of a header's own checksum, which counts as blanks in the sum
+_CHECKSUM = slice(148, 156)
+
+
 class _StrictInfo(tarfile.TarInfo):
     """An entry whose header must be right; `tarfile` takes a broken one for the end."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        """Return the entry of a header: of a usual one in a fourth of `tarfile`'s own time."""
+        usual = _USUAL.fullmatch(buf)
+        if not usual:
+            return super().frombuf(buf, encoding, errors)
+        name, *numbers, checksum, kind, link, user, group, major, minor, prefix = usual.groups()
+        if sum(buf) - sum(buf[_CHECKSUM]) + 8 * ord(" ") != int(checksum, 8):
+            return super().frombuf(buf, encoding, errors)
+        entry = cls(_text(name, encoding, errors))
+        entry.mode, entry.uid, entry.gid, entry.size, entry.mtime = (int(n, 8) for n in numbers)
+        entry.chksum, entry.type = int(checksum, 8), kind
+        entry.linkname = _text(link, encoding, errors)
+        entry.uname, entry.gname = _text(user, encoding, errors), _text(group, encoding, errors)
+        entry.devmajor, entry.devminor = (int(n.strip(b"\0") or b"0", 8) for n in (major, minor))
+        if kind == tarfile.DIRTYPE:
+            entry.name = entry.name.rstrip("/")
+        if folder := _text(prefix, encoding, errors):
+            entry.name = f"{folder}/{entry.name}"
+        return entry
 
     @classmethod
     def fromtarfile(cls, archive: tarfile.TarFile) -> _StrictInfo:
@@ -109,6 +142,11 @@ class _StrictInfo(tarfile.TarInfo):
     def _proc_gnusparse_10(self, *_: Any) -> None:
         """Refuse a sparse map inside the file's own bytes: its length cannot be checked."""
         raise tarfile.ReadError("sparse files of GNU format 1.0 are not read")
+
+
+def _text(field: bytes, encoding: str, errors: str) -> str:
+    """Return a field up to its end, or to the first NUL."""
+    return field.partition(b"\0")[0].decode(encoding, errors)
 
 
 class _Counted(tarfile.TarFile):
