@@ -74,6 +74,8 @@ GROUPS = {
         "controls": "write the tables of CIS and NIST controls into docs/controls.md",
     },
 }
+# commands that read every image, the first time at once
+READERS = ("verify", "verify-contents")
 COMMANDS = {name: what for group in GROUPS.values() for name, what in group.items()}
 
 
@@ -106,6 +108,8 @@ def main(words: Sequence[str] | None = None) -> int:
         print(f'{PROGRAM}: unknown command "{name}"', file=sys.stderr)
         print(f"tip: {PROGRAM} --help lists them", file=sys.stderr)
         return 2
+    if name in READERS:
+        import_module("scripts.image.first_reading").prepare()
     options = parser_of(name).parse_args(arguments)
     code: int = options.run(options)
     return code

@@ -12,6 +12,7 @@ from scripts.common import arguments
 from scripts.common.errors import CHECK_FAILED, OK
 from scripts.engine import client as engine
 from scripts.image import read_layers
+from scripts.oci.sources import Source
 from scripts.report import show
 
 
@@ -27,17 +28,21 @@ def main(options: argparse.Namespace) -> int:
     arguments.require_pair(options)
     form = arguments.output_format(options, show.FORMATS)
     promises = catalog.load_platforms()
+    sources_of: dict[str, Source] = {}
     if options.reference:  # may be a file, for which no engine has to be there
         client, pairs = None, [(promises.find(options.name), options.reference)]
     else:
         client = engine.connect()
         pairs = [(image, image.reference) for image in promises.images]
-        read_layers.read_together(client, [reference for _, reference in pairs])
+        sources_of = read_layers.read_together(client, [reference for _, reference in pairs])
     private = verify.private_certificates()
     results = []
     for image, reference in pairs:
         print(f"contents: {reference}", file=sys.stderr)
-        results += verify.verify_one(client, promises, image, reference, private=private)
+        source = sources_of.get(reference)
+        results += verify.verify_one(
+            client, promises, image, reference, private=private, source=source
+        )
     show.show(results, form, options.all)
     failed = next((result.image for result in results if not result.ok), "")
     if failed:

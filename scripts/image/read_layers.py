@@ -11,18 +11,20 @@ from __future__ import annotations
 import hashlib
 import sys
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TypeVar
 
 from scripts.common.errors import EngineError, SutraError
 from scripts.engine import client as engine
-from scripts.image import entry_cache, size_cache
+from scripts.image import entry_cache, first_reading, layer_processes, secret_scan, size_cache
 from scripts.image.held import Held
 from scripts.image.layer_reader import read_layer
 from scripts.image.size_cache import CACHE
-from scripts.oci import sources
+from scripts.oci import docker_archive, sources
 from scripts.oci.compression import BLOCK
+from scripts.oci.content_store import StoredLayer
 from scripts.oci.layer import Layer, Measured
 from scripts.oci.sources import Source
 from scripts.oci.tar_stream import DAMAGE
@@ -66,10 +68,15 @@ def measure_several(
 
 def read_together(
     client: engine.Client | None, references: Iterable[str], cache: Path = CACHE
-) -> None:
-    """Read what is new of images, sizes and entries, into the cache, all of them at once."""
-    present = [sources.find(client, reference) for reference in references]
-    images = {source.id: source for source in present if source}
+) -> dict[str, Source]:
+    """Read what is new of images, sizes and entries, into the cache, all of them at once.
+
+    Return those that are there, by reference.
+    """
+    first_reading.prepare(cache)
+    present = {reference: sources.find(client, reference) for reference in references}
+    sources_of = {reference: source for reference, source in present.items() if source}
+    images = {source.id: source for source in sources_of.values()}
     again = {
         diff_id
         for source in images.values()
@@ -82,6 +89,7 @@ def read_together(
         if again.intersection(source.diff_ids) or _kept(source, cache) is None
     ]
     _read_together(client, new, cache, again)
+    return sources_of
 
 
 def _read_together(
@@ -90,26 +98,68 @@ def _read_together(
     cache: Path,
     again: Collection[str] = (),
 ) -> None:
-    """Read those of the engine in one go: it hands out what they share once.
+    """Read those of the engine in one go: the files of its store, or as it hands them out.
 
-    Layers of `again` are read whether they are in the cache or not.
+    Layers of `again` are read whether they are in the cache or not. What cannot be read is
+    passed over: `layers_of` re-reads each image alone and names the damaged one.
     """
-    new = [image for image in images if image.stored is None]
-    if len(new) < 2:
-        return
-    both = sources.together(client or engine.connect(), new)
+    on_disk, others = list[StoredLayer](), list[Source]()
+    for image in images:
+        if image.stored is not None:
+            continue
+        if (stored := image.files()) is None:
+            others.append(image)
+            continue
+        size_cache.remember_stored(cache, image.id, [layer.blob for layer in stored])
+        on_disk += stored
+    unread = [
+        layer
+        for layer in on_disk
+        if layer.diff_id in again or size_cache.recall(cache, layer.blob) is None
+    ]
+    _read_files(unread, cache)
+    if len(others) > 1:
+        _read_archive(client or engine.connect(), others, cache, again)
+
+
+def _read_archive(
+    client: engine.Client, images: Sequence[Source], cache: Path, again: Collection[str]
+) -> None:
+    """Read images as the engine hands them out: what they share once."""
+    both = sources.together(client, images)
     blobs: dict[str, set[str]] = {}
     try:
         for layer in _read(both, {}, cache, again, together=True):
             blobs.setdefault(layer.diff_id, set()).add(layer.blob)
     except (EngineError, LayerError):
-        return  # `layers_of` re-reads each image alone and names the damaged one
-    for image in new:
+        return
+    for image in images:
         stored = [blobs.get(diff_id, set()) for diff_id in image.diff_ids]
         if all(len(digests) == 1 for digests in stored):  # packed in one way only
             size_cache.remember_stored(
                 cache, image.id, [blob for digests in stored for blob in digests]
             )
+
+
+def _read_files(stored: Iterable[StoredLayer], cache: Path) -> list[Layer]:
+    """Read layers that are files, several at once; one that is damaged is passed over."""
+    layers = {layer.blob: (layer.size, layer) for layer in stored}
+    if not layers:
+        return []
+
+    def read(layer: StoredLayer) -> Layer:
+        with docker_archive.opened(layer.path) as file, entry_cache.writer(cache) as writer:
+            content = read_layer(file, Held().before(writer))
+            if content is None or content.blob != layer.blob:
+                raise LayerError(f"{layer.path}: content is not that of {layer.blob}")
+            writer.keep(content.diff_id)
+            size_cache.remember(cache, content)
+            return content
+
+    if len(layers) > 1:
+        secret_scan.finish_preparing()
+    message = f"layers: reading {len(layers)} of them"
+    return layer_processes.spread(read, list(layers.values()), announced_if_slow(message))
 
 
 def _kept(source: Source, cache: Path) -> tuple[Layer, ...] | None:
@@ -130,6 +180,9 @@ def layers_of(source: Source, cache: Path, again: Collection[str] = ()) -> tuple
     if source.stored is None:
         stored = size_cache.recall_stored(cache, source.id)
         layers_by_id = size_cache.recalled(source.diff_ids, stored, cache, again)
+    if len(layers_by_id) < len(set(source.diff_ids)) and (on_disk := source.files()):
+        unread = [layer for layer in on_disk if layer.diff_id not in layers_by_id]
+        layers_by_id |= {layer.diff_id: layer for layer in _read_files(unread, cache)}
     if len(layers_by_id) < len(set(source.diff_ids)):
         for layer in _read(source, layers_by_id, cache, again):
             layers_by_id[layer.diff_id] = layer
@@ -169,8 +222,7 @@ def _read(
             with entry_cache.writer(cache) as writer:
                 layer = read_layer(file, writer if together else held.before(writer))
                 if layer:
-                    if source.stored is not None:
-                        _refuse_other_bytes(source, blob, layer.blob)
+                    _refuse_other_bytes(source, blob, layer.blob)
                     writer.keep(layer.diff_id)
                     size_cache.remember(cache, layer)
                     yield layer
@@ -194,10 +246,17 @@ def _refuse_other_bytes(source: Source, name: str, digest: str) -> None:
 
 def warn_if_slow(items: Iterator[T], message: str) -> Iterator[T]:
     """Yield `items`; print `message` to stderr once, when they take longer than SLOW seconds."""
+    with announced_if_slow(message):
+        yield from items
+
+
+@contextmanager
+def announced_if_slow(message: str) -> Iterator[None]:
+    """Print `message` to stderr, when the block takes longer than SLOW seconds."""
     timer = threading.Timer(SLOW, lambda: print(message, file=sys.stderr, flush=True))
     timer.daemon = True
     timer.start()
     try:
-        yield from items
+        yield
     finally:
         timer.cancel()

@@ -58,7 +58,7 @@ def layout(place: str) -> tuple[Image, Path]:
         path, _, name = place.rpartition(":")
         folder = Path(path)
     _refuse_no_layout(folder)
-    index = Document.parse(f"{folder}: index.json", _document(folder / "index.json"))
+    index = Document.parse(f"{folder}: index.json", document(folder / "index.json"))
     manifests = index.children("manifests")
     if name:
         manifests = [manifest for manifest in manifests if name in _names(manifest)]
@@ -67,7 +67,7 @@ def layout(place: str) -> tuple[Image, Path]:
         raise SutraError(f"{folder}: index.json: no image{called}", tip)
     _refuse_several(folder, manifests)
     top = Document(index.where, {"manifests": [manifest.value for manifest in manifests]})
-    return resolve(str(folder), top, "", lambda _, digest: _document(_blob(folder, digest))), folder
+    return resolve(str(folder), top, "", lambda _, digest: document(_blob(folder, digest))), folder
 
 
 def _refuse_no_layout(folder: Path) -> None:
@@ -119,7 +119,8 @@ def _blob(folder: Path, digest: str) -> Path:
     return folder / "blobs" / "sha256" / digits(digest)
 
 
-def _document(path: Path) -> bytes:
+def document(path: Path) -> bytes:
+    """Return the bytes of a JSON document, at most MAX_DOCUMENT. Raises SutraError."""
     with opened(path) as file:
         data = file.read(MAX_DOCUMENT + 1)
     if len(data) > MAX_DOCUMENT:

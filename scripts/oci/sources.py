@@ -6,18 +6,20 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import IO, Any
 
 from scripts.engine import client as engine
 from scripts.engine import images
-from scripts.oci import docker_archive, manifest, registry
+from scripts.oci import content_store, docker_archive, manifest, registry
+from scripts.oci.content_store import Stored, StoredLayer
 from scripts.oci.layer import Layer
 from scripts.oci.tar_stream import content, entries
 
 Config = Mapping[str, Any]
 Blobs = Callable[[Mapping[str, Layer]], Iterator[tuple[str, IO[bytes]]]]
+Files = Callable[[], Sequence[StoredLayer] | None]
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,9 @@ class Source:
     the digest that its place gives it ("" for none), and may leave out the layers
     given by diff_id. `stored` are the digests of the layers' bytes as they are stored there, ""
     for an unknown one; None where only the bytes say it. `announced` are the bytes of all
-    layers as they are stored, where its manifest says so. `damaged` and `missing` begin the
-    messages for what is wrong with it.
+    layers as they are stored, where its manifest says so. `files` returns the layers of the
+    engine's store as files, None where they cannot be read there. `damaged` and `missing` begin
+    the messages for what is wrong with it.
     """
 
     id: str
@@ -41,6 +44,7 @@ class Source:
     tip: str = "build the image again"
     announced: int | None = None
     stored: tuple[str, ...] | None = None
+    files: Files = lambda: None
 
 
 def scheme(reference: str) -> tuple[str, str]:
@@ -126,14 +130,29 @@ def _engine(client: engine.Client, reference: str) -> Source | None:
     if image is None:
         return None
     identity = image["Id"]
+    stored = cache(partial(content_store.find, client, image))
     return Source(
         identity,
         tuple(image["RootFS"].get("Layers") or ()),
-        lambda: _config(client, image),
-        lambda known_layers: _saved_blobs(client, [identity], known_layers),
+        lambda: on_disk.config if (on_disk := stored()) else _config(client, image),
+        lambda known_layers: _engine_blobs(client, identity, stored(), known_layers),
         f'engine: archive of "{identity}" is damaged',
         f'engine: layer missing from "{reference}"',
+        files=lambda: on_disk.layers if (on_disk := stored()) else None,
     )
+
+
+def _engine_blobs(
+    client: engine.Client,
+    identity: str,
+    stored: Stored | None,
+    known_layers: Mapping[str, Layer],
+) -> Iterator[tuple[str, IO[bytes]]]:
+    """Yield the layers that are not known: from the disk where they can be read there."""
+    if stored is None:
+        yield from _saved_blobs(client, [identity], known_layers)
+    else:
+        yield from content_store.blobs(stored.layers, known_layers)
 
 
 def together(client: engine.Client, images: Sequence[Source]) -> Source:

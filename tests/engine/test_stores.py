@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import docker
 import pytest
 
-from scripts.image import read_layers
+from scripts.image import inventory, read_layers
+from scripts.oci import content_store, sources
 from tests.engine.conftest import has_containerd_store
 from tests.support.archives import blob_sizes
 from tests.support.names import IMAGES
@@ -53,3 +55,31 @@ def test_the_download_size_is_what_a_pull_transfers(
     measured = read_layers.measure(compressed, f"{image}:prod")
     assert measured
     assert measured.download == blob_sizes(compressed, f"{image}:prod")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the store of root's engine is closed to others")
+@pytest.mark.parametrize("image", IMAGES)
+def test_what_is_read_from_the_disk_is_what_the_engine_saves(
+    client: docker.DockerClient,
+    copies: docker.DockerClient,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    image: str,
+) -> None:
+    packed = client if has_containerd_store(client) else copies
+    source = sources.find(packed, f"{image}:prod")
+    assert source
+    assert source.files()
+    on_disk = inventory.read(packed, f"{image}:prod", tmp_path / "disk")
+    monkeypatch.setattr(content_store, "find", lambda *_: None)
+    saved = inventory.read(packed, f"{image}:prod", tmp_path / "saved")
+    assert on_disk
+    assert saved
+    assert on_disk.layers == saved.layers
+    assert on_disk.architecture == saved.architecture
+    assert [step["created_by"] for step in on_disk.config["history"]] == [
+        step["created_by"] for step in saved.config["history"]
+    ]
+    assert on_disk.labels == saved.labels
+    for key in ("User", "Env", "Entrypoint", "Cmd", "Healthcheck", "WorkingDir", "ExposedPorts"):
+        assert on_disk.config["config"].get(key) == saved.config["config"].get(key), key

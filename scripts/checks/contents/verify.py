@@ -28,6 +28,7 @@ from scripts.engine import client as engine
 from scripts.image import inventory, secret_scan
 from scripts.image.inventory import Inventory
 from scripts.image.size_cache import CACHE
+from scripts.oci.sources import Source
 
 # certificates that the distribution's own package installs on the builder
 SHIPPED = Path("/usr/share/ca-certificates")
@@ -42,13 +43,15 @@ def verify_one(
     reference: str,
     cache: Path = CACHE,
     private: frozenset[str] | None = None,
+    source: Source | None = None,
 ) -> list[CheckResult]:
     """Return a check result a rule for `reference`, judged as the catalogue's `image`.
 
     `private` are fingerprints of certificates that no image may hold; without it,
-    those that only this machine trusts. Raises SutraError when it is not there.
+    those that only this machine trusts. `source` is what was found at `reference`, if
+    somebody asked before. Raises SutraError when it is not there.
     """
-    content = inventory.read(client, reference, cache)
+    content = inventory.read(client, reference, cache, source)
     if content is None:
         raise promises.not_built(image, reference)
     return judge(promises, image, content, private_certificates() if private is None else private)
