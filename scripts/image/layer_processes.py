@@ -17,13 +17,15 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 T = TypeVar("T")
 Result = TypeVar("Result")
 _Process = tuple[BaseProcess, Connection]
 # processes at most: one takes some 50 MB, and few images have more large layers
 MOST = 4
+# signals that count as interrupts (scripts.common.errors.run)
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 # seconds until a thread that Python has joined is gone from the system's list
 PATIENCE = 0.02
 _THREADS = Path("/proc/self/task")
@@ -111,7 +113,7 @@ def _fork(work: Callable[[T], Result], items: Iterable[T]) -> _Process:
 @contextmanager
 def _without_interrupts() -> Iterator[None]:
     """Let interrupts wait until the block has ended."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
     try:
         yield
     finally:
@@ -119,9 +121,37 @@ def _without_interrupts() -> Iterator[None]:
 
 
 def _send(work: Callable[[T], Result], items: Iterable[T], sender: Connection) -> None:
-    with suppress(KeyboardInterrupt, BrokenPipeError), sender:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    with suppress(KeyboardInterrupt, BrokenPipeError), sender, _interrupted_once():
         sender.send(_done(work, items))
+
+
+@contextmanager
+def _interrupted_once() -> Iterator[None]:
+    """Let one interrupt end the block, and none what follows it.
+
+    A terminal interrupts every process of a group, and the parent its own ones besides: a second
+    interrupt would end what removes a partial file.
+    """
+
+    def interrupt(*_: object) -> NoReturn:
+        _handle_interrupts(_pass_over)
+        raise KeyboardInterrupt
+
+    _handle_interrupts(interrupt)
+    try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)
+        yield
+    finally:
+        _handle_interrupts(_pass_over)
+
+
+def _handle_interrupts(handler: Callable[..., None]) -> None:
+    for interrupt in INTERRUPTS:
+        signal.signal(interrupt, handler)
+
+
+def _pass_over(*_: object) -> None:
+    """Do nothing. SIG_IGN instead makes Python print that it ignored one that came just then."""
 
 
 def _done(work: Callable[[T], Result], items: Iterable[T]) -> list[Result]:

@@ -200,6 +200,53 @@ except KeyboardInterrupt:
     assert not is_running(int(first))
 
 
+@pytest.mark.parametrize("end", ["SIGINT", "SIGTERM"])
+def test_a_second_interrupt_does_not_end_what_cleans_up(end: str) -> None:
+    """A terminal interrupts a whole group, and the parent its own processes once more."""
+    code = f"""\
+def work(number):
+    if os.getpid() == me:
+        time.sleep(60)
+    try:
+        print(os.getpid(), flush=True)
+        time.sleep(60)
+    finally:
+        for part in range(3):
+            os.kill(os.getpid(), signal.{end})
+            time.sleep(0.02)
+        print("cleaned up", flush=True)
+signal.signal(signal.SIGTERM, signal.default_int_handler)
+try:
+    layer_processes.spread(work, [(1, 1), (1, 2)])
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+"""
+    with program(code) as running:
+        assert running.stdout
+        int(running.stdout.readline())
+        os.killpg(running.pid, getattr(signal, end))
+        output, errors = running.communicate(timeout=60)
+    assert output.splitlines() == ["cleaned up", "interrupted"]
+    assert (running.returncode, errors) == (0, "")
+
+
+def test_an_interrupt_once_all_is_done_says_nothing() -> None:
+    code = """\
+interrupted_once = layer_processes._interrupted_once
+@layer_processes.contextmanager
+def and_then():
+    with interrupted_once():
+        yield
+    os.kill(os.getpid(), signal.SIGINT)
+layer_processes._interrupted_once = and_then
+def work(number):
+    time.sleep(0.05)
+    return number
+print(json.dumps(sorted(layer_processes.spread(work, [(1, number) for number in range(6)]))))
+"""
+    assert answer(code) == list(range(6))
+
+
 def test_a_process_ends_by_itself_where_its_parent_was_killed() -> None:
     code = f"{WAITING}\nlayer_processes.spread(work, [(1, number) for number in range(6)])\n"
     with program(code) as running:
