@@ -162,6 +162,22 @@ def _read_files(stored: Iterable[StoredLayer], cache: Path) -> list[Layer]:
     return layer_processes.spread(read, list(layers.values()), announced_if_slow(message))
 
 
+def _in_order(stored: Sequence[StoredLayer], layers: Iterable[Layer]) -> dict[str, Layer]:
+    """Return layers by diff_id: of one that is stored in several forms, the last in the image.
+
+    It is the one that a layout and the cache give, too. None where one of its forms could not be
+    read.
+    """
+    by_blob = {layer.blob: layer for layer in layers}
+    unread = {layer.diff_id for layer in stored if layer.blob not in by_blob}
+    last = {layer.diff_id: by_blob.get(layer.blob) for layer in stored}
+    return {
+        diff_id: layer
+        for diff_id, layer in last.items()
+        if layer and layer.diff_id == diff_id and diff_id not in unread
+    }
+
+
 def _kept(source: Source, cache: Path) -> tuple[Layer, ...] | None:
     """Return the layers of an engine's image that are in the cache, None for any other."""
     if source.stored is not None:
@@ -182,7 +198,7 @@ def layers_of(source: Source, cache: Path, again: Collection[str] = ()) -> tuple
         layers_by_id = size_cache.recalled(source.diff_ids, stored, cache, again)
     if len(layers_by_id) < len(set(source.diff_ids)) and (on_disk := source.files()):
         unread = [layer for layer in on_disk if layer.diff_id not in layers_by_id]
-        layers_by_id |= {layer.diff_id: layer for layer in _read_files(unread, cache)}
+        layers_by_id |= _in_order(unread, _read_files(unread, cache))
     if len(layers_by_id) < len(set(source.diff_ids)):
         for layer in _read(source, layers_by_id, cache, again):
             layers_by_id[layer.diff_id] = layer

@@ -11,6 +11,7 @@ https://github.com/containerd/containerd/blob/main/docs/content-flow.md says whe
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -54,7 +55,8 @@ def find(client: engine.Client, inspected: Mapping[str, Any]) -> Stored | None:
     """Return an image of the engine as a store of this machine has it.
 
     `inspected` is what the engine knows of it. None where no folder can be read that has all of
-    it, and the same: the engine is asked then.
+    it, and the same: the engine is asked then. A folder may also be of an engine that was here
+    before, and have only a part of a layer.
     """
     if not DIGEST.fullmatch(inspected["Id"]):
         return None
@@ -112,8 +114,7 @@ def _stored_in(folder: Path, inspected: Mapping[str, Any]) -> Stored | None:
         StoredLayer(diff_id, blob.digest, blob.size, folder / digits(blob.digest))
         for diff_id, blob in zip(image.diff_ids, image.layers, strict=True)
     )
-    is_whole = all(_is_readable(layer.path) for layer in layers)
-    return Stored(image.config, layers) if is_whole else None
+    return Stored(image.config, layers) if all(map(_is_whole, layers)) else None
 
 
 def _image(folder: Path, identity: str) -> manifest.Image:
@@ -125,6 +126,16 @@ def _image(folder: Path, identity: str) -> manifest.Image:
 
     top = manifest.Document.parse(where, manifest.fetched(where, "manifests", identity, fetch))
     return manifest.resolve(where, top, identity, fetch)
+
+
+def _is_whole(layer: StoredLayer) -> bool:
+    """Return whether a layer is a file of as many bytes as its manifest says."""
+    try:
+        status = layer.path.stat()
+    except OSError:
+        return False
+    is_file = stat.S_ISREG(status.st_mode) and _is_readable(layer.path)
+    return is_file and status.st_size == layer.size
 
 
 def _is_readable(path: Path) -> bool:

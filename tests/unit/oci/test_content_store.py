@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from docker.errors import APIError
 from scripts.common.errors import SutraError
 from scripts.image import inventory, read_layers
 from scripts.image.read_layers import measure
-from scripts.oci import content_store
+from scripts.oci import content_store, sources
 from scripts.oci.layer import Measured
 from tests.support.oci import INDEX, LAYER, Blobs
 from tests.unit.fakes import FakeEngine, FakeImage, digest, tar_of
@@ -167,6 +168,29 @@ def _with_a_folder_for_its_manifest(store: Store, image: FakeImage) -> None:
     store.place(image.id).mkdir()
 
 
+def _with_a_folder_for_a_layer(store: Store, image: FakeImage) -> None:
+    store.place(digest(API)).unlink()
+    store.place(digest(API)).mkdir()
+
+
+def _with_a_pipe_for_a_layer(store: Store, image: FakeImage) -> None:
+    store.place(digest(API)).unlink()
+    os.mkfifo(store.place(digest(API)))
+
+
+def _with_an_endless_device_for_a_layer(store: Store, image: FakeImage) -> None:
+    store.place(digest(API)).unlink()
+    store.place(digest(API)).symlink_to("/dev/zero")
+
+
+def _with_a_part_of_a_layer(store: Store, image: FakeImage) -> None:
+    store.place(digest(API)).write_bytes(API[:-1])
+
+
+def _with_a_layer_and_a_terabyte_of_holes(store: Store, image: FakeImage) -> None:
+    os.truncate(store.place(digest(API)), 1 << 40)
+
+
 def _with_a_pipe_for_its_manifest(store: Store, image: FakeImage) -> None:
     store.place(image.id).unlink()
     os.mkfifo(store.place(image.id))
@@ -195,6 +219,11 @@ ASKED_OF_THE_ENGINE = [
     _without_its_manifest,
     _with_another_manifest,
     _without_a_layer,
+    _with_a_folder_for_a_layer,
+    _with_a_pipe_for_a_layer,
+    _with_an_endless_device_for_a_layer,
+    _with_a_part_of_a_layer,
+    _with_a_layer_and_a_terabyte_of_holes,
     _of_other_layers,
     _named_by_its_config,
     _named_by_no_digest,
@@ -228,10 +257,15 @@ def test_an_image_that_the_store_has_not_whole_is_asked_of_the_engine(
     ids=["packed otherwise", "another layer", "cut short", "empty"],
 )
 def test_a_layer_with_other_bytes_than_its_name_says_is_refused(
-    store: Store, content: bytes, problem: str, together: bool
+    store: Store, content: bytes, problem: str, together: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """It changes once the store was looked at: there it was of the right size."""
     packed = gzip.compress(BASE, 9, mtime=0)
     image = store.add("api:prod", [BASE, API], [packed, gzip.compress(API, 9, mtime=0)])
+    source = sources.find(store.engine, "api:prod")
+    assert source
+    assert source.files()
+    monkeypatch.setattr(sources, "find", lambda *_: source)
     store.place(digest(packed)).write_bytes(content)
     if together:
         read_layers.read_together(store.engine, ["api:prod"], store.cache)
@@ -242,6 +276,40 @@ def test_a_layer_with_other_bytes_than_its_name_says_is_refused(
     kept = [file.name for file in store.cache.rglob("*") if file.is_file()]
     assert not [name for name in kept if name.startswith(digest(packed)[7:])]
     assert not [name for name in kept if name.endswith(".partial")]
+
+
+def test_a_layer_with_other_bytes_of_the_same_size_is_refused(store: Store) -> None:
+    image = store.add("api:prod", [BASE, API])
+    store.place(digest(API)).write_bytes(API.replace(b"aaa", b"bbb"))
+    with pytest.raises(SutraError) as caught:
+        measure(store.engine, "api:prod", store.cache)
+    problem = f"content is not that of {digest(API)}"
+    assert caught.value.message == f'engine: archive of "{image.id}" is damaged: {problem}'
+
+
+def test_a_part_of_a_store_that_an_engine_left_behind_is_passed_over(
+    store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    store.add("api:prod", [BASE, API])
+    former = tmp_path / "former" / content_store.BLOBS
+    shutil.copytree(store.folder, former)
+    (former / digest(API).removeprefix("sha256:")).write_bytes(API[:512])
+    monkeypatch.setattr(content_store, "SYSTEM", tmp_path / "former")
+    assert len(sizes(measure(store.engine, "api:prod", store.cache))) == 2
+    assert store.engine.saves == []
+
+
+@pytest.mark.parametrize("again", range(5))
+def test_a_layer_that_one_image_has_packed_in_two_ways_counts_as_its_last(
+    store: Store, again: int
+) -> None:
+    """Whichever was read first: as in a layout, and as the cache tells it afterwards."""
+    worse, better = (gzip.compress(BASE, level, mtime=0) for level in (0, 9))
+    packed = [better, worse] if again % 2 else [worse, better]
+    store.add("api:prod", [BASE, BASE], packed)
+    cold, warm = (sizes(measure(store.engine, "api:prod", store.cache)) for _ in range(2))
+    assert [download for *_, download in cold] == [len(packed[-1])] * 2
+    assert warm == cold
 
 
 def test_a_layer_that_is_gone_once_it_is_read_is_one_clear_line(store: Store) -> None:
