@@ -150,7 +150,7 @@ def local_disk(client: Client) -> Path | None:
         return None
     with request("describe itself"):
         root = Path(client.info()["DockerRootDir"])
-    return root if root.exists() else None
+    return root if os.path.exists(root) else None  # None, too, below a folder closed to this user
 
 
 def has_containerd_store(client: Client) -> bool:

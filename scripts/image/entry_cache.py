@@ -66,7 +66,7 @@ def has(folder: Path, diff_id: str) -> bool:
 
 def has_any(folder: Path) -> bool:
     """Return whether the entries of any layer are kept."""
-    return (folder / method()).exists()
+    return os.path.exists(folder / method())  # False also for a folder closed to this user
 
 
 class Loaded(NamedTuple):

@@ -199,6 +199,11 @@ def test_the_disk_of_an_engine_behind_a_socket_is_here(tmp_path: Path) -> None:
     assert module.local_disk(FakeEngine(str(tmp_path))) == tmp_path
 
 
+def test_a_folder_that_cannot_be_looked_at_is_not_a_local_disk() -> None:
+    """It may be below one that is closed to this user; root is refused for a long name alone."""
+    assert module.local_disk(FakeEngine("/" + "x" * 300)) is None
+
+
 def test_a_missing_folder_is_not_a_local_disk(tmp_path: Path) -> None:
     """The engine runs in a virtual machine, whose socket is passed on."""
     assert module.local_disk(FakeEngine(f"{tmp_path}/absent")) is None

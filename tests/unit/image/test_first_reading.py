@@ -24,6 +24,12 @@ def test_what_is_searched_for_is_compiled_where_nothing_is_known(
     assert begun == ["begun"]
 
 
+def test_a_cache_that_cannot_be_looked_at_is_one_of_nothing(begun: list[str]) -> None:
+    """It may be closed to this user; root is refused for a long name alone."""
+    first_reading.prepare(Path("x" * 300))
+    assert begun == ["begun"]
+
+
 def test_a_later_reading_compiles_nothing_before_it_needs_to(
     begun: list[str], tmp_path: Path
 ) -> None:
