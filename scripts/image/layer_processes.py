@@ -2,7 +2,7 @@
 
 Most of the work is Python's own (headers, facts, secrets), which threads would do in turn. The
 processes are forked: none imports or prepares anything again. The standard library's pools leave
-processes behind where their parent is killed; here each ends when no layer is left.
+processes behind where their parent is killed; here each ends after the layer it is at.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import struct
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from functools import partial
+from itertools import takewhile
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -101,7 +103,8 @@ def _fork(work: Callable[[T], Result], items: Iterable[T]) -> _Process:
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
     with sender:
-        process = context.Process(target=_send, args=(work, items, sender))
+        ours = takewhile(partial(_has_parent, os.getpid()), items)
+        process = context.Process(target=_send, args=(work, ours, sender))
         try:
             process.start()
         except OSError:
@@ -118,6 +121,11 @@ def _without_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _has_parent(parent: int, _: object) -> bool:
+    """Return whether the results are still waited for: a parent may be killed."""
+    return os.getppid() == parent
 
 
 def _send(work: Callable[[T], Result], items: Iterable[T], sender: Connection) -> None:
