@@ -74,7 +74,7 @@ GROUPS = {
         "controls": "write the tables of CIS and NIST controls into docs/controls.md",
     },
 }
-# commands that read every image, the first time at once
+# commands that read every image, all in one pass where nothing is known of them yet
 READERS = ("verify", "verify-contents")
 COMMANDS = {name: what for group in GROUPS.values() for name, what in group.items()}
 

@@ -1,6 +1,6 @@
-"""What a program that is not ours left on the engine of a tag that was made for it alone.
+"""Remove what another program left on the engine, found by a tag that was made for it alone.
 
-The engine's events tell it, also of containers that the program has removed without their volumes.
+The engine's events list it, and also the containers that the program removed without their volumes.
 A container's anonymous volumes are created just before it, and no event says whose they are: they
 are removed where nobody else can have created one of them.
 """
@@ -102,7 +102,9 @@ def read(events: Iterable[Mapping[str, Any]], tagged: Tagged) -> Record:
             case "container", "create" if attributes["image"] in (tagged.name, *record.images):
                 record.add(identity, pending, tagged.declared)
                 pending = []
-    if pending is None:  # neither the tag nor a container of it is told any more
+    if (
+        pending is None
+    ):  # the engine no longer lists the event of the tag, nor one of its containers
         record.unsure = tagged.declared
     return record
 

@@ -43,8 +43,8 @@ def spread(
 ) -> list[Result]:
     """Do `work` on all items, largest first; the number beside an item is its size.
 
-    Return the results in no promised order. There is none of an item whose work raises, nor of
-    those of a process that is killed: who needs one does it alone, and sees what is wrong.
+    Return the results, in any order. An item has no result if its work raises, or if the process
+    that works on it is killed; the caller can do the work again alone, and see the error.
     `meanwhile` is entered when all processes run: it may start threads.
     """
     largest_first = [item for _, item in sorted(items, key=lambda pair: pair[0], reverse=True)]

@@ -86,8 +86,9 @@ class _Tap:
         if not self._unread:
             self._unread = memoryview(self._next())
         part, self._unread = self._unread[:size], self._unread[size:]
-        block: bytes = part.obj  # type: ignore[assignment] # `_next` gives bytes
-        return block if len(part) == len(block) else bytes(part)  # a whole one is not copied
+        block = part.obj
+        # a whole block is handed on as it is, not copied
+        return block if isinstance(block, bytes) and len(part) == len(block) else bytes(part)
 
     def drain(self) -> None:
         """Read what follows the archive's end marker: it is part of the layer's bytes."""

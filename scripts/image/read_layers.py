@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+import tarfile
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -110,14 +111,8 @@ def _read_together(
         if (stored := image.files()) is None:
             others.append(image)
             continue
-        size_cache.remember_stored(cache, image.id, [layer.blob for layer in stored])
         on_disk += stored
-    unread = [
-        layer
-        for layer in on_disk
-        if layer.diff_id in again or size_cache.recall(cache, layer.blob) is None
-    ]
-    _read_files(unread, cache)
+    _read_files(on_disk, cache, again)
     if len(others) > 1:
         _read_archive(client or engine.connect(), others, cache, again)
 
@@ -141,41 +136,44 @@ def _read_archive(
             )
 
 
-def _read_files(stored: Iterable[StoredLayer], cache: Path) -> list[Layer]:
-    """Read layers that are files, several at once; one that is damaged is passed over."""
-    layers = {layer.blob: (layer.size, layer) for layer in stored}
-    if not layers:
-        return []
+def _read_files(stored: Iterable[StoredLayer], cache: Path, again: Collection[str]) -> bool:
+    """Read layers that are files into the cache, several at once; a damaged one is passed over.
 
-    def read(layer: StoredLayer) -> Layer:
-        with docker_archive.opened(layer.path) as file, entry_cache.writer(cache) as writer:
-            content = read_layer(file, Held().before(writer))
-            if content is None or content.blob != layer.blob:
-                raise LayerError(f"{layer.path}: content is not that of {layer.blob}")
-            writer.keep(content.diff_id)
-            size_cache.remember(cache, content)
-            return content
-
-    if len(layers) > 1:
-        secret_scan.finish_preparing()
-    message = f"layers: reading {len(layers)} of them"
-    return layer_processes.spread(read, list(layers.values()), announced_if_slow(message))
-
-
-def _in_order(stored: Sequence[StoredLayer], layers: Iterable[Layer]) -> dict[str, Layer]:
-    """Return layers by diff_id: of one that is stored in several forms, the last in the image.
-
-    It is the one that a layout and the cache give, too. None where one of its forms could not be
-    read.
+    Return whether none was damaged. Those in the cache are not read, but for those of `again`.
     """
-    by_blob = {layer.blob: layer for layer in layers}
-    unread = {layer.diff_id for layer in stored if layer.blob not in by_blob}
-    last = {layer.diff_id: by_blob.get(layer.blob) for layer in stored}
-    return {
-        diff_id: layer
-        for diff_id, layer in last.items()
-        if layer and layer.diff_id == diff_id and diff_id not in unread
+    unread = {
+        layer.blob: layer
+        for layer in stored
+        if layer.diff_id in again or size_cache.recall(cache, layer.blob) is None
     }
+    if not unread:
+        return True
+
+    def read(layer: StoredLayer) -> Layer | None:
+        with docker_archive.opened(layer.path) as file:
+            return _read_blob(file, layer.blob, cache, Held())
+
+    if len(unread) > 1:
+        secret_scan.finish_preparing()
+    message = f"layers: reading {len(unread)} of them"
+    items = [(layer.size, layer) for layer in unread.values()]
+    layers = layer_processes.spread(read, items, announced_if_slow(message))
+    return len(list(filter(None, layers))) == len(unread)
+
+
+def _read_blob(file: IO[bytes], blob: str, cache: Path, held: Held | None) -> Layer | None:
+    """Read one blob into the cache, and return what it is; None for a document beside layers.
+
+    `blob` is the digest that its place gives it ("" for none), `held` counts what the cache
+    gets. Raises one of DAMAGE, also where the bytes are not those of the digest.
+    """
+    with entry_cache.writer(cache) as writer:
+        layer = read_layer(file, held.before(writer) if held else writer)
+        if layer:
+            _refuse_other_bytes(blob, layer.blob)
+            writer.keep(layer.diff_id)
+            size_cache.remember(cache, layer)
+        return layer
 
 
 def _kept(source: Source, cache: Path) -> tuple[Layer, ...] | None:
@@ -196,9 +194,11 @@ def layers_of(source: Source, cache: Path, again: Collection[str] = ()) -> tuple
     if source.stored is None:
         stored = size_cache.recall_stored(cache, source.id)
         layers_by_id = size_cache.recalled(source.diff_ids, stored, cache, again)
-    if len(layers_by_id) < len(set(source.diff_ids)) and (on_disk := source.files()):
-        unread = [layer for layer in on_disk if layer.diff_id not in layers_by_id]
-        layers_by_id |= _in_order(unread, _read_files(unread, cache))
+    is_read = len(layers_by_id) == len(set(source.diff_ids))
+    if not is_read and (on_disk := source.files()) and _read_files(on_disk, cache, again):
+        # the last form of a layer counts where an image has it in several: layouts do the same
+        in_order = [layer.blob for layer in on_disk]
+        layers_by_id = size_cache.recalled(source.diff_ids, in_order, cache)
     if len(layers_by_id) < len(set(source.diff_ids)):
         for layer in _read(source, layers_by_id, cache, again):
             layers_by_id[layer.diff_id] = layer
@@ -224,7 +224,7 @@ def _read(
     What one image may hold is counted across its layers, not across images read `together`.
     """
     count = len(set(source.diff_ids) - set(kept_layers))
-    held = Held()
+    held = None if together else Held()
     try:
         for blob, file in warn_if_slow(
             source.blobs(kept_layers), f"layers: reading {count} of them"
@@ -232,16 +232,10 @@ def _read(
             kept = size_cache.recall(cache, blob)
             if kept and kept.diff_id in set(source.diff_ids) - set(again):
                 if source.stored is not None:
-                    _refuse_other_bytes(source, blob, _digest(file))
+                    _refuse_other_bytes(blob, _digest(file))
                 yield kept
-                continue
-            with entry_cache.writer(cache) as writer:
-                layer = read_layer(file, writer if together else held.before(writer))
-                if layer:
-                    _refuse_other_bytes(source, blob, layer.blob)
-                    writer.keep(layer.diff_id)
-                    size_cache.remember(cache, layer)
-                    yield layer
+            elif layer := _read_blob(file, blob, cache, held):
+                yield layer
     except DAMAGE as error:
         raise LayerError(f"{source.damaged}: {error}", source.tip) from error
 
@@ -254,10 +248,10 @@ def _digest(file: IO[bytes]) -> str:
     return f"sha256:{sha256.hexdigest()}"
 
 
-def _refuse_other_bytes(source: Source, name: str, digest: str) -> None:
-    """Raise SutraError where a blob's bytes are not those of its name, if it has one."""
+def _refuse_other_bytes(name: str, digest: str) -> None:
+    """Raise ReadError where a blob's bytes are not those of its name, if it has one."""
     if name and name != digest:
-        raise LayerError(f"{source.damaged}: content is not that of {name}", source.tip)
+        raise tarfile.ReadError(f"content is not that of {name}")
 
 
 def warn_if_slow(items: Iterator[T], message: str) -> Iterator[T]:

@@ -145,7 +145,7 @@ def _forms() -> tuple[tuple[bytes, _Decoder, bytes], ...]:
         (base64.b32encode(_BEGIN)[:12], _from_base32, b""),
         (b"-----BEGIN%20", _from_url, b""),
         (b"-----BEGIN+", _from_url, b""),
-        ("-----BEGIN ".encode("utf-16-le")[:-1], _from_wide, b""),  # of both byte orders
+        ("-----BEGIN ".encode("utf-16-le")[:-1], _from_wide, b""),  # matches both byte orders
         *(  # tokens in programs whose strings are UTF-16: of .NET, of Qt
             (start.decode("latin-1").encode("utf-16-le"), _from_wide_word, b"")
             for start, is_caseless in secret_formats.searched()

@@ -105,7 +105,7 @@ def _stored_in(folder: Path, inspected: Mapping[str, Any]) -> Stored | None:
         return None
     try:
         image = _image(folder, identity)
-    except SutraError:  # of a form that only the engine knows what to do with
+    except SutraError:  # its documents have another form: only the engine can read it
         return None
     platform = image.config.get("os"), image.config.get("architecture")
     if (image.diff_ids, *platform) != (diff_ids, inspected["Os"], inspected["Architecture"]):

@@ -146,7 +146,7 @@ def test_containers_of_the_image_under_another_name_stay(
         tagged = leftovers.tag(client, image, f"{image}-other")
         first = containers.create(client, tagged.name)
         committed = str(first.commit().id)
-        # as a program that is killed after it has removed its first container
+        # the program is killed after it has removed its first container
         first.remove()
         containers.create(client, committed)
         assert leftovers.remove_all(client, tagged) == 0

@@ -57,7 +57,6 @@ def test_the_download_size_is_what_a_pull_transfers(
     assert measured.download == blob_sizes(compressed, f"{image}:prod")
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="the store of root's engine is closed to others")
 @pytest.mark.parametrize("image", IMAGES)
 def test_what_is_read_from_the_disk_is_what_the_engine_saves(
     client: docker.DockerClient,
@@ -69,6 +68,8 @@ def test_what_is_read_from_the_disk_is_what_the_engine_saves(
     packed = client if has_containerd_store(client) else copies
     source = sources.find(packed, f"{image}:prod")
     assert source
+    if os.geteuid() and not source.files():
+        pytest.skip("not run as root, and the engine's store is closed to this user")
     assert source.files()
     on_disk = inventory.read(packed, f"{image}:prod", tmp_path / "disk")
     monkeypatch.setattr(content_store, "find", lambda *_: None)

@@ -220,7 +220,7 @@ def test_two_runs_at_once_bootstrap_the_root_once(
         is_waiting.touch()
 
     # not the first look at the lock: that may be before its holder has written who it is, and then
-    # nothing is said until the second look, before which a quick bootstrap would be done
+    # the line is printed at the second look; a quick bootstrap would have ended before it
     monkeypatch.setattr(locks, "print", tell, raising=False)
     slow = debootstrap / "bin" / "mmdebstrap"
     until = f'for _ in $(seq 3000); do [ -e "{is_waiting}" ] && break; sleep 0.01; done\n'

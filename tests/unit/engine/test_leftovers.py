@@ -65,7 +65,7 @@ def test_a_container_of_somebody_else_does_not_make_its_volumes_ours() -> None:
     assert record(TAGGED, *theirs, *FIRST, *SECOND) == Record(
         ["c1", "c2"], [COMMITTED], ["v3", "v4"], unsure=2
     )
-    # their container is told after one volume of ours, which it does not take with it
+    # another container is created after one volume of ours: our volume stays pending all the same
     mixed = [volume("theirs"), volume("v1"), container("theirs", "postgres:16"), *FIRST[1:]]
     assert record(TAGGED, *mixed) == Record(["c1"], [], [], unsure=2)
 

@@ -28,6 +28,7 @@ class Store:
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in ("ENGINE", "SYSTEM"):
             monkeypatch.setattr(content_store, name, folder / "nothing")
+        self.monkeypatch = monkeypatch
         self.engine = FakeEngine(str(folder))
         self.folder = folder / content_store.OF_ENGINE / content_store.BLOBS
         self.folder.mkdir(parents=True)
@@ -210,7 +211,7 @@ def _of_an_engine_that_does_not_describe_itself(store: Store, image: FakeImage) 
     def refuse() -> None:
         raise APIError("403", explanation="Forbidden")
 
-    setattr(store.engine, "info", refuse)  # noqa: B010 - mypy takes a method for fixed
+    store.monkeypatch.setattr(store.engine, "info", refuse)
 
 
 ASKED_OF_THE_ENGINE = [
